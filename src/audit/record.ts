@@ -1,0 +1,63 @@
+/**
+ * The audit records. Fields that Sentinel (the Go project) logs keep its names, so that what reads its decision log reads
+ * this one; what it lacks is added. No record ever holds a secret key or a session token.
+ */
+
+type Common = {
+  readonly type: 'audit';
+  /** `2026-01-02T03:04:05.678Z`. */
+  readonly timestamp: string;
+  /** The same as the answer's `x-request-id`. */
+  readonly http_request_id: string;
+  readonly source_ip?: string;
+};
+
+/** A decision on a request for credentials, and what came of it. */
+export type VendRecord = Common & {
+  readonly event: 'vend';
+  readonly user: string;
+  readonly principal: string;
+  readonly account: string;
+  readonly via: string;
+  /** The access key that signed the request. */
+  readonly access_key_id: string;
+  readonly profile: string;
+  readonly effect: 'allow' | 'deny' | 'require_approval';
+  /** The rule that decided; empty with index -1 for the default deny. */
+  readonly rule: string;
+  readonly rule_index: number;
+  readonly reason: string;
+  readonly policy_path: string;
+  /** `failed`: allowed, but no credentials left; `error` says why. */
+  readonly outcome: 'vended' | 'denied' | 'failed';
+  readonly error?: string;
+  /** The error code of the AWS service that refused. */
+  readonly upstream_code?: string;
+  /** The id of this vend, which its SourceIdentity carries. */
+  readonly request_id?: string;
+  readonly session_id?: string;
+  readonly source_identity?: string;
+  readonly role_session_name?: string;
+  readonly role_arn?: string;
+  readonly session_duration_seconds?: number;
+  /** The key that was vended, for incidents begin there. */
+  readonly vended_access_key_id?: string;
+  readonly expiration?: string;
+};
+
+/** A request whose caller could not be known. */
+export type IdentityRefusedRecord = Common & {
+  readonly event: 'identity_refused';
+  readonly effect: 'deny';
+  readonly error: string;
+  readonly reason: string;
+  readonly method: string;
+  readonly path: string;
+  /** What the request claims to be signed with; nothing has verified it. */
+  readonly claimed_access_key_id?: string;
+};
+
+export type AuditRecord = VendRecord | IdentityRefusedRecord;
+
+/** What a caller of the audit log fills in; type and time are the log's own. */
+export type AuditEntry = Omit<VendRecord, 'type' | 'timestamp'> | Omit<IdentityRefusedRecord, 'type' | 'timestamp'>;

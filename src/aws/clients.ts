@@ -1,0 +1,35 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { STSClient } from '@aws-sdk/client-sts';
+import { SECOND } from '../lib/clock.ts';
+
+/** The SDK clients of one TVM. */
+export type AwsClients = { readonly sts: STSClient; readonly ssm: SSMClient; readonly dynamodb: DynamoDBClient };
+
+type Place = {
+  readonly region: string;
+  readonly endpoints: { readonly [service in 'sts' | 'ssm' | 'dynamodb']: string | undefined };
+};
+
+const MAX_SOCKETS = 256;
+
+/** One try ends after `requestTimeout`; a stalled peer may cost a caller seconds, never the SDK's default of no limit. */
+const common = (region: string, endpoint: string | undefined, requestTimeout: number, maxAttempts: number) => ({
+  region,
+  ...(endpoint === undefined ? {} : { endpoint }),
+  maxAttempts,
+  requestHandler: {
+    connectionTimeout: 1 * SECOND,
+    requestTimeout,
+    throwOnRequestTimeout: true,
+    httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
+    httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
+  },
+});
+
+/** Constructs the clients: regional endpoints, credentials from the SDK's default chain, bounded time for every call. */
+export const createAwsClients = ({ region, endpoints }: Place): AwsClients => ({
+  sts: new STSClient(common(region, endpoints.sts, 3 * SECOND, 3)),
+  ssm: new SSMClient(common(region, endpoints.ssm, 3 * SECOND, 3)),
+  dynamodb: new DynamoDBClient(common(region, endpoints.dynamodb, 1 * SECOND, 2)),
+});

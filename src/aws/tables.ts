@@ -1,0 +1,73 @@
+import type { CreateTableCommandInput, GlobalSecondaryIndex } from '@aws-sdk/client-dynamodb';
+
+/** One DynamoDB table: what CreateTable takes, and the attribute that DynamoDB expires items by. */
+export type TableDefinition = {
+  readonly create: CreateTableCommandInput & { readonly TableName: string };
+  readonly ttlAttribute: string;
+};
+
+/** The names of the five tables; configuration may change each of them. */
+export type TableNames = {
+  readonly sessions: string;
+  readonly requests: string;
+  readonly breakglass: string;
+  readonly revocations: string;
+  readonly guard: string;
+};
+
+/** The names that Sentinel and this project use by default. */
+export const DEFAULT_TABLE_NAMES: TableNames = {
+  sessions: 'sentinel-sessions',
+  requests: 'sentinel-requests',
+  breakglass: 'sentinel-breakglass',
+  revocations: 'sentinel-revocations',
+  guard: 'sentinel-guard',
+};
+
+const index = (name: string, hashKey: string): GlobalSecondaryIndex => ({
+  IndexName: name,
+  KeySchema: [
+    { AttributeName: hashKey, KeyType: 'HASH' },
+    { AttributeName: 'created_at', KeyType: 'RANGE' },
+  ],
+  Projection: { ProjectionType: 'ALL' },
+});
+
+const table = (name: string, indexes: readonly (readonly [name: string, hashKey: string])[]): TableDefinition => {
+  const keys = indexes.length === 0 ? ['id'] : ['id', 'created_at', ...indexes.map(([, hashKey]) => hashKey)];
+  return {
+    create: {
+      TableName: name,
+      BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      AttributeDefinitions: keys.map((key) => ({ AttributeName: key, AttributeType: 'S' })),
+      ...(indexes.length === 0 ? {} : { GlobalSecondaryIndexes: indexes.map(([of, hashKey]) => index(of, hashKey)) }),
+    },
+    ttlAttribute: 'ttl',
+  };
+};
+
+/**
+ * The tables with the keys and indexes of the Go project (primary key `id`, time to live `ttl`, indexes sorted by
+ * `created_at`), so that an organisation that runs Sentinel keeps its tables and its CLI.
+ */
+export const tableDefinitions = (names: TableNames): readonly TableDefinition[] => [
+  table(names.sessions, [
+    ['gsi-user', 'user'],
+    ['gsi-status', 'status'],
+    ['gsi-profile', 'profile'],
+    ['gsi-server-instance', 'server_instance_id'],
+  ]),
+  table(names.requests, [
+    ['gsi-requester', 'requester'],
+    ['gsi-status', 'status'],
+    ['gsi-profile', 'profile'],
+  ]),
+  table(names.breakglass, [
+    ['gsi-invoker', 'invoker'],
+    ['gsi-status', 'status'],
+    ['gsi-profile', 'profile'],
+  ]),
+  table(names.revocations, []),
+  table(names.guard, []),
+];

@@ -1,0 +1,162 @@
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { readAccessPolicy } from '../policy/access-policy.ts';
+import { readApprovalPolicy } from '../policy/approval-policy.ts';
+import { readBreakGlassPolicy } from '../policy/break-glass-policy.ts';
+import { readClientDocument, type Client } from '../policy/client.ts';
+import { compileAccessPolicy, type CompiledPolicy } from '../policy/compile.ts';
+import type { DocumentProblem } from '../policy/document.ts';
+import { readOperators } from '../policy/operators.ts';
+import { isProfileName } from '../policy/profile-name.ts';
+import { readProfile, type Profile } from '../policy/profile.ts';
+import type { CatalogProfile, Rejection, Snapshot } from './snapshot.ts';
+
+/** One parameter of SSM, as far as the catalog needs it. */
+export type StoredDocument = { readonly name: string; readonly type: string; readonly text: string };
+
+/** The two trees of documents, and where they lie. */
+export type DocumentTrees = {
+  readonly root: string;
+  readonly secretsRoot: string;
+  readonly documents: readonly StoredDocument[];
+  readonly secrets: readonly StoredDocument[];
+  /** Whether demo keys are accepted: only where the AWS in use is a desk's. */
+  readonly demoKeys: boolean;
+};
+
+type Compiled = Pick<Snapshot, 'profiles' | 'clients' | 'rejections'>;
+type Read<Value> = Result<Value, readonly string[]>;
+
+/** A document as it was read last time; it is read again only when its text changes. */
+type Remembered = Pick<StoredDocument, 'type' | 'text'> & { readonly read: Read<unknown> };
+
+type ReadDocument = <Value>(document: StoredDocument, read: () => Read<Value>) => Value | undefined;
+
+/**
+ * Makes the function that compiles what SSM holds. A document that is broken is left out and named with its line; whatever
+ * depends on it is left out too, and only that. Parameters of unknown names are none of the catalog's business.
+ *
+ * The function remembers its last result, for YAML is dear (about a millisecond a document) and seldom changes.
+ */
+export const createDocumentCompiler = (): ((trees: DocumentTrees) => Compiled) => {
+  let before = new Map<string, Remembered>();
+  return (trees) => {
+    const remembered = new Map<string, Remembered>();
+    const rejections: Rejection[] = [];
+    const readOnce: ReadDocument = <Value>(document: StoredDocument, read: () => Read<Value>) => {
+      const { name, type, text } = document;
+      const last = before.get(name);
+      // What a name was read as depends on the name alone, so the last result is of the same type.
+      const result = last?.type === type && last.text === text ? (last.read as Read<Value>) : read();
+      remembered.set(name, { type, text, read: result });
+      if (result.ok) return result.value;
+      rejections.push({ parameter: name, problems: result.refusal });
+      return undefined;
+    };
+    const profiles = compileProfiles(trees, readOnce);
+    const clients = compileClients(trees, readOnce);
+    before = remembered;
+    return { profiles, clients, rejections };
+  };
+};
+
+const compileProfiles = ({ root, documents }: DocumentTrees, readOnce: ReadDocument) => {
+  const policies = new Map<string, CompiledPolicy>();
+  const profiles = new Map<string, Profile>();
+  for (const document of documents) {
+    const path = document.name.slice(root.length + 1);
+    const [kind = '', name = ''] = splitFirst(path);
+    if (kind === 'policies')
+      store(
+        policies,
+        name,
+        readOnce(document, () => readNamed(document, name, readPolicy)),
+      );
+    else if (kind === 'profiles')
+      store(
+        profiles,
+        name,
+        readOnce(document, () => readNamed(document, name, readProfileDocument)),
+      );
+    else readOnce(document, () => readOther(path, document));
+  }
+  return join(profiles, policies);
+};
+
+const compileClients = ({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadDocument) => {
+  const clients = new Map<string, Client>();
+  for (const document of secrets) {
+    const [kind = '', id = ''] = splitFirst(document.name.slice(secretsRoot.length + 1));
+    if (kind === 'clients')
+      store(
+        clients,
+        id,
+        readOnce(document, () => readClient(document, id, demoKeys)),
+      );
+  }
+  return clients;
+};
+
+const splitFirst = (path: string): readonly string[] => {
+  const slash = path.indexOf('/');
+  return slash === -1 ? [path] : [path.slice(0, slash), path.slice(slash + 1)];
+};
+
+const store = <Value>(map: Map<string, Value>, name: string, value: Value | undefined): void => {
+  if (value !== undefined) map.set(name, value);
+};
+
+const toSentences = (problems: readonly DocumentProblem[]): readonly string[] =>
+  problems.map(({ line, path, message }) => `line ${line}${path === '' ? '' : `, ${path}`}: ${message}`);
+
+const sentences = <Value>(read: Result<Value, readonly DocumentProblem[]>): Read<Value> =>
+  read.ok ? read : refuse(toSentences(read.refusal));
+
+const readNamed = <Value>(
+  { type, text }: StoredDocument,
+  name: string,
+  read: (text: string) => Read<Value>,
+): Read<Value> => {
+  if (!isProfileName(name)) return refuse([`"${name}" is not a profile's name`]);
+  if (type === 'SecureString') return refuse(['policies and profiles are stored as String, not as SecureString']);
+  return read(text);
+};
+
+const readPolicy = (text: string): Read<CompiledPolicy> => {
+  const document = sentences(readAccessPolicy(text));
+  return document.ok ? ok(compileAccessPolicy(document.value)) : document;
+};
+
+const readProfileDocument = (text: string): Read<Profile> => sentences(readProfile(text));
+
+/** Documents of which only the form is checked so far, and secrets that lie where others can read them. */
+const readOther = (path: string, { text }: StoredDocument): Read<unknown> => {
+  if (/^(?:clients|keys)\//u.test(path)) {
+    return refuse(['secrets must lie under SENTINEL_SECRETS_ROOT: who may read a path in SSM reads all below it']);
+  }
+  if (path === 'approval-policy') return sentences(readApprovalPolicy(text));
+  if (path === 'break-glass-policy') return sentences(readBreakGlassPolicy(text));
+  if (path === 'operators') return sentences(readOperators(text));
+  return ok(undefined);
+};
+
+const DEMO_KEY = /^(?:TVMDEMO|AKIADEMO)/iu;
+
+const readClient = ({ type, text }: StoredDocument, id: string, demoKeys: boolean): Read<Client> => {
+  if (!/^\w{1,128}$/u.test(id)) return refuse(['an access key id is letters, digits and "_"']);
+  if (type !== 'SecureString') return refuse(['client keys must be stored as SecureString']);
+  if (!demoKeys && DEMO_KEY.test(id))
+    return refuse(['demo keys are refused outside a local AWS; delete this parameter']);
+  return sentences(readClientDocument(text));
+};
+
+const join = (
+  profiles: ReadonlyMap<string, Profile>,
+  policies: ReadonlyMap<string, CompiledPolicy>,
+): ReadonlyMap<string, CatalogProfile> => {
+  const joined = new Map<string, CatalogProfile>();
+  for (const [name, profile] of profiles) {
+    const policy = policies.get(name);
+    if (policy !== undefined) joined.set(name, { name, profile, policy });
+  }
+  return joined;
+};

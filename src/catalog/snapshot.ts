@@ -1,0 +1,22 @@
+import type { CompiledPolicy } from '../policy/compile.ts';
+import type { Client } from '../policy/client.ts';
+import type { Profile } from '../policy/profile.ts';
+
+/** A profile that can be vended: its document and its policy are both there and sound. */
+export type CatalogProfile = { readonly name: string; readonly profile: Profile; readonly policy: CompiledPolicy };
+
+/** A document that was refused: where it lies, and why. Reasons never quote a secret. */
+export type Rejection = { readonly parameter: string; readonly problems: readonly string[] };
+
+/** All documents as they stood at one moment. A request sees one snapshot from its start to its end. */
+export type Snapshot = {
+  /** Epoch milliseconds at which reading began, so that nothing in it is newer than it says. */
+  readonly readAt: number;
+  /** The TVM's own account. */
+  readonly account: string;
+  readonly profiles: ReadonlyMap<string, CatalogProfile>;
+  readonly clients: ReadonlyMap<string, Client>;
+  readonly rejections: readonly Rejection[];
+  /** Pages of SSM that it took to read. */
+  readonly pages: number;
+};

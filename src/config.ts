@@ -1,0 +1,220 @@
+import * as v from 'valibot';
+import { DEFAULT_TABLE_NAMES, type TableNames } from './aws/tables.ts';
+import { isLocalEndpoint } from './aws/endpoint.ts';
+import { isAccountId, parseRoleArn } from './lib/arn.ts';
+import { MINUTE, SECOND } from './lib/clock.ts';
+import { parseGoDuration } from './lib/go-duration.ts';
+import { nearest } from './lib/nearest.ts';
+import { ok, refuse, type Result } from './lib/result.ts';
+
+/** The environment as the process got it. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The endpoint of each AWS service in use; undefined leaves the choice to the SDK. */
+export type Endpoints = { readonly [service in 'sts' | 'ssm' | 'dynamodb']: string | undefined };
+
+/** A number of milliseconds in a variable written as a Go duration, within bounds. */
+const duration = (low: number, high: number, range: string) =>
+  v.pipe(
+    v.string(),
+    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
+      const parsed = parseGoDuration(dataset.value);
+      if (!parsed.ok) addIssue({ message: parsed.refusal });
+      else if (parsed.value < low || parsed.value > high) addIssue({ message: `must be ${range}` });
+      else return parsed.value;
+      return NEVER;
+    }),
+  );
+
+const integer = (low: number, high: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,9}$/u, `must be a whole number from ${low} to ${high}`),
+    v.transform(Number),
+    v.minValue(low, `must be a whole number from ${low} to ${high}`),
+    v.maxValue(high, `must be a whole number from ${low} to ${high}`),
+  );
+
+const list = (what: string, accepts: (item: string) => boolean) =>
+  v.pipe(
+    v.string(),
+    v.transform((text) => text.split(',').map((item) => item.trim())),
+    v.array(
+      v.pipe(
+        v.string(),
+        v.check(accepts, ({ input }) => `"${input}" is not ${what}`),
+      ),
+    ),
+  );
+
+const url = v.pipe(
+  v.string(),
+  v.check((text) => URL.canParse(text) && /^https?:$/u.test(new URL(text).protocol), 'must be an http or https URL'),
+);
+
+const oneOf = <const Names extends readonly string[]>(...names: Names) =>
+  v.picklist(names, `must be one of ${names.join(', ')}`);
+
+const ssmRoot = v.pipe(v.string(), v.regex(/^(?:\/[A-Za-z0-9_.-]+)+$/u, 'must be a path like /sentinel'));
+const tableName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{3,255}$/u, 'must be the name of a DynamoDB table'));
+const region = v.pipe(v.string(), v.regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/u, 'must be a region like eu-central-1'));
+
+/** Every `SENTINEL_*` variable that this server knows; any other is a start error. */
+const SENTINEL = {
+  SENTINEL_ROOT: v.optional(ssmRoot, '/sentinel'),
+  SENTINEL_SECRETS_ROOT: v.optional(ssmRoot, '/sentinel-secrets'),
+  SENTINEL_SESSION_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.sessions),
+  SENTINEL_APPROVAL_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.requests),
+  SENTINEL_BREAKGLASS_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.breakglass),
+  SENTINEL_REVOCATION_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.revocations),
+  SENTINEL_GUARD_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.guard),
+  SENTINEL_ALLOWED_ACCOUNTS: v.optional(list('an account id of twelve digits', isAccountId)),
+  SENTINEL_SSO_ACCOUNTS: v.optional(list('an account id of twelve digits', isAccountId)),
+  SENTINEL_TRUSTED_SESSION_ROLES: v.optional(list('the ARN of an IAM role', (arn) => parseRoleArn(arn).ok)),
+  SENTINEL_PUBLIC_URL: v.optional(url),
+  SENTINEL_HOSTS: v.optional(list('a host or host:port', (host) => /^[A-Za-z0-9.[\]:_-]+$/u.test(host))),
+  SENTINEL_SERVER_ID: v.optional(v.pipe(v.string(), v.regex(/^[\u0021-\u007e]{1,128}$/u, 'must be 1-128 characters'))),
+  SENTINEL_FRONT: v.optional(oneOf('none', 'function-url', 'http-api', 'rest-api'), 'none'),
+  SENTINEL_TRUSTED_HOPS: v.optional(integer(0, 16), '0'),
+  SENTINEL_CLOCK_SKEW: v.optional(duration(SECOND, 15 * MINUTE, 'from 1s to 15m'), '5m'),
+  SENTINEL_CATALOG_MAX_AGE: v.optional(duration(30 * SECOND, 60 * MINUTE, 'from 30s to 1h'), '5m'),
+  SENTINEL_SESSION_LIFE: v.optional(duration(15 * MINUTE, 24 * 60 * MINUTE, 'from 15m to 24h'), '8h'),
+  SENTINEL_OUTAGE_GRACE: v.optional(duration(0, 15 * MINUTE, 'from 0s to 15m'), '0s'),
+  SENTINEL_REPLAY_GUARD: v.optional(oneOf('shared', 'instance'), 'shared'),
+  SENTINEL_STS_REGIONS: v.optional(list('a region', (name) => v.is(region, name))),
+  SENTINEL_RATE_LIMIT_REQUESTS: v.optional(integer(1, 1_000_000), '100'),
+  SENTINEL_RATE_LIMIT_WINDOW: v.optional(duration(SECOND, 60 * MINUTE, 'from 1s to 1h'), '60s'),
+  SENTINEL_RATE_LIMIT_STORE: v.optional(oneOf('memory', 'shared')),
+  SENTINEL_LOG_LEVEL: v.optional(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info'),
+  SENTINEL_LOG_SIGNING_KEY: v.optional(v.string()),
+  SENTINEL_LOG_SIGNING_KEY_ID: v.optional(v.string()),
+};
+
+const Variables = v.object({
+  ...SENTINEL,
+  PORT: v.optional(integer(0, 65_535), '8080'),
+  HOST: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9.:_-]+$/u, 'must be an address or a host name')), '0.0.0.0'),
+  METRICS_PORT: v.optional(integer(0, 65_535), '9090'),
+  AWS_REGION: v.optional(region),
+  AWS_DEFAULT_REGION: v.optional(region),
+  AWS_ENDPOINT_URL: v.optional(url),
+  AWS_ENDPOINT_URL_STS: v.optional(url),
+  AWS_ENDPOINT_URL_SSM: v.optional(url),
+  AWS_ENDPOINT_URL_DYNAMODB: v.optional(url),
+  AWS_LAMBDA_RUNTIME_API: v.optional(v.string()),
+});
+
+type Values = v.InferOutput<typeof Variables>;
+
+/** Variables whose part of the server is not built yet: they are checked, and a warning says that they do nothing. */
+const NOT_USED_YET: readonly (keyof typeof SENTINEL)[] = [
+  'SENTINEL_SSO_ACCOUNTS',
+  'SENTINEL_TRUSTED_SESSION_ROLES',
+  'SENTINEL_SESSION_LIFE',
+  'SENTINEL_OUTAGE_GRACE',
+  'SENTINEL_STS_REGIONS',
+  'SENTINEL_RATE_LIMIT_REQUESTS',
+  'SENTINEL_RATE_LIMIT_WINDOW',
+  'SENTINEL_RATE_LIMIT_STORE',
+  'SENTINEL_LOG_SIGNING_KEY',
+  'SENTINEL_LOG_SIGNING_KEY_ID',
+];
+
+/** What the operator configured, checked and frozen. Durations are in milliseconds. */
+export type Config = ReturnType<typeof assembleConfig>;
+
+/**
+ * Reads the configuration. Refuses with one sentence that names the variable: a value that is out of form, a required
+ * one that is missing, a combination that cannot be safe, and any unknown `SENTINEL_*` (with the nearest known name).
+ */
+export const readConfig = (environment: Environment = process.env): Result<Config, string> => {
+  const unknown = findUnknown(environment);
+  if (unknown !== undefined) return refuse(unknown);
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = v.safeParse(Variables, given);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    return refuse(`${v.getDotPath(issue)?.split('.')[0] ?? 'The environment'}: ${issue.message}.`);
+  }
+  const values = parsed.output;
+  const home = values.AWS_REGION ?? values.AWS_DEFAULT_REGION;
+  if (home === undefined) return refuse('AWS_REGION is not set; set it to the region of the TVM, like eu-central-1.');
+  const config = assembleConfig(values, home, given);
+  const wrong = findContradiction(values, config);
+  return wrong === undefined ? ok(Object.freeze(config)) : refuse(wrong);
+};
+
+/** Kubernetes puts `SENTINEL_SERVICE_HOST` and `SENTINEL_PORT…` into the pods beside a service called `sentinel`. */
+const INJECTED = /^SENTINEL_(?:SERVICE_|PORT)/u;
+
+const findUnknown = (environment: Environment): string | undefined => {
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('SENTINEL_') || Object.hasOwn(SENTINEL, name) || INJECTED.test(name)) continue;
+    const meant = nearest(name, Object.keys(SENTINEL));
+    return `${name} is not a variable of this server${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+  }
+  return undefined;
+};
+
+const assembleConfig = (values: Values, home: string, given: Environment) => {
+  const endpoints: Endpoints = {
+    sts: values.AWS_ENDPOINT_URL_STS ?? values.AWS_ENDPOINT_URL,
+    ssm: values.AWS_ENDPOINT_URL_SSM ?? values.AWS_ENDPOINT_URL,
+    dynamodb: values.AWS_ENDPOINT_URL_DYNAMODB ?? values.AWS_ENDPOINT_URL,
+  };
+  const tables: TableNames = {
+    sessions: values.SENTINEL_SESSION_TABLE,
+    requests: values.SENTINEL_APPROVAL_TABLE,
+    breakglass: values.SENTINEL_BREAKGLASS_TABLE,
+    revocations: values.SENTINEL_REVOCATION_TABLE,
+    guard: values.SENTINEL_GUARD_TABLE,
+  };
+  const local = Object.values(endpoints).every(isLocalEndpoint);
+  return {
+    port: values.PORT,
+    host: values.HOST,
+    region: home,
+    endpoints,
+    /** Whether the AWS in use is a desk's: only there are demo keys accepted. */
+    local,
+    root: values.SENTINEL_ROOT,
+    secretsRoot: values.SENTINEL_SECRETS_ROOT,
+    tables,
+    allowedAccounts: values.SENTINEL_ALLOWED_ACCOUNTS,
+    publicUrl: values.SENTINEL_PUBLIC_URL ?? (local ? `http://localhost:${values.PORT}` : undefined),
+    hosts: values.SENTINEL_HOSTS,
+    trustedHops: values.SENTINEL_TRUSTED_HOPS,
+    clockSkew: values.SENTINEL_CLOCK_SKEW,
+    catalogMaxAge: values.SENTINEL_CATALOG_MAX_AGE,
+    replayGuard: values.SENTINEL_REPLAY_GUARD,
+    logLevel: values.SENTINEL_LOG_LEVEL,
+    /** Names of variables that are set but have no effect yet. */
+    withoutEffect: NOT_USED_YET.filter((name) => given[name] !== undefined),
+  };
+};
+
+const isBelow = (path: string, root: string): boolean => path === root || path.startsWith(`${root}/`);
+
+const findContradiction = (values: Values, config: Config): string | undefined => {
+  const onLambda = values.AWS_LAMBDA_RUNTIME_API !== undefined;
+  if (isBelow(config.root, config.secretsRoot) || isBelow(config.secretsRoot, config.root)) {
+    return 'SENTINEL_ROOT and SENTINEL_SECRETS_ROOT must not lie under one another: who may read a path reads all below it.';
+  }
+  if (config.publicUrl === undefined) {
+    return 'SENTINEL_PUBLIC_URL is not set; set it to the URL that callers use, like https://tvm.example.com.';
+  }
+  if (values.SENTINEL_FRONT !== 'none') {
+    return onLambda
+      ? `SENTINEL_FRONT=${values.SENTINEL_FRONT} is not available in this version; use "none" with registered keys.`
+      : `SENTINEL_FRONT=${values.SENTINEL_FRONT} is for AWS Lambda only; elsewhere it must be "none".`;
+  }
+  if (onLambda && config.replayGuard === 'instance') {
+    return 'SENTINEL_REPLAY_GUARD must be "shared" on AWS Lambda: instances there share no memory.';
+  }
+  if (onLambda && values.SENTINEL_RATE_LIMIT_STORE === 'memory') {
+    return 'SENTINEL_RATE_LIMIT_STORE must be "shared" on AWS Lambda: instances there share no memory.';
+  }
+  return undefined;
+};

@@ -1,0 +1,37 @@
+import { toRefusalAnswer, type Refusal } from './refusals.ts';
+
+/** Headers of every answer. Credentials, and what is said of them, are stored by nobody on the way. */
+const ordinaryHeaders = (requestId: string): Record<string, string> => ({
+  'content-type': 'application/json',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'x-request-id': requestId,
+});
+
+/** An answer before it is written: to Hono's Response, or to a bare socket when Hono never saw the request. */
+export type Answer = { readonly status: number; readonly headers: Record<string, string>; readonly body: string };
+
+/** A good answer with a JSON body. */
+export const jsonAnswer = (requestId: string, value: unknown, status = 200): Answer => ({
+  status,
+  headers: ordinaryHeaders(requestId),
+  body: `${JSON.stringify(value)}\n`,
+});
+
+/** A refusal; `Code` and `Message` repeat its name and sentence for SDKs that print those. */
+export const refusalAnswer = (requestId: string, refusal: Refusal): Answer => {
+  const { status, error, message, details, headers, close } = toRefusalAnswer(refusal);
+  return {
+    status,
+    headers: {
+      ...ordinaryHeaders(requestId),
+      'x-amzn-errortype': error,
+      ...headers,
+      ...(close === true ? { connection: 'close' } : {}),
+    },
+    body: `${JSON.stringify({ error, message, ...details, Code: error, Message: message })}\n`,
+  };
+};
+
+/** The answer as the Response that Hono hands on. */
+export const toResponse = ({ status, headers, body }: Answer): Response => new Response(body, { status, headers });

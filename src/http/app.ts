@@ -1,0 +1,35 @@
+import { Hono } from 'hono';
+import type { Clock } from '../lib/clock.ts';
+import type { Vend } from '../vend/vend.ts';
+import { refusalAnswer, toResponse } from './answer.ts';
+import type { Authenticate } from './authenticate.ts';
+import { route, type Env } from './route.ts';
+import { createHealthHandler, createReadinessHandler, type Health } from './routes/health.ts';
+import { createProfilesHandler } from './routes/profiles.ts';
+import { createVendHandler } from './routes/vend.ts';
+
+/** What the endpoints need. */
+export type AppDependencies = {
+  readonly authenticate: Authenticate;
+  readonly vend: Vend;
+  readonly clock: Clock;
+  readonly health: () => Health;
+  /** Told of every exception that reached the top: each is a bug. */
+  readonly onBug: (error: unknown, requestId: string) => void;
+};
+
+/** All endpoints. What is not among them is answered 404 before anybody asks who is calling. */
+export const createApp = (dependencies: AppDependencies): Hono<Env> => {
+  const app = new Hono<Env>();
+  const vend = createVendHandler(dependencies);
+  route(app, '/', { GET: vend, POST: vend }, { head: false });
+  route(app, '/profiles', { GET: createProfilesHandler(dependencies) }, { head: false });
+  route(app, '/healthz', { GET: createHealthHandler(dependencies) }, { head: true });
+  route(app, '/readyz', { GET: createReadinessHandler(dependencies) }, { head: true });
+  app.notFound((context) => toResponse(refusalAnswer(context.env.requestId, { kind: 'not-found' })));
+  app.onError((error, context) => {
+    dependencies.onBug(error, context.env.requestId);
+    return toResponse(refusalAnswer(context.env.requestId, { kind: 'internal' }));
+  });
+  return app;
+};

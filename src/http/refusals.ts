@@ -1,0 +1,170 @@
+import type { SigV4Error, SigV4Refusal } from '../sigv4/refusal.ts';
+import type { VendRefusal } from '../vend/refusal.ts';
+
+/** Everything that a request can be refused for. */
+export type Refusal =
+  | VendRefusal
+  | { readonly kind: 'not-authentic'; readonly refusal: SigV4Refusal }
+  | { readonly kind: 'invalid'; readonly message: string; readonly field?: string }
+  | { readonly kind: 'body-too-large'; readonly limit: number }
+  | { readonly kind: 'headers-too-large'; readonly message: string }
+  | { readonly kind: 'body-too-slow' }
+  | { readonly kind: 'method-not-allowed'; readonly allow: readonly string[] }
+  | { readonly kind: 'not-found' }
+  | { readonly kind: 'internal' };
+
+/** The TVM's own error names, a closed list; errors of authentication carry AWS's. */
+export type ErrorName =
+  | SigV4Error
+  | 'PolicyDenied'
+  | 'PolicyRequiresApproval'
+  | 'RequestReplayed'
+  | 'UpstreamThrottled'
+  | 'ServiceUnavailable'
+  | 'ProfileMisconfigured'
+  | 'InternalFailure';
+
+/** A refusal in words: what goes into the body, the status, and headers beyond the ordinary ones. */
+export type RefusalAnswer = {
+  readonly status: 400 | 403 | 404 | 405 | 413 | 431 | 500 | 503;
+  readonly error: ErrorName;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, string | number>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Whether the connection ends with the answer: its other end is still sending what nobody reads. */
+  readonly close?: boolean;
+};
+
+/** Seconds after which a retry is worth while. */
+const RETRY_THROTTLED = 2;
+const RETRY_UNAVAILABLE = 5;
+
+const AUTHENTICATION_STATUS: Readonly<Record<SigV4Error, 400 | 403>> = {
+  AccessDenied: 403,
+  IncompleteSignature: 400,
+  InvalidClientTokenId: 403,
+  MissingAuthenticationToken: 403,
+  SignatureDoesNotMatch: 403,
+  ValidationError: 400,
+  XAmzContentSHA256Mismatch: 400,
+};
+
+const validation = (status: RefusalAnswer['status'], message: string): RefusalAnswer => ({
+  status,
+  error: 'ValidationError',
+  message,
+});
+
+/** Puts every refusal into a status and a sentence that its reader can act on. The one place that knows both. */
+export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
+  switch (refusal.kind) {
+    case 'not-authentic': {
+      const { error, message } = refusal.refusal;
+      return { status: AUTHENTICATION_STATUS[error], error, message };
+    }
+    case 'invalid':
+      return {
+        ...validation(400, refusal.message),
+        ...(refusal.field === undefined ? {} : { details: { field: refusal.field } }),
+      };
+    case 'body-too-large':
+      return {
+        ...validation(413, `The body is longer than ${refusal.limit} bytes; no request needs that much.`),
+        close: true,
+      };
+    case 'body-too-slow':
+      return { ...validation(400, 'The body did not arrive in time; send it at once.'), close: true };
+    case 'headers-too-large':
+      return { ...validation(431, refusal.message), close: true };
+    case 'method-not-allowed': {
+      const allow = refusal.allow.join(', ');
+      return { ...validation(405, `This path answers ${allow} only.`), headers: { allow } };
+    }
+    case 'not-found':
+      return validation(
+        404,
+        'There is nothing at this path; GET / or POST / vends, GET /profiles lists your profiles.',
+      );
+    case 'internal':
+      return { status: 500, error: 'InternalFailure', message: INTERNAL };
+    case 'denied':
+    case 'approval-required':
+    case 'address-unknown':
+    case 'replayed':
+    case 'upstream-throttled':
+    case 'unavailable':
+    case 'misconfigured':
+      return toVendAnswer(refusal);
+  }
+};
+
+const INTERNAL = 'The server failed on this request; nothing was vended. Tell its operator the x-request-id.';
+
+const toVendAnswer = (refusal: VendRefusal): RefusalAnswer => {
+  switch (refusal.kind) {
+    case 'denied':
+      return toDenial(refusal);
+    case 'approval-required':
+      return {
+        status: 403,
+        error: 'PolicyRequiresApproval',
+        message: `Profile ${refusal.profile} needs an approval${because(refusal.reason)}. This server cannot take approval requests yet; ask its operator.`,
+        details: { profile: refusal.profile, ...(refusal.reason === undefined ? {} : { reason: refusal.reason }) },
+      };
+    case 'address-unknown':
+      return {
+        status: 403,
+        error: 'PolicyDenied',
+        message: `Profile ${refusal.profile} binds credentials to your address, and ${refusal.why}; call from a network that its operator has set up.`,
+        details: { profile: refusal.profile },
+      };
+    case 'replayed':
+      return {
+        status: 403,
+        error: 'RequestReplayed',
+        message:
+          'This signed request was used before, or is older than this server. Sign a new one; to send several in one second, ' +
+          'give each a signed x-sentinel-nonce header with a random value.',
+      };
+    case 'upstream-throttled':
+      return unavailable('UpstreamThrottled', 'AWS STS is throttling this account; try again.', RETRY_THROTTLED);
+    case 'unavailable':
+      return unavailable(
+        'ServiceUnavailable',
+        `Nothing was vended: ${refusal.what} is not available just now; try again.`,
+        RETRY_UNAVAILABLE,
+      );
+    case 'misconfigured':
+      return {
+        status: 500,
+        error: 'ProfileMisconfigured',
+        message: `AWS refused the role of profile ${refusal.profile}; only the TVM's operator can mend that. Tell them the x-request-id.`,
+        details: { profile: refusal.profile },
+      };
+  }
+};
+
+const because = (reason: string | undefined): string => (reason === undefined ? '' : ` (${reason})`);
+
+/** Says the same of a profile that does not exist, that is broken, and that no rule opens to this caller. */
+const toDenial = ({ profile, user, rule, reason }: Extract<VendRefusal, { kind: 'denied' }>): RefusalAnswer => ({
+  status: 403,
+  error: 'PolicyDenied',
+  message:
+    rule === undefined
+      ? `no rule lets ${user} use profile ${profile}; GET /profiles lists yours`
+      : `rule "${rule}" does not let ${user} use profile ${profile}${reason === undefined ? '' : `: ${reason}`}`,
+  details: {
+    profile,
+    ...(rule === undefined ? {} : { rule }),
+    ...(reason === undefined ? {} : { reason }),
+  },
+});
+
+const unavailable = (error: ErrorName, message: string, retryAfter: number): RefusalAnswer => ({
+  status: 503,
+  error,
+  message,
+  details: { retry_after: retryAfter },
+  headers: { 'retry-after': String(retryAfter) },
+});

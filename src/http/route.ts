@@ -1,0 +1,27 @@
+import type { Context, Hono } from 'hono';
+import { refusalAnswer, toResponse, type Answer } from './answer.ts';
+import type { Arrival } from './authenticate.ts';
+
+/** What the front door hands to Hono with each request. */
+export type Env = { Bindings: Arrival };
+
+/** Answers one method of one path. */
+export type Handler = (arrival: Arrival) => Answer | Promise<Answer>;
+
+type Methods = { readonly GET?: Handler; readonly POST?: Handler };
+
+/**
+ * Serves a path: the methods given, 405 with `Allow` for every other. HEAD is such another, unless the path is free of
+ * effects: Hono would run GET for it, and HEAD must never vend.
+ */
+export const route = (app: Hono<Env>, path: string, methods: Methods, options: { readonly head: boolean }): void => {
+  const allow = [...Object.keys(methods), ...(options.head ? ['HEAD'] : [])];
+  const notAllowed = (context: Context<Env>): Response =>
+    toResponse(refusalAnswer(context.env.requestId, { kind: 'method-not-allowed', allow }));
+  for (const [method, handler] of Object.entries(methods)) {
+    app.on(method, path, async (context) =>
+      context.req.method === 'HEAD' && !options.head ? notAllowed(context) : toResponse(await handler(context.env)),
+    );
+  }
+  app.all(path, notAllowed);
+};

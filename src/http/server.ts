@@ -1,0 +1,87 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { SECOND } from '../lib/clock.ts';
+import { newRequestId } from '../lib/ids.ts';
+import { readWireHead } from '../sigv4/request.ts';
+import { refusalAnswer, type Answer } from './answer.ts';
+import type { Arrival } from './authenticate.ts';
+import type { Refusal } from './refusals.ts';
+import type { Env } from './route.ts';
+
+/** Session tokens and a Lambda context together pass Node's default of 16 KiB. */
+const HEADERS_LIMIT = 64 * 1024;
+const HEADERS_COUNT = 200;
+/** Longer than the 60 s after which an ALB drops an idle connection: the side that closes first must be the ALB's. */
+const KEEP_ALIVE = 75 * SECOND;
+const HEADERS_TIMEOUT = 80 * SECOND;
+const REQUEST_TIMEOUT = 90 * SECOND;
+
+/**
+ * The HTTP server. Request line and headers are read verbatim and checked here, before Hono's adapter makes a URL of
+ * them: that would resolve dot segments and take absolute-form targets for paths.
+ *
+ * @param isDraining whether the server is about to stop, so that connections end with their next answer
+ */
+export const createHttpServer = (app: Hono<Env>, isDraining: () => boolean): Server => {
+  const arrivals = new WeakMap<IncomingMessage, Arrival>();
+  const listener = getRequestListener(
+    (request, { incoming }) => {
+      const arrival = arrivals.get(incoming as IncomingMessage);
+      if (arrival === undefined) throw new Error('a request reached the app without passing the front door');
+      return app.fetch(request, arrival);
+    },
+    { overrideGlobalObjects: false },
+  );
+  const server = createServer(
+    {
+      maxHeaderSize: HEADERS_LIMIT,
+      keepAliveTimeout: KEEP_ALIVE,
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      requireHostHeader: false,
+    },
+    (incoming, outgoing) => {
+      const requestId = newRequestId();
+      const head = readHead(incoming);
+      if (isDraining()) outgoing.setHeader('connection', 'close');
+      if ('kind' in head) return writeAnswer(outgoing, refusalAnswer(requestId, head));
+      arrivals.set(incoming, { head, incoming, requestId });
+      void listener(incoming, outgoing);
+    },
+  );
+  // Node drops headers beyond its default count without a word; a signature must see them all.
+  server.maxHeadersCount = 0;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBrokenRequest(error, socket));
+  return server;
+};
+
+const readHead = (incoming: IncomingMessage): Arrival['head'] | Refusal => {
+  if (incoming.rawHeaders.length > 2 * HEADERS_COUNT) {
+    return { kind: 'headers-too-large', message: `The request has more than ${HEADERS_COUNT} headers.` };
+  }
+  const head = readWireHead(incoming.method ?? '', incoming.url ?? '', incoming.rawHeaders);
+  return head.ok ? head.value : { kind: 'not-authentic', refusal: head.refusal };
+};
+
+const writeAnswer = (outgoing: ServerResponse, { status, headers, body }: Answer): void => {
+  outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
+};
+
+/** What Node's parser refuses never becomes a request; its sender is told all the same, and the connection ends. */
+const answerBrokenRequest = (error: NodeJS.ErrnoException, socket: Socket): void => {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const refusal: Refusal =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? { kind: 'headers-too-large', message: `The headers are longer than ${HEADERS_LIMIT} bytes together.` }
+      : { kind: 'invalid', message: 'This is not an HTTP request that can be read; the connection is closed.' };
+  const { status, headers, body } = refusalAnswer(newRequestId(), refusal);
+  const reason = status === 431 ? 'Request Header Fields Too Large' : 'Bad Request';
+  const lines = Object.entries({ ...headers, connection: 'close', 'content-length': String(Buffer.byteLength(body)) });
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${head}\r\n${body}`);
+};

@@ -1,0 +1,17 @@
+/** Who is calling, as every decision sees it. */
+export type Caller = {
+  /** By what the identity is known. */
+  readonly via: 'key' | 'minted-key' | 'sts' | 'lambda';
+  /** The twelve digits of the AWS account. */
+  readonly account: string;
+  /** `arn:P:iam::A:user/…`, `arn:P:iam::A:role/R`, or `sentinel:key/<id>` for a registered key. */
+  readonly principal: string;
+  /** What `users` in documents match: one namespace without collisions, never a name that a caller can choose. */
+  readonly name: string;
+  /** The session's own name where there is one: shown, never decided upon. */
+  readonly sessionName?: string;
+  /** The access key that signed the request. */
+  readonly accessKeyId: string;
+  /** IAM's unique id (AROA…, AIDA…) where AWS told it. */
+  readonly uniqueId?: string;
+};

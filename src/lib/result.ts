@@ -1,0 +1,12 @@
+/** A value, or a refusal that the caller is expected to handle. Exceptions are kept for bugs and outages. */
+export type Result<Value, Refusal> = Ok<Value> | Refused<Refusal>;
+
+export type Ok<Value> = { readonly ok: true; readonly value: Value };
+
+export type Refused<Refusal> = { readonly ok: false; readonly refusal: Refusal };
+
+/** Wraps a value as the good outcome. */
+export const ok = <Value>(value: Value): Ok<Value> => ({ ok: true, value });
+
+/** Wraps a refusal as the expected bad outcome. */
+export const refuse = <Refusal>(refusal: Refusal): Refused<Refusal> => ({ ok: false, refusal });

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+
+/** A whole HTTP answer of the embedded AWS, before it is written to a socket. */
+export type Answer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+};
+
+/** The services of the embedded AWS, by the name that stands in a signature's credential scope. */
+export type Service = 'sts' | 'ssm' | 'dynamodb';
+
+/** An error as AWS would answer it: its code without namespace, its HTTP status, a sentence. */
+export type AwsError = { readonly code: string; readonly status: number; readonly message: string };
+
+/** A tree of XML elements; the parts that are undefined are left out. */
+export type XmlTree = { readonly [element: string]: string | number | XmlTree | undefined };
+
+const STS_NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+
+/** What XML 1.0 cannot hold, not even escaped, becomes U+FFFD: error messages repeat what the caller sent. */
+const escapeXml = (text: string): string =>
+  text
+    .replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\ufffd')
+    .replace(/[&<>"]/gu, (character) => ENTITIES[character] ?? character);
+
+const renderXml = (tree: XmlTree): string =>
+  Object.entries(tree)
+    .filter(([, value]) => value !== undefined)
+    .map(
+      ([name, value]) => `<${name}>${typeof value === 'object' ? renderXml(value) : escapeXml(`${value}`)}</${name}>`,
+    )
+    .join('');
+
+const withRequestId = (contentType: string): { readonly id: string; readonly headers: Record<string, string> } => {
+  const id = randomUUID();
+  return { id, headers: { 'content-type': contentType, 'x-amzn-requestid': id } };
+};
+
+/** The XML answer of an STS action (AWS query protocol): `<XResponse><XResult>…`. */
+export const queryAnswer = (action: string, result: XmlTree): Answer => {
+  const { id, headers } = withRequestId('text/xml');
+  const inner = renderXml({ [`${action}Result`]: result, ResponseMetadata: { RequestId: id } });
+  return { status: 200, headers, body: `<${action}Response xmlns="${STS_NAMESPACE}">${inner}</${action}Response>` };
+};
+
+/** The same answer as STS gives it to a client that accepts `application/json` only. */
+export const queryJsonAnswer = (action: string, result: XmlTree): Answer => {
+  const { id, headers } = withRequestId('application/json');
+  const response = { [`${action}Result`]: result, ResponseMetadata: { RequestId: id } };
+  return { status: 200, headers, body: JSON.stringify({ [`${action}Response`]: response }) };
+};
+
+/** An answer of SSM or DynamoDB (AWS JSON protocol). */
+export const jsonAnswer = (service: Service, body: object): Answer => {
+  const { headers } = withRequestId(
+    service === 'dynamodb' ? 'application/x-amz-json-1.0' : 'application/x-amz-json-1.1',
+  );
+  return { status: 200, headers, body: JSON.stringify(body) };
+};
+
+/** An error in the shape of the service's own protocol; `asJson` is for STS clients that accept JSON only. */
+export const errorAnswer = (service: Service, error: AwsError, asJson = false): Answer => {
+  const { code, status, message } = error;
+  if (service !== 'sts') {
+    const answer = jsonAnswer(service, {
+      __type: service === 'dynamodb' ? `com.amazon.coral.service#${code}` : code,
+      message,
+    });
+    return { ...answer, status, headers: { ...answer.headers, 'x-amzn-errortype': code } };
+  }
+  const type = status < 500 ? 'Sender' : 'Receiver';
+  const { id, headers } = withRequestId(asJson ? 'application/json' : 'text/xml');
+  if (asJson) {
+    return {
+      status,
+      headers,
+      body: JSON.stringify({ Error: { Code: code, Message: message, Type: type }, RequestId: id }),
+    };
+  }
+  const inner = renderXml({ Error: { Type: type, Code: code, Message: message }, RequestId: id });
+  return { status, headers, body: `<ErrorResponse xmlns="${STS_NAMESPACE}">${inner}</ErrorResponse>` };
+};

@@ -1,0 +1,184 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { systemClock, type Clock } from '../../lib/clock.ts';
+import { headerValues, readWireHead, type Header, type WireRequest } from '../../sigv4/request.ts';
+import {
+  EMBEDDED_ACCOUNT,
+  EMBEDDED_REGION,
+  ROLES,
+  STATIC_KEYS,
+  TVM_ROLE,
+  type Principal,
+  type Role,
+} from './account.ts';
+import { authenticate, authenticationError, serviceOf } from './authenticate.ts';
+import { createDynamoDb, operationOf } from './dynamodb.ts';
+import { createKeyring, type Keyring } from './keyring.ts';
+import { errorAnswer, jsonAnswer, type Answer, type Service } from './responses.ts';
+import { createSsm } from './ssm.ts';
+import { createSts } from './sts.ts';
+
+/** A running embedded AWS. */
+export type EmbeddedAws = {
+  /** What `AWS_ENDPOINT_URL` is to be. */
+  readonly url: string;
+  readonly port: number;
+  /** Stops listening and ends open connections; everything that was stored is gone. */
+  readonly close: () => Promise<void>;
+};
+
+/** Longer bodies get 413. */
+const MAX_BODY = 1_048_576;
+
+/** Session tokens make long headers. */
+const MAX_HEADERS = 65_536;
+
+/** What happens to an authentic request, once it is known who signed it. */
+type Services = {
+  readonly sts: ReturnType<typeof createSts>;
+  readonly ssm: ReturnType<typeof createSsm>;
+  readonly dynamodb: ReturnType<typeof createDynamoDb>;
+};
+
+/**
+ * Starts STS, SSM and DynamoDB for one account in one region on one HTTP port, all in memory: for desks and tests, never
+ * in what is shipped. Every request's signature is verified; who may do what is in account.ts.
+ *
+ * Rejects as Node does when the port is taken (`EADDRINUSE`).
+ *
+ * @param options.port 0 for any free port
+ * @param options.clock the time of signatures and of credentials' ends; the machine's by default
+ * @param options.roles further roles, beside the account's own
+ */
+export const startEmbeddedAws = async ({
+  host = '127.0.0.1',
+  port,
+  clock = systemClock,
+  roles = [],
+}: {
+  readonly host?: string;
+  readonly port: number;
+  readonly clock?: Clock;
+  readonly roles?: readonly Role[];
+}): Promise<EmbeddedAws> => {
+  const keyring = createKeyring({ clock, staticKeys: STATIC_KEYS });
+  const services: Services = {
+    sts: createSts({ roles: [...ROLES, ...roles], keyring }),
+    ssm: createSsm({ clock }),
+    dynamodb: createDynamoDb(),
+  };
+  const server = createServer({ maxHeaderSize: MAX_HEADERS }, (incoming, outgoing) => {
+    void serve(incoming, outgoing, { services, keyring, clock });
+  });
+  const listening = await listen(server, port, host);
+  return {
+    url: `http://${host}:${listening}`,
+    port: listening,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};
+
+const listen = (server: Server, port: number, host: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+
+type Rooms = { readonly services: Services; readonly keyring: Keyring; readonly clock: Clock };
+
+const serve = async (incoming: IncomingMessage, outgoing: ServerResponse, rooms: Rooms): Promise<void> => {
+  try {
+    const body = await readBody(incoming);
+    const answer = body === undefined ? TOO_LARGE : await answerTo(incoming, body, rooms);
+    // What is left of a body that is too long is not read, so the connection cannot be used again.
+    if (body === undefined) outgoing.setHeader('connection', 'close');
+    outgoing.writeHead(answer.status, answer.headers).end(answer.body);
+  } catch (cause) {
+    // A client that went away needs no answer; anything else is a bug here, told to whoever watches.
+    if (incoming.destroyed && !incoming.complete) return;
+    process.stderr.write(`embedded AWS: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`);
+    if (!outgoing.headersSent) outgoing.writeHead(500);
+    outgoing.end();
+  }
+};
+
+const TOO_LARGE: Answer = {
+  status: 413,
+  headers: { 'content-type': 'text/plain' },
+  body: `The embedded AWS takes bodies of at most ${MAX_BODY} bytes.\n`,
+};
+
+/** The whole body; undefined if it is longer than allowed. */
+const readBody = async (incoming: IncomingMessage): Promise<Uint8Array | undefined> => {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+    length += chunk.length;
+    if (length > MAX_BODY) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+};
+
+const answerTo = async (incoming: IncomingMessage, body: Uint8Array, rooms: Rooms): Promise<Answer> => {
+  const { services, keyring, clock } = rooms;
+  const { method = '', url = '', rawHeaders } = incoming;
+  const acceptsJson = (incoming.headers.accept ?? '').trim() === 'application/json';
+  const head = readWireHead(method, url, rawHeaders);
+  if (!head.ok) {
+    const service = serviceOf(pairs(rawHeaders));
+    return errorAnswer(service, authenticationError(service, head.refusal.error, head.refusal.message), acceptsJson);
+  }
+  const request: WireRequest = { ...head.value, body };
+  const service = serviceOf(request.headers);
+  const caller = authenticate(request, service, keyring, clock());
+  if (!caller.ok) return errorAnswer(service, caller.refusal, acceptsJson);
+  return service === 'sts'
+    ? services.sts({ principal: caller.value, form: readForm(request), acceptsJson })
+    : callJson(service, request, caller.value, services);
+};
+
+const pairs = (rawHeaders: readonly string[]): readonly Header[] =>
+  rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name.toLowerCase(), rawHeaders[index + 1] ?? '']] : []));
+
+/** STS takes its parameters from the query and from a form alike; the first of two with one name counts. */
+const readForm = ({ query, body }: WireRequest): ReadonlyMap<string, string> => {
+  const form = new Map(query);
+  for (const [key, value] of new URLSearchParams(new TextDecoder().decode(body))) {
+    if (!form.has(key)) form.set(key, value);
+  }
+  return form;
+};
+
+const callJson = async (
+  service: Exclude<Service, 'sts'>,
+  request: WireRequest,
+  principal: Principal,
+  services: Services,
+): Promise<Answer> => {
+  const [target = ''] = headerValues(request.headers, 'x-amz-target');
+  const operation = operationOf(target);
+  if (principal.roleName !== TVM_ROLE) return errorAnswer(service, accessDenied(service, operation, principal));
+  if (service === 'dynamodb') {
+    return services.dynamodb({ url: '/', headers: Object.fromEntries(request.headers), body: request.body });
+  }
+  const outcome = services.ssm({ operation: target.startsWith('AmazonSSM.') ? operation : '', body: request.body });
+  return outcome.ok ? jsonAnswer('ssm', outcome.value) : errorAnswer('ssm', outcome.refusal);
+};
+
+/** Only the TVM's role holds a policy for SSM and DynamoDB; the resource is named as widely as it can be. */
+const accessDenied = (service: Service, operation: string, principal: Principal) => {
+  const action = `${service}:${operation}`;
+  const resource = `arn:aws:${service}:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:*`;
+  const message =
+    `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} ` +
+    `because no identity-based policy allows the ${action} action`;
+  return { code: 'AccessDeniedException', status: 400, message };
+};

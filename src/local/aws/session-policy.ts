@@ -1,0 +1,54 @@
+const STATEMENT_ELEMENTS: ReadonlySet<string> = new Set([
+  'Sid',
+  'Effect',
+  'Action',
+  'NotAction',
+  'Resource',
+  'NotResource',
+  'Condition',
+]);
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isText = (value: unknown): boolean =>
+  typeof value === 'string' ||
+  (Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string'));
+
+const isCondition = (value: unknown): boolean =>
+  value === undefined || (isObject(value) && Object.values(value).every(isObject));
+
+/** A session policy names no principal, for it is the session's own; one Action or NotAction, one Resource or NotResource. */
+const isStatement = (value: unknown): boolean => {
+  if (!isObject(value) || Object.keys(value).some((key) => !STATEMENT_ELEMENTS.has(key))) return false;
+  const { Effect, Action, NotAction, Resource, NotResource, Condition } = value;
+  const actions = [Action, NotAction].filter((element) => element !== undefined);
+  const resources = [Resource, NotResource].filter((element) => element !== undefined);
+  return (
+    (Effect === 'Allow' || Effect === 'Deny') &&
+    actions.length === 1 &&
+    resources.length === 1 &&
+    [...actions, ...resources].every(isText) &&
+    isCondition(Condition)
+  );
+};
+
+/**
+ * Whether a text is a policy document in form: JSON with a known Version and statements of known elements. What the
+ * policy means is not evaluated here.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+ */
+export const isPolicyDocument = (text: string): boolean => {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    return false;
+  }
+  if (!isObject(document)) return false;
+  const { Version, Statement } = document;
+  const statements = Array.isArray(Statement) ? Statement : [Statement];
+  return (
+    (Version === '2012-10-17' || Version === '2008-10-17') && statements.length > 0 && statements.every(isStatement)
+  );
+};

@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { ok, refuse, type Result } from '../../lib/result.ts';
+import { EMBEDDED_ACCOUNT, EMBEDDED_REGION } from './account.ts';
+import type { AwsError } from './responses.ts';
+
+/** The types that PutParameter knows; a SecureString is shown in the clear on request only. */
+export type ParameterType = 'String' | 'StringList' | 'SecureString';
+/** The tier decides how long a value may be. */
+export type ParameterTier = 'Standard' | 'Advanced' | 'Intelligent-Tiering';
+
+/** One parameter in its latest version. */
+export type Parameter = {
+  readonly name: string;
+  readonly type: ParameterType;
+  readonly tier: ParameterTier;
+  readonly value: string;
+  /** What a SecureString shows to those who do not ask for decryption. */
+  readonly sealed: string;
+  readonly version: number;
+  /** Epoch milliseconds. */
+  readonly modifiedAt: number;
+};
+
+/** What PutParameter asks for. */
+export type NewParameter = {
+  readonly name: string;
+  readonly value: string;
+  readonly type?: ParameterType | undefined;
+  readonly tier?: ParameterTier | undefined;
+  readonly overwrite: boolean;
+};
+
+const MAX_LEVELS = 15;
+const MAX_NAME = 1_011;
+const MAX_PARAMETERS = 10_000;
+const MAX_VALUE: Readonly<Record<ParameterTier, number>> = {
+  Standard: 4_096,
+  Advanced: 8_192,
+  'Intelligent-Tiering': 8_192,
+};
+
+const error = (code: string, message: string) => refuse<AwsError>({ code, status: 400, message });
+
+/** A parameter's ARN; the name's own leading slash is the one after `parameter`. */
+export const parameterArn = (name: string): string =>
+  `arn:aws:ssm:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:parameter/${name.replace(/^\//u, '')}`;
+
+/**
+ * The rules for names of new parameters.
+ * https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
+ */
+const checkName = (name: string): Result<undefined, AwsError> => {
+  if (!/^[a-zA-Z0-9_.\-/]+$/u.test(name) || name.length > MAX_NAME) {
+    return error(
+      'ValidationException',
+      'Parameter name: only a mix of letters, numbers and the symbols .-_/ is allowed.',
+    );
+  }
+  if (/^\/?(?:aws|ssm)/iu.test(name)) {
+    return error('ValidationException', 'Parameter name: can\'t be prefixed with "aws" or "ssm" (case-insensitive).');
+  }
+  if (name.includes('/') && (!name.startsWith('/') || name.endsWith('/') || name.includes('//'))) {
+    return error('ValidationException', 'Parameter name must be a fully qualified name.');
+  }
+  if (name.split('/').length - 1 > MAX_LEVELS) {
+    return error('HierarchyLevelLimitExceededException', `A hierarchy can have a maximum of ${MAX_LEVELS} levels.`);
+  }
+  return ok(undefined);
+};
+
+const checkValue = (value: string, tier: ParameterTier): Result<undefined, AwsError> => {
+  if (value === '') {
+    const message =
+      "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have length greater " +
+      'than or equal to 1.';
+    return error('ValidationException', message);
+  }
+  return value.length > MAX_VALUE[tier]
+    ? error(
+        'ValidationException',
+        `${tier} tier parameters support a maximum parameter value of ${MAX_VALUE[tier]} characters.`,
+      )
+    : ok(undefined);
+};
+
+/** The parameters of the account, in memory. */
+export type ParameterStore = {
+  readonly get: (name: string) => Parameter | undefined;
+  /** Parameters beneath a path (without trailing slash), ordered by name; only direct children unless recursive. */
+  readonly beneath: (path: string, recursive: boolean) => readonly Parameter[];
+  /** Writes the next version; `now` in epoch milliseconds. */
+  readonly put: (parameter: NewParameter, now: number) => Result<Parameter, AwsError>;
+  readonly remove: (name: string) => boolean;
+};
+
+/** An empty store. */
+export const createParameterStore = (): ParameterStore => {
+  const parameters = new Map<string, Parameter>();
+  return {
+    get: (name) => parameters.get(name),
+    beneath: (path, recursive) =>
+      [...parameters.values()]
+        .filter(({ name }) => name.startsWith(`${path}/`))
+        .filter(({ name }) => recursive || !name.slice(path.length + 1).includes('/'))
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    put: (wanted, now) => {
+      const before = parameters.get(wanted.name);
+      const next = nextVersion(wanted, before, now);
+      if (next.ok && before === undefined && parameters.size >= MAX_PARAMETERS) {
+        return error('ParameterLimitExceeded', 'You have exceeded the number of parameters for this account.');
+      }
+      if (next.ok) parameters.set(wanted.name, next.value);
+      return next;
+    },
+    remove: (name) => parameters.delete(name),
+  };
+};
+
+const nextVersion = (wanted: NewParameter, before: Parameter | undefined, now: number): Result<Parameter, AwsError> => {
+  const { name, value, overwrite } = wanted;
+  const type = wanted.type ?? before?.type;
+  const tier = wanted.tier ?? before?.tier ?? 'Standard';
+  const named = checkName(name);
+  if (!named.ok) return named;
+  const valued = checkValue(value, tier);
+  if (!valued.ok) return valued;
+  if (type === undefined) {
+    return error('ValidationException', 'A parameter type is required when you create a parameter.');
+  }
+  if (before !== undefined && !overwrite) {
+    const message =
+      'The parameter already exists. To overwrite this value, set the overwrite option in the request to true.';
+    return error('ParameterAlreadyExists', message);
+  }
+  const sealed = `AQICAH${randomBytes(120).toString('base64')}`;
+  return ok({ name, type, tier, value, sealed, version: (before?.version ?? 0) + 1, modifiedAt: now });
+};

@@ -1,0 +1,153 @@
+import { formatInstant } from '../../lib/clock.ts';
+import { ok, refuse, type Result } from '../../lib/result.ts';
+import { EMBEDDED_ACCOUNT, roleArn, sessionOf, type Principal, type Role } from './account.ts';
+import type { Keyring } from './keyring.ts';
+import { errorAnswer, queryAnswer, queryJsonAnswer, type Answer, type AwsError } from './responses.ts';
+import { DURATION } from './sts-constraints.ts';
+import { readAssumeRole, type AssumeRoleRequest } from './sts-parameters.ts';
+import { trustAllows } from './trust-policy.ts';
+
+/** One authentic call of STS: the decoded parameters of query and form, and whether the client accepts JSON. */
+export type StsCall = {
+  readonly principal: Principal;
+  readonly form: ReadonlyMap<string, string>;
+  readonly acceptsJson: boolean;
+};
+
+const VERSION = '2011-06-15';
+
+/** AssumeRole and GetCallerIdentity over the account's roles. */
+export const createSts = ({
+  roles,
+  keyring,
+}: {
+  readonly roles: readonly Role[];
+  readonly keyring: Keyring;
+}): ((call: StsCall) => Answer) => {
+  const byArn = new Map(roles.map((role) => [roleArn(role.name), role]));
+  return (call) => {
+    const { form, principal, acceptsJson } = call;
+    const action = form.get('Action') ?? '';
+    const version = form.get('Version') ?? '';
+    if (version === VERSION && action === 'GetCallerIdentity') {
+      const result = { Arn: principal.arn, UserId: principal.userId, Account: EMBEDDED_ACCOUNT };
+      return acceptsJson ? queryJsonAnswer(action, result) : queryAnswer(action, result);
+    }
+    if (version === VERSION && action === 'AssumeRole') {
+      const assumed = assumeRole(call, byArn, keyring);
+      return assumed.ok ? assumed.value : errorAnswer('sts', assumed.refusal, acceptsJson);
+    }
+    const unknown: AwsError =
+      action === ''
+        ? { code: 'MissingAction', status: 400, message: 'The request must contain the parameter Action.' }
+        : { code: 'InvalidAction', status: 400, message: `Could not find operation ${action} for version ${version}` };
+    return errorAnswer('sts', unknown, acceptsJson);
+  };
+};
+
+const denied = (principal: Principal, action: string, resource: string): AwsError => ({
+  code: 'AccessDenied',
+  status: 403,
+  message: `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource}`,
+});
+
+const invalid = (message: string): AwsError => ({ code: 'ValidationError', status: 400, message });
+
+/** What the new session carries from its caller and its request together. */
+type Carried = { readonly sourceIdentity?: string; readonly transitiveTags: ReadonlyMap<string, string> };
+
+const assumeRole = (
+  { form, principal }: StsCall,
+  roles: ReadonlyMap<string, Role>,
+  keyring: Keyring,
+): Result<Answer, AwsError> => {
+  const request = readAssumeRole(form);
+  if (!request.ok) return request;
+  const asked = request.value;
+  const carried = carry(principal, asked);
+  if (!carried.ok) return carried;
+  const role = roles.get(asked.roleArn);
+  if (role === undefined) return refuse(denied(principal, 'sts:AssumeRole', asked.roleArn));
+  const untrusted = firstUntrusted(role, principal, asked, carried.value);
+  if (untrusted !== undefined) return refuse(denied(principal, untrusted, asked.roleArn));
+  const tooLong = checkDuration(role, principal, asked.seconds);
+  if (tooLong !== undefined) return refuse(tooLong);
+  const session = sessionOf(role.name, asked.sessionName, carried.value);
+  const key = keyring.issue(session, asked.seconds);
+  return ok(
+    queryAnswer('AssumeRole', {
+      SourceIdentity: carried.value.sourceIdentity,
+      AssumedRoleUser: { AssumedRoleId: session.userId, Arn: session.arn },
+      Credentials: {
+        AccessKeyId: key.accessKeyId,
+        SecretAccessKey: key.secretAccessKey,
+        SessionToken: key.sessionToken,
+        Expiration: formatInstant(key.expiresAt),
+      },
+      PackedPolicySize: asked.packedPolicySize,
+    }),
+  );
+};
+
+/** A source identity, once set, stays; so do transitive tags, and a request may not set them anew. */
+const carry = (principal: Principal, asked: AssumeRoleRequest): Result<Carried, AwsError> => {
+  const kept = principal.sourceIdentity;
+  if (kept !== undefined && asked.sourceIdentity !== undefined && asked.sourceIdentity !== kept) {
+    return refuse(denied(principal, 'sts:SetSourceIdentity', asked.roleArn));
+  }
+  const inherited = new Set([...principal.transitiveTags.keys()].map((key) => key.toLowerCase()));
+  if ([...asked.tags.keys()].some((key) => inherited.has(key.toLowerCase()))) {
+    const message =
+      "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the " +
+      'calling session.';
+    return refuse({ code: 'InvalidParameterValue', status: 400, message });
+  }
+  const named = new Set(asked.transitiveTagKeys.map((key) => key.toLowerCase()));
+  const added = [...asked.tags].filter(([key]) => named.has(key.toLowerCase()));
+  const sourceIdentity = kept ?? asked.sourceIdentity;
+  const transitiveTags = new Map([...principal.transitiveTags, ...added]);
+  return ok({ transitiveTags, ...(sourceIdentity === undefined ? {} : { sourceIdentity }) });
+};
+
+const present = (entries: readonly (readonly [string, readonly string[] | undefined])[]) =>
+  new Map(entries.flatMap(([key, values]) => (values === undefined ? [] : [[key, values] as const])));
+
+/**
+ * The first of the actions that this request needs and the role's trust policy does not allow. Setting a source identity
+ * and passing tags are actions of their own, also when a chained session only keeps them; each carries its own
+ * condition keys.
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
+ */
+const firstUntrusted = (
+  { trustPolicy }: Role,
+  principal: Principal,
+  asked: AssumeRoleRequest,
+  { sourceIdentity, transitiveTags }: Carried,
+): string | undefined => {
+  const identity = sourceIdentity === undefined ? undefined : [sourceIdentity];
+  const tagKeys = [...new Set([...asked.tags.keys(), ...transitiveTags.keys()])];
+  const assume = present([
+    ['sts:sourceidentity', identity],
+    ['sts:externalid', asked.externalId === undefined ? undefined : [asked.externalId]],
+    ['sts:rolesessionname', [asked.sessionName]],
+    ['aws:tagkeys', tagKeys.length === 0 ? undefined : tagKeys],
+  ]);
+  const needed = [
+    { action: 'sts:AssumeRole', context: assume },
+    ...(identity === undefined
+      ? []
+      : [{ action: 'sts:SetSourceIdentity', context: new Map([['sts:sourceidentity', identity]]) }]),
+    ...(tagKeys.length === 0 ? [] : [{ action: 'sts:TagSession', context: new Map([['aws:tagkeys', tagKeys]]) }]),
+  ];
+  const callers = [principal.principalArn, principal.arn];
+  return needed.find(({ action, context }) => !trustAllows(trustPolicy, { action, callers, context }))?.action;
+};
+
+const checkDuration = (role: Role, principal: Principal, seconds: number): AwsError | undefined => {
+  if (principal.roleName !== undefined && seconds > DURATION.chained) {
+    return invalid('The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining');
+  }
+  return seconds > role.maxSessionDuration
+    ? invalid('The requested DurationSeconds exceeds the MaxSessionDuration set for this role.')
+    : undefined;
+};

@@ -1,0 +1,119 @@
+/** A caller that is registered as a TVM key: the access key id and secret that it signs with, and its name in policies. */
+export type DemoClient = { readonly accessKeyId: string; readonly secret: string; readonly name: string };
+
+const client = (name: string): DemoClient => ({
+  accessKeyId: `TVMDEMO${name.toUpperCase()}`,
+  secret: `demo-${name}-not-a-secret`,
+  name,
+});
+
+/** The demo callers. Their keys are printed everywhere and refused by every TVM whose AWS is not local. */
+export const DEMO_CLIENTS = {
+  alice: client('alice'),
+  bob: client('bob'),
+  carol: client('carol'),
+  olivia: client('olivia'),
+} as const;
+
+/** One parameter of SSM. */
+export type DemoDocument = {
+  readonly name: string;
+  readonly type: 'String' | 'SecureString';
+  readonly value: string;
+};
+
+/** alice has a key of the TVM; dana is an IAM user of the TVM's own account. */
+const DEV_POLICY = `version: "1"
+rules:
+  - name: engineers-in-dev
+    effect: allow
+    conditions:
+      profiles: [dev]
+      users: [alice, dana]
+    reason: Engineers work in dev.
+`;
+
+const PROD_POLICY = `version: "1"
+rules:
+  - name: prod-takes-two
+    effect: require_approval
+    conditions:
+      profiles: [prod]
+      users: [alice]
+    reason: Changes to production need a second person; bob approves.
+`;
+
+const VAULT_POLICY = `version: "1"
+rules:
+  - name: alice-left-the-vault
+    effect: deny
+    conditions:
+      profiles: [vault]
+      users: [alice]
+    reason: Alice moved from the vault team to engineering; ask olivia if this is wrong.
+`;
+
+const APPROVAL_POLICY = `version: "1"
+rules:
+  - name: prod-approvers
+    profiles: [prod]
+    approvers: [bob]
+`;
+
+const BREAK_GLASS_POLICY = `version: "1"
+rules:
+  - name: prod-emergencies
+    profiles: [prod]
+    users: [alice, bob]
+    allowed_reason_codes: [incident, recovery]
+    max_duration: 1h
+`;
+
+const OPERATORS = `version: "1"
+rules:
+  - name: security-desk
+    users: [olivia]
+    actions: [list, revoke, explain, lift]
+`;
+
+const profile = (account: string, name: string, description: string): string =>
+  JSON.stringify(
+    { role_arn: `arn:aws:iam::${account}:role/SentinelProtected-${name}`, description, max_duration: '1h' },
+    null,
+    2,
+  );
+
+/**
+ * The demo documents: who may vend what, and the clients' keys.
+ *
+ * @param where.account the account of the protected roles, 12 digits
+ * @param where.root the root of policies and profiles, without trailing slash
+ * @param where.secretsRoot the root of the clients' secrets, without trailing slash
+ */
+export const demoDocuments = ({
+  account,
+  root,
+  secretsRoot,
+}: {
+  readonly account: string;
+  readonly root: string;
+  readonly secretsRoot: string;
+}): readonly DemoDocument[] => {
+  const text = (path: string, value: string): DemoDocument => ({ name: `${root}/${path}`, type: 'String', value });
+  return [
+    text('policies/dev', DEV_POLICY),
+    text('policies/prod', PROD_POLICY),
+    text('policies/vault', VAULT_POLICY),
+    text('profiles/dev', profile(account, 'dev', 'The development account: build, try, break.')),
+    text('profiles/prod', profile(account, 'prod', 'Production; somebody else approves.')),
+    text('profiles/vault', profile(account, 'vault', 'Keys and backups.')),
+    text('approval-policy', APPROVAL_POLICY),
+    text('break-glass-policy', BREAK_GLASS_POLICY),
+    text('operators', OPERATORS),
+    ...Object.values(DEMO_CLIENTS).map(({ accessKeyId, secret, name }): DemoDocument => ({
+      name: `${secretsRoot}/clients/${accessKeyId}`,
+      type: 'SecureString',
+      value: JSON.stringify({ secret, name }),
+    })),
+  ];
+};

@@ -1,0 +1,60 @@
+import type { AddressInfo } from 'node:net';
+import { assemble, type Tvm } from './assemble.ts';
+import { readConfig, type Config } from './config.ts';
+import { SECOND } from './lib/clock.ts';
+
+/** Below the 30 s that ECS grants between SIGTERM and SIGKILL by default. */
+const DRAIN_DEADLINE = 25 * SECOND;
+
+const fail = (sentence: string): never => {
+  process.stderr.write(`sentinel-tvm: ${sentence}\n`);
+  process.exit(1);
+};
+
+const listen = (tvm: Tvm, { host, port }: Config): Promise<AddressInfo> =>
+  new Promise((resolve, reject) => {
+    tvm.server.once('error', reject);
+    tvm.server.listen(port, host, () => {
+      tvm.server.off('error', reject);
+      resolve(tvm.server.address() as AddressInfo);
+    });
+  });
+
+const describeListenError = (error: NodeJS.ErrnoException, { host, port }: Config): string =>
+  error.code === 'EADDRINUSE'
+    ? `port ${port} is taken on ${host}; stop what uses it or set PORT to another.`
+    : `cannot listen on ${host}:${port} (${error.code ?? error.message}); set HOST and PORT to an address of this machine.`;
+
+/** Lets requests under way finish, then ends; a second signal or the deadline ends at once. */
+const drain = (tvm: Tvm, stopCatalog: AbortController): void => {
+  tvm.logger.info('draining: requests under way finish, new ones are refused');
+  tvm.startDraining();
+  stopCatalog.abort();
+  setTimeout(() => process.exit(1), DRAIN_DEADLINE).unref();
+  tvm.server.close(() => process.exit(0));
+  tvm.server.closeIdleConnections();
+};
+
+const main = async (): Promise<void> => {
+  const config = readConfig();
+  if (!config.ok) return fail(config.refusal);
+  const tvm = assemble(config.value);
+  const stopCatalog = new AbortController();
+  const address = await listen(tvm, config.value).catch((error: NodeJS.ErrnoException) =>
+    fail(describeListenError(error, config.value)),
+  );
+  let signals = 0;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      signals += 1;
+      if (signals > 1) process.exit(1);
+      drain(tvm, stopCatalog);
+    });
+  }
+  for (const name of config.value.withoutEffect) tvm.logger.warn(`${name} is set, but has no effect in this version`);
+  await tvm.catalog.start(stopCatalog.signal);
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  process.stderr.write(`listening on http://${host}:${address.port}\n`);
+};
+
+await main();

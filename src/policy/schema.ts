@@ -1,0 +1,127 @@
+import * as v from 'valibot';
+import { SECOND } from '../lib/clock.ts';
+import { parseGoDuration } from '../lib/go-duration.ts';
+import { nearest } from '../lib/nearest.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { oneOfWords, quote } from './problem.ts';
+
+/** A schema for one part of a document, with its output's type. Messages never quote more than a key or a short value. */
+export type Schema<Output> = v.GenericSchema<unknown, Output>;
+
+const isMapping = (input: unknown): input is Record<string, unknown> =>
+  typeof input === 'object' && input !== null && !Array.isArray(input);
+
+const aMapping = v.custom<Record<string, unknown>>(isMapping, 'must be a mapping of keys to values');
+
+const unknownKey = (key: string, known: readonly string[]): string => {
+  const near = nearest(key, known);
+  const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${quote(near)}?`;
+  return `unknown key ${quote(key)}; ${hint}`;
+};
+
+/**
+ * A mapping with exactly these keys; those that may be absent are wrapped in `v.exactOptional`. Every unknown key is
+ * reported with the nearest known one, since a misspelt condition must never become none. The entries lose their
+ * prototype: valibot asks `key in entries`, which is true of `toString` in every ordinary object.
+ */
+export const mapping = <const Entries extends v.ObjectEntries>(
+  entries: Entries,
+): Schema<v.InferOutput<v.ObjectSchema<Entries, undefined>>> => {
+  const own: Entries = Object.assign(Object.create(null) as object, entries);
+  const known = Object.keys(entries);
+  return v.pipe(
+    aMapping,
+    v.looseObject(own, ({ expected }) => `${expected ?? 'a key'} is missing`),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!isMapping(dataset.value)) return;
+      for (const key of Object.keys(dataset.value)) {
+        if (!known.includes(key)) addIssue({ message: unknownKey(key, known), path: [step(dataset.value, key)] });
+      }
+    }),
+  );
+};
+
+const step = (input: Record<string, unknown>, key: string) =>
+  ({ type: 'object', origin: 'key', input, key, value: input[key] }) as const;
+
+/** A mapping with any keys, whose values are all alike. */
+export const dictionary = <Output>(value: Schema<Output>): Schema<Record<string, Output>> =>
+  v.pipe(aMapping, v.record(v.string(), value));
+
+/** A list of at least one item: an empty one would say "nobody" to some readers and "everybody" to others. */
+export const list = <Output>(item: Schema<Output>): Schema<readonly Output[]> =>
+  v.pipe(v.array(item, 'must be a list'), v.minLength(1, 'must not be an empty list; leave the key out instead'));
+
+const notText = ({ input }: v.BaseIssue<unknown>): string => {
+  if (typeof input === 'number' || typeof input === 'boolean') return 'must be text; put it in quotes';
+  return input === null ? 'must be text, but nothing is written here' : 'must be text';
+};
+
+/** Text of at least one character. */
+export const text: Schema<string> = v.pipe(v.string(notText), v.minLength(1, 'must not be empty'));
+
+/** Text that a pattern describes, or else the message. */
+export const textLike = (pattern: RegExp, message: string): Schema<string> =>
+  v.pipe(v.string(notText), v.regex(pattern, message));
+
+/** Text that a parser turns into something, or refuses with a sentence. */
+export const parsed = <Output>(parse: (input: string) => Result<Output, string>): Schema<Output> =>
+  v.pipe(
+    text,
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const result = parse(dataset.value);
+      if (result.ok) return result.value;
+      addIssue({ message: result.refusal });
+      return NEVER;
+    }),
+  );
+
+/** One of a few words. */
+export const word = <const Word extends string>(words: readonly Word[]): Schema<Word> =>
+  v.picklist(words, ({ input }) => {
+    const near = typeof input === 'string' ? nearest(input, words) : undefined;
+    return `must be ${oneOfWords(words)}${near === undefined ? '' : `; did you mean ${quote(near)}?`}`;
+  });
+
+/** `true` or `false`, not a word that some YAML readers take for one. */
+export const flag: Schema<boolean> = v.boolean('must be true or false, without quotes');
+
+/** A whole number of at least one. */
+export const count: Schema<number> = v.pipe(
+  v.number('must be a whole number, without quotes'),
+  v.check((value) => Number.isSafeInteger(value) && value >= 1, 'must be a whole number of at least 1'),
+);
+
+/** A Go duration (`45m`, `1h30m`) within bounds, both in seconds; comes out in whole seconds, rounded down. */
+export const duration = (atLeast: number, atMost = Number.MAX_SAFE_INTEGER): Schema<number> =>
+  parsed((input) => {
+    const read = parseGoDuration(input);
+    if (!read.ok) return read;
+    const seconds = read.value / SECOND;
+    if (seconds < atLeast) return refuse(`must be at least ${atLeast}s`);
+    return seconds > atMost ? refuse(`must be at most ${atMost}s`) : ok(Math.floor(seconds));
+  });
+
+/** The `version` that every policy document begins with: `"1"`, or `1` as people write it. */
+export const version: Schema<'1'> = v.pipe(
+  v.picklist(['1', 1] as const, 'must be "1", the only version there is'),
+  v.transform(() => '1' as const),
+);
+
+/** A finding of {@link crossCheck}: which key it is about, and what to change. */
+export type CrossFinding = { readonly key: string; readonly message: string };
+
+/** A check across several keys of one mapping that is well-formed by itself; each finding is reported at its key. */
+export const crossCheck = <Value extends object>(check: (value: Value) => readonly CrossFinding[]) =>
+  v.rawCheck<Value>(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const input = dataset.value as Record<string, unknown>;
+    for (const { key, message } of check(dataset.value)) addIssue({ message, path: [step(input, key)] });
+  });
+
+/** Refuses a mapping that has none of these keys: without a condition it would hold for everybody. */
+export const atLeastOneOf = <Value extends object>(...keys: readonly (keyof Value & string)[]) =>
+  v.check<Value, string>(
+    (value) => keys.some((key) => Object.hasOwn(value, key)),
+    `must have at least one of ${oneOfWords(keys)}`,
+  );

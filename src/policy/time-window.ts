@@ -1,0 +1,102 @@
+/** Sentinel's names of the days, Sunday first as in JavaScript. */
+export const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const;
+
+export type Weekday = (typeof WEEKDAYS)[number];
+
+/** When a rule applies, as the documents say it. Without `days` every day; without `hours` the whole day; no zone is UTC. */
+export type TimeWindow = {
+  readonly days?: readonly Weekday[];
+  /** `HH:MM`, the start inclusive and the end exclusive; an end before the start lies on the next day. */
+  readonly hours?: { readonly start: string; readonly end: string };
+  /** A name of the IANA time zone database. */
+  readonly timezone?: string;
+};
+
+/** What a clock on a wall shows: the weekday (0 is Sunday) and the minute of the day. */
+type LocalTime = { readonly weekday: number; readonly minute: number };
+
+/** One instant, with what each zone's clock shows then: converted when first asked for, once per zone. */
+export type Moment = { readonly local: (zone: string | undefined) => LocalTime };
+
+const MINUTES_PER_HOUR = 60;
+
+/** Names that mean the host's own zone, or none, where a library knows them at all. */
+const NOT_A_ZONE = /^(?:local|localtime|posixrules|factory|etc\/unknown)$/iu;
+
+const ZONE_NAME = /^[A-Za-z][\w+-]*(?:\/[\w+-]+)*$/u;
+
+/** Making a formatter costs far more than using one. Keyed in lower case: there are some 600 names and no more. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+const formatterOf = (zone: string): Intl.DateTimeFormat => {
+  const key = zone.toLowerCase();
+  const known = formatters.get(key);
+  if (known !== undefined) return known;
+  const options = { timeZone: zone, hourCycle: 'h23', weekday: 'long', hour: '2-digit', minute: '2-digit' } as const;
+  const formatter = new Intl.DateTimeFormat('en-US', options);
+  formatters.set(key, formatter);
+  return formatter;
+};
+
+/** Whether a text names a zone of the IANA database: no offsets such as `+05:00`, nothing that depends on the host. */
+export const isZone = (zone: string): boolean => {
+  if (!ZONE_NAME.test(zone) || NOT_A_ZONE.test(zone)) return false;
+  try {
+    formatterOf(zone);
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+};
+
+const localTime = (now: number, zone: string | undefined): LocalTime => {
+  if (zone === undefined) {
+    const date = new Date(now);
+    return { weekday: date.getUTCDay(), minute: date.getUTCHours() * MINUTES_PER_HOUR + date.getUTCMinutes() };
+  }
+  const parts = new Map(
+    formatterOf(zone)
+      .formatToParts(now)
+      .map(({ type, value }) => [type, value]),
+  );
+  return {
+    weekday: WEEKDAYS.indexOf((parts.get('weekday') ?? '').toLowerCase() as Weekday),
+    minute: Number(parts.get('hour')) * MINUTES_PER_HOUR + Number(parts.get('minute')),
+  };
+};
+
+/** The moment at epoch milliseconds. Throws a RangeError for what is no instant, as a window must not silently fail. */
+export const momentAt = (now: number): Moment => {
+  if (Number.isNaN(new Date(now).getTime())) throw new RangeError(`${now} is not an instant`);
+  const known = new Map<string | undefined, LocalTime>();
+  return {
+    local: (zone) => {
+      const time = known.get(zone) ?? localTime(now, zone);
+      known.set(zone, time);
+      return time;
+    },
+  };
+};
+
+/** `HH:MM` as the minute of the day. */
+export const minuteOfDay = (time: string): number =>
+  Number(time.slice(0, 2)) * MINUTES_PER_HOUR + Number(time.slice(3, 5));
+
+/**
+ * Turns a window that the schema let through into a test of moments, to the minute of the zone's wall clock. An overnight
+ * window belongs to the day on which it starts: Friday 22:00-06:00 reaches into Saturday.
+ */
+export const compileTimeWindow = ({ days, hours, timezone }: TimeWindow): ((moment: Moment) => boolean) => {
+  const onDay = new Set(days === undefined ? WEEKDAYS.keys() : days.map((day) => WEEKDAYS.indexOf(day)));
+  const startsOn = (weekday: number): boolean => onDay.has((weekday + WEEKDAYS.length) % WEEKDAYS.length);
+  if (timezone !== undefined) formatterOf(timezone);
+  if (hours === undefined) return (moment) => startsOn(moment.local(timezone).weekday);
+  const start = minuteOfDay(hours.start);
+  const end = minuteOfDay(hours.end);
+  return (moment) => {
+    const { weekday, minute } = moment.local(timezone);
+    if (start < end) return startsOn(weekday) && start <= minute && minute < end;
+    return (startsOn(weekday) && start <= minute) || (startsOn(weekday - 1) && minute < end);
+  };
+};

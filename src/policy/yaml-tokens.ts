@@ -1,0 +1,44 @@
+import { CST, Lexer } from 'yaml';
+import { problem, type DocumentProblem } from './problem.ts';
+
+/** How many levels of mappings and lists a document may have; ours need eight. */
+export const MAX_DEPTH = 32;
+
+/** What YAML offers and these documents must not use, because a reader no longer sees what a key's value is. */
+const FORBIDDEN: Readonly<Record<string, string>> = {
+  alias: 'an alias is not allowed; write the value out',
+  anchor: 'an anchor is not allowed; write the value out where it is needed',
+  tag: 'a tag is not allowed; put text in quotes instead',
+  'directive-line': 'a YAML directive is not allowed; leave the line out',
+};
+
+/**
+ * Looks at the tokens before anything is built from them, and refuses aliases, anchors, tags, directives and brackets
+ * nested too deeply. Linear in the text and without recursion. `lineAt` maps an offset to a line.
+ */
+export const checkTokens = (text: string, lineAt: (offset: number) => number): readonly DocumentProblem[] => {
+  const problems: DocumentProblem[] = [];
+  let offset = 0;
+  let depth = 0;
+  let inScalar = false;
+  for (const source of new Lexer().lex(text)) {
+    if (source === CST.DOCUMENT || source === CST.FLOW_END) continue;
+    // The lexer announces an unquoted scalar by a marker, for its text may look like any other token.
+    if (source === CST.SCALAR) {
+      inScalar = true;
+      continue;
+    }
+    const type = inScalar ? 'scalar' : CST.tokenType(source);
+    inScalar = false;
+    const refusal = type === null ? undefined : FORBIDDEN[type];
+    if (refusal !== undefined) problems.push(problem(lineAt(offset), [], refusal));
+    if (type === 'flow-map-start' || type === 'flow-seq-start') depth += 1;
+    if (type === 'flow-map-end' || type === 'flow-seq-end') depth -= 1;
+    if (depth > MAX_DEPTH) return [problem(lineAt(offset), [], TOO_DEEP)];
+    offset += source.length;
+  }
+  return problems;
+};
+
+/** What is said of a document that nests deeper than {@link MAX_DEPTH}. */
+export const TOO_DEEP = `the document is nested deeper than ${MAX_DEPTH} levels`;

@@ -1,0 +1,43 @@
+import { SECOND } from '../lib/clock.ts';
+import { ok, refuse } from '../lib/result.ts';
+import type { ReplayGuard } from './guard.ts';
+
+const MAX_REQUESTS = 500_000;
+
+/** Signatures have a resolution of one second, so the second in which the process started counts as before it. */
+const toSecond = (ms: number): number => Math.ceil(ms / SECOND) * SECOND;
+
+/**
+ * The guard of one instance, in memory. It refuses what was signed before the process started, for it cannot know what
+ * an earlier process saw; and what it has no room for. Other instances do not share it: `SENTINEL_REPLAY_GUARD=instance`
+ * trades that for one DynamoDB write per vend.
+ *
+ * @param startedAt when the process started, epoch milliseconds
+ * @param capacity how many requests are remembered at most
+ */
+export const createMemoryGuard = (startedAt: number, capacity = MAX_REQUESTS): ReplayGuard => {
+  const seen = new Map<string, number>();
+  const earliest = toSecond(startedAt);
+  const forgetOld = (now: number): void => {
+    for (const [key, forgetAt] of seen) {
+      if (forgetAt >= now) break;
+      seen.delete(key);
+    }
+  };
+  return {
+    reserve: (request, now) => {
+      forgetOld(now);
+      if (request.signedAt < earliest || seen.has(request.key)) return Promise.resolve(refuse('replayed'));
+      if (seen.size >= capacity) return Promise.resolve(refuse('unavailable'));
+      seen.set(request.key, request.forgetAt);
+      return Promise.resolve(
+        ok({
+          release: () => {
+            seen.delete(request.key);
+            return Promise.resolve();
+          },
+        }),
+      );
+    },
+  };
+};

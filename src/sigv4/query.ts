@@ -1,0 +1,50 @@
+import { ok, refuse, type Result } from '../lib/result.ts';
+import type { SigV4Refusal } from './refusal.ts';
+
+/** The decoded parameters of a query; each key stands once. A `Map`, so that `__proto__` is a key like any other. */
+export type QueryParameters = ReadonlyMap<string, string>;
+
+const MAX_PARAMETERS = 64;
+
+const invalid = (message: string) => refuse<SigV4Refusal>({ error: 'ValidationError', message });
+
+/** `+` is a space, as in HTML forms and in AWS's own servers; a client that means a plus sign sends `%2B`. */
+const decode = (text: string): string | undefined => {
+  try {
+    const decoded = decodeURIComponent(text.replaceAll('+', ' '));
+    return decoded.includes('\0') ? undefined : decoded;
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * Decodes a raw query string. Refuses with `ValidationError`: malformed escapes, bytes that are not UTF-8, NUL,
+ * characters that do not belong into a request target, and a key that occurs twice once decoded.
+ */
+export const parseQuery = (rawQuery: string): Result<QueryParameters, SigV4Refusal> => {
+  const parameters = new Map<string, string>();
+  if (rawQuery === '') return ok(parameters);
+  if (!/^[\u0021-\u007e]*$/u.test(rawQuery) || rawQuery.includes('#')) {
+    return invalid('The query holds characters that must be percent-encoded.');
+  }
+  const pairs = rawQuery.split('&');
+  if (pairs.length > MAX_PARAMETERS) return invalid(`The query has more than ${MAX_PARAMETERS} parameters.`);
+  for (const pair of pairs) {
+    const [rawKey, rawValue] = splitPair(pair);
+    const key = decode(rawKey);
+    const value = decode(rawValue);
+    if (key === undefined || value === undefined) {
+      return invalid('The query holds a malformed escape: every "%" must begin two hexadecimal digits of UTF-8.');
+    }
+    if (parameters.has(key)) return invalid(`The query parameter "${key}" occurs more than once.`);
+    parameters.set(key, value);
+  }
+  return ok(parameters);
+};
+
+/** Splits `key=value` at the first `=`; a pair without one has an empty value. */
+export const splitPair = (pair: string): readonly [key: string, value: string] => {
+  const equals = pair.indexOf('=');
+  return equals === -1 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)];
+};

@@ -1,0 +1,15 @@
+/**
+ * AWS's common error names that an authentication refusal may carry
+ * (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html; XAmzContentSHA256Mismatch is Amazon S3's).
+ */
+export type SigV4Error =
+  | 'AccessDenied'
+  | 'IncompleteSignature'
+  | 'InvalidClientTokenId'
+  | 'MissingAuthenticationToken'
+  | 'SignatureDoesNotMatch'
+  | 'ValidationError'
+  | 'XAmzContentSHA256Mismatch';
+
+/** Why a request is not authentic: the error's name on the wire and a sentence for whoever signed it. */
+export type SigV4Refusal = { readonly error: SigV4Error; readonly message: string };

@@ -1,0 +1,204 @@
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { formatAmzDate, parseAmzDate } from './amz-date.ts';
+import { parseAuthorization, type Authorization } from './authorization.ts';
+import { canonicalQueryCandidates, canonicalRequest, sha256Hex } from './canonical.ts';
+import type { SigV4Error, SigV4Refusal } from './refusal.ts';
+import { headerValues, type Header, type WireHead, type WireRequest } from './request.ts';
+import { equalSignatures, signature, signingKey, stringToSign } from './signature.ts';
+
+/** What a request must be signed for, and when. `now` in epoch milliseconds, `window` (± around it) in milliseconds. */
+export type Expectation = {
+  readonly region: string;
+  readonly service: string;
+  readonly now: number;
+  readonly window: number;
+};
+
+/** A request's claim, well-formed, in time and in scope, but not yet checked against a secret. */
+export type SignatureClaim = Authorization & {
+  /** X-Amz-Date as sent, and the same in epoch milliseconds. */
+  readonly amzDate: string;
+  readonly signedAt: number;
+  readonly securityToken?: string;
+};
+
+const refusal = (error: SigV4Error, message: string) => refuse<SigV4Refusal>({ error, message });
+
+/** Names that must stand once: a second value would be one that the signer or a proxy did not mean. */
+const isSingular = (name: string): boolean =>
+  name === 'x-amz-date' ||
+  name === 'x-amz-security-token' ||
+  name === 'x-amz-content-sha256' ||
+  name.startsWith('x-sentinel-');
+
+/** Headers that steer a decision and so must be covered by the signature; the payload hash proves itself. */
+const mustBeSigned = (name: string): boolean =>
+  (name.startsWith('x-amz-') && name !== 'x-amz-content-sha256') || name.startsWith('x-sentinel-');
+
+/**
+ * Every check that needs no secret, in the order that AWS's own services follow: one mechanism, components, coverage of
+ * `host` and `x-amz-*`, date, window, scope. Refusals carry AWS's names and, where AWS has them, its words.
+ */
+export const readClaim = (request: WireHead, expected: Expectation): Result<SignatureClaim, SigV4Refusal> => {
+  const mechanism = readMechanism(request);
+  if (!mechanism.ok) return mechanism;
+  const authorization = parseAuthorization(mechanism.value);
+  if (!authorization.ok) return authorization;
+  const covered = checkCoverage(request, authorization.value.signedHeaders);
+  if (!covered.ok) return covered;
+  const [amzDate = ''] = headerValues(request.headers, 'x-amz-date');
+  const signedAt = parseAmzDate(amzDate);
+  if (signedAt === undefined) {
+    return refusal('IncompleteSignature', 'The request must carry one X-Amz-Date header like 20260102T030405Z.');
+  }
+  const timely = checkWindow(amzDate, signedAt, expected);
+  if (!timely.ok) return timely;
+  const scoped = checkScope(authorization.value, amzDate, expected);
+  if (!scoped.ok) return scoped;
+  const [securityToken] = headerValues(request.headers, 'x-amz-security-token');
+  return ok({
+    ...authorization.value,
+    amzDate,
+    signedAt,
+    ...(securityToken === undefined ? {} : { securityToken }),
+  });
+};
+
+const PRESIGNED = /^x-amz-(?:algorithm|credential|signature|signedheaders|expires|date|security-token)$/iu;
+
+const readMechanism = ({ headers, query }: WireHead): Result<string, SigV4Refusal> => {
+  const values = headerValues(headers, 'authorization');
+  const presigned = [...query.keys()].some((key) => PRESIGNED.test(key));
+  if (values.length > 1) return refusal('IncompleteSignature', 'The request has more than one Authorization header.');
+  const [value] = values;
+  if (value !== undefined && presigned) {
+    return refusal('SignatureDoesNotMatch', 'The request is signed both in its header and in its query; sign it once.');
+  }
+  if (presigned) {
+    return refusal('ValidationError', 'Presigned requests are not accepted; sign in the Authorization header.');
+  }
+  return value === undefined
+    ? refusal('MissingAuthenticationToken', 'The request is not signed; sign it with AWS Signature Version 4.')
+    : ok(value);
+};
+
+const checkCoverage = ({ headers }: WireHead, signedHeaders: readonly string[]): Result<undefined, SigV4Refusal> => {
+  const signed = new Set(signedHeaders);
+  if (!signed.has('host')) {
+    return refusal('SignatureDoesNotMatch', "'Host' must be a 'SignedHeader' in the AWS Authorization.");
+  }
+  const counts = new Map<string, number>();
+  for (const [name] of headers) counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const [name, count] of counts) {
+    if (count > 1 && isSingular(name)) {
+      return refusal('IncompleteSignature', `The header "${name}" occurs ${count} times; send it once.`);
+    }
+    if (mustBeSigned(name) && !signed.has(name)) {
+      return refusal('AccessDenied', `The header "${name}" is present but not signed; sign it or leave it out.`);
+    }
+  }
+  const absent = signedHeaders.find((name) => !counts.has(name));
+  if (absent !== undefined) {
+    return refusal(
+      'SignatureDoesNotMatch',
+      `The signed header "${absent}" did not arrive; a proxy may have removed it. Do not sign hop-by-hop headers.`,
+    );
+  }
+  return ok(undefined);
+};
+
+const minutes = (ms: number): string => (ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1_000} s`);
+
+const checkWindow = (
+  amzDate: string,
+  signedAt: number,
+  { now, window }: Expectation,
+): Result<undefined, SigV4Refusal> => {
+  const here = formatAmzDate(now);
+  if (now - signedAt > window) {
+    const limit = formatAmzDate(now - window);
+    return refusal(
+      'SignatureDoesNotMatch',
+      `Signature expired: ${amzDate} is now earlier than ${limit} (${here} - ${minutes(window)}.)`,
+    );
+  }
+  if (signedAt - now > window) {
+    const limit = formatAmzDate(now + window);
+    return refusal(
+      'SignatureDoesNotMatch',
+      `Signature not yet current: ${amzDate} is still later than ${limit} (${here} + ${minutes(window)}.)`,
+    );
+  }
+  return ok(undefined);
+};
+
+const mismatch = (message: string) => refusal('SignatureDoesNotMatch', message);
+
+const checkScope = (
+  { scope, terminator }: Authorization,
+  amzDate: string,
+  { region, service }: Expectation,
+): Result<undefined, SigV4Refusal> => {
+  const day = amzDate.slice(0, 8);
+  if (scope.date !== day) {
+    return mismatch(`Date in Credential scope does not match X-Amz-Date: '${scope.date}' != '${day}'.`);
+  }
+  if (scope.region !== region) return mismatch(`Credential should be scoped to the region '${region}'.`);
+  if (scope.service !== service) return mismatch(`Credential should be scoped to the service '${service}'.`);
+  if (terminator !== 'aws4_request') return mismatch("Credential should be scoped with the terminator 'aws4_request'.");
+  return ok(undefined);
+};
+
+/**
+ * Checks a claim against a secret: the declared payload hash, then the signature in constant time over each canonical
+ * query that clients sign. The bytes received are always hashed; nothing the client declares takes their place.
+ */
+export const verifyClaim = (
+  claim: SignatureClaim,
+  request: WireRequest,
+  secret: string,
+): Result<undefined, SigV4Refusal> => {
+  const payloadHash = sha256Hex(request.body);
+  const declared = checkDeclaredHash(request.headers, payloadHash);
+  if (!declared.ok) return declared;
+  const key = signingKey(secret, claim.scope);
+  let matches = false;
+  for (const query of canonicalQueryCandidates(request.rawQuery, request.query)) {
+    const canonical = canonicalRequest(request, query, claim.signedHeaders, payloadHash);
+    const expected = signature(key, stringToSign(claim.amzDate, claim.scope, canonical));
+    matches = equalSignatures(expected, claim.signature) || matches;
+  }
+  return matches ? ok(undefined) : refusal('SignatureDoesNotMatch', MISMATCH);
+};
+
+const MISMATCH =
+  'The request signature we calculated does not match the signature you provided. Check your secret access key and ' +
+  'signing method, and that nothing changed the request on its way.';
+
+const checkDeclaredHash = (headers: readonly Header[], payloadHash: string): Result<undefined, SigV4Refusal> => {
+  const [declared] = headerValues(headers, 'x-amz-content-sha256');
+  if (declared === undefined || declared === payloadHash) return ok(undefined);
+  if (declared === 'UNSIGNED-PAYLOAD' || declared.startsWith('STREAMING-')) {
+    return refusal('ValidationError', 'The payload must be signed: x-amz-content-sha256 must be the hash of the body.');
+  }
+  return refusal(
+    'XAmzContentSHA256Mismatch',
+    "The provided 'x-amz-content-sha256' header does not match what was computed.",
+  );
+};
+
+/** One signed request as a replay guard remembers it; times in epoch milliseconds. */
+export type ReplayClaim = {
+  /** The same for two copies of one request, however their white space was folded on the way. */
+  readonly key: string;
+  readonly signedAt: number;
+  /** From then on no verifier accepts the signature any more, and a guard may forget it. */
+  readonly forgetAt: number;
+};
+
+/** What a guard has to remember of a verified claim; `window` is the verifier's, in milliseconds. */
+export const toReplayClaim = (claim: SignatureClaim, window: number): ReplayClaim => ({
+  key: sha256Hex(`${claim.accessKeyId}\n${claim.signature}`),
+  signedAt: claim.signedAt,
+  forgetAt: claim.signedAt + 2 * window,
+});

@@ -1,0 +1,87 @@
+import {
+  AssumeRoleCommand,
+  STSServiceException,
+  type AssumeRoleCommandInput,
+  type STSClient,
+} from '@aws-sdk/client-sts';
+import { SECOND } from '../lib/clock.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+
+/** What AssumeRole gave. */
+export type AssumedRole = {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  /** Epoch milliseconds. */
+  readonly expiration: number;
+};
+
+/** Why AssumeRole gave nothing. */
+export type AssumeRoleFault = {
+  readonly kind: 'throttled' | 'misconfigured' | 'unavailable';
+  /** AWS's error code, for the audit log and metrics only. */
+  readonly code: string;
+  /** Whether it is certain that no credentials came into being. */
+  readonly certainlyNone: boolean;
+};
+
+export type AssumeRole = (input: AssumeRoleCommandInput) => Promise<Result<AssumedRole, AssumeRoleFault>>;
+
+/** All tries together; a caller's own client seldom waits longer. */
+const DEADLINE = 8 * SECOND;
+
+const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired']);
+const THROTTLED = new Set([
+  'Throttling',
+  'ThrottlingException',
+  'ThrottledException',
+  'RequestLimitExceeded',
+  'TooManyRequestsException',
+]);
+/** What the profile's document or the role's trust is to blame for: the caller can do nothing, and a retry neither. */
+const MISCONFIGURED = new Set([
+  'AccessDenied',
+  'AccessDeniedException',
+  'MalformedPolicyDocument',
+  'MalformedPolicyDocumentException',
+  'PackedPolicyTooLarge',
+  'PackedPolicyTooLargeException',
+  'ValidationError',
+  'InvalidParameterValue',
+  'NoSuchEntity',
+]);
+
+/**
+ * The only place that calls AssumeRole. The SDK retries within the deadline; credentials of the TVM's own that have
+ * expired are fetched anew once.
+ */
+export const createAssumeRole =
+  (sts: STSClient, onFault: (error: unknown) => void): AssumeRole =>
+  async (input) => {
+    const abortSignal = AbortSignal.timeout(DEADLINE);
+    const send = () => sts.send(new AssumeRoleCommand(input), { abortSignal });
+    try {
+      const { Credentials } = await send().catch(async (error: unknown) => {
+        if (!(error instanceof Error) || !EXPIRED.has(error.name)) throw error;
+        await sts.config.credentials({ forceRefresh: true });
+        return send();
+      });
+      const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = Credentials ?? {};
+      const expiration = Expiration?.getTime() ?? Number.NaN;
+      if (!AccessKeyId || !SecretAccessKey || !SessionToken || Number.isNaN(expiration)) {
+        throw new Error('AssumeRole answered without credentials');
+      }
+      return ok({ accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken, expiration });
+    } catch (error) {
+      onFault(error);
+      return refuse(toFault(error));
+    }
+  };
+
+const toFault = (error: unknown): AssumeRoleFault => {
+  const code = error instanceof Error ? error.name : 'Unknown';
+  const answered = error instanceof STSServiceException && (error.$response?.statusCode ?? 500) < 500;
+  if (THROTTLED.has(code)) return { kind: 'throttled', code, certainlyNone: true };
+  if (answered && MISCONFIGURED.has(code)) return { kind: 'misconfigured', code, certainlyNone: false };
+  return { kind: 'unavailable', code, certainlyNone: false };
+};

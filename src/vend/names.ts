@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import type { Caller } from '../identity/caller.ts';
+
+/**
+ * The names that stamp a session. STS takes `[\w+=,.@-]` for SourceIdentity and RoleSessionName, 2-64 characters
+ * (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html), and a wider class for tags. A name that had
+ * to be changed or cut ends in `.` and ten hexadecimal digits of the principal's SHA-256: no two principals share a stamp.
+ */
+const NAME_LENGTH = 64;
+const SHORTEST_NAME = 2;
+const TAG_VALUE_LENGTH = 256;
+const NOT_IN_NAMES = /[^\w+=,.@-]/gu;
+const NOT_IN_TAGS = /[^\p{L}\p{Z}\p{N}_.:/=+\-@]/gu;
+
+/** How a session came to be: directly, by an approval, by break-glass. */
+export type VendKind = 'd' | 'a' | 'b';
+
+const fit = (text: string, principal: string, refused: RegExp, room: number, shortest = 0): string => {
+  const legal = text.replace(refused, '_');
+  if (legal === text && text.length <= room && text.length >= shortest) return text;
+  const suffix = `.${createHash('sha256').update(principal).digest('hex').slice(0, 10)}`;
+  return `${legal.slice(0, room - suffix.length)}${suffix}`;
+};
+
+/** `sentinel=<kind>=<16 hex>=<user>`; the user comes last, so that it can be parsed whatever the user's name holds. */
+export const toSourceIdentity = (kind: VendKind, id: string, { name, principal }: Caller): string => {
+  const prefix = `sentinel=${kind}=${id}=`;
+  return `${prefix}${fit(name, principal, NOT_IN_NAMES, NAME_LENGTH - prefix.length)}`;
+};
+
+/** The name of the session in the protected role, as CloudTrail shows it: the caller's, in STS's characters. */
+export const toRoleSessionName = ({ name, principal }: Caller): string =>
+  fit(name, principal, NOT_IN_NAMES, NAME_LENGTH, SHORTEST_NAME);
+
+/** A session tag as AssumeRole takes it. */
+export type SessionTag = { readonly Key: string; readonly Value: string };
+
+type Stamp = {
+  readonly sessionId: string;
+  readonly requestId: string;
+  readonly caller: Caller;
+  readonly profile: string;
+};
+
+/** The five tags of every vended session, then the profile's own. */
+export const toSessionTags = (stamp: Stamp, own: readonly (readonly [key: string, value: string])[]): SessionTag[] => {
+  const { sessionId, requestId, caller, profile } = stamp;
+  const value = (text: string): string => fit(text, caller.principal, NOT_IN_TAGS, TAG_VALUE_LENGTH);
+  return [
+    { Key: 'SentinelSessionID', Value: sessionId },
+    { Key: 'SentinelUser', Value: value(caller.name) },
+    { Key: 'SentinelPrincipal', Value: value(caller.principal) },
+    { Key: 'SentinelProfile', Value: value(profile) },
+    { Key: 'SentinelRequestID', Value: requestId },
+    ...own.map(([Key, Value]) => ({ Key, Value })),
+  ];
+};

@@ -1,0 +1,21 @@
+/** Why no credentials leave, as the vend path sees it. `http/refusals` puts each into words and a status. */
+export type VendRefusal =
+  | {
+      /** Policy says no, or there is nothing to say yes: the caller cannot tell which, unless a rule names them. */
+      readonly kind: 'denied';
+      readonly profile: string;
+      readonly user: string;
+      /** The deciding rule, only where it names this caller. */
+      readonly rule?: string;
+      readonly reason?: string;
+    }
+  | { readonly kind: 'approval-required'; readonly profile: string; readonly reason?: string }
+  | { readonly kind: 'address-unknown'; readonly profile: string; readonly why: string }
+  | { readonly kind: 'replayed' }
+  | { readonly kind: 'upstream-throttled' }
+  | {
+      readonly kind: 'unavailable';
+      /** What cannot be reached, as the end of a sentence: "… is not available". */
+      readonly what: string;
+    }
+  | { readonly kind: 'misconfigured'; readonly profile: string };

@@ -1,0 +1,146 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { bareEnvironment, lacksAwsCli } from '../local/support.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { sign } from '../support/sign.ts';
+
+/** What the README promises a user in a hurry: `npm run local` as a process of its own, and the lines as printed there. */
+const ROOT = resolve(import.meta.dirname, '..', '..');
+const run = promisify(execFile);
+const README = readFileSync(resolve(ROOT, 'README.md'), 'utf8');
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+};
+
+const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
+
+type Json = Readonly<Record<string, unknown>>;
+
+let port = 0;
+let awsPort = 0;
+let local: ChildProcess;
+let stdout = '';
+let stderr = '';
+
+beforeAll(async () => {
+  [port, awsPort] = [await freePort(), await freePort()];
+  local = spawn(process.execPath, ['src/local/main.ts'], {
+    cwd: ROOT,
+    env: { ...bareEnvironment(), PORT: String(port), AWS_PORT: String(awsPort) },
+  });
+  local.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  local.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  await vi.waitFor(() => expect(stderr).toContain('TVMDEMOALICE'), { timeout: 30_000 });
+});
+
+afterAll(async () => {
+  local.kill('SIGTERM');
+  const [code] = (await once(local, 'exit')) as [number | null];
+  expect(code).toBe(0);
+});
+
+/** A curl line of the README, with the ports of this run and a host of ours. */
+const curlLine = (user: string): readonly string[] => {
+  const line = lines(README).find((text) => text.startsWith('curl --aws-sigv4') && text.includes(user)) ?? '';
+  return [...line.matchAll(/'([^']*)'|(\S+)/gu)]
+    .slice(1)
+    .map(([, quoted, bare]) => (quoted ?? bare ?? '').replace(':8080', `:${port}`));
+};
+
+const curl = async (...args: readonly string[]): Promise<{ readonly status: number; readonly json: Json }> => {
+  const { stdout: text } = await run('curl', ['--silent', '--write-out', '\n%{http_code}', ...args]);
+  const [body = '', status = ''] = lines(text);
+  return { status: Number(status), json: JSON.parse(body) as Json };
+};
+
+const aws = (credentials: Json | undefined, ...args: readonly string[]) =>
+  run('aws', ['--endpoint-url', `http://127.0.0.1:${awsPort}`, '--output', 'json', ...args], {
+    env: {
+      ...bareEnvironment(),
+      AWS_DEFAULT_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: String(credentials?.['AccessKeyId'] ?? 'AKIADEMODANA0000'),
+      AWS_SECRET_ACCESS_KEY: String(credentials?.['SecretAccessKey'] ?? 'demo-dana-not-a-secret'),
+      ...(credentials === undefined ? {} : { AWS_SESSION_TOKEN: String(credentials['SessionToken']) }),
+    },
+  });
+
+const lacksCurl = await run('curl', ['--version']).then(
+  () => false,
+  () => true,
+);
+if (lacksCurl) process.stderr.write('skipped: curl is not on this machine\n');
+const lacksCli = lacksAwsCli() !== undefined;
+
+describe('the README on a fresh desk', () => {
+  it.skipIf(lacksCurl)('vends to alice by the line as printed', async () => {
+    const { status, json } = await curl(...curlLine('TVMDEMOALICE'));
+    expect(status).toBe(200);
+    expect(json).toMatchObject({ Version: 1, Profile: 'dev', AccountId: '000000000000' });
+    expect(json['SourceIdentity']).toMatch(/^sentinel=d=[0-9a-f]{16}=alice$/u);
+  });
+
+  it.skipIf(lacksCurl)('refuses carol by the line as printed, with the reason', async () => {
+    const { status, json } = await curl(...curlLine('TVMDEMOCAROL'));
+    expect(status).toBe(403);
+    expect(json).toMatchObject({
+      error: 'PolicyDenied',
+      message: 'no rule lets carol use profile dev; GET /profiles lists yours',
+    });
+  });
+
+  it('refuses prod and vault to alice, each with its own reason', async () => {
+    const ask = (query: string) => {
+      const { headers } = sign({ host: `127.0.0.1:${port}`, query });
+      return sendRaw(port, { target: `/?${query}`, headers });
+    };
+    expect((await ask('profile=prod')).json).toMatchObject({ error: 'PolicyRequiresApproval' });
+    const vault = await ask('profile=vault');
+    expect(vault.json).toMatchObject({ error: 'PolicyDenied' });
+    expect(vault.json['reason']).toBeTypeOf('string');
+  });
+
+  it('refuses a changed byte', async () => {
+    const { headers } = sign({ host: `127.0.0.1:${port}`, query: 'profile=dev' });
+    const answer = await sendRaw(port, { target: '/?profile=deV', headers });
+    expect(answer).toMatchObject({ status: 403, json: { error: 'SignatureDoesNotMatch' } });
+  });
+
+  it.skipIf(lacksCurl || lacksCli)('gives credentials that the AWS CLI can use', async () => {
+    const { json } = await curl('-H', 'x-sentinel-nonce: for-the-cli', ...curlLine('TVMDEMOALICE'));
+    const { stdout: identity } = await aws(json, 'sts', 'get-caller-identity');
+    expect((JSON.parse(identity) as Json)['Arn']).toBe(
+      'arn:aws:sts::000000000000:assumed-role/SentinelProtected-dev/alice',
+    );
+  });
+
+  it.skipIf(lacksCurl || lacksCli)(
+    'keeps the protected roles for itself: vended credentials and dana are refused there',
+    async () => {
+      const { json } = await curl('-H', 'x-sentinel-nonce: for-the-role', ...curlLine('TVMDEMOALICE'));
+      const role = [
+        '--role-arn',
+        'arn:aws:iam::000000000000:role/SentinelProtected-dev',
+        '--role-session-name',
+        'direct',
+      ];
+      await expect(aws(json, 'sts', 'assume-role', ...role)).rejects.toThrow(/AccessDenied/u);
+      await expect(aws(undefined, 'sts', 'assume-role', ...role)).rejects.toThrow(/AccessDenied/u);
+    },
+  );
+
+  it('writes audit records, and nothing else, to stdout', async () => {
+    await expect.poll(() => lines(stdout).length).toBeGreaterThan(2);
+    for (const line of lines(stdout)) expect(JSON.parse(line)).toMatchObject({ type: 'audit' });
+    expect(stderr).toContain(`listening on http://127.0.0.1:${port}`);
+  });
+});

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { DEMO_CLIENTS } from '../../src/local/demo.ts';
+import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { sign } from '../support/sign.ts';
+import type { RunningTvm } from '../support/tvm.ts';
+
+/** A request of a demo caller; each gets a nonce of its own, so that no two are the same. */
+export type Call = {
+  readonly method?: string;
+  readonly path?: string;
+  /** The query, canonical already. */
+  readonly query?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly as?: keyof typeof DEMO_CLIENTS;
+  readonly host?: string;
+};
+
+/** Signs a request and gives it in the form that can be sent any number of times. */
+export const signedCall = (tvm: Pick<RunningTvm, 'host'>, what: Call = {}) => {
+  const { method = 'GET', path = '/', query = '', as = 'alice', body = '' } = what;
+  const { accessKeyId, secret } = DEMO_CLIENTS[as];
+  const headers = { 'x-sentinel-nonce': randomUUID(), ...what.headers };
+  const signed = sign({ host: what.host ?? tvm.host, method, path, query, headers, body, accessKeyId, secret });
+  return { method, target: query === '' ? path : `${path}?${query}`, headers: signed.headers, body };
+};
+
+/** Signs and sends one request. */
+export const call = (tvm: Pick<RunningTvm, 'host' | 'port'>, what: Call = {}): Promise<RawAnswer> =>
+  sendRaw(tvm.port, signedCall(tvm, what));
+
+const encode = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/gu, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/** A query in canonical form. */
+export const queryOf = (fields: Readonly<Record<string, string>>): string =>
+  Object.entries(fields)
+    .map(([key, value]) => `${encode(key)}=${encode(value)}`)
+    .toSorted()
+    .join('&');
+
+/** `GET /?…` */
+export const get = (tvm: RunningTvm, fields: Readonly<Record<string, string>>, more: Call = {}): Promise<RawAnswer> =>
+  call(tvm, { query: queryOf(fields), ...more });
+
+/** `POST /` with these very bytes as JSON. */
+export const postText = (tvm: RunningTvm, body: string | Uint8Array, more: Call = {}): Promise<RawAnswer> =>
+  call(tvm, { method: 'POST', body, headers: { 'content-type': 'application/json' }, ...more });
+
+/** `POST /` with a value as JSON. */
+export const post = (tvm: RunningTvm, value: unknown, more: Call = {}): Promise<RawAnswer> =>
+  postText(tvm, JSON.stringify(value), more);
+
+/** The audit records of vends with this outcome. */
+export const outcomes = (tvm: RunningTvm, outcome: string): readonly Record<string, unknown>[] =>
+  tvm.audit.filter((record) => record['event'] === 'vend' && record['outcome'] === outcome);
+
+/** Documents in one line each. */
+export const profileDocument = (more: object = {}): string =>
+  JSON.stringify({ role_arn: 'arn:aws:iam::000000000000:role/SentinelProtected-dev', ...more });
+
+export const policyDocument = (...rules: readonly object[]): string =>
+  JSON.stringify({ version: '1', rules: rules.map((rule, index) => ({ name: `rule-${index}`, ...rule })) });
+
+/** Puts a profile and its policy. */
+export const putProfile = async (
+  desk: { readonly put: (name: string, value: string) => Promise<void> },
+  name: string,
+  rule: object,
+  more: object = {},
+): Promise<void> => {
+  await desk.put(`/sentinel/profiles/${name}`, profileDocument(more));
+  await desk.put(`/sentinel/policies/${name}`, policyDocument(rule));
+};
+
+/** What a fake service does with one call. */
+export type FakeAnswer =
+  | 'hang'
+  | 'close'
+  | { readonly status?: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> };
+
+export type Fake = {
+  readonly url: string;
+  /** Bodies of the calls so far. */
+  readonly calls: string[];
+  /** What it answers; may be changed at any time. */
+  answer: (body: string, incoming: IncomingMessage) => FakeAnswer | Promise<FakeAnswer>;
+  readonly close: () => Promise<void>;
+};
+
+/** Starts a service that answers whatever the test wants. */
+export const startFake = async (answer: Fake['answer']): Promise<Fake> => {
+  const serve = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks).toString();
+    fake.calls.push(body);
+    const what = await fake.answer(body, incoming);
+    if (what === 'close') incoming.socket.destroy();
+    else if (what !== 'hang') outgoing.writeHead(what.status ?? 200, what.headers ?? {}).end(what.body);
+  };
+  const server = createServer((incoming, outgoing) => void serve(incoming, outgoing));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const fake: Fake = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls: [],
+    answer,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return fake;
+};
+
+const xml = (status: number, body: string): FakeAnswer => ({ status, headers: { 'content-type': 'text/xml' }, body });
+
+/** An error of STS. */
+export const stsError = (code: string, status = 400): FakeAnswer =>
+  xml(
+    status,
+    `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>upstream says no</Message></Error><RequestId>r</RequestId></ErrorResponse>`,
+  );
+
+/** Who the TVM itself is. */
+export const stsIdentity = xml(
+  200,
+  '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::000000000000:assumed-role/sentinel-tvm/local</Arn><UserId>AROA:local</UserId><Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>',
+);
+
+/** Credentials, whole unless told otherwise. */
+export const stsCredentials = (
+  change: Readonly<Record<string, string>> = {},
+  { seconds = 900 }: { readonly seconds?: number } = {},
+): FakeAnswer => {
+  const members = {
+    AccessKeyId: 'ASIAFAKEFAKEFAKE',
+    SecretAccessKey: 'fake-secret-key-of-the-session',
+    SessionToken: 'fake-session-token-of-the-session',
+    Expiration: new Date(Date.now() + seconds * 1000).toISOString(),
+    ...change,
+  };
+  const inner = Object.entries(members).map(([name, value]) => `<${name}>${value}</${name}>`);
+  return xml(
+    200,
+    `<AssumeRoleResponse><AssumeRoleResult><Credentials>${inner.join('')}</Credentials></AssumeRoleResult></AssumeRoleResponse>`,
+  );
+};
+
+/** A fake STS: the TVM's own identity is always told; AssumeRole does what `assumeRole` says. */
+export const startFakeSts = async (assumeRole: Fake['answer'] = () => stsCredentials()) => {
+  const control = { assumeRole };
+  const fake = await startFake((body, incoming) =>
+    body.includes('Action=GetCallerIdentity') ? stsIdentity : control.assumeRole(body, incoming),
+  );
+  return {
+    ...fake,
+    control,
+    assumed: () => fake.calls.filter((body) => body.includes('Action=AssumeRole')),
+  };
+};

@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+import { get, outcomes, policyDocument, profileDocument, putProfile, signedCall } from './support.ts';
+
+let desk: Desk;
+let tvm: RunningTvm;
+
+const ALICE = { users: ['alice'] };
+
+beforeAll(async () => {
+  desk = await startDesk();
+  await putProfile(desk, 'for-bob', { effect: 'allow', conditions: { users: ['bob'] } });
+  await putProfile(desk, 'bad-policy', { effect: 'alow', conditions: ALICE });
+  await putProfile(desk, 'bad-profile', { effect: 'allow', conditions: ALICE }, { max_duraton: '1h' });
+  await desk.put('/sentinel/policies/no-profile', policyDocument({ effect: 'allow', conditions: ALICE }));
+  await desk.put('/sentinel/profiles/no-policy', profileDocument());
+  await putProfile(desk, 'closed', { effect: 'deny', conditions: { accounts: ['000000000000'] }, reason: 'a secret reason' });
+  await putProfile(desk, 'closed-by-pattern', { effect: 'deny', conditions: { principals: ['sentinel:key/*'] } });
+  await putProfile(desk, 'of-another-account', { effect: 'allow', conditions: { accounts: ['111122223333'] } });
+  await putProfile(desk, 'never-now', {
+    effect: 'allow',
+    conditions: { ...ALICE, time: { days: ['monday'], hours: { start: '00:00', end: '00:01' }, timezone: neverNow() } },
+  });
+  await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: ALICE, reason: 'Tracked.' });
+  await putProfile(desk, 'hard', { effect: 'allow', conditions: ALICE }, { hard_revoke: true });
+  await putProfile(desk, 'hard-unnamed', { effect: 'allow', conditions: { profiles: ['hard-unnamed'] } }, { hard_revoke: true });
+  await putProfile(desk, 'approval-unnamed', {
+    effect: 'require_approval',
+    conditions: { profiles: ['approval-unnamed'] },
+    reason: 'not for strangers',
+  });
+  await putProfile(desk, 'bound', { effect: 'allow', conditions: ALICE }, { bind_source_ip: true });
+  tvm = await startTvm(desk.url);
+});
+
+afterAll(async () => {
+  await tvm.close();
+  await desk.close();
+});
+
+/** A zone in which it is not the first minute of a Monday. */
+const neverNow = (): string => (new Date().getUTCHours() < 12 ? 'Etc/GMT-6' : 'Etc/GMT+6');
+
+const SECRETS = ['AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Token'];
+
+const expectDenied = (answer: RawAnswer, error = 'PolicyDenied'): void => {
+  expect(answer.status, answer.body).toBe(403);
+  expect(answer.json).toMatchObject({ error, Code: error });
+  expect(Object.keys(answer.json).filter((key) => SECRETS.includes(key))).toEqual([]);
+  expect(answer.headers).toMatchObject({ 'x-amzn-errortype': error, 'cache-control': 'no-store' });
+};
+
+/** The answer with the profile's name and the request's id taken out. */
+const anonymous = ({ status, headers, body }: RawAnswer, profile: string): string => {
+  const { date: _date, 'x-request-id': _id, 'content-length': _length, ...kept } = headers;
+  return JSON.stringify([status, kept, body]).replaceAll(profile, '<profile>');
+};
+
+describe('403 PolicyDenied: names cannot be probed', () => {
+  it.each([
+    'for-bob',
+    'bad-policy',
+    'bad-profile',
+    'no-profile',
+    'no-policy',
+    'closed',
+    'closed-by-pattern',
+    'of-another-account',
+    'never-now',
+    'hard-unnamed',
+    'approval-policy',
+    'toString',
+    'constructor',
+    '__proto__',
+  ])('%s answers alice the same bytes as a profile that does not exist', async (profile) => {
+    const unknown = await get(tvm, { profile: 'there-is-no-such' });
+    const answer = await get(tvm, { profile });
+    expectDenied(answer);
+    expect(anonymous(answer, profile)).toBe(anonymous(unknown, 'there-is-no-such'));
+    expect(answer.json['message']).toBe(`no rule lets alice use profile ${profile}; GET /profiles lists yours`);
+  });
+
+  it('the audit record still tells the operator which rule it was', async () => {
+    const answer = await get(tvm, { profile: 'closed' });
+    expectDenied(answer);
+    expect(tvm.audit.at(-1)).toMatchObject({
+      outcome: 'denied',
+      effect: 'deny',
+      rule: 'rule-0',
+      rule_index: 0,
+      reason: 'a secret reason',
+      user: 'alice',
+      principal: 'sentinel:key/TVMDEMOALICE',
+    });
+  });
+
+  it('the audit record of the default deny names no rule', async () => {
+    await get(tvm, { profile: 'for-bob' });
+    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', effect: 'deny', rule: '', rule_index: -1 });
+  });
+
+  it('the same profile vends to whom its rule opens it', async () => {
+    const answer = await get(tvm, { profile: 'for-bob' }, { as: 'bob' });
+    expect(answer.status, answer.body).toBe(200);
+  });
+});
+
+describe('403 PolicyDenied: an explicit deny', () => {
+  it('shows rule and reason to the caller whom it names', async () => {
+    const answer = await get(tvm, { profile: 'vault' });
+    expectDenied(answer);
+    expect(answer.json).toMatchObject({ profile: 'vault', rule: 'alice-left-the-vault' });
+    expect(answer.json['reason']).toContain('Alice moved');
+    expect(answer.json['message']).toContain('alice-left-the-vault');
+  });
+
+  it.each(['bob', 'carol', 'olivia'] as const)('shows %s nothing of a rule about somebody else', async (as) => {
+    const answer = await get(tvm, { profile: 'vault' }, { as });
+    expectDenied(answer);
+    expect(Object.keys(answer.json).toSorted()).toEqual(['Code', 'Message', 'error', 'message', 'profile']);
+    expect(answer.body).not.toMatch(/alice|Alice/u);
+  });
+});
+
+describe('403 PolicyDenied: what needs parts that are not there yet', () => {
+  it('require_server_session denies, and says why to whom it names', async () => {
+    const answer = await get(tvm, { profile: 'tracked' });
+    expectDenied(answer);
+    expect(answer.json['rule']).toBe('rule-0');
+    expect(answer.json['message']).toContain('session tracking');
+  });
+
+  it('a profile with hard_revoke denies though its rule allows', async () => {
+    const answer = await get(tvm, { profile: 'hard' });
+    expectDenied(answer);
+    expect(answer.json['message']).toContain('session tracking');
+    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', effect: 'deny' });
+  });
+
+  it('a profile bound to addresses refuses a private one that no VPC accounts for', async () => {
+    const answer = await get(tvm, { profile: 'bound' });
+    expectDenied(answer);
+    expect(answer.json['message']).toContain('your address');
+    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', error: 'address-unknown' });
+  });
+});
+
+describe('403 PolicyRequiresApproval', () => {
+  it('vends nothing and tells whom the rule names why', async () => {
+    const answer = await get(tvm, { profile: 'prod', duration: '900' });
+    expectDenied(answer, 'PolicyRequiresApproval');
+    expect(answer.json['reason']).toContain('second person');
+    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', effect: 'require_approval', rule: 'prod-takes-two' });
+  });
+
+  it('keeps the reason from whom the rule does not name', async () => {
+    const answer = await get(tvm, { profile: 'approval-unnamed' });
+    expectDenied(answer, 'PolicyRequiresApproval');
+    expect(answer.body).not.toContain('not for strangers');
+    expect(answer.json).not.toHaveProperty('reason');
+  });
+});
+
+describe('403 RequestReplayed', () => {
+  it('a signed request vends once, and again under another nonce', async () => {
+    const request = signedCall(tvm, { query: 'profile=dev' });
+    expect((await sendRaw(tvm.port, request)).status).toBe(200);
+    const again = await sendRaw(tvm.port, request);
+    expectDenied(again, 'RequestReplayed');
+    expect(again.json['message']).toContain('x-sentinel-nonce');
+    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', error: 'replayed' });
+    expect((await sendRaw(tvm.port, signedCall(tvm, { query: 'profile=dev' }))).status).toBe(200);
+  });
+
+  it('of many copies at once exactly one vends', async () => {
+    const request = signedCall(tvm, { query: 'profile=dev' });
+    const vended = outcomes(tvm, 'vended').length;
+    const answers = await Promise.all(Array.from({ length: 8 }, () => sendRaw(tvm.port, request)));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array.from({ length: 7 }, () => 403)]);
+    expect(outcomes(tvm, 'vended').length).toBe(vended + 1);
+  });
+
+  it('a denied request stays denied and is not counted as used', async () => {
+    const request = signedCall(tvm, { query: 'profile=vault' });
+    for (const _ of [1, 2]) expectDenied(await sendRaw(tvm.port, request));
+  });
+});

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { demoDocuments } from '../../src/local/demo.ts';
+import { readAccessPolicy } from '../../src/policy/access-policy.ts';
+import { readApprovalPolicy } from '../../src/policy/approval-policy.ts';
+import { readBreakGlassPolicy } from '../../src/policy/break-glass-policy.ts';
+import { readClientDocument } from '../../src/policy/client.ts';
+import { readOperators } from '../../src/policy/operators.ts';
+import { readProfile } from '../../src/policy/profile.ts';
+
+const documents = demoDocuments({ account: '123456789012', root: '/r', secretsRoot: '/s' });
+
+const readers: readonly (readonly [RegExp, (source: string) => { readonly ok: boolean }])[] = [
+  [/^\/r\/policies\//u, readAccessPolicy],
+  [/^\/r\/profiles\//u, readProfile],
+  [/^\/r\/approval-policy$/u, readApprovalPolicy],
+  [/^\/r\/break-glass-policy$/u, readBreakGlassPolicy],
+  [/^\/r\/operators$/u, readOperators],
+  [/^\/s\/clients\//u, readClientDocument],
+];
+
+describe('the demo documents', () => {
+  it.each(documents)('$name is read strictly and accepted', ({ name, value }) => {
+    const reader = readers.find(([pattern]) => pattern.test(name))?.[1];
+    expect(reader?.(value)).toMatchObject({ ok: true });
+  });
+
+  it('keep secrets under their own root, and only there, as SecureStrings', () => {
+    for (const { name, type } of documents) expect(type).toBe(name.startsWith('/s/') ? 'SecureString' : 'String');
+  });
+
+  it('name the account that they are made for', () => {
+    const dev = documents.find(({ name }) => name === '/r/profiles/dev');
+    expect(dev?.value).toContain('arn:aws:iam::123456789012:role/SentinelProtected-dev');
+  });
+});

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { readPorts, seedSettings, seedTarget, tvmEnvironment } from '../../src/local/environment.ts';
+import { recipes } from '../../src/local/recipes.ts';
+
+const PORTS = { tvm: 8_080, aws: 4_566 };
+
+describe('readPorts', () => {
+  it('defaults to 8080 and 4566', () => {
+    expect(readPorts({})).toEqual({ ok: true, value: PORTS });
+    expect(readPorts({ PORT: '1', AWS_PORT: '65535' })).toEqual({ ok: true, value: { tvm: 1, aws: 65_535 } });
+  });
+
+  it.each(['0', '65536', 'x', '80 ', '-1', '1e3'])('refuses AWS_PORT=%s by its name', (AWS_PORT) => {
+    expect(readPorts({ AWS_PORT })).toEqual({ ok: false, refusal: expect.stringContaining('AWS_PORT') });
+  });
+
+  it('refuses one port for both', () => {
+    expect(readPorts({ PORT: '9000', AWS_PORT: '9000' }).ok).toBe(false);
+  });
+});
+
+describe('tvmEnvironment', () => {
+  it('keeps the settings and nothing of a real AWS', () => {
+    const environment = tvmEnvironment(
+      {
+        PATH: '/bin',
+        HOST: '0.0.0.0',
+        SENTINEL_ROOT: '/x',
+        AWS_PROFILE: 'prod',
+        AWS_SESSION_TOKEN: 'token',
+        AWS_ENDPOINT_URL_STS: 'https://sts.amazonaws.com',
+        aws_region: 'eu-west-1',
+        AWS_ACCESS_KEY_ID: 'AKIAREAL',
+      },
+      PORTS,
+    );
+    expect(environment).toEqual({
+      PATH: '/bin',
+      SENTINEL_ROOT: '/x',
+      SENTINEL_SERVER_ID: 'sentinel-local',
+      PORT: '8080',
+      HOST: '127.0.0.1',
+      AWS_REGION: 'us-east-1',
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_ACCESS_KEY_ID: 'AKIADEMOTVM00000',
+      AWS_SECRET_ACCESS_KEY: 'demo-tvm-not-a-secret',
+      AWS_CONFIG_FILE: expect.any(String),
+      AWS_SHARED_CREDENTIALS_FILE: expect.any(String),
+    });
+  });
+
+  it('lets the user name the server', () => {
+    expect(tvmEnvironment({ SENTINEL_SERVER_ID: 'mine' }, PORTS)['SENTINEL_SERVER_ID']).toBe('mine');
+  });
+});
+
+describe('the seed', () => {
+  it('needs an endpoint', () => {
+    expect(seedTarget({})).toEqual({ ok: false, refusal: expect.stringContaining('AWS_ENDPOINT_URL') });
+  });
+
+  it('takes region and credentials from the environment', () => {
+    const AWS_ENDPOINT_URL = 'http://localstack:4566';
+    expect(seedTarget({ AWS_ENDPOINT_URL, AWS_DEFAULT_REGION: 'eu-west-1' })).toEqual({
+      ok: true,
+      value: { endpoint: AWS_ENDPOINT_URL, region: 'eu-west-1' },
+    });
+    const keys = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_SESSION_TOKEN: '' };
+    expect(seedTarget({ AWS_ENDPOINT_URL, ...keys })).toMatchObject({
+      value: { region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } },
+    });
+  });
+
+  it('honours roots and table names', () => {
+    expect(seedSettings({ SENTINEL_ROOT: '/a', SENTINEL_SECRETS_ROOT: '/b', SENTINEL_GUARD_TABLE: 'g' })).toMatchObject(
+      {
+        root: '/a',
+        secretsRoot: '/b',
+        tables: { guard: 'g', sessions: 'sentinel-sessions' },
+      },
+    );
+  });
+});
+
+describe('the recipes', () => {
+  it('hold the vend of the README as it is there', () => {
+    expect(recipes(PORTS, 'linux').split('\n')).toContain(
+      "curl --aws-sigv4 aws:amz:us-east-1:execute-api --user TVMDEMOALICE:demo-alice-not-a-secret 'http://127.0.0.1:8080/?profile=dev'",
+    );
+  });
+
+  it('hold no single quote on Windows, whose shell knows none', () => {
+    expect(recipes(PORTS, 'win32')).not.toContain("'");
+  });
+});

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { readAccessPolicy } from '../../src/policy/access-policy.ts';
+import { problemsOf, valueOf } from './support.ts';
+
+const RULE = { name: 'r', effect: 'allow', conditions: { users: ['alice'] } };
+const policy = (rule: object): string => JSON.stringify({ version: '1', rules: [{ ...RULE, ...rule }] });
+const given = (conditions: object): string => policy({ conditions });
+const capOf = (cap: string) =>
+  valueOf(readAccessPolicy(policy({ max_server_duration: cap }))).rules[0]?.max_server_duration;
+const hours = (start: unknown, end: unknown): string => given({ time: { hours: { start, end } } });
+
+describe('an access policy with a mistake is a load error, never a wider policy', () => {
+  it.each([
+    ['no rules', JSON.stringify({ version: '1', rules: [] }), 'rules: must not be an empty list'],
+    ['rules missing', JSON.stringify({ version: '1' }), 'rules: "rules" is missing'],
+    ['no version', JSON.stringify({ rules: [RULE] }), 'version: "version" is missing'],
+    ['another version', JSON.stringify({ version: '2', rules: [RULE] }), 'version: must be "1"'],
+    ['true as version', JSON.stringify({ version: true, rules: [RULE] }), 'version: must be "1"'],
+    ['an effect misspelt', policy({ effect: 'alow' }), 'did you mean "allow"?'],
+    ['an effect in capitals', policy({ effect: 'Allow' }), 'effect: must be allow'],
+    ['an empty name', policy({ name: '' }), 'name: must not be empty'],
+    ['an empty reason', policy({ reason: '' }), 'reason: must not be empty'],
+    ['a cap below a minute', policy({ max_server_duration: '59s' }), 'must be at least 60s'],
+    ['a cap as number', policy({ max_server_duration: 900 }), 'must be text'],
+    ['a cap in words', policy({ max_server_duration: '15 min' }), 'is not a duration'],
+    ['a negative cap', policy({ max_server_duration: '-15m' }), 'is not a duration'],
+    ['no condition', given({}), 'must have at least one of'],
+    ['only a mode', given({ mode: ['server'] }), 'must have at least one of'],
+    ['only a device', given({ device: { a: 1 } }), 'must have at least one of'],
+    ['nobody', given({ users: [] }), 'users: must not be an empty list'],
+    ['a nameless user', given({ users: ['alice', ''] }), 'users[1]: must not be empty'],
+    ['an empty device', given({ users: ['a'], device: {} }), 'device: must not be empty'],
+    ['a device that is a list', given({ users: ['a'], device: ['x'] }), 'device: must be a mapping'],
+    ['an unknown mode', given({ users: ['a'], mode: ['web'] }), 'mode[0]: must be server'],
+    ['no mode', given({ users: ['a'], mode: [] }), 'mode: must not be an empty list'],
+    ['a day in short', given({ time: { days: ['mon'] } }), 'days[0]: must be sunday'],
+    ['a day in capitals', given({ time: { days: ['Monday'] } }), 'days[0]: must be sunday'],
+    ['no days', given({ time: { days: [] } }), 'days: must not be an empty list'],
+    ['an empty window', given({ time: {} }), 'must have at least one of days or hours'],
+    ['a window of nothing but a zone', given({ time: { timezone: 'UTC' } }), 'must have at least one of days or hours'],
+    ['hours without end', given({ time: { hours: { start: '09:00' } } }), '"end" is missing'],
+    ['24:00', hours('09:00', '24:00'), 'end: must be a time from 00:00 to 23:59'],
+    ['9:00', hours('9:00', '17:00'), 'start: must be a time'],
+    ['seconds', hours('09:00:00', '17:00'), 'start: must be a time'],
+    ['minute 60', hours('09:60', '17:00'), 'start: must be a time'],
+    ['a trailing newline', hours('09:00\n', '17:00'), 'start: must be a time'],
+    ['minutes as a number', hours(540, '17:00'), 'start: must be text'],
+    ['a start that is the end', hours('09:00', '09:00'), 'end: must differ from start'],
+    ...[
+      'Mars/Olympus',
+      'Local',
+      'local',
+      '+05:00',
+      '-0500',
+      'GMT+5',
+      '',
+      ' UTC',
+      'Etc/Unknown',
+      'Factory',
+      'America/New York',
+      'Z',
+    ].map(
+      (zone) =>
+        [`zone ${JSON.stringify(zone)}`, given({ time: { days: ['monday'], timezone: zone } }), 'time.timezone: '] as [
+          string,
+          string,
+          string,
+        ],
+    ),
+    [
+      'an account as number',
+      given({ accounts: [123456789012] }),
+      'accounts[0]: must be an account id of twelve digits in quotes',
+    ],
+    [
+      'an account of eleven digits',
+      given({ accounts: ['12345678901'] }),
+      'accounts[0]: must be an account id of twelve digits',
+    ],
+    ['an account with a wildcard', given({ accounts: ['12345678901*'] }), 'accounts[0]: must be an account id'],
+    ['other digits', given({ accounts: ['\u0661'.repeat(12)] }), 'accounts[0]: must be an account id'],
+    ['a name for a unique id', given({ principal_ids: ['alice'] }), 'principal_ids[0]: must be the unique id'],
+    [
+      'an access key for a unique id',
+      given({ principal_ids: ['AKIAIOSFODNN7EXAMPLE'] }),
+      'principal_ids[0]: must be the unique id',
+    ],
+    ['a star for an ARN', given({ principals: ['*'] }), 'principals[0]: "*" is neither an ARN'],
+    ['five parts for an ARN', given({ principals: ['arn:aws:iam::role/x'] }), 'is neither an ARN'],
+    ['an ARN without resource', given({ principals: ['arn:aws:iam::111122223333:'] }), 'is neither an ARN'],
+    ['an ARN with a space', given({ principals: ['arn:aws:iam::111122223333:role/x '] }), 'is neither an ARN'],
+    [
+      'a session for a principal',
+      given({ principals: ['arn:aws:sts::111122223333:assumed-role/Dev/*'] }),
+      'names a session',
+    ],
+    ['a key without id', given({ principals: ['sentinel:key/'] }), 'is neither an ARN'],
+  ])('%s', (_what, text, problem) => {
+    expect(problemsOf(readAccessPolicy(text)).join('\n')).toContain(problem);
+  });
+});
+
+describe('an access policy without one is read as written', () => {
+  it.each([
+    ['a zone', given({ time: { days: ['monday'], timezone: 'Europe/Berlin' } })],
+    ['an old name of a zone', given({ time: { days: ['monday'], timezone: 'US/Pacific' } })],
+    ['UTC', given({ time: { days: ['monday'], timezone: 'UTC' } })],
+    ['an overnight window', hours('22:00', '06:00')],
+    ['a device of any content', given({ users: ['a'], device: { require_mdm: true, deep: { list: [1, null] } } })],
+    ['a principal for any account', given({ principals: ['arn:aws:iam::*:role/Deploy-?'] })],
+    ['a registered key', given({ principals: ['sentinel:key/AKIA*'] })],
+    ['a role id', given({ principal_ids: ['AROAEXAMPLEID0000001'] })],
+    ['an account with a leading zero', given({ accounts: ['000000000000'] })],
+    ['session_table', policy({ effect: 'require_server_session', session_table: 'sessions' })],
+  ])('%s', (_what, text) => {
+    expect(valueOf(readAccessPolicy(text))).toEqual(JSON.parse(text));
+  });
+
+  it('brings caps to whole seconds, rounded down', () => {
+    expect(['1m', '1h30m', '60.9s', '0.5h'].map(capOf)).toEqual([60, 5_400, 60, 1_800]);
+  });
+
+  it('takes times without quotes for text, as YAML 1.2 does', () => {
+    const text =
+      'version: 1\nrules:\n- {name: r, effect: allow, conditions: {time: {hours: {start: 09:00, end: 10:30}}}}\n';
+    expect(valueOf(readAccessPolicy(text)).rules[0]?.conditions.time).toEqual({
+      hours: { start: '09:00', end: '10:30' },
+    });
+  });
+});

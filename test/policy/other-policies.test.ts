@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { readApprovalPolicy } from '../../src/policy/approval-policy.ts';
+import { readBreakGlassPolicy } from '../../src/policy/break-glass-policy.ts';
+import { readOperators } from '../../src/policy/operators.ts';
+import { problemsOf, valueOf } from './support.ts';
+
+const document = (rule: object): string => JSON.stringify({ version: 1, rules: [rule] });
+
+const APPROVAL = { name: 'r', approvers: ['bob'] };
+const BREAK_GLASS = { name: 'r', users: ['carol'] };
+const OPERATORS = { name: 'r', users: ['olivia'], actions: ['list'] };
+
+describe('approval, break-glass and operator documents are read strictly', () => {
+  it('into what they say, with durations in seconds', () => {
+    const time = { days: ['monday'], timezone: 'Europe/Berlin' };
+    const auto = { users: ['alice'], time, max_duration: '8h' };
+    expect(valueOf(readApprovalPolicy(document({ ...APPROVAL, profiles: ['prod'], auto_approve: auto })))).toEqual({
+      version: '1',
+      rules: [{ ...APPROVAL, profiles: ['prod'], auto_approve: { ...auto, max_duration: 28_800 } }],
+    });
+    const limits = { max_per_user: 2, max_per_profile: 5, escalation_threshold: 1 };
+    const mfa = { required: true, methods: ['totp'] };
+    const rest = { profiles: ['prod'], allowed_reason_codes: ['incident', 'other'], time, mfa, ...limits };
+    const glass = { ...BREAK_GLASS, ...rest, max_duration: '4h', cooldown: '1h', quota_window: '24h' };
+    expect(valueOf(readBreakGlassPolicy(document(glass)))).toEqual({
+      version: '1',
+      rules: [{ ...glass, max_duration: 14_400, cooldown: 3_600, quota_window: 86_400 }],
+    });
+    const rule = {
+      ...OPERATORS,
+      principals: ['arn:aws:iam::*:role/Ops'],
+      actions: ['list', 'revoke', 'explain', 'lift'],
+    };
+    expect(valueOf(readOperators(document(rule))).rules).toEqual([rule]);
+  });
+
+  it.each([
+    ['no approver', { name: 'r' }, '"approvers" is missing'],
+    ['an empty list of approvers', { ...APPROVAL, approvers: [] }, 'approvers: must not be an empty list'],
+    ['an approver in text', { ...APPROVAL, approvers: 'bob' }, 'approvers: must be a list'],
+    ['an approver misspelt', { ...APPROVAL, aprovers: ['x'] }, 'did you mean "approvers"?'],
+    ['automatic approval of everything', { ...APPROVAL, auto_approve: {} }, 'auto_approve: must have at least one of'],
+    ['more than 8h', { ...APPROVAL, auto_approve: { max_duration: '8h1s' } }, 'max_duration: must be at most 28800s'],
+    ['an unknown condition', { ...APPROVAL, auto_approve: { users: ['a'], hours: {} } }, 'unknown key "hours"'],
+    ['a window of nothing', { ...APPROVAL, auto_approve: { time: {} } }, 'time: must have at least one of'],
+  ])('approval: %s', (_what, rule, problem) => {
+    expect(problemsOf(readApprovalPolicy(document(rule))).join('\n')).toContain(problem);
+  });
+
+  it.each([
+    ['nobody', { name: 'r' }, '"users" is missing'],
+    ['an empty list of users', { ...BREAK_GLASS, users: [] }, 'users: must not be an empty list'],
+    ['an unknown reason', { ...BREAK_GLASS, allowed_reason_codes: ['fun'] }, 'must be incident, maintenance'],
+    ['more than 4h', { ...BREAK_GLASS, max_duration: '4h1s' }, 'max_duration: must be at most 14400s'],
+    ['a cooldown of nothing', { ...BREAK_GLASS, cooldown: '0s' }, 'cooldown: must be at least 1s'],
+    [
+      'a quota of none',
+      { ...BREAK_GLASS, max_per_user: 0, quota_window: '1h' },
+      'max_per_user: must be a whole number',
+    ],
+    ['half a quota', { ...BREAK_GLASS, max_per_user: 1.5, quota_window: '1h' }, 'max_per_user: must be a whole number'],
+    ['a quota without window', { ...BREAK_GLASS, max_per_user: 1 }, 'max_per_user: counts within quota_window'],
+    ['a threshold without window', { ...BREAK_GLASS, escalation_threshold: 1 }, 'escalation_threshold: counts within'],
+    ['mfa without saying whether', { ...BREAK_GLASS, mfa: { methods: ['totp'] } }, '"required" is missing'],
+    ['mfa in words', { ...BREAK_GLASS, mfa: { required: 'yes' } }, 'required: must be true or false'],
+    ['mfa by another way', { ...BREAK_GLASS, mfa: { required: true, methods: ['push'] } }, 'must be totp or sms'],
+  ])('break-glass: %s', (_what, rule, problem) => {
+    expect(problemsOf(readBreakGlassPolicy(document(rule))).join('\n')).toContain(problem);
+  });
+
+  it.each([
+    ['nobody', { name: 'r', actions: ['list'] }, 'must have at least one of users or principals'],
+    ['no action', { ...OPERATORS, actions: [] }, 'actions: must not be an empty list'],
+    ['an unknown action', { ...OPERATORS, actions: ['vend'] }, 'must be list, revoke, explain or lift'],
+    ['an empty list of profiles', { ...OPERATORS, profiles: [] }, 'profiles: must not be an empty list'],
+    ['a star for everybody', { ...OPERATORS, principals: ['*'] }, 'is neither an ARN'],
+  ])('operators: %s', (_what, rule, problem) => {
+    expect(problemsOf(readOperators(document(rule))).join('\n')).toContain(problem);
+  });
+
+  it.each([readApprovalPolicy, readBreakGlassPolicy, readOperators])('each needs a version and rules', (read) => {
+    expect(problemsOf(read('{}'))).toEqual(['1 version: "version" is missing', '1 rules: "rules" is missing']);
+    expect(read('{version: 2, rules: []}').ok).toBe(false);
+  });
+});

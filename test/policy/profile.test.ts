@@ -1,0 +1,228 @@
+import { describe, expect, it } from 'vitest';
+import { isProfileName } from '../../src/policy/profile-name.ts';
+import { readProfile } from '../../src/policy/profile.ts';
+import { problemsOf, valueOf } from './support.ts';
+
+const ROLE = 'arn:aws:iam::111122223333:role/SentinelProtected-prod';
+const STATEMENT = { Effect: 'Allow', Action: 's3:Get*', Resource: '*' };
+const profile = (change: object): string => JSON.stringify({ role_arn: ROLE, ...change }, null, 1);
+const policy = (statement: object, more: object = {}): string =>
+  profile({ session_policy: { ...more, Statement: [{ ...STATEMENT, ...statement }] } });
+const tagsOf = (count: number): object =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
+const MANAGED = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
+
+describe('a profile is compiled from its document', () => {
+  it('with nothing but a role', () => {
+    expect(valueOf(readProfile(profile({})))).toEqual({
+      roleArn: ROLE,
+      account: '111122223333',
+      partition: 'aws',
+      managedPolicies: [],
+      tags: [],
+      bindSourceIp: false,
+      hardRevoke: false,
+    });
+  });
+
+  it('with everything', () => {
+    const text = profile({
+      description: 'Production',
+      max_duration: '45m',
+      session_policy: { Version: '2012-10-17', Id: 'narrow', Statement: [STATEMENT] },
+      managed_policies: [MANAGED, 'arn:aws:iam::111122223333:policy/team/Own'],
+      tags: { Team: 'payments', 'cost:center': '' },
+      external_id: 'ext-1',
+      bind_source_ip: true,
+      source_vpc: 'vpc-0123456789abcdef0',
+      hard_revoke: true,
+      revoker_role_arn: 'arn:aws:iam::111122223333:role/Revoker',
+    });
+    expect(valueOf(readProfile(text))).toEqual({
+      roleArn: ROLE,
+      account: '111122223333',
+      partition: 'aws',
+      description: 'Production',
+      maxDurationSeconds: 2_700,
+      sessionPolicy: { id: 'narrow', statements: [STATEMENT] },
+      managedPolicies: [MANAGED, 'arn:aws:iam::111122223333:policy/team/Own'],
+      tags: [
+        ['Team', 'payments'],
+        ['cost:center', ''],
+      ],
+      externalId: 'ext-1',
+      bindSourceIp: true,
+      sourceVpc: 'vpc-0123456789abcdef0',
+      hardRevoke: true,
+      revokerRoleArn: 'arn:aws:iam::111122223333:role/Revoker',
+    });
+  });
+
+  it('with a session policy in each of its forms', () => {
+    const forms = [
+      { Statement: STATEMENT },
+      { Statement: [STATEMENT] },
+      { Version: '2008-10-17', Statement: STATEMENT },
+    ];
+    for (const form of forms.flatMap((each) => [each, JSON.stringify(each), JSON.stringify(each, null, '\t')])) {
+      expect(valueOf(readProfile(profile({ session_policy: form }))).sessionPolicy).toEqual({
+        statements: [STATEMENT],
+      });
+    }
+    const condition = { StringEquals: { 'aws:ResourceTag/Team': ['a', 'b'] }, Bool: { 'aws:SecureTransport': true } };
+    const full = { Sid: 'One', Effect: 'Deny', NotAction: ['s3:*'], NotResource: ['a', 'b'], Condition: condition };
+    const read = valueOf(readProfile(profile({ session_policy: { Statement: [full] } })));
+    expect(read.sessionPolicy?.statements).toEqual([full]);
+  });
+
+  it('with exactly as many characters of policy as leave 500 for the TVM', () => {
+    const sized = (length: number, more: object = {}) =>
+      readProfile(
+        profile({ ...more, session_policy: { Statement: [{ ...STATEMENT, Resource: 'x'.repeat(length) }] } }),
+      );
+    const overhead = JSON.stringify({ Version: '2012-10-17', Statement: [{ ...STATEMENT, Resource: '' }] }).length;
+    expect(sized(1_548 - overhead).ok).toBe(true);
+    expect(problemsOf(sized(1_549 - overhead)).join()).toContain('the policies take 1549 characters');
+    expect(sized(1_548 - overhead - MANAGED.length, { managed_policies: [MANAGED] }).ok).toBe(true);
+    expect(sized(1_549 - overhead - MANAGED.length, { managed_policies: [MANAGED] }).ok).toBe(false);
+  });
+});
+
+describe('a profile with a mistake is a load error', () => {
+  it.each([
+    ['no role', '{}', '1 role_arn: "role_arn" is missing'],
+    ['a user for a role', profile({ role_arn: 'arn:aws:iam::111122223333:user/x' }), '2 role_arn: '],
+    ['a wildcard in the role', profile({ role_arn: 'arn:aws:iam::111122223333:role/*' }), '2 role_arn: '],
+    ['a role of 11 digits', profile({ role_arn: 'arn:aws:iam::11112222333:role/x' }), '2 role_arn: '],
+    ['a partition that is none', profile({ role_arn: 'arn:evil:iam::111122223333:role/x' }), '2 role_arn: '],
+    ['a long description', profile({ description: 'x'.repeat(1_001) }), '3 description: must be at most 1000'],
+    ['a short life', profile({ max_duration: '59s' }), '3 max_duration: must be at least 60s'],
+    ['a life in seconds', profile({ max_duration: 900 }), '3 max_duration: must be text'],
+    ['an unknown key', profile({ session_polcy: {} }), 'did you mean "session_policy"?'],
+    ['an empty session policy', profile({ session_policy: {} }), 'session_policy.Statement: "Statement" is missing'],
+    ['no session policy after all', profile({ session_policy: null }), 'session_policy: must be a mapping'],
+    ['no statements', profile({ session_policy: { Statement: [] } }), 'Statement: must not be an empty list'],
+    [
+      'a session policy in words',
+      profile({ session_policy: 'allow all' }),
+      'session_policy: must be a mapping, or text',
+    ],
+    [
+      'a session policy in YAML in text',
+      profile({ session_policy: '{Statement: []}' }),
+      'session_policy: must be a mapping, or',
+    ],
+    [
+      'a session policy twice in one',
+      profile({ session_policy: `{"Statement": ${JSON.stringify(STATEMENT)}, "Id": "a",\n"Id": "b"}` }),
+      'in line 2 of the text: the key "Id" stands twice, first on line 1',
+    ],
+    ['another version', policy({}, { Version: '2020-01-01' }), 'Version: must be 2012-10-17 or 2008-10-17'],
+    [
+      'variables under the old version',
+      policy({ Resource: '${aws:username}' }, { Version: '2008-10-17' }),
+      'Version: must be 2012-10-17 for',
+    ],
+    ['an effect in small letters', policy({ Effect: 'allow' }), 'Effect: must be Allow or Deny'],
+    [
+      'a Sid twice',
+      profile({
+        session_policy: {
+          Statement: [
+            { ...STATEMENT, Sid: 'A' },
+            { ...STATEMENT, Sid: 'A' },
+          ],
+        },
+      }),
+      'Statement: must not use a Sid twice',
+    ],
+    ['a principal', policy({ Principal: '*' }), 'unknown key "Principal"'],
+    ['a negated principal', policy({ NotPrincipal: '*' }), 'unknown key "NotPrincipal"'],
+    ['a misspelt condition', policy({ Conditions: {} }), 'unknown key "Conditions"; did you mean "Condition"?'],
+    ['an action twice over', policy({ NotAction: 's3:*' }), 'Action: must be there, or NotAction, and not both'],
+    [
+      'no action',
+      profile({ session_policy: { Statement: { Effect: 'Allow', Resource: '*' } } }),
+      'Action: must be there',
+    ],
+    [
+      'no resource',
+      profile({ session_policy: { Statement: { Effect: 'Deny', Action: '*' } } }),
+      'Resource: must be there',
+    ],
+    ['an empty list of actions', policy({ Action: [] }), 'Action: must not be an empty list'],
+    ['an empty condition', policy({ Condition: { StringEquals: { a: [] } } }), 'must not be an empty list'],
+    [
+      'a character that STS refuses',
+      policy({ Resource: '\u20ac' }),
+      'session_policy: has a character that STS refuses',
+    ],
+    ['no managed policies', profile({ managed_policies: [] }), 'managed_policies: must not be an empty list'],
+    ['a managed policy twice', profile({ managed_policies: [MANAGED, MANAGED] }), 'must not list a policy twice'],
+    [
+      'eleven managed policies',
+      profile({ managed_policies: Array.from({ length: 11 }, (_, i) => `${MANAGED}${i}`) }),
+      'at most 10',
+    ],
+    [
+      "another account's managed policy",
+      profile({ managed_policies: ['arn:aws:iam::999922223333:policy/x'] }),
+      "the role's account",
+    ],
+    [
+      "another partition's managed policy",
+      profile({ managed_policies: ['arn:aws-cn:iam::aws:policy/x'] }),
+      "the role's account",
+    ],
+    ['a role for a managed policy', profile({ managed_policies: [ROLE] }), 'is not the ARN of a managed IAM policy'],
+    ['46 tags', profile({ tags: tagsOf(46) }), 'tags: must be at most 45 tags'],
+    ['a number for a tag', profile({ tags: { a: 1 } }), 'tags.a: must be text; put it in quotes'],
+    ['a tag that STS refuses', profile({ tags: { a: 'x;y' } }), 'tags.a: must be at most 256'],
+    ['a long tag', profile({ tags: { a: 'x'.repeat(257) } }), 'tags.a: must be at most 256'],
+    ['a key that STS refuses', profile({ tags: { 'a;b': '' } }), "the tag's key must be 1 to 128"],
+    ['an empty key', profile({ tags: { '': '' } }), "the tag's key must be 1 to 128"],
+    [
+      'keys that differ in case',
+      profile({ tags: { team: 'a', Team: 'b' } }),
+      'tags.team: differs from "Team" only in case',
+    ],
+    ['a tag of ours', profile({ tags: { SentinelUser: 'root' } }), 'must not begin with sentinel'],
+    ['a tag of ours in capitals', profile({ tags: { SENTINELUSER: 'root' } }), 'must not begin with sentinel'],
+    ['a tag of ours with a long s', profile({ tags: { '\u017fentinelUser': 'root' } }), 'must not begin with sentinel'],
+    ["a tag of AWS's", profile({ tags: { 'AWS:x': 'y' } }), 'must not begin with sentinel or aws:'],
+    ['tags in a list', profile({ tags: ['a'] }), 'tags: must be a mapping'],
+    ['an external id of one', profile({ external_id: 'x' }), 'external_id: must be 2 to 1224'],
+    ['an external id with a space', profile({ external_id: 'a b' }), 'external_id: must be 2 to 1224'],
+    ['a flag in words', profile({ bind_source_ip: 'true' }), 'bind_source_ip: must be true or false'],
+    ['a flag in a number', profile({ hard_revoke: 1 }), 'hard_revoke: must be true or false'],
+    ['a subnet for a VPC', profile({ source_vpc: 'subnet-12345678' }), 'source_vpc: must be the id of a VPC'],
+    ['a revoker for nothing', profile({ revoker_role_arn: ROLE }), 'means nothing unless hard_revoke is true'],
+    [
+      'a revoker elsewhere',
+      profile({ hard_revoke: true, revoker_role_arn: 'arn:aws:iam::999922223333:role/R' }),
+      'must be in the account',
+    ],
+  ])('%s', (_what, text, problem) => {
+    expect(problemsOf(readProfile(text)).join('\n')).toContain(problem);
+  });
+
+  it('a condition key that looks like a number keeps its account id', () => {
+    const text = `role_arn: ${ROLE}\nsession_policy:\n  Statement:\n    Effect: Deny\n    Action: '*'\n    Resource: '*'\n    Condition:\n      StringEquals:\n        aws:ResourceAccount: 012345678901\n`;
+    expect(problemsOf(readProfile(text)).join()).toContain(
+      '9 session_policy.Statement.Condition.StringEquals["aws:ResourceAccount"]: is a number',
+    );
+  });
+});
+
+describe('names of profiles are what SSM can store', () => {
+  it.each(['prod', 'team/prod', 'a.b-c_d/e', '9', 'a'.repeat(256)])('%s is one', (name) => {
+    expect(isProfileName(name)).toBe(true);
+  });
+
+  it.each(['', '/', 'a/', '/a', 'a//b', 'a:b', 'a b', 'prod\n', '\u00e4', 'a*', 'a'.repeat(257)])(
+    '%j is none',
+    (name) => {
+      expect(isProfileName(name)).toBe(false);
+    },
+  );
+});

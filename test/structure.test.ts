@@ -1,0 +1,127 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/**
+ * The house rules of `src/`: who may import whom, who may touch what, and how large a room may grow. They exist because
+ * the order of checks on the vend path is only as good as the walls between the rooms that make them.
+ */
+const SRC = resolve(import.meta.dirname, '..', 'src');
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({ name: name.split(sep).join('/'), text: readFileSync(join(SRC, name), 'utf8') }));
+
+const room = (name: string): string => (name.includes('/') ? (name.split('/')[0] ?? '') : name);
+
+const importsOf = ({ name, text }: (typeof files)[number]): readonly string[] =>
+  [
+    ...text.matchAll(
+      /(?:^|\n)(?:import|export)\s[^;]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/gu,
+    ),
+  ]
+    .map(([, from, lazy, bare]) => from ?? lazy ?? bare ?? '')
+    .map((target) =>
+      target.startsWith('.')
+        ? relative(SRC, resolve(SRC, dirname(name), target))
+            .split(sep)
+            .join('/')
+        : target,
+    );
+
+const isOwn = (target: string): boolean => target.endsWith('.ts');
+
+/** What each room may import of the others. `telemetry` is open to whoever has something to report. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  lib: [],
+  sigv4: ['lib'],
+  policy: ['lib'],
+  aws: ['lib', 'telemetry'],
+  telemetry: ['lib'],
+  identity: ['lib', 'sigv4', 'aws', 'telemetry'],
+  replay: ['lib', 'sigv4', 'aws', 'telemetry'],
+  catalog: ['lib', 'policy', 'aws', 'telemetry'],
+  audit: ['lib', 'aws', 'telemetry'],
+  vend: ['lib', 'sigv4', 'policy', 'aws', 'identity', 'replay', 'catalog', 'audit', 'telemetry'],
+  http: ['lib', 'sigv4', 'policy', 'aws', 'identity', 'replay', 'catalog', 'audit', 'vend', 'telemetry'],
+  local: ['lib', 'sigv4', 'aws'],
+  'config.ts': ['lib', 'aws'],
+  'assemble.ts': ['lib', 'aws', 'replay', 'catalog', 'audit', 'vend', 'http', 'telemetry', 'config.ts'],
+  'main.ts': ['lib', 'config.ts', 'assemble.ts'],
+};
+
+/** Packages that only some rooms may know. */
+const PACKAGES: readonly (readonly [pattern: RegExp, rooms: readonly string[]])[] = [
+  [/^hono(?:\/|$)|^@hono\//u, ['http']],
+  [/^@aws-sdk\/|^@smithy\//u, ['aws', 'catalog', 'replay', 'vend', 'local']],
+  [/^pino$/u, ['telemetry']],
+  [/^yaml$/u, ['policy']],
+  [/^valibot$/u, ['policy', 'http', 'local', 'config.ts']],
+  [/^dynalite$/u, ['local']],
+];
+
+/** Files that may be longer than 250 lines, each with its reason. */
+const LONG_FILES: Readonly<Record<string, string>> = {};
+
+const find = (pattern: RegExp, allowed: (name: string) => boolean): readonly string[] =>
+  files.filter(({ name, text }) => pattern.test(text) && !allowed(name)).map(({ name }) => name);
+
+describe('the house', () => {
+  it('has only rooms with rules, and rules only for rooms', () => {
+    expect([...new Set(files.map(({ name }) => room(name)))].toSorted()).toEqual(Object.keys(MAY_IMPORT).toSorted());
+  });
+
+  it.each(files.map((file) => [file.name, file] as const))('%s imports only what its room may', (_, file) => {
+    const from = room(file.name);
+    const targets = importsOf(file);
+    const foreign = targets.filter(isOwn).filter((target) => room(target) !== from);
+    expect(foreign.filter((target) => !(MAY_IMPORT[from] ?? []).includes(room(target)))).toEqual([]);
+    const packages = targets.filter((target) => !isOwn(target) && !target.startsWith('node:'));
+    const known = (target: string): boolean =>
+      PACKAGES.some(([pattern, rooms]) => pattern.test(target) && rooms.includes(from));
+    expect(packages.filter((target) => !known(target))).toEqual([]);
+    expect(
+      packages.filter((target) => builtinModules.includes(target)),
+      'builtins are written with node:',
+    ).toEqual([]);
+  });
+
+  it('lets only the configuration, and the entries of local, read the environment', () => {
+    const readers = ['config.ts', 'local/environment.ts', 'local/main.ts', 'local/seed-main.ts'];
+    expect(find(/process\.env/u, (name) => readers.includes(name))).toEqual([]);
+  });
+
+  it('calls AssumeRole in one place', () => {
+    expect(find(/AssumeRoleCommand\b/u, (name) => name === 'vend/assume-role.ts')).toEqual([]);
+  });
+
+  it('keeps clocks, randomness and processes out of the pure rooms', () => {
+    const pure = (name: string): boolean => !['sigv4', 'policy'].includes(room(name));
+    expect(
+      find(/Date\.now|new Date\(\)|process\.|Math\.random|randomBytes|randomUUID|setTimeout|performance\./u, pure),
+    ).toEqual([]);
+  });
+
+  it('constructs SDK clients in one place of the server', () => {
+    const allowed = (name: string): boolean => name === 'aws/clients.ts' || room(name) === 'local';
+    expect(find(/new (?:STS|SSM|DynamoDB)Client\(/u, allowed)).toEqual([]);
+  });
+
+  it('has no file over 250 lines that is not excused, and no excuse without need', () => {
+    const long = files.filter(({ text }) => text.split('\n').length > 251).map(({ name }) => name);
+    expect(long.toSorted()).toEqual(Object.keys(LONG_FILES).toSorted());
+  });
+
+  it('names files in kebab-case', () => {
+    expect(
+      files
+        .map(({ name }) => name)
+        .filter((name) => !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)*[a-z0-9]+(?:-[a-z0-9]+)*(?:\.d)?\.ts$/u.test(name)),
+    ).toEqual([]);
+  });
+
+  it('exports names, never a default', () => {
+    expect(find(/\bexport default\b/u, (name) => name.endsWith('.d.ts'))).toEqual([]);
+  });
+});
