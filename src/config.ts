@@ -57,7 +57,7 @@ const oneOf = <const Names extends readonly string[]>(...names: Names) =>
 
 const ssmRoot = v.pipe(v.string(), v.regex(/^(?:\/[A-Za-z0-9_.-]+)+$/u, 'must be a path like /sentinel'));
 const tableName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{3,255}$/u, 'must be the name of a DynamoDB table'));
-const region = v.pipe(v.string(), v.regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/u, 'must be a region like eu-central-1'));
+const region = v.pipe(v.string(), v.regex(/^[a-z]{2,4}(?:-[a-z]+)+-\d$/u, 'must be a region like eu-central-1'));
 
 /** Every `SENTINEL_*` variable that this server knows; any other is a start error. */
 const SENTINEL = {
@@ -143,7 +143,13 @@ export const readConfig = (environment: Environment = process.env): Result<Confi
   if (home === undefined) return refuse('AWS_REGION is not set; set it to the region of the TVM, like eu-central-1.');
   const config = assembleConfig(values, home, given);
   const wrong = findContradiction(values, config);
-  return wrong === undefined ? ok(Object.freeze(config)) : refuse(wrong);
+  return wrong === undefined ? ok(freeze(config)) : refuse(wrong);
+};
+
+/** Freezes a value with all that it holds. */
+const freeze = <Value>(value: Value): Value => {
+  if (typeof value === 'object' && value !== null) for (const held of Object.values(value)) freeze(held);
+  return Object.freeze(value);
 };
 
 /** Kubernetes puts `SENTINEL_SERVICE_HOST` and `SENTINEL_PORT…` into the pods beside a service called `sentinel`. */
@@ -153,7 +159,7 @@ const findUnknown = (environment: Environment): string | undefined => {
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('SENTINEL_') || Object.hasOwn(SENTINEL, name) || INJECTED.test(name)) continue;
     const meant = nearest(name, Object.keys(SENTINEL));
-    return `${name} is not a variable of this server${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+    return `${name} is not a variable of this server${meant === undefined ? '.' : `; did you mean ${meant}?`}`;
   }
   return undefined;
 };

@@ -6,6 +6,9 @@ import { SECOND } from './lib/clock.ts';
 /** Below the 30 s that ECS grants between SIGTERM and SIGKILL by default. */
 const DRAIN_DEADLINE = 25 * SECOND;
 
+/** AWS Lambda leaves 300 ms between SIGTERM and SIGKILL; this and the requests under way must fit. */
+const DRAIN_GRACE = 200;
+
 const fail = (sentence: string): never => {
   process.stderr.write(`sentinel-tvm: ${sentence}\n`);
   process.exit(1);
@@ -25,14 +28,17 @@ const describeListenError = (error: NodeJS.ErrnoException, { host, port }: Confi
     ? `port ${port} is taken on ${host}; stop what uses it or set PORT to another.`
     : `cannot listen on ${host}:${port} (${error.code ?? error.message}); set HOST and PORT to an address of this machine.`;
 
-/** Lets requests under way finish, then ends; a second signal or the deadline ends at once. */
+/**
+ * Lets requests under way finish, then ends; the deadline ends at once. For a moment the server goes on accepting, with
+ * `/healthz` off and every answer closing its connection: a request that was on its way is not lost to a closed door.
+ */
 const drain = (tvm: Tvm, stopCatalog: AbortController): void => {
-  tvm.logger.info('draining: requests under way finish, new ones are refused');
+  if (stopCatalog.signal.aborted) return;
+  tvm.logger.info('draining: requests under way finish, then the server ends');
   tvm.startDraining();
   stopCatalog.abort();
   setTimeout(() => process.exit(1), DRAIN_DEADLINE).unref();
-  tvm.server.close(() => process.exit(0));
-  tvm.server.closeIdleConnections();
+  setTimeout(() => tvm.server.close(() => process.exit(0)), DRAIN_GRACE);
 };
 
 const main = async (): Promise<void> => {
@@ -43,11 +49,11 @@ const main = async (): Promise<void> => {
   const address = await listen(tvm, config.value).catch((error: NodeJS.ErrnoException) =>
     fail(describeListenError(error, config.value)),
   );
-  let signals = 0;
+  // A terminal's Ctrl-C reaches the whole group, and whoever started this process passes it on as SIGTERM: one of each is
+  // one wish. The same signal twice means at once.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      signals += 1;
-      if (signals > 1) process.exit(1);
+    process.once(signal, () => {
+      process.once(signal, () => process.exit(1));
       drain(tvm, stopCatalog);
     });
   }

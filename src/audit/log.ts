@@ -9,6 +9,8 @@ const MAX_PENDING_BYTES = 8 * 1024 * 1024;
 /** A pipe whose reader sleeps answers "try again" where it does not block. */
 const RETRY_MS = 5;
 
+const NEWLINE = Buffer.from('\n');
+
 /** Writes some bytes and tells how many; the shape of `fs.write`. */
 export type WriteBytes = (
   bytes: Uint8Array,
@@ -40,6 +42,8 @@ export const createAuditLog = (clock: Clock, writeBytes: WriteBytes, onFault: (e
   let queue: Pending[] = [];
   let pendingBytes = 0;
   let writing = false;
+  /** Whether a failed write left part of a line behind, which must not run into the next record. */
+  let torn = false;
 
   const flush = (): void => {
     const batch = queue.filter(({ cancelled }) => !cancelled);
@@ -47,7 +51,9 @@ export const createAuditLog = (clock: Clock, writeBytes: WriteBytes, onFault: (e
     pendingBytes = 0;
     writing = batch.length > 0;
     if (!writing) return;
-    writeWhole(writeBytes, Buffer.concat(batch.map(({ bytes }) => bytes)), (error) => {
+    const whole = Buffer.concat([...(torn ? [NEWLINE] : []), ...batch.map(({ bytes }) => bytes)]);
+    writeWhole(writeBytes, whole, (error, left) => {
+      if (left < whole.length) torn = left > 0 && whole.at(-left - 1) !== NEWLINE[0];
       if (error !== null) onFault(error);
       for (const { settle } of batch) settle(error === null);
       flush();
@@ -77,15 +83,16 @@ export const createAuditLog = (clock: Clock, writeBytes: WriteBytes, onFault: (e
   };
 };
 
+/** Tells at the end how many bytes are left unwritten. */
 const writeWhole = (
   writeBytes: WriteBytes,
   bytes: Uint8Array,
-  done: (error: NodeJS.ErrnoException | null) => void,
+  done: (error: NodeJS.ErrnoException | null, left: number) => void,
 ): void => {
   writeBytes(bytes, (error, written) => {
     if (error?.code === 'EAGAIN') setTimeout(() => writeWhole(writeBytes, bytes, done), RETRY_MS);
-    else if (error !== null) done(error);
+    else if (error !== null) done(error, bytes.length);
     else if (written < bytes.length) writeWhole(writeBytes, bytes.subarray(written), done);
-    else done(null);
+    else done(null, 0);
   });
 };

@@ -31,5 +31,5 @@ const common = (region: string, endpoint: string | undefined, requestTimeout: nu
 export const createAwsClients = ({ region, endpoints }: Place): AwsClients => ({
   sts: new STSClient(common(region, endpoints.sts, 3 * SECOND, 3)),
   ssm: new SSMClient(common(region, endpoints.ssm, 3 * SECOND, 3)),
-  dynamodb: new DynamoDBClient(common(region, endpoints.dynamodb, 1 * SECOND, 2)),
+  dynamodb: new DynamoDBClient(common(region, endpoints.dynamodb, 2 * SECOND, 2)),
 });

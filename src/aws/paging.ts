@@ -7,7 +7,7 @@ export type ParameterTree = { readonly parameters: readonly Parameter[]; readonl
 const PAGE = 10;
 
 /**
- * Reads all parameters below a path, to the last page. Throws the SDK's error if one page fails: half a tree would take
+ * Reads all parameters below a path, to the last page. Throws if one page fails: half a tree would take
  * documents for absent that are there.
  *
  * @param decrypt whether SecureStrings come in the clear
@@ -26,7 +26,9 @@ export const readParameterTree = async (ssm: SSMClient, path: string, decrypt: b
         ...(next === undefined ? {} : { NextToken: next }),
       }),
     );
-    parameters.push(...(page.Parameters ?? []));
+    // The SDK takes an empty 200 of whatever stands in between for an empty page; SSM always sends the list.
+    if (page.Parameters === undefined) throw new Error('the answer to GetParametersByPath is not one of SSM');
+    parameters.push(...page.Parameters);
     pages += 1;
     next = page.NextToken;
   } while (next !== undefined && next !== '');

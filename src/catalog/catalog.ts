@@ -50,7 +50,6 @@ export const createCatalog = ({ load, clock, maxAge, onLoad, onFault, random = M
   let lastTry = Number.NEGATIVE_INFINITY;
 
   const refresh = singleFlight(async () => {
-    lastTry = clock();
     try {
       const next = await load();
       const previous = snapshot;
@@ -62,13 +61,13 @@ export const createCatalog = ({ load, clock, maxAge, onLoad, onFault, random = M
       onFault(error);
     } finally {
       tried = true;
+      // Only now: whoever comes while an overdue try is under way waits for it like the one who began it.
+      lastTry = clock();
     }
   });
 
-  const pause = (): number => {
-    const ordinary = Math.max(REFRESH, (snapshot?.pages ?? 0) * PER_PAGE);
-    return failures === 0 ? ordinary : Math.min(ordinary, FIRST_RETRY * 2 ** (failures - 1));
-  };
+  const ordinary = (): number => Math.max(REFRESH, (snapshot?.pages ?? 0) * PER_PAGE);
+  const pause = (): number => (failures === 0 ? ordinary() : Math.min(ordinary(), FIRST_RETRY * 2 ** (failures - 1)));
   const jittered = (ms: number): number => ms * (0.9 + 0.2 * random());
   const age = (): number => (snapshot === undefined ? Number.POSITIVE_INFINITY : clock() - snapshot.readAt);
   const usable = (): boolean => age() <= maxAge;
@@ -85,7 +84,9 @@ export const createCatalog = ({ load, clock, maxAge, onLoad, onFault, random = M
     },
     current: async () => {
       // A process that AWS Lambda froze has had no timers: the request that thaws it brings the catalog up to date.
-      if (clock() - lastTry > OVERDUE * pause()) await refresh();
+      // While the last good one serves, a quick retry that hangs is no reason to let requests wait.
+      const due = usable() ? ordinary() : pause();
+      if (clock() - lastTry > OVERDUE * due) await refresh();
       return usable() ? snapshot : undefined;
     },
     state: () => ({

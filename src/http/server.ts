@@ -19,6 +19,12 @@ const HEADERS_TIMEOUT = 80 * SECOND;
 const REQUEST_TIMEOUT = 90 * SECOND;
 
 /**
+ * What Hono's adapter makes its URL of. With the caller's Host, `127.1/xxx` would become a part of the path, and what is
+ * no host would be answered before anybody here saw it. The verifier reads the real one from `rawHeaders`.
+ */
+const ROUTER_HOST = 'sentinel';
+
+/**
  * The HTTP server. Request line and headers are read verbatim and checked here, before Hono's adapter makes a URL of
  * them: that would resolve dot segments and take absolute-form targets for paths.
  *
@@ -48,6 +54,7 @@ export const createHttpServer = (app: Hono<Env>, isDraining: () => boolean): Ser
       if (isDraining()) outgoing.setHeader('connection', 'close');
       if ('kind' in head) return writeAnswer(outgoing, refusalAnswer(requestId, head));
       arrivals.set(incoming, { head, incoming, requestId });
+      incoming.headers.host = ROUTER_HOST;
       void listener(incoming, outgoing);
     },
   );

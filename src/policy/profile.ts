@@ -96,7 +96,9 @@ const checkManaged = ({
 
 const checkSize = (document: ProfileDocument): readonly CrossFinding[] => {
   const { session_policy: inline, managed_policies: managed = [] } = document;
-  const json = inline === undefined ? '' : minify(inline);
+  // Beside managed policies alone stand our Denies alone, and they need a document around them.
+  const json = minify(inline ?? { statements: [] });
+  if (inline === undefined && managed.length === 0) return [];
   const used = managed.reduce((sum, { arn }) => sum + arn.length, json.length);
   const key = inline === undefined ? 'managed_policies' : 'session_policy';
   return [

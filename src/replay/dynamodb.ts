@@ -13,7 +13,7 @@ import type { ReplayGuard } from './guard.ts';
 const TTL_MARGIN = 60 * SECOND;
 
 /** What one reservation may take, its retry included, before the answer is "cannot tell". */
-const DEADLINE = 2 * SECOND;
+const DEADLINE = 5 * SECOND;
 
 /**
  * The guard that all instances share: one conditional write per request. The item holds the id of the attempt that wrote
@@ -35,7 +35,7 @@ export const createDynamoDbGuard = (
       ExpressionAttributeValues: { ':a': { S: attempt } },
     };
     try {
-      await client.send(
+      const written = await client.send(
         new PutItemCommand({
           TableName: table,
           Item: {
@@ -44,10 +44,13 @@ export const createDynamoDbGuard = (
             ttl: { N: String(Math.ceil((request.forgetAt + TTL_MARGIN) / SECOND)) },
           },
           ConditionExpression: 'attribute_not_exists(id) OR #a = :a',
+          ReturnConsumedCapacity: 'TOTAL',
           ...owned,
         }),
         { abortSignal: AbortSignal.timeout(DEADLINE) },
       );
+      // The SDK takes an empty 200 of whatever stands in between for a success; DynamoDB says what it wrote to.
+      if (written.ConsumedCapacity?.TableName === undefined) throw new Error("the answer to PutItem is not DynamoDB's");
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return refuse('replayed');
       onFault(error);

@@ -16,10 +16,10 @@ const toSecond = (ms: number): number => Math.ceil(ms / SECOND) * SECOND;
  * @param capacity how many requests are remembered at most
  */
 export const createMemoryGuard = (startedAt: number, capacity = MAX_REQUESTS): ReplayGuard => {
-  const seen = new Map<string, number>();
+  const seen = new Map<string, { readonly forgetAt: number }>();
   const earliest = toSecond(startedAt);
   const forgetOld = (now: number): void => {
-    for (const [key, forgetAt] of seen) {
+    for (const [key, { forgetAt }] of seen) {
       if (forgetAt >= now) break;
       seen.delete(key);
     }
@@ -29,11 +29,12 @@ export const createMemoryGuard = (startedAt: number, capacity = MAX_REQUESTS): R
       forgetOld(now);
       if (request.signedAt < earliest || seen.has(request.key)) return Promise.resolve(refuse('replayed'));
       if (seen.size >= capacity) return Promise.resolve(refuse('unavailable'));
-      seen.set(request.key, request.forgetAt);
+      const held = { forgetAt: request.forgetAt };
+      seen.set(request.key, held);
       return Promise.resolve(
         ok({
           release: () => {
-            seen.delete(request.key);
+            if (seen.get(request.key) === held) seen.delete(request.key);
             return Promise.resolve();
           },
         }),

@@ -15,11 +15,18 @@ const NOT_IN_TAGS = /[^\p{L}\p{Z}\p{N}_.:/=+\-@]/gu;
 /** How a session came to be: directly, by an approval, by break-glass. */
 export type VendKind = 'd' | 'a' | 'b';
 
+/** A name that ends as if it had been changed is changed too, or it could pass for one that was. */
+const LOOKS_CHANGED = /\.[0-9a-f]{10}$/u;
+
+/** The first half of a character that a cut has parted. */
+const HALF = /[\ud800-\udbff]$/u;
+
 const fit = (text: string, principal: string, refused: RegExp, room: number, shortest = 0): string => {
   const legal = text.replace(refused, '_');
-  if (legal === text && text.length <= room && text.length >= shortest) return text;
+  const fits = text.length <= room && text.length >= shortest && !LOOKS_CHANGED.test(text);
+  if (legal === text && fits) return text;
   const suffix = `.${createHash('sha256').update(principal).digest('hex').slice(0, 10)}`;
-  return `${legal.slice(0, room - suffix.length)}${suffix}`;
+  return `${legal.slice(0, room - suffix.length).replace(HALF, '')}${suffix}`;
 };
 
 /** `sentinel=<kind>=<16 hex>=<user>`; the user comes last, so that it can be parsed whatever the user's name holds. */

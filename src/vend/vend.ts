@@ -48,7 +48,8 @@ export const createVend = ({ clock, guard, assumeRole, audit }: Dependencies): V
     const reserved = await guard.reserve(request.replay, begun);
     if (!reserved.ok) {
       const refusal = toGuardRefusal(reserved.refusal);
-      return refuseWith(entry({ ...stamped, outcome: 'denied', error: refusal.kind }), refusal);
+      const outcome = reserved.refusal === 'replayed' ? 'denied' : 'failed';
+      return refuseWith(entry({ ...stamped, outcome, error: refusal.kind }), refusal);
     }
     const assumed = await assumeRole(plan.value.input);
     if (!assumed.ok) {

@@ -79,7 +79,7 @@ it.each([
   ['a list', Buffer.from(`[${DEV_BODY}]`)],
   ['an unknown field', Buffer.from('{"profile":"dev","role_arn":"arn:aws:iam::000000000000:role/x"}')],
   ['the prototype as a field', Buffer.from('{"profile":"dev","__proto__":"x"}')],
-  ['100,000 brackets', Buffer.from('['.repeat(60_000))],
+  ['60,000 brackets', Buffer.from('['.repeat(60_000))],
   ['nothing', Buffer.from('')],
 ] as const)('31 a body of %s', async (_, body) => {
   const { tvm } = world;
@@ -114,19 +114,8 @@ it('31 GET takes no body, however it is signed', async () => {
 
 it('32 an unsigned content type can be flipped, and nothing is parsed in another way', async () => {
   const { tvm } = world;
-  const unsigned = (type: string) => {
-    const { 'content-type': _, ...rest } = Object.fromEntries(postShot(tvm).headers);
-    return add(
-      shot(tvm, {
-        method: 'POST',
-        query: '',
-        body: DEV_BODY,
-        headers: { 'x-sentinel-nonce': rest['x-sentinel-nonce'] ?? '' },
-      }),
-      'content-type',
-      type,
-    );
-  };
+  const unsigned = (type: string) =>
+    add(shot(tvm, { method: 'POST', query: '', body: DEV_BODY }), 'content-type', type);
   for (const type of ['application/json', 'APPLICATION/JSON', 'application/json; charset=utf-8']) {
     expect(await fire(tvm, unsigned(type))).toEqual(VENDED);
   }

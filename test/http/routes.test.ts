@@ -89,7 +89,10 @@ describe('413', () => {
   it('an announced length is refused before a byte of it has come', async () => {
     const { headers } = signedCall(tvm, { method: 'POST' });
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    const raw = await sendBytes(tvm.port, `POST / HTTP/1.1\r\n${lines.join('')}content-length: ${BODY_LIMIT + 1}\r\n\r\n`);
+    const raw = await sendBytes(
+      tvm.port,
+      `POST / HTTP/1.1\r\n${lines.join('')}content-length: ${BODY_LIMIT + 1}\r\n\r\n`,
+    );
     expect(raw).toMatch(/^HTTP\/1\.1 413 /u);
   });
 
@@ -98,7 +101,10 @@ describe('413', () => {
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const size = BODY_LIMIT + 1;
     const chunk = `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`;
-    const raw = await sendBytes(tvm.port, `POST / HTTP/1.1\r\n${lines.join('')}transfer-encoding: chunked\r\n\r\n${chunk}`);
+    const raw = await sendBytes(
+      tvm.port,
+      `POST / HTTP/1.1\r\n${lines.join('')}transfer-encoding: chunked\r\n\r\n${chunk}`,
+    );
     expect(raw).toMatch(/^HTTP\/1\.1 413 /u);
   });
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DEMO_CLIENTS } from '../../src/local/demo.ts';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
@@ -115,6 +115,23 @@ export const startFake = async (answer: Fake['answer']): Promise<Fake> => {
   };
   return fake;
 };
+
+/** Hands a call on to another service, its Host and so its signature untouched, and gives that one's answer. */
+export const forward = (port: number, body: string, { headers, method }: IncomingMessage): Promise<FakeAnswer> =>
+  new Promise((resolve, reject) => {
+    const outgoing = request({ host: '127.0.0.1', port, method: method ?? 'POST', headers, agent: false }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('end', () =>
+        resolve({
+          status: answer.statusCode ?? 0,
+          headers: { 'content-type': answer.headers['content-type'] ?? '' },
+          body: Buffer.concat(chunks).toString(),
+        }),
+      );
+    });
+    outgoing.on('error', reject).end(body);
+  });
 
 const xml = (status: number, body: string): FakeAnswer => ({ status, headers: { 'content-type': 'text/xml' }, body });
 

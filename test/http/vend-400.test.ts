@@ -32,17 +32,38 @@ const expectInvalid = (answer: RawAnswer, field?: string): void => {
 const LONG = 'x'.repeat(257);
 const LABEL = 'l'.repeat(33);
 
-const BAD_PROFILES = ['', '../x', 'a//b', '/a', 'a/', 'a b', 'ä', 'a:b', 'a\n', 'a%2fb', LONG];
+const BAD_PROFILES = ['', '../x', 'a/../b', 'a/..', '.', 'a//b', '/a', 'a/', 'a b', 'ä', 'a:b', 'a\n', 'a%2fb', LONG];
 const BAD_LABELS = ['', LABEL, 'a/b', 'a b', 'ä', 'a\n'];
-const HOSTILE_KEYS = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'Profile', 'role_arn', 'user', ' profile'];
+const HOSTILE_KEYS = [
+  '__proto__',
+  'constructor',
+  'toString',
+  'hasOwnProperty',
+  'Profile',
+  'role_arn',
+  'user',
+  ' profile',
+];
 
 describe('400: a field of the query', () => {
-  it.each(['899', '3601', 'abc', '1.5', '-1', '0900', '', '1e3', '+900', ' 900', '900s', '0x384', '9'.repeat(30), '٩٠٠'])(
-    'duration "%s" is refused by name',
-    async (duration) => {
-      expectInvalid(await get(tvm, { profile: 'dev', duration }), 'duration');
-    },
-  );
+  it.each([
+    '899',
+    '3601',
+    'abc',
+    '1.5',
+    '-1',
+    '0900',
+    '',
+    '1e3',
+    '+900',
+    ' 900',
+    '900s',
+    '0x384',
+    '9'.repeat(30),
+    '٩٠٠',
+  ])('duration "%s" is refused by name', async (duration) => {
+    expectInvalid(await get(tvm, { profile: 'dev', duration }), 'duration');
+  });
 
   it.each(BAD_PROFILES)('profile "%s" is refused by name', async (profile) => {
     expectInvalid(await get(tvm, { profile }), 'profile');
@@ -94,12 +115,14 @@ describe('400: a field of the body', () => {
     expectInvalid(await postText(tvm, `{${JSON.stringify(key)}:"dev"}`), key);
   });
 
-  it.each(['{"profile":{"a":1}}', '{"profile":["dev"]}', '{"profile":"dev","device_id":{}}', '{"profile":"dev","__proto__":{"profile":"x"}}'])(
-    'a nested value is refused: %s',
-    async (body) => {
-      expectInvalid(await postText(tvm, body));
-    },
-  );
+  it.each([
+    '{"profile":{"a":1}}',
+    '{"profile":["dev"]}',
+    '{"profile":"dev","device_id":{}}',
+    '{"profile":"dev","__proto__":{"profile":"x"}}',
+  ])('a nested value is refused: %s', async (body) => {
+    expectInvalid(await postText(tvm, body));
+  });
 
   it.each([
     '{"profile":"dev","profile":"dev"}',
@@ -120,12 +143,24 @@ describe('400: a field of the body', () => {
 });
 
 describe('400: the body as a whole', () => {
-  it.each(['[]', '[{"profile":"dev"}]', 'null', '"dev"', '1', 'true', '{', "{'profile':'dev'}", '{"profile":"dev"},', 'profile=dev', ' ', '{"profile":"dev"}{"profile":"dev"}', '\u0000', 'NaN'])(
-    'anything but one JSON object is refused: %j',
-    async (body) => {
-      expectInvalid(await postText(tvm, body));
-    },
-  );
+  it.each([
+    '[]',
+    '[{"profile":"dev"}]',
+    'null',
+    '"dev"',
+    '1',
+    'true',
+    '{',
+    "{'profile':'dev'}",
+    '{"profile":"dev"},',
+    'profile=dev',
+    ' ',
+    '{"profile":"dev"}{"profile":"dev"}',
+    '\u0000',
+    'NaN',
+  ])('anything but one JSON object is refused: %j', async (body) => {
+    expectInvalid(await postText(tvm, body));
+  });
 
   it('an empty body is refused', async () => {
     expectInvalid(await call(tvm, { method: 'POST', headers: { 'content-type': 'application/json' } }));
@@ -141,18 +176,21 @@ describe('400: the body as a whole', () => {
 
   it('a body of a GET is refused, whatever it says', async () => {
     for (const body of ['{"profile":"dev"}', ' ']) {
-      expectInvalid(
-        await get(tvm, { profile: 'dev' }, { body, headers: { 'content-type': 'application/json' } }),
-      );
+      expectInvalid(await get(tvm, { profile: 'dev' }, { body, headers: { 'content-type': 'application/json' } }));
     }
   });
 
-  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/json, text/plain', 'application/jsonp', 'application/json; charset=iso-8859-1', 'application/json; charset=utf-16', ''])(
-    'the content type "%s" is refused',
-    async (type) => {
-      expectInvalid(await postText(tvm, '{"profile":"dev"}', { headers: { 'content-type': type } }));
-    },
-  );
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/json, text/plain',
+    'application/jsonp',
+    'application/json; charset=iso-8859-1',
+    'application/json; charset=utf-16',
+    '',
+  ])('the content type "%s" is refused', async (type) => {
+    expectInvalid(await postText(tvm, '{"profile":"dev"}', { headers: { 'content-type': type } }));
+  });
 
   it('no content type is refused', async () => {
     expectInvalid(await postText(tvm, '{"profile":"dev"}', { headers: {} }));
@@ -164,7 +202,11 @@ describe('400: the body as a whole', () => {
   });
 
   it('bytes that are not UTF-8 are refused', async () => {
-    const bytes = Buffer.concat([Buffer.from('{"profile":"dev","device_id":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')]);
+    const bytes = Buffer.concat([
+      Buffer.from('{"profile":"dev","device_id":"'),
+      Buffer.from([0xc3, 0x28]),
+      Buffer.from('"}'),
+    ]);
     expectInvalid(await postText(tvm, bytes));
     expectInvalid(await postText(tvm, Buffer.from('{"profile":"dev"}', 'utf16le')));
   });

@@ -15,7 +15,11 @@ beforeAll(async () => {
   await putProfile(desk, 'bad-profile', { effect: 'allow', conditions: ALICE }, { max_duraton: '1h' });
   await desk.put('/sentinel/policies/no-profile', policyDocument({ effect: 'allow', conditions: ALICE }));
   await desk.put('/sentinel/profiles/no-policy', profileDocument());
-  await putProfile(desk, 'closed', { effect: 'deny', conditions: { accounts: ['000000000000'] }, reason: 'a secret reason' });
+  await putProfile(desk, 'closed', {
+    effect: 'deny',
+    conditions: { accounts: ['000000000000'] },
+    reason: 'a secret reason',
+  });
   await putProfile(desk, 'closed-by-pattern', { effect: 'deny', conditions: { principals: ['sentinel:key/*'] } });
   await putProfile(desk, 'of-another-account', { effect: 'allow', conditions: { accounts: ['111122223333'] } });
   await putProfile(desk, 'never-now', {
@@ -24,7 +28,12 @@ beforeAll(async () => {
   });
   await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: ALICE, reason: 'Tracked.' });
   await putProfile(desk, 'hard', { effect: 'allow', conditions: ALICE }, { hard_revoke: true });
-  await putProfile(desk, 'hard-unnamed', { effect: 'allow', conditions: { profiles: ['hard-unnamed'] } }, { hard_revoke: true });
+  await putProfile(
+    desk,
+    'hard-unnamed',
+    { effect: 'allow', conditions: { profiles: ['hard-unnamed'] } },
+    { hard_revoke: true },
+  );
   await putProfile(desk, 'approval-unnamed', {
     effect: 'require_approval',
     conditions: { profiles: ['approval-unnamed'] },

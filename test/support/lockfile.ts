@@ -11,12 +11,23 @@ type Entry = {
   readonly devDependencies?: Readonly<Record<string, string>>;
 };
 
-const PERMISSIVE = new Set(['MIT', 'Apache-2.0', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'BlueOak-1.0.0']);
+const PERMISSIVE = new Set([
+  'MIT',
+  'Apache-2.0',
+  'ISC',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  '0BSD',
+  'BlueOak-1.0.0',
+  'Unlicense',
+]);
 
-/** Licences that are not permissive, of packages that never ship. */
+/** What else is admitted, of packages that never ship: licences that are not permissive, and such as npm cannot read. */
 const DEVELOPMENT_ONLY: readonly (readonly [name: RegExp, license: string])[] = [
   // Vite's CSS minifier, which this project has no CSS for.
   [/^lightningcss(?:-|$)/u, 'MPL-2.0'],
+  // Of testcontainers; MIT, in the old form `licenses` of package.json.
+  [/^(?:ssh2|buildcheck|cpu-features)$/u, 'none'],
 ];
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);

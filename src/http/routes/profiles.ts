@@ -34,7 +34,7 @@ export const createProfilesHandler =
       });
     }
     const token = request.query.get(NEXT);
-    if (token !== undefined && toToken(fromToken(token)) !== token) {
+    if (token === '' || (token !== undefined && toToken(fromToken(token)) !== token)) {
       return refusalAnswer(requestId, {
         kind: 'invalid',
         message: `${NEXT} is not one that this server gave out.`,

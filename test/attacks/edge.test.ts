@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTvm, type RunningTvm } from '../support/tvm.ts';
+import { add, change, drop, fire, messageOf, refused, shot, useTvm, VENDED, type Shot } from './support.ts';
+
+const MISMATCH = refused(403, 'SignatureDoesNotMatch');
+const UNSIGNED = refused(403, 'MissingAuthenticationToken');
+
+const CONTEXT = JSON.stringify({
+  accountId: '000000000000',
+  http: { sourceIp: '203.0.113.9' },
+  authorizer: {
+    iam: { userArn: 'arn:aws:iam::000000000000:user/dana', accessKey: 'AKIAEXAMPLE', accountId: '000000000000' },
+  },
+  identity: { userArn: 'arn:aws:iam::000000000000:user/dana', sourceIp: '203.0.113.9' },
+});
+
+const world = useTvm();
+
+const lastAddress = (tvm: RunningTvm): unknown => tvm.audit.at(-1)?.['source_ip'];
+
+describe('what proxies say of a request, said by a client', () => {
+  it.each(['x-amzn-request-context', 'X-Amzn-Request-Context', 'x-amzn-lambda-context'])(
+    '66 %s is no identity and no address',
+    async (name) => {
+      const { tvm } = world;
+      expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, CONTEXT))).toEqual(UNSIGNED);
+      expect(await fire(tvm, add(shot(tvm), name, CONTEXT))).toEqual(VENDED);
+      expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'vended', user: 'alice', via: 'key', source_ip: '127.0.0.1' });
+    },
+  );
+
+  it.each(['x-amzn-oidc-data', 'x-amzn-oidc-identity', 'x-amzn-oidc-accesstoken', 'x-amzn-mtls-clientcert-subject'])(
+    '67 %s is no identity',
+    async (name) => {
+      const { tvm } = world;
+      expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, 'alice'))).toEqual(UNSIGNED);
+      expect(await fire(tvm, add(shot(tvm), name, 'dana'))).toEqual(VENDED);
+      expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'vended', user: 'alice', via: 'key' });
+    },
+  );
+
+  it.each(['cookie', 'proxy-authorization', 'x-forwarded-user', 'x-remote-user', 'x-api-key', 'x-request-id'])(
+    '67 %s is no identity',
+    async (name) => {
+      const { tvm } = world;
+      expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, 'alice'))).toEqual(UNSIGNED);
+    },
+  );
+
+  it('68 X-Forwarded-* never enter the canonical request', async () => {
+    const { tvm } = world;
+    let forwarded: Shot = shot(tvm);
+    for (const [name, value] of [
+      ['x-forwarded-host', 'evil.example'],
+      ['x-forwarded-proto', 'https'],
+      ['x-forwarded-port', '443'],
+      ['x-forwarded-prefix', '/profiles'],
+      ['x-original-url', '/profiles'],
+      ['x-rewrite-url', '/profiles'],
+      ['forwarded', 'for=203.0.113.9;host=evil.example'],
+      ['x-forwarded-for', '203.0.113.9'],
+    ] as const) {
+      forwarded = add(forwarded, name, value);
+    }
+    expect(await fire(tvm, forwarded)).toEqual(VENDED);
+    expect(lastAddress(tvm)).toBe('127.0.0.1');
+    const elsewhere = change(shot({ host: 'evil.example' }), 'host', () => tvm.host);
+    expect(await fire(tvm, add(elsewhere, 'x-forwarded-host', 'evil.example'))).toEqual(MISMATCH);
+  });
+
+  it('68 one that was signed counts as it arrives', async () => {
+    const { tvm } = world;
+    const signed = shot(tvm, { headers: { 'x-forwarded-for': '203.0.113.9' } });
+    expect(await fire(tvm, signed)).toEqual(VENDED);
+    const appended = shot(tvm, { headers: { 'x-forwarded-for': '203.0.113.9' } });
+    expect(
+      await fire(
+        tvm,
+        change(appended, 'x-forwarded-for', (value) => `${value}, 10.0.0.1`),
+      ),
+    ).toEqual(MISMATCH);
+  });
+});
+
+describe('behind trusted hops', () => {
+  const running: RunningTvm[] = [];
+  beforeAll(async () => {
+    for (const hops of ['1', '2']) {
+      running.push(await startTvm(world.desk.url, { environment: { SENTINEL_TRUSTED_HOPS: hops } }));
+    }
+  });
+  afterAll(async () => {
+    for (const tvm of running) await tvm.close();
+  });
+
+  it.each([
+    [1, ['203.0.113.9'], '203.0.113.9'],
+    [1, ['198.51.100.1, 203.0.113.9'], '203.0.113.9'],
+    [1, ['198.51.100.1', '203.0.113.9'], '203.0.113.9'],
+    [1, ['203.0.113.9:51234'], '203.0.113.9'],
+    [1, ['::ffff:203.0.113.9'], '203.0.113.9'],
+    [1, ['[2001:db8::1]:443'], '2001:db8::1'],
+    [1, ['2001:DB8::1'], '2001:db8::1'],
+    [1, ['203.0.113.9, '], undefined],
+    [1, ['203.0.113.9, unknown'], undefined],
+    [1, ['203.0.113.9 198.51.100.1'], undefined],
+    [1, [], undefined],
+    [2, ['203.0.113.9, 10.0.0.1'], '203.0.113.9'],
+    [2, ['198.51.100.1, 203.0.113.9, 10.0.0.1'], '203.0.113.9'],
+    [2, ['198.51.100.1', '203.0.113.9, 10.0.0.1'], '203.0.113.9'],
+    [2, ['203.0.113.9'], undefined],
+    [2, [''], undefined],
+  ] as const)('68 with %i trusted hops and X-Forwarded-For %j the caller is at %s', async (hops, values, address) => {
+    const tvm = running[hops - 1] as RunningTvm;
+    let forwarded: Shot = shot(tvm);
+    for (const value of values) forwarded = add(forwarded, 'X-Forwarded-For', value);
+    expect(await fire(tvm, forwarded)).toEqual(VENDED);
+    expect(lastAddress(tvm)).toBe(address);
+    expect(await fire(tvm, drop(forwarded, 'authorization'))).toEqual(UNSIGNED);
+    expect(lastAddress(tvm)).toBe(address);
+  });
+});
+
+describe('hosts', () => {
+  const running: RunningTvm[] = [];
+  beforeAll(async () => {
+    running.push(await startTvm(world.desk.url, { environment: { SENTINEL_HOSTS: 'tvm.example,other.example:8443' } }));
+  });
+  afterAll(async () => {
+    for (const tvm of running) await tvm.close();
+  });
+
+  it.each(['tvm.example', 'tvm.example:443', 'TVM.example', 'other.example:8443'])('69 %s is served', async (host) => {
+    expect(await fire(running[0] as RunningTvm, shot({ host }))).toEqual(VENDED);
+  });
+
+  it.each([
+    'evil.example',
+    'tvm.example.evil.example',
+    'other.example',
+    'other.example:1',
+    'tvm.example:443:1',
+    '',
+    'tvm.example@evil',
+  ])('69 %s is not', async (host) => {
+    expect(await fire(running[0] as RunningTvm, shot({ host }))).toEqual(refused(400, 'ValidationError'));
+  });
+
+  it.each(['127.1/xxx', '0/?aaaa', 'a/b', 'a:b:c', '[::g]', 'x.1', 'x:99999', 'a@b', '?', '#', ''])(
+    '69 the Host "%s" is no part of the path, nor of any other decision',
+    async (host) => {
+      const { tvm } = world;
+      const served = running[0] as RunningTvm;
+      expect(await fire(tvm, shot({ host }))).toEqual(VENDED);
+      expect(await fire(tvm, shot({ host }, { path: '/creds' }))).toEqual(refused(404, 'ValidationError'));
+      expect(await fire(tvm, drop(shot({ host }), 'authorization'))).toEqual(UNSIGNED);
+      expect(await fire(served, shot({ host }))).toEqual(refused(400, 'ValidationError'));
+    },
+  );
+
+  it('70 a signed hop-by-hop header that a proxy removed is named', async () => {
+    const { tvm } = world;
+    const signed = shot(tvm, { headers: { te: 'trailers' } });
+    expect(await fire(tvm, signed)).toEqual(VENDED);
+    const stripped = drop(shot(tvm, { headers: { te: 'trailers' } }), 'te');
+    expect(await fire(tvm, stripped)).toEqual(MISMATCH);
+    expect(await messageOf(tvm, stripped)).toBe(
+      'The signed header "te" did not arrive; a proxy may have removed it. Do not sign hop-by-hop headers.',
+    );
+  });
+});

@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAwsClients } from '../../src/aws/clients.ts';
+import { isLocalEndpoint } from '../../src/aws/endpoint.ts';
+import { createOwnAccount } from '../../src/aws/own-account.ts';
+import { readParameterTree } from '../../src/aws/paging.ts';
+import { DEFAULT_TABLE_NAMES, tableDefinitions } from '../../src/aws/tables.ts';
+import { startFake, stsError, stsIdentity, type Fake } from '../http/support.ts';
+
+let fake: Fake;
+
+beforeAll(async () => {
+  fake = await startFake(() => 'close');
+});
+
+afterAll(async () => {
+  await fake.close();
+});
+
+const clients = () =>
+  createAwsClients({ region: 'us-east-1', endpoints: { sts: fake.url, ssm: fake.url, dynamodb: fake.url } });
+
+describe('isLocalEndpoint', () => {
+  it.each([
+    'http://127.0.0.1:4566',
+    'http://127.1.2.3',
+    'http://[::1]:4566',
+    'http://localhost:4566',
+    'http://localstack:4566',
+    'https://local_stack',
+    'http://2130706433/',
+  ])('%s is a desk’s', (url) => {
+    expect(isLocalEndpoint(url)).toBe(true);
+  });
+
+  it.each([
+    undefined,
+    '',
+    'localhost',
+    'https://sts.eu-central-1.amazonaws.com',
+    'http://10.0.0.1:4566',
+    'http://localhost.example.com',
+    'http://127.0.0.1.example.com',
+    'http://localhost@evil.example',
+    'http://evil.example/localhost',
+    'http://evil.example?localhost',
+    'http://localhost.',
+    'http://[::ffff:1.2.3.4]',
+    'http://[2001:db8::1]',
+  ])('%s is not', (url) => {
+    expect(isLocalEndpoint(url)).toBe(false);
+  });
+});
+
+describe('createOwnAccount', () => {
+  it('asks once for all who ask, then never again', async () => {
+    fake.answer = () => stsIdentity;
+    const before = fake.calls.length;
+    const ownAccount = createOwnAccount(clients().sts);
+    expect(await Promise.all([ownAccount(), ownAccount()])).toEqual(['000000000000', '000000000000']);
+    expect(await ownAccount()).toBe('000000000000');
+    expect(fake.calls.length).toBe(before + 1);
+  });
+
+  it('throws while STS does not tell, and asks again', async () => {
+    const ownAccount = createOwnAccount(clients().sts);
+    for (const answer of [
+      stsError('AccessDenied', 403),
+      { body: '<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>' },
+      {
+        body: '<GetCallerIdentityResponse><GetCallerIdentityResult><Account>1234</Account></GetCallerIdentityResult></GetCallerIdentityResponse>',
+      },
+    ]) {
+      fake.answer = () => answer;
+      await expect(ownAccount()).rejects.toThrow(Error);
+    }
+    fake.answer = () => stsIdentity;
+    expect(await ownAccount()).toBe('000000000000');
+  });
+});
+
+describe('readParameterTree', () => {
+  const page = (names: readonly string[], next?: string) => ({
+    headers: { 'content-type': 'application/x-amz-json-1.1' },
+    body: JSON.stringify({ Parameters: names.map((Name) => ({ Name, Type: 'String', Value: 'v' })), NextToken: next }),
+  });
+
+  it('follows the token to the last page, through empty ones, and asks for ten at a time', async () => {
+    const pages = [page(['/r/a'], 't1'), page([], 't2'), page(['/r/b', '/r/c'], '')];
+    const before = fake.calls.length;
+    fake.answer = () => pages.shift() ?? 'close';
+    const tree = await readParameterTree(clients().ssm, '/r', true);
+    expect(tree.parameters.map(({ Name }) => Name)).toEqual(['/r/a', '/r/b', '/r/c']);
+    expect(tree.pages).toBe(3);
+    const asked = fake.calls.slice(before).map((body) => JSON.parse(body) as Record<string, unknown>);
+    const common = { Path: '/r', Recursive: true, WithDecryption: true, MaxResults: 10 };
+    expect(asked).toEqual([common, { ...common, NextToken: 't1' }, { ...common, NextToken: 't2' }]);
+  });
+
+  it('throws if a page fails, and gives no half of a tree', async () => {
+    const pages = [page(['/r/a'], 't1'), { status: 400, body: '{"__type":"InternalServerError"}' }];
+    fake.answer = () => pages.shift() ?? 'close';
+    await expect(readParameterTree(clients().ssm, '/r', false)).rejects.toMatchObject({ name: 'InternalServerError' });
+  });
+});
+
+describe('tableDefinitions', () => {
+  it('are the five tables under the names given, keyed by id and expiring by ttl', () => {
+    const names = { ...DEFAULT_TABLE_NAMES, guard: 'my-guard' };
+    const tables = tableDefinitions(names);
+    expect(tables.map(({ create }) => create.TableName).toSorted()).toEqual(Object.values(names).toSorted());
+    for (const { create, ttlAttribute } of tables) {
+      expect(ttlAttribute).toBe('ttl');
+      expect(create.KeySchema).toEqual([{ AttributeName: 'id', KeyType: 'HASH' }]);
+      const used = [create.KeySchema, ...(create.GlobalSecondaryIndexes ?? []).map(({ KeySchema }) => KeySchema)].flat();
+      const defined = create.AttributeDefinitions?.map(({ AttributeName }) => AttributeName);
+      expect(new Set(used.map((one) => one?.AttributeName))).toEqual(new Set(defined));
+    }
+  });
+});

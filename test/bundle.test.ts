@@ -1,0 +1,40 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildBundle } from '../.scripts/build.ts';
+import { ROOT } from './support/processes.ts';
+
+/** What goes into the image: the server and what it needs, in one file, and nothing of the desk. */
+const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
+const file = join(directory, 'main.mjs');
+let modules: readonly string[] = [];
+
+beforeAll(async () => {
+  modules = (await buildBundle(file)).map((id) => relative(ROOT, id));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('the bundle', () => {
+  it('holds the server', () => {
+    expect(modules).toContain(join('src', 'main.ts'));
+    expect(modules).toContain(join('src', 'sigv4', 'verify.ts'));
+  });
+
+  it('holds nothing of the embedded AWS, of the tests or of packages for development', () => {
+    const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      devDependencies: Record<string, string>;
+    };
+    // The SDK itself is made of these two; the client that signs in the tests happens to be one of them.
+    const shared = ['@aws-crypto/sha256-js', '@smithy/signature-v4'];
+    const foreign = Object.keys(devDependencies).filter((name) => !shared.includes(name));
+    const folders = [join('src', 'local'), 'test', ...foreign.map((name) => join('node_modules', name))];
+    expect(modules.filter((id) => folders.some((folder) => id.startsWith(`${folder}/`)))).toEqual([]);
+  });
+
+  it('has its map beside it and stays under a megabyte', () => {
+    expect(readFileSync(file, 'utf8')).toMatch(/\/\/# sourceMappingURL=main\.mjs\.map\s*$/u);
+    expect(statSync(`${file}.map`).size).toBeGreaterThan(1_000);
+    expect(statSync(file).size).toBeLessThan(1_000_000);
+  });
+});

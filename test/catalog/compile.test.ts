@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { createDocumentCompiler, type DocumentTrees, type StoredDocument } from '../../src/catalog/compile.ts';
+
+const PROFILE = '{"role_arn":"arn:aws:iam::111122223333:role/R"}';
+const POLICY = 'version: "1"\nrules:\n  - name: r\n    effect: allow\n    conditions:\n      users: [alice]\n';
+const CLIENT = '{"secret":"a-secret-of-alice","name":"alice"}';
+
+const stored = (name: string, text: string, type = 'String'): StoredDocument => ({ name, type, text });
+const secret = (id: string, text = CLIENT, type = 'SecureString') => stored(`/secrets/clients/${id}`, text, type);
+
+const both = (name: string): readonly StoredDocument[] => [
+  stored(`/sentinel/policies/${name}`, POLICY),
+  stored(`/sentinel/profiles/${name}`, PROFILE),
+];
+
+const trees = (
+  documents: readonly StoredDocument[],
+  secrets: readonly StoredDocument[] = [],
+  demoKeys = false,
+): DocumentTrees => ({ root: '/sentinel', secretsRoot: '/secrets', documents, secrets, demoKeys });
+
+const compile = (...given: Parameters<typeof trees>) => createDocumentCompiler()(trees(...given));
+
+const names = ({ profiles }: ReturnType<typeof compile>): readonly string[] => [...profiles.keys()].toSorted();
+
+describe('a profile', () => {
+  it('is there with both its documents, at any depth, and under no other name', () => {
+    const compiled = compile([...both('dev'), ...both('team/prod')]);
+    expect(names(compiled)).toEqual(['dev', 'team/prod']);
+    expect(compiled.rejections).toEqual([]);
+    expect(compiled.profiles.get('dev')?.name).toBe('dev');
+  });
+
+  it('is not there with one of them, which is no fault', () => {
+    expect(compile([stored('/sentinel/policies/dev', POLICY)])).toMatchObject({ rejections: [] });
+    expect(names(compile([stored('/sentinel/profiles/dev', PROFILE)]))).toEqual([]);
+  });
+
+  it.each(['policies', 'profiles'])('is not there if its document under %s is broken, and only it', (kind) => {
+    const compiled = compile([
+      ...both('dev'),
+      ...both('prod').filter(({ name }) => !name.includes(kind)),
+      stored(`/sentinel/${kind}/prod`, 'nonsense: [1'),
+    ]);
+    expect(names(compiled)).toEqual(['dev']);
+    expect(compiled.rejections.map(({ parameter }) => parameter)).toEqual([`/sentinel/${kind}/prod`]);
+  });
+
+  it('broken is named with the line of what is wrong', () => {
+    const text = POLICY.replace('allow', 'alow');
+    const [rejection] = compile([stored('/sentinel/policies/dev', text)]).rejections;
+    expect(rejection?.problems).toHaveLength(1);
+    expect(rejection?.problems[0]).toMatch(/^line 4, rules\[0\]\.effect: .*did you mean "allow"/u);
+  });
+
+  it.each(['', 'a//b', 'a b', '../x', 'a:b', 'x'.repeat(257)])('cannot be called "%s"', (name) => {
+    const compiled = compile([...both('dev'), ...both(name)]);
+    expect(names(compiled)).toEqual(['dev']);
+    expect(compiled.rejections).toHaveLength(2);
+  });
+
+  it.each(['__proto__', 'constructor', 'toString'])('can be called %s', (name) => {
+    expect(names(compile([...both(name)]))).toEqual([name]);
+  });
+
+  it('is refused as SecureString, which would not be read in the clear', () => {
+    const compiled = compile(both('dev').map((one) => ({ ...one, type: 'SecureString' })));
+    expect(names(compiled)).toEqual([]);
+    expect(compiled.rejections).toHaveLength(2);
+  });
+});
+
+describe('the other documents', () => {
+  it.each(['approval-policy', 'break-glass-policy', 'operators'])('a broken %s is counted and costs no profile', (name) => {
+    const compiled = compile([...both('dev'), stored(`/sentinel/${name}`, 'version: "1"\nrules: []\n')]);
+    expect(names(compiled)).toEqual(['dev']);
+    expect(compiled.rejections.map(({ parameter }) => parameter)).toEqual([`/sentinel/${name}`]);
+    expect(compiled.rejections[0]?.problems[0]).toMatch(/^line 2/u);
+  });
+
+  it('of unknown names are none of the catalog’s business', () => {
+    const compiled = compile([stored('/sentinel/notes', '{{{'), stored('/sentinel/signatures/dev', 'x')]);
+    expect(compiled).toMatchObject({ rejections: [] });
+    expect(names(compiled)).toEqual([]);
+  });
+
+  it.each(['clients/AKIAX', 'keys/1'])('a secret at %s is refused by name, never by value, and is no key', (path) => {
+    const compiled = compile([stored(`/sentinel/${path}`, CLIENT, 'SecureString')]);
+    expect(compiled.clients.size).toBe(0);
+    expect(compiled.rejections[0]?.parameter).toBe(`/sentinel/${path}`);
+    expect(JSON.stringify(compiled.rejections)).not.toContain('a-secret-of-alice');
+  });
+});
+
+describe('a client key', () => {
+  it('is there under its id', () => {
+    const { clients, rejections } = compile([], [secret('TVMALICE')]);
+    expect(rejections).toEqual([]);
+    expect(clients.get('TVMALICE')).toEqual({ secret: 'a-secret-of-alice', name: 'alice', disabled: false });
+  });
+
+  it.each([
+    ['stored as String', secret('TVMALICE', CLIENT, 'String')],
+    ['stored as StringList', secret('TVMALICE', CLIENT, 'StringList')],
+    ['with an id that no header can carry', secret('a/b')],
+    ['without an id', secret('')],
+    ['with an id that is too long', secret('A'.repeat(129))],
+    ['with another key', secret('TVMALICE', '{"secret":"a-secret-of-alice","name":"alice","admin":true}')],
+    ['without a name', secret('TVMALICE', '{"secret":"a-secret-of-alice"}')],
+    ['that is no document', secret('TVMALICE', 'a-secret-of-alice: [')],
+    ['that is the secret alone', secret('TVMALICE', 'a-secret-of-alice')],
+    ['whose name is a role’s', secret('TVMALICE', '{"secret":"a-secret-of-alice","name":"role/admin"}')],
+  ])('%s is refused, and its secret is not quoted', (_, document) => {
+    const { clients, rejections } = compile([], [document]);
+    expect(clients.size).toBe(0);
+    expect(rejections.map(({ parameter }) => parameter)).toEqual([document.name]);
+    expect(JSON.stringify(rejections)).not.toContain('a-secret-of-alice');
+  });
+
+  it.each(['TVMDEMOALICE', 'AKIADEMODANA0000', 'tvmdemoalice', 'AkiaDemoX'])(
+    'of the demo (%s) is refused unless demo keys are accepted',
+    (id) => {
+      expect(compile([], [secret(id)], false).clients.size).toBe(0);
+      expect(compile([], [secret(id)], false).rejections).toHaveLength(1);
+      expect(compile([], [secret(id)], true).clients.size).toBe(1);
+    },
+  );
+});
+
+describe('the compiler, which remembers', () => {
+  const policyOf = (effect: string) => stored('/sentinel/policies/dev', POLICY.replace('allow', effect));
+  const profile = stored('/sentinel/profiles/dev', PROFILE);
+
+  it('takes a document out at once when it breaks, and back when it is mended', () => {
+    const again = createDocumentCompiler();
+    expect(names(again(trees([policyOf('allow'), profile])))).toEqual(['dev']);
+    const broken = again(trees([policyOf('alow'), profile]));
+    expect(names(broken)).toEqual([]);
+    expect(again(trees([policyOf('alow'), profile])).rejections).toEqual(broken.rejections);
+    expect(names(again(trees([policyOf('allow'), profile])))).toEqual(['dev']);
+  });
+
+  it('follows every change of a text, a type and a set', () => {
+    const again = createDocumentCompiler();
+    const effects = ['allow', 'deny', 'require_approval', 'allow'].map(
+      (effect) => again(trees([policyOf(effect), profile])).profiles.get('dev')?.policy.rules[0]?.effect,
+    );
+    expect(effects).toEqual(['allow', 'deny', 'require_approval', 'allow']);
+    expect(names(again(trees([{ ...policyOf('allow'), type: 'SecureString' }, profile])))).toEqual([]);
+    expect(names(again(trees([profile])))).toEqual([]);
+    expect(names(again(trees([policyOf('allow'), profile])))).toEqual(['dev']);
+  });
+
+  it('forgets a key that was deleted, and reads one anew that was changed', () => {
+    const again = createDocumentCompiler();
+    expect(again(trees([], [secret('K')])).clients.size).toBe(1);
+    const disabled = CLIENT.replace('}', ',"disabled":true}');
+    expect(again(trees([], [secret('K', disabled)])).clients.get('K')?.disabled).toBe(true);
+    expect(again(trees([], [])).clients.size).toBe(0);
+  });
+});

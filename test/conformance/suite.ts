@@ -1,0 +1,244 @@
+import { randomBytes } from 'node:crypto';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { amzDateOf, sign, type Signing } from '../support/sign.ts';
+
+/** A TVM somewhere, with the demo documents in the AWS behind it. */
+export type Target = {
+  /** Where it listens on 127.0.0.1. */
+  readonly port: number;
+  /** Where its AWS listens. */
+  readonly awsEndpoint: string;
+  readonly close: () => Promise<void>;
+};
+
+const NAMES = [
+  'AccessKeyId',
+  'AccountId',
+  'Expiration',
+  'Profile',
+  'RoleArn',
+  'SecretAccessKey',
+  'SessionId',
+  'SessionToken',
+  'SourceIdentity',
+  'Token',
+  'Version',
+];
+
+const nonce = (): Record<string, string> => ({ 'x-sentinel-nonce': randomBytes(16).toString('hex') });
+
+/**
+ * What every TVM must do, whatever it runs on and whatever AWS is behind it. A black box: it knows the URL and the demo
+ * keys, nothing of the server's code, and signs by itself.
+ *
+ * @param start makes the target; called once before the tests, and its target closed after them
+ */
+export const describeConformance = (name: string, start: () => Promise<Target>): void => {
+  describe(`conformance: ${name}`, () => {
+    let target: Target;
+    beforeAll(async () => {
+      target = await start();
+    }, 300_000);
+    afterAll(async () => {
+      await target.close();
+    }, 60_000);
+
+    type Ask = Partial<Signing> & { readonly target?: string; readonly extra?: Readonly<Record<string, string>> };
+    const ask = ({ target: line, extra, ...signing }: Ask): Promise<RawAnswer> => {
+      const signed = sign({
+        host: `127.0.0.1:${target.port}`,
+        ...signing,
+        headers: { ...nonce(), ...signing.headers },
+      });
+      const path = signing.path ?? '/';
+      return sendRaw(target.port, {
+        method: signing.method ?? 'GET',
+        target: line ?? (signing.query ? `${path}?${signing.query}` : path),
+        headers: { ...signed.headers, ...extra },
+        ...(signing.body === undefined ? {} : { body: signing.body }),
+      });
+    };
+    const carol = { accessKeyId: 'TVMDEMOCAROL', secret: 'demo-carol-not-a-secret' };
+    const expectRefusal = (answer: RawAnswer, status: number, error: string): void => {
+      expect([answer.status, answer.json['error']]).toEqual([status, error]);
+      expect(answer.json['message']).toBeTypeOf('string');
+      expect(answer.headers['cache-control']).toBe('no-store');
+      expect(answer.headers['x-request-id']).toBeTypeOf('string');
+      expect(answer.headers['x-amzn-errortype']).toBe(error);
+      expect(answer.body).not.toContain('SecretAccessKey');
+    };
+    const post = (body: string, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> =>
+      ask({ method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+
+    describe('operation', () => {
+      it('is healthy and ready, and says so without names', async () => {
+        const [health, ready] = await Promise.all(
+          ['/healthz', '/readyz'].map((path) => sendRaw(target.port, { target: path, headers: { host: 'x' } })),
+        );
+        expect(health).toMatchObject({ status: 200, json: { status: 'ok' } });
+        expect(ready).toMatchObject({
+          status: 200,
+          json: { status: 'ready', catalog: { profiles: 3, rejected: 0 }, draining: false },
+        });
+      });
+    });
+
+    describe('vending', () => {
+      it.each([
+        ['GET', () => ask({ query: 'profile=dev' })],
+        ['POST', () => post('{"profile":"dev"}')],
+      ])('gives alice credentials for dev by %s', async (_, request) => {
+        const before = Date.now();
+        const answer = await request();
+        expect(answer.status).toBe(200);
+        expect(Object.keys(answer.json).toSorted()).toEqual(NAMES);
+        expect(answer.headers['cache-control']).toBe('no-store');
+        expect(answer.json).toMatchObject({ Version: 1, Profile: 'dev', Token: answer.json['SessionToken'] });
+        expect(answer.json['SourceIdentity']).toMatch(/^sentinel=d=[0-9a-f]{16}=alice$/u);
+        expect(answer.json['Expiration']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u);
+        const life = Date.parse(String(answer.json['Expiration'])) - before;
+        expect(life).toBeGreaterThan(890_000);
+        expect(life).toBeLessThan(960_000);
+      });
+
+      it('gives credentials that its AWS knows as the protected role', async () => {
+        const { json } = await ask({ query: 'profile=dev' });
+        const sts = new STSClient({
+          endpoint: target.awsEndpoint,
+          region: 'us-east-1',
+          credentials: {
+            accessKeyId: String(json['AccessKeyId']),
+            secretAccessKey: String(json['SecretAccessKey']),
+            sessionToken: String(json['SessionToken']),
+          },
+        });
+        const { Arn } = await sts.send(new GetCallerIdentityCommand({}));
+        expect(Arn).toBe(`arn:aws:sts::${String(json['AccountId'])}:assumed-role/SentinelProtected-dev/alice`);
+      });
+
+      it('keeps to the duration asked for, at most an hour', async () => {
+        const { json } = await ask({ query: 'duration=3600&profile=dev' });
+        const life = Date.parse(String(json['Expiration'])) - Date.now();
+        expect(life).toBeGreaterThan(3_500_000);
+        expect(life).toBeLessThanOrEqual(3_605_000);
+      });
+
+      it('gives each of many concurrent requests credentials of its own', async () => {
+        const answers: RawAnswer[] = [];
+        for (let wave = 0; wave < 5; wave += 1) {
+          answers.push(...(await Promise.all(Array.from({ length: 20 }, () => ask({ query: 'profile=dev' })))));
+        }
+        expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+        for (const field of ['AccessKeyId', 'SessionId', 'SourceIdentity']) {
+          expect(new Set(answers.map(({ json }) => json[field])).size).toBe(answers.length);
+        }
+      });
+    });
+
+    describe('policy', () => {
+      it('refuses carol, whom no rule knows', async () => {
+        const answer = await ask({ query: 'profile=dev', ...carol });
+        expectRefusal(answer, 403, 'PolicyDenied');
+        expect(answer.json['message']).toBe('no rule lets carol use profile dev; GET /profiles lists yours');
+      });
+
+      it('says the same of a profile that does not exist', async () => {
+        const [there, nowhere] = [
+          await ask({ query: 'profile=dev', ...carol }),
+          await ask({ query: 'profile=xyz', ...carol }),
+        ];
+        expect(nowhere.body).toBe(there.body.replaceAll('dev', 'xyz'));
+        expect(nowhere.status).toBe(there.status);
+      });
+
+      it('denies vault to alice with the reason of the rule that names her', async () => {
+        const answer = await ask({ query: 'profile=vault' });
+        expectRefusal(answer, 403, 'PolicyDenied');
+        expect(answer.json['reason']).toBeTypeOf('string');
+        expect(answer.json['message']).toContain(String(answer.json['reason']));
+      });
+
+      it('vends nothing where an approval is needed', async () => {
+        expectRefusal(await ask({ query: 'profile=prod' }), 403, 'PolicyRequiresApproval');
+      });
+
+      it('lists what each caller could have', async () => {
+        const names = async (who: Partial<Signing>) => {
+          const { json } = await ask({ path: '/profiles', ...who });
+          return (json['profiles'] as { name: string; access: string }[]).map(
+            ({ name, access }) => `${name}:${access}`,
+          );
+        };
+        expect(await names({})).toEqual(['dev:allow', 'prod:approval']);
+        expect(await names(carol)).toEqual([]);
+      });
+    });
+
+    describe('identity', () => {
+      const inTheFuture = (ms: number) => amzDateOf(Date.now() + ms);
+      it.each<readonly [what: string, request: Ask, status: number, error: string]>([
+        ['another secret', { secret: 'not-hers' }, 403, 'SignatureDoesNotMatch'],
+        ['an unknown key', { accessKeyId: 'TVMNOBODY' }, 403, 'InvalidClientTokenId'],
+        ['a changed query', { target: '/?profile=prod' }, 403, 'SignatureDoesNotMatch'],
+        ['a changed path', { target: '/profiles?profile=dev' }, 403, 'SignatureDoesNotMatch'],
+        ['an unsigned x-amz header', { extra: { 'x-amz-meta': '1' } }, 403, 'AccessDenied'],
+        ['a foreign security token', { headers: { 'x-amz-security-token': 'x' } }, 403, 'InvalidClientTokenId'],
+        ['another region', { region: 'eu-west-1' }, 403, 'SignatureDoesNotMatch'],
+        ['another service', { service: 'sts' }, 403, 'SignatureDoesNotMatch'],
+        ['a date six minutes ago', { amzDate: inTheFuture(-360_000) }, 403, 'SignatureDoesNotMatch'],
+        ['a date six minutes ahead', { amzDate: inTheFuture(360_000) }, 403, 'SignatureDoesNotMatch'],
+        ['month 13', { amzDate: '20261331T000000Z' }, 400, 'IncompleteSignature'],
+        ['a basic Authorization', { extra: { authorization: 'Basic YTpi' } }, 400, 'IncompleteSignature'],
+      ])('refuses %s', async (_, request, status, error) => {
+        expectRefusal(await ask({ query: 'profile=dev', ...request }), status, error);
+      });
+
+      it('refuses an unsigned request', async () => {
+        const answer = await sendRaw(target.port, { target: '/?profile=dev', headers: { host: 'x' } });
+        expectRefusal(answer, 403, 'MissingAuthenticationToken');
+      });
+
+      it('lets each signed request through once', async () => {
+        const signed = sign({ host: `127.0.0.1:${target.port}`, query: 'profile=dev', headers: nonce() });
+        const send = () => sendRaw(target.port, { target: '/?profile=dev', headers: signed.headers });
+        const statuses = (await Promise.all([send(), send(), send()])).map(({ status }) => status);
+        expect(statuses.toSorted()).toEqual([200, 403, 403]);
+        expectRefusal(await send(), 403, 'RequestReplayed');
+      });
+    });
+
+    describe('form', () => {
+      it.each<readonly [what: string, request: () => Promise<RawAnswer>, status: number]>([
+        ['an unknown parameter', () => ask({ query: 'admin=1&profile=dev' }), 400],
+        ['a repeated parameter', () => ask({ query: 'profile=dev&profile=dev' }), 400],
+        ['no profile', () => ask({}), 400],
+        ['a duration too short', () => ask({ query: 'duration=899&profile=dev' }), 400],
+        ['a duration too long', () => ask({ query: 'duration=3601&profile=dev' }), 400],
+        ['a field of the wrong type', () => post('{"profile":"dev","duration":"900"}'), 400],
+        ['an unknown field', () => post('{"profile":"dev","role_arn":"arn:aws:iam::1:role/x"}'), 400],
+        ['a body that is not JSON', () => post('profile=dev'), 400],
+        ['an empty body', () => post(''), 400],
+        ['another content type', () => post('{"profile":"dev"}', { 'content-type': 'text/plain' }), 400],
+        ['a body over 64 KiB', () => post(`{"profile":"${'x'.repeat(70_000)}"}`), 413],
+        ['a path that does not exist', () => ask({ path: '/nowhere' }), 404],
+        ['a method that does not exist', () => ask({ method: 'DELETE', query: 'profile=dev' }), 405],
+      ])('refuses %s', async (_, request, status) => {
+        expectRefusal(await request(), status, 'ValidationError');
+      });
+
+      it.each(['http://127.0.0.1/?profile=dev', '/x/../?profile=dev', '/%2e?profile=dev', '//?profile=dev'])(
+        'refuses the request target %s',
+        async (line) => {
+          expectRefusal(await ask({ query: 'profile=dev', target: line }), 400, 'ValidationError');
+        },
+      );
+
+      it('never vends on HEAD', async () => {
+        const answer = await ask({ method: 'HEAD', query: 'profile=dev' });
+        expect([answer.status, answer.body]).toEqual([405, '']);
+      });
+    });
+  });
+};

@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { Agent, get } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from '../support/processes.ts';
+import { sign, type Signed } from '../support/sign.ts';
+import { startDesk, type Desk } from '../support/tvm.ts';
+
+/** The server as a process under load: killed, drained, restarted. Nothing that was answered may be unaccounted for. */
+let desk: Desk;
+let port = 0;
+
+beforeAll(async () => {
+  desk = await startDesk();
+  port = await freePort();
+});
+afterAll(() => desk.close());
+
+const start = async (): Promise<Running> => {
+  const running = startProcess(process.execPath, ['src/main.ts'], tvmVariables(port, desk.url));
+  await untilHealthy(`http://127.0.0.1:${port}/healthz`, running);
+  return running;
+};
+
+type Outcome = { readonly status: number; readonly accessKeyId?: string; readonly signed: Signed };
+
+/** Status 0: the connection ended without an answer. */
+const vend = (agent: Agent, signed: Signed): Promise<Outcome> =>
+  new Promise((resolve) => {
+    const request = get(
+      { agent, host: '127.0.0.1', port, path: '/?profile=dev', headers: { ...signed.headers } },
+      (answer) => {
+        let text = '';
+        answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        answer.on('error', () => resolve({ status: 0, signed }));
+        answer.on('end', () => {
+          const { AccessKeyId } = JSON.parse(text) as { AccessKeyId?: string };
+          const status = answer.statusCode ?? 0;
+          resolve({ status, signed, ...(AccessKeyId === undefined ? {} : { accessKeyId: AccessKeyId }) });
+        });
+      },
+    );
+    request.on('error', () => resolve({ status: 0, signed }));
+  });
+
+const fresh = (): Signed =>
+  sign({
+    host: `127.0.0.1:${port}`,
+    query: 'profile=dev',
+    headers: { 'x-sentinel-nonce': randomBytes(16).toString('hex') },
+  });
+
+/** Sends `count` requests, `concurrency` at a time, over kept connections; calls `at` when half of them are done. */
+const load = async (
+  count: number,
+  concurrency: number,
+  at: () => void = () => undefined,
+): Promise<readonly Outcome[]> => {
+  const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
+  const outcomes: Outcome[] = [];
+  let sent = 0;
+  const worker = async (): Promise<void> => {
+    while (sent < count) {
+      sent += 1;
+      outcomes.push(await vend(agent, fresh()));
+      if (outcomes.length === Math.floor(count / 2)) at();
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  agent.destroy();
+  return outcomes;
+};
+
+const vendedKeys = (running: Running): readonly unknown[] =>
+  running
+    .stdout()
+    .split('\n')
+    .filter((line) => line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter(({ outcome }) => outcome === 'vended')
+    .map(({ vended_access_key_id: key }) => key);
+
+describe('a process under load', () => {
+  it('answers 2,000 requests at concurrency 64, none lost, none doubled, each in the audit log', async () => {
+    const running = await start();
+    const outcomes = await load(2_000, 64);
+    await running.stop();
+    expect(outcomes.filter(({ status }) => status !== 200)).toEqual([]);
+    const keys = outcomes.map(({ accessKeyId }) => accessKeyId);
+    expect(new Set(keys).size).toBe(2_000);
+    expect(new Set(vendedKeys(running))).toEqual(new Set(keys));
+  }, 120_000);
+
+  it('killed in the middle of vends: every answer that left has its record, and no request works twice after the restart', async () => {
+    const killed = await start();
+    const outcomes = await load(400, 16, () => killed.child.kill('SIGKILL'));
+    await killed.stop('SIGKILL');
+    const answered = outcomes.filter(({ status }) => status === 200);
+    expect(answered.length).toBeGreaterThan(100);
+    expect(outcomes.some(({ status }) => status === 0)).toBe(true);
+    const recorded = new Set(vendedKeys(killed));
+    expect(answered.filter(({ accessKeyId }) => !recorded.has(accessKeyId))).toEqual([]);
+
+    const restarted = await start();
+    const agent = new Agent();
+    expect((await vend(agent, fresh())).status).toBe(200);
+    for (const { signed } of answered.slice(-5)) expect((await vend(agent, signed)).status).toBe(403);
+    expect(await restarted.stop()).toBe(0);
+  }, 120_000);
+
+  it('drains on SIGTERM: what was accepted is answered, connections are told to close, and it exits with 0', async () => {
+    const running = await start();
+    const outcomes = await load(400, 16, () => running.child.kill('SIGTERM'));
+    expect(await running.stop()).toBe(0);
+    const answered = outcomes.filter(({ status }) => status === 200);
+    expect(answered.length).toBeGreaterThanOrEqual(200);
+    expect(outcomes.filter(({ status }) => status !== 0 && status !== 200)).toEqual([]);
+    expect(new Set(vendedKeys(running))).toEqual(new Set(answered.map(({ accessKeyId }) => accessKeyId)));
+  }, 120_000);
+});

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+import { call, putProfile, startFake } from './support.ts';
+
+let desk: Desk;
+
+beforeAll(async () => {
+  desk = await startDesk();
+});
+
+afterAll(async () => {
+  await desk.close();
+});
+
+/** Without a signature: nobody's identity is needed here. */
+const ask = (tvm: RunningTvm, target: string, method = 'GET'): Promise<RawAnswer> =>
+  sendRaw(tvm.port, { method, target, headers: { host: 'whatever.example' } });
+
+const withTvm = async (
+  options: Parameters<typeof startTvm>[1],
+  use: (tvm: RunningTvm) => Promise<void>,
+  url = desk.url,
+): Promise<void> => {
+  const tvm = await startTvm(url, options);
+  try {
+    await use(tvm);
+  } finally {
+    await tvm.close();
+  }
+};
+
+describe('GET /healthz', () => {
+  it('is 503 until the first try of the catalog is over, then 200', async () => {
+    await withTvm({ start: false }, async (tvm) => {
+      expect(await ask(tvm, '/healthz')).toMatchObject({ status: 503, json: { status: 'starting' } });
+      const stop = new AbortController();
+      await tvm.catalog.start(stop.signal);
+      expect(await ask(tvm, '/healthz')).toMatchObject({ status: 200, json: { status: 'ok' } });
+      stop.abort();
+    });
+  });
+
+  it('is 200 though the first try failed: replacing the instance would not mend AWS', async () => {
+    const ssm = await startFake(() => 'close');
+    await withTvm({ environment: { AWS_ENDPOINT_URL_SSM: ssm.url } }, async (tvm) => {
+      expect(await ask(tvm, '/healthz')).toMatchObject({ status: 200, json: { status: 'ok' } });
+      expect(await ask(tvm, '/readyz')).toMatchObject({ status: 503, json: { status: 'unready' } });
+    });
+    await ssm.close();
+  });
+
+  it('is 503 while draining, and connections end with their answer', async () => {
+    await withTvm({}, async (tvm) => {
+      tvm.startDraining();
+      const answer = await ask(tvm, '/healthz');
+      expect(answer).toMatchObject({ status: 503, json: { status: 'draining' } });
+      expect(answer.headers['connection']).toBe('close');
+      expect(await ask(tvm, '/readyz')).toMatchObject({ status: 503, json: { status: 'unready', draining: true } });
+    });
+  });
+
+  it('says nothing but its status', async () => {
+    await withTvm({}, async (tvm) => {
+      expect((await ask(tvm, '/healthz')).json).toEqual({ status: 'ok' });
+    });
+  });
+});
+
+describe('GET /readyz', () => {
+  const counts = { age_seconds: expect.any(Number), profiles: 3, rejected: 0 };
+
+  it('is ready with the demo documents, in exactly the documented shape', async () => {
+    await withTvm({}, async (tvm) => {
+      const answer = await ask(tvm, '/readyz');
+      expect(answer.status).toBe(200);
+      expect(answer.json).toEqual({
+        status: 'ready',
+        catalog: counts,
+        revocations: { age_seconds: null },
+        draining: false,
+      });
+    });
+  });
+
+  it('is unready before the catalog was read, with an age that is null', async () => {
+    await withTvm({ start: false }, async (tvm) => {
+      const answer = await ask(tvm, '/readyz');
+      expect(answer.status).toBe(503);
+      expect(answer.json).toMatchObject({
+        status: 'unready',
+        catalog: { age_seconds: null, profiles: 0, rejected: 0 },
+      });
+    });
+  });
+
+  it('is degraded and still 200 where a document is broken, and names none', async () => {
+    const own = await startDesk();
+    await putProfile(own, 'a-telling-name', { effect: 'alow', conditions: { users: ['mallory'] } });
+    await withTvm(
+      {},
+      async (tvm) => {
+        const answer = await ask(tvm, '/readyz');
+        expect(answer.status).toBe(200);
+        expect(answer.json).toMatchObject({ status: 'degraded', catalog: { profiles: 3, rejected: 1 } });
+        expect(answer.body).not.toMatch(/telling|mallory|alow|dev|sentinel/u);
+      },
+      own.url,
+    );
+    await own.close();
+  });
+
+  it('tells the age of what it serves', async () => {
+    let offset = 0;
+    await withTvm({ clock: () => Date.now() + offset }, async (tvm) => {
+      offset = 42_000;
+      const { catalog } = (await ask(tvm, '/readyz')).json as { catalog: { age_seconds: number } };
+      expect(catalog.age_seconds).toBeGreaterThanOrEqual(42);
+      offset = 301_000;
+      expect((await ask(tvm, '/readyz')).status).toBe(503);
+    });
+  });
+});
+
+describe.each(['/healthz', '/readyz'])('%s', (path) => {
+  it('answers HEAD with the status of GET and no body', async () => {
+    await withTvm({}, async (tvm) => {
+      expect(await ask(tvm, path, 'HEAD')).toMatchObject({ status: 200, body: '' });
+      tvm.startDraining();
+      expect(await ask(tvm, path, 'HEAD')).toMatchObject({ status: 503, body: '' });
+    });
+  });
+
+  it('needs no identity, minds no bad one, and leaves no audit record', async () => {
+    await withTvm({}, async (tvm) => {
+      const headers = { host: tvm.host, authorization: 'AWS4-HMAC-SHA256 garbage' };
+      expect((await sendRaw(tvm.port, { target: path, headers })).status).toBe(200);
+      expect((await call(tvm, { path })).status).toBe(200);
+      expect(tvm.audit).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sendRaw } from '../support/raw-http.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+import { call } from './support.ts';
+
+let desk: Desk;
+let tvm: RunningTvm;
+let foreign: RunningTvm;
+
+beforeAll(async () => {
+  desk = await startDesk();
+  tvm = await startTvm(desk.url, {
+    environment: { SENTINEL_HOSTS: 'TVM.example.com, exact.example.com:8443, [2001:db8::1]' },
+  });
+  foreign = await startTvm(desk.url, { environment: { SENTINEL_ALLOWED_ACCOUNTS: '111122223333,444455556666' } });
+});
+
+afterAll(async () => {
+  await tvm.close();
+  await foreign.close();
+  await desk.close();
+});
+
+const vendAs = (host: string) => call(tvm, { host, query: 'profile=dev' });
+
+describe('SENTINEL_HOSTS', () => {
+  it.each([
+    'tvm.example.com',
+    'TVM.EXAMPLE.COM',
+    'tvm.example.com:8080',
+    'tvm.example.com:1',
+    'exact.example.com:8443',
+    '[2001:db8::1]',
+    '[2001:DB8::1]:8080',
+  ])('serves the host %s', async (host) => {
+    const answer = await vendAs(host);
+    expect(answer.status, answer.body).toBe(200);
+  });
+
+  it.each([
+    'exact.example.com',
+    'exact.example.com:8444',
+    'tvm.example.com.',
+    'xtvm.example.com',
+    'evil.example',
+    'localhost',
+  ])('refuses the host "%s" however well it is signed, before the signature is looked at', async (host) => {
+    const before = tvm.audit.length;
+    const answer = await vendAs(host);
+    expect(answer.status, answer.body).toBe(400);
+    expect(answer.json['error']).toBe('ValidationError');
+    const listing = await call(tvm, { host, path: '/profiles' });
+    expect(listing.status).toBe(400);
+    expect(tvm.audit.length).toBe(before);
+  });
+
+  it.each(['tvm.example.com:80:80', 'tvm.example.com:80a', 'tvm.example.com@evil.example', '2001:db8::1', ''])(
+    'refuses the malformed host "%s"',
+    async (host) => {
+      const before = tvm.audit.length;
+      expect((await vendAs(host)).status).toBe(400);
+      expect(tvm.audit.length).toBe(before);
+    },
+  );
+
+  it.each(['/healthz', '/readyz'])('does not hold for %s, which load balancers ask by address', async (target) => {
+    const answer = await sendRaw(tvm.port, { target, headers: { host: '10.0.0.7:8080' } });
+    expect(answer.status).toBe(200);
+  });
+
+  it('does not say which hosts there are', async () => {
+    expect((await vendAs('evil.example')).body).not.toMatch(/example\.com|2001/u);
+  });
+});
+
+describe('SENTINEL_ALLOWED_ACCOUNTS', () => {
+  it('admits callers of the TVM’s own account where nothing is listed', async () => {
+    expect((await vendAs('tvm.example.com')).status).toBe(200);
+  });
+
+  it('refuses callers of the own account where others are listed, and records it', async () => {
+    const answer = await call(foreign, { query: 'profile=dev' });
+    expect(answer.status).toBe(403);
+    expect(answer.json['error']).toBe('AccessDenied');
+    expect(foreign.audit.at(-1)).toMatchObject({
+      event: 'identity_refused',
+      error: 'AccessDenied',
+      claimed_access_key_id: 'TVMDEMOALICE',
+      http_request_id: answer.headers['x-request-id'],
+    });
+    expect((await call(foreign, { path: '/profiles' })).status).toBe(403);
+  });
+
+  it('says the same of a wrong signature as without the list', async () => {
+    const answer = await call(foreign, { query: 'profile=dev', host: 'a.example' });
+    const moved = await sendRaw(foreign.port, { target: '/?profile=dev', headers: { host: foreign.host } });
+    expect(answer.json['error']).toBe('AccessDenied');
+    expect(moved.json['error']).toBe('MissingAuthenticationToken');
+  });
+});

@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+import { get, outcomes, signedCall, startFakeSts, stsCredentials, stsError, type FakeAnswer } from './support.ts';
+
+let desk: Desk;
+let sts: Awaited<ReturnType<typeof startFakeSts>>;
+let tvm: RunningTvm;
+
+beforeAll(async () => {
+  desk = await startDesk();
+  sts = await startFakeSts();
+  tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } });
+});
+
+afterAll(async () => {
+  await tvm.close();
+  await sts.close();
+  await desk.close();
+});
+
+/** Vends while STS does this. */
+const vendWhile = (answer: FakeAnswer): Promise<RawAnswer> => {
+  sts.control.assumeRole = () => answer;
+  return get(tvm, { profile: 'dev' });
+};
+
+/** Nothing of what STS said is in the answer; the record has STS's code. */
+const expectFailed = (answer: RawAnswer, code: string | undefined): void => {
+  expect(answer.json).toMatchObject({ Code: answer.json['error'], Message: answer.json['message'] });
+  for (const key of ['AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Token', 'upstream_code']) {
+    expect(answer.json).not.toHaveProperty(key);
+  }
+  expect(answer.body).not.toContain('upstream says no');
+  if (code !== undefined) expect(answer.body).not.toContain(code);
+  const record = tvm.audit.at(-1);
+  expect(record).toMatchObject({ event: 'vend', outcome: 'failed', effect: 'allow', rule: 'engineers-in-dev' });
+  expect(record).not.toHaveProperty('vended_access_key_id');
+  expect(record?.['upstream_code']).toEqual(code ?? expect.any(String));
+};
+
+describe('500 ProfileMisconfigured', () => {
+  it.each([
+    'AccessDenied',
+    'MalformedPolicyDocument',
+    'PackedPolicyTooLarge',
+    'ValidationError',
+    'InvalidParameterValue',
+  ])('is the answer to %s, which a retry cannot mend', async (code) => {
+    const before = sts.assumed().length;
+    const answer = await vendWhile(stsError(code, code === 'AccessDenied' ? 403 : 400));
+    expect(answer.status, answer.body).toBe(500);
+    expect(answer.json).toMatchObject({ error: 'ProfileMisconfigured', profile: 'dev' });
+    expect(answer.headers).not.toHaveProperty('retry-after');
+    expect(sts.assumed().length).toBe(before + 1);
+    const logged = String(tvm.audit.at(-1)?.['upstream_code']);
+    expect([code, `${code}Exception`]).toContain(logged);
+    expectFailed(answer, logged);
+  });
+});
+
+describe('503 UpstreamThrottled', () => {
+  it.each(['Throttling', 'ThrottlingException', 'RequestLimitExceeded'])(
+    'is the answer to %s, after retries, with Retry-After',
+    async (code) => {
+      const before = sts.assumed().length;
+      const answer = await vendWhile(stsError(code));
+      expect(answer.status, answer.body).toBe(503);
+      expect(answer.json['error']).toBe('UpstreamThrottled');
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+      expect(answer.json['retry_after']).toBe(Number(answer.headers['retry-after']));
+      expect(sts.assumed().length).toBeGreaterThan(before + 1);
+      expectFailed(answer, code);
+    },
+  );
+
+  it('releases the guard, so that the same signed request then vends, once', async () => {
+    sts.control.assumeRole = () => stsError('Throttling');
+    const request = signedCall(tvm, { query: 'profile=dev' });
+    expect((await sendRaw(tvm.port, request)).status).toBe(503);
+    sts.control.assumeRole = () => stsCredentials();
+    expect((await sendRaw(tvm.port, request)).status).toBe(200);
+    expect((await sendRaw(tvm.port, request)).json['error']).toBe('RequestReplayed');
+  });
+
+  it('is no answer where a retry within the request gets through', async () => {
+    let calls = 0;
+    sts.control.assumeRole = () => {
+      calls += 1;
+      return calls === 1 ? stsError('Throttling') : stsCredentials();
+    };
+    expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
+  });
+});
+
+const FAULTS: readonly (readonly [string, FakeAnswer, string | undefined])[] = [
+  ['an error of the server', stsError('InternalFailure', 500), 'InternalFailure'],
+  ['a gateway’s page', { status: 502, body: '<html>bad gateway</html>' }, undefined],
+  ['an unknown error', stsError('SomethingNew', 400), 'SomethingNew'],
+  ['AccessDenied of a broken server', stsError('AccessDenied', 500), 'AccessDenied'],
+  ['a disabled region', stsError('RegionDisabledException', 403), undefined],
+  ['a key of the TVM’s own that is not valid', stsError('InvalidClientTokenId', 403), 'InvalidClientTokenId'],
+  ['garbage', { status: 200, body: '\u0000\u0001 not xml <<<' }, undefined],
+  ['JSON', { status: 200, body: '{"AccessKeyId":"x"}' }, undefined],
+  ['an empty answer', { status: 200, body: '' }, undefined],
+  ['a closed connection', 'close', undefined],
+  ['credentials without token', stsCredentials({ SessionToken: '' }), undefined],
+  ['credentials without secret', stsCredentials({ SecretAccessKey: '' }), undefined],
+  ['credentials without end', stsCredentials({ Expiration: '' }), undefined],
+  ['credentials with a senseless end', stsCredentials({ Expiration: 'soon' }), undefined],
+];
+
+describe('503 ServiceUnavailable: STS', () => {
+  it.each(FAULTS)(
+    'answers with %s: Retry-After, no credentials, and the request is used up',
+    async (_, fault, code) => {
+      const vended = outcomes(tvm, 'vended').length;
+      sts.control.assumeRole = () => fault;
+      const request = signedCall(tvm, { query: 'profile=dev' });
+      const answer = await sendRaw(tvm.port, request);
+      expect(answer.status, answer.body).toBe(503);
+      expect(answer.json).toMatchObject({ error: 'ServiceUnavailable', retry_after: 5 });
+      expect(answer.headers['retry-after']).toBe('5');
+      expectFailed(answer, code);
+      sts.control.assumeRole = () => stsCredentials();
+      expect((await sendRaw(tvm.port, request)).json['error']).toBe('RequestReplayed');
+      expect(outcomes(tvm, 'vended').length).toBe(vended);
+    },
+  );
+
+  it('hangs: the request ends all the same', async () => {
+    const answer = await vendWhile('hang');
+    expect(answer.status).toBe(503);
+    expectFailed(answer, undefined);
+  });
+
+  it('does not listen at all', async () => {
+    const gone = await startFakeSts();
+    const lonely = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_STS: gone.url } });
+    await gone.close();
+    const answer = await get(lonely, { profile: 'dev' });
+    await lonely.close();
+    expect(answer.status, answer.body).toBe(503);
+  });
+});
+
+describe('an expired credential of the TVM’s own', () => {
+  it.each(['ExpiredToken', 'ExpiredTokenException'])('is refreshed once at %s, and the request vends', async (code) => {
+    const before = sts.assumed().length;
+    sts.control.assumeRole = () => (sts.assumed().length === before + 1 ? stsError(code, 403) : stsCredentials());
+    expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
+    expect(sts.assumed().length).toBe(before + 2);
+  });
+
+  it('that stays expired is 503 after the second try', async () => {
+    const before = sts.assumed().length;
+    const answer = await vendWhile(stsError('ExpiredToken', 403));
+    expect(answer.status).toBe(503);
+    expectFailed(answer, 'ExpiredToken');
+    expect(sts.assumed().length).toBe(before + 2);
+  });
+});
+
+describe('what the operator’s log says of a fault', () => {
+  it('has AWS’s code and none of the TVM’s own credentials', async () => {
+    await vendWhile(stsError('AccessDenied', 403));
+    expect(tvm.log()).toContain('AccessDenied');
+    expect(tvm.log()).not.toContain('demo-tvm-not-a-secret');
+    expect(tvm.log()).not.toMatch(/fake-secret-key|fake-session-token|Signature=/u);
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { authenticateKey, type RegisteredKey } from '../../src/identity/registered-key.ts';
+import { readWireHead } from '../../src/sigv4/request.ts';
+import { readClaim } from '../../src/sigv4/verify.ts';
+import { amzDateOf, sign } from '../support/sign.ts';
+
+const NOW = Date.parse('2026-01-05T12:00:00Z');
+const WINDOW = 300_000;
+const SECRET = 'demo-alice-not-a-secret';
+
+const authenticate = (
+  key: Partial<RegisteredKey> | undefined,
+  change: { readonly headers?: Readonly<Record<string, string>>; readonly secret?: string; readonly now?: number } = {},
+) => {
+  const { now = NOW } = change;
+  const signed = sign({
+    host: 'tvm.example',
+    amzDate: amzDateOf(now),
+    secret: change.secret ?? SECRET,
+    headers: change.headers ?? {},
+  });
+  const head = readWireHead('GET', '/', Object.entries(signed.headers).flat());
+  if (!head.ok) throw new Error(head.refusal.message);
+  const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: WINDOW });
+  if (!claim.ok) throw new Error(claim.refusal.message);
+  const found = key === undefined ? undefined : { secret: SECRET, name: 'alice', disabled: false, ...key };
+  const ring = {
+    account: '111122223333',
+    findKey: (id: string) => (id === 'TVMDEMOALICE' ? found : undefined),
+  };
+  return authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, now, WINDOW);
+};
+
+describe('a registered key', () => {
+  it('is a caller of the TVM’s own account, under the name of its document', () => {
+    expect(authenticate({})).toMatchObject({
+      ok: true,
+      value: {
+        caller: {
+          via: 'key',
+          account: '111122223333',
+          principal: 'sentinel:key/TVMDEMOALICE',
+          name: 'alice',
+          accessKeyId: 'TVMDEMOALICE',
+        },
+        replay: { signedAt: NOW, forgetAt: NOW + 2 * WINDOW },
+      },
+    });
+  });
+
+  it('unknown, disabled, expired, or with a session token: the same refusal, and nothing of why', () => {
+    const refusals = [
+      authenticate(undefined),
+      authenticate({ disabled: true }),
+      authenticate({ expiresAtMs: NOW }),
+      authenticate({ expiresAtMs: NOW - 1 }),
+      authenticate({ expiresAtMs: 0 }),
+      authenticate({}, { headers: { 'x-amz-security-token': 'token' } }),
+      authenticate(undefined, { secret: 'another' }),
+      authenticate({ disabled: true }, { secret: 'another' }),
+    ];
+    expect(new Set(refusals.map((refusal) => JSON.stringify(refusal))).size).toBe(1);
+    expect(refusals[0]).toMatchObject({ ok: false, refusal: { error: 'InvalidClientTokenId' } });
+  });
+
+  it('is good until the very end of its life', () => {
+    expect(authenticate({ expiresAtMs: NOW + 1 }).ok).toBe(true);
+    expect(authenticate({ expiresAtMs: NOW }).ok).toBe(false);
+  });
+
+  it('with another secret does not match', () => {
+    expect(authenticate({}, { secret: 'another' })).toMatchObject({
+      ok: false,
+      refusal: { error: 'SignatureDoesNotMatch' },
+    });
+  });
+
+  it('that is unknown cannot be passed with the secret that stands in for it', () => {
+    const standIn = 'no key of this server has this secret';
+    expect(authenticate(undefined, { secret: standIn }).ok).toBe(false);
+    expect(authenticate({ disabled: true }, { secret: standIn }).ok).toBe(false);
+  });
+});

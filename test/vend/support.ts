@@ -1,0 +1,82 @@
+import type { Snapshot } from '../../src/catalog/snapshot.ts';
+import { createDocumentCompiler } from '../../src/catalog/compile.ts';
+import type { Caller } from '../../src/identity/caller.ts';
+import { readProfile, type Profile } from '../../src/policy/profile.ts';
+import type { ReplayGuard } from '../../src/replay/guard.ts';
+import { ok } from '../../src/lib/result.ts';
+
+/** A Monday, 12:00 UTC. */
+export const NOON = Date.parse('2026-01-05T12:00:00Z');
+
+export const ALICE: Caller = {
+  via: 'key',
+  account: '111122223333',
+  principal: 'sentinel:key/TVMALICE',
+  name: 'alice',
+  accessKeyId: 'TVMALICE',
+};
+
+/** A caller of another name, and so of another principal. */
+export const callerOf = (name: string, principal = `arn:aws:iam::111122223333:user/${name}`): Caller => ({
+  ...ALICE,
+  name,
+  principal,
+});
+
+const ROLE = 'arn:aws:iam::111122223333:role/Protected';
+
+/** The profile that a document says, or the test fails. */
+export const profileOf = (more: object = {}): Profile => {
+  const read = readProfile(JSON.stringify({ role_arn: ROLE, ...more }));
+  if (!read.ok) throw new Error(JSON.stringify(read.refusal));
+  return read.value;
+};
+
+/** One profile's documents: the rules of its policy, and what its own document has beyond the role. */
+export type Documents = Readonly<Record<string, { readonly rules: readonly object[]; readonly profile?: object }>>;
+
+/** A snapshot with these profiles, compiled as the catalog does. */
+export const snapshotOf = (documents: Documents): Snapshot => {
+  const text = (name: string, value: object) => ({
+    name: `/sentinel/${name}`,
+    type: 'String',
+    text: JSON.stringify(value),
+  });
+  const compiled = createDocumentCompiler()({
+    root: '/sentinel',
+    secretsRoot: '/secrets',
+    documents: Object.entries(documents).flatMap(([name, { rules, profile = {} }]) => [
+      text(`policies/${name}`, { version: '1', rules }),
+      text(`profiles/${name}`, { role_arn: ROLE, ...profile }),
+    ]),
+    secrets: [],
+    demoKeys: true,
+  });
+  if (compiled.rejections.length > 0) throw new Error(JSON.stringify(compiled.rejections));
+  return { ...compiled, readAt: NOON, account: '111122223333', pages: 1 };
+};
+
+/** A rule that names alice. */
+export const rule = (effect: string, more: object = {}) => ({
+  name: `${effect}-for-alice`,
+  effect,
+  conditions: { users: ['alice'] },
+  ...more,
+});
+
+/** A guard that lets everything through and counts what is released. */
+export const openGuard = (): ReplayGuard & { readonly released: () => number } => {
+  let released = 0;
+  return {
+    released: () => released,
+    reserve: () =>
+      Promise.resolve(
+        ok({
+          release: () => {
+            released += 1;
+            return Promise.resolve();
+          },
+        }),
+      ),
+  };
+};
