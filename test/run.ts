@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { lockfileProblems } from './support/lockfile.ts';
@@ -9,7 +8,7 @@ import { lockfileProblems } from './support/lockfile.ts';
  * `npm test`: every check that can run with Node and npm alone. Each gate counts as one check, each test of vitest as
  * one; the last line on stdout is the sum, and the exit code is 1 if anything failed.
  *
- * `npm run format` comes here with `--fix` and only writes the formatting.
+ * `npm run test:containers` comes here with `--containers`, `npm run format` with `--fix`, which only writes the formatting.
  */
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -45,17 +44,12 @@ type Report = {
   success: boolean;
 };
 
-/** Vitest with coverage; its thresholds, and files that fail to load, count as one more check. */
-const runTests = (counts: Counts): void => {
+/** Vitest, its tests counted one by one; what is wrong beside them (coverage, a file that does not load) is one more. */
+const runTests = (counts: Counts, what: string, options: readonly string[]): void => {
   const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
   const file = join(directory, 'report.json');
-  const ended = runTool('vitest/vitest.mjs', [
-    'run',
-    '--coverage',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${file}`,
-  ]);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const ended = runTool('vitest/vitest.mjs', ['run', ...options, ...reporters]);
   let failed = 0;
   try {
     const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
@@ -69,21 +63,46 @@ const runTests = (counts: Counts): void => {
     rmSync(directory, { recursive: true, force: true });
   }
   const whole = ended || failed > 0;
-  say(whole ? 'ok      coverage and test files' : 'FAILED  coverage, or a test file that does not load');
+  say(whole ? `ok      ${what}` : `FAILED  ${what}`);
   if (whole) counts.passed += 1;
   else counts.failed += 1;
 };
 
-const main = (): number => {
-  if (process.argv.includes('--fix')) return runTool('oxfmt/bin/oxfmt', ['.']) ? 0 : 1;
-  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+/** Every gate and every test that needs Node and npm alone. */
+const runAll = (counts: Counts): void => {
   for (const [name, check] of gates) {
     const passed = check();
     say(`${passed ? 'ok     ' : 'FAILED '} ${name}`);
     if (passed) counts.passed += 1;
     else counts.failed += 1;
   }
-  runTests(counts);
+  runTests(counts, 'coverage, and test files that load', ['--coverage']);
+};
+
+const RYUK = 'testcontainers/ryuk:0.14.0';
+
+const docker = (...args: readonly string[]): boolean =>
+  spawnSync('docker', args, { stdio: 'ignore', timeout: 60_000 }).status === 0;
+
+/** What needs a container engine: the image, built and run by `docker compose`. */
+const runContainers = (counts: Counts): void => {
+  if (!docker('info') || !docker('compose', 'version')) {
+    say('skipped  containers: no Docker engine with compose answers on this machine');
+    counts.skipped += 1;
+    return;
+  }
+  if (!docker('image', 'inspect', RYUK) && !docker('pull', '--quiet', RYUK)) {
+    say(`${RYUK} is not to be had; containers are removed by the tests themselves`);
+    process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
+  }
+  runTests(counts, 'container test files that load', ['--config', 'vitest.containers.config.ts']);
+};
+
+const main = (): number => {
+  if (process.argv.includes('--fix')) return runTool('oxfmt/bin/oxfmt', ['.']) ? 0 : 1;
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  if (process.argv.includes('--containers')) runContainers(counts);
+  else runAll(counts);
   const skipped = counts.skipped === 0 ? '' : `, ${counts.skipped} skipped`;
   say(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
   return counts.failed === 0 ? 0 : 1;

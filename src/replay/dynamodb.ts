@@ -67,7 +67,9 @@ export const createDynamoDbGuard = (
       release: () =>
         client.send(remove, { abortSignal: AbortSignal.timeout(DEADLINE) }).then(
           () => undefined,
-          (error: unknown) => onFault(error),
+          (error: unknown) => {
+            onFault(error);
+          },
         ),
     });
   },

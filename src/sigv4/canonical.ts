@@ -44,7 +44,7 @@ export const canonicalQueryCandidates = (rawQuery: string, query: QueryParameter
 const fold = (value: string): string => value.trim().replace(/[\t ]+/gu, ' ');
 
 /** One line `name:value` for each signed header; repeated headers are joined by commas in the order received. */
-export const canonicalHeaders = (headers: readonly Header[], signedHeaders: readonly string[]): string => {
+const canonicalHeaders = (headers: readonly Header[], signedHeaders: readonly string[]): string => {
   const values = new Map<string, string>();
   for (const [name, value] of headers) {
     const before = values.get(name);

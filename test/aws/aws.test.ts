@@ -111,7 +111,10 @@ describe('tableDefinitions', () => {
     for (const { create, ttlAttribute } of tables) {
       expect(ttlAttribute).toBe('ttl');
       expect(create.KeySchema).toEqual([{ AttributeName: 'id', KeyType: 'HASH' }]);
-      const used = [create.KeySchema, ...(create.GlobalSecondaryIndexes ?? []).map(({ KeySchema }) => KeySchema)].flat();
+      const used = [
+        create.KeySchema,
+        ...(create.GlobalSecondaryIndexes ?? []).map(({ KeySchema }) => KeySchema),
+      ].flat();
       const defined = create.AttributeDefinitions?.map(({ AttributeName }) => AttributeName);
       expect(new Set(used.map((one) => one?.AttributeName))).toEqual(new Set(defined));
     }

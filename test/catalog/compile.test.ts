@@ -71,12 +71,15 @@ describe('a profile', () => {
 });
 
 describe('the other documents', () => {
-  it.each(['approval-policy', 'break-glass-policy', 'operators'])('a broken %s is counted and costs no profile', (name) => {
-    const compiled = compile([...both('dev'), stored(`/sentinel/${name}`, 'version: "1"\nrules: []\n')]);
-    expect(names(compiled)).toEqual(['dev']);
-    expect(compiled.rejections.map(({ parameter }) => parameter)).toEqual([`/sentinel/${name}`]);
-    expect(compiled.rejections[0]?.problems[0]).toMatch(/^line 2/u);
-  });
+  it.each(['approval-policy', 'break-glass-policy', 'operators'])(
+    'a broken %s is counted and costs no profile',
+    (name) => {
+      const compiled = compile([...both('dev'), stored(`/sentinel/${name}`, 'version: "1"\nrules: []\n')]);
+      expect(names(compiled)).toEqual(['dev']);
+      expect(compiled.rejections.map(({ parameter }) => parameter)).toEqual([`/sentinel/${name}`]);
+      expect(compiled.rejections[0]?.problems[0]).toMatch(/^line 2/u);
+    },
+  );
 
   it('of unknown names are none of the catalog’s business', () => {
     const compiled = compile([stored('/sentinel/notes', '{{{'), stored('/sentinel/signatures/dev', 'x')]);

@@ -38,7 +38,9 @@ describe('the catalog of a TVM', () => {
     let page = 0;
     const gate = await startFake((body, incoming) => {
       page += 1;
-      return page >= fail && fail > 0 ? { status: 400, body: '{"__type":"ThrottledPage"}' } : forward(desk.port, body, incoming);
+      return page >= fail && fail > 0
+        ? { status: 400, body: '{"__type":"ThrottledPage"}' }
+        : forward(desk.port, body, incoming);
     });
     running.push(gate);
     const environment = { AWS_ENDPOINT_URL_SSM: gate.url };
@@ -67,12 +69,20 @@ describe('the catalog of a TVM', () => {
     expect((await get(tvm, { profile: 'fragile' })).status).toBe(403);
     expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
     expect(tvm.catalog.state().rejected).toBe(1);
-    const lines = tvm.log().split('\n').filter((line) => line.includes('/sentinel/policies/fragile'));
+    const lines = tvm
+      .log()
+      .split('\n')
+      .filter((line) => line.includes('/sentinel/policies/fragile'));
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/line 3.*nmae/u);
     offset = 120_000;
     await get(tvm, { profile: 'dev' });
-    expect(tvm.log().split('\n').filter((line) => line.includes('/sentinel/policies/fragile'))).toHaveLength(1);
+    expect(
+      tvm
+        .log()
+        .split('\n')
+        .filter((line) => line.includes('/sentinel/policies/fragile')),
+    ).toHaveLength(1);
     await putProfile(desk, 'fragile', ALLOW);
     offset = 160_000;
     expect((await get(tvm, { profile: 'fragile' })).status).toBe(200);
@@ -84,7 +94,11 @@ describe('the catalog of a TVM', () => {
     await desk.put('/sentinel-secrets/clients/BROKEN', '{"secret":"broken-value-3","nme":"eve"}', 'SecureString');
     const tvm = await start();
     expect(tvm.catalog.state().rejected).toBe(3);
-    for (const name of ['/sentinel/clients/MISPLACED', '/sentinel-secrets/clients/PLAIN', '/sentinel-secrets/clients/BROKEN']) {
+    for (const name of [
+      '/sentinel/clients/MISPLACED',
+      '/sentinel-secrets/clients/PLAIN',
+      '/sentinel-secrets/clients/BROKEN',
+    ]) {
       expect(tvm.log()).toContain(name);
     }
     expect(tvm.log()).not.toMatch(/-value-\d/u);

@@ -101,7 +101,7 @@ describe('the refresh', () => {
     await start();
     const at: number[] = [];
     const begun = Date.now();
-    for (let loads = 1; loads < 7; ) {
+    for (let loads = 1; loads < 7;) {
       await pass(SECOND / 10);
       if (control.loads > loads) at.push(Math.round((Date.now() - begun) / SECOND));
       loads = control.loads;

@@ -7,7 +7,7 @@ const startCompose = async (): Promise<Target> => {
   const [port, awsPort] = [await freePort(), await freePort()];
   const environment = await new DockerComposeEnvironment(ROOT, 'compose.yaml')
     .withProjectName(`sentinel-tvm-test-${process.pid}`)
-    .withEnvironment({ ...process.env, PORT: String(port), AWS_PORT: String(awsPort) } as Record<string, string>)
+    .withEnvironment({ ...process.env, PORT: String(port), AWS_PORT: String(awsPort) })
     .withBuild()
     .withWaitStrategy('localstack-1', Wait.forHealthCheck())
     .withWaitStrategy('seed-1', Wait.forOneShotStartup())

@@ -29,14 +29,27 @@ const NAMES = [
 
 const nonce = (): Record<string, string> => ({ 'x-sentinel-nonce': randomBytes(16).toString('hex') });
 
+/** A refusal in the one shape that all have, with nothing vended beside it. */
+const expectRefusal = (answer: RawAnswer, status: number, error: string): void => {
+  expect([answer.status, answer.json['error']]).toEqual([status, error]);
+  expect(answer.json['message']).toBeTypeOf('string');
+  expect(answer.headers['cache-control']).toBe('no-store');
+  expect(answer.headers['x-request-id']).toBeTypeOf('string');
+  expect(answer.headers['x-amzn-errortype']).toBe(error);
+  expect(answer.body).not.toContain('SecretAccessKey');
+};
+
+const fromNow = (ms: number): string => amzDateOf(Date.now() + ms);
+
 /**
  * What every TVM must do, whatever it runs on and whatever AWS is behind it. A black box: it knows the URL and the demo
  * keys, nothing of the server's code, and signs by itself.
  *
  * @param start makes the target; called once before the tests, and its target closed after them
+ * @param lacking why the target cannot be made on this machine, if so: then all is skipped
  */
-export const describeConformance = (name: string, start: () => Promise<Target>): void => {
-  describe(`conformance: ${name}`, () => {
+export const describeConformance = (name: string, start: () => Promise<Target>, lacking?: string): void => {
+  describe.skipIf(lacking !== undefined)(`conformance: ${name}`, () => {
     let target: Target;
     beforeAll(async () => {
       target = await start();
@@ -61,14 +74,6 @@ export const describeConformance = (name: string, start: () => Promise<Target>):
       });
     };
     const carol = { accessKeyId: 'TVMDEMOCAROL', secret: 'demo-carol-not-a-secret' };
-    const expectRefusal = (answer: RawAnswer, status: number, error: string): void => {
-      expect([answer.status, answer.json['error']]).toEqual([status, error]);
-      expect(answer.json['message']).toBeTypeOf('string');
-      expect(answer.headers['cache-control']).toBe('no-store');
-      expect(answer.headers['x-request-id']).toBeTypeOf('string');
-      expect(answer.headers['x-amzn-errortype']).toBe(error);
-      expect(answer.body).not.toContain('SecretAccessKey');
-    };
     const post = (body: string, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> =>
       ask({ method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
 
@@ -165,19 +170,16 @@ export const describeConformance = (name: string, start: () => Promise<Target>):
       });
 
       it('lists what each caller could have', async () => {
-        const names = async (who: Partial<Signing>) => {
-          const { json } = await ask({ path: '/profiles', ...who });
-          return (json['profiles'] as { name: string; access: string }[]).map(
-            ({ name, access }) => `${name}:${access}`,
-          );
-        };
-        expect(await names({})).toEqual(['dev:allow', 'prod:approval']);
-        expect(await names(carol)).toEqual([]);
+        const [hers, carols] = [await ask({ path: '/profiles' }), await ask({ path: '/profiles', ...carol })];
+        expect(hers.json['profiles']).toMatchObject([
+          { name: 'dev', access: 'allow' },
+          { name: 'prod', access: 'approval' },
+        ]);
+        expect(carols.json['profiles']).toEqual([]);
       });
     });
 
     describe('identity', () => {
-      const inTheFuture = (ms: number) => amzDateOf(Date.now() + ms);
       it.each<readonly [what: string, request: Ask, status: number, error: string]>([
         ['another secret', { secret: 'not-hers' }, 403, 'SignatureDoesNotMatch'],
         ['an unknown key', { accessKeyId: 'TVMNOBODY' }, 403, 'InvalidClientTokenId'],
@@ -187,8 +189,8 @@ export const describeConformance = (name: string, start: () => Promise<Target>):
         ['a foreign security token', { headers: { 'x-amz-security-token': 'x' } }, 403, 'InvalidClientTokenId'],
         ['another region', { region: 'eu-west-1' }, 403, 'SignatureDoesNotMatch'],
         ['another service', { service: 'sts' }, 403, 'SignatureDoesNotMatch'],
-        ['a date six minutes ago', { amzDate: inTheFuture(-360_000) }, 403, 'SignatureDoesNotMatch'],
-        ['a date six minutes ahead', { amzDate: inTheFuture(360_000) }, 403, 'SignatureDoesNotMatch'],
+        ['a date six minutes ago', { amzDate: fromNow(-360_000) }, 403, 'SignatureDoesNotMatch'],
+        ['a date six minutes ahead', { amzDate: fromNow(360_000) }, 403, 'SignatureDoesNotMatch'],
         ['month 13', { amzDate: '20261331T000000Z' }, 400, 'IncompleteSignature'],
         ['a basic Authorization', { extra: { authorization: 'Basic YTpi' } }, 400, 'IncompleteSignature'],
       ])('refuses %s', async (_, request, status, error) => {
@@ -204,7 +206,8 @@ export const describeConformance = (name: string, start: () => Promise<Target>):
         const signed = sign({ host: `127.0.0.1:${target.port}`, query: 'profile=dev', headers: nonce() });
         const send = () => sendRaw(target.port, { target: '/?profile=dev', headers: signed.headers });
         const statuses = (await Promise.all([send(), send(), send()])).map(({ status }) => status);
-        expect(statuses.toSorted()).toEqual([200, 403, 403]);
+        expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+        expect(statuses.filter((status) => status === 403)).toHaveLength(2);
         expectRefusal(await send(), 403, 'RequestReplayed');
       });
     });

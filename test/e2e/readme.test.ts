@@ -24,7 +24,7 @@ const freePort = async (): Promise<number> => {
 
 const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
 
-type Json = Readonly<Record<string, unknown>>;
+type Json = Readonly<Record<string, string | number>>;
 
 let port = 0;
 let awsPort = 0;

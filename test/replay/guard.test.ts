@@ -32,7 +32,7 @@ const clientOf = (url: string): DynamoDBClient => {
 };
 
 const dynamoGuard = (url: string, faults: unknown[] = [], table = DEFAULT_TABLE_NAMES.guard): ReplayGuard =>
-  createDynamoDbGuard(clientOf(url), table, (error) => faults.push(error));
+  createDynamoDbGuard(clientOf(url), table, (error) => void faults.push(error));
 
 /** A signed request, as the guard sees it; each of another signature. */
 const claim = (signedAt = NOW, key = `key-${(count += 1)}`) => ({ key, signedAt, forgetAt: signedAt + 2 * WINDOW });
@@ -184,7 +184,10 @@ describe('the guard in DynamoDB', () => {
       [desk.url, 'no-such-table'],
     ] as const) {
       const faults: unknown[] = [];
-      expect(await dynamoGuard(url, faults, table).reserve(claim(), NOW)).toEqual({ ok: false, refusal: 'unavailable' });
+      expect(await dynamoGuard(url, faults, table).reserve(claim(), NOW)).toEqual({
+        ok: false,
+        refusal: 'unavailable',
+      });
       expect(faults).toHaveLength(1);
     }
     await broken.close();

@@ -67,7 +67,7 @@ export const sign = (what: Signing): Signed => {
   ];
   const key = scope.reduce<string | Buffer>(hmac, `AWS4${what.secret ?? 'demo-alice-not-a-secret'}`);
   const text = ['AWS4-HMAC-SHA256', amzDate, scope.join('/'), sha256(canonical)].join('\n');
-  const signature = hmac(key as Buffer, text).toString('hex');
+  const signature = hmac(key, text).toString('hex');
   const credential = `${what.accessKeyId ?? 'TVMDEMOALICE'}/${scope.join('/')}`;
   const authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${signedHeaders}, Signature=${signature}`;
   return { amzDate, credential, signedHeaders, signature, authorization, headers: { ...headers, authorization } };

@@ -2,8 +2,6 @@ import type { Snapshot } from '../../src/catalog/snapshot.ts';
 import { createDocumentCompiler } from '../../src/catalog/compile.ts';
 import type { Caller } from '../../src/identity/caller.ts';
 import { readProfile, type Profile } from '../../src/policy/profile.ts';
-import type { ReplayGuard } from '../../src/replay/guard.ts';
-import { ok } from '../../src/lib/result.ts';
 
 /** A Monday, 12:00 UTC. */
 export const NOON = Date.parse('2026-01-05T12:00:00Z');
@@ -63,20 +61,3 @@ export const rule = (effect: string, more: object = {}) => ({
   conditions: { users: ['alice'] },
   ...more,
 });
-
-/** A guard that lets everything through and counts what is released. */
-export const openGuard = (): ReplayGuard & { readonly released: () => number } => {
-  let released = 0;
-  return {
-    released: () => released,
-    reserve: () =>
-      Promise.resolve(
-        ok({
-          release: () => {
-            released += 1;
-            return Promise.resolve();
-          },
-        }),
-      ),
-  };
-};

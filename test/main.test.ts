@@ -1,0 +1,184 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { DEMO_TVM_KEY } from '../src/local/aws/account.ts';
+import { startEmbeddedAws } from '../src/local/aws/server.ts';
+import { seed } from '../src/local/seed.ts';
+import { get } from './http/support.ts';
+import type { RunningTvm } from './support/tvm.ts';
+
+const MAIN = resolve(import.meta.dirname, '../src/main.ts');
+
+const cleanups: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+type Running = {
+  readonly child: ChildProcess;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** The exit code, once it has ended and its pipes are read. */
+  readonly ended: Promise<number | null>;
+};
+
+/** Starts `main` with this environment and nothing of the machine's. */
+const run = (environment: Readonly<Record<string, string>>): Running => {
+  const child = spawn(process.execPath, [MAIN], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: DEMO_TVM_KEY.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: DEMO_TVM_KEY.secretAccessKey,
+      AWS_EC2_METADATA_DISABLED: 'true',
+      HOST: '127.0.0.1',
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const ended = new Promise<number | null>((settle) => child.once('close', (code) => settle(code)));
+  cleanups.push(() => {
+    child.kill('SIGKILL');
+    return ended;
+  });
+  return { child, stdout: () => stdout, stderr: () => stderr, ended };
+};
+
+/** A port that nothing listens on at this moment. */
+const freePort = async (): Promise<number> => {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+};
+
+const at = (port: number): RunningTvm => ({ port, host: `127.0.0.1:${port}` }) as RunningTvm;
+
+const statusOf = async (port: number, path: string): Promise<number> => {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    await response.body?.cancel();
+    return response.status;
+  } catch {
+    return 0;
+  }
+};
+
+const PATIENCE = { timeout: 20_000, interval: 50 };
+
+const startSeeded = async (port = 0) => {
+  const aws = await startEmbeddedAws({ port });
+  cleanups.push(() => aws.close());
+  await seed({ endpoint: aws.url, region: 'us-east-1', report: () => undefined });
+  return aws;
+};
+
+describe('an error of configuration', () => {
+  it.each([
+    [{ SENTINEL_CLOCK_SKEW: 'soon' }, 'SENTINEL_CLOCK_SKEW'],
+    [{ SENTINEL_CLOCK_SKEV: '5m' }, 'did you mean SENTINEL_CLOCK_SKEW?'],
+    [{ PORT: 'http' }, 'PORT'],
+    [{ AWS_ENDPOINT_URL: '' }, 'SENTINEL_PUBLIC_URL'],
+  ])('%j is one sentence on stderr, exit 1, and nothing on stdout', async (environment, named) => {
+    const { ended, stdout, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', ...environment });
+    expect(await ended).toBe(1);
+    expect(stderr()).toMatch(/^sentinel-tvm: [^\n]+[.?]\n$/u);
+    expect(stderr()).toContain(named);
+    expect(stdout()).toBe('');
+  });
+
+  it('is a taken port as well', async () => {
+    const server = createServer();
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    cleanups.push(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const { ended, stdout, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: String(port) });
+    expect(await ended).toBe(1);
+    expect(stderr()).toMatch(/^sentinel-tvm: [^\n]+\.\n$/u);
+    expect(stderr()).toContain(`port ${port} is taken`);
+    expect(stdout()).toBe('');
+  });
+
+  it('is an address that is not this machine’s as well', async () => {
+    const { ended, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', HOST: '192.0.2.1', PORT: '0' });
+    expect(await ended).toBe(1);
+    expect(stderr()).toMatch(/^sentinel-tvm: [^\n]*192\.0\.2\.1[^\n]*\.\n$/u);
+  });
+});
+
+describe('a TVM whose AWS is there', () => {
+  it('says that it listens, vends, writes nothing but audit lines to stdout, and ends with 0 at SIGTERM', async () => {
+    const aws = await startSeeded();
+    const port = await freePort();
+    const { child, ended, stdout, stderr } = run({
+      AWS_ENDPOINT_URL: aws.url,
+      PORT: String(port),
+      SENTINEL_LOG_LEVEL: 'trace',
+      SENTINEL_OUTAGE_GRACE: '1m',
+    });
+    await expect.poll(stderr, PATIENCE).toContain(`listening on http://127.0.0.1:${port}\n`);
+    expect(stderr()).toContain('SENTINEL_OUTAGE_GRACE is set, but has no effect');
+    const vended = await get(at(port), { profile: 'dev' });
+    expect(vended.status, vended.body).toBe(200);
+    expect((await get(at(port), { profile: 'vault' })).status).toBe(403);
+    expect(await statusOf(port, '/')).toBe(403);
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    const records = stdout()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(records.map(({ type, event, outcome }) => [type, event, outcome])).toEqual([
+      ['audit', 'vend', 'vended'],
+      ['audit', 'vend', 'denied'],
+      ['audit', 'identity_refused', undefined],
+    ]);
+    for (const secret of [vended.json['SecretAccessKey'], vended.json['SessionToken']]) {
+      expect(stdout() + stderr()).not.toContain(String(secret));
+    }
+    expect(stdout() + stderr()).not.toMatch(/not-a-secret/u);
+  });
+});
+
+describe('a TVM whose AWS cannot be reached', () => {
+  it('goes on: healthy after the first try, unready, 503 for vends; and recovers when the AWS comes up', async () => {
+    const awsPort = await freePort();
+    const port = await freePort();
+    const { child, ended, stdout, stderr } = run({
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${awsPort}`,
+      PORT: String(port),
+    });
+    await expect.poll(() => statusOf(port, '/healthz'), PATIENCE).toBe(200);
+    expect(await statusOf(port, '/readyz')).toBe(503);
+    expect((await get(at(port), { profile: 'dev' })).status).toBe(503);
+    expect(stderr()).toContain(`the documents cannot be read from http://127.0.0.1:${awsPort}; trying again`);
+    await startSeeded(awsPort);
+    await expect.poll(() => statusOf(port, '/readyz'), PATIENCE).toBe(200);
+    const vended = await get(at(port), { profile: 'dev' });
+    expect(vended.status, vended.body).toBe(200);
+    expect(child.exitCode).toBeNull();
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+    expect(stdout().trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('ends with 0 at SIGTERM all the same', async () => {
+    const port = await freePort();
+    const { child, ended } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: String(port) });
+    await expect.poll(() => statusOf(port, '/healthz'), PATIENCE).toBeGreaterThan(0);
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  });
+});
