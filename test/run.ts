@@ -8,7 +8,8 @@ import { lockfileProblems } from './support/lockfile.ts';
  * `npm test`: every check that can run with Node and npm alone. Each gate counts as one check, each test of vitest as
  * one; the last line on stdout is the sum, and the exit code is 1 if anything failed.
  *
- * `npm run test:containers` comes here with `--containers`, `npm run format` with `--fix`, which only writes the formatting.
+ * `npm run test:containers` comes here with `--containers`, `npm run test:url` with `--url`, and `npm run format` with
+ * `--fix`, which only writes the formatting.
  */
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -79,6 +80,8 @@ const runAll = (counts: Counts): void => {
   runTests(counts, 'coverage, and test files that load', ['--coverage']);
 };
 
+const OUTSIDE = ['--config', 'vitest.outside.config.ts'];
+
 const RYUK = 'testcontainers/ryuk:0.14.0';
 
 const docker = (...args: readonly string[]): boolean =>
@@ -95,13 +98,29 @@ const runContainers = (counts: Counts): void => {
     say(`${RYUK} is not to be had; containers are removed by the tests themselves`);
     process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
   }
-  runTests(counts, 'container test files that load', ['--config', 'vitest.containers.config.ts']);
+  runTests(counts, 'container test files that load', [...OUTSIDE, 'image']);
+};
+
+const isLoopback = (text: string | undefined): text is string =>
+  text !== undefined && /^http:\/\/127\.0\.0\.1:\d{1,5}\/?$/u.test(text);
+
+/** The conformance suite against a TVM that runs already, and the AWS behind it. */
+const runAgainst = (counts: Counts, [tvm, aws]: readonly string[]): void => {
+  if (isLoopback(tvm) && isLoopback(aws)) {
+    process.env['CONFORMANCE_URL'] = tvm;
+    process.env['CONFORMANCE_AWS_URL'] = aws;
+    runTests(counts, 'conformance test files that load', [...OUTSIDE, 'running']);
+    return;
+  }
+  say('FAILED  usage: npm run test:url -- http://127.0.0.1:8080 http://127.0.0.1:4566 (the TVM, and its AWS)');
+  counts.failed += 1;
 };
 
 const main = (): number => {
   if (process.argv.includes('--fix')) return runTool('oxfmt/bin/oxfmt', ['.']) ? 0 : 1;
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   if (process.argv.includes('--containers')) runContainers(counts);
+  else if (process.argv.includes('--url')) runAgainst(counts, process.argv.slice(process.argv.indexOf('--url') + 1));
   else runAll(counts);
   const skipped = counts.skipped === 0 ? '' : `, ${counts.skipped} skipped`;
   say(`${counts.passed} passed, ${counts.failed} failed${skipped}`);

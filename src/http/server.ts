@@ -17,6 +17,8 @@ const HEADERS_COUNT = 200;
 const KEEP_ALIVE = 75 * SECOND;
 const HEADERS_TIMEOUT = 80 * SECOND;
 const REQUEST_TIMEOUT = 90 * SECOND;
+/** How often Node looks for connections that are beyond their time. */
+const TIMEOUT_CHECK = 5 * SECOND;
 
 /**
  * What Hono's adapter makes its URL of. With the caller's Host, `127.1/xxx` would become a part of the path, and what is
@@ -46,6 +48,7 @@ export const createHttpServer = (app: Hono<Env>, isDraining: () => boolean): Ser
       keepAliveTimeout: KEEP_ALIVE,
       headersTimeout: HEADERS_TIMEOUT,
       requestTimeout: REQUEST_TIMEOUT,
+      connectionsCheckingInterval: TIMEOUT_CHECK,
       requireHostHeader: false,
     },
     (incoming, outgoing) => {

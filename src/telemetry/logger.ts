@@ -6,9 +6,12 @@ export type { Logger };
 export const createLogger = (level: string): Logger =>
   pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
 
+const MESSAGE_LENGTH = 500;
+
 /**
- * What may be told of an error: its name, message and AWS's own facts. Never the whole object: an SDK error carries the
- * request that failed, and that carries credentials.
+ * What may be told of an error: its name, the first line of its message and AWS's own facts. Never the whole object: an
+ * SDK error carries the request that failed, and that carries credentials. Never further lines: where a signature does
+ * not match, AWS prints the canonical request there, with the session token in it.
  */
 export const describeError = (error: unknown): Readonly<Record<string, unknown>> => {
   if (!(error instanceof Error)) return { name: typeof error };
@@ -16,5 +19,6 @@ export const describeError = (error: unknown): Readonly<Record<string, unknown>>
     readonly $metadata?: { httpStatusCode?: number };
     readonly code?: unknown;
   };
-  return { name: error.name, message: error.message, code, status: $metadata?.httpStatusCode };
+  const [message = ''] = error.message.split('\n', 1);
+  return { name: error.name, message: message.slice(0, MESSAGE_LENGTH), code, status: $metadata?.httpStatusCode };
 };

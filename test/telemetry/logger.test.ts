@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { describeError } from '../../src/telemetry/logger.ts';
+
+/** What the log tells of an error, and what it must not. */
+describe('an error in the log', () => {
+  it('has its name, its code and the status of AWS', () => {
+    const error = Object.assign(new Error('Rate exceeded'), {
+      name: 'Throttling',
+      code: 'X',
+      $metadata: { httpStatusCode: 400 },
+    });
+    expect(describeError(error)).toEqual({ name: 'Throttling', message: 'Rate exceeded', code: 'X', status: 400 });
+  });
+
+  it('ends with its first line: AWS prints canonical requests, with session tokens, in the next', () => {
+    const message =
+      "The request signature we calculated does not match.\n\nThe Canonical String should have been\n'POST\n/\n\nx-amz-security-token:SECRET-TOKEN'";
+    expect(JSON.stringify(describeError(new Error(message)))).not.toContain('SECRET-TOKEN');
+  });
+
+  it('is cut, whatever its length, and carries nothing else of the object', () => {
+    const error = Object.assign(new Error('x'.repeat(10_000)), { $response: { headers: { token: 'SECRET-TOKEN' } } });
+    const text = JSON.stringify(describeError(error));
+    expect(text.length).toBeLessThan(700);
+    expect(text).not.toContain('SECRET-TOKEN');
+  });
+
+  it('may be anything that was thrown', () => {
+    expect(describeError('a string with SECRET-TOKEN')).toEqual({ name: 'string' });
+    expect(describeError(undefined)).toEqual({ name: 'undefined' });
+  });
+});
