@@ -108,7 +108,7 @@ const toVendAnswer = (refusal: VendRefusal): RefusalAnswer => {
       return {
         status: 403,
         error: 'PolicyRequiresApproval',
-        message: `Profile ${refusal.profile} needs an approval${because(refusal.reason)}. This server cannot take approval requests yet; ask its operator.`,
+        message: `Profile ${refusal.profile} needs an approval, and this server cannot take requests for one yet; ask its operator.${says(refusal.reason)}`,
         details: { profile: refusal.profile, ...(refusal.reason === undefined ? {} : { reason: refusal.reason }) },
       };
     case 'address-unknown':
@@ -144,7 +144,7 @@ const toVendAnswer = (refusal: VendRefusal): RefusalAnswer => {
   }
 };
 
-const because = (reason: string | undefined): string => (reason === undefined ? '' : ` (${reason})`);
+const says = (reason: string | undefined): string => (reason === undefined ? '' : ` The rule says: ${reason}`);
 
 /** Says the same of a profile that does not exist, that is broken, and that no rule opens to this caller. */
 const toDenial = ({ profile, user, rule, reason }: Extract<VendRefusal, { kind: 'denied' }>): RefusalAnswer => ({
