@@ -100,14 +100,11 @@ describe('200: GET /profiles', () => {
 });
 
 describe('400: GET /profiles', () => {
-  it.each(['', '!', 'a b', 'AB', '_w', 'w6Q=', 'Zm9v====', '\u0000'])(
-    'next_token "%s" is refused by name',
-    async (token) => {
-      const answer = await list('alice', { next_token: token });
-      expect(answer.status, answer.body).toBe(400);
-      if (token !== '\u0000') expect(answer.json).toMatchObject({ error: 'ValidationError', field: 'next_token' });
-    },
-  );
+  it.each(['', '!', 'a b', 'AB', '_w', 'w6Q=', 'Zm9v===='])('next_token "%s" is refused by name', async (token) => {
+    const answer = await list('alice', { next_token: token });
+    expect(answer.status, answer.body).toBe(400);
+    expect(answer.json).toMatchObject({ error: 'ValidationError', field: 'next_token' });
+  });
 
   it.each(['profile', '__proto__', 'Next_token', 'limit'])('the unknown key "%s" is refused by name', async (key) => {
     const answer = await list('alice', { [key]: 'x' });

@@ -51,12 +51,12 @@ afterAll(async () => {
 /** A zone in which it is not the first minute of a Monday. */
 const neverNow = (): string => (new Date().getUTCHours() < 12 ? 'Etc/GMT-6' : 'Etc/GMT+6');
 
-const SECRETS = ['AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Token'];
+const SECRETS = new Set(['AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Token']);
 
 const expectDenied = (answer: RawAnswer, error = 'PolicyDenied'): void => {
   expect(answer.status, answer.body).toBe(403);
   expect(answer.json).toMatchObject({ error, Code: error });
-  expect(Object.keys(answer.json).filter((key) => SECRETS.includes(key))).toEqual([]);
+  expect(Object.keys(answer.json).filter((key) => SECRETS.has(key))).toEqual([]);
   expect(answer.headers).toMatchObject({ 'x-amzn-errortype': error, 'cache-control': 'no-store' });
 };
 
@@ -186,7 +186,9 @@ describe('403 RequestReplayed', () => {
     const request = signedCall(tvm, { query: 'profile=dev' });
     const vended = outcomes(tvm, 'vended').length;
     const answers = await Promise.all(Array.from({ length: 8 }, () => sendRaw(tvm.port, request)));
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array.from({ length: 7 }, () => 403)]);
+    const errors = answers.map(({ status, json }) => `${status} ${String(json['error'])}`);
+    expect(errors.filter((one) => one === '403 RequestReplayed')).toHaveLength(7);
+    expect(errors.filter((one) => one.startsWith('200'))).toHaveLength(1);
     expect(outcomes(tvm, 'vended').length).toBe(vended + 1);
   });
 

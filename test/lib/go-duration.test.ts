@@ -96,8 +96,10 @@ describe('parseGoDuration', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[0-9.hmsnu]{0,80}$/u)), (text) => {
         const read = parseGoDuration(text);
-        if (read.ok) expect(read.value >= 0 && read.value <= Number.MAX_SAFE_INTEGER).toBe(true);
-        else expect(read.refusal).toMatch(/duration/u);
+        const sound = read.ok
+          ? read.value >= 0 && read.value <= Number.MAX_SAFE_INTEGER
+          : /duration/u.test(read.refusal);
+        expect(sound).toBe(true);
       }),
     );
   });

@@ -55,7 +55,7 @@ describe('credentials leave only after their record is written', () => {
     const writer = heldWriter();
     const pending = get(await start(writer.write), { profile: 'dev' });
     let answered = false;
-    void pending.then(() => {
+    void pending.finally(() => {
       answered = true;
     });
     await expect.poll(() => writer.records().length).toBe(1);
