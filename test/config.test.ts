@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readConfig, type Config, type Environment } from '../src/config.ts';
+import { BAD, GOOD } from './config-values.ts';
 
 const DESK: Environment = { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' };
 const CLOUD: Environment = { AWS_REGION: 'eu-central-1', SENTINEL_PUBLIC_URL: 'https://tvm.example.com' };
@@ -71,88 +72,6 @@ describe('the defaults', () => {
     expectSentence(refusalOf(rest), 'AWS_REGION');
   });
 });
-
-const GOOD: Readonly<Record<string, readonly string[]>> = {
-  PORT: ['0', '80', '65535'],
-  HOST: ['127.0.0.1', '::1', 'localhost'],
-  METRICS_PORT: ['0', '9090'],
-  AWS_REGION: [
-    'eu-central-1',
-    'us-gov-west-1',
-    'cn-north-1',
-    'us-isob-east-1',
-    'eu-isoe-west-1',
-    'eusc-de-east-1',
-    'ap-southeast-7',
-  ],
-  AWS_ENDPOINT_URL: ['http://localstack:4566'],
-  AWS_ENDPOINT_URL_STS: ['http://127.0.0.1:1'],
-  AWS_ENDPOINT_URL_SSM: ['http://127.0.0.1:1'],
-  AWS_ENDPOINT_URL_DYNAMODB: ['http://127.0.0.1:1'],
-  SENTINEL_ROOT: ['/a', '/a/b-c_d.e'],
-  SENTINEL_SECRETS_ROOT: ['/s', '/sentinel2'],
-  SENTINEL_SESSION_TABLE: ['abc', 'a_b-c.d'],
-  SENTINEL_APPROVAL_TABLE: ['abc'],
-  SENTINEL_BREAKGLASS_TABLE: ['abc'],
-  SENTINEL_REVOCATION_TABLE: ['abc'],
-  SENTINEL_GUARD_TABLE: ['abc'],
-  SENTINEL_ALLOWED_ACCOUNTS: ['111122223333', '111122223333, 444455556666'],
-  SENTINEL_SSO_ACCOUNTS: ['111122223333'],
-  SENTINEL_TRUSTED_SESSION_ROLES: ['arn:aws:iam::111122223333:role/a/R'],
-  SENTINEL_PUBLIC_URL: ['https://tvm.example.com', 'http://localhost:8080/base'],
-  SENTINEL_HOSTS: ['tvm.example.com', 'a.example:8443,[::1]:80'],
-  SENTINEL_SERVER_ID: ['tvm-1', 'https://tvm.example.com'],
-  SENTINEL_FRONT: ['none'],
-  SENTINEL_TRUSTED_HOPS: ['0', '16'],
-  SENTINEL_CLOCK_SKEW: ['1s', '15m'],
-  SENTINEL_CATALOG_MAX_AGE: ['30s', '1h'],
-  SENTINEL_SESSION_LIFE: ['15m', '8h', '24h'],
-  SENTINEL_OUTAGE_GRACE: ['0s', '0', '15m'],
-  SENTINEL_REPLAY_GUARD: ['shared', 'instance'],
-  SENTINEL_STS_REGIONS: ['eu-central-1', 'eu-central-1, eu-west-1'],
-  SENTINEL_RATE_LIMIT_REQUESTS: ['1', '1000000'],
-  SENTINEL_RATE_LIMIT_WINDOW: ['1s', '1h'],
-  SENTINEL_RATE_LIMIT_STORE: ['memory', 'shared'],
-  SENTINEL_LOG_LEVEL: ['trace', 'info', 'silent'],
-  SENTINEL_LOG_SIGNING_KEY: ['anything at all'],
-  SENTINEL_LOG_SIGNING_KEY_ID: ['key-1'],
-};
-
-const BAD: Readonly<Record<string, readonly string[]>> = {
-  PORT: ['65536', '-1', '80a', '8 0', '1e3', '0x50', '٨٠'],
-  HOST: ['a b', 'http://x', 'a/b'],
-  METRICS_PORT: ['x'],
-  AWS_REGION: ['x', 'EU-CENTRAL-1', 'eu-central', 'us-east-1 ', '../x'],
-  AWS_ENDPOINT_URL: ['localhost:4566', 'ftp://x', 'x', 'file:///etc/passwd'],
-  AWS_ENDPOINT_URL_STS: ['x'],
-  AWS_ENDPOINT_URL_SSM: ['x'],
-  AWS_ENDPOINT_URL_DYNAMODB: ['x'],
-  SENTINEL_ROOT: ['sentinel', '/', '/a/', '//a', '/a b', '/a/../b?'],
-  SENTINEL_SECRETS_ROOT: ['x', '/x/'],
-  SENTINEL_SESSION_TABLE: ['ab', 'a b', 'x'.repeat(256)],
-  SENTINEL_APPROVAL_TABLE: ['a/b'],
-  SENTINEL_BREAKGLASS_TABLE: ['ä'.repeat(4)],
-  SENTINEL_REVOCATION_TABLE: ['a'],
-  SENTINEL_GUARD_TABLE: ['a$b'],
-  SENTINEL_ALLOWED_ACCOUNTS: ['11112222333', '111122223333,', '*', 'aws', '111122223333 444455556666'],
-  SENTINEL_SSO_ACCOUNTS: ['x'],
-  SENTINEL_TRUSTED_SESSION_ROLES: ['role/R', 'arn:aws:iam::111122223333:user/u', 'arn:aws:iam::111122223333:role/*'],
-  SENTINEL_PUBLIC_URL: ['tvm.example.com', 'javascript:alert(1)', '/x'],
-  SENTINEL_HOSTS: ['a b', 'http://a', 'a,,b', '*'],
-  SENTINEL_SERVER_ID: ['a b', 'x'.repeat(129), 'ä'],
-  SENTINEL_FRONT: ['alb', 'None'],
-  SENTINEL_TRUSTED_HOPS: ['17', '-1', '1.5', 'x'],
-  SENTINEL_CLOCK_SKEW: ['0s', '15m1s', '300', '5', '-5m', 'soon'],
-  SENTINEL_CATALOG_MAX_AGE: ['29s', '61m', 'x'],
-  SENTINEL_SESSION_LIFE: ['14m', '25h'],
-  SENTINEL_OUTAGE_GRACE: ['15m1s', '-1s'],
-  SENTINEL_REPLAY_GUARD: ['off', 'none', 'Shared'],
-  SENTINEL_STS_REGIONS: ['x', 'eu-central-1,'],
-  SENTINEL_RATE_LIMIT_REQUESTS: ['0', '1000001', 'x'],
-  SENTINEL_RATE_LIMIT_WINDOW: ['0s', '2h'],
-  SENTINEL_RATE_LIMIT_STORE: ['redis'],
-  SENTINEL_LOG_LEVEL: ['verbose', 'INFO'],
-};
 
 describe.each(Object.keys(GOOD))('%s', (variable) => {
   it.each(GOOD[variable] ?? [])('may be "%s"', (value) => {
