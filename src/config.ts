@@ -59,6 +59,8 @@ const ssmRoot = v.pipe(v.string(), v.regex(/^(?:\/[A-Za-z0-9_.-]+)+$/u, 'must be
 const tableName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{3,255}$/u, 'must be the name of a DynamoDB table'));
 const region = v.pipe(v.string(), v.regex(/^[a-z]{2,4}(?:-[a-z]+)+-\d$/u, 'must be a region like eu-central-1'));
 
+const FRONT_ID = /^[a-z0-9]{8,64}$/u;
+
 /** Every `SENTINEL_*` variable that this server knows; any other is a start error. */
 const SENTINEL = {
   SENTINEL_ROOT: v.optional(ssmRoot, '/sentinel'),
@@ -75,6 +77,7 @@ const SENTINEL = {
   SENTINEL_HOSTS: v.optional(list('a host or host:port', (host) => /^[A-Za-z0-9.[\]:_-]+$/u.test(host))),
   SENTINEL_SERVER_ID: v.optional(v.pipe(v.string(), v.regex(/^[\u0021-\u007e]{1,128}$/u, 'must be 1-128 characters'))),
   SENTINEL_FRONT: v.optional(oneOf('none', 'function-url', 'http-api', 'rest-api'), 'none'),
+  SENTINEL_FRONT_ID: v.optional(v.pipe(v.string(), v.regex(FRONT_ID, 'must be the id of an API or a Function URL'))),
   SENTINEL_TRUSTED_HOPS: v.optional(integer(0, 16), '0'),
   SENTINEL_CLOCK_SKEW: v.optional(duration(SECOND, 15 * MINUTE, 'from 1s to 15m'), '5m'),
   SENTINEL_CATALOG_MAX_AGE: v.optional(duration(30 * SECOND, 60 * MINUTE, 'from 30s to 1h'), '5m'),
@@ -82,6 +85,7 @@ const SENTINEL = {
   SENTINEL_OUTAGE_GRACE: v.optional(duration(0, 15 * MINUTE, 'from 0s to 15m'), '0s'),
   SENTINEL_REPLAY_GUARD: v.optional(oneOf('shared', 'instance'), 'shared'),
   SENTINEL_STS_REGIONS: v.optional(list('a region', (name) => v.is(region, name))),
+  SENTINEL_STS_EXTRA_REGIONS: v.optional(list('a region', (name) => v.is(region, name))),
   SENTINEL_RATE_LIMIT_REQUESTS: v.optional(integer(1, 1_000_000), '100'),
   SENTINEL_RATE_LIMIT_WINDOW: v.optional(duration(SECOND, 60 * MINUTE, 'from 1s to 1h'), '60s'),
   SENTINEL_RATE_LIMIT_STORE: v.optional(oneOf('memory', 'shared')),
@@ -108,13 +112,9 @@ type Values = v.InferOutput<typeof Variables>;
 
 /** Variables whose part of the server is not built yet: they are checked, and a warning says that they do nothing. */
 const NOT_USED_YET: readonly (keyof typeof SENTINEL)[] = [
-  'SENTINEL_SSO_ACCOUNTS',
-  'SENTINEL_TRUSTED_SESSION_ROLES',
   'SENTINEL_SESSION_LIFE',
   'SENTINEL_OUTAGE_GRACE',
   'SENTINEL_STS_REGIONS',
-  'SENTINEL_RATE_LIMIT_REQUESTS',
-  'SENTINEL_RATE_LIMIT_WINDOW',
   'SENTINEL_RATE_LIMIT_STORE',
   'SENTINEL_LOG_SIGNING_KEY',
   'SENTINEL_LOG_SIGNING_KEY_ID',
@@ -189,6 +189,15 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     secretsRoot: values.SENTINEL_SECRETS_ROOT,
     tables,
     allowedAccounts: values.SENTINEL_ALLOWED_ACCOUNTS,
+    ssoAccounts: values.SENTINEL_SSO_ACCOUNTS ?? [],
+    trustedSessionRoles: values.SENTINEL_TRUSTED_SESSION_ROLES ?? [],
+    /** What callers of forwarded STS sign for, and minted keys are bound to; undefined switches forwarded STS off. */
+    serverId: values.SENTINEL_SERVER_ID,
+    /** Regions beyond the server's own table in whose STS callers may sign. */
+    stsExtraRegions: values.SENTINEL_STS_EXTRA_REGIONS ?? [],
+    /** The front of AWS Lambda that verifies callers, and its id; undefined where the server verifies them itself. */
+    front: toFront(values),
+    rateLimit: { requests: values.SENTINEL_RATE_LIMIT_REQUESTS, window: values.SENTINEL_RATE_LIMIT_WINDOW },
     publicUrl: values.SENTINEL_PUBLIC_URL ?? (local ? `http://localhost:${values.PORT}` : undefined),
     hosts: values.SENTINEL_HOSTS,
     trustedHops: values.SENTINEL_TRUSTED_HOPS,
@@ -201,6 +210,16 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
   };
 };
 
+/** The first label of a host that AWS made: https://<id>.execute-api.…, https://<id>.lambda-url.… */
+const AWS_HOST = /^([a-z0-9]+)\.(?:execute-api|lambda-url)\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/u;
+
+/** The front's id is the configured one, else the one that the public URL begins with; empty if neither tells it. */
+const toFront = ({ SENTINEL_FRONT: kind, SENTINEL_FRONT_ID: id, SENTINEL_PUBLIC_URL: publicUrl }: Values) => {
+  if (kind === 'none') return undefined;
+  const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname;
+  return { kind, id: id ?? AWS_HOST.exec(host)?.[1] ?? '' };
+};
+
 const isBelow = (path: string, root: string): boolean => path === root || path.startsWith(`${root}/`);
 
 const findContradiction = (values: Values, config: Config): string | undefined => {
@@ -211,10 +230,14 @@ const findContradiction = (values: Values, config: Config): string | undefined =
   if (config.publicUrl === undefined) {
     return 'SENTINEL_PUBLIC_URL is not set; set it to the URL that callers use, like https://tvm.example.com.';
   }
-  if (values.SENTINEL_FRONT !== 'none') {
-    return onLambda
-      ? `SENTINEL_FRONT=${values.SENTINEL_FRONT} is not available in this version; use "none" with registered keys.`
-      : `SENTINEL_FRONT=${values.SENTINEL_FRONT} is for AWS Lambda only; elsewhere it must be "none".`;
+  if (config.front !== undefined && !onLambda) {
+    return `SENTINEL_FRONT=${config.front.kind} is for AWS Lambda only; elsewhere it must be "none".`;
+  }
+  if (config.front?.id === '') {
+    return 'SENTINEL_FRONT_ID is not set; set it to the id of the API or Function URL, the first part of its AWS host name.';
+  }
+  if (config.front === undefined && values.SENTINEL_FRONT_ID !== undefined) {
+    return 'SENTINEL_FRONT_ID is set, but SENTINEL_FRONT is "none"; set that to function-url, http-api or rest-api.';
   }
   if (onLambda && config.replayGuard === 'instance') {
     return 'SENTINEL_REPLAY_GUARD must be "shared" on AWS Lambda: instances there share no memory.';

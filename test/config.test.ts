@@ -148,9 +148,27 @@ describe('a contradiction', () => {
     expect(configOf({ ...CLOUD, AWS_ENDPOINT_URL_SSM: 'http://127.0.0.1:1' }).local).toBe(false);
   });
 
-  it.each(['function-url', 'http-api', 'rest-api'])('the front %s is for Lambda only, and not there yet', (front) => {
-    expectSentence(refusalOf({ ...DESK, SENTINEL_FRONT: front }), 'SENTINEL_FRONT');
-    expectSentence(refusalOf({ ...DESK, SENTINEL_FRONT: front, AWS_LAMBDA_RUNTIME_API: 'x' }), 'SENTINEL_FRONT');
+  const LAMBDA = { ...DESK, AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001' };
+
+  it.each(['function-url', 'http-api', 'rest-api'])('the front %s is for Lambda only', (front) => {
+    expectSentence(refusalOf({ ...DESK, SENTINEL_FRONT: front, SENTINEL_FRONT_ID: 'abcdefgh12' }), 'SENTINEL_FRONT');
+    expect(configOf({ ...LAMBDA, SENTINEL_FRONT: front, SENTINEL_FRONT_ID: 'abcdefgh12' }).front).toEqual({
+      kind: front,
+      id: 'abcdefgh12',
+    });
+  });
+
+  it('a front has an id: configured, or that of a public URL which AWS made', () => {
+    const front = { ...LAMBDA, SENTINEL_FRONT: 'http-api' };
+    expectSentence(refusalOf(front), 'SENTINEL_FRONT_ID');
+    expectSentence(refusalOf({ ...front, SENTINEL_PUBLIC_URL: 'https://tvm.example.com' }), 'SENTINEL_FRONT_ID');
+    const idOf = (url: string) => configOf({ ...front, SENTINEL_PUBLIC_URL: url }).front?.id;
+    expect(idOf('https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/')).toBe('a1b2c3d4e5');
+    expect(idOf('https://a1b2c3d4e5.execute-api.cn-north-1.amazonaws.com.cn')).toBe('a1b2c3d4e5');
+    expect(idOf(`https://${'u'.repeat(32)}.lambda-url.eu-central-1.on.aws`)).toBe('u'.repeat(32));
+    const lookalike = 'https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com.evil.example';
+    expectSentence(refusalOf({ ...front, SENTINEL_PUBLIC_URL: lookalike }), 'SENTINEL_FRONT_ID');
+    expectSentence(refusalOf({ ...DESK, SENTINEL_FRONT_ID: 'abcdefgh12' }), 'SENTINEL_FRONT_ID');
   });
 
   it.each([

@@ -40,24 +40,41 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   aws: ['lib', 'telemetry'],
   telemetry: ['lib'],
   identity: ['lib', 'sigv4', 'aws', 'telemetry'],
+  limits: ['lib', 'telemetry'],
   replay: ['lib', 'sigv4', 'aws', 'telemetry'],
   catalog: ['lib', 'policy', 'aws', 'telemetry'],
   audit: ['lib', 'aws', 'telemetry'],
   vend: ['lib', 'sigv4', 'policy', 'aws', 'identity', 'replay', 'catalog', 'audit', 'telemetry'],
   http: ['lib', 'sigv4', 'policy', 'aws', 'identity', 'replay', 'catalog', 'audit', 'vend', 'telemetry'],
+  cli: ['lib', 'sigv4', 'policy'],
   local: ['lib', 'sigv4', 'aws'],
   'config.ts': ['lib', 'aws'],
-  'assemble.ts': ['lib', 'aws', 'replay', 'catalog', 'audit', 'vend', 'http', 'telemetry', 'config.ts'],
+  'assemble.ts': [
+    'lib',
+    'sigv4',
+    'aws',
+    'identity',
+    'limits',
+    'replay',
+    'catalog',
+    'audit',
+    'vend',
+    'http',
+    'telemetry',
+    'config.ts',
+  ],
   'main.ts': ['lib', 'config.ts', 'assemble.ts'],
 };
 
 /** Packages that only some rooms may know. */
 const PACKAGES: readonly (readonly [pattern: RegExp, rooms: readonly string[]])[] = [
   [/^hono(?:\/|$)|^@hono\//u, ['http']],
-  [/^@aws-sdk\/|^@smithy\//u, ['aws', 'catalog', 'replay', 'vend', 'local']],
+  [/^@aws-sdk\/credential-provider-node$|^@smithy\/core\/config$/u, ['cli']],
+  [/^@aws-sdk\/client-/u, ['aws', 'catalog', 'replay', 'vend', 'local']],
+  [/^rate-limiter-flexible(?:\/|$)/u, ['limits']],
   [/^pino$/u, ['telemetry']],
   [/^yaml$/u, ['policy']],
-  [/^valibot$/u, ['policy', 'http', 'local', 'config.ts']],
+  [/^valibot$/u, ['policy', 'identity', 'http', 'cli', 'local', 'config.ts']],
   [/^dynalite$/u, ['local']],
 ];
 
@@ -88,7 +105,7 @@ describe('the house', () => {
   });
 
   it('lets only the configuration, and the entries of local, read the environment', () => {
-    const readers = ['config.ts', 'local/environment.ts', 'local/main.ts', 'local/seed-main.ts'];
+    const readers = ['config.ts', 'cli/main.ts', 'local/environment.ts', 'local/main.ts', 'local/seed-main.ts'];
     expect(find(/process\.env/u, (name) => readers.includes(name))).toEqual([]);
   });
 

@@ -12,38 +12,58 @@ type Common = {
   readonly source_ip?: string;
 };
 
-/** A decision on a request for credentials, and what came of it. */
-export type VendRecord = Common & {
-  readonly event: 'vend';
+/** Who asked. */
+type Who = {
   readonly user: string;
   readonly principal: string;
   readonly account: string;
   readonly via: string;
   /** The access key that signed the request. */
   readonly access_key_id: string;
-  readonly profile: string;
-  readonly effect: 'allow' | 'deny' | 'require_approval';
-  /** The rule that decided; empty with index -1 for the default deny. */
-  readonly rule: string;
-  readonly rule_index: number;
-  readonly reason: string;
-  readonly policy_path: string;
-  /** `failed`: allowed, but no credentials left; `error` says why. */
-  readonly outcome: 'vended' | 'denied' | 'failed';
-  readonly error?: string;
-  /** The error code of the AWS service that refused. */
-  readonly upstream_code?: string;
-  /** The id of this vend, which its SourceIdentity carries. */
-  readonly request_id?: string;
-  readonly session_id?: string;
-  readonly source_identity?: string;
-  readonly role_session_name?: string;
-  readonly role_arn?: string;
-  readonly session_duration_seconds?: number;
-  /** The key that was vended, for incidents begin there. */
-  readonly vended_access_key_id?: string;
-  readonly expiration?: string;
+  /** The access key that a minted key came from. */
+  readonly source_access_key_id?: string;
+  /** The name of the caller's own session, which the caller may have chosen. */
+  readonly caller_session_name?: string;
 };
+
+/** A decision on a request for credentials, and what came of it. */
+export type VendRecord = Common &
+  Who & {
+    readonly event: 'vend';
+    readonly profile: string;
+    readonly effect: 'allow' | 'deny' | 'require_approval';
+    /** The rule that decided; empty with index -1 for the default deny. */
+    readonly rule: string;
+    readonly rule_index: number;
+    readonly reason: string;
+    readonly policy_path: string;
+    /** `failed`: allowed, but no credentials left; `error` says why. */
+    readonly outcome: 'vended' | 'denied' | 'failed';
+    readonly error?: string;
+    /** The error code of the AWS service that refused. */
+    readonly upstream_code?: string;
+    /** The id of this vend, which its SourceIdentity carries. */
+    readonly request_id?: string;
+    readonly session_id?: string;
+    readonly source_identity?: string;
+    readonly role_session_name?: string;
+    readonly role_arn?: string;
+    readonly session_duration_seconds?: number;
+    /** The key that was vended, for incidents begin there. */
+    readonly vended_access_key_id?: string;
+    readonly expiration?: string;
+  };
+
+/** A request for a key of the TVM, and what came of it. */
+export type KeyRecord = Common &
+  Who & {
+    readonly event: 'key';
+    readonly effect: 'allow' | 'deny';
+    readonly outcome: 'minted' | 'denied' | 'failed';
+    readonly error?: string;
+    readonly minted_access_key_id?: string;
+    readonly expiration?: string;
+  };
 
 /** A request whose caller could not be known. */
 export type IdentityRefusedRecord = Common & {
@@ -55,9 +75,13 @@ export type IdentityRefusedRecord = Common & {
   readonly path: string;
   /** What the request claims to be signed with; nothing has verified it. */
   readonly claimed_access_key_id?: string;
+  /** The error code of STS, where STS refused. */
+  readonly upstream_code?: string;
 };
 
-export type AuditRecord = VendRecord | IdentityRefusedRecord;
+export type AuditRecord = VendRecord | KeyRecord | IdentityRefusedRecord;
+
+type Entry<Record> = Omit<Record, 'type' | 'timestamp'>;
 
 /** What a caller of the audit log fills in; type and time are the log's own. */
-export type AuditEntry = Omit<VendRecord, 'type' | 'timestamp'> | Omit<IdentityRefusedRecord, 'type' | 'timestamp'>;
+export type AuditEntry = Entry<VendRecord> | Entry<KeyRecord> | Entry<IdentityRefusedRecord>;

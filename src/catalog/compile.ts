@@ -8,6 +8,7 @@ import type { DocumentProblem } from '../policy/document.ts';
 import { readOperators } from '../policy/operators.ts';
 import { isProfileName } from '../policy/profile-name.ts';
 import { readProfile, type Profile } from '../policy/profile.ts';
+import { readSealingKey, type SealingKeyDocument } from '../policy/sealing-key.ts';
 import type { CatalogProfile, Rejection, Snapshot } from './snapshot.ts';
 
 /** One parameter of SSM, as far as the catalog needs it. */
@@ -23,7 +24,7 @@ export type DocumentTrees = {
   readonly demoKeys: boolean;
 };
 
-type Compiled = Pick<Snapshot, 'profiles' | 'clients' | 'rejections'>;
+type Compiled = Pick<Snapshot, 'profiles' | 'clients' | 'sealingKeys' | 'rejections'>;
 type Read<Value> = Result<Value, readonly string[]>;
 
 /** A document as it was read last time; it is read again only when its text changes. */
@@ -53,9 +54,9 @@ export const createDocumentCompiler = (): ((trees: DocumentTrees) => Compiled) =
       return undefined;
     };
     const profiles = compileProfiles(trees, readOnce);
-    const clients = compileClients(trees, readOnce);
+    const secrets = compileSecrets(trees, readOnce);
     before = remembered;
-    return { profiles, clients, rejections };
+    return { profiles, ...secrets, rejections };
   };
 };
 
@@ -82,8 +83,9 @@ const compileProfiles = ({ root, documents }: DocumentTrees, readOnce: ReadDocum
   return join(profiles, policies);
 };
 
-const compileClients = ({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadDocument) => {
+const compileSecrets = ({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadDocument) => {
   const clients = new Map<string, Client>();
+  const sealingKeys = new Map<string, SealingKeyDocument & { readonly id: string }>();
   for (const document of secrets) {
     const [kind = '', id = ''] = splitFirst(document.name.slice(secretsRoot.length + 1));
     if (kind === 'clients')
@@ -92,8 +94,14 @@ const compileClients = ({ secretsRoot, secrets, demoKeys }: DocumentTrees, readO
         id,
         readOnce(document, () => readClient(document, id, demoKeys)),
       );
+    if (kind === 'keys')
+      store(
+        sealingKeys,
+        id,
+        readOnce(document, () => readSealing(document, id)),
+      );
   }
-  return clients;
+  return { clients, sealingKeys };
 };
 
 const splitFirst = (path: string): readonly string[] => {
@@ -147,6 +155,16 @@ const readClient = ({ type, text }: StoredDocument, id: string, demoKeys: boolea
   if (!demoKeys && DEMO_KEY.test(id))
     return refuse(['demo keys are refused outside a local AWS; delete this parameter']);
   return sentences(readClientDocument(text));
+};
+
+const readSealing = (
+  { type, text }: StoredDocument,
+  id: string,
+): Read<SealingKeyDocument & { readonly id: string }> => {
+  if (!/^[\w-]{1,64}$/u.test(id)) return refuse(['the id of a sealing key is 1 to 64 letters, digits, "_" and "-"']);
+  if (type !== 'SecureString') return refuse(['sealing keys must be stored as SecureString']);
+  const document = sentences(readSealingKey(text));
+  return document.ok ? ok({ ...document.value, id }) : document;
 };
 
 const join = (

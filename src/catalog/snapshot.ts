@@ -1,6 +1,7 @@
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Client } from '../policy/client.ts';
 import type { Profile } from '../policy/profile.ts';
+import type { SealingKeyDocument } from '../policy/sealing-key.ts';
 
 /** A profile that can be vended: its document and its policy are both there and sound. */
 export type CatalogProfile = { readonly name: string; readonly profile: Profile; readonly policy: CompiledPolicy };
@@ -16,6 +17,8 @@ export type Snapshot = {
   readonly account: string;
   readonly profiles: ReadonlyMap<string, CatalogProfile>;
   readonly clients: ReadonlyMap<string, Client>;
+  /** What minted keys are sealed with, by the id in `keys/<id>`. */
+  readonly sealingKeys: ReadonlyMap<string, SealingKeyDocument & { readonly id: string }>;
   readonly rejections: readonly Rejection[];
   /** Pages of SSM that it took to read. */
   readonly pages: number;

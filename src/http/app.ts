@@ -1,17 +1,21 @@
 import { Hono } from 'hono';
 import type { Clock } from '../lib/clock.ts';
+import type { Mint } from '../vend/mint.ts';
 import type { Vend } from '../vend/vend.ts';
 import { refusalAnswer, toResponse } from './answer.ts';
 import type { Authenticate } from './authenticate.ts';
 import { route, type Env } from './route.ts';
 import { createHealthHandler, createReadinessHandler, type Health } from './routes/health.ts';
+import { createKeysHandler } from './routes/keys.ts';
 import { createProfilesHandler } from './routes/profiles.ts';
 import { createVendHandler } from './routes/vend.ts';
+import { createWhoamiHandler } from './routes/whoami.ts';
 
 /** What the endpoints need. */
 export type AppDependencies = {
   readonly authenticate: Authenticate;
   readonly vend: Vend;
+  readonly mint: Mint;
   readonly clock: Clock;
   readonly health: () => Health;
   /** Told of every exception that reached the top: each is a bug. */
@@ -24,6 +28,8 @@ export const createApp = (dependencies: AppDependencies): Hono<Env> => {
   const vend = createVendHandler(dependencies);
   route(app, '/', { GET: vend, POST: vend }, { head: false });
   route(app, '/profiles', { GET: createProfilesHandler(dependencies) }, { head: false });
+  route(app, '/whoami', { GET: createWhoamiHandler(dependencies) }, { head: false });
+  route(app, '/keys', { POST: createKeysHandler(dependencies) }, { head: false });
   route(app, '/healthz', { GET: createHealthHandler(dependencies) }, { head: true });
   route(app, '/readyz', { GET: createReadinessHandler(dependencies) }, { head: true });
   app.notFound((context) => toResponse(refusalAnswer(context.env.requestId, { kind: 'not-found' })));

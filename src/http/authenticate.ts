@@ -1,18 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { AuditLog } from '../audit/log.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
-import { authenticateKey, type AuthenticCaller } from '../identity/registered-key.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { AuthenticCaller, Authenticator } from '../identity/authenticator.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import type { SigV4Error, SigV4Refusal } from '../sigv4/refusal.ts';
 import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.ts';
-import { readClaim } from '../sigv4/verify.ts';
 import { readBody } from './body.ts';
-import { clientAddress } from './client-address.ts';
 import type { Refusal } from './refusals.ts';
 
 /** A request on the wire, before anything is known of who sent it. */
-export type Arrival = { readonly head: WireHead; readonly incoming: IncomingMessage; readonly requestId: string };
+export type Arrival = {
+  readonly head: WireHead;
+  readonly incoming: IncomingMessage;
+  readonly requestId: string;
+  /** What the Lambda Web Adapter says of the request; undefined unless the server stands behind a front that verified it. */
+  readonly lambdaContext?: string;
+};
 
 /** A request whose sender is known, with the one snapshot that everything about it is decided by. */
 export type AuthenticRequest = AuthenticCaller & {
@@ -24,74 +26,60 @@ export type AuthenticRequest = AuthenticCaller & {
 export type Authenticate = (arrival: Arrival) => Promise<Result<AuthenticRequest, Refusal>>;
 
 type Options = {
-  readonly clock: Clock;
-  readonly region: string;
-  /** ± milliseconds around now in which a signature is good. */
-  readonly window: number;
-  readonly trustedHops: number;
+  /** Tells which of the authenticators, fixed at start, a request is for. */
+  readonly authenticatorFor: (head: WireHead) => Authenticator;
+  readonly addressOf: (arrival: Arrival) => string | undefined;
   /** Values of Host that are served; undefined for any. */
   readonly hosts: readonly string[] | undefined;
-  /** Accounts whose principals are callers at all; undefined for the TVM's own. */
-  readonly allowedAccounts: readonly string[] | undefined;
   readonly currentSnapshot: () => Promise<Snapshot | undefined>;
   readonly audit: AuditLog;
 };
 
-/** API Gateway's service name, which clients sign for: https://docs.aws.amazon.com/general/latest/gr/apigateway.html */
-const SERVICE = 'execute-api';
-
 const AUTHORIZATION_LIMIT = 16 * 1024;
 
-const notAuthentic = (error: SigV4Error, message: string) =>
-  refuse<Refusal>({ kind: 'not-authentic', refusal: { error, message } });
-
-const asRefusal = (refusal: SigV4Refusal): Refusal => ({ kind: 'not-authentic', refusal });
-
 /**
- * Finds out who sent a request: every check that costs nothing first, then the body, then the key. A refusal of identity
- * is written to the audit log before it is answered.
+ * Finds out who sent a request: every check that costs nothing first, then the body, then the proof. A refusal of
+ * identity is written to the audit log before it is answered.
  */
 export const createAuthenticate = (options: Options): Authenticate => {
-  const { clock, region, window, audit } = options;
+  const { authenticatorFor, addressOf, currentSnapshot, audit } = options;
 
-  const authenticate = async ({
-    head,
-    incoming,
-  }: Arrival): Promise<Result<Omit<AuthenticRequest, 'address'>, Refusal>> => {
-    const served = checkHead(head, options.hosts);
+  const authenticate = async (
+    { incoming, ...arriving }: Arrival,
+    authenticator: Authenticator,
+    address: string | undefined,
+  ): Promise<Result<Omit<AuthenticRequest, 'address'>, Refusal>> => {
+    const served = checkHead(arriving.head, options.hosts);
     if (!served.ok) return served;
-    const claim = readClaim(head, { region, service: SERVICE, now: clock(), window });
-    if (!claim.ok) return refuse(asRefusal(claim.refusal));
+    const proof = authenticator.begin(arriving);
+    if (!proof.ok) return proof;
     const body = await readBody(incoming);
     if (!body.ok) return body;
-    const snapshot = await options.currentSnapshot();
+    const snapshot = await currentSnapshot();
     if (snapshot === undefined) return refuse({ kind: 'unavailable', what: 'the catalog of policies and keys' });
-    const request = { ...head, body: body.value };
-    const ring = { account: snapshot.account, findKey: (id: string) => snapshot.clients.get(id) };
-    const known = authenticateKey(claim.value, request, ring, clock(), window);
-    if (!known.ok) return refuse(asRefusal(known.refusal));
-    const { account } = known.value.caller;
-    if (!(options.allowedAccounts ?? [snapshot.account]).includes(account)) {
-      return notAuthentic('AccessDenied', `Callers of account ${account} are not admitted here.`);
-    }
-    return ok({ ...known.value, request, snapshot });
+    const request = { ...arriving.head, body: body.value };
+    const { account, clients, sealingKeys } = snapshot;
+    const ring = { account, findKey: (id: string) => clients.get(id), sealingKeys };
+    const known = await proof.value(request, { ring, address });
+    return known.ok ? ok({ ...known.value, request, snapshot }) : known;
   };
 
   return async (arrival) => {
-    const { head, incoming, requestId } = arrival;
-    const address = clientAddress(head.headers, incoming.socket.remoteAddress, options.trustedHops);
-    const result = await authenticate(arrival);
-    if (result.ok) return ok({ ...result.value, ...(address === undefined ? {} : { address }) });
-    if (result.refusal.kind === 'not-authentic') {
-      const { error, message } = result.refusal.refusal;
-      const claimed = /\bCredential=(\w{1,128})\//u.exec(headerValues(head.headers, 'authorization')[0] ?? '')?.[1];
+    const { head, requestId } = arrival;
+    const address = addressOf(arrival);
+    const authenticator = authenticatorFor(head);
+    const result = await authenticate(arrival, authenticator, address);
+    const from = address === undefined ? {} : { address };
+    if (result.ok) return ok({ ...result.value, ...from });
+    const why = describeRefusal(result.refusal);
+    if (why !== undefined) {
+      const claimed = authenticator.claimedKey(head);
       await audit.append({
         event: 'identity_refused',
         http_request_id: requestId,
         ...(address === undefined ? {} : { source_ip: address }),
         effect: 'deny',
-        error,
-        reason: message,
+        ...why,
         method: head.method,
         path: head.path,
         ...(claimed === undefined ? {} : { claimed_access_key_id: claimed }),
@@ -99,6 +87,17 @@ export const createAuthenticate = (options: Options): Authenticate => {
     }
     return result;
   };
+};
+
+/** What the audit record says of a refusal of identity; undefined for refusals of other things, outages among them. */
+const describeRefusal = (refusal: Refusal) => {
+  if (refusal.kind === 'not-authentic') {
+    const { error, message } = refusal.refusal;
+    const { upstreamCode } = refusal;
+    return { error, reason: message, ...(upstreamCode === undefined ? {} : { upstream_code: upstreamCode }) };
+  }
+  if (refusal.kind === 'replayed') return { error: 'RequestReplayed', reason: 'The nonce was used before.' };
+  return refusal.kind === 'rate-limited' ? { error: 'RateLimited', reason: refusal.what } : undefined;
 };
 
 const withoutPort = (host: string): string => host.replace(/:\d+$/u, '');

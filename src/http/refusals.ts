@@ -1,10 +1,11 @@
-import type { SigV4Error, SigV4Refusal } from '../sigv4/refusal.ts';
+import type { IdentityRefusal } from '../identity/authenticator.ts';
+import type { SigV4Error } from '../sigv4/refusal.ts';
 import type { VendRefusal } from '../vend/refusal.ts';
 
 /** Everything that a request can be refused for. */
 export type Refusal =
   | VendRefusal
-  | { readonly kind: 'not-authentic'; readonly refusal: SigV4Refusal }
+  | IdentityRefusal
   | { readonly kind: 'invalid'; readonly message: string; readonly field?: string }
   | { readonly kind: 'body-too-large'; readonly limit: number }
   | { readonly kind: 'headers-too-large'; readonly message: string }
@@ -19,6 +20,7 @@ export type ErrorName =
   | 'PolicyDenied'
   | 'PolicyRequiresApproval'
   | 'RequestReplayed'
+  | 'RateLimited'
   | 'UpstreamThrottled'
   | 'ServiceUnavailable'
   | 'ProfileMisconfigured'
@@ -26,7 +28,7 @@ export type ErrorName =
 
 /** A refusal in words: what goes into the body, the status, and headers beyond the ordinary ones. */
 export type RefusalAnswer = {
-  readonly status: 400 | 403 | 404 | 405 | 413 | 431 | 500 | 503;
+  readonly status: 400 | 403 | 404 | 405 | 413 | 429 | 431 | 500 | 503;
   readonly error: ErrorName;
   readonly message: string;
   readonly details?: Readonly<Record<string, string | number>>;
@@ -41,6 +43,7 @@ const RETRY_UNAVAILABLE = 5;
 
 const AUTHENTICATION_STATUS: Readonly<Record<SigV4Error, 400 | 403>> = {
   AccessDenied: 403,
+  ExpiredToken: 403,
   IncompleteSignature: 400,
   InvalidClientTokenId: 403,
   MissingAuthenticationToken: 403,
@@ -62,6 +65,13 @@ export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
       const { error, message } = refusal.refusal;
       return { status: AUTHENTICATION_STATUS[error], error, message };
     }
+    case 'rate-limited':
+      return retryLater(
+        429,
+        'RateLimited',
+        `${refusal.what}; try again, with a new signature.`,
+        refusal.retryAfterSeconds,
+      );
     case 'invalid':
       return {
         ...validation(400, refusal.message),
@@ -83,13 +93,14 @@ export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
     case 'not-found':
       return validation(
         404,
-        'There is nothing at this path; GET / or POST / vends, GET /profiles lists your profiles.',
+        'There is nothing at this path; GET / or POST / vends, GET /profiles lists your profiles, POST /keys mints a key, GET /whoami says who you are.',
       );
     case 'internal':
       return { status: 500, error: 'InternalFailure', message: INTERNAL };
     case 'denied':
     case 'approval-required':
     case 'address-unknown':
+    case 'no-key-from-a-key':
     case 'replayed':
     case 'upstream-throttled':
     case 'unavailable':
@@ -118,6 +129,12 @@ const toVendAnswer = (refusal: VendRefusal): RefusalAnswer => {
         message: `Profile ${refusal.profile} binds credentials to your address, and ${refusal.why}; call from a network that its operator has set up.`,
         details: { profile: refusal.profile },
       };
+    case 'no-key-from-a-key':
+      return {
+        status: 403,
+        error: 'AccessDenied',
+        message: 'A minted key mints no other; sign with the credentials that this one came from.',
+      };
     case 'replayed':
       return {
         status: 403,
@@ -127,9 +144,10 @@ const toVendAnswer = (refusal: VendRefusal): RefusalAnswer => {
           'give each a signed x-sentinel-nonce header with a random value.',
       };
     case 'upstream-throttled':
-      return unavailable('UpstreamThrottled', 'AWS STS is throttling this account; try again.', RETRY_THROTTLED);
+      return retryLater(503, 'UpstreamThrottled', 'AWS STS is throttling this account; try again.', RETRY_THROTTLED);
     case 'unavailable':
-      return unavailable(
+      return retryLater(
+        503,
         'ServiceUnavailable',
         `Nothing was vended: ${refusal.what} is not available just now; try again.`,
         RETRY_UNAVAILABLE,
@@ -161,8 +179,8 @@ const toDenial = ({ profile, user, rule, reason }: Extract<VendRefusal, { kind: 
   },
 });
 
-const unavailable = (error: ErrorName, message: string, retryAfter: number): RefusalAnswer => ({
-  status: 503,
+const retryLater = (status: 429 | 503, error: ErrorName, message: string, retryAfter: number): RefusalAnswer => ({
+  status,
   error,
   message,
   details: { retry_after: retryAfter },

@@ -27,12 +27,25 @@ const TIMEOUT_CHECK = 5 * SECOND;
 const ROUTER_HOST = 'sentinel';
 
 /**
+ * What the Lambda Web Adapter adds to each request, over whatever the client sent. Off Lambda nobody takes them out, so
+ * there they are headers like any other, which nothing reads.
+ * https://github.com/awslabs/aws-lambda-web-adapter
+ */
+const REQUEST_CONTEXT = 'x-amzn-request-context';
+const ADAPTER_HEADERS: ReadonlySet<string> = new Set([REQUEST_CONTEXT, 'x-amzn-lambda-context']);
+
+type ServerOptions = {
+  /** Whether the server is about to stop, so that connections end with their next answer. */
+  readonly isDraining: () => boolean;
+  /** Whether a front of AWS Lambda verified every request, so that the adapter's headers are its word. */
+  readonly behindFront: boolean;
+};
+
+/**
  * The HTTP server. Request line and headers are read verbatim and checked here, before Hono's adapter makes a URL of
  * them: that would resolve dot segments and take absolute-form targets for paths.
- *
- * @param isDraining whether the server is about to stop, so that connections end with their next answer
  */
-export const createHttpServer = (app: Hono<Env>, isDraining: () => boolean): Server => {
+export const createHttpServer = (app: Hono<Env>, { isDraining, behindFront }: ServerOptions): Server => {
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
   const listener = getRequestListener(
     (request, { incoming }) => {
@@ -53,10 +66,11 @@ export const createHttpServer = (app: Hono<Env>, isDraining: () => boolean): Ser
     },
     (incoming, outgoing) => {
       const requestId = newRequestId();
-      const head = readHead(incoming);
+      const { rawHeaders, ...context } = behindFront ? takeContext(incoming) : { rawHeaders: incoming.rawHeaders };
+      const head = readHead(incoming, rawHeaders);
       if (isDraining()) outgoing.setHeader('connection', 'close');
       if ('kind' in head) return writeAnswer(outgoing, refusalAnswer(requestId, head));
-      arrivals.set(incoming, { head, incoming, requestId });
+      arrivals.set(incoming, { head, incoming, requestId, ...context });
       incoming.headers.host = ROUTER_HOST;
       void listener(incoming, outgoing);
     },
@@ -67,11 +81,30 @@ export const createHttpServer = (app: Hono<Env>, isDraining: () => boolean): Ser
   return server;
 };
 
-const readHead = (incoming: IncomingMessage): Arrival['head'] | Refusal => {
-  if (incoming.rawHeaders.length > 2 * HEADERS_COUNT) {
+/**
+ * Parts the adapter's headers from the client's. Their JSON is raw UTF-8, which Node has decoded byte by byte. More than
+ * one context is none: the adapter writes one.
+ */
+const takeContext = ({
+  rawHeaders: all,
+}: IncomingMessage): Pick<Arrival, 'lambdaContext'> & { rawHeaders: string[] } => {
+  const rawHeaders: string[] = [];
+  const contexts: string[] = [];
+  for (let index = 0; index + 1 < all.length; index += 2) {
+    const [name = '', value = ''] = all.slice(index, index + 2);
+    if (name.toLowerCase() === REQUEST_CONTEXT) contexts.push(value);
+    if (!ADAPTER_HEADERS.has(name.toLowerCase())) rawHeaders.push(name, value);
+  }
+  const [only, ...more] = contexts;
+  if (only === undefined || more.length > 0) return { rawHeaders };
+  return { rawHeaders, lambdaContext: Buffer.from(only, 'latin1').toString('utf8') };
+};
+
+const readHead = (incoming: IncomingMessage, rawHeaders: readonly string[]): Arrival['head'] | Refusal => {
+  if (rawHeaders.length > 2 * HEADERS_COUNT) {
     return { kind: 'headers-too-large', message: `The request has more than ${HEADERS_COUNT} headers.` };
   }
-  const head = readWireHead(incoming.method ?? '', incoming.url ?? '', incoming.rawHeaders);
+  const head = readWireHead(incoming.method ?? '', incoming.url ?? '', rawHeaders);
   return head.ok ? head.value : { kind: 'not-authentic', refusal: head.refusal };
 };
 

@@ -1,23 +1,13 @@
 import * as v from 'valibot';
-import { ok, refuse, type Result } from '../lib/result.ts';
+import { ok, type Result } from '../lib/result.ts';
 import { isProfileName } from '../policy/profile-name.ts';
 import type { QueryParameters } from '../sigv4/query.ts';
 import { DEFAULT_SECONDS, LONGEST_SECONDS } from '../vend/duration.ts';
+import { fields, invalid, readFields, seconds, secondsText } from './fields.ts';
 import type { Refusal } from './refusals.ts';
 
 /** What a caller asks for; `duration` in seconds. */
 export type VendWish = { readonly profile: string; readonly duration?: number; readonly session_label?: string };
-
-const RANGE = `must be a whole number of seconds from ${DEFAULT_SECONDS} to ${LONGEST_SECONDS}`;
-
-const duration = v.pipe(
-  v.number(RANGE),
-  v.integer(RANGE),
-  v.minValue(DEFAULT_SECONDS, RANGE),
-  v.maxValue(LONGEST_SECONDS, RANGE),
-);
-
-const durationText = v.pipe(v.string(), v.regex(/^[1-9]\d{0,8}$/u, RANGE), v.transform(Number), duration);
 
 const common = {
   profile: v.pipe(
@@ -34,38 +24,25 @@ const common = {
   device_id: v.optional(v.unknown()),
 };
 
-const strict = <Entries extends v.ObjectEntries>(entries: Entries) => ({
-  schema: v.object(entries),
-  keys: new Set(Object.keys(entries)),
-});
-
-const QUERY = strict({ ...common, duration: v.optional(durationText) });
-const BODY = strict({ ...common, duration: v.optional(duration) });
-
-const invalid = (message: string, field?: string) =>
-  refuse<Refusal>({ kind: 'invalid', message, ...(field === undefined ? {} : { field }) });
+const QUIET = ['device_id'];
+const QUERY = fields({ ...common, duration: v.optional(secondsText(DEFAULT_SECONDS, LONGEST_SECONDS)) }, QUIET);
+const BODY = fields({ ...common, duration: v.optional(seconds(DEFAULT_SECONDS, LONGEST_SECONDS)) }, QUIET);
 
 const parse = (
-  { schema, keys }: typeof QUERY | typeof BODY,
+  known: typeof QUERY | typeof BODY,
   given: Readonly<Record<string, unknown>>,
   what: string,
 ): Result<VendWish, Refusal> => {
-  const unknown = Object.keys(given).find((key) => !keys.has(key));
-  if (unknown !== undefined) {
-    const known = [...keys].filter((key) => key !== 'device_id').join(', ');
-    return invalid(`The ${what} "${unknown}" is not known here; there are ${known}.`, unknown);
-  }
-  if (!Object.hasOwn(given, 'profile'))
+  const isUnknown = Object.keys(given).some((key) => !known.keys.has(key));
+  if (!isUnknown && !Object.hasOwn(given, 'profile')) {
     return invalid(`The ${what} "profile" is missing; GET /profiles lists yours.`, 'profile');
-  const parsed = v.safeParse(schema, given);
-  if (!parsed.success) {
-    const field = v.getDotPath(parsed.issues[0]) ?? what;
-    return invalid(`The ${what} "${field}" ${parsed.issues[0].message}.`, field);
   }
-  const { profile, duration: seconds, session_label: label } = parsed.output;
+  const parsed = readFields<(typeof known)['schema']['entries']>(known, given, what);
+  if (!parsed.ok) return parsed;
+  const { profile, duration, session_label: label } = parsed.value;
   return ok({
     profile,
-    ...(seconds === undefined ? {} : { duration: seconds }),
+    ...(duration === undefined ? {} : { duration }),
     ...(label === undefined ? {} : { session_label: label }),
   });
 };

@@ -12,6 +12,10 @@ export type Caller = {
   readonly sessionName?: string;
   /** The access key that signed the request. */
   readonly accessKeyId: string;
+  /** The access key that a minted key came from. */
+  readonly sourceAccessKeyId?: string;
   /** IAM's unique id (AROA…, AIDA…) where AWS told it. */
   readonly uniqueId?: string;
+  /** When the key that signed ends, epoch milliseconds, where that is known. */
+  readonly keyExpiresAt?: number;
 };

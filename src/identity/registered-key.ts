@@ -1,8 +1,11 @@
 import { ok, refuse, type Result } from '../lib/result.ts';
-import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { WireRequest } from '../sigv4/request.ts';
-import { toReplayClaim, verifyClaim, type ReplayClaim, type SignatureClaim } from '../sigv4/verify.ts';
+import type { SigV4Refusal } from '../sigv4/refusal.ts';
+import { toReplayClaim, verifyClaim, type SignatureClaim } from '../sigv4/verify.ts';
+import { admitAccount, type Admission } from './aws-identity.ts';
+import type { AuthenticCaller } from './authenticator.ts';
 import type { Caller } from './caller.ts';
+import type { SealingKeys } from './minted-key.ts';
 
 /** A key registered for a caller that has no AWS identity, as the catalog holds it. */
 export type RegisteredKey = {
@@ -17,49 +20,59 @@ export type RegisteredKey = {
 export type KeyRing = {
   readonly account: string;
   readonly findKey: (accessKeyId: string) => RegisteredKey | undefined;
+  /** What keys are minted with, and what minted keys are opened with. */
+  readonly sealingKeys: SealingKeys;
 };
 
-/** A caller, and what the replay guard remembers of the request that proved it. */
-export type AuthenticCaller = { readonly caller: Caller; readonly replay: ReplayClaim };
+/** When, and by whose rules, a signature is judged: `now` in epoch milliseconds, `window` (±) in milliseconds. */
+export type Judgement = { readonly now: number; readonly window: number; readonly admission: Admission };
 
 /** Verified against when there is no usable key, so that an unknown key costs what a known one costs. */
-const NO_SECRET = 'no key of this server has this secret';
+export const NO_SECRET = 'no key of this server has this secret';
+
+/** Said of every key that does not count, whatever the reason. */
+export const UNKNOWN_KEY: SigV4Refusal = {
+  error: 'InvalidClientTokenId',
+  message: 'The access key or security token in the request is not valid here; ask your TVM operator for a key.',
+};
+
+/** Whether a registered key counts at this moment (epoch milliseconds). */
+export const isUsable = (key: RegisteredKey, now: number): boolean =>
+  !key.disabled && (key.expiresAtMs === undefined || now < key.expiresAtMs);
+
+/** The part of a caller that its registered key settles; refuses where the TVM's own account is not admitted. */
+export const toKeyCaller = (
+  accessKeyId: string,
+  { name }: RegisteredKey,
+  { account }: KeyRing,
+  admission: Admission,
+): Result<Pick<Caller, 'account' | 'principal' | 'name'>, SigV4Refusal> => {
+  const admitted = admitAccount(account, admission, account);
+  return admitted.ok ? ok({ account, principal: `sentinel:key/${accessKeyId}`, name }) : admitted;
+};
 
 /**
  * Verifies a claim against the registered keys. Unknown, disabled and expired keys, and a registered key that comes with
  * a security token, get the same `InvalidClientTokenId` after the same work.
- *
- * @param now epoch milliseconds
- * @param window the verifier's ± in milliseconds
  */
 export const authenticateKey = (
   claim: SignatureClaim,
   request: WireRequest,
   ring: KeyRing,
-  now: number,
-  window: number,
+  { now, window, admission }: Judgement,
 ): Result<AuthenticCaller, SigV4Refusal> => {
-  const key = ring.findKey(claim.accessKeyId);
+  const { accessKeyId } = claim;
+  const key = ring.findKey(accessKeyId);
   const usable = key !== undefined && isUsable(key, now) && claim.securityToken === undefined;
   const verified = verifyClaim(claim, request, usable ? key.secret : NO_SECRET);
-  if (!usable) {
-    return refuse({
-      error: 'InvalidClientTokenId',
-      message: 'The access key or security token in the request is not valid here; ask your TVM operator for a key.',
-    });
-  }
+  if (!usable) return refuse(UNKNOWN_KEY);
   if (!verified.ok) return verified;
+  const who = toKeyCaller(accessKeyId, key, ring, admission);
+  if (!who.ok) return who;
+  const expires = key.expiresAtMs === undefined ? {} : { keyExpiresAt: key.expiresAtMs };
   return ok({
-    caller: {
-      via: 'key',
-      account: ring.account,
-      principal: `sentinel:key/${claim.accessKeyId}`,
-      name: key.name,
-      accessKeyId: claim.accessKeyId,
-    },
+    caller: { via: 'key', ...who.value, accessKeyId, ...expires },
     replay: toReplayClaim(claim, window),
+    source: { via: 'key', accessKeyId },
   });
 };
-
-const isUsable = (key: RegisteredKey, now: number): boolean =>
-  !key.disabled && (key.expiresAtMs === undefined || now < key.expiresAtMs);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateTableCommand,
@@ -67,6 +68,7 @@ export const seed = async (options: SeedOptions): Promise<void> => {
     const { root = '/sentinel', secretsRoot = '/sentinel-secrets' } = options;
     const documents = demoDocuments({ account, root: trimmed(root), secretsRoot: trimmed(secretsRoot) });
     for (const document of documents) report(await seedParameter(ssm, document));
+    report(await seedSealingKey(ssm, `${trimmed(secretsRoot)}/keys/local`));
   } finally {
     for (const each of [sts, dynamodb, ssm]) each.destroy();
   }
@@ -155,6 +157,18 @@ const seedParameter = async (ssm: SSMClient, { name, type, value }: DemoDocument
   }
   const same = (await parameterValue(ssm, name)) === value;
   return same ? `found parameter ${name}` : `found parameter ${name}, which differs from the demo's and is kept`;
+};
+
+/** A sealing key is drawn once for each local AWS: no key that everybody knows may seal anything, not even on a desk. */
+const seedSealingKey = async (ssm: SSMClient, Name: string): Promise<string> => {
+  const Value = JSON.stringify({ key: randomBytes(32).toString('base64') });
+  try {
+    await ssm.send(new PutParameterCommand({ Name, Type: 'SecureString', Value, Overwrite: false }));
+    return `made parameter ${Name}`;
+  } catch (cause) {
+    if (!(cause instanceof ParameterAlreadyExists)) throw cause;
+    return `found parameter ${Name}`;
+  }
 };
 
 const parameterValue = async (ssm: SSMClient, Name: string): Promise<string | undefined> => {

@@ -1,9 +1,8 @@
 import * as v from 'valibot';
-import { formatInstant } from '../lib/clock.ts';
-import { ok, refuse, type Result } from '../lib/result.ts';
+import { refuse, type Result } from '../lib/result.ts';
 import { readDocument } from './document.ts';
 import type { DocumentProblem } from './problem.ts';
-import { flag, mapping, parsed, textLike } from './schema.ts';
+import { flag, instant, mapping, textLike } from './schema.ts';
 
 /** A registered key: who signs with it, and until when. */
 export type Client = {
@@ -31,18 +30,12 @@ const WHOLE = 'must be one YAML or JSON mapping with secret, name, and no other 
 
 const isKnown = (key: string): key is keyof typeof SENTENCES => Object.hasOwn(SENTENCES, key);
 
-const instant = parsed((input) => {
-  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u.test(input) ? Date.parse(input) : Number.NaN;
-  // Date.parse takes 31 February for 3 March; what comes back out must be what went in.
-  return !Number.isNaN(ms) && formatInstant(ms) === input ? ok(ms) : refuse(SENTENCES.expires_at);
-});
-
 /** A bare name must not look like a role's (`role/…`) or another account's (`A:…`): all callers share one namespace. */
 const client = v.pipe(
   mapping({
     secret: textLike(/^[\u0021-\u007e]{8,1024}$/u, SENTENCES.secret),
     name: textLike(/^[\w+=,.@-]{1,64}$/u, SENTENCES.name),
-    expires_at: v.exactOptional(instant),
+    expires_at: v.exactOptional(instant(SENTENCES.expires_at)),
     disabled: v.exactOptional(flag),
   }),
   v.transform(({ secret, name, expires_at: expiresAtMs, disabled = false }): Client => ({

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { SECOND } from '../lib/clock.ts';
+import { formatInstant, SECOND } from '../lib/clock.ts';
 import { parseGoDuration } from '../lib/go-duration.ts';
 import { nearest } from '../lib/nearest.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
@@ -125,3 +125,11 @@ export const atLeastOneOf = <Value extends object>(...keys: readonly (keyof Valu
     (value) => keys.some((key) => Object.hasOwn(value, key)),
     `must have at least one of ${oneOfWords(keys)}`,
   );
+
+/** An instant in UTC like `2026-01-02T03:04:05Z`, to epoch milliseconds; whatever is wrong, `message` is what is said. */
+export const instant = (message: string): Schema<number> =>
+  parsed((input) => {
+    const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u.test(input) ? Date.parse(input) : Number.NaN;
+    // Date.parse takes 31 February for 3 March; what comes back out must be what went in.
+    return !Number.isNaN(ms) && formatInstant(ms) === input ? ok(ms) : refuse(message);
+  });

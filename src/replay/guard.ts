@@ -1,4 +1,4 @@
-import type { Result } from '../lib/result.ts';
+import { ok, type Result } from '../lib/result.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
 
 /** Why a request was not reserved: it was seen before, or the guard cannot tell and so must say no. */
@@ -14,3 +14,14 @@ export type Reservation = { readonly release: () => Promise<void> };
 export type ReplayGuard = {
   readonly reserve: (request: ReplayClaim, now: number) => Promise<Result<Reservation, GuardRefusal>>;
 };
+
+/**
+ * Reserves what a caller's way of proving itself has left to be guarded. Where it guards itself there is no claim, and
+ * nothing to hold.
+ */
+export const reserveClaim = (
+  guard: ReplayGuard,
+  claim: ReplayClaim | undefined,
+  now: number,
+): Promise<Result<Reservation, GuardRefusal>> =>
+  claim === undefined ? Promise.resolve(ok({ release: () => Promise.resolve() })) : guard.reserve(claim, now);

@@ -67,7 +67,8 @@ const parseComponents = (text: string): Result<Components, SigV4Refusal> => {
   return ok({ Credential, SignedHeaders, Signature });
 };
 
-const parseCredential = (
+/** Parses `<access key id>/<YYYYMMDD>/<region>/<service>/aws4_request`; refuses with `IncompleteSignature`. */
+export const parseCredential = (
   text: string,
 ): Result<Pick<Authorization, 'accessKeyId' | 'scope' | 'terminator'>, SigV4Refusal> => {
   const parts = text.split('/', 7);
@@ -81,7 +82,8 @@ const parseCredential = (
   return ok({ accessKeyId, scope: { date, region, service }, terminator });
 };
 
-const parseSignedHeaders = (text: string): Result<readonly string[], SigV4Refusal> => {
+/** Parses `a;b;c`: lower case, sorted, distinct, at most 64; refuses with `IncompleteSignature`. */
+export const parseSignedHeaders = (text: string): Result<readonly string[], SigV4Refusal> => {
   const names = text.split(';', MAX_SIGNED_HEADERS + 1);
   if (names.length > MAX_SIGNED_HEADERS) return incomplete(`At most ${MAX_SIGNED_HEADERS} headers can be signed.`);
   let previous = '';

@@ -4,6 +4,7 @@
  */
 export type SigV4Error =
   | 'AccessDenied'
+  | 'ExpiredToken'
   | 'IncompleteSignature'
   | 'InvalidClientTokenId'
   | 'MissingAuthenticationToken'

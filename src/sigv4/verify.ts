@@ -66,7 +66,8 @@ export const readClaim = (request: WireHead, expected: Expectation): Result<Sign
 
 const PRESIGNED = /^x-amz-(?:algorithm|credential|signature|signedheaders|expires|date|security-token)$/iu;
 
-const readMechanism = ({ headers, query }: WireHead): Result<string, SigV4Refusal> => {
+/** The one value of Authorization. Refuses a request with none, with several, or presigned in its query. */
+export const readMechanism = ({ headers, query }: WireHead): Result<string, SigV4Refusal> => {
   const values = headerValues(headers, 'authorization');
   const presigned = [...query.keys()].some((key) => PRESIGNED.test(key));
   if (values.length > 1) return refusal('IncompleteSignature', 'The request has more than one Authorization header.');
@@ -109,10 +110,11 @@ const checkCoverage = ({ headers }: WireHead, signedHeaders: readonly string[]):
 
 const minutes = (ms: number): string => (ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1_000} s`);
 
-const checkWindow = (
+/** Whether a signature of `signedAt` is good now; the same milliseconds as `amzDate`, which the refusal repeats. */
+export const checkWindow = (
   amzDate: string,
   signedAt: number,
-  { now, window }: Expectation,
+  { now, window }: Pick<Expectation, 'now' | 'window'>,
 ): Result<undefined, SigV4Refusal> => {
   const here = formatAmzDate(now);
   if (now - signedAt > window) {

@@ -15,7 +15,8 @@ import { toSessionPolicy } from './session-policy.ts';
 /** A request for credentials whose caller is known. */
 export type VendRequest = {
   readonly caller: Caller;
-  readonly replay: ReplayClaim;
+  /** What the guard is to remember; undefined where the caller's proof guards itself. */
+  readonly replay?: ReplayClaim;
   readonly profile: string;
   /** Seconds asked for. */
   readonly duration?: number;

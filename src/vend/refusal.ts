@@ -1,4 +1,4 @@
-/** Why no credentials leave, as the vend path sees it. `http/refusals` puts each into words and a status. */
+/** Why no credentials or keys leave, as the vend path sees it. `http/refusals` puts each into words and a status. */
 export type VendRefusal =
   | {
       /** Policy says no, or there is nothing to say yes: the caller cannot tell which, unless a rule names them. */
@@ -11,6 +11,7 @@ export type VendRefusal =
     }
   | { readonly kind: 'approval-required'; readonly profile: string; readonly reason?: string }
   | { readonly kind: 'address-unknown'; readonly profile: string; readonly why: string }
+  | { readonly kind: 'no-key-from-a-key' }
   | { readonly kind: 'replayed' }
   | { readonly kind: 'upstream-throttled' }
   | {

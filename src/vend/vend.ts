@@ -3,9 +3,10 @@ import type { AuditEntry, VendRecord } from '../audit/record.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { formatInstant, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import type { ReplayGuard } from '../replay/guard.ts';
+import { reserveClaim, type ReplayGuard } from '../replay/guard.ts';
 import type { AssumeRole, AssumeRoleFault } from './assume-role.ts';
 import { decide } from './decide.ts';
+import { describeCaller } from './describe-caller.ts';
 import { toPlan, toVended, type Plan, type Vended, type VendRequest } from './plan.ts';
 import type { VendRefusal } from './refusal.ts';
 
@@ -45,7 +46,7 @@ export const createVend = ({ clock, guard, assumeRole, audit }: Dependencies): V
     if (!plan.ok) return refuseWith(entry({ outcome: 'denied', error: plan.refusal.kind }), plan.refusal);
     const stamped = describePlan(plan.value);
 
-    const reserved = await guard.reserve(request.replay, begun);
+    const reserved = await reserveClaim(guard, request.replay, begun);
     if (!reserved.ok) {
       const refusal = toGuardRefusal(reserved.refusal);
       const outcome = reserved.refusal === 'replayed' ? 'denied' : 'failed';
@@ -73,11 +74,7 @@ const describeRequest = ({ caller, profile, address, httpRequestId }: VendReques
   event: 'vend' as const,
   http_request_id: httpRequestId,
   ...(address === undefined ? {} : { source_ip: address }),
-  user: caller.name,
-  principal: caller.principal,
-  account: caller.account,
-  via: caller.via,
-  access_key_id: caller.accessKeyId,
+  ...describeCaller(caller),
   profile,
   policy_path: `policies/${profile}`,
 });
@@ -91,7 +88,7 @@ const describePlan = ({ input, seconds, sessionId, sourceIdentity, requestId }: 
   session_duration_seconds: seconds,
 });
 
-const toGuardRefusal = (refusal: 'replayed' | 'unavailable'): VendRefusal =>
+export const toGuardRefusal = (refusal: 'replayed' | 'unavailable'): VendRefusal =>
   refusal === 'replayed' ? { kind: 'replayed' } : { kind: 'unavailable', what: 'the replay guard' };
 
 const toUpstreamRefusal = ({ kind }: AssumeRoleFault, profile: string): VendRefusal => {

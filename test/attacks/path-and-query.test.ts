@@ -3,6 +3,7 @@ import { authenticateKey } from '../../src/identity/registered-key.ts';
 import { readWireHead } from '../../src/sigv4/request.ts';
 import { readClaim } from '../../src/sigv4/verify.ts';
 import { sendRaw } from '../support/raw-http.ts';
+import { ADMISSION } from '../support/identity.ts';
 import { add, change, drop, fire, postShot, refused, shot, useTvm, VENDED, type Shot } from './support.ts';
 
 const INVALID = refused(400, 'ValidationError');
@@ -83,8 +84,9 @@ describe('the query', () => {
       const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: 300_000 });
       if (!claim.ok) return claim.refusal.error;
       const key = { secret: 'demo-alice-not-a-secret', name: 'alice', disabled: false };
-      const ring = { account: '000000000000', findKey: () => key };
-      const known = authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, now, 300_000);
+      const ring = { account: '000000000000', findKey: () => key, sealingKeys: new Map() };
+      const judgement = { now, window: 300_000, admission: ADMISSION };
+      const known = authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, judgement);
       return known.ok ? known.value.caller.name : known.refusal.error;
     };
     expect(verify('id=2&id-type=1', 'id-type=1&id=2')).toBe('alice');

@@ -2,6 +2,7 @@ import { beforeEach, expect, it, vi } from 'vitest';
 import { authenticateKey, type RegisteredKey } from '../../src/identity/registered-key.ts';
 import { readWireHead } from '../../src/sigv4/request.ts';
 import { readClaim } from '../../src/sigv4/verify.ts';
+import { ADMISSION } from '../support/identity.ts';
 import { shot } from './support.ts';
 
 const work = vi.hoisted(() => ({ done: [] as string[] }));
@@ -27,9 +28,13 @@ const workFor = (key: RegisteredKey | undefined, query: string): { readonly erro
   if (!head.ok) throw new Error(head.refusal.message);
   const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: WINDOW });
   if (!claim.ok) throw new Error(claim.refusal.message);
-  const ring = { account: '000000000000', findKey: () => key };
+  const ring = { account: '000000000000', findKey: () => key, sealingKeys: new Map() };
   work.done = [];
-  const known = authenticateKey(claim.value, { ...head.value, body: new Uint8Array(9) }, ring, now, WINDOW);
+  const known = authenticateKey(claim.value, { ...head.value, body: new Uint8Array(9) }, ring, {
+    now,
+    window: WINDOW,
+    admission: ADMISSION,
+  });
   return { ...(known.ok ? {} : { error: known.refusal.error }), done: work.done.join(' ') };
 };
 

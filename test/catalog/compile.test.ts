@@ -162,3 +162,32 @@ describe('the compiler, which remembers', () => {
     expect(again(trees([], [])).clients.size).toBe(0);
   });
 });
+
+describe('a sealing key', () => {
+  const KEY = JSON.stringify({ key: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64') });
+  const sealing = (id: string, text = KEY, type = 'SecureString') => stored(`/secrets/keys/${id}`, text, type);
+
+  it('is known by its id; two are both live', () => {
+    const { sealingKeys, rejections } = compile([], [sealing('2026-01'), sealing('b_2')]);
+    expect([...sealingKeys.keys()]).toEqual(['2026-01', 'b_2']);
+    expect(sealingKeys.get('b_2')).toMatchObject({ id: 'b_2', activeFrom: 0 });
+    expect(rejections).toEqual([]);
+  });
+
+  it.each([
+    ['of a wrong type', sealing('a', KEY, 'String')],
+    ['whose id could not stand in a token', sealing('a.b')],
+    ['below another', sealing('a/b')],
+    ['that is broken', sealing('a', '{}')],
+  ])('%s is left out and named, without its content', (_, document) => {
+    const { sealingKeys, rejections } = compile([], [document, sealing('good')]);
+    expect([...sealingKeys.keys()]).toEqual(['good']);
+    expect(rejections.map(({ parameter }) => parameter)).toEqual([document.name]);
+    expect(JSON.stringify(rejections)).not.toContain('MDEyMzQ1');
+  });
+
+  it('under the first root is refused, for others can read it', () => {
+    const { sealingKeys, rejections } = compile([stored('/sentinel/keys/a', KEY, 'SecureString')]);
+    expect([sealingKeys.size, rejections.length]).toEqual([0, 1]);
+  });
+});

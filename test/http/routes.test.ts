@@ -54,21 +54,28 @@ describe('405', () => {
 });
 
 describe('404', () => {
-  it.each(['/x', '/Profiles', '/profiles/', '/healthz/x', '/vend', '/index.html', '/metrics', '/keys', '/robots.txt'])(
-    '%s is not there, whoever asks and by whatever method',
-    async (path) => {
-      const before = tvm.audit.length;
-      const answers = await Promise.all([
-        sendRaw(tvm.port, { target: path, headers: { host: tvm.host } }),
-        sendRaw(tvm.port, { target: path, headers: { host: tvm.host, authorization: 'garbage' } }),
-        call(tvm, { path }),
-        call(tvm, { path, method: 'POST' }),
-      ]);
-      expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 404]);
-      expect(answers[0]?.json).toMatchObject({ error: 'ValidationError' });
-      expect(tvm.audit.length).toBe(before);
-    },
-  );
+  it.each([
+    '/x',
+    '/Profiles',
+    '/profiles/',
+    '/healthz/x',
+    '/vend',
+    '/index.html',
+    '/metrics',
+    '/keys/x',
+    '/robots.txt',
+  ])('%s is not there, whoever asks and by whatever method', async (path) => {
+    const before = tvm.audit.length;
+    const answers = await Promise.all([
+      sendRaw(tvm.port, { target: path, headers: { host: tvm.host } }),
+      sendRaw(tvm.port, { target: path, headers: { host: tvm.host, authorization: 'garbage' } }),
+      call(tvm, { path }),
+      call(tvm, { path, method: 'POST' }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 404]);
+    expect(answers[0]?.json).toMatchObject({ error: 'ValidationError' });
+    expect(tvm.audit.length).toBe(before);
+  });
 });
 
 describe('413', () => {

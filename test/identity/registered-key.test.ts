@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { authenticateKey, type RegisteredKey } from '../../src/identity/registered-key.ts';
 import { readWireHead } from '../../src/sigv4/request.ts';
 import { readClaim } from '../../src/sigv4/verify.ts';
+import { ADMISSION } from '../support/identity.ts';
 import { amzDateOf, sign } from '../support/sign.ts';
 
 const NOW = Date.parse('2026-01-05T12:00:00Z');
@@ -27,8 +28,13 @@ const authenticate = (
   const ring = {
     account: '111122223333',
     findKey: (id: string) => (id === 'TVMDEMOALICE' ? found : undefined),
+    sealingKeys: new Map(),
   };
-  return authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, now, WINDOW);
+  return authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, {
+    now,
+    window: WINDOW,
+    admission: ADMISSION,
+  });
 };
 
 describe('a registered key', () => {

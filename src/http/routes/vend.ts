@@ -25,9 +25,9 @@ export const createVendHandler =
     const vended = await vend(
       {
         caller,
-        replay,
         profile,
         httpRequestId: requestId,
+        ...(replay === undefined ? {} : { replay }),
         ...(duration === undefined ? {} : { duration }),
         ...(address === undefined ? {} : { address }),
       },
@@ -38,7 +38,7 @@ export const createVendHandler =
 
 const readWish = (request: WireRequest): Result<VendWish, Refusal> => {
   if (request.method === 'POST') {
-    const body = readJsonBody(request);
+    const body = readJsonBody(request, '{"profile":"dev"}');
     return body.ok ? readVendBody(body.value) : body;
   }
   if (request.body.length > 0)

@@ -1,0 +1,177 @@
+import { SECOND, type Clock } from '../lib/clock.ts';
+import { createGate } from '../lib/gate.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { sha256Hex } from '../sigv4/canonical.ts';
+import { BINDING_HEADERS, FORWARDED_SCHEME, requestHash, STS_BODY, STS_CONSTANT_HEADERS } from '../sigv4/forwarded.ts';
+import { readForwardedToken, type ForwardedClaim } from '../sigv4/forwarded-token.ts';
+import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.ts';
+import { ALGORITHM } from '../sigv4/signature.ts';
+import type { StsHosts } from '../sigv4/sts-hosts.ts';
+import { readMechanism, type ReplayClaim } from '../sigv4/verify.ts';
+import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
+import { notAuthentic, type AuthenticCaller, type Authenticator, type IdentityRefusal } from './authenticator.ts';
+import { readStsAnswer, type StsRefusal } from './sts-answer.ts';
+import type { AskSts, StsRequest } from './sts-call.ts';
+
+/** Remembers that something was used; refuses what was used before, and what it cannot remember. */
+type Reserve = (claim: ReplayClaim, now: number) => Promise<Result<unknown, 'replayed' | 'unavailable'>>;
+
+/** Counts what strangers cost, by the address they come from. */
+export type SourceLimit = {
+  /** Takes one from what the address may cost; refused when there is nothing left, with the seconds until there is. */
+  readonly take: (address: string | undefined) => Promise<Result<undefined, number>>;
+  /** Gives it back: the caller was no stranger. */
+  readonly giveBack: (address: string | undefined) => Promise<void>;
+};
+
+type Options = {
+  readonly clock: Clock;
+  readonly serverId: string;
+  readonly hosts: StsHosts;
+  readonly window: number;
+  readonly admission: Admission;
+  readonly askSts: AskSts;
+  /** Nonces in this instance's memory, before STS is asked. */
+  readonly reserveLocally: Reserve;
+  /** Nonces as all instances share them, after STS confirmed a caller who is admitted. */
+  readonly reserveForAll: Reserve;
+  readonly limit: SourceLimit;
+  readonly onFault: (error: unknown) => void;
+};
+
+/** STS gives an account 600 requests a second in a region, for everything; logins may not take more than a part. */
+const LINE = { running: 64, waiting: 256, patience: 2 * SECOND };
+
+const RETRY_SECONDS = 2;
+
+const BOUND_PREFIXES = /^x-(?:amz|sentinel)-/u;
+
+/**
+ * `Sentinel-STS <token>`: the caller signed GetCallerIdentity; the request is built anew here, from constants and the few
+ * values of the token, and STS says who signed it. Everything that can be checked offline is, before STS is asked:
+ *
+ *     token ─ form, region, window, scope, signed headers ─ binding to this request ─ limit per source ─ nonce ─ STS
+ *           ─ admitted? ─ nonce for all instances ─ caller
+ *
+ * (aws-iam-authenticator and Vault, with what their CVEs taught: CVE-2020-16250, CVE-2022-2385.)
+ */
+export const createForwardedStsAuthenticator = (options: Options): Authenticator => {
+  const { clock, hosts, window, serverId } = options;
+  const confirm = createConfirm(options);
+  return {
+    begin: ({ head }) => {
+      const mechanism = readMechanism(head);
+      if (!mechanism.ok) return refuse({ kind: 'not-authentic', refusal: mechanism.refusal });
+      const unbound = head.headers.find(([name]) => BOUND_PREFIXES.test(name))?.[0];
+      if (unbound !== undefined) {
+        return refuse(notAuthentic('AccessDenied', `The header "${unbound}" is bound by nothing here; leave it out.`));
+      }
+      const text = mechanism.value.slice(FORWARDED_SCHEME.length + 1);
+      const claim = readForwardedToken(text, { hosts, window, now: clock() });
+      if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
+      return ok((request, { ring, address }) =>
+        confirm(claim.value, toStsRequest(claim.value, request, serverId), ring.account, address),
+      );
+    },
+    claimedKey: claimedKeyOf,
+  };
+};
+
+const createConfirm = (options: Options) => {
+  const { clock, hosts, window, admission, askSts, limit, onFault } = options;
+  const gate = createGate(LINE);
+  const nonceClaim = ({ nonce, signedAt }: ForwardedClaim): ReplayClaim => ({
+    key: sha256Hex(`${FORWARDED_SCHEME}\n${nonce}`),
+    signedAt,
+    forgetAt: signedAt + 2 * window,
+  });
+
+  /** Asks STS once for this nonce; whatever comes of it, the nonce is used up. */
+  const ask = async (claim: ForwardedClaim, request: StsRequest): Promise<Result<AwsIdentity, IdentityRefusal>> => {
+    const reserved = await options.reserveLocally(nonceClaim(claim), clock());
+    if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
+    try {
+      const answer = readStsAnswer(await askSts(request), hosts.partition);
+      if (answer.ok) return answer;
+      if (answer.refusal.kind === 'unexpected') onFault(new Error(`the answer is unexpected: ${answer.refusal.why}`));
+      return refuse(toIdentityRefusal(answer.refusal));
+    } catch (error) {
+      onFault(error);
+      return refuse(NO_ANSWER);
+    }
+  };
+
+  return async (
+    claim: ForwardedClaim,
+    request: StsRequest,
+    ownAccount: string,
+    address: string | undefined,
+  ): Promise<Result<AuthenticCaller, IdentityRefusal>> => {
+    const within = await limit.take(address);
+    if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
+    const answered = await gate(() => ask(claim, request));
+    if (!answered.ok) return refuse({ kind: 'rate-limited', what: CROWD, retryAfterSeconds: RETRY_SECONDS });
+    const identity = answered.value;
+    if (!identity.ok) return identity;
+    const who = toAwsCaller(identity.value, admission, ownAccount);
+    if (!who.ok) return refuse({ kind: 'not-authentic', refusal: who.refusal });
+    await limit.giveBack(address);
+    const reserved = await options.reserveForAll(nonceClaim(claim), clock());
+    if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
+    const { accessKeyId } = claim;
+    return ok({
+      caller: { via: 'sts', ...who.value, accessKeyId },
+      source: { via: 'sts', accessKeyId, identity: identity.value },
+    });
+  };
+};
+
+const STRANGERS = 'Too many tokens from your address were refused by AWS STS';
+const CROWD = 'Too many callers are being confirmed by AWS STS just now';
+const NO_ANSWER: IdentityRefusal = { kind: 'unavailable', what: 'AWS STS, which confirms who signed,' };
+
+const toGuardRefusal = (refusal: 'replayed' | 'unavailable'): IdentityRefusal =>
+  refusal === 'replayed' ? { kind: 'replayed' } : { kind: 'unavailable', what: 'the replay guard' };
+
+const toIdentityRefusal = (refusal: StsRefusal): IdentityRefusal => {
+  switch (refusal.kind) {
+    case 'refused':
+      return notAuthentic('AccessDenied', refusedMessage(refusal.code), refusal.code);
+    case 'throttled':
+      return {
+        kind: 'rate-limited',
+        what: 'AWS STS is throttling those who confirm callers',
+        retryAfterSeconds: RETRY_SECONDS,
+      };
+    case 'unexpected':
+      return NO_ANSWER;
+  }
+};
+
+const refusedMessage = (code: string): string =>
+  `AWS STS did not confirm who signed (${code}). Sign with credentials that are valid now, for this server's id, and for ` +
+  'exactly this request.';
+
+/** The request that the caller signed, if it signed the right one: method, path, body and constants are the server's. */
+const toStsRequest = (claim: ForwardedClaim, request: WireRequest, serverId: string): StsRequest => {
+  const { signedHeaders, credential, signature, securityToken } = claim;
+  const values: Readonly<Record<string, string>> = {
+    ...STS_CONSTANT_HEADERS,
+    'x-amz-date': claim.amzDate,
+    [BINDING_HEADERS.serverId]: serverId,
+    [BINDING_HEADERS.nonce]: claim.nonce,
+    [BINDING_HEADERS.requestHash]: requestHash(request),
+    ...(securityToken === undefined ? {} : { 'x-amz-security-token': securityToken }),
+  };
+  // STS may ask that every x-amz- header be signed, so x-amz-content-sha256 goes along only where it was.
+  const sent = Object.entries(values).filter(([name]) => !name.startsWith('x-amz-') || signedHeaders.includes(name));
+  const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
+  return { host: claim.host, headers: { ...Object.fromEntries(sent), authorization }, body: STS_BODY };
+};
+
+/** The access key that a token names, well-formed or not; nothing else of it is looked at. */
+const claimedKeyOf = ({ headers }: WireHead): string | undefined => {
+  const [value = ''] = headerValues(headers, 'authorization');
+  const text = Buffer.from(value.slice(FORWARDED_SCHEME.length + 1, 8_192), 'base64url').toString('latin1');
+  return /"credential"\s*:\s*"(\w{1,128})\//u.exec(text)?.[1];
+};

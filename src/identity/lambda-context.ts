@@ -1,0 +1,116 @@
+import * as v from 'valibot';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { parseStrictJson } from '../lib/strict-json.ts';
+import type { SigV4Refusal } from '../sigv4/refusal.ts';
+import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
+import { notAuthentic, type Authenticator } from './authenticator.ts';
+
+/** The fronts of AWS Lambda that verify SigV4 themselves (AWS_IAM). */
+export type LambdaFront = 'function-url' | 'http-api' | 'rest-api';
+
+/** What the context of one request says: who signed, with which key. */
+export type FrontIdentity = AwsIdentity & { readonly accessKeyId: string };
+
+const text = v.pipe(v.string(), v.minLength(1));
+
+/**
+ * HTTP APIs and Function URLs share a shape:
+ * https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ */
+const HttpContext = v.object({
+  apiId: text,
+  authorizer: v.object({ iam: v.object({ accessKey: text, accountId: text, userArn: text, userId: text }) }),
+});
+
+/** https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html */
+const RestContext = v.object({
+  apiId: text,
+  identity: v.object({
+    accessKey: text,
+    accountId: text,
+    userArn: text,
+    /** The unique id of whoever called; for a session with its name, as in GetCallerIdentity. */
+    user: text,
+  }),
+});
+
+const refused = (error: SigV4Refusal['error'], message: string) => refuse<SigV4Refusal>({ error, message });
+
+const unread = refused(
+  'MissingAuthenticationToken',
+  'AWS did not say who signed this request; sign it with AWS Signature Version 4.',
+);
+
+/**
+ * Reads the request context that the Lambda Web Adapter hands over. Refuses what another API or URL sent, and what AWS
+ * did not verify: without AWS_IAM there is no identity in it.
+ *
+ * @param context the header's JSON, decoded as UTF-8
+ * @param frontId the id of the one API or Function URL that may send requests
+ */
+export const readFrontContext = (
+  context: string,
+  front: LambdaFront,
+  frontId: string,
+): Result<FrontIdentity, SigV4Refusal> => {
+  const json = parseStrictJson(Buffer.from(context, 'utf8'));
+  if (!json.ok) return unread;
+  const id = v.safeParse(v.object({ apiId: text }), json.value);
+  if (!id.success) return unread;
+  if (id.output.apiId !== frontId) {
+    return refused('AccessDenied', 'The request came through an API that this server does not serve.');
+  }
+  if (front === 'rest-api') {
+    const rest = v.safeParse(RestContext, json.value);
+    if (!rest.success) return unread;
+    const { accessKey, accountId, userArn, user } = rest.output.identity;
+    return ok({ accessKeyId: accessKey, account: accountId, arn: userArn, userId: user });
+  }
+  const http = v.safeParse(HttpContext, json.value);
+  if (!http.success) return unread;
+  const { accessKey, accountId, userArn, userId } = http.output.authorizer.iam;
+  return ok({ accessKeyId: accessKey, account: accountId, arn: userArn, userId });
+};
+
+const Address = v.union([
+  v.object({ http: v.object({ sourceIp: v.pipe(v.string(), v.ip()) }) }),
+  v.object({ identity: v.object({ sourceIp: v.pipe(v.string(), v.ip()) }) }),
+]);
+
+/** Where a request came from, by its context; undefined if that does not say. Behind a front the peer is the adapter. */
+export const frontAddress = (context: string | undefined): string | undefined => {
+  const json = parseStrictJson(Buffer.from(context ?? '', 'utf8'));
+  const parsed = v.safeParse(Address, json.ok ? json.value : undefined);
+  if (!parsed.success) return undefined;
+  return 'http' in parsed.output ? parsed.output.http.sourceIp : parsed.output.identity.sourceIp;
+};
+
+type Options = { readonly front: LambdaFront; readonly frontId: string; readonly admission: Admission };
+
+/**
+ * A front of AWS Lambda with AWS_IAM: AWS verified the signature, and its word is the only one that counts; whatever
+ * stands in Authorization is not looked at.
+ */
+export const createLambdaAuthenticator = ({ front, frontId, admission }: Options): Authenticator => ({
+  begin: ({ lambdaContext }) => {
+    const identity = lambdaContext === undefined ? unread : readFrontContext(lambdaContext, front, frontId);
+    if (!identity.ok) return refuse({ kind: 'not-authentic', refusal: identity.refusal });
+    return ok((_request, { ring }) => {
+      const { accessKeyId, arn, account, userId } = identity.value;
+      if (!/^\w{1,128}$/u.test(accessKeyId)) {
+        return Promise.resolve(refuse(notAuthentic('AccessDenied', 'AWS named an access key that cannot be one.')));
+      }
+      const who = toAwsCaller(identity.value, admission, ring.account);
+      return Promise.resolve(
+        who.ok
+          ? ok({
+              caller: { via: 'lambda', ...who.value, accessKeyId },
+              source: { via: 'lambda', accessKeyId, identity: { arn, account, userId } },
+            })
+          : refuse({ kind: 'not-authentic', refusal: who.refusal }),
+      );
+    });
+  },
+  claimedKey: () => undefined,
+});

@@ -1,0 +1,165 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import * as v from 'valibot';
+import { SECOND } from '../lib/clock.ts';
+import type { AwsIdentity } from './aws-identity.ts';
+
+/**
+ * Keys that the TVM mints. Nothing is stored: the session token is the sealed record of whose key it is, and the secret
+ * is derived from the token with a key that only the TVM has. Who finds a token alone can neither read it nor sign.
+ *
+ *     token  = TVM1.<kid>.<salt ‖ AES-256-GCM(claims)>    key, IV = HKDF(sealing key, salt, kid, server id)
+ *     secret = HMAC(HKDF(sealing key), token)
+ *
+ * The salt gives every token a cipher key of its own, so that no number of tokens wears a sealing key out.
+ */
+export type SealingKey = {
+  /** The `<kid>` of its parameter `keys/<kid>`. */
+  readonly id: string;
+  /** 32 random bytes. */
+  readonly key: Uint8Array;
+  /** Epoch milliseconds from which keys are minted with it; it opens tokens always. */
+  readonly activeFrom: number;
+};
+
+/** The live sealing keys by id. */
+export type SealingKeys = ReadonlyMap<string, SealingKey>;
+
+/** What a key is minted from: a registered key, or an identity that AWS confirmed. */
+export type KeySource =
+  | { readonly via: 'key'; readonly accessKeyId: string }
+  | { readonly via: 'sts' | 'lambda'; readonly accessKeyId: string; readonly identity: AwsIdentity };
+
+/** A minted key as its holder gets it; `expiresAt` in epoch milliseconds. */
+export type MintedKey = {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  readonly expiresAt: number;
+};
+
+const Claims = v.strictObject({
+  accessKeyId: v.string(),
+  expiresAt: v.number(),
+  source: v.variant('via', [
+    v.strictObject({ via: v.literal('key'), accessKeyId: v.string(), secretTag: v.string() }),
+    v.strictObject({
+      via: v.picklist(['sts', 'lambda']),
+      accessKeyId: v.string(),
+      identity: v.strictObject({ arn: v.string(), account: v.string(), userId: v.string() }),
+    }),
+  ]),
+});
+
+/** What a token says; `expiresAt` in epoch milliseconds. What it means for policy is settled anew at each use. */
+export type MintedClaims = v.InferOutput<typeof Claims>;
+
+const PREFIX = 'TVM1';
+const TOKEN = /^TVM1\.([\w-]{1,64})\.([\w-]{64,4000})$/u;
+const SALT = 16;
+const IV = 12;
+const TAG = 16;
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+/** `TVMK` and 80 random bits, in the characters of AWS's own access key ids. */
+const newAccessKeyId = (): string =>
+  `TVMK${[...randomBytes(16)].map((byte) => ALPHABET.charAt(byte % ALPHABET.length)).join('')}`;
+
+/** What a token is bound to besides its content: a TVM with another id cannot open it, even with the same sealing key. */
+const bindingOf = (kid: string, serverId: string | undefined): string =>
+  `sentinel-tvm minted key\n${kid}\n${serverId ?? ''}`;
+
+const cipherKey = ({ key }: SealingKey, salt: Uint8Array, binding: string) => {
+  const derived = Buffer.from(hkdfSync('sha256', key, salt, binding, 32 + IV));
+  return { key: derived.subarray(0, 32), iv: derived.subarray(32) };
+};
+
+const subkey = ({ key }: SealingKey, purpose: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', key, '', `sentinel-tvm ${purpose}`, 32));
+
+const deriveSecret = (sealing: SealingKey, token: string): string =>
+  createHmac('sha256', subkey(sealing, 'minted secret')).update(token).digest('base64url');
+
+/** Stands in the token for the secret of the registered key that it came from: with another secret, the token dies. */
+const secretTag = (sealing: SealingKey, secret: string): string =>
+  createHmac('sha256', subkey(sealing, 'source secret')).update(secret).digest('hex').slice(0, 32);
+
+/** Whether a registered key still has the secret that it had when the token was sealed. */
+export const hasSecret = (sealing: SealingKey, secret: string, tag: string): boolean => {
+  const expected = secretTag(sealing, secret);
+  return expected.length === tag.length && timingSafeEqual(Buffer.from(expected), Buffer.from(tag));
+};
+
+/** The key to mint with: of those that are active (epoch milliseconds), the latest. */
+export const mintingKey = (keys: SealingKeys, now: number): SealingKey | undefined =>
+  [...keys.values()]
+    .filter(({ activeFrom }) => activeFrom <= now)
+    .toSorted((a, b) => b.activeFrom - a.activeFrom || (a.id < b.id ? 1 : -1))[0];
+
+/** The secret of a registered key goes in only to be recognised; an AWS identity as AWS told it. */
+export type MintFrom = KeySource & { readonly secret?: string };
+
+/**
+ * Mints a key.
+ *
+ * @param options.expiresAt its end, epoch milliseconds; whole seconds are kept
+ */
+export const mintKey = (
+  source: MintFrom,
+  sealing: SealingKey,
+  { serverId, expiresAt }: { readonly serverId: string | undefined; readonly expiresAt: number },
+): MintedKey => {
+  const claims: MintedClaims = {
+    accessKeyId: newAccessKeyId(),
+    expiresAt: Math.floor(expiresAt / SECOND) * SECOND,
+    source:
+      source.via === 'key'
+        ? { via: 'key', accessKeyId: source.accessKeyId, secretTag: secretTag(sealing, source.secret ?? '') }
+        : { via: source.via, accessKeyId: source.accessKeyId, identity: source.identity },
+  };
+  const sessionToken = seal(claims, sealing, serverId);
+  return {
+    accessKeyId: claims.accessKeyId,
+    secretAccessKey: deriveSecret(sealing, sessionToken),
+    sessionToken,
+    expiresAt: claims.expiresAt,
+  };
+};
+
+const seal = (claims: MintedClaims, sealing: SealingKey, serverId: string | undefined): string => {
+  const binding = bindingOf(sealing.id, serverId);
+  const salt = randomBytes(SALT);
+  const { key, iv } = cipherKey(sealing, salt, binding);
+  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(binding));
+  const sealed = Buffer.concat([
+    salt,
+    cipher.update(JSON.stringify(claims), 'utf8'),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ]);
+  return `${PREFIX}.${sealing.id}.${sealed.toString('base64url')}`;
+};
+
+/** A token that was opened: what it says, the secret that belongs to it, and the key that sealed it. */
+export type OpenedKey = { readonly claims: MintedClaims; readonly secret: string; readonly sealing: SealingKey };
+
+/** Opens a token; undefined for whatever this server, with these keys and this id, did not seal. Its end is not checked. */
+export const openKey = (token: string, keys: SealingKeys, serverId: string | undefined): OpenedKey | undefined => {
+  const [, kid = '', text = ''] = TOKEN.exec(token) ?? [];
+  const sealing = keys.get(kid);
+  if (sealing === undefined) return undefined;
+  const bytes = Buffer.from(text, 'base64url');
+  if (bytes.length < SALT + TAG) return undefined;
+  const binding = bindingOf(kid, serverId);
+  const { key, iv } = cipherKey(sealing, bytes.subarray(0, SALT), binding);
+  const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG })
+    .setAAD(Buffer.from(binding))
+    .setAuthTag(bytes.subarray(-TAG));
+  try {
+    const plain = Buffer.concat([decipher.update(bytes.subarray(SALT, -TAG)), decipher.final()]);
+    const claims = v.safeParse(Claims, JSON.parse(plain.toString('utf8')));
+    return claims.success ? { claims: claims.output, secret: deriveSecret(sealing, token), sealing } : undefined;
+  } catch {
+    return undefined;
+  }
+};

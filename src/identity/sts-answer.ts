@@ -1,0 +1,73 @@
+import * as v from 'valibot';
+import { isAccountId, parseArn } from '../lib/arn.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { parseStrictJson } from '../lib/strict-json.ts';
+import type { AwsIdentity } from './aws-identity.ts';
+import type { StsReply } from './sts-call.ts';
+
+/** What became of a question to STS, when it was not an identity. */
+export type StsRefusal =
+  /** STS says that the signature is not good; `code` is its error code. */
+  | { readonly kind: 'refused'; readonly code: string }
+  | { readonly kind: 'throttled' }
+  /** An answer that is none of STS's: nobody is known by it. `why` holds nothing of its content. */
+  | { readonly kind: 'unexpected'; readonly why: string };
+
+const Identity = v.object({
+  GetCallerIdentityResponse: v.object({
+    GetCallerIdentityResult: v.object({
+      Account: v.pipe(v.string(), v.check(isAccountId)),
+      Arn: v.pipe(v.string(), v.maxLength(2_048)),
+      UserId: v.pipe(v.string(), v.regex(/^[\u0021-\u007e]{1,256}$/u)),
+    }),
+  }),
+});
+
+const ErrorAnswer = v.object({
+  Error: v.object({ Code: v.pipe(v.string(), v.regex(/^[A-Za-z0-9.]{1,64}$/u)) }),
+});
+
+/** https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the names that SDKs retry. */
+const THROTTLING: ReadonlySet<string> = new Set([
+  'Throttling',
+  'ThrottlingException',
+  'ThrottledException',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'TooManyRequestsException',
+]);
+
+const unexpected = (why: string) => refuse<StsRefusal>({ kind: 'unexpected', why });
+
+/**
+ * Reads an answer of STS. An identity is only what a 200 says in JSON, uncompressed, with no key twice, whose account is
+ * that of its ARN, in the partition that was asked; everything else is a refusal.
+ */
+export const readStsAnswer = (reply: StsReply, partition: string): Result<AwsIdentity, StsRefusal> => {
+  if (reply.status === 429) return refuse({ kind: 'throttled' });
+  if (reply.contentEncoding !== '' && reply.contentEncoding !== 'identity') return unexpected('it is compressed');
+  if (!/^application\/(?:x-amz-)?json(?:-1\.[01])?\s*(?:;|$)/iu.test(reply.contentType))
+    return unexpected('it is not JSON');
+  const json = parseStrictJson(reply.body);
+  if (!json.ok) return unexpected(json.refusal === 'not-json' ? 'it is not JSON' : 'it holds a key twice');
+  if (reply.status !== 200) return readError(reply.status, json.value);
+  const parsed = v.safeParse(Identity, json.value);
+  if (!parsed.success) return unexpected('it is not one of GetCallerIdentity');
+  const {
+    Account: account,
+    Arn: arn,
+    UserId: userId,
+  } = parsed.output.GetCallerIdentityResponse.GetCallerIdentityResult;
+  const read = parseArn(arn);
+  if (!read.ok) return unexpected('its ARN is none');
+  if (read.value.account !== account) return unexpected('its account is not that of its ARN');
+  if (read.value.partition !== partition) return unexpected('its ARN is of another partition');
+  return ok({ arn, account, userId });
+};
+
+const readError = (status: number, value: unknown): Result<AwsIdentity, StsRefusal> => {
+  const parsed = v.safeParse(ErrorAnswer, value);
+  if (status < 400 || status > 499 || !parsed.success) return unexpected(`its status is ${status}`);
+  const { Code: code } = parsed.output.Error;
+  return refuse(THROTTLING.has(code) ? { kind: 'throttled' } : { kind: 'refused', code });
+};

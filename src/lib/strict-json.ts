@@ -1,0 +1,29 @@
+import { ok, refuse, type Result } from './result.ts';
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/** In the text of a JSON value, the strings that a colon follows are its keys. */
+const countKeysOfText = (text: string): number =>
+  [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/gu)].filter(([, colon]) => colon).length;
+
+const countKeys = (value: unknown): number => {
+  if (typeof value !== 'object' || value === null) return 0;
+  const own = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return Object.values(value).reduce<number>((sum, held) => sum + countKeys(held), own);
+};
+
+/**
+ * Reads bytes as JSON in UTF-8. `JSON.parse` keeps the last of two equal keys, and another reader may keep the first, so
+ * a key that occurs twice in one object, at any depth, is refused as `repeated-key`.
+ */
+export const parseStrictJson = (bytes: Uint8Array): Result<unknown, 'not-json' | 'repeated-key'> => {
+  let value: unknown;
+  let text: string;
+  try {
+    text = UTF8.decode(bytes);
+    value = JSON.parse(text);
+  } catch {
+    return refuse('not-json');
+  }
+  return countKeys(value) === countKeysOfText(text) ? ok(value) : refuse('repeated-key');
+};

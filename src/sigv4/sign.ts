@@ -1,0 +1,68 @@
+import { canonicalRequest, sha256Hex } from './canonical.ts';
+import type { Header } from './request.ts';
+import { ALGORITHM, formatScope, signature, signingKey, stringToSign } from './signature.ts';
+
+/** Credentials of AWS, or of a key that the TVM minted. */
+export type SigningCredentials = {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+};
+
+/** A request to be signed. Every header given is signed, so it must arrive as it is. */
+export type SignableRequest = {
+  readonly method: string;
+  /** Unreserved characters and `/` only: the canonical URI is then the path itself. */
+  readonly path: string;
+  /** The query in canonical form already (`canonicalQuery`), without `?`. */
+  readonly rawQuery: string;
+  /** Names in lower case; `host` among them. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | string;
+};
+
+/** For what, and when, a request is signed. */
+export type SigningScope = {
+  readonly region: string;
+  readonly service: string;
+  /** `20260102T030405Z`. */
+  readonly amzDate: string;
+};
+
+/** The parts of a signature, and all headers to send, `authorization` among them. */
+export type SignedRequest = {
+  readonly credential: string;
+  readonly signedHeaders: string;
+  readonly signature: string;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+/**
+ * Signs a request with Signature Version 4, adding `x-amz-date` and, with temporary credentials, `x-amz-security-token`.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ */
+export const signRequest = (
+  request: SignableRequest,
+  { accessKeyId, secretAccessKey, sessionToken }: SigningCredentials,
+  { region, service, amzDate }: SigningScope,
+): SignedRequest => {
+  const headers: Record<string, string> = {
+    ...request.headers,
+    'x-amz-date': amzDate,
+    ...(sessionToken === undefined ? {} : { 'x-amz-security-token': sessionToken }),
+  };
+  const names = Object.keys(headers).toSorted();
+  const entries: readonly Header[] = names.map((name) => [name, headers[name] ?? '']);
+  const canonical = canonicalRequest(
+    { method: request.method, path: request.path, headers: entries },
+    request.rawQuery,
+    names,
+    sha256Hex(request.body),
+  );
+  const scope = { date: amzDate.slice(0, 8), region, service };
+  const signed = signature(signingKey(secretAccessKey, scope), stringToSign(amzDate, scope, canonical));
+  const credential = `${accessKeyId}/${formatScope(scope)}`;
+  const signedHeaders = names.join(';');
+  const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders}, Signature=${signed}`;
+  return { credential, signedHeaders, signature: signed, headers: { ...headers, authorization } };
+};

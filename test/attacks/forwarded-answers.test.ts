@@ -1,0 +1,270 @@
+import { createServer } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createStsClient, type AskSts } from '../../src/identity/sts-call.ts';
+import {
+  answerOf,
+  DANA,
+  drip,
+  never,
+  raw,
+  replies,
+  reset,
+  says,
+  startFakeSts,
+  stsError,
+  truncated,
+  useForwarded,
+  type Behaviour,
+  type FakeSts,
+} from '../support/fake-sts.ts';
+import { forwarded, GET_CALLER_IDENTITY } from '../support/forwarded.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { fire, messageOf, refused, type Outcome } from './support.ts';
+
+const UNAVAILABLE = refused(503, 'ServiceUnavailable');
+const DENIED = refused(403, 'AccessDenied');
+const LIMITED = refused(429, 'RateLimited');
+const KNOWN: Outcome = { status: 200, error: undefined, credentials: false };
+
+const world = useForwarded();
+
+const GOOD = answerOf(DANA);
+
+const bytes = (head: string, body = GOOD): Behaviour =>
+  raw(`HTTP/1.1 ${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+const JSON_OK = '200 OK\r\ncontent-type: application/json';
+
+/** No identity comes of any of these, though each has a good one in it where it can. */
+const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
+  '53 a redirect': replies(302, GOOD, { location: 'http://127.0.0.1:1/' }),
+  '53 a permanent redirect': replies(308, GOOD, { location: '/' }),
+  '53 ten megabytes': replies(200, `${' '.repeat(10 << 20)}${GOOD}`),
+  '53 just more than 8 KiB': replies(200, `${' '.repeat(8_193 - GOOD.length)}${GOOD}`),
+  '53 gzip': replies(200, gzipSync(GOOD), { 'content-encoding': 'gzip' }),
+  '53 a gzip bomb': replies(200, gzipSync(Buffer.alloc(4 << 20)), { 'content-encoding': 'gzip' }),
+  '53 gzip that is not declared': replies(200, gzipSync(GOOD)),
+  '53 an unknown encoding': replies(200, GOOD, { 'content-encoding': 'br' }),
+  '53 a reset': reset,
+  '53 a close without answer': raw(''),
+  '53 a truncated body': truncated,
+  '53 a truncated chunk': raw(`HTTP/1.1 ${JSON_OK}\r\ntransfer-encoding: chunked\r\n\r\n1000\r\n${GOOD}`),
+  '53 a flood of headers': replies(200, GOOD, { 'x-flood': 'a'.repeat(30_000) }),
+  '53 no HTTP': raw(GOOD),
+  '53 garbage after the status': raw('HTTP/1.1 200 OK\r\nno header\r\n\r\n'),
+  '53 length and chunks at once': bytes(`${JSON_OK}\r\ntransfer-encoding: chunked`),
+  '54 an empty 200': replies(200, ''),
+  '54 HTML': replies(200, '<html>Welcome</html>', { 'content-type': 'text/html' }),
+  '54 JSON declared as HTML': replies(200, GOOD, { 'content-type': 'text/html' }),
+  '54 JSON of no type': bytes('200 OK'),
+  '54 another JSON': replies(200, GOOD, { 'content-type': 'application/jsonp' }),
+  '54 XML': replies(
+    200,
+    '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::000000000000:user/dana</Arn><UserId>AIDA</UserId><Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>',
+    { 'content-type': 'text/xml' },
+  ),
+  '54 XML declared as JSON': replies(200, '<GetCallerIdentityResponse/>'),
+  '54 DOCTYPE': replies(200, '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>'),
+  '54 JSON twice': replies(200, GOOD + GOOD),
+  '54 an array': replies(200, `[${GOOD}]`),
+  '54 null': replies(200, 'null'),
+  '54 the result alone': replies(200, JSON.stringify({ GetCallerIdentityResult: DANA })),
+  '54 in camel case': replies(200, GOOD.replaceAll('GetCaller', 'getCaller')),
+  '54 an array of results': replies(
+    200,
+    GOOD.replace('"GetCallerIdentityResult":', '"GetCallerIdentityResult":[],"X":'),
+  ),
+  '54 no account': says({ Arn: DANA.Arn, UserId: DANA.UserId }),
+  '54 no ARN': says({ Account: DANA.Account, UserId: DANA.UserId }),
+  '54 no user id': says({ Arn: DANA.Arn, Account: DANA.Account }),
+  '54 an account that is a number': replies(200, GOOD.replace('"000000000000"', '111111111111')),
+  '54 an ARN in a list': says({ ...DANA, Arn: [DANA.Arn] }),
+  '54 an empty user id': says({ ...DANA, UserId: '' }),
+  '54 a user id of two lines': says({ ...DANA, UserId: 'AIDA\nAIDA' }),
+  '54 an ARN that is none': says({ ...DANA, Arn: 'dana' }),
+  '54 an ARN of two lines': says({ ...DANA, Arn: `${DANA.Arn}\n` }),
+  '54 a key twice': replies(
+    200,
+    GOOD.replace('"Account"', '"Arn":"arn:aws:iam::000000000000:user/eng/dana","Account"'),
+  ),
+  '54 a key twice, once in escapes': replies(200, GOOD.replace('"Account"', String.raw`"\u0041rn":"x","Account"`)),
+  '54 a result twice': replies(
+    200,
+    GOOD.replace('{"GetCallerIdentityResult"', '{"GetCallerIdentityResult":{},"GetCallerIdentityResult"'),
+  ),
+  '54 bytes that are not UTF-8': replies(200, Buffer.from(GOOD.replace('dana', 'd\u00E4na'), 'latin1')),
+  '54 nesting without end': replies(200, '['.repeat(4_000) + ']'.repeat(4_000)),
+  '54 an error with status 200': replies(200, '{"Error":{"Code":"AccessDenied"}}'),
+  '54 a good answer with status 201': replies(201, GOOD),
+  '54 a good answer with status 204': bytes('204 No Content\r\ncontent-type: application/json'),
+  '54 a good answer with status 206': replies(206, GOOD),
+  '54 a good answer with status 403': replies(403, GOOD),
+  '54 a good answer with status 500': replies(500, GOOD),
+  '55 403 in HTML': replies(403, '<html>captive portal</html>', { 'content-type': 'text/html' }),
+  '55 403 without code': replies(403, '{"message":"Forbidden"}'),
+  '55 403 with a code that is none': stsError(403, 'x y\r\n<script>'),
+  '55 500 in JSON': stsError(500, 'InternalFailure'),
+  '55 503 in JSON': stsError(503, 'ServiceUnavailable'),
+  '55 500 that says Throttling': stsError(500, 'Throttling'),
+  '55 407': replies(407, 'proxy', { 'content-type': 'text/plain' }),
+  '56 another account': says({ ...DANA, Account: '111122223333' }),
+  '56 an ARN of another account': says({ ...DANA, Arn: 'arn:aws:iam::111122223333:user/dana' }),
+  '56 an ARN without account': says({ ...DANA, Arn: 'arn:aws:iam:::user/dana' }),
+  '61 another partition': says({ ...DANA, Arn: DANA.Arn.replace(':aws:', ':aws-cn:') }),
+  '61 a partition that is none': says({ ...DANA, Arn: DANA.Arn.replace(':aws:', ':AWS:') }),
+};
+
+it.each(Object.keys(UNEXPECTED))('%s: 503, no identity, and well again', async (name) => {
+  const { tvm, sts } = world;
+  sts.behave = UNEXPECTED[name] as Behaviour;
+  const answer = await sendRaw(tvm.port, forwarded(tvm));
+  expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([
+    503,
+    'ServiceUnavailable',
+    '5',
+  ]);
+  expect(answer.body).not.toMatch(/dana|arn:|captive|script|Welcome/u);
+  expect(sts.seen.length).toBeGreaterThan(0);
+  sts.behave = says(DANA);
+  expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
+});
+
+it('53 a redirect leads nowhere', async () => {
+  const { tvm, sts, desk } = world;
+  const trap = await startFakeSts(desk.url);
+  for (const status of [301, 302, 303, 307, 308]) {
+    sts.behave = replies(status, '', { location: `${trap.url}/` });
+    expect(await fire(tvm, forwarded(tvm))).toEqual(UNAVAILABLE);
+  }
+  expect(trap.seen).toEqual([]);
+  expect(sts.seen).toHaveLength(5);
+  await trap.close();
+});
+
+it.each<readonly [string, Behaviour]>([
+  [
+    '100 and 103 first',
+    raw(
+      `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\nHTTP/1.1 ${JSON_OK}\r\ncontent-length: ${GOOD.length}\r\n\r\n${GOOD}`,
+    ),
+  ],
+  [
+    'a second answer behind the first',
+    raw(`HTTP/1.1 ${JSON_OK}\r\ncontent-length: ${GOOD.length}\r\n\r\n${GOOD}HTTP/1.1 403 Forbidden\r\n\r\n`),
+  ],
+  [
+    'chunks',
+    (outgoing) => {
+      outgoing.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
+      for (const character of GOOD) outgoing.write(character);
+      outgoing.end();
+    },
+  ],
+  ['just 8 KiB', replies(200, `${' '.repeat(8_192 - GOOD.length)}${GOOD}`)],
+  ['the encoding identity', replies(200, GOOD, { 'content-encoding': 'identity' })],
+  ['further fields', says({ ...DANA, More: { of: ['it'] } })],
+])('53 a good answer is one: %s', async (_, behave) => {
+  world.sts.behave = behave;
+  expect(await fire(world.tvm, forwarded(world.tvm))).toEqual(KNOWN);
+});
+
+describe('55 STS says no', () => {
+  it.each(['InvalidClientTokenId', 'SignatureDoesNotMatch', 'ExpiredToken', 'AccessDenied', 'RequestExpired'])(
+    '%s: 403 with the code only',
+    async (code) => {
+      const { tvm, sts } = world;
+      for (const status of [400, 403]) {
+        sts.behave = stsError(status, code);
+        expect(await fire(tvm, forwarded(tvm))).toEqual(DENIED);
+        expect(tvm.audit.at(-1)).toMatchObject({
+          event: 'identity_refused',
+          error: 'AccessDenied',
+          upstream_code: code,
+        });
+        const message = await messageOf(tvm, forwarded(tvm));
+        expect(message).toContain(`(${code})`);
+        expect(message).not.toContain('the words of STS');
+      }
+    },
+  );
+
+  it.each([
+    ['400 Throttling', stsError(400, 'Throttling')],
+    ['400 ThrottlingException', stsError(400, 'ThrottlingException')],
+    ['403 RequestLimitExceeded', stsError(403, 'RequestLimitExceeded')],
+    ['429 in HTML', replies(429, '<html/>', { 'content-type': 'text/html' })],
+    ['429 with an identity', replies(429, GOOD)],
+  ])('%s: 429 and when to try again', async (_, behave) => {
+    const { tvm, sts } = world;
+    sts.behave = behave;
+    const answer = await sendRaw(tvm.port, forwarded(tvm));
+    expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([429, 'RateLimited', '2']);
+    expect(await fire(tvm, forwarded(tvm))).toEqual(LIMITED);
+  });
+});
+
+describe('53 the client of STS, with a short deadline', () => {
+  let sts: FakeSts;
+  let ask: AskSts;
+  const request = {
+    host: 'sts.us-east-1.amazonaws.com',
+    headers: { 'x-sentinel-nonce': 'x' },
+    body: GET_CALLER_IDENTITY,
+  };
+  beforeAll(async () => {
+    sts = await startFakeSts(world.desk.url);
+    ask = createStsClient(sts.url, 150);
+  });
+  afterAll(() => sts.close());
+
+  /** `pending` if the promise has not settled long after the deadline. */
+  const settled = (answer: Promise<unknown>): Promise<string> => {
+    const late = new Promise<string>((resolve) => setTimeout(() => resolve('pending'), 3_000).unref());
+    return Promise.race([
+      answer.then(
+        () => 'answered',
+        () => 'refused',
+      ),
+      late,
+    ]);
+  };
+
+  it.each<readonly [string, Behaviour]>([
+    ['no answer', never],
+    ['a drip without end', drip],
+    ['a head without body', (outgoing) => void outgoing.writeHead(200, { 'content-length': '9' }).flushHeaders()],
+    [
+      'interim answers without end',
+      (outgoing) => {
+        const timer = setInterval(() => outgoing.writeProcessing(), 20);
+        outgoing.on('close', () => clearInterval(timer));
+      },
+    ],
+    ['a switch of protocols', raw('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n')],
+    [
+      'a switch of protocols that stays open',
+      (outgoing) =>
+        void outgoing.socket?.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n'),
+    ],
+  ])('%s ends', async (_, behave) => {
+    sts.behave = behave;
+    expect(await settled(ask(request))).toBe('refused');
+    sts.behave = says(DANA);
+    expect(await settled(ask(request))).toBe('answered');
+  });
+
+  it('nobody at the other end, and somebody who does not take the connection up', async () => {
+    const dead = createServer();
+    await new Promise<void>((resolve) => dead.listen(0, '127.0.0.1', resolve));
+    const { port } = dead.address() as { port: number };
+    await new Promise((resolve) => dead.close(resolve));
+    expect(await settled(createStsClient(`http://127.0.0.1:${port}`, 150)(request))).toBe('refused');
+    expect(await settled(createStsClient(`https://127.0.0.1:${sts.url.split(':')[2]}`, 150)(request))).toBe('refused');
+  });
+
+  it('a deadline holds while all connections are taken', async () => {
+    sts.behave = never;
+    const answers = await Promise.all(Array.from({ length: 80 }, () => settled(ask(request))));
+    expect(new Set(answers)).toEqual(new Set(['refused']));
+  });
+});

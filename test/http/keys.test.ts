@@ -1,0 +1,285 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { keyOf, postKeys, sendAs, type Minted } from '../support/keys.ts';
+import { sign } from '../support/sign.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+
+/** `POST /keys`, and what the keys that it mints can do; each property has an attempt to break it. */
+let desk: Desk;
+let tvm: RunningTvm;
+let offset = 0;
+const others: RunningTvm[] = [];
+
+const start = async (environment: Record<string, string> = {}): Promise<RunningTvm> => {
+  const other = await startTvm(desk.url, { environment: { SENTINEL_SERVER_ID: 'tvm-1', ...environment } });
+  others.push(other);
+  return other;
+};
+
+const MINUTE = 60_000;
+const ALICE = '/sentinel-secrets/clients/TVMDEMOALICE';
+const alice = (change: object = {}) => JSON.stringify({ secret: 'demo-alice-not-a-secret', name: 'alice', ...change });
+
+beforeAll(async () => {
+  desk = await startDesk();
+  tvm = await startTvm(desk.url, {
+    environment: { SENTINEL_SERVER_ID: 'tvm-1' },
+    clock: () => Date.now() + offset,
+  });
+});
+
+afterEach(async () => {
+  offset = 0;
+  await Promise.all(others.splice(0).map((other) => other.close()));
+  await desk.put(ALICE, alice(), 'SecureString');
+});
+
+afterAll(async () => {
+  await tvm.close();
+  await desk.close();
+});
+
+const nowDate = () => new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d{3}/gu, '');
+const vend = async (of: Pick<RunningTvm, 'host' | 'port'>, key: Minted) => {
+  const { status, json } = await sendAs(of, key, { query: 'profile=dev', amzDate: nowDate() });
+  return [status, json['error']];
+};
+
+const UNKNOWN = [403, 'InvalidClientTokenId'];
+
+describe('a minted key', () => {
+  it('signs as its source does: vends, lists, and is the same caller', async () => {
+    const key = keyOf(await postKeys(tvm));
+    expect(await vend(tvm, key)).toEqual([200, undefined]);
+    expect((await sendAs(tvm, key, { path: '/profiles' })).json['profiles']).toMatchObject([
+      { name: 'dev' },
+      { name: 'prod' },
+    ]);
+    expect((await sendAs(tvm, key, { path: '/whoami' })).json).toEqual({
+      account: '000000000000',
+      principal: 'sentinel:key/TVMDEMOALICE',
+      name: 'alice',
+      via: 'minted-key',
+      access_key_id: key.accessKeyId,
+      source_access_key_id: 'TVMDEMOALICE',
+      expiration: expect.stringMatching(/Z$/u),
+    });
+    expect(tvm.audit.at(-1)).toMatchObject({
+      event: 'vend',
+      user: 'alice',
+      via: 'minted-key',
+      access_key_id: key.accessKeyId,
+      source_access_key_id: 'TVMDEMOALICE',
+    });
+  });
+
+  it('looks like temporary AWS credentials, and lives 15 minutes unless asked', async () => {
+    const { json, headers } = await postKeys(tvm);
+    expect(Object.keys(json)).toEqual([
+      'Version',
+      'AccessKeyId',
+      'SecretAccessKey',
+      'SessionToken',
+      'Token',
+      'Expiration',
+    ]);
+    expect(json).toMatchObject({ Version: 1, Token: json['SessionToken'] });
+    expect(headers['cache-control']).toBe('no-store');
+    const life = (text: unknown): number => Date.parse(String(text)) - Date.now();
+    expect(Math.round(life(json['Expiration']) / MINUTE)).toBe(15);
+    const hour = await postKeys(tvm, '{"duration":3600}');
+    expect(Math.round(life(hour.json['Expiration']) / MINUTE)).toBe(60);
+  });
+
+  it('ends when it says, and says so', async () => {
+    const key = keyOf(await postKeys(tvm, '{"duration":60}'));
+    offset = 58_000;
+    expect(await vend(tvm, key)).toEqual([200, undefined]);
+    offset = 60_000;
+    expect(await vend(tvm, key)).toEqual([403, 'ExpiredToken']);
+    const wrong = { ...key, secret: 'another' };
+    expect(await vend(tvm, wrong)).toEqual([403, 'SignatureDoesNotMatch']);
+  });
+
+  it('mints no other', async () => {
+    const key = keyOf(await postKeys(tvm));
+    const second = await postKeys(tvm, '{}', key, { 'x-amz-security-token': key.token });
+    expect([second.status, second.json['error']]).toEqual([403, 'AccessDenied']);
+    expect(tvm.audit.at(-1)).toMatchObject({ event: 'key', effect: 'deny', outcome: 'denied' });
+  });
+
+  it('never outlives the registered key that it came from', async () => {
+    const end = `${new Date(Date.now() + 2 * MINUTE).toISOString().slice(0, 19)}Z`;
+    await desk.put(ALICE, alice({ expires_at: end }), 'SecureString');
+    const other = await start();
+    expect((await postKeys(other, '{"duration":3600}')).json['Expiration']).toBe(end);
+  });
+
+  it.each([
+    ['is disabled', alice({ disabled: true })],
+    ['has expired', alice({ expires_at: '2026-01-01T00:00:00Z' })],
+    ['got another secret, its own having leaked', alice({ secret: 'another-secret' })],
+    ['is broken', '{'],
+  ])('dies when the registered key that it came from %s', async (_, document) => {
+    const key = keyOf(await postKeys(tvm));
+    await desk.put(ALICE, document, 'SecureString');
+    expect(await vend(await start(), key)).toEqual(UNKNOWN);
+  });
+
+  it('is replayed no more than any other signature', async () => {
+    const key = keyOf(await postKeys(tvm));
+    const headers = { 'x-amz-security-token': key.token, 'x-sentinel-nonce': 'once' };
+    const signed = sign({ host: tvm.host, query: 'profile=dev', ...key, headers });
+    const shot = () => sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    const statuses = (await Promise.all([shot(), shot(), shot()])).map(({ status }) => status);
+    expect(statuses.toSorted()).toEqual([200, 403, 403]);
+  });
+});
+
+describe('a leaked token', () => {
+  it('holds neither secret nor name in the clear', async () => {
+    const key = keyOf(await postKeys(tvm));
+    const [prefix, kid, sealed = ''] = key.token.split('.');
+    expect([prefix, kid]).toEqual(['TVM1', 'local']);
+    const bytes = Buffer.from(sealed, 'base64url').toString('latin1');
+    for (const secret of [key.secret, 'alice', 'TVMDEMOALICE', key.accessKeyId]) {
+      expect(`${bytes}${key.token}`).not.toContain(secret);
+    }
+  });
+
+  it('alone signs nothing', async () => {
+    const key = keyOf(await postKeys(tvm));
+    for (const secret of [
+      '',
+      key.token,
+      'demo-alice-not-a-secret',
+      key.accessKeyId,
+      'no key of this server has this secret',
+    ]) {
+      expect(await vend(tvm, { ...key, secret })).toEqual([403, 'SignatureDoesNotMatch']);
+    }
+  });
+
+  it('fits no other key: not another minted one, not a registered one', async () => {
+    const [one, two] = [keyOf(await postKeys(tvm)), keyOf(await postKeys(tvm))];
+    expect(await vend(tvm, { ...one, token: two.token })).toEqual(UNKNOWN);
+    expect(await vend(tvm, { ...one, accessKeyId: two.accessKeyId })).toEqual(UNKNOWN);
+    const registered = { accessKeyId: 'TVMDEMOALICE', secret: 'demo-alice-not-a-secret', token: one.token };
+    expect(await vend(tvm, registered)).toEqual(UNKNOWN);
+    expect(await vend(tvm, { ...registered, secret: one.secret })).toEqual(UNKNOWN);
+  });
+
+  it('without its key, or with the token unsigned, is refused', async () => {
+    const key = keyOf(await postKeys(tvm));
+    const signed = sign({ host: tvm.host, query: 'profile=dev', ...key });
+    const bare = await sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    expect([bare.status, bare.json['error']]).toEqual(UNKNOWN);
+    const added = { ...signed.headers, 'x-amz-security-token': key.token };
+    const unsigned = await sendRaw(tvm.port, { target: '/?profile=dev', headers: added });
+    expect([unsigned.status, unsigned.json['error']]).toEqual([403, 'AccessDenied']);
+  });
+});
+
+describe('the sealing keys', () => {
+  const put = (id: string, activeFrom?: string) =>
+    desk.put(
+      `/sentinel-secrets/keys/${id}`,
+      JSON.stringify({ key: randomBytes(32).toString('base64'), ...(activeFrom && { active_from: activeFrom }) }),
+      'SecureString',
+    );
+  const kidOf = ({ token }: Minted) => token.split('.')[1];
+
+  it('rotate: both are live, the newest active one mints, the old one’s keys die with it', async () => {
+    const old = keyOf(await postKeys(tvm));
+    await put('next', '2026-01-01T00:00:00Z');
+    await put('future', `${new Date(Date.now() + 10 * MINUTE).toISOString().slice(0, 19)}Z`);
+    const rotated = await start();
+    const fresh = keyOf(await postKeys(rotated));
+    expect([kidOf(old), kidOf(fresh)]).toEqual(['local', 'next']);
+    expect(await vend(rotated, old)).toEqual([200, undefined]);
+    expect(await vend(rotated, fresh)).toEqual([200, undefined]);
+    expect(await vend(tvm, fresh)).toEqual(UNKNOWN);
+    await desk.put('/sentinel-secrets/keys/local', '{}', 'SecureString');
+    const without = await start();
+    expect(await vend(without, old)).toEqual(UNKNOWN);
+    expect(await vend(without, fresh)).toEqual([200, undefined]);
+    expect(without.log()).toContain('/sentinel-secrets/keys/local');
+  });
+
+  it('serve one server id: a TVM with another, or with none, opens nothing', async () => {
+    const key = keyOf(await postKeys(await start()));
+    expect(await vend(await start({ SENTINEL_SERVER_ID: 'tvm-2' }), key)).toEqual(UNKNOWN);
+    expect(await vend(await start({ SENTINEL_SERVER_ID: '' }), key)).toEqual(UNKNOWN);
+    expect(await vend(await start(), key)).toEqual([200, undefined]);
+  });
+
+  it('where there is none, minting says what the operator has to do', async () => {
+    const bare = await start({ SENTINEL_SECRETS_ROOT: '/elsewhere' });
+    await desk.put('/elsewhere/clients/TVMDEMOALICE', alice(), 'SecureString');
+    const other = await start({ SENTINEL_SECRETS_ROOT: '/elsewhere' });
+    const { status, json, headers } = await postKeys(other);
+    expect([status, json['error'], headers['retry-after']]).toEqual([503, 'ServiceUnavailable', '5']);
+    expect(json['message']).toContain('keys/');
+    await bare.close();
+  });
+});
+
+describe('POST /keys', () => {
+  it.each([
+    '{"duration":59}',
+    '{"duration":3601}',
+    '{"duration":"900"}',
+    '{"duration":900.5}',
+    '{"life":900}',
+    '[]',
+    '',
+  ])('refuses %s', async (body) => {
+    const { status, json } = await postKeys(tvm, body);
+    expect([status, json['error']]).toEqual([400, 'ValidationError']);
+    expect(JSON.stringify(json)).not.toContain('SecretAccessKey');
+  });
+
+  it('answers a signed request once', async () => {
+    const headers = { 'content-type': 'application/json', 'x-sentinel-nonce': 'just-this-once' };
+    const signed = sign({ host: tvm.host, method: 'POST', path: '/keys', headers, body: '{}' });
+    const shot = () => sendRaw(tvm.port, { method: 'POST', target: '/keys', headers: signed.headers, body: '{}' });
+    const answers = await Promise.all([shot(), shot()]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 403]);
+    expect(answers.find(({ status }) => status === 403)?.json['error']).toBe('RequestReplayed');
+  });
+
+  it('gives no key whose record cannot be written', async () => {
+    const mute = await startTvm(desk.url, { writeAudit: () => undefined });
+    const { status, json } = await postKeys(mute);
+    expect([status, json['error']]).toEqual([503, 'ServiceUnavailable']);
+    await mute.close();
+  });
+
+  it('leaves a record with the key’s id and end, and no secret anywhere', async () => {
+    const other = await startTvm(desk.url, { environment: { SENTINEL_LOG_LEVEL: 'trace' } });
+    const answer = await postKeys(other);
+    const key = keyOf(answer);
+    await sendAs(other, key, { query: 'profile=dev' });
+    await sendAs(other, { ...key, secret: 'x' }, { query: 'profile=dev' });
+    expect(other.audit[0]).toEqual({
+      type: 'audit',
+      timestamp: expect.any(String),
+      event: 'key',
+      http_request_id: answer.headers['x-request-id'],
+      source_ip: '127.0.0.1',
+      user: 'alice',
+      principal: 'sentinel:key/TVMDEMOALICE',
+      account: '000000000000',
+      via: 'key',
+      access_key_id: 'TVMDEMOALICE',
+      minted_access_key_id: key.accessKeyId,
+      expiration: answer.json['Expiration'],
+      effect: 'allow',
+      outcome: 'minted',
+    });
+    const said = JSON.stringify(other.audit) + other.log();
+    for (const secret of [key.secret, key.token, 'demo-alice-not-a-secret']) expect(said).not.toContain(secret);
+    await other.close();
+  });
+});

@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { API_ID, httpContext, restContext, toHeader } from '../support/lambda.ts';
+import { sign } from '../support/sign.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+
+/**
+ * Fronts of AWS Lambda that verified the caller: the context is the only authenticator there, and nothing anywhere else.
+ * The requests are such as the Web Adapter makes; the adapter itself is not in these tests.
+ */
+const FRONTS = ['function-url', 'http-api', 'rest-api'] as const;
+type Front = (typeof FRONTS)[number];
+
+let desk: Desk;
+const tvms = new Map<Front, RunningTvm>();
+
+beforeAll(async () => {
+  desk = await startDesk();
+  for (const front of FRONTS) {
+    const environment = { SENTINEL_FRONT: front, SENTINEL_FRONT_ID: API_ID, AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001' };
+    tvms.set(front, await startTvm(desk.url, { environment }));
+  }
+});
+
+afterAll(async () => {
+  for (const tvm of tvms.values()) await tvm.close();
+  await desk.close();
+});
+
+const tvmOf = (front: Front): RunningTvm => {
+  const tvm = tvms.get(front);
+  if (tvm === undefined) throw new Error('not started');
+  return tvm;
+};
+
+const contextOf = (front: Front, ...args: Parameters<typeof httpContext>) =>
+  front === 'rest-api' ? restContext(...args) : httpContext(...args);
+
+type Headers = readonly (readonly [string, string])[];
+
+const ask = (tvm: RunningTvm, headers: Headers, target = '/?profile=dev'): Promise<RawAnswer> =>
+  sendRaw(tvm.port, { target, headers: [['host', tvm.host], ...headers] });
+
+const withContext = (front: Front, context: unknown, target?: string): Promise<RawAnswer> =>
+  ask(tvmOf(front), [['x-amzn-request-context', toHeader(context)]], target);
+
+const resultOf = ({ status, json }: RawAnswer) => [status, json['error']];
+
+const ROLE = { arn: 'arn:aws:sts::000000000000:assumed-role/deploy/dana', userId: 'AROACKCEVSQ6C2EXAMPLE:dana' };
+
+describe.each(FRONTS)('behind the front %s', (front) => {
+  it('the context’s identity is the caller, and its address the caller’s', async () => {
+    const vended = await withContext(front, contextOf(front));
+    expect([vended.status, vended.json['Profile']]).toEqual([200, 'dev']);
+    expect(tvmOf(front).audit.at(-1)).toMatchObject({
+      user: 'dana',
+      principal: 'arn:aws:iam::000000000000:user/eng/dana',
+      via: 'lambda',
+      access_key_id: 'AKIAIOSFODNN7EXAMPLE',
+      source_ip: '203.0.113.7',
+    });
+  });
+
+  it('a session named like a user is its role', async () => {
+    expect(resultOf(await withContext(front, contextOf(front, ROLE)))).toEqual([403, 'PolicyDenied']);
+    expect((await withContext(front, contextOf(front, ROLE), '/whoami')).json).toMatchObject({
+      name: 'role/deploy',
+      session_name: 'dana',
+      principal: 'arn:aws:iam::000000000000:role/deploy',
+    });
+  });
+
+  it('Authorization is not looked at: neither a good one helps nor a bad one harms', async () => {
+    const tvm = tvmOf(front);
+    const signed = sign({ host: tvm.host, query: 'profile=dev', headers: { 'x-sentinel-nonce': randomUUID() } });
+    expect(
+      resultOf(
+        await ask(
+          tvm,
+          Object.entries(signed.headers).filter(([name]) => name !== 'host'),
+        ),
+      ),
+    ).toEqual([403, 'MissingAuthenticationToken']);
+    for (const bad of ['garbage', 'Sentinel-STS e30', 'AWS4-HMAC-SHA256 Credential=a']) {
+      const headers: Headers = [
+        ['authorization', bad],
+        ['x-amzn-request-context', toHeader(contextOf(front))],
+      ];
+      expect((await ask(tvm, headers)).status).toBe(200);
+    }
+  });
+
+  it.each([
+    ['none at all', undefined],
+    ['null', null],
+    ['a list', []],
+    ['an ALB’s, which knows nobody', { elb: { targetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:1:tg' } }],
+    ['without an authorizer', { apiId: API_ID, http: { sourceIp: '203.0.113.7' } }],
+    ['with an authorizer of another kind', httpContext({}, { authorizer: { jwt: { claims: {} } }, identity: {} })],
+    ['with null for every part', { apiId: API_ID, authorizer: { iam: null }, identity: { userArn: null } }],
+    ['of the other shape', front === 'rest-api' ? httpContext() : restContext()],
+  ])('a context of %s is no identity', async (_, context) => {
+    const before = tvmOf(front).audit.length;
+    const headers: Headers = context === undefined ? [] : [['x-amzn-request-context', toHeader(context)]];
+    expect(resultOf(await ask(tvmOf(front), headers))).toEqual([403, 'MissingAuthenticationToken']);
+    expect(tvmOf(front).audit.slice(before)).toMatchObject([{ event: 'identity_refused' }]);
+  });
+
+  it.each(['b1b2c3d4e5', '', `${API_ID} `, API_ID.toUpperCase(), 7])(
+    'another API’s context (%j) is refused',
+    async (id) => {
+      const refused = await withContext(front, contextOf(front, {}, { apiId: id }));
+      expect(refused.status).toBe(403);
+      expect(refused.json['AccessKeyId']).toBeUndefined();
+    },
+  );
+
+  it('two contexts are none, in whatever case', async () => {
+    const context = toHeader(contextOf(front));
+    for (const name of ['x-amzn-request-context', 'X-Amzn-Request-Context']) {
+      const twice = await ask(tvmOf(front), [
+        [name, context],
+        ['x-amzn-request-context', context],
+      ]);
+      expect(resultOf(twice)).toEqual([403, 'MissingAuthenticationToken']);
+    }
+  });
+
+  it.each([
+    ['root', { arn: 'arn:aws:iam::000000000000:root', userId: '000000000000' }],
+    ['a federated user', { arn: 'arn:aws:sts::000000000000:federated-user/dana', userId: '000000000000:dana' }],
+    ['an EC2 instance', { arn: 'arn:aws:sts::000000000000:assumed-role/aws:ec2-instance/i-1', userId: 'x:i-1' }],
+    ['another account', { account: '111122223333', arn: 'arn:aws:iam::111122223333:user/dana' }],
+    ['two accounts', { account: '111122223333' }],
+    ['no ARN', { arn: 'dana' }],
+    ['the id of another session', { arn: ROLE.arn, userId: 'AROACKCEVSQ6C2EXAMPLE:alice' }],
+    ['a key that cannot be one', { accessKey: 'AKIA EXAMPLE' }],
+  ])('%s is no caller', async (_, who) => {
+    expect(resultOf(await withContext(front, contextOf(front, who)))).toEqual([403, 'AccessDenied']);
+  });
+
+  it('a name beyond ASCII is read as UTF-8, not as what Node makes of it', async () => {
+    // IAM lets no such name be; if that ever changes, the name must not be mangled into somebody else's.
+    const mangled = await withContext(
+      front,
+      contextOf(front, { arn: 'arn:aws:iam::000000000000:user/dänä' }),
+      '/whoami',
+    );
+    expect(resultOf(mangled)).toEqual([403, 'AccessDenied']);
+    expect((await withContext(front, contextOf(front), '/whoami')).status).toBe(200);
+  });
+
+  it('the start log names it as the only authenticator', () => {
+    expect(tvmOf(front).log()).toContain(`"authenticators":["${front}"]`);
+  });
+});
+
+describe('without a front', () => {
+  it('the context is ignored, alone and beside a signature, spoofed or not', async () => {
+    const tvm = await startTvm(desk.url, { environment: { SENTINEL_SERVER_ID: 'tvm-1' } });
+    const context = JSON.stringify(httpContext({}, { http: { sourceIp: '203.0.113.7' } }));
+    expect(resultOf(await ask(tvm, [['x-amzn-request-context', context]]))).toEqual([
+      403,
+      'MissingAuthenticationToken',
+    ]);
+    const { headers } = sign({
+      host: tvm.host,
+      query: 'profile=dev',
+      accessKeyId: 'TVMDEMOCAROL',
+      secret: 'demo-carol-not-a-secret',
+    });
+    const both = await sendRaw(tvm.port, {
+      target: '/?profile=dev',
+      headers: { ...headers, 'x-amzn-request-context': context },
+    });
+    expect(resultOf(both)).toEqual([403, 'PolicyDenied']);
+    expect(tvm.audit.at(-1)).toMatchObject({ user: 'carol', via: 'key', source_ip: '127.0.0.1' });
+    expect(tvm.log()).toContain('"authenticators":["registered-key","minted-key","forwarded-sts"]');
+    await tvm.close();
+  });
+});
