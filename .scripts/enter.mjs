@@ -8,7 +8,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { constants } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -90,12 +90,12 @@ const findNode = () => {
 };
 
 /** Runs the script and ends as it ends: with its code, or with 128 + the signal that ended it. */
-const hand = (node, args) => {
+const hand = (node, [script = '', ...args], cwd) => {
   const bin = join(ROOT, 'node_modules', '.bin');
   // Windows writes the variable in any case, and a second spelling of it would win or lose by chance.
   const key = Object.keys(process.env).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';
   const env = { ...process.env, [key]: [bin, process.env[key] ?? ''].join(delimiter) };
-  const child = spawn(node, args, { cwd: ROOT, env, stdio: 'inherit' });
+  const child = spawn(node, [resolve(ROOT, script), ...args], { cwd, env, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
       // On Windows a signal cannot be sent, only an end; there the console tells the child itself.
@@ -106,15 +106,21 @@ const hand = (node, args) => {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 1)));
 };
 
-const main = () => {
+/**
+ * Enters a script of the project.
+ *
+ * @param {readonly string[]} args the script's path within the project, and its arguments
+ * @param {{readonly cwd?: string}} [options] where it runs; the project's directory unless given
+ */
+export const enter = (args, { cwd = ROOT } = {}) => {
   if (majorOf(process.version) < OLDEST_HOST) {
     fail(`Node ${OLDEST_HOST} or newer is needed to begin; this is ${process.version}.`);
   }
-  const args = process.argv.slice(2);
   if (args.length === 0) fail('Usage: node .scripts/enter.mjs <script.ts> [arguments…]');
   install();
-  hand(findNode(), args);
+  hand(findNode(), args, cwd);
 };
 
-// Tests import this file for `mismatch`; only as the program itself it acts.
-if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) main();
+// Whoever imports this file takes what they need; only as the program itself it acts.
+if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href)
+  enter(process.argv.slice(2));

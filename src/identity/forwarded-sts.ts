@@ -18,10 +18,10 @@ type Reserve = (claim: ReplayClaim, now: number) => Promise<Result<unknown, 'rep
 
 /** Counts what strangers cost, by the address they come from. */
 export type SourceLimit = {
-  /** Takes one from what the address may cost; refused when there is nothing left, with the seconds until there is. */
-  readonly take: (address: string | undefined) => Promise<Result<undefined, number>>;
-  /** Gives it back: the caller was no stranger. */
-  readonly giveBack: (address: string | undefined) => Promise<void>;
+  /** Refused when the address has cost too much, with the seconds until it may again. */
+  readonly check: (address: string | undefined) => Promise<Result<undefined, number>>;
+  /** Counts one against the address: STS refused what came from there, or it was nobody whom this server admits. */
+  readonly charge: (address: string | undefined) => Promise<void>;
 };
 
 type Options = {
@@ -87,12 +87,20 @@ const createConfirm = (options: Options) => {
   });
 
   /** Asks STS once for this nonce; whatever comes of it, the nonce is used up. */
-  const ask = async (claim: ForwardedClaim, request: StsRequest): Promise<Result<AwsIdentity, IdentityRefusal>> => {
+  const ask = async (
+    claim: ForwardedClaim,
+    request: StsRequest,
+    address: string | undefined,
+  ): Promise<Result<AwsIdentity, IdentityRefusal>> => {
+    // Only here, after the wait in line: a flood from one address is stopped by what its first tokens came to.
+    const within = await limit.check(address);
+    if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
     const reserved = await options.reserveLocally(nonceClaim(claim), clock());
     if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
     try {
       const answer = readStsAnswer(await askSts(request), hosts.partition);
       if (answer.ok) return answer;
+      if (answer.refusal.kind === 'refused') await limit.charge(address);
       if (answer.refusal.kind === 'unexpected') onFault(new Error(`the answer is unexpected: ${answer.refusal.why}`));
       return refuse(toIdentityRefusal(answer.refusal));
     } catch (error) {
@@ -107,15 +115,15 @@ const createConfirm = (options: Options) => {
     ownAccount: string,
     address: string | undefined,
   ): Promise<Result<AuthenticCaller, IdentityRefusal>> => {
-    const within = await limit.take(address);
-    if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
-    const answered = await gate(() => ask(claim, request));
+    const answered = await gate(() => ask(claim, request, address));
     if (!answered.ok) return refuse({ kind: 'rate-limited', what: CROWD, retryAfterSeconds: RETRY_SECONDS });
     const identity = answered.value;
     if (!identity.ok) return identity;
     const who = toAwsCaller(identity.value, admission, ownAccount);
-    if (!who.ok) return refuse({ kind: 'not-authentic', refusal: who.refusal });
-    await limit.giveBack(address);
+    if (!who.ok) {
+      await limit.charge(address);
+      return refuse({ kind: 'not-authentic', refusal: who.refusal });
+    }
     const reserved = await options.reserveForAll(nonceClaim(claim), clock());
     if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
     const { accessKeyId } = claim;

@@ -49,7 +49,7 @@ const unread = refused(
  * @param context the header's JSON, decoded as UTF-8
  * @param frontId the id of the one API or Function URL that may send requests
  */
-export const readFrontContext = (
+const readFrontContext = (
   context: string,
   front: LambdaFront,
   frontId: string,

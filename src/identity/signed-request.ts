@@ -55,7 +55,7 @@ export const createSignedRequestAuthenticator = (options: Options): Authenticato
  * Verifies a claim that came with a security token: opened, signed with the secret that belongs to it, not beyond its
  * end, and what it came from still counts. Whoever the source is by now, by today's configuration, the caller is.
  */
-export const authenticateMintedKey = (
+const authenticateMintedKey = (
   claim: SignatureClaim,
   request: WireRequest,
   ring: KeyRing,

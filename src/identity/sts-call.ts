@@ -51,6 +51,11 @@ export const createStsClient = (endpoint: string | undefined, deadline = DEADLIN
           : { host: desk.hostname.replace(/^\[|\]$/gu, ''), port: desk.port || (isPlain ? 80 : 443) };
       const outgoing = send({ ...place, agent, method: 'POST', path: '/', headers: { ...headers, host }, signal });
       outgoing.on('response', (answer) => void readReply(answer).then(resolve, reject));
+      // Who asks for another protocol is not STS; without a listener Node would only hang up.
+      outgoing.on('upgrade', (_, socket) => {
+        socket.destroy();
+        reject(new Error('the answer asks for another protocol'));
+      });
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         // The other end closed an idle connection just as it was taken up again: STS has seen nothing.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET' && !isRetry) {

@@ -6,10 +6,18 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const countKeysOfText = (text: string): number =>
   [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/gu)].filter(([, colon]) => colon).length;
 
+/** With a list in the place of recursion: a value may be nested more deeply than the stack is. */
 const countKeys = (value: unknown): number => {
-  if (typeof value !== 'object' || value === null) return 0;
-  const own = Array.isArray(value) ? 0 : Object.keys(value).length;
-  return Object.values(value).reduce<number>((sum, held) => sum + countKeys(held), own);
+  const left = [value];
+  let count = 0;
+  while (left.length > 0) {
+    const next = left.pop();
+    if (typeof next !== 'object' || next === null) continue;
+    const held: readonly unknown[] = Object.values(next);
+    if (!Array.isArray(next)) count += held.length;
+    for (const item of held) left.push(item);
+  }
+  return count;
 };
 
 /**

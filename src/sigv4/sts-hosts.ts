@@ -54,7 +54,7 @@ const PARTITIONS: Readonly<Record<StsPartition, { readonly regions: readonly str
 };
 
 /** The partition that a region's name shows; AWS names regions of China `cn-…` and of GovCloud `us-gov-…`. */
-export const partitionOfRegion = (region: string): StsPartition => {
+const partitionOfRegion = (region: string): StsPartition => {
   if (region.startsWith('cn-')) return 'aws-cn';
   return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 };

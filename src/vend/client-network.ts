@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { ipv6Network } from '../lib/ip.ts';
 
 /** RFC 1918, RFC 6598, loopback, link-local, RFC 4193: addresses that AWS never sees as `aws:SourceIp`. */
 const PRIVATE = new BlockList();
@@ -19,14 +20,6 @@ PRIVATE.addSubnet('fe80::', 10, 'ipv6');
 /** The network that a caller's credentials are bound to, in CIDR notation, and whether it is private. */
 export type ClientNetwork = { readonly cidr: string; readonly isPrivate: boolean };
 
-const firstFourGroups = (address: string): string => {
-  const [head = '', tail] = address.split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : 8 - left.length - right.length;
-  return [...left, ...Array.from({ length: zeros }, () => '0'), ...right].slice(0, 4).join(':');
-};
-
 /**
  * An IPv4 address by itself, an IPv6 one by its /64 (hosts change the rest at will); undefined for what is no address.
  * Zone indexes and addresses of mixed notation are no address here.
@@ -35,6 +28,7 @@ export const toClientNetwork = (address: string | undefined): ClientNetwork | un
   if (address === undefined) return undefined;
   const version = isIP(address);
   if (version === 4) return { cidr: `${address}/32`, isPrivate: PRIVATE.check(address, 'ipv4') };
-  if (version !== 6 || address.includes('.') || address.includes('%')) return undefined;
-  return { cidr: `${firstFourGroups(address)}::/64`, isPrivate: PRIVATE.check(address, 'ipv6') };
+  const network = address.includes('.') ? undefined : ipv6Network(address);
+  if (network === undefined) return undefined;
+  return { cidr: `${network}::/64`, isPrivate: PRIVATE.check(address, 'ipv6') };
 };

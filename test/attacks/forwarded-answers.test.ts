@@ -1,12 +1,8 @@
-import { createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createStsClient, type AskSts } from '../../src/identity/sts-call.ts';
+import { describe, expect, it } from 'vitest';
 import {
   answerOf,
   DANA,
-  drip,
-  never,
   raw,
   replies,
   reset,
@@ -16,9 +12,8 @@ import {
   truncated,
   useForwarded,
   type Behaviour,
-  type FakeSts,
 } from '../support/fake-sts.ts';
-import { forwarded, GET_CALLER_IDENTITY } from '../support/forwarded.ts';
+import { forwarded } from '../support/forwarded.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { fire, messageOf, refused, type Outcome } from './support.ts';
 
@@ -200,71 +195,5 @@ describe('55 STS says no', () => {
     const answer = await sendRaw(tvm.port, forwarded(tvm));
     expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([429, 'RateLimited', '2']);
     expect(await fire(tvm, forwarded(tvm))).toEqual(LIMITED);
-  });
-});
-
-describe('53 the client of STS, with a short deadline', () => {
-  let sts: FakeSts;
-  let ask: AskSts;
-  const request = {
-    host: 'sts.us-east-1.amazonaws.com',
-    headers: { 'x-sentinel-nonce': 'x' },
-    body: GET_CALLER_IDENTITY,
-  };
-  beforeAll(async () => {
-    sts = await startFakeSts(world.desk.url);
-    ask = createStsClient(sts.url, 150);
-  });
-  afterAll(() => sts.close());
-
-  /** `pending` if the promise has not settled long after the deadline. */
-  const settled = (answer: Promise<unknown>): Promise<string> => {
-    const late = new Promise<string>((resolve) => setTimeout(() => resolve('pending'), 3_000).unref());
-    return Promise.race([
-      answer.then(
-        () => 'answered',
-        () => 'refused',
-      ),
-      late,
-    ]);
-  };
-
-  it.each<readonly [string, Behaviour]>([
-    ['no answer', never],
-    ['a drip without end', drip],
-    ['a head without body', (outgoing) => void outgoing.writeHead(200, { 'content-length': '9' }).flushHeaders()],
-    [
-      'interim answers without end',
-      (outgoing) => {
-        const timer = setInterval(() => outgoing.writeProcessing(), 20);
-        outgoing.on('close', () => clearInterval(timer));
-      },
-    ],
-    ['a switch of protocols', raw('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n')],
-    [
-      'a switch of protocols that stays open',
-      (outgoing) =>
-        void outgoing.socket?.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n'),
-    ],
-  ])('%s ends', async (_, behave) => {
-    sts.behave = behave;
-    expect(await settled(ask(request))).toBe('refused');
-    sts.behave = says(DANA);
-    expect(await settled(ask(request))).toBe('answered');
-  });
-
-  it('nobody at the other end, and somebody who does not take the connection up', async () => {
-    const dead = createServer();
-    await new Promise<void>((resolve) => dead.listen(0, '127.0.0.1', resolve));
-    const { port } = dead.address() as { port: number };
-    await new Promise((resolve) => dead.close(resolve));
-    expect(await settled(createStsClient(`http://127.0.0.1:${port}`, 150)(request))).toBe('refused');
-    expect(await settled(createStsClient(`https://127.0.0.1:${sts.url.split(':')[2]}`, 150)(request))).toBe('refused');
-  });
-
-  it('a deadline holds while all connections are taken', async () => {
-    sts.behave = never;
-    const answers = await Promise.all(Array.from({ length: 80 }, () => settled(ask(request))));
-    expect(new Set(answers)).toEqual(new Set(['refused']));
   });
 });

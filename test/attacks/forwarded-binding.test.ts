@@ -59,7 +59,10 @@ describe('what must be signed', () => {
     const signedHeaders = ALL.join(';');
     const securityToken = 'IQoJb3JpZ2luX2VjEXAMPLE';
     expect(await fireLocally(forwarded(world.tvm, { securityToken, signedHeaders }))).toEqual(INCOMPLETE);
-    const dropped = forwarded(world.tvm, { securityToken }, ({ securityToken: _, ...fields }) => fields);
+    const dropped = forwarded(world.tvm, { securityToken }, (fields) => ({
+      ...fields,
+      securityToken: undefined,
+    }));
     expect(await fireLocally(dropped)).toEqual(INCOMPLETE);
   });
 

@@ -1,0 +1,85 @@
+import { SECOND } from '../lib/clock.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+
+/** One request to a TVM, signed already. */
+export type TvmRequest = {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+};
+
+/** What a TVM answered: the JSON object of its body, and what is needed to act on a refusal. */
+export type TvmAnswer = {
+  readonly status: number;
+  readonly json: Readonly<Record<string, unknown>>;
+  /** Seconds; undefined if the answer does not say. */
+  readonly retryAfter?: number;
+};
+
+const DEADLINE = 10 * SECOND;
+const ANSWER_LIMIT = 64 * 1024;
+
+/**
+ * Sends a request. Refuses, with a sentence that holds nothing secret, what no TVM answers: a redirect (it would carry the
+ * signature to somebody else), more than 64 KiB, something other than a JSON object, or nothing in ten seconds.
+ */
+export const send = async ({ url, method, headers, body }: TvmRequest): Promise<Result<TvmAnswer, string>> => {
+  const where = new URL(url).origin;
+  try {
+    const response = await fetch(url, {
+      method,
+      headers,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(DEADLINE),
+      ...(body === undefined ? {} : { body }),
+    });
+    if (response.status >= 300 && response.status < 400) {
+      await response.body?.cancel();
+      return refuse(`${where} answers with a redirect, which no TVM does; check --url.`);
+    }
+    const text = await readBounded(response);
+    const json = text === undefined ? undefined : parseObject(text);
+    if (json === undefined)
+      return refuse(`${where} does not answer as a TVM does (status ${response.status}); check --url.`);
+    const retryAfter = /^\d{1,4}$/u.exec(response.headers.get('retry-after') ?? '')?.[0];
+    return ok({
+      status: response.status,
+      json,
+      ...(retryAfter === undefined ? {} : { retryAfter: Number(retryAfter) }),
+    });
+  } catch (cause) {
+    return refuse(`${where} cannot be reached: ${describe(cause)}.`);
+  }
+};
+
+const describe = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return 'unknown error';
+  if (cause.name === 'TimeoutError') return `no answer in ${DEADLINE / SECOND} s`;
+  const inner = cause.cause instanceof Error ? cause.cause : cause;
+  return (('code' in inner && typeof inner.code === 'string' ? inner.code : inner.message).split('\n')[0] ?? '').slice(
+    0,
+    200,
+  );
+};
+
+const readBounded = async (response: Response): Promise<string | undefined> => {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > ANSWER_LIMIT) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+};
+
+const parseObject = (text: string): Readonly<Record<string, unknown>> | undefined => {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Readonly<Record<string, unknown>>) : undefined;
+  } catch {
+    return undefined;
+  }
+};

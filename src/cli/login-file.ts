@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import * as v from 'valibot';
+import { ok, refuse, type Result } from '../lib/result.ts';
+
+const Login = v.object({
+  url: v.string(),
+  serverId: v.string(),
+  region: v.string(),
+  /** Whose AWS credentials signed, as far as the environment tells. */
+  source: v.string(),
+  sourceProfile: v.optional(v.string()),
+});
+
+const Key = v.object({
+  ...Login.entries,
+  accessKeyId: v.string(),
+  secretAccessKey: v.string(),
+  sessionToken: v.string(),
+  /** Epoch milliseconds. */
+  expiresAt: v.number(),
+});
+
+const Content = v.object({ version: v.literal(1), last: v.optional(Login), keys: v.array(Key) });
+
+/** At which TVM, and as whom, a login was made. */
+export type Login = v.InferOutput<typeof Login>;
+
+/** A key of a TVM, with the login that it came from. */
+export type StoredKey = v.InferOutput<typeof Key>;
+
+/** All that is kept between two runs. */
+export type LoginFile = v.InferOutput<typeof Content>;
+
+const EMPTY: LoginFile = { version: 1, keys: [] };
+
+const OWNER_ONLY = 0o077;
+
+/**
+ * Reads the file of logins. One that is absent or unreadable as JSON is empty: a login writes it anew. One that others can
+ * read or that somebody else owns is refused with a sentence, for what is in it is no secret any more.
+ */
+export const readLoginFile = (path: string): Result<LoginFile, string> => {
+  let text: string;
+  try {
+    const { mode, uid } = statSync(path);
+    const isOthers = process.platform !== 'win32' && ((mode & OWNER_ONLY) !== 0 || uid !== process.getuid?.());
+    if (isOthers) return refuse(`${path} can be read by others; remove it, log in again, and consider its keys known.`);
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? ok(EMPTY)
+      : refuse(`${path} cannot be read (${code ?? 'unknown'}).`);
+  }
+  try {
+    const parsed = v.safeParse(Content, JSON.parse(text));
+    return ok(parsed.success ? parsed.output : EMPTY);
+  } catch {
+    return ok(EMPTY);
+  }
+};
+
+/** Writes the file whole, readable by its owner only, in the place of the old one; refuses with a sentence. */
+export const writeLoginFile = (path: string, content: LoginFile): Result<undefined, string> => {
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    chmodSync(draft, 0o600);
+    renameSync(draft, path);
+    return ok(undefined);
+  } catch (cause) {
+    rmSync(draft, { force: true });
+    return refuse(`${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`);
+  }
+};
+
+const isSame = (a: Omit<Login, 'region'>, b: Omit<Login, 'region'>): boolean =>
+  a.url === b.url && a.serverId === b.serverId && a.source === b.source;
+
+/** The key for a login, if one is kept that lives for so many milliseconds yet. */
+export const findKey = (
+  { keys }: LoginFile,
+  login: Omit<Login, 'region'>,
+  now: number,
+  atLeast: number,
+): StoredKey | undefined => keys.find((key) => isSame(key, login) && key.expiresAt - now > atLeast);
+
+/** The file with a new key in the place of the old one of its login; keys that have ended are left out. */
+export const withKey = ({ keys }: LoginFile, key: StoredKey, now: number): LoginFile => {
+  const { url, serverId, region, source, sourceProfile } = key;
+  const others = keys.filter((other) => !isSame(other, key) && other.expiresAt > now);
+  const last = { url, serverId, region, source, ...(sourceProfile === undefined ? {} : { sourceProfile }) };
+  return { version: 1, last, keys: [...others, key] };
+};

@@ -1,0 +1,60 @@
+import type { Clock } from '../lib/clock.ts';
+import { refuse, type Result } from '../lib/result.ts';
+import { HELP, readArguments, type Command } from './arguments.ts';
+import { credentials, login, whoami, type Output } from './commands.ts';
+import { readLoginFile } from './login-file.ts';
+import { loginFilePath, readSettings, type Environment } from './settings.ts';
+import { NESTED, NESTED_SENTENCE, resolveSourceCredentials } from './source-credentials.ts';
+import { createTvm } from './tvm.ts';
+
+/** How a run ended: the exit code, and what is to be written where. */
+export type Ended = Output & { readonly code: 0 | 1 | 2 };
+
+/** What a run needs of the process. */
+export type Process = {
+  readonly argv: readonly string[];
+  readonly environment: Environment;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly sleep: (ms: number) => Promise<unknown>;
+  /** Sets a variable that programs started from here inherit. */
+  readonly mark: (variable: string) => void;
+};
+
+const failed = (code: 1 | 2, sentence: string): Ended => ({ code, stderr: `sentinel-tvm: ${sentence}\n` });
+
+/** Runs one command line. Nothing is on stdout unless it succeeds: an SDK reads it. */
+export const run = async (process: Process): Promise<Ended> => {
+  const command = readArguments(process.argv);
+  if (!command.ok) return failed(2, command.refusal);
+  if (command.value.name === 'help') return { code: 0, stdout: HELP };
+  if (command.value.name === 'version') return { code: 0, stdout: `${process.version}\n` };
+  const result = await execute(command.value, process);
+  return result.ok ? { code: 0, ...result.value } : failed(1, result.refusal);
+};
+
+type TvmCommand = Extract<Command, { flags: unknown }>;
+
+const execute = async (command: TvmCommand, process: Process): Promise<Result<Output, string>> => {
+  const { environment, clock, sleep, mark } = process;
+  if (environment[NESTED]) return refuse(NESTED_SENTENCE);
+  const loginFile = loginFilePath(command.flags, environment);
+  const file = readLoginFile(loginFile);
+  if (!file.ok) return file;
+  const settings = readSettings(command.flags, environment, file.value.last);
+  if (!settings.ok) return settings;
+  const { sourceProfile } = settings.value;
+  const sourceCredentials = () => {
+    mark(NESTED);
+    return resolveSourceCredentials(sourceProfile, environment);
+  };
+  const tvm = createTvm(settings.value, { clock, loginFile, sourceCredentials, sleep });
+  switch (command.name) {
+    case 'login':
+      return login(tvm, command);
+    case 'credentials':
+      return credentials(tvm, command);
+    case 'whoami':
+      return whoami(tvm, command);
+  }
+};

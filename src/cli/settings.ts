@@ -1,0 +1,105 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import type { Flags } from './arguments.ts';
+import type { Login } from './login-file.ts';
+
+/** The variables of the process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where the TVM is, and with whose AWS credentials it is asked. */
+export type Settings = {
+  /** Without a trailing slash. */
+  readonly url: string;
+  /** What the caller's signature is bound to; undefined behind a Lambda front, where no token is made. */
+  readonly serverId: string | undefined;
+  readonly region: string;
+  readonly stsRegion: string;
+  /** The AWS profile that signs, if one is named. */
+  readonly sourceProfile: string | undefined;
+  /** Whose credentials those are, as far as can be told without asking: keys of one source are not used for another. */
+  readonly source: string;
+  /** The service to sign requests for with the caller's own credentials; undefined where a key of the TVM signs. */
+  readonly frontService: string | undefined;
+};
+
+const LOCAL_URL = 'http://127.0.0.1:8080';
+const LOCAL_SERVER_ID = 'sentinel-local';
+const LOCAL_REGION = 'us-east-1';
+
+/** The file that logins are kept in. */
+export const loginFilePath = (flags: Flags, environment: Environment): string =>
+  flags.loginFile ?? (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'));
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname);
+
+const AWS_HOST = /\.(execute-api|lambda-url)\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/u;
+
+const REGION = /^[a-z]{2,4}(?:-[a-z]+)+-\d$/u;
+
+/** Settles flags, environment, the last login and the ways of AWS, in this order; refuses with a sentence. */
+export const readSettings = (
+  flags: Flags,
+  environment: Environment,
+  last: Login | undefined,
+): Result<Settings, string> => {
+  const url = readUrl(flags.url ?? (environment['TVM_URL'] || last?.url || LOCAL_URL));
+  if (!url.ok) return url;
+  const { hostname } = url.value;
+  const text = `${url.value.origin}${url.value.pathname}`.replace(/\/+$/u, '');
+  const known = last?.url === text ? last : undefined;
+  const local = isLoopback(hostname);
+  const [, gateway, hostRegion] = AWS_HOST.exec(hostname) ?? [];
+  const region =
+    flags.region ??
+    hostRegion ??
+    known?.region ??
+    (environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'] || (local ? LOCAL_REGION : ''));
+  if (!REGION.test(region))
+    return refuse('The region of the TVM is not known; name it with --region, like eu-central-1.');
+  const serverId =
+    flags.serverId ?? (environment['TVM_SERVER_ID'] || known?.serverId || (local ? LOCAL_SERVER_ID : undefined));
+  if (serverId === undefined && flags.front === undefined) {
+    return refuse(
+      'The id of the TVM is not known; ask its operator for SENTINEL_SERVER_ID and name it with --server-id. It is never ' +
+        'taken from the server: one that names its own could pass your signature on to another.',
+    );
+  }
+  const frontService = flags.front && (flags.service ?? (gateway === 'lambda-url' ? 'lambda' : 'execute-api'));
+  return ok({
+    url: text,
+    serverId,
+    region,
+    stsRegion: flags.stsRegion ?? region,
+    frontService,
+    ...readSource(flags, environment, known),
+  });
+};
+
+const readUrl = (text: string): Result<URL, string> => {
+  if (!URL.canParse(text)) return refuse('--url must be a URL like https://tvm.example.com.');
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    return refuse('--url must be a scheme, a host and at most a path.');
+  }
+  const mayBePlain = isLoopback(url.hostname) || /^[a-z0-9_-]+$/u.test(url.hostname);
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && mayBePlain)) return ok(url);
+  return refuse('--url must begin with https://; credentials travel in the clear only to this machine.');
+};
+
+/**
+ * Who signs: the profile that is named, else AWS_PROFILE, else the static keys of the environment. Where nothing of these
+ * is there, whoever logged in last; and if nobody did, the SDK's default chain finds somebody.
+ */
+const readSource = (
+  { sourceProfile }: Flags,
+  environment: Environment,
+  last: Login | undefined,
+): Pick<Settings, 'source' | 'sourceProfile'> => {
+  if (sourceProfile !== undefined) return { source: `profile ${sourceProfile}`, sourceProfile };
+  const { AWS_PROFILE: profile, AWS_ACCESS_KEY_ID: keyId } = environment;
+  if (profile) return { source: `profile ${profile}`, sourceProfile: undefined };
+  if (keyId) return { source: `key ${keyId}`, sourceProfile: undefined };
+  return { source: last?.source ?? 'default', sourceProfile: last?.sourceProfile };
+};

@@ -1,0 +1,77 @@
+import { ok, refuse, type Result } from '../lib/result.ts';
+import type { SigningCredentials } from '../sigv4/sign.ts';
+import type { Environment } from './settings.ts';
+
+/** Says, in the environment of whatever this program starts, that it is running already. */
+export const NESTED = 'TVM_NESTED';
+
+const NAME_THE_SOURCE = 'name the profile that signs with --source-profile.';
+
+/** The sentence for a run inside a run. */
+export const NESTED_SENTENCE = `sentinel-tvm would ask itself for the credentials to ask with; ${NAME_THE_SOURCE}`;
+
+type Profile = Readonly<Record<string, string | undefined>>;
+
+/** AWS's shared configuration as far as it is needed here: profiles by name. */
+export type Profiles = Readonly<Record<string, Profile | undefined>>;
+
+/** Whether a command line runs this program: directly, by its path, or through node or npx. */
+export const runsOurselves = (command: string): boolean =>
+  [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/gu)]
+    .map(([, double, single, bare]) => double ?? single ?? bare ?? '')
+    .some((word) => /(?:^|[/\\])sentinel-tvm(?:\.(?:mjs|cmd|exe|ps1))?$/iu.test(word));
+
+/**
+ * Whether a profile gets its credentials from this program, itself or through its `source_profile`s. A chain of those that
+ * comes back to itself ends there.
+ */
+export const isOurProfile = (name: string, profiles: Profiles): boolean => {
+  const seen = new Set<string>();
+  let current: string | undefined = name;
+  while (current !== undefined && !seen.has(current)) {
+    seen.add(current);
+    const profile: Profile | undefined = profiles[current];
+    if (profile?.['credential_process'] !== undefined && runsOurselves(profile['credential_process'])) return true;
+    current = profile?.['source_profile'];
+  }
+  return false;
+};
+
+/** The profile that AWS's default chain would take; undefined if static keys of the environment come first. */
+const profileInUse = (sourceProfile: string | undefined, environment: Environment): string | undefined => {
+  const named = sourceProfile ?? (environment['AWS_PROFILE'] || undefined);
+  const hasKeys = Boolean(environment['AWS_ACCESS_KEY_ID'] && environment['AWS_SECRET_ACCESS_KEY']);
+  return named ?? (hasKeys ? undefined : 'default');
+};
+
+/**
+ * Gets the AWS credentials that the caller has, by the default chain of AWS's SDK: environment, SSO, shared files, web
+ * identity, ECS, EC2. Refuses with a sentence where there are none, or where they would come from this program.
+ *
+ * The SDK is loaded only here, for most runs sign with a key that is kept.
+ */
+export const resolveSourceCredentials = async (
+  sourceProfile: string | undefined,
+  environment: Environment,
+): Promise<Result<SigningCredentials, string>> => {
+  const profile = profileInUse(sourceProfile, environment);
+  const { loadSharedConfigFiles } = await import('@smithy/core/config');
+  const { configFile, credentialsFile } = await loadSharedConfigFiles();
+  const names = new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)]);
+  const profiles = Object.fromEntries(
+    [...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]),
+  );
+  if (profile !== undefined && isOurProfile(profile, profiles)) {
+    return refuse(`The AWS profile ${profile} gets its credentials from sentinel-tvm itself; ${NAME_THE_SOURCE}`);
+  }
+  const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
+  try {
+    const provide = defaultProvider(sourceProfile === undefined ? {} : { profile: sourceProfile });
+    const { accessKeyId, secretAccessKey, sessionToken } = await provide();
+    return ok({ accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) });
+  } catch (cause) {
+    // What a credential_process wrote may be anything; the first line of the SDK's own message is enough.
+    const [why = ''] = (cause instanceof Error ? cause.message : '').split('\n');
+    return refuse(`There are no AWS credentials to sign with: ${why.slice(0, 200)}`);
+  }
+};

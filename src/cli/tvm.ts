@@ -1,0 +1,172 @@
+import * as v from 'valibot';
+import { SECOND, type Clock } from '../lib/clock.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { formatAmzDate } from '../sigv4/amz-date.ts';
+import { canonicalQuery } from '../sigv4/canonical.ts';
+import { signRequest, type SigningCredentials } from '../sigv4/sign.ts';
+import { forwardedAuthorization, newNonce } from './forward.ts';
+import { send, type TvmAnswer } from './http.ts';
+import { findKey, readLoginFile, withKey, writeLoginFile, type StoredKey } from './login-file.ts';
+import { printable } from './printable.ts';
+import type { Settings } from './settings.ts';
+
+/** A request as a command wants it; the rest is the client's. */
+export type Wish = {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+};
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A TVM, asked as the settings say. Every refusal is a sentence. */
+export type Tvm = {
+  /** Gets a key anew, and keeps it. */
+  readonly login: () => Promise<Result<StoredKey, string>>;
+  /** Asks with a key, logging in where there is none; behind a Lambda front with the caller's own credentials. */
+  readonly ask: (wish: Wish) => Promise<Result<Json, string>>;
+};
+
+type Dependencies = {
+  readonly clock: Clock;
+  readonly loginFile: string;
+  /** The caller's own AWS credentials. */
+  readonly sourceCredentials: () => Promise<Result<SigningCredentials, string>>;
+  readonly sleep: (ms: number) => Promise<unknown>;
+};
+
+/** A key with less life than this is not worth a request. */
+const KEY_MARGIN = 60 * SECOND;
+
+const KEY_SECONDS = 3_600;
+
+/** The longest Retry-After that is worth waiting for, in seconds: whoever waits is an SDK. */
+const PATIENCE = 5;
+
+const MintedKey = v.object({
+  AccessKeyId: v.string(),
+  SecretAccessKey: v.string(),
+  SessionToken: v.string(),
+  Expiration: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u)),
+});
+
+type Send = () => Promise<Result<TvmAnswer, string>>;
+
+/** Sends, and where the TVM says that it is busy, once more; each time signed anew, for a signature is good once. */
+const patiently = async (attempt: Send, sleep: Dependencies['sleep']): Promise<Result<TvmAnswer, string>> => {
+  const first = await attempt();
+  const { status, retryAfter = PATIENCE } = first.ok ? first.value : { status: 0 };
+  if ((status !== 429 && status !== 503) || retryAfter > PATIENCE) return first;
+  await sleep(retryAfter * SECOND);
+  return attempt();
+};
+
+/** What a TVM says of a refusal; it may be anybody who answers. */
+const toSentence = ({ status, json }: TvmAnswer): string => {
+  const message = printable(json['message']) || `the TVM answers with status ${status}`;
+  const error = printable(json['error']);
+  return error === '' ? message : `${message} (${error})`;
+};
+
+/** Refusals after which a new key helps: the one that signed has ended, or what sealed it is gone. */
+const isStale = ({ status, json }: TvmAnswer): boolean =>
+  status === 403 && (json['error'] === 'ExpiredToken' || json['error'] === 'InvalidClientTokenId');
+
+/** A TVM as the settings describe it. */
+export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm => {
+  const { url, region, frontService } = settings;
+  const { clock, loginFile, sourceCredentials, sleep } = dependencies;
+  const base = new URL(url);
+  const prefix = base.pathname.replace(/\/+$/u, '');
+
+  const signed = ({ method, path, query = {} }: Wish, credentials: SigningCredentials, service: string): Send => {
+    const target = { path: `${prefix}${path}`, rawQuery: canonicalQuery(new Map(Object.entries(query))) };
+    return () => {
+      const { host: _, ...headers } = signRequest(
+        { method, ...target, headers: { host: base.host, 'x-sentinel-nonce': newNonce() }, body: '' },
+        credentials,
+        { region, service, amzDate: formatAmzDate(clock()) },
+      ).headers;
+      const mark = target.rawQuery === '' ? '' : '?';
+      return send({ url: `${base.origin}${target.path}${mark}${target.rawQuery}`, method, headers });
+    };
+  };
+
+  const forwardLogin = async (
+    credentials: SigningCredentials,
+    serverId: string,
+  ): Promise<Result<TvmAnswer, string>> => {
+    const body = JSON.stringify({ duration: KEY_SECONDS });
+    const path = `${prefix}/keys`;
+    const outer = { method: 'POST', path, rawQuery: '', body };
+    return patiently(async () => {
+      const authorization = forwardedAuthorization(outer, credentials, {
+        serverId,
+        region: settings.stsRegion,
+        now: clock(),
+      });
+      if (!authorization.ok) return authorization;
+      const headers = { authorization: authorization.value, 'content-type': 'application/json' };
+      return send({ url: `${base.origin}${path}`, method: 'POST', headers, body });
+    }, sleep);
+  };
+
+  const login = async (): Promise<Result<StoredKey, string>> => {
+    const { serverId, source, sourceProfile } = settings;
+    if (serverId === undefined) return refuse('There is no login without the id of the TVM; name it with --server-id.');
+    const file = readLoginFile(loginFile);
+    if (!file.ok) return file;
+    const credentials = await sourceCredentials();
+    if (!credentials.ok) return credentials;
+    const answer = await forwardLogin(credentials.value, serverId);
+    if (!answer.ok) return answer;
+    if (answer.value.status !== 200) return refuse(`The login was refused: ${toSentence(answer.value)}`);
+    const parsed = v.safeParse(MintedKey, answer.value.json);
+    if (!parsed.success) return refuse(`${base.origin} answered without a key; check --url.`);
+    const key: StoredKey = {
+      url,
+      serverId,
+      region,
+      source,
+      ...(sourceProfile === undefined ? {} : { sourceProfile }),
+      accessKeyId: parsed.output.AccessKeyId,
+      secretAccessKey: parsed.output.SecretAccessKey,
+      sessionToken: parsed.output.SessionToken,
+      expiresAt: Date.parse(parsed.output.Expiration),
+    };
+    const written = writeLoginFile(loginFile, withKey(file.value, key, clock()));
+    return written.ok ? ok(key) : written;
+  };
+
+  const keptKey = (): Result<StoredKey | undefined, string> => {
+    const file = readLoginFile(loginFile);
+    if (!file.ok) return file;
+    const { serverId = '', source } = settings;
+    return ok(findKey(file.value, { url, serverId, source }, clock(), KEY_MARGIN));
+  };
+
+  const askWithKey = async (wish: Wish): Promise<Result<TvmAnswer, string>> => {
+    const kept = keptKey();
+    if (!kept.ok) return kept;
+    if (kept.value !== undefined) {
+      const answer = await patiently(signed(wish, kept.value, 'execute-api'), sleep);
+      if (!answer.ok || !isStale(answer.value)) return answer;
+    }
+    const fresh = await login();
+    return fresh.ok ? patiently(signed(wish, fresh.value, 'execute-api'), sleep) : fresh;
+  };
+
+  const askFront = async (wish: Wish, service: string): Promise<Result<TvmAnswer, string>> => {
+    const credentials = await sourceCredentials();
+    return credentials.ok ? patiently(signed(wish, credentials.value, service), sleep) : credentials;
+  };
+
+  return {
+    login,
+    ask: async (wish) => {
+      const answer = await (frontService === undefined ? askWithKey(wish) : askFront(wish, frontService));
+      if (!answer.ok) return answer;
+      return answer.value.status === 200 ? ok(answer.value.json) : refuse(toSentence(answer.value));
+    },
+  };
+};

@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest';
+import { DANA, holding, never, says, session, stsError, useForwarded } from '../support/fake-sts.ts';
+import { DEV, forwarded } from '../support/forwarded.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import type { RunningTvm } from '../support/tvm.ts';
+import { add, fire, outcomeOf, refused, shot, VENDED, type Outcome } from './support.ts';
+
+const DENIED = refused(403, 'AccessDenied');
+const LIMITED = refused(429, 'RateLimited');
+const UNAVAILABLE = refused(503, 'ServiceUnavailable');
+const REPLAYED = refused(403, 'RequestReplayed');
+const KNOWN: Outcome = { status: 200, error: undefined, credentials: false };
+
+const world = useForwarded();
+
+const STRANGER = stsError(403, 'InvalidClientTokenId');
+
+const startLimited = (points: number, more: Readonly<Record<string, string>> = {}): Promise<RunningTvm> =>
+  world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: String(points), ...more } });
+
+const repeat = async (times: number, what: () => Promise<Outcome>): Promise<readonly Outcome[]> => {
+  const outcomes: Outcome[] = [];
+  for (let time = 0; time < times; time += 1) outcomes.push(await what());
+  return outcomes;
+};
+
+describe('what strangers may cost', () => {
+  it('is so much per address, and says when there is more', async () => {
+    const { sts } = world;
+    const tvm = await startLimited(3);
+    sts.behave = STRANGER;
+    expect(await repeat(3, () => fire(tvm, forwarded(tvm)))).toEqual([DENIED, DENIED, DENIED]);
+    const answer = await sendRaw(tvm.port, forwarded(tvm));
+    expect([answer.status, answer.json['error']]).toEqual([429, 'RateLimited']);
+    const seconds = Number(answer.headers['retry-after']);
+    expect(seconds).toBeGreaterThanOrEqual(1);
+    expect(seconds).toBeLessThanOrEqual(60);
+    expect(answer.json['retry_after']).toBe(seconds);
+    expect(sts.seen).toHaveLength(3);
+    expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', error: 'RateLimited', source_ip: '127.0.0.1' });
+    expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
+  });
+
+  it('counts whoever is no caller here, too', async () => {
+    const tvm = await startLimited(2);
+    world.sts.behave = says(session('reader', 'x', '111122223333'));
+    expect(await repeat(3, () => fire(tvm, forwarded(tvm)))).toEqual([DENIED, DENIED, LIMITED]);
+  });
+
+  it('is not used up by callers who are confirmed, one after the other', async () => {
+    const tvm = await startLimited(2);
+    expect(await repeat(8, () => fire(tvm, forwarded(tvm)))).toEqual(Array.from({ length: 8 }, () => KNOWN));
+    expect(await fire(tvm, forwarded(tvm, { path: '/nowhere' }))).toEqual(refused(404, 'ValidationError'));
+    world.sts.behave = STRANGER;
+    expect(await repeat(3, () => fire(tvm, forwarded(tvm)))).toEqual([DENIED, DENIED, LIMITED]);
+  });
+
+  it('is not used up by a crowd of callers who are all confirmed', async () => {
+    const tvm = await startLimited(4);
+    const crowd = await Promise.all(Array.from({ length: 24 }, () => sendRaw(tvm.port, forwarded(tvm))));
+    expect(crowd.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(4);
+    // Nobody among them was refused by STS, so the next is none of too many.
+    expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
+  });
+
+  it.each([
+    ['does not answer', stsError(500, 'InternalFailure'), UNAVAILABLE],
+    ['throttles', stsError(400, 'Throttling'), LIMITED],
+  ] as const)('is not used up while STS %s: nobody was refused', async (_, behave, expected) => {
+    const tvm = await startLimited(3);
+    world.sts.behave = behave;
+    expect(await repeat(5, () => fire(tvm, forwarded(tvm)))).toEqual(Array.from({ length: 5 }, () => expected));
+    world.sts.behave = says(DANA);
+    expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
+  });
+
+  it('is not used up by tokens that are refused here', async () => {
+    const tvm = await startLimited(2);
+    const late = { amzDate: '20200102T030405Z' };
+    const outcomes = await repeat(5, () => fire(tvm, forwarded(tvm, late)));
+    expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set([403]));
+    expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
+  });
+
+  it('is counted by the address behind the trusted hops, IPv6 by /64', async () => {
+    const { sts } = world;
+    const tvm = await startLimited(1, { SENTINEL_TRUSTED_HOPS: '1' });
+    sts.behave = STRANGER;
+    const from = (address: string): Promise<Outcome> =>
+      fire(tvm, add(forwarded(tvm), 'x-forwarded-for', `198.51.100.${sts.seen.length}, ${address}`));
+    expect(await from('192.0.2.1')).toEqual(DENIED);
+    expect(await from('192.0.2.1')).toEqual(LIMITED);
+    expect(await from('192.0.2.1:4711')).toEqual(LIMITED);
+    expect(await from('::ffff:192.0.2.1')).toEqual(LIMITED);
+    expect(await from('192.0.2.2')).toEqual(DENIED);
+    expect(await from('2001:db8:1:2::1')).toEqual(DENIED);
+    expect(await from('2001:db8:1:2:ffff:ffff:ffff:ffff')).toEqual(LIMITED);
+    expect(await from('[2001:DB8:1:2:8000::]:443')).toEqual(LIMITED);
+    expect(await from('2001:db8:1:3::1')).toEqual(DENIED);
+    expect(await from('what')).toEqual(DENIED);
+    expect(await from('ever')).toEqual(LIMITED);
+    expect(await fire(tvm, forwarded(tvm))).toEqual(LIMITED);
+  });
+});
+
+describe('an STS that stalls', () => {
+  it('has 64 asked at once, 256 in line, and everybody else told at once; keys go on vending', async () => {
+    const { tvm, sts } = world;
+    const { hold, release } = holding();
+    sts.behave = hold;
+    const all = Array.from({ length: 330 }, () => forwarded(tvm));
+    const done: Outcome[] = [];
+    const running = all.map((one) => sendRaw(tvm.port, one).then((answer) => done.push(outcomeOf(answer))));
+    await expect.poll(() => done.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(10);
+    await expect.poll(() => sts.seen.length).toBe(64);
+    expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
+    expect(sts.seen).toHaveLength(64);
+    sts.behave = STRANGER;
+    release();
+    await Promise.all(running);
+    // On a slow machine some of the line have lost their patience; whoever has was not asked about.
+    const confirmed = done.filter(({ status }) => status === 200).length;
+    const asked = done.filter(({ error }) => error === 'AccessDenied').length + confirmed;
+    expect([confirmed, sts.seen.length]).toEqual([64, asked]);
+    expect(asked).toBeLessThanOrEqual(320);
+    expect(done.filter(({ error }) => error === 'RateLimited')).toEqual(
+      Array.from({ length: 330 - asked }, () => LIMITED),
+    );
+    expect(await fire(tvm, forwarded(tvm))).toEqual(DENIED);
+  });
+
+  it('keeps nobody in line for long, and who was not asked about may come again', async () => {
+    const { tvm, sts } = world;
+    const { hold, release } = holding();
+    sts.behave = hold;
+    const running = Array.from({ length: 64 }, () => sendRaw(tvm.port, forwarded(tvm)));
+    await expect.poll(() => sts.seen.length).toBe(64);
+    const waiting = forwarded(tvm, DEV);
+    const answer = await sendRaw(tvm.port, waiting);
+    expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([429, 'RateLimited', '2']);
+    sts.behave = says(DANA);
+    release();
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array.from({ length: 64 }, () => 200));
+    expect(await fire(tvm, waiting)).toEqual(VENDED);
+  });
+
+  it('keeps no place of callers who went away', async () => {
+    const { tvm, sts } = world;
+    sts.behave = never;
+    const leaving = Array.from({ length: 64 }, () => {
+      const { target, headers } = forwarded(tvm);
+      const controller = new AbortController();
+      const gone = fetch(`${tvm.url}${target}`, {
+        headers: Object.fromEntries(headers),
+        signal: controller.signal,
+      });
+      return {
+        controller,
+        gone: gone.then(
+          () => 'answered',
+          () => 'gone',
+        ),
+      };
+    });
+    await expect.poll(() => sts.seen.length).toBe(64);
+    for (const { controller } of leaving) controller.abort();
+    expect(new Set(await Promise.all(leaving.map(({ gone }) => gone)))).toEqual(new Set(['gone']));
+    sts.behave = says(DANA);
+    // At the latest when the deadline of STS is over.
+    await expect.poll(() => fire(tvm, forwarded(tvm)), { timeout: 12_000, interval: 100 }).toEqual(KNOWN);
+  });
+});
+
+describe('the guard that instances share', () => {
+  it('fails after STS said yes: 503, and the identity is used for nothing', async () => {
+    const { sts } = world;
+    const tvm = await world.start({ environment: { SENTINEL_GUARD_TABLE: 'there-is-no-such-table' } });
+    for (const what of [{}, DEV, { path: '/profiles' }]) {
+      const once = forwarded(tvm, what);
+      expect(await fire(tvm, once)).toEqual(UNAVAILABLE);
+      expect(await fire(tvm, once)).toEqual(REPLAYED);
+    }
+    expect(sts.seen).toHaveLength(3);
+    expect(tvm.audit.map(({ event, error }) => [event, error])).toEqual(
+      Array.from({ length: 3 }, () => ['identity_refused', 'RequestReplayed']),
+    );
+  });
+
+  it('is not asked for strangers', async () => {
+    const { sts } = world;
+    const tvm = await world.start({ environment: { SENTINEL_GUARD_TABLE: 'there-is-no-such-table' } });
+    sts.behave = STRANGER;
+    expect(await fire(tvm, forwarded(tvm))).toEqual(DENIED);
+    sts.behave = says(session('reader', 'x', '111122223333'));
+    expect(await fire(tvm, forwarded(tvm))).toEqual(DENIED);
+    expect(tvm.log()).not.toContain('the replay guard cannot be written');
+  });
+});

@@ -1,0 +1,153 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readArguments } from '../../src/cli/arguments.ts';
+import { readSettings } from '../../src/cli/settings.ts';
+import { isOurProfile, runsOurselves } from '../../src/cli/source-credentials.ts';
+import { runProgram } from './support.ts';
+
+describe('the command line', () => {
+  it.each([
+    [['login'], { name: 'login', print: false, flags: {} }],
+    [['whoami', '--json', '--url', 'https://x'], { name: 'whoami', json: true, flags: { url: 'https://x' } }],
+    [
+      ['credentials', '--profile', 'team/prod'],
+      { name: 'credentials', profile: 'team/prod', duration: 3600, flags: {} },
+    ],
+    [
+      ['credentials', '--profile=dev', '--duration=900', '--label=a.b', '--source-profile=p', '--front=lambda'],
+      {
+        name: 'credentials',
+        profile: 'dev',
+        duration: 900,
+        label: 'a.b',
+        flags: { sourceProfile: 'p', front: 'lambda' },
+      },
+    ],
+    [[], { name: 'help' }],
+    [['--help'], { name: 'help' }],
+    [['login', '--help'], { name: 'help' }],
+    [['--version'], { name: 'version' }],
+  ])('%j is understood', (argv, value) => {
+    expect(readArguments(argv)).toEqual({ ok: true, value });
+  });
+
+  it.each([
+    [['logn'], 'did you mean login?'],
+    [['credentials'], '--profile'],
+    [['credentials', '--profile', '../x'], '--profile'],
+    [['credentials', '--profile', 'dev', '--duration', '899'], '--duration'],
+    [['credentials', '--profile', 'dev', '--duration', '1e3'], '--duration'],
+    [['credentials', '--profile', 'dev', '--label', 'a b'], '--label'],
+    [['credentials', '--profile'], '--profile'],
+    [['credentials', '--profile', 'dev', 'more'], 'more'],
+    [['login', '--duration', '900'], '--duration'],
+    [['login', '--region', 'us-east-1.evil.com'], '--region'],
+    [['login', '--sts-region', 'X'], '--sts-region'],
+    [['whoami', '--front', 'alb'], '--front'],
+    [['whoami', '--front', 'lambda', '--service', 's3'], '--service'],
+    [['login', '--server-id', 'a b'], '--server-id'],
+  ])('%j is refused in a sentence that names it', (argv, named) => {
+    const read = readArguments(argv);
+    expect(read.ok ? 'accepted' : read.refusal).toContain(named);
+    expect(read.ok ? '' : read.refusal).toMatch(/^[^\n]+[.?]$/u);
+  });
+
+  it('never throws, whatever it is given', () => {
+    fc.assert(fc.property(fc.array(fc.string()), (argv) => typeof readArguments(argv).ok === 'boolean'));
+  });
+
+  it('wrong, ends the program with 2 and says so on stderr alone', async () => {
+    const { code, stdout, stderr } = await runProgram(['nonsense', '--x'], {});
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^sentinel-tvm: [^\n]+\n$/u);
+  });
+});
+
+describe('where the TVM is', () => {
+  const LAST = { url: 'https://tvm.example.com', serverId: 'tvm-1', region: 'eu-west-1', source: 'default' };
+  const settings = (...args: Parameters<typeof readSettings>) => {
+    const read = readSettings(...args);
+    return read.ok ? read.value : read.refusal;
+  };
+
+  it('is on this machine unless somebody says otherwise', () => {
+    expect(settings({}, {}, undefined)).toEqual({
+      url: 'http://127.0.0.1:8080',
+      serverId: 'sentinel-local',
+      region: 'us-east-1',
+      stsRegion: 'us-east-1',
+      source: 'default',
+      sourceProfile: undefined,
+      frontService: undefined,
+    });
+  });
+
+  it('is told by flags, then the environment, then the last login', () => {
+    const environment = { TVM_URL: 'https://env.example', TVM_SERVER_ID: 'env', AWS_REGION: 'us-west-2' };
+    const flags = { url: 'https://flag.example', serverId: 'flag', region: 'ap-south-1' };
+    expect(settings(flags, environment, LAST)).toMatchObject(flags);
+    expect(settings({}, environment, LAST)).toMatchObject({
+      url: 'https://env.example',
+      serverId: 'env',
+      region: 'us-west-2',
+    });
+    expect(settings({}, {}, LAST)).toMatchObject({ url: LAST.url, serverId: 'tvm-1', region: 'eu-west-1' });
+  });
+
+  it('shares nothing of the last login with another server', () => {
+    expect(settings({ url: 'https://other.example', region: 'eu-west-1' }, {}, LAST)).toContain('--server-id');
+    expect(settings({ url: 'https://other.example', serverId: 'x' }, {}, LAST)).toContain('--region');
+  });
+
+  it.each([
+    'http://tvm.example.com',
+    'http://10.0.0.1',
+    'ftp://x',
+    'x',
+    'https://u:p@x',
+    'https://x/?a=1',
+    'http://127.0.0.1.evil.com',
+  ])('is not %s', (url) => {
+    expect(settings({ url, region: 'eu-west-1', serverId: 'x' }, {}, undefined)).toContain('--url');
+  });
+
+  it.each([
+    ['https://abc.lambda-url.eu-central-1.on.aws/', 'lambda', 'eu-central-1'],
+    ['https://abc.execute-api.eu-west-3.amazonaws.com/prod', 'execute-api', 'eu-west-3'],
+    ['https://tvm.example.com', 'execute-api', 'us-east-2'],
+    ['https://abc.lambda-url.eu-central-1.on.aws.evil.example', 'execute-api', 'us-east-2'],
+  ])('%s behind a front is signed for %s in %s', (url, frontService, region) => {
+    expect(settings({ url, front: 'lambda' }, { AWS_REGION: 'us-east-2' }, undefined)).toMatchObject({
+      frontService,
+      region,
+    });
+  });
+});
+
+describe('a profile that is ours', () => {
+  it.each([
+    'sentinel-tvm credentials --profile dev',
+    '/usr/local/bin/sentinel-tvm credentials',
+    '"C:\\Program Files\\sentinel-tvm.cmd" credentials',
+    "'/opt/my tools/sentinel-tvm' x",
+    'npx sentinel-tvm credentials',
+    'node /x/.scripts/sentinel-tvm.mjs credentials',
+  ])('is known by %s', (command) => {
+    expect(runsOurselves(command)).toBe(true);
+  });
+
+  it.each(['aws-vault exec sentinel', 'my-sentinel-tvm x', 'sentinel-tvm-wrapper', '/sentinel-tvm/other', ''])(
+    'is not known by %s',
+    (command) => {
+      expect(runsOurselves(command)).toBe(false);
+    },
+  );
+
+  it('is found through its sources, and a circle of sources ends', () => {
+    const ours = { credential_process: 'sentinel-tvm credentials --profile dev' };
+    expect(isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'c' }, c: ours })).toBe(true);
+    expect(isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'a' } })).toBe(false);
+    expect(isOurProfile('a', { a: { source_profile: 'a' } })).toBe(false);
+    expect(isOurProfile('missing', {})).toBe(false);
+  });
+});

@@ -1,0 +1,229 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readStsAnswer } from '../../src/identity/sts-answer.ts';
+import type { StsReply } from '../../src/identity/sts-call.ts';
+
+const IDENTITY = {
+  Account: '000000000000',
+  Arn: 'arn:aws:iam::000000000000:user/eng/dana',
+  UserId: 'AIDAEXAMPLEEXAMPLE00',
+};
+
+const bodyOf = (identity: object): string =>
+  JSON.stringify({
+    GetCallerIdentityResponse: { GetCallerIdentityResult: identity, ResponseMetadata: { RequestId: 'x' } },
+  });
+
+const GOOD: StsReply = {
+  status: 200,
+  contentType: 'application/json',
+  contentEncoding: '',
+  body: Buffer.from(bodyOf(IDENTITY)),
+};
+
+const read = (change: Partial<StsReply> = {}, partition = 'aws') => readStsAnswer({ ...GOOD, ...change }, partition);
+
+/** `known`, or the kind of the refusal. */
+const verdict = (change: Partial<StsReply> = {}, partition = 'aws'): string => {
+  const answer = read(change, partition);
+  return answer.ok ? 'known' : answer.refusal.kind;
+};
+
+const said = (identity: object): Partial<StsReply> => ({ body: Buffer.from(bodyOf(identity)) });
+
+const error = (status: number, code: unknown): Partial<StsReply> => ({
+  status,
+  body: Buffer.from(JSON.stringify({ Error: { Code: code, Message: 'words', Type: 'Sender' }, RequestId: 'x' })),
+});
+
+const KNOWN = { ok: true, value: { arn: IDENTITY.Arn, account: IDENTITY.Account, userId: IDENTITY.UserId } };
+
+describe('an answer of STS', () => {
+  it('says who signed', () => {
+    expect(read()).toEqual(KNOWN);
+    expect(read({ contentEncoding: 'identity' })).toEqual(KNOWN);
+  });
+
+  it.each([
+    'application/json',
+    'application/json;charset=utf-8',
+    'APPLICATION/JSON',
+    'application/x-amz-json-1.1',
+    'application/json ',
+  ])('may be of the type %s', (contentType) => {
+    expect(read({ contentType })).toEqual(KNOWN);
+  });
+
+  it.each([
+    '',
+    'text/html',
+    'text/xml',
+    'application/jsonp',
+    'application/json-seq',
+    'text/application/json',
+    'application/xml, application/json',
+    'x-application/json',
+  ])('is none of the type %s', (contentType) => {
+    expect(verdict({ contentType })).toBe('unexpected');
+  });
+
+  it.each(['gzip', 'br', 'deflate', 'GZIP', 'identity, gzip', ' '])('is none in the encoding %s', (contentEncoding) => {
+    expect(verdict({ contentEncoding })).toBe('unexpected');
+  });
+
+  it.each([0, 100, 199, 201, 204, 206, 300, 302, 304, 307, 399, 400, 403, 404, 500, 503, 599, 999])(
+    'is none with status %i, be there an identity in it or not',
+    (status) => {
+      expect(verdict({ status })).toBe('unexpected');
+    },
+  );
+
+  it.each(['Account', 'Arn', 'UserId'] as const)('has %s, and that is text', (field) => {
+    const { [field]: _, ...without } = IDENTITY;
+    for (const value of [undefined, null, 0, 1e11, true, '', [], {}, [IDENTITY[field]], { S: IDENTITY[field] }]) {
+      expect(verdict(said({ ...without, [field]: value }))).toBe('unexpected');
+    }
+  });
+
+  it.each([
+    ['another account', { Account: '111122223333' }],
+    ['an account of eleven digits', { Account: '00000000000', Arn: 'arn:aws:iam::00000000000:user/dana' }],
+    ['an account of other digits', { Account: '٠٠٠٠٠٠٠٠٠٠٠٠' }],
+    ['an account with a line break', { Account: '000000000000\n' }],
+    ['AWS’s own account', { Account: 'aws', Arn: 'arn:aws:iam::aws:user/dana' }],
+    ['a partition that is none', { Arn: 'arn:evil:iam::000000000000:user/dana' }],
+    ['a long ARN', { Arn: `arn:aws:iam::000000000000:user/${'a'.repeat(2_048)}` }],
+    ['an ARN without resource', { Arn: 'arn:aws:iam::000000000000:' }],
+    ['an ARN in front of which something stands', { Arn: ` ${IDENTITY.Arn}` }],
+    ['a long user id', { UserId: 'A'.repeat(257) }],
+    ['a user id with a line break', { UserId: 'AIDA\n' }],
+  ])('is none with %s', (_, change) => {
+    expect(verdict(said({ ...IDENTITY, ...change }))).toBe('unexpected');
+  });
+
+  it('is of the partition that was asked', () => {
+    for (const [partition, asked] of [
+      ['aws-cn', 'aws'],
+      ['aws', 'aws-cn'],
+      ['aws-us-gov', 'aws'],
+      ['aws-iso', 'aws'],
+    ] as const) {
+      const there = said({ ...IDENTITY, Arn: IDENTITY.Arn.replace(':aws:', `:${partition}:`) });
+      expect([verdict(there, asked), verdict(there, partition)]).toEqual(['unexpected', 'known']);
+    }
+  });
+
+  it('holds no key twice, at any depth', () => {
+    const text = bodyOf(IDENTITY);
+    for (const twice of [
+      text.replace('"Arn"', '"Arn":"arn:aws:iam::111122223333:root","Arn"'),
+      text.replace('"Account"', String.raw`"\u0041ccount":"111122223333","Account"`),
+      text.replace('{"GetCallerIdentityResponse"', '{"GetCallerIdentityResponse":{},"GetCallerIdentityResponse"'),
+      text.replace('"RequestId"', '"RequestId":"y","RequestId"'),
+    ]) {
+      expect(verdict({ body: Buffer.from(twice) })).toBe('unexpected');
+    }
+  });
+
+  it.each([
+    '',
+    'null',
+    '[]',
+    '{}',
+    '"x"',
+    '<GetCallerIdentityResponse/>',
+    '<!DOCTYPE x>',
+    'undefined',
+    `${bodyOf(IDENTITY)}x`,
+    `[${bodyOf(IDENTITY)}]`,
+  ])('is none in the body %s', (body) => {
+    expect(verdict({ body: Buffer.from(body) })).toBe('unexpected');
+  });
+});
+
+describe('an error of STS', () => {
+  it.each([400, 403, 404, 499])('of status %i refuses with its code', (status) => {
+    expect(read(error(status, 'SignatureDoesNotMatch'))).toEqual({
+      ok: false,
+      refusal: { kind: 'refused', code: 'SignatureDoesNotMatch' },
+    });
+  });
+
+  it.each([
+    'Throttling',
+    'ThrottlingException',
+    'ThrottledException',
+    'RequestLimitExceeded',
+    'RequestThrottled',
+    'TooManyRequestsException',
+  ])('%s is throttling', (code) => {
+    expect([400, 403, 429].map((status) => verdict(error(status, code)))).toEqual([
+      'throttled',
+      'throttled',
+      'throttled',
+    ]);
+    expect(verdict(error(500, code))).toBe('unexpected');
+    expect(verdict(error(200, code))).toBe('unexpected');
+  });
+
+  it('429 is throttling, whatever it says', () => {
+    for (const change of [{}, { contentType: 'text/html' }, { contentEncoding: 'gzip' }, { body: Buffer.from('x') }]) {
+      expect(verdict({ ...change, status: 429 })).toBe('throttled');
+    }
+  });
+
+  it.each([undefined, null, '', 1, {}, ['AccessDenied'], 'a b', 'a\r\nb', 'ä', 'a'.repeat(65), '<script>', '{}'])(
+    'the code %j is none',
+    (code) => {
+      expect(verdict(error(403, code))).toBe('unexpected');
+    },
+  );
+
+  it.each([
+    '{"Code":"AccessDenied"}',
+    '{"error":{"code":"AccessDenied"}}',
+    '{"Error":"AccessDenied"}',
+    '{"Error":[]}',
+    '{"Error":{"Code":"A","Code":"B"}}',
+    '[]',
+    '',
+  ])('is none in %s', (body) => {
+    expect(verdict({ status: 403, body: Buffer.from(body) })).toBe('unexpected');
+  });
+});
+
+describe('whatever comes', () => {
+  it('is never an identity that was not in it, and tells nothing of its content', () => {
+    const reply = fc.record({
+      status: fc.oneof(fc.constantFrom(200, 400, 403, 429, 500), fc.integer()),
+      contentType: fc.oneof(fc.constant('application/json'), fc.string()),
+      contentEncoding: fc.oneof(fc.constant(''), fc.string()),
+      body: fc.oneof(
+        fc.uint8Array(),
+        fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value))),
+        fc
+          .dictionary(fc.constantFrom('Account', 'Arn', 'UserId', 'X'), fc.jsonValue())
+          .map((value) => Buffer.from(bodyOf(value))),
+      ),
+    });
+    const property = fc.property(reply, (given) => {
+      const answer = readStsAnswer(given, 'aws');
+      expect(answer.ok).toBe(false);
+      if (answer.ok || answer.refusal.kind !== 'unexpected') return;
+      expect(answer.refusal.why).toMatch(/^(?:it|its) [A-Za-z ]+(?: -?\d+)?$/u);
+    });
+    fc.assert(property, { numRuns: 2_000 });
+  });
+
+  it('of any depth is read or refused', () => {
+    for (const depth of [100, 1_000, 4_096]) {
+      for (const body of [
+        '['.repeat(depth) + ']'.repeat(depth),
+        '{"a":'.repeat(depth),
+        '{"":'.repeat(depth) + '1' + '}'.repeat(depth),
+      ]) {
+        expect(verdict({ body: Buffer.from(body.slice(0, 8_192)) })).toBe('unexpected');
+      }
+    }
+  });
+});
