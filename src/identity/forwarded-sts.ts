@@ -86,15 +86,21 @@ const createConfirm = (options: Options) => {
     forgetAt: signedAt + 2 * window,
   });
 
+  const checkSource = async (address: string | undefined): Promise<Result<undefined, IdentityRefusal>> => {
+    const within = await limit.check(address);
+    if (within.ok) return within;
+    return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
+  };
+
   /** Asks STS once for this nonce; whatever comes of it, the nonce is used up. */
   const ask = async (
     claim: ForwardedClaim,
     request: StsRequest,
     address: string | undefined,
   ): Promise<Result<AwsIdentity, IdentityRefusal>> => {
-    // Only here, after the wait in line: a flood from one address is stopped by what its first tokens came to.
-    const within = await limit.check(address);
-    if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
+    // Again, after the wait in line: a flood from one address is stopped by what its first tokens came to.
+    const within = await checkSource(address);
+    if (!within.ok) return within;
     const reserved = await options.reserveLocally(nonceClaim(claim), clock());
     if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
     try {
@@ -115,6 +121,8 @@ const createConfirm = (options: Options) => {
     ownAccount: string,
     address: string | undefined,
   ): Promise<Result<AuthenticCaller, IdentityRefusal>> => {
+    const within = await checkSource(address);
+    if (!within.ok) return within;
     const answered = await gate(() => ask(claim, request, address));
     if (!answered.ok) return refuse({ kind: 'rate-limited', what: CROWD, retryAfterSeconds: RETRY_SECONDS });
     const identity = answered.value;
@@ -181,5 +189,5 @@ const toStsRequest = (claim: ForwardedClaim, request: WireRequest, serverId: str
 const claimedKeyOf = ({ headers }: WireHead): string | undefined => {
   const [value = ''] = headerValues(headers, 'authorization');
   const text = Buffer.from(value.slice(FORWARDED_SCHEME.length + 1, 8_192), 'base64url').toString('latin1');
-  return /"credential"\s*:\s*"(\w{1,128})\//u.exec(text)?.[1];
+  return /"credential"\s*:\s*"([A-Z0-9_]{4,40})\//u.exec(text)?.[1];
 };

@@ -57,7 +57,7 @@ export const createStsClient = (endpoint: string | undefined, deadline = DEADLIN
         reject(new Error('the answer asks for another protocol'));
       });
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        // The other end closed an idle connection just as it was taken up again: STS has seen nothing.
+        // The other end closed an idle connection just as it was taken up again. The call reads only, so it may come twice.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET' && !isRetry) {
           resolve(attempt({ host, headers, body }, signal, true));
         } else reject(error);

@@ -17,31 +17,37 @@ const OTHERS = 'others';
  */
 export const createSourceLimit = ({ points, window }: SourceQuota, maxSources = MAX_SOURCES) => {
   const limiter = new RateLimiterMemory({ points, duration: window / SECOND });
-  const seen = new Map<string, number>();
+  /** When each source last cost something; the oldest first. */
+  const charged = new Map<string, number>();
 
-  /** Sources that were not heard of for a window are forgotten, as the limiter forgets them. */
-  const keyOf = (address: string | undefined): string => {
-    const source = (address && ipv6Network(address)) ?? address ?? 'unknown';
-    const now = performance.now();
-    for (const [key, at] of seen) {
+  /** Sources that have cost nothing for a window are forgotten, as the limiter forgets them. */
+  const forgetOld = (now: number): void => {
+    for (const [key, at] of charged) {
       if (now - at < window) break;
-      seen.delete(key);
+      charged.delete(key);
     }
-    if (!seen.delete(source) && seen.size >= maxSources) return OTHERS;
-    seen.set(source, now);
-    return source;
   };
+
+  const sourceOf = (address: string | undefined): string => (address && ipv6Network(address)) ?? address ?? 'unknown';
 
   return {
     /** Whether the source may cost more; refuses with the whole seconds until it may again. */
     check: async (address: string | undefined): Promise<Result<undefined, number>> => {
-      const used = await limiter.get(keyOf(address));
+      forgetOld(performance.now());
+      const source = sourceOf(address);
+      const isFull = charged.size >= maxSources && !charged.has(source);
+      const used = await limiter.get(isFull ? OTHERS : source);
       if (used === null || used.consumedPoints < points) return ok(undefined);
       return refuse(Math.max(1, Math.ceil(used.msBeforeNext / SECOND)));
     },
     /** Counts one against the source. */
     charge: async (address: string | undefined): Promise<void> => {
-      await limiter.penalty(keyOf(address));
+      const now = performance.now();
+      forgetOld(now);
+      const source = sourceOf(address);
+      const isKnown = charged.delete(source) || charged.size < maxSources;
+      if (isKnown) charged.set(source, now);
+      await limiter.penalty(isKnown ? source : OTHERS);
     },
   };
 };

@@ -1,4 +1,4 @@
-import { EMBEDDED_REGION } from './aws/account.ts';
+import { DEMO_DANA_KEY, EMBEDDED_REGION } from './aws/account.ts';
 import { DEMO_CLIENTS, type DemoClient } from './demo.ts';
 import type { Ports } from './environment.ts';
 
@@ -23,6 +23,16 @@ const identity = (ports: Ports, platform: string): readonly string[] => {
     : ['# Into the environment, and who that is:', `eval "$(${curl} | node -pe '${EXPORTS}')"`, aws];
 };
 
+/** dana has no key of the TVM: the client signs with what AWS gave her, and the TVM asks STS. */
+const dana = ({ tvm }: Ports, platform: string): readonly string[] => {
+  const { accessKeyId, secretAccessKey } = DEMO_DANA_KEY;
+  const run = `node .scripts/sentinel-tvm.mjs credentials --profile dev --url http://127.0.0.1:${tvm}`;
+  const what = '# The IAM user dana, by the client:';
+  return platform === 'win32'
+    ? [what, `set AWS_ACCESS_KEY_ID=${accessKeyId}& set AWS_SECRET_ACCESS_KEY=${secretAccessKey}& ${run}`]
+    : [what, `AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} ${run}`];
+};
+
 /**
  * What `npm run local` prints once it serves: commands to paste.
  *
@@ -38,6 +48,7 @@ export const recipes = (ports: Ports, platform: string): string =>
     '# No rule matches carol, so she gets 403:',
     vend(DEMO_CLIENTS.carol, ports, platform),
     ...identity(ports, platform),
+    ...dana(ports, platform),
     '',
     '',
   ].join('\n');

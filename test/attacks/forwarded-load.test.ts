@@ -74,6 +74,14 @@ describe('what strangers may cost', () => {
     expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
   });
 
+  it('is not used up by tokens that were used before', async () => {
+    const tvm = await startLimited(2);
+    const once = forwarded(tvm);
+    expect(await fire(tvm, once)).toEqual(KNOWN);
+    expect(await repeat(4, () => fire(tvm, once))).toEqual(Array.from({ length: 4 }, () => REPLAYED));
+    expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
+  });
+
   it('is not used up by tokens that are refused here', async () => {
     const tvm = await startLimited(2);
     const late = { amzDate: '20200102T030405Z' };
@@ -142,6 +150,23 @@ describe('an STS that stalls', () => {
     release();
     expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array.from({ length: 64 }, () => 200));
     expect(await fire(tvm, waiting)).toEqual(VENDED);
+  });
+
+  it('has no place in line for whoever has cost too much already', async () => {
+    const { sts } = world;
+    const tvm = await startLimited(1, { SENTINEL_TRUSTED_HOPS: '1' });
+    const from = (address: string) => add(forwarded(tvm), 'x-forwarded-for', address);
+    sts.behave = STRANGER;
+    expect(await fire(tvm, from('192.0.2.1'))).toEqual(DENIED);
+    const { hold, release } = holding();
+    sts.behave = hold;
+    const running = Array.from({ length: 64 }, () => sendRaw(tvm.port, from('192.0.2.2')));
+    await expect.poll(() => sts.seen.length).toBe(65);
+    const answer = await sendRaw(tvm.port, from('192.0.2.1'));
+    expect([answer.status, answer.json['message']]).toEqual([429, expect.stringContaining('from your address')]);
+    sts.behave = says(DANA);
+    release();
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array.from({ length: 64 }, () => 200));
   });
 
   it('keeps no place of callers who went away', async () => {

@@ -90,6 +90,34 @@ export const describeConformance = (name: string, start: () => Promise<Target>, 
       });
     });
 
+    describe('minted keys', () => {
+      const mint = (as: object = {}) =>
+        ask({ method: 'POST', path: '/keys', body: '{}', ...as, headers: { 'content-type': 'application/json' } });
+      const signedWith = ({ json }: RawAnswer): Ask => ({
+        accessKeyId: String(json['AccessKeyId']),
+        secret: String(json['SecretAccessKey']),
+        headers: { 'x-amz-security-token': String(json['SessionToken']) },
+      });
+
+      it('vend as their source does, and mint no other', async () => {
+        const key = signedWith(await mint());
+        const vended = await ask({ ...key, query: 'profile=dev' });
+        expect([vended.status, vended.json['Profile']]).toEqual([200, 'dev']);
+        const who = await ask({ ...key, path: '/whoami' });
+        expect(who.json).toMatchObject({ name: 'alice', via: 'minted-key', source_access_key_id: 'TVMDEMOALICE' });
+        const headers = { ...key.headers, 'content-type': 'application/json' };
+        expectRefusal(await ask({ ...key, method: 'POST', path: '/keys', body: '{}', headers }), 403, 'AccessDenied');
+      });
+
+      it('are refused with another secret, another token, and none', async () => {
+        const [key, other] = [signedWith(await mint()), signedWith(await mint())];
+        const vend = (change: Ask): Promise<RawAnswer> => ask({ ...key, query: 'profile=dev', ...change });
+        expectRefusal(await vend({ secret: 'another' }), 403, 'SignatureDoesNotMatch');
+        expectRefusal(await vend({ headers: other.headers ?? {} }), 403, 'InvalidClientTokenId');
+        expectRefusal(await vend({ headers: {} }), 403, 'InvalidClientTokenId');
+      });
+    });
+
     describe('vending', () => {
       it.each([
         ['GET', () => ask({ query: 'profile=dev' })],

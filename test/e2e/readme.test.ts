@@ -2,9 +2,10 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { PROGRAM, scratch } from '../cli/support.ts';
 import { bareEnvironment, lacksAwsCli } from '../local/support.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
@@ -12,6 +13,7 @@ import { sign } from '../support/sign.ts';
 /** What the README promises a user in a hurry: `npm run local` as a process of its own, and the lines as printed there. */
 const ROOT = resolve(import.meta.dirname, '..', '..');
 const run = promisify(execFile);
+const directory = scratch();
 const README = readFileSync(resolve(ROOT, 'README.md'), 'utf8');
 
 const freePort = async (): Promise<number> => {
@@ -137,6 +139,19 @@ describe('the README on a fresh desk', () => {
       await expect(aws(undefined, 'sts', 'assume-role', ...role)).rejects.toThrow(/AccessDenied/u);
     },
   );
+
+  it.skipIf(process.platform === 'win32')('vends to dana by the client’s line as printed', async () => {
+    const line = lines(README).find((text) => text.startsWith('AWS_ACCESS_KEY_ID=AKIADEMODANA')) ?? '';
+    const command = line.replace('sentinel-tvm', `'${PROGRAM}'`);
+    const env = {
+      ...bareEnvironment(),
+      TVM_URL: `http://127.0.0.1:${port}`,
+      TVM_LOGIN_FILE: join(directory, 'login.json'),
+    };
+    const { stdout: text } = await run('sh', ['-c', command], { env });
+    expect(JSON.parse(text)).toMatchObject({ Version: 1, AccessKeyId: expect.stringMatching(/^ASIA/u) });
+    expect(stderr).toContain('credentials --profile dev --url');
+  });
 
   it('writes audit records, and nothing else, to stdout', async () => {
     await expect.poll(() => lines(stdout).length).toBeGreaterThan(2);
