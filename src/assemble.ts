@@ -17,15 +17,27 @@ import { createForwardedStsAuthenticator } from './identity/forwarded-sts.ts';
 import { createLambdaAuthenticator, frontAddress } from './identity/lambda-context.ts';
 import { createSignedRequestAuthenticator } from './identity/signed-request.ts';
 import { createStsClient } from './identity/sts-call.ts';
-import { MINUTE, systemClock, type Clock } from './lib/clock.ts';
+import { MINUTE, SECOND, systemClock, type Clock } from './lib/clock.ts';
+import { newHexId } from './lib/ids.ts';
+import type { SealingKeys } from './lib/sealing.ts';
+import { createMemoryCallerLimit, createSharedCallerLimit, type CallerLimit } from './limits/caller-limit.ts';
 import { createSourceLimit } from './limits/source-limit.ts';
 import { createDynamoDbGuard } from './replay/dynamodb.ts';
 import type { ReplayGuard } from './replay/guard.ts';
+import { createGraceGuard } from './replay/grace.ts';
 import { createMemoryGuard } from './replay/memory.ts';
+import { createSessionDirectory } from './sessions/directory.ts';
+import { createRevocations } from './sessions/feed.ts';
+import { createForeignRevocations } from './sessions/foreign.ts';
+import { createRevocationLog } from './sessions/revocation-log.ts';
+import { createSessionStore } from './sessions/session-store.ts';
+import { createSessionTracker } from './sessions/tracker.ts';
 import { stsHosts } from './sigv4/sts-hosts.ts';
 import { createLogger, describeError, type Logger } from './telemetry/logger.ts';
 import { createAssumeRole } from './vend/assume-role.ts';
 import { createMint } from './vend/mint.ts';
+import { createOperations } from './vend/operations.ts';
+import { createSessionReports } from './vend/session-reports.ts';
 import { createVend } from './vend/vend.ts';
 
 /** One TVM, put together and not yet listening. */
@@ -33,8 +45,12 @@ export type Tvm = {
   readonly server: Server;
   readonly catalog: Catalog;
   readonly logger: Logger;
+  /** Reads documents and revocations until the signal ends it; resolves when both were tried once. */
+  readonly start: (signal: AbortSignal) => Promise<void>;
   /** From now on `/healthz` refuses and connections end with their next answer. */
   readonly startDraining: () => void;
+  /** Writes what is only in memory yet. */
+  readonly flush: () => Promise<void>;
 };
 
 /** What a test may put in the place of the real thing. */
@@ -76,10 +92,11 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     onLoad: (snapshot, previous) => reportCatalog(logger, snapshot, previous),
     onFault: onFault(`the documents cannot be read from ${where}; trying again`),
   });
+  const rooms = createSessionRooms(config, clients, { clock, onFault, sealingKeys: catalog.sealingKeys });
+  const { revocations, tracker, directory, store } = rooms;
+  const onOperationFault = onFault('sessions and revocations cannot be read or written');
   const instanceGuard = config.replayGuard === 'instance';
-  const guard = instanceGuard
-    ? createMemoryGuard(clock())
-    : createDynamoDbGuard(clients.dynamodb, config.tables.guard, onFault('the replay guard cannot be written'));
+  const guard = createGuard(config, clients, { clock, onFault, inGrace: () => revocations.state().inGrace });
   const app = createApp({
     authenticate: createAuthenticate({
       authenticatorFor: chooseAuthenticator(
@@ -96,12 +113,27 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
           : frontAddress(lambdaContext),
       hosts: config.hosts,
       currentSnapshot: catalog.current,
+      revocations,
+      callerLimit: createCallerLimit(config, clients, clock, onFault('requests cannot be counted')),
+      strangerLimit: createSourceLimit({
+        points: config.rateLimit.requests * CALLERS_PER_SOURCE,
+        window: config.rateLimit.window,
+      }),
       audit,
     }),
-    mint: createMint({ clock, guard, serverId: config.serverId, audit }),
-    vend: createVend({ clock, guard, assumeRole: createAssumeRole(clients.sts, onFault('AssumeRole failed')), audit }),
+    mint: createMint({ clock, guard, revocations, serverId: config.serverId, audit }),
+    vend: createVend({
+      clock,
+      guard,
+      revocations,
+      sessions: tracker,
+      assumeRole: createAssumeRole(clients.sts, onFault('AssumeRole failed')),
+      audit,
+    }),
+    operations: createOperations({ clock, revocations, store, audit, onFault: onOperationFault }),
+    sessionReports: createSessionReports({ clock, revocations, directory, onFault: onOperationFault }),
     clock,
-    health: () => ({ draining, catalog: catalog.state() }),
+    health: () => ({ draining, catalog: catalog.state(), revocations: revocations.state() }),
     onBug: (error, requestId) => {
       const stack = error instanceof Error ? error.stack : undefined;
       logger.error(
@@ -119,11 +151,89 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     server,
     catalog,
     logger,
+    start: async (signal) => {
+      const sweeping = setInterval(() => void tracker.sweep(), SWEEP).unref();
+      signal.addEventListener('abort', () => clearInterval(sweeping), { once: true });
+      await Promise.all([catalog.start(signal), revocations.start(signal)]);
+    },
     startDraining: () => {
       draining = true;
     },
+    flush: tracker.flush,
   };
 };
+
+/** How often the ends of sessions are looked for, and how many sessions are kept in memory. */
+const SWEEP = 1 * MINUTE;
+const SESSIONS = 100_000;
+
+/** Behind one address there may be an office, or a whole VPC. */
+const CALLERS_PER_SOURCE = 10;
+
+/** What is known of revocations may be so old, and not older, when something is vended. */
+const STALENESS_BOUND = 3 * SECOND;
+/** On AWS Lambda no timer brings it up to date, so requests do. */
+const LAMBDA_BOUND = 1 * SECOND;
+
+type OnFault = (message: string) => (error: unknown) => void;
+
+/** Sessions and revocations: what is known of them here, and what stands in the tables. */
+const createSessionRooms = (
+  config: Config,
+  { dynamodb }: AwsClients,
+  {
+    clock,
+    onFault,
+    sealingKeys,
+  }: { readonly clock: Clock; readonly onFault: OnFault; readonly sealingKeys: () => SealingKeys },
+) => {
+  const { sessions, revocations: revocationTable, guard } = config.tables;
+  const store = createSessionStore(dynamodb, { sessions, guard, instance: newHexId() });
+  const directory = createSessionDirectory({ client: dynamodb, table: sessions, store, clock, capacity: SESSIONS });
+  const tracker = createSessionTracker({
+    store,
+    clock,
+    life: config.sessionLife,
+    capacity: SESSIONS,
+    onOpen: directory.put,
+    onFault: onFault('a session cannot be written to its table'),
+  });
+  const revocations = createRevocations({
+    log: createRevocationLog(dynamodb, revocationTable),
+    foreign: createForeignRevocations(dynamodb, sessions),
+    clock,
+    bound: config.onLambda ? LAMBDA_BOUND : STALENESS_BOUND,
+    grace: config.outageGrace,
+    sealingKeys,
+    onRevocation: ({ target }) => {
+      if (target.kind !== 'session') return;
+      tracker.forget(target.value);
+      directory.forget(target.value);
+    },
+    onFault: onFault('the revocations cannot be read'),
+  });
+  return { store, directory, tracker, revocations };
+};
+
+const createGuard = (
+  config: Config,
+  { dynamodb }: AwsClients,
+  { clock, onFault, inGrace }: { readonly clock: Clock; readonly onFault: OnFault; readonly inGrace: () => boolean },
+): ReplayGuard => {
+  if (config.replayGuard === 'instance') return createMemoryGuard(clock());
+  const shared = createDynamoDbGuard(dynamodb, config.tables.guard, onFault('the replay guard cannot be written'));
+  return config.outageGrace === 0 ? shared : createGraceGuard(shared, inGrace, clock());
+};
+
+const createCallerLimit = (
+  { rateLimit, tables }: Config,
+  { dynamodb: client }: AwsClients,
+  clock: Clock,
+  onFault: (error: unknown) => void,
+): CallerLimit =>
+  rateLimit.store === 'memory'
+    ? createMemoryCallerLimit(rateLimit)
+    : createSharedCallerLimit(rateLimit, { client, table: tables.guard, clock }, onFault);
 
 type AuthenticatorParts = {
   readonly clock: Clock;

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
+import { duration, integer, list, oneOf, region, ssmRoot, tableName, url } from './config-values.ts';
 import { DEFAULT_TABLE_NAMES, type TableNames } from './aws/tables.ts';
 import { isLocalEndpoint } from './aws/endpoint.ts';
 import { isAccountId, parseRoleArn } from './lib/arn.ts';
 import { MINUTE, SECOND } from './lib/clock.ts';
-import { parseGoDuration } from './lib/go-duration.ts';
 import { nearest } from './lib/nearest.ts';
 import { ok, refuse, type Result } from './lib/result.ts';
 
@@ -12,52 +12,6 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The endpoint of each AWS service in use; undefined leaves the choice to the SDK. */
 export type Endpoints = { readonly [service in 'sts' | 'ssm' | 'dynamodb']: string | undefined };
-
-/** A number of milliseconds in a variable written as a Go duration, within bounds. */
-const duration = (low: number, high: number, range: string) =>
-  v.pipe(
-    v.string(),
-    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
-      const parsed = parseGoDuration(dataset.value);
-      if (!parsed.ok) addIssue({ message: parsed.refusal });
-      else if (parsed.value < low || parsed.value > high) addIssue({ message: `must be ${range}` });
-      else return parsed.value;
-      return NEVER;
-    }),
-  );
-
-const integer = (low: number, high: number) =>
-  v.pipe(
-    v.string(),
-    v.regex(/^\d{1,9}$/u, `must be a whole number from ${low} to ${high}`),
-    v.transform(Number),
-    v.minValue(low, `must be a whole number from ${low} to ${high}`),
-    v.maxValue(high, `must be a whole number from ${low} to ${high}`),
-  );
-
-const list = (what: string, accepts: (item: string) => boolean) =>
-  v.pipe(
-    v.string(),
-    v.transform((text) => text.split(',').map((item) => item.trim())),
-    v.array(
-      v.pipe(
-        v.string(),
-        v.check(accepts, ({ input }) => `"${input}" is not ${what}`),
-      ),
-    ),
-  );
-
-const url = v.pipe(
-  v.string(),
-  v.check((text) => URL.canParse(text) && /^https?:$/u.test(new URL(text).protocol), 'must be an http or https URL'),
-);
-
-const oneOf = <const Names extends readonly string[]>(...names: Names) =>
-  v.picklist(names, `must be one of ${names.join(', ')}`);
-
-const ssmRoot = v.pipe(v.string(), v.regex(/^(?:\/[A-Za-z0-9_.-]+)+$/u, 'must be a path like /sentinel'));
-const tableName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{3,255}$/u, 'must be the name of a DynamoDB table'));
-const region = v.pipe(v.string(), v.regex(/^[a-z]{2,4}(?:-[a-z]+)+-\d$/u, 'must be a region like eu-central-1'));
 
 const FRONT_ID = /^[a-z0-9]{8,64}$/u;
 
@@ -86,7 +40,7 @@ const SENTINEL = {
   SENTINEL_REPLAY_GUARD: v.optional(oneOf('shared', 'instance'), 'shared'),
   SENTINEL_STS_REGIONS: v.optional(list('a region', (name) => v.is(region, name))),
   SENTINEL_STS_EXTRA_REGIONS: v.optional(list('a region', (name) => v.is(region, name))),
-  SENTINEL_RATE_LIMIT_REQUESTS: v.optional(integer(1, 1_000_000), '100'),
+  SENTINEL_RATE_LIMIT_REQUESTS: v.optional(integer(1, 1_000_000)),
   SENTINEL_RATE_LIMIT_WINDOW: v.optional(duration(SECOND, 60 * MINUTE, 'from 1s to 1h'), '60s'),
   SENTINEL_RATE_LIMIT_STORE: v.optional(oneOf('memory', 'shared')),
   SENTINEL_LOG_LEVEL: v.optional(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info'),
@@ -110,12 +64,13 @@ const Variables = v.object({
 
 type Values = v.InferOutput<typeof Variables>;
 
+/** What one caller may ask in a window. On a desk one caller is everybody who tries something out, load tests among them. */
+const USUAL_REQUESTS = 100;
+const DESK_REQUESTS = 10_000;
+
 /** Variables whose part of the server is not built yet: they are checked, and a warning says that they do nothing. */
 const NOT_USED_YET: readonly (keyof typeof SENTINEL)[] = [
-  'SENTINEL_SESSION_LIFE',
-  'SENTINEL_OUTAGE_GRACE',
   'SENTINEL_STS_REGIONS',
-  'SENTINEL_RATE_LIMIT_STORE',
   'SENTINEL_LOG_SIGNING_KEY',
   'SENTINEL_LOG_SIGNING_KEY_ID',
 ];
@@ -178,6 +133,7 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     guard: values.SENTINEL_GUARD_TABLE,
   };
   const local = Object.values(endpoints).every(isLocalEndpoint);
+  const onLambda = values.AWS_LAMBDA_RUNTIME_API !== undefined;
   return {
     port: values.PORT,
     host: values.HOST,
@@ -197,7 +153,15 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     stsExtraRegions: values.SENTINEL_STS_EXTRA_REGIONS ?? [],
     /** The front of AWS Lambda that verifies callers, and its id; undefined where the server verifies them itself. */
     front: toFront(values),
-    rateLimit: { requests: values.SENTINEL_RATE_LIMIT_REQUESTS, window: values.SENTINEL_RATE_LIMIT_WINDOW },
+    sessionLife: values.SENTINEL_SESSION_LIFE,
+    outageGrace: values.SENTINEL_OUTAGE_GRACE,
+    /** Whether this is AWS Lambda, which freezes the process between requests. */
+    onLambda,
+    rateLimit: {
+      requests: values.SENTINEL_RATE_LIMIT_REQUESTS ?? (local ? DESK_REQUESTS : USUAL_REQUESTS),
+      window: values.SENTINEL_RATE_LIMIT_WINDOW,
+      store: values.SENTINEL_RATE_LIMIT_STORE ?? (onLambda ? 'shared' : 'memory'),
+    },
     publicUrl: values.SENTINEL_PUBLIC_URL ?? (local ? `http://localhost:${values.PORT}` : undefined),
     hosts: values.SENTINEL_HOSTS,
     trustedHops: values.SENTINEL_TRUSTED_HOPS,
@@ -223,7 +187,7 @@ const toFront = ({ SENTINEL_FRONT: kind, SENTINEL_FRONT_ID: id, SENTINEL_PUBLIC_
 const isBelow = (path: string, root: string): boolean => path === root || path.startsWith(`${root}/`);
 
 const findContradiction = (values: Values, config: Config): string | undefined => {
-  const onLambda = values.AWS_LAMBDA_RUNTIME_API !== undefined;
+  const { onLambda } = config;
   if (isBelow(config.root, config.secretsRoot) || isBelow(config.secretsRoot, config.root)) {
     return 'SENTINEL_ROOT and SENTINEL_SECRETS_ROOT must not lie under one another: who may read a path reads all below it.';
   }

@@ -32,20 +32,20 @@ const describeListenError = (error: NodeJS.ErrnoException, { host, port }: Confi
  * Lets requests under way finish, then ends; the deadline ends at once. For a moment the server goes on accepting, with
  * `/healthz` off and every answer closing its connection: a request that was on its way is not lost to a closed door.
  */
-const drain = (tvm: Tvm, stopCatalog: AbortController): void => {
-  if (stopCatalog.signal.aborted) return;
+const drain = (tvm: Tvm, stopReading: AbortController): void => {
+  if (stopReading.signal.aborted) return;
   tvm.logger.info('draining: requests under way finish, then the server ends');
   tvm.startDraining();
-  stopCatalog.abort();
+  stopReading.abort();
   setTimeout(() => process.exit(1), DRAIN_DEADLINE).unref();
-  setTimeout(() => tvm.server.close(() => process.exit(0)), DRAIN_GRACE);
+  setTimeout(() => tvm.server.close(() => void tvm.flush().finally(() => process.exit(0))), DRAIN_GRACE);
 };
 
 const main = async (): Promise<void> => {
   const config = readConfig();
   if (!config.ok) return fail(config.refusal);
   const tvm = assemble(config.value);
-  const stopCatalog = new AbortController();
+  const stopReading = new AbortController();
   const address = await listen(tvm, config.value).catch((error: NodeJS.ErrnoException) =>
     fail(describeListenError(error, config.value)),
   );
@@ -54,11 +54,11 @@ const main = async (): Promise<void> => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       process.once(signal, () => process.exit(1));
-      drain(tvm, stopCatalog);
+      drain(tvm, stopReading);
     });
   }
   for (const name of config.value.withoutEffect) tvm.logger.warn(`${name} is set, but has no effect in this version`);
-  await tvm.catalog.start(stopCatalog.signal);
+  await tvm.start(stopReading.signal);
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   process.stderr.write(`listening on http://${host}:${address.port}\n`);
 };

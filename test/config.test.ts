@@ -197,10 +197,10 @@ describe('what is read', () => {
   });
 
   it('says which variables have no effect yet', () => {
-    const set = { SENTINEL_OUTAGE_GRACE: '1m', SENTINEL_LOG_SIGNING_KEY: 'k', SENTINEL_ROOT: '/x' };
+    const set = { SENTINEL_STS_REGIONS: 'eu-west-1', SENTINEL_LOG_SIGNING_KEY: 'k', SENTINEL_ROOT: '/x' };
     expect(configOf({ ...DESK, ...set }).withoutEffect.toSorted()).toEqual([
       'SENTINEL_LOG_SIGNING_KEY',
-      'SENTINEL_OUTAGE_GRACE',
+      'SENTINEL_STS_REGIONS',
     ]);
   });
 

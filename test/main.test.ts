@@ -126,10 +126,10 @@ describe('a TVM whose AWS is there', () => {
       AWS_ENDPOINT_URL: aws.url,
       PORT: String(port),
       SENTINEL_LOG_LEVEL: 'trace',
-      SENTINEL_OUTAGE_GRACE: '1m',
+      SENTINEL_STS_REGIONS: 'eu-west-1',
     });
     await expect.poll(stderr, PATIENCE).toContain(`listening on http://127.0.0.1:${port}\n`);
-    expect(stderr()).toContain('SENTINEL_OUTAGE_GRACE is set, but has no effect');
+    expect(stderr()).toContain('SENTINEL_STS_REGIONS is set, but has no effect');
     const vended = await get(at(port), { profile: 'dev' });
     expect(vended.status, vended.body).toBe(200);
     expect((await get(at(port), { profile: 'vault' })).status).toBe(403);

@@ -45,6 +45,10 @@ export type VendRecord = Common &
     /** The id of this vend, which its SourceIdentity carries. */
     readonly request_id?: string;
     readonly session_id?: string;
+    /** `degraded`: the session could not be written to its table. */
+    readonly tracking?: 'tracked' | 'degraded';
+    /** `grace`: DynamoDB could not be read, and the operator's SENTINEL_OUTAGE_GRACE let the vend go on. */
+    readonly revocations?: 'grace';
     readonly source_identity?: string;
     readonly role_session_name?: string;
     readonly role_arn?: string;
@@ -52,6 +56,20 @@ export type VendRecord = Common &
     /** The key that was vended, for incidents begin there. */
     readonly vended_access_key_id?: string;
     readonly expiration?: string;
+  };
+
+/** A revocation made or lifted, or the attempt. */
+export type RevocationRecord = Common &
+  Who & {
+    readonly event: 'revocation';
+    readonly action: 'revoked' | 'lifted';
+    readonly effect: 'allow' | 'deny';
+    readonly revocation_id?: string;
+    readonly kind?: string;
+    readonly value?: string;
+    readonly revocation_reason?: string;
+    readonly until?: string;
+    readonly error?: string;
   };
 
 /** A request for a key of the TVM, and what came of it. */
@@ -77,11 +95,14 @@ export type IdentityRefusedRecord = Common & {
   readonly claimed_access_key_id?: string;
   /** The error code of STS, where STS refused. */
   readonly upstream_code?: string;
+  /** Who it was, where that is known and they are revoked. */
+  readonly user?: string;
+  readonly principal?: string;
 };
 
-export type AuditRecord = VendRecord | KeyRecord | IdentityRefusedRecord;
+export type AuditRecord = VendRecord | KeyRecord | RevocationRecord | IdentityRefusedRecord;
 
 type Entry<Record> = Omit<Record, 'type' | 'timestamp'>;
 
 /** What a caller of the audit log fills in; type and time are the log's own. */
-export type AuditEntry = Entry<VendRecord> | Entry<KeyRecord> | Entry<IdentityRefusedRecord>;
+export type AuditEntry = Entry<VendRecord> | Entry<KeyRecord> | Entry<RevocationRecord> | Entry<IdentityRefusedRecord>;

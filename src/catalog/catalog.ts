@@ -30,6 +30,8 @@ export type Catalog = {
   /** The snapshot to decide by; undefined when there is none, or only one that is too old. */
   readonly current: () => Promise<Snapshot | undefined>;
   readonly state: () => CatalogState;
+  /** The sealing keys of the last good snapshot, whatever its age: they recognise, they decide nothing. */
+  readonly sealingKeys: () => Snapshot['sealingKeys'];
 };
 
 type Options = {
@@ -89,6 +91,7 @@ export const createCatalog = ({ load, clock, maxAge, onLoad, onFault, random = M
       if (clock() - lastTry > OVERDUE * due) await refresh();
       return usable() ? snapshot : undefined;
     },
+    sealingKeys: () => snapshot?.sealingKeys ?? new Map(),
     state: () => ({
       tried,
       ageSeconds: snapshot === undefined ? undefined : Math.max(0, Math.floor(age() / SECOND)),

@@ -5,7 +5,7 @@ import { readBreakGlassPolicy } from '../policy/break-glass-policy.ts';
 import { readClientDocument, type Client } from '../policy/client.ts';
 import { compileAccessPolicy, type CompiledPolicy } from '../policy/compile.ts';
 import type { DocumentProblem } from '../policy/document.ts';
-import { readOperators } from '../policy/operators.ts';
+import { readOperators, type OperatorsDocument } from '../policy/operators.ts';
 import { isProfileName } from '../policy/profile-name.ts';
 import { readProfile, type Profile } from '../policy/profile.ts';
 import { readSealingKey, type SealingKeyDocument } from '../policy/sealing-key.ts';
@@ -24,7 +24,7 @@ export type DocumentTrees = {
   readonly demoKeys: boolean;
 };
 
-type Compiled = Pick<Snapshot, 'profiles' | 'clients' | 'sealingKeys' | 'rejections'>;
+type Compiled = Pick<Snapshot, 'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'rejections'>;
 type Read<Value> = Result<Value, readonly string[]>;
 
 /** A document as it was read last time; it is read again only when its text changes. */
@@ -53,16 +53,17 @@ export const createDocumentCompiler = (): ((trees: DocumentTrees) => Compiled) =
       rejections.push({ parameter: name, problems: result.refusal });
       return undefined;
     };
-    const profiles = compileProfiles(trees, readOnce);
+    const documents = compileDocuments(trees, readOnce);
     const secrets = compileSecrets(trees, readOnce);
     before = remembered;
-    return { profiles, ...secrets, rejections };
+    return { ...documents, ...secrets, rejections };
   };
 };
 
-const compileProfiles = ({ root, documents }: DocumentTrees, readOnce: ReadDocument) => {
+const compileDocuments = ({ root, documents }: DocumentTrees, readOnce: ReadDocument) => {
   const policies = new Map<string, CompiledPolicy>();
   const profiles = new Map<string, Profile>();
+  let operators: OperatorsDocument | undefined;
   for (const document of documents) {
     const path = document.name.slice(root.length + 1);
     const [kind = '', name = ''] = splitFirst(path);
@@ -78,9 +79,10 @@ const compileProfiles = ({ root, documents }: DocumentTrees, readOnce: ReadDocum
         name,
         readOnce(document, () => readNamed(document, name, readProfileDocument)),
       );
+    else if (path === 'operators') operators = readOnce(document, () => sentences(readOperators(document.text)));
     else readOnce(document, () => readOther(path, document));
   }
-  return join(profiles, policies);
+  return { profiles: join(profiles, policies), operators };
 };
 
 const compileSecrets = ({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadDocument) => {
@@ -143,7 +145,6 @@ const readOther = (path: string, { text }: StoredDocument): Read<unknown> => {
   }
   if (path === 'approval-policy') return sentences(readApprovalPolicy(text));
   if (path === 'break-glass-policy') return sentences(readBreakGlassPolicy(text));
-  if (path === 'operators') return sentences(readOperators(text));
   return ok(undefined);
 };
 

@@ -1,5 +1,6 @@
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Client } from '../policy/client.ts';
+import type { OperatorsDocument } from '../policy/operators.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { SealingKeyDocument } from '../policy/sealing-key.ts';
 
@@ -19,6 +20,8 @@ export type Snapshot = {
   readonly clients: ReadonlyMap<string, Client>;
   /** What minted keys are sealed with, by the id in `keys/<id>`. */
   readonly sealingKeys: ReadonlyMap<string, SealingKeyDocument & { readonly id: string }>;
+  /** Who may list, revoke, explain and lift; undefined if there is no such document, or a broken one. */
+  readonly operators: OperatorsDocument | undefined;
   readonly rejections: readonly Rejection[];
   /** Pages of SSM that it took to read. */
   readonly pages: number;

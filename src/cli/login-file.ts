@@ -31,9 +31,13 @@ export type Login = v.InferOutput<typeof Login>;
 export type StoredKey = v.InferOutput<typeof Key>;
 
 /** All that is kept between two runs. */
-export type LoginFile = v.InferOutput<typeof Content>;
+export type LoginFile = v.InferOutput<typeof Content> & {
+  /** Whether the file was there, but held something else. */
+  readonly isDamaged?: boolean;
+};
 
 const EMPTY: LoginFile = { version: 1, keys: [] };
+const DAMAGED: LoginFile = { ...EMPTY, isDamaged: true };
 
 const OWNER_ONLY = 0o077;
 
@@ -56,9 +60,9 @@ export const readLoginFile = (path: string): Result<LoginFile, string> => {
   }
   try {
     const parsed = v.safeParse(Content, JSON.parse(text));
-    return ok(parsed.success ? parsed.output : EMPTY);
+    return ok(parsed.success ? parsed.output : DAMAGED);
   } catch {
-    return ok(EMPTY);
+    return ok(DAMAGED);
   }
 };
 
@@ -88,10 +92,18 @@ export const findKey = (
   atLeast: number,
 ): StoredKey | undefined => keys.find((key) => isSame(key, login) && key.expiresAt - now > atLeast);
 
-/** The file with a new key in the place of the old one of its login; keys that have ended are left out. */
-export const withKey = ({ keys }: LoginFile, key: StoredKey, now: number): LoginFile => {
+/**
+ * The file with a new key in the place of the old one of its login; keys that have ended are left out.
+ *
+ * @param options.asLast whether commands without flags follow this login from now on; the first is followed in any case
+ */
+export const withKey = (
+  { keys, last }: LoginFile,
+  key: StoredKey,
+  { now, asLast }: { readonly now: number; readonly asLast: boolean },
+): LoginFile => {
   const { url, serverId, region, source, sourceProfile } = key;
   const others = keys.filter((other) => !isSame(other, key) && other.expiresAt > now);
-  const last = { url, serverId, region, source, ...(sourceProfile === undefined ? {} : { sourceProfile }) };
-  return { version: 1, last, keys: [...others, key] };
+  const made = { url, serverId, region, source, ...(sourceProfile === undefined ? {} : { sourceProfile }) };
+  return { version: 1, last: asLast ? made : (last ?? made), keys: [...others, key] };
 };

@@ -18,6 +18,7 @@ const ended = await run({
   mark: (variable) => {
     process.env[variable] = '1';
   },
+  say: (text) => process.stderr.write(text),
 });
 process.stderr.write(ended.stderr ?? '');
 process.stdout.write(ended.stdout ?? '');

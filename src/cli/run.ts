@@ -2,8 +2,8 @@ import type { Clock } from '../lib/clock.ts';
 import { refuse, type Result } from '../lib/result.ts';
 import { HELP, readArguments, type Command } from './arguments.ts';
 import { credentials, login, whoami, type Output } from './commands.ts';
-import { readLoginFile } from './login-file.ts';
-import { loginFilePath, readSettings, type Environment } from './settings.ts';
+import { readLoginFile, type Login } from './login-file.ts';
+import { isKeySource, loginFilePath, readSettings, type Environment } from './settings.ts';
 import { NESTED, NESTED_SENTENCE, resolveSourceCredentials } from './source-credentials.ts';
 import { createTvm } from './tvm.ts';
 
@@ -19,6 +19,8 @@ export type Process = {
   readonly sleep: (ms: number) => Promise<unknown>;
   /** Sets a variable that programs started from here inherit. */
   readonly mark: (variable: string) => void;
+  /** Writes a note to stderr. */
+  readonly say: (text: string) => void;
 };
 
 const failed = (code: 1 | 2, sentence: string): Ended => ({ code, stderr: `sentinel-tvm: ${sentence}\n` });
@@ -35,13 +37,18 @@ export const run = async (process: Process): Promise<Ended> => {
 
 type TvmCommand = Extract<Command, { flags: unknown }>;
 
+/** A new login does not ask for the key of the last one: whoever is there now signs. */
+const heirOf = ({ name }: TvmCommand, last: Login | undefined): Login | undefined =>
+  name === 'login' && last !== undefined && isKeySource(last.source) ? { ...last, source: 'default' } : last;
+
 const execute = async (command: TvmCommand, process: Process): Promise<Result<Output, string>> => {
-  const { environment, clock, sleep, mark } = process;
+  const { environment, clock, sleep, mark, say } = process;
   if (environment[NESTED]) return refuse(NESTED_SENTENCE);
   const loginFile = loginFilePath(command.flags, environment);
   const file = readLoginFile(loginFile);
   if (!file.ok) return file;
-  const settings = readSettings(command.flags, environment, file.value.last);
+  if (file.value.isDamaged === true) say(`sentinel-tvm: ${loginFile} holds no logins and is taken for empty.\n`);
+  const settings = readSettings(command.flags, environment, heirOf(command, file.value.last));
   if (!settings.ok) return settings;
   const { sourceProfile } = settings.value;
   const sourceCredentials = () => {

@@ -23,6 +23,12 @@ export type Settings = {
   readonly frontService: string | undefined;
 };
 
+/** How a static key of the environment is called as a source. */
+export const keySource = (accessKeyId: string): string => `key ${accessKeyId}`;
+
+/** Whether a source is such a key. */
+export const isKeySource = (source: string): boolean => source.startsWith('key ');
+
 const LOCAL_URL = 'http://127.0.0.1:8080';
 const LOCAL_SERVER_ID = 'sentinel-local';
 const LOCAL_REGION = 'us-east-1';
@@ -88,6 +94,12 @@ const readUrl = (text: string): Result<URL, string> => {
   return refuse('--url must begin with https://; credentials travel in the clear only to this machine.');
 };
 
+/** The id of the static key in the environment; one without its secret is none, as AWS's SDKs see it. */
+export const staticKeyId = ({
+  AWS_ACCESS_KEY_ID: id,
+  AWS_SECRET_ACCESS_KEY: secret,
+}: Environment): string | undefined => (secret && id) || undefined;
+
 /**
  * Who signs: the profile that is named, else AWS_PROFILE, else the static keys of the environment. Where nothing of these
  * is there, whoever logged in last; and if nobody did, the SDK's default chain finds somebody.
@@ -98,8 +110,10 @@ const readSource = (
   last: Login | undefined,
 ): Pick<Settings, 'source' | 'sourceProfile'> => {
   if (sourceProfile !== undefined) return { source: `profile ${sourceProfile}`, sourceProfile };
-  const { AWS_PROFILE: profile, AWS_ACCESS_KEY_ID: keyId } = environment;
-  if (profile) return { source: `profile ${profile}`, sourceProfile: undefined };
-  if (keyId) return { source: `key ${keyId}`, sourceProfile: undefined };
+  // Kept by its name, so that a later run without AWS_PROFILE signs with the same profile again.
+  const { AWS_PROFILE: profile } = environment;
+  if (profile) return { source: `profile ${profile}`, sourceProfile: profile };
+  const keyId = staticKeyId(environment);
+  if (keyId !== undefined) return { source: keySource(keyId), sourceProfile: undefined };
   return { source: last?.source ?? 'default', sourceProfile: last?.sourceProfile };
 };

@@ -1,6 +1,6 @@
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SigningCredentials } from '../sigv4/sign.ts';
-import type { Environment } from './settings.ts';
+import { staticKeyId, type Environment } from './settings.ts';
 
 /** Says, in the environment of whatever this program starts, that it is running already. */
 export const NESTED = 'TVM_NESTED';
@@ -37,16 +37,29 @@ export const isOurProfile = (name: string, profiles: Profiles): boolean => {
   return false;
 };
 
-/** The profile that AWS's default chain would take; undefined if static keys of the environment come first. */
-const profileInUse = (sourceProfile: string | undefined, environment: Environment): string | undefined => {
-  const named = sourceProfile ?? (environment['AWS_PROFILE'] || undefined);
-  const hasKeys = Boolean(environment['AWS_ACCESS_KEY_ID'] && environment['AWS_SECRET_ACCESS_KEY']);
-  return named ?? (hasKeys ? undefined : 'default');
+const readProfiles = async (): Promise<Profiles> => {
+  const { loadSharedConfigFiles } = await import('@smithy/core/config');
+  const { configFile, credentialsFile } = await loadSharedConfigFiles();
+  const names = new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)]);
+  return Object.fromEntries([...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]));
 };
+
+const silent = (): void => undefined;
+
+/** The SDK warns on the console; an SDK that runs this program may take whatever is on stderr for an error. */
+const SILENT = { debug: silent, info: silent, warn: silent, error: silent };
+
+/** Whether the SDK says of credentials that a profile gave them: each of its ways to read one leaves such a mark. */
+const cameFromProfile = (credentials: object): boolean =>
+  '$source' in credentials &&
+  Object.keys(credentials.$source ?? {}).some((feature) => feature.startsWith('CREDENTIALS_PROFILE'));
 
 /**
  * Gets the AWS credentials that the caller has, by the default chain of AWS's SDK: environment, SSO, shared files, web
  * identity, ECS, EC2. Refuses with a sentence where there are none, or where they would come from this program.
+ *
+ * A profile that is named is the only source: where it gives nothing, the SDK would go on to the role of the container or
+ * the machine, and somebody else would sign than was told to.
  *
  * The SDK is loaded only here, for most runs sign with a key that is kept.
  */
@@ -54,20 +67,23 @@ export const resolveSourceCredentials = async (
   sourceProfile: string | undefined,
   environment: Environment,
 ): Promise<Result<SigningCredentials, string>> => {
-  const profile = profileInUse(sourceProfile, environment);
-  const { loadSharedConfigFiles } = await import('@smithy/core/config');
-  const { configFile, credentialsFile } = await loadSharedConfigFiles();
-  const names = new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)]);
-  const profiles = Object.fromEntries(
-    [...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]),
-  );
-  if (profile !== undefined && isOurProfile(profile, profiles)) {
-    return refuse(`The AWS profile ${profile} gets its credentials from sentinel-tvm itself; ${NAME_THE_SOURCE}`);
+  const named = sourceProfile ?? (environment['AWS_PROFILE'] || undefined);
+  const inUse = named ?? (staticKeyId(environment) === undefined ? 'default' : undefined);
+  const profiles = await readProfiles();
+  if (named !== undefined && profiles[named] === undefined) {
+    return refuse(`There is no AWS profile ${named}; ${NAME_THE_SOURCE}`);
+  }
+  if (inUse !== undefined && isOurProfile(inUse, profiles)) {
+    return refuse(`The AWS profile ${inUse} gets its credentials from sentinel-tvm itself; ${NAME_THE_SOURCE}`);
   }
   const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
   try {
-    const provide = defaultProvider(sourceProfile === undefined ? {} : { profile: sourceProfile });
-    const { accessKeyId, secretAccessKey, sessionToken } = await provide();
+    const provide = defaultProvider({ logger: SILENT, ...(named === undefined ? {} : { profile: named }) });
+    const credentials = await provide();
+    if (named !== undefined && !cameFromProfile(credentials)) {
+      return refuse(`There are no AWS credentials to sign with: the AWS profile ${named} gives none.`);
+    }
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     return ok({ accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) });
   } catch (cause) {
     // What a credential_process wrote may be anything; the first line of the SDK's own message is enough.

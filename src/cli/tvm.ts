@@ -8,7 +8,7 @@ import { forwardedAuthorization, newNonce } from './forward.ts';
 import { send, type TvmAnswer } from './http.ts';
 import { findKey, readLoginFile, withKey, writeLoginFile, type StoredKey } from './login-file.ts';
 import { printable } from './printable.ts';
-import type { Settings } from './settings.ts';
+import { isKeySource, keySource, type Settings } from './settings.ts';
 
 /** A request as a command wants it; the rest is the client's. */
 export type Wish = {
@@ -21,7 +21,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** A TVM, asked as the settings say. Every refusal is a sentence. */
 export type Tvm = {
-  /** Gets a key anew, and keeps it. */
+  /** Gets a key anew, and keeps it as the login that commands without flags follow. */
   readonly login: () => Promise<Result<StoredKey, string>>;
   /** Asks with a key, logging in where there is none; behind a Lambda front with the caller's own credentials. */
   readonly ask: (wish: Wish) => Promise<Result<Json, string>>;
@@ -49,6 +49,9 @@ const MintedKey = v.object({
   SessionToken: v.string(),
   Expiration: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u)),
 });
+
+const SIGNER_IS_GONE =
+  'The AWS key of the last login is not in the environment any more; put it there, or run sentinel-tvm login with others.';
 
 type Send = () => Promise<Result<TvmAnswer, string>>;
 
@@ -111,13 +114,15 @@ export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm =
     }, sleep);
   };
 
-  const login = async (): Promise<Result<StoredKey, string>> => {
+  const logIn = async (asLast: boolean): Promise<Result<StoredKey, string>> => {
     const { serverId, source, sourceProfile } = settings;
     if (serverId === undefined) return refuse('There is no login without the id of the TVM; name it with --server-id.');
     const file = readLoginFile(loginFile);
     if (!file.ok) return file;
     const credentials = await sourceCredentials();
     if (!credentials.ok) return credentials;
+    // Signed by somebody else, the new key would be kept, and used, as if it were of the one who logged in.
+    if (isKeySource(source) && source !== keySource(credentials.value.accessKeyId)) return refuse(SIGNER_IS_GONE);
     const answer = await forwardLogin(credentials.value, serverId);
     if (!answer.ok) return answer;
     if (answer.value.status !== 200) return refuse(`The login was refused: ${toSentence(answer.value)}`);
@@ -134,7 +139,7 @@ export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm =
       sessionToken: parsed.output.SessionToken,
       expiresAt: Date.parse(parsed.output.Expiration),
     };
-    const written = writeLoginFile(loginFile, withKey(file.value, key, clock()));
+    const written = writeLoginFile(loginFile, withKey(file.value, key, { now: clock(), asLast }));
     return written.ok ? ok(key) : written;
   };
 
@@ -152,7 +157,7 @@ export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm =
       const answer = await patiently(signed(wish, kept.value, 'execute-api'), sleep);
       if (!answer.ok || !isStale(answer.value)) return answer;
     }
-    const fresh = await login();
+    const fresh = await logIn(false);
     return fresh.ok ? patiently(signed(wish, fresh.value, 'execute-api'), sleep) : fresh;
   };
 
@@ -162,7 +167,7 @@ export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm =
   };
 
   return {
-    login,
+    login: () => logIn(true),
     ask: async (wish) => {
       const answer = await (frontService === undefined ? askWithKey(wish) : askFront(wish, frontService));
       if (!answer.ok) return answer;

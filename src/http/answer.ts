@@ -12,19 +12,29 @@ const ordinaryHeaders = (requestId: string): Record<string, string> => ({
 export type Answer = { readonly status: number; readonly headers: Record<string, string>; readonly body: string };
 
 /** A good answer with a JSON body. */
-export const jsonAnswer = (requestId: string, value: unknown, status = 200): Answer => ({
+export const jsonAnswer = (
+  requestId: string,
+  value: unknown,
+  status = 200,
+  more: Readonly<Record<string, string>> = {},
+): Answer => ({
   status,
-  headers: ordinaryHeaders(requestId),
+  headers: { ...ordinaryHeaders(requestId), ...more },
   body: `${JSON.stringify(value)}\n`,
 });
 
 /** A refusal; `Code` and `Message` repeat its name and sentence for SDKs that print those. */
-export const refusalAnswer = (requestId: string, refusal: Refusal): Answer => {
+export const refusalAnswer = (
+  requestId: string,
+  refusal: Refusal,
+  more: Readonly<Record<string, string>> = {},
+): Answer => {
   const { status, error, message, details, headers, close } = toRefusalAnswer(refusal);
   return {
     status,
     headers: {
       ...ordinaryHeaders(requestId),
+      ...more,
       'x-amzn-errortype': error,
       ...headers,
       ...(close === true ? { connection: 'close' } : {}),

@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
 import type { Clock } from '../lib/clock.ts';
 import type { Mint } from '../vend/mint.ts';
+import type { Operations } from '../vend/operations.ts';
+import type { SessionReports } from '../vend/session-reports.ts';
 import type { Vend } from '../vend/vend.ts';
 import { refusalAnswer, toResponse } from './answer.ts';
 import type { Authenticate } from './authenticate.ts';
@@ -8,6 +10,8 @@ import { route, type Env } from './route.ts';
 import { createHealthHandler, createReadinessHandler, type Health } from './routes/health.ts';
 import { createKeysHandler } from './routes/keys.ts';
 import { createProfilesHandler } from './routes/profiles.ts';
+import { createLiftHandler, createRevocationsHandler, createRevokeHandler } from './routes/revocations.ts';
+import { createRevokeSessionHandler, createSessionHandler, createSessionsHandler } from './routes/sessions.ts';
 import { createVendHandler } from './routes/vend.ts';
 import { createWhoamiHandler } from './routes/whoami.ts';
 
@@ -16,6 +20,8 @@ export type AppDependencies = {
   readonly authenticate: Authenticate;
   readonly vend: Vend;
   readonly mint: Mint;
+  readonly operations: Operations;
+  readonly sessionReports: SessionReports;
   readonly clock: Clock;
   readonly health: () => Health;
   /** Told of every exception that reached the top: each is a bug. */
@@ -29,6 +35,16 @@ export const createApp = (dependencies: AppDependencies): Hono<Env> => {
   route(app, '/', { GET: vend, POST: vend }, { head: false });
   route(app, '/profiles', { GET: createProfilesHandler(dependencies) }, { head: false });
   route(app, '/whoami', { GET: createWhoamiHandler(dependencies) }, { head: false });
+  route(app, '/sessions', { GET: createSessionsHandler(dependencies) }, { head: false });
+  route(app, '/sessions/:id', { GET: createSessionHandler(dependencies) }, { head: false });
+  route(app, '/sessions/:id/revoke', { POST: createRevokeSessionHandler(dependencies) }, { head: false });
+  route(
+    app,
+    '/revocations',
+    { GET: createRevocationsHandler(dependencies), POST: createRevokeHandler(dependencies) },
+    { head: false },
+  );
+  route(app, '/revocations/:id', { DELETE: createLiftHandler(dependencies) }, { head: false });
   route(app, '/keys', { POST: createKeysHandler(dependencies) }, { head: false });
   route(app, '/healthz', { GET: createHealthHandler(dependencies) }, { head: true });
   route(app, '/readyz', { GET: createReadinessHandler(dependencies) }, { head: true });

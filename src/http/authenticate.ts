@@ -2,8 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import type { AuditLog } from '../audit/log.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import type { AuthenticCaller, Authenticator } from '../identity/authenticator.ts';
+import type { Caller } from '../identity/caller.ts';
+import { SECOND } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
+import type { Allowance, CallerLimit, CallerQuota, LimitRefusal } from '../limits/caller-limit.ts';
+import type { SourceLimit } from '../limits/source-limit.ts';
+import type { Revocations } from '../sessions/feed.ts';
 import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.ts';
+import { toRevokedRefusal } from '../vend/revoked.ts';
 import { readBody } from './body.ts';
 import type { Refusal } from './refusals.ts';
 
@@ -21,6 +27,8 @@ export type AuthenticRequest = AuthenticCaller & {
   readonly request: WireRequest;
   readonly snapshot: Snapshot;
   readonly address?: string;
+  /** What every answer to this caller says of its rate. */
+  readonly headers?: Readonly<Record<string, string>>;
 };
 
 export type Authenticate = (arrival: Arrival) => Promise<Result<AuthenticRequest, Refusal>>;
@@ -32,6 +40,10 @@ type Options = {
   /** Values of Host that are served; undefined for any. */
   readonly hosts: readonly string[] | undefined;
   readonly currentSnapshot: () => Promise<Snapshot | undefined>;
+  readonly revocations: Pick<Revocations, 'ensure' | 'ofCaller'>;
+  readonly callerLimit: CallerLimit;
+  /** Counts by address those who could not prove who they are. */
+  readonly strangerLimit: SourceLimit;
   readonly audit: AuditLog;
 };
 
@@ -42,7 +54,15 @@ const AUTHORIZATION_LIMIT = 16 * 1024;
  * identity is written to the audit log before it is answered.
  */
 export const createAuthenticate = (options: Options): Authenticate => {
-  const { authenticatorFor, addressOf, currentSnapshot, audit } = options;
+  const { authenticatorFor, addressOf, currentSnapshot, revocations, callerLimit, strangerLimit, audit } = options;
+
+  /** Whoever is revoked is refused everywhere; where that cannot be known, everybody is. */
+  const checkRevoked = async (caller: Caller): Promise<Result<undefined, Refusal>> => {
+    if (!(await revocations.ensure()).ok) return refuse({ kind: 'unavailable', what: 'the list of revocations' });
+    const revoked = revocations.ofCaller(caller);
+    if (revoked === undefined) return ok(undefined);
+    return refuse({ ...toRevokedRefusal(revoked, caller), caller });
+  };
 
   const authenticate = async (
     { incoming, ...arriving }: Arrival,
@@ -51,6 +71,8 @@ export const createAuthenticate = (options: Options): Authenticate => {
   ): Promise<Result<Omit<AuthenticRequest, 'address'>, Refusal>> => {
     const served = checkHead(arriving.head, options.hosts);
     if (!served.ok) return served;
+    const within = await strangerLimit.check(address);
+    if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
     const proof = authenticator.begin(arriving);
     if (!proof.ok) return proof;
     const body = await readBody(incoming);
@@ -61,7 +83,13 @@ export const createAuthenticate = (options: Options): Authenticate => {
     const { account, clients, sealingKeys } = snapshot;
     const ring = { account, findKey: (id: string) => clients.get(id), sealingKeys };
     const known = await proof.value(request, { ring, address });
-    return known.ok ? ok({ ...known.value, request, snapshot }) : known;
+    if (!known.ok) return known;
+    const { caller } = known.value;
+    const taken = await callerLimit.take(caller.principal);
+    if (!taken.ok) return refuse(toLimitRefusal(taken.refusal, caller, callerLimit.quota));
+    const revoked = await checkRevoked(caller);
+    if (!revoked.ok) return revoked;
+    return ok({ ...known.value, request, snapshot, headers: rateHeaders(taken.value, callerLimit.quota) });
   };
 
   return async (arrival) => {
@@ -71,6 +99,7 @@ export const createAuthenticate = (options: Options): Authenticate => {
     const result = await authenticate(arrival, authenticator, address);
     const from = address === undefined ? {} : { address };
     if (result.ok) return ok({ ...result.value, ...from });
+    if (result.refusal.kind === 'not-authentic') await strangerLimit.charge(address);
     const why = describeRefusal(result.refusal);
     if (why !== undefined) {
       const claimed = authenticator.claimedKey(head);
@@ -89,12 +118,35 @@ export const createAuthenticate = (options: Options): Authenticate => {
   };
 };
 
+const STRANGERS = 'Too many requests from your address could not prove who sent them';
+
+/** The draft of the IETF: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ */
+const rateHeaders = ({ left, resetSeconds }: Allowance, { requests, window }: CallerQuota) => ({
+  'ratelimit-policy': `"caller";q=${requests};w=${window / SECOND}`,
+  ratelimit: `"caller";r=${left};t=${resetSeconds}`,
+});
+
+const toLimitRefusal = (refusal: LimitRefusal, { name }: Caller, quota: CallerQuota): Refusal => {
+  if (refusal.kind === 'unavailable') return { kind: 'unavailable', what: 'the count of your requests' };
+  const { allowance } = refusal;
+  return {
+    kind: 'rate-limited',
+    what: `${name} has sent ${quota.requests} requests in ${quota.window / SECOND} s, which is all that one caller may`,
+    retryAfterSeconds: allowance.resetSeconds,
+    headers: rateHeaders(allowance, quota),
+  };
+};
+
 /** What the audit record says of a refusal of identity; undefined for refusals of other things, outages among them. */
 const describeRefusal = (refusal: Refusal) => {
   if (refusal.kind === 'not-authentic') {
     const { error, message } = refusal.refusal;
     const { upstreamCode } = refusal;
     return { error, reason: message, ...(upstreamCode === undefined ? {} : { upstream_code: upstreamCode }) };
+  }
+  if (refusal.kind === 'revoked' && refusal.caller !== undefined) {
+    const { name: user, principal } = refusal.caller;
+    return { error: 'SessionRevoked', reason: refusal.what, user, principal };
   }
   if (refusal.kind === 'replayed') return { error: 'RequestReplayed', reason: 'The nonce was used before.' };
   return refusal.kind === 'rate-limited' ? { error: 'RateLimited', reason: refusal.what } : undefined;

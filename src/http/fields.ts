@@ -1,5 +1,7 @@
 import * as v from 'valibot';
 import { ok, refuse, type Result } from '../lib/result.ts';
+import { formatInstant } from '../lib/clock.ts';
+import type { WireRequest } from '../sigv4/request.ts';
 import type { Refusal } from './refusals.ts';
 
 /** What an endpoint takes: each field's schema, whose messages continue "The field "x" …". */
@@ -55,3 +57,41 @@ export const secondsText = (low: number, high: number) =>
     v.transform(Number),
     seconds(low, high),
   );
+
+/** The query parameter that asks for a further page. */
+export const NEXT = 'next_token';
+
+/** Reads the query of a request that takes these parameters and no body. */
+export const readQuery = (
+  { query, body }: WireRequest,
+  known: readonly string[],
+): Result<Readonly<Record<string, string>>, Refusal> => {
+  if (body.length > 0) return invalid('GET and DELETE take no body.');
+  const unknown = [...query.keys()].find((key) => !known.includes(key));
+  if (unknown === undefined) return ok(Object.fromEntries(query));
+  const there =
+    known.length === 0
+      ? 'there is none'
+      : known.length === 1
+        ? `there is only ${known[0]}`
+        : `there are ${known.join(', ')}`;
+  return invalid(`The query parameter "${unknown}" is not known here; ${there}.`, unknown);
+};
+
+/** An instant in UTC like `2026-01-02T03:04:05Z`, to epoch milliseconds. */
+export const instant = v.pipe(
+  v.string('must be an instant in UTC like 2026-01-02T03:04:05Z'),
+  v.check((text) => {
+    const ms = Date.parse(text);
+    return !Number.isNaN(ms) && formatInstant(ms) === text;
+  }, 'must be an instant in UTC like 2026-01-02T03:04:05Z'),
+  v.transform((text) => Date.parse(text)),
+);
+
+/** Why something is done: Sentinel asks for 3 characters at least. */
+export const reason = v.pipe(
+  v.string('must be text'),
+  v.trim(),
+  v.minLength(3, 'must say why, in 3 to 500 characters'),
+  v.maxLength(500, 'must say why, in 3 to 500 characters'),
+);

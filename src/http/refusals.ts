@@ -1,11 +1,14 @@
 import type { IdentityRefusal } from '../identity/authenticator.ts';
 import type { SigV4Error } from '../sigv4/refusal.ts';
+import { formatInstant } from '../lib/clock.ts';
+import type { OperationRefusal } from '../vend/operator.ts';
 import type { VendRefusal } from '../vend/refusal.ts';
 
 /** Everything that a request can be refused for. */
 export type Refusal =
   | VendRefusal
   | IdentityRefusal
+  | OperationRefusal
   | { readonly kind: 'invalid'; readonly message: string; readonly field?: string }
   | { readonly kind: 'body-too-large'; readonly limit: number }
   | { readonly kind: 'headers-too-large'; readonly message: string }
@@ -20,6 +23,7 @@ export type ErrorName =
   | 'PolicyDenied'
   | 'PolicyRequiresApproval'
   | 'RequestReplayed'
+  | 'SessionRevoked'
   | 'RateLimited'
   | 'UpstreamThrottled'
   | 'ServiceUnavailable'
@@ -28,7 +32,7 @@ export type ErrorName =
 
 /** A refusal in words: what goes into the body, the status, and headers beyond the ordinary ones. */
 export type RefusalAnswer = {
-  readonly status: 400 | 403 | 404 | 405 | 413 | 429 | 431 | 500 | 503;
+  readonly status: 400 | 403 | 404 | 405 | 409 | 413 | 429 | 431 | 500 | 503;
   readonly error: ErrorName;
   readonly message: string;
   readonly details?: Readonly<Record<string, string | number>>;
@@ -65,13 +69,11 @@ export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
       const { error, message } = refusal.refusal;
       return { status: AUTHENTICATION_STATUS[error], error, message };
     }
-    case 'rate-limited':
-      return retryLater(
-        429,
-        'RateLimited',
-        `${refusal.what}; try again, with a new signature.`,
-        refusal.retryAfterSeconds,
-      );
+    case 'rate-limited': {
+      const { what, retryAfterSeconds, headers } = refusal;
+      const answer = retryLater(429, 'RateLimited', `${what}; try again, with a new signature.`, retryAfterSeconds);
+      return { ...answer, headers: { ...answer.headers, ...headers } };
+    }
     case 'invalid':
       return {
         ...validation(400, refusal.message),
@@ -95,12 +97,23 @@ export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
         404,
         'There is nothing at this path; GET / or POST / vends, GET /profiles lists your profiles, POST /keys mints a key, GET /whoami says who you are.',
       );
+    case 'not-operator':
+      return {
+        status: 403,
+        error: 'PolicyDenied',
+        message: `${refusal.what}: only operators with the right to ${refusal.action} may, and there may be no such thing; see the operators document.`,
+      };
+    case 'conflict':
+      return validation(409, refusal.message);
+    case 'bad-token':
+      return validation(400, 'next_token is not one that this server gave out for this query.');
     case 'internal':
       return { status: 500, error: 'InternalFailure', message: INTERNAL };
     case 'denied':
     case 'approval-required':
     case 'address-unknown':
     case 'no-key-from-a-key':
+    case 'revoked':
     case 'replayed':
     case 'upstream-throttled':
     case 'unavailable':
@@ -129,6 +142,15 @@ const toVendAnswer = (refusal: VendRefusal): RefusalAnswer => {
         message: `Profile ${refusal.profile} binds credentials to your address, and ${refusal.why}; call from a network that its operator has set up.`,
         details: { profile: refusal.profile },
       };
+    case 'revoked': {
+      const until = refusal.until === undefined ? '' : ` until ${formatInstant(refusal.until)}`;
+      return {
+        status: 403,
+        error: 'SessionRevoked',
+        message: `${refusal.what} is revoked${until}; if that is wrong, ask the TVM's operators and tell them the x-request-id.`,
+        ...(refusal.until === undefined ? {} : { details: { until: formatInstant(refusal.until) } }),
+      };
+    }
     case 'no-key-from-a-key':
       return {
         status: 403,

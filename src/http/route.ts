@@ -8,7 +8,7 @@ export type Env = { Bindings: Arrival };
 /** Answers one method of one path. */
 export type Handler = (arrival: Arrival) => Answer | Promise<Answer>;
 
-type Methods = { readonly GET?: Handler; readonly POST?: Handler };
+type Methods = { readonly GET?: Handler; readonly POST?: Handler; readonly DELETE?: Handler };
 
 /**
  * Serves a path: the methods given, 405 with `Allow` for every other. HEAD is such another, unless the path is free of

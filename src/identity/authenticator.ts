@@ -15,7 +15,12 @@ export type IdentityRefusal =
       readonly upstreamCode?: string;
     }
   | { readonly kind: 'replayed' }
-  | { readonly kind: 'rate-limited'; readonly what: string; readonly retryAfterSeconds: number }
+  | {
+      readonly kind: 'rate-limited';
+      readonly what: string;
+      readonly retryAfterSeconds: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'unavailable'; readonly what: string };
 
 /** A caller that proved who it is. */

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import * as v from 'valibot';
 import { SECOND } from '../lib/clock.ts';
+import { subkey, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import type { AwsIdentity } from './aws-identity.ts';
 
 /**
@@ -12,17 +13,11 @@ import type { AwsIdentity } from './aws-identity.ts';
  *
  * The salt gives every token a cipher key of its own, so that no number of tokens wears a sealing key out.
  */
-export type SealingKey = {
-  /** The `<kid>` of its parameter `keys/<kid>`. */
-  readonly id: string;
-  /** 32 random bytes. */
-  readonly key: Uint8Array;
-  /** Epoch milliseconds from which keys are minted with it; it opens tokens always. */
-  readonly activeFrom: number;
-};
-
-/** The live sealing keys by id. */
-export type SealingKeys = ReadonlyMap<string, SealingKey>;
+const PREFIX = 'TVM1';
+const TOKEN = /^TVM1\.([\w-]{1,64})\.([\w-]{64,4000})$/u;
+const SALT = 16;
+const IV = 12;
+const TAG = 16;
 
 /** What a key is minted from: a registered key, or an identity that AWS confirmed. */
 export type KeySource =
@@ -53,12 +48,6 @@ const Claims = v.strictObject({
 /** What a token says; `expiresAt` in epoch milliseconds. What it means for policy is settled anew at each use. */
 export type MintedClaims = v.InferOutput<typeof Claims>;
 
-const PREFIX = 'TVM1';
-const TOKEN = /^TVM1\.([\w-]{1,64})\.([\w-]{64,4000})$/u;
-const SALT = 16;
-const IV = 12;
-const TAG = 16;
-
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /** `TVMK` and 80 random bits, in the characters of AWS's own access key ids. */
@@ -74,9 +63,6 @@ const cipherKey = ({ key }: SealingKey, salt: Uint8Array, binding: string) => {
   return { key: derived.subarray(0, 32), iv: derived.subarray(32) };
 };
 
-const subkey = ({ key }: SealingKey, purpose: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', key, '', `sentinel-tvm ${purpose}`, 32));
-
 const deriveSecret = (sealing: SealingKey, token: string): string =>
   createHmac('sha256', subkey(sealing, 'minted secret')).update(token).digest('base64url');
 
@@ -89,12 +75,6 @@ export const hasSecret = (sealing: SealingKey, secret: string, tag: string): boo
   const expected = secretTag(sealing, secret);
   return expected.length === tag.length && timingSafeEqual(Buffer.from(expected), Buffer.from(tag));
 };
-
-/** The key to mint with: of those that are active (epoch milliseconds), the latest. */
-export const mintingKey = (keys: SealingKeys, now: number): SealingKey | undefined =>
-  [...keys.values()]
-    .filter(({ activeFrom }) => activeFrom <= now)
-    .toSorted((a, b) => b.activeFrom - a.activeFrom || (a.id < b.id ? 1 : -1))[0];
 
 /** The secret of a registered key goes in only to be recognised; an AWS identity as AWS told it. */
 export type MintFrom = KeySource & { readonly secret?: string };

@@ -1,11 +1,11 @@
 import { ok, refuse, type Result } from '../lib/result.ts';
+import type { SealingKeys } from '../lib/sealing.ts';
 import type { WireRequest } from '../sigv4/request.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { toReplayClaim, verifyClaim, type SignatureClaim } from '../sigv4/verify.ts';
 import { admitAccount, type Admission } from './aws-identity.ts';
 import type { AuthenticCaller } from './authenticator.ts';
 import type { Caller } from './caller.ts';
-import type { SealingKeys } from './minted-key.ts';
 
 /** A key registered for a caller that has no AWS identity, as the catalog holds it. */
 export type RegisteredKey = {

@@ -11,6 +11,8 @@ const MAX_SOURCES = 20_000;
 
 const OTHERS = 'others';
 
+const sourceOf = (address: string | undefined): string => (address && ipv6Network(address)) ?? address ?? 'unknown';
+
 /**
  * Counts what each source costs, in this instance's memory: IPv4 by address, IPv6 by /64, and all whose address cannot be
  * told as one.
@@ -27,8 +29,6 @@ export const createSourceLimit = ({ points, window }: SourceQuota, maxSources = 
       charged.delete(key);
     }
   };
-
-  const sourceOf = (address: string | undefined): string => (address && ipv6Network(address)) ?? address ?? 'unknown';
 
   return {
     /** Whether the source may cost more; refuses with the whole seconds until it may again. */
@@ -51,3 +51,6 @@ export const createSourceLimit = ({ points, window }: SourceQuota, maxSources = 
     },
   };
 };
+
+/** What is counted against addresses; whoever gets one over sees only what it needs. */
+export type SourceLimit = ReturnType<typeof createSourceLimit>;

@@ -11,14 +11,18 @@ export type Verdict = {
 };
 
 /** Leave to vend a profile, capped in seconds by the rule. */
-export type Grant = { readonly profile: CatalogProfile; readonly capSeconds?: number };
+export type Grant = {
+  readonly profile: CatalogProfile;
+  readonly capSeconds?: number;
+  /** Whether the session's row must be written before anything is vended. */
+  readonly requiresSession: boolean;
+};
 
-const NO_TRACKING = 'it needs session tracking, which this version of the server does not have';
+const NO_HARD_REVOCATION = 'it needs hard revocation, which this version of the server does not have';
 
 /**
  * Decides one request against the snapshot: pure, no I/O. A profile that is unknown or broken, and one that no rule opens
- * to this caller, come to the same refusal, so that names cannot be probed. What needs approvals or sessions denies until
- * they exist.
+ * to this caller, come to the same refusal, so that names cannot be probed. What needs approvals denies until they exist.
  *
  * @param now epoch milliseconds
  */
@@ -44,12 +48,13 @@ const toOutcome = (
         profile: name,
         ...(decision.namesCaller && decision.reason !== undefined ? { reason: decision.reason } : {}),
       });
-    case 'require_server_session':
-      return refuse(denied({ ...decision, reason: NO_TRACKING }, caller, name));
     case 'allow':
-      // A profile with hard revocation vends only after its session's row is written, and there are no rows yet.
-      if (profile.profile.hardRevoke) return refuse(denied({ ...decision, reason: NO_TRACKING }, caller, name));
-      return ok({ profile, ...(decision.capSeconds === undefined ? {} : { capSeconds: decision.capSeconds }) });
+    case 'require_server_session': {
+      if (profile.profile.hardRevoke) return refuse(denied({ ...decision, reason: NO_HARD_REVOCATION }, caller, name));
+      const requiresSession = decision.effect === 'require_server_session';
+      const cap = decision.capSeconds === undefined ? {} : { capSeconds: decision.capSeconds };
+      return ok({ profile, requiresSession, ...cap });
+    }
   }
 };
 

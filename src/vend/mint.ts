@@ -2,14 +2,17 @@ import type { AuditLog } from '../audit/log.ts';
 import type { AuditEntry, KeyRecord } from '../audit/record.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import type { Caller } from '../identity/caller.ts';
-import { mintingKey, mintKey, type KeySource, type MintedKey } from '../identity/minted-key.ts';
+import { mintKey, type KeySource, type MintedKey } from '../identity/minted-key.ts';
 import { formatInstant, SECOND, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
+import { activeSealingKey } from '../lib/sealing.ts';
 import { reserveClaim, type ReplayGuard } from '../replay/guard.ts';
+import type { Revocations } from '../sessions/feed.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
 import { describeCaller } from './describe-caller.ts';
 import type { VendRefusal } from './refusal.ts';
-import { toGuardRefusal } from './vend.ts';
+import { toRevokedRefusal } from './revoked.ts';
+import { NO_GUARD } from './vend.ts';
 
 /** A request for a key of the TVM whose caller is known. */
 export type MintRequest = {
@@ -31,6 +34,7 @@ export const KEY_SECONDS = { shortest: 60, longest: 3_600, usual: 900 } as const
 type Dependencies = {
   readonly clock: Clock;
   readonly guard: ReplayGuard;
+  readonly revocations: Pick<Revocations, 'frozen'>;
   readonly serverId: string | undefined;
   readonly audit: AuditLog;
 };
@@ -39,7 +43,7 @@ type Dependencies = {
  * Mints a key for whoever proved who they are: an hour at most, never beyond the key it comes from where its end is known.
  * Its record is written before the key leaves.
  */
-export const createMint = ({ clock, guard, serverId, audit }: Dependencies): Mint => {
+export const createMint = ({ clock, guard, revocations, serverId, audit }: Dependencies): Mint => {
   return async ({ caller, source, replay, duration, address, httpRequestId }, snapshot) => {
     const now = clock();
     const entry = (what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): AuditEntry => ({
@@ -55,12 +59,15 @@ export const createMint = ({ clock, guard, serverId, audit }: Dependencies): Min
       return refuse(refusal);
     };
 
+    const frozen = revocations.frozen();
+    if (frozen !== undefined) return refuseWith(toRevokedRefusal(frozen, caller), 'deny');
     if (source === undefined) return refuseWith({ kind: 'no-key-from-a-key' }, 'deny');
-    const sealing = mintingKey(snapshot.sealingKeys, now);
+    const sealing = activeSealingKey(snapshot.sealingKeys, now);
     if (sealing === undefined) return refuseWith({ kind: 'unavailable', what: NO_SEALING_KEY }, 'allow');
     const reserved = await reserveClaim(guard, replay, now);
-    if (!reserved.ok)
-      return refuseWith(toGuardRefusal(reserved.refusal), reserved.refusal === 'replayed' ? 'deny' : 'allow');
+    if (!reserved.ok) {
+      return reserved.refusal === 'replayed' ? refuseWith({ kind: 'replayed' }, 'deny') : refuseWith(NO_GUARD, 'allow');
+    }
     const wanted = now + (duration ?? KEY_SECONDS.usual) * SECOND;
     const minted = mintKey(withSecret(source, snapshot), sealing, {
       serverId,

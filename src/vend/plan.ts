@@ -18,6 +18,8 @@ export type VendRequest = {
   /** What the guard is to remember; undefined where the caller's proof guards itself. */
   readonly replay?: ReplayClaim;
   readonly profile: string;
+  /** The caller's own label of its session. */
+  readonly label?: string;
   /** Seconds asked for. */
   readonly duration?: number;
   /** The caller's address; undefined if it cannot be told. */
@@ -46,38 +48,52 @@ export type Plan = {
   readonly requestId: string;
 };
 
-/**
- * Settles what AssumeRole is asked for. Refuses where the profile binds credentials to an address that cannot be told.
- *
- * @param begun epoch milliseconds
- */
-export const toPlan = (request: VendRequest, grant: Grant, begun: number): Result<Plan, VendRefusal> => {
-  const { caller, profile: name } = request;
+/** The marks of one vend, drawn before anything is asked of anybody. */
+export type Stamp = { readonly requestId: string; readonly sourceIdentity: string };
+
+/** Draws the marks of a direct vend. */
+export const toStamp = (caller: Caller): Stamp => {
+  const requestId = newHexId();
+  return { requestId, sourceIdentity: toSourceIdentity('d', requestId, caller) };
+};
+
+/** What is known by the time that the role is to be assumed; `begun` in epoch milliseconds. */
+export type Settled = {
+  readonly grant: Grant;
+  readonly stamp: Stamp;
+  readonly session: { readonly id: string; readonly endsAt: number };
+  readonly network: ClientNetwork | undefined;
+  readonly begun: number;
+};
+
+/** Settles what AssumeRole is asked for. Nothing outlives the session: with less of it left, less is vended. */
+export const toPlan = (
+  { caller, profile: name, duration }: VendRequest,
+  { grant, stamp, session, network, begun }: Settled,
+): Plan => {
   const { profile } = grant.profile;
-  const network = toNetwork(request, grant);
-  if (!network.ok) return network;
-  const seconds = effectiveSeconds(request.duration, [grant.capSeconds, profile.maxDurationSeconds]);
+  const left = Math.floor((session.endsAt - begun) / SECOND);
+  const seconds = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left]);
   const policy = toSessionPolicy(profile, {
     ...(seconds < STS_MINIMUM_SECONDS ? { endsAt: begun + seconds * SECOND } : {}),
-    ...(network.value === undefined ? {} : { network: network.value }),
+    ...(network === undefined ? {} : { network }),
   });
-  const requestId = newHexId();
-  const sessionId = newHexId();
-  const sourceIdentity = toSourceIdentity('d', requestId, caller);
+  const { requestId, sourceIdentity } = stamp;
   const input: AssumeRoleCommandInput = {
     RoleArn: profile.roleArn,
     RoleSessionName: toRoleSessionName(caller),
     SourceIdentity: sourceIdentity,
     DurationSeconds: Math.max(seconds, STS_MINIMUM_SECONDS),
-    Tags: toSessionTags({ sessionId, requestId, caller, profile: name }, profile.tags),
+    Tags: toSessionTags({ sessionId: session.id, requestId, caller, profile: name }, profile.tags),
     ...(policy === undefined ? {} : { Policy: policy }),
     ...(profile.managedPolicies.length === 0 ? {} : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
     ...(profile.externalId === undefined ? {} : { ExternalId: profile.externalId }),
   };
-  return ok({ input, seconds, begun, grant, sessionId, sourceIdentity, requestId });
+  return { input, seconds, begun, grant, sessionId: session.id, sourceIdentity, requestId };
 };
 
-const toNetwork = (
+/** The network that credentials are bound to. Refuses where the profile binds them to an address that cannot be told. */
+export const toNetwork = (
   request: VendRequest,
   { profile: { profile } }: Grant,
 ): Result<ClientNetwork | undefined, VendRefusal> => {

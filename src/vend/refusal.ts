@@ -1,3 +1,5 @@
+import type { Caller } from '../identity/caller.ts';
+
 /** Why no credentials or keys leave, as the vend path sees it. `http/refusals` puts each into words and a status. */
 export type VendRefusal =
   | {
@@ -11,6 +13,15 @@ export type VendRefusal =
     }
   | { readonly kind: 'approval-required'; readonly profile: string; readonly reason?: string }
   | { readonly kind: 'address-unknown'; readonly profile: string; readonly why: string }
+  | {
+      /** Revoked: this caller, this profile, or everything. */
+      readonly kind: 'revoked';
+      readonly what: string;
+      /** When it ends by itself, epoch milliseconds. */
+      readonly until?: number;
+      /** Set where the caller is refused everything. */
+      readonly caller?: Pick<Caller, 'name' | 'principal'>;
+    }
   | { readonly kind: 'no-key-from-a-key' }
   | { readonly kind: 'replayed' }
   | { readonly kind: 'upstream-throttled' }

@@ -3,30 +3,91 @@ import type { AuditEntry, VendRecord } from '../audit/record.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { formatInstant, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import { reserveClaim, type ReplayGuard } from '../replay/guard.ts';
+import { reserveClaim, type ReplayGuard, type Reservation } from '../replay/guard.ts';
+import type { Revocations } from '../sessions/feed.ts';
+import type { SessionTracker, Tracked } from '../sessions/tracker.ts';
 import type { AssumeRole, AssumeRoleFault } from './assume-role.ts';
-import { decide } from './decide.ts';
+import { decide, type Grant } from './decide.ts';
 import { describeCaller } from './describe-caller.ts';
-import { toPlan, toVended, type Plan, type Vended, type VendRequest } from './plan.ts';
+import { toNetwork, toPlan, toStamp, toVended, type Plan, type Stamp, type Vended, type VendRequest } from './plan.ts';
 import type { VendRefusal } from './refusal.ts';
+import { toRevokedRefusal } from './revoked.ts';
 
 type Dependencies = {
   readonly clock: Clock;
   readonly guard: ReplayGuard;
+  readonly revocations: Pick<Revocations, 'ofVend' | 'state'>;
+  readonly sessions: Pick<SessionTracker, 'use'>;
   readonly assumeRole: AssumeRole;
   readonly audit: AuditLog;
 };
 
 export type Vend = (request: VendRequest, snapshot: Snapshot) => Promise<Result<Vended, VendRefusal>>;
 
+/** Why a vend ended without credentials, with what its record says besides. */
+type Failure = { readonly refusal: VendRefusal; readonly outcome: 'denied' | 'failed' } & Partial<
+  Pick<VendRecord, 'upstream_code' | 'vended_access_key_id' | 'expiration'>
+>;
+
+const denied = (refusal: VendRefusal) => refuse<Failure>({ refusal, outcome: 'denied' });
+const failed = (refusal: VendRefusal, more: Partial<Failure> = {}) =>
+  refuse<Failure>({ ...more, refusal, outcome: 'failed' });
+
 /**
- * Vends: decide, reserve against replay, assume the role, write the audit record, and only then answer. Each outcome
- * leaves one record; credentials whose record could not be written are discarded.
+ * Vends: decide, look into the revocations, reserve against replay, open or continue the session, assume the role, look
+ * into the revocations once more, write the audit record, and only then answer. Each outcome leaves one record;
+ * credentials that were revoked while they were made, or whose record could not be written, are discarded.
  */
-export const createVend = ({ clock, guard, assumeRole, audit }: Dependencies): Vend => {
-  const refuseWith = async (entry: AuditEntry, refusal: VendRefusal) => {
-    await audit.append(entry);
-    return refuse(refusal);
+export const createVend = (dependencies: Dependencies): Vend => {
+  const { clock, guard, revocations, sessions, audit } = dependencies;
+
+  /** What must be so before AWS is asked for anything. */
+  const prepare = async (
+    request: VendRequest,
+    grant: Grant,
+    stamp: Stamp,
+    snapshot: Snapshot,
+    begun: number,
+  ): Promise<Result<{ readonly plan: Plan; readonly session: Tracked; readonly hold: Reservation }, Failure>> => {
+    const { caller, profile } = request;
+    const revoked = revocations.ofVend(caller, profile);
+    if (revoked !== undefined) return denied(toRevokedRefusal(revoked, caller, profile));
+    const network = toNetwork(request, grant);
+    if (!network.ok) return denied(network.refusal);
+    const hold = await reserveClaim(guard, request.replay, begun);
+    if (!hold.ok) return hold.refusal === 'replayed' ? denied({ kind: 'replayed' }) : failed(NO_GUARD);
+    const { principal, name: user, account } = caller;
+    const session = await sessions.use(
+      {
+        key: { principal, user, account, profile, label: request.label ?? '' },
+        sourceIdentity: stamp.sourceIdentity,
+        required: grant.requiresSession,
+      },
+      snapshot.sealingKeys,
+    );
+    if (!session.ok) {
+      await hold.value.release();
+      return failed({ kind: 'unavailable', what: "the table of sessions, which this profile's vends must be in," });
+    }
+    const plan = toPlan(request, { grant, stamp, session: session.value, network: network.value, begun });
+    return ok({ plan, session: session.value, hold: hold.value });
+  };
+
+  const assume = async (request: VendRequest, plan: Plan, hold: Reservation): Promise<Result<Vended, Failure>> => {
+    const assumed = await dependencies.assumeRole(plan.input);
+    if (!assumed.ok) {
+      if (assumed.refusal.certainlyNone) await hold.release();
+      return failed(toUpstreamRefusal(assumed.refusal, request.profile), { upstream_code: assumed.refusal.code });
+    }
+    const vended = toVended(assumed.value, plan);
+    const revoked = revocations.ofVend(request.caller, request.profile);
+    if (revoked === undefined) return ok(vended);
+    // STS has made them, so an incident must find them, though nobody gets them.
+    return refuse({
+      refusal: toRevokedRefusal(revoked, request.caller, request.profile),
+      outcome: 'denied',
+      ...issued(vended),
+    });
   };
 
   return async (request, snapshot) => {
@@ -34,41 +95,36 @@ export const createVend = ({ clock, guard, assumeRole, audit }: Dependencies): V
     const { decision, outcome } = decide(snapshot, request.caller, request.profile, begun);
     const entry = (what: Pick<VendRecord, 'outcome'> & Partial<VendRecord>): AuditEntry => ({
       ...describeRequest(request),
-      effect: decision.effect === 'allow' && outcome.ok ? 'allow' : toSentinelEffect(decision.effect),
+      effect: outcome.ok ? 'allow' : decision.effect === 'require_approval' ? 'require_approval' : 'deny',
       rule: decision.rule ?? '',
       rule_index: decision.ruleIndex,
       reason: decision.reason ?? '',
+      ...(revocations.state().inGrace ? { revocations: 'grace' as const } : {}),
       ...what,
     });
-    if (!outcome.ok) return refuseWith(entry({ outcome: 'denied', error: outcome.refusal.kind }), outcome.refusal);
-
-    const plan = toPlan(request, outcome.value, begun);
-    if (!plan.ok) return refuseWith(entry({ outcome: 'denied', error: plan.refusal.kind }), plan.refusal);
-    const stamped = describePlan(plan.value);
-
-    const reserved = await reserveClaim(guard, request.replay, begun);
-    if (!reserved.ok) {
-      const refusal = toGuardRefusal(reserved.refusal);
-      const outcome = reserved.refusal === 'replayed' ? 'denied' : 'failed';
-      return refuseWith(entry({ ...stamped, outcome, error: refusal.kind }), refusal);
-    }
-    const assumed = await assumeRole(plan.value.input);
-    if (!assumed.ok) {
-      if (assumed.refusal.certainlyNone) await reserved.value.release();
-      const refusal = toUpstreamRefusal(assumed.refusal, request.profile);
-      const { code } = assumed.refusal;
-      return refuseWith(entry({ ...stamped, outcome: 'failed', error: refusal.kind, upstream_code: code }), refusal);
-    }
-    const vended = toVended(assumed.value, plan.value);
-    const issued = { vended_access_key_id: vended.accessKeyId, expiration: formatInstant(vended.expiration) };
-    if (await audit.append(entry({ ...stamped, ...issued, outcome: 'vended' }), true)) return ok(vended);
-    void audit.append(entry({ ...stamped, ...issued, outcome: 'failed', error: 'the audit log took too long' }));
+    const end = async ({ refusal, ...rest }: Failure, more: Partial<VendRecord> = {}) => {
+      await audit.append(entry({ ...more, ...rest, error: refusal.kind }));
+      return refuse(refusal);
+    };
+    if (!outcome.ok) return end({ refusal: outcome.refusal, outcome: 'denied' });
+    const stamp = toStamp(request.caller);
+    const prepared = await prepare(request, outcome.value, stamp, snapshot, begun);
+    if (!prepared.ok) return end(prepared.refusal, describeStamp(stamp));
+    const { plan, session, hold } = prepared.value;
+    const stamped = { ...describePlan(plan), tracking: session.tracking };
+    const vended = await assume(request, plan, hold);
+    if (!vended.ok) return end(vended.refusal, stamped);
+    const whole = { ...stamped, ...issued(vended.value) };
+    if (await audit.append(entry({ ...whole, outcome: 'vended' }), true)) return vended;
+    void audit.append(entry({ ...whole, outcome: 'failed', error: 'the audit log took too long' }));
     return refuse({ kind: 'unavailable', what: 'the audit log' });
   };
 };
 
-const toSentinelEffect = (effect: string): VendRecord['effect'] =>
-  effect === 'require_approval' ? 'require_approval' : 'deny';
+const issued = ({ accessKeyId, expiration }: Vended) => ({
+  vended_access_key_id: accessKeyId,
+  expiration: formatInstant(expiration),
+});
 
 const describeRequest = ({ caller, profile, address, httpRequestId }: VendRequest) => ({
   event: 'vend' as const,
@@ -79,17 +135,21 @@ const describeRequest = ({ caller, profile, address, httpRequestId }: VendReques
   policy_path: `policies/${profile}`,
 });
 
-const describePlan = ({ input, seconds, sessionId, sourceIdentity, requestId }: Plan) => ({
+const describeStamp = ({ requestId, sourceIdentity }: Stamp) => ({
   request_id: requestId,
-  session_id: sessionId,
   source_identity: sourceIdentity,
+});
+
+const describePlan = ({ input, seconds, sessionId, sourceIdentity, requestId }: Plan) => ({
+  ...describeStamp({ requestId, sourceIdentity }),
+  session_id: sessionId,
   role_session_name: input.RoleSessionName ?? '',
   role_arn: input.RoleArn ?? '',
   session_duration_seconds: seconds,
 });
 
-export const toGuardRefusal = (refusal: 'replayed' | 'unavailable'): VendRefusal =>
-  refusal === 'replayed' ? { kind: 'replayed' } : { kind: 'unavailable', what: 'the replay guard' };
+/** The guard cannot tell, and so must say no. */
+export const NO_GUARD: VendRefusal = { kind: 'unavailable', what: 'the replay guard' };
 
 const toUpstreamRefusal = ({ kind }: AssumeRoleFault, profile: string): VendRefusal => {
   switch (kind) {

@@ -75,6 +75,7 @@ describe('what is written down of a vend', () => {
         outcome: 'vended',
         request_id: String(answer.json['SourceIdentity']).split('=')[2],
         session_id: answer.json['SessionId'],
+        tracking: 'tracked',
         source_identity: answer.json['SourceIdentity'],
         role_session_name: 'alice',
         role_arn: 'arn:aws:iam::000000000000:role/SentinelProtected-dev',

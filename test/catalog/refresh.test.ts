@@ -19,6 +19,7 @@ const snapshotAt = (readAt: number, pages = 2): Snapshot => ({
   profiles: new Map(),
   clients: new Map(),
   sealingKeys: new Map(),
+  operators: undefined,
   rejections: [],
   pages,
 });

@@ -131,7 +131,7 @@ describe('credentials', () => {
     const environment = asDana();
     await runProgram(['login'], environment);
     const file = environment.TVM_LOGIN_FILE;
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/TVM1\.local\.\w{8}/gu, 'TVM1.local.AAAAAAAA'));
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/TVM1\.local\.[\w-]{8}/gu, 'TVM1.local.AAAAAAAA'));
     const before = forwarded();
     expect((await runProgram(['credentials', '--profile', 'dev'], environment)).code).toBe(0);
     expect(forwarded() - before).toBe(1);

@@ -35,7 +35,7 @@ describe('GET /healthz', () => {
     await withTvm({ start: false }, async (tvm) => {
       expect(await ask(tvm, '/healthz')).toMatchObject({ status: 503, json: { status: 'starting' } });
       const stop = new AbortController();
-      await tvm.catalog.start(stop.signal);
+      await tvm.start(stop.signal);
       expect(await ask(tvm, '/healthz')).toMatchObject({ status: 200, json: { status: 'ok' } });
       stop.abort();
     });
@@ -77,7 +77,7 @@ describe('GET /readyz', () => {
       expect(answer.json).toEqual({
         status: 'ready',
         catalog: counts,
-        revocations: { age_seconds: null },
+        revocations: { age_seconds: 0, in_force: 0, grace: false },
         draining: false,
       });
     });

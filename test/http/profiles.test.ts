@@ -44,12 +44,13 @@ describe('200: GET /profiles', () => {
     });
   });
 
-  it('shows bob caps in seconds, and neither sessions nor hard revocation, which do not exist yet', async () => {
+  it('shows bob caps in seconds, and no hard revocation, which does not exist yet', async () => {
     const answer = await list('bob');
     expect(answer.json).toEqual({
       profiles: [
         { name: 'capped', access: 'allow', max_duration: 300 },
         { name: 'half', access: 'allow', max_duration: 1800 },
+        { name: 'tracked', access: 'allow', max_duration: 3600 },
       ],
     });
   });

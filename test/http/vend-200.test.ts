@@ -87,12 +87,13 @@ describe.each([
     });
   });
 
-  it('gives every vend its own session, SourceIdentity and request id', async () => {
+  it('gives every vend its own SourceIdentity and request id, and all of one caller the same session', async () => {
     const answers = await Promise.all([1, 2, 3].map(() => send({ profile: 'dev' })));
-    for (const field of ['SessionId', 'SourceIdentity', 'AccessKeyId', 'SecretAccessKey']) {
+    for (const field of ['SourceIdentity', 'AccessKeyId', 'SecretAccessKey']) {
       expect(new Set(answers.map(({ json }) => json[field])).size, field).toBe(3);
     }
     expect(new Set(answers.map(({ headers }) => headers['x-request-id'])).size).toBe(3);
+    expect(new Set(answers.map(({ json }) => json['SessionId'])).size).toBe(1);
   });
 
   it.each([900, 901, 3599, 3600])('vends for the %i seconds asked for', async (duration) => {

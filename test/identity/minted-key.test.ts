@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hasSecret, mintingKey, mintKey, openKey, type SealingKey } from '../../src/identity/minted-key.ts';
+import { hasSecret, mintKey, openKey } from '../../src/identity/minted-key.ts';
+import { activeSealingKey, type SealingKey } from '../../src/lib/sealing.ts';
 
 const sealing = (id: string, activeFrom = 0): SealingKey => ({ id, activeFrom, key: new Uint8Array(randomBytes(32)) });
 const ring = (...keys: readonly SealingKey[]) => new Map(keys.map((key) => [key.id, key]));
@@ -96,11 +97,11 @@ describe('sealing', () => {
 describe('the key to mint with', () => {
   it('is the latest that is active, by its id if two are equal; undefined if none is', () => {
     const [old, next, future] = [sealing('a', 1), sealing('b', 10), sealing('c', 100)];
-    expect(mintingKey(ring(old, next, future), 50)?.id).toBe('b');
-    expect(mintingKey(ring(future, next, old), 100)?.id).toBe('c');
-    expect(mintingKey(ring(sealing('a', 5), sealing('b', 5)), 5)?.id).toBe('b');
-    expect(mintingKey(ring(sealing('b', 5), sealing('a', 5)), 5)?.id).toBe('b');
-    expect(mintingKey(ring(future), 99)).toBeUndefined();
-    expect(mintingKey(ring(), 99)).toBeUndefined();
+    expect(activeSealingKey(ring(old, next, future), 50)?.id).toBe('b');
+    expect(activeSealingKey(ring(future, next, old), 100)?.id).toBe('c');
+    expect(activeSealingKey(ring(sealing('a', 5), sealing('b', 5)), 5)?.id).toBe('b');
+    expect(activeSealingKey(ring(sealing('b', 5), sealing('a', 5)), 5)?.id).toBe('b');
+    expect(activeSealingKey(ring(future), 99)).toBeUndefined();
+    expect(activeSealingKey(ring(), 99)).toBeUndefined();
   });
 });

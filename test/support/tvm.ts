@@ -72,7 +72,7 @@ export const startTvm = async (
   const logger = pino({ level: 'trace' }, { write: (line) => void logged.push(line) });
   const tvm = assemble(config.value, { writeAudit, logger, ...overrides });
   const stop = new AbortController();
-  if (start) await tvm.catalog.start(stop.signal);
+  if (start) await tvm.start(stop.signal);
   await new Promise<void>((resolve) => tvm.server.listen(0, '127.0.0.1', resolve));
   const { port } = tvm.server.address() as AddressInfo;
   return {

@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../src/vend/decide.ts';
 import { listProfiles } from '../../src/vend/list-profiles.ts';
-import { toPlan } from '../../src/vend/plan.ts';
-import { ALICE, callerOf, NOON, rule, snapshotOf } from './support.ts';
+import { ALICE, callerOf, NOON, planOf, rule, snapshotOf } from './support.ts';
 
 const BOB = callerOf('bob', 'sentinel:key/TVMBOB');
 
@@ -37,7 +36,7 @@ const freeze = <Value>(value: Value): Value => {
 describe('decide', () => {
   it('allows where a rule allows or asks for a server, and nowhere else', () => {
     const allowed = NAMES.filter((name) => decide(SNAPSHOT, ALICE, name, NOON).outcome.ok);
-    expect(allowed).toEqual(['allowed', 'server']);
+    expect(allowed).toEqual(['allowed', 'server', 'tracked']);
     expect(NAMES.filter((name) => decide(SNAPSHOT, BOB, name, NOON).outcome.ok)).toEqual([]);
   });
 
@@ -63,12 +62,18 @@ describe('decide', () => {
     expect(decision).toMatchObject({ rule: 'deny-for-alice', reason: 'inner matters', ruleIndex: 0 });
   });
 
-  it('denies sessions and hard revocation while nobody keeps sessions', () => {
-    for (const name of ['tracked', 'hard']) {
+  it('asks for a written session where the rule does, and nowhere else', () => {
+    const requires = (name: string) => {
       const { outcome } = decide(SNAPSHOT, ALICE, name, NOON);
-      expect(outcome).toMatchObject({ ok: false, refusal: { kind: 'denied' } });
-      expect(JSON.stringify(outcome)).toContain('session tracking');
-    }
+      return outcome.ok && outcome.value.requiresSession;
+    };
+    expect(NAMES.filter(requires)).toEqual(['tracked']);
+  });
+
+  it('denies hard revocation while nobody can revoke so', () => {
+    const { outcome } = decide(SNAPSHOT, ALICE, 'hard', NOON);
+    expect(outcome).toMatchObject({ ok: false, refusal: { kind: 'denied' } });
+    expect(JSON.stringify(outcome)).toContain('hard revocation');
   });
 
   it('goes by the instant it is given', () => {
@@ -97,6 +102,7 @@ describe('listProfiles', () => {
       { name: 'allowed', access: 'allow', maxSeconds: 1200 },
       { name: 'approval', access: 'approval', maxSeconds: 3600 },
       { name: 'server', access: 'allow', maxSeconds: 3600 },
+      { name: 'tracked', access: 'allow', maxSeconds: 3600 },
     ]);
     expect(listProfiles(SNAPSHOT, BOB, NOON)).toEqual([]);
   });
@@ -108,13 +114,13 @@ describe('listProfiles', () => {
   });
 });
 
-describe('toPlan', () => {
+describe('a plan', () => {
   const bound = (profile: object, address?: string) => {
     const { outcome } = decide(snapshotOf({ dev: { rules: [rule('allow')], profile } }), ALICE, 'dev', NOON);
     if (!outcome.ok) throw new Error('denied');
     const replay = { key: 'k', signedAt: NOON, forgetAt: NOON };
     const request = { caller: ALICE, replay, profile: 'dev', httpRequestId: 'r' };
-    return toPlan({ ...request, ...(address === undefined ? {} : { address }) }, outcome.value, NOON);
+    return planOf({ ...request, ...(address === undefined ? {} : { address }) }, outcome.value);
   };
   const VPC = { bind_source_ip: true, source_vpc: 'vpc-0123456789abcdef0' };
 

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../src/vend/decide.ts';
 import { effectiveSeconds } from '../../src/vend/duration.ts';
-import { toPlan, toVended } from '../../src/vend/plan.ts';
-import { ALICE, NOON, rule, snapshotOf } from './support.ts';
+import { toVended } from '../../src/vend/plan.ts';
+import { ALICE, NOON, planOf, rule, snapshotOf } from './support.ts';
 
 describe('effectiveSeconds', () => {
   it.each([
@@ -32,7 +32,7 @@ describe('effectiveSeconds', () => {
   });
 });
 
-const planOf = (more: { readonly cap?: string; readonly profileCap?: string; readonly asked?: number }) => {
+const planFor = (more: { readonly cap?: string; readonly profileCap?: string; readonly asked?: number }) => {
   const snapshot = snapshotOf({
     dev: {
       rules: [rule('allow', more.cap === undefined ? {} : { max_server_duration: more.cap })],
@@ -48,7 +48,7 @@ const planOf = (more: { readonly cap?: string; readonly profileCap?: string; rea
     httpRequestId: 'r',
     ...(more.asked === undefined ? {} : { duration: more.asked }),
   };
-  const plan = toPlan(request, outcome.value, NOON);
+  const plan = planOf(request, outcome.value);
   if (!plan.ok) throw new Error(JSON.stringify(plan.refusal));
   return plan.value;
 };
@@ -69,7 +69,7 @@ describe('a plan', () => {
     [{ cap: '30m', profileCap: '20m', asked: 3600 }, 1200],
     [{ cap: '12h', profileCap: '12h', asked: 3600 }, 3600],
   ])('%j asks STS for %i seconds and sends no policy', (more, seconds) => {
-    const plan = planOf(more);
+    const plan = planFor(more);
     expect(plan.input.DurationSeconds).toBe(seconds);
     expect(plan.seconds).toBe(seconds);
     expect(plan.input).not.toHaveProperty('Policy');
@@ -82,7 +82,7 @@ describe('a plan', () => {
     [{ profileCap: '14m59s', asked: 900 }, 899],
     [{ cap: '10m', profileCap: '2m' }, 120],
   ])('%j asks STS for its 900 and ends at %i by the session policy', (more, seconds) => {
-    const plan = planOf(more);
+    const plan = planFor(more);
     expect(plan.input.DurationSeconds).toBe(900);
     const policy = JSON.parse(plan.input.Policy ?? '') as { readonly Statement: readonly object[] };
     const end = new Date(NOON + seconds * 1000).toISOString().replace('.000Z', 'Z');
@@ -97,7 +97,7 @@ describe('a plan', () => {
   });
 
   it('at exactly 900 needs no end of ours, at 899 it does', () => {
-    expect(planOf({ cap: '900s' }).input.Policy).toBeUndefined();
-    expect(planOf({ cap: '899s' }).input.Policy).toContain('aws:CurrentTime');
+    expect(planFor({ cap: '900s' }).input.Policy).toBeUndefined();
+    expect(planFor({ cap: '899s' }).input.Policy).toContain('aws:CurrentTime');
   });
 });

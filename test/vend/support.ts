@@ -1,7 +1,11 @@
 import type { Snapshot } from '../../src/catalog/snapshot.ts';
 import { createDocumentCompiler } from '../../src/catalog/compile.ts';
 import type { Caller } from '../../src/identity/caller.ts';
+import { ok, type Result } from '../../src/lib/result.ts';
 import { readProfile, type Profile } from '../../src/policy/profile.ts';
+import type { Grant } from '../../src/vend/decide.ts';
+import { toNetwork, toPlan, toStamp, type Plan, type VendRequest } from '../../src/vend/plan.ts';
+import type { VendRefusal } from '../../src/vend/refusal.ts';
 
 /** A Monday, 12:00 UTC. */
 export const NOON = Date.parse('2026-01-05T12:00:00Z');
@@ -61,3 +65,11 @@ export const rule = (effect: string, more: object = {}) => ({
   conditions: { users: ['alice'] },
   ...more,
 });
+
+/** The plan of a vend at noon under a fresh session, as `vend` makes it: the network first, which may refuse. */
+export const planOf = (request: VendRequest, grant: Grant): Result<Plan, VendRefusal> => {
+  const network = toNetwork(request, grant);
+  if (!network.ok) return network;
+  const session = { id: '0123456789abcdef', endsAt: NOON + 8 * 3_600_000 };
+  return ok(toPlan(request, { grant, stamp: toStamp(request.caller), session, network: network.value, begun: NOON }));
+};

@@ -2,9 +2,8 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toSessionTags } from '../../src/vend/names.ts';
-import { toPlan } from '../../src/vend/plan.ts';
 import { lacksBoto } from '../local/support.ts';
-import { callerOf, NOON, profileOf } from './support.ts';
+import { callerOf, NOON, planOf, profileOf } from './support.ts';
 
 const KEY = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u;
 const VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
@@ -122,7 +121,7 @@ describe.skipIf(noBoto !== undefined)('what AssumeRole is asked for', () => {
     const names = ['a', 'alice', 'role/deploy', `111122223333:${'x'.repeat(64)}`, 'ä', 'x'.repeat(300)];
     const found = profiles.flatMap((profile) =>
       names.flatMap((name) => {
-        const grant = { profile: { name: 'p'.repeat(256), profile, policy: { rules: [] } } };
+        const grant = { requiresSession: false, profile: { name: 'p'.repeat(256), profile, policy: { rules: [] } } };
         const request = {
           caller: callerOf(name),
           replay: { key: 'k', signedAt: NOON, forgetAt: NOON },
@@ -131,7 +130,7 @@ describe.skipIf(noBoto !== undefined)('what AssumeRole is asked for', () => {
           address: '2001:db8::1',
           httpRequestId: 'r',
         };
-        const plan = toPlan(request, grant, NOON);
+        const plan = planOf(request, grant);
         if (!plan.ok) throw new Error(JSON.stringify(plan.refusal));
         return breaches(plan.value.input, shape, 'AssumeRole');
       }),

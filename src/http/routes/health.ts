@@ -1,9 +1,15 @@
 import type { CatalogState } from '../../catalog/catalog.ts';
+import { SECOND } from '../../lib/clock.ts';
+import type { FeedState } from '../../sessions/feed.ts';
 import { jsonAnswer, type Answer } from '../answer.ts';
 import type { Arrival } from '../authenticate.ts';
 
 /** What operation needs to know of the server. */
-export type Health = { readonly draining: boolean; readonly catalog: CatalogState };
+export type Health = {
+  readonly draining: boolean;
+  readonly catalog: CatalogState;
+  readonly revocations: FeedState;
+};
 
 type Dependencies = { readonly health: () => Health };
 
@@ -14,8 +20,8 @@ type Dependencies = { readonly health: () => Health };
 export const createHealthHandler =
   ({ health }: Dependencies) =>
   ({ requestId }: Arrival): Answer => {
-    const { draining, catalog } = health();
-    const status = draining ? 'draining' : catalog.tried ? 'ok' : 'starting';
+    const { draining, catalog, revocations } = health();
+    const status = draining ? 'draining' : catalog.tried && revocations.tried ? 'ok' : 'starting';
     return jsonAnswer(requestId, { status }, status === 'ok' ? 200 : 503);
   };
 
@@ -23,13 +29,17 @@ export const createHealthHandler =
 export const createReadinessHandler =
   ({ health }: Dependencies) =>
   ({ requestId }: Arrival): Answer => {
-    const { draining, catalog } = health();
-    const degraded = catalog.failing || catalog.rejected > 0;
-    const status = draining || !catalog.usable ? 'unready' : degraded ? 'degraded' : 'ready';
+    const { draining, catalog, revocations } = health();
+    const degraded = catalog.failing || catalog.rejected > 0 || revocations.failing;
+    const status = draining || !catalog.usable || !revocations.usable ? 'unready' : degraded ? 'degraded' : 'ready';
     const body = {
       status,
       catalog: { age_seconds: catalog.ageSeconds ?? null, profiles: catalog.profiles, rejected: catalog.rejected },
-      revocations: { age_seconds: null },
+      revocations: {
+        age_seconds: revocations.ageMs === undefined ? null : Math.floor(revocations.ageMs / SECOND),
+        in_force: revocations.live,
+        grace: revocations.inGrace,
+      },
       draining,
     };
     return jsonAnswer(requestId, body, status === 'unready' ? 503 : 200);

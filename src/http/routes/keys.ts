@@ -1,9 +1,10 @@
 import * as v from 'valibot';
 import type { MintedKey } from '../../identity/minted-key.ts';
 import { formatInstant } from '../../lib/clock.ts';
+import { ok } from '../../lib/result.ts';
 import { KEY_SECONDS, type Mint } from '../../vend/mint.ts';
-import { jsonAnswer, refusalAnswer, type Answer } from '../answer.ts';
-import type { Arrival, Authenticate } from '../authenticate.ts';
+import type { Authenticate } from '../authenticate.ts';
+import { authenticated } from '../authenticated.ts';
 import { fields, readFields, seconds } from '../fields.ts';
 import { readJsonBody } from '../json-body.ts';
 
@@ -12,17 +13,12 @@ type Dependencies = { readonly authenticate: Authenticate; readonly mint: Mint }
 const BODY = fields({ duration: v.optional(seconds(KEY_SECONDS.shortest, KEY_SECONDS.longest)) });
 
 /** `POST /keys`: a key of the TVM for whoever signed, to sign ordinary SigV4 requests to it with. */
-export const createKeysHandler =
-  ({ authenticate, mint }: Dependencies) =>
-  async (arrival: Arrival): Promise<Answer> => {
-    const { requestId } = arrival;
-    const authentic = await authenticate(arrival);
-    if (!authentic.ok) return refusalAnswer(requestId, authentic.refusal);
-    const { request, snapshot, caller, source, replay, address } = authentic.value;
+export const createKeysHandler = ({ authenticate, mint }: Dependencies) =>
+  authenticated(authenticate, async ({ request, snapshot, caller, source, replay, address, requestId }) => {
     const body = readJsonBody(request, '{"duration":900}, or {}');
-    if (!body.ok) return refusalAnswer(requestId, body.refusal);
+    if (!body.ok) return body;
     const wish = readFields(BODY, body.value, 'field');
-    if (!wish.ok) return refusalAnswer(requestId, wish.refusal);
+    if (!wish.ok) return wish;
     const { duration } = wish.value;
     const minted = await mint(
       {
@@ -35,8 +31,8 @@ export const createKeysHandler =
       },
       snapshot,
     );
-    return minted.ok ? jsonAnswer(requestId, toBody(minted.value)) : refusalAnswer(requestId, minted.refusal);
-  };
+    return minted.ok ? ok(toBody(minted.value)) : minted;
+  });
 
 /** The shape of temporary AWS credentials, so that whatever takes those takes a minted key. */
 const toBody = ({ accessKeyId, secretAccessKey, sessionToken, expiresAt }: MintedKey) => ({

@@ -1,10 +1,10 @@
 import { formatInstant } from '../../lib/clock.ts';
-import { refuse, type Result } from '../../lib/result.ts';
+import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { WireRequest } from '../../sigv4/request.ts';
 import type { Vended } from '../../vend/plan.ts';
 import type { Vend } from '../../vend/vend.ts';
-import { jsonAnswer, refusalAnswer, type Answer } from '../answer.ts';
-import type { Arrival, Authenticate } from '../authenticate.ts';
+import type { Authenticate } from '../authenticate.ts';
+import { authenticated } from '../authenticated.ts';
 import { readJsonBody } from '../json-body.ts';
 import type { Refusal } from '../refusals.ts';
 import { readVendBody, readVendQuery, type VendWish } from '../vend-request.ts';
@@ -12,29 +12,25 @@ import { readVendBody, readVendQuery, type VendWish } from '../vend-request.ts';
 type Dependencies = { readonly authenticate: Authenticate; readonly vend: Vend };
 
 /** `GET /` and `POST /`: credentials for a profile. */
-export const createVendHandler =
-  ({ authenticate, vend }: Dependencies) =>
-  async (arrival: Arrival): Promise<Answer> => {
-    const { requestId } = arrival;
-    const authentic = await authenticate(arrival);
-    if (!authentic.ok) return refusalAnswer(requestId, authentic.refusal);
-    const { caller, replay, address, snapshot, request } = authentic.value;
+export const createVendHandler = ({ authenticate, vend }: Dependencies) =>
+  authenticated(authenticate, async ({ caller, replay, address, snapshot, request, requestId }) => {
     const wish = readWish(request);
-    if (!wish.ok) return refusalAnswer(requestId, wish.refusal);
-    const { profile, duration } = wish.value;
+    if (!wish.ok) return wish;
+    const { profile, duration, session_label: label } = wish.value;
     const vended = await vend(
       {
         caller,
         profile,
         httpRequestId: requestId,
         ...(replay === undefined ? {} : { replay }),
+        ...(label === undefined ? {} : { label }),
         ...(duration === undefined ? {} : { duration }),
         ...(address === undefined ? {} : { address }),
       },
       snapshot,
     );
-    return vended.ok ? jsonAnswer(requestId, toBody(vended.value)) : refusalAnswer(requestId, vended.refusal);
-  };
+    return vended.ok ? ok(toBody(vended.value)) : vended;
+  });
 
 const readWish = (request: WireRequest): Result<VendWish, Refusal> => {
   if (request.method === 'POST') {

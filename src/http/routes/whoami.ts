@@ -1,24 +1,20 @@
 import { formatInstant } from '../../lib/clock.ts';
-import { jsonAnswer, refusalAnswer, type Answer } from '../answer.ts';
-import type { Arrival, Authenticate } from '../authenticate.ts';
+import { ok } from '../../lib/result.ts';
+import type { Authenticate } from '../authenticate.ts';
+import { authenticated } from '../authenticated.ts';
 import { invalid } from '../fields.ts';
 
 type Dependencies = { readonly authenticate: Authenticate };
 
 /** `GET /whoami`: whom the server takes the caller for, in the words that documents match on. */
-export const createWhoamiHandler =
-  ({ authenticate }: Dependencies) =>
-  async (arrival: Arrival): Promise<Answer> => {
-    const { requestId } = arrival;
-    const authentic = await authenticate(arrival);
-    if (!authentic.ok) return refusalAnswer(requestId, authentic.refusal);
-    const { caller, request } = authentic.value;
+export const createWhoamiHandler = ({ authenticate }: Dependencies) =>
+  authenticated(authenticate, ({ caller, request }) => {
     if (request.rawQuery !== '' || request.body.length > 0) {
-      return refusalAnswer(requestId, invalid('GET /whoami takes neither a query nor a body.').refusal);
+      return invalid('GET /whoami takes neither a query nor a body.');
     }
     const { account, principal, name, sessionName, via, accessKeyId, sourceAccessKeyId, uniqueId, keyExpiresAt } =
       caller;
-    return jsonAnswer(requestId, {
+    return ok({
       account,
       principal,
       name,
@@ -29,4 +25,4 @@ export const createWhoamiHandler =
       unique_id: uniqueId,
       expiration: keyExpiresAt === undefined ? undefined : formatInstant(keyExpiresAt),
     });
-  };
+  });

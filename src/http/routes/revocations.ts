@@ -1,0 +1,93 @@
+import * as v from 'valibot';
+import { formatInstant, type Clock } from '../../lib/clock.ts';
+import { ok, type Result } from '../../lib/result.ts';
+import type { Revocation, RevocationTarget } from '../../sessions/revocation.ts';
+import type { Operations } from '../../vend/operations.ts';
+import type { Authenticate } from '../authenticate.ts';
+import { authenticated, toOperator } from '../authenticated.ts';
+import { fields, instant, invalid, readFields, readQuery, reason } from '../fields.ts';
+import { readJsonBody } from '../json-body.ts';
+import type { Refusal } from '../refusals.ts';
+
+type Dependencies = { readonly authenticate: Authenticate; readonly operations: Operations; readonly clock: Clock };
+
+const KINDS = ['session', 'user', 'principal', 'profile', 'all'] as const;
+
+const BODY = fields({
+  kind: v.picklist(KINDS, `must be one of ${KINDS.join(', ')}`),
+  value: v.optional(
+    v.pipe(
+      v.string('must be text'),
+      v.regex(/^[\u0021-\u007e\u00a0-\uffff]{1,2048}$/u, 'must be 1 to 2048 characters without spaces'),
+    ),
+  ),
+  reason,
+  until: v.optional(instant),
+});
+
+/** A revocation as it is shown. */
+export const toRevocationBody = ({ n, target, reason: why, by, byPrincipal, createdAt, until }: Revocation) => ({
+  id: `${n}`,
+  kind: target.kind,
+  ...(target.kind === 'all' ? {} : { value: target.value }),
+  ...(target.kind === 'session' ? { principal: target.principal, profile: target.profile } : {}),
+  reason: why,
+  by,
+  by_principal: byPrincipal,
+  created_at: formatInstant(createdAt),
+  ...(until === undefined ? {} : { until: formatInstant(until) }),
+});
+
+const toTarget = (kind: (typeof KINDS)[number], value: string | undefined): Result<RevocationTarget, Refusal> => {
+  if (kind === 'all') {
+    return value === undefined ? ok({ kind }) : invalid('The kind "all" takes no value: it means everything.', 'value');
+  }
+  if (value === undefined) return invalid(`The field "value" is missing: which ${kind} is it?`, 'value');
+  if (kind !== 'session') return ok({ kind, value });
+  // Whose session it is, and on which profile, is found in its row.
+  return /^[0-9a-f]{16}$/u.test(value)
+    ? ok({ kind, value, principal: '', profile: '' })
+    : invalid('The id of a session is sixteen hexadecimal digits.', 'value');
+};
+
+/** `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more. */
+export const createRevokeHandler = ({ authenticate, operations, clock }: Dependencies) =>
+  authenticated(
+    authenticate,
+    async (authentic) => {
+      const body = readJsonBody(authentic.request, '{"kind":"user","value":"alice","reason":"laptop stolen"}');
+      if (!body.ok) return body;
+      const wish = readFields(BODY, body.value, 'field');
+      if (!wish.ok) return wish;
+      const { kind, value, reason: why, until } = wish.value;
+      const target = toTarget(kind, value);
+      if (!target.ok) return target;
+      if (until !== undefined && until <= clock()) return invalid('The field "until" must be in the future.', 'until');
+      if (until !== undefined && kind === 'session') {
+        return invalid('A revoked session stays so until it would have ended; leave "until" out.', 'until');
+      }
+      const revoked = await operations.revoke(toOperator(authentic), target.value, why, until);
+      return revoked.ok ? ok(toRevocationBody(revoked.value)) : revoked;
+    },
+    201,
+  );
+
+/** `GET /revocations`: those in force. */
+export const createRevocationsHandler = ({ authenticate, operations }: Dependencies) =>
+  authenticated(authenticate, (authentic) => {
+    const query = readQuery(authentic.request, []);
+    if (!query.ok) return query;
+    const listed = operations.listRevocations(toOperator(authentic));
+    return listed.ok ? ok({ revocations: listed.value.map(toRevocationBody) }) : listed;
+  });
+
+/** `DELETE /revocations/{id}`: lifts one. */
+export const createLiftHandler = ({ authenticate, operations }: Dependencies) =>
+  authenticated(authenticate, async (authentic) => {
+    const query = readQuery(authentic.request, []);
+    if (!query.ok) return query;
+    const id = /^\/revocations\/([1-9]\d{0,14})$/u.exec(authentic.request.path)?.[1];
+    if (id === undefined) return invalid('The id of a revocation is a number.', 'id');
+    const lifted = await operations.lift(toOperator(authentic), Number(id));
+    return lifted.ok ? ok({ ...toRevocationBody(lifted.value), lifted: true }) : lifted;
+  });

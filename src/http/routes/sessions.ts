@@ -1,0 +1,99 @@
+import * as v from 'valibot';
+import { formatInstant } from '../../lib/clock.ts';
+import { ok, type Result } from '../../lib/result.ts';
+import type { SessionQuery } from '../../sessions/directory.ts';
+import type { Operations } from '../../vend/operations.ts';
+import type { SessionReports, ShownSession } from '../../vend/session-reports.ts';
+import type { Authenticate } from '../authenticate.ts';
+import { authenticated, toOperator, type Authentic } from '../authenticated.ts';
+import { fields, instant, invalid, NEXT, readFields, readQuery, reason } from '../fields.ts';
+import { readJsonBody } from '../json-body.ts';
+import type { Refusal } from '../refusals.ts';
+import { toRevocationBody } from './revocations.ts';
+
+type Dependencies = {
+  readonly authenticate: Authenticate;
+  readonly operations: Operations;
+  readonly sessionReports: SessionReports;
+};
+
+const SESSION_ID = /^\/sessions\/([0-9a-f]{16})(?:\/revoke)?$/u;
+
+const STATUSES = ['active', 'revoked', 'expired'] as const;
+
+const QUERY = fields({
+  user: v.optional(v.string()),
+  profile: v.optional(v.string()),
+  status: v.optional(v.picklist(STATUSES, `must be one of ${STATUSES.join(', ')}`)),
+  since: v.optional(instant),
+  until: v.optional(instant),
+  [NEXT]: v.optional(v.string()),
+});
+
+const time = (ms: number): string | undefined => (ms > 0 ? formatInstant(ms) : undefined);
+
+/** A session as it is shown: `active` is what authorizers ask for, everything else is for people. */
+const toBody = ({ id, status, row }: ShownSession) => ({
+  id,
+  active: status === 'active',
+  status,
+  ...(row === undefined
+    ? {}
+    : {
+        user: row.session.user,
+        principal: row.session.principal || undefined,
+        profile: row.session.profile,
+        session_label: row.session.label || undefined,
+        started_at: time(row.session.startedAt),
+        last_access_at: time(row.session.lastAccessAt),
+        expires_at: time(row.session.endsAt),
+        request_count: row.session.requestCount,
+        source_identity: row.session.sourceIdentity || undefined,
+        revoked_by: row.revokedBy,
+      }),
+});
+
+const readId = ({ request }: Authentic): Result<string, Refusal> => {
+  const id = SESSION_ID.exec(request.path)?.[1];
+  return id === undefined ? invalid('The id of a session is sixteen hexadecimal digits.', 'id') : ok(id);
+};
+
+/** `GET /sessions`: sessions by user, profile, status and time; 100 a page. Without operator's rights, one's own. */
+export const createSessionsHandler = ({ authenticate, sessionReports }: Dependencies) =>
+  authenticated(authenticate, async (authentic) => {
+    const given = readQuery(authentic.request, [...QUERY.keys]);
+    if (!given.ok) return given;
+    const parsed = readFields(QUERY, given.value, 'query parameter');
+    if (!parsed.ok) return parsed;
+    const { [NEXT]: next, ...wanted } = parsed.value;
+    const query: SessionQuery = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
+    const page = await sessionReports.list(toOperator(authentic), query, next);
+    if (!page.ok) return page;
+    return ok({ sessions: page.value.sessions.map(toBody), next_token: page.value.next });
+  });
+
+/** `GET /sessions/{id}`: one session; what is unknown, or not the caller's to know, is not active. */
+export const createSessionHandler = ({ authenticate, sessionReports }: Dependencies) =>
+  authenticated(authenticate, async (authentic) => {
+    const id = readId(authentic);
+    if (!id.ok) return id;
+    const given = readQuery(authentic.request, []);
+    if (!given.ok) return given;
+    const found = await sessionReports.find(toOperator(authentic), id.value);
+    return found.ok ? ok(toBody(found.value)) : found;
+  });
+
+const REVOKE = fields({ reason });
+
+/** `POST /sessions/{id}/revoke`: nothing more for its principal on its profile, until the session would have ended. */
+export const createRevokeSessionHandler = ({ authenticate, operations }: Dependencies) =>
+  authenticated(authenticate, async (authentic) => {
+    const id = readId(authentic);
+    if (!id.ok) return id;
+    const body = readJsonBody(authentic.request, '{"reason":"laptop stolen"}');
+    if (!body.ok) return body;
+    const wish = readFields(REVOKE, body.value, 'field');
+    if (!wish.ok) return wish;
+    const revoked = await operations.revokeSession(toOperator(authentic), id.value, wish.value.reason);
+    return revoked.ok ? ok(toRevocationBody(revoked.value)) : revoked;
+  });

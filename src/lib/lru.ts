@@ -1,0 +1,48 @@
+/** A map of bounded size that forgets what was used longest ago. */
+export type Lru<Key, Value> = {
+  /** Looks up, and counts as a use. */
+  readonly get: (key: Key) => Value | undefined;
+  /** Looks up without counting as a use. */
+  readonly peek: (key: Key) => Value | undefined;
+  readonly set: (key: Key, value: Value) => void;
+  readonly delete: (key: Key) => boolean;
+  readonly clear: () => void;
+  readonly size: () => number;
+  readonly entries: () => IterableIterator<[Key, Value]>;
+};
+
+/**
+ * Makes one for at most `capacity` entries. A `Map` keeps its entries in the order of their insertion; what is used is
+ * inserted anew, so that the first is always the one to forget.
+ *
+ * @param onEvict told of each entry that had to make room
+ */
+export const createLru = <Key, Value>(
+  capacity: number,
+  onEvict?: (key: Key, value: Value) => void,
+): Lru<Key, Value> => {
+  const map = new Map<Key, Value>();
+  return {
+    get: (key) => {
+      const value = map.get(key);
+      if (value === undefined) return undefined;
+      map.delete(key);
+      map.set(key, value);
+      return value;
+    },
+    peek: (key) => map.get(key),
+    set: (key, value) => {
+      map.delete(key);
+      map.set(key, value);
+      if (map.size <= capacity) return;
+      const [oldest] = map;
+      if (oldest === undefined) return;
+      map.delete(oldest[0]);
+      onEvict?.(...oldest);
+    },
+    delete: (key) => map.delete(key),
+    clear: () => map.clear(),
+    size: () => map.size,
+    entries: () => map.entries(),
+  };
+};

@@ -1,0 +1,45 @@
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+
+/** A key that only the TVM has: what it seals or signs with it, it recognises as its own. */
+export type SealingKey = {
+  /** The `<kid>` of its parameter `keys/<kid>`. */
+  readonly id: string;
+  /** 32 random bytes. */
+  readonly key: Uint8Array;
+  /** Epoch milliseconds from which it seals; it opens and verifies always. */
+  readonly activeFrom: number;
+};
+
+/** The live sealing keys by id. */
+export type SealingKeys = ReadonlyMap<string, SealingKey>;
+
+/** The key to seal with: of those that are active (epoch milliseconds), the latest; undefined if there is none. */
+export const activeSealingKey = (keys: SealingKeys, now: number): SealingKey | undefined =>
+  [...keys.values()]
+    .filter(({ activeFrom }) => activeFrom <= now)
+    .toSorted((a, b) => b.activeFrom - a.activeFrom || (a.id < b.id ? 1 : -1))[0];
+
+/** A key for one purpose, derived from a sealing key, so that what is made for one proves nothing for another. */
+export const subkey = ({ key }: SealingKey, purpose: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', key, '', `sentinel-tvm ${purpose}`, 32));
+
+/** Unambiguous whatever the parts hold. */
+const joined = (parts: readonly (string | number)[]): string => JSON.stringify(parts);
+
+/** Signs the parts of a stored row that grant something: `<kid>.<64 hexadecimal digits>`. */
+export const signRow = (sealing: SealingKey, purpose: string, parts: readonly (string | number)[]): string =>
+  `${sealing.id}.${createHmac('sha256', subkey(sealing, purpose)).update(joined(parts)).digest('hex')}`;
+
+/** Whether a row's parts are as this TVM, or another instance of it, once signed them. */
+export const isSignedRow = (
+  signature: string,
+  keys: SealingKeys,
+  purpose: string,
+  parts: readonly (string | number)[],
+): boolean => {
+  const sealing = keys.get(signature.slice(0, signature.lastIndexOf('.')));
+  if (sealing === undefined) return false;
+  const expected = Buffer.from(signRow(sealing, purpose, parts));
+  const given = Buffer.from(signature);
+  return expected.length === given.length && timingSafeEqual(expected, given);
+};

@@ -1,0 +1,35 @@
+import { ok, refuse } from '../lib/result.ts';
+import type { ReplayGuard } from './guard.ts';
+import { createMemoryGuard } from './memory.ts';
+
+/**
+ * The shared guard, with this instance's memory in its place while an outage is bridged (`SENTINEL_OUTAGE_GRACE`). The memory
+ * knows all that came through this instance before; what was signed before the process started it refuses.
+ *
+ * @param inGrace whether the operator's grace is being used
+ * @param startedAt when the process started, epoch milliseconds
+ */
+export const createGraceGuard = (shared: ReplayGuard, inGrace: () => boolean, startedAt: number): ReplayGuard => {
+  const memory = createMemoryGuard(0);
+  return {
+    reserve: async (request, now) => {
+      const here = await memory.reserve(request, now);
+      if (!here.ok) return here;
+      const everywhere = inGrace() ? refuse('unavailable' as const) : await shared.reserve(request, now);
+      if (everywhere.ok) {
+        const { value } = everywhere;
+        return ok({
+          release: async () => {
+            await value.release();
+            await here.value.release();
+          },
+        });
+      }
+      if (everywhere.refusal === 'unavailable' && inGrace()) {
+        return request.signedAt < startedAt ? refuse('replayed') : here;
+      }
+      // What the shared guard could not record may have been recorded all the same: it is not released.
+      return everywhere;
+    },
+  };
+};

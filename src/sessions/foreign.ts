@@ -1,0 +1,88 @@
+import { QueryCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Item } from '../aws/read-item.ts';
+import { HOUR, SECOND } from '../lib/clock.ts';
+import type { Revocation, RevocationSubject } from './revocation.ts';
+
+/** Sessions live a day at most, so that older rows block nobody. */
+const LONGEST_SESSION = 24 * HOUR;
+
+const DEADLINE = 5 * SECOND;
+
+/** Sessions that somebody other than the TVM marked as revoked, Sentinel's own CLI first of all. */
+export type ForeignRevocations = {
+  /** Reads them anew; rejects if that fails. `now` in epoch milliseconds. */
+  readonly read: (now: number) => Promise<void>;
+  readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Revocation | undefined;
+};
+
+/** A row that the TVM wrote names the principal; one that it did not, only the user. */
+const toRevocation = (item: Item): readonly [key: string, revocation: Revocation] | undefined => {
+  const [id, user, profile, principal, expires, reason, by] = [
+    'id',
+    'user',
+    'profile',
+    'principal',
+    'expires_at',
+    'revoked_reason',
+    'revoked_by',
+  ].map((name) => item[name]?.S);
+  const until = Date.parse(expires ?? '');
+  // What the TVM itself revoked stands in the log, where it can be lifted again.
+  const isLogged = item['revocation'] !== undefined;
+  if (isLogged || id === undefined || profile === undefined || Number.isNaN(until)) return undefined;
+  const whom = principal ?? user;
+  if (whom === undefined) return undefined;
+  const revocation: Revocation = {
+    n: 0,
+    target: { kind: 'session', value: id, principal: principal ?? '', profile },
+    reason: reason ?? '',
+    by: by ?? '',
+    byPrincipal: '',
+    createdAt: Date.parse(item['updated_at']?.S ?? '') || 0,
+    until,
+  };
+  return [`${principal === undefined ? 'user' : 'principal'}\n${whom}\n${profile}`, revocation];
+};
+
+/** Reads the revoked rows of the sessions table by its index on status, to the last page. */
+export const createForeignRevocations = (client: DynamoDBClient, table: string): ForeignRevocations => {
+  let blocked = new Map<string, Revocation>();
+
+  const live = (key: string, now: number): Revocation | undefined => {
+    const revocation = blocked.get(key);
+    return revocation !== undefined && now < (revocation.until ?? 0) ? revocation : undefined;
+  };
+
+  return {
+    read: async (now) => {
+      const found = new Map<string, Revocation>();
+      let from: Item | undefined;
+      do {
+        const page = await client.send(
+          new QueryCommand({
+            TableName: table,
+            IndexName: 'gsi-status',
+            KeyConditionExpression: '#s = :revoked AND created_at > :since',
+            ExpressionAttributeNames: { '#s': 'status' },
+            ExpressionAttributeValues: {
+              ':revoked': { S: 'revoked' },
+              ':since': { S: new Date(now - LONGEST_SESSION).toISOString() },
+            },
+            ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+          }),
+          { abortSignal: AbortSignal.timeout(DEADLINE) },
+        );
+        if (page.Items === undefined) throw new Error("the answer to Query is not DynamoDB's");
+        for (const item of page.Items) {
+          const entry = toRevocation(item);
+          // Of several rows for one caller and profile the one that lasts longest counts.
+          if (entry !== undefined && (entry[1].until ?? 0) > (found.get(entry[0])?.until ?? 0)) found.set(...entry);
+        }
+        from = page.LastEvaluatedKey;
+      } while (from !== undefined);
+      blocked = found;
+    },
+    ofVend: ({ name, principal }, profile, now) =>
+      live(`principal\n${principal}\n${profile}`, now) ?? live(`user\n${name}\n${profile}`, now),
+  };
+};

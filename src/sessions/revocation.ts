@@ -1,0 +1,112 @@
+/** What a revocation takes away, and from whom. */
+export type RevocationTarget =
+  /** Everything from everybody: the freeze switch. */
+  | { readonly kind: 'all' }
+  /** Whoever policies call by this name. */
+  | { readonly kind: 'user'; readonly value: string }
+  /** One principal, in all its sessions: an ARN, or `sentinel:key/<id>`. */
+  | { readonly kind: 'principal'; readonly value: string }
+  /** One profile, from everybody. */
+  | { readonly kind: 'profile'; readonly value: string }
+  /** One session: its principal on its profile, under whatever label. `value` is its id. */
+  | { readonly kind: 'session'; readonly value: string; readonly principal: string; readonly profile: string };
+
+/** A revocation as it stands in the log of them. Times in epoch milliseconds. */
+export type Revocation = {
+  /** Its number in the log. */
+  readonly n: number;
+  readonly target: RevocationTarget;
+  readonly reason: string;
+  /** Who revoked, by name and by principal. */
+  readonly by: string;
+  readonly byPrincipal: string;
+  readonly createdAt: number;
+  /** When it ends by itself; undefined if only lifting ends it. */
+  readonly until?: number;
+};
+
+/** Who asks, as revocations tell callers apart. */
+export type RevocationSubject = { readonly name: string; readonly principal: string };
+
+/** What is in force, for decisions in memory. */
+export type RevocationBook = {
+  /** Adds a revocation; one whose number is there already changes nothing. */
+  readonly add: (revocation: Revocation) => void;
+  /** Takes a lifted one out. */
+  readonly lift: (n: number) => void;
+  /** Whether this caller gets nothing at all: revoked by name or principal. The freeze switch is another question. */
+  readonly ofCaller: (subject: RevocationSubject, now: number) => Revocation | undefined;
+  /** Whether this caller gets nothing for this profile, for whatever reason. */
+  readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Revocation | undefined;
+  /** The freeze switch. */
+  readonly frozen: (now: number) => Revocation | undefined;
+  /** All that are in force, by number. */
+  readonly list: (now: number) => readonly Revocation[];
+  readonly find: (n: number, now: number) => Revocation | undefined;
+};
+
+const keyOf = (target: RevocationTarget): string => {
+  switch (target.kind) {
+    case 'all':
+      return 'all';
+    case 'session':
+      return `session\n${target.principal}\n${target.profile}`;
+    case 'user':
+    case 'principal':
+    case 'profile':
+      return `${target.kind}\n${target.value}`;
+  }
+};
+
+const isLive = ({ until }: Revocation, now: number): boolean => until === undefined || now < until;
+
+/** An empty book. Looking up costs the same however many revocations there are. */
+export const createRevocationBook = (): RevocationBook => {
+  const byNumber = new Map<number, Revocation>();
+  const byKey = new Map<string, Set<Revocation>>();
+
+  const remove = (revocation: Revocation): void => {
+    byNumber.delete(revocation.n);
+    const key = keyOf(revocation.target);
+    const alike = byKey.get(key);
+    alike?.delete(revocation);
+    if (alike?.size === 0) byKey.delete(key);
+  };
+
+  const live = (key: string, now: number): Revocation | undefined => {
+    for (const revocation of byKey.get(key) ?? []) {
+      if (isLive(revocation, now)) return revocation;
+      remove(revocation);
+    }
+    return undefined;
+  };
+
+  const ofCaller = ({ name, principal }: RevocationSubject, now: number): Revocation | undefined =>
+    live(`user\n${name}`, now) ?? live(`principal\n${principal}`, now);
+
+  return {
+    add: (revocation) => {
+      if (byNumber.has(revocation.n)) return;
+      byNumber.set(revocation.n, revocation);
+      const key = keyOf(revocation.target);
+      const alike = byKey.get(key) ?? new Set();
+      byKey.set(key, alike.add(revocation));
+    },
+    lift: (n) => {
+      const revocation = byNumber.get(n);
+      if (revocation !== undefined) remove(revocation);
+    },
+    ofCaller,
+    ofVend: (subject, profile, now) =>
+      live('all', now) ??
+      ofCaller(subject, now) ??
+      live(`profile\n${profile}`, now) ??
+      live(`session\n${subject.principal}\n${profile}`, now),
+    frozen: (now) => live('all', now),
+    list: (now) => [...byNumber.values()].filter((revocation) => isLive(revocation, now)).toSorted((a, b) => a.n - b.n),
+    find: (n, now) => {
+      const revocation = byNumber.get(n);
+      return revocation !== undefined && isLive(revocation, now) ? revocation : undefined;
+    },
+  };
+};

@@ -1,0 +1,221 @@
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import { readItem, type Item } from '../aws/read-item.ts';
+import { HOUR, SECOND } from '../lib/clock.ts';
+import type { SealingKeys } from '../lib/sealing.ts';
+import { signSession, slotId, toSessionItem, toSessionRow, type Session, type SessionRow } from './session.ts';
+
+const DEADLINE = 3 * SECOND;
+
+/** DynamoDB may forget a slot only when nobody can take it for a live one. */
+const SLOT_KEPT = HOUR;
+
+/** A slot that others take and free all the time is not worth more. */
+const MAX_ATTEMPTS = 3;
+
+/** The tables' names, and the id of this instance. */
+type Place = { readonly sessions: string; readonly guard: string; readonly instance: string };
+
+const options = () => ({ abortSignal: AbortSignal.timeout(DEADLINE) });
+
+const isRefused = (error: unknown): boolean => error instanceof ConditionalCheckFailedException;
+
+const iso = (ms: number): AttributeValue => ({ S: new Date(ms).toISOString() });
+
+/** Why a row was not changed: it is not there, or not active any more. */
+export type NotActive = 'not-active';
+
+/**
+ * Sessions in DynamoDB. The slot in the guard table decides which session is the one of a key, by conditional write; the
+ * row in the sessions table is what others read. All writes are conditional.
+ *
+ *     A  put slot if absent or ended ── mine ── put row
+ *     B          put slot ── there, of A ── read it ── A's session
+ */
+export const createSessionStore = (client: DynamoDBClient, { sessions, guard, instance }: Place) => {
+  const get = (table: string, id: string): Promise<Item | undefined> => readItem(client, table, id, DEADLINE);
+
+  /** Takes the slot of a session's key: if it is free, if its session has ended by `now`, or if it is that of `instead`. */
+  const takeSlot = async (
+    session: Session,
+    signature: string,
+    now: number,
+    instead: string | undefined,
+  ): Promise<boolean> => {
+    const whole = toSessionItem(session, signature, instance);
+    try {
+      const answer = await client.send(
+        new PutItemCommand({
+          TableName: guard,
+          Item: {
+            ...whole,
+            id: { S: slotId(session) },
+            session: { S: session.id },
+            ends: { N: String(session.endsAt) },
+            ttl: { N: String(Math.ceil((session.endsAt + SLOT_KEPT) / SECOND)) },
+          },
+          ConditionExpression: 'attribute_not_exists(#s) OR ends <= :now OR #s = :own OR #s = :instead',
+          ExpressionAttributeNames: { '#s': 'session' },
+          ExpressionAttributeValues: {
+            ':now': { N: String(now) },
+            ':own': { S: session.id },
+            ':instead': { S: instead ?? session.id },
+          },
+          ReturnConsumedCapacity: 'TOTAL',
+        }),
+        options(),
+      );
+      if (answer.ConsumedCapacity?.TableName === undefined) throw new Error("the answer to PutItem is not DynamoDB's");
+      return true;
+    } catch (error) {
+      if (isRefused(error)) return false;
+      throw error;
+    }
+  };
+
+  const putRow = async (session: Session, signature: string): Promise<void> => {
+    try {
+      await client.send(
+        new PutItemCommand({
+          TableName: sessions,
+          Item: toSessionItem(session, signature, instance),
+          ConditionExpression: 'attribute_not_exists(id)',
+        }),
+        options(),
+      );
+    } catch (error) {
+      // The SDK's own second try, or another instance that found the slot without its row.
+      if (!isRefused(error)) throw error;
+    }
+  };
+
+  /** What stands in a slot: the id of a session, and the session itself if the slot is the TVM's own work. */
+  const readSlot = async (
+    id: string,
+    keys: SealingKeys,
+  ): Promise<{ readonly named: string | undefined; readonly session: Session | undefined }> => {
+    const item = await get(guard, id);
+    const named = item?.['session']?.S;
+    if (item === undefined || named === undefined) return { named, session: undefined };
+    const row = toSessionRow({ ...item, id: { S: named } }, keys);
+    return { named, session: row?.genuine === true && slotId(row.session) === id ? row.session : undefined };
+  };
+
+  /** Updates an active row; `not-active` where it is none. */
+  const update = async (
+    id: string,
+    expression: string,
+    names: Record<string, string>,
+    values: Item,
+  ): Promise<'updated' | NotActive> => {
+    try {
+      await client.send(
+        new UpdateItemCommand({
+          TableName: sessions,
+          Key: { id: { S: id } },
+          UpdateExpression: expression,
+          ConditionExpression: '#status = :active',
+          ExpressionAttributeNames: { '#status': 'status', ...names },
+          ExpressionAttributeValues: { ':active': { S: 'active' }, ...values },
+        }),
+        options(),
+      );
+      return 'updated';
+    } catch (error) {
+      if (isRefused(error)) return 'not-active';
+      throw error;
+    }
+  };
+
+  return {
+    /**
+     * Opens a session for its key, or finds the one that is open. Rejects when DynamoDB fails, or when there is no sealing
+     * key: a row that nobody can recognise helps nobody.
+     *
+     * @param instead the id of a session of this key that has turned out to be none any more
+     */
+    open: async (proposed: Session, keys: SealingKeys, now: number, instead?: string): Promise<Session> => {
+      const signature = signSession(proposed, keys, now);
+      if (signature === undefined) throw new Error('there is no sealing key to sign sessions with');
+      let replaced = instead;
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+        if (await takeSlot(proposed, signature, now, replaced)) {
+          await putRow(proposed, signature);
+          return proposed;
+        }
+        const { named, session } = await readSlot(slotId(proposed), keys);
+        if (session !== undefined && session.endsAt > now && session.id !== instead) {
+          await putRow(session, signSession(session, keys, now) ?? signature);
+          return session;
+        }
+        // What stands there is not the TVM's work, or nobody's any more: it decides nothing.
+        replaced = named ?? instead;
+      }
+      throw new Error('the slot of a session is taken by others again and again');
+    },
+    /** Writes when the session was last used, and how often since the last time. */
+    touch: (id: string, at: number, more: number) =>
+      update(
+        id,
+        'SET last_access_at = :at, updated_at = :at ADD request_count :more',
+        {},
+        { ':at': iso(at), ':more': { N: String(more) } },
+      ),
+    /** Writes that a session has ended by itself or by its owner's wish. */
+    expire: (id: string, at: number, more: number) =>
+      update(
+        id,
+        'SET #status = :expired, updated_at = :at ADD request_count :more',
+        {},
+        { ':expired': { S: 'expired' }, ':at': iso(at), ':more': { N: String(more) } },
+      ),
+    /** Writes that a session was revoked, by which entry of the log. */
+    revoke: (
+      id: string,
+      at: number,
+      revocation: { readonly n: number; readonly by: string; readonly reason: string },
+    ) =>
+      update(
+        id,
+        'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n',
+        { '#r': 'revocation' },
+        {
+          ':revoked': { S: 'revoked' },
+          ':at': iso(at),
+          ':by': { S: revocation.by },
+          ':reason': { S: revocation.reason },
+          ':n': { N: String(revocation.n) },
+        },
+      ),
+    /** Frees the slot of a session, so that a later vend opens another; does nothing if it is another's by now. */
+    free: async (session: Session): Promise<void> => {
+      try {
+        await client.send(
+          new DeleteItemCommand({
+            TableName: guard,
+            Key: { id: { S: slotId(session) } },
+            ConditionExpression: '#s = :own',
+            ExpressionAttributeNames: { '#s': 'session' },
+            ExpressionAttributeValues: { ':own': { S: session.id } },
+          }),
+          options(),
+        );
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+      }
+    },
+    /** A row by its id, read consistently. */
+    read: async (id: string, keys: SealingKeys): Promise<SessionRow | undefined> => {
+      const item = await get(sessions, id);
+      return item === undefined ? undefined : toSessionRow(item, keys);
+    },
+  };
+};
+
+export type SessionStore = ReturnType<typeof createSessionStore>;

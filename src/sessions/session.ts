@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { Item } from '../aws/read-item.ts';
+import { HOUR, SECOND } from '../lib/clock.ts';
+import { activeSealingKey, isSignedRow, signRow, type SealingKeys } from '../lib/sealing.ts';
+
+/** Whose a session is: one for each principal, profile and label. */
+export type SessionKey = {
+  readonly principal: string;
+  /** What policies call the principal. */
+  readonly user: string;
+  readonly account: string;
+  readonly profile: string;
+  /** The caller's own; empty if it gave none. */
+  readonly label: string;
+};
+
+/** A session. Times in epoch milliseconds. */
+export type Session = SessionKey & {
+  /** Sixteen hexadecimal digits. Never an input of vending. */
+  readonly id: string;
+  readonly startedAt: number;
+  readonly endsAt: number;
+  readonly lastAccessAt: number;
+  readonly requestCount: number;
+  /** The SourceIdentity of its first vend. */
+  readonly sourceIdentity: string;
+};
+
+/** A session's state as everybody is told it. */
+export type SessionStatus = 'active' | 'revoked' | 'expired' | 'unknown';
+
+/** A row of the table: the session, the state that stands there, and whether the TVM itself wrote it. */
+export type SessionRow = {
+  readonly session: Session;
+  readonly status: 'active' | 'revoked' | 'expired';
+  readonly genuine: boolean;
+  readonly revokedBy?: string;
+  readonly revokedReason?: string;
+};
+
+/** Rows stay this much longer than the session, for those who ask later. */
+const KEPT = 30 * 24 * HOUR;
+
+const PURPOSE = 'session row';
+
+/** Where all instances find the session of a key: an item of the guard table, written under condition. */
+export const slotId = ({ principal, profile, label }: SessionKey): string => {
+  const text = JSON.stringify([principal, profile, label]);
+  return `session#${createHash('sha256').update(text).digest('hex')}`;
+};
+
+/** What a row's signature covers: all that `active` would mean to whoever believes it. */
+const signedParts = ({ id, principal, user, account, profile, label, startedAt, endsAt }: Session) => [
+  id,
+  principal,
+  user,
+  account,
+  profile,
+  label,
+  startedAt,
+  endsAt,
+];
+
+/** Signs a session's row; undefined where there is no sealing key. `now` in epoch milliseconds. */
+export const signSession = (session: Session, keys: SealingKeys, now: number): string | undefined => {
+  const sealing = activeSealingKey(keys, now);
+  return sealing === undefined ? undefined : signRow(sealing, PURPOSE, signedParts(session));
+};
+
+const iso = (ms: number): AttributeValue => ({ S: new Date(ms).toISOString() });
+
+/** The row of a session, with Sentinel's attribute names and the TVM's own. `instance` is this server's id. */
+export const toSessionItem = (session: Session, signature: string, instance: string): Item => ({
+  id: { S: session.id },
+  user: { S: session.user },
+  profile: { S: session.profile },
+  server_instance_id: { S: instance },
+  status: { S: 'active' },
+  started_at: iso(session.startedAt),
+  last_access_at: iso(session.lastAccessAt),
+  expires_at: iso(session.endsAt),
+  request_count: { N: String(session.requestCount) },
+  source_identity: { S: session.sourceIdentity },
+  created_at: iso(session.startedAt),
+  updated_at: iso(session.lastAccessAt),
+  principal: { S: session.principal },
+  account: { S: session.account },
+  session_label: { S: session.label },
+  signature: { S: signature },
+  ttl: { N: String(Math.ceil((session.endsAt + KEPT) / SECOND)) },
+});
+
+const text = (item: Item, name: string): string => item[name]?.S ?? '';
+const time = (item: Item, name: string): number => Date.parse(text(item, name)) || 0;
+
+/** Reads a row that anybody may have written; undefined for what is no session at all. */
+export const toSessionRow = (item: Item, keys: SealingKeys): SessionRow | undefined => {
+  const id = text(item, 'id');
+  const status = text(item, 'status');
+  if (id === '' || (status !== 'active' && status !== 'revoked' && status !== 'expired')) return undefined;
+  const session: Session = {
+    id,
+    principal: text(item, 'principal'),
+    user: text(item, 'user'),
+    account: text(item, 'account'),
+    profile: text(item, 'profile'),
+    label: text(item, 'session_label'),
+    startedAt: time(item, 'started_at'),
+    endsAt: time(item, 'expires_at'),
+    lastAccessAt: time(item, 'last_access_at'),
+    requestCount: Number(item['request_count']?.N ?? 0),
+    sourceIdentity: text(item, 'source_identity'),
+  };
+  const [by, reason] = [text(item, 'revoked_by'), text(item, 'revoked_reason')];
+  return {
+    session,
+    status,
+    genuine: isSignedRow(text(item, 'signature'), keys, PURPOSE, signedParts(session)),
+    ...(by === '' ? {} : { revokedBy: by }),
+    ...(reason === '' ? {} : { revokedReason: reason }),
+  };
+};

@@ -1,0 +1,197 @@
+import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
+import { newHexId } from '../lib/ids.ts';
+import { createLru } from '../lib/lru.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import type { SealingKeys } from '../lib/sealing.ts';
+import { slotId, type Session, type SessionKey } from './session.ts';
+import type { SessionStore } from './session-store.ts';
+
+/** How often a session's row is written while it is used. */
+const TOUCH = 15 * MINUTE;
+
+/** When it could not be written, how soon that is tried again. */
+const TOUCH_AGAIN = 1 * MINUTE;
+
+/** How long a vend waits for a session's row; after that it goes on without, unless it may not. */
+const PATIENCE = 0.2 * SECOND;
+
+/** A session with less left is not continued: what could be vended under it would be of no use. */
+const MARGIN = 1 * MINUTE;
+
+/** The session that a vend runs under. */
+export type Tracked = {
+  readonly id: string;
+  /** Epoch milliseconds. */
+  readonly endsAt: number;
+  /** `degraded`: DynamoDB does not know of it. */
+  readonly tracking: 'tracked' | 'degraded';
+};
+
+/** What a vend tells of itself. */
+export type SessionUse = {
+  readonly key: SessionKey;
+  readonly sourceIdentity: string;
+  /** Whether the vend may go on only once the row is written. */
+  readonly required: boolean;
+};
+
+type Live = Session & { readonly writtenAt: number; readonly unwritten: number };
+
+export type SessionTracker = {
+  /** Opens a session or continues it. Refuses only where the row is required and cannot be written. */
+  readonly use: (use: SessionUse, keys: SealingKeys) => Promise<Result<Tracked, 'unavailable'>>;
+  /** Forgets a session that has been ended or revoked, here or elsewhere: the next vend opens another. */
+  readonly forget: (id: string) => void;
+  /** Writes what has not been written; for the end of the process. */
+  readonly flush: () => Promise<void>;
+  /** Writes the end of sessions that have ended by themselves. */
+  readonly sweep: () => Promise<void>;
+  readonly size: () => number;
+};
+
+type Options = {
+  readonly store: SessionStore;
+  readonly clock: Clock;
+  /** How long a session lives, in milliseconds. */
+  readonly life: number;
+  /** How many sessions are kept in memory. */
+  readonly capacity: number;
+  readonly onOpen: (session: Session) => void;
+  readonly onFault: (error: unknown) => void;
+};
+
+/** How many rows are written at a time at the end of the process. */
+const FLUSH_WIDTH = 32;
+
+/**
+ * Keeps the sessions that this instance serves in memory, so that a vend of a known session reads nothing. The row is
+ * written when a session opens, at most every 15 minutes while it is used, and at its end: what `kill -9` loses is the
+ * count of requests and the time of the last of them since the last writing, never a session or a revocation.
+ */
+export const createSessionTracker = (options: Options): SessionTracker => {
+  const { store, clock, life, capacity, onOpen, onFault } = options;
+  const idToSlot = new Map<string, string>();
+  const live = createLru<string, Live>(capacity, (_, { id }) => idToSlot.delete(id));
+  const opening = new Map<string, Promise<Live>>();
+
+  const remember = (slot: string, session: Live): void => {
+    live.set(slot, session);
+    idToSlot.set(session.id, slot);
+  };
+
+  const drop = (slot: string, id: string): void => {
+    if (live.peek(slot)?.id === id) live.delete(slot);
+    idToSlot.delete(id);
+  };
+
+  const open = (use: SessionUse, keys: SealingKeys, slot: string, instead?: string): Promise<Live> => {
+    const underWay = opening.get(slot);
+    if (underWay !== undefined) return underWay;
+    const now = clock();
+    const proposed: Session = {
+      ...use.key,
+      id: newHexId(),
+      startedAt: now,
+      endsAt: now + life,
+      lastAccessAt: now,
+      requestCount: 1,
+      sourceIdentity: use.sourceIdentity,
+    };
+    const opened = store
+      // A session that is about to end is taken for ended, so that it can be replaced before.
+      .open(proposed, keys, now + MARGIN, instead)
+      .then((session) => {
+        const isOurs = session.id === proposed.id;
+        const entry: Live = { ...session, writtenAt: isOurs ? now : session.lastAccessAt, unwritten: isOurs ? 0 : 1 };
+        remember(slot, entry);
+        if (isOurs) onOpen(session);
+        return entry;
+      })
+      .finally(() => opening.delete(slot));
+    opening.set(slot, opened);
+    return opened;
+  };
+
+  /** Counts a use; once in 15 minutes writes it, and notices then if the row is none any more. */
+  const advance = async (use: SessionUse, keys: SealingKeys, slot: string, entry: Live): Promise<Live> => {
+    const now = clock();
+    const used = { ...entry, lastAccessAt: now, unwritten: entry.unwritten + 1 };
+    if (now - entry.writtenAt < TOUCH) {
+      remember(slot, used);
+      return used;
+    }
+    // Before the write, so that the requests beside this one do not write as well.
+    remember(slot, { ...used, writtenAt: now, unwritten: 0 });
+    try {
+      if ((await store.touch(entry.id, now, used.unwritten)) === 'updated') return used;
+    } catch (error) {
+      // The row is there since the opening; that it is late by some minutes is no reason not to go on.
+      onFault(error);
+      remember(slot, { ...used, writtenAt: now - TOUCH + TOUCH_AGAIN });
+      return used;
+    }
+    drop(slot, entry.id);
+    return open(use, keys, slot, entry.id);
+  };
+
+  const find = async (use: SessionUse, keys: SealingKeys): Promise<Live> => {
+    const slot = slotId(use.key);
+    const entry = live.get(slot);
+    if (entry === undefined) return open(use, keys, slot);
+    if (clock() + MARGIN < entry.endsAt) return advance(use, keys, slot, entry);
+    drop(slot, entry.id);
+    return open(use, keys, slot);
+  };
+
+  /** A session that nobody but this vend knows of. */
+  const untracked = (): Tracked => ({ id: newHexId(), endsAt: clock() + life, tracking: 'degraded' });
+
+  return {
+    use: async (use, keys) => {
+      const found = find(use, keys).then(
+        ({ id, endsAt }): Result<Tracked, 'unavailable'> => ok({ id, endsAt, tracking: 'tracked' }),
+        (error: unknown): Result<Tracked, 'unavailable'> => {
+          onFault(error);
+          return refuse('unavailable');
+        },
+      );
+      if (use.required) return found;
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<Result<Tracked, 'unavailable'>>((resolve) => {
+        timer = setTimeout(() => resolve(refuse('unavailable')), PATIENCE);
+      });
+      const result = await Promise.race([found, late]);
+      clearTimeout(timer);
+      if (result.ok) return result;
+      const known = live.peek(slotId(use.key));
+      return ok(known === undefined ? untracked() : { id: known.id, endsAt: known.endsAt, tracking: 'tracked' });
+    },
+    forget: (id) => {
+      const slot = idToSlot.get(id);
+      if (slot !== undefined) drop(slot, id);
+    },
+    flush: async () => {
+      const dirty = [...live.entries()].map(([, entry]) => entry).filter(({ unwritten }) => unwritten > 0);
+      const workers = Array.from({ length: FLUSH_WIDTH }, async () => {
+        for (let entry = dirty.pop(); entry !== undefined; entry = dirty.pop()) {
+          await store.touch(entry.id, entry.lastAccessAt, entry.unwritten);
+        }
+      });
+      await Promise.all(workers).catch(onFault);
+    },
+    sweep: async () => {
+      const now = clock();
+      for (const [slot, { id, endsAt, unwritten }] of live.entries()) {
+        if (now < endsAt) continue;
+        drop(slot, id);
+        try {
+          await store.expire(id, now, unwritten);
+        } catch (error) {
+          onFault(error);
+          return;
+        }
+      }
+    },
+    size: live.size,
+  };
+};

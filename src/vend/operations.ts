@@ -1,0 +1,195 @@
+import type { AuditLog } from '../audit/log.ts';
+import type { RevocationRecord } from '../audit/record.ts';
+import type { Caller } from '../identity/caller.ts';
+import { formatInstant, type Clock } from '../lib/clock.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { activeSealingKey } from '../lib/sealing.ts';
+import type { Revocations } from '../sessions/feed.ts';
+import type { Revocation, RevocationTarget } from '../sessions/revocation.ts';
+import type { SessionRow } from '../sessions/session.ts';
+import type { SessionStore } from '../sessions/session-store.ts';
+import { describeCaller } from './describe-caller.ts';
+import { may, type OperationRefusal, type Operator } from './operator.ts';
+import { isOwn, NO_TABLE } from './session-reports.ts';
+
+type Dependencies = {
+  readonly clock: Clock;
+  readonly revocations: Revocations;
+  readonly store: SessionStore;
+  readonly audit: AuditLog;
+  readonly onFault: (error: unknown) => void;
+};
+
+type Outcome<Value> = Promise<Result<Value, OperationRefusal>>;
+
+const NO_LOG = { kind: 'unavailable', what: 'the log of revocations' } as const;
+
+/** What of a revocation's target decides which operators may touch it. */
+const profileOf = (target: RevocationTarget): string | undefined => {
+  if (target.kind === 'profile') return target.value;
+  return target.kind === 'session' ? target.profile : undefined;
+};
+
+/** What operators do about sessions and revocations. */
+export const createOperations = (dependencies: Dependencies) => {
+  const { clock, revocations, store, audit, onFault } = dependencies;
+
+  const record = (
+    { caller, httpRequestId, address }: Operator,
+    what: Pick<RevocationRecord, 'action' | 'effect'> & Partial<RevocationRecord>,
+  ): Promise<boolean> =>
+    audit.append({
+      event: 'revocation',
+      http_request_id: httpRequestId,
+      ...(address === undefined ? {} : { source_ip: address }),
+      ...describeCaller(caller),
+      ...what,
+    });
+
+  const append = async (
+    operator: Operator,
+    target: RevocationTarget,
+    reason: string,
+    until: number | undefined,
+  ): Outcome<Revocation> => {
+    const { caller } = operator;
+    const revocation = {
+      what: 'revoke' as const,
+      target,
+      reason,
+      by: caller.name,
+      byPrincipal: caller.principal,
+      createdAt: clock(),
+      ...(until === undefined ? {} : { until }),
+    };
+    const described = {
+      action: 'revoked' as const,
+      kind: target.kind,
+      ...describeTarget(target),
+      revocation_reason: reason,
+    };
+    try {
+      const written = { ...revocation, n: (await revocations.append(revocation)).n };
+      await record(operator, { ...described, effect: 'allow', ...describeRevocation(written) });
+      return ok(written);
+    } catch (error) {
+      onFault(error);
+      await record(operator, { ...described, effect: 'allow', error: NO_LOG.kind });
+      return refuse(NO_LOG);
+    }
+  };
+
+  const deny = async (operator: Operator, action: 'revoke' | 'lift', what: string, target?: RevocationTarget) => {
+    const kind = target === undefined ? {} : { kind: target.kind, ...describeTarget(target) };
+    await record(operator, {
+      action: action === 'lift' ? 'lifted' : 'revoked',
+      effect: 'deny',
+      error: 'not-operator',
+      ...kind,
+    });
+    return refuse<OperationRefusal>({ kind: 'not-operator', action, what });
+  };
+
+  const revokeSession = async (operator: Operator, id: string, reason: string): Outcome<Revocation> => {
+    let row: SessionRow | undefined;
+    try {
+      row = await store.read(id, operator.snapshot.sealingKeys);
+    } catch (error) {
+      onFault(error);
+      return refuse(NO_TABLE);
+    }
+    const mayRevoke = isOwn(operator.caller, row) || may(operator, 'revoke', row?.session.profile);
+    if (row === undefined || !mayRevoke) return deny(operator, 'revoke', `Session ${id}`);
+    const { session, status } = row;
+    if (status === 'revoked') return refuse({ kind: 'conflict', message: `Session ${id} is revoked already.` });
+    if (status === 'expired' || clock() >= session.endsAt) {
+      return refuse({
+        kind: 'conflict',
+        message: `Session ${id} has ended; revoke the user or the principal instead.`,
+      });
+    }
+    const { principal, profile, endsAt } = session;
+    const revoked = await append(operator, { kind: 'session', value: id, principal, profile }, reason, endsAt);
+    if (!revoked.ok) return revoked;
+    const { n, by } = revoked.value;
+    // The log is what counts; the row is for those who read the table.
+    await Promise.all([store.revoke(id, clock(), { n, by, reason }), store.free(session)]).catch(onFault);
+    return revoked;
+  };
+
+  return {
+    /** Revokes a user, a principal, a profile, or everything: an operator's action. */
+    revoke: async (
+      operator: Operator,
+      target: RevocationTarget,
+      reason: string,
+      until?: number,
+    ): Outcome<Revocation> => {
+      if (target.kind === 'session') return revokeSession(operator, target.value, reason);
+      if (!may(operator, 'revoke', profileOf(target))) return deny(operator, 'revoke', describeKind(target), target);
+      return append(operator, target, reason, until);
+    },
+    /** Revokes a session: an operator's action, or its owner's. */
+    revokeSession,
+    /** Lifts a revocation: an operator's action, and never of one's own. */
+    lift: async (operator: Operator, n: number): Outcome<Revocation> => {
+      const revocation = revocations.find(n);
+      if (revocation === undefined || !may(operator, 'lift', profileOf(revocation.target))) {
+        return deny(operator, 'lift', `Revocation ${n}`, revocation?.target);
+      }
+      if (isOf(revocation, operator.caller)) {
+        await record(operator, { action: 'lifted', effect: 'deny', error: 'own', ...describeRevocation(revocation) });
+        return refuse({ kind: 'conflict', message: `Revocation ${n} is your own; another operator has to lift it.` });
+      }
+      const sealing = activeSealingKey(operator.snapshot.sealingKeys, clock());
+      if (sealing === undefined)
+        return refuse({ kind: 'unavailable', what: 'a sealing key, which lifting is signed with,' });
+      try {
+        await revocations.append({ what: 'lift', lifts: n, sealing });
+      } catch (error) {
+        onFault(error);
+        return refuse(NO_LOG);
+      }
+      await record(operator, { action: 'lifted', effect: 'allow', ...describeRevocation(revocation) });
+      return ok(revocation);
+    },
+    /** The revocations in force that this operator may see. */
+    listRevocations: (operator: Operator): Result<readonly Revocation[], OperationRefusal> => {
+      const seen = revocations.list().filter(({ target }) => may(operator, 'list', profileOf(target)));
+      const isOperator = operator.snapshot.operators?.rules.some(({ profiles }) =>
+        [undefined, ...(profiles ?? [])].some((profile) => may(operator, 'list', profile)),
+      );
+      return isOperator === true ? ok(seen) : refuse({ kind: 'not-operator', action: 'list', what: 'Revocations' });
+    },
+  };
+};
+
+export type Operations = ReturnType<typeof createOperations>;
+
+const describeKind = (target: RevocationTarget): string =>
+  target.kind === 'all' ? 'Everything' : `The ${target.kind} ${target.value}`;
+
+const describeTarget = (target: RevocationTarget) => (target.kind === 'all' ? {} : { value: target.value });
+
+const describeRevocation = ({ n, target, reason, until }: Revocation) => ({
+  revocation_id: `${n}`,
+  kind: target.kind,
+  ...describeTarget(target),
+  revocation_reason: reason,
+  ...(until === undefined ? {} : { until: formatInstant(until) }),
+});
+
+/** Whether a revocation names this caller. The freeze switch names nobody. */
+const isOf = ({ target }: Revocation, { name, principal }: Caller): boolean => {
+  switch (target.kind) {
+    case 'user':
+      return target.value === name;
+    case 'principal':
+      return target.value === principal;
+    case 'session':
+      return target.principal === principal;
+    case 'all':
+    case 'profile':
+      return false;
+  }
+};

@@ -1,0 +1,23 @@
+import type { Snapshot } from '../catalog/snapshot.ts';
+import type { Caller } from '../identity/caller.ts';
+import { mayOperate, type OperatorAction } from '../policy/operators.ts';
+import type { VendRefusal } from './refusal.ts';
+
+/** Why an operation was not done. */
+export type OperationRefusal =
+  | VendRefusal
+  | { readonly kind: 'not-operator'; readonly action: OperatorAction; readonly what: string }
+  | { readonly kind: 'conflict'; readonly message: string }
+  | { readonly kind: 'bad-token' };
+
+/** Who operates, and by which request. */
+export type Operator = {
+  readonly caller: Caller;
+  readonly snapshot: Snapshot;
+  readonly httpRequestId: string;
+  readonly address?: string;
+};
+
+/** Whether the operators document lets them do this, for one profile or, with undefined, for all. */
+export const may = ({ caller, snapshot }: Operator, action: OperatorAction, profile: string | undefined): boolean =>
+  mayOperate(snapshot.operators, caller, action, profile);

@@ -1,0 +1,83 @@
+import type { Caller } from '../identity/caller.ts';
+import type { Clock } from '../lib/clock.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import type { SessionDirectory, SessionPage, SessionQuery } from '../sessions/directory.ts';
+import type { Revocations } from '../sessions/feed.ts';
+import type { SessionRow, SessionStatus } from '../sessions/session.ts';
+import { may, type OperationRefusal, type Operator } from './operator.ts';
+
+/** A session as it is shown: the row, and what it comes to at this moment. */
+export type ShownSession = { readonly id: string; readonly status: SessionStatus; readonly row?: SessionRow };
+
+/** A page of them; `next` is to be given back for the page behind it. */
+export type ShownPage = { readonly sessions: readonly ShownSession[]; readonly next?: string };
+
+type Dependencies = {
+  readonly clock: Clock;
+  readonly revocations: Pick<Revocations, 'ofVend'>;
+  readonly directory: SessionDirectory;
+  readonly onFault: (error: unknown) => void;
+};
+
+type Outcome<Value> = Promise<Result<Value, OperationRefusal>>;
+
+/** Sessions are in a table that cannot be read just now. */
+export const NO_TABLE = { kind: 'unavailable', what: 'the table of sessions' } as const;
+
+/** Whether a row is this caller's own, by the TVM's word. */
+export const isOwn = ({ principal }: Caller, row: SessionRow | undefined): boolean =>
+  row?.genuine === true && row.session.principal === principal;
+
+/** What people and authorizers are told of sessions. */
+export const createSessionReports = ({ clock, revocations, directory, onFault }: Dependencies) => {
+  const statusOf = (row: SessionRow | undefined): SessionStatus => {
+    if (row === undefined) return 'unknown';
+    const { session, status, genuine } = row;
+    const isRevoked =
+      status === 'revoked' ||
+      revocations.ofVend({ name: session.user, principal: session.principal }, session.profile) !== undefined;
+    // What takes away is believed of anybody, what gives only of the TVM itself.
+    if (isRevoked) return 'revoked';
+    if (!genuine) return 'unknown';
+    return status === 'expired' || clock() >= session.endsAt ? 'expired' : 'active';
+  };
+
+  return {
+    /**
+     * A session, for its owner, for operators, and for authorizers, which are operators too. What is not there is
+     * `unknown`, and so is what the caller may not see.
+     */
+    find: async (operator: Operator, id: string): Outcome<ShownSession> => {
+      let row: SessionRow | undefined;
+      try {
+        row = await directory.find(id, operator.snapshot.sealingKeys);
+      } catch (error) {
+        onFault(error);
+        return refuse(NO_TABLE);
+      }
+      const isVisible = isOwn(operator.caller, row) || may(operator, 'list', row?.session.profile);
+      const shown = isVisible ? row : undefined;
+      return ok({ id, status: statusOf(shown), ...(shown === undefined ? {} : { row: shown }) });
+    },
+    /** A page of sessions: an operator's of all, anybody else's of their own. */
+    list: async (operator: Operator, query: SessionQuery, next: string | undefined): Outcome<ShownPage> => {
+      const { caller, snapshot } = operator;
+      const own = may(operator, 'list', query.profile) ? {} : { user: caller.name, principal: caller.principal };
+      if (query.user !== undefined && own.user !== undefined && query.user !== own.user) {
+        return refuse({ kind: 'not-operator', action: 'list', what: `Sessions of ${query.user}` });
+      }
+      let page: SessionPage | undefined;
+      try {
+        page = await directory.list({ ...query, ...own }, snapshot.sealingKeys, next);
+      } catch (error) {
+        onFault(error);
+        return refuse(NO_TABLE);
+      }
+      if (page === undefined) return refuse({ kind: 'bad-token' });
+      const sessions = page.rows.map((row) => ({ id: row.session.id, status: statusOf(row), row }));
+      return ok({ sessions, ...(page.next === undefined ? {} : { next: page.next }) });
+    },
+  };
+};
+
+export type SessionReports = ReturnType<typeof createSessionReports>;
