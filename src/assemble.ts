@@ -1,8 +1,10 @@
 import type { Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuditLog, writeToStdout, type WriteBytes } from './audit/log.ts';
 import { isLocalEndpoint } from './aws/endpoint.ts';
 import { createAwsClients, type AwsClients } from './aws/clients.ts';
 import { createOwnAccount } from './aws/own-account.ts';
+import { createWriteRolePolicy } from './aws/role-policy.ts';
 import { createCatalog, type Catalog } from './catalog/catalog.ts';
 import { createCatalogLoader } from './catalog/load.ts';
 import type { Snapshot } from './catalog/snapshot.ts';
@@ -29,12 +31,14 @@ import { createMemoryGuard } from './replay/memory.ts';
 import { createSessionDirectory } from './sessions/directory.ts';
 import { createRevocations } from './sessions/feed.ts';
 import { createForeignRevocations } from './sessions/foreign.ts';
+import { createLease } from './sessions/lease.ts';
 import { createRevocationLog } from './sessions/revocation-log.ts';
 import { createSessionStore } from './sessions/session-store.ts';
 import { createSessionTracker } from './sessions/tracker.ts';
 import { stsHosts } from './sigv4/sts-hosts.ts';
 import { createLogger, describeError, type Logger } from './telemetry/logger.ts';
 import { createAssumeRole } from './vend/assume-role.ts';
+import { createHardRevocation } from './vend/hard-revocation.ts';
 import { createMint } from './vend/mint.ts';
 import { createOperations } from './vend/operations.ts';
 import { createSessionReports } from './vend/session-reports.ts';
@@ -94,6 +98,15 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   });
   const rooms = createSessionRooms(config, clients, { clock, onFault, sealingKeys: catalog.sealingKeys });
   const { revocations, tracker, directory, store } = rooms;
+  const assumeRole = createAssumeRole(clients.sts, onFault('AssumeRole failed'));
+  const hardRevocation = createHardRevocation({
+    clock,
+    readRevocations: revocations.readAll,
+    assumeRole,
+    writeRolePolicy: createWriteRolePolicy(config.region, config.endpoints.iam),
+    lease: createLease({ client: clients.dynamodb, table: config.tables.guard, now: clock, sleep }),
+    onFault: onFault('the deny policy of a role cannot be written'),
+  });
   const onOperationFault = onFault('sessions and revocations cannot be read or written');
   const instanceGuard = config.replayGuard === 'instance';
   const guard = createGuard(config, clients, { clock, onFault, inGrace: () => revocations.state().inGrace });
@@ -127,10 +140,10 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       guard,
       revocations,
       sessions: tracker,
-      assumeRole: createAssumeRole(clients.sts, onFault('AssumeRole failed')),
+      assumeRole,
       audit,
     }),
-    operations: createOperations({ clock, revocations, store, audit, onFault: onOperationFault }),
+    operations: createOperations({ clock, revocations, store, hardRevocation, audit, onFault: onOperationFault }),
     sessionReports: createSessionReports({ clock, revocations, directory, onFault: onOperationFault }),
     clock,
     health: () => ({ draining, catalog: catalog.state(), revocations: revocations.state() }),
@@ -152,7 +165,8 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     catalog,
     logger,
     start: async (signal) => {
-      const sweeping = setInterval(() => void tracker.sweep(), SWEEP).unref();
+      const tidy = (): void => void Promise.allSettled([tracker.sweep(), hardRevocation.reconcile()]);
+      const sweeping = setInterval(tidy, SWEEP).unref();
       signal.addEventListener('abort', () => clearInterval(sweeping), { once: true });
       await Promise.all([catalog.start(signal), revocations.start(signal)]);
     },

@@ -11,7 +11,7 @@ import { ok, refuse, type Result } from './lib/result.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The endpoint of each AWS service in use; undefined leaves the choice to the SDK. */
-export type Endpoints = { readonly [service in 'sts' | 'ssm' | 'dynamodb']: string | undefined };
+export type Endpoints = { readonly [service in 'sts' | 'ssm' | 'dynamodb' | 'iam']: string | undefined };
 
 const FRONT_ID = /^[a-z0-9]{8,64}$/u;
 
@@ -59,6 +59,7 @@ const Variables = v.object({
   AWS_ENDPOINT_URL_STS: v.optional(url),
   AWS_ENDPOINT_URL_SSM: v.optional(url),
   AWS_ENDPOINT_URL_DYNAMODB: v.optional(url),
+  AWS_ENDPOINT_URL_IAM: v.optional(url),
   AWS_LAMBDA_RUNTIME_API: v.optional(v.string()),
 });
 
@@ -124,6 +125,7 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     sts: values.AWS_ENDPOINT_URL_STS ?? values.AWS_ENDPOINT_URL,
     ssm: values.AWS_ENDPOINT_URL_SSM ?? values.AWS_ENDPOINT_URL,
     dynamodb: values.AWS_ENDPOINT_URL_DYNAMODB ?? values.AWS_ENDPOINT_URL,
+    iam: values.AWS_ENDPOINT_URL_IAM ?? values.AWS_ENDPOINT_URL,
   };
   const tables: TableNames = {
     sessions: values.SENTINEL_SESSION_TABLE,
@@ -132,7 +134,7 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     revocations: values.SENTINEL_REVOCATION_TABLE,
     guard: values.SENTINEL_GUARD_TABLE,
   };
-  const local = Object.values(endpoints).every(isLocalEndpoint);
+  const local = [endpoints.sts, endpoints.ssm, endpoints.dynamodb].every(isLocalEndpoint);
   const onLambda = values.AWS_LAMBDA_RUNTIME_API !== undefined;
   return {
     port: values.PORT,

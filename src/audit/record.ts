@@ -69,6 +69,8 @@ export type RevocationRecord = Common &
     readonly value?: string;
     readonly revocation_reason?: string;
     readonly until?: string;
+    /** What became of the deny policies, by role. */
+    readonly hard?: readonly string[];
     readonly error?: string;
   };
 

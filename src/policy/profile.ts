@@ -116,8 +116,12 @@ const checkSize = (document: ProfileDocument): readonly CrossFinding[] => {
 
 const checkRevoker = (document: ProfileDocument): readonly CrossFinding[] => {
   const { role_arn: role, hard_revoke: hardRevoke = false, revoker_role_arn: revoker } = document;
-  if (revoker === undefined) return [];
   const key = 'revoker_role_arn';
+  if (revoker === undefined) {
+    return hardRevoke
+      ? [{ key: 'hard_revoke', message: 'needs revoker_role_arn: the role that may write the deny policy' }]
+      : [];
+  }
   const isNear = revoker.account === role.account && revoker.partition === role.partition;
   return [
     ...(hardRevoke ? [] : [{ key, message: 'means nothing unless hard_revoke is true' }]),

@@ -49,6 +49,8 @@ export type Revocations = {
   readonly find: (n: number) => Revocation | undefined;
   /** Writes an entry and knows it at once; rejects if it cannot be written. */
   readonly append: (entry: NewEntry) => Promise<LogEntry>;
+  /** Reads all that are in force from the table, consistently; rejects if it cannot. */
+  readonly readAll: () => Promise<readonly Revocation[]>;
   readonly state: () => FeedState;
 };
 
@@ -95,6 +97,13 @@ export const createRevocations = (options: Options): Revocations => {
   };
 
   /** From the head as it was before the scan on, numbers are read one by one: a scan may miss what comes while it runs. */
+  /** Everything in force, as the table has it now. */
+  const readAll = async (): Promise<readonly Revocation[]> => {
+    const fresh = createRevocationBook();
+    for (const entry of (await log.readAll()).toSorted((a, b) => a.n - b.n)) apply(entry, fresh, false);
+    return fresh.list(clock());
+  };
+
   const load = async (): Promise<void> => {
     const head = await log.readHead();
     const entries = (await log.readAll()).toSorted((a, b) => a.n - b.n);
@@ -179,6 +188,7 @@ export const createRevocations = (options: Options): Revocations => {
       apply(written, book, true);
       return written;
     },
+    readAll,
     state: () => ({
       tried,
       ageMs: Number.isFinite(knownAt) ? Math.max(0, clock() - knownAt) : undefined,

@@ -18,8 +18,6 @@ export type Grant = {
   readonly requiresSession: boolean;
 };
 
-const NO_HARD_REVOCATION = 'it needs hard revocation, which this version of the server does not have';
-
 /**
  * Decides one request against the snapshot: pure, no I/O. A profile that is unknown or broken, and one that no rule opens
  * to this caller, come to the same refusal, so that names cannot be probed. What needs approvals denies until they exist.
@@ -50,8 +48,8 @@ const toOutcome = (
       });
     case 'allow':
     case 'require_server_session': {
-      if (profile.profile.hardRevoke) return refuse(denied({ ...decision, reason: NO_HARD_REVOCATION }, caller, name));
-      const requiresSession = decision.effect === 'require_server_session';
+      // Issued credentials can be ended only by the tags of a session that somebody knows of.
+      const requiresSession = decision.effect === 'require_server_session' || profile.profile.hardRevoke;
       const cap = decision.capSeconds === undefined ? {} : { capSeconds: decision.capSeconds };
       return ok({ profile, requiresSession, ...cap });
     }

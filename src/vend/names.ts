@@ -39,6 +39,19 @@ export const toSourceIdentity = (kind: VendKind, id: string, { name, principal }
 export const toRoleSessionName = ({ name, principal }: Caller): string =>
   fit(name, principal, NOT_IN_NAMES, NAME_LENGTH, SHORTEST_NAME);
 
+const tagValue = (text: string, principal: string): string => fit(text, principal, NOT_IN_TAGS, TAG_VALUE_LENGTH);
+
+/** What the tags of sessions say of whom: for policies that deny those who are revoked. */
+export const tagNames = {
+  /** The name itself, or cut and followed by ten digits of whichever principal it was. */
+  ofName: (name: string): readonly string[] => {
+    const legal = name.replace(NOT_IN_TAGS, '_');
+    const cut = legal.slice(0, TAG_VALUE_LENGTH - 11).replace(HALF, '');
+    return [...(legal === name && name.length <= TAG_VALUE_LENGTH ? [name] : []), `${cut}.??????????`];
+  },
+  ofPrincipal: (principal: string): string => tagValue(principal, principal),
+};
+
 /** A session tag as AssumeRole takes it. */
 export type SessionTag = { readonly Key: string; readonly Value: string };
 
@@ -52,7 +65,7 @@ type Stamp = {
 /** The five tags of every vended session, then the profile's own. */
 export const toSessionTags = (stamp: Stamp, own: readonly (readonly [key: string, value: string])[]): SessionTag[] => {
   const { sessionId, requestId, caller, profile } = stamp;
-  const value = (text: string): string => fit(text, caller.principal, NOT_IN_TAGS, TAG_VALUE_LENGTH);
+  const value = (text: string): string => tagValue(text, caller.principal);
   return [
     { Key: 'SentinelSessionID', Value: sessionId },
     { Key: 'SentinelUser', Value: value(caller.name) },

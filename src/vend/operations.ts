@@ -10,15 +10,20 @@ import type { SessionRow } from '../sessions/session.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import { describeCaller } from './describe-caller.ts';
 import { may, type OperationRefusal, type Operator } from './operator.ts';
+import type { HardOutcome, HardRevocation } from './hard-revocation.ts';
 import { isOwn, NO_TABLE } from './session-reports.ts';
 
 type Dependencies = {
   readonly clock: Clock;
   readonly revocations: Revocations;
   readonly store: SessionStore;
+  readonly hardRevocation: HardRevocation;
   readonly audit: AuditLog;
   readonly onFault: (error: unknown) => void;
 };
+
+/** A revocation that was made or lifted, and what became of the deny policies of the roles that it concerns. */
+export type Done = { readonly revocation: Revocation; readonly hard: readonly HardOutcome[] };
 
 type Outcome<Value> = Promise<Result<Value, OperationRefusal>>;
 
@@ -32,7 +37,7 @@ const profileOf = (target: RevocationTarget): string | undefined => {
 
 /** What operators do about sessions and revocations. */
 export const createOperations = (dependencies: Dependencies) => {
-  const { clock, revocations, store, audit, onFault } = dependencies;
+  const { clock, revocations, store, hardRevocation, audit, onFault } = dependencies;
 
   const record = (
     { caller, httpRequestId, address }: Operator,
@@ -51,7 +56,7 @@ export const createOperations = (dependencies: Dependencies) => {
     target: RevocationTarget,
     reason: string,
     until: number | undefined,
-  ): Outcome<Revocation> => {
+  ): Outcome<Done> => {
     const { caller } = operator;
     const revocation = {
       what: 'revoke' as const,
@@ -70,8 +75,9 @@ export const createOperations = (dependencies: Dependencies) => {
     };
     try {
       const written = { ...revocation, n: (await revocations.append(revocation)).n };
-      await record(operator, { ...described, effect: 'allow', ...describeRevocation(written) });
-      return ok(written);
+      const hard = await hardRevocation.apply(written, operator.snapshot);
+      await record(operator, { ...described, effect: 'allow', ...describeRevocation(written), ...describeHard(hard) });
+      return ok({ revocation: written, hard });
     } catch (error) {
       onFault(error);
       await record(operator, { ...described, effect: 'allow', error: NO_LOG.kind });
@@ -90,7 +96,7 @@ export const createOperations = (dependencies: Dependencies) => {
     return refuse<OperationRefusal>({ kind: 'not-operator', action, what });
   };
 
-  const revokeSession = async (operator: Operator, id: string, reason: string): Outcome<Revocation> => {
+  const revokeSession = async (operator: Operator, id: string, reason: string): Outcome<Done> => {
     let row: SessionRow | undefined;
     try {
       row = await store.read(id, operator.snapshot.sealingKeys);
@@ -111,7 +117,7 @@ export const createOperations = (dependencies: Dependencies) => {
     const { principal, profile, endsAt } = session;
     const revoked = await append(operator, { kind: 'session', value: id, principal, profile }, reason, endsAt);
     if (!revoked.ok) return revoked;
-    const { n, by } = revoked.value;
+    const { n, by } = revoked.value.revocation;
     // The log is what counts; the row is for those who read the table.
     await Promise.all([store.revoke(id, clock(), { n, by, reason }), store.free(session)]).catch(onFault);
     return revoked;
@@ -119,12 +125,7 @@ export const createOperations = (dependencies: Dependencies) => {
 
   return {
     /** Revokes a user, a principal, a profile, or everything: an operator's action. */
-    revoke: async (
-      operator: Operator,
-      target: RevocationTarget,
-      reason: string,
-      until?: number,
-    ): Outcome<Revocation> => {
+    revoke: async (operator: Operator, target: RevocationTarget, reason: string, until?: number): Outcome<Done> => {
       if (target.kind === 'session') return revokeSession(operator, target.value, reason);
       if (!may(operator, 'revoke', profileOf(target))) return deny(operator, 'revoke', describeKind(target), target);
       return append(operator, target, reason, until);
@@ -132,7 +133,7 @@ export const createOperations = (dependencies: Dependencies) => {
     /** Revokes a session: an operator's action, or its owner's. */
     revokeSession,
     /** Lifts a revocation: an operator's action, and never of one's own. */
-    lift: async (operator: Operator, n: number): Outcome<Revocation> => {
+    lift: async (operator: Operator, n: number): Outcome<Done> => {
       const revocation = revocations.find(n);
       if (revocation === undefined || !may(operator, 'lift', profileOf(revocation.target))) {
         return deny(operator, 'lift', `Revocation ${n}`, revocation?.target);
@@ -150,8 +151,14 @@ export const createOperations = (dependencies: Dependencies) => {
         onFault(error);
         return refuse(NO_LOG);
       }
-      await record(operator, { action: 'lifted', effect: 'allow', ...describeRevocation(revocation) });
-      return ok(revocation);
+      const hard = await hardRevocation.apply(revocation, operator.snapshot);
+      await record(operator, {
+        action: 'lifted',
+        effect: 'allow',
+        ...describeRevocation(revocation),
+        ...describeHard(hard),
+      });
+      return ok({ revocation, hard });
     },
     /** The revocations in force that this operator may see. */
     listRevocations: (operator: Operator): Result<readonly Revocation[], OperationRefusal> => {
@@ -170,6 +177,9 @@ const describeKind = (target: RevocationTarget): string =>
   target.kind === 'all' ? 'Everything' : `The ${target.kind} ${target.value}`;
 
 const describeTarget = (target: RevocationTarget) => (target.kind === 'all' ? {} : { value: target.value });
+
+const describeHard = (hard: readonly HardOutcome[]) =>
+  hard.length === 0 ? {} : { hard: hard.map(({ roleArn, status }) => `${status} ${roleArn}`) };
 
 const describeRevocation = ({ n, target, reason, until }: Revocation) => ({
   revocation_id: `${n}`,

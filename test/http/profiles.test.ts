@@ -13,7 +13,12 @@ beforeAll(async () => {
   const carols = { effect: 'allow', conditions: { users: ['carol'] } };
   await Promise.all(Array.from({ length: MANY }, (_, index) => putProfile(desk, `many/${index}`, carols)));
   await putProfile(desk, 'capped', { effect: 'allow', conditions: { users: ['bob'] }, max_server_duration: '5m' });
-  await putProfile(desk, 'hard', { effect: 'allow', conditions: { users: ['bob'] } }, { hard_revoke: true });
+  await putProfile(
+    desk,
+    'hard',
+    { effect: 'allow', conditions: { users: ['bob'] } },
+    { hard_revoke: true, revoker_role_arn: 'arn:aws:iam::000000000000:role/sentinel-revoker' },
+  );
   await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['bob'] } });
   await putProfile(desk, 'half', { effect: 'allow', conditions: { users: ['bob'] } }, { max_duration: '30m' });
   tvm = await startTvm(desk.url);
@@ -44,12 +49,13 @@ describe('200: GET /profiles', () => {
     });
   });
 
-  it('shows bob caps in seconds, and no hard revocation, which does not exist yet', async () => {
+  it('shows bob caps in seconds', async () => {
     const answer = await list('bob');
     expect(answer.json).toEqual({
       profiles: [
         { name: 'capped', access: 'allow', max_duration: 300 },
         { name: 'half', access: 'allow', max_duration: 1800 },
+        { name: 'hard', access: 'allow', max_duration: 3600 },
         { name: 'tracked', access: 'allow', max_duration: 3600 },
       ],
     });

@@ -196,6 +196,7 @@ describe('a profile with a mistake is a load error', () => {
     ['a flag in words', profile({ bind_source_ip: 'true' }), 'bind_source_ip: must be true or false'],
     ['a flag in a number', profile({ hard_revoke: 1 }), 'hard_revoke: must be true or false'],
     ['a subnet for a VPC', profile({ source_vpc: 'subnet-12345678' }), 'source_vpc: must be the id of a VPC'],
+    ['hard revocation without a revoker', profile({ hard_revoke: true }), 'needs revoker_role_arn'],
     ['a revoker for nothing', profile({ revoker_role_arn: ROLE }), 'means nothing unless hard_revoke is true'],
     [
       'a revoker elsewhere',

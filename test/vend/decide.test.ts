@@ -12,7 +12,10 @@ const SNAPSHOT = snapshotOf({
   denied: { rules: [rule('deny', { reason: 'no more' }), rule('allow')] },
   approval: { rules: [rule('require_approval', { reason: 'two of us' }), rule('allow')] },
   tracked: { rules: [rule('require_server_session')] },
-  hard: { rules: [rule('allow')], profile: { hard_revoke: true } },
+  hard: {
+    rules: [rule('allow')],
+    profile: { hard_revoke: true, revoker_role_arn: 'arn:aws:iam::111122223333:role/R' },
+  },
   wide: { rules: [rule('deny', { conditions: { accounts: ['111122223333'] }, reason: 'inner matters' })] },
   nights: {
     rules: [
@@ -36,7 +39,7 @@ const freeze = <Value>(value: Value): Value => {
 describe('decide', () => {
   it('allows where a rule allows or asks for a server, and nowhere else', () => {
     const allowed = NAMES.filter((name) => decide(SNAPSHOT, ALICE, name, NOON).outcome.ok);
-    expect(allowed).toEqual(['allowed', 'server', 'tracked']);
+    expect(allowed).toEqual(['allowed', 'server', 'tracked', 'hard']);
     expect(NAMES.filter((name) => decide(SNAPSHOT, BOB, name, NOON).outcome.ok)).toEqual([]);
   });
 
@@ -62,18 +65,12 @@ describe('decide', () => {
     expect(decision).toMatchObject({ rule: 'deny-for-alice', reason: 'inner matters', ruleIndex: 0 });
   });
 
-  it('asks for a written session where the rule does, and nowhere else', () => {
+  it('asks for a written session where the rule does, or credentials must be revocable', () => {
     const requires = (name: string) => {
       const { outcome } = decide(SNAPSHOT, ALICE, name, NOON);
       return outcome.ok && outcome.value.requiresSession;
     };
-    expect(NAMES.filter(requires)).toEqual(['tracked']);
-  });
-
-  it('denies hard revocation while nobody can revoke so', () => {
-    const { outcome } = decide(SNAPSHOT, ALICE, 'hard', NOON);
-    expect(outcome).toMatchObject({ ok: false, refusal: { kind: 'denied' } });
-    expect(JSON.stringify(outcome)).toContain('hard revocation');
+    expect(NAMES.filter(requires)).toEqual(['tracked', 'hard']);
   });
 
   it('goes by the instant it is given', () => {
@@ -101,6 +98,7 @@ describe('listProfiles', () => {
     expect(listProfiles(SNAPSHOT, ALICE, NOON)).toEqual([
       { name: 'allowed', access: 'allow', maxSeconds: 1200 },
       { name: 'approval', access: 'approval', maxSeconds: 3600 },
+      { name: 'hard', access: 'allow', maxSeconds: 3600 },
       { name: 'server', access: 'allow', maxSeconds: 3600 },
       { name: 'tracked', access: 'allow', maxSeconds: 3600 },
     ]);

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { formatInstant, type Clock } from '../../lib/clock.ts';
 import { ok, type Result } from '../../lib/result.ts';
 import type { Revocation, RevocationTarget } from '../../sessions/revocation.ts';
-import type { Operations } from '../../vend/operations.ts';
+import type { Done, Operations } from '../../vend/operations.ts';
 import type { Authenticate } from '../authenticate.ts';
 import { authenticated, toOperator } from '../authenticated.ts';
 import { fields, instant, invalid, readFields, readQuery, reason } from '../fields.ts';
@@ -26,7 +26,7 @@ const BODY = fields({
 });
 
 /** A revocation as it is shown. */
-export const toRevocationBody = ({ n, target, reason: why, by, byPrincipal, createdAt, until }: Revocation) => ({
+const toRevocationBody = ({ n, target, reason: why, by, byPrincipal, createdAt, until }: Revocation) => ({
   id: `${n}`,
   kind: target.kind,
   ...(target.kind === 'all' ? {} : { value: target.value }),
@@ -36,6 +36,17 @@ export const toRevocationBody = ({ n, target, reason: why, by, byPrincipal, crea
   by_principal: byPrincipal,
   created_at: formatInstant(createdAt),
   ...(until === undefined ? {} : { until: formatInstant(until) }),
+});
+
+/** What was done: the revocation, and for roles with hard revocation what became of their deny policies. */
+export const toDoneBody = ({ revocation, hard }: Done) => ({
+  ...toRevocationBody(revocation),
+  ...(hard.length === 0
+    ? {}
+    : {
+        hard_revocation: hard.map(({ roleArn, status, code }) => ({ role_arn: roleArn, status, code })),
+        note: 'IAM takes a moment, seldom more than some seconds, until a changed policy counts everywhere.',
+      }),
 });
 
 const toTarget = (kind: (typeof KINDS)[number], value: string | undefined): Result<RevocationTarget, Refusal> => {
@@ -67,7 +78,7 @@ export const createRevokeHandler = ({ authenticate, operations, clock }: Depende
         return invalid('A revoked session stays so until it would have ended; leave "until" out.', 'until');
       }
       const revoked = await operations.revoke(toOperator(authentic), target.value, why, until);
-      return revoked.ok ? ok(toRevocationBody(revoked.value)) : revoked;
+      return revoked.ok ? ok(toDoneBody(revoked.value)) : revoked;
     },
     201,
   );
@@ -89,5 +100,5 @@ export const createLiftHandler = ({ authenticate, operations }: Dependencies) =>
     const id = /^\/revocations\/([1-9]\d{0,14})$/u.exec(authentic.request.path)?.[1];
     if (id === undefined) return invalid('The id of a revocation is a number.', 'id');
     const lifted = await operations.lift(toOperator(authentic), Number(id));
-    return lifted.ok ? ok({ ...toRevocationBody(lifted.value), lifted: true }) : lifted;
+    return lifted.ok ? ok({ ...toDoneBody(lifted.value), lifted: true }) : lifted;
   });

@@ -9,7 +9,7 @@ import { authenticated, toOperator, type Authentic } from '../authenticated.ts';
 import { fields, instant, invalid, NEXT, readFields, readQuery, reason } from '../fields.ts';
 import { readJsonBody } from '../json-body.ts';
 import type { Refusal } from '../refusals.ts';
-import { toRevocationBody } from './revocations.ts';
+import { toDoneBody } from './revocations.ts';
 
 type Dependencies = {
   readonly authenticate: Authenticate;
@@ -95,5 +95,5 @@ export const createRevokeSessionHandler = ({ authenticate, operations }: Depende
     const wish = readFields(REVOKE, body.value, 'field');
     if (!wish.ok) return wish;
     const revoked = await operations.revokeSession(toOperator(authentic), id.value, wish.value.reason);
-    return revoked.ok ? ok(toRevocationBody(revoked.value)) : revoked;
+    return revoked.ok ? ok(toDoneBody(revoked.value)) : revoked;
   });
