@@ -165,8 +165,10 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     catalog,
     logger,
     start: async (signal) => {
-      const tidy = (): void => void Promise.allSettled([tracker.sweep(), hardRevocation.reconcile()]);
-      const sweeping = setInterval(tidy, SWEEP).unref();
+      const sweeping = setInterval(() => {
+        void tracker.sweep();
+        void hardRevocation.reconcile();
+      }, SWEEP).unref();
       signal.addEventListener('abort', () => clearInterval(sweeping), { once: true });
       await Promise.all([catalog.start(signal), revocations.start(signal)]);
     },

@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { readItem, type Item } from '../aws/read-item.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
+import { newHexId } from '../lib/ids.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
 import { signSession, slotId, toSessionItem, toSessionRow, type Session, type SessionRow } from './session.ts';
 
@@ -17,7 +18,7 @@ const DEADLINE = 3 * SECOND;
 const SLOT_KEPT = HOUR;
 
 /** A slot that others take and free all the time is not worth more. */
-const MAX_ATTEMPTS = 3;
+const MAX_ATTEMPTS = 5;
 
 /** The tables' names, and the id of this instance. */
 type Place = { readonly sessions: string; readonly guard: string; readonly instance: string };
@@ -27,6 +28,12 @@ const options = () => ({ abortSignal: AbortSignal.timeout(DEADLINE) });
 const isRefused = (error: unknown): boolean => error instanceof ConditionalCheckFailedException;
 
 const iso = (ms: number): AttributeValue => ({ S: new Date(ms).toISOString() });
+
+/** The same session under an id that nobody can have used. */
+const renamed = (session: Session, keys: SealingKeys, now: number) => {
+  const other = { ...session, id: newHexId() };
+  return { session: other, signature: signSession(other, keys, now) ?? '' };
+};
 
 /** Why a row was not changed: it is not there, or not active any more. */
 export type NotActive = 'not-active';
@@ -60,12 +67,15 @@ export const createSessionStore = (client: DynamoDBClient, { sessions, guard, in
             ends: { N: String(session.endsAt) },
             ttl: { N: String(Math.ceil((session.endsAt + SLOT_KEPT) / SECOND)) },
           },
-          ConditionExpression: 'attribute_not_exists(#s) OR ends <= :now OR #s = :own OR #s = :instead',
+          ConditionExpression:
+            'attribute_not_exists(#s) OR ends <= :now OR (#s = :own AND ends = :ends) OR #s = :instead',
           ExpressionAttributeNames: { '#s': 'session' },
           ExpressionAttributeValues: {
             ':now': { N: String(now) },
             ':own': { S: session.id },
-            ':instead': { S: instead ?? session.id },
+            ':ends': { N: String(session.endsAt) },
+            // No session has such an id.
+            ':instead': { S: instead ?? '-' },
           },
           ReturnConsumedCapacity: 'TOTAL',
         }),
@@ -79,7 +89,8 @@ export const createSessionStore = (client: DynamoDBClient, { sessions, guard, in
     }
   };
 
-  const putRow = async (session: Session, signature: string): Promise<void> => {
+  /** Puts the row of a session; `there` if one of its id is there already. */
+  const putRow = async (session: Session, signature: string): Promise<'put' | 'there'> => {
     try {
       await client.send(
         new PutItemCommand({
@@ -89,10 +100,26 @@ export const createSessionStore = (client: DynamoDBClient, { sessions, guard, in
         }),
         options(),
       );
+      return 'put';
     } catch (error) {
       // The SDK's own second try, or another instance that found the slot without its row.
       if (!isRefused(error)) throw error;
+      return 'there';
     }
+  };
+
+  /** Whether the row of an id is that of this very session, and nothing has ended it. */
+  const isAlive = async ({ id, principal, profile, label, endsAt }: Session, keys: SealingKeys): Promise<boolean> => {
+    const item = await get(sessions, id);
+    const row = item === undefined ? undefined : toSessionRow(item, keys);
+    if (row?.genuine !== true || row.status !== 'active') return false;
+    const { session } = row;
+    return (
+      session.principal === principal &&
+      session.profile === profile &&
+      session.label === label &&
+      session.endsAt === endsAt
+    );
   };
 
   /** What stands in a slot: the id of a session, and the session itself if the slot is the TVM's own work. */
@@ -143,11 +170,16 @@ export const createSessionStore = (client: DynamoDBClient, { sessions, guard, in
     open: async (proposed: Session, keys: SealingKeys, now: number, instead?: string): Promise<Session> => {
       const signature = signSession(proposed, keys, now);
       if (signature === undefined) throw new Error('there is no sealing key to sign sessions with');
+      let wanted = { session: proposed, signature };
       let replaced = instead;
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-        if (await takeSlot(proposed, signature, now, replaced)) {
-          await putRow(proposed, signature);
-          return proposed;
+        if (await takeSlot(wanted.session, wanted.signature, now, replaced)) {
+          const isNew = (await putRow(wanted.session, wanted.signature)) === 'put';
+          if (isNew || (await isAlive(wanted.session, keys))) return wanted.session;
+          // A session of this id has been and ended, in the same period: this is another.
+          replaced = wanted.session.id;
+          wanted = renamed(wanted.session, keys, now);
+          continue;
         }
         const { named, session } = await readSlot(slotId(proposed), keys);
         if (session !== undefined && session.endsAt > now && session.id !== instead) {

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Item } from '../aws/read-item.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
-import { activeSealingKey, isSignedRow, signRow, type SealingKeys } from '../lib/sealing.ts';
+import { newHexId } from '../lib/ids.ts';
+import { activeSealingKey, isSignedRow, signRow, subkey, type SealingKeys } from '../lib/sealing.ts';
 
 /** Whose a session is: one for each principal, profile and label. */
 export type SessionKey = {
@@ -48,6 +49,21 @@ const PURPOSE = 'session row';
 export const slotId = ({ principal, profile, label }: SessionKey): string => {
   const text = JSON.stringify([principal, profile, label]);
   return `session#${createHash('sha256').update(text).digest('hex')}`;
+};
+
+/**
+ * The id that a session of this slot should have if it opens now. Every instance comes to the same one, so that those who
+ * open it at the same moment agree before DynamoDB has said who was first, and even while it cannot say. Only the TVM can
+ * tell it in advance.
+ *
+ * @param life how long sessions live, in milliseconds
+ * @param now epoch milliseconds
+ */
+export const proposeSessionId = (slot: string, keys: SealingKeys, life: number, now: number): string => {
+  const sealing = activeSealingKey(keys, now);
+  if (sealing === undefined) return newHexId();
+  const period = Math.floor(now / life);
+  return createHmac('sha256', subkey(sealing, 'session id')).update(`${period}\n${slot}`).digest('hex').slice(0, 16);
 };
 
 /** What a row's signature covers: all that `active` would mean to whoever believes it. */

@@ -1,9 +1,8 @@
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
-import { newHexId } from '../lib/ids.ts';
 import { createLru } from '../lib/lru.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
-import { slotId, type Session, type SessionKey } from './session.ts';
+import { proposeSessionId, slotId, type Session, type SessionKey } from './session.ts';
 import type { SessionStore } from './session-store.ts';
 
 /** How often a session's row is written while it is used. */
@@ -60,6 +59,25 @@ type Options = {
   readonly onFault: (error: unknown) => void;
 };
 
+/** A process that is itself too busy must not take DynamoDB for slow: then it waits once or twice more. */
+const ROUNDS = 3;
+const BUSY = 1.25;
+
+/** What a promise comes to, or undefined if that takes too long. */
+const withPatience = async <Value>(promise: Promise<Value>): Promise<Value | undefined> => {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const begun = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => setImmediate(() => resolve(undefined)), PATIENCE);
+    });
+    const value = await Promise.race([promise, late]);
+    clearTimeout(timer);
+    if (value !== undefined || performance.now() - begun < PATIENCE * BUSY) return value;
+  }
+  return undefined;
+};
+
 /** How many rows are written at a time at the end of the process. */
 const FLUSH_WIDTH = 32;
 
@@ -72,7 +90,7 @@ export const createSessionTracker = (options: Options): SessionTracker => {
   const { store, clock, life, capacity, onOpen, onFault } = options;
   const idToSlot = new Map<string, string>();
   const live = createLru<string, Live>(capacity, (_, { id }) => idToSlot.delete(id));
-  const opening = new Map<string, Promise<Live>>();
+  const opening = new Map<string, { readonly proposed: Session; readonly opened: Promise<Live> }>();
 
   const remember = (slot: string, session: Live): void => {
     live.set(slot, session);
@@ -86,11 +104,11 @@ export const createSessionTracker = (options: Options): SessionTracker => {
 
   const open = (use: SessionUse, keys: SealingKeys, slot: string, instead?: string): Promise<Live> => {
     const underWay = opening.get(slot);
-    if (underWay !== undefined) return underWay;
+    if (underWay !== undefined) return underWay.opened;
     const now = clock();
     const proposed: Session = {
       ...use.key,
-      id: newHexId(),
+      id: proposeSessionId(slot, keys, life, now),
       startedAt: now,
       endsAt: now + life,
       lastAccessAt: now,
@@ -108,7 +126,7 @@ export const createSessionTracker = (options: Options): SessionTracker => {
         return entry;
       })
       .finally(() => opening.delete(slot));
-    opening.set(slot, opened);
+    opening.set(slot, { proposed, opened });
     return opened;
   };
 
@@ -143,9 +161,6 @@ export const createSessionTracker = (options: Options): SessionTracker => {
     return open(use, keys, slot);
   };
 
-  /** A session that nobody but this vend knows of. */
-  const untracked = (): Tracked => ({ id: newHexId(), endsAt: clock() + life, tracking: 'degraded' });
-
   return {
     use: async (use, keys) => {
       const found = find(use, keys).then(
@@ -156,15 +171,19 @@ export const createSessionTracker = (options: Options): SessionTracker => {
         },
       );
       if (use.required) return found;
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<Result<Tracked, 'unavailable'>>((resolve) => {
-        timer = setTimeout(() => resolve(refuse('unavailable')), PATIENCE);
+      const result = await withPatience(found);
+      if (result?.ok === true) return result;
+      const slot = slotId(use.key);
+      const known = live.peek(slot);
+      if (known !== undefined) return ok({ id: known.id, endsAt: known.endsAt, tracking: 'tracked' });
+      // All who wait for one opening get the id that it will have, if it comes to pass.
+      const now = clock();
+      const proposed = opening.get(slot)?.proposed;
+      return ok({
+        id: proposed?.id ?? proposeSessionId(slot, keys, life, now),
+        endsAt: proposed?.endsAt ?? now + life,
+        tracking: 'degraded',
       });
-      const result = await Promise.race([found, late]);
-      clearTimeout(timer);
-      if (result.ok) return result;
-      const known = live.peek(slotId(use.key));
-      return ok(known === undefined ? untracked() : { id: known.id, endsAt: known.endsAt, tracking: 'tracked' });
     },
     forget: (id) => {
       const slot = idToSlot.get(id);

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { call, get } from '../http/support.ts';
+import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
+import type { RawAnswer } from '../support/raw-http.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { sign } from '../support/sign.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+
+/** Revocation between instances, and when DynamoDB fails. */
+const WHY = 'the laptop was stolen';
+let desk: Desk;
+
+beforeAll(async () => {
+  desk = await startDesk();
+});
+
+afterAll(async () => {
+  await desk.close();
+});
+
+const revoke = (tvm: RunningTvm, value: string): Promise<RawAnswer> =>
+  call(tvm, {
+    method: 'POST',
+    path: '/revocations',
+    as: 'olivia',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ kind: 'user', value, reason: WHY }),
+  });
+
+const lift = (tvm: RunningTvm, { json }: RawAnswer): Promise<RawAnswer> =>
+  call(tvm, { method: 'DELETE', path: `/revocations/${String(json['id'])}`, as: 'olivia' });
+
+const statusOf = async (tvm: RunningTvm): Promise<number> => (await get(tvm, { profile: 'dev' })).status;
+
+describe('five instances on one table', () => {
+  it('all refuse whom one of them revoked, all serve again when another lifts it', async () => {
+    const tvms = await Promise.all([1, 2, 3, 4, 5].map(() => startTvm(desk.url)));
+    const [first, second] = tvms as [RunningTvm, RunningTvm];
+    for (let trial = 0; trial < 3; trial += 1) {
+      const revoked = await revoke(first, 'alice');
+      expect(await statusOf(first)).toBe(403);
+      const all = async (status: number): Promise<boolean> =>
+        (await Promise.all(tvms.map(statusOf))).every((found) => found === status);
+      await expect.poll(() => all(403), { timeout: 3_000, interval: 50 }).toBe(true);
+      await expect.poll(async () => (await lift(second, revoked)).status, { timeout: 3_000 }).toBe(200);
+      await expect.poll(() => all(200), { timeout: 3_000, interval: 50 }).toBe(true);
+    }
+    for (const tvm of tvms) await tvm.close();
+  });
+
+  it('revoking at the same moment on all of them loses nothing', async () => {
+    const tvms = await Promise.all([1, 2, 3, 4, 5].map(() => startTvm(desk.url)));
+    const names = Array.from({ length: 40 }, (_, n) => `victim-${n}`);
+    const made = await Promise.all(names.map((name, n) => revoke(tvms[n % tvms.length] as RunningTvm, name)));
+    expect(made.map(({ status }) => status)).toEqual(names.map(() => 201));
+    expect(new Set(made.map(({ json }) => json['id'])).size).toBe(names.length);
+    const listed = async (tvm: RunningTvm): Promise<number> => {
+      const { json } = await call(tvm, { path: '/revocations', as: 'olivia' });
+      return (json['revocations'] as readonly { value: string }[]).filter(({ value }) => names.includes(value)).length;
+    };
+    for (const tvm of tvms) await expect.poll(() => listed(tvm), { timeout: 5_000 }).toBe(names.length);
+    for (const tvm of tvms) await tvm.close();
+  });
+});
+
+describe('while DynamoDB fails', () => {
+  let proxy: FaultProxy;
+
+  beforeAll(async () => {
+    proxy = await startFaultProxy(desk.url);
+  });
+
+  afterAll(async () => {
+    await proxy.close();
+  });
+
+  it.each(['down', 'hang', 'empty', 'garbled', 'error', 'throttled'] as const)(
+    '%s: nobody is served after the bound, and everybody again when it is back',
+    async (fault) => {
+      const tvm = await startTvm(proxy.url);
+      expect(await statusOf(tvm)).toBe(200);
+      proxy.set('dynamodb', fault);
+      await expect
+        .poll(async () => (await call(tvm, { path: '/whoami' })).status, { timeout: 15_000, interval: 500 })
+        .toBe(503);
+      proxy.set('dynamodb', 'ok');
+      await expect.poll(() => statusOf(tvm), { timeout: 10_000, interval: 200 }).toBe(200);
+      await tvm.close();
+    },
+  );
+
+  it('and the operator has granted grace: whoever was known as revoked stays so, replays are refused, others go on', async () => {
+    let offset = 0;
+    const tvm = await startTvm(proxy.url, {
+      environment: { SENTINEL_OUTAGE_GRACE: '5m' },
+      clock: () => Date.now() + offset,
+    });
+    const revoked = await revoke(tvm, 'bob');
+    const headers = { 'x-sentinel-nonce': randomUUID() };
+    const signed = sign({ host: tvm.host, query: 'profile=dev', headers });
+    const shot = () => sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    expect((await shot()).status).toBe(200);
+    proxy.set('dynamodb', 'down');
+    await expect.poll(() => statusOf(tvm), { timeout: 10_000, interval: 300 }).toBe(200);
+    const ready = await sendRaw(tvm.port, { target: '/readyz', headers: { host: 'x' } });
+    expect([ready.status, ready.json['status'], ready.json['revocations']]).toMatchObject([
+      200,
+      'degraded',
+      { grace: true },
+    ]);
+    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'vended', revocations: 'grace' });
+    expect((await call(tvm, { path: '/whoami', as: 'bob' })).json['error']).toBe('SessionRevoked');
+    expect((await shot()).json['error']).toBe('RequestReplayed');
+    offset = 4 * 60_000 + 30_000;
+    const late = { amzDate: new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d{3}/gu, '') };
+    const later = () => {
+      const again = sign({
+        host: tvm.host,
+        query: 'profile=dev',
+        headers: { 'x-sentinel-nonce': randomUUID() },
+        ...late,
+      });
+      return sendRaw(tvm.port, { target: '/?profile=dev', headers: again.headers });
+    };
+    expect((await later()).status).toBe(200);
+    offset = 5 * 60_000 + 10_000;
+    expect((await later()).status).toBe(503);
+    offset = 0;
+    proxy.set('dynamodb', 'ok');
+    await expect.poll(async () => (await lift(tvm, revoked)).status, { timeout: 10_000, interval: 300 }).toBe(200);
+    await tvm.close();
+  });
+});

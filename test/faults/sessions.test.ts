@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto';
+import {
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  UpdateItemCommand,
+  type AttributeValue,
+} from '@aws-sdk/client-dynamodb';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { call, forward, get, putProfile, startFake, type FakeAnswer } from '../http/support.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { sign } from '../support/sign.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+
+/** Sessions between instances, among forged rows, and without DynamoDB. */
+let desk: Desk;
+let dynamodb: DynamoDBClient;
+const running: { close: () => Promise<void> }[] = [];
+
+beforeAll(async () => {
+  desk = await startDesk();
+  await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['alice'] } });
+  dynamodb = new DynamoDBClient({ endpoint: desk.url, region: 'us-east-1' });
+});
+
+afterEach(async () => {
+  for (const one of running.splice(0)) await one.close();
+});
+
+afterAll(async () => {
+  dynamodb.destroy();
+  await desk.close();
+});
+
+const start = async (options: Parameters<typeof startTvm>[1] = {}): Promise<RunningTvm> => {
+  const tvm = await startTvm(desk.url, options);
+  running.push(tvm);
+  return tvm;
+};
+
+type Item = Record<string, AttributeValue>;
+
+const rowsOf = async (label: string): Promise<readonly Item[]> => {
+  const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: 'sentinel-sessions' }));
+  return Items.filter((item) => item['session_label']?.S === label);
+};
+
+const slotOf = async (label: string): Promise<Item> => {
+  const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: 'sentinel-guard' }));
+  const found = Items.find((item) => item['session_label']?.S === label);
+  if (found === undefined) throw new Error('there is no slot');
+  return found;
+};
+
+const vendId = async (tvm: RunningTvm, session_label: string): Promise<unknown> => {
+  const { status, json } = await get(tvm, { profile: 'dev', session_label });
+  expect(status).toBe(200);
+  return json['SessionId'];
+};
+
+/** A proxy before DynamoDB that counts operations, and fails those that a test names. */
+const startCounter = async (fails: (body: string, operation: string) => FakeAnswer | undefined = () => undefined) => {
+  const counts = new Map<string, number>();
+  const fake = await startFake((body, incoming) => {
+    const operation = String(incoming.headers['x-amz-target']).split('.')[1] ?? '';
+    counts.set(operation, (counts.get(operation) ?? 0) + 1);
+    return fails(body, operation) ?? forward(desk.port, body, incoming);
+  });
+  running.push(fake);
+  return { url: fake.url, counts };
+};
+
+describe('first vends at the same moment', () => {
+  it('open exactly one session, on one instance and on five', async () => {
+    const tvms = await Promise.all([1, 2, 3, 4, 5].map(() => start()));
+    for (const label of ['crowd-1', 'crowd-2', 'crowd-3']) {
+      const ids = await Promise.all(
+        Array.from({ length: 64 }, (_, n) => vendId(tvms[n % tvms.length] as RunningTvm, label)),
+      );
+      expect(new Set(ids).size).toBe(1);
+      expect((await rowsOf(label)).map(({ id }) => id?.S)).toEqual([ids[0]]);
+    }
+  });
+});
+
+describe('a session in its steady state', () => {
+  it('costs no read, and no write but the replay guard’s', async () => {
+    const { url, counts } = await startCounter();
+    const tvm = await start({ environment: { AWS_ENDPOINT_URL_DYNAMODB: url } });
+    await vendId(tvm, 'steady');
+    await new Promise((wake) => setTimeout(wake, 300));
+    counts.clear();
+    const begun = Date.now();
+    for (let vend = 0; vend < 100; vend += 1) await vendId(tvm, 'steady');
+    const seconds = (Date.now() - begun) / 1_000;
+    expect(counts.get('PutItem')).toBe(100);
+    expect(counts.get('UpdateItem')).toBeUndefined();
+    expect(counts.get('GetItem')).toBeUndefined();
+    // The feed's own readings, whatever the load.
+    expect(counts.get('Query') ?? 0).toBeLessThanOrEqual(Math.ceil(seconds * 1.5) + 2);
+  });
+
+  it('is written again after 15 minutes, and another opens after its life', async () => {
+    let offset = 0;
+    const tvm = await start({ clock: () => Date.now() + offset, environment: { SENTINEL_SESSION_LIFE: '1h' } });
+    const later = async (): Promise<unknown> => {
+      const amzDate = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d{3}/gu, '');
+      const query = 'duration=3600&profile=dev&session_label=aging';
+      const { headers } = sign({ host: tvm.host, query, amzDate, headers: { 'x-sentinel-nonce': randomUUID() } });
+      const answer = await sendRaw(tvm.port, { target: `/?${query}`, headers });
+      expect(answer.status, answer.body).toBe(200);
+      return answer.json['SessionId'];
+    };
+    const id = await later();
+    expect(id).toMatch(/^[0-9a-f]{16}$/u);
+    for (const minute of [5, 10]) {
+      offset = minute * 60_000;
+      expect(await later()).toBe(id);
+    }
+    expect((await rowsOf('aging'))[0]?.['request_count']).toEqual({ N: '1' });
+    offset = 16 * 60_000;
+    expect(await later()).toBe(id);
+    expect((await rowsOf('aging'))[0]?.['request_count']).toEqual({ N: '4' });
+    expect(tvm.audit.at(-1)?.['session_duration_seconds']).toBeLessThanOrEqual(2_640);
+    expect(tvm.audit.at(-1)?.['session_duration_seconds']).toBeGreaterThan(2_600);
+    offset = 59.5 * 60_000;
+    expect(await later()).not.toBe(id);
+  });
+});
+
+describe('what others wrote', () => {
+  it('is never active, and a slot of theirs decides nothing', async () => {
+    const tvm = await start();
+    const id = await vendId(tvm, 'forged');
+    const [row] = await rowsOf('forged');
+    const forge = (change: Item): Promise<unknown> =>
+      dynamodb.send(new PutItemCommand({ TableName: 'sentinel-sessions', Item: { ...row, ...change } }));
+    await forge({ id: { S: 'aaaaaaaaaaaaaaaa' } });
+    await forge({ id: { S: 'bbbbbbbbbbbbbbbb' }, signature: { S: '' } });
+    const shown = async (of: string) => (await call(tvm, { path: `/sessions/${of}`, as: 'olivia' })).json['active'];
+    expect([await shown(String(id)), await shown('aaaaaaaaaaaaaaaa'), await shown('bbbbbbbbbbbbbbbb')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    const slot = await slotOf('forged');
+    const far = String(Date.now() + 1e12);
+    for (const change of [
+      { session: { S: 'aaaaaaaaaaaaaaaa' } },
+      { ends: { N: far }, expires_at: { S: '2099-01-01T00:00:00.000Z' } },
+      { signature: { S: 'local.00' } },
+    ]) {
+      await dynamodb.send(new PutItemCommand({ TableName: 'sentinel-guard', Item: { ...slot, ...change } }));
+      const fresh = await vendId(await start(), 'forged');
+      expect(fresh).not.toBe('aaaaaaaaaaaaaaaa');
+      const { Item: stored } = await dynamodb.send(
+        new GetItemCommand({ TableName: 'sentinel-sessions', Key: { id: { S: String(fresh) } } }),
+      );
+      expect(Date.parse(stored?.['expires_at']?.S ?? '')).toBeLessThan(Date.now() + 9 * 3_600_000);
+    }
+  });
+
+  it('takes away: a row that Sentinel’s CLI marked as revoked blocks its principal on its profile', async () => {
+    const id = await vendId(await start(), 'by-sentinel');
+    await dynamodb.send(
+      new UpdateItemCommand({
+        TableName: 'sentinel-sessions',
+        Key: { id: { S: String(id) } },
+        UpdateExpression: 'SET #s = :r, revoked_by = :b',
+        ExpressionAttributeNames: { '#s': 'status' },
+        ExpressionAttributeValues: { ':r': { S: 'revoked' }, ':b': { S: 'sentinel-cli' } },
+      }),
+    );
+    const later = await start();
+    expect((await get(later, { profile: 'dev' })).json['error']).toBe('SessionRevoked');
+    expect((await call(later, { path: `/sessions/${String(id)}` })).json).toMatchObject({
+      active: false,
+      status: 'revoked',
+    });
+    await dynamodb.send(
+      new UpdateItemCommand({
+        TableName: 'sentinel-sessions',
+        Key: { id: { S: String(id) } },
+        UpdateExpression: 'SET #s = :r',
+        ExpressionAttributeNames: { '#s': 'status' },
+        ExpressionAttributeValues: { ':r': { S: 'expired' } },
+      }),
+    );
+    expect((await get(await start(), { profile: 'dev' })).status).toBe(200);
+  });
+});
+
+describe('without the table', () => {
+  it('a vend goes on and says so in its record; one that needs the row does not', async () => {
+    const broken = (body: string, operation: string): FakeAnswer | undefined =>
+      operation === 'PutItem' && body.includes('"session_label"') ? { status: 500, body: '{}' } : undefined;
+    const { url } = await startCounter(broken);
+    const tvm = await start({ environment: { AWS_ENDPOINT_URL_DYNAMODB: url } });
+    expect((await get(tvm, { profile: 'dev', session_label: 'none' })).status).toBe(200);
+    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'vended', tracking: 'degraded' });
+    const refused = await get(tvm, { profile: 'tracked' });
+    expect([refused.status, refused.json['error']]).toEqual([503, 'ServiceUnavailable']);
+    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'failed', error: 'unavailable' });
+  });
+
+  it('a denied vend leaves neither row nor slot', async () => {
+    const tvm = await start();
+    expect((await get(tvm, { profile: 'vault', session_label: 'denied' })).status).toBe(403);
+    expect(await rowsOf('denied')).toEqual([]);
+    await expect(slotOf('denied')).rejects.toThrow('no slot');
+  });
+});
