@@ -18,7 +18,8 @@ const DEADLINE = 8 * SECOND;
 
 /** IAM is one endpoint for a whole partition; the SDK knows it by any region of that. */
 export const createWriteRolePolicy = (region: string, endpoint: string | undefined): WriteRolePolicy => {
-  return async (credentials, { roleName, policyName, document }) => {
+  return async ({ accessKeyId, secretAccessKey, sessionToken }, { roleName, policyName, document }) => {
+    const credentials = { accessKeyId, secretAccessKey, sessionToken };
     const iam = new IAMClient({ region, credentials, ...(endpoint === undefined ? {} : { endpoint }), maxAttempts: 3 });
     const options = { abortSignal: AbortSignal.timeout(DEADLINE) };
     const names = { RoleName: roleName, PolicyName: policyName };

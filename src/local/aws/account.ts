@@ -40,6 +40,13 @@ export type Principal = {
   readonly sourceIdentity?: string;
   /** Session tags that later sessions inherit. */
   readonly transitiveTags: ReadonlyMap<string, string>;
+  /** All tags of the session. */
+  readonly tags?: ReadonlyMap<string, string>;
+  /** When the session's credentials were issued, epoch milliseconds. */
+  readonly issuedAt?: number;
+  /** What narrows the session further; beside managed policies its Allow is not needed. */
+  readonly sessionPolicy?: string;
+  readonly managed?: boolean;
 };
 
 const iam = (resource: string): string => `arn:aws:iam::${EMBEDDED_ACCOUNT}:${resource}`;
@@ -54,22 +61,30 @@ const uniqueId = (prefix: 'AROA' | 'AIDA', name: string): string => {
   return `${prefix}${letters.join('')}`;
 };
 
+/** The unique id of a role. */
+export const roleId = (name: string): string => uniqueId('AROA', name);
+
 /** The principal of a session of `role`. */
 export const sessionOf = (
   role: string,
   sessionName: string,
-  carried: { readonly sourceIdentity?: string; readonly transitiveTags?: ReadonlyMap<string, string> } = {},
+  carried: Partial<
+    Pick<Principal, 'sourceIdentity' | 'transitiveTags' | 'tags' | 'issuedAt' | 'sessionPolicy' | 'managed'>
+  > = {},
 ): Principal => ({
   arn: `arn:aws:sts::${EMBEDDED_ACCOUNT}:assumed-role/${role}/${sessionName}`,
   principalArn: roleArn(role),
-  userId: `${uniqueId('AROA', role)}:${sessionName}`,
+  userId: `${roleId(role)}:${sessionName}`,
   roleName: role,
+  ...carried,
   transitiveTags: carried.transitiveTags ?? new Map(),
-  ...(carried.sourceIdentity === undefined ? {} : { sourceIdentity: carried.sourceIdentity }),
 });
 
 /** The role that the TVM runs as: the only principal that may use SSM and DynamoDB. */
 export const TVM_ROLE = 'sentinel-tvm';
+
+/** The role that may write the deny policies of the protected roles. */
+export const REVOKER_ROLE = 'sentinel-revoker';
 
 const DANA: Principal = {
   arn: iam('user/eng/dana'),
@@ -120,6 +135,7 @@ export const ROLES: readonly Role[] = [
   { name: 'SentinelProtected-dev', trustPolicy: PROTECTED_TRUST, maxSessionDuration: 3_600 },
   { name: 'SentinelProtected-prod', trustPolicy: PROTECTED_TRUST, maxSessionDuration: 3_600 },
   { name: 'SentinelProtected-vault', trustPolicy: PROTECTED_TRUST, maxSessionDuration: 3_600 },
+  { name: REVOKER_ROLE, trustPolicy: trusting(roleArn(TVM_ROLE)), maxSessionDuration: 3_600 },
   { name: 'deploy', trustPolicy: trusting(DANA.principalArn), maxSessionDuration: 43_200 },
 ];
 

@@ -39,7 +39,7 @@ const KEY_MESSAGES: Readonly<Record<KeyRefusal, string>> = {
 
 /** An authentication refusal in the words and with the status of the service that was called. */
 export const authenticationError = (service: Service, error: SigV4Error | KeyRefusal, message: string): AwsError => {
-  const [code, status] = service === 'sts' ? CODES[error].sts : CODES[error].json;
+  const [code, status] = service === 'sts' || service === 'iam' ? CODES[error].sts : CODES[error].json;
   return { code, status, message };
 };
 
@@ -51,7 +51,7 @@ export const serviceOf = (headers: readonly Header[]): Service => {
   const [authorization = ''] = headerValues(headers, 'authorization');
   const parsed = parseAuthorization(authorization);
   const scoped = parsed.ok ? parsed.value.scope.service : '';
-  if (scoped === 'sts' || scoped === 'ssm' || scoped === 'dynamodb') return scoped;
+  if (scoped === 'sts' || scoped === 'ssm' || scoped === 'dynamodb' || scoped === 'iam') return scoped;
   const [target = ''] = headerValues(headers, 'x-amz-target');
   if (target.startsWith('AmazonSSM.')) return 'ssm';
   return target.startsWith('DynamoDB_') ? 'dynamodb' : 'sts';

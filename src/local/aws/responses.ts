@@ -8,7 +8,10 @@ export type Answer = {
 };
 
 /** The services of the embedded AWS, by the name that stands in a signature's credential scope. */
-export type Service = 'sts' | 'ssm' | 'dynamodb';
+export type Service = 'sts' | 'ssm' | 'dynamodb' | 'iam';
+
+/** Services of the AWS query protocol, which answer in XML. */
+export type QueryService = 'sts' | 'iam';
 
 /** An error as AWS would answer it: its code without namespace, its HTTP status, a sentence. */
 export type AwsError = { readonly code: string; readonly status: number; readonly message: string };
@@ -16,7 +19,10 @@ export type AwsError = { readonly code: string; readonly status: number; readonl
 /** A tree of XML elements; the parts that are undefined are left out. */
 export type XmlTree = { readonly [element: string]: string | number | XmlTree | undefined };
 
-const STS_NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
+const NAMESPACES: Readonly<Record<QueryService, string>> = {
+  sts: 'https://sts.amazonaws.com/doc/2011-06-15/',
+  iam: 'https://iam.amazonaws.com/doc/2010-05-08/',
+};
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
@@ -40,10 +46,14 @@ const withRequestId = (contentType: string): { readonly id: string; readonly hea
 };
 
 /** The XML answer of an STS action (AWS query protocol): `<XResponse><XResult>…`. */
-export const queryAnswer = (action: string, result: XmlTree): Answer => {
+export const queryAnswer = (action: string, result: XmlTree, service: QueryService = 'sts'): Answer => {
   const { id, headers } = withRequestId('text/xml');
   const inner = renderXml({ [`${action}Result`]: result, ResponseMetadata: { RequestId: id } });
-  return { status: 200, headers, body: `<${action}Response xmlns="${STS_NAMESPACE}">${inner}</${action}Response>` };
+  return {
+    status: 200,
+    headers,
+    body: `<${action}Response xmlns="${NAMESPACES[service]}">${inner}</${action}Response>`,
+  };
 };
 
 /** The same answer as STS gives it to a client that accepts `application/json` only. */
@@ -64,7 +74,7 @@ export const jsonAnswer = (service: Service, body: object): Answer => {
 /** An error in the shape of the service's own protocol; `asJson` is for STS clients that accept JSON only. */
 export const errorAnswer = (service: Service, error: AwsError, asJson = false): Answer => {
   const { code, status, message } = error;
-  if (service !== 'sts') {
+  if (service !== 'sts' && service !== 'iam') {
     const answer = jsonAnswer(service, {
       __type: service === 'dynamodb' ? `com.amazon.coral.service#${code}` : code,
       message,
@@ -81,5 +91,5 @@ export const errorAnswer = (service: Service, error: AwsError, asJson = false): 
     };
   }
   const inner = renderXml({ Error: { Type: type, Code: code, Message: message }, RequestId: id });
-  return { status, headers, body: `<ErrorResponse xmlns="${STS_NAMESPACE}">${inner}</ErrorResponse>` };
+  return { status, headers, body: `<ErrorResponse xmlns="${NAMESPACES[service]}">${inner}</ErrorResponse>` };
 };

@@ -1,19 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import { headerValues, readWireHead, type Header, type WireRequest } from '../../sigv4/request.ts';
-import {
-  EMBEDDED_ACCOUNT,
-  EMBEDDED_REGION,
-  ROLES,
-  STATIC_KEYS,
-  TVM_ROLE,
-  type Principal,
-  type Role,
-} from './account.ts';
+import { EMBEDDED_ACCOUNT, EMBEDDED_REGION, ROLES, STATIC_KEYS, type Principal, type Role } from './account.ts';
 import { authenticate, authenticationError, serviceOf } from './authenticate.ts';
 import { createDynamoDb, operationOf } from './dynamodb.ts';
+import { createIam } from './iam.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
-import { errorAnswer, jsonAnswer, type Answer, type Service } from './responses.ts';
+import { isAllowed } from './permissions.ts';
+import { errorAnswer, jsonAnswer, type Answer, type QueryService, type Service } from './responses.ts';
 import { createSsm } from './ssm.ts';
 import { createSts } from './sts.ts';
 
@@ -34,6 +28,7 @@ const MAX_HEADERS = 65_536;
 
 /** What happens to an authentic request, once it is known who signed it. */
 type Services = {
+  readonly iam: ReturnType<typeof createIam>;
   readonly sts: ReturnType<typeof createSts>;
   readonly ssm: ReturnType<typeof createSsm>;
   readonly dynamodb: ReturnType<typeof createDynamoDb>;
@@ -48,21 +43,27 @@ type Services = {
  * @param options.port 0 for any free port
  * @param options.clock the time of signatures and of credentials' ends; the machine's by default
  * @param options.roles further roles, beside the account's own
+ * @param options.iamDelay milliseconds until a changed policy of a role counts
  */
 export const startEmbeddedAws = async ({
   host = '127.0.0.1',
   port,
   clock = systemClock,
   roles = [],
+  iamDelay = 0,
 }: {
   readonly host?: string;
   readonly port: number;
   readonly clock?: Clock;
   readonly roles?: readonly Role[];
+  readonly iamDelay?: number;
 }): Promise<EmbeddedAws> => {
   const keyring = createKeyring({ clock, staticKeys: STATIC_KEYS });
+  const all = [...ROLES, ...roles];
+  const iam = createIam({ roles: all, clock, delay: iamDelay });
   const services: Services = {
-    sts: createSts({ roles: [...ROLES, ...roles], keyring }),
+    iam,
+    sts: createSts({ roles: all, keyring, clock, inline: iam.inline }),
     ssm: createSsm({ clock }),
     dynamodb: createDynamoDb(),
   };
@@ -140,9 +141,10 @@ const answerTo = async (incoming: IncomingMessage, body: Uint8Array, rooms: Room
   const service = serviceOf(request.headers);
   const caller = authenticate(request, service, keyring, clock());
   if (!caller.ok) return errorAnswer(service, caller.refusal, acceptsJson);
-  return service === 'sts'
-    ? services.sts({ principal: caller.value, form: readForm(request), acceptsJson })
-    : callJson(service, request, caller.value, services);
+  const call = { principal: caller.value, form: readForm(request), peer: incoming.socket.remoteAddress ?? '' };
+  if (service === 'sts') return services.sts({ ...call, acceptsJson });
+  if (service === 'iam') return services.iam.call(call);
+  return callJson(service, request, { ...call, now: clock() }, services);
 };
 
 const pairs = (rawHeaders: readonly string[]): readonly Header[] =>
@@ -158,14 +160,17 @@ const readForm = ({ query, body }: WireRequest): ReadonlyMap<string, string> => 
 };
 
 const callJson = async (
-  service: Exclude<Service, 'sts'>,
+  service: Exclude<Service, QueryService>,
   request: WireRequest,
-  principal: Principal,
+  { principal, peer, now }: { readonly principal: Principal; readonly peer: string; readonly now: number },
   services: Services,
 ): Promise<Answer> => {
   const [target = ''] = headerValues(request.headers, 'x-amz-target');
   const operation = operationOf(target);
-  if (principal.roleName !== TVM_ROLE) return errorAnswer(service, accessDenied(service, operation, principal));
+  const question = { action: `${service}:${operation}`, resource: resourceOf(service) };
+  if (!isAllowed(principal, question, { inline: services.iam.inline, peer, now })) {
+    return errorAnswer(service, accessDenied(service, operation, principal));
+  }
   if (service === 'dynamodb') {
     return services.dynamodb({ url: '/', headers: Object.fromEntries(request.headers), body: request.body });
   }
@@ -173,10 +178,12 @@ const callJson = async (
   return outcome.ok ? jsonAnswer('ssm', outcome.value) : errorAnswer('ssm', outcome.refusal);
 };
 
-/** Only the TVM's role holds a policy for SSM and DynamoDB; the resource is named as widely as it can be. */
+/** The resource is named as widely as it can be: no policy here tells tables or parameters apart. */
+const resourceOf = (service: Service): string => `arn:aws:${service}:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:*`;
+
 const accessDenied = (service: Service, operation: string, principal: Principal) => {
   const action = `${service}:${operation}`;
-  const resource = `arn:aws:${service}:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:*`;
+  const resource = resourceOf(service);
   const message =
     `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} ` +
     `because no identity-based policy allows the ${action} action`;

@@ -22,6 +22,10 @@ export type AssumeRoleRequest = {
   readonly externalId?: string;
   readonly tags: ReadonlyMap<string, string>;
   readonly transitiveTagKeys: readonly string[];
+  /** The session policy, if there is one. */
+  readonly policy?: string;
+  /** Whether managed policies narrow the session as well. */
+  readonly managed: boolean;
   /** How much of the packed size policies and tags take, in per cent; undefined if there are none. */
   readonly packedPolicySize?: number;
 };
@@ -149,6 +153,8 @@ export const readAssumeRole = (form: Form): Result<AssumeRoleRequest, AwsError> 
     transitiveTagKeys: raw.transitive,
     ...(sourceIdentity === undefined ? {} : { sourceIdentity }),
     ...(externalId === undefined ? {} : { externalId }),
+    managed: raw.policyArns.length > 0,
+    ...(raw.form.get('Policy') === undefined ? {} : { policy: raw.form.get('Policy') ?? '' }),
     ...(packed.value === undefined ? {} : { packedPolicySize: packed.value }),
   });
 };

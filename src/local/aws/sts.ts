@@ -1,7 +1,8 @@
-import { formatInstant } from '../../lib/clock.ts';
+import { formatInstant, type Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { EMBEDDED_ACCOUNT, roleArn, sessionOf, type Principal, type Role } from './account.ts';
 import type { Keyring } from './keyring.ts';
+import { isDenied, type InlinePolicies } from './permissions.ts';
 import { errorAnswer, queryAnswer, queryJsonAnswer, type Answer, type AwsError } from './responses.ts';
 import { DURATION } from './sts-constraints.ts';
 import { readAssumeRole, type AssumeRoleRequest } from './sts-parameters.ts';
@@ -12,6 +13,8 @@ export type StsCall = {
   readonly principal: Principal;
   readonly form: ReadonlyMap<string, string>;
   readonly acceptsJson: boolean;
+  /** Where the call came from. */
+  readonly peer: string;
 };
 
 const VERSION = '2011-06-15';
@@ -20,9 +23,14 @@ const VERSION = '2011-06-15';
 export const createSts = ({
   roles,
   keyring,
+  clock,
+  inline,
 }: {
   readonly roles: readonly Role[];
   readonly keyring: Keyring;
+  readonly clock: Clock;
+  /** Inline policies of roles, which may deny. */
+  readonly inline: InlinePolicies;
 }): ((call: StsCall) => Answer) => {
   const byArn = new Map(roles.map((role) => [roleArn(role.name), role]));
   return (call) => {
@@ -34,7 +42,7 @@ export const createSts = ({
       return acceptsJson ? queryJsonAnswer(action, result) : queryAnswer(action, result);
     }
     if (version === VERSION && action === 'AssumeRole') {
-      const assumed = assumeRole(call, byArn, keyring);
+      const assumed = assumeRole(call, { byArn, keyring, clock, inline });
       return assumed.ok ? assumed.value : errorAnswer('sts', assumed.refusal, acceptsJson);
     }
     const unknown: AwsError =
@@ -43,6 +51,13 @@ export const createSts = ({
         : { code: 'InvalidAction', status: 400, message: `Could not find operation ${action} for version ${version}` };
     return errorAnswer('sts', unknown, acceptsJson);
   };
+};
+
+type World = {
+  readonly byArn: ReadonlyMap<string, Role>;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly inline: InlinePolicies;
 };
 
 const denied = (principal: Principal, action: string, resource: string): AwsError => ({
@@ -57,9 +72,8 @@ const invalid = (message: string): AwsError => ({ code: 'ValidationError', statu
 type Carried = { readonly sourceIdentity?: string; readonly transitiveTags: ReadonlyMap<string, string> };
 
 const assumeRole = (
-  { form, principal }: StsCall,
-  roles: ReadonlyMap<string, Role>,
-  keyring: Keyring,
+  { form, principal, peer }: StsCall,
+  { byArn: roles, keyring, clock, inline }: World,
 ): Result<Answer, AwsError> => {
   const request = readAssumeRole(form);
   if (!request.ok) return request;
@@ -68,11 +82,22 @@ const assumeRole = (
   if (!carried.ok) return carried;
   const role = roles.get(asked.roleArn);
   if (role === undefined) return refuse(denied(principal, 'sts:AssumeRole', asked.roleArn));
+  const question = { action: 'sts:AssumeRole', resource: asked.roleArn };
+  if (isDenied(principal, question, { inline, peer, now: clock() })) {
+    return refuse(denied(principal, 'sts:AssumeRole', asked.roleArn));
+  }
   const untrusted = firstUntrusted(role, principal, asked, carried.value);
   if (untrusted !== undefined) return refuse(denied(principal, untrusted, asked.roleArn));
   const tooLong = checkDuration(role, principal, asked.seconds);
   if (tooLong !== undefined) return refuse(tooLong);
-  const session = sessionOf(role.name, asked.sessionName, carried.value);
+  const { policy: sessionPolicy } = asked;
+  const session = sessionOf(role.name, asked.sessionName, {
+    ...carried.value,
+    tags: new Map([...carried.value.transitiveTags, ...asked.tags]),
+    issuedAt: clock(),
+    managed: asked.managed,
+    ...(sessionPolicy === undefined ? {} : { sessionPolicy }),
+  });
   const key = keyring.issue(session, asked.seconds);
   return ok(
     queryAnswer('AssumeRole', {

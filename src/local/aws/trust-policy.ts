@@ -25,7 +25,7 @@ export type TrustQuestion = {
 const list = (value: OneOrMore): readonly string[] => (typeof value === 'string' ? [value] : value);
 
 /** IAM's wildcards: `*` for any characters, `?` for exactly one. */
-const matchesWildcard = (pattern: string, text: string): boolean => {
+export const matchesWildcard = (pattern: string, text: string): boolean => {
   const source = pattern
     .replace(/[$()+.[\\\]^{|}]/gu, String.raw`\$&`)
     .replaceAll('*', '.*')

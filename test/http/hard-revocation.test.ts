@@ -1,0 +1,164 @@
+import { GetRoleCommand, GetRolePolicyCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { role, sdk } from '../local/support.ts';
+import type { RawAnswer } from '../support/raw-http.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+import { call, get, putProfile, startFake } from './support.ts';
+
+/** Credentials that left already, on an AWS that evaluates policies: they work, they die, they work again when it is lifted. */
+let desk: Desk;
+let tvm: RunningTvm;
+
+beforeAll(async () => {
+  desk = await startDesk();
+  const conditions = { profiles: ['hard'], users: ['alice', 'bob'] };
+  const more = {
+    role_arn: role('SentinelProtected-dev'),
+    hard_revoke: true,
+    revoker_role_arn: role('sentinel-revoker'),
+  };
+  await putProfile(desk, 'hard', { effect: 'allow', conditions }, more);
+  tvm = await startTvm(desk.url);
+});
+
+afterAll(async () => {
+  await tvm.close();
+  await desk.close();
+});
+
+const vend = async (as: 'alice' | 'bob' = 'alice') => {
+  const { status, json, body } = await get(tvm, { profile: 'hard' }, { as });
+  expect(status, body).toBe(200);
+  const [accessKeyId, secretAccessKey, sessionToken] = ['AccessKeyId', 'SecretAccessKey', 'SessionToken'].map((name) =>
+    String(json[name]),
+  );
+  return {
+    sessionId: String(json['SessionId']),
+    credentials: {
+      accessKeyId: accessKeyId ?? '',
+      secretAccessKey: secretAccessKey ?? '',
+      sessionToken: sessionToken ?? '',
+    },
+  };
+};
+
+type Vended = Awaited<ReturnType<typeof vend>>;
+
+/** Whether the credentials still do what they are for; throws for every other error than AWS's own no. */
+const works = async ({ credentials }: Vended): Promise<boolean> => {
+  const client = new IAMClient(sdk(desk, credentials));
+  try {
+    await client.send(new GetRoleCommand({ RoleName: 'SentinelProtected-dev' }));
+    return true;
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'AccessDenied') throw error;
+    return false;
+  } finally {
+    client.destroy();
+  }
+};
+
+const operate = (method: string, path: string, body?: object): Promise<RawAnswer> =>
+  call(tvm, {
+    method,
+    path,
+    as: 'olivia',
+    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+  });
+
+const WHY = 'the laptop was stolen';
+
+describe('hard revocation', () => {
+  it('of a user ends what was issued to them, and to nobody else, until it is lifted', async () => {
+    const [hers, his] = [await vend('alice'), await vend('bob')];
+    expect([await works(hers), await works(his)]).toEqual([true, true]);
+    const revoked = await operate('POST', '/revocations', { kind: 'user', value: 'alice', reason: WHY });
+    expect(revoked.json['hard_revocation'], tvm.log().slice(-600)).toEqual([
+      { role_arn: role('SentinelProtected-dev'), status: 'written' },
+    ]);
+    expect(revoked.json['note']).toContain('IAM');
+    expect(tvm.audit.at(-1)).toMatchObject({ hard: [`written ${role('SentinelProtected-dev')}`] });
+    expect([await works(hers), await works(his)]).toEqual([false, true]);
+    const lifted = await operate('DELETE', `/revocations/${String(revoked.json['id'])}`);
+    expect(lifted.json['hard_revocation']).toMatchObject([{ status: 'removed' }]);
+    expect([await works(hers), await works(his)]).toEqual([true, true]);
+  });
+
+  it('leaves who they are to be asked, as AWS does, and no other role to be had', async () => {
+    const hers = await vend();
+    const revoked = await operate('POST', '/revocations', { kind: 'user', value: 'alice', reason: WHY });
+    const sts = new STSClient(sdk(desk, hers.credentials));
+    expect((await sts.send(new GetCallerIdentityCommand({}))).Arn).toContain('SentinelProtected-dev/alice');
+    const chained = new AssumeRoleCommand({ RoleArn: role('deploy'), RoleSessionName: 'chained' });
+    await expect(sts.send(chained)).rejects.toThrow('not authorized');
+    sts.destroy();
+    await operate('DELETE', `/revocations/${String(revoked.json['id'])}`);
+  });
+
+  it('of a session ends that session only; of everything, everything', async () => {
+    const [hers, his] = [await vend('alice'), await vend('bob')];
+    const one = await operate('POST', `/sessions/${hers.sessionId}/revoke`, { reason: WHY });
+    expect(one.json['hard_revocation']).toMatchObject([{ status: 'written' }]);
+    expect([await works(hers), await works(his)]).toEqual([false, true]);
+    const all = await operate('POST', '/revocations', { kind: 'all', reason: WHY });
+    expect([await works(hers), await works(his)]).toEqual([false, false]);
+    await operate('DELETE', `/revocations/${String(all.json['id'])}`);
+    expect([await works(hers), await works(his)]).toEqual([false, true]);
+    await operate('DELETE', `/revocations/${String(one.json['id'])}`);
+    expect([await works(hers), await works(his)]).toEqual([true, true]);
+  });
+
+  it('by two revokers at the same moment loses neither', async () => {
+    const other = await startTvm(desk.url);
+    const names = ['alice', 'bob', 'mallory-1', 'mallory-2'];
+    const [hers, his] = [await vend('alice'), await vend('bob')];
+    const made = await Promise.all(
+      names.map((value, n) =>
+        call(n % 2 === 0 ? tvm : other, {
+          method: 'POST',
+          path: '/revocations',
+          as: 'olivia',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ kind: 'user', value, reason: WHY }),
+        }),
+      ),
+    );
+    expect(made.map(({ json }) => json['hard_revocation'])).toMatchObject(names.map(() => [{ status: 'written' }]));
+    expect([await works(hers), await works(his)]).toEqual([false, false]);
+    for (const { json } of made) {
+      await expect.poll(async () => (await operate('DELETE', `/revocations/${String(json['id'])}`)).status).toBe(200);
+    }
+    expect([await works(hers), await works(his)]).toEqual([true, true]);
+    await other.close();
+  });
+
+  it('that IAM does not take is said to be pending; nothing is vended all the same', async () => {
+    const iam = await startFake(() => ({ status: 500, body: '' }));
+    const broken = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_IAM: iam.url } });
+    const body = JSON.stringify({ kind: 'user', value: 'alice', reason: WHY });
+    const headers = { 'content-type': 'application/json' };
+    const revoked = await call(broken, { method: 'POST', path: '/revocations', as: 'olivia', headers, body });
+    expect(revoked.status).toBe(201);
+    expect(revoked.json['hard_revocation']).toMatchObject([{ status: 'pending' }]);
+    expect((await get(broken, { profile: 'hard' })).json['error']).toBe('SessionRevoked');
+    await call(broken, { method: 'DELETE', path: `/revocations/${String(revoked.json['id'])}`, as: 'olivia' });
+    await expect.poll(async () => (await get(tvm, { profile: 'hard' })).status, { timeout: 3_000 }).toBe(200);
+    await broken.close();
+    await iam.close();
+  });
+
+  it('is the revoker’s alone: neither the TVM’s own role nor what it vends can write policies', async () => {
+    const hers = await vend();
+    const tvmKey = { accessKeyId: 'AKIADEMOTVM00000', secretAccessKey: 'demo-tvm-not-a-secret' };
+    for (const credentials of [hers.credentials, tvmKey]) {
+      const iam = new IAMClient(sdk(desk, credentials));
+      const names = { RoleName: 'SentinelProtected-dev', PolicyName: 'SentinelRevocations' };
+      await expect(iam.send(new GetRolePolicyCommand(names))).rejects.toThrow('not authorized');
+      await expect(iam.send(new PutRolePolicyCommand({ ...names, PolicyDocument: '{}' }))).rejects.toThrow(
+        'not authorized',
+      );
+      iam.destroy();
+    }
+  });
+});
