@@ -109,7 +109,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   });
   const onOperationFault = onFault('sessions and revocations cannot be read or written');
   const instanceGuard = config.replayGuard === 'instance';
-  const guard = createGuard(config, clients, { clock, onFault, inGrace: () => revocations.state().inGrace });
+  const guard = createGuard(config, clients, { clock, onFault, inGrace: revocations.inGrace });
   const app = createApp({
     authenticate: createAuthenticate({
       authenticatorFor: chooseAuthenticator(

@@ -14,19 +14,21 @@ export const createGraceGuard = (shared: ReplayGuard, inGrace: () => boolean, st
   return {
     reserve: async (request, now) => {
       const here = await memory.reserve(request, now);
-      if (!here.ok) return here;
+      if (!here.ok && here.refusal === 'replayed') return here;
       const everywhere = inGrace() ? refuse('unavailable' as const) : await shared.reserve(request, now);
-      if (everywhere.ok) {
-        const { value } = everywhere;
+      // A memory that is full knows less; as long as the shared guard decides, nothing depends on it.
+      if (everywhere.ok && !here.ok) return everywhere;
+      if (everywhere.ok && here.ok) {
+        const [there, local] = [everywhere.value, here.value];
         return ok({
           release: async () => {
-            await value.release();
-            await here.value.release();
+            await there.release();
+            await local.release();
           },
         });
       }
-      if (everywhere.refusal === 'unavailable' && inGrace()) {
-        return request.signedAt < startedAt ? refuse('replayed') : here;
+      if (!everywhere.ok && everywhere.refusal === 'unavailable' && inGrace()) {
+        return here.ok && request.signedAt < startedAt ? refuse('replayed') : here;
       }
       // What the shared guard could not record may have been recorded all the same: it is not released.
       return everywhere;

@@ -51,11 +51,12 @@ export type Revocations = {
   readonly append: (entry: NewEntry) => Promise<LogEntry>;
   /** Reads all that are in force from the table, consistently; rejects if it cannot. */
   readonly readAll: () => Promise<readonly Revocation[]>;
+  /** Whether what is known is young enough to vend on, or the operator's grace makes up for it. In memory. */
+  readonly isUsable: () => boolean;
+  /** Whether decisions are made on what was known, because the operator chose availability. In memory. */
+  readonly inGrace: () => boolean;
   readonly state: () => FeedState;
 };
-
-const isRejected = (result: PromiseSettledResult<unknown>): result is PromiseRejectedResult =>
-  result.status === 'rejected';
 
 type Options = {
   readonly log: RevocationLog;
@@ -83,6 +84,9 @@ export const createRevocations = (options: Options): Revocations => {
   let loadedAt = Number.NEGATIVE_INFINITY;
   let foreignAt = Number.NEGATIVE_INFINITY;
   let failing = false;
+  let foreignFailing = false;
+  /** What was written here since the last reading of everything began. */
+  let ownMeanwhile: LogEntry[] = [];
   let tried = false;
 
   const apply = (entry: LogEntry, to: RevocationBook, isNew: boolean): void => {
@@ -105,18 +109,17 @@ export const createRevocations = (options: Options): Revocations => {
   };
 
   const load = async (): Promise<void> => {
+    ownMeanwhile = [];
     const head = await log.readHead();
     const entries = (await log.readAll()).toSorted((a, b) => a.n - b.n);
     const fresh = createRevocationBook();
     const known = new Set(book.list(clock()).map(({ n }) => n));
     for (const entry of entries) apply(entry, fresh, !known.has(entry.n));
-    const last = entries.at(-1)?.n ?? 0;
-    for (let n = head + 1; n < last; n += 1) {
-      const entry = await log.read(n);
-      if (entry) apply(entry, fresh, true);
-    }
+    // What this instance wrote while it read stands in the old book only.
+    for (const entry of ownMeanwhile) apply(entry, fresh, false);
     book = fresh;
-    next = Math.max(head, last) + 1;
+    // Not behind the highest number that stands there: what others put far ahead must not hide what comes next.
+    next = (head ?? entries.at(-1)?.n ?? 0) + 1;
     loadedAt = clock();
   };
 
@@ -131,30 +134,54 @@ export const createRevocations = (options: Options): Revocations => {
     if (next > begun) await log.raiseHead(next - 1);
   };
 
-  const readForeign = async (begun: number): Promise<void> => {
-    if (begun - foreignAt < FOREIGN_PERIOD) return;
-    await foreign.read(begun);
-    foreignAt = begun;
+  const readForeign = singleFlight(async (): Promise<void> => {
+    const begun = clock();
+    try {
+      await foreign.read(begun);
+      foreignAt = begun;
+      foreignFailing = false;
+    } catch (error) {
+      if (!foreignFailing) onFault(error);
+      foreignFailing = true;
+    }
+  });
+
+  const readLog = async (begun: number): Promise<void> => {
+    try {
+      if (elapsed(loadedAt) > RELOAD) await load();
+      await follow();
+      knownAt = begun;
+      failing = false;
+    } catch (error) {
+      // Once for each outage: it may last, and this is tried about every second.
+      if (!failing) onFault(error);
+      failing = true;
+    }
+  };
+
+  /** Milliseconds since an instant; without end if the clock was set back behind it, for then nobody knows. */
+  const elapsed = (since: number): number => {
+    const passed = clock() - since;
+    return passed < 0 ? Number.POSITIVE_INFINITY : passed;
   };
 
   const refresh = singleFlight(async () => {
-    const begun = clock();
-    const readLog = async (): Promise<void> => {
-      if (begun - loadedAt > RELOAD) await load();
-      await follow();
-      knownAt = begun;
-    };
-    const faults = (await Promise.allSettled([readLog(), readForeign(begun)])).filter(isRejected);
-    // Once for each outage: it may last, and this is tried about every second.
-    if (!failing) for (const { reason } of faults) onFault(reason);
-    failing = faults.length > 0;
+    if (elapsed(knownAt) === Number.POSITIVE_INFINITY) knownAt = Number.NEGATIVE_INFINITY;
+    const reading = elapsed(foreignAt) < FOREIGN_PERIOD ? undefined : readForeign();
+    await readLog(clock());
+    // Sentinel's rows may be late; the log is not kept waiting for them.
+    if (elapsed(foreignAt) > FOREIGN_BOUND) await reading;
     tried = true;
   });
 
-  const age = (): number => clock() - Math.min(knownAt, foreignAt + FOREIGN_BOUND - bound);
+  const age = (): number => Math.max(elapsed(knownAt), elapsed(foreignAt) - FOREIGN_BOUND + bound);
 
   /** Also before the bound is reached: as soon as DynamoDB fails, all that depends on it has to go on without. */
-  const inGrace = (): boolean => grace > 0 && failing && age() <= bound + grace;
+  const inGrace = (): boolean => {
+    const isBlind = failing || (foreignFailing && elapsed(foreignAt) > FOREIGN_BOUND);
+    return grace > 0 && isBlind && age() <= bound + grace;
+  };
+  const isUsable = (): boolean => age() <= bound || inGrace();
 
   return {
     start: async (signal) => {
@@ -185,16 +212,19 @@ export const createRevocations = (options: Options): Revocations => {
     find: (n) => book.find(n, clock()),
     append: async (entry) => {
       const written = await log.append(entry);
+      ownMeanwhile.push(written);
       apply(written, book, true);
       return written;
     },
     readAll,
+    inGrace,
+    isUsable,
     state: () => ({
       tried,
-      ageMs: Number.isFinite(knownAt) ? Math.max(0, clock() - knownAt) : undefined,
+      ageMs: Number.isFinite(elapsed(knownAt)) ? elapsed(knownAt) : undefined,
       live: book.list(clock()).length,
-      usable: age() <= bound || inGrace(),
-      failing,
+      usable: isUsable(),
+      failing: failing || foreignFailing,
       inGrace: inGrace(),
     }),
   };

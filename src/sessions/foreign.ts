@@ -34,7 +34,7 @@ const toRevocation = (item: Item): readonly [key: string, revocation: Revocation
   if (whom === undefined) return undefined;
   const revocation: Revocation = {
     n: 0,
-    target: { kind: 'session', value: id, principal: principal ?? '', profile },
+    target: { kind: 'session', value: id, principal: principal ?? '', user: user ?? '', profile },
     reason: reason ?? '',
     by: by ?? '',
     byPrincipal: '',

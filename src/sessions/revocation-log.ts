@@ -44,7 +44,11 @@ const idOf = (n: number): string => `rev#${n}`;
 export const createRevocationLog = (client: DynamoDBClient, table: string) => {
   const get = (id: string): Promise<Item | undefined> => readItem(client, table, id, READ_DEADLINE);
 
-  const readHead = async (): Promise<number> => Number((await get('head'))?.['n']?.N ?? 0);
+  /** The head's number: 0 before there is one, undefined where what stands there is no number of an entry. */
+  const readHead = async (): Promise<number | undefined> => {
+    const n = Number((await get('head'))?.['n']?.N ?? 0);
+    return Number.isSafeInteger(n) && n >= 0 ? n : undefined;
+  };
 
   /** Raises the head to n, unless it is there already. */
   const raiseHead = async (n: number): Promise<void> => {
@@ -118,7 +122,7 @@ export const createRevocationLog = (client: DynamoDBClient, table: string) => {
     /** Appends an entry behind all others and gives it with its number. */
     append: async (entry: NewEntry): Promise<LogEntry> => {
       const attempt = newHexId();
-      for (let n = (await readHead()) + 1; ; n += 1) {
+      for (let n = ((await readHead()) ?? 0) + 1; ; n += 1) {
         const numbered = toNumbered(entry, n);
         if (await put(n, toItem(numbered), attempt)) {
           await raiseHead(n);
@@ -150,7 +154,9 @@ const toItem = (entry: LogEntry): Item => {
     what: { S: 'revoke' },
     kind: { S: target.kind },
     ...(target.kind === 'all' ? {} : { value: { S: target.value } }),
-    ...(target.kind === 'session' ? { principal: { S: target.principal }, profile: { S: target.profile } } : {}),
+    ...(target.kind === 'session'
+      ? { principal: { S: target.principal }, user: { S: target.user }, profile: { S: target.profile } }
+      : {}),
     reason: { S: reason },
     by: { S: by },
     by_principal: { S: byPrincipal },
@@ -162,11 +168,18 @@ const toItem = (entry: LogEntry): Item => {
 };
 
 const toTarget = (item: Item): RevocationTarget | undefined => {
-  const [kind, value = '', principal, profile] = ['kind', 'value', 'principal', 'profile'].map((name) => item[name]?.S);
+  const [kind, value = '', principal = '', user = '', profile = ''] = [
+    'kind',
+    'value',
+    'principal',
+    'user',
+    'profile',
+  ].map((name) => item[name]?.S);
   if (kind === 'all') return { kind };
   if (value === '') return undefined;
   if (kind === 'user' || kind === 'principal' || kind === 'profile') return { kind, value };
-  return kind === 'session' && principal && profile ? { kind, value, principal, profile } : undefined;
+  const isWhole = profile !== '' && (principal !== '' || user !== '');
+  return kind === 'session' && isWhole ? { kind, value, principal, user, profile } : undefined;
 };
 
 /** Reads an item that anybody may have written: null for what is neither entry nor head, so that nothing can stop a reader. */

@@ -8,8 +8,17 @@ export type RevocationTarget =
   | { readonly kind: 'principal'; readonly value: string }
   /** One profile, from everybody. */
   | { readonly kind: 'profile'; readonly value: string }
-  /** One session: its principal on its profile, under whatever label. `value` is its id. */
-  | { readonly kind: 'session'; readonly value: string; readonly principal: string; readonly profile: string };
+  /**
+   * One session: its principal on its profile, under whatever label. `value` is its id. Sentinel's own sessions know no
+   * principal; then it is whoever has the user's name.
+   */
+  | {
+      readonly kind: 'session';
+      readonly value: string;
+      readonly principal: string;
+      readonly user: string;
+      readonly profile: string;
+    };
 
 /** A revocation as it stands in the log of them. Times in epoch milliseconds. */
 export type Revocation = {
@@ -32,7 +41,7 @@ export type RevocationSubject = { readonly name: string; readonly principal: str
 export type RevocationBook = {
   /** Adds a revocation; one whose number is there already changes nothing. */
   readonly add: (revocation: Revocation) => void;
-  /** Takes a lifted one out. */
+  /** Takes a lifted one out, for good: whoever adds it again, or only then, changes nothing. */
   readonly lift: (n: number) => void;
   /** Whether this caller gets nothing at all: revoked by name or principal. The freeze switch is another question. */
   readonly ofCaller: (subject: RevocationSubject, now: number) => Revocation | undefined;
@@ -50,7 +59,9 @@ const keyOf = (target: RevocationTarget): string => {
     case 'all':
       return 'all';
     case 'session':
-      return `session\n${target.principal}\n${target.profile}`;
+      return target.principal === ''
+        ? `session of user\n${target.user}\n${target.profile}`
+        : `session\n${target.principal}\n${target.profile}`;
     case 'user':
     case 'principal':
     case 'profile':
@@ -64,6 +75,8 @@ const isLive = ({ until }: Revocation, now: number): boolean => until === undefi
 export const createRevocationBook = (): RevocationBook => {
   const byNumber = new Map<number, Revocation>();
   const byKey = new Map<string, Set<Revocation>>();
+  /** Entries may come twice, and a lifting before what it lifts: what is lifted stays so. */
+  const lifted = new Set<number>();
 
   const remove = (revocation: Revocation): void => {
     byNumber.delete(revocation.n);
@@ -86,13 +99,14 @@ export const createRevocationBook = (): RevocationBook => {
 
   return {
     add: (revocation) => {
-      if (byNumber.has(revocation.n)) return;
+      if (byNumber.has(revocation.n) || lifted.has(revocation.n)) return;
       byNumber.set(revocation.n, revocation);
       const key = keyOf(revocation.target);
       const alike = byKey.get(key) ?? new Set();
       byKey.set(key, alike.add(revocation));
     },
     lift: (n) => {
+      lifted.add(n);
       const revocation = byNumber.get(n);
       if (revocation !== undefined) remove(revocation);
     },
@@ -101,7 +115,8 @@ export const createRevocationBook = (): RevocationBook => {
       live('all', now) ??
       ofCaller(subject, now) ??
       live(`profile\n${profile}`, now) ??
-      live(`session\n${subject.principal}\n${profile}`, now),
+      live(`session\n${subject.principal}\n${profile}`, now) ??
+      live(`session of user\n${subject.name}\n${profile}`, now),
     frozen: (now) => live('all', now),
     list: (now) => [...byNumber.values()].filter((revocation) => isLive(revocation, now)).toSorted((a, b) => a.n - b.n),
     find: (n, now) => {

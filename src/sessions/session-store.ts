@@ -2,14 +2,13 @@ import {
   ConditionalCheckFailedException,
   DeleteItemCommand,
   PutItemCommand,
-  UpdateItemCommand,
-  type AttributeValue,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import { readItem, type Item } from '../aws/read-item.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
+import { createSessionUpdates } from './session-updates.ts';
 import { signSession, slotId, toSessionItem, toSessionRow, type Session, type SessionRow } from './session.ts';
 
 const DEADLINE = 3 * SECOND;
@@ -27,16 +26,11 @@ const options = () => ({ abortSignal: AbortSignal.timeout(DEADLINE) });
 
 const isRefused = (error: unknown): boolean => error instanceof ConditionalCheckFailedException;
 
-const iso = (ms: number): AttributeValue => ({ S: new Date(ms).toISOString() });
-
 /** The same session under an id that nobody can have used. */
 const renamed = (session: Session, keys: SealingKeys, now: number) => {
   const other = { ...session, id: newHexId() };
   return { session: other, signature: signSession(other, keys, now) ?? '' };
 };
-
-/** Why a row was not changed: it is not there, or not active any more. */
-export type NotActive = 'not-active';
 
 /**
  * Sessions in DynamoDB. The slot in the guard table decides which session is the one of a key, by conditional write; the
@@ -134,32 +128,6 @@ export const createSessionStore = (client: DynamoDBClient, { sessions, guard, in
     return { named, session: row?.genuine === true && slotId(row.session) === id ? row.session : undefined };
   };
 
-  /** Updates an active row; `not-active` where it is none. */
-  const update = async (
-    id: string,
-    expression: string,
-    names: Record<string, string>,
-    values: Item,
-  ): Promise<'updated' | NotActive> => {
-    try {
-      await client.send(
-        new UpdateItemCommand({
-          TableName: sessions,
-          Key: { id: { S: id } },
-          UpdateExpression: expression,
-          ConditionExpression: '#status = :active',
-          ExpressionAttributeNames: { '#status': 'status', ...names },
-          ExpressionAttributeValues: { ':active': { S: 'active' }, ...values },
-        }),
-        options(),
-      );
-      return 'updated';
-    } catch (error) {
-      if (isRefused(error)) return 'not-active';
-      throw error;
-    }
-  };
-
   return {
     /**
      * Opens a session for its key, or finds the one that is open. Rejects when DynamoDB fails, or when there is no sealing
@@ -191,40 +159,7 @@ export const createSessionStore = (client: DynamoDBClient, { sessions, guard, in
       }
       throw new Error('the slot of a session is taken by others again and again');
     },
-    /** Writes when the session was last used, and how often since the last time. */
-    touch: (id: string, at: number, more: number) =>
-      update(
-        id,
-        'SET last_access_at = :at, updated_at = :at ADD request_count :more',
-        {},
-        { ':at': iso(at), ':more': { N: String(more) } },
-      ),
-    /** Writes that a session has ended by itself or by its owner's wish. */
-    expire: (id: string, at: number, more: number) =>
-      update(
-        id,
-        'SET #status = :expired, updated_at = :at ADD request_count :more',
-        {},
-        { ':expired': { S: 'expired' }, ':at': iso(at), ':more': { N: String(more) } },
-      ),
-    /** Writes that a session was revoked, by which entry of the log. */
-    revoke: (
-      id: string,
-      at: number,
-      revocation: { readonly n: number; readonly by: string; readonly reason: string },
-    ) =>
-      update(
-        id,
-        'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n',
-        { '#r': 'revocation' },
-        {
-          ':revoked': { S: 'revoked' },
-          ':at': iso(at),
-          ':by': { S: revocation.by },
-          ':reason': { S: revocation.reason },
-          ':n': { N: String(revocation.n) },
-        },
-      ),
+    ...createSessionUpdates(client, sessions),
     /** Frees the slot of a session, so that a later vend opens another; does nothing if it is another's by now. */
     free: async (session: Session): Promise<void> => {
       try {

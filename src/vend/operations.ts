@@ -1,6 +1,5 @@
 import type { AuditLog } from '../audit/log.ts';
 import type { RevocationRecord } from '../audit/record.ts';
-import type { Caller } from '../identity/caller.ts';
 import { formatInstant, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { activeSealingKey } from '../lib/sealing.ts';
@@ -114,8 +113,8 @@ export const createOperations = (dependencies: Dependencies) => {
         message: `Session ${id} has ended; revoke the user or the principal instead.`,
       });
     }
-    const { principal, profile, endsAt } = session;
-    const revoked = await append(operator, { kind: 'session', value: id, principal, profile }, reason, endsAt);
+    const { principal, user, profile, endsAt } = session;
+    const revoked = await append(operator, { kind: 'session', value: id, principal, user, profile }, reason, endsAt);
     if (!revoked.ok) return revoked;
     const { n, by } = revoked.value.revocation;
     // The log is what counts; the row is for those who read the table.
@@ -138,7 +137,7 @@ export const createOperations = (dependencies: Dependencies) => {
       if (revocation === undefined || !may(operator, 'lift', profileOf(revocation.target))) {
         return deny(operator, 'lift', `Revocation ${n}`, revocation?.target);
       }
-      if (isOf(revocation, operator.caller)) {
+      if (isOf(revocation, operator)) {
         await record(operator, { action: 'lifted', effect: 'deny', error: 'own', ...describeRevocation(revocation) });
         return refuse({ kind: 'conflict', message: `Revocation ${n} is your own; another operator has to lift it.` });
       }
@@ -189,15 +188,18 @@ const describeRevocation = ({ n, target, reason, until }: Revocation) => ({
   ...(until === undefined ? {} : { until: formatInstant(until) }),
 });
 
-/** Whether a revocation names this caller. The freeze switch names nobody. */
-const isOf = ({ target }: Revocation, { name, principal }: Caller): boolean => {
+/** Whether a revocation names this caller, by whichever of their keys. The freeze switch names nobody. */
+const isOf = ({ target }: Revocation, { caller, snapshot }: Operator): boolean => {
+  const { name, principal } = caller;
+  const isMine = (other: string): boolean =>
+    other === principal || snapshot.clients.get(other.replace(/^sentinel:key\//u, ''))?.name === name;
   switch (target.kind) {
     case 'user':
       return target.value === name;
     case 'principal':
-      return target.value === principal;
+      return isMine(target.value);
     case 'session':
-      return target.principal === principal;
+      return isMine(target.principal);
     case 'all':
     case 'profile':
       return false;

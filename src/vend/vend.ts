@@ -16,7 +16,7 @@ import { toRevokedRefusal } from './revoked.ts';
 type Dependencies = {
   readonly clock: Clock;
   readonly guard: ReplayGuard;
-  readonly revocations: Pick<Revocations, 'ofVend' | 'state'>;
+  readonly revocations: Pick<Revocations, 'ofVend' | 'isUsable' | 'inGrace'>;
   readonly sessions: Pick<SessionTracker, 'use'>;
   readonly assumeRole: AssumeRole;
   readonly audit: AuditLog;
@@ -81,8 +81,9 @@ export const createVend = (dependencies: Dependencies): Vend => {
     }
     const vended = toVended(assumed.value, plan);
     const revoked = revocations.ofVend(request.caller, request.profile);
-    if (revoked === undefined) return ok(vended);
     // STS has made them, so an incident must find them, though nobody gets them.
+    if (revoked === undefined && !revocations.isUsable()) return failed(NO_LIST, issued(vended));
+    if (revoked === undefined) return ok(vended);
     return refuse({
       refusal: toRevokedRefusal(revoked, request.caller, request.profile),
       outcome: 'denied',
@@ -99,7 +100,7 @@ export const createVend = (dependencies: Dependencies): Vend => {
       rule: decision.rule ?? '',
       rule_index: decision.ruleIndex,
       reason: decision.reason ?? '',
-      ...(revocations.state().inGrace ? { revocations: 'grace' as const } : {}),
+      ...(revocations.inGrace() ? { revocations: 'grace' as const } : {}),
       ...what,
     });
     const end = async ({ refusal, ...rest }: Failure, more: Partial<VendRecord> = {}) => {
@@ -147,6 +148,9 @@ const describePlan = ({ input, seconds, sessionId, sourceIdentity, requestId }: 
   role_arn: input.RoleArn ?? '',
   session_duration_seconds: seconds,
 });
+
+/** What was known of revocations grew too old while STS was asked. */
+const NO_LIST: VendRefusal = { kind: 'unavailable', what: 'the list of revocations' };
 
 /** The guard cannot tell, and so must say no. */
 export const NO_GUARD: VendRefusal = { kind: 'unavailable', what: 'the replay guard' };

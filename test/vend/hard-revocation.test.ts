@@ -24,6 +24,7 @@ const session = (value: string, profile = 'hard'): RevocationTarget => ({
   kind: 'session',
   value,
   principal: 'sentinel:key/A',
+  user: 'alice',
   profile,
 });
 

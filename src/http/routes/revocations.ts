@@ -57,7 +57,7 @@ const toTarget = (kind: (typeof KINDS)[number], value: string | undefined): Resu
   if (kind !== 'session') return ok({ kind, value });
   // Whose session it is, and on which profile, is found in its row.
   return /^[0-9a-f]{16}$/u.test(value)
-    ? ok({ kind, value, principal: '', profile: '' })
+    ? ok({ kind, value, principal: '', user: '', profile: '' })
     : invalid('The id of a session is sixteen hexadecimal digits.', 'value');
 };
 

@@ -51,8 +51,8 @@ export const isAllowed = (
   const question = { action, resource, context: contextOf(principal, peer, now) };
   const own = ownPolicy(roleName);
   const policies = [...(own === undefined ? [] : [own]), ...(roleName === undefined ? [] : inline.of(roleName))];
-  const says = policies.map((policy) => evaluatePolicy(policy, question));
-  if (says.includes('deny') || !says.includes('allow')) return false;
+  const says = new Set(policies.map((policy) => evaluatePolicy(policy, question)));
+  if (says.has('deny') || !says.has('allow')) return false;
   return sessionPolicyPasses(principal, question);
 };
 

@@ -75,9 +75,10 @@ const conditionHolds = (name: string, expected: readonly string[], actual: reado
   return operator.negated === true ? !matches : matches;
 };
 
+const among = (patterns: OneOrMore | undefined, text: string): boolean =>
+  list(patterns).some((pattern) => matchesWildcard(pattern.toLowerCase(), text.toLowerCase()));
+
 const applies = (statement: Statement, { action, resource, context }: PolicyQuestion): boolean => {
-  const among = (patterns: OneOrMore | undefined, text: string): boolean =>
-    list(patterns).some((pattern) => matchesWildcard(pattern.toLowerCase(), text.toLowerCase()));
   const acts = statement.Action === undefined ? !among(statement.NotAction, action) : among(statement.Action, action);
   const concerns =
     statement.Resource === undefined ? !among(statement.NotResource, resource) : among(statement.Resource, resource);
@@ -100,9 +101,9 @@ export const evaluatePolicy = (text: string, question: PolicyQuestion): 'allow' 
   if (!isPolicyDocument(text)) return 'deny';
   const { Statement: given } = JSON.parse(text) as { readonly Statement: Statement | readonly Statement[] };
   const statements = (Array.isArray(given) ? given : [given]) as readonly Statement[];
-  const effects = statements.filter((statement) => applies(statement, question)).map(({ Effect }) => Effect);
-  if (effects.includes('Deny')) return 'deny';
-  return effects.includes('Allow') ? 'allow' : 'none';
+  const effects = new Set(statements.filter((one) => applies(one, question)).map(({ Effect }) => Effect));
+  if (effects.has('Deny')) return 'deny';
+  return effects.has('Allow') ? 'allow' : 'none';
 };
 
 /** Whether a document uses condition operators that are known here only. */

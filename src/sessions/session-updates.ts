@@ -1,0 +1,81 @@
+import {
+  ConditionalCheckFailedException,
+  UpdateItemCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import type { Item } from '../aws/read-item.ts';
+import { SECOND } from '../lib/clock.ts';
+
+const DEADLINE = 3 * SECOND;
+
+/** Why a row was not changed: it is not there, or not active any more. */
+export type NotActive = 'not-active';
+
+const iso = (ms: number): AttributeValue => ({ S: new Date(ms).toISOString() });
+
+/** Changes of a session's row, each under the condition that it is active. */
+export const createSessionUpdates = (client: DynamoDBClient, sessions: string) => {
+  /** Updates an active row; `not-active` where it is none. */
+  const update = async (
+    id: string,
+    expression: string,
+    names: Record<string, string>,
+    values: Item,
+  ): Promise<'updated' | NotActive> => {
+    try {
+      await client.send(
+        new UpdateItemCommand({
+          TableName: sessions,
+          Key: { id: { S: id } },
+          UpdateExpression: expression,
+          ConditionExpression: '#status = :active',
+          ExpressionAttributeNames: { '#status': 'status', ...names },
+          ExpressionAttributeValues: { ':active': { S: 'active' }, ...values },
+        }),
+        { abortSignal: AbortSignal.timeout(DEADLINE) },
+      );
+      return 'updated';
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return 'not-active';
+      throw error;
+    }
+  };
+
+  return {
+    /** Writes when the session was last used, and how often since the last time. */
+    touch: (id: string, at: number, more: number) =>
+      update(
+        id,
+        'SET last_access_at = :at, updated_at = :at ADD request_count :more',
+        {},
+        { ':at': iso(at), ':more': { N: String(more) } },
+      ),
+    /** Writes that a session has ended by itself or by its owner's wish. */
+    expire: (id: string, at: number, more: number) =>
+      update(
+        id,
+        'SET #status = :expired, updated_at = :at ADD request_count :more',
+        {},
+        { ':expired': { S: 'expired' }, ':at': iso(at), ':more': { N: String(more) } },
+      ),
+    /** Writes that a session was revoked, by which entry of the log. */
+    revoke: (
+      id: string,
+      at: number,
+      revocation: { readonly n: number; readonly by: string; readonly reason: string },
+    ) =>
+      update(
+        id,
+        'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n',
+        { '#r': 'revocation' },
+        {
+          ':revoked': { S: 'revoked' },
+          ':at': iso(at),
+          ':by': { S: revocation.by },
+          ':reason': { S: revocation.reason },
+          ':n': { N: String(revocation.n) },
+        },
+      ),
+  };
+};

@@ -1,0 +1,114 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { mayOperate, readOperators, type OperatorAction, type OperatorsDocument } from '../../src/policy/operators.ts';
+import { call } from '../http/support.ts';
+import { send, useDesk } from '../revocations/support.ts';
+import { problemsOf, valueOf } from './support.ts';
+
+/** Who may do what for others. */
+const ACTIONS: readonly OperatorAction[] = ['list', 'revoke', 'explain', 'lift'];
+const OLIVIA = { name: 'olivia', principal: 'sentinel:key/OLIVIA' };
+const DEPLOY = { name: 'role/deploy', principal: 'arn:aws:iam::111122223333:role/deploy' };
+const NAMELESS = { name: '', principal: 'arn:aws:iam::111122223333:role/x' };
+
+const documentOf = (...rules: readonly object[]): OperatorsDocument =>
+  valueOf(
+    readOperators(
+      JSON.stringify({ version: '1', rules: rules.map((rule, index) => ({ name: `r${index}`, ...rule })) }),
+    ),
+  );
+
+const all = { actions: ACTIONS };
+
+describe('mayOperate', () => {
+  it.each<readonly [string, object, typeof OLIVIA, OperatorAction, string | undefined, boolean]>([
+    ['a user, everything', { users: ['olivia'], ...all }, OLIVIA, 'revoke', undefined, true],
+    ['a user, one profile', { users: ['olivia'], ...all }, OLIVIA, 'revoke', 'dev', true],
+    ['another user', { users: ['otto'], ...all }, OLIVIA, 'revoke', 'dev', false],
+    ['a user in other letters', { users: ['Olivia'], ...all }, OLIVIA, 'list', 'dev', false],
+    ['a user by a pattern, which is none', { users: ['*'], ...all }, OLIVIA, 'list', 'dev', false],
+    ['an action that is not granted', { users: ['olivia'], actions: ['list'] }, OLIVIA, 'lift', 'dev', false],
+    ['an action that is', { users: ['olivia'], actions: ['lift'] }, OLIVIA, 'lift', undefined, true],
+    ['their profile', { users: ['olivia'], ...all, profiles: ['dev'] }, OLIVIA, 'list', 'dev', true],
+    ['another profile', { users: ['olivia'], ...all, profiles: ['dev'] }, OLIVIA, 'list', 'prod', false],
+    ['all profiles at once', { users: ['olivia'], ...all, profiles: ['dev'] }, OLIVIA, 'list', undefined, false],
+    ['a profile by a pattern', { users: ['olivia'], ...all, profiles: ['*'] }, OLIVIA, 'list', 'dev', false],
+    ['a principal', { principals: [DEPLOY.principal], ...all }, DEPLOY, 'revoke', undefined, true],
+    ['a pattern', { principals: ['arn:aws:iam::111122223333:role/*'], ...all }, DEPLOY, 'revoke', 'dev', true],
+    ['a pattern beyond', { principals: ['arn:aws:iam::999922223333:role/*'], ...all }, DEPLOY, 'list', 'dev', false],
+    ['user and principal', { users: ['olivia'], principals: ['sentinel:key/*'], ...all }, OLIVIA, 'list', 'x', true],
+    ['user, not principal', { users: ['olivia'], principals: ['sentinel:key/X'], ...all }, OLIVIA, 'list', 'x', false],
+    ['principal, not user', { users: ['otto'], principals: ['sentinel:key/*'], ...all }, OLIVIA, 'list', 'x', false],
+    ['who has no name', { users: ['olivia'], ...all }, NAMELESS, 'list', undefined, false],
+  ])('%s', (_, rule, caller, action, profile, may) => {
+    expect(mayOperate(documentOf(rule), caller, action, profile)).toBe(may);
+  });
+
+  it('grants by any one rule, and never by two halves', () => {
+    const halves = documentOf(
+      { users: ['olivia'], actions: ['revoke'], profiles: ['dev'] },
+      { users: ['olivia'], actions: ['lift'], profiles: ['prod'] },
+    );
+    const can = (action: OperatorAction, profile?: string) => mayOperate(halves, OLIVIA, action, profile);
+    expect([can('revoke', 'dev'), can('lift', 'prod')]).toEqual([true, true]);
+    expect([can('revoke', 'prod'), can('lift', 'dev'), can('revoke'), can('lift')]).toEqual(Array(4).fill(false));
+  });
+
+  it('grants nothing to anybody without a document, whatever is asked', () => {
+    const property = fc.property(
+      fc.string(),
+      fc.string(),
+      fc.constantFrom(...ACTIONS),
+      fc.option(fc.string(), { nil: undefined }),
+      (name, principal, action, profile) => !mayOperate(undefined, { name, principal }, action, profile),
+    );
+    fc.assert(property);
+  });
+
+  it('grants for everything only what it grants for each profile', () => {
+    const rules = fc.array(
+      fc.record(
+        {
+          users: fc.subarray(['olivia', 'otto'], { minLength: 1 }),
+          actions: fc.subarray([...ACTIONS], { minLength: 1 }),
+          profiles: fc.subarray(['dev', 'prod'], { minLength: 1 }),
+        },
+        { requiredKeys: ['users', 'actions'] },
+      ),
+      { minLength: 1, maxLength: 4 },
+    );
+    const property = fc.property(rules, fc.constantFrom(...ACTIONS), fc.string(), (given, action, profile) => {
+      const document = documentOf(...given);
+      return !mayOperate(document, OLIVIA, action, undefined) || mayOperate(document, OLIVIA, action, profile);
+    });
+    fc.assert(property);
+  });
+
+  it.each([
+    { rules: [{ name: 'r', actions: ['list'] }] },
+    { rules: [{ name: 'r', users: [], actions: ['list'] }] },
+    { rules: [{ name: 'r', users: ['olivia'], actions: [] }] },
+    { rules: [{ name: 'r', users: ['olivia'], actions: ['*'] }] },
+    { rules: [{ name: 'r', users: ['olivia'], actions: ['list'], profiles: [] }] },
+    { rules: [{ name: 'r', users: ['olivia'], actions: ['list'], profile: ['dev'] }] },
+  ])('is never asked about a document like %j: it is refused', (document) => {
+    expect(problemsOf(readOperators(JSON.stringify({ version: '1', ...document }))).length).toBeGreaterThan(0);
+  });
+});
+
+describe('a broken operators document', () => {
+  const broken = `version: "1"
+rules:
+  - { name: desk, users: [olivia], actions: [list, revoke, lift] }
+  - { name: typo, users: [olivia], actions: [revoek] }
+`;
+  const world = useDesk({}, (desk) => desk.put('/sentinel/operators', broken));
+
+  it('gives nobody any right, not even by its good rules, and is told of in /readyz', async () => {
+    const body = { kind: 'all', reason: 'incident' };
+    expect((await send(world.tvm, '/revocations', body)).status).toBe(403);
+    expect((await call(world.tvm, { path: '/revocations', as: 'olivia' })).status).toBe(403);
+    expect((await call(world.tvm, { method: 'DELETE', path: '/revocations/1', as: 'olivia' })).status).toBe(403);
+    expect((await call(world.tvm, { path: '/readyz' })).json).toMatchObject({ catalog: { rejected: 1 } });
+  });
+});

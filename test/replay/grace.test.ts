@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { ok, refuse } from '../../src/lib/result.ts';
+import { createGraceGuard } from '../../src/replay/grace.ts';
+import type { ReplayGuard, Reservation } from '../../src/replay/guard.ts';
+import { createMemoryGuard } from '../../src/replay/memory.ts';
+
+/** The shared guard with a memory behind it: nothing passes twice, whatever fails when. */
+const START = Date.parse('2026-01-05T12:00:00.500Z');
+const NOW = START + 60_000;
+
+let count = 0;
+const claim = (signedAt = NOW - 500) => ({ key: `k${(count += 1)}`, signedAt, forgetAt: signedAt + 600_000 });
+
+const REPLAYED = { ok: false, refusal: 'replayed' };
+const UNAVAILABLE = { ok: false, refusal: 'unavailable' };
+
+/** A shared guard that can be made to fail, and the guard under test before it. */
+const guards = () => {
+  const table = createMemoryGuard(0);
+  const state = { works: true, inGrace: false, asked: 0 };
+  const shared: ReplayGuard = {
+    reserve: (request, now) => {
+      state.asked += 1;
+      return state.works ? table.reserve(request, now) : Promise.resolve(refuse('unavailable'));
+    },
+  };
+  return { state, table, guard: createGraceGuard(shared, () => state.inGrace, START) };
+};
+
+const held = (reserved: Awaited<ReturnType<ReplayGuard['reserve']>>): Reservation => {
+  if (!reserved.ok) throw new Error(reserved.refusal);
+  return reserved.value;
+};
+
+describe('without an outage', () => {
+  it('decides as the shared guard does, and lets each request through once', async () => {
+    const { guard, table, state } = guards();
+    const elsewhere = claim();
+    await table.reserve(elsewhere, NOW);
+    expect(await guard.reserve(elsewhere, NOW)).toEqual(REPLAYED);
+    const request = claim();
+    expect((await guard.reserve(request, NOW)).ok).toBe(true);
+    expect(await guard.reserve(request, NOW)).toEqual(REPLAYED);
+    expect(state.asked).toBe(2);
+  });
+
+  it('takes what was signed before this process began: the shared guard knows all of that', async () => {
+    expect((await guards().guard.reserve(claim(START - 100_000), NOW)).ok).toBe(true);
+  });
+
+  it('releases in both places', async () => {
+    const { guard, table } = guards();
+    const request = claim();
+    await held(await guard.reserve(request, NOW)).release();
+    expect((await guard.reserve(request, NOW)).ok).toBe(true);
+    expect(await table.reserve(request, NOW)).toEqual(REPLAYED);
+  });
+
+  it('fails closed where the shared guard fails and no grace is granted, and takes the request for used', async () => {
+    const { guard, state } = guards();
+    state.works = false;
+    const request = claim();
+    expect(await guard.reserve(request, NOW)).toEqual(UNAVAILABLE);
+    state.works = true;
+    expect(await guard.reserve(request, NOW)).toEqual(REPLAYED);
+  });
+
+  it('remembers as long as the signature lives, and no longer than it must', async () => {
+    const { guard, state } = guards();
+    const request = claim();
+    await guard.reserve(request, NOW);
+    state.inGrace = true;
+    expect(await guard.reserve(request, request.forgetAt)).toEqual(REPLAYED);
+  });
+
+  it('serves on when its memory has no room, for the shared guard decides', { timeout: 20_000 }, async () => {
+    const always: ReplayGuard = { reserve: () => Promise.resolve(ok({ release: () => Promise.resolve() })) };
+    const guard = createGraceGuard(always, () => false, START);
+    const forgetAt = NOW + 600_000;
+    for (let key = 0; key < 500_000; key += 1) void guard.reserve({ key: `${key}`, signedAt: NOW, forgetAt }, NOW);
+    expect((await guard.reserve(claim(), NOW)).ok, '833 requests a second for ten minutes').toBe(true);
+  });
+});
+
+describe('in the grace', () => {
+  it('refuses what this instance saw before the outage, and lets nothing new through twice', async () => {
+    const { guard, state } = guards();
+    const seen = claim();
+    await guard.reserve(seen, NOW);
+    Object.assign(state, { works: false, inGrace: true });
+    expect(await guard.reserve(seen, NOW)).toEqual(REPLAYED);
+    const fresh = claim();
+    expect((await guard.reserve(fresh, NOW)).ok).toBe(true);
+    expect(await guard.reserve(fresh, NOW)).toEqual(REPLAYED);
+  });
+
+  it('of two copies at the same time lets one through', async () => {
+    const { guard, state } = guards();
+    Object.assign(state, { works: false, inGrace: true });
+    const request = claim();
+    const both = await Promise.all([guard.reserve(request, NOW), guard.reserve(request, NOW)]);
+    expect(both.filter((one) => one.ok)).toHaveLength(1);
+  });
+
+  it.each([
+    [START - 100_000, false],
+    [START - 500, false],
+    [START, true],
+    [START + 500, true],
+  ])('of what was signed at %i says %s: an earlier process may have seen it', async (signedAt, passes) => {
+    const { guard, state } = guards();
+    Object.assign(state, { works: false, inGrace: true });
+    expect((await guard.reserve(claim(signedAt), NOW)).ok).toBe(passes);
+  });
+
+  it('does not wait for the shared guard', async () => {
+    const { guard, state } = guards();
+    state.inGrace = true;
+    expect((await guard.reserve(claim(), NOW)).ok).toBe(true);
+    expect(state.asked).toBe(0);
+  });
+
+  it('begins while a request waits: that request is decided by memory', async () => {
+    const { state } = guards();
+    const late: ReplayGuard = {
+      reserve: () => {
+        state.inGrace = true;
+        return Promise.resolve(refuse('unavailable'));
+      },
+    };
+    const guard = createGraceGuard(late, () => state.inGrace, START);
+    const request = claim();
+    expect((await guard.reserve(request, NOW)).ok).toBe(true);
+    expect(await guard.reserve(request, NOW)).toEqual(REPLAYED);
+  });
+
+  it('releases what it held', async () => {
+    const { guard, state } = guards();
+    state.inGrace = true;
+    const request = claim();
+    await held(await guard.reserve(request, NOW)).release();
+    expect((await guard.reserve(request, NOW)).ok).toBe(true);
+  });
+
+  it('over: what passed in it is still refused here', async () => {
+    const { guard, state } = guards();
+    Object.assign(state, { works: false, inGrace: true });
+    const request = claim();
+    await guard.reserve(request, NOW);
+    Object.assign(state, { works: true, inGrace: false });
+    expect(await guard.reserve(request, NOW)).toEqual(REPLAYED);
+  });
+});

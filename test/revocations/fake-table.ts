@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import {
+  ConditionalCheckFailedException,
+  PutItemCommand,
+  QueryCommand,
+  ScanCommand,
+  UpdateItemCommand,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import type { SealingKey } from '../../src/lib/sealing.ts';
+import { createRevocations } from '../../src/sessions/feed.ts';
+import type { ForeignRevocations } from '../../src/sessions/foreign.ts';
+import type { Revocation, RevocationTarget } from '../../src/sessions/revocation.ts';
+import { createRevocationLog, type NewEntry } from '../../src/sessions/revocation-log.ts';
+import type { Item } from './support.ts';
+
+const refused = (): Error => new ConditionalCheckFailedException({ message: 'no', $metadata: {} });
+
+/** Before or after a call takes effect: here a test may wait, or throw. */
+export type Step = (what: string, when: 'before' | 'after') => Promise<void>;
+
+/**
+ * A table in memory that takes the very commands that the log sends, one effect at a time, so that a test decides what
+ * happens between them. A scan goes by pages of two items and is no snapshot, as DynamoDB's is none.
+ */
+export const createFakeTable = (step: Step = () => Promise.resolve()) => {
+  const items = new Map<string, Item>();
+  const control = { step };
+
+  const execute = (command: unknown): object => {
+    if (command instanceof QueryCommand) {
+      const item = items.get(command.input.ExpressionAttributeValues?.[':id']?.S ?? '');
+      return { Items: item === undefined ? [] : [item] };
+    }
+    if (command instanceof ScanCommand) {
+      // By an order that has nothing to do with the numbers, as a hash has none.
+      const ids = [...items.keys()].toSorted((a, b) => scatter(a) - scatter(b));
+      const after = command.input.ExclusiveStartKey?.['id']?.S;
+      const start = after === undefined ? 0 : ids.filter((id) => scatter(id) <= scatter(after)).length;
+      const page = ids.slice(start, start + 2);
+      const isLast = start + 2 >= ids.length;
+      return {
+        Items: page.map((id) => items.get(id)),
+        ...(isLast ? {} : { LastEvaluatedKey: { id: { S: page.at(-1) ?? '' } } }),
+      };
+    }
+    if (command instanceof PutItemCommand) {
+      const item = command.input.Item as Item;
+      const there = items.get(item['id']?.S ?? '');
+      if (there !== undefined && there['attempt']?.S !== item['attempt']?.S) throw refused();
+      items.set(item['id']?.S ?? '', item);
+      return {};
+    }
+    if (command instanceof UpdateItemCommand) {
+      const n = Number(command.input.ExpressionAttributeValues?.[':n']?.N);
+      if (Number(items.get('head')?.['n']?.N ?? 0) >= n) throw refused();
+      items.set('head', { id: { S: 'head' }, n: { N: String(n) } });
+      return {};
+    }
+    throw new Error('a command that the log does not send');
+  };
+
+  const send = async (command: object): Promise<object> => {
+    const what = command.constructor.name;
+    await control.step(what, 'before');
+    const answer = execute(command);
+    await control.step(what, 'after');
+    return answer;
+  };
+  return { client: { send } as unknown as DynamoDBClient, items, control };
+};
+
+const scatter = (id: string): number => {
+  let sum = 0;
+  for (const one of id) sum = (sum * 31 + one.charCodeAt(0) * 7919) % 1_000_003;
+  return sum;
+};
+
+export type FakeTable = ReturnType<typeof createFakeTable>;
+
+const sealingKey = (id: string): SealingKey => ({ id, key: randomBytes(32), activeFrom: 0 });
+export const SEALING = sealingKey('k1');
+const KEYS = new Map([[SEALING.id, SEALING]]);
+/** A key that no TVM of the tests has. */
+export const STRANGE = sealingKey('k1');
+
+export const NOW = Date.parse('2026-01-05T12:00:00Z');
+
+/** What is revoked here: alice unless told otherwise. */
+export const entry = (target: RevocationTarget = ALICE, more: Partial<Revocation> = {}): NewEntry => ({
+  what: 'revoke',
+  target,
+  reason: 'why',
+  by: 'olivia',
+  byPrincipal: 'sentinel:key/O',
+  createdAt: NOW,
+  ...more,
+});
+
+export const ALICE: RevocationTarget = { kind: 'user', value: 'alice' };
+export const user = (value: string): RevocationTarget => ({ kind: 'user', value });
+
+/** A row as somebody past the TVM may put it. */
+export const rawEntry = (n: number, more: Item = {}): Item => ({
+  id: { S: `rev#${n}` },
+  n: { N: String(n) },
+  what: { S: 'revoke' },
+  kind: { S: 'user' },
+  value: { S: 'alice' },
+  ...more,
+});
+
+export const rawHead = (n: number): Item => ({ id: { S: 'head' }, n: { N: String(n) } });
+
+export const NO_FOREIGN: ForeignRevocations = { read: () => Promise.resolve(), ofVend: () => undefined };
+
+type FeedOptions = Partial<Parameters<typeof createRevocations>[0]>;
+
+/** The feed of one instance over a table, with a clock that stands until it is moved. */
+export const feedOf = (table: Pick<FakeTable, 'client'>, more: FeedOptions = {}) => {
+  const time = { now: NOW };
+  const faults: unknown[] = [];
+  const told: Revocation[] = [];
+  const feed = createRevocations({
+    log: createRevocationLog(table.client, 'sentinel-revocations'),
+    foreign: NO_FOREIGN,
+    clock: () => time.now,
+    bound: 3_000,
+    grace: 0,
+    sealingKeys: () => KEYS,
+    onRevocation: (revocation) => void told.push(revocation),
+    onFault: (error) => void faults.push(error),
+    ...more,
+  });
+  return {
+    ...feed,
+    time,
+    faults,
+    told,
+    /** Reads, by letting what is known grow too old first. */
+    poll: (ms = 4_000) => {
+      time.now += ms;
+      return feed.ensure();
+    },
+    numbers: () => feed.list().map(({ n }) => n),
+    names: () => feed.list().map(({ target }) => ('value' in target ? target.value : target.kind)),
+  };
+};
+
+export const FRESH = { ok: true, value: 'fresh' };
+export const GRACE = { ok: true, value: 'grace' };
+export const UNAVAILABLE = { ok: false, refusal: 'unavailable' };

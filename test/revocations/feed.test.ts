@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest';
+import { createRevocationLog } from '../../src/sessions/revocation-log.ts';
+import {
+  ALICE,
+  createFakeTable,
+  entry,
+  feedOf,
+  FRESH,
+  NOW,
+  rawEntry,
+  rawHead,
+  SEALING,
+  STRANGE,
+  UNAVAILABLE,
+  user,
+} from './fake-table.ts';
+
+/** What a reader of the log makes of whatever stands in the table. */
+const HOUR = 3_600_000;
+const SUBJECT = { name: 'alice', principal: 'sentinel:key/A' };
+
+const logOf = (table: ReturnType<typeof createFakeTable>) => createRevocationLog(table.client, 'any');
+
+describe('the feed', () => {
+  it('knows what stood there before it began, and what came since', async () => {
+    const table = createFakeTable();
+    await logOf(table).append(entry(user('one')));
+    const feed = feedOf(table);
+    expect(await feed.ensure()).toEqual(FRESH);
+    await logOf(table).append(entry(user('two')));
+    await logOf(table).append(entry(user('three')));
+    expect(feed.names()).toEqual(['one']);
+    expect(await feed.poll()).toEqual(FRESH);
+    expect(feed.names()).toEqual(['one', 'two', 'three']);
+    expect(feed.told.map(({ n }) => n)).toEqual([1, 2, 3]);
+  });
+
+  it('knows its own at once, and others’ numbers between its own', async () => {
+    const table = createFakeTable();
+    const [one, other] = [feedOf(table), feedOf(table)];
+    await Promise.all([one.ensure(), other.ensure()]);
+    await other.append(entry(user('theirs')));
+    await one.append(entry());
+    expect(one.ofCaller(SUBJECT)).toMatchObject({ n: 2 });
+    expect(one.names()).toEqual(['alice']);
+    await Promise.all([one.poll(), other.poll()]);
+    expect([one.numbers(), other.numbers()]).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+  });
+
+  it('asks nothing while what it knows is young enough', async () => {
+    const table = createFakeTable();
+    const feed = feedOf(table);
+    await feed.ensure();
+    table.control.step = () => Promise.reject(new Error('asked'));
+    feed.time.now += 3_000;
+    expect(await feed.ensure()).toEqual(FRESH);
+    feed.time.now += 1;
+    expect(await feed.ensure()).toEqual(UNAVAILABLE);
+    expect(feed.state()).toMatchObject({ usable: false, failing: true, inGrace: false });
+    expect(feed.faults).toHaveLength(1);
+  });
+
+  it('raises a head that lags, where a writer died between entry and head', async () => {
+    const table = createFakeTable();
+    const feed = feedOf(table);
+    await feed.ensure();
+    table.items.set('rev#1', rawEntry(1));
+    table.items.set('rev#2', rawEntry(2, { value: { S: 'bob' } }));
+    await feed.poll();
+    expect(feed.numbers()).toEqual([1, 2]);
+    expect(table.items.get('head')?.['n']?.N).toBe('2');
+    expect(await logOf(table).append(entry())).toMatchObject({ n: 3 });
+  });
+
+  it('finds at its start what lies behind a head that lags', async () => {
+    const table = createFakeTable();
+    await logOf(table).append(entry(user('one')));
+    for (const n of [2, 3, 4]) table.items.set(`rev#${n}`, rawEntry(n, { value: { S: `late-${n}` } }));
+    const feed = feedOf(table);
+    await feed.ensure();
+    expect(feed.names()).toEqual(['one', 'late-2', 'late-3', 'late-4']);
+    expect(await logOf(table).append(entry())).toMatchObject({ n: 5 });
+    await feed.poll();
+    expect(feed.numbers()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('passes over entries that DynamoDB has deleted, and reuses no number', async () => {
+    const table = createFakeTable();
+    for (const name of ['one', 'two', 'three']) await logOf(table).append(entry(user(name)));
+    table.items.delete('rev#1');
+    table.items.delete('rev#3');
+    const feed = feedOf(table);
+    await feed.ensure();
+    expect(feed.names()).toEqual(['two']);
+    expect(await logOf(table).append(entry(user('four')))).toMatchObject({ n: 4 });
+    await feed.poll();
+    expect(feed.names()).toEqual(['two', 'four']);
+  });
+
+  it('reads all anew after hours of a frozen process, deleted entries in its way or not', async () => {
+    const table = createFakeTable();
+    const feed = feedOf(table);
+    await feed.ensure();
+    await logOf(table).append(entry(user('short'), { until: NOW + HOUR }));
+    await logOf(table).append(entry());
+    table.items.delete('rev#1');
+    await feed.poll();
+    expect(feed.names()).toEqual([]);
+    expect(await feed.poll(30 * HOUR)).toEqual(FRESH);
+    expect(feed.ofCaller(SUBJECT)).toMatchObject({ n: 2 });
+  });
+
+  it('does not take a reading that began before a freeze for a fresh one', async () => {
+    const table = createFakeTable();
+    const feed = feedOf(table);
+    await feed.ensure();
+    let thaw = (): void => undefined;
+    const frozen = new Promise<void>((resolve) => {
+      thaw = resolve;
+    });
+    table.control.step = (_, when) => (when === 'after' ? frozen : Promise.resolve());
+    const hanging = feed.poll();
+    await Promise.resolve();
+    table.items.set('rev#1', rawEntry(1));
+    feed.time.now += HOUR;
+    table.control.step = () => Promise.resolve();
+    const asked = feed.ensure();
+    thaw();
+    await hanging;
+    expect(await asked).toEqual(FRESH);
+    expect(feed.ofCaller(SUBJECT)).toBeDefined();
+  });
+});
+
+describe('lifting', () => {
+  it('is believed with the TVM’s signature', async () => {
+    const table = createFakeTable();
+    const [one, other] = [feedOf(table), feedOf(table)];
+    await Promise.all([one.ensure(), other.ensure()]);
+    await one.append(entry());
+    await other.poll();
+    await other.append({ what: 'lift', lifts: 1, sealing: SEALING });
+    expect(other.numbers()).toEqual([]);
+    await one.poll();
+    expect(one.numbers()).toEqual([]);
+    const late = feedOf(table);
+    await late.ensure();
+    expect(late.numbers()).toEqual([]);
+  });
+
+  it('holds from then on, also while the writer reads its own entries again', async () => {
+    const table = createFakeTable();
+    const feed = feedOf(table);
+    await feed.ensure();
+    await feed.append(entry());
+    await feed.append({ what: 'lift', lifts: 1, sealing: SEALING });
+    const seen: number[] = [];
+    table.control.step = (what, when) => {
+      if (what === 'QueryCommand' && when === 'before') seen.push(feed.numbers().length);
+      return Promise.resolve();
+    };
+    await feed.poll();
+    expect(seen.length).toBeGreaterThan(2);
+    expect(Math.max(...seen), 'a lifted revocation was in force again').toBe(0);
+  });
+
+  it('is not believed without a signature, with a wrong one, or with that of another entry', async () => {
+    const table = createFakeTable();
+    const log = logOf(table);
+    await log.append(entry());
+    const copied = await log.append({ what: 'lift', lifts: 99, sealing: SEALING });
+    const lifting = (n: number, signature: object) =>
+      rawEntry(n, { what: { S: 'lift' }, lifts: { N: '1' }, ...signature });
+    table.items.set('rev#3', lifting(3, {}));
+    table.items.set('rev#4', lifting(4, { signature: { S: 'signature' in copied ? copied.signature : '' } }));
+    await log.append({ what: 'lift', lifts: 1, sealing: STRANGE });
+    const feed = feedOf(table);
+    await feed.ensure();
+    await feed.poll();
+    expect(feed.numbers()).toEqual([1]);
+    expect(feed.faults.map(String)).toEqual(
+      [3, 4, 5].map((n) => expect.stringContaining(`entry ${n} lifts revocation 1`)),
+    );
+    expect(feed.state()).toMatchObject({ usable: true, failing: false });
+  });
+
+  it('behind a head that lags by two is applied after what it lifts', async () => {
+    const table = createFakeTable();
+    await logOf(table).append(entry());
+    await logOf(table).append({ what: 'lift', lifts: 1, sealing: SEALING });
+    table.items.set('head', rawHead(0));
+    const feed = feedOf(table);
+    await feed.ensure();
+    expect(feed.numbers(), 'revocation 1 was lifted by entry 2').toEqual([]);
+  });
+});
+
+describe('entries that others wrote', () => {
+  const UNREADABLE: readonly (readonly [string, Parameters<typeof rawEntry>[1]])[] = [
+    ['no kind', { kind: { NULL: true } }],
+    ['another kind', { kind: { S: 'planet' } }],
+    ['an empty value', { value: { S: '' } }],
+    ['a value of another type', { value: { L: [{ S: 'alice' }] } }],
+    ['a session of nobody', { kind: { S: 'session' } }],
+    ['a number of another type', { n: { S: '1' } }],
+    ['another number', { n: { N: '7' } }],
+    ['a lift of nothing', { what: { S: 'lift' } }],
+    ['a lift of a text', { what: { S: 'lift' }, lifts: { S: 'x' } }],
+  ];
+
+  it.each(UNREADABLE)('stop no reader: %s', async (_, more) => {
+    const table = createFakeTable();
+    const feed = feedOf(table);
+    await feed.ensure();
+    table.items.set('rev#1', rawEntry(1, more));
+    table.items.set('rev#2', rawEntry(2));
+    expect(await feed.poll()).toEqual(FRESH);
+    expect(feed.numbers()).toEqual([2]);
+    const late = feedOf(table);
+    expect(await late.ensure()).toEqual(FRESH);
+    expect(late.numbers()).toEqual([2]);
+  });
+
+  it('are honoured where they revoke, whatever they leave out', async () => {
+    const table = createFakeTable();
+    table.items.set('rev#1', rawEntry(1, { until: { S: 'soon' }, created_at: { S: 'never' } }));
+    const feed = feedOf(table);
+    await feed.ensure();
+    expect(feed.ofCaller(SUBJECT)).toMatchObject({ n: 1, target: ALICE, by: '', reason: '', createdAt: 0 });
+    expect(feed.ofCaller(SUBJECT)).not.toHaveProperty('until');
+  });
+});

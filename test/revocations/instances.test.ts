@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { forward, startFake } from '../http/support.ts';
+import { startTvm, type RunningTvm } from '../support/tvm.ts';
+import { call } from '../http/support.ts';
+import { lift, openSession, revoke, REVOKED, until, useDesk, vend } from './support.ts';
+
+/** Several instances on the same tables. */
+const BOUND = 3_000;
+
+const world = useDesk();
+
+const startSome = (count: number): Promise<readonly RunningTvm[]> =>
+  Promise.all(Array.from({ length: count }, async () => world.kept(await startTvm(world.desk.url))));
+
+const everywhere = async (instances: readonly RunningTvm[], is: string | number): Promise<boolean> =>
+  (await Promise.all(instances.map((tvm) => vend(tvm)))).every((status) => status === is);
+
+describe.each([2, 5])('%i instances', (count) => {
+  it('all refuse within the bound what one was told, and all serve again when another lifts it', async () => {
+    const instances = await startSome(count);
+    const [first, last] = [instances[0], instances.at(-1)];
+    if (first === undefined || last === undefined) throw new Error('no instance');
+    expect(await everywhere(instances, 200)).toBe(true);
+    const id = await revoke(first, 'user', 'alice');
+    expect(await vend(first), 'at once where it was made').toBe(REVOKED);
+    expect(await until(() => everywhere(instances, REVOKED), BOUND)).toBeLessThanOrEqual(BOUND);
+    expect((await lift(last, id)).status).toBe(200);
+    expect(await until(() => everywhere(instances, 200), BOUND)).toBeLessThanOrEqual(BOUND);
+  });
+});
+
+describe('two instances', () => {
+  it('that revoke at the same time lose nothing and share no number', async () => {
+    const [one, other] = (await startSome(2)) as [RunningTvm, RunningTvm];
+    const names = Array.from({ length: 20 }, (_, index) => `user-${index}`);
+    const ids = await Promise.all(names.map((name, index) => revoke(index % 2 === 0 ? one : other, 'user', name)));
+    const numbers = ids.map(Number).toSorted((a, b) => a - b);
+    const [least = 0] = numbers;
+    expect(numbers).toEqual(names.map((_, index) => least + index));
+    const inForce = async (tvm: RunningTvm): Promise<unknown> => {
+      const { revocations } = (await call(tvm, { path: '/revocations', as: 'olivia' })).json;
+      return (revocations as { value: string }[]).map(({ value }) => value).toSorted();
+    };
+    const all = JSON.stringify(names.toSorted());
+    for (const tvm of [one, other, world.tvm]) {
+      await until(async () => JSON.stringify(await inForce(tvm)) === all, BOUND);
+    }
+  });
+
+  it('a session revoked on one is not continued on the other, nor shown as active there', async () => {
+    const [one, other] = (await startSome(2)) as [RunningTvm, RunningTvm];
+    const id = await openSession(one);
+    expect(await openSession(other)).toBe(id);
+    await revoke(one, 'session', id);
+    await until(async () => (await vend(other)) === REVOKED, BOUND);
+    const shown = await call(other, { path: `/sessions/${id}` });
+    expect(shown.json).toMatchObject({ active: false, status: 'revoked' });
+  });
+});
+
+describe('what the feed costs', () => {
+  it('is about one small read a second and instance, idle or under load', async () => {
+    const counts = { queries: 0, scans: 0 };
+    const proxy = world.kept(
+      await startFake((body, incoming) => {
+        const target = String(incoming.headers['x-amz-target']);
+        if (body.includes('sentinel-revocations') && target.endsWith('Query')) counts.queries += 1;
+        if (target.endsWith('Scan')) counts.scans += 1;
+        return forward(world.desk.port, body, incoming);
+      }),
+    );
+    const environment = { AWS_ENDPOINT_URL_DYNAMODB: proxy.url };
+    const tvm = world.kept(await startTvm(world.desk.url, { environment }));
+    expect(counts.scans, 'all is read once, at the start').toBe(1);
+    const during = async (work: () => Promise<unknown>): Promise<number> => {
+      const [begun, before] = [performance.now(), counts.queries];
+      while (performance.now() - begun < 3_000) await work();
+      return (counts.queries - before) / ((performance.now() - begun) / 1_000);
+    };
+    const idle = await during(() => sleep(100));
+    let requests = 0;
+    const loaded = await during(async () => {
+      requests += 20;
+      await Promise.all(Array.from({ length: 20 }, () => call(tvm, { path: '/whoami' })));
+    });
+    expect(requests).toBeGreaterThan(100);
+    for (const rate of [idle, loaded]) {
+      expect(rate).toBeGreaterThan(0.5);
+      expect(rate).toBeLessThan(1.7);
+    }
+    expect(counts.scans).toBe(1);
+  });
+});

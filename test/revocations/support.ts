@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import {
+  DeleteItemCommand,
+  GetItemCommand,
+  PutItemCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { createAwsClients } from '../../src/aws/clients.ts';
+import { DEFAULT_TABLE_NAMES } from '../../src/aws/tables.ts';
+import type { DEMO_CLIENTS } from '../../src/local/demo.ts';
+import { call } from '../http/support.ts';
+import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { amzDateOf, sign } from '../support/sign.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+
+/** An item of DynamoDB. */
+export type Item = Record<string, AttributeValue>;
+
+type Instance = Pick<RunningTvm, 'host' | 'port'>;
+
+export const clientOf = (url: string): DynamoDBClient =>
+  createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } }).dynamodb;
+
+/** Somebody who writes to the tables past the TVM. */
+export const tableOf = (client: DynamoDBClient, table: keyof typeof DEFAULT_TABLE_NAMES) => {
+  const TableName = DEFAULT_TABLE_NAMES[table];
+  return {
+    put: async (item: Item): Promise<void> => {
+      await client.send(new PutItemCommand({ TableName, Item: item }));
+    },
+    get: async (id: string): Promise<Item | undefined> =>
+      (await client.send(new GetItemCommand({ TableName, Key: { id: { S: id } }, ConsistentRead: true }))).Item,
+    remove: async (id: string): Promise<void> => {
+      await client.send(new DeleteItemCommand({ TableName, Key: { id: { S: id } } }));
+    },
+  };
+};
+
+/** A registered key that is none of the demo's. */
+export type Key = { readonly accessKeyId: string; readonly secret: string };
+
+/** Registers a key; a TVM knows it from its next load of the catalog on. */
+export const register = async (desk: Desk, accessKeyId: string, name: string): Promise<Key> => {
+  const secret = `secret-of-${accessKeyId}`;
+  await desk.put(`/sentinel-secrets/clients/${accessKeyId}`, JSON.stringify({ secret, name }), 'SecureString');
+  return { accessKeyId, secret };
+};
+
+type What = {
+  readonly method?: string;
+  readonly path?: string;
+  readonly query?: string;
+  readonly body?: string;
+  /** When it says that it was signed; now by default. */
+  readonly at?: number;
+};
+
+/** A request of a registered key, each with a nonce of its own. */
+export const callWith = (tvm: Instance, key: Key, what: What): Promise<RawAnswer> =>
+  sendRaw(tvm.port, signedWith(tvm, key, what));
+
+/** The same in a form that can be sent again. */
+export const signedWith = (tvm: Instance, key: Key, what: What) => {
+  const { method = 'GET', path = '/', query = '', body = '', at = Date.now() } = what;
+  const headers = {
+    'x-sentinel-nonce': randomUUID(),
+    ...(body === '' ? {} : { 'content-type': 'application/json' }),
+  };
+  const signed = sign({ host: tvm.host, method, path, query, headers, body, amzDate: amzDateOf(at), ...key });
+  return { method, target: query === '' ? path : `${path}?${query}`, headers: signed.headers, body };
+};
+
+type Who = keyof typeof DEMO_CLIENTS;
+
+/** Sends JSON as a demo caller. */
+export const send = (tvm: Instance, path: string, value: unknown, as: Who = 'olivia'): Promise<RawAnswer> => {
+  const body = typeof value === 'string' ? value : JSON.stringify(value);
+  return call(tvm, { method: 'POST', path, body, as, headers: { 'content-type': 'application/json' } });
+};
+
+/** Revokes, and gives the id; throws unless it was done. */
+export const revoke = async (tvm: Instance, kind: string, value?: string, more: object = {}): Promise<string> => {
+  const body = { kind, reason: SECRET_REASON, ...(value === undefined ? {} : { value }), ...more };
+  const answer = await send(tvm, '/revocations', body);
+  if (answer.status !== 201) throw new Error(`not revoked: ${answer.status} ${answer.body}`);
+  return String(answer.json['id']);
+};
+
+/** What no caller may ever read. */
+export const SECRET_REASON = 'found in a pastebin by the night watch';
+
+export const lift = (tvm: Instance, id: string, as: Who = 'olivia'): Promise<RawAnswer> =>
+  call(tvm, { method: 'DELETE', path: `/revocations/${id}`, as });
+
+export const listed = async (tvm: Instance): Promise<readonly Record<string, unknown>[]> =>
+  (await call(tvm, { path: '/revocations', as: 'olivia' })).json['revocations'] as Record<string, unknown>[];
+
+/** Lifts all that olivia may lift. */
+const liftAll = async (tvm: Instance): Promise<void> => {
+  for (const { id } of (await listed(tvm)) ?? []) await lift(tvm, String(id));
+};
+
+/** Status and error of a vend of `dev`, alice's unless told otherwise. */
+export const vend = async (tvm: Instance, as: Who = 'alice', query = 'profile=dev') => {
+  const { status, json } = await call(tvm, { query, as });
+  return status === 200 ? 200 : `${status} ${String(json['error'])}`;
+};
+
+export const REVOKED = '403 SessionRevoked';
+
+/** Opens a session by vending, and gives its id. */
+export const openSession = async (tvm: Instance, as: Who = 'alice', query = 'profile=dev'): Promise<string> => {
+  const answer = await call(tvm, { query, as });
+  if (answer.status !== 200) throw new Error(`not vended: ${answer.body}`);
+  return String(answer.json['SessionId']);
+};
+
+/** Resolves with the milliseconds that it took until a condition held; throws after `limit`. */
+export const until = async (holds: () => Promise<boolean>, limit: number): Promise<number> => {
+  const begun = performance.now();
+  for (;;) {
+    if (await holds()) return performance.now() - begun;
+    if (performance.now() - begun > limit) throw new Error(`not so after ${limit} ms`);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 10);
+    });
+  }
+};
+
+/** A desk and one TVM for a file; whatever is `kept` ends with its test, and what was revoked is lifted then. */
+export const useDesk = (
+  options: Parameters<typeof startTvm>[1] = {},
+  prepare?: (desk: Desk) => Promise<void>,
+): {
+  readonly desk: Desk;
+  readonly tvm: RunningTvm;
+  readonly client: DynamoDBClient;
+  readonly kept: <Value extends { close: () => Promise<void> }>(value: Value) => Value;
+} => {
+  const running: { close: () => Promise<void> }[] = [];
+  const world = {
+    kept: <Value extends { close: () => Promise<void> }>(value: Value): Value => {
+      running.push(value);
+      return value;
+    },
+  } as { desk: Desk; tvm: RunningTvm; client: DynamoDBClient; kept: ReturnType<typeof useDesk>['kept'] };
+  beforeAll(async () => {
+    world.desk = await startDesk();
+    await prepare?.(world.desk);
+    world.client = clientOf(world.desk.url);
+    world.tvm = await startTvm(world.desk.url, options);
+  });
+  afterEach(async () => {
+    for (const one of running.splice(0).toReversed()) {
+      if ('catalog' in one) await liftAll(one as unknown as RunningTvm).catch(() => undefined);
+      await one.close();
+    }
+    await liftAll(world.tvm);
+    world.tvm.audit.length = 0;
+  });
+  afterAll(async () => {
+    world.client.destroy();
+    await world.tvm.close();
+    await world.desk.close();
+  });
+  return world;
+};
