@@ -104,7 +104,10 @@ export const createOperations = (dependencies: Dependencies) => {
       return refuse(NO_TABLE);
     }
     const mayRevoke = isOwn(operator.caller, row) || may(operator, 'revoke', row?.session.profile);
-    if (row === undefined || !mayRevoke) return deny(operator, 'revoke', `Session ${id}`);
+    if (row === undefined || !mayRevoke) {
+      const target = { kind: 'session', value: id, principal: '', user: '', profile: '' } as const;
+      return deny(operator, 'revoke', `Session ${id}`, target);
+    }
     const { session, status } = row;
     if (status === 'revoked') return refuse({ kind: 'conflict', message: `Session ${id} is revoked already.` });
     if (status === 'expired' || clock() >= session.endsAt) {
@@ -148,6 +151,12 @@ export const createOperations = (dependencies: Dependencies) => {
         await revocations.append({ what: 'lift', lifts: n, sealing });
       } catch (error) {
         onFault(error);
+        await record(operator, {
+          action: 'lifted',
+          effect: 'allow',
+          error: NO_LOG.kind,
+          ...describeRevocation(revocation),
+        });
         return refuse(NO_LOG);
       }
       const hard = await hardRevocation.apply(revocation, operator.snapshot);

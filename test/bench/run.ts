@@ -6,12 +6,14 @@ import { startEmbeddedAws } from '../../src/local/aws/server.ts';
 import { seed } from '../../src/local/seed.ts';
 import { freePort, startProcess, tvmVariables, type Running } from '../support/processes.ts';
 import { sign } from '../support/sign.ts';
+import { measureRevocation } from './revocation.ts';
+import { measureSessionBytes } from './sessions.ts';
 
 /**
  * `npm run bench`: what costs how much, sides compared in one run on one machine, printed as ratios. Nothing here is a
  * test: numbers of another machine are other numbers.
  *
- * `--vends N` sets how many vends the memory entry makes (2,000).
+ * `--vends N` sets how many vends the memory entry makes (2,000), `--trials N` how often a revocation is timed (20).
  */
 const RUNS = 9;
 const CONCURRENCY = 16;
@@ -42,7 +44,11 @@ const untilVended = async (port: number): Promise<void> => {
 };
 
 const start = (entry: string, port: number, awsUrl: string): Running =>
-  startProcess(process.execPath, [entry], { ...tvmVariables(port, awsUrl), SENTINEL_LOG_LEVEL: 'error' });
+  startProcess(process.execPath, [entry], {
+    ...tvmVariables(port, awsUrl),
+    SENTINEL_LOG_LEVEL: 'error',
+    SENTINEL_RATE_LIMIT_REQUESTS: '1000000',
+  });
 
 /** Milliseconds from spawn to the first vend, of the bundle and of the sources by turns. */
 const benchStart = async (bundle: string, awsUrl: string): Promise<void> => {
@@ -100,9 +106,35 @@ const benchMemory = async (bundle: string, awsUrl: string, vends: number): Promi
   );
 };
 
+const SESSIONS = 100_000;
+
+const benchSessions = async (): Promise<void> => {
+  const bytes = await measureSessionBytes(SESSIONS);
+  say(
+    `sessions in memory: ${bytes.toFixed(0)} bytes each, ${((bytes * SESSIONS) / 1024 ** 2).toFixed(0)} MB for ${SESSIONS}`,
+  );
+};
+
+const quantile = (sorted: readonly number[], share: number): string =>
+  (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN).toFixed(0);
+
+const benchRevocation = async (bundle: string, awsUrl: string, trials: number): Promise<void> => {
+  for (const instances of [2, 5]) {
+    const times = await measureRevocation(bundle, awsUrl, { instances, trials });
+    say(
+      `revoked on one of ${instances} instances → refused by all, ${trials} trials: median ${quantile(times, 0.5)} ms, p99 ${quantile(times, 0.99)} ms, worst ${quantile(times, 1)} ms`,
+    );
+  }
+};
+
+const option = (name: string, usual: number): number => {
+  const at = process.argv.indexOf(name);
+  return at === -1 ? usual : Number(process.argv[at + 1]);
+};
+
 const main = async (): Promise<void> => {
-  const at = process.argv.indexOf('--vends');
-  const vends = at === -1 ? 2_000 : Number(process.argv[at + 1]);
+  const vends = option('--vends', 2_000);
+  const trials = option('--trials', 20);
   const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
   const bundle = join(directory, 'main.mjs');
   await buildBundle(bundle);
@@ -112,6 +144,8 @@ const main = async (): Promise<void> => {
     say(`bundle: ${(statSync(bundle).size / 1024).toFixed(0)} KiB`);
     await benchStart(bundle, aws.url);
     await benchMemory(bundle, aws.url, vends);
+    await benchSessions();
+    await benchRevocation(bundle, aws.url, trials);
   } finally {
     await aws.close();
     rmSync(directory, { recursive: true, force: true });

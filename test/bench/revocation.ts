@@ -1,0 +1,65 @@
+import { freePort, startProcess, tvmVariables, untilHealthy } from '../support/processes.ts';
+import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { sign } from '../support/sign.ts';
+
+/** How long after an operator's revocation was answered the last of the other instances refuses. */
+const OLIVIA = { accessKeyId: 'TVMDEMOOLIVIA', secret: 'demo-olivia-not-a-secret' };
+
+let nonce = 0;
+
+const send = (port: number, method: string, path: string, body: string, who: object): Promise<RawAnswer> => {
+  nonce += 1;
+  const headers = { 'content-type': 'application/json', 'x-sentinel-nonce': `revocation-${nonce}` };
+  const signed = sign({ host: `127.0.0.1:${port}`, method, path, headers, body, ...who });
+  return sendRaw(port, { method, target: path, headers: signed.headers, body });
+};
+
+const statusOf = async (port: number): Promise<number> => (await send(port, 'GET', '/whoami', '', {})).status;
+
+/** Milliseconds until every port answers alice with this status. */
+const until = async (ports: readonly number[], status: number): Promise<number> => {
+  const begun = performance.now();
+  await Promise.all(
+    ports.map(async (port) => {
+      while ((await statusOf(port)) !== status) await new Promise((wake) => setTimeout(wake, 10));
+    }),
+  );
+  return performance.now() - begun;
+};
+
+/** Sorted times of so many trials with so many instances of a bundle on one table. */
+export const measureRevocation = async (
+  bundle: string,
+  awsUrl: string,
+  { instances, trials }: { readonly instances: number; readonly trials: number },
+): Promise<readonly number[]> => {
+  const ports = await Promise.all(Array.from({ length: instances }, freePort));
+  const running = ports.map((port) =>
+    startProcess(process.execPath, [bundle], {
+      ...tvmVariables(port, awsUrl),
+      SENTINEL_LOG_LEVEL: 'error',
+      SENTINEL_RATE_LIMIT_REQUESTS: '1000000',
+    }),
+  );
+  const times: number[] = [];
+  try {
+    await Promise.all(ports.map((port, n) => untilHealthy(`http://127.0.0.1:${port}/healthz`, running[n] ?? fail())));
+    const [first = 0, ...others] = ports;
+    for (let trial = 0; trial < trials; trial += 1) {
+      // At any moment between two readings of the others.
+      await new Promise((wake) => setTimeout(wake, Math.random() * 900));
+      const body = JSON.stringify({ kind: 'user', value: 'alice', reason: 'a trial of the bench' });
+      const { json } = await send(first, 'POST', '/revocations', body, OLIVIA);
+      times.push(await until(others, 403));
+      await send(first, 'DELETE', `/revocations/${String(json['id'])}`, '', OLIVIA);
+      await until(others, 200);
+    }
+  } finally {
+    for (const one of running) await one.stop('SIGKILL');
+  }
+  return times.toSorted((a, b) => a - b);
+};
+
+const fail = (): never => {
+  throw new Error('an instance is missing');
+};

@@ -1,0 +1,53 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { createSessionTracker } from '../../src/sessions/tracker.ts';
+import type { SessionStore } from '../../src/sessions/session-store.ts';
+
+/** A store that takes everything: what is measured is the memory of the tracker. */
+const STORE: SessionStore = {
+  open: (session) => Promise.resolve(session),
+  touch: () => Promise.resolve('updated'),
+  expire: () => Promise.resolve('updated'),
+  revoke: () => Promise.resolve('updated'),
+  free: () => Promise.resolve(),
+  read: () => Promise.resolve(undefined),
+};
+
+const collect = (): void => {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+};
+
+/** Bytes of heap that one session takes in memory, with names as long as real ones. */
+export const measureSessionBytes = async (count: number): Promise<number> => {
+  const tracker = createSessionTracker({
+    store: STORE,
+    clock: Date.now,
+    life: 8 * 3_600_000,
+    capacity: count,
+    onOpen: () => undefined,
+    onFault: () => undefined,
+  });
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let index = 0; index < count; index += 1) {
+    const user = `someone.with-a-name-${index}@example.com`;
+    await tracker.use(
+      {
+        key: {
+          principal: `arn:aws:iam::111122223333:role/Role-${index}`,
+          user,
+          account: '111122223333',
+          profile: 'team/prod',
+          label: '',
+        },
+        sourceIdentity: `sentinel=d=0123456789abcdef=${user}`,
+        required: true,
+      },
+      new Map(),
+    );
+  }
+  collect();
+  const bytes = (process.memoryUsage().heapUsed - before) / tracker.size();
+  return bytes;
+};
