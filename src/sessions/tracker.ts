@@ -119,7 +119,7 @@ export const createSessionTracker = (options: Options): SessionTracker => {
       // A session that is about to end is taken for ended, so that it can be replaced before.
       .open(proposed, keys, now + MARGIN, instead)
       .then((session) => {
-        const isOurs = session.id === proposed.id;
+        const isOurs = session.id === proposed.id && session.startedAt === proposed.startedAt;
         const entry: Live = { ...session, writtenAt: isOurs ? now : session.lastAccessAt, unwritten: isOurs ? 0 : 1 };
         remember(slot, entry);
         if (isOurs) onOpen(session);

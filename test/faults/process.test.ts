@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { Agent, get } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -122,4 +123,25 @@ describe('a process under load', () => {
     expect(outcomes.filter(({ status }) => status !== 0 && status !== 200)).toEqual([]);
     expect(new Set(vendedKeys(running))).toEqual(new Set(answered.map(({ accessKeyId }) => accessKeyId)));
   }, 120_000);
+
+  it('writes at its end how often its sessions were used', async () => {
+    const dynamodb = new DynamoDBClient({ endpoint: desk.url, region: 'us-east-1' });
+    const rows = async () => (await dynamodb.send(new ScanCommand({ TableName: 'sentinel-sessions' }))).Items ?? [];
+    const running = await start();
+    const before = new Set((await rows()).map(({ id }) => id?.S));
+    const agent = new Agent();
+    const query = 'profile=dev';
+    for (let time = 0; time < 5; time += 1) {
+      const headers = { 'x-sentinel-nonce': randomBytes(16).toString('hex') };
+      expect((await vend(agent, sign({ host: `127.0.0.1:${port}`, query, headers }))).status).toBe(200);
+    }
+    const counted = async (): Promise<number> =>
+      (await rows()).reduce((sum, { request_count: count }) => sum + Number(count?.N), 0);
+    const inTable = await counted();
+    expect(await running.stop()).toBe(0);
+    // What the first vend of a session wrote is there from the start; the others were in memory only.
+    const opened = (await rows()).some(({ id }) => !before.has(id?.S));
+    expect((await counted()) - inTable).toBe(opened ? 4 : 5);
+    dynamodb.destroy();
+  });
 });

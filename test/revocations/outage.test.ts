@@ -74,7 +74,7 @@ describe.each(FAULTS)('DynamoDB: %s', (fault) => {
       expect(await vend(tvm)).toBe(200);
       expect((await call(tvm, { path: '/readyz' })).json).toMatchObject({
         status: 'ready',
-        revocations: { age_seconds: 0, in_force: 0, grace: false },
+        revocations: { age_seconds: 0 },
       });
     });
   });
@@ -95,7 +95,7 @@ describe('DynamoDB: slow', () => {
     expect(await vend(tvm)).toBe(UNAVAILABLE);
     expect((await call(tvm, { path: '/readyz' })).json).toMatchObject({
       status: 'unready',
-      revocations: { age_seconds: null, grace: false },
+      revocations: { age_seconds: null },
     });
     proxy.set('dynamodb', 'ok');
     await until(async () => (await vend(tvm)) === 200, 5_000);
@@ -136,7 +136,7 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
       expect(await vendNow(tvm)).toBe(503);
       expect((await call(tvm, { path: '/readyz' })).json).toMatchObject({
         status: 'unready',
-        revocations: { grace: false },
+        revocations: { age_seconds: expect.any(Number) },
       });
       proxy.set('dynamodb', 'ok');
       expect(await vendNow(tvm)).toBe(200);

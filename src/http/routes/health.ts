@@ -37,8 +37,8 @@ export const createReadinessHandler =
       catalog: { age_seconds: catalog.ageSeconds ?? null, profiles: catalog.profiles, rejected: catalog.rejected },
       revocations: {
         age_seconds: revocations.ageMs === undefined ? null : Math.floor(revocations.ageMs / SECOND),
-        in_force: revocations.live,
-        grace: revocations.inGrace,
+        // Loudly: it is not the ordinary state.
+        ...(revocations.inGrace ? { grace: true } : {}),
       },
       draining,
     };
