@@ -50,7 +50,7 @@ export const python = async (program: string, input: unknown = null): Promise<un
 
 /** One call by boto3, without its own checks of parameters. */
 export type BotoCall = {
-  readonly service?: 'sts' | 'ssm' | 'dynamodb';
+  readonly service?: 'sts' | 'ssm' | 'dynamodb' | 'iam';
   readonly method: string;
   readonly params?: object;
   readonly as?: Credentials;

@@ -44,9 +44,9 @@ export type Principal = {
   readonly tags?: ReadonlyMap<string, string>;
   /** When the session's credentials were issued, epoch milliseconds. */
   readonly issuedAt?: number;
-  /** What narrows the session further; beside managed policies its Allow is not needed. */
+  /** What narrows the session further: its inline policy, and the ARNs of managed ones. */
   readonly sessionPolicy?: string;
-  readonly managed?: boolean;
+  readonly managedPolicies?: readonly string[];
 };
 
 const iam = (resource: string): string => `arn:aws:iam::${EMBEDDED_ACCOUNT}:${resource}`;
@@ -69,7 +69,7 @@ export const sessionOf = (
   role: string,
   sessionName: string,
   carried: Partial<
-    Pick<Principal, 'sourceIdentity' | 'transitiveTags' | 'tags' | 'issuedAt' | 'sessionPolicy' | 'managed'>
+    Pick<Principal, 'sourceIdentity' | 'transitiveTags' | 'tags' | 'issuedAt' | 'sessionPolicy' | 'managedPolicies'>
   > = {},
 ): Principal => ({
   arn: `arn:aws:sts::${EMBEDDED_ACCOUNT}:assumed-role/${role}/${sessionName}`,

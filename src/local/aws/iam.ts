@@ -1,10 +1,10 @@
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { roleArn, roleId, type Principal, type Role } from './account.ts';
-import { isAllowed, type InlinePolicies } from './permissions.ts';
-import { hasKnownOperators } from './policy-evaluation.ts';
+import { createRolePolicies, type RolePolicies } from './iam-policies.ts';
+import { refusalMessage, whyRefused, type InlinePolicies } from './permissions.ts';
 import { errorAnswer, queryAnswer, type Answer, type AwsError, type XmlTree } from './responses.ts';
-import { isPolicyDocument } from './session-policy.ts';
+import { violations } from './sts-constraints.ts';
 
 /** One authentic call of IAM. */
 export type IamCall = {
@@ -17,111 +17,158 @@ export type IamCall = {
 type Options = {
   readonly roles: readonly Role[];
   readonly clock: Clock;
-  /** How long a changed policy takes to count, in milliseconds: IAM is eventually consistent. */
+  /** How long a changed policy takes to count, in milliseconds. */
   readonly delay: number;
 };
 
-/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: of all inline policies of a role together. */
-const MAX_POLICY_CHARACTERS = 10_240;
-
 const VERSION = '2010-05-08';
-const NAME = /^[\w+=,.@-]{1,128}$/u;
 
-type Stored = { readonly document: string; readonly since: number };
+const NAME = String.raw`[\w+=,.@-]+`;
+
+/**
+ * The constraints of the parameters, as in the service's own model; a test compares them with the model in botocore.
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+ */
+export const IAM_CONSTRAINTS = {
+  RoleName: { min: 1, max: 64, pattern: NAME },
+  PolicyName: { min: 1, max: 128, pattern: NAME },
+  PolicyDocument: { min: 1, max: 131_072, pattern: String.raw`[\u0009\u000A\u000D\u0020-\u00FF]+` },
+} as const;
+
+type Parameter = keyof typeof IAM_CONSTRAINTS;
+
+type World = { readonly policies: RolePolicies; readonly roles: ReadonlyMap<string, Role> };
+
+/** What an action answers; an empty result is left out of the answer. */
+type Outcome = Result<XmlTree | undefined, AwsError>;
+
+type Operation = {
+  readonly takes: readonly Parameter[];
+  readonly run: (given: Readonly<Record<Parameter, string>>, world: World, form: IamCall['form']) => Outcome;
+};
 
 const error = (code: string, status: number, message: string) => refuse<AwsError>({ code, status, message });
 
 /** When all roles of the account came into being. */
 const CREATED = '2026-01-01T00:00:00Z';
 
-/** GetRole, and the inline policies of roles: PutRolePolicy, GetRolePolicy, DeleteRolePolicy. */
+/** IAM escapes documents as RFC 3986 has it. */
+const escapeDocument = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/gu, (sign) => `%${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase()}`);
+
+const noPolicy = (name: string) => error('NoSuchEntity', 404, `The role policy with name ${name} cannot be found.`);
+
+/** Pages of names; the marker is the last name of the page before. */
+const listPolicies = (role: string, { policies }: World, form: IamCall['form']): Outcome => {
+  const [items = '100', marker = ''] = [form.get('MaxItems'), form.get('Marker')];
+  if (!/^\d{1,4}$/u.test(items) || Number(items) < 1 || Number(items) > 1_000) {
+    return error('ValidationError', 400, 'MaxItems must be an integer from 1 to 1000.');
+  }
+  const rest = policies.list(role).filter((name) => name > marker);
+  const page = rest.slice(0, Number(items));
+  const more = rest.length > page.length;
+  return ok({ IsTruncated: `${more}`, PolicyNames: page, Marker: more ? page.at(-1) : undefined });
+};
+
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  [
+    'GetRole',
+    {
+      takes: ['RoleName'],
+      run: ({ RoleName }, { roles }) => {
+        const role = roles.get(RoleName);
+        const document = role === undefined ? undefined : escapeDocument(JSON.stringify(role.trustPolicy));
+        const about = { Path: '/', RoleName, RoleId: roleId(RoleName), Arn: roleArn(RoleName), CreateDate: CREATED };
+        const more = { AssumeRolePolicyDocument: document, MaxSessionDuration: role?.maxSessionDuration };
+        return ok({ Role: { ...about, ...more } });
+      },
+    },
+  ],
+  [
+    'ListRolePolicies',
+    { takes: ['RoleName'], run: ({ RoleName }, world, form) => listPolicies(RoleName, world, form) },
+  ],
+  [
+    'GetRolePolicy',
+    {
+      takes: ['RoleName', 'PolicyName'],
+      run: ({ RoleName, PolicyName }, { policies }) => {
+        const text = policies.get(RoleName, PolicyName);
+        if (text === undefined) return noPolicy(PolicyName);
+        return ok({ RoleName, PolicyName, PolicyDocument: escapeDocument(text) });
+      },
+    },
+  ],
+  [
+    'PutRolePolicy',
+    {
+      takes: ['RoleName', 'PolicyName', 'PolicyDocument'],
+      run: ({ RoleName, PolicyName, PolicyDocument }, { policies }) =>
+        policies.put(RoleName, PolicyName, PolicyDocument),
+    },
+  ],
+  [
+    'DeleteRolePolicy',
+    {
+      takes: ['RoleName', 'PolicyName'],
+      run: ({ RoleName, PolicyName }, { policies }) => {
+        if (policies.get(RoleName, PolicyName) === undefined) return noPolicy(PolicyName);
+        policies.remove(RoleName, PolicyName);
+        return ok(undefined);
+      },
+    },
+  ],
+]);
+
+/** The operation that is called, its parameters checked; others than it takes are ignored, as STS ignores them. */
+const readCall = (form: IamCall['form']): Result<{ readonly action: string; readonly found: Operation }, AwsError> => {
+  const action = form.get('Action') ?? '';
+  const version = form.get('Version') ?? '';
+  if (action === '') return error('MissingAction', 400, 'The request must contain the parameter Action.');
+  const found = version === VERSION ? OPERATIONS.get(action) : undefined;
+  if (found === undefined) {
+    return error('InvalidAction', 400, `Could not find operation ${action} for version ${version}`);
+  }
+  const broken = found.takes.flatMap((name) => {
+    const at = `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+    return violations(form.get(name), at, IAM_CONSTRAINTS[name], true);
+  });
+  if (broken.length === 0) return ok({ action, found });
+  const count = `${broken.length} validation error${broken.length === 1 ? '' : 's'} detected`;
+  return error('ValidationError', 400, `${count}: ${broken.join('; ')}`);
+};
+
+/**
+ * GetRole, and the inline policies of roles: PutRolePolicy, GetRolePolicy, ListRolePolicies, DeleteRolePolicy. Always XML,
+ * also for clients that accept JSON.
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html
+ */
 export const createIam = ({ roles, clock, delay }: Options) => {
-  const names = new Set(roles.map(({ name }) => name));
-  /** What is asked for, and what counts yet, by role and policy. */
-  const asked = new Map<string, Map<string, Stored>>();
-  const counting = new Map<string, Map<string, string>>();
+  const policies = createRolePolicies({ clock, delay });
+  const world: World = { policies, roles: new Map(roles.map((role) => [role.name, role])) };
 
-  const settle = (role: string): ReadonlyMap<string, string> => {
-    const now = clock();
-    const counts = counting.get(role) ?? new Map<string, string>();
-    for (const [name, { document, since }] of asked.get(role) ?? []) {
-      if (now < since) continue;
-      if (document === '') counts.delete(name);
-      else counts.set(name, document);
+  const answer = ({ principal, form, peer }: IamCall): Result<Answer, AwsError> => {
+    const read = readCall(form);
+    if (!read.ok) return read;
+    const { action, found } = read.value;
+    const given = (name: Parameter): string => form.get(name) ?? '';
+    const RoleName = given('RoleName');
+    const asked = { action: `iam:${action}`, resource: roleArn(RoleName) };
+    const why = whyRefused(principal, asked, { inline: policies, peer, now: clock() });
+    if (why !== undefined) return error('AccessDenied', 403, refusalMessage(principal, asked, why));
+    if (!world.roles.has(RoleName)) {
+      return error('NoSuchEntity', 404, `The role with name ${RoleName} cannot be found.`);
     }
-    counting.set(role, counts);
-    return counts;
-  };
-
-  const store = (role: string, name: string, document: string): void => {
-    settle(role);
-    const policies = asked.get(role) ?? new Map<string, Stored>();
-    asked.set(role, policies.set(name, { document, since: clock() + delay }));
-  };
-
-  const there = (role: string): readonly (readonly [string, string])[] =>
-    [...(asked.get(role) ?? [])]
-      .filter(([, { document }]) => document !== '')
-      .map(([name, { document }]) => [name, document]);
-
-  const inline: InlinePolicies = { of: (role) => [...settle(role).values()] };
-
-  const put = (role: string, name: string, document: string): Result<XmlTree, AwsError> => {
-    if (!isPolicyDocument(document) || !hasKnownOperators(document)) {
-      return error('MalformedPolicyDocument', 400, 'The policy is not a document that the embedded IAM can evaluate.');
-    }
-    const others = there(role).filter(([other]) => other !== name);
-    const size = [...others.map(([, text]) => text), document].join('').replace(/\s/gu, '').length;
-    if (size > MAX_POLICY_CHARACTERS) {
-      return error(
-        'LimitExceeded',
-        409,
-        `Maximum policy size of ${MAX_POLICY_CHARACTERS} bytes exceeded for role ${role}`,
-      );
-    }
-    store(role, name, document);
-    return ok({});
-  };
-
-  const act = (action: string, role: string, name: string, document: string): Result<XmlTree, AwsError> => {
-    if (action === 'GetRole')
-      return ok({ Role: { Path: '/', RoleName: role, RoleId: roleId(role), Arn: roleArn(role), CreateDate: CREATED } });
-    const found = there(role).find(([other]) => other === name)?.[1];
-    if (action === 'PutRolePolicy') return put(role, name, document);
-    if (found === undefined) return error('NoSuchEntity', 404, `The role policy with name ${name} cannot be found.`);
-    if (action === 'DeleteRolePolicy') store(role, name, '');
-    return ok(
-      action === 'DeleteRolePolicy'
-        ? {}
-        : { RoleName: role, PolicyName: name, PolicyDocument: encodeURIComponent(found) },
-    );
-  };
-
-  const answer = ({ principal, form, peer }: IamCall): Result<readonly [string, XmlTree], AwsError> => {
-    const [action = '', role = '', name = ''] = ['Action', 'RoleName', 'PolicyName'].map((key) => form.get(key));
-    if (form.get('Version') !== VERSION || !/^(?:(?:Put|Get|Delete)RolePolicy|GetRole)$/u.test(action)) {
-      return error('InvalidAction', 400, `Could not find operation ${action} for version ${form.get('Version') ?? ''}`);
-    }
-    if (!NAME.test(role) || (action !== 'GetRole' && !NAME.test(name)))
-      return error('ValidationError', 400, 'A name is out of form.');
-    const resource = roleArn(role);
-    if (!isAllowed(principal, { action: `iam:${action}`, resource }, { inline, peer, now: clock() })) {
-      return error(
-        'AccessDenied',
-        403,
-        `User: ${principal.arn} is not authorized to perform: iam:${action} on resource: ${resource}`,
-      );
-    }
-    if (!names.has(role)) return error('NoSuchEntity', 404, `The role with name ${role} cannot be found.`);
-    const done = act(action, role, name, form.get('PolicyDocument') ?? '');
-    return done.ok ? ok([action, done.value]) : done;
+    const names = { RoleName, PolicyName: given('PolicyName'), PolicyDocument: given('PolicyDocument') };
+    const done = found.run(names, world, form);
+    return done.ok ? ok(queryAnswer(action, done.value, 'iam')) : done;
   };
 
   return {
-    inline,
+    inline: policies as InlinePolicies,
     call: (call: IamCall): Answer => {
       const outcome = answer(call);
-      return outcome.ok ? queryAnswer(...outcome.value, 'iam') : errorAnswer('iam', outcome.refusal);
+      return outcome.ok ? outcome.value : errorAnswer('iam', outcome.refusal);
     },
   };
 };

@@ -1,75 +1,128 @@
 import { formatInstant } from '../../lib/clock.ts';
 import { EMBEDDED_ACCOUNT, EMBEDDED_REGION, REVOKER_ROLE, roleArn, TVM_ROLE, type Principal } from './account.ts';
-import { evaluatePolicy, type PolicyQuestion } from './policy-evaluation.ts';
+import { evaluatePolicy, readPolicy, type Policy, type PolicyQuestion, type Verdict } from './policy-evaluation.ts';
 
-const allow = (Action: readonly string[], Resource = '*'): string =>
-  JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action, Resource }] });
-
-const PROTECTED = /^SentinelProtected-/u;
-
-/** What each role may do by its own policy. The protected ones may look at themselves, so that a demo has something to do. */
-const ownPolicy = (role: string | undefined): string | undefined => {
-  if (role === TVM_ROLE) return allow(['ssm:*', 'dynamodb:*']);
-  if (role === REVOKER_ROLE) return allow(['iam:*RolePolicy*', 'iam:GetRole'], roleArn('SentinelProtected-*'));
-  return role !== undefined && PROTECTED.test(role)
-    ? allow(['iam:GetRole', 'sts:AssumeRole'], roleArn('*'))
-    : undefined;
+/** What a principal asks for; `keys` are the condition keys of this action alone, by lower-case name. */
+export type Asked = {
+  readonly action: string;
+  readonly resource: string;
+  readonly keys?: ReadonlyMap<string, readonly string[]>;
 };
 
-/** Inline policies by role and name, as IAM keeps them. */
-export type InlinePolicies = { readonly of: (role: string) => readonly string[] };
+/** Inline policies of roles that count now, as IAM keeps them. */
+export type InlinePolicies = { readonly of: (role: string) => readonly Policy[] };
 
-/** The condition keys that a request of this principal carries. `now` in epoch milliseconds. */
-const contextOf = (principal: Principal, peer: string, now: number): PolicyQuestion['context'] => {
-  const { arn, issuedAt, sourceIdentity, tags, userId } = principal;
+/** Under what circumstances it is asked: the policies of roles, the caller's address, the time in epoch milliseconds. */
+export type Circumstances = { readonly inline: InlinePolicies; readonly peer: string; readonly now: number };
+
+const allow = (actions: readonly string[], resource = '*'): Policy[number] => ({
+  effect: 'Allow',
+  actions: { not: false, patterns: actions },
+  resources: { not: false, patterns: [resource] },
+  conditions: [],
+});
+
+const PROTECTED = 'SentinelProtected-';
+const PROTECTED_ROLES = roleArn(`${PROTECTED}*`);
+
+const OWN: ReadonlyMap<string, Policy> = new Map([
+  [TVM_ROLE, [allow(['ssm:*', 'dynamodb:*'])]],
+  // IAM has no condition key for a policy's name, so the role may write any inline policy of the protected roles.
+  [
+    REVOKER_ROLE,
+    [
+      allow(['iam:PutRolePolicy', 'iam:GetRolePolicy', 'iam:DeleteRolePolicy'], PROTECTED_ROLES),
+      allow(['iam:ListRolePolicies', 'iam:GetRole'], PROTECTED_ROLES),
+    ],
+  ],
+]);
+
+/** Something for a demo to do: look at the role itself. SSM and DynamoDB are the TVM's alone. */
+const PROTECTED_OWN: Policy = [allow(['iam:GetRole'], PROTECTED_ROLES)];
+
+/** What each role may do by a policy of its own, beside the inline ones. */
+const ownPolicy = (role: string): Policy => OWN.get(role) ?? (role.startsWith(PROTECTED) ? PROTECTED_OWN : []);
+
+const READ_ONLY: Policy = [allow(['*:Get*', '*:List*', '*:Describe*', '*:Query', '*:Scan', '*:BatchGet*'])];
+
+/** Of AWS's managed policies one is known; the others allow nothing here. */
+const MANAGED: ReadonlyMap<string, Policy> = new Map([['arn:aws:iam::aws:policy/ReadOnlyAccess', READ_ONLY]]);
+
+/** A socket that listens for both families writes IPv4 addresses as IPv6. */
+const addressOf = (peer: string): string => peer.replace(/^::ffff:(?=\d+\.)/iu, '');
+
+/**
+ * The condition keys of a request of this principal. aws:VpcSourceIp and aws:SourceVpc are absent, for there is no VPC;
+ * aws:TokenIssueTime is of temporary credentials only, to the second.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+ */
+const contextOf = (principal: Principal, asked: Asked, { peer, now }: Circumstances): PolicyQuestion['context'] => {
+  const { issuedAt, roleName, sourceIdentity, tags, principalArn, userId } = principal;
   return new Map<string, readonly string[]>([
     ['aws:currenttime', [new Date(now).toISOString()]],
-    ['aws:sourceip', [peer]],
+    ['aws:sourceip', [addressOf(peer)]],
     ['aws:viaawsservice', ['false']],
     ['aws:securetransport', ['false']],
-    ['aws:principalarn', [principal.principalArn]],
+    ['aws:requestedregion', [EMBEDDED_REGION]],
+    ['aws:principalarn', [principalArn]],
     ['aws:principalaccount', [EMBEDDED_ACCOUNT]],
     ['aws:userid', [userId]],
+    ...(roleName === undefined ? [['aws:username', [principalArn.split('/').at(-1) ?? '']] as const] : []),
     ...(issuedAt === undefined ? [] : [['aws:tokenissuetime', [formatInstant(issuedAt)]] as const]),
     ...(sourceIdentity === undefined ? [] : [['aws:sourceidentity', [sourceIdentity]] as const]),
     ...[...(tags ?? [])].map(([key, value]) => [`aws:principaltag/${key.toLowerCase()}`, [value]] as const),
-    ['aws:requestedregion', [EMBEDDED_REGION]],
-    ['aws:sessionarn', [arn]],
+    ...(asked.keys ?? []),
   ]);
 };
 
+const among = (verdicts: readonly Verdict[]): Verdict => {
+  if (verdicts.includes('deny')) return 'deny';
+  return verdicts.includes('allow') ? 'allow' : 'none';
+};
+
+/** What narrows the session: its inline policy and its managed ones together; undefined if nothing does. */
+const sessionVerdict = (
+  { sessionPolicy, managedPolicies = [] }: Principal,
+  question: PolicyQuestion,
+): Verdict | undefined => {
+  if (sessionPolicy === undefined && managedPolicies.length === 0) return undefined;
+  const inline = sessionPolicy === undefined ? [] : readPolicy(sessionPolicy);
+  if (inline === undefined) return 'deny';
+  const policies = [inline, ...managedPolicies.map((arn) => MANAGED.get(arn) ?? [])];
+  return among(policies.map((policy) => evaluatePolicy(policy, question)));
+};
+
+const EXPLICIT = 'with an explicit deny in';
+
+/** Why a session or inline policy keeps something from a principal, in the words of AWS; undefined if none does. */
+const whyNarrowed = (principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined => {
+  const question = { ...asked, context: contextOf(principal, asked, circumstances) };
+  const inline = principal.roleName === undefined ? [] : circumstances.inline.of(principal.roleName);
+  const says = among(inline.map((policy) => evaluatePolicy(policy, question)));
+  if (says === 'deny') return `${EXPLICIT} an identity-based policy`;
+  const session = sessionVerdict(principal, question);
+  if (session === 'deny') return `${EXPLICIT} a session policy`;
+  return session === 'none' ? `because no session policy allows the ${asked.action} action` : undefined;
+};
+
 /**
- * Whether a principal may do something: an explicit Deny of its role's inline policies or of its session policy is final,
- * and with a session policy both have to allow.
+ * Why a principal may not do something: an explicit Deny of its role's policies or of its session policy is final; its role
+ * must allow it; and where the session has policies, they must allow it as well. Undefined if it may.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html
  */
-export const isAllowed = (
-  principal: Principal,
-  { action, resource }: Pick<PolicyQuestion, 'action' | 'resource'>,
-  { inline, peer, now }: { readonly inline: InlinePolicies; readonly peer: string; readonly now: number },
-): boolean => {
+export const whyRefused = (principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined => {
+  const narrowed = whyNarrowed(principal, asked, circumstances);
+  if (narrowed?.startsWith(EXPLICIT) === true) return narrowed;
   const { roleName } = principal;
-  const question = { action, resource, context: contextOf(principal, peer, now) };
-  const own = ownPolicy(roleName);
-  const policies = [...(own === undefined ? [] : [own]), ...(roleName === undefined ? [] : inline.of(roleName))];
-  const says = new Set(policies.map((policy) => evaluatePolicy(policy, question)));
-  if (says.has('deny') || !says.has('allow')) return false;
-  return sessionPolicyPasses(principal, question);
+  const policies = roleName === undefined ? [] : [ownPolicy(roleName), ...circumstances.inline.of(roleName)];
+  const question = { ...asked, context: contextOf(principal, asked, circumstances) };
+  const says = among(policies.map((policy) => evaluatePolicy(policy, question)));
+  return says === 'allow' ? narrowed : `because no identity-based policy allows the ${asked.action} action`;
 };
 
-const sessionPolicyPasses = ({ sessionPolicy, managed }: Principal, question: PolicyQuestion): boolean => {
-  if (sessionPolicy === undefined) return true;
-  const says = evaluatePolicy(sessionPolicy, question);
-  return says === 'allow' || (says === 'none' && managed === true);
-};
+/** The same where a role's trust policy allows by itself: in one account it needs no Allow of the caller's beside it. */
+export const whyDenied = whyNarrowed;
 
-/** Whether something is kept from a principal, whoever else allows it: what a trust policy allows needs no more than that. */
-export const isDenied = (
-  principal: Principal,
-  { action, resource }: Pick<PolicyQuestion, 'action' | 'resource'>,
-  { inline, peer, now }: { readonly inline: InlinePolicies; readonly peer: string; readonly now: number },
-): boolean => {
-  const question = { action, resource, context: contextOf(principal, peer, now) };
-  const policies = principal.roleName === undefined ? [] : inline.of(principal.roleName);
-  const isForbidden = policies.some((policy) => evaluatePolicy(policy, question) === 'deny');
-  return isForbidden || !sessionPolicyPasses(principal, question);
-};
+/** AWS's sentence of a refusal, with its reason. */
+export const refusalMessage = (principal: Principal, { action, resource }: Asked, why: string): string =>
+  `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} ${why}`;

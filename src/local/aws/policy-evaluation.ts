@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { conditionHolds, conditionProblem, type Condition, type ConditionContext } from './policy-conditions.ts';
 import { isPolicyDocument } from './session-policy.ts';
 import { matchesWildcard } from './trust-policy.ts';
 
@@ -6,110 +6,123 @@ import { matchesWildcard } from './trust-policy.ts';
 export type PolicyQuestion = {
   readonly action: string;
   readonly resource: string;
-  readonly context: ReadonlyMap<string, readonly string[]>;
+  readonly context: ConditionContext;
 };
 
-type OneOrMore = string | readonly string[];
+/** What a policy says of a request: a Deny applies, else an Allow does, else nothing does. */
+export type Verdict = 'deny' | 'allow' | 'none';
 
+/** Elements of which a statement has one; `not`: NotAction, NotResource. */
+type Patterns = { readonly not: boolean; readonly patterns: readonly string[] };
+
+/** A statement of an identity-based policy or session policy; all conditions have to hold. */
 type Statement = {
-  readonly Effect: 'Allow' | 'Deny';
-  readonly Action?: OneOrMore;
-  readonly NotAction?: OneOrMore;
-  readonly Resource?: OneOrMore;
-  readonly NotResource?: OneOrMore;
-  readonly Condition?: Readonly<Record<string, Readonly<Record<string, OneOrMore | boolean>>>>;
+  readonly sid?: string;
+  readonly effect: 'Allow' | 'Deny';
+  readonly actions: Patterns;
+  readonly resources: Patterns;
+  readonly conditions: readonly Condition[];
 };
 
-const list = (value: OneOrMore | boolean | undefined): readonly string[] => {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? (value as readonly string[]) : [String(value)];
-};
+/** The statements of a policy. */
+export type Policy = readonly Statement[];
 
-type Match = (expected: string, actual: string) => boolean;
+type Written = { readonly [element: string]: unknown };
 
-const byTime = (holds: (actual: number, expected: number) => boolean): Match => {
-  return (expected, actual) => holds(Date.parse(actual), Date.parse(expected));
-};
+const list = (value: unknown): readonly string[] =>
+  value === undefined ? [] : (Array.isArray(value) ? value : [value]).map(String);
 
-const inNetwork: Match = (expected, actual) => {
-  const [address = '', bits] = expected.split('/');
-  const version = isIP(address);
-  if (version === 0 || isIP(actual) !== version) return false;
-  const family = version === 4 ? 'ipv4' : 'ipv6';
-  const networks = new BlockList();
-  networks.addSubnet(address, bits === undefined ? (version === 4 ? 32 : 128) : Number(bits), family);
-  return networks.check(actual, family);
-};
-
-const same: Match = (expected, actual) => expected === actual;
-const sameWord: Match = (expected, actual) => expected.toLowerCase() === actual.toLowerCase();
-
-/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html */
-const OPERATORS: ReadonlyMap<string, { readonly match: Match; readonly negated?: true }> = new Map([
-  ['StringEquals', { match: same }],
-  ['StringNotEquals', { match: same, negated: true as const }],
-  ['StringLike', { match: matchesWildcard }],
-  ['StringNotLike', { match: matchesWildcard, negated: true as const }],
-  ['ArnLike', { match: matchesWildcard }],
-  ['ArnNotLike', { match: matchesWildcard, negated: true as const }],
-  ['Bool', { match: sameWord }],
-  ['DateLessThan', { match: byTime((actual, expected) => actual < expected) }],
-  ['DateLessThanEquals', { match: byTime((actual, expected) => actual <= expected) }],
-  ['DateGreaterThan', { match: byTime((actual, expected) => actual > expected) }],
-  ['DateGreaterThanEquals', { match: byTime((actual, expected) => actual >= expected) }],
-  ['IpAddress', { match: inNetwork }],
-  ['NotIpAddress', { match: inNetwork, negated: true as const }],
-]);
-
-const IF_EXISTS = 'IfExists';
-
-/** Whether one operator with one key holds; undefined where the operator is not known here. */
-const conditionHolds = (name: string, expected: readonly string[], actual: readonly string[]): boolean | undefined => {
-  if (name === 'Null') return expected.some((word) => (word === 'true') === (actual.length === 0));
-  const optional = name.endsWith(IF_EXISTS);
-  const operator = OPERATORS.get(optional ? name.slice(0, -IF_EXISTS.length) : name);
-  if (operator === undefined) return undefined;
-  // A key that the request does not carry: no condition holds but the negated ones, and those that may go without.
-  if (actual.length === 0) return optional || operator.negated === true;
-  const matches = actual.some((value) => expected.some((pattern) => operator.match(pattern, value)));
-  return operator.negated === true ? !matches : matches;
-};
-
-const among = (patterns: OneOrMore | undefined, text: string): boolean =>
-  list(patterns).some((pattern) => matchesWildcard(pattern.toLowerCase(), text.toLowerCase()));
-
-const applies = (statement: Statement, { action, resource, context }: PolicyQuestion): boolean => {
-  const acts = statement.Action === undefined ? !among(statement.NotAction, action) : among(statement.Action, action);
-  const concerns =
-    statement.Resource === undefined ? !among(statement.NotResource, resource) : among(statement.Resource, resource);
-  const conditions = Object.entries(statement.Condition ?? {}).flatMap(([name, byKey]) =>
-    Object.entries(byKey).map(([key, expected]) =>
-      conditionHolds(name, list(expected), context.get(key.toLowerCase()) ?? []),
-    ),
+const readConditions = (blocks: unknown): readonly Condition[] =>
+  Object.entries((blocks ?? {}) as Readonly<Record<string, Written>>).flatMap(([operator, byKey]) =>
+    Object.entries(byKey).map(([key, values]) => ({ operator, key, values: list(values) })),
   );
+
+const readStatement = (written: Written): Statement => {
+  const { Sid, Effect, Action, NotAction, Resource, NotResource, Condition } = written;
+  return {
+    ...(typeof Sid === 'string' ? { sid: Sid } : {}),
+    effect: Effect === 'Allow' ? 'Allow' : 'Deny',
+    actions: { not: Action === undefined, patterns: list(Action ?? NotAction) },
+    resources: { not: Resource === undefined, patterns: list(Resource ?? NotResource) },
+    conditions: readConditions(Condition),
+  };
+};
+
+/** Reads a document that has the form of a policy; undefined if it has not. What it means may still be unknown here. */
+export const readPolicy = (text: string): Policy | undefined => {
+  if (!isPolicyDocument(text)) return undefined;
+  const { Statement: written } = JSON.parse(text) as Readonly<{ Statement: Written | readonly Written[] }>;
+  return (Array.isArray(written) ? (written as readonly Written[]) : [written as Written]).map(readStatement);
+};
+
+const hasVariable = ({ actions, resources }: Statement): boolean =>
+  [...actions.patterns, ...resources.patterns].some((pattern) => pattern.includes('${'));
+
+/** Actions are compared without regard to case; the parts of ARNs are not. */
+const concerns = (statement: Statement, { action, resource }: PolicyQuestion): boolean => {
+  const { actions, resources } = statement;
+  const acts = actions.patterns.some((pattern) => matchesWildcard(pattern.toLowerCase(), action.toLowerCase()));
+  const found = resources.patterns.some((pattern) => matchesWildcard(pattern, resource));
+  // A variable could stand for anything, so with one no resource is excluded.
+  return acts !== actions.not && (found !== resources.not || hasVariable(statement));
+};
+
+const applies = (statement: Statement, question: PolicyQuestion): boolean => {
+  if (!concerns(statement, question)) return false;
   // What cannot be judged never helps the caller: an Allow with it does not apply, a Deny does.
-  const unknown = statement.Effect === 'Deny';
-  return acts && concerns && conditions.every((holds) => holds ?? unknown);
+  const unknown = statement.effect === 'Deny';
+  if (hasVariable(statement) && !unknown) return false;
+  return statement.conditions.every((condition) => conditionHolds(condition, question.context) ?? unknown);
 };
 
 /**
- * What one policy says of a request: `deny` if a Deny applies, else `allow` if an Allow does, else nothing. What is no policy
- * denies.
+ * What one policy says of a request: `deny` if a Deny applies, else `allow` if an Allow does, else `none`.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
-export const evaluatePolicy = (text: string, question: PolicyQuestion): 'allow' | 'deny' | 'none' => {
-  if (!isPolicyDocument(text)) return 'deny';
-  const { Statement: given } = JSON.parse(text) as { readonly Statement: Statement | readonly Statement[] };
-  const statements = (Array.isArray(given) ? given : [given]) as readonly Statement[];
-  const effects = new Set(statements.filter((one) => applies(one, question)).map(({ Effect }) => Effect));
+export const evaluatePolicy = (policy: Policy, question: PolicyQuestion): Verdict => {
+  const effects = new Set(policy.filter((one) => applies(one, question)).map(({ effect }) => effect));
   if (effects.has('Deny')) return 'deny';
   return effects.has('Allow') ? 'allow' : 'none';
 };
 
-/** Whether a document uses condition operators that are known here only. */
-export const hasKnownOperators = (text: string): boolean => {
-  const { Statement: given } = JSON.parse(text) as { readonly Statement: Statement | readonly Statement[] };
-  const statements = (Array.isArray(given) ? given : [given]) as readonly Statement[];
-  const names = statements.flatMap(({ Condition = {} }) => Object.keys(Condition));
-  return names.every((name) => conditionHolds(name, [], []) !== undefined);
+const countKeys = (value: unknown): number => {
+  if (typeof value !== 'object' || value === null) return 0;
+  const inner = Object.values(value).reduce<number>((sum, one) => sum + countKeys(one), 0);
+  return inner + (Array.isArray(value) ? 0 : Object.keys(value).length);
+};
+
+/** Of two members with one name JSON.parse keeps the last and is silent about it; then there are fewer than were written. */
+const hasDuplicates = (text: string): boolean => {
+  const strings = [...text.matchAll(/"(?:[^"\\]|\\.)*"(?<colon>\s*:)?/gsu)];
+  return strings.filter(({ groups }) => groups?.['colon'] !== undefined).length !== countKeys(JSON.parse(text));
+};
+
+const ACTION = /^(?:\*|[\w-]+:[\w*?]+)$/u;
+const RESOURCE = /^(?:\*|arn:[^\s]+)$/u;
+
+const statementProblem = (statement: Statement): string | undefined => {
+  const { sid = '', actions, resources, conditions } = statement;
+  if (!/^[0-9A-Za-z]*$/u.test(sid)) return 'Statement IDs (SID) must be alpha-numeric.';
+  if (hasVariable(statement)) return 'Policy variables are not known to the embedded AWS.';
+  if (actions.patterns.some((one) => !ACTION.test(one))) return 'Actions/Conditions must be prefaced by a vendor.';
+  const odd = resources.patterns.find((one) => !RESOURCE.test(one));
+  if (odd !== undefined) return `Resource ${odd} must be in ARN format or "*".`;
+  return conditions.map(conditionProblem).find((problem) => problem !== undefined);
+};
+
+/**
+ * Reads a role's inline policy strictly; a text says what is wrong with it. Everything in it can be judged here: IAM would
+ * take more operators and keys, but a policy must not seem to work on a desk where half of it is ignored.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+ */
+export const readRolePolicy = (text: string): Policy | string => {
+  const policy = readPolicy(text);
+  if (policy === undefined) return 'Syntax errors in policy.';
+  const elements = Object.keys(JSON.parse(text) as object);
+  if (hasDuplicates(text) || elements.some((name) => !['Version', 'Id', 'Statement'].includes(name))) {
+    return 'Syntax errors in policy.';
+  }
+  const sids = policy.flatMap(({ sid }) => (sid === undefined || sid === '' ? [] : [sid]));
+  if (new Set(sids).size < sids.length) return 'Statement IDs (SID) in a single policy must be unique.';
+  return policy.map(statementProblem).find((problem) => problem !== undefined) ?? policy;
 };

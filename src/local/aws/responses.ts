@@ -17,7 +17,10 @@ export type QueryService = 'sts' | 'iam';
 export type AwsError = { readonly code: string; readonly status: number; readonly message: string };
 
 /** A tree of XML elements; the parts that are undefined are left out. */
-export type XmlTree = { readonly [element: string]: string | number | XmlTree | undefined };
+export type XmlTree = { readonly [element: string]: XmlValue | undefined };
+
+/** A list is written as `member` elements. */
+type XmlValue = string | number | readonly string[] | XmlTree;
 
 const NAMESPACES: Readonly<Record<QueryService, string>> = {
   sts: 'https://sts.amazonaws.com/doc/2011-06-15/',
@@ -32,12 +35,16 @@ const escapeXml = (text: string): string =>
     .replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\ufffd')
     .replace(/[&<>"]/gu, (character) => ENTITIES[character] ?? character);
 
+const isList = (value: XmlValue): value is readonly string[] => Array.isArray(value);
+
+const renderValue = (value: XmlValue): string => {
+  if (isList(value)) return value.map((one) => `<member>${escapeXml(one)}</member>`).join('');
+  return typeof value === 'object' ? renderXml(value) : escapeXml(`${value}`);
+};
+
 const renderXml = (tree: XmlTree): string =>
   Object.entries(tree)
-    .filter(([, value]) => value !== undefined)
-    .map(
-      ([name, value]) => `<${name}>${typeof value === 'object' ? renderXml(value) : escapeXml(`${value}`)}</${name}>`,
-    )
+    .map(([name, value]) => (value === undefined ? '' : `<${name}>${renderValue(value)}</${name}>`))
     .join('');
 
 const withRequestId = (contentType: string): { readonly id: string; readonly headers: Record<string, string> } => {
@@ -45,8 +52,8 @@ const withRequestId = (contentType: string): { readonly id: string; readonly hea
   return { id, headers: { 'content-type': contentType, 'x-amzn-requestid': id } };
 };
 
-/** The XML answer of an STS action (AWS query protocol): `<XResponse><XResult>…`. */
-export const queryAnswer = (action: string, result: XmlTree, service: QueryService = 'sts'): Answer => {
+/** The XML answer of an action of the AWS query protocol: `<XResponse><XResult>…`; some actions have no result. */
+export const queryAnswer = (action: string, result: XmlTree | undefined, service: QueryService = 'sts'): Answer => {
   const { id, headers } = withRequestId('text/xml');
   const inner = renderXml({ [`${action}Result`]: result, ResponseMetadata: { RequestId: id } });
   return {

@@ -6,7 +6,7 @@ import { authenticate, authenticationError, serviceOf } from './authenticate.ts'
 import { createDynamoDb, operationOf } from './dynamodb.ts';
 import { createIam } from './iam.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
-import { isAllowed } from './permissions.ts';
+import { refusalMessage, whyRefused } from './permissions.ts';
 import { errorAnswer, jsonAnswer, type Answer, type QueryService, type Service } from './responses.ts';
 import { createSsm } from './ssm.ts';
 import { createSts } from './sts.ts';
@@ -35,7 +35,7 @@ type Services = {
 };
 
 /**
- * Starts STS, SSM and DynamoDB for one account in one region on one HTTP port, all in memory: for desks and tests, never
+ * Starts STS, IAM, SSM and DynamoDB for one account in one region on one HTTP port, all in memory: for desks and tests, never
  * in what is shipped. Every request's signature is verified; who may do what is in account.ts.
  *
  * Rejects as Node does when the port is taken (`EADDRINUSE`).
@@ -131,14 +131,17 @@ const readBody = async (incoming: IncomingMessage): Promise<Uint8Array | undefin
 const answerTo = async (incoming: IncomingMessage, body: Uint8Array, rooms: Rooms): Promise<Answer> => {
   const { services, keyring, clock } = rooms;
   const { method = '', url = '', rawHeaders } = incoming;
-  const acceptsJson = (incoming.headers.accept ?? '').trim() === 'application/json';
+  const wantsJson = (incoming.headers.accept ?? '').trim() === 'application/json';
   const head = readWireHead(method, url, rawHeaders);
   if (!head.ok) {
     const service = serviceOf(pairs(rawHeaders));
+    const acceptsJson = wantsJson && service === 'sts';
     return errorAnswer(service, authenticationError(service, head.refusal.error, head.refusal.message), acceptsJson);
   }
   const request: WireRequest = { ...head.value, body };
   const service = serviceOf(request.headers);
+  // Of the query services only STS answers in JSON.
+  const acceptsJson = wantsJson && service === 'sts';
   const caller = authenticate(request, service, keyring, clock());
   if (!caller.ok) return errorAnswer(service, caller.refusal, acceptsJson);
   const call = { principal: caller.value, form: readForm(request), peer: incoming.socket.remoteAddress ?? '' };
@@ -167,9 +170,11 @@ const callJson = async (
 ): Promise<Answer> => {
   const [target = ''] = headerValues(request.headers, 'x-amz-target');
   const operation = operationOf(target);
-  const question = { action: `${service}:${operation}`, resource: resourceOf(service) };
-  if (!isAllowed(principal, question, { inline: services.iam.inline, peer, now })) {
-    return errorAnswer(service, accessDenied(service, operation, principal));
+  const asked = { action: `${service}:${operation}`, resource: resourceOf(service) };
+  const why = whyRefused(principal, asked, { inline: services.iam.inline, peer, now });
+  if (why !== undefined) {
+    const message = refusalMessage(principal, asked, why);
+    return errorAnswer(service, { code: 'AccessDeniedException', status: 400, message });
   }
   if (service === 'dynamodb') {
     return services.dynamodb({ url: '/', headers: Object.fromEntries(request.headers), body: request.body });
@@ -180,12 +185,3 @@ const callJson = async (
 
 /** The resource is named as widely as it can be: no policy here tells tables or parameters apart. */
 const resourceOf = (service: Service): string => `arn:aws:${service}:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:*`;
-
-const accessDenied = (service: Service, operation: string, principal: Principal) => {
-  const action = `${service}:${operation}`;
-  const resource = resourceOf(service);
-  const message =
-    `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} ` +
-    `because no identity-based policy allows the ${action} action`;
-  return { code: 'AccessDeniedException', status: 400, message };
-};

@@ -24,8 +24,8 @@ export type AssumeRoleRequest = {
   readonly transitiveTagKeys: readonly string[];
   /** The session policy, if there is one. */
   readonly policy?: string;
-  /** Whether managed policies narrow the session as well. */
-  readonly managed: boolean;
+  /** ARNs of managed policies that narrow the session as well. */
+  readonly managedPolicies: readonly string[];
   /** How much of the packed size policies and tags take, in per cent; undefined if there are none. */
   readonly packedPolicySize?: number;
 };
@@ -153,7 +153,7 @@ export const readAssumeRole = (form: Form): Result<AssumeRoleRequest, AwsError> 
     transitiveTagKeys: raw.transitive,
     ...(sourceIdentity === undefined ? {} : { sourceIdentity }),
     ...(externalId === undefined ? {} : { externalId }),
-    managed: raw.policyArns.length > 0,
+    managedPolicies: raw.policyArns.flatMap((arn) => (arn === undefined ? [] : [arn])),
     ...(raw.form.get('Policy') === undefined ? {} : { policy: raw.form.get('Policy') ?? '' }),
     ...(packed.value === undefined ? {} : { packedPolicySize: packed.value }),
   });

@@ -2,7 +2,7 @@ import { formatInstant, type Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { EMBEDDED_ACCOUNT, roleArn, sessionOf, type Principal, type Role } from './account.ts';
 import type { Keyring } from './keyring.ts';
-import { isDenied, type InlinePolicies } from './permissions.ts';
+import { refusalMessage, whyDenied, type InlinePolicies } from './permissions.ts';
 import { errorAnswer, queryAnswer, queryJsonAnswer, type Answer, type AwsError } from './responses.ts';
 import { DURATION } from './sts-constraints.ts';
 import { readAssumeRole, type AssumeRoleRequest } from './sts-parameters.ts';
@@ -82,9 +82,14 @@ const assumeRole = (
   if (!carried.ok) return carried;
   const role = roles.get(asked.roleArn);
   if (role === undefined) return refuse(denied(principal, 'sts:AssumeRole', asked.roleArn));
-  const question = { action: 'sts:AssumeRole', resource: asked.roleArn };
-  if (isDenied(principal, question, { inline, peer, now: clock() })) {
-    return refuse(denied(principal, 'sts:AssumeRole', asked.roleArn));
+  const question = {
+    action: 'sts:AssumeRole',
+    resource: asked.roleArn,
+    keys: keysOf(asked, carried.value.sourceIdentity),
+  };
+  const why = whyDenied(principal, question, { inline, peer, now: clock() });
+  if (why !== undefined) {
+    return refuse({ code: 'AccessDenied', status: 403, message: refusalMessage(principal, question, why) });
   }
   const untrusted = firstUntrusted(role, principal, asked, carried.value);
   if (untrusted !== undefined) return refuse(denied(principal, untrusted, asked.roleArn));
@@ -95,7 +100,7 @@ const assumeRole = (
     ...carried.value,
     tags: new Map([...carried.value.transitiveTags, ...asked.tags]),
     issuedAt: clock(),
-    managed: asked.managed,
+    managedPolicies: asked.managedPolicies,
     ...(sessionPolicy === undefined ? {} : { sessionPolicy }),
   });
   const key = keyring.issue(session, asked.seconds);
@@ -137,6 +142,14 @@ const carry = (principal: Principal, asked: AssumeRoleRequest): Result<Carried, 
 const present = (entries: readonly (readonly [string, readonly string[] | undefined])[]) =>
   new Map(entries.flatMap(([key, values]) => (values === undefined ? [] : [[key, values] as const])));
 
+/** The condition keys of AssumeRole alone. */
+const keysOf = (asked: AssumeRoleRequest, sourceIdentity: string | undefined): ReadonlyMap<string, readonly string[]> =>
+  present([
+    ['sts:sourceidentity', sourceIdentity === undefined ? undefined : [sourceIdentity]],
+    ['sts:externalid', asked.externalId === undefined ? undefined : [asked.externalId]],
+    ['sts:rolesessionname', [asked.sessionName]],
+  ]);
+
 /**
  * The first of the actions that this request needs and the role's trust policy does not allow. Setting a source identity
  * and passing tags are actions of their own, also when a chained session only keeps them; each carries its own
@@ -151,11 +164,9 @@ const firstUntrusted = (
 ): string | undefined => {
   const identity = sourceIdentity === undefined ? undefined : [sourceIdentity];
   const tagKeys = [...new Set([...asked.tags.keys(), ...transitiveTags.keys()])];
-  const assume = present([
-    ['sts:sourceidentity', identity],
-    ['sts:externalid', asked.externalId === undefined ? undefined : [asked.externalId]],
-    ['sts:rolesessionname', [asked.sessionName]],
-    ['aws:tagkeys', tagKeys.length === 0 ? undefined : tagKeys],
+  const assume = new Map([
+    ...keysOf(asked, sourceIdentity),
+    ...present([['aws:tagkeys', tagKeys.length === 0 ? undefined : tagKeys]]),
   ]);
   const needed = [
     { action: 'sts:AssumeRole', context: assume },

@@ -1,0 +1,94 @@
+import type { Clock } from '../../lib/clock.ts';
+import { ok, refuse, type Result } from '../../lib/result.ts';
+import type { InlinePolicies } from './permissions.ts';
+import { readRolePolicy, type Policy } from './policy-evaluation.ts';
+import type { AwsError } from './responses.ts';
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: of all inline policies of a role together. */
+const MAX_POLICY_CHARACTERS = 10_240;
+
+type Stored = { readonly text: string; readonly policy: Policy };
+
+/** A change that counts from a time on; without a policy it removes one. */
+type Change = { readonly name: string; readonly policy: Policy | undefined; readonly from: number };
+
+type RoleState = {
+  /** What was written, by name: what IAM's reads answer. */
+  readonly written: Map<string, Stored>;
+  /** What requests are judged by, and what will change that, in order. */
+  readonly counting: Map<string, Policy>;
+  pending: readonly Change[];
+};
+
+/** The inline policies of roles: written and read at once, counting after a delay, as IAM is eventually consistent. */
+export type RolePolicies = InlinePolicies & {
+  readonly put: (role: string, name: string, text: string) => Result<undefined, AwsError>;
+  /** The document as it was written; undefined if there is none. */
+  readonly get: (role: string, name: string) => string | undefined;
+  readonly remove: (role: string, name: string) => void;
+  /** Names in order. */
+  readonly list: (role: string) => readonly string[];
+};
+
+const sizeOf = (text: string): number => text.replace(/\s/gu, '').length;
+
+/** No role has a policy at first. `delay` in milliseconds. */
+export const createRolePolicies = ({
+  clock,
+  delay,
+}: {
+  readonly clock: Clock;
+  readonly delay: number;
+}): RolePolicies => {
+  const states = new Map<string, RoleState>();
+
+  const stateOf = (role: string): RoleState => {
+    const state = states.get(role) ?? { written: new Map(), counting: new Map(), pending: [] };
+    states.set(role, state);
+    return state;
+  };
+
+  const settle = (state: RoleState): void => {
+    const now = clock();
+    for (const { name, policy } of state.pending.filter(({ from }) => from <= now)) {
+      if (policy === undefined) state.counting.delete(name);
+      else state.counting.set(name, policy);
+    }
+    state.pending = state.pending.filter(({ from }) => from > now);
+  };
+
+  const change = (state: RoleState, name: string, policy: Policy | undefined): void => {
+    state.pending = [...state.pending, { name, policy, from: clock() + delay }];
+  };
+
+  return {
+    of: (role) => {
+      const state = states.get(role);
+      if (state === undefined) return [];
+      settle(state);
+      return [...state.counting.values()];
+    },
+    put: (role, name, text) => {
+      const policy = readRolePolicy(text);
+      if (typeof policy === 'string') {
+        return refuse({ code: 'MalformedPolicyDocument', status: 400, message: policy });
+      }
+      const state = stateOf(role);
+      const others = [...state.written].filter(([other]) => other !== name);
+      const size = others.reduce((sum, [, other]) => sum + sizeOf(other.text), sizeOf(text));
+      if (size > MAX_POLICY_CHARACTERS) {
+        const message = `Maximum policy size of ${MAX_POLICY_CHARACTERS} bytes exceeded for role ${role}`;
+        return refuse({ code: 'LimitExceeded', status: 409, message });
+      }
+      state.written.set(name, { text, policy });
+      change(state, name, policy);
+      return ok(undefined);
+    },
+    get: (role, name) => states.get(role)?.written.get(name)?.text,
+    remove: (role, name) => {
+      const state = stateOf(role);
+      if (state.written.delete(name)) change(state, name, undefined);
+    },
+    list: (role) => [...(states.get(role)?.written.keys() ?? [])].toSorted(),
+  };
+};

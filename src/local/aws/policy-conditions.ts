@@ -1,0 +1,163 @@
+import { BlockList, isIP } from 'node:net';
+import { matchesWildcard } from './trust-policy.ts';
+
+/** Condition keys of a request by lower-case name; a key that the request does not carry is absent. */
+export type ConditionContext = ReadonlyMap<string, readonly string[]>;
+
+/** One line of a Condition element: an operator as written, a key as written, the values as texts. */
+export type Condition = { readonly operator: string; readonly key: string; readonly values: readonly string[] };
+
+type Match = (expected: string, actual: string) => boolean;
+
+type Operator = {
+  readonly match: Match;
+  /** Whether a value in a policy is one of this operator's kind. */
+  readonly takes: (value: string) => boolean;
+  readonly negated?: true;
+};
+
+const PREFIX_LENGTH = { 4: 32, 6: 128 } as const;
+
+/** A CIDR block, or a single address; undefined if it is neither. */
+const readNetwork = (text: string) => {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address) as 0 | 4 | 6;
+  if (version === 0 || rest.length > 0 || (bits !== undefined && !/^\d{1,3}$/u.test(bits))) return undefined;
+  const length = bits === undefined ? PREFIX_LENGTH[version] : Number(bits);
+  return length > PREFIX_LENGTH[version] ? undefined : { address, length, version };
+};
+
+const inNetwork: Match = (expected, actual) => {
+  const network = readNetwork(expected);
+  // An address of the other family is outside, whatever the block.
+  if (network === undefined || isIP(actual) !== network.version) return false;
+  const family = network.version === 4 ? 'ipv4' : 'ipv6';
+  const block = new BlockList();
+  block.addSubnet(network.address, network.length, family);
+  return block.check(actual, family);
+};
+
+const ISO_8601 = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/u;
+
+/** A W3C form of ISO 8601, or seconds since the epoch; NaN if it is neither. */
+const readDate = (text: string): number => {
+  if (/^\d{1,11}$/u.test(text)) return Number(text) * 1_000;
+  return ISO_8601.test(text) ? Date.parse(text) : Number.NaN;
+};
+
+const same: Match = (expected, actual) => expected === actual;
+const sameWord: Match = (expected, actual) => expected.toLowerCase() === actual.toLowerCase();
+
+const partsOf = (arn: string): readonly string[] => {
+  const all = arn.split(':');
+  return [...all.slice(0, 5), all.slice(5).join(':')];
+};
+
+/** The six parts of an ARN are matched one by one: no wildcard crosses their colons. */
+const matchesArn: Match = (expected, actual) => {
+  const given = partsOf(actual);
+  return partsOf(expected).every((pattern, index) => matchesWildcard(pattern, given[index] ?? ''));
+};
+
+const isText = (): boolean => true;
+const isArn = (value: string): boolean => value === '*' || /^arn:(?:[^:]*:){4}./u.test(value);
+const isFlag = (value: string): boolean => /^(?:true|false)$/iu.test(value);
+const isNetwork = (value: string): boolean => readNetwork(value) !== undefined;
+const isDate = (value: string): boolean => !Number.isNaN(readDate(value));
+
+const date = (holds: (actual: number, expected: number) => boolean): Operator => ({
+  match: (expected, actual) => holds(readDate(actual), readDate(expected)),
+  takes: isDate,
+});
+
+const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
+  ['StringEquals', { match: same, takes: isText }],
+  ['StringNotEquals', { match: same, takes: isText, negated: true }],
+  ['StringLike', { match: matchesWildcard, takes: isText }],
+  ['StringNotLike', { match: matchesWildcard, takes: isText, negated: true }],
+  ['ArnLike', { match: matchesArn, takes: isArn }],
+  ['ArnNotLike', { match: matchesArn, takes: isArn, negated: true }],
+  ['Bool', { match: sameWord, takes: isFlag }],
+  ['DateLessThan', date((actual, expected) => actual < expected)],
+  ['DateLessThanEquals', date((actual, expected) => actual <= expected)],
+  ['DateGreaterThan', date((actual, expected) => actual > expected)],
+  ['DateGreaterThanEquals', date((actual, expected) => actual >= expected)],
+  ['IpAddress', { match: inNetwork, takes: isNetwork }],
+  ['NotIpAddress', { match: inNetwork, takes: isNetwork, negated: true }],
+]);
+
+/** The condition keys that requests are judged by; what is absent from a request is known all the same. */
+const KEYS: ReadonlySet<string> = new Set([
+  'aws:currenttime',
+  'aws:tokenissuetime',
+  'aws:sourceip',
+  'aws:vpcsourceip',
+  'aws:sourcevpc',
+  'aws:viaawsservice',
+  'aws:securetransport',
+  'aws:requestedregion',
+  'aws:principalarn',
+  'aws:principalaccount',
+  'aws:sourceidentity',
+  'aws:userid',
+  'aws:username',
+  'sts:sourceidentity',
+  'sts:externalid',
+  'sts:rolesessionname',
+]);
+
+const TAG = 'aws:principaltag/';
+
+const isKnownKey = (key: string): boolean => {
+  const name = key.toLowerCase();
+  return KEYS.has(name) || (name.startsWith(TAG) && name.length > TAG.length);
+};
+
+type Qualified = { readonly operator: Operator; readonly set?: string; readonly ifExists: boolean };
+
+const readOperator = (name: string): Qualified | undefined => {
+  const [, set, base = '', ifExists] = /^(?:(ForAnyValue|ForAllValues):)?(\w+?)(IfExists)?$/u.exec(name) ?? [];
+  const operator = OPERATORS.get(base);
+  if (operator === undefined) return undefined;
+  return { operator, ifExists: ifExists !== undefined, ...(set === undefined ? {} : { set }) };
+};
+
+/** Why a condition cannot be judged here; undefined if it can. */
+export const conditionProblem = ({ operator: name, key, values }: Condition): string | undefined => {
+  const operator = name === 'Null' ? { takes: isFlag } : readOperator(name)?.operator;
+  if (operator === undefined) return `Invalid Condition type : ${name}.`;
+  if (!isKnownKey(key)) return `Condition key ${key} is not known to the embedded AWS.`;
+  if (values.length === 0) return `The condition ${name} of ${key} has no value.`;
+  if (values.some((value) => value.includes('${'))) return 'Policy variables are not known to the embedded AWS.';
+  const odd = values.find((value) => !operator.takes(value));
+  return odd === undefined ? undefined : `The value ${odd} cannot be used with the condition operator ${name}.`;
+};
+
+/** Whether the values of a key that is there satisfy an operator: several values OR; NOR for negated operators. */
+const satisfies = ({ operator, set }: Qualified, expected: readonly string[], actual: readonly string[]): boolean => {
+  const one = (value: string): boolean =>
+    expected.some((pattern) => operator.match(pattern, value)) !== (operator.negated === true);
+  if (set === 'ForAnyValue') return actual.some(one);
+  // Without a set operator a key has one value; should it have more, a negated operator demands it of all.
+  return set === 'ForAllValues' || operator.negated === true ? actual.every(one) : actual.some(one);
+};
+
+/**
+ * Whether one condition holds; undefined if it cannot be judged. A key that is absent: negated operators, those that end in
+ * IfExists and ForAllValues hold, the others do not. ForAnyValue of an absent key does not hold even with IfExists or
+ * negated: https://repost.aws/questions/QU9HFmDzP0QGuU-fd7rS6B7w
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
+ */
+export const conditionHolds = (condition: Condition, context: ConditionContext): boolean | undefined => {
+  if (conditionProblem(condition) !== undefined) return undefined;
+  const actual = context.get(condition.key.toLowerCase()) ?? [];
+  if (condition.operator === 'Null') {
+    return condition.values.some((value) => (value.toLowerCase() === 'true') === (actual.length === 0));
+  }
+  const qualified = readOperator(condition.operator);
+  if (qualified === undefined) return undefined;
+  if (actual.length > 0) return satisfies(qualified, condition.values, actual);
+  if (qualified.set !== undefined) return qualified.set === 'ForAllValues';
+  return qualified.ifExists || qualified.operator.negated === true;
+};
