@@ -53,6 +53,8 @@ export type Tvm = {
   readonly start: (signal: AbortSignal) => Promise<void>;
   /** From now on `/healthz` refuses and connections end with their next answer. */
   readonly startDraining: () => void;
+  /** When the last request but for health checks came, on the clock of `performance.now`. */
+  readonly lastArrival: () => number;
   /** Writes what is only in memory yet. */
   readonly flush: () => Promise<void>;
 };
@@ -155,7 +157,14 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       );
     },
   });
-  const server = createHttpServer(app, { isDraining: () => draining, behindFront: config.front !== undefined });
+  let lastArrival = Number.NEGATIVE_INFINITY;
+  const server = createHttpServer(app, {
+    isDraining: () => draining,
+    behindFront: config.front !== undefined,
+    onArrival: () => {
+      lastArrival = performance.now();
+    },
+  });
   // Once it listens: a start that fails says one sentence, and nothing else.
   server.once('listening', () =>
     logger.info({ authenticators: authenticatorNames(config) }, 'callers prove who they are in these ways'),
@@ -175,6 +184,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     startDraining: () => {
       draining = true;
     },
+    lastArrival: () => lastArrival,
     flush: tracker.flush,
   };
 };

@@ -1,13 +1,32 @@
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { assemble, type Tvm } from './assemble.ts';
 import { readConfig, type Config } from './config.ts';
 import { SECOND } from './lib/clock.ts';
 
-/** Below the 30 s that ECS grants between SIGTERM and SIGKILL by default. */
-const DRAIN_DEADLINE = 25 * SECOND;
+/** How a home ends a process, in milliseconds. */
+type Drain = {
+  /** Before this the door stays open, whoever comes or not. */
+  readonly grace: number;
+  /** After it, the door closes once nobody but health checks has come for so long. */
+  readonly quiet: number;
+  /** The door closes after this at the latest. */
+  readonly limit: number;
+  /** Then the process ends, whatever is under way. */
+  readonly deadline: number;
+};
 
-/** AWS Lambda leaves 300 ms between SIGTERM and SIGKILL; this and the requests under way must fit. */
-const DRAIN_GRACE = 200;
+/**
+ * A load balancer learns from its health checks that the server is leaving, and goes on sending until then. The deadline
+ * lies below the 30 s that ECS grants between SIGTERM and SIGKILL by default.
+ */
+const DRAIN: Drain = { grace: 0.2 * SECOND, quiet: 1 * SECOND, limit: 10 * SECOND, deadline: 25 * SECOND };
+
+/** AWS Lambda leaves 300 ms between SIGTERM and SIGKILL, and sends nothing more. */
+const DRAIN_ON_LAMBDA: Drain = { grace: 0, quiet: 0, limit: 0, deadline: 0.28 * SECOND };
+
+/** How often the door looks whether it may close. */
+const LOOK = 0.05 * SECOND;
 
 const fail = (sentence: string): never => {
   process.stderr.write(`sentinel-tvm: ${sentence}\n`);
@@ -28,17 +47,26 @@ const describeListenError = (error: NodeJS.ErrnoException, { host, port }: Confi
     ? `port ${port} is taken on ${host}; stop what uses it or set PORT to another.`
     : `cannot listen on ${host}:${port} (${error.code ?? error.message}); set HOST and PORT to an address of this machine.`;
 
+/** Resolves when nobody is to be expected any more. */
+const untilQuiet = async (tvm: Tvm, { grace, quiet, limit }: Drain): Promise<void> => {
+  const begun = performance.now();
+  const waited = (): number => performance.now() - begun;
+  const isQuiet = (): boolean => waited() >= grace && performance.now() - tvm.lastArrival() >= quiet;
+  while (waited() < limit && !isQuiet()) await sleep(LOOK);
+};
+
 /**
- * Lets requests under way finish, then ends; the deadline ends at once. For a moment the server goes on accepting, with
- * `/healthz` off and every answer closing its connection: a request that was on its way is not lost to a closed door.
+ * Lets requests under way finish, then ends; the deadline ends at once. Until it is quiet the server goes on accepting,
+ * with `/healthz` off and every answer closing its connection: a request that was on its way is not lost to a closed door.
  */
-const drain = (tvm: Tvm, stopReading: AbortController): void => {
+const drain = async (tvm: Tvm, stopReading: AbortController, home: Drain): Promise<void> => {
   if (stopReading.signal.aborted) return;
+  setTimeout(() => process.exit(1), home.deadline).unref();
   tvm.logger.info('draining: requests under way finish, then the server ends');
   tvm.startDraining();
+  await untilQuiet(tvm, home);
   stopReading.abort();
-  setTimeout(() => process.exit(1), DRAIN_DEADLINE).unref();
-  setTimeout(() => tvm.server.close(() => void tvm.flush().finally(() => process.exit(0))), DRAIN_GRACE);
+  tvm.server.close(() => void tvm.flush().finally(() => process.exit(0)));
 };
 
 const main = async (): Promise<void> => {
@@ -54,7 +82,7 @@ const main = async (): Promise<void> => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       process.once(signal, () => process.exit(1));
-      drain(tvm, stopReading);
+      void drain(tvm, stopReading, config.value.onLambda ? DRAIN_ON_LAMBDA : DRAIN);
     });
   }
   for (const name of config.value.withoutEffect) tvm.logger.warn(`${name} is set, but has no effect in this version`);

@@ -39,13 +39,18 @@ type ServerOptions = {
   readonly isDraining: () => boolean;
   /** Whether a front of AWS Lambda verified every request, so that the adapter's headers are its word. */
   readonly behindFront: boolean;
+  /** Told of each request that is no health check. */
+  readonly onArrival: () => void;
 };
+
+/** What load balancers ask. */
+const HEALTH = '/healthz';
 
 /**
  * The HTTP server. Request line and headers are read verbatim and checked here, before Hono's adapter makes a URL of
  * them: that would resolve dot segments and take absolute-form targets for paths.
  */
-export const createHttpServer = (app: Hono<Env>, { isDraining, behindFront }: ServerOptions): Server => {
+export const createHttpServer = (app: Hono<Env>, { isDraining, behindFront, onArrival }: ServerOptions): Server => {
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
   const listener = getRequestListener(
     (request, { incoming }) => {
@@ -65,6 +70,7 @@ export const createHttpServer = (app: Hono<Env>, { isDraining, behindFront }: Se
       requireHostHeader: false,
     },
     (incoming, outgoing) => {
+      if (incoming.url !== HEALTH) onArrival();
       const requestId = newRequestId();
       const { rawHeaders, ...context } = behindFront ? takeContext(incoming) : { rawHeaders: incoming.rawHeaders };
       const head = readHead(incoming, rawHeaders);
