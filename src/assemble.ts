@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuditLog, writeToStdout, type WriteBytes } from './audit/log.ts';
+import { meterAuditLog } from './audit/metered.ts';
 import { isLocalEndpoint } from './aws/endpoint.ts';
 import { createAwsClients, type AwsClients } from './aws/clients.ts';
 import { createOwnAccount } from './aws/own-account.ts';
@@ -36,8 +37,12 @@ import { createRevocationLog } from './sessions/revocation-log.ts';
 import { createSessionStore } from './sessions/session-store.ts';
 import { createSessionTracker } from './sessions/tracker.ts';
 import { stsHosts } from './sigv4/sts-hosts.ts';
+import { createEmfMeter } from './telemetry/emf.ts';
 import { createLogger, describeError, type Logger } from './telemetry/logger.ts';
-import { createAssumeRole } from './vend/assume-role.ts';
+import { silentMeter, timed, type Meter, type Readings } from './telemetry/meter.ts';
+import { createMetricsServer } from './telemetry/metrics-server.ts';
+import { createPrometheusMeter } from './telemetry/prometheus.ts';
+import { createAssumeRole, meterAssumeRole } from './vend/assume-role.ts';
 import { createHardRevocation } from './vend/hard-revocation.ts';
 import { createMint } from './vend/mint.ts';
 import { createOperations } from './vend/operations.ts';
@@ -47,6 +52,8 @@ import { createVend } from './vend/vend.ts';
 /** One TVM, put together and not yet listening. */
 export type Tvm = {
   readonly server: Server;
+  /** What Prometheus asks; undefined where metrics are switched off, or are lines of the log. */
+  readonly metricsServer: Server | undefined;
   readonly catalog: Catalog;
   readonly logger: Logger;
   /** Reads documents and revocations until the signal ends it; resolves when both were tried once. */
@@ -65,6 +72,8 @@ export type Overrides = {
   readonly clients?: AwsClients;
   readonly writeAudit?: WriteBytes;
   readonly logger?: Logger;
+  /** Where the lines of metrics go on AWS Lambda. */
+  readonly writeMetrics?: (line: string) => void;
 };
 
 /** A guard of one instance sees less, so what it guards lives shorter. */
@@ -78,11 +87,25 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   const onFault = (message: string) => (error: unknown) => logger.error({ error: describeError(error) }, message);
   let draining = false;
 
-  const audit = createAuditLog(
+  const { meter, metricsServer } = createMetrics(config, overrides, () => {
+    const [documents, list, { hits, misses }] = [catalog.state(), revocations.state(), directory.counts()];
+    return {
+      catalogAge: documents.ageSeconds,
+      catalogRejected: documents.rejected,
+      revocationsAge: list.ageMs === undefined ? undefined : list.ageMs / SECOND,
+      inGrace: list.inGrace,
+      draining,
+      sessions: tracker.size(),
+      cacheHits: hits,
+      cacheMisses: misses,
+    };
+  });
+  const auditLog = createAuditLog(
     clock,
     overrides.writeAudit ?? writeToStdout,
     onFault('the audit log cannot be written'),
   );
+  const audit = meterAuditLog(auditLog, meter);
   const where = config.endpoints.ssm ?? `AWS in ${config.region}`;
   const catalog = createCatalog({
     load: createCatalogLoader({
@@ -100,7 +123,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   });
   const rooms = createSessionRooms(config, clients, { clock, onFault, sealingKeys: catalog.sealingKeys });
   const { revocations, tracker, directory, store } = rooms;
-  const assumeRole = createAssumeRole(clients.sts, onFault('AssumeRole failed'));
+  const assumeRole = meterAssumeRole(createAssumeRole(clients.sts, onFault('AssumeRole failed')), meter);
   const hardRevocation = createHardRevocation({
     clock,
     readRevocations: revocations.readAll,
@@ -111,40 +134,49 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   });
   const onOperationFault = onFault('sessions and revocations cannot be read or written');
   const instanceGuard = config.replayGuard === 'instance';
-  const guard = createGuard(config, clients, { clock, onFault, inGrace: revocations.inGrace });
+  const { reserve } = createGuard(config, clients, { clock, onFault, inGrace: revocations.inGrace });
+  const guard = { reserve: timed(meter, 'guard', reserve) };
   const app = createApp({
-    authenticate: createAuthenticate({
-      authenticatorFor: chooseAuthenticator(
-        createAuthenticators(config, {
-          clock,
-          window: instanceGuard ? Math.min(config.clockSkew, INSTANCE_WINDOW) : config.clockSkew,
-          guard,
-          onFault: onFault('AWS STS could not be asked who signed'),
+    authenticate: timed(
+      meter,
+      'authenticate',
+      createAuthenticate({
+        authenticatorFor: chooseAuthenticator(
+          createAuthenticators(config, {
+            clock,
+            window: instanceGuard ? Math.min(config.clockSkew, INSTANCE_WINDOW) : config.clockSkew,
+            guard,
+            onFault: onFault('AWS STS could not be asked who signed'),
+          }),
+        ),
+        addressOf: ({ head, incoming, lambdaContext }) =>
+          config.front === undefined
+            ? clientAddress(head.headers, incoming.socket.remoteAddress, config.trustedHops)
+            : frontAddress(lambdaContext),
+        hosts: config.hosts,
+        currentSnapshot: catalog.current,
+        revocations,
+        callerLimit: createCallerLimit(config, clients, clock, onFault('requests cannot be counted')),
+        strangerLimit: createSourceLimit({
+          points: config.rateLimit.requests * CALLERS_PER_SOURCE,
+          window: config.rateLimit.window,
         }),
-      ),
-      addressOf: ({ head, incoming, lambdaContext }) =>
-        config.front === undefined
-          ? clientAddress(head.headers, incoming.socket.remoteAddress, config.trustedHops)
-          : frontAddress(lambdaContext),
-      hosts: config.hosts,
-      currentSnapshot: catalog.current,
-      revocations,
-      callerLimit: createCallerLimit(config, clients, clock, onFault('requests cannot be counted')),
-      strangerLimit: createSourceLimit({
-        points: config.rateLimit.requests * CALLERS_PER_SOURCE,
-        window: config.rateLimit.window,
+        audit,
       }),
-      audit,
-    }),
+    ),
     mint: createMint({ clock, guard, revocations, serverId: config.serverId, audit }),
-    vend: createVend({
-      clock,
-      guard,
-      revocations,
-      sessions: tracker,
-      assumeRole,
-      audit,
-    }),
+    vend: timed(
+      meter,
+      'vend',
+      createVend({
+        clock,
+        guard,
+        revocations,
+        sessions: { use: timed(meter, 'session', tracker.use) },
+        assumeRole,
+        audit,
+      }),
+    ),
     operations: createOperations({ clock, revocations, store, hardRevocation, audit, onFault: onOperationFault }),
     sessionReports: createSessionReports({ clock, revocations, directory, onFault: onOperationFault }),
     clock,
@@ -160,10 +192,11 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   let lastArrival = Number.NEGATIVE_INFINITY;
   const server = createHttpServer(app, {
     isDraining: () => draining,
-    behindFront: config.front !== undefined,
+    adapter: config.front !== undefined ? 'trusted' : config.onLambda ? 'dropped' : 'absent',
     onArrival: () => {
       lastArrival = performance.now();
     },
+    onAnswer: meter.answered,
   });
   // Once it listens: a start that fails says one sentence, and nothing else.
   server.once('listening', () =>
@@ -171,6 +204,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   );
   return {
     server,
+    metricsServer,
     catalog,
     logger,
     start: async (signal) => {
@@ -200,6 +234,18 @@ const CALLERS_PER_SOURCE = 10;
 const STALENESS_BOUND = 3 * SECOND;
 /** On AWS Lambda no timer brings it up to date, so requests do. */
 const LAMBDA_BOUND = 1 * SECOND;
+
+/** Metrics have one way out of each home, and none where they are switched off. */
+const createMetrics = (
+  { metricsPort, onLambda, region }: Config,
+  { clock: now = systemClock, writeMetrics: write = (line) => void process.stderr.write(line) }: Overrides,
+  read: () => Readings,
+): { readonly meter: Meter; readonly metricsServer: Server | undefined } => {
+  if (onLambda) return { meter: createEmfMeter({ region, now, write }, read), metricsServer: undefined };
+  if (metricsPort === undefined) return { meter: silentMeter, metricsServer: undefined };
+  const meter = createPrometheusMeter(region, read);
+  return { meter, metricsServer: createMetricsServer(meter) };
+};
 
 type OnFault = (message: string) => (error: unknown) => void;
 

@@ -32,7 +32,7 @@ const SENTINEL = {
   SENTINEL_SERVER_ID: v.optional(v.pipe(v.string(), v.regex(/^[\u0021-\u007e]{1,128}$/u, 'must be 1-128 characters'))),
   SENTINEL_FRONT: v.optional(oneOf('none', 'function-url', 'http-api', 'rest-api'), 'none'),
   SENTINEL_FRONT_ID: v.optional(v.pipe(v.string(), v.regex(FRONT_ID, 'must be the id of an API or a Function URL'))),
-  SENTINEL_TRUSTED_HOPS: v.optional(integer(0, 16), '0'),
+  SENTINEL_TRUSTED_HOPS: v.optional(integer(0, 16)),
   SENTINEL_CLOCK_SKEW: v.optional(duration(SECOND, 15 * MINUTE, 'from 1s to 15m'), '5m'),
   SENTINEL_CATALOG_MAX_AGE: v.optional(duration(30 * SECOND, 60 * MINUTE, 'from 30s to 1h'), '5m'),
   SENTINEL_SESSION_LIFE: v.optional(duration(15 * MINUTE, 24 * 60 * MINUTE, 'from 15m to 24h'), '8h'),
@@ -52,7 +52,7 @@ const Variables = v.object({
   ...SENTINEL,
   PORT: v.optional(integer(0, 65_535), '8080'),
   HOST: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9.:_-]+$/u, 'must be an address or a host name')), '0.0.0.0'),
-  METRICS_PORT: v.optional(integer(0, 65_535), '9090'),
+  METRICS_PORT: v.optional(v.union([v.literal('off'), integer(0, 65_535)], 'must be a port, or "off"')),
   AWS_REGION: v.optional(region),
   AWS_DEFAULT_REGION: v.optional(region),
   AWS_ENDPOINT_URL: v.optional(url),
@@ -68,6 +68,8 @@ type Values = v.InferOutput<typeof Variables>;
 /** What one caller may ask in a window. On a desk one caller is everybody who tries something out, load tests among them. */
 const USUAL_REQUESTS = 100;
 const DESK_REQUESTS = 10_000;
+
+const METRICS_PORT = 9_090;
 
 /** Variables whose part of the server is not built yet: they are checked, and a warning says that they do nothing. */
 const NOT_USED_YET: readonly (keyof typeof SENTINEL)[] = [
@@ -143,6 +145,10 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     endpoints,
     /** Whether the AWS in use is a desk's: only there are demo keys accepted. */
     local,
+    /** What the metrics are served on; undefined where they are not. */
+    metricsPort: toMetricsPort(values),
+    /** Whether the operator asked for them, so that the server does not start without. */
+    metricsRequired: values.METRICS_PORT !== undefined,
     root: values.SENTINEL_ROOT,
     secretsRoot: values.SENTINEL_SECRETS_ROOT,
     tables,
@@ -166,7 +172,8 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     },
     publicUrl: values.SENTINEL_PUBLIC_URL ?? (local ? `http://localhost:${values.PORT}` : undefined),
     hosts: values.SENTINEL_HOSTS,
-    trustedHops: values.SENTINEL_TRUSTED_HOPS,
+    /** On AWS Lambda the peer is the adapter, and there is always one hop that tells the caller's address. */
+    trustedHops: values.SENTINEL_TRUSTED_HOPS ?? (onLambda ? 1 : 0),
     clockSkew: values.SENTINEL_CLOCK_SKEW,
     catalogMaxAge: values.SENTINEL_CATALOG_MAX_AGE,
     replayGuard: values.SENTINEL_REPLAY_GUARD,
@@ -175,6 +182,10 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     withoutEffect: NOT_USED_YET.filter((name) => given[name] !== undefined),
   };
 };
+
+/** AWS Lambda lets nobody ask a port; metrics are lines of the log there. */
+const toMetricsPort = ({ METRICS_PORT: port, AWS_LAMBDA_RUNTIME_API: lambda }: Values): number | undefined =>
+  port === 'off' || lambda !== undefined ? undefined : (port ?? METRICS_PORT);
 
 /** The first label of a host that AWS made: https://<id>.execute-api.…, https://<id>.lambda-url.… */
 const AWS_HOST = /^([a-z0-9]+)\.(?:execute-api|lambda-url)\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/u;
@@ -204,6 +215,9 @@ const findContradiction = (values: Values, config: Config): string | undefined =
   }
   if (config.front === undefined && values.SENTINEL_FRONT_ID !== undefined) {
     return 'SENTINEL_FRONT_ID is set, but SENTINEL_FRONT is "none"; set that to function-url, http-api or rest-api.';
+  }
+  if (onLambda && config.front === undefined && config.trustedHops === 0) {
+    return 'SENTINEL_TRUSTED_HOPS must be at least 1 on AWS Lambda: the peer is the adapter there, whoever calls.';
   }
   if (onLambda && config.replayGuard === 'instance') {
     return 'SENTINEL_REPLAY_GUARD must be "shared" on AWS Lambda: instances there share no memory.';

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assemble, type Tvm } from './assemble.ts';
@@ -47,6 +48,21 @@ const describeListenError = (error: NodeJS.ErrnoException, { host, port }: Confi
     ? `port ${port} is taken on ${host}; stop what uses it or set PORT to another.`
     : `cannot listen on ${host}:${port} (${error.code ?? error.message}); set HOST and PORT to an address of this machine.`;
 
+/** Serves the metrics; a port that only the default names may be taken, by another instance of this machine. */
+const listenForMetrics = async ({ metricsServer: server, logger }: Tvm, config: Config): Promise<void> => {
+  if (server === undefined) return;
+  const { host, metricsPort: port = 0, metricsRequired } = config;
+  try {
+    server.listen({ port, host });
+    await once(server, 'listening');
+    logger.info({ port: (server.address() as AddressInfo).port }, 'metrics are served');
+  } catch (error) {
+    const sentence = `metrics cannot be served on ${host}:${port} (${(error as NodeJS.ErrnoException).code}); set METRICS_PORT to a free port, or to "off".`;
+    if (metricsRequired) fail(sentence);
+    logger.warn(sentence);
+  }
+};
+
 /** Resolves when nobody is to be expected any more. */
 const untilQuiet = async (tvm: Tvm, { grace, quiet, limit }: Drain): Promise<void> => {
   const begun = performance.now();
@@ -85,6 +101,7 @@ const main = async (): Promise<void> => {
       void drain(tvm, stopReading, config.value.onLambda ? DRAIN_ON_LAMBDA : DRAIN);
     });
   }
+  await listenForMetrics(tvm, config.value);
   for (const name of config.value.withoutEffect) tvm.logger.warn(`${name} is set, but has no effect in this version`);
   await tvm.start(stopReading.signal);
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;

@@ -2,7 +2,7 @@
 export const GOOD: Readonly<Record<string, readonly string[]>> = {
   PORT: ['0', '80', '65535'],
   HOST: ['127.0.0.1', '::1', 'localhost'],
-  METRICS_PORT: ['0', '9090'],
+  METRICS_PORT: ['0', '9090', 'off'],
   AWS_REGION: [
     'eu-central-1',
     'us-gov-west-1',

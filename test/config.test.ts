@@ -174,9 +174,33 @@ describe('a contradiction', () => {
   it.each([
     ['SENTINEL_REPLAY_GUARD', 'instance'],
     ['SENTINEL_RATE_LIMIT_STORE', 'memory'],
+    ['SENTINEL_TRUSTED_HOPS', '0'],
   ])('%s=%s on Lambda is refused', (variable, value) => {
     expect(refusalOf({ ...DESK, [variable]: value })).toBe('accepted');
     expectSentence(refusalOf({ ...DESK, [variable]: value, AWS_LAMBDA_RUNTIME_API: 'x' }), variable);
+  });
+});
+
+describe('the port of the metrics', () => {
+  const portOf = (environment: Record<string, string>) => {
+    const { metricsPort, metricsRequired } = configOf({ ...DESK, ...environment });
+    return [metricsPort, metricsRequired];
+  };
+
+  it('is 9090, which may be taken; the one that is asked for may not', () => {
+    expect(portOf({})).toEqual([9090, false]);
+    expect(portOf({ METRICS_PORT: '9464' })).toEqual([9464, true]);
+    expect(portOf({ METRICS_PORT: 'off' })).toEqual([undefined, true]);
+    expect(portOf({ METRICS_PORT: '9464', AWS_LAMBDA_RUNTIME_API: 'x' })[0]).toBeUndefined();
+    expectSentence(refusalOf({ ...DESK, METRICS_PORT: 'on' }), 'METRICS_PORT');
+  });
+});
+
+describe('the hops that are trusted', () => {
+  it('are none, and on Lambda the one before the adapter', () => {
+    expect(configOf(DESK).trustedHops).toBe(0);
+    expect(configOf({ ...DESK, AWS_LAMBDA_RUNTIME_API: 'x' }).trustedHops).toBe(1);
+    expect(configOf({ ...DESK, AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_TRUSTED_HOPS: '2' }).trustedHops).toBe(2);
   });
 });
 

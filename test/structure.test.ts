@@ -88,7 +88,7 @@ const PACKAGES: readonly (readonly [pattern: RegExp, rooms: readonly string[]])[
   [/^@aws-sdk\/credential-provider-node$|^@smithy\/core\/config$/u, ['cli']],
   [/^@aws-sdk\/client-/u, ['aws', 'catalog', 'limits', 'replay', 'sessions', 'vend', 'local']],
   [/^rate-limiter-flexible(?:\/|$)/u, ['limits']],
-  [/^pino$/u, ['telemetry']],
+  [/^pino$|^prom-client$/u, ['telemetry']],
   [/^yaml$/u, ['policy']],
   [/^valibot$/u, ['policy', 'identity', 'http', 'cli', 'local', 'config.ts', 'config-values.ts']],
   [/^dynalite$/u, ['local']],

@@ -10,6 +10,9 @@ type Common = {
   /** The same as the answer's `x-request-id`. */
   readonly http_request_id: string;
   readonly source_ip?: string;
+  /** The trace that the request names: W3C's, and AWS X-Ray's. The sender chose it. */
+  readonly trace_id?: string;
+  readonly xray_trace_id?: string;
 };
 
 /** Who asked. */

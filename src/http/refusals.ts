@@ -80,10 +80,9 @@ export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
         ...(refusal.field === undefined ? {} : { details: { field: refusal.field } }),
       };
     case 'body-too-large':
-      return {
-        ...validation(413, `The body is longer than ${refusal.limit} bytes; no request needs that much.`),
-        close: true,
-      };
+      // The connection stays: Hono's adapter reads the rest away, or ends it. Closed at once with bytes unread, it would
+      // be reset, and the sender, or the load balancer, would see that in the place of this answer.
+      return validation(413, `The body is longer than ${refusal.limit} bytes; no request needs that much.`);
     case 'body-too-slow':
       return { ...validation(400, 'The body did not arrive in time; send it at once.'), close: true };
     case 'headers-too-large':

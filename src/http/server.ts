@@ -5,13 +5,18 @@ import type { Hono } from 'hono';
 import { SECOND } from '../lib/clock.ts';
 import { newRequestId } from '../lib/ids.ts';
 import { readWireHead } from '../sigv4/request.ts';
+import { inTrace, readTrace } from '../telemetry/trace.ts';
 import { refusalAnswer, type Answer } from './answer.ts';
 import type { Arrival } from './authenticate.ts';
 import type { Refusal } from './refusals.ts';
 import type { Env } from './route.ts';
 
-/** Session tokens and a Lambda context together pass Node's default of 16 KiB. */
-const HEADERS_LIMIT = 64 * 1024;
+/**
+ * Session tokens and a Lambda context together pass Node's default of 16 KiB. An ALB takes 64 KiB and adds its own, so
+ * that what it lets through is read here.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+ */
+const HEADERS_LIMIT = 65 * 1024;
 const HEADERS_COUNT = 200;
 /** Longer than the 60 s after which an ALB drops an idle connection: the side that closes first must be the ALB's. */
 const KEEP_ALIVE = 75 * SECOND;
@@ -37,10 +42,15 @@ const ADAPTER_HEADERS: ReadonlySet<string> = new Set([REQUEST_CONTEXT, 'x-amzn-l
 type ServerOptions = {
   /** Whether the server is about to stop, so that connections end with their next answer. */
   readonly isDraining: () => boolean;
-  /** Whether a front of AWS Lambda verified every request, so that the adapter's headers are its word. */
-  readonly behindFront: boolean;
+  /**
+   * What the Lambda Web Adapter's headers are: on AWS Lambda they stand over whatever the client sent, and are the word of
+   * a front that verified every request, or of nobody in particular; elsewhere they are headers like any other.
+   */
+  readonly adapter: 'trusted' | 'dropped' | 'absent';
   /** Told of each request that is no health check. */
   readonly onArrival: () => void;
+  /** Told of each answer to such a request, and of the milliseconds that it took. */
+  readonly onAnswer: (status: number, milliseconds: number) => void;
 };
 
 /** What load balancers ask. */
@@ -50,7 +60,8 @@ const HEALTH = '/healthz';
  * The HTTP server. Request line and headers are read verbatim and checked here, before Hono's adapter makes a URL of
  * them: that would resolve dot segments and take absolute-form targets for paths.
  */
-export const createHttpServer = (app: Hono<Env>, { isDraining, behindFront, onArrival }: ServerOptions): Server => {
+export const createHttpServer = (app: Hono<Env>, options: ServerOptions): Server => {
+  const { isDraining, adapter } = options;
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
   const listener = getRequestListener(
     (request, { incoming }) => {
@@ -70,21 +81,29 @@ export const createHttpServer = (app: Hono<Env>, { isDraining, behindFront, onAr
       requireHostHeader: false,
     },
     (incoming, outgoing) => {
-      if (incoming.url !== HEALTH) onArrival();
+      if (incoming.url !== HEALTH) announce(outgoing, options);
       const requestId = newRequestId();
-      const { rawHeaders, ...context } = behindFront ? takeContext(incoming) : { rawHeaders: incoming.rawHeaders };
+      const { rawHeaders, ...said } =
+        adapter === 'absent' ? { rawHeaders: incoming.rawHeaders } : takeContext(incoming);
+      const context = adapter === 'trusted' ? said : {};
       const head = readHead(incoming, rawHeaders);
       if (isDraining()) outgoing.setHeader('connection', 'close');
       if ('kind' in head) return writeAnswer(outgoing, refusalAnswer(requestId, head));
       arrivals.set(incoming, { head, incoming, requestId, ...context });
       incoming.headers.host = ROUTER_HOST;
-      void listener(incoming, outgoing);
+      inTrace(readTrace(requestId, rawHeaders), () => void listener(incoming, outgoing));
     },
   );
   // Node drops headers beyond its default count without a word; a signature must see them all.
   server.maxHeadersCount = 0;
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBrokenRequest(error, socket));
   return server;
+};
+
+const announce = (outgoing: ServerResponse, { onArrival, onAnswer }: ServerOptions): void => {
+  const begun = performance.now();
+  onArrival();
+  outgoing.once('finish', () => onAnswer(outgoing.statusCode, performance.now() - begun));
 };
 
 /**

@@ -104,7 +104,9 @@ export const createSessionTracker = (options: Options): SessionTracker => {
 
   const open = (use: SessionUse, keys: SealingKeys, slot: string, instead?: string): Promise<Live> => {
     const underWay = opening.get(slot);
-    if (underWay !== undefined) return underWay.opened;
+    // Who comes while it opens is its next use.
+    if (underWay !== undefined)
+      return underWay.opened.then((entry) => advance(use, keys, slot, live.peek(slot) ?? entry));
     const now = clock();
     const proposed: Session = {
       ...use.key,

@@ -1,10 +1,17 @@
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
+import { currentTrace } from './trace.ts';
 
 export type { Logger };
 
 /** The log for people and machines that operate the TVM: JSON lines on stderr. stdout belongs to the audit records. */
-export const createLogger = (level: string): Logger =>
-  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
+export const createLogger = (
+  level: string,
+  destination: DestinationStream = pino.destination({ dest: 2, sync: true }),
+): Logger =>
+  pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, mixin: () => ({ ...currentTrace() }) },
+    destination,
+  );
 
 const MESSAGE_LENGTH = 500;
 

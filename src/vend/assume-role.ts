@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-sts';
 import { SECOND } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
+import { timed, type Meter } from '../telemetry/meter.ts';
 
 /** What AssumeRole gave. */
 export type AssumedRole = {
@@ -77,6 +78,14 @@ export const createAssumeRole =
       return refuse(toFault(error));
     }
   };
+
+/** AssumeRole with its outcome counted and its time measured, retries included. */
+export const meterAssumeRole = (assumeRole: AssumeRole, meter: Meter): AssumeRole =>
+  timed(meter, 'sts', async (input) => {
+    const assumed = await assumeRole(input);
+    meter.count('sts', assumed.ok ? 'ok' : assumed.refusal.kind);
+    return assumed;
+  });
 
 const toFault = (error: unknown): AssumeRoleFault => {
   const code = error instanceof Error ? error.name : 'Unknown';

@@ -108,7 +108,8 @@ describe('what is more than a request', () => {
     const { tvm } = world;
     const large = add({ ...postShot(tvm), body: toBytes(shot(tvm)) }, 'content-length', '70000');
     const text = await talk(tvm.port, toBytes(large));
-    expect(statuses(text)).toEqual([413]);
+    // The rest of the body is read away; that the sender ends before it is whole may be answered as well.
+    expect(statuses(text).filter((status) => status !== 400)).toEqual([413]);
     expect(holdsCredentials(text)).toBe(false);
   });
 

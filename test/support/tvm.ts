@@ -1,12 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { pino } from 'pino';
 import { assemble, type Overrides, type Tvm } from '../../src/assemble.ts';
 import type { WriteBytes } from '../../src/audit/log.ts';
 import { readConfig } from '../../src/config.ts';
 import { DEMO_TVM_KEY } from '../../src/local/aws/account.ts';
 import { startEmbeddedAws, type EmbeddedAws } from '../../src/local/aws/server.ts';
 import { seed } from '../../src/local/seed.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 
 /** An embedded AWS with the demo documents in it. */
 export type Desk = EmbeddedAws & {
@@ -39,6 +39,8 @@ export type RunningTvm = Tvm & {
   readonly url: string;
   /** Audit records written so far. */
   readonly audit: Record<string, unknown>[];
+  /** The lines of metrics written so far, on AWS Lambda. */
+  readonly metrics: readonly string[];
   /** What was logged so far, as text. */
   readonly log: () => string;
   readonly close: () => Promise<void>;
@@ -69,8 +71,10 @@ export const startTvm = async (
     done(null, bytes.length);
   };
   const logged: string[] = [];
-  const logger = pino({ level: 'trace' }, { write: (line) => void logged.push(line) });
-  const tvm = assemble(config.value, { writeAudit, logger, ...overrides });
+  const logger = createLogger('trace', { write: (line) => void logged.push(line) });
+  const metrics: string[] = [];
+  const writeMetrics = (line: string): void => void metrics.push(line);
+  const tvm = assemble(config.value, { writeAudit, logger, writeMetrics, ...overrides });
   const stop = new AbortController();
   if (start) await tvm.start(stop.signal);
   await new Promise<void>((resolve) => tvm.server.listen(0, '127.0.0.1', resolve));
@@ -81,6 +85,7 @@ export const startTvm = async (
     host: `127.0.0.1:${port}`,
     url: `http://127.0.0.1:${port}`,
     audit,
+    metrics,
     log: () => logged.join(''),
     close: async () => {
       stop.abort();

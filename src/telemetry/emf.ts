@@ -1,0 +1,68 @@
+import type { Meter, Readings } from './meter.ts';
+
+const NAMESPACE = 'SentinelTVM';
+
+/** CloudWatch takes so many values of one metric in a line. */
+const VALUES = 100;
+
+const pascal = (name: string): string => name.replace(/(?:^|_)([a-z])/gu, (_, letter: string) => letter.toUpperCase());
+
+const inUnit = (Unit: string) => (Name: string) => ({ Name, Unit });
+
+/**
+ * A meter for AWS Lambda, where nobody can ask: CloudWatch makes metrics of the lines of its embedded metric format. A line
+ * is written when a request was answered, for no timer may be relied on there.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ *
+ * @param write gets each line, with its end; it goes to stderr, for stdout holds audit records alone
+ * @param now epoch milliseconds
+ */
+export const createEmfMeter = (
+  { region, now, write }: { region: string; now: () => number; write: (line: string) => void },
+  read: () => Readings,
+): Meter => {
+  let latencies = new Map<string, number[]>();
+  let counts = new Map<string, number>();
+  let cache = { hits: 0, misses: 0 };
+
+  const latency = (name: string, milliseconds: number): void => {
+    const values = latencies.get(name) ?? [];
+    if (values.length < VALUES) values.push(Math.round(milliseconds * 1000) / 1000);
+    latencies.set(name, values);
+  };
+  const add = (name: string, amount: number): void => void counts.set(name, (counts.get(name) ?? 0) + amount);
+
+  return {
+    // The outcome is part of the name: a dimension would cost a metric as well, and make one line for each.
+    count: (what, outcome) => add(`${pascal(what)}${pascal(outcome)}`, 1),
+    observe: (stage, milliseconds) => latency(`${pascal(stage)}Latency`, milliseconds),
+    answered: (status, milliseconds) => {
+      latency('RequestLatency', milliseconds);
+      add(`Requests${Math.floor(status / 100)}xx`, 1);
+      const readings = read();
+      add('CacheHits', readings.cacheHits - cache.hits);
+      add('CacheMisses', readings.cacheMisses - cache.misses);
+      cache = { hits: readings.cacheHits, misses: readings.cacheMisses };
+      const seconds = Object.entries({
+        CatalogAge: readings.catalogAge,
+        RevocationsAge: readings.revocationsAge,
+      }).filter((entry): entry is [string, number] => entry[1] !== undefined);
+      add('CatalogRejected', readings.catalogRejected);
+      const Metrics = [
+        ...[...latencies.keys()].map(inUnit('Milliseconds')),
+        ...[...counts.keys()].map(inUnit('Count')),
+        ...seconds.map(([name]) => inUnit('Seconds')(name)),
+      ];
+      const line = {
+        _aws: { Timestamp: now(), CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [['Region']], Metrics }] },
+        Region: region,
+        ...Object.fromEntries(latencies),
+        ...Object.fromEntries(counts),
+        ...Object.fromEntries(seconds),
+      };
+      latencies = new Map();
+      counts = new Map();
+      write(`${JSON.stringify(line)}\n`);
+    },
+  };
+};

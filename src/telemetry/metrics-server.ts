@@ -1,0 +1,24 @@
+import { createServer, type Server } from 'node:http';
+import type { PrometheusMeter } from './prometheus.ts';
+
+/**
+ * `GET /metrics` on a port of its own, which no load balancer and no caller reaches: no identity is needed there, and no
+ * name is told. Not yet listening.
+ */
+export const createMetricsServer = ({ scrape }: Pick<PrometheusMeter, 'scrape'>): Server =>
+  createServer((incoming, outgoing) => {
+    incoming.resume();
+    const answer = (status: number, headers: Record<string, string>, text: string): void => {
+      outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(text) });
+      outgoing.end(incoming.method === 'HEAD' ? undefined : text);
+    };
+    const plain = { 'content-type': 'text/plain; charset=utf-8' };
+    if (incoming.url?.split('?', 1)[0] !== '/metrics') return answer(404, plain, 'Metrics are at /metrics.\n');
+    if (incoming.method !== 'GET' && incoming.method !== 'HEAD') {
+      return answer(405, { ...plain, allow: 'GET, HEAD' }, '/metrics answers GET and HEAD only.\n');
+    }
+    scrape().then(
+      ({ contentType, text }) => answer(200, { 'content-type': contentType }, text),
+      () => answer(500, plain, 'The metrics cannot be told just now.\n'),
+    );
+  });

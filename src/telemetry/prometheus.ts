@@ -1,0 +1,91 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Counted, Meter, Readings } from './meter.ts';
+
+/** A meter that Prometheus asks. */
+export type PrometheusMeter = Meter & {
+  /** All metrics as text, with the content type that says which version of the format it is. */
+  readonly scrape: () => Promise<{ readonly contentType: string; readonly text: string }>;
+};
+
+/** From a vend that asks nobody to the last try of STS, in seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const HELP: Readonly<Record<keyof Counted, string>> = {
+  vends: 'Requests for credentials that were decided, by outcome',
+  keys: 'Requests for a key of the TVM, by outcome',
+  revocations: 'Attempts to revoke or to lift, by effect',
+  identity_refused: 'Requests refused before they were decided, by reason',
+  sts: 'Calls of AssumeRole, by region and outcome',
+};
+
+/**
+ * Metrics in Prometheus's names: base units, `_total` for what only grows.
+ * https://prometheus.io/docs/practices/naming/
+ *
+ * @param read tells, when Prometheus asks, what is so just then
+ */
+export const createPrometheusMeter = (region: string, read: () => Readings): PrometheusMeter => {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const counter = (what: keyof Counted) =>
+    new Counter({ name: `sentinel_${what}_total`, help: HELP[what], labelNames: ['outcome', 'region'], registers });
+  const counters: Readonly<Record<keyof Counted, Counter<'outcome' | 'region'>>> = {
+    vends: counter('vends'),
+    keys: counter('keys'),
+    revocations: counter('revocations'),
+    identity_refused: counter('identity_refused'),
+    sts: counter('sts'),
+  };
+  const stages = new Histogram({
+    name: 'sentinel_stage_seconds',
+    help: 'What the steps of a request took',
+    labelNames: ['stage'],
+    buckets: BUCKETS,
+    registers,
+  });
+  const requests = new Histogram({
+    name: 'sentinel_request_seconds',
+    help: 'Requests but for health checks, by status',
+    labelNames: ['status'],
+    buckets: BUCKETS,
+    registers,
+  });
+  const gauge = (name: string, help: string, value: (readings: Readings) => number | undefined): void => {
+    const made: Gauge = new Gauge({
+      name,
+      help,
+      registers,
+      collect: () => {
+        const now = value(read());
+        // What is not known is no sample, rather than one of zero.
+        if (now === undefined) made.remove();
+        else made.set(now);
+      },
+    });
+  };
+  gauge('sentinel_catalog_age_seconds', 'Since the documents were read', ({ catalogAge }) => catalogAge);
+  gauge('sentinel_catalog_rejected', 'Documents that are broken', ({ catalogRejected }) => catalogRejected);
+  gauge('sentinel_revocations_age_seconds', 'Since the revocations were read', ({ revocationsAge }) => revocationsAge);
+  gauge('sentinel_revocations_grace', '1 while the outage grace is used', ({ inGrace }) => Number(inGrace));
+  gauge('sentinel_draining', '1 from SIGTERM on', ({ draining }) => Number(draining));
+  gauge('sentinel_sessions', 'Sessions in memory', ({ sessions }) => sessions);
+  const cache = new Counter({
+    name: 'sentinel_session_cache_total',
+    help: 'Reads of sessions, by whether the cache knew',
+    labelNames: ['result'],
+    registers,
+    collect: () => {
+      const { cacheHits, cacheMisses } = read();
+      cache.reset();
+      cache.inc({ result: 'hit' }, cacheHits);
+      cache.inc({ result: 'miss' }, cacheMisses);
+    },
+  });
+  return {
+    count: (what, outcome) => counters[what].inc({ outcome, ...(what === 'sts' ? { region } : {}) }),
+    observe: (stage, milliseconds) => stages.observe({ stage }, milliseconds / 1000),
+    answered: (status, milliseconds) => requests.observe({ status }, milliseconds / 1000),
+    scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+};

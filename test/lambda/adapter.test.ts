@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startDesk, type Desk } from '../support/tvm.ts';
+import { behind, eventOf, FRONTS, type Asked } from './events.ts';
+import { lacksAdapter, recordsOf, startLambda, type Lambda, type Reply } from './support.ts';
+
+/** Requests through the adapter and the fronts that verify callers, from the event to the answer. */
+const noAdapter = lacksAdapter();
+
+const base64 = (data: string | Uint8Array): string => Buffer.from(data).toString('base64');
+
+const WISH = '{"profile":"dev"}';
+
+describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => {
+  let desk: Desk;
+
+  beforeAll(async () => {
+    desk = await startDesk();
+  });
+  afterAll(() => desk.close());
+
+  describe.each(FRONTS)('and the front %s', (front) => {
+    let lambda: Lambda;
+
+    beforeAll(async () => {
+      lambda = await startLambda(desk.url, behind(front));
+    });
+    afterAll(() => lambda.close());
+
+    const ask = (asked: Asked): Promise<Reply> => lambda.ask(eventOf(front, asked));
+
+    const post = (body: string | null, more: Omit<Asked, 'body'> = {}): Promise<Reply> =>
+      ask({
+        ...more,
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', ...more.headers },
+      });
+
+    it('vends to whom the context names, from where it says, and the record says so', async () => {
+      const reply = await ask({ query: 'profile=dev' });
+      expect(reply.status, JSON.stringify(reply.json)).toBe(200);
+      expect(reply.json).toMatchObject({
+        Version: 1,
+        AccessKeyId: expect.stringMatching(/^ASIA/u),
+        SecretAccessKey: expect.any(String),
+        SessionToken: expect.any(String),
+        Profile: 'dev',
+      });
+      expect(reply.headers).toMatchObject({
+        'content-type': 'application/json',
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+      });
+      expect(await lambda.recordOf(reply)).toMatchObject({
+        event: 'vend',
+        outcome: 'vended',
+        user: 'dana',
+        principal: 'arn:aws:iam::000000000000:user/eng/dana',
+        via: 'lambda',
+        access_key_id: 'AKIAIOSFODNN7EXAMPLE',
+        source_ip: '203.0.113.7',
+        vended_access_key_id: reply.json['AccessKeyId'],
+      });
+    });
+
+    it('the adapter is registered as the only extension', () => {
+      expect(lambda.extensions).toEqual(['lambda-adapter']);
+    });
+
+    it('a role is denied what its user may, with the headers of a refusal', async () => {
+      const who = { arn: 'arn:aws:sts::000000000000:assumed-role/deploy/dana', userId: 'AROACKCEVSQ6C2EXAMPLE:dana' };
+      const reply = await ask({ query: 'profile=dev', who });
+      expect(reply.result).toEqual([403, 'PolicyDenied']);
+      expect(reply.headers).toMatchObject({ 'x-amzn-errortype': 'PolicyDenied', 'cache-control': 'no-store' });
+      expect(await lambda.recordOf(reply)).toMatchObject({
+        outcome: 'denied',
+        principal: 'arn:aws:iam::000000000000:role/deploy',
+      });
+    });
+
+    it.each([
+      ['text', WISH, false],
+      ['base64', base64(WISH), true],
+    ])('POST vends for a body in %s', async (_, body, isBase64Encoded) => {
+      const reply = await post(body, { isBase64Encoded, headers: { 'content-length': String(WISH.length) } });
+      expect([reply.status, reply.json['Profile']]).toEqual([200, 'dev']);
+    });
+
+    it.each([
+      ['that is empty in base64', '', true],
+      ['that is null in base64', null, true],
+      ['that is null', null, false],
+      ['of bytes that are no text', base64(Uint8Array.of(0, 255, 254, 128)), true],
+      ['of a NUL', base64('\0'), true],
+      ['whose base64 is not said to be base64', base64(WISH), false],
+      ['encoded twice', base64(base64(WISH)), true],
+    ])('a body %s is refused in words', async (_, body, isBase64Encoded) => {
+      const refused = await post(body, { isBase64Encoded });
+      expect(refused.result).toEqual([400, 'ValidationError']);
+      expect(refused.json['message']).toMatch(/^The body is (?:empty|not JSON)/u);
+    });
+
+    it('a body beyond the limit is refused, encoded or not, and the next request is served', async () => {
+      const long = JSON.stringify({ profile: 'x'.repeat(70_000) });
+      expect((await post(long)).result).toEqual([413, 'ValidationError']);
+      expect((await post(base64(long), { isBase64Encoded: true })).result).toEqual([413, 'ValidationError']);
+      expect((await post(WISH)).status).toBe(200);
+    });
+
+    it.each(['!!!', 'eyJ', WISH, base64(WISH).replace(/=+$/u, '')])(
+      'base64 that is broken (%s) fails at the adapter: the TVM hears nothing of it and goes on',
+      async (body) => {
+        const event = eventOf(front, { method: 'POST', body, isBase64Encoded: true });
+        const records = await recordsOf(lambda, front, async () => {
+          expect(await lambda.send(JSON.stringify(event))).toMatchObject({ kind: 'failed' });
+        });
+        expect(records).toEqual([]);
+      },
+    );
+
+    it.each([
+      ['the authorizer is null', { authorizer: null, identity: {} }],
+      ['nobody was asked to sign (auth NONE)', { authorizer: undefined, identity: { sourceIp: '203.0.113.7' } }],
+      [
+        'all parts of the identity are null',
+        {
+          authorizer: { iam: { accessKey: null, accountId: null, userArn: null, userId: null } },
+          identity: { accessKey: null, accountId: null, user: null, userArn: null, sourceIp: '203.0.113.7' },
+        },
+      ],
+      [
+        'another authorizer than IAM named somebody',
+        {
+          authorizer: { jwt: { claims: { sub: 'dana' }, scopes: [] }, principalId: 'dana', lambda: { iam: 'dana' } },
+          identity: { sourceIp: '203.0.113.7', cognitoIdentityId: 'us-east-1:dana' },
+        },
+      ],
+    ])('nothing is vended where %s, and the record says that nobody was there', async (_, context) => {
+      const reply = await ask({ query: 'profile=dev', context });
+      expect(reply.result).toEqual([403, 'MissingAuthenticationToken']);
+      expect(await lambda.recordOf(reply)).toMatchObject({
+        event: 'identity_refused',
+        effect: 'deny',
+        error: 'MissingAuthenticationToken',
+      });
+    });
+
+    it('another API’s context is refused, and the record says so', async () => {
+      const reply = await ask({ query: 'profile=dev', context: { apiId: 'zzzzzzzzzz' } });
+      expect(reply.result).toEqual([403, 'AccessDenied']);
+      expect(await lambda.recordOf(reply)).toMatchObject({ event: 'identity_refused', error: 'AccessDenied' });
+    });
+
+    it('HEAD vends nothing', async () => {
+      const records = await recordsOf(lambda, front, async () => {
+        const answer = await lambda.invoke(eventOf(front, { method: 'HEAD', query: 'profile=dev' }));
+        expect([answer.statusCode, answer.body]).toEqual([405, '']);
+      });
+      expect(records).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+/**
+ * What an Application Load Balancer does to the head of a request, as AWS describes it:
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
+ */
+const KIB = 1024;
+const REQUEST_LINE_LIMIT = 16 * KIB;
+const HEADER_LIMIT = 16 * KIB;
+/** All headers of a request together. */
+export const HEADERS_LIMIT = 64 * KIB;
+/** Above this the trace of the client is not kept. */
+const TRACE_LIMIT = 7 * KIB;
+
+const TRACE = 'X-Amzn-Trace-Id';
+
+/** They belong to one connection; Expect is answered by the load balancer itself. */
+const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect'];
+
+/** What the load balancer writes itself, whatever the client sent. */
+const REWRITTEN = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-port', TRACE.toLowerCase()];
+
+/** The client's side of a connection, as the load balancer tells its targets. */
+export type ClientSide = { readonly address: string; readonly listenerPort: number };
+
+const pairsOf = (raw: readonly string[]): readonly (readonly [name: string, value: string])[] =>
+  Array.from({ length: raw.length / 2 }, (_, index) => [raw[2 * index] ?? '', raw[2 * index + 1] ?? '']);
+
+const valuesOf = (raw: readonly string[], wanted: string): readonly string[] =>
+  pairsOf(raw)
+    .filter(([name]) => name.toLowerCase() === wanted)
+    .map(([, value]) => value);
+
+/** Raw headers without these names, the others as they were written and in their order. */
+const without = (raw: readonly string[], names: readonly string[]): readonly string[] =>
+  pairsOf(raw)
+    .filter(([name]) => !names.includes(name.toLowerCase()))
+    .flat();
+
+const sizeOf = (raw: readonly string[]): number =>
+  pairsOf(raw).reduce((sum, [name, value]) => sum + name.length + value.length + ': \r\n'.length, 0);
+
+/** Whether the head of a request is longer than the load balancer takes. */
+export const isTooLong = ({ method, url, rawHeaders }: IncomingMessage): boolean =>
+  `${method} ${url} HTTP/1.1`.length > REQUEST_LINE_LIMIT ||
+  pairsOf(rawHeaders).some(([name, value]) => name.length + value.length > HEADER_LIMIT) ||
+  sizeOf(rawHeaders) > HEADERS_LIMIT;
+
+const newTrace = (): string =>
+  `1-${Math.floor(Date.now() / 1000)
+    .toString(16)
+    .padStart(8, '0')}-${randomBytes(12).toString('hex')}`;
+
+/** Keeps the client's fields behind a Self of its own; makes a Root where there is none. */
+const traceOf = (raw: readonly string[]): string => {
+  const fields = valuesOf(raw, TRACE.toLowerCase())
+    .join(';')
+    .split(';')
+    .map((field) => field.trim())
+    .filter((field) => field !== '' && !/^self=/iu.test(field));
+  const keepsRoot = fields.some((field) => /^root=/iu.test(field)) && sizeOf(raw) <= TRACE_LIMIT;
+  return keepsRoot ? [`Self=${newTrace()}`, ...fields].join(';') : `Root=${newTrace()}`;
+};
+
+/** The headers that a target gets: the client's as they were written, Host among them, and what the load balancer adds. */
+export const toTargetHeaders = (raw: readonly string[], { address, listenerPort }: ClientSide): readonly string[] => [
+  ...without(raw, [...HOP_BY_HOP, ...REWRITTEN]),
+  'X-Forwarded-For',
+  [...valuesOf(raw, 'x-forwarded-for'), address].join(', '),
+  'X-Forwarded-Proto',
+  'http',
+  'X-Forwarded-Port',
+  String(listenerPort),
+  TRACE,
+  traceOf(raw),
+  'Connection',
+  'keep-alive',
+];
+
+/** The headers that a client gets of a target's answer; how the body is framed is a matter of each connection. */
+export const toClientHeaders = (raw: readonly string[]): string[] => [
+  ...without(raw, [...HOP_BY_HOP, 'transfer-encoding']),
+];

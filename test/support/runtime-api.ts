@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+/** What a function answers to an event of HTTP: the union of what Function URLs, both kinds of APIs and ALBs take. */
+export type LambdaAnswer = {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly multiValueHeaders?: Readonly<Record<string, readonly string[]>>;
+  readonly body: string;
+  readonly isBase64Encoded: boolean;
+};
+
+/** What came of one invocation; `abandoned` if whoever took it ended without a word. */
+export type Outcome =
+  | { readonly kind: 'answered'; readonly answer: LambdaAnswer }
+  | { readonly kind: 'failed'; readonly errorType: string; readonly errorMessage: string }
+  | { readonly kind: 'abandoned' };
+
+type Invocation = { readonly id: string; readonly payload: string | Uint8Array; settle: (outcome: Outcome) => void };
+
+/** A Lambda service of the test's own process, for one execution environment. */
+export type RuntimeApi = {
+  /** What AWS_LAMBDA_RUNTIME_API is set to. */
+  readonly address: string;
+  /** Names of the extensions that registered. */
+  readonly extensions: readonly string[];
+  /** Hands over an event, verbatim, as soon as those before it are done. Never rejects. */
+  readonly send: (payload: string | Uint8Array) => Promise<Outcome>;
+  /** Hands over an event as JSON; rejects unless it is answered. */
+  readonly invoke: (event: unknown) => Promise<LambdaAnswer>;
+  /** Settles what was handed over as abandoned: whoever took it is gone. */
+  readonly abandon: () => void;
+  readonly close: () => Promise<void>;
+};
+
+/** How long an invocation may take, as the deadline says it. */
+const TIMEOUT_MS = 30_000;
+
+const ARN = 'arn:aws:lambda:us-east-1:123456789012:function:sentinel-tvm';
+
+const INVOCATION = /^\/2018-06-01\/runtime\/invocation\/([^/]+)\/(response|error)$/u;
+
+const answer = (
+  response: ServerResponse,
+  status: number,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): void => {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+};
+
+const toOutcome = (what: string | undefined, body: string): Outcome => {
+  const value = JSON.parse(body) as unknown;
+  return what === 'response'
+    ? { kind: 'answered', answer: value as LambdaAnswer }
+    : { kind: 'failed', ...(value as { errorType: string; errorMessage: string }) };
+};
+
+/**
+ * Starts the part of AWS Lambda that an execution environment talks to. One event at a time is under way, as there.
+ * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+ * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+ */
+export const startRuntimeApi = async (): Promise<RuntimeApi> => {
+  const waiting: Invocation[] = [];
+  const underWay = new Map<string, Invocation>();
+  const extensions: string[] = [];
+  let poll: ServerResponse | undefined;
+
+  const handOver = (): void => {
+    if (poll === undefined) return;
+    const next = waiting.shift();
+    if (next === undefined) return;
+    underWay.set(next.id, next);
+    answer(poll, 200, next.payload, {
+      'lambda-runtime-aws-request-id': next.id,
+      'lambda-runtime-deadline-ms': String(Date.now() + TIMEOUT_MS),
+      'lambda-runtime-invoked-function-arn': ARN,
+      'lambda-runtime-trace-id': 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1',
+    });
+    poll = undefined;
+  };
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const url = request.url ?? '';
+    const body = await text(request);
+    if (url === '/2018-06-01/runtime/invocation/next') {
+      poll = response;
+      return handOver();
+    }
+    if (url === '/2020-01-01/extension/register') {
+      extensions.push(String(request.headers['lambda-extension-name']));
+      return answer(response, 200, '{}', { 'lambda-extension-identifier': randomUUID() });
+    }
+    // Answered when there is something to say, which for whoever registered for no event is never.
+    if (url === '/2020-01-01/extension/event/next') return;
+    const [, id = '', what] = INVOCATION.exec(url) ?? [];
+    const invocation = underWay.get(id);
+    if (invocation === undefined) return answer(response, url.endsWith('/init/error') ? 202 : 404, '{}');
+    underWay.delete(id);
+    answer(response, 202, '{"status":"OK"}');
+    invocation.settle(toOutcome(what, body));
+  };
+
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => response.destroy(error as Error));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  const send = (payload: string | Uint8Array): Promise<Outcome> =>
+    new Promise((settle) => {
+      waiting.push({ id: randomUUID(), payload, settle });
+      handOver();
+    });
+  const abandon = (): void => {
+    poll = undefined;
+    for (const { settle } of [...underWay.values(), ...waiting.splice(0)]) settle({ kind: 'abandoned' });
+    underWay.clear();
+  };
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    extensions,
+    send,
+    invoke: async (event) => {
+      const outcome = await send(JSON.stringify(event));
+      if (outcome.kind !== 'answered') throw new Error(`the invocation was not answered: ${JSON.stringify(outcome)}`);
+      return outcome.answer;
+    },
+    abandon,
+    close: async () => {
+      abandon();
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+};

@@ -1,0 +1,232 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { WriteBytes } from '../../src/audit/log.ts';
+import { call, get, post } from '../http/support.ts';
+import { API_ID } from '../support/lambda.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+
+let desk: Desk;
+const running: RunningTvm[] = [];
+
+const start = async (options: Parameters<typeof startTvm>[1] = {}): Promise<RunningTvm> => {
+  const tvm = await startTvm(desk.url, options);
+  running.push(tvm);
+  return tvm;
+};
+
+beforeAll(async () => {
+  desk = await startDesk();
+});
+afterAll(async () => {
+  for (const tvm of running) {
+    tvm.metricsServer?.close();
+    await tvm.close();
+  }
+  await desk.close();
+});
+
+/** The metrics port of a TVM, listening. */
+const metricsUrl = async ({ metricsServer }: RunningTvm): Promise<string> => {
+  if (metricsServer === undefined) throw new Error('no metrics');
+  if (!metricsServer.listening) {
+    metricsServer.listen(0, '127.0.0.1');
+    await once(metricsServer, 'listening');
+  }
+  return `http://127.0.0.1:${(metricsServer.address() as AddressInfo).port}/metrics`;
+};
+
+// prom-client writes NaN as Nan; Prometheus reads it in any case.
+const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^}]*\})? (Nan|[+-]?(?:Inf|[0-9.e+-]+))$/u;
+
+/** All samples by name and labels; throws at a line that is not of Prometheus's text format. */
+const scrape = async (tvm: RunningTvm): Promise<ReadonlyMap<string, number>> => {
+  const answer = await fetch(await metricsUrl(tvm));
+  expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/u);
+  const lines = (await answer.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const [, name = '', labels = '', value] = SAMPLE.exec(line) ?? [];
+      if (name === '') throw new Error(`not a sample: ${line}`);
+      return [name + labels, Number(value)];
+    }),
+  );
+};
+
+const VENDED = 'sentinel_vends_total{outcome="vended"}';
+
+describe('what Prometheus is told', () => {
+  it('counts what was vended, denied, minted, revoked and refused', async () => {
+    const tvm = await start();
+    const before = await scrape(tvm);
+    expect(before.get(VENDED)).toBeUndefined();
+    for (let time = 0; time < 3; time += 1) await get(tvm, { profile: 'dev' });
+    await get(tvm, { profile: 'dev' }, { as: 'carol' });
+    await fetch(`${tvm.url}/?profile=dev`);
+    await call(tvm, { path: '/revocations', method: 'POST', body: '{"kind":"user","value":"x","reason":"r"}' });
+    const after = await scrape(tvm);
+    expect(after.get(VENDED)).toBe(3);
+    expect(after.get('sentinel_vends_total{outcome="denied"}')).toBe(1);
+    expect(after.get('sentinel_identity_refused_total{outcome="authentication"}')).toBe(1);
+    expect(after.get('sentinel_sts_total{outcome="ok",region="us-east-1"}')).toBe(3);
+    expect(after.get('sentinel_stage_seconds_count{stage="vend"}')).toBe(4);
+    for (const stage of ['guard', 'session', 'sts']) {
+      expect(after.get(`sentinel_stage_seconds_count{stage="${stage}"}`)).toBe(3);
+    }
+    expect(after.get('sentinel_stage_seconds_count{stage="authenticate"}')).toBe(6);
+    expect(after.get('sentinel_request_seconds_count{status="200"}')).toBe(3);
+    expect(after.get('sentinel_sessions')).toBe(1);
+  });
+
+  it('is how old documents and revocations are, what is broken, and whether it drains', async () => {
+    const fresh = await start({ start: false });
+    const names = [...(await scrape(fresh)).keys()];
+    expect(names).toContain('sentinel_draining');
+    expect(names).not.toContain('sentinel_catalog_age_seconds');
+    expect(names).not.toContain('sentinel_revocations_age_seconds');
+    const tvm = await start();
+    const samples = await scrape(tvm);
+    expect(samples.get('sentinel_catalog_age_seconds')).toBeGreaterThanOrEqual(0);
+    expect(samples.get('sentinel_revocations_age_seconds')).toBeGreaterThanOrEqual(0);
+    expect(samples.get('sentinel_catalog_rejected')).toBe(0);
+    expect(samples.get('sentinel_draining')).toBe(0);
+    tvm.startDraining();
+    expect((await scrape(tvm)).get('sentinel_draining')).toBe(1);
+  });
+
+  it('counts who is turned away for asking too often', async () => {
+    const tvm = await start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '2' } });
+    for (let time = 0; time < 5; time += 1) await get(tvm, { profile: 'dev' });
+    const samples = await scrape(tvm);
+    expect(samples.get('sentinel_identity_refused_total{outcome="rate_limited"}')).toBe(3);
+    expect(samples.get('sentinel_request_seconds_count{status="429"}')).toBe(3);
+  });
+
+  it('counts reads of sessions by whether the cache knew', async () => {
+    const tvm = await start();
+    await get(tvm, { profile: 'dev' });
+    const id = String(tvm.audit.at(-1)?.['session_id']);
+    for (let time = 0; time < 3; time += 1) await call(tvm, { path: `/sessions/${id}` });
+    const samples = await scrape(tvm);
+    const [hits = 0, misses = 0] = ['hit', 'miss'].map((result) =>
+      samples.get(`sentinel_session_cache_total{result="${result}"}`),
+    );
+    expect(hits + misses).toBe(3);
+    expect(hits).toBeGreaterThanOrEqual(2);
+    expect((await scrape(tvm)).get('sentinel_session_cache_total{result="hit"}')).toBe(hits);
+  });
+
+  it('counts credentials whose record could not be written as failed, and only so', async () => {
+    let stalled = false;
+    const kept: (() => void)[] = [];
+    const writeAudit: WriteBytes = (bytes, done) =>
+      stalled ? void kept.push(() => done(null, bytes.length)) : done(null, bytes.length);
+    const tvm = await start({ writeAudit });
+    stalled = true;
+    // The first line is under way and stalls, the second waits behind it and is withdrawn.
+    const answers = await Promise.all([get(tvm, { profile: 'dev' }), get(tvm, { profile: 'dev' })]);
+    expect(answers.map(({ status }) => status)).toEqual([503, 503]);
+    stalled = false;
+    for (const finish of kept.splice(0)) finish();
+    await expect.poll(async () => (await scrape(tvm)).get('sentinel_vends_total{outcome="failed"}')).toBe(2);
+    expect((await scrape(tvm)).get(VENDED)).toBeUndefined();
+  });
+
+  it('counts what STS answered', async () => {
+    const tvm = await start({ environment: { AWS_ENDPOINT_URL_STS: desk.url } });
+    await desk.put('/sentinel/profiles/nowhere', 'role_arn: arn:aws:iam::000000000000:role/not-there\n');
+    await desk.put(
+      '/sentinel/policies/nowhere',
+      "version: '1'\nrules:\n  - {name: all, effect: allow, conditions: {users: [alice]}, reason: test}\n",
+    );
+    const later = await start();
+    expect((await get(later, { profile: 'nowhere' })).status).toBe(500);
+    const samples = await scrape(later);
+    expect(samples.get('sentinel_sts_total{outcome="misconfigured",region="us-east-1"}')).toBe(1);
+    expect(samples.get('sentinel_vends_total{outcome="failed"}')).toBe(1);
+    expect((await scrape(tvm)).get('sentinel_vends_total{outcome="failed"}')).toBeUndefined();
+  });
+
+  it('names nobody', async () => {
+    const tvm = await start();
+    await get(tvm, { profile: 'dev' });
+    await post(tvm, { profile: 'no-such-profile' });
+    const text = await (await fetch(await metricsUrl(tvm))).text();
+    expect(text).toContain(VENDED);
+    expect(text).not.toMatch(/alice|TVMDEMO|no-such-profile|127\.0\.0\.1/u);
+  });
+
+  it('is nowhere but at /metrics of its own port, and nothing else is there', async () => {
+    const tvm = await start();
+    const url = await metricsUrl(tvm);
+    expect((await fetch(`${tvm.url}/metrics`)).status).toBe(404);
+    const statusOf = async (path: string, method = 'GET') => (await fetch(new URL(path, url), { method })).status;
+    expect(await statusOf('/')).toBe(404);
+    expect(await statusOf('/metrics?x=1')).toBe(200);
+    expect(await statusOf('/metrics', 'HEAD')).toBe(200);
+    expect(await statusOf('/metrics', 'POST')).toBe(405);
+    expect((await start({ environment: { METRICS_PORT: 'off' } })).metricsServer).toBeUndefined();
+  });
+});
+
+type EmfLine = Record<string, unknown> & {
+  readonly _aws: {
+    readonly Timestamp: number;
+    readonly CloudWatchMetrics: readonly {
+      readonly Namespace: string;
+      readonly Dimensions: readonly (readonly string[])[];
+      readonly Metrics: readonly { readonly Name: string; readonly Unit: string }[];
+    }[];
+  };
+};
+
+describe('what CloudWatch is told on AWS Lambda', () => {
+  const onLambda = {
+    AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001',
+    SENTINEL_RATE_LIMIT_STORE: 'shared',
+  };
+
+  it('is one line for each request in the embedded metric format, with what happened since the last', async () => {
+    const tvm = await start({ environment: onLambda });
+    expect(tvm.metricsServer).toBeUndefined();
+    await get(tvm, { profile: 'dev' });
+    await get(tvm, { profile: 'dev' }, { as: 'carol' });
+    await fetch(`${tvm.url}/healthz`);
+    await expect.poll(() => tvm.metrics.length).toBe(2);
+    const [vended, denied] = tvm.metrics.map((line) => JSON.parse(line) as EmfLine);
+    expect(vended).toMatchObject({ VendsVended: 1, StsOk: 1, Requests2xx: 1, Region: 'us-east-1' });
+    expect(denied).toMatchObject({ VendsDenied: 1, Requests4xx: 1 });
+    expect(denied).not.toHaveProperty('StsOk');
+    for (const line of [vended, denied]) {
+      const [directive] = line?._aws.CloudWatchMetrics ?? [];
+      expect(line?._aws.Timestamp).toBeGreaterThan(1_700_000_000_000);
+      expect(directive?.Namespace).toBe('SentinelTVM');
+      expect(directive?.Dimensions).toEqual([['Region']]);
+      expect(directive?.Metrics.length).toBeLessThanOrEqual(100);
+      for (const { Name, Unit } of directive?.Metrics ?? []) {
+        expect(['Milliseconds', 'Count', 'Seconds']).toContain(Unit);
+        const values = [line?.[Name]].flat();
+        expect(values.length).toBeLessThanOrEqual(100);
+        for (const value of values) expect(value).toBeTypeOf('number');
+      }
+    }
+    expect(directiveNames(vended)).toEqual(
+      expect.arrayContaining(['VendLatency', 'StsLatency', 'AuditLatency', 'RevocationsAge', 'CatalogAge']),
+    );
+  });
+
+  it('holds no more than 100 values of a metric, however many came at once', async () => {
+    const environment = { ...onLambda, SENTINEL_FRONT: 'http-api', SENTINEL_FRONT_ID: API_ID };
+    const tvm = await start({ environment });
+    await Promise.all(Array.from({ length: 150 }, () => fetch(`${tvm.url}/whoami`)));
+    await expect.poll(() => tvm.metrics.length).toBe(150);
+    for (const line of tvm.metrics) {
+      for (const value of Object.values(JSON.parse(line) as EmfLine)) {
+        if (Array.isArray(value)) expect(value.length).toBeLessThanOrEqual(100);
+      }
+    }
+  });
+});
+
+const directiveNames = (line: EmfLine | undefined): readonly string[] =>
+  line?._aws.CloudWatchMetrics.flatMap(({ Metrics }) => Metrics.map(({ Name }) => Name)) ?? [];
