@@ -1,12 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { Agent, get as httpGet, type IncomingMessage } from 'node:http';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { resolve } from 'node:path';
+import { pipeline } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DEMO_TVM_KEY } from '../src/local/aws/account.ts';
 import { startEmbeddedAws } from '../src/local/aws/server.ts';
 import { seed } from '../src/local/seed.ts';
 import { get } from './http/support.ts';
+import { freePort } from './support/processes.ts';
 import type { RunningTvm } from './support/tvm.ts';
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
@@ -35,6 +39,8 @@ const run = (environment: Readonly<Record<string, string>>): Running => {
       AWS_SECRET_ACCESS_KEY: DEMO_TVM_KEY.secretAccessKey,
       AWS_EC2_METADATA_DISABLED: 'true',
       HOST: '127.0.0.1',
+      // The default port is one for the whole machine, and other TVMs may run on it.
+      METRICS_PORT: 'off',
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -55,13 +61,12 @@ const run = (environment: Readonly<Record<string, string>>): Running => {
   return { child, stdout: () => stdout, stderr: () => stderr, ended };
 };
 
-/** A port that nothing listens on at this moment. */
-const freePort = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
+/** Listens on 127.0.0.1 until the test ends, on any port unless told, and gives the port. */
+const listenOn = async (server: Server, port = 0): Promise<number> => {
+  server.listen(port, '127.0.0.1');
+  cleanups.push(() => server.close());
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
 };
 
 const at = (port: number): RunningTvm => ({ port, host: `127.0.0.1:${port}` }) as RunningTvm;
@@ -100,14 +105,20 @@ describe('an error of configuration', () => {
   });
 
   it('is a taken port as well', async () => {
-    const server = createServer();
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    cleanups.push(() => server.close());
-    const { port } = server.address() as AddressInfo;
+    const port = await listenOn(createServer());
     const { ended, stdout, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: String(port) });
     expect(await ended).toBe(1);
     expect(stderr()).toMatch(/^sentinel-tvm: [^\n]+\.\n$/u);
     expect(stderr()).toContain(`port ${port} is taken`);
+    expect(stdout()).toBe('');
+  });
+
+  it('is a taken METRICS_PORT as well', async () => {
+    const taken = String(await listenOn(createServer()));
+    const { ended, stdout, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: '0', METRICS_PORT: taken });
+    expect(await ended).toBe(1);
+    expect(stderr()).toMatch(/^sentinel-tvm: [^\n]*METRICS_PORT[^\n]*\.\n$(?![^])/mu);
+    expect(stderr()).toContain(`127.0.0.1:${taken}`);
     expect(stdout()).toBe('');
   });
 
@@ -149,6 +160,78 @@ describe('a TVM whose AWS is there', () => {
       expect(stdout() + stderr()).not.toContain(String(secret));
     }
     expect(stdout() + stderr()).not.toMatch(/not-a-secret/u);
+  });
+});
+
+describe('the metrics of a TVM', () => {
+  const NAMES = ['vends_total', 'sts_total', 'stage_seconds', 'request_seconds', 'catalog_age_seconds', 'sessions'];
+
+  const scrape = async (port: number, agent: Agent): Promise<IncomingMessage & { readonly text: string }> => {
+    const [answer] = (await once(httpGet({ port, path: '/metrics', agent }), 'response')) as [IncomingMessage];
+    const chunks = (await answer.toArray()) as Buffer[];
+    return Object.assign(answer, { text: Buffer.concat(chunks).toString() });
+  };
+
+  it('are at /metrics of METRICS_PORT and nowhere else, and a scraper that stays does not hold up the end', async () => {
+    const aws = await startSeeded();
+    const [port, metricsPort] = [await freePort(), await freePort()];
+    const environment = { AWS_ENDPOINT_URL: aws.url, PORT: String(port), METRICS_PORT: String(metricsPort) };
+    const { child, ended, stderr } = run(environment);
+    await expect.poll(stderr, PATIENCE).toContain('listening on');
+    expect((await get(at(port), { profile: 'dev' })).status).toBe(200);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    cleanups.push(() => agent.destroy());
+    const { statusCode, headers, text } = await scrape(metricsPort, agent);
+    expect(statusCode).toBe(200);
+    expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/u);
+    for (const name of NAMES) expect(text).toContain(`# TYPE sentinel_${name} `);
+    expect(text).toContain('sentinel_vends_total{outcome="vended"} 1\n');
+    expect(await statusOf(port, '/metrics')).toBe(await statusOf(port, '/no-such-path'));
+    expect(await statusOf(port, '/metrics')).toBe(404);
+    expect(Object.values(agent.freeSockets).flat()).toHaveLength(1);
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  });
+
+  it('are done without, with a warning, where nobody set METRICS_PORT and its default is taken', async () => {
+    // Another test's TVM may have it and give it back too soon; who has it for good serves as well.
+    const take = (): Promise<boolean> =>
+      listenOn(createServer(), 9_090).then(
+        () => true,
+        () => false,
+      );
+    for (let tries = 0; tries < 50 && !(await take()); tries += 1) await sleep(100);
+    const port = await freePort();
+    const environment = { AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: String(port), METRICS_PORT: '' };
+    const { child, stderr } = run(environment);
+    await expect.poll(() => statusOf(port, '/healthz'), PATIENCE).toBe(200);
+    await expect.poll(stderr, PATIENCE).toMatch(/"level":40,[^\n]*metrics cannot be served on 127\.0\.0\.1:9090/u);
+    expect(child.exitCode).toBeNull();
+  });
+});
+
+/** A plain TCP relay to a server of this machine, and how many connections it was asked for. */
+const startRelay = async (target: string) => {
+  let opened = 0;
+  const relay = createServer((socket) => {
+    opened += 1;
+    // Whichever end breaks off, the other does; nobody is told.
+    pipeline(socket, connect(Number(new URL(target).port), '127.0.0.1'), socket, () => undefined);
+  });
+  return { url: `http://127.0.0.1:${await listenOn(relay)}`, opened: () => opened };
+};
+
+describe('the first vend of a TVM', () => {
+  it('goes to STS over the connection that the start has opened', async () => {
+    const aws = await startSeeded();
+    const sts = await startRelay(aws.url);
+    const port = await freePort();
+    const { stderr } = run({ AWS_ENDPOINT_URL: aws.url, AWS_ENDPOINT_URL_STS: sts.url, PORT: String(port) });
+    await expect.poll(stderr, PATIENCE).toContain('listening on');
+    expect(sts.opened()).toBe(1);
+    const vended = await get(at(port), { profile: 'dev' });
+    expect(vended.status, vended.body).toBe(200);
+    expect(sts.opened()).toBe(1);
   });
 });
 

@@ -1,72 +1,32 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildBundle } from '../../.scripts/build.ts';
 import { startEmbeddedAws } from '../../src/local/aws/server.ts';
 import { seed } from '../../src/local/seed.ts';
-import { freePort, startProcess, tvmVariables, type Running } from '../support/processes.ts';
-import { sign } from '../support/sign.ts';
+import { freePort } from '../support/processes.ts';
 import { measureRevocation } from './revocation.ts';
 import { measureSessionBytes } from './sessions.ts';
+import { describeBundle, describeImage } from './sizes.ts';
+import { measureStarts, startServer, untilVended, vend } from './start.ts';
 
 /**
  * `npm run bench`: what costs how much, sides compared in one run on one machine, printed as ratios. Nothing here is a
  * test: numbers of another machine are other numbers.
  *
- * `--vends N` sets how many vends the memory entry makes (2,000), `--trials N` how often a revocation is timed (20).
+ * `--starts N` sets how often each side is started (11), `--vends N` how many vends the memory entry makes (2,000),
+ * `--trials N` how often a revocation is timed (20).
  */
-const RUNS = 9;
 const CONCURRENCY = 16;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-
-let nonce = 0;
-
-/** One signed vend; the status, 0 if nothing listens. */
-const vend = async (port: number): Promise<number> => {
-  nonce += 1;
-  const headers = { 'x-sentinel-nonce': `bench-${nonce}` };
-  const signed = sign({ host: `127.0.0.1:${port}`, query: 'profile=dev', headers });
-  return fetch(`http://127.0.0.1:${port}/?profile=dev`, { headers: { ...signed.headers } }).then(
-    async (answer) => {
-      await answer.arrayBuffer();
-      return answer.status;
-    },
-    () => 0,
-  );
-};
-
-const untilVended = async (port: number): Promise<void> => {
-  while ((await vend(port)) !== 200) await new Promise((wake) => setTimeout(wake, 2));
-};
-
-const start = (entry: string, port: number, awsUrl: string): Running =>
-  startProcess(process.execPath, [entry], {
-    ...tvmVariables(port, awsUrl),
-    SENTINEL_LOG_LEVEL: 'error',
-    SENTINEL_RATE_LIMIT_REQUESTS: '1000000',
-  });
-
-/** Milliseconds from spawn to the first vend, of the bundle and of the sources by turns. */
-const benchStart = async (bundle: string, awsUrl: string): Promise<void> => {
-  const sides = { bundle, sources: 'src/main.ts' };
-  const times: Record<keyof typeof sides, number[]> = { bundle: [], sources: [] };
-  for (let run = 0; run < RUNS; run += 1) {
-    for (const side of ['bundle', 'sources'] as const) {
-      const port = await freePort();
-      const begun = performance.now();
-      const running = start(sides[side], port, awsUrl);
-      await untilVended(port);
-      times[side].push(performance.now() - begun);
-      await running.stop('SIGKILL');
-    }
-  }
-  const [fast, slow] = [median(times.bundle), median(times.sources)];
+/** Milliseconds from spawn to the first vend, of the sources and of the bundle without and with its compile cache. */
+const benchStart = async (bundle: string, directory: string, awsUrl: string, runs: number): Promise<void> => {
+  const { sources, bundle: cold, warm } = await measureStarts({ bundle, directory, awsUrl }, runs);
+  const of = (side: number, other: number): string => (side / other).toFixed(2);
   say(
-    `spawn → first vend, median of ${RUNS}: bundle ${fast.toFixed(0)} ms, sources ${slow.toFixed(0)} ms, ratio ${(fast / slow).toFixed(2)}`,
+    `spawn → first vend, median of ${runs}: sources ${sources.toFixed(0)} ms; bundle ${cold.toFixed(0)} ms, ratio ${of(cold, sources)}; bundle with its compile cache ${warm.toFixed(0)} ms, ratio ${of(warm, sources)} (${of(warm, cold)} of the bundle without)`,
   );
 };
 
@@ -82,8 +42,8 @@ const residentMegabytes = (pid: number | undefined): number | undefined => {
 /** Resident memory before, half way and after; a leak shows as growth in the second half. */
 const benchMemory = async (bundle: string, awsUrl: string, vends: number): Promise<void> => {
   const port = await freePort();
-  const running = start(bundle, port, awsUrl);
-  await untilVended(port);
+  const running = startServer([bundle], port, awsUrl);
+  await untilVended(port, running);
   const memory = [residentMegabytes(running.child.pid)];
   const begun = performance.now();
   for (const target of [vends / 2, vends]) {
@@ -133,16 +93,18 @@ const option = (name: string, usual: number): number => {
 };
 
 const main = async (): Promise<void> => {
+  const starts = option('--starts', 11);
   const vends = option('--vends', 2_000);
   const trials = option('--trials', 20);
   const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
   const bundle = join(directory, 'main.mjs');
   await buildBundle(bundle);
+  say(describeBundle(bundle));
+  say(describeImage());
   const aws = await startEmbeddedAws({ port: 0 });
   try {
     await seed({ endpoint: aws.url, region: 'us-east-1', report: () => undefined });
-    say(`bundle: ${(statSync(bundle).size / 1024).toFixed(0)} KiB`);
-    await benchStart(bundle, aws.url);
+    await benchStart(bundle, directory, aws.url, starts);
     await benchMemory(bundle, aws.url, vends);
     await benchSessions();
     await benchRevocation(bundle, aws.url, trials);

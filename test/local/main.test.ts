@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../support/processes.ts';
 import { bareEnvironment } from './support.ts';
 
 const LOCAL = resolve(import.meta.dirname, '../../src/local');
@@ -43,7 +44,9 @@ describe('npm run local', () => {
 
   it('names port and variable of a port that is taken', async () => {
     expect(await run('main.ts', { AWS_PORT: taken })).toEqual(sentence(`${taken}.*set AWS_PORT`));
-    expect(await run('main.ts', { PORT: taken, AWS_PORT: '47566' })).toEqual(sentence(`${taken}.*set PORT`));
+    expect(await run('main.ts', { PORT: taken, AWS_PORT: String(await freePort()) })).toEqual(
+      sentence(`${taken}.*set PORT`),
+    );
   });
 });
 

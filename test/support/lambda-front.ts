@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { albEvent, eventOf } from '../lambda/events.ts';
+import type { LambdaAnswer } from './runtime-api.ts';
+
+/** Fronts of AWS Lambda that verify nobody: the TVM does, from what the event holds. */
+export type OpenFront = 'alb' | 'function-url';
+
+/** The event that a front makes of a request, whose URL and body it hands on as they are. */
+const toEvent = async (front: OpenFront, request: IncomingMessage): Promise<unknown> => {
+  const [path = '/', ...query] = (request.url ?? '/').split('?');
+  const body = (await buffer(request)).toString('base64');
+  const asked = {
+    method: request.method ?? 'GET',
+    path,
+    query: query.join('?'),
+    body,
+    isBase64Encoded: true,
+    headers: Object.fromEntries(
+      Object.entries(request.headersDistinct).map(([name, values = []]) => [name, values.join(', ')]),
+    ),
+  };
+  return front === 'alb'
+    ? albEvent({ ...asked, multiValue: true })
+    : // AuthType NONE: nobody was asked who they are.
+      eventOf('function-url', { ...asked, context: { authentication: null, authorizer: undefined } });
+};
+
+const give = (response: ServerResponse, { statusCode, headers, multiValueHeaders, body }: LambdaAnswer): void => {
+  for (const [name, value] of Object.entries({ ...headers, ...multiValueHeaders })) response.setHeader(name, value);
+  response.writeHead(statusCode).end(body);
+};
+
+/**
+ * Serves HTTP on 127.0.0.1 as a front of one execution environment does: each request is one invocation, one at a time.
+ * What is not answered in the form of HTTP gets 502, as there.
+ */
+export const startLambdaFront = async (
+  front: OpenFront,
+  invoke: (event: unknown) => Promise<LambdaAnswer>,
+): Promise<{ readonly port: number; readonly close: () => Promise<void> }> => {
+  let last: Promise<unknown> = Promise.resolve();
+  const server = createServer({ maxHeaderSize: 64 * 1024 }, (request, response) => {
+    const event = toEvent(front, request);
+    last = last
+      .then(async () => give(response, await invoke(await event)))
+      .catch((error: unknown) => response.writeHead(502, { 'x-front': String(error).slice(0, 200) }).end());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+};
