@@ -4,10 +4,12 @@ import { createAuditLog, writeToStdout, type WriteBytes } from './audit/log.ts';
 import { meterAuditLog } from './audit/metered.ts';
 import { isLocalEndpoint } from './aws/endpoint.ts';
 import { createAwsClients, type AwsClients } from './aws/clients.ts';
-import { createOwnAccount } from './aws/own-account.ts';
+import { createOwnIdentity } from './aws/own-identity.ts';
 import { createWriteRolePolicy } from './aws/role-policy.ts';
 import { createCatalog, type Catalog } from './catalog/catalog.ts';
 import { createCatalogLoader } from './catalog/load.ts';
+import { createNamesSetting } from './catalog/names-setting.ts';
+import { createVendedRoles } from './catalog/vended-roles.ts';
 import type { Snapshot } from './catalog/snapshot.ts';
 import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
@@ -72,6 +74,8 @@ export type Overrides = {
   readonly clients?: AwsClients;
   readonly writeAudit?: WriteBytes;
   readonly logger?: Logger;
+  /** Told, in a sentence, that the tables were used under another SENTINEL_BARE_NAMES: the process must end. */
+  readonly onMismatch?: (sentence: string) => void;
   /** Where the lines of metrics go on AWS Lambda. */
   readonly writeMetrics?: (line: string) => void;
 };
@@ -85,6 +89,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   const logger = overrides.logger ?? createLogger(config.logLevel);
   const clients = overrides.clients ?? createAwsClients(config);
   const onFault = (message: string) => (error: unknown) => logger.error({ error: describeError(error) }, message);
+  const { bareNames } = config;
   let draining = false;
 
   const { meter, metricsServer } = createMetrics(config, overrides, () => {
@@ -110,7 +115,19 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   const catalog = createCatalog({
     load: createCatalogLoader({
       ssm: clients.ssm,
-      ownAccount: createOwnAccount(clients.sts),
+      ownIdentity: createOwnIdentity(clients.sts),
+      vendedRoles: createVendedRoles({
+        client: clients.dynamodb,
+        table: config.tables.guard,
+        clock,
+        onFault: onFault('the list of vended roles cannot be written'),
+      }),
+      confirmNames: createNamesSetting({
+        client: clients.dynamodb,
+        table: config.tables.guard,
+        bareNames: config.bareNames,
+        onMismatch: overrides.onMismatch ?? ((sentence) => logger.fatal(sentence)),
+      }),
       root: config.root,
       secretsRoot: config.secretsRoot,
       demoKeys: config.local,
@@ -177,9 +194,18 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
         audit,
       }),
     ),
-    operations: createOperations({ clock, revocations, store, hardRevocation, audit, onFault: onOperationFault }),
-    sessionReports: createSessionReports({ clock, revocations, directory, onFault: onOperationFault }),
+    operations: createOperations({
+      clock,
+      revocations,
+      store,
+      hardRevocation,
+      audit,
+      bareNames,
+      onFault: onOperationFault,
+    }),
+    sessionReports: createSessionReports({ clock, revocations, directory, bareNames, onFault: onOperationFault }),
     clock,
+    bareNames,
     health: () => ({ draining, catalog: catalog.state(), revocations: revocations.state() }),
     onBug: (error, requestId) => {
       const stack = error instanceof Error ? error.stack : undefined;
@@ -213,7 +239,9 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
         void hardRevocation.reconcile();
       }, SWEEP).unref();
       signal.addEventListener('abort', () => clearInterval(sweeping), { once: true });
-      await Promise.all([catalog.start(signal), revocations.start(signal)]);
+      // Revocations after the keys: what was lifted is recognised by the keys' signatures.
+      await catalog.start(signal);
+      await revocations.start(signal);
     },
     startDraining: () => {
       draining = true;
@@ -320,8 +348,8 @@ const createAuthenticators = (
   { clock, window, guard, onFault }: AuthenticatorParts,
 ): Authenticators => {
   const { region, serverId, front } = config;
-  const { allowedAccounts, ssoAccounts, trustedSessionRoles } = config;
-  const admission = { allowedAccounts, ssoAccounts, trustedSessionRoles };
+  const { allowedAccounts, ssoAccounts, ssoRoles, trustedSessionRoles, bareNames } = config;
+  const admission = { allowedAccounts, ssoAccounts, ssoRoles, trustedSessionRoles, bareNames };
   if (front !== undefined) {
     return { front: createLambdaAuthenticator({ front: front.kind, frontId: front.id, admission }) };
   }

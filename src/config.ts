@@ -4,6 +4,7 @@ import { DEFAULT_TABLE_NAMES, type TableNames } from './aws/tables.ts';
 import { isLocalEndpoint } from './aws/endpoint.ts';
 import { isAccountId, parseRoleArn } from './lib/arn.ts';
 import { MINUTE, SECOND } from './lib/clock.ts';
+import { NAMED_KINDS } from './lib/names.ts';
 import { nearest } from './lib/nearest.ts';
 import { ok, refuse, type Result } from './lib/result.ts';
 
@@ -14,6 +15,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export type Endpoints = { readonly [service in 'sts' | 'ssm' | 'dynamodb' | 'iam']: string | undefined };
 
 const FRONT_ID = /^[a-z0-9]{8,64}$/u;
+
+const SSO_SUFFIX = /=sso$/u;
+
+const withoutKind = (item: string): string => item.replace(SSO_SUFFIX, '');
 
 /** Every `SENTINEL_*` variable that this server knows; any other is a start error. */
 const SENTINEL = {
@@ -26,7 +31,11 @@ const SENTINEL = {
   SENTINEL_GUARD_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.guard),
   SENTINEL_ALLOWED_ACCOUNTS: v.optional(list('an account id of twelve digits', isAccountId)),
   SENTINEL_SSO_ACCOUNTS: v.optional(list('an account id of twelve digits', isAccountId)),
-  SENTINEL_TRUSTED_SESSION_ROLES: v.optional(list('the ARN of an IAM role', (arn) => parseRoleArn(arn).ok)),
+  SENTINEL_SSO_ROLES: v.optional(list('the unique id of a role (AROA…)', (id) => /^AROA[A-Z0-9]{12,124}$/u.test(id))),
+  SENTINEL_TRUSTED_SESSION_ROLES: v.optional(
+    list('the ARN of an IAM role, alone or followed by "=sso"', (item) => parseRoleArn(withoutKind(item)).ok),
+  ),
+  SENTINEL_BARE_NAMES: v.optional(oneOf(...NAMED_KINDS), 'key'),
   SENTINEL_PUBLIC_URL: v.optional(url),
   SENTINEL_HOSTS: v.optional(list('a host or host:port', (host) => /^[A-Za-z0-9.[\]:_-]+$/u.test(host))),
   SENTINEL_SERVER_ID: v.optional(v.pipe(v.string(), v.regex(/^[\u0021-\u007e]{1,128}$/u, 'must be 1-128 characters'))),
@@ -154,7 +163,14 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     tables,
     allowedAccounts: values.SENTINEL_ALLOWED_ACCOUNTS,
     ssoAccounts: values.SENTINEL_SSO_ACCOUNTS ?? [],
-    trustedSessionRoles: values.SENTINEL_TRUSTED_SESSION_ROLES ?? [],
+    /** Unique ids of the only Identity Center roles whose session names are trusted; empty for all. */
+    ssoRoles: values.SENTINEL_SSO_ROLES ?? [],
+    trustedSessionRoles: (values.SENTINEL_TRUSTED_SESSION_ROLES ?? []).map((item) => ({
+      arn: withoutKind(item),
+      kind: SSO_SUFFIX.test(item) ? ('sso' as const) : ('role' as const),
+    })),
+    /** Which kind of caller documents call by a bare name. */
+    bareNames: values.SENTINEL_BARE_NAMES,
     /** What callers of forwarded STS sign for, and minted keys are bound to; undefined switches forwarded STS off. */
     serverId: values.SENTINEL_SERVER_ID,
     /** Regions beyond the server's own table in whose STS callers may sign. */

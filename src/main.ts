@@ -88,7 +88,7 @@ const drain = async (tvm: Tvm, stopReading: AbortController, home: Drain): Promi
 const main = async (): Promise<void> => {
   const config = readConfig();
   if (!config.ok) return fail(config.refusal);
-  const tvm = assemble(config.value);
+  const tvm = assemble(config.value, { onMismatch: fail });
   const stopReading = new AbortController();
   const address = await listen(tvm, config.value).catch((error: NodeJS.ErrnoException) =>
     fail(describeListenError(error, config.value)),

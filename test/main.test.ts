@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { DEMO_TVM_KEY } from '../src/local/aws/account.ts';
 import { startEmbeddedAws } from '../src/local/aws/server.ts';
 import { seed } from '../src/local/seed.ts';
@@ -126,6 +126,23 @@ describe('an error of configuration', () => {
     const { ended, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', HOST: '192.0.2.1', PORT: '0' });
     expect(await ended).toBe(1);
     expect(stderr()).toMatch(/^sentinel-tvm: [^\n]*192\.0\.2\.1[^\n]*\.\n$/u);
+  });
+});
+
+describe('a TVM whose tables were used under another SENTINEL_BARE_NAMES', () => {
+  it('says so in one sentence and ends with 1, now and at every further start', async () => {
+    const aws = await startSeeded();
+    const variables = { AWS_ENDPOINT_URL: aws.url, PORT: '0' };
+    const first = run(variables);
+    await vi.waitFor(() => expect(first.stderr()).toContain('listening on'), PATIENCE);
+    first.child.kill('SIGKILL');
+    for (const owner of ['user', 'user', 'sso']) {
+      const { ended, stderr } = run({ ...variables, SENTINEL_BARE_NAMES: owner });
+      expect(await ended).toBe(1);
+      expect(stderr()).toMatch(
+        /^sentinel-tvm: SENTINEL_BARE_NAMES is "\w+", but .*"sentinel-tvm names migrate".*\.$/mu,
+      );
+    }
   });
 });
 

@@ -19,6 +19,8 @@ type Common = {
 type Who = {
   readonly user: string;
   readonly principal: string;
+  /** The one person or workload behind the principal. */
+  readonly subject: string;
   readonly account: string;
   readonly via: string;
   /** The access key that signed the request. */
@@ -103,6 +105,7 @@ export type IdentityRefusedRecord = Common & {
   /** Who it was, where that is known and they are revoked. */
   readonly user?: string;
   readonly principal?: string;
+  readonly subject?: string;
 };
 
 export type AuditRecord = VendRecord | KeyRecord | RevocationRecord | IdentityRefusedRecord;

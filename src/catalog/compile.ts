@@ -1,3 +1,4 @@
+import { toRolePrincipal } from '../lib/arn.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { readAccessPolicy } from '../policy/access-policy.ts';
 import { readApprovalPolicy } from '../policy/approval-policy.ts';
@@ -24,7 +25,10 @@ export type DocumentTrees = {
   readonly demoKeys: boolean;
 };
 
-type Compiled = Pick<Snapshot, 'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'rejections'>;
+type Compiled = Pick<Snapshot, 'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'rejections'> & {
+  /** Principals of all roles that a profile names, to vend them or to revoke through them. */
+  readonly roles: readonly string[];
+};
 type Read<Value> = Result<Value, readonly string[]>;
 
 /** A document as it was read last time; it is read again only when its text changes. */
@@ -82,7 +86,7 @@ const compileDocuments = ({ root, documents }: DocumentTrees, readOnce: ReadDocu
     else if (path === 'operators') operators = readOnce(document, () => sentences(readOperators(document.text)));
     else readOnce(document, () => readOther(path, document));
   }
-  return { profiles: join(profiles, policies), operators };
+  return { profiles: join(profiles, policies), operators, roles: rolesOf(profiles) };
 };
 
 const compileSecrets = ({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadDocument) => {
@@ -167,6 +171,12 @@ const readSealing = (
   const document = sentences(readSealingKey(text));
   return document.ok ? ok({ ...document.value, id }) : document;
 };
+
+function rolesOf(profiles: ReadonlyMap<string, Profile>): readonly string[] {
+  const arns = [...profiles.values()].flatMap(({ roleArn, revokerRoleArn }) => [roleArn, revokerRoleArn]);
+  const principals = arns.map((arn) => (arn === undefined ? undefined : toRolePrincipal(arn)));
+  return [...new Set(principals.filter((principal) => principal !== undefined))];
+}
 
 const join = (
   profiles: ReadonlyMap<string, Profile>,

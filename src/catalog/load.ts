@@ -1,12 +1,17 @@
 import type { Parameter, SSMClient } from '@aws-sdk/client-ssm';
+import type { OwnAwsIdentity } from '../aws/own-identity.ts';
 import { readParameterTree } from '../aws/paging.ts';
 import { createDocumentCompiler, type StoredDocument } from './compile.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { VendedRoles } from './vended-roles.ts';
 
 type Source = {
   readonly ssm: SSMClient;
-  /** Tells the TVM's own account; throws while AWS cannot be reached. */
-  readonly ownAccount: () => Promise<string>;
+  /** Tells who the TVM is; throws while AWS cannot be reached. */
+  readonly ownIdentity: () => Promise<OwnAwsIdentity>;
+  readonly vendedRoles: VendedRoles;
+  /** Rejects while it is not certain that the tables were written under today's setting of names. */
+  readonly confirmNames: () => Promise<void>;
   readonly root: string;
   readonly secretsRoot: string;
   readonly demoKeys: boolean;
@@ -23,7 +28,9 @@ const toStored = ({ Name, Type, Value }: Parameter): StoredDocument => ({
 /** Reads both trees and compiles them into a snapshot. Throws if a page cannot be read: half a catalog is none. */
 export const createCatalogLoader = ({
   ssm,
-  ownAccount,
+  ownIdentity,
+  vendedRoles,
+  confirmNames,
   root,
   secretsRoot,
   demoKeys,
@@ -32,10 +39,11 @@ export const createCatalogLoader = ({
   const compile = createDocumentCompiler();
   return async () => {
     const readAt = now();
-    const [account, documents, secrets] = await Promise.all([
-      ownAccount(),
+    const [{ account, role }, documents, secrets] = await Promise.all([
+      ownIdentity(),
       readParameterTree(ssm, root, false),
       readParameterTree(ssm, secretsRoot, true),
+      confirmNames(),
     ]);
     const compiled = compile({
       root,
@@ -44,6 +52,9 @@ export const createCatalogLoader = ({
       secrets: secrets.parameters.map(toStored),
       demoKeys,
     });
-    return { ...compiled, readAt, account, pages: documents.pages + secrets.pages };
+    const { roles, ...rest } = compiled;
+    const vended = await vendedRoles.remember(roles);
+    const neverCallers = new Set(role === undefined ? vended : [...vended, role]);
+    return { ...rest, readAt, account, neverCallers, pages: documents.pages + secrets.pages };
   };
 };

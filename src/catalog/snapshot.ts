@@ -16,6 +16,8 @@ export type Snapshot = {
   readonly readAt: number;
   /** The TVM's own account. */
   readonly account: string;
+  /** Principals of the roles that the TVM vends or has vended lately, and of its own. */
+  readonly neverCallers: ReadonlySet<string>;
   readonly profiles: ReadonlyMap<string, CatalogProfile>;
   readonly clients: ReadonlyMap<string, Client>;
   /** What minted keys are sealed with, by the id in `keys/<id>`. */

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import type { Clock } from '../lib/clock.ts';
+import type { NamedKind } from '../lib/names.ts';
 import type { Mint } from '../vend/mint.ts';
 import type { Operations } from '../vend/operations.ts';
 import type { SessionReports } from '../vend/session-reports.ts';
@@ -23,6 +24,7 @@ export type AppDependencies = {
   readonly operations: Operations;
   readonly sessionReports: SessionReports;
   readonly clock: Clock;
+  readonly bareNames: NamedKind;
   readonly health: () => Health;
   /** Told of every exception that reached the top: each is a bug. */
   readonly onBug: (error: unknown, requestId: string) => void;

@@ -80,12 +80,12 @@ export const createAuthenticate = (options: Options): Authenticate => {
     const snapshot = await currentSnapshot();
     if (snapshot === undefined) return refuse({ kind: 'unavailable', what: 'the catalog of policies and keys' });
     const request = { ...arriving.head, body: body.value };
-    const { account, clients, sealingKeys } = snapshot;
-    const ring = { account, findKey: (id: string) => clients.get(id), sealingKeys };
+    const { account, neverCallers, clients, sealingKeys } = snapshot;
+    const ring = { account, neverCallers, findKey: (id: string) => clients.get(id), sealingKeys };
     const known = await proof.value(request, { ring, address });
     if (!known.ok) return known;
     const { caller } = known.value;
-    const taken = await callerLimit.take(caller.principal);
+    const taken = await callerLimit.take(caller.subject);
     if (!taken.ok) return refuse(toLimitRefusal(taken.refusal, caller, callerLimit.quota));
     const revoked = await checkRevoked(caller);
     if (!revoked.ok) return revoked;
@@ -145,8 +145,8 @@ const describeRefusal = (refusal: Refusal) => {
     return { error, reason: message, ...(upstreamCode === undefined ? {} : { upstream_code: upstreamCode }) };
   }
   if (refusal.kind === 'revoked' && refusal.caller !== undefined) {
-    const { name: user, principal } = refusal.caller;
-    return { error: 'SessionRevoked', reason: refusal.what, user, principal };
+    const { name: user, principal, subject } = refusal.caller;
+    return { error: 'SessionRevoked', reason: refusal.what, user, principal, subject };
   }
   if (refusal.kind === 'replayed') return { error: 'RequestReplayed', reason: 'The nonce was used before.' };
   return refusal.kind === 'rate-limited' ? { error: 'RateLimited', reason: refusal.what } : undefined;

@@ -1,4 +1,5 @@
 import { isAccountId, parseArn, parseRoleArn } from '../lib/arn.ts';
+import { toName, toStoredName, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Caller } from './caller.ts';
@@ -12,18 +13,34 @@ export type AwsIdentity = {
   readonly userId: string;
 };
 
-/** Whom the operator lets in, and whose session names are somebody's word. */
+/** A role whose session names can be trusted; `sso` where whoever assumes it names sessions after its people. */
+export type TrustedSessionRole = { readonly arn: string; readonly kind: 'role' | 'sso' };
+
+/** Whom the operator lets in, whose session names are somebody's word, and which kind of caller owns bare names. */
 export type Admission = {
   /** Accounts whose principals are callers at all; undefined for the TVM's own. */
   readonly allowedAccounts: readonly string[] | undefined;
   /** Accounts whose IAM Identity Center is the organisation's own. */
   readonly ssoAccounts: readonly string[];
-  /** ARNs of roles whose sessions are named by something that can be trusted. */
-  readonly trustedSessionRoles: readonly string[];
+  /** Unique ids (AROA…) of the only Identity Center roles that are trusted; empty for all in those accounts. */
+  readonly ssoRoles: readonly string[];
+  /** Roles whose sessions are named by something that can be trusted. */
+  readonly trustedSessionRoles: readonly TrustedSessionRole[];
+  readonly bareNames: NamedKind;
+};
+
+/** What the TVM is itself, as far as it decides who can be a caller. */
+export type OwnIdentity = {
+  readonly account: string;
+  /** Principals of the roles that the TVM vends or has vended lately, and of its own: they are never callers. */
+  readonly neverCallers: ReadonlySet<string>;
 };
 
 /** The part of a caller that its AWS identity settles. */
-export type AwsCaller = Pick<Caller, 'account' | 'principal' | 'name' | 'sessionName' | 'uniqueId'>;
+export type AwsCaller = Pick<
+  Caller,
+  'account' | 'principal' | 'subject' | 'name' | 'storedName' | 'sessionName' | 'uniqueId'
+>;
 
 const denied = (message: string) => refuse<SigV4Refusal>({ error: 'AccessDenied', message });
 
@@ -46,40 +63,45 @@ const SSO_ROLE = /^AWSReservedSSO_.+_[0-9a-f]{16}$/u;
 
 const UNIQUE_ID = /^[A-Z0-9]{16,128}$/u;
 
-type Part = { readonly partition: string; readonly account: string };
+/** A session of a role, as its ARN and its unique id tell it. */
+type RoleSession = {
+  readonly partition: string;
+  readonly account: string;
+  readonly role: string;
+  readonly sessionName: string;
+  /** `AROA…` */
+  readonly roleId: string;
+};
 
 /**
  * Turns what AWS says into a caller. A session's name is chosen by whoever assumes the role, so it names nobody, with two
- * exceptions that the operator lists: sessions of Identity Center, and of roles that something trusted assumes. What
- * comes from another account carries that account in its name. Root, federated users, EC2's own role identities and
- * whatever is not known here are refused.
- *
- * @param ownAccount the TVM's own account
+ * exceptions that the operator lists: sessions of Identity Center, and of roles that something trusted assumes; there each
+ * session name is a subject of its own. What comes from another account carries that account in its name. Root, federated
+ * users, EC2's own role identities, whatever is not known here, and what the TVM itself vends are refused.
  */
-export const toAwsCaller = (
+export function toAwsCaller(
   { arn, account, userId }: AwsIdentity,
   admission: Admission,
-  ownAccount: string,
-): Result<AwsCaller, SigV4Refusal> => {
+  own: OwnIdentity,
+): Result<AwsCaller, SigV4Refusal> {
   const parsed = parseArn(arn);
   if (!parsed.ok || parsed.value.account !== account || !isAccountId(account)) {
     return denied('AWS named an identity that this server cannot read.');
   }
-  const admitted = admitAccount(account, admission, ownAccount);
+  const admitted = admitAccount(account, admission, own.account);
   if (!admitted.ok) return admitted;
   const { partition, service, region, resource } = parsed.value;
-  const part = { partition, account };
   const user = service === 'iam' && region === '' ? USER.exec(resource)?.[1] : undefined;
   if (user !== undefined) {
-    return withUniqueId(userId, { account, principal: arn, name: qualified(user, account, ownAccount) });
+    const names = nameOf('user', user, account, admission, own);
+    return withUniqueId(userId, { account, principal: arn, subject: arn, ...names });
   }
   const [, role, sessionName] = (service === 'sts' && region === '' ? SESSION.exec(resource) : undefined) ?? [];
   if (role === undefined || sessionName === undefined) return denied(NOT_A_CALLER);
-  const [id, ofSession] = splitFirst(userId, ':');
+  const [roleId, ofSession] = splitFirst(userId, ':');
   if (ofSession !== sessionName) return denied('AWS named a session and the id of another.');
-  const name = toSessionCallerName(role, sessionName, part, admission, ownAccount);
-  return withUniqueId(id, { account, principal: `arn:${partition}:iam::${account}:role/${role}`, name, sessionName });
-};
+  return toSessionCaller({ partition, account, role, sessionName, roleId }, admission, own);
+}
 
 const NOT_A_CALLER =
   'Only IAM users and sessions of IAM roles are callers here: root, federated users and EC2 instance identities are not.';
@@ -89,26 +111,64 @@ const splitFirst = (text: string, separator: string): readonly [string, string?]
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 };
 
-const qualified = (name: string, account: string, ownAccount: string): string =>
-  account === ownAccount ? name : `${account}:${name}`;
-
 const withUniqueId = (id: string, caller: AwsCaller): Result<AwsCaller, SigV4Refusal> =>
   ok(UNIQUE_ID.test(id) ? { ...caller, uniqueId: id } : caller);
 
-const toSessionCallerName = (
-  role: string,
-  sessionName: string,
-  part: Part,
+/** A caller's name in documents, and as it is stored. */
+function nameOf(
+  kind: NamedKind,
+  bare: string,
+  account: string,
+  { bareNames }: Admission,
+  own: OwnIdentity,
+): Pick<Caller, 'name' | 'storedName'> {
+  const name = toName(kind, bare, bareNames, account === own.account ? undefined : account);
+  return { name, storedName: toStoredName(name, bareNames) };
+}
+
+function toSessionCaller(
+  session: RoleSession,
   admission: Admission,
-  ownAccount: string,
-): string => {
-  if (SSO_ROLE.test(role) && admission.ssoAccounts.includes(part.account)) return sessionName;
-  const trusted = admission.trustedSessionRoles.some((listed) => isRole(listed, role, part));
-  return qualified(trusted ? sessionName : `role/${role}`, part.account, ownAccount);
-};
+  own: OwnIdentity,
+): Result<AwsCaller, SigV4Refusal> {
+  const { partition, account, role, sessionName, roleId } = session;
+  const principal = `arn:${partition}:iam::${account}:role/${role}`;
+  if (own.neverCallers.has(principal)) {
+    return denied(
+      `Sessions of role ${role} are what this server vends, or its own, and are no callers; sign with the credentials ` +
+        'that you had before.',
+    );
+  }
+  const trusted = trustOf(session, admission);
+  const caller = { account, principal, sessionName };
+  if (trusted === undefined) {
+    const name = qualified(`role/${role}`, account, own);
+    return withUniqueId(roleId, { ...caller, subject: principal, name, storedName: name });
+  }
+  const subject = `${principal}/${sessionName}`;
+  if (trusted === 'sso') {
+    const names = nameOf('sso', sessionName, account, admission, own);
+    return withUniqueId(roleId, { ...caller, subject, ...names });
+  }
+  const name = qualified(`role/${role}/${sessionName}`, account, own);
+  return withUniqueId(roleId, { ...caller, subject, name, storedName: name });
+}
+
+const qualified = (name: string, account: string, own: OwnIdentity): string =>
+  account === own.account ? name : `${account}:${name}`;
+
+/** Whose word a session's name is: of Identity Center, of a listed role, or, undefined, of nobody but the caller. */
+function trustOf(
+  session: RoleSession,
+  { ssoAccounts, ssoRoles, trustedSessionRoles }: Admission,
+): TrustedSessionRole['kind'] | undefined {
+  const isPinned = ssoRoles.length === 0 || ssoRoles.includes(session.roleId);
+  if (SSO_ROLE.test(session.role) && ssoAccounts.includes(session.account) && isPinned) return 'sso';
+  return trustedSessionRoles.find(({ arn }) => isRole(arn, session))?.kind;
+}
 
 /** The ARN of a session has lost its role's path, and role names are unique in an account without it. */
-const isRole = (listed: string, role: string, { partition, account }: Part): boolean => {
+const isRole = (listed: string, { role, partition, account }: RoleSession): boolean => {
   const arn = parseRoleArn(listed);
   return arn.ok && arn.value.roleName === role && arn.value.account === account && arn.value.partition === partition;
 };

@@ -6,8 +6,15 @@ export type Caller = {
   readonly account: string;
   /** `arn:P:iam::A:user/…`, `arn:P:iam::A:role/R`, or `sentinel:key/<id>` for a registered key. */
   readonly principal: string;
+  /**
+   * The one person or workload that the caller is: the principal, and where a role's session name is trusted
+   * `<principal>/<session name>`. Sessions, rate limits and stamps hang on it.
+   */
+  readonly subject: string;
   /** What `users` in documents match: one namespace without collisions, never a name that a caller can choose. */
   readonly name: string;
+  /** The name as tables and tags hold it: always with its kind, like `key/alice`. */
+  readonly storedName: string;
   /** The session's own name where there is one: shown, never decided upon. */
   readonly sessionName?: string;
   /** The access key that signed the request. */

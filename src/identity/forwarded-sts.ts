@@ -8,7 +8,7 @@ import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.
 import { ALGORITHM } from '../sigv4/signature.ts';
 import type { StsHosts } from '../sigv4/sts-hosts.ts';
 import { readMechanism, type ReplayClaim } from '../sigv4/verify.ts';
-import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
+import { toAwsCaller, type Admission, type AwsIdentity, type OwnIdentity } from './aws-identity.ts';
 import { notAuthentic, type AuthenticCaller, type Authenticator, type IdentityRefusal } from './authenticator.ts';
 import { readStsAnswer, type StsRefusal } from './sts-answer.ts';
 import type { AskSts, StsRequest } from './sts-call.ts';
@@ -70,7 +70,7 @@ export const createForwardedStsAuthenticator = (options: Options): Authenticator
       const claim = readForwardedToken(text, { hosts, window, now: clock() });
       if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
       return ok((request, { ring, address }) =>
-        confirm(claim.value, toStsRequest(claim.value, request, serverId), ring.account, address),
+        confirm(claim.value, toStsRequest(claim.value, request, serverId), ring, address),
       );
     },
     claimedKey: claimedKeyOf,
@@ -118,7 +118,7 @@ const createConfirm = (options: Options) => {
   return async (
     claim: ForwardedClaim,
     request: StsRequest,
-    ownAccount: string,
+    own: OwnIdentity,
     address: string | undefined,
   ): Promise<Result<AuthenticCaller, IdentityRefusal>> => {
     const within = await checkSource(address);
@@ -127,7 +127,7 @@ const createConfirm = (options: Options) => {
     if (!answered.ok) return refuse({ kind: 'rate-limited', what: CROWD, retryAfterSeconds: RETRY_SECONDS });
     const identity = answered.value;
     if (!identity.ok) return identity;
-    const who = toAwsCaller(identity.value, admission, ownAccount);
+    const who = toAwsCaller(identity.value, admission, own);
     if (!who.ok) {
       await limit.charge(address);
       return refuse({ kind: 'not-authentic', refusal: who.refusal });

@@ -101,7 +101,7 @@ export const createLambdaAuthenticator = ({ front, frontId, admission }: Options
       if (!/^\w{1,128}$/u.test(accessKeyId)) {
         return Promise.resolve(refuse(notAuthentic('AccessDenied', 'AWS named an access key that cannot be one.')));
       }
-      const who = toAwsCaller(identity.value, admission, ring.account);
+      const who = toAwsCaller(identity.value, admission, ring);
       return Promise.resolve(
         who.ok
           ? ok({

@@ -1,9 +1,10 @@
+import { toName, toStoredName } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
 import type { WireRequest } from '../sigv4/request.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { toReplayClaim, verifyClaim, type SignatureClaim } from '../sigv4/verify.ts';
-import { admitAccount, type Admission } from './aws-identity.ts';
+import { admitAccount, type Admission, type OwnIdentity } from './aws-identity.ts';
 import type { AuthenticCaller } from './authenticator.ts';
 import type { Caller } from './caller.ts';
 
@@ -16,9 +17,8 @@ export type RegisteredKey = {
   readonly disabled: boolean;
 };
 
-/** What the verifier needs to know of the world: the keys and the TVM's own account. */
-export type KeyRing = {
-  readonly account: string;
+/** What the verifier needs to know of the world: the keys, and what the TVM is itself. */
+export type KeyRing = OwnIdentity & {
   readonly findKey: (accessKeyId: string) => RegisteredKey | undefined;
   /** What keys are minted with, and what minted keys are opened with. */
   readonly sealingKeys: SealingKeys;
@@ -43,12 +43,15 @@ export const isUsable = (key: RegisteredKey, now: number): boolean =>
 /** The part of a caller that its registered key settles; refuses where the TVM's own account is not admitted. */
 export const toKeyCaller = (
   accessKeyId: string,
-  { name }: RegisteredKey,
+  { name: bare }: RegisteredKey,
   { account }: KeyRing,
   admission: Admission,
-): Result<Pick<Caller, 'account' | 'principal' | 'name'>, SigV4Refusal> => {
+): Result<Pick<Caller, 'account' | 'principal' | 'subject' | 'name' | 'storedName'>, SigV4Refusal> => {
   const admitted = admitAccount(account, admission, account);
-  return admitted.ok ? ok({ account, principal: `sentinel:key/${accessKeyId}`, name }) : admitted;
+  if (!admitted.ok) return admitted;
+  const principal = `sentinel:key/${accessKeyId}`;
+  const name = toName('key', bare, admission.bareNames, undefined);
+  return ok({ account, principal, subject: principal, name, storedName: toStoredName(name, admission.bareNames) });
 };
 
 /**

@@ -87,14 +87,14 @@ const authenticateMintedKey = (
   });
 };
 
-type SourceCaller = Pick<Caller, 'account' | 'principal' | 'name' | 'sessionName' | 'uniqueId'>;
+type SourceCaller = Omit<Caller, 'via' | 'accessKeyId'>;
 
 const toSourceCaller = (
   { claims: { source }, sealing }: OpenedKey,
   ring: KeyRing,
   { now, admission }: Judgement,
 ): Result<SourceCaller, SigV4Refusal> => {
-  if (source.via !== 'key') return toAwsCaller(source.identity, admission, ring.account);
+  if (source.via !== 'key') return toAwsCaller(source.identity, admission, ring);
   const key = ring.findKey(source.accessKeyId);
   const counts = key !== undefined && isUsable(key, now) && hasSecret(sealing, key.secret, source.secretTag);
   return counts ? toKeyCaller(source.accessKeyId, key, ring, admission) : refuse(UNKNOWN_KEY);

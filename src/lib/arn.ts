@@ -38,3 +38,11 @@ export const parseRoleArn = (text: string): Result<Arn & { readonly roleName: st
   }
   return ok({ ...arn.value, roleName });
 };
+
+/** The principal that sessions of a role have: its ARN without the path, which STS does not tell. Undefined for no role. */
+export function toRolePrincipal(roleArn: string): string | undefined {
+  const role = parseRoleArn(roleArn);
+  if (!role.ok) return undefined;
+  const { partition, account, roleName } = role.value;
+  return `arn:${partition}:iam::${account}:role/${roleName}`;
+}

@@ -31,12 +31,7 @@ export function splitAccount(name: string): readonly [account: string, rest: str
  *
  * @param account the caller's account where it is not the TVM's own; undefined at home
  */
-export function toName(
-  kind: NamedKind,
-  bare: string,
-  owner: NamedKind,
-  account: string | undefined,
-): string {
+export function toName(kind: NamedKind, bare: string, owner: NamedKind, account: string | undefined): string {
   const local = kind === owner ? bare : `${kind}/${bare}`;
   return account === undefined ? local : `${account}:${local}`;
 }
@@ -54,4 +49,12 @@ export function toStoredName(name: string, owner: NamedKind): string {
 export function toShownName(stored: string, owner: NamedKind): string {
   const [account, rest] = splitAccount(stored);
   return rest.startsWith(`${owner}/`) ? `${account}${rest.slice(owner.length + 1)}` : stored;
+}
+
+/**
+ * Whether two stored names are of one person: the same name, or the same person of Identity Center in two accounts.
+ */
+export function isSamePerson(a: string, b: string): boolean {
+  const [[, left], [, right]] = [splitAccount(a), splitAccount(b)];
+  return a === b || (left === right && left.startsWith('sso/'));
 }

@@ -22,14 +22,14 @@ export type DemoDocument = {
   readonly value: string;
 };
 
-/** alice has a key of the TVM; dana is an IAM user of the TVM's own account. */
+/** alice has a key of the TVM; dana is an IAM user, and keys own bare names. */
 const DEV_POLICY = `version: "1"
 rules:
   - name: engineers-in-dev
     effect: allow
     conditions:
       profiles: [dev]
-      users: [alice, dana]
+      users: [alice, user/dana]
     reason: Engineers work in dev.
 `;
 

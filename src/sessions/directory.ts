@@ -8,8 +8,9 @@ import type { SessionStore } from './session-store.ts';
 
 /** What a list is asked for. Times in epoch milliseconds. */
 export type SessionQuery = {
+  /** By the name as it is stored. */
   readonly user?: string;
-  readonly principal?: string;
+  readonly subject?: string;
   readonly profile?: string;
   readonly status?: 'active' | 'revoked' | 'expired';
   /** Opened at or after, and before. */
@@ -139,7 +140,7 @@ const readPage = async (
   start: Item | undefined,
 ): Promise<SessionPage> => {
   const [index, key, value] = indexFor(query);
-  const filters = (['user', 'principal', 'profile', 'status'] as const).filter(
+  const filters = (['user', 'subject', 'profile', 'status'] as const).filter(
     (name) => name !== key && query[name] !== undefined,
   );
   const rows: SessionRow[] = [];

@@ -15,13 +15,15 @@ export type ForeignRevocations = {
   readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Revocation | undefined;
 };
 
-/** A row that the TVM wrote names the principal; one that it did not, only the user. */
+/**
+ * A row that the TVM wrote names the subject; one that it did not, only the user, by the name that Sentinel has for them.
+ */
 const toRevocation = (item: Item): readonly [key: string, revocation: Revocation] | undefined => {
-  const [id, user, profile, principal, expires, reason, by] = [
+  const [id, user, profile, subject, expires, reason, by] = [
     'id',
     'user',
     'profile',
-    'principal',
+    'subject',
     'expires_at',
     'revoked_reason',
     'revoked_by',
@@ -30,18 +32,18 @@ const toRevocation = (item: Item): readonly [key: string, revocation: Revocation
   // What the TVM itself revoked stands in the log, where it can be lifted again.
   const isLogged = item['revocation'] !== undefined;
   if (isLogged || id === undefined || profile === undefined || Number.isNaN(until)) return undefined;
-  const whom = principal ?? user;
+  const whom = subject ?? user;
   if (whom === undefined) return undefined;
   const revocation: Revocation = {
     n: 0,
-    target: { kind: 'session', value: id, principal: principal ?? '', user: user ?? '', profile },
+    target: { kind: 'session', value: id, subject: subject ?? '', user: user ?? '', profile },
     reason: reason ?? '',
     by: by ?? '',
     byPrincipal: '',
     createdAt: Date.parse(item['updated_at']?.S ?? '') || 0,
     until,
   };
-  return [`${principal === undefined ? 'user' : 'principal'}\n${whom}\n${profile}`, revocation];
+  return [`${subject === undefined ? 'user' : 'subject'}\n${whom}\n${profile}`, revocation];
 };
 
 /** Reads the revoked rows of the sessions table by its index on status, to the last page. */
@@ -82,7 +84,9 @@ export const createForeignRevocations = (client: DynamoDBClient, table: string):
       } while (from !== undefined);
       blocked = found;
     },
-    ofVend: ({ name, principal }, profile, now) =>
-      live(`principal\n${principal}\n${profile}`, now) ?? live(`user\n${name}\n${profile}`, now),
+    ofVend: ({ name, storedName, subject }, profile, now) =>
+      live(`subject\n${subject}\n${profile}`, now) ??
+      live(`user\n${storedName}\n${profile}`, now) ??
+      live(`user\n${name}\n${profile}`, now),
   };
 };

@@ -20,8 +20,8 @@ export const HARD_POLICY_NAME = 'SentinelRevocations';
 export type TagNames = {
   /** Patterns of a tag that holds this name, of a user or a profile. */
   readonly ofName: (name: string) => readonly string[];
-  /** SentinelPrincipal. */
-  readonly ofPrincipal: (principal: string) => string;
+  /** SentinelPrincipal, which holds the subject: the principal itself, and behind a role a pattern of all its people. */
+  readonly ofPrincipal: (principal: string) => readonly string[];
 };
 
 /** Credentials that were made just before the revocation was known everywhere are meant, too. */
@@ -60,6 +60,13 @@ const profileOf = (target: Revocation['target']): string | undefined => {
   return target.kind === 'profile' ? target.value : undefined;
 };
 
+/** A value without a pattern is compared as it is: what others wrote into the log may hold wildcards. */
+const principalIs = (values: readonly string[]): Statement['Condition'] => {
+  const [only, ...patterns] = values;
+  const key = 'aws:PrincipalTag/SentinelPrincipal';
+  return patterns.length === 0 ? { StringEquals: { [key]: only ?? '' } } : { StringLike: { [key]: values } };
+};
+
 const statementOf = (revocation: Revocation, tags: TagNames): Statement => {
   const { n, target } = revocation;
   const sid = `Revocation${n}`;
@@ -70,10 +77,7 @@ const statementOf = (revocation: Revocation, tags: TagNames): Statement => {
     case 'user':
       return deny(sid, { ...time, StringLike: { 'aws:PrincipalTag/SentinelUser': tags.ofName(target.value) } });
     case 'principal':
-      return deny(sid, {
-        ...time,
-        StringEquals: { 'aws:PrincipalTag/SentinelPrincipal': tags.ofPrincipal(target.value) },
-      });
+      return deny(sid, { ...time, ...principalIs(tags.ofPrincipal(target.value)) });
     case 'profile':
       return deny(sid, { ...time, StringLike: { 'aws:PrincipalTag/SentinelProfile': tags.ofName(target.value) } });
     case 'session':

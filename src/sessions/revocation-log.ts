@@ -156,7 +156,7 @@ const toItem = (entry: LogEntry): Item => {
     kind: { S: target.kind },
     ...(target.kind === 'all' ? {} : { value: { S: target.value } }),
     ...(target.kind === 'session'
-      ? { principal: { S: target.principal }, user: { S: target.user }, profile: { S: target.profile } }
+      ? { subject: { S: target.subject }, user: { S: target.user }, profile: { S: target.profile } }
       : {}),
     reason: { S: reason },
     by: { S: by },
@@ -169,18 +169,14 @@ const toItem = (entry: LogEntry): Item => {
 };
 
 const toTarget = (item: Item): RevocationTarget | undefined => {
-  const [kind, value = '', principal = '', user = '', profile = ''] = [
-    'kind',
-    'value',
-    'principal',
-    'user',
-    'profile',
-  ].map((name) => item[name]?.S);
+  const [kind, value = '', subject = '', user = '', profile = ''] = ['kind', 'value', 'subject', 'user', 'profile'].map(
+    (name) => item[name]?.S,
+  );
   if (kind === 'all') return { kind };
   if (value === '') return undefined;
   if (kind === 'user' || kind === 'principal' || kind === 'profile') return { kind, value };
-  const isWhole = profile !== '' && (principal !== '' || user !== '');
-  return kind === 'session' && isWhole ? { kind, value, principal, user, profile } : undefined;
+  const isWhole = profile !== '' && (subject !== '' || user !== '');
+  return kind === 'session' && isWhole ? { kind, value, subject, user, profile } : undefined;
 };
 
 /** Reads an item that anybody may have written: null for what is neither entry nor head, so that nothing can stop a reader. */

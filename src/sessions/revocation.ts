@@ -2,20 +2,20 @@
 export type RevocationTarget =
   /** Everything from everybody: the freeze switch. */
   | { readonly kind: 'all' }
-  /** Whoever policies call by this name. */
+  /** Whoever policies call by this name, as names are stored: `key/alice`. */
   | { readonly kind: 'user'; readonly value: string }
   /** One principal, in all its sessions: an ARN, or `sentinel:key/<id>`. */
   | { readonly kind: 'principal'; readonly value: string }
   /** One profile, from everybody. */
   | { readonly kind: 'profile'; readonly value: string }
   /**
-   * One session: its principal on its profile, under whatever label. `value` is its id. Sentinel's own sessions know no
-   * principal; then it is whoever has the user's name.
+   * One session: its subject on its profile, under whatever label. `value` is its id. Sentinel's own sessions know no
+   * subject (then it is empty); then it is whoever has the user's name.
    */
   | {
       readonly kind: 'session';
       readonly value: string;
-      readonly principal: string;
+      readonly subject: string;
       readonly user: string;
       readonly profile: string;
     };
@@ -26,7 +26,7 @@ export type Revocation = {
   readonly n: number;
   readonly target: RevocationTarget;
   readonly reason: string;
-  /** Who revoked, by name and by principal. */
+  /** Who revoked, by stored name and by principal. */
   readonly by: string;
   readonly byPrincipal: string;
   readonly createdAt: number;
@@ -35,7 +35,13 @@ export type Revocation = {
 };
 
 /** Who asks, as revocations tell callers apart. */
-export type RevocationSubject = { readonly name: string; readonly principal: string };
+export type RevocationSubject = {
+  /** As documents have it: what others wrote into the tables may say so. */
+  readonly name: string;
+  readonly storedName: string;
+  readonly principal: string;
+  readonly subject: string;
+};
 
 /** What is in force, for decisions in memory. */
 export type RevocationBook = {
@@ -59,9 +65,9 @@ const keyOf = (target: RevocationTarget): string => {
     case 'all':
       return 'all';
     case 'session':
-      return target.principal === ''
+      return target.subject === ''
         ? `session of user\n${target.user}\n${target.profile}`
-        : `session\n${target.principal}\n${target.profile}`;
+        : `session\n${target.subject}\n${target.profile}`;
     case 'user':
     case 'principal':
     case 'profile':
@@ -94,8 +100,8 @@ export const createRevocationBook = (): RevocationBook => {
     return undefined;
   };
 
-  const ofCaller = ({ name, principal }: RevocationSubject, now: number): Revocation | undefined =>
-    live(`user\n${name}`, now) ?? live(`principal\n${principal}`, now);
+  const ofCaller = ({ name, storedName, principal }: RevocationSubject, now: number): Revocation | undefined =>
+    live(`user\n${storedName}`, now) ?? live(`user\n${name}`, now) ?? live(`principal\n${principal}`, now);
 
   return {
     add: (revocation) => {
@@ -115,7 +121,8 @@ export const createRevocationBook = (): RevocationBook => {
       live('all', now) ??
       ofCaller(subject, now) ??
       live(`profile\n${profile}`, now) ??
-      live(`session\n${subject.principal}\n${profile}`, now) ??
+      live(`session\n${subject.subject}\n${profile}`, now) ??
+      live(`session of user\n${subject.storedName}\n${profile}`, now) ??
       live(`session of user\n${subject.name}\n${profile}`, now),
     frozen: (now) => live('all', now),
     list: (now) => [...byNumber.values()].filter((revocation) => isLive(revocation, now)).toSorted((a, b) => a.n - b.n),

@@ -103,16 +103,13 @@ export const createSessionStore = (client: DynamoDBClient, { sessions, guard, in
   };
 
   /** Whether the row of an id is that of this very session, and nothing has ended it. */
-  const isAlive = async ({ id, principal, profile, label, endsAt }: Session, keys: SealingKeys): Promise<boolean> => {
+  const isAlive = async ({ id, subject, profile, label, endsAt }: Session, keys: SealingKeys): Promise<boolean> => {
     const item = await get(sessions, id);
     const row = item === undefined ? undefined : toSessionRow(item, keys);
     if (row?.genuine !== true || row.status !== 'active') return false;
     const { session } = row;
     return (
-      session.principal === principal &&
-      session.profile === profile &&
-      session.label === label &&
-      session.endsAt === endsAt
+      session.subject === subject && session.profile === profile && session.label === label && session.endsAt === endsAt
     );
   };
 

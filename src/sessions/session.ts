@@ -5,10 +5,12 @@ import { HOUR, SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import { activeSealingKey, isSignedRow, signRow, subkey, type SealingKeys } from '../lib/sealing.ts';
 
-/** Whose a session is: one for each principal, profile and label. */
+/** Whose a session is: one for each subject, profile and label. */
 export type SessionKey = {
+  /** The one person or workload whose session it is; see Caller. */
+  readonly subject: string;
   readonly principal: string;
-  /** What policies call the principal. */
+  /** What policies call the subject, as names are stored. */
   readonly user: string;
   readonly account: string;
   readonly profile: string;
@@ -46,8 +48,8 @@ const KEPT = 30 * 24 * HOUR;
 const PURPOSE = 'session row';
 
 /** Where all instances find the session of a key: an item of the guard table, written under condition. */
-export const slotId = ({ principal, profile, label }: SessionKey): string => {
-  const text = JSON.stringify([principal, profile, label]);
+export const slotId = ({ subject, profile, label }: SessionKey): string => {
+  const text = JSON.stringify([subject, profile, label]);
   return `session#${createHash('sha256').update(text).digest('hex')}`;
 };
 
@@ -67,8 +69,9 @@ export const proposeSessionId = (slot: string, keys: SealingKeys, life: number, 
 };
 
 /** What a row's signature covers: all that `active` would mean to whoever believes it. */
-const signedParts = ({ id, principal, user, account, profile, label, startedAt, endsAt }: Session) => [
+const signedParts = ({ id, subject, principal, user, account, profile, label, startedAt, endsAt }: Session) => [
   id,
+  subject,
   principal,
   user,
   account,
@@ -100,6 +103,7 @@ export const toSessionItem = (session: Session, signature: string, instance: str
   source_identity: { S: session.sourceIdentity },
   created_at: iso(session.startedAt),
   updated_at: iso(session.lastAccessAt),
+  subject: { S: session.subject },
   principal: { S: session.principal },
   account: { S: session.account },
   session_label: { S: session.label },
@@ -117,6 +121,7 @@ export const toSessionRow = (item: Item, keys: SealingKeys): SessionRow | undefi
   if (id === '' || (status !== 'active' && status !== 'revoked' && status !== 'expired')) return undefined;
   const session: Session = {
     id,
+    subject: text(item, 'subject'),
     principal: text(item, 'principal'),
     user: text(item, 'user'),
     account: text(item, 'account'),

@@ -4,6 +4,7 @@ import type { Caller } from '../identity/caller.ts';
 export const describeCaller = (caller: Caller) => ({
   user: caller.name,
   principal: caller.principal,
+  subject: caller.subject,
   account: caller.account,
   via: caller.via,
   access_key_id: caller.accessKeyId,

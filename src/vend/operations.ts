@@ -1,6 +1,7 @@
 import type { AuditLog } from '../audit/log.ts';
 import type { RevocationRecord } from '../audit/record.ts';
 import { formatInstant, type Clock } from '../lib/clock.ts';
+import { isSamePerson, toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { activeSealingKey } from '../lib/sealing.ts';
 import type { Revocations } from '../sessions/feed.ts';
@@ -18,6 +19,7 @@ type Dependencies = {
   readonly store: SessionStore;
   readonly hardRevocation: HardRevocation;
   readonly audit: AuditLog;
+  readonly bareNames: NamedKind;
   readonly onFault: (error: unknown) => void;
 };
 
@@ -36,7 +38,21 @@ const profileOf = (target: RevocationTarget): string | undefined => {
 
 /** What operators do about sessions and revocations. */
 export const createOperations = (dependencies: Dependencies) => {
-  const { clock, revocations, store, hardRevocation, audit, onFault } = dependencies;
+  const { clock, revocations, store, hardRevocation, audit, bareNames, onFault } = dependencies;
+
+  /** Names as documents have them. */
+  const describeTarget = (target: RevocationTarget) => {
+    if (target.kind === 'all') return {};
+    return { value: target.kind === 'user' ? toShownName(target.value, bareNames) : target.value };
+  };
+
+  const describeRevocation = ({ n, target, reason, until }: Revocation) => ({
+    revocation_id: `${n}`,
+    kind: target.kind,
+    ...describeTarget(target),
+    revocation_reason: reason,
+    ...(until === undefined ? {} : { until: formatInstant(until) }),
+  });
 
   const record = (
     { caller, httpRequestId, address }: Operator,
@@ -61,7 +77,7 @@ export const createOperations = (dependencies: Dependencies) => {
       what: 'revoke' as const,
       target,
       reason,
-      by: caller.name,
+      by: caller.storedName,
       byPrincipal: caller.principal,
       createdAt: clock(),
       ...(until === undefined ? {} : { until }),
@@ -105,7 +121,7 @@ export const createOperations = (dependencies: Dependencies) => {
     }
     const mayRevoke = isOwn(operator.caller, row) || may(operator, 'revoke', row?.session.profile);
     if (row === undefined || !mayRevoke) {
-      const target = { kind: 'session', value: id, principal: '', user: '', profile: '' } as const;
+      const target = { kind: 'session', value: id, subject: '', user: '', profile: '' } as const;
       return deny(operator, 'revoke', `Session ${id}`, target);
     }
     const { session, status } = row;
@@ -116,8 +132,8 @@ export const createOperations = (dependencies: Dependencies) => {
         message: `Session ${id} has ended; revoke the user or the principal instead.`,
       });
     }
-    const { principal, user, profile, endsAt } = session;
-    const revoked = await append(operator, { kind: 'session', value: id, principal, user, profile }, reason, endsAt);
+    const { subject, user, profile, endsAt } = session;
+    const revoked = await append(operator, { kind: 'session', value: id, subject, user, profile }, reason, endsAt);
     if (!revoked.ok) return revoked;
     const { n, by } = revoked.value.revocation;
     // The log is what counts; the row is for those who read the table.
@@ -126,11 +142,12 @@ export const createOperations = (dependencies: Dependencies) => {
   };
 
   return {
-    /** Revokes a user, a principal, a profile, or everything: an operator's action. */
+    /** Revokes a user (by the name that documents use), a principal, a profile, or everything: an operator's action. */
     revoke: async (operator: Operator, target: RevocationTarget, reason: string, until?: number): Outcome<Done> => {
       if (target.kind === 'session') return revokeSession(operator, target.value, reason);
-      if (!may(operator, 'revoke', profileOf(target))) return deny(operator, 'revoke', describeKind(target), target);
-      return append(operator, target, reason, until);
+      const stored = target.kind === 'user' ? { ...target, value: toStoredName(target.value, bareNames) } : target;
+      if (!may(operator, 'revoke', profileOf(target))) return deny(operator, 'revoke', describeKind(target), stored);
+      return append(operator, stored, reason, until);
     },
     /** Revokes a session: an operator's action, or its owner's. */
     revokeSession,
@@ -184,31 +201,26 @@ export type Operations = ReturnType<typeof createOperations>;
 const describeKind = (target: RevocationTarget): string =>
   target.kind === 'all' ? 'Everything' : `The ${target.kind} ${target.value}`;
 
-const describeTarget = (target: RevocationTarget) => (target.kind === 'all' ? {} : { value: target.value });
-
 const describeHard = (hard: readonly HardOutcome[]) =>
   hard.length === 0 ? {} : { hard: hard.map(({ roleArn, status }) => `${status} ${roleArn}`) };
 
-const describeRevocation = ({ n, target, reason, until }: Revocation) => ({
-  revocation_id: `${n}`,
-  kind: target.kind,
-  ...describeTarget(target),
-  revocation_reason: reason,
-  ...(until === undefined ? {} : { until: formatInstant(until) }),
-});
-
-/** Whether a revocation names this caller, by whichever of their keys. The freeze switch names nobody. */
+/**
+ * Whether a revocation names the person who calls: by name, by whichever of their keys, or in whichever account of
+ * Identity Center. The freeze switch names nobody.
+ */
 const isOf = ({ target }: Revocation, { caller, snapshot }: Operator): boolean => {
-  const { name, principal } = caller;
-  const isMine = (other: string): boolean =>
-    other === principal || snapshot.clients.get(other.replace(/^sentinel:key\//u, ''))?.name === name;
+  const { storedName, principal, subject } = caller;
+  const isMine = (other: string): boolean => {
+    const key = snapshot.clients.get(other.replace(/^sentinel:key\//u, ''));
+    return other === principal || other === subject || (key !== undefined && `key/${key.name}` === storedName);
+  };
   switch (target.kind) {
     case 'user':
-      return target.value === name;
+      return isSamePerson(target.value, storedName);
     case 'principal':
       return isMine(target.value);
     case 'session':
-      return isMine(target.principal);
+      return isMine(target.subject) || isSamePerson(target.user, storedName);
     case 'all':
     case 'profile':
       return false;

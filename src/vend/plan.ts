@@ -85,7 +85,7 @@ export const toPlan = (
     SourceIdentity: sourceIdentity,
     DurationSeconds: Math.max(seconds, STS_MINIMUM_SECONDS),
     Tags: toSessionTags({ sessionId: session.id, requestId, caller, profile: name }, profile.tags),
-    ...(profile.hardRevoke ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser'] } : {}),
+    ...(profile.hardRevoke ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal'] } : {}),
     ...(policy === undefined ? {} : { Policy: policy }),
     ...(profile.managedPolicies.length === 0 ? {} : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
     ...(profile.externalId === undefined ? {} : { ExternalId: profile.externalId }),

@@ -20,7 +20,7 @@ export type VendRefusal =
       /** When it ends by itself, epoch milliseconds. */
       readonly until?: number;
       /** Set where the caller is refused everything. */
-      readonly caller?: Pick<Caller, 'name' | 'principal'>;
+      readonly caller?: Pick<Caller, 'name' | 'principal' | 'subject'>;
     }
   | { readonly kind: 'no-key-from-a-key' }
   | { readonly kind: 'replayed' }

@@ -1,5 +1,6 @@
 import type { Caller } from '../identity/caller.ts';
 import type { Clock } from '../lib/clock.ts';
+import { toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SessionDirectory, SessionPage, SessionQuery } from '../sessions/directory.ts';
 import type { Revocations } from '../sessions/feed.ts';
@@ -16,6 +17,7 @@ type Dependencies = {
   readonly clock: Clock;
   readonly revocations: Pick<Revocations, 'ofVend'>;
   readonly directory: SessionDirectory;
+  readonly bareNames: NamedKind;
   readonly onFault: (error: unknown) => void;
 };
 
@@ -25,17 +27,20 @@ type Outcome<Value> = Promise<Result<Value, OperationRefusal>>;
 export const NO_TABLE = { kind: 'unavailable', what: 'the table of sessions' } as const;
 
 /** Whether a row is this caller's own, by the TVM's word. */
-export const isOwn = ({ principal }: Caller, row: SessionRow | undefined): boolean =>
-  row?.genuine === true && row.session.principal === principal;
+export const isOwn = ({ subject }: Caller, row: SessionRow | undefined): boolean =>
+  row?.genuine === true && row.session.subject === subject;
 
 /** What people and authorizers are told of sessions. */
-export const createSessionReports = ({ clock, revocations, directory, onFault }: Dependencies) => {
+export const createSessionReports = ({ clock, revocations, directory, bareNames, onFault }: Dependencies) => {
   const statusOf = (row: SessionRow | undefined): SessionStatus => {
     if (row === undefined) return 'unknown';
     const { session, status, genuine } = row;
     const isRevoked =
       status === 'revoked' ||
-      revocations.ofVend({ name: session.user, principal: session.principal }, session.profile) !== undefined;
+      revocations.ofVend(
+        { ...session, name: toShownName(session.user, bareNames), storedName: session.user },
+        session.profile,
+      ) !== undefined;
     // What takes away is believed of anybody, what gives only of the TVM itself.
     if (isRevoked) return 'revoked';
     if (!genuine) return 'unknown';
@@ -59,12 +64,13 @@ export const createSessionReports = ({ clock, revocations, directory, onFault }:
       const shown = isVisible ? row : undefined;
       return ok({ id, status: statusOf(shown), ...(shown === undefined ? {} : { row: shown }) });
     },
-    /** A page of sessions: an operator's of all, anybody else's of their own. */
-    list: async (operator: Operator, query: SessionQuery, next: string | undefined): Outcome<ShownPage> => {
+    /** A page of sessions: an operator's of all, anybody else's of their own; `user` by the name that documents use. */
+    list: async (operator: Operator, asked: SessionQuery, next: string | undefined): Outcome<ShownPage> => {
       const { caller, snapshot } = operator;
-      const own = may(operator, 'list', query.profile) ? {} : { user: caller.name, principal: caller.principal };
+      const query = asked.user === undefined ? asked : { ...asked, user: toStoredName(asked.user, bareNames) };
+      const own = may(operator, 'list', query.profile) ? {} : { user: caller.storedName, subject: caller.subject };
       if (query.user !== undefined && own.user !== undefined && query.user !== own.user) {
-        return refuse({ kind: 'not-operator', action: 'list', what: `Sessions of ${query.user}` });
+        return refuse({ kind: 'not-operator', action: 'list', what: 'Sessions of others' });
       }
       let page: SessionPage | undefined;
       try {

@@ -56,10 +56,10 @@ export const createVend = (dependencies: Dependencies): Vend => {
     if (!network.ok) return denied(network.refusal);
     const hold = await reserveClaim(guard, request.replay, begun);
     if (!hold.ok) return hold.refusal === 'replayed' ? denied({ kind: 'replayed' }) : failed(NO_GUARD);
-    const { principal, name: user, account } = caller;
+    const { subject, principal, storedName: user, account } = caller;
     const session = await sessions.use(
       {
-        key: { principal, user, account, profile, label: request.label ?? '' },
+        key: { subject, principal, user, account, profile, label: request.label ?? '' },
         sourceIdentity: stamp.sourceIdentity,
         required: grant.requiresSession,
       },

@@ -14,10 +14,12 @@ const POLICY = refused(403, 'PolicyDenied');
 
 /** Profiles of one rule each, named after what the rule is about. */
 const RULES: Readonly<Record<string, object>> = {
-  'users-admin': { users: ['admin', 'a@b', 'alice', `${OTHER}:admin`] },
+  'users-admin': {
+    users: ['admin', 'a@b', 'alice', 'sso/a@b', 'role/deployer/admin', `${OTHER}:user/admin`],
+  },
   'users-role': { users: ['role/reader'] },
   'users-foreign-role': { users: [`${OTHER}:role/reader`] },
-  'users-foreign': { users: [`${OTHER}:dana`] },
+  'users-foreign': { users: [`${OTHER}:user/dana`] },
   account: { accounts: [OWN] },
   'role-path': { principals: [`arn:aws:iam::${OWN}:role/admin/*`] },
   'role-any': { principals: [`arn:aws:iam::${OWN}:role/*`] },
@@ -106,7 +108,7 @@ describe('the name of a session', () => {
     };
     const tvm = await world.start({ environment });
     expect(await vendsAs(session('deployer', 'admin'), 'users-admin', tvm)).toEqual(VENDED);
-    expect((await whoami(session('broker', 'admin', OTHER), tvm)).name).toBe(`${OTHER}:admin`);
+    expect((await whoami(session('broker', 'admin', OTHER), tvm)).name).toBe(`${OTHER}:role/broker/admin`);
     expect((await whoami(session('deployer', 'admin', OTHER), tvm)).name).toBe(`${OTHER}:role/deployer`);
     expect((await whoami(session('broker', 'admin'), tvm)).name).toBe('role/broker');
     expect((await whoami(session('deployer2', 'admin'), tvm)).name).toBe('role/deployer2');
@@ -198,10 +200,10 @@ describe('names', () => {
   it('63 a path is what the last slash ends, whatever is in it', async () => {
     expect(await whoami(user('user/role/Admin'))).toMatchObject({
       status: 200,
-      name: 'Admin',
+      name: 'user/Admin',
       principal: `arn:aws:iam::${OWN}:user/role/Admin`,
     });
-    expect(await whoami(user('user/a:b/dana'))).toMatchObject({ status: 200, name: 'dana' });
+    expect(await whoami(user('user/a:b/dana'))).toMatchObject({ status: 200, name: 'user/dana' });
     expect(await vendsAs(user('user/role/reader'), 'users-role')).toEqual(POLICY);
     expect(await vendsAs(user('user/role/reader'), 'role-any')).toEqual(POLICY);
     for (const name of [`${OTHER}:admin`, `${OTHER}:dana`, 'a:b', 'a b', 'a'.repeat(65), 'd\u00E4na']) {
@@ -242,8 +244,15 @@ describe('names', () => {
   it('65 what is vended names whom STS named', async () => {
     world.sts.behave = says(DANA);
     const { json } = await sendRaw(world.tvm.port, forwarded(world.tvm, DEV));
-    expect(json['SourceIdentity']).toMatch(/^sentinel=d=[0-9a-f]{16}=dana$/u);
-    const record = { event: 'vend', outcome: 'vended', user: 'dana', via: 'sts', principal: DANA.Arn, account: OWN };
+    expect(json['SourceIdentity']).toMatch(/^sentinel=d=[0-9a-f]{16}=user_dana\.[0-9a-f]{10}$/u);
+    const record = {
+      event: 'vend',
+      outcome: 'vended',
+      user: 'user/dana',
+      via: 'sts',
+      principal: DANA.Arn,
+      account: OWN,
+    };
     expect(world.tvm.audit.at(-1)).toMatchObject({ ...record, access_key_id: 'AKIADEMODANA0000' });
   });
 });

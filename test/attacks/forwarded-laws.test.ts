@@ -1,12 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toAwsCaller, type Admission, type AwsCaller, type AwsIdentity } from '../../src/identity/aws-identity.ts';
+import { ADMISSION, ownIdentity } from '../support/identity.ts';
 
 /** What holds of every identity that AWS can name, and of whatever else is called one. */
 const OWN = '000000000000';
 const ACCOUNTS = [OWN, '111122223333', '444455556666'] as const;
 
-const OPEN: Admission = { allowedAccounts: ACCOUNTS, ssoAccounts: [], trustedSessionRoles: [] };
+const OPEN: Admission = { ...ADMISSION, allowedAccounts: ACCOUNTS };
+const SELF = ownIdentity(OWN);
 
 const WORD = 'abAB01_+=,.@-'.split('');
 
@@ -49,7 +51,7 @@ const identityOf = (who: User | Session): AwsIdentity =>
 
 /** The caller; throws if there is none. */
 const callerOf = (who: User | Session, admission = OPEN): AwsCaller => {
-  const caller = toAwsCaller(identityOf(who), admission, OWN);
+  const caller = toAwsCaller(identityOf(who), admission, SELF);
   if (!caller.ok) throw new Error(`${JSON.stringify(who)}: ${caller.refusal.message}`);
   return caller.value;
 };
@@ -88,11 +90,14 @@ describe('names', () => {
 
   it('58 a session name changes neither name nor principal of a role that is not trusted', () => {
     const property = fc.property(sessions, word(2), (one, session) => {
-      const { name, principal, uniqueId } = callerOf(one);
+      const { name, storedName, principal, subject, uniqueId } = callerOf(one);
+      expect(subject).toBe(principal);
       expect(callerOf({ ...one, session })).toEqual({
         account: one.account,
         name,
+        storedName,
         principal,
+        subject,
         uniqueId,
         sessionName: session,
       });
@@ -103,13 +108,16 @@ describe('names', () => {
 
   it('58 a trusted session has its own name, and no other account’s and no role’s', () => {
     const property = fc.property(sessions, anyone, (trusted, other) => {
-      const trustedSessionRoles = [`arn:aws:iam::${trusted.account}:role/path/${trusted.role}`];
+      const arn = `arn:aws:iam::${trusted.account}:role/path/${trusted.role}`;
+      const trustedSessionRoles = [{ arn, kind: 'role' as const }];
       const admission = { ...OPEN, trustedSessionRoles };
-      const { name } = callerOf(trusted, admission);
-      expect(name).toBe(trusted.account === OWN ? trusted.session : `${trusted.account}:${trusted.session}`);
-      if (callerOf(other, admission).name !== name) return;
-      expect(other.account).toBe(trusted.account);
-      expect(other.kind === 'user' ? other.user : other.session).toBe(trusted.session);
+      const { name, subject } = callerOf(trusted, admission);
+      const local = `role/${trusted.role}/${trusted.session}`;
+      expect(name).toBe(trusted.account === OWN ? local : `${trusted.account}:${local}`);
+      const them = callerOf(other, admission);
+      expect(them.name === name).toBe(them.subject === subject);
+      if (them.name !== name) return;
+      expect(other).toMatchObject({ kind: 'role', account: trusted.account, session: trusted.session });
     });
     fc.assert(property, { numRuns: 2_000 });
   });
@@ -128,7 +136,10 @@ describe('names', () => {
       '*',
       'arn:aws:iam::000000000000:role/*',
     ];
-    expect(callerOf(who, { ...OPEN, trustedSessionRoles: [...wrong, ...not] }).name).toBe('role/ci');
+    expect(
+      callerOf(who, { ...OPEN, trustedSessionRoles: [...wrong, ...not].map((arn) => ({ arn, kind: 'role' as const })) })
+        .name,
+    ).toBe('role/ci');
   });
 
   it('65 the principal names the same account as the caller, and holds no session', () => {
@@ -168,14 +179,14 @@ describe('whatever is said', () => {
     const accounts = fc.oneof(text, fc.constantFrom(...ACCOUNTS));
     const property = fc.property(arn, accounts, text, (arn, account, userId) => {
       const closed: Admission = { ...OPEN, allowedAccounts: undefined };
-      const caller = toAwsCaller({ arn, account, userId }, closed, OWN);
+      const caller = toAwsCaller({ arn, account, userId }, closed, SELF);
       if (!caller.ok) {
         expect(caller.refusal.error).toBe('AccessDenied');
         return;
       }
       expect(caller.value.account).toBe(OWN);
       expect(account).toBe(OWN);
-      expect(caller.value.name).toMatch(/^(?:role\/)?[\w+=,.@-]{1,64}$/u);
+      expect(caller.value.name).toMatch(/^(?:role|user)\/[\w+=,.@-]{1,64}$/u);
       expect(caller.value.principal).toMatch(/^arn:[a-z-]+:iam::000000000000:(?:user|role)\/[!-~]+$/u);
     });
     fc.assert(property, { numRuns: 3_000 });
@@ -183,9 +194,9 @@ describe('whatever is said', () => {
 
   it('62 nobody is admitted where nobody is listed', () => {
     const property = fc.property(anyone, (who) => {
-      expect(toAwsCaller(identityOf(who), { ...OPEN, allowedAccounts: [] }, OWN).ok).toBe(false);
+      expect(toAwsCaller(identityOf(who), { ...OPEN, allowedAccounts: [] }, SELF).ok).toBe(false);
       const other = ACCOUNTS.filter((account) => account !== who.account);
-      expect(toAwsCaller(identityOf(who), { ...OPEN, allowedAccounts: other }, OWN).ok).toBe(false);
+      expect(toAwsCaller(identityOf(who), { ...OPEN, allowedAccounts: other }, SELF).ok).toBe(false);
     });
     fc.assert(property, { numRuns: 200 });
   });
@@ -200,10 +211,10 @@ describe('whatever is said', () => {
       'AIDAEXAMPLEEXAMPLE00:x',
       '*'.repeat(20),
     ]) {
-      const caller = toAwsCaller({ ...who, userId }, OPEN, OWN);
+      const caller = toAwsCaller({ ...who, userId }, OPEN, SELF);
       expect(caller.ok && caller.value.uniqueId).toBeUndefined();
     }
-    const caller = toAwsCaller(who, OPEN, OWN);
+    const caller = toAwsCaller(who, OPEN, SELF);
     expect(caller.ok && caller.value.uniqueId).toBe('AIDAEXAMPLEEXAMPLE00');
   });
 
@@ -211,7 +222,7 @@ describe('whatever is said', () => {
     for (const filler of ['/', 'a/', '!', 'AWSReservedSSO_', '_0123456789abcdef', ':']) {
       const resource = filler.repeat(100_000 / filler.length);
       for (const arn of [`arn:aws:iam::${OWN}:user/${resource}`, `arn:aws:sts::${OWN}:assumed-role/${resource}/x1`]) {
-        expect(toAwsCaller({ arn, account: OWN, userId: 'AROAEXAMPLEEXAMPLE00:x1' }, OPEN, OWN).ok).toBe(false);
+        expect(toAwsCaller({ arn, account: OWN, userId: 'AROAEXAMPLEEXAMPLE00:x1' }, OPEN, SELF).ok).toBe(false);
       }
     }
   });

@@ -84,7 +84,12 @@ describe('the query', () => {
       const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: 300_000 });
       if (!claim.ok) return claim.refusal.error;
       const key = { secret: 'demo-alice-not-a-secret', name: 'alice', disabled: false };
-      const ring = { account: '000000000000', findKey: () => key, sealingKeys: new Map() };
+      const ring = {
+        account: '000000000000',
+        findKey: () => key,
+        neverCallers: new Set<string>(),
+        sealingKeys: new Map(),
+      };
       const judgement = { now, window: 300_000, admission: ADMISSION };
       const known = authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, judgement);
       return known.ok ? known.value.caller.name : known.refusal.error;

@@ -28,7 +28,7 @@ const workFor = (key: RegisteredKey | undefined, query: string): { readonly erro
   if (!head.ok) throw new Error(head.refusal.message);
   const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: WINDOW });
   if (!claim.ok) throw new Error(claim.refusal.message);
-  const ring = { account: '000000000000', findKey: () => key, sealingKeys: new Map() };
+  const ring = { account: '000000000000', findKey: () => key, neverCallers: new Set<string>(), sealingKeys: new Map() };
   work.done = [];
   const known = authenticateKey(claim.value, { ...head.value, body: new Uint8Array(9) }, ring, {
     now,

@@ -63,6 +63,7 @@ describe('what is written down of a vend', () => {
         source_ip: '127.0.0.1',
         user: 'alice',
         principal: 'sentinel:key/TVMDEMOALICE',
+        subject: 'sentinel:key/TVMDEMOALICE',
         account: '000000000000',
         via: 'key',
         access_key_id: 'TVMDEMOALICE',

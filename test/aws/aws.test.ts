@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAwsClients } from '../../src/aws/clients.ts';
 import { isLocalEndpoint } from '../../src/aws/endpoint.ts';
-import { createOwnAccount } from '../../src/aws/own-account.ts';
+import { createOwnIdentity } from '../../src/aws/own-identity.ts';
 import { readParameterTree } from '../../src/aws/paging.ts';
 import { DEFAULT_TABLE_NAMES, tableDefinitions } from '../../src/aws/tables.ts';
 import { startFake, stsError, stsIdentity, type Fake } from '../http/support.ts';
@@ -51,18 +51,21 @@ describe('isLocalEndpoint', () => {
   });
 });
 
-describe('createOwnAccount', () => {
+describe('createOwnIdentity', () => {
   it('asks once for all who ask, then never again', async () => {
     fake.answer = () => stsIdentity;
     const before = fake.calls.length;
-    const ownAccount = createOwnAccount(clients().sts);
-    expect(await Promise.all([ownAccount(), ownAccount()])).toEqual(['000000000000', '000000000000']);
-    expect(await ownAccount()).toBe('000000000000');
+    const ownIdentity = createOwnIdentity(clients().sts);
+    expect(await Promise.all([ownIdentity(), ownIdentity()])).toMatchObject([
+      { account: '000000000000' },
+      { account: '000000000000' },
+    ]);
+    expect(await ownIdentity()).toMatchObject({ account: '000000000000' });
     expect(fake.calls.length).toBe(before + 1);
   });
 
   it('throws while STS does not tell, and asks again', async () => {
-    const ownAccount = createOwnAccount(clients().sts);
+    const ownIdentity = createOwnIdentity(clients().sts);
     for (const answer of [
       stsError('AccessDenied', 403),
       { body: '<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>' },
@@ -71,10 +74,10 @@ describe('createOwnAccount', () => {
       },
     ]) {
       fake.answer = () => answer;
-      await expect(ownAccount()).rejects.toThrow(Error);
+      await expect(ownIdentity()).rejects.toThrow(Error);
     }
     fake.answer = () => stsIdentity;
-    expect(await ownAccount()).toBe('000000000000');
+    expect(await ownIdentity()).toMatchObject({ account: '000000000000' });
   });
 });
 

@@ -35,6 +35,7 @@ export const measureSessionBytes = async (count: number): Promise<number> => {
     await tracker.use(
       {
         key: {
+          subject: `arn:aws:iam::111122223333:role/Role-${index}`,
           principal: `arn:aws:iam::111122223333:role/Role-${index}`,
           user,
           account: '111122223333',

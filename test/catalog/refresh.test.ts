@@ -18,6 +18,7 @@ const snapshotAt = (readAt: number, pages = 2): Snapshot => ({
   account: '111122223333',
   profiles: new Map(),
   clients: new Map(),
+  neverCallers: new Set(),
   sealingKeys: new Map(),
   operators: undefined,
   rejections: [],

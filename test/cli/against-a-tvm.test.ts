@@ -41,7 +41,7 @@ describe('login', () => {
     const environment = asDana();
     const { code, stdout, stderr } = await runProgram(['login'], environment);
     expect([code, stdout]).toEqual([0, '']);
-    expect(stderr).toMatch(/^Logged in at http:\/\/127\.0\.0\.1:\d+ as dana until [0-9TZ:-]+\.\n$/u);
+    expect(stderr).toMatch(/^Logged in at http:\/\/127\.0\.0\.1:\d+ as user\/dana until [0-9TZ:-]+\.\n$/u);
     const file = environment.TVM_LOGIN_FILE;
     expect((statSync(file).mode & 0o777).toString(8)).toBe('600');
     expect((statSync(join(file, '..')).mode & 0o777).toString(8)).toBe('700');
@@ -208,8 +208,8 @@ describe.skipIf(lacking !== undefined)('an AWS CLI profile', () => {
       ['--endpoint-url', desk.url, '--output', 'json', 'sts', 'get-caller-identity'],
       { env },
     );
-    expect((JSON.parse(stdout) as Json)['Arn']).toBe(
-      'arn:aws:sts::000000000000:assumed-role/SentinelProtected-dev/dana',
+    expect((JSON.parse(stdout) as Json)['Arn']).toMatch(
+      /^arn:aws:sts::000000000000:assumed-role\/SentinelProtected-dev\/user_dana\.[0-9a-f]{10}$/u,
     );
   });
 });

@@ -56,7 +56,11 @@ describe.skipIf(lacking !== undefined)('the recipe in Python', () => {
       AWS_ACCESS_KEY_ID: DANA.accessKeyId,
       AWS_SECRET_ACCESS_KEY: DANA.secretAccessKey,
     });
-    expect(vended).toMatchObject({ Version: 1, Profile: 'dev', SourceIdentity: expect.stringMatching(/=dana$/u) });
+    expect(vended).toMatchObject({
+      Version: 1,
+      Profile: 'dev',
+      SourceIdentity: expect.stringMatching(/=user_dana\.[0-9a-f]{10}$/u),
+    });
   });
 
   it('forwards a session token, and is refused as the role deploy whatever the session’s name', async () => {

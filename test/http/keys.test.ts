@@ -59,6 +59,7 @@ describe('a minted key', () => {
     expect((await sendAs(tvm, key, { path: '/whoami' })).json).toEqual({
       account: '000000000000',
       principal: 'sentinel:key/TVMDEMOALICE',
+      subject: 'sentinel:key/TVMDEMOALICE',
       name: 'alice',
       via: 'minted-key',
       access_key_id: key.accessKeyId,
@@ -270,6 +271,7 @@ describe('POST /keys', () => {
       source_ip: '127.0.0.1',
       user: 'alice',
       principal: 'sentinel:key/TVMDEMOALICE',
+      subject: 'sentinel:key/TVMDEMOALICE',
       account: '000000000000',
       via: 'key',
       access_key_id: 'TVMDEMOALICE',

@@ -54,7 +54,7 @@ describe.each(FRONTS)('behind the front %s', (front) => {
     const vended = await withContext(front, contextOf(front));
     expect([vended.status, vended.json['Profile']]).toEqual([200, 'dev']);
     expect(tvmOf(front).audit.at(-1)).toMatchObject({
-      user: 'dana',
+      user: 'user/dana',
       principal: 'arn:aws:iam::000000000000:user/eng/dana',
       via: 'lambda',
       access_key_id: 'AKIAIOSFODNN7EXAMPLE',

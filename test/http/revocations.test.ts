@@ -69,7 +69,7 @@ describe('POST /revocations: 201', () => {
     const id = await openSession(world.tvm);
     const answer = await send(world.tvm, '/revocations', { ...good, kind: 'session', value: id });
     expect(answer.status, answer.body).toBe(201);
-    expect(answer.json).toMatchObject({ value: id, principal: 'sentinel:key/TVMDEMOALICE', profile: 'dev' });
+    expect(answer.json).toMatchObject({ value: id, subject: 'sentinel:key/TVMDEMOALICE', profile: 'dev' });
     const left = Date.parse(String(answer.json['until'])) - Date.now();
     expect(left).toBeGreaterThan(7.9 * 3_600_000);
     expect(left).toBeLessThan(8.1 * 3_600_000);

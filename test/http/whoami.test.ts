@@ -23,6 +23,7 @@ describe('GET /whoami', () => {
     expect(json).toEqual({
       account: '000000000000',
       principal: 'sentinel:key/TVMDEMOBOB',
+      subject: 'sentinel:key/TVMDEMOBOB',
       name: 'bob',
       via: 'key',
       access_key_id: 'TVMDEMOBOB',

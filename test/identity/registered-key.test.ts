@@ -28,6 +28,7 @@ const authenticate = (
   const ring = {
     account: '111122223333',
     findKey: (id: string) => (id === 'TVMDEMOALICE' ? found : undefined),
+    neverCallers: new Set<string>(),
     sealingKeys: new Map(),
   };
   return authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, {

@@ -54,7 +54,7 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
       expect(await lambda.recordOf(reply)).toMatchObject({
         event: 'vend',
         outcome: 'vended',
-        user: 'dana',
+        user: 'user/dana',
         principal: 'arn:aws:iam::000000000000:user/eng/dana',
         via: 'lambda',
         access_key_id: 'AKIAIOSFODNN7EXAMPLE',

@@ -126,7 +126,7 @@ const mark = async (lambda: Lambda, front: Front): Promise<number> => {
   const reply = await lambda.ask(eventOf(front, { query: 'profile=vault' }));
   expect(reply.result).toEqual([403, 'PolicyDenied']);
   const record = await lambda.recordOf(reply);
-  expect(record).toMatchObject({ outcome: 'denied', user: 'dana', source_ip: '203.0.113.7' });
+  expect(record).toMatchObject({ outcome: 'denied', user: 'user/dana', source_ip: '203.0.113.7' });
   return lambda.audit().findIndex(({ http_request_id: id }) => id === record['http_request_id']);
 };
 

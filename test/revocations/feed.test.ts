@@ -17,7 +17,12 @@ import {
 
 /** What a reader of the log makes of whatever stands in the table. */
 const HOUR = 3_600_000;
-const SUBJECT = { name: 'alice', principal: 'sentinel:key/A' };
+const SUBJECT = {
+  name: 'alice',
+  storedName: 'key/alice',
+  principal: 'sentinel:key/A',
+  subject: 'sentinel:key/A',
+};
 
 const logOf = (table: ReturnType<typeof createFakeTable>) => createRevocationLog(table.client, 'any');
 

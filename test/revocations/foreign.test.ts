@@ -18,8 +18,14 @@ import {
 
 /** Rows of the sessions table that somebody other than the TVM marked as revoked, with Sentinel's attributes. */
 const HOUR = 3_600_000;
-const ALICE = { name: 'alice', principal: 'sentinel:key/TVMDEMOALICE' };
-const BOB = { name: 'bob', principal: 'sentinel:key/TVMDEMOBOB' };
+const keyOf = (name: string, id: string) => ({
+  name,
+  storedName: `key/${name}`,
+  principal: `sentinel:key/${id}`,
+  subject: `sentinel:key/${id}`,
+});
+const ALICE = keyOf('alice', 'TVMDEMOALICE');
+const BOB = keyOf('bob', 'TVMDEMOBOB');
 
 let count = 0;
 const world = useDesk();
@@ -65,19 +71,19 @@ describe('what Sentinel revoked', () => {
     const id = await put(sentinelRow({}, now));
     await foreign.read(now);
     expect(foreign.ofVend(ALICE, 'dev', now)).toMatchObject({ target: { kind: 'session', value: id }, by: 'oncall' });
-    expect(foreign.ofVend({ ...ALICE, principal: 'sentinel:key/ANOTHER' }, 'dev', now)).toBeDefined();
+    expect(foreign.ofVend(keyOf('alice', 'ANOTHER'), 'dev', now)).toBeDefined();
     expect(foreign.ofVend(ALICE, 'prod', now)).toBeUndefined();
     expect(foreign.ofVend(BOB, 'dev', now)).toBeUndefined();
     expect(foreign.ofVend(ALICE, 'dev', now + HOUR - 1)).toBeDefined();
     expect(foreign.ofVend(ALICE, 'dev', now + HOUR)).toBeUndefined();
   });
 
-  it('blocks the principal where the row names one, as those do that the TVM opened', async () => {
+  it('blocks the subject where the row names one, as those do that the TVM opened', async () => {
     const now = Date.now();
-    await put(sentinelRow({ principal: { S: ALICE.principal } }, now));
+    await put(sentinelRow({ subject: { S: ALICE.subject } }, now));
     await foreign.read(now);
     expect(foreign.ofVend(ALICE, 'dev', now)).toBeDefined();
-    expect(foreign.ofVend({ ...ALICE, principal: 'sentinel:key/ANOTHER' }, 'dev', now)).toBeUndefined();
+    expect(foreign.ofVend(keyOf('alice', 'ANOTHER'), 'dev', now)).toBeUndefined();
   });
 
   it('counts by the row that lasts longest, and ends when the row is gone', async () => {
@@ -116,7 +122,7 @@ describe('what Sentinel revoked', () => {
       await put(sentinelRow({ user: { S: `u${row}` }, filler, created_at: at(now - 60_000 - row) }, now));
     }
     await foreign.read(now);
-    const blocked = Array.from({ length: 20 }, (_, row) => ({ name: `u${row}`, principal: `p${row}` }));
+    const blocked = Array.from({ length: 20 }, (_, row) => keyOf(`u${row}`, `p${row}`));
     expect(blocked.filter((one) => foreign.ofVend(one, 'dev', now) === undefined)).toEqual([]);
   });
 

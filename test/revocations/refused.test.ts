@@ -9,7 +9,7 @@ import { callWith, lift, openSession, register, revoke, REVOKED, SECRET_REASON, 
 /** What is refused after a revocation, and that nothing leads around it. */
 const DEV = `version: "1"
 rules:
-  - { name: some, effect: allow, conditions: { users: [alice, bob, dana] } }
+  - { name: some, effect: allow, conditions: { users: [alice, bob, user/dana] } }
 `;
 
 const prepare = async (desk: Desk): Promise<void> => {
@@ -174,7 +174,7 @@ describe('no way around', () => {
   });
 
   it.each([
-    ['user', 'dana'],
+    ['user', 'user/dana'],
     ['principal', 'arn:aws:iam::000000000000:user/eng/dana'],
     ['profile', 'dev'],
     ['all', undefined],

@@ -16,7 +16,12 @@ import {
 } from './fake-table.ts';
 
 /** How far an instance trusts what it knows: clocks that jump, tables that fail, and rows that want to mislead. */
-const SUBJECT = { name: 'alice', principal: 'sentinel:key/A' };
+const SUBJECT = {
+  name: 'alice',
+  storedName: 'key/alice',
+  principal: 'sentinel:key/A',
+  subject: 'sentinel:key/A',
+};
 const MINUTE = 60_000;
 
 const logOf = (table: ReturnType<typeof createFakeTable>) => createRevocationLog(table.client, 'any');

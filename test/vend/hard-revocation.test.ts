@@ -23,7 +23,7 @@ const revocation = (n: number, target: RevocationTarget, createdAt = NOON): Revo
 const session = (value: string, profile = 'hard'): RevocationTarget => ({
   kind: 'session',
   value,
-  principal: 'sentinel:key/A',
+  subject: 'sentinel:key/A',
   user: 'alice',
   profile,
 });
@@ -31,6 +31,17 @@ const session = (value: string, profile = 'hard'): RevocationTarget => ({
 const policyOf = (all: readonly Revocation[], now = NOON) => toHardPolicy(all, ['hard'], tagNames, now);
 
 describe('the deny policy', () => {
+  it('reaches everybody behind a role whose session names are trusted, and no other role', () => {
+    const role = 'arn:aws:iam::111122223333:role/deploy';
+    expect(policyOf([revocation(1, { kind: 'principal', value: role })])?.Statement[0]?.Condition).toMatchObject({
+      StringLike: { 'aws:PrincipalTag/SentinelPrincipal': [role, `${role}/*`] },
+    });
+    const wild = 'arn:aws:iam::111122223333:role/*';
+    expect(policyOf([revocation(1, { kind: 'principal', value: wild })])?.Statement[0]?.Condition).toMatchObject({
+      StringEquals: { 'aws:PrincipalTag/SentinelPrincipal': tagNames.ofPrincipal(wild)[0] },
+    });
+  });
+
   it('names what is revoked by its tags, and by time what can be vended again', () => {
     const before = { DateLessThan: { 'aws:TokenIssueTime': '2026-01-05T12:01:00Z' } };
     const principal = 'arn:aws:iam::111122223333:user/x/alice';
@@ -105,7 +116,7 @@ describe('the deny policy', () => {
           ]),
         );
         expect(tagNames.ofName(name).some((pattern) => like(pattern, tags.get('SentinelUser') ?? ''))).toBe(true);
-        expect(tagNames.ofPrincipal(caller.principal)).toBe(tags.get('SentinelPrincipal'));
+        expect(tagNames.ofPrincipal(caller.principal)).toEqual([tags.get('SentinelPrincipal')]);
       }),
     );
   });

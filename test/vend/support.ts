@@ -14,7 +14,9 @@ export const ALICE: Caller = {
   via: 'key',
   account: '111122223333',
   principal: 'sentinel:key/TVMALICE',
+  subject: 'sentinel:key/TVMALICE',
   name: 'alice',
+  storedName: 'key/alice',
   accessKeyId: 'TVMALICE',
 };
 
@@ -22,7 +24,9 @@ export const ALICE: Caller = {
 export const callerOf = (name: string, principal = `arn:aws:iam::111122223333:user/${name}`): Caller => ({
   ...ALICE,
   name,
+  storedName: name,
   principal,
+  subject: principal,
 });
 
 const ROLE = 'arn:aws:iam::111122223333:role/Protected';
@@ -55,7 +59,7 @@ export const snapshotOf = (documents: Documents): Snapshot => {
     demoKeys: true,
   });
   if (compiled.rejections.length > 0) throw new Error(JSON.stringify(compiled.rejections));
-  return { ...compiled, readAt: NOON, account: '111122223333', pages: 1 };
+  return { ...compiled, readAt: NOON, account: '111122223333', neverCallers: new Set(compiled.roles), pages: 1 };
 };
 
 /** A rule that names alice. */

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { formatInstant, type Clock } from '../../lib/clock.ts';
+import { toShownName, type NamedKind } from '../../lib/names.ts';
 import { ok, type Result } from '../../lib/result.ts';
 import type { Revocation, RevocationTarget } from '../../sessions/revocation.ts';
 import type { Done, Operations } from '../../vend/operations.ts';
@@ -9,7 +10,12 @@ import { fields, instant, invalid, readFields, readQuery, reason } from '../fiel
 import { readJsonBody } from '../json-body.ts';
 import type { Refusal } from '../refusals.ts';
 
-type Dependencies = { readonly authenticate: Authenticate; readonly operations: Operations; readonly clock: Clock };
+type Dependencies = {
+  readonly authenticate: Authenticate;
+  readonly operations: Operations;
+  readonly clock: Clock;
+  readonly bareNames: NamedKind;
+};
 
 const KINDS = ['session', 'user', 'principal', 'profile', 'all'] as const;
 
@@ -25,22 +31,28 @@ const BODY = fields({
   until: v.optional(instant),
 });
 
-/** A revocation as it is shown. */
-const toRevocationBody = ({ n, target, reason: why, by, byPrincipal, createdAt, until }: Revocation) => ({
+/** A revocation as it is shown, with names as documents have them. */
+const toRevocationBody = (
+  { n, target, reason: why, by, byPrincipal, createdAt, until }: Revocation,
+  bareNames: NamedKind,
+) => ({
   id: `${n}`,
   kind: target.kind,
-  ...(target.kind === 'all' ? {} : { value: target.value }),
-  ...(target.kind === 'session' ? { principal: target.principal, profile: target.profile } : {}),
+  ...(target.kind === 'all' ? {} : { value: toShownValue(target, bareNames) }),
+  ...(target.kind === 'session' ? { subject: target.subject, profile: target.profile } : {}),
   reason: why,
-  by,
+  by: toShownName(by, bareNames),
   by_principal: byPrincipal,
   created_at: formatInstant(createdAt),
   ...(until === undefined ? {} : { until: formatInstant(until) }),
 });
 
+const toShownValue = (target: Exclude<RevocationTarget, { readonly kind: 'all' }>, bareNames: NamedKind): string =>
+  target.kind === 'user' ? toShownName(target.value, bareNames) : target.value;
+
 /** What was done: the revocation, and for roles with hard revocation what became of their deny policies. */
-export const toDoneBody = ({ revocation, hard }: Done) => ({
-  ...toRevocationBody(revocation),
+export const toDoneBody = ({ revocation, hard }: Done, bareNames: NamedKind) => ({
+  ...toRevocationBody(revocation, bareNames),
   ...(hard.length === 0
     ? {}
     : {
@@ -57,12 +69,12 @@ const toTarget = (kind: (typeof KINDS)[number], value: string | undefined): Resu
   if (kind !== 'session') return ok({ kind, value });
   // Whose session it is, and on which profile, is found in its row.
   return /^[0-9a-f]{16}$/u.test(value)
-    ? ok({ kind, value, principal: '', user: '', profile: '' })
+    ? ok({ kind, value, subject: '', user: '', profile: '' })
     : invalid('The id of a session is sixteen hexadecimal digits.', 'value');
 };
 
 /** `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more. */
-export const createRevokeHandler = ({ authenticate, operations, clock }: Dependencies) =>
+export const createRevokeHandler = ({ authenticate, operations, clock, bareNames }: Dependencies) =>
   authenticated(
     authenticate,
     async (authentic) => {
@@ -78,27 +90,27 @@ export const createRevokeHandler = ({ authenticate, operations, clock }: Depende
         return invalid('A revoked session stays so until it would have ended; leave "until" out.', 'until');
       }
       const revoked = await operations.revoke(toOperator(authentic), target.value, why, until);
-      return revoked.ok ? ok(toDoneBody(revoked.value)) : revoked;
+      return revoked.ok ? ok(toDoneBody(revoked.value, bareNames)) : revoked;
     },
     201,
   );
 
 /** `GET /revocations`: those in force. */
-export const createRevocationsHandler = ({ authenticate, operations }: Dependencies) =>
+export const createRevocationsHandler = ({ authenticate, operations, bareNames }: Dependencies) =>
   authenticated(authenticate, (authentic) => {
     const query = readQuery(authentic.request, []);
     if (!query.ok) return query;
     const listed = operations.listRevocations(toOperator(authentic));
-    return listed.ok ? ok({ revocations: listed.value.map(toRevocationBody) }) : listed;
+    return listed.ok ? ok({ revocations: listed.value.map((one) => toRevocationBody(one, bareNames)) }) : listed;
   });
 
 /** `DELETE /revocations/{id}`: lifts one. */
-export const createLiftHandler = ({ authenticate, operations }: Dependencies) =>
+export const createLiftHandler = ({ authenticate, operations, bareNames }: Dependencies) =>
   authenticated(authenticate, async (authentic) => {
     const query = readQuery(authentic.request, []);
     if (!query.ok) return query;
     const id = /^\/revocations\/([1-9]\d{0,14})$/u.exec(authentic.request.path)?.[1];
     if (id === undefined) return invalid('The id of a revocation is a number.', 'id');
     const lifted = await operations.lift(toOperator(authentic), Number(id));
-    return lifted.ok ? ok({ ...toDoneBody(lifted.value), lifted: true }) : lifted;
+    return lifted.ok ? ok({ ...toDoneBody(lifted.value, bareNames), lifted: true }) : lifted;
   });

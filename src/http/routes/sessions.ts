@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { formatInstant } from '../../lib/clock.ts';
+import { toShownName, type NamedKind } from '../../lib/names.ts';
 import { ok, type Result } from '../../lib/result.ts';
 import type { SessionQuery } from '../../sessions/directory.ts';
 import type { Operations } from '../../vend/operations.ts';
@@ -15,6 +16,7 @@ type Dependencies = {
   readonly authenticate: Authenticate;
   readonly operations: Operations;
   readonly sessionReports: SessionReports;
+  readonly bareNames: NamedKind;
 };
 
 const SESSION_ID = /^\/sessions\/([0-9a-f]{16})(?:\/revoke)?$/u;
@@ -33,14 +35,15 @@ const QUERY = fields({
 const time = (ms: number): string | undefined => (ms > 0 ? formatInstant(ms) : undefined);
 
 /** A session as it is shown: `active` is what authorizers ask for, everything else is for people. */
-const toBody = ({ id, status, row }: ShownSession) => ({
+const toBody = ({ id, status, row }: ShownSession, bareNames: NamedKind) => ({
   id,
   active: status === 'active',
   status,
   ...(row === undefined
     ? {}
     : {
-        user: row.session.user,
+        user: toShownName(row.session.user, bareNames),
+        subject: row.session.subject || undefined,
         principal: row.session.principal || undefined,
         profile: row.session.profile,
         session_label: row.session.label || undefined,
@@ -49,7 +52,7 @@ const toBody = ({ id, status, row }: ShownSession) => ({
         expires_at: time(row.session.endsAt),
         request_count: row.session.requestCount,
         source_identity: row.session.sourceIdentity || undefined,
-        revoked_by: row.revokedBy,
+        revoked_by: row.revokedBy === undefined ? undefined : toShownName(row.revokedBy, bareNames),
       }),
 });
 
@@ -59,7 +62,7 @@ const readId = ({ request }: Authentic): Result<string, Refusal> => {
 };
 
 /** `GET /sessions`: sessions by user, profile, status and time; 100 a page. Without operator's rights, one's own. */
-export const createSessionsHandler = ({ authenticate, sessionReports }: Dependencies) =>
+export const createSessionsHandler = ({ authenticate, sessionReports, bareNames }: Dependencies) =>
   authenticated(authenticate, async (authentic) => {
     const given = readQuery(authentic.request, [...QUERY.keys]);
     if (!given.ok) return given;
@@ -69,24 +72,24 @@ export const createSessionsHandler = ({ authenticate, sessionReports }: Dependen
     const query: SessionQuery = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
     const page = await sessionReports.list(toOperator(authentic), query, next);
     if (!page.ok) return page;
-    return ok({ sessions: page.value.sessions.map(toBody), next_token: page.value.next });
+    return ok({ sessions: page.value.sessions.map((one) => toBody(one, bareNames)), next_token: page.value.next });
   });
 
 /** `GET /sessions/{id}`: one session; what is unknown, or not the caller's to know, is not active. */
-export const createSessionHandler = ({ authenticate, sessionReports }: Dependencies) =>
+export const createSessionHandler = ({ authenticate, sessionReports, bareNames }: Dependencies) =>
   authenticated(authenticate, async (authentic) => {
     const id = readId(authentic);
     if (!id.ok) return id;
     const given = readQuery(authentic.request, []);
     if (!given.ok) return given;
     const found = await sessionReports.find(toOperator(authentic), id.value);
-    return found.ok ? ok(toBody(found.value)) : found;
+    return found.ok ? ok(toBody(found.value, bareNames)) : found;
   });
 
 const REVOKE = fields({ reason });
 
-/** `POST /sessions/{id}/revoke`: nothing more for its principal on its profile, until the session would have ended. */
-export const createRevokeSessionHandler = ({ authenticate, operations }: Dependencies) =>
+/** `POST /sessions/{id}/revoke`: nothing more for its subject on its profile, until the session would have ended. */
+export const createRevokeSessionHandler = ({ authenticate, operations, bareNames }: Dependencies) =>
   authenticated(authenticate, async (authentic) => {
     const id = readId(authentic);
     if (!id.ok) return id;
@@ -95,5 +98,5 @@ export const createRevokeSessionHandler = ({ authenticate, operations }: Depende
     const wish = readFields(REVOKE, body.value, 'field');
     if (!wish.ok) return wish;
     const revoked = await operations.revokeSession(toOperator(authentic), id.value, wish.value.reason);
-    return revoked.ok ? ok(toDoneBody(revoked.value)) : revoked;
+    return revoked.ok ? ok(toDoneBody(revoked.value, bareNames)) : revoked;
   });

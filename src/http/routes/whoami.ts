@@ -12,11 +12,22 @@ export const createWhoamiHandler = ({ authenticate }: Dependencies) =>
     if (request.rawQuery !== '' || request.body.length > 0) {
       return invalid('GET /whoami takes neither a query nor a body.');
     }
-    const { account, principal, name, sessionName, via, accessKeyId, sourceAccessKeyId, uniqueId, keyExpiresAt } =
-      caller;
+    const {
+      account,
+      principal,
+      subject,
+      name,
+      sessionName,
+      via,
+      accessKeyId,
+      sourceAccessKeyId,
+      uniqueId,
+      keyExpiresAt,
+    } = caller;
     return ok({
       account,
       principal,
+      subject,
       name,
       session_name: sessionName,
       via,

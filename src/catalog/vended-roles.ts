@@ -1,0 +1,119 @@
+import { ConditionalCheckFailedException, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { readItem } from '../aws/read-item.ts';
+import { HOUR, MINUTE, SECOND, type Clock } from '../lib/clock.ts';
+
+/** Credentials live an hour at most; the rest is how far apart two writings of this list, and two clocks, may lie. */
+const REMEMBERED = HOUR + 30 * MINUTE;
+
+/** How often a role that is still vended is written again, so that the list tells when it was last. */
+const REWRITE = 10 * MINUTE;
+
+const DEADLINE = 3 * SECOND;
+
+const ID = 'vended-roles';
+
+/** An item of DynamoDB holds 400 KB; the roles that were vended last are kept. */
+const MAX_ROLES = 3_000;
+
+/** Two instances that write at once: the later one reads what the other wrote, and adds to it. */
+const MAX_ATTEMPTS = 5;
+
+type Options = {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  readonly clock: Clock;
+  readonly onFault: (error: unknown) => void;
+};
+
+/** The roles that the TVM vends, and has vended lately. */
+export type VendedRoles = {
+  /**
+   * Takes down the roles that are vended now, and gives these and all whose credentials may still be alive. Rejects
+   * while the list of earlier roles has never been read.
+   */
+  readonly remember: (roles: readonly string[]) => Promise<ReadonlySet<string>>;
+};
+
+type Seen = ReadonlyMap<string, number>;
+
+/**
+ * Remembers, beyond the end of the process, which roles were vended: what the TVM vended is never a caller, also after its
+ * profile is gone. One item of the guard table, for all instances: principals with the second at which each was last
+ * named by a profile. It is read once, and written when a role is new or was not written for ten minutes.
+ */
+export function createVendedRoles({ client, table, clock, onFault }: Options): VendedRoles {
+  let seen: Seen | undefined;
+  let writtenAt = new Map<string, number>();
+
+  async function read(): Promise<{ readonly stored: Seen; readonly version: number }> {
+    const item = await readItem(client, table, ID, DEADLINE);
+    const version = Number(item?.['version']?.N ?? 0);
+    const stored = new Map(Object.entries(JSON.parse(item?.['roles']?.S ?? '{}') as Record<string, number>));
+    return { stored, version };
+  }
+
+  /** Writes what is known into the item, with what others have written there meanwhile. */
+  async function write(mine: Seen): Promise<Seen> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const { stored, version } = await read();
+      const merged = merge([stored, mine], clock());
+      if (await put(merged, version)) return merged;
+    }
+    throw new Error(`the item ${ID} of ${table} is written by others again and again`);
+  }
+
+  async function put(roles: Seen, version: number): Promise<boolean> {
+    try {
+      const answer = await client.send(
+        new PutItemCommand({
+          TableName: table,
+          Item: {
+            id: { S: ID },
+            roles: { S: JSON.stringify(Object.fromEntries(roles)) },
+            version: { N: String(version + 1) },
+          },
+          ConditionExpression: 'attribute_not_exists(id) OR version = :version',
+          ExpressionAttributeValues: { ':version': { N: String(version) } },
+          ReturnConsumedCapacity: 'TOTAL',
+        }),
+        { abortSignal: AbortSignal.timeout(DEADLINE) },
+      );
+      if (answer.ConsumedCapacity?.TableName === undefined) throw new Error("the answer to PutItem is not DynamoDB's");
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false;
+      throw error;
+    }
+  }
+
+  return {
+    remember: async (roles) => {
+      const now = clock();
+      seen ??= (await read()).stored;
+      seen = merge([seen, new Map(roles.map((role) => [role, toSeconds(now)]))], now);
+      const isDue = (role: string): boolean => now - (writtenAt.get(role) ?? Number.NEGATIVE_INFINITY) >= REWRITE;
+      if (roles.some(isDue)) {
+        try {
+          seen = await write(seen);
+          writtenAt = new Map(roles.map((role) => [role, now]));
+        } catch (error) {
+          // This instance knows the roles; that others may not learn of them is tried again with the next reading.
+          onFault(error);
+        }
+      }
+      return new Set(seen.keys());
+    },
+  };
+}
+
+const toSeconds = (ms: number): number => Math.floor(ms / SECOND);
+
+/** The latest second of each role, without those whose credentials have ended, the latest first. */
+function merge(lists: readonly Seen[], now: number): Seen {
+  const latest = new Map<string, number>();
+  for (const [role, second] of lists.flatMap((list) => [...list])) {
+    if (!Number.isSafeInteger(second) || now - second * SECOND > REMEMBERED) continue;
+    latest.set(role, Math.max(second, latest.get(role) ?? 0));
+  }
+  return new Map([...latest].toSorted(([, a], [, b]) => b - a).slice(0, MAX_ROLES));
+}
