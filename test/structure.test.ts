@@ -60,7 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'vend',
     'telemetry',
   ],
-  cli: ['lib', 'sigv4', 'policy'],
+  cli: ['lib', 'sigv4', 'policy', 'aws'],
   local: ['lib', 'sigv4', 'aws'],
   'config-values.ts': ['lib'],
   'config.ts': ['lib', 'aws', 'config-values.ts'],
@@ -86,7 +86,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: readonly (readonly [pattern: RegExp, rooms: readonly string[]])[] = [
   [/^hono(?:\/|$)|^@hono\//u, ['http']],
   [/^@aws-sdk\/credential-provider-node$|^@smithy\/core\/config$/u, ['cli']],
-  [/^@aws-sdk\/client-/u, ['aws', 'catalog', 'limits', 'replay', 'sessions', 'vend', 'local']],
+  [/^@aws-sdk\/client-/u, ['aws', 'catalog', 'cli', 'limits', 'replay', 'sessions', 'vend', 'local']],
   [/^rate-limiter-flexible(?:\/|$)/u, ['limits']],
   [/^pino$|^prom-client$/u, ['telemetry']],
   [/^yaml$/u, ['policy']],

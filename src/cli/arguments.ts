@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ok, refuse, type Result } from '../lib/result.ts';
+import { NAMED_KINDS, type NamedKind } from '../lib/names.ts';
 import { nearest } from '../lib/nearest.ts';
 import { isProfileName } from '../policy/profile-name.ts';
 
@@ -26,6 +27,7 @@ export type Command =
       readonly flags: Flags;
     }
   | { readonly name: 'whoami'; readonly json: boolean; readonly flags: Flags }
+  | { readonly name: 'names'; readonly to: NamedKind; readonly apply: boolean }
   | { readonly name: 'help' }
   | { readonly name: 'version' };
 
@@ -50,6 +52,7 @@ const OPTIONS = {
   login: { ...COMMON, print: flag },
   credentials: { ...COMMON, profile: text, duration: text, label: text },
   whoami: { ...COMMON, json: flag },
+  names: { to: text, apply: flag },
 } as const;
 
 type CommandName = keyof typeof OPTIONS;
@@ -63,6 +66,8 @@ export const HELP = `sentinel-tvm: AWS credentials from a Token Vending Machine
   sentinel-tvm credentials --profile NAME   credentials of a profile, as an AWS credential_process prints them
                [--duration SECONDS] [--label TEXT]
   sentinel-tvm whoami [--json]              whom the TVM takes you for
+  sentinel-tvm names migrate --to KIND      which rules change their meaning when another kind of caller (key, user, sso)
+               [--apply]                    owns bare names; for operators, with the TVM's variables and AWS credentials
 
   --url URL              the TVM (TVM_URL, or that of the last login)
   --server-id ID         the TVM's SENTINEL_SERVER_ID (TVM_SERVER_ID, or that of the last login)
@@ -87,8 +92,12 @@ export const readArguments = (argv: readonly string[]): Result<Command, string> 
     const meant = nearest(name, Object.keys(OPTIONS));
     return refuse(`"${name}" is no command${meant === undefined ? '' : `; did you mean ${meant}?`} See --help.`);
   }
+  if (name === 'names' && rest[0] !== 'migrate') {
+    return refuse('The command is "names migrate --to key", "user" or "sso"; see --help.');
+  }
   try {
-    const { values } = parseArgs({ args: rest, options: OPTIONS[name], allowPositionals: false });
+    const args = name === 'names' ? rest.slice(1) : rest;
+    const { values } = parseArgs({ args, options: OPTIONS[name], allowPositionals: false });
     return toCommand(name, values);
   } catch (cause) {
     return refuse(
@@ -100,6 +109,7 @@ export const readArguments = (argv: readonly string[]): Result<Command, string> 
 type Values = { readonly [option: string]: unknown };
 
 const toCommand = (name: CommandName, values: Values): Result<Command, string> => {
+  if (name === 'names') return toMigration(values);
   const flags = readFlags(values);
   if (!flags.ok) return flags;
   switch (name) {
@@ -119,6 +129,12 @@ const textOf = (values: Values, name: string): string | undefined => {
   const value = values[name];
   return typeof value === 'string' ? value : undefined;
 };
+
+function toMigration(values: Values): Result<Command, string> {
+  const to = NAMED_KINDS.find((kind) => kind === values['to']);
+  if (to === undefined) return refuse('--to must be key, user or sso: the kind of caller that is to own bare names.');
+  return ok({ name: 'names', to, apply: values['apply'] === true });
+}
 
 const toCredentials = (values: Values, flags: Flags): Result<Command, string> => {
   const profile = textOf(values, 'profile');

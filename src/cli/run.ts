@@ -27,11 +27,15 @@ const failed = (code: 1 | 2, sentence: string): Ended => ({ code, stderr: `senti
 
 /** Runs one command line. Nothing is on stdout unless it succeeds: an SDK reads it. */
 export const run = async (process: Process): Promise<Ended> => {
-  const command = readArguments(process.argv);
+  const { argv, environment } = process;
+  const command = readArguments(argv);
   if (!command.ok) return failed(2, command.refusal);
   if (command.value.name === 'help') return { code: 0, stdout: HELP };
   if (command.value.name === 'version') return { code: 0, stdout: `${process.version}\n` };
-  const result = await execute(command.value, process);
+  const result =
+    command.value.name === 'names'
+      ? await (await import('./names-migrate.ts')).migrateNames(command.value, environment)
+      : await execute(command.value, process);
   return result.ok ? { code: 0, ...result.value } : failed(1, result.refusal);
 };
 

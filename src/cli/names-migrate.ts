@@ -1,0 +1,146 @@
+import {
+  ConditionalCheckFailedException,
+  ScanCommand,
+  UpdateItemCommand,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import type { SSMClient } from '@aws-sdk/client-ssm';
+import { createAwsClients } from '../aws/clients.ts';
+import { readParameterTree } from '../aws/paging.ts';
+import { readItem, type Item } from '../aws/read-item.ts';
+import { DEFAULT_TABLE_NAMES } from '../aws/tables.ts';
+import { SECOND } from '../lib/clock.ts';
+import { isBareName, NAMED_KINDS, splitAccount, type NamedKind } from '../lib/names.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { namesInDocument } from '../policy/names-in-documents.ts';
+import type { Output } from './commands.ts';
+import { printable } from './printable.ts';
+import type { Environment } from './settings.ts';
+
+/** The item in which the server takes down its setting; see the catalog's `names-setting`. */
+const SETTING = 'setting#bare-names';
+
+const DEADLINE = 5 * SECOND;
+
+/** What is asked: to which owner of bare names, and whether the record of the setting is changed or only looked at. */
+export type NamesMigration = { readonly to: NamedKind; readonly apply: boolean };
+
+const isKind = (text: string | undefined): text is NamedKind => NAMED_KINDS.some((kind) => kind === text);
+
+/** What a name means under another owner of bare names; undefined where it means the same. */
+function changeOf(name: string, from: NamedKind, to: NamedKind): string | undefined {
+  const [account, rest] = splitAccount(name);
+  if (isBareName(rest)) {
+    const then = `${account}${to}/${rest}`;
+    return `means ${account}${from}/${rest} now, and ${then} then; write ${account}${from}/${rest} to keep it`;
+  }
+  if (!rest.startsWith(`${to}/`)) return undefined;
+  return `is refused then; write ${account}${rest.slice(to.length + 1)}`;
+}
+
+/** The rules whose names change their meaning. */
+async function findInDocuments(
+  ssm: SSMClient,
+  root: string,
+  from: NamedKind,
+  to: NamedKind,
+): Promise<readonly string[]> {
+  const { parameters } = await readParameterTree(ssm, root, false);
+  return parameters.flatMap(({ Name = '', Value = '' }) =>
+    namesInDocument(Value).flatMap(({ rule, key, name }) => {
+      const change = changeOf(name, from, to);
+      return change === undefined ? [] : [`${Name}, rule "${rule}", ${key}: "${name}" ${change}`];
+    }),
+  );
+}
+
+/** Revocations that the TVM wrote hold the kind, and never change; others may have written a bare name. */
+async function findInRevocations(
+  dynamodb: DynamoDBClient,
+  table: string,
+  from: NamedKind,
+  to: NamedKind,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  let start: Item | undefined;
+  do {
+    const page = await dynamodb.send(
+      new ScanCommand({
+        TableName: table,
+        ConsistentRead: true,
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      }),
+      { abortSignal: AbortSignal.timeout(DEADLINE) },
+    );
+    for (const { id, kind, value } of page.Items ?? []) {
+      const name = value?.S ?? '';
+      if (kind?.S === 'user' && isBareName(splitAccount(name)[1])) {
+        found.push(`${table}, ${id?.S ?? ''}: "${name}" means ${from}/${name} now, and ${to}/${name} then`);
+      }
+    }
+    start = page.LastEvaluatedKey;
+  } while (start !== undefined);
+  return found;
+}
+
+/** Takes down the new setting, unless somebody else changed it meanwhile. */
+async function apply(dynamodb: DynamoDBClient, table: string, from: NamedKind, to: NamedKind): Promise<boolean> {
+  try {
+    await dynamodb.send(
+      new UpdateItemCommand({
+        TableName: table,
+        Key: { id: { S: SETTING } },
+        UpdateExpression: 'SET #value = :to',
+        ConditionExpression: '#value = :from',
+        ExpressionAttributeNames: { '#value': 'value' },
+        ExpressionAttributeValues: { ':to': { S: to }, ':from': { S: from } },
+      }),
+      { abortSignal: AbortSignal.timeout(DEADLINE) },
+    );
+    return (await readItem(dynamodb, table, SETTING, DEADLINE))?.['value']?.S === to;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}
+
+/**
+ * `names migrate`: which rules and revocations change their meaning when another kind of caller owns bare names, and, with
+ * `--apply`, the record of the new setting. It is an operator's command: it reads the documents and the tables with AWS
+ * credentials, as the TVM does, and changes neither.
+ */
+export async function migrateNames(
+  { to, apply: isMeant }: NamesMigration,
+  environment: Environment,
+): Promise<Result<Output, string>> {
+  const region = environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'];
+  if (!region) return refuse('AWS_REGION is not set; set it to the region of the TVM, like eu-central-1.');
+  const endpoint = (service: string) =>
+    environment[`AWS_ENDPOINT_URL_${service}`] || environment['AWS_ENDPOINT_URL'] || undefined;
+  const endpoints = { sts: endpoint('STS'), ssm: endpoint('SSM'), dynamodb: endpoint('DYNAMODB') };
+  const { ssm, dynamodb, sts } = createAwsClients({ region, endpoints });
+  const root = environment['SENTINEL_ROOT'] || '/sentinel';
+  const guard = environment['SENTINEL_GUARD_TABLE'] || DEFAULT_TABLE_NAMES.guard;
+  const revocations = environment['SENTINEL_REVOCATION_TABLE'] || DEFAULT_TABLE_NAMES.revocations;
+  try {
+    const from = (await readItem(dynamodb, guard, SETTING, DEADLINE))?.['value']?.S;
+    if (!isKind(from)) return refuse(`No TVM has used the table ${guard} yet, so there is nothing to migrate.`);
+    if (from === to) return ok({ stdout: `The tables are used with SENTINEL_BARE_NAMES=${to} already.\n` });
+    const lines = [
+      ...(await findInDocuments(ssm, root, from, to)),
+      ...(await findInRevocations(dynamodb, revocations, from, to)),
+    ].map((line) => `${printable(line, 1_000)}\n`);
+    const report = `${lines.join('')}${lines.length} names change their meaning from SENTINEL_BARE_NAMES=${from} to ${to}.\n`;
+    if (!isMeant) return ok({ stdout: `${report}Nothing was changed; --apply records the new setting.\n` });
+    if (!(await apply(dynamodb, guard, from, to))) {
+      return refuse('The setting was changed by somebody else meanwhile; run the command again.');
+    }
+    const next = `The new setting is recorded: stop every TVM, and start them with SENTINEL_BARE_NAMES=${to}.\n`;
+    return ok({ stdout: `${report}${next}` });
+  } catch (error) {
+    const [said = ''] = (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).split('\n', 1);
+    return refuse(`The documents or tables cannot be read (${printable(said)}).`);
+  } finally {
+    for (const client of [ssm, dynamodb, sts]) client.destroy();
+  }
+}
