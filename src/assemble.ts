@@ -181,7 +181,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
         audit,
       }),
     ),
-    mint: createMint({ clock, guard, revocations, serverId: config.serverId, audit }),
+    mint: createMint({ clock, guard, revocations, serverId: config.serverId, keyLife: config.keyLife, audit }),
     vend: timed(
       meter,
       'vend',

@@ -1,5 +1,32 @@
 import * as v from 'valibot';
+import { isAccountId, parseArn } from './lib/arn.ts';
 import { parseGoDuration } from './lib/go-duration.ts';
+import { nearest } from './lib/nearest.ts';
+
+/** Kubernetes puts `SENTINEL_SERVICE_HOST` and `SENTINEL_PORT…` into the pods beside a service called `sentinel`. */
+const INJECTED = /^SENTINEL_(?:SERVICE_|PORT)/u;
+
+/**
+ * Looks for a `SENTINEL_*` variable that this server does not know.
+ *
+ * @param given the names in the environment
+ * @param known the names that there are
+ * @returns a sentence that names it and the nearest known one; undefined if there is none
+ */
+export function findUnknown(given: readonly string[], known: readonly string[]): string | undefined {
+  for (const name of given) {
+    if (!name.startsWith('SENTINEL_') || known.includes(name) || INJECTED.test(name)) continue;
+    const meant = nearest(name, known);
+    return `${name} is not a variable of this server${meant === undefined ? '.' : `; did you mean ${meant}?`}`;
+  }
+  return undefined;
+}
+
+/** Freezes a value with all that it holds. */
+export function freeze<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) for (const held of Object.values(value)) freeze(held);
+  return Object.freeze(value);
+}
 
 /** A number of milliseconds in a variable written as a Go duration, within bounds. */
 export const duration = (low: number, high: number, range: string) =>
@@ -54,3 +81,77 @@ export const tableName = v.pipe(
   v.regex(/^[A-Za-z0-9_.-]{3,255}$/u, 'must be the name of a DynamoDB table'),
 );
 export const region = v.pipe(v.string(), v.regex(/^[a-z]{2,4}(?:-[a-z]+)+-\d$/u, 'must be a region like eu-central-1'));
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+const BUCKET = /^(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/u;
+
+export const bucketName = v.pipe(v.string(), v.regex(BUCKET, 'must be the name of an S3 bucket'));
+
+/** Whether a URL is plain http to this very machine, where nobody can listen in on the way. */
+function isLoopbackHttp(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'http:' && /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/u.test(hostname);
+}
+
+/** What `fetch` can post to without telling the way there; `user:password@` is what it refuses. */
+function isWebhookUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return (protocol === 'https:' || isLoopbackHttp(text)) && username === '' && password === '';
+}
+
+/** Where notifications go. Its path is often a secret, so no message repeats it. */
+export const webhookUrl = v.pipe(v.string(), v.check(isWebhookUrl, 'must be an https URL without user and password'));
+
+/** FIFO topics want what no notification has: https://docs.aws.amazon.com/sns/latest/dg/fifo-topics.html */
+function isTopicArn(text: string): boolean {
+  const arn = parseArn(text);
+  if (!arn.ok) return false;
+  const { service, region: place, account, resource } = arn.value;
+  return service === 'sns' && v.is(region, place) && isAccountId(account) && /^[\w-]{1,256}$/u.test(resource);
+}
+
+export const topicArn = v.pipe(v.string(), v.check(isTopicArn, 'must be the ARN of a standard SNS topic'));
+
+/**
+ * Looks for what keeps a webhook from working where this server runs.
+ *
+ * @returns a sentence; undefined if there is nothing, or no webhook
+ */
+export function findWebhookFault(
+  webhook: string | undefined,
+  { onLambda, local }: { readonly onLambda: boolean; readonly local: boolean },
+): string | undefined {
+  if (webhook === undefined) return undefined;
+  if (onLambda) {
+    return 'SENTINEL_WEBHOOK_URL does not work on AWS Lambda, which freezes the process after each answer; set SENTINEL_SNS_TOPIC_ARN instead.';
+  }
+  if (isLoopbackHttp(webhook) && !local) {
+    return 'SENTINEL_WEBHOOK_URL must begin with https://; http to loopback is for a local AWS endpoint only.';
+  }
+  return undefined;
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids */
+export function isRoleId(text: string): boolean {
+  return /^AROA[A-Z0-9]{12,124}$/u.test(text);
+}
+
+export const frontId = v.pipe(v.string(), v.regex(/^[a-z0-9]{8,64}$/u, 'must be the id of an API or a Function URL'));
+
+/** The first label of a host that AWS made: https://<id>.execute-api.…, https://<id>.lambda-url.… */
+const AWS_HOST = /^([a-z0-9]+)\.(?:execute-api|lambda-url)\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/u;
+
+/** The id of an API or Function URL from its own URL; empty for any other URL, and without one. */
+export function frontIdOfUrl(publicUrl: string | undefined): string {
+  const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname;
+  return AWS_HOST.exec(host)?.[1] ?? '';
+}
+
+const SSO_SUFFIX = /=sso$/u;
+
+/** A role whose session names are trusted: `<arn>`, or `<arn>=sso` where they are those of Identity Center's users. */
+export function toTrustedRole(item: string): { readonly arn: string; readonly kind: 'sso' | 'role' } {
+  return { arn: item.replace(SSO_SUFFIX, ''), kind: SSO_SUFFIX.test(item) ? 'sso' : 'role' };
+}

@@ -1,11 +1,9 @@
 import * as v from 'valibot';
-import { duration, integer, list, oneOf, region, ssmRoot, tableName, url } from './config-values.ts';
-import { DEFAULT_TABLE_NAMES, type TableNames } from './aws/tables.ts';
+import { findUnknown, findWebhookFault, freeze, frontIdOfUrl, toTrustedRole } from './config-values.ts';
+import { SENTINEL, Variables } from './config-variables.ts';
+import type { TableNames } from './aws/tables.ts';
 import { isLocalEndpoint } from './aws/endpoint.ts';
-import { isAccountId, parseRoleArn } from './lib/arn.ts';
-import { MINUTE, SECOND } from './lib/clock.ts';
-import { NAMED_KINDS } from './lib/names.ts';
-import { nearest } from './lib/nearest.ts';
+import { SECOND } from './lib/clock.ts';
 import { ok, refuse, type Result } from './lib/result.ts';
 
 /** The environment as the process got it. */
@@ -13,64 +11,6 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The endpoint of each AWS service in use; undefined leaves the choice to the SDK. */
 export type Endpoints = { readonly [service in 'sts' | 'ssm' | 'dynamodb' | 'iam']: string | undefined };
-
-const FRONT_ID = /^[a-z0-9]{8,64}$/u;
-
-const SSO_SUFFIX = /=sso$/u;
-
-const withoutKind = (item: string): string => item.replace(SSO_SUFFIX, '');
-
-/** Every `SENTINEL_*` variable that this server knows; any other is a start error. */
-const SENTINEL = {
-  SENTINEL_ROOT: v.optional(ssmRoot, '/sentinel'),
-  SENTINEL_SECRETS_ROOT: v.optional(ssmRoot, '/sentinel-secrets'),
-  SENTINEL_SESSION_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.sessions),
-  SENTINEL_APPROVAL_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.requests),
-  SENTINEL_BREAKGLASS_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.breakglass),
-  SENTINEL_REVOCATION_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.revocations),
-  SENTINEL_GUARD_TABLE: v.optional(tableName, DEFAULT_TABLE_NAMES.guard),
-  SENTINEL_ALLOWED_ACCOUNTS: v.optional(list('an account id of twelve digits', isAccountId)),
-  SENTINEL_SSO_ACCOUNTS: v.optional(list('an account id of twelve digits', isAccountId)),
-  SENTINEL_SSO_ROLES: v.optional(list('the unique id of a role (AROA…)', (id) => /^AROA[A-Z0-9]{12,124}$/u.test(id))),
-  SENTINEL_TRUSTED_SESSION_ROLES: v.optional(
-    list('the ARN of an IAM role, alone or followed by "=sso"', (item) => parseRoleArn(withoutKind(item)).ok),
-  ),
-  SENTINEL_BARE_NAMES: v.optional(oneOf(...NAMED_KINDS), 'key'),
-  SENTINEL_PUBLIC_URL: v.optional(url),
-  SENTINEL_HOSTS: v.optional(list('a host or host:port', (host) => /^[A-Za-z0-9.[\]:_-]+$/u.test(host))),
-  SENTINEL_SERVER_ID: v.optional(v.pipe(v.string(), v.regex(/^[\u0021-\u007e]{1,128}$/u, 'must be 1-128 characters'))),
-  SENTINEL_FRONT: v.optional(oneOf('none', 'function-url', 'http-api', 'rest-api'), 'none'),
-  SENTINEL_FRONT_ID: v.optional(v.pipe(v.string(), v.regex(FRONT_ID, 'must be the id of an API or a Function URL'))),
-  SENTINEL_TRUSTED_HOPS: v.optional(integer(0, 16)),
-  SENTINEL_CLOCK_SKEW: v.optional(duration(SECOND, 15 * MINUTE, 'from 1s to 15m'), '5m'),
-  SENTINEL_CATALOG_MAX_AGE: v.optional(duration(30 * SECOND, 60 * MINUTE, 'from 30s to 1h'), '5m'),
-  SENTINEL_SESSION_LIFE: v.optional(duration(15 * MINUTE, 24 * 60 * MINUTE, 'from 15m to 24h'), '8h'),
-  SENTINEL_OUTAGE_GRACE: v.optional(duration(0, 15 * MINUTE, 'from 0s to 15m'), '0s'),
-  SENTINEL_REPLAY_GUARD: v.optional(oneOf('shared', 'instance'), 'shared'),
-  SENTINEL_STS_REGIONS: v.optional(list('a region', (name) => v.is(region, name))),
-  SENTINEL_STS_EXTRA_REGIONS: v.optional(list('a region', (name) => v.is(region, name))),
-  SENTINEL_RATE_LIMIT_REQUESTS: v.optional(integer(1, 1_000_000)),
-  SENTINEL_RATE_LIMIT_WINDOW: v.optional(duration(SECOND, 60 * MINUTE, 'from 1s to 1h'), '60s'),
-  SENTINEL_RATE_LIMIT_STORE: v.optional(oneOf('memory', 'shared')),
-  SENTINEL_LOG_LEVEL: v.optional(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info'),
-  SENTINEL_LOG_SIGNING_KEY: v.optional(v.string()),
-  SENTINEL_LOG_SIGNING_KEY_ID: v.optional(v.string()),
-};
-
-const Variables = v.object({
-  ...SENTINEL,
-  PORT: v.optional(integer(0, 65_535), '8080'),
-  HOST: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9.:_-]+$/u, 'must be an address or a host name')), '0.0.0.0'),
-  METRICS_PORT: v.optional(v.union([v.literal('off'), integer(0, 65_535)], 'must be a port, or "off"')),
-  AWS_REGION: v.optional(region),
-  AWS_DEFAULT_REGION: v.optional(region),
-  AWS_ENDPOINT_URL: v.optional(url),
-  AWS_ENDPOINT_URL_STS: v.optional(url),
-  AWS_ENDPOINT_URL_SSM: v.optional(url),
-  AWS_ENDPOINT_URL_DYNAMODB: v.optional(url),
-  AWS_ENDPOINT_URL_IAM: v.optional(url),
-  AWS_LAMBDA_RUNTIME_API: v.optional(v.string()),
-});
 
 type Values = v.InferOutput<typeof Variables>;
 
@@ -80,9 +20,21 @@ const DESK_REQUESTS = 10_000;
 
 const METRICS_PORT = 9_090;
 
+/** A load balancer that asks every few seconds for health needs some of them to look away; a desk has none. */
+const DRAIN = 20 * SECOND;
+
 /** Variables whose part of the server is not built yet: they are checked, and a warning says that they do nothing. */
 const NOT_USED_YET: readonly (keyof typeof SENTINEL)[] = [
+  'SENTINEL_APPROVAL_TABLE',
+  'SENTINEL_BREAKGLASS_TABLE',
+  'SENTINEL_AUDIT_TABLE',
+  'SENTINEL_AUDIT_BUCKET',
+  'SENTINEL_STATE_REGION',
+  'SENTINEL_DRAIN',
   'SENTINEL_STS_REGIONS',
+  'SENTINEL_WEBHOOK_URL',
+  'SENTINEL_WEBHOOK_FORMAT',
+  'SENTINEL_SNS_TOPIC_ARN',
   'SENTINEL_LOG_SIGNING_KEY',
   'SENTINEL_LOG_SIGNING_KEY_ID',
 ];
@@ -95,7 +47,7 @@ export type Config = ReturnType<typeof assembleConfig>;
  * one that is missing, a combination that cannot be safe, and any unknown `SENTINEL_*` (with the nearest known name).
  */
 export const readConfig = (environment: Environment = process.env): Result<Config, string> => {
-  const unknown = findUnknown(environment);
+  const unknown = findUnknown(Object.keys(environment), Object.keys(SENTINEL));
   if (unknown !== undefined) return refuse(unknown);
   const given = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
@@ -113,24 +65,6 @@ export const readConfig = (environment: Environment = process.env): Result<Confi
   return wrong === undefined ? ok(freeze(config)) : refuse(wrong);
 };
 
-/** Freezes a value with all that it holds. */
-const freeze = <Value>(value: Value): Value => {
-  if (typeof value === 'object' && value !== null) for (const held of Object.values(value)) freeze(held);
-  return Object.freeze(value);
-};
-
-/** Kubernetes puts `SENTINEL_SERVICE_HOST` and `SENTINEL_PORT…` into the pods beside a service called `sentinel`. */
-const INJECTED = /^SENTINEL_(?:SERVICE_|PORT)/u;
-
-const findUnknown = (environment: Environment): string | undefined => {
-  for (const name of Object.keys(environment)) {
-    if (!name.startsWith('SENTINEL_') || Object.hasOwn(SENTINEL, name) || INJECTED.test(name)) continue;
-    const meant = nearest(name, Object.keys(SENTINEL));
-    return `${name} is not a variable of this server${meant === undefined ? '.' : `; did you mean ${meant}?`}`;
-  }
-  return undefined;
-};
-
 const assembleConfig = (values: Values, home: string, given: Environment) => {
   const endpoints: Endpoints = {
     sts: values.AWS_ENDPOINT_URL_STS ?? values.AWS_ENDPOINT_URL,
@@ -144,6 +78,7 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     breakglass: values.SENTINEL_BREAKGLASS_TABLE,
     revocations: values.SENTINEL_REVOCATION_TABLE,
     guard: values.SENTINEL_GUARD_TABLE,
+    audit: values.SENTINEL_AUDIT_TABLE,
   };
   const local = [endpoints.sts, endpoints.ssm, endpoints.dynamodb].every(isLocalEndpoint);
   const onLambda = values.AWS_LAMBDA_RUNTIME_API !== undefined;
@@ -165,10 +100,7 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     ssoAccounts: values.SENTINEL_SSO_ACCOUNTS ?? [],
     /** Unique ids of the only Identity Center roles whose session names are trusted; empty for all. */
     ssoRoles: values.SENTINEL_SSO_ROLES ?? [],
-    trustedSessionRoles: (values.SENTINEL_TRUSTED_SESSION_ROLES ?? []).map((item) => ({
-      arn: withoutKind(item),
-      kind: SSO_SUFFIX.test(item) ? ('sso' as const) : ('role' as const),
-    })),
+    trustedSessionRoles: (values.SENTINEL_TRUSTED_SESSION_ROLES ?? []).map(toTrustedRole),
     /** Which kind of caller documents call by a bare name. */
     bareNames: values.SENTINEL_BARE_NAMES,
     /** What callers of forwarded STS sign for, and minted keys are bound to; undefined switches forwarded STS off. */
@@ -178,6 +110,10 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     /** The front of AWS Lambda that verifies callers, and its id; undefined where the server verifies them itself. */
     front: toFront(values),
     sessionLife: values.SENTINEL_SESSION_LIFE,
+    /** The longest life of a minted key. */
+    keyLife: values.SENTINEL_KEY_LIFE,
+    /** How long at least the door stays open after SIGTERM; nothing is awaited so on AWS Lambda. */
+    drain: values.SENTINEL_DRAIN ?? (local ? 0 : DRAIN),
     outageGrace: values.SENTINEL_OUTAGE_GRACE,
     /** Whether this is AWS Lambda, which freezes the process between requests. */
     onLambda,
@@ -203,14 +139,10 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
 const toMetricsPort = ({ METRICS_PORT: port, AWS_LAMBDA_RUNTIME_API: lambda }: Values): number | undefined =>
   port === 'off' || lambda !== undefined ? undefined : (port ?? METRICS_PORT);
 
-/** The first label of a host that AWS made: https://<id>.execute-api.…, https://<id>.lambda-url.… */
-const AWS_HOST = /^([a-z0-9]+)\.(?:execute-api|lambda-url)\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/u;
-
 /** The front's id is the configured one, else the one that the public URL begins with; empty if neither tells it. */
 const toFront = ({ SENTINEL_FRONT: kind, SENTINEL_FRONT_ID: id, SENTINEL_PUBLIC_URL: publicUrl }: Values) => {
   if (kind === 'none') return undefined;
-  const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname;
-  return { kind, id: id ?? AWS_HOST.exec(host)?.[1] ?? '' };
+  return { kind, id: id ?? frontIdOfUrl(publicUrl) };
 };
 
 const isBelow = (path: string, root: string): boolean => path === root || path.startsWith(`${root}/`);
@@ -241,5 +173,5 @@ const findContradiction = (values: Values, config: Config): string | undefined =
   if (onLambda && values.SENTINEL_RATE_LIMIT_STORE === 'memory') {
     return 'SENTINEL_RATE_LIMIT_STORE must be "shared" on AWS Lambda: instances there share no memory.';
   }
-  return undefined;
+  return findWebhookFault(values.SENTINEL_WEBHOOK_URL, config);
 };

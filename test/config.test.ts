@@ -48,6 +48,7 @@ describe('the defaults', () => {
       breakglass: 'sentinel-breakglass',
       revocations: 'sentinel-revocations',
       guard: 'sentinel-guard',
+      audit: 'sentinel-audit',
     });
   });
 
@@ -178,6 +179,55 @@ describe('a contradiction', () => {
   ])('%s=%s on Lambda is refused', (variable, value) => {
     expect(refusalOf({ ...DESK, [variable]: value })).toBe('accepted');
     expectSentence(refusalOf({ ...DESK, [variable]: value, AWS_LAMBDA_RUNTIME_API: 'x' }), variable);
+  });
+});
+
+describe('SENTINEL_WEBHOOK_URL', () => {
+  const HOOK = 'https://hooks.example.com/services/the-secret-path';
+
+  it('is refused on Lambda by a sentence that names SENTINEL_SNS_TOPIC_ARN', () => {
+    const sentence = refusalOf({ ...DESK, AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_WEBHOOK_URL: HOOK });
+    expectSentence(sentence, 'SENTINEL_WEBHOOK_URL');
+    expect(sentence).toContain('SENTINEL_SNS_TOPIC_ARN');
+    const topic = { SENTINEL_SNS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:111122223333:x' };
+    expect(refusalOf({ ...DESK, AWS_LAMBDA_RUNTIME_API: 'x', ...topic })).toBe('accepted');
+  });
+
+  it.each(['http://127.0.0.1:9999/', 'http://localhost/', 'http://[::1]/'])(
+    'may be %s only where the AWS endpoint is local',
+    (hook) => {
+      expectSentence(refusalOf({ ...CLOUD, SENTINEL_WEBHOOK_URL: hook }), 'SENTINEL_WEBHOOK_URL');
+      expect(refusalOf({ ...DESK, SENTINEL_WEBHOOK_URL: hook })).toBe('accepted');
+      expect(refusalOf({ ...CLOUD, SENTINEL_WEBHOOK_URL: HOOK })).toBe('accepted');
+    },
+  );
+
+  it('is never repeated in a sentence, for its path is a secret', () => {
+    const given = [
+      { ...DESK, AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_WEBHOOK_URL: HOOK },
+      { ...DESK, SENTINEL_WEBHOOK_URL: HOOK.replace('https:', 'http:') },
+      { ...CLOUD, SENTINEL_WEBHOOK_URL: 'http://127.0.0.1/the-secret-path' },
+    ];
+    for (const environment of given) {
+      expectSentence(refusalOf(environment), 'SENTINEL_WEBHOOK_URL');
+      expect(refusalOf(environment)).not.toContain('secret');
+    }
+  });
+});
+
+describe('SENTINEL_DRAIN', () => {
+  it('is 20 s, but nothing where the AWS endpoint is local', () => {
+    expect(configOf(CLOUD).drain).toBe(20_000);
+    expect(configOf(DESK).drain).toBe(0);
+    expect(configOf({ ...DESK, SENTINEL_DRAIN: '1m40s' }).drain).toBe(100_000);
+    expect(configOf({ ...CLOUD, SENTINEL_DRAIN: '0s' }).drain).toBe(0);
+  });
+});
+
+describe('SENTINEL_KEY_LIFE', () => {
+  it('is an hour unless it is shorter', () => {
+    expect(configOf(CLOUD).keyLife).toBe(3_600_000);
+    expect(configOf({ ...CLOUD, SENTINEL_KEY_LIFE: '90s' }).keyLife).toBe(90_000);
   });
 });
 

@@ -63,7 +63,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['lib', 'sigv4', 'policy', 'aws'],
   local: ['lib', 'sigv4', 'aws'],
   'config-values.ts': ['lib'],
-  'config.ts': ['lib', 'aws', 'config-values.ts'],
+  'config-variables.ts': ['lib', 'aws', 'config-values.ts'],
+  'config.ts': ['lib', 'aws', 'config-values.ts', 'config-variables.ts'],
   'assemble.ts': [
     'lib',
     'sigv4',
@@ -90,7 +91,10 @@ const PACKAGES: readonly (readonly [pattern: RegExp, rooms: readonly string[]])[
   [/^rate-limiter-flexible(?:\/|$)/u, ['limits']],
   [/^pino$|^prom-client$/u, ['telemetry']],
   [/^yaml$/u, ['policy']],
-  [/^valibot$/u, ['policy', 'identity', 'http', 'cli', 'local', 'config.ts', 'config-values.ts']],
+  [
+    /^valibot$/u,
+    ['policy', 'identity', 'http', 'cli', 'local', 'config.ts', 'config-values.ts', 'config-variables.ts'],
+  ],
   [/^dynalite$/u, ['local']],
 ];
 

@@ -6,13 +6,15 @@ export type TableDefinition = {
   readonly ttlAttribute: string;
 };
 
-/** The names of the five tables; configuration may change each of them. */
+/** The names of the six tables; configuration may change each of them. */
 export type TableNames = {
   readonly sessions: string;
   readonly requests: string;
   readonly breakglass: string;
   readonly revocations: string;
   readonly guard: string;
+  /** Heads of the chains of audit records. */
+  readonly audit: string;
 };
 
 /** The names that Sentinel and this project use by default. */
@@ -22,6 +24,7 @@ export const DEFAULT_TABLE_NAMES: TableNames = {
   breakglass: 'sentinel-breakglass',
   revocations: 'sentinel-revocations',
   guard: 'sentinel-guard',
+  audit: 'sentinel-audit',
 };
 
 const index = (name: string, hashKey: string): GlobalSecondaryIndex => ({
@@ -70,4 +73,5 @@ export const tableDefinitions = (names: TableNames): readonly TableDefinition[] 
   ]),
   table(names.revocations, []),
   table(names.guard, []),
+  table(names.audit, []),
 ];

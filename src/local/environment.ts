@@ -66,6 +66,7 @@ export const seedSettings = (environment: Environment): SeedSettings => {
       breakglass: environment['SENTINEL_BREAKGLASS_TABLE'] || DEFAULT_TABLE_NAMES.breakglass,
       revocations: environment['SENTINEL_REVOCATION_TABLE'] || DEFAULT_TABLE_NAMES.revocations,
       guard: environment['SENTINEL_GUARD_TABLE'] || DEFAULT_TABLE_NAMES.guard,
+      audit: environment['SENTINEL_AUDIT_TABLE'] || DEFAULT_TABLE_NAMES.audit,
     },
   };
 };

@@ -36,14 +36,17 @@ type Dependencies = {
   readonly guard: ReplayGuard;
   readonly revocations: Pick<Revocations, 'frozen'>;
   readonly serverId: string | undefined;
+  /** Milliseconds that no key outlives, whatever is asked. */
+  readonly keyLife: number;
   readonly audit: AuditLog;
 };
 
 /**
- * Mints a key for whoever proved who they are: an hour at most, never beyond the key it comes from where its end is known.
+ * Mints a key for whoever proved who they are: an hour at most, no longer than the operator lets keys live (`keyLife`),
+ * never beyond the key it comes from where its end is known.
  * Its record is written before the key leaves.
  */
-export const createMint = ({ clock, guard, revocations, serverId, audit }: Dependencies): Mint => {
+export const createMint = ({ clock, guard, revocations, serverId, keyLife, audit }: Dependencies): Mint => {
   return async ({ caller, source, replay, duration, address, httpRequestId }, snapshot) => {
     const now = clock();
     const entry = (what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): AuditEntry => ({
@@ -68,7 +71,8 @@ export const createMint = ({ clock, guard, revocations, serverId, audit }: Depen
     if (!reserved.ok) {
       return reserved.refusal === 'replayed' ? refuseWith({ kind: 'replayed' }, 'deny') : refuseWith(NO_GUARD, 'allow');
     }
-    const wanted = now + (duration ?? KEY_SECONDS.usual) * SECOND;
+    // A longer wish is cut, as a vend's is: clients ask for an hour without knowing what the operator allows.
+    const wanted = now + Math.min((duration ?? KEY_SECONDS.usual) * SECOND, keyLife);
     const minted = mintKey(withSecret(source, snapshot), sealing, {
       serverId,
       expiresAt: Math.min(wanted, caller.keyExpiresAt ?? wanted),

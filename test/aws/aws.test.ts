@@ -107,7 +107,7 @@ describe('readParameterTree', () => {
 });
 
 describe('tableDefinitions', () => {
-  it('are the five tables under the names given, keyed by id and expiring by ttl', () => {
+  it('are the six tables under the names given, keyed by id and expiring by ttl', () => {
     const names = { ...DEFAULT_TABLE_NAMES, guard: 'my-guard' };
     const tables = tableDefinitions(names);
     expect(tables.map(({ create }) => create.TableName).toSorted()).toEqual(Object.values(names).toSorted());

@@ -118,6 +118,23 @@ describe('a minted key', () => {
   });
 
   it.each([
+    ['a longer wish', '30m', '{"duration":3600}', 30 * MINUTE],
+    ['a shorter wish', '30m', '{"duration":60}', MINUTE],
+    ['no wish', '5m', '{}', 5 * MINUTE],
+    ['an hour’s wish', '1h', '{"duration":3600}', 60 * MINUTE],
+  ])('for %s, lives no longer than SENTINEL_KEY_LIFE=%s', async (_, life, body, expected) => {
+    const other = await start({ SENTINEL_KEY_LIFE: life });
+    const before = Math.floor(Date.now() / 1_000) * 1_000;
+    const { status, json } = await postKeys(other, body);
+    const after = Date.now();
+    expect(status).toBe(200);
+    const end = Date.parse(String(json['Expiration']));
+    expect(end).toBeGreaterThanOrEqual(before + expected);
+    expect(end).toBeLessThanOrEqual(after + expected);
+    expect(other.audit.at(-1)).toMatchObject({ event: 'key', outcome: 'minted', expiration: json['Expiration'] });
+  });
+
+  it.each([
     ['is disabled', alice({ disabled: true })],
     ['has expired', alice({ expires_at: '2026-01-01T00:00:00Z' })],
     ['got another secret, its own having leaked', alice({ secret: 'another-secret' })],
