@@ -55,7 +55,7 @@ const listenForMetrics = async ({ metricsServer: server, logger }: Tvm, config: 
   try {
     server.listen({ port, host });
     await once(server, 'listening');
-    logger.info({ port: (server.address() as AddressInfo).port }, 'metrics are served');
+    logger.info({ host, port: (server.address() as AddressInfo).port }, 'metrics are served to whoever asks');
   } catch (error) {
     const sentence = `metrics cannot be served on ${host}:${port} (${(error as NodeJS.ErrnoException).code}); set METRICS_PORT to a free port, or to "off".`;
     if (metricsRequired) fail(sentence);

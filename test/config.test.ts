@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readConfig, type Config, type Environment } from '../src/config.ts';
+import { Variables } from '../src/config-variables.ts';
 import { BAD, GOOD } from './config-values.ts';
 
 const DESK: Environment = { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' };
@@ -281,5 +284,33 @@ describe('what is read', () => {
   it('never repeats the value of a signing key', () => {
     const sentence = refusalOf({ ...DESK, SENTINEL_LOG_SIGNING_KEY: 'the-key-itself', PORT: 'x' });
     expect(sentence).not.toContain('the-key-itself');
+  });
+});
+
+describe('the README', () => {
+  const readme = readFileSync(resolve(import.meta.dirname, '..', 'README.md'), 'utf8');
+  const section = /\n## Configuration\n(.*?)\n## /su.exec(readme)?.[1] ?? '';
+  const named = section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/gu)].map(([, name = '']) => name))
+    // `_STS` in the row of AWS_ENDPOINT_URL stands for AWS_ENDPOINT_URL_STS.
+    .map((name) => (name.startsWith('_') ? `AWS_ENDPOINT_URL${name}` : name));
+
+  it('has each variable of the server in its table once, and no other', () => {
+    expect(named.toSorted()).toEqual(Object.keys(Variables.entries).toSorted());
+  });
+
+  it('says of the variables that have no effect yet, and of no others, that they are not used yet', () => {
+    const rows = section.split('\n').filter((line) => line.startsWith('| `') && /not used yet/iu.test(line));
+    const said = rows.flatMap((line) =>
+      [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/gu)].map(([, name]) => name),
+    );
+    const known = Object.keys(Variables.entries).filter((name) => {
+      const value = GOOD[name]?.[0] ?? '';
+      const read = readConfig({ ...DESK, [name]: value });
+      return read.ok && read.value.withoutEffect.length > 0;
+    });
+    expect(said.toSorted()).toEqual(known.toSorted());
   });
 });
