@@ -164,3 +164,67 @@ describe('the house', () => {
     expect(find(/\bexport default\b/u, (name) => name.endsWith('.d.ts'))).toEqual([]);
   });
 });
+
+describe('src/README.md', () => {
+  const page = readFileSync(join(SRC, 'README.md'), 'utf8');
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+  const textOf = (name: string): string => files.find((file) => file.name === name)?.text ?? '';
+
+  it('has a row for every room, and names no file that is not there', () => {
+    const rooms = new Set(files.map(({ name }) => room(name)));
+    const named = [...page.matchAll(/`([a-z][a-z0-9/-]*(?:\/|\.ts))`/gu)].map(([, name = '']) => name);
+    for (const one of rooms) expect(named).toContain(one.endsWith('.ts') ? one : `${one}/`);
+    const known = new Set([...files.map(({ name }) => name), ...[...rooms].map((one) => `${one}/`)]);
+    // The file beside a constant of the same room may go without it.
+    const isKnown = (name: string): boolean => known.has(name) || [...known].some((one) => one.endsWith(`/${name}`));
+    expect(named.filter((name) => !isKnown(name) && name !== 'test/structure.test.ts')).toEqual([]);
+  });
+
+  it('has a row in its table of caches for every file that makes a bounded map or a counter of requests', () => {
+    const makers = files.filter(
+      ({ name, text }) => /\b(?:createLru|new RateLimiterMemory)\b[<(]/u.test(text) && !name.startsWith('lib/'),
+    );
+    expect(makers.length).toBeGreaterThan(2);
+    for (const { name } of makers)
+      expect(
+        rows.some((row) => row.startsWith(`| \`${name}\``)),
+        name,
+      ).toBe(true);
+  });
+
+  it.each(
+    rows
+      .filter((row) => /^\| `[^`]+` `[A-Z_]+`/u.test(row))
+      .map((row) => [row.split('|').slice(1, 3).join('=').replaceAll(/\s+/gu, ' ').trim(), row]),
+  )('says what the source says: %s', (_, row) => {
+    const [, file = '', name = '', value = ''] = /^\| `([^`]+)` `([A-Z_]+)`\s*\| ([^|]+?)\s*\|/u.exec(row) ?? [];
+    const source = new RegExp(`^(?:export )?const ${name} = ([^;]+);`, 'mu').exec(textOf(file))?.[1] ?? 'absent';
+    expect(valueInSource(source)).toBe(valueOnPage(value));
+  });
+});
+
+const UNITS: Readonly<Record<string, number>> = {
+  SECOND: 1_000,
+  MINUTE: 60_000,
+  HOUR: 3_600_000,
+  ms: 1,
+  s: 1_000,
+  min: 60_000,
+  h: 3_600_000,
+  KiB: 1_024,
+  MiB: 1_048_576,
+};
+
+/** The value of a product such as `1.2 * SECOND` or `8 * 1024`. */
+function valueInSource(expression: string): number {
+  return expression
+    .split(' * ')
+    .map((factor) => UNITS[factor] ?? Number(factor.replaceAll('_', '')))
+    .reduce((product, factor) => product * factor, 1);
+}
+
+/** The value of a number with its unit, such as `850 ms` or `20,000`. */
+function valueOnPage(text: string): number {
+  const [amount = '', unit] = text.split(' ');
+  return Number(amount.replaceAll(',', '')) * (unit === undefined ? 1 : (UNITS[unit] ?? Number.NaN));
+}
