@@ -106,7 +106,8 @@ const untilReachable = async (
   }
 };
 
-const seedTable = async (dynamodb: DynamoDBClient, definition: TableDefinition): Promise<string> => {
+/** Makes a table with its time to live, unless it is there; says which. */
+export const seedTable = async (dynamodb: DynamoDBClient, definition: TableDefinition): Promise<string> => {
   const TableName = definition.create.TableName;
   let verb = 'made';
   try {

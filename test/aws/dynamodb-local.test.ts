@@ -1,0 +1,398 @@
+import { randomBytes } from 'node:crypto';
+import { BatchWriteItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readItem } from '../../src/aws/read-item.ts';
+import { DEFAULT_TABLE_NAMES, tableDefinitions } from '../../src/aws/tables.ts';
+import { newHexId } from '../../src/lib/ids.ts';
+import type { SealingKey } from '../../src/lib/sealing.ts';
+import { createSharedCallerLimit } from '../../src/limits/caller-limit.ts';
+import { seedTable } from '../../src/local/seed.ts';
+import { createDynamoDbGuard } from '../../src/replay/dynamodb.ts';
+import { createSessionDirectory } from '../../src/sessions/directory.ts';
+import { createForeignRevocations } from '../../src/sessions/foreign.ts';
+import { createLease } from '../../src/sessions/lease.ts';
+import { createRevocationLog, isGenuineLift } from '../../src/sessions/revocation-log.ts';
+import type { Session } from '../../src/sessions/session.ts';
+import { createSessionStore } from '../../src/sessions/session-store.ts';
+import { describeConformance } from '../conformance/suite.ts';
+import { call, forward, startFake } from '../http/support.ts';
+import { clientOf, openSession, revoke, REVOKED, vend } from '../revocations/support.ts';
+import { lacksDynamoDbLocal, startDynamoDbLocal, type DynamoDbLocal } from '../support/dynamodb-local.ts';
+import { startDesk, startTvm } from '../support/tvm.ts';
+
+/**
+ * The writes that decide something, against AWS's own DynamoDB Local: the embedded one is dynalite, which nobody at AWS
+ * wrote, and whatever both of them forgive here would come out in production first.
+ */
+const lacking = lacksDynamoDbLocal();
+
+const MINUTE = 60_000;
+const { sessions, guard, revocations } = DEFAULT_TABLE_NAMES;
+
+let local: DynamoDbLocal;
+let client: DynamoDBClient;
+/** A second instance, with connections of its own. */
+let other: DynamoDBClient;
+
+/** One of two instances, in turn. */
+function turn<Instance>([one, two]: readonly [Instance, Instance], index: number): Instance {
+  return index % 2 === 0 ? one : two;
+}
+
+async function seedTables(): Promise<readonly string[]> {
+  const said: string[] = [];
+  for (const definition of tableDefinitions(DEFAULT_TABLE_NAMES)) said.push(await seedTable(client, definition));
+  return said;
+}
+
+/** A client whose first answer is lost on its way, although DynamoDB did what it was told. */
+async function startLossy() {
+  let calls = 0;
+  const wire = await startFake(async (body, incoming) => {
+    calls += 1;
+    const answer = await forward(Number(new URL(local.url).port), body, incoming);
+    return calls === 1 ? 'close' : answer;
+  });
+  const lossy = clientOf(wire.url);
+  async function close(): Promise<void> {
+    lossy.destroy();
+    await wire.close();
+  }
+  return { client: lossy, calls: () => calls, close };
+}
+
+describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
+  beforeAll(async () => {
+    local = await startDynamoDbLocal();
+    client = clientOf(local.url);
+    other = clientOf(local.url);
+    await seedTables();
+  });
+  afterAll(async () => {
+    client.destroy();
+    other.destroy();
+    await local.close();
+  });
+
+  it('the tables are made once and found after', async () => {
+    const names = tableDefinitions(DEFAULT_TABLE_NAMES).map(({ create }) => create.TableName);
+    expect(await seedTables()).toEqual(names.map((name) => `found table ${name}`));
+  });
+
+  describe('the replay guard', () => {
+    const faults: unknown[] = [];
+    const guardOf = (of: DynamoDBClient) => createDynamoDbGuard(of, guard, (error) => void faults.push(error));
+
+    function claim() {
+      const now = Date.now();
+      return { key: newHexId(), signedAt: now, forgetAt: now + 10 * MINUTE };
+    }
+
+    it('lets one of many copies through, on whichever instance', async () => {
+      const request = claim();
+      const guards = [guardOf(client), guardOf(other)] as const;
+      const copies = Array.from({ length: 40 }, (_, index) => turn(guards, index).reserve(request, Date.now()));
+      const results = await Promise.all(copies);
+      expect(results.filter((result) => result.ok)).toHaveLength(1);
+      expect(results.filter((result) => !result.ok && result.refusal === 'replayed')).toHaveLength(39);
+      expect(faults).toEqual([]);
+    });
+
+    it('takes its own retry for no replay where the first answer was lost', async () => {
+      const lossy = await startLossy();
+      const request = claim();
+      expect((await guardOf(lossy.client).reserve(request, Date.now())).ok).toBe(true);
+      expect(lossy.calls()).toBe(2);
+      expect(await guardOf(client).reserve(request, Date.now())).toEqual({ ok: false, refusal: 'replayed' });
+      await lossy.close();
+    });
+
+    it('lets a released request through again, and nobody release what another holds', async () => {
+      const request = claim();
+      const first = await guardOf(client).reserve(request, Date.now());
+      if (!first.ok) throw new Error(first.refusal);
+      await first.value.release();
+      expect((await guardOf(other).reserve(request, Date.now())).ok).toBe(true);
+      await first.value.release();
+      expect(await guardOf(client).reserve(request, Date.now())).toEqual({ ok: false, refusal: 'replayed' });
+      // Who releases what is not theirs any more is told of, and nothing else went wrong.
+      expect(faults).toMatchObject([{ name: 'ConditionalCheckFailedException' }]);
+    });
+  });
+
+  it('the shared count of a caller lets exactly as many through as it may', async () => {
+    const quota = { requests: 7, window: MINUTE };
+    const faults: unknown[] = [];
+    const now = Date.now();
+    const principal = `sentinel:key/${newHexId()}`;
+    const limitOf = (of: DynamoDBClient) =>
+      createSharedCallerLimit(
+        quota,
+        { client: of, table: guard, clock: () => now },
+        (error) => void faults.push(error),
+      );
+    const limits = [limitOf(client), limitOf(other)] as const;
+    const takes = await Promise.all(Array.from({ length: 20 }, (_, index) => turn(limits, index).take(principal)));
+    const left = takes.flatMap((take) => (take.ok ? [take.value.left] : [])).toSorted((a, b) => a - b);
+    expect(left).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(takes.filter((take) => !take.ok && take.refusal.kind === 'exhausted')).toHaveLength(13);
+    expect(faults).toEqual([]);
+  });
+
+  describe('a session', () => {
+    const sealing: SealingKey = { id: 'k', key: randomBytes(32), activeFrom: 0 };
+    const keys = new Map([[sealing.id, sealing]]);
+    const storeOf = (of: DynamoDBClient, instance: string) => createSessionStore(of, { sessions, guard, instance });
+
+    /** A session that would open now, of a caller that nobody else has. */
+    function propose(user = newHexId()): Session {
+      const now = Date.now();
+      return {
+        id: newHexId(),
+        principal: `sentinel:key/${user}`,
+        user,
+        account: '000000000000',
+        profile: 'dev',
+        label: '',
+        startedAt: now,
+        endsAt: now + 60 * MINUTE,
+        lastAccessAt: now,
+        requestCount: 1,
+        sourceIdentity: 'sentinel=d=0000000000000000=x',
+      };
+    }
+
+    it('is one, however many instances open it at once', async () => {
+      const proposed = propose();
+      const stores = [storeOf(client, 'one'), storeOf(other, 'two')] as const;
+      const opened = await Promise.all(
+        Array.from({ length: 12 }, (_, index) =>
+          turn(stores, index).open({ ...proposed, id: newHexId() }, keys, proposed.startedAt),
+        ),
+      );
+      expect(new Set(opened.map(({ id }) => id)).size).toBe(1);
+      const row = await storeOf(client, 'three').read(opened[0]?.id ?? '', keys);
+      expect(row).toMatchObject({ status: 'active', genuine: true, session: { user: proposed.user } });
+    });
+
+    it('survives the loss of the answer to its opening', async () => {
+      const lossy = await startLossy();
+      const proposed = propose();
+      const { id } = await storeOf(lossy.client, 'lossy').open(proposed, keys, proposed.startedAt);
+      expect(id).toBe(proposed.id);
+      expect(lossy.calls()).toBeGreaterThan(2);
+      await lossy.close();
+    });
+
+    it('counts the uses of all instances, until it is revoked', async () => {
+      const proposed = propose();
+      const [one, two] = [storeOf(client, 'one'), storeOf(other, 'two')];
+      await one.open(proposed, keys, proposed.startedAt);
+      const at = proposed.startedAt + MINUTE;
+      const touches = Array.from({ length: 10 }, (_, index) => turn([one, two], index).touch(proposed.id, at, 2));
+      expect(new Set(await Promise.all(touches))).toEqual(new Set(['updated']));
+      expect((await one.read(proposed.id, keys))?.session.requestCount).toBe(21);
+      const revocation = { n: 3, by: 'olivia', reason: 'lost a laptop' };
+      expect(await two.revoke(proposed.id, at, revocation)).toBe('updated');
+      expect(await one.touch(proposed.id, at, 1)).toBe('not-active');
+      expect(await one.expire(proposed.id, at, 1)).toBe('not-active');
+      expect(await one.revoke(proposed.id, at, revocation)).toBe('not-active');
+      expect(await one.read(proposed.id, keys)).toMatchObject({
+        status: 'revoked',
+        genuine: true,
+        revokedBy: 'olivia',
+        session: { requestCount: 21 },
+      });
+    });
+
+    it('is not touched where there is none', async () => {
+      expect(await storeOf(client, 'one').touch(newHexId(), Date.now(), 1)).toBe('not-active');
+    });
+
+    it('gives its slot to the next one when it has ended, or was freed by whose it is', async () => {
+      const store = storeOf(client, 'one');
+      const first = propose();
+      await store.open(first, keys, first.startedAt);
+      const second = { ...first, id: newHexId() };
+      expect((await store.open(second, keys, first.startedAt)).id).toBe(first.id);
+      await store.free(second);
+      expect((await store.open(second, keys, first.startedAt)).id, 'freed by another').toBe(first.id);
+      await store.free(first);
+      expect((await store.open(second, keys, first.startedAt)).id).toBe(second.id);
+      const third = { ...first, id: newHexId(), startedAt: second.endsAt, endsAt: second.endsAt + MINUTE };
+      expect((await store.open(third, keys, second.endsAt)).id).toBe(third.id);
+    });
+
+    it('is found by its indexes, page by page, the latest first', async () => {
+      const user = newHexId();
+      const store = storeOf(client, 'one');
+      const directory = createSessionDirectory({
+        client: other,
+        table: sessions,
+        store,
+        clock: Date.now,
+        capacity: 10,
+      });
+      const wanted = Array.from({ length: 130 }, (_, index) => {
+        const session = propose(user);
+        return { ...session, label: `l-${index}`, startedAt: session.startedAt - index * 1_000 };
+      });
+      for (const session of wanted) await store.open(session, keys, session.startedAt);
+      const first = await directory.list({ user, profile: 'dev', status: 'active' }, keys);
+      const second = await directory.list({ user, profile: 'dev', status: 'active' }, keys, first?.next);
+      expect([first?.rows.length, second?.rows.length, second?.next]).toEqual([100, 30, undefined]);
+      const found = [...(first?.rows ?? []), ...(second?.rows ?? [])].map(({ session }) => session.id);
+      expect(found).toEqual(wanted.map(({ id }) => id));
+      const none = await directory.list({ user, profile: 'prod' }, keys);
+      expect(none).toEqual({ rows: [] });
+    });
+
+    it('that Sentinel’s own CLI revoked is known by its index', async () => {
+      const proposed = propose();
+      await storeOf(client, 'one').open(proposed, keys, proposed.startedAt);
+      await storeOf(client, 'one').revoke(proposed.id, Date.now(), { n: 9, by: 'x', reason: 'of the log' });
+      const item = await readItem(client, sessions, proposed.id, 3_000);
+      const { revocation: _, ...foreign } = { ...item };
+      const Item = { ...foreign, id: { S: newHexId() }, profile: { S: 'prod' } };
+      await client.send(new BatchWriteItemCommand({ RequestItems: { [sessions]: [{ PutRequest: { Item } }] } }));
+      const known = createForeignRevocations(other, sessions);
+      await known.read(Date.now());
+      const subject = { name: proposed.user, principal: proposed.principal };
+      expect(known.ofVend(subject, 'prod', Date.now())).toMatchObject({ reason: 'of the log' });
+      expect(known.ofVend(subject, 'dev', Date.now()), 'stands in the log').toBeUndefined();
+    });
+  });
+
+  describe('the log of revocations', () => {
+    const sealing: SealingKey = { id: 'k', key: randomBytes(32), activeFrom: 0 };
+
+    function entryOf(value: string, reason = 'a reason') {
+      const target = { kind: 'user', value } as const;
+      return { what: 'revoke', target, reason, by: 'olivia', byPrincipal: 'p', createdAt: Date.now() } as const;
+    }
+
+    it('numbers what instances append at once without a gap, and loses nothing', async () => {
+      const [one, two] = [createRevocationLog(client, revocations), createRevocationLog(other, revocations)];
+      const head = (await one.readHead()) ?? 0;
+      const names = Array.from({ length: 16 }, () => newHexId());
+      const written = await Promise.all(names.map((name, index) => turn([one, two], index).append(entryOf(name))));
+      const numbers = written.map(({ n }) => n).toSorted((a, b) => a - b);
+      expect(numbers).toEqual(names.map((_, index) => head + 1 + index));
+      expect(await two.readHead()).toBe(head + names.length);
+      for (const entry of written) expect(await two.read(entry.n)).toEqual(entry);
+      expect(await one.read(head + names.length + 1)).toBeUndefined();
+    });
+
+    it('appends once where the first answer was lost', async () => {
+      const log = createRevocationLog(client, revocations);
+      const head = (await log.readHead()) ?? 0;
+      let calls = 0;
+      const wire = await startFake(async (body, incoming) => {
+        const answer = await forward(Number(new URL(local.url).port), body, incoming);
+        const isEntry = body.includes(`rev#${head + 1}`) && body.includes('attribute_not_exists(id)');
+        if (isEntry) calls += 1;
+        return isEntry && calls === 1 ? 'close' : answer;
+      });
+      const lossy = clientOf(wire.url);
+      expect((await createRevocationLog(lossy, revocations).append(entryOf('once'))).n).toBe(head + 1);
+      expect(calls).toBe(2);
+      expect(await log.read(head + 2)).toBeUndefined();
+      lossy.destroy();
+      await wire.close();
+    });
+
+    it('has a head that only rises', async () => {
+      const log = createRevocationLog(client, revocations);
+      const { n } = await log.append(entryOf('head'));
+      await log.raiseHead(n - 1);
+      expect(await log.readHead()).toBe(n);
+    });
+
+    it('knows a lifting of its own by its signature', async () => {
+      const log = createRevocationLog(client, revocations);
+      const { n } = await log.append(entryOf('lifted'));
+      const written = await log.append({ what: 'lift', lifts: n, sealing });
+      const read = await log.read(written.n);
+      if (read?.what !== 'lift') throw new Error('no lifting was read');
+      expect(isGenuineLift(read, new Map([[sealing.id, sealing]]))).toBe(true);
+      expect(isGenuineLift({ ...read, lifts: n - 1 }, new Map([[sealing.id, sealing]]))).toBe(false);
+    });
+
+    it('is read whole, beyond the megabyte that DynamoDB gives in one page', async () => {
+      const log = createRevocationLog(client, revocations);
+      const before = (await log.readAll()).length;
+      const { n } = await log.append(entryOf('large'));
+      const item = await readItem(client, revocations, `rev#${n}`, 3_000);
+      const numbers = Array.from({ length: 600 }, (_, index) => 1_000_000 + index);
+      for (let from = 0; from < numbers.length; from += 25) {
+        const puts = numbers.slice(from, from + 25).map((number) => ({
+          PutRequest: {
+            Item: { ...item, id: { S: `rev#${number}` }, n: { N: `${number}` }, reason: { S: 'x'.repeat(2_500) } },
+          },
+        }));
+        await client.send(new BatchWriteItemCommand({ RequestItems: { [revocations]: puts } }));
+      }
+      const all = await log.readAll();
+      expect(all).toHaveLength(before + 1 + numbers.length);
+      expect(new Set(all.map((entry) => entry.n)).size).toBe(all.length);
+    });
+  });
+
+  it('a lease is held by one at a time, and free again after', async () => {
+    const sleep = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
+    const leaseOf = (of: DynamoDBClient) => createLease({ client: of, table: guard, now: Date.now, sleep });
+    const [one, two] = [leaseOf(client), leaseOf(other)];
+    let inside = 0;
+    let most = 0;
+    const name = newHexId();
+    async function work(): Promise<string> {
+      inside += 1;
+      most = Math.max(most, inside);
+      await sleep(20);
+      inside -= 1;
+      return 'done';
+    }
+    const runs = await Promise.all(
+      Array.from({ length: 6 }, (_, index) => turn([one, two], index)(name, 20_000, work)),
+    );
+    expect(runs).toEqual(Array.from({ length: 6 }, () => 'done'));
+    expect(most).toBe(1);
+    let finish: () => void = () => undefined;
+    const held = one(name, 1_000, () => new Promise<void>((resolve) => (finish = resolve)));
+    await expect.poll(async () => (await readItem(other, guard, `lease#${name}`, 3_000))?.['ends']?.N).not.toBe('0');
+    expect(await two(name, 0, work)).toBe('busy');
+    finish();
+    await held;
+  });
+});
+
+/** The sources on the embedded AWS, but with AWS's DynamoDB. */
+async function startOnDynamoDbLocal() {
+  const database = await startDynamoDbLocal();
+  const desk = await startDesk();
+  const tables = clientOf(database.url);
+  for (const definition of tableDefinitions(DEFAULT_TABLE_NAMES)) await seedTable(tables, definition);
+  const tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: database.url } });
+  async function close(): Promise<void> {
+    await tvm.close();
+    tables.destroy();
+    await desk.close();
+    await database.close();
+  }
+  return { ...tvm, awsEndpoint: desk.url, close };
+}
+
+describeConformance('the sources on DynamoDB Local', startOnDynamoDbLocal, lacking);
+
+describe.skipIf(lacking !== undefined)('a TVM on DynamoDB Local', () => {
+  it('continues a session, revokes it, and refuses from then on', async () => {
+    const tvm = await startOnDynamoDbLocal();
+    const id = await openSession(tvm);
+    expect(await openSession(tvm)).toBe(id);
+    expect((await call(tvm, { path: `/sessions/${id}` })).json).toMatchObject({ id, active: true });
+    await revoke(tvm, 'session', id);
+    expect(await vend(tvm)).toBe(REVOKED);
+    expect((await call(tvm, { path: `/sessions/${id}` })).json).toMatchObject({ active: false, status: 'revoked' });
+    await tvm.close();
+  });
+});
