@@ -46,7 +46,9 @@ export const startLambdaFront = async (
     const event = toEvent(front, request);
     last = last
       .then(async () => give(response, await invoke(await event)))
-      .catch((error: unknown) => response.writeHead(502, { 'x-front': String(error).slice(0, 200) }).end());
+      .catch((error: unknown) =>
+        response.writeHead(502, { 'x-front': String(error).slice(0, 200), 'content-length': 0 }).end(),
+      );
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
