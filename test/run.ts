@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { lockfileProblems } from './support/lockfile.ts';
+import { OUTSIDE } from './support/outside.ts';
 
 /**
  * `npm test`: every check that can run with Node and npm alone. Each gate counts as one check, each test of vitest as
@@ -80,14 +81,12 @@ const runAll = (counts: Counts): void => {
   runTests(counts, 'coverage, and test files that load', ['--coverage']);
 };
 
-const OUTSIDE = ['--config', 'vitest.outside.config.ts'];
-
 const RYUK = 'testcontainers/ryuk:0.14.0';
 
 const docker = (...args: readonly string[]): boolean =>
   spawnSync('docker', args, { stdio: 'ignore', timeout: 60_000 }).status === 0;
 
-/** What needs a container engine: the image, built and run by `docker compose`. */
+/** What needs a container engine: the image by itself, by `docker compose`, and as AWS Lambda runs it. */
 const runContainers = (counts: Counts): void => {
   if (!docker('info') || !docker('compose', 'version')) {
     say('skipped  containers: no Docker engine with compose answers on this machine');
@@ -98,7 +97,7 @@ const runContainers = (counts: Counts): void => {
     say(`${RYUK} is not to be had; containers are removed by the tests themselves`);
     process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
   }
-  runTests(counts, 'container test files that load', [...OUTSIDE, 'image']);
+  runTests(counts, 'container test files that load', OUTSIDE.containers);
 };
 
 const isLoopback = (text: string | undefined): text is string =>
@@ -109,7 +108,7 @@ const runAgainst = (counts: Counts, [tvm, aws]: readonly string[]): void => {
   if (isLoopback(tvm) && isLoopback(aws)) {
     process.env['CONFORMANCE_URL'] = tvm;
     process.env['CONFORMANCE_AWS_URL'] = aws;
-    runTests(counts, 'conformance test files that load', [...OUTSIDE, 'running']);
+    runTests(counts, 'conformance test files that load', OUTSIDE.running);
     return;
   }
   say('FAILED  usage: npm run test:url -- http://127.0.0.1:8080 http://127.0.0.1:4566 (the TVM, and its AWS)');

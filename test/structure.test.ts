@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { OUTSIDE } from './support/outside.ts';
 
 /**
  * The house rules of `src/`: who may import whom, who may touch what, and how large a room may grow. They exist because
@@ -162,6 +164,27 @@ describe('the house', () => {
 
   it('exports names, never a default', () => {
     expect(find(/\bexport default\b/u, (name) => name.endsWith('.d.ts'))).toEqual([]);
+  });
+});
+
+describe('tests that need more than Node and npm', () => {
+  const root = resolve(SRC, '..');
+  const all = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.outside.ts'))
+    .map((name) => `test/${name.split(sep).join('/')}`);
+
+  function chosenBy(options: readonly string[]): readonly string[] {
+    const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+    const args = [vitest, 'list', '--filesOnly', '--json', ...options];
+    const { stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', timeout: 60_000 });
+    return (JSON.parse(stdout) as { file: string }[]).map(({ file }) => relative(root, file).split(sep).join('/'));
+  }
+
+  it('are each run by one of the two commands', () => {
+    const [containers, running] = [chosenBy(OUTSIDE.containers), chosenBy(OUTSIDE.running)];
+    expect([...containers, ...running].toSorted()).toEqual(all.toSorted());
+    expect(running).toEqual(['test/conformance/running.outside.ts']);
+    expect(containers.length).toBeGreaterThan(2);
   });
 });
 

@@ -1,19 +1,33 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect } from 'vitest';
 import { eventOf, type Front } from './events.ts';
 import { freePort, startProcess, tvmVariables, type Running } from '../support/processes.ts';
 import { startRuntimeApi, type LambdaAnswer, type RuntimeApi } from '../support/runtime-api.ts';
 
-const ADAPTER = join(process.env['LAMBDA_PARTS'] ?? '', 'lambda-adapter');
+const PARTS = process.env['LAMBDA_PARTS'] ?? '';
 
-/** Why tests that need the Lambda Web Adapter cannot run here; undefined if they can. The reason is printed once. */
-export const lacksAdapter = (): string | undefined => {
-  if (process.env['LAMBDA_PARTS'] !== undefined && existsSync(ADAPTER)) return undefined;
-  const reason = 'skipped: LAMBDA_PARTS names no directory with lambda-adapter, the AWS Lambda Web Adapter, in it';
+const ADAPTER = join(PARTS, 'lambda-adapter');
+
+/** AWS's Runtime Interface Emulator, which makes a Lambda of a container. */
+export const EMULATOR = join(PARTS, 'aws-lambda-rie');
+
+function lacksPart(file: string, what: string): string | undefined {
+  if (PARTS !== '' && existsSync(file)) return undefined;
+  const reason = `skipped: LAMBDA_PARTS names no directory with ${basename(file)}, ${what}, in it`;
   process.stderr.write(`${reason}\n`);
   return reason;
-};
+}
+
+/** Why tests that need the Lambda Web Adapter cannot run here; undefined if they can. The reason is printed once. */
+export function lacksAdapter(): string | undefined {
+  return lacksPart(ADAPTER, 'the AWS Lambda Web Adapter');
+}
+
+/** The same for tests that need the emulator. */
+export function lacksEmulator(): string | undefined {
+  return lacksPart(EMULATOR, 'AWS’s Lambda Runtime Interface Emulator');
+}
 
 type Json = Readonly<Record<string, unknown>>;
 
