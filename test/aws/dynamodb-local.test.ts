@@ -3,6 +3,8 @@ import { BatchWriteItemCommand, type DynamoDBClient } from '@aws-sdk/client-dyna
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readItem } from '../../src/aws/read-item.ts';
 import { DEFAULT_TABLE_NAMES, tableDefinitions } from '../../src/aws/tables.ts';
+import { createNamesSetting } from '../../src/catalog/names-setting.ts';
+import { createVendedRoles } from '../../src/catalog/vended-roles.ts';
 import { newHexId } from '../../src/lib/ids.ts';
 import type { SealingKey } from '../../src/lib/sealing.ts';
 import { createSharedCallerLimit } from '../../src/limits/caller-limit.ts';
@@ -149,6 +151,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const now = Date.now();
       return {
         id: newHexId(),
+        subject: `sentinel:key/${user}`,
         principal: `sentinel:key/${user}`,
         user,
         account: '000000000000',
@@ -257,9 +260,10 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       await client.send(new BatchWriteItemCommand({ RequestItems: { [sessions]: [{ PutRequest: { Item } }] } }));
       const known = createForeignRevocations(other, sessions);
       await known.read(Date.now());
-      const subject = { name: proposed.user, principal: proposed.principal };
-      expect(known.ofVend(subject, 'prod', Date.now())).toMatchObject({ reason: 'of the log' });
-      expect(known.ofVend(subject, 'dev', Date.now()), 'stands in the log').toBeUndefined();
+      const { user, principal, subject } = proposed;
+      const caller = { name: user, storedName: user, principal, subject };
+      expect(known.ofVend(caller, 'prod', Date.now())).toMatchObject({ reason: 'of the log' });
+      expect(known.ofVend(caller, 'dev', Date.now()), 'stands in the log').toBeUndefined();
     });
   });
 
@@ -336,6 +340,27 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect(all).toHaveLength(before + 1 + numbers.length);
       expect(new Set(all.map((entry) => entry.n)).size).toBe(all.length);
     });
+  });
+
+  it('the list of vended roles keeps what instances write at once', async () => {
+    const faults: unknown[] = [];
+    const onFault = (error: unknown) => void faults.push(error);
+    const rolesOf = (of: DynamoDBClient) => createVendedRoles({ client: of, table: guard, clock: Date.now, onFault });
+    const [one, two] = [rolesOf(client), rolesOf(other)];
+    await Promise.all([one.remember(['role-a', 'role-b']), two.remember(['role-b', 'role-c'])]);
+    expect([...(await rolesOf(client).remember([]))].toSorted()).toEqual(['role-a', 'role-b', 'role-c']);
+    expect(faults).toEqual([]);
+  });
+
+  it('the setting of names is the first one’s, and no other instance serves under another', async () => {
+    const told: string[] = [];
+    const onMismatch = (sentence: string) => void told.push(sentence);
+    const settingOf = (of: DynamoDBClient, bareNames: 'key' | 'sso') =>
+      createNamesSetting({ client: of, table: guard, bareNames, onMismatch });
+    await settingOf(client, 'key')();
+    await settingOf(other, 'key')();
+    await expect(settingOf(other, 'sso')()).rejects.toThrow(/SENTINEL_BARE_NAMES/u);
+    expect(told).toHaveLength(1);
   });
 
   it('a lease is held by one at a time, and free again after', async () => {
