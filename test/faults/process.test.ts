@@ -92,7 +92,10 @@ describe('a process under load', () => {
     expect(vended.length).toBeGreaterThan(1_900);
     const keys = vended.map(({ accessKeyId }) => accessKeyId);
     expect(new Set(keys).size).toBe(vended.length);
-    expect(new Set(vendedKeys(running))).toEqual(new Set(keys));
+    const recorded = new Set(vendedKeys(running));
+    expect(keys.filter((key) => !recorded.has(key))).toEqual([]);
+    // A line that was begun when the wait for it ended stands there, and its vend is one of those that were refused.
+    expect(recorded.size - keys.length).toBeLessThanOrEqual(outcomes.length - vended.length);
   }, 120_000);
 
   it('killed in the middle of vends: every answer that left has its record, and no request works twice after the restart', async () => {
