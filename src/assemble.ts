@@ -87,7 +87,6 @@ const INSTANCE_WINDOW = 1 * MINUTE;
 export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   const clock = overrides.clock ?? systemClock;
   const logger = overrides.logger ?? createLogger(config.logLevel);
-  const clients = overrides.clients ?? createAwsClients(config);
   const onFault = (message: string) => (error: unknown) => logger.error({ error: describeError(error) }, message);
   const { bareNames } = config;
   let draining = false;
@@ -100,11 +99,13 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       revocationsAge: list.ageMs === undefined ? undefined : list.ageMs / SECOND,
       inGrace: list.inGrace,
       draining,
+      ready: !draining && documents.usable && list.usable,
       sessions: tracker.size(),
       cacheHits: hits,
       cacheMisses: misses,
     };
   });
+  const clients = overrides.clients ?? createAwsClients(config, meter.called);
   const auditLog = createAuditLog(
     clock,
     overrides.writeAudit ?? writeToStdout,

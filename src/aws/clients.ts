@@ -2,6 +2,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
 import { SECOND } from '../lib/clock.ts';
+import type { AwsCall } from '../telemetry/meter.ts';
+import { observeCalls, OUTERMOST } from './observe-calls.ts';
 
 /** The SDK clients of one TVM. */
 export type AwsClients = { readonly sts: STSClient; readonly ssm: SSMClient; readonly dynamodb: DynamoDBClient };
@@ -27,9 +29,20 @@ const common = (region: string, endpoint: string | undefined, requestTimeout: nu
   },
 });
 
-/** Constructs the clients: regional endpoints, credentials from the SDK's default chain, bounded time for every call. */
-export const createAwsClients = ({ region, endpoints }: Place): AwsClients => ({
-  sts: new STSClient(common(region, endpoints.sts, 3 * SECOND, 3)),
-  ssm: new SSMClient(common(region, endpoints.ssm, 3 * SECOND, 3)),
-  dynamodb: new DynamoDBClient(common(region, endpoints.dynamodb, 2 * SECOND, 2)),
-});
+/**
+ * Constructs the clients: regional endpoints, credentials from the SDK's default chain, bounded time for every call.
+ *
+ * @param called told of each call that has ended
+ */
+export const createAwsClients = (
+  { region, endpoints }: Place,
+  called: (call: AwsCall) => void = () => undefined,
+): AwsClients => {
+  const sts = new STSClient(common(region, endpoints.sts, 3 * SECOND, 3));
+  const ssm = new SSMClient(common(region, endpoints.ssm, 3 * SECOND, 3));
+  const dynamodb = new DynamoDBClient(common(region, endpoints.dynamodb, 2 * SECOND, 2));
+  sts.middlewareStack.add(observeCalls('sts', called), OUTERMOST);
+  ssm.middlewareStack.add(observeCalls('ssm', called), OUTERMOST);
+  dynamodb.middlewareStack.add(observeCalls('dynamodb', called), OUTERMOST);
+  return { sts, ssm, dynamodb };
+};

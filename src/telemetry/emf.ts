@@ -35,6 +35,7 @@ export const createEmfMeter = (
   return {
     // The outcome is part of the name: a dimension would cost a metric as well, and make one line for each.
     count: (what, outcome) => add(`${pascal(what)}${pascal(outcome)}`, 1),
+    called: ({ service, outcome }) => add(`${pascal(service)}Calls${pascal(outcome)}`, 1),
     observe: (stage, milliseconds) => latency(`${pascal(stage)}Latency`, milliseconds),
     answered: (status, milliseconds) => {
       latency('RequestLatency', milliseconds);

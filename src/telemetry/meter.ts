@@ -1,14 +1,35 @@
 /** The steps of a request whose time is measured. `vend` is the whole of a vend, from the decision to its audit record. */
 export type Stage = 'authenticate' | 'vend' | 'guard' | 'session' | 'sts' | 'audit';
 
-/** Things that are counted, each with the outcomes that it can have. All are closed lists: no caller adds to them. */
-export type Counted = {
-  readonly vends: 'vended' | 'denied' | 'failed';
-  readonly keys: 'minted' | 'denied' | 'failed';
-  readonly revocations: 'allow' | 'deny';
+/**
+ * Things that are counted, each with the outcomes that it can have. All are closed lists: no caller adds to them, and every
+ * series exists from the start, so that the first event is a change that an alert can see.
+ */
+export const COUNTED = {
+  vends: ['vended', 'denied', 'failed'],
+  keys: ['minted', 'denied', 'failed'],
+  revocations: ['allow', 'deny'],
   /** Requests whose sender could not be known, or who is shut out. */
-  readonly identity_refused: 'authentication' | 'rate_limited' | 'revoked' | 'replayed';
-  readonly sts: 'ok' | 'throttled' | 'misconfigured' | 'unavailable';
+  identity_refused: ['authentication', 'rate_limited', 'revoked', 'replayed'],
+  sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],
+} as const;
+
+/** The outcomes of each thing that is counted. */
+export type Counted = { readonly [What in keyof typeof COUNTED]: (typeof COUNTED)[What][number] };
+
+/**
+ * What became of a call of AWS, its retries included: `refused` is a condition that did not hold, and no fault; `late` is
+ * one that its deadline ended.
+ */
+type CallOutcome = 'ok' | 'refused' | 'throttled' | 'late' | 'failed';
+
+/** One call of AWS, as it is measured. */
+export type AwsCall = {
+  readonly service: 'dynamodb' | 'ssm' | 'sts';
+  /** The operation's name, like `PutItem`. */
+  readonly operation: string;
+  readonly outcome: CallOutcome;
+  readonly milliseconds: number;
 };
 
 /** What is so at a moment. Ages are in seconds, undefined where nothing was read yet; caches count since the start. */
@@ -18,6 +39,8 @@ export type Readings = {
   readonly revocationsAge: number | undefined;
   readonly inGrace: boolean;
   readonly draining: boolean;
+  /** Whether requests can be served, as `/readyz` says. */
+  readonly ready: boolean;
   readonly sessions: number;
   readonly cacheHits: number;
   readonly cacheMisses: number;
@@ -28,6 +51,8 @@ export type Meter = {
   readonly count: <What extends keyof Counted>(what: What, outcome: Counted[What]) => void;
   /** @param milliseconds how long the step took, well or not */
   readonly observe: (stage: Stage, milliseconds: number) => void;
+  /** A call of AWS has ended, well or not. */
+  readonly called: (call: AwsCall) => void;
   /** A request was answered. Health checks are not told of. */
   readonly answered: (status: number, milliseconds: number) => void;
 };
@@ -51,4 +76,4 @@ export const timed =
 const none = (): void => undefined;
 
 /** Tells nobody. */
-export const silentMeter: Meter = { count: none, observe: none, answered: none };
+export const silentMeter: Meter = { count: none, observe: none, called: none, answered: none };

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Counted, Meter, Readings } from './meter.ts';
+import { VERSION } from '../lib/version.ts';
+import { COUNTED, type Counted, type Meter, type Readings } from './meter.ts';
 
 /** A meter that Prometheus asks. */
 export type PrometheusMeter = Meter & {
@@ -9,6 +10,13 @@ export type PrometheusMeter = Meter & {
 
 /** From a vend that asks nobody to the last try of STS, in seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Gauges of prom-client whose names end like those of counters, which promtool warns of. */
+const NOT_CONVENTIONAL = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
 
 const HELP: Readonly<Record<keyof Counted, string>> = {
   vends: 'Requests for credentials that were decided, by outcome',
@@ -28,8 +36,19 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const counter = (what: keyof Counted) =>
-    new Counter({ name: `sentinel_${what}_total`, help: HELP[what], labelNames: ['outcome', 'region'], registers });
+  for (const name of NOT_CONVENTIONAL) registry.removeSingleMetric(name);
+  /** Only AssumeRole is counted by region: the limits of STS are each region's own. */
+  const labelsOf = (what: keyof Counted, outcome: string) => (what === 'sts' ? { outcome, region } : { outcome });
+  const counter = (what: keyof Counted) => {
+    const made = new Counter({
+      name: `sentinel_${what}_total`,
+      help: HELP[what],
+      labelNames: ['outcome', 'region'],
+      registers,
+    });
+    for (const outcome of COUNTED[what]) made.inc(labelsOf(what, outcome), 0);
+    return made;
+  };
   const counters: Readonly<Record<keyof Counted, Counter<'outcome' | 'region'>>> = {
     vends: counter('vends'),
     keys: counter('keys'),
@@ -51,6 +70,19 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
     buckets: BUCKETS,
     registers,
   });
+  const calls = new Histogram({
+    name: 'sentinel_aws_call_seconds',
+    help: 'Calls of AWS with their retries, by service, operation and outcome',
+    labelNames: ['service', 'operation', 'outcome'],
+    buckets: BUCKETS,
+    registers,
+  });
+  new Gauge({
+    name: 'sentinel_build_info',
+    help: 'Always 1; its labels say which version of the server runs on which Node',
+    labelNames: ['version', 'node'],
+    registers,
+  }).set({ version: VERSION, node: process.version }, 1);
   const gauge = (name: string, help: string, value: (readings: Readings) => number | undefined): void => {
     const made: Gauge = new Gauge({
       name,
@@ -68,6 +100,7 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
   gauge('sentinel_catalog_rejected', 'Documents that are broken', ({ catalogRejected }) => catalogRejected);
   gauge('sentinel_revocations_age_seconds', 'Since the revocations were read', ({ revocationsAge }) => revocationsAge);
   gauge('sentinel_revocations_grace', '1 while the outage grace is used', ({ inGrace }) => Number(inGrace));
+  gauge('sentinel_ready', '1 if requests can be served, as /readyz says', ({ ready }) => Number(ready));
   gauge('sentinel_draining', '1 from SIGTERM on', ({ draining }) => Number(draining));
   gauge('sentinel_sessions', 'Sessions in memory', ({ sessions }) => sessions);
   const cache = new Counter({
@@ -83,7 +116,9 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
     },
   });
   return {
-    count: (what, outcome) => counters[what].inc({ outcome, ...(what === 'sts' ? { region } : {}) }),
+    count: (what, outcome) => counters[what].inc(labelsOf(what, outcome)),
+    called: ({ service, operation, outcome, milliseconds }) =>
+      calls.observe({ service, operation, outcome }, milliseconds / 1000),
     observe: (stage, milliseconds) => stages.observe({ stage }, milliseconds / 1000),
     answered: (status, milliseconds) => requests.observe({ status }, milliseconds / 1000),
     scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),

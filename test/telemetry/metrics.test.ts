@@ -1,9 +1,13 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WriteBytes } from '../../src/audit/log.ts';
+import { COUNTED } from '../../src/telemetry/meter.ts';
 import { call, get, post } from '../http/support.ts';
 import { API_ID } from '../support/lambda.ts';
+import { ROOT } from '../support/processes.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
 let desk: Desk;
@@ -59,7 +63,7 @@ describe('what Prometheus is told', () => {
   it('counts what was vended, denied, minted, revoked and refused', async () => {
     const tvm = await start();
     const before = await scrape(tvm);
-    expect(before.get(VENDED)).toBeUndefined();
+    expect(before.get(VENDED)).toBe(0);
     for (let time = 0; time < 3; time += 1) await get(tvm, { profile: 'dev' });
     await get(tvm, { profile: 'dev' }, { as: 'carol' });
     await fetch(`${tvm.url}/?profile=dev`);
@@ -129,7 +133,7 @@ describe('what Prometheus is told', () => {
     stalled = false;
     for (const finish of kept.splice(0)) finish();
     await expect.poll(async () => (await scrape(tvm)).get('sentinel_vends_total{outcome="failed"}')).toBe(2);
-    expect((await scrape(tvm)).get(VENDED)).toBeUndefined();
+    expect((await scrape(tvm)).get(VENDED)).toBe(0);
   });
 
   it('counts what STS answered', async () => {
@@ -144,7 +148,41 @@ describe('what Prometheus is told', () => {
     const samples = await scrape(later);
     expect(samples.get('sentinel_sts_total{outcome="misconfigured",region="us-east-1"}')).toBe(1);
     expect(samples.get('sentinel_vends_total{outcome="failed"}')).toBe(1);
-    expect((await scrape(tvm)).get('sentinel_vends_total{outcome="failed"}')).toBeUndefined();
+    expect((await scrape(tvm)).get('sentinel_vends_total{outcome="failed"}')).toBe(0);
+  });
+
+  it('has every series from the start, so that the first event is a change', async () => {
+    const samples = await scrape(await start({ start: false }));
+    for (const [what, outcomes] of Object.entries(COUNTED)) {
+      for (const outcome of outcomes) {
+        const region = what === 'sts' ? ',region="us-east-1"' : '';
+        expect(samples.get(`sentinel_${what}_total{outcome="${outcome}"${region}}`)).toBe(0);
+      }
+    }
+  });
+
+  it('says which version runs, and whether it is ready', async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    const fresh = await scrape(await start({ start: false }));
+    expect(fresh.get(`sentinel_build_info{version="${version}",node="${process.version}"}`)).toBe(1);
+    expect(fresh.get('sentinel_ready')).toBe(0);
+    const tvm = await start();
+    expect((await scrape(tvm)).get('sentinel_ready')).toBe(1);
+    tvm.startDraining();
+    expect((await scrape(tvm)).get('sentinel_ready')).toBe(0);
+  });
+
+  it('times the calls of AWS by service, operation and outcome', async () => {
+    const tvm = await start();
+    await get(tvm, { profile: 'dev' });
+    const count = async (labels: string) => (await scrape(tvm)).get(`sentinel_aws_call_seconds_count{${labels}}`);
+    expect(await count('service="sts",operation="AssumeRole",outcome="ok"')).toBe(1);
+    expect(await count('service="sts",operation="GetCallerIdentity",outcome="ok"')).toBe(1);
+    expect(await count('service="dynamodb",operation="PutItem",outcome="ok"')).toBeGreaterThanOrEqual(3);
+    const dead = await start({ environment: { AWS_ENDPOINT_URL_SSM: 'http://127.0.0.1:9' } });
+    const samples = await scrape(dead);
+    const failed = [...samples].filter(([name]) => /_count\{service="ssm",.*outcome="failed"/u.test(name));
+    expect(failed.length).toBeGreaterThan(0);
   });
 
   it('names nobody', async () => {

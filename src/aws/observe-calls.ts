@@ -1,0 +1,39 @@
+import type { AwsCall } from '../telemetry/meter.ts';
+
+/** Where the observer stands: outermost, so that what callers wait for is what is measured. */
+export const OUTERMOST = { step: 'initialize', name: 'observeCalls', priority: 'high' } as const;
+
+/**
+ * A middleware of AWS's SDK that tells of each call of a client how it ended and how long it took, all tries together.
+ * Nothing of input or output is looked at.
+ */
+export function observeCalls(service: AwsCall['service'], called: (call: AwsCall) => void) {
+  return function observe<Args, Answer>(
+    next: (args: Args) => Promise<Answer>,
+    { commandName = 'Unknown' }: { readonly commandName?: string },
+  ): (args: Args) => Promise<Answer> {
+    const operation = commandName.replace(/Command$/u, '');
+    return async (args) => {
+      const begun = performance.now();
+      let outcome: AwsCall['outcome'] = 'ok';
+      try {
+        return await next(args);
+      } catch (error) {
+        outcome = outcomeOf(error);
+        throw error;
+      } finally {
+        called({ service, operation, outcome, milliseconds: performance.now() - begun });
+      }
+    };
+  };
+}
+
+/** How a call ended that threw: by the names of AWS's errors and of the SDK's own. */
+function outcomeOf(error: unknown): AwsCall['outcome'] {
+  if (!(error instanceof Error)) return 'failed';
+  if (error.name === 'ConditionalCheckFailedException') return 'refused';
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') return 'late';
+  const { $retryable } = error as Error & { readonly $retryable?: { readonly throttling?: boolean } };
+  const isThrottling = /Throttl|LimitExceeded|TooManyRequests|SlowDown|ThroughputExceeded/u.test(error.name);
+  return $retryable?.throttling === true || isThrottling ? 'throttled' : 'failed';
+}
