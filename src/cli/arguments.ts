@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { NAMED_KINDS, type NamedKind } from '../lib/names.ts';
 import { nearest } from '../lib/nearest.ts';
+import { quoted } from '../lib/unseen.ts';
 import { isProfileName } from '../policy/profile-name.ts';
 
 /** What can be asked for on the command line. */
@@ -90,7 +91,7 @@ export const readArguments = (argv: readonly string[]): Result<Command, string> 
   if (name === '--version' || name === 'version') return ok({ name: 'version' });
   if (!isCommand(name)) {
     const meant = nearest(name, Object.keys(OPTIONS));
-    return refuse(`"${name}" is no command${meant === undefined ? '' : `; did you mean ${meant}?`} See --help.`);
+    return refuse(`${quoted(name)} is no command${meant === undefined ? '.' : `; did you mean ${meant}?`} See --help.`);
   }
   if (name === 'names' && rest[0] !== 'migrate') {
     return refuse('The command is "names migrate --to key", "user" or "sso"; see --help.');
@@ -100,9 +101,9 @@ export const readArguments = (argv: readonly string[]): Result<Command, string> 
     const { values } = parseArgs({ args, options: OPTIONS[name], allowPositionals: false });
     return toCommand(name, values);
   } catch (cause) {
-    return refuse(
-      `${cause instanceof Error ? (cause.message.split('. ')[0] ?? '') : 'The arguments are wrong'}; see --help.`,
-    );
+    // Node's first sentence says what is wrong; the others tell how its own parser would take it.
+    const [what = ''] = cause instanceof Error ? cause.message.split(/[.?]\s/u, 1) : ['The arguments are wrong'];
+    return refuse(`${what}; see --help.`);
   }
 };
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { formatInstant } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
+import { escapeUnseen } from '../lib/unseen.ts';
 import type { Command } from './arguments.ts';
 import { printable } from './printable.ts';
 import type { Tvm } from './tvm.ts';
@@ -17,6 +18,11 @@ const Vended = v.object({
   Expiration: v.pipe(v.string(), v.isoTimestamp()),
 });
 
+/** A line of JSON for programs; whoever reads it at a terminal sees all that is in it. */
+function jsonLine(value: unknown): string {
+  return `${escapeUnseen(JSON.stringify(value))}\n`;
+}
+
 /**
  * `credentials`: exactly what AWS's SDKs take from a credential_process.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
@@ -30,14 +36,14 @@ export const credentials = async (tvm: Tvm, command: Extract<Command, { name: 'c
   if (!parsed.success) return refuse('The TVM answered without credentials; check --url.');
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = parsed.output;
   const contract = { Version: 1, AccessKeyId, SecretAccessKey, SessionToken, Expiration };
-  return ok({ stdout: `${JSON.stringify(contract)}\n` });
+  return ok({ stdout: jsonLine(contract) });
 };
 
 /** `whoami`: a line for each thing that the TVM knows of the caller. */
 export const whoami = async (tvm: Tvm, { json }: Extract<Command, { name: 'whoami' }>): Outcome => {
   const answer = await tvm.ask({ method: 'GET', path: '/whoami' });
   if (!answer.ok) return answer;
-  if (json) return ok({ stdout: `${JSON.stringify(answer.value)}\n` });
+  if (json) return ok({ stdout: jsonLine(answer.value) });
   const lines = Object.entries(answer.value).map(
     ([name, value]) => `${`${printable(name)}:`.padEnd(22)}${printable(value, 2_048)}\n`,
   );
@@ -59,5 +65,5 @@ export const login = async (tvm: Tvm, { print }: Extract<Command, { name: 'login
     SessionToken: sessionToken,
     Expiration: expiration,
   };
-  return ok({ stderr, ...(print ? { stdout: `${JSON.stringify(printed)}\n` } : {}) });
+  return ok({ stderr, ...(print ? { stdout: jsonLine(printed) } : {}) });
 };

@@ -3,6 +3,7 @@ import { refuse, type Result } from '../lib/result.ts';
 import { HELP, readArguments, type Command } from './arguments.ts';
 import { credentials, login, whoami, type Output } from './commands.ts';
 import { readLoginFile, type Login } from './login-file.ts';
+import { printable } from './printable.ts';
 import { isKeySource, loginFilePath, readSettings, type Environment } from './settings.ts';
 import { NESTED, NESTED_SENTENCE, resolveSourceCredentials } from './source-credentials.ts';
 import { createTvm } from './tvm.ts';
@@ -23,7 +24,13 @@ export type Process = {
   readonly say: (text: string) => void;
 };
 
-const failed = (code: 1 | 2, sentence: string): Ended => ({ code, stderr: `sentinel-tvm: ${sentence}\n` });
+/** The longest sentence, with a name or two of whoever called or answered in it. */
+const LONGEST = 2_000;
+
+const failed = (code: 1 | 2, sentence: string): Ended => ({
+  code,
+  stderr: `sentinel-tvm: ${printable(sentence, LONGEST)}\n`,
+});
 
 /** Runs one command line. Nothing is on stdout unless it succeeds: an SDK reads it. */
 export const run = async (process: Process): Promise<Ended> => {
@@ -51,7 +58,7 @@ const execute = async (command: TvmCommand, process: Process): Promise<Result<Ou
   const loginFile = loginFilePath(command.flags, environment);
   const file = readLoginFile(loginFile);
   if (!file.ok) return file;
-  if (file.value.isDamaged === true) say(`sentinel-tvm: ${loginFile} holds no logins and is taken for empty.\n`);
+  if (file.value.isDamaged === true) say(`sentinel-tvm: ${printable(loginFile)} holds no logins and is taken for empty.\n`);
   const settings = readSettings(command.flags, environment, heirOf(command, file.value.last));
   if (!settings.ok) return settings;
   const { sourceProfile } = settings.value;

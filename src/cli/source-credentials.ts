@@ -88,6 +88,7 @@ export const resolveSourceCredentials = async (
   } catch (cause) {
     // What a credential_process wrote may be anything; the first line of the SDK's own message is enough.
     const [why = ''] = (cause instanceof Error ? cause.message : '').split('\n');
-    return refuse(`There are no AWS credentials to sign with: ${why.slice(0, 200)}`);
+    const reason = why.slice(0, 200).replace(/[.\s]+$/u, '') || 'the SDK gives no reason';
+    return refuse(`There are no AWS credentials to sign with: ${reason}.`);
   }
 };

@@ -66,9 +66,9 @@ const patiently = async (attempt: Send, sleep: Dependencies['sleep']): Promise<R
 
 /** What a TVM says of a refusal; it may be anybody who answers. */
 const toSentence = ({ status, json }: TvmAnswer): string => {
-  const message = printable(json['message']) || `the TVM answers with status ${status}`;
+  const message = printable(json['message']).replace(/\.$/u, '') || `the TVM answers with status ${status}`;
   const error = printable(json['error']);
-  return error === '' ? message : `${message} (${error})`;
+  return error === '' ? `${message}.` : `${message} (${error}).`;
 };
 
 /** Refusals after which a new key helps: the one that signed has ended, or what sealed it is gone. */

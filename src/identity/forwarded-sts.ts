@@ -165,8 +165,20 @@ const toIdentityRefusal = (refusal: StsRefusal): IdentityRefusal => {
 };
 
 const refusedMessage = (code: string): string =>
-  `AWS STS did not confirm who signed (${code}). Sign with credentials that are valid now, for this server's id, and for ` +
-  'exactly this request.';
+  `AWS STS did not confirm who signed (${code}). ${ADVICE.get(code) ?? ADVICE_OF_ALL}`;
+
+const ADVICE_OF_ALL = "Sign with credentials that are valid now, for this server's id, and for exactly this request.";
+
+/** What to do where the code tells. A `Map`, for the code is whatever answered. */
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['ExpiredToken', 'Your AWS credentials have ended; get new ones and sign anew.'],
+  ['ExpiredTokenException', 'Your AWS credentials have ended; get new ones and sign anew.'],
+  ['InvalidClientTokenId', 'AWS does not know the access key: it is deleted, inactive, or lacks its session token.'],
+  [
+    'RegionDisabledException',
+    'Your account has STS switched off in the region that you signed for; sign for another (--sts-region of sentinel-tvm).',
+  ],
+]);
 
 /** The request that the caller signed, if it signed the right one: method, path, body and constants are the server's. */
 const toStsRequest = (claim: ForwardedClaim, request: WireRequest, serverId: string): StsRequest => {

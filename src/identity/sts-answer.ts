@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { isServiceFault, isThrottling } from '../aws/error-codes.ts';
 import { isAccountId, parseArn } from '../lib/arn.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
@@ -26,16 +27,6 @@ const Identity = v.object({
 const ErrorAnswer = v.object({
   Error: v.object({ Code: v.pipe(v.string(), v.regex(/^[A-Za-z0-9.]{1,64}$/u)) }),
 });
-
-/** https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the names that SDKs retry. */
-const THROTTLING: ReadonlySet<string> = new Set([
-  'Throttling',
-  'ThrottlingException',
-  'ThrottledException',
-  'RequestLimitExceeded',
-  'RequestThrottled',
-  'TooManyRequestsException',
-]);
 
 const unexpected = (why: string) => refuse<StsRefusal>({ kind: 'unexpected', why });
 
@@ -69,5 +60,7 @@ const readError = (status: number, value: unknown): Result<AwsIdentity, StsRefus
   const parsed = v.safeParse(ErrorAnswer, value);
   if (status < 400 || status > 499 || !parsed.success) return unexpected(`its status is ${status}`);
   const { Code: code } = parsed.output.Error;
-  return refuse(THROTTLING.has(code) ? { kind: 'throttled' } : { kind: 'refused', code });
+  if (isThrottling(code)) return refuse({ kind: 'throttled' });
+  // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html: below 500, and still no word on who signed.
+  return isServiceFault(code) ? unexpected(`its error is ${code}`) : refuse({ kind: 'refused', code });
 };

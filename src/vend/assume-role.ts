@@ -4,6 +4,7 @@ import {
   type AssumeRoleCommandInput,
   type STSClient,
 } from '@aws-sdk/client-sts';
+import { isThrottling } from '../aws/error-codes.ts';
 import { SECOND } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { timed, type Meter } from '../telemetry/meter.ts';
@@ -32,24 +33,33 @@ export type AssumeRole = (input: AssumeRoleCommandInput) => Promise<Result<Assum
 const DEADLINE = 8 * SECOND;
 
 const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired']);
-const THROTTLED = new Set([
-  'Throttling',
-  'ThrottlingException',
-  'ThrottledException',
-  'RequestLimitExceeded',
-  'TooManyRequestsException',
-]);
-/** What the profile's document or the role's trust is to blame for: the caller can do nothing, and a retry neither. */
+
+/**
+ * What the profile's document, the role's trust or its account's settings are to blame for: the caller can do nothing, and
+ * a retry neither. Of the errors that AssumeRole and all of STS's calls are documented with, it lacks those that blame the
+ * TVM's own credentials or clock, which no profile can mend, and those that blame the service.
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors
+ * https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+ */
 const MISCONFIGURED = new Set([
   'AccessDenied',
   'AccessDeniedException',
+  'InvalidParameterCombination',
+  'InvalidParameterValue',
   'MalformedPolicyDocument',
   'MalformedPolicyDocumentException',
+  'MissingParameter',
+  'NoSuchEntity',
+  'NotAuthorized',
+  'OptInRequired',
   'PackedPolicyTooLarge',
   'PackedPolicyTooLargeException',
+  'RegionDisabled',
+  'RegionDisabledException',
+  'RequestEntityTooLarge',
+  'RequestEntityTooLargeException',
   'ValidationError',
-  'InvalidParameterValue',
-  'NoSuchEntity',
+  'ValidationException',
 ]);
 
 /**
@@ -89,8 +99,8 @@ export const meterAssumeRole = (assumeRole: AssumeRole, meter: Meter): AssumeRol
 
 const toFault = (error: unknown): AssumeRoleFault => {
   const code = error instanceof Error ? error.name : 'Unknown';
-  const answered = error instanceof STSServiceException && (error.$response?.statusCode ?? 500) < 500;
-  if (THROTTLED.has(code)) return { kind: 'throttled', code, certainlyNone: true };
-  if (answered && MISCONFIGURED.has(code)) return { kind: 'misconfigured', code, certainlyNone: false };
+  const status = error instanceof STSServiceException ? (error.$response?.statusCode ?? 500) : 500;
+  if (isThrottling(code) || status === 429) return { kind: 'throttled', code, certainlyNone: true };
+  if (status < 500 && MISCONFIGURED.has(code)) return { kind: 'misconfigured', code, certainlyNone: false };
   return { kind: 'unavailable', code, certainlyNone: false };
 };
