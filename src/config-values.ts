@@ -2,24 +2,62 @@ import * as v from 'valibot';
 import { isAccountId, parseArn } from './lib/arn.ts';
 import { parseGoDuration } from './lib/go-duration.ts';
 import { nearest } from './lib/nearest.ts';
+import { readFrontHost } from './lib/partitions.ts';
+import { escapeUnseen } from './lib/unseen.ts';
+
+const PREFIX = 'SENTINEL_';
 
 /** Kubernetes puts `SENTINEL_SERVICE_HOST` and `SENTINEL_PORT…` into the pods beside a service called `sentinel`. */
 const INJECTED = /^SENTINEL_(?:SERVICE_|PORT)/u;
+
+const DEVICES = 'no device can be verified here; rules with a device condition never allow, so leave it out';
+const SIGNATURES =
+  'it signs no policies and checks no such signatures; guard who may write below SENTINEL_ROOT, and leave it out';
+const SECOND_FACTORS = 'break-glass asks for no second factor here; leave it out';
+const STREAMS = 'audit records go to stdout, whose destination is set where the container runs; leave it out';
+
+/** Variables of Sentinel, the Go project, that have another name here or none: what to do, as the end of a sentence. */
+const SENTINELS_OWN: ReadonlyMap<string, string> = new Map([
+  ['POLICY_ROOT', 'here policies lie under SENTINEL_ROOT/policies, so set SENTINEL_ROOT to the path above them'],
+  ['POLICY_PARAMETER', 'here each profile has a policy of its own, SENTINEL_ROOT/policies/<profile>; leave it out'],
+  ['REQUEST_TABLE', 'here it is SENTINEL_APPROVAL_TABLE'],
+  [
+    'RATE_LIMIT_TABLE',
+    'here shared counts lie in SENTINEL_GUARD_TABLE, with SENTINEL_RATE_LIMIT_STORE=shared; leave it out',
+  ],
+  ['POLICY_SIGNING_KEY', SIGNATURES],
+  ['ENFORCE_POLICY_SIGNING', SIGNATURES],
+  ['MFA_TOTP_SECRETS_PARAM', SECOND_FACTORS],
+  ['MFA_SMS_PHONES_PARAM', SECOND_FACTORS],
+  ['CLOUDWATCH_LOG_GROUP', STREAMS],
+  ['CLOUDWATCH_STREAM', STREAMS],
+  ['REQUIRE_DEVICE', DEVICES],
+  ['MDM_PROVIDER', DEVICES],
+  ['MDM_BASE_URL', DEVICES],
+  ['MDM_API_SECRET_ID', DEVICES],
+  ['MDM_API_TOKEN', DEVICES],
+  ['MDM_TENANT_ID', DEVICES],
+]);
 
 /**
  * Looks for a `SENTINEL_*` variable that this server does not know.
  *
  * @param given the names in the environment
  * @param known the names that there are
- * @returns a sentence that names it and the nearest known one; undefined if there is none
+ * @returns a sentence that names it, and what stands for it here if it is Sentinel's own, or the known one that is near;
+ *   undefined if there is none
  */
 export function findUnknown(given: readonly string[], known: readonly string[]): string | undefined {
-  for (const name of given) {
-    if (!name.startsWith('SENTINEL_') || known.includes(name) || INJECTED.test(name)) continue;
-    const meant = nearest(name, known);
-    return `${name} is not a variable of this server${meant === undefined ? '.' : `; did you mean ${meant}?`}`;
-  }
-  return undefined;
+  const unknown = given.find((name) => name.startsWith(PREFIX) && !known.includes(name) && !INJECTED.test(name));
+  if (unknown === undefined) return undefined;
+  const name = unknown.slice(PREFIX.length);
+  const here = SENTINELS_OWN.get(name);
+  if (here !== undefined) return `${unknown} is a variable of Sentinel, not of this server: ${here}.`;
+  // Without the prefix that all of them have, which would make any two of them near.
+  const names = known.map((one) => one.slice(PREFIX.length));
+  const meant = nearest(name, names);
+  const guess = meant === undefined ? '.' : `; did you mean ${PREFIX}${meant}?`;
+  return `${escapeUnseen(unknown)} is not a variable of this server${guess}`;
 }
 
 /** Freezes a value with all that it holds. */
@@ -140,13 +178,11 @@ export function isRoleId(text: string): boolean {
 
 export const frontId = v.pipe(v.string(), v.regex(/^[a-z0-9]{8,64}$/u, 'must be the id of an API or a Function URL'));
 
-/** The first label of a host that AWS made: https://<id>.execute-api.…, https://<id>.lambda-url.… */
-const AWS_HOST = /^([a-z0-9]+)\.(?:execute-api|lambda-url)\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/u;
-
 /** The id of an API or Function URL from its own URL; empty for any other URL, and without one. */
 export function frontIdOfUrl(publicUrl: string | undefined): string {
   const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname;
-  return AWS_HOST.exec(host)?.[1] ?? '';
+  const id = readFrontHost(host)?.id ?? '';
+  return v.is(frontId, id) ? id : '';
 }
 
 const SSO_SUFFIX = /=sso$/u;

@@ -1,5 +1,6 @@
 import { write } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
+import { escapeUnseen } from '../lib/unseen.ts';
 import { currentTrace } from '../telemetry/trace.ts';
 import type { AuditEntry, AuditRecord } from './record.ts';
 
@@ -72,7 +73,7 @@ export const createAuditLog = (clock: Clock, writeBytes: WriteBytes, onFault: (e
         ...currentTrace(),
         ...entry,
       } as AuditRecord;
-      const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
+      const bytes = Buffer.from(`${escapeUnseen(JSON.stringify(record))}\n`);
       if (pendingBytes + bytes.length > MAX_PENDING_BYTES) return Promise.resolve(false);
       return new Promise((resolve) => {
         const settle = (written: boolean): void => {

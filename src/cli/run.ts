@@ -58,7 +58,8 @@ const execute = async (command: TvmCommand, process: Process): Promise<Result<Ou
   const loginFile = loginFilePath(command.flags, environment);
   const file = readLoginFile(loginFile);
   if (!file.ok) return file;
-  if (file.value.isDamaged === true) say(`sentinel-tvm: ${printable(loginFile)} holds no logins and is taken for empty.\n`);
+  if (file.value.isDamaged === true)
+    say(`sentinel-tvm: ${printable(loginFile)} holds no logins and is taken for empty.\n`);
   const settings = readSettings(command.flags, environment, heirOf(command, file.value.last));
   if (!settings.ok) return settings;
   const { sourceProfile } = settings.value;

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { readFrontHost } from '../lib/partitions.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { Flags } from './arguments.ts';
 import type { Login } from './login-file.ts';
@@ -40,8 +41,6 @@ export const loginFilePath = (flags: Flags, environment: Environment): string =>
 const isLoopback = (hostname: string): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname);
 
-const AWS_HOST = /\.(execute-api|lambda-url)\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/u;
-
 const REGION = /^[a-z]{2,4}(?:-[a-z]+)+-\d$/u;
 
 /** Settles flags, environment, the last login and the ways of AWS, in this order; refuses with a sentence. */
@@ -56,7 +55,7 @@ export const readSettings = (
   const text = `${url.value.origin}${url.value.pathname}`.replace(/\/+$/u, '');
   const known = last?.url === text ? last : undefined;
   const local = isLoopback(hostname);
-  const [, gateway, hostRegion] = AWS_HOST.exec(hostname) ?? [];
+  const { service: gateway, region: hostRegion } = readFrontHost(hostname) ?? {};
   const region =
     flags.region ??
     hostRegion ??

@@ -1,4 +1,5 @@
-import { toRefusalAnswer, type Refusal } from './refusals.ts';
+import { escapeUnseen } from '../lib/unseen.ts';
+import { toRefusalAnswer, type Asked, type Refusal } from './refusals.ts';
 
 /** Headers of every answer. Credentials, and what is said of them, are stored by nobody on the way. */
 const ordinaryHeaders = (requestId: string): Record<string, string> => ({
@@ -11,6 +12,11 @@ const ordinaryHeaders = (requestId: string): Record<string, string> => ({
 /** An answer before it is written: to Hono's Response, or to a bare socket when Hono never saw the request. */
 export type Answer = { readonly status: number; readonly headers: Record<string, string>; readonly body: string };
 
+/** JSON of the value, safe to be seen: what callers and AWS named anything may be shown at a terminal. */
+function toLine(value: unknown): string {
+  return `${escapeUnseen(JSON.stringify(value))}\n`;
+}
+
 /** A good answer with a JSON body. */
 export const jsonAnswer = (
   requestId: string,
@@ -20,16 +26,21 @@ export const jsonAnswer = (
 ): Answer => ({
   status,
   headers: { ...ordinaryHeaders(requestId), ...more },
-  body: `${JSON.stringify(value)}\n`,
+  body: toLine(value),
 });
 
-/** A refusal; `Code` and `Message` repeat its name and sentence for SDKs that print those. */
+/**
+ * A refusal; `Code` and `Message` repeat its name and sentence for SDKs that print those.
+ *
+ * @param asked what the request was for, where the sentence depends on it
+ */
 export const refusalAnswer = (
   requestId: string,
   refusal: Refusal,
   more: Readonly<Record<string, string>> = {},
+  asked?: Asked,
 ): Answer => {
-  const { status, error, message, details, headers, close } = toRefusalAnswer(refusal);
+  const { status, error, message, details, headers, close } = toRefusalAnswer(refusal, asked);
   return {
     status,
     headers: {
@@ -39,7 +50,7 @@ export const refusalAnswer = (
       ...headers,
       ...(close === true ? { connection: 'close' } : {}),
     },
-    body: `${JSON.stringify({ error, message, ...details, Code: error, Message: message })}\n`,
+    body: toLine({ error, message, ...details, Code: error, Message: message }),
   };
 };
 

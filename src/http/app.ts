@@ -7,6 +7,7 @@ import type { SessionReports } from '../vend/session-reports.ts';
 import type { Vend } from '../vend/vend.ts';
 import { refusalAnswer, toResponse } from './answer.ts';
 import type { Authenticate } from './authenticate.ts';
+import { askedBy } from './refusals.ts';
 import { route, type Env } from './route.ts';
 import { createHealthHandler, createReadinessHandler, type Health } from './routes/health.ts';
 import { createKeysHandler } from './routes/keys.ts';
@@ -53,7 +54,8 @@ export const createApp = (dependencies: AppDependencies): Hono<Env> => {
   app.notFound((context) => toResponse(refusalAnswer(context.env.requestId, { kind: 'not-found' })));
   app.onError((error, context) => {
     dependencies.onBug(error, context.env.requestId);
-    return toResponse(refusalAnswer(context.env.requestId, { kind: 'internal' }));
+    const { requestId, head } = context.env;
+    return toResponse(refusalAnswer(requestId, { kind: 'internal' }, {}, askedBy(head)));
   });
   return app;
 };

@@ -2,7 +2,7 @@ import type { Result } from '../lib/result.ts';
 import type { Operator } from '../vend/operator.ts';
 import { jsonAnswer, refusalAnswer, type Answer } from './answer.ts';
 import type { Arrival, Authenticate, AuthenticRequest } from './authenticate.ts';
-import type { Refusal } from './refusals.ts';
+import { askedBy, type Refusal } from './refusals.ts';
 import type { Handler } from './route.ts';
 
 /** What an endpoint is told of a request whose caller is known. */
@@ -16,12 +16,13 @@ export const authenticated =
   (authenticate: Authenticate, handle: (request: Authentic) => Outcome | Promise<Outcome>, status = 200): Handler =>
   async (arrival): Promise<Answer> => {
     const { requestId } = arrival;
+    const asked = askedBy(arrival.head);
     const authentic = await authenticate(arrival);
-    if (!authentic.ok) return refusalAnswer(requestId, authentic.refusal);
+    if (!authentic.ok) return refusalAnswer(requestId, authentic.refusal, {}, asked);
     const outcome = await handle({ ...authentic.value, requestId });
     return outcome.ok
       ? jsonAnswer(requestId, outcome.value, status, authentic.value.headers)
-      : refusalAnswer(requestId, outcome.refusal, authentic.value.headers);
+      : refusalAnswer(requestId, outcome.refusal, authentic.value.headers, asked);
   };
 
 /** Who operates, for the operations of sessions and revocations. */

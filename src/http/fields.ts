@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { formatInstant } from '../lib/clock.ts';
+import { escapeUnseen, quoted } from '../lib/unseen.ts';
 import type { WireRequest } from '../sigv4/request.ts';
 import type { Refusal } from './refusals.ts';
 
@@ -20,7 +21,17 @@ export const fields = <Entries extends v.ObjectEntries>(
 
 /** The refusal of a request that cannot be understood; `field` names what is to be mended. */
 export const invalid = (message: string, field?: string) =>
-  refuse<Refusal>({ kind: 'invalid', message, ...(field === undefined ? {} : { field }) });
+  refuse<Refusal>({ kind: 'invalid', message, ...(field === undefined ? {} : { field: escapeUnseen(field) }) });
+
+/** The refusal of a name that means nothing here; `there` says what does, after "there is" or "there are". */
+function unknownName(what: string, name: string, there: string) {
+  return name === ''
+    ? invalid(
+        `A ${what} has no name: there is a "&" or "=" too many, or one within a value that is not %26 or %3D.`,
+        name,
+      )
+    : invalid(`The ${what} ${quoted(name)} is not known here; ${there}.`, name);
+}
 
 /**
  * Reads fields strictly: one that is unknown or out of form is refused by its name.
@@ -35,7 +46,7 @@ export const readFields = <Entries extends v.ObjectEntries>(
   const unknown = Object.keys(given).find((key) => !keys.has(key));
   if (unknown !== undefined) {
     const known = [...keys].filter((key) => !quiet.includes(key)).join(', ');
-    return invalid(`The ${what} "${unknown}" is not known here; there are ${known}.`, unknown);
+    return unknownName(what, unknown, `there are ${known}`);
   }
   const parsed = v.safeParse(schema, given);
   if (parsed.success) return ok(parsed.output);
@@ -75,16 +86,21 @@ export const readQuery = (
       : known.length === 1
         ? `there is only ${known[0]}`
         : `there are ${known.join(', ')}`;
-  return invalid(`The query parameter "${unknown}" is not known here; ${there}.`, unknown);
+  return unknownName('query parameter', unknown, there);
 };
+
+/** Of four digits' years only: beyond 9999 a date has another form, which no table sorts among the others. */
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/u;
+
+function isInstant(text: string): boolean {
+  const ms = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(ms) && formatInstant(ms) === text;
+}
 
 /** An instant in UTC like `2026-01-02T03:04:05Z`, to epoch milliseconds. */
 export const instant = v.pipe(
   v.string('must be an instant in UTC like 2026-01-02T03:04:05Z'),
-  v.check((text) => {
-    const ms = Date.parse(text);
-    return !Number.isNaN(ms) && formatInstant(ms) === text;
-  }, 'must be an instant in UTC like 2026-01-02T03:04:05Z'),
+  v.check(isInstant, 'must be an instant in UTC like 2026-01-02T03:04:05Z'),
   v.transform((text) => Date.parse(text)),
 );
 

@@ -1,11 +1,14 @@
-import { ok, refuse, type Result } from '../lib/result.ts';
+import { ok, type Result } from '../lib/result.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
+import { quoted } from '../lib/unseen.ts';
 import { headerValues, type WireRequest } from '../sigv4/request.ts';
+import { invalid } from './fields.ts';
 import type { Refusal } from './refusals.ts';
 
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*$/iu;
 
-const invalid = (message: string) => refuse<Refusal>({ kind: 'invalid', message });
+/** A text can hold it in JSON, as `\\ud83d` without its other half, but no table and no file can. */
+const HALF = 'half of a character (a lone surrogate)';
 
 /**
  * Reads the body of a request as one JSON object whose values are neither objects nor lists: no endpoint takes more.
@@ -38,8 +41,14 @@ export const readJsonBody = (
     return invalid(`The body must be one JSON object like ${example}.`);
   }
   const entries = Object.entries(value);
-  if (entries.some(([, item]) => typeof item === 'object' && item !== null)) {
-    return invalid('The values of the fields must be text or numbers, not objects or lists.');
+  const nested = entries.find(([, item]) => typeof item === 'object' && item !== null)?.[0];
+  if (nested !== undefined) {
+    return invalid(`The field ${quoted(nested)} must be text or a number, not an object or a list.`, nested);
+  }
+  const halved = entries.find(([, item]) => typeof item === 'string' && !item.isWellFormed())?.[0];
+  if (halved !== undefined) {
+    // A table would refuse it, and nobody else could read it.
+    return invalid(`The field ${quoted(halved)} holds ${HALF}.`, halved);
   }
   return ok(Object.fromEntries(entries));
 };

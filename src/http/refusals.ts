@@ -1,6 +1,7 @@
 import type { IdentityRefusal } from '../identity/authenticator.ts';
 import type { SigV4Error } from '../sigv4/refusal.ts';
 import { formatInstant } from '../lib/clock.ts';
+import { escapeUnseen } from '../lib/unseen.ts';
 import type { OperationRefusal } from '../vend/operator.ts';
 import type { VendRefusal } from '../vend/refusal.ts';
 
@@ -41,6 +42,33 @@ export type RefusalAnswer = {
   readonly close?: boolean;
 };
 
+/** What a request is for, as far as its refusal must know: what was not done, or may have been. */
+export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'question';
+
+/** Tells what a request is for by its first line. */
+export function askedBy({ method, path }: { readonly method: string; readonly path: string }): Asked {
+  if (path === '/') return 'credentials';
+  if (path === '/keys') return 'key';
+  if (method === 'DELETE') return 'lifting';
+  return method === 'POST' ? 'revocation' : 'question';
+}
+
+/** What was surely not done, in words. */
+const NOT_DONE: Readonly<Record<Asked, string>> = {
+  credentials: 'Nothing was vended',
+  key: 'No key was minted',
+  revocation: 'Nothing was revoked',
+  lifting: 'Nothing was lifted',
+  question: 'There is no answer',
+};
+
+/** What may have been done, in words. Credentials and keys that nobody got are as if they had not been made. */
+const MAYBE_DONE: Readonly<Record<Asked, string>> = {
+  ...NOT_DONE,
+  revocation: 'It is not certain that it was revoked (GET /revocations tells)',
+  lifting: 'It is not certain that it was lifted (GET /revocations tells)',
+};
+
 /** Seconds after which a retry is worth while. */
 const RETRY_THROTTLED = 2;
 const RETRY_UNAVAILABLE = 5;
@@ -62,8 +90,12 @@ const validation = (status: RefusalAnswer['status'], message: string): RefusalAn
   message,
 });
 
-/** Puts every refusal into a status and a sentence that its reader can act on. The one place that knows both. */
-export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
+/**
+ * Puts every refusal into a status and a sentence that its reader can act on. The one place that knows both.
+ *
+ * @param asked what the request was for
+ */
+export const toRefusalAnswer = (refusal: Refusal, asked: Asked = 'question'): RefusalAnswer => {
   switch (refusal.kind) {
     case 'not-authentic': {
       const { error, message } = refusal.refusal;
@@ -100,14 +132,14 @@ export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
       return {
         status: 403,
         error: 'PolicyDenied',
-        message: `${refusal.what}: only operators with the right to ${refusal.action} may, and there may be no such thing; see the operators document.`,
+        message: `${escapeUnseen(refusal.what)}: only operators with the right to ${refusal.action} may, and there may be no such thing; see the operators document.`,
       };
     case 'conflict':
       return validation(409, refusal.message);
     case 'bad-token':
       return validation(400, 'next_token is not one that this server gave out for this query.');
     case 'internal':
-      return { status: 500, error: 'InternalFailure', message: INTERNAL };
+      return { status: 500, error: 'InternalFailure', message: `${FAILED} ${MAYBE_DONE[asked]}. ${TELL}` };
     case 'denied':
     case 'approval-required':
     case 'address-unknown':
@@ -117,13 +149,14 @@ export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
     case 'upstream-throttled':
     case 'unavailable':
     case 'misconfigured':
-      return toVendAnswer(refusal);
+      return toVendAnswer(refusal, asked);
   }
 };
 
-const INTERNAL = 'The server failed on this request; nothing was vended. Tell its operator the x-request-id.';
+const FAILED = 'The server failed on this request.';
+const TELL = 'Tell its operator the x-request-id.';
 
-const toVendAnswer = (refusal: VendRefusal): RefusalAnswer => {
+const toVendAnswer = (refusal: VendRefusal, asked: Asked): RefusalAnswer => {
   switch (refusal.kind) {
     case 'denied':
       return toDenial(refusal);
@@ -170,7 +203,7 @@ const toVendAnswer = (refusal: VendRefusal): RefusalAnswer => {
       return retryLater(
         503,
         'ServiceUnavailable',
-        `Nothing was vended: ${refusal.what} is not available just now; try again.`,
+        `${(refusal.maybeDone === true ? MAYBE_DONE : NOT_DONE)[asked]}: ${refusal.what} is not available just now; try again.`,
         RETRY_UNAVAILABLE,
       );
     case 'misconfigured':

@@ -30,11 +30,43 @@ export type Judgement = { readonly now: number; readonly window: number; readonl
 /** Verified against when there is no usable key, so that an unknown key costs what a known one costs. */
 export const NO_SECRET = 'no key of this server has this secret';
 
-/** Said of every key that does not count, whatever the reason. */
+/** Said of every key that does not count, whatever the reason. {@link unknownKey} adds what to do. */
 export const UNKNOWN_KEY: SigV4Refusal = {
   error: 'InvalidClientTokenId',
   message: 'The access key or security token in the request is not valid here; ask your TVM operator for a key.',
 };
+
+const KNOWN_FORMS: readonly (readonly [form: RegExp, what: string, withLogin: string, without: string])[] = [
+  [
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+    /^A(?:KIA|SIA)[A-Z0-9]{12,124}$/u,
+    'It looks like a key of AWS, and only AWS can verify those',
+    'run "sentinel-tvm login" (or send an Authorization: Sentinel-STS token), and sign with the key that you get',
+    'logging in with one is switched off here (SENTINEL_SERVER_ID is not set); ask the TVM operator for a key',
+  ],
+  [
+    /^TVMK[A-Z2-7]{16}$/u,
+    'It looks like a minted key, which needs its session token and ends with the key that it came from',
+    'send the token as x-amz-security-token, or get a new key with "sentinel-tvm login" or POST /keys',
+    'send the token as x-amz-security-token, or get a new key with POST /keys',
+  ],
+];
+
+/**
+ * The same with what to do, by the form of the id alone: nothing in it tells whether such a key exists.
+ *
+ * @param canLogIn whether forwarded STS is switched on
+ */
+export function unknownKey(accessKeyId: string, canLogIn: boolean): SigV4Refusal {
+  const known = KNOWN_FORMS.find(([form]) => form.test(accessKeyId));
+  if (known === undefined) return UNKNOWN_KEY;
+  const [, what, withLogin, without] = known;
+  const { error } = UNKNOWN_KEY;
+  return {
+    error,
+    message: `The access key in the request is not valid here. ${what}: ${canLogIn ? withLogin : without}.`,
+  };
+}
 
 /** Whether a registered key counts at this moment (epoch milliseconds). */
 export const isUsable = (key: RegisteredKey, now: number): boolean =>

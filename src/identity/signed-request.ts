@@ -13,6 +13,7 @@ import {
   NO_SECRET,
   toKeyCaller,
   UNKNOWN_KEY,
+  unknownKey,
   type Judgement,
   type KeyRing,
 } from './registered-key.ts';
@@ -43,7 +44,10 @@ export const createSignedRequestAuthenticator = (options: Options): Authenticato
           claim.value.securityToken === undefined
             ? authenticateKey(claim.value, request, ring, judgement)
             : authenticateMintedKey(claim.value, request, ring, { ...judgement, serverId });
-        return Promise.resolve(known.ok ? known : refuse({ kind: 'not-authentic', refusal: known.refusal }));
+        if (known.ok) return Promise.resolve(known);
+        const isUnknown = known.refusal === UNKNOWN_KEY;
+        const refusal = isUnknown ? unknownKey(claim.value.accessKeyId, serverId !== undefined) : known.refusal;
+        return Promise.resolve(refuse({ kind: 'not-authentic', refusal }));
       });
     },
     // In the form of AWS's ids only: whoever swaps id and secret must not find the secret in the audit log.

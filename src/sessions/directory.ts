@@ -3,6 +3,7 @@ import type { Item } from '../aws/read-item.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
 import { createLru } from '../lib/lru.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
+import { parseStrictJson } from '../lib/strict-json.ts';
 import { toSessionRow, type Session, type SessionRow } from './session.ts';
 import type { SessionStore } from './session-store.ts';
 
@@ -106,7 +107,12 @@ export const createSessionDirectory = ({ client, table, store, clock, capacity }
       misses += 1;
       const from = next === undefined ? undefined : fromToken(next, query);
       if (from === null) return undefined;
-      const page = await readPage(client, table, query, keys, from);
+      const page = await readPage(client, table, query, keys, from).catch((error: unknown) => {
+        // The same query without a start key is one that DynamoDB takes, so it is the token that it refuses.
+        if (from !== undefined && error instanceof Error && error.name === 'ValidationException') return undefined;
+        throw error;
+      });
+      if (page === undefined) return undefined;
       queries.set(key, { page, until: clock() + QUERY_LIFE });
       return page;
     },
@@ -130,7 +136,15 @@ const indexFor = ({ user, profile, status }: SessionQuery): readonly [index: str
   return ['gsi-status', 'status', status ?? 'active'];
 };
 
+/** Rows have four digits of a year, as text that sorts like time. */
+const EARLIEST = '0000-01-01T00:00:00.000Z';
 const LATEST = '9999-12-31T23:59:59.999Z';
+
+/** When the rows of a query were opened, both ends included; the later end lies before the earlier where none can be. */
+const boundsOf = ({ since, until }: SessionQuery): readonly [low: string, high: string] => [
+  since === undefined ? EARLIEST : new Date(since).toISOString(),
+  until === undefined ? LATEST : new Date(until - 1).toISOString(),
+];
 
 const readPage = async (
   client: DynamoDBClient,
@@ -140,6 +154,9 @@ const readPage = async (
   start: Item | undefined,
 ): Promise<SessionPage> => {
   const [index, key, value] = indexFor(query);
+  const [low, high] = boundsOf(query);
+  // DynamoDB takes bounds in the wrong order for a mistake.
+  if (low > high) return { rows: [] };
   const filters = (['user', 'subject', 'profile', 'status'] as const).filter(
     (name) => name !== key && query[name] !== undefined,
   );
@@ -160,8 +177,8 @@ const readPage = async (
         },
         ExpressionAttributeValues: {
           ':key': { S: value },
-          ':since': { S: new Date(query.since ?? 0).toISOString() },
-          ':until': { S: query.until === undefined ? LATEST : new Date(query.until - 1).toISOString() },
+          ':since': { S: low },
+          ':until': { S: high },
           ...Object.fromEntries(filters.map((name) => [`:${name}`, { S: query[name] ?? '' }])),
         },
         ScanIndexForward: false,
@@ -180,27 +197,38 @@ const readPage = async (
   return { rows, ...(from === undefined ? {} : { next: toToken(from) }) };
 };
 
+/** What DynamoDB takes for a key of the table, and of an index, in bytes. */
+const ID_BYTES = 2_048;
+const SORT_BYTES = 1_024;
+
 /** The names that a start key has: the row's own key, and those of the index. */
 const toToken = (from: Item): string => {
   const plain = Object.fromEntries(Object.entries(from).map(([name, value]) => [name, value.S ?? '']));
   return Buffer.from(JSON.stringify(plain)).toString('base64url');
 };
 
-/** Null for what is no token of this query. */
+const isKeyText = (value: unknown, bytes: number): value is string =>
+  typeof value === 'string' && value !== '' && value.isWellFormed() && Buffer.byteLength(value) <= bytes;
+
+/**
+ * Null for what is no token of this query. A token is no secret and grants nothing: it says where in the caller's own query
+ * to go on. But what DynamoDB would refuse as a start key must be refused here, or it would pass for an outage: another
+ * shape, another key than the query's, a place outside its bounds.
+ */
 const fromToken = (token: string, query: SessionQuery): Item | null => {
   const [, key, value] = indexFor(query);
-  try {
-    const plain = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as unknown;
-    if (typeof plain !== 'object' || plain === null) return null;
-    const entries = Object.entries(plain);
-    const isOurs =
-      entries.length === 3 &&
-      entries.every(
-        ([name, text]) => ['id', 'created_at', key].includes(name) && typeof text === 'string' && text !== '',
-      ) &&
-      entries.some(([name, text]) => name === key && text === value);
-    return isOurs ? Object.fromEntries(entries.map(([name, text]) => [name, { S: String(text) }])) : null;
-  } catch {
-    return null;
-  }
+  const [low, high] = boundsOf(query);
+  const plain = parseToken(token);
+  if (plain === undefined || Object.keys(plain).length !== 3) return null;
+  const { id, created_at: opened } = plain;
+  if (!isKeyText(id, ID_BYTES) || !isKeyText(opened, SORT_BYTES) || plain[key] !== value) return null;
+  return opened < low || opened > high ? null : { id: { S: id }, created_at: { S: opened }, [key]: { S: value } };
+};
+
+const parseToken = (token: string): Readonly<Record<string, unknown>> | undefined => {
+  const bytes = Buffer.from(token, 'base64url');
+  // Decoding passes over what does not belong there; encoding anew shows it.
+  const json = bytes.toString('base64url') === token ? parseStrictJson(bytes) : undefined;
+  if (json?.ok !== true || typeof json.value !== 'object' || json.value === null) return undefined;
+  return json.value as Readonly<Record<string, unknown>>;
 };

@@ -1,4 +1,5 @@
 import { ok, refuse, type Result } from '../lib/result.ts';
+import { quoted } from '../lib/unseen.ts';
 import type { SigV4Refusal } from './refusal.ts';
 
 /** The decoded parameters of a query; each key stands once. A `Map`, so that `__proto__` is a key like any other. */
@@ -6,13 +7,17 @@ export type QueryParameters = ReadonlyMap<string, string>;
 
 const MAX_PARAMETERS = 64;
 
+const MALFORMED = 'holds a malformed escape: every "%" must begin two hexadecimal digits of UTF-8.';
+const NUL = 'holds the character NUL (%00), which nothing here is made of; leave it out.';
+const TWICE = 'occurs more than once.';
+const TWO_NAMELESS = 'The query holds more than one "&" too many; a "&" within a value is written %26.';
+
 const invalid = (message: string) => refuse<SigV4Refusal>({ error: 'ValidationError', message });
 
 /** `+` is a space, as in HTML forms and in AWS's own servers; a client that means a plus sign sends `%2B`. */
 const decode = (text: string): string | undefined => {
   try {
-    const decoded = decodeURIComponent(text.replaceAll('+', ' '));
-    return decoded.includes('\0') ? undefined : decoded;
+    return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
     return undefined;
   }
@@ -34,10 +39,9 @@ export const parseQuery = (rawQuery: string): Result<QueryParameters, SigV4Refus
     const [rawKey, rawValue] = splitPair(pair);
     const key = decode(rawKey);
     const value = decode(rawValue);
-    if (key === undefined || value === undefined) {
-      return invalid('The query holds a malformed escape: every "%" must begin two hexadecimal digits of UTF-8.');
-    }
-    if (parameters.has(key)) return invalid(`The query parameter "${key}" occurs more than once.`);
+    if (key === undefined || value === undefined) return invalid(`The query parameter ${quoted(rawKey)} ${MALFORMED}`);
+    if (key.includes('\0') || value.includes('\0')) return invalid(`The query parameter ${quoted(key)} ${NUL}`);
+    if (parameters.has(key)) return invalid(key === '' ? TWO_NAMELESS : `The query parameter ${quoted(key)} ${TWICE}`);
     parameters.set(key, value);
   }
   return ok(parameters);

@@ -1,3 +1,5 @@
+import { domainOf, partitionOf, type Partition } from '../lib/partitions.ts';
+
 /**
  * The regional endpoints of AWS STS, where callers of each partition sign GetCallerIdentity. A region that a client names
  * never becomes part of a host name: only what stands in the table does.
@@ -40,30 +42,22 @@ const COMMERCIAL = [
   'us-west-2',
 ] as const;
 
-const CHINA = ['cn-north-1', 'cn-northwest-1'] as const;
-
-const GOVERNMENT = ['us-gov-east-1', 'us-gov-west-1'] as const;
-
-/** A partition of AWS whose callers can be known by forwarded STS. */
-export type StsPartition = 'aws' | 'aws-cn' | 'aws-us-gov';
-
-const PARTITIONS: Readonly<Record<StsPartition, { readonly regions: readonly string[]; readonly suffix: string }>> = {
-  aws: { regions: COMMERCIAL, suffix: 'amazonaws.com' },
-  'aws-cn': { regions: CHINA, suffix: 'amazonaws.com.cn' },
-  'aws-us-gov': { regions: GOVERNMENT, suffix: 'amazonaws.com' },
+const REGIONS: Readonly<Record<Partition, readonly string[]>> = {
+  aws: COMMERCIAL,
+  'aws-cn': ['cn-north-1', 'cn-northwest-1'],
+  'aws-us-gov': ['us-gov-east-1', 'us-gov-west-1'],
+  'aws-eusc': ['eusc-de-east-1'],
+  'aws-iso': ['us-iso-east-1', 'us-iso-west-1'],
+  'aws-iso-b': ['us-isob-east-1', 'us-isob-west-1'],
+  'aws-iso-e': ['eu-isoe-west-1'],
+  'aws-iso-f': ['us-isof-east-1', 'us-isof-south-1'],
 };
 
-/** The partition that a region's name shows; AWS names regions of China `cn-…` and of GovCloud `us-gov-…`. */
-const partitionOfRegion = (region: string): StsPartition => {
-  if (region.startsWith('cn-')) return 'aws-cn';
-  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
-};
-
-/** The host that a client signs for in a region: `sts.<region>.amazonaws.com`, in China with `.cn`. */
-export const stsHost = (region: string): string => `sts.${region}.${PARTITIONS[partitionOfRegion(region)].suffix}`;
+/** The host that a client signs for in a region: `sts.<region>.` and the domain of its partition. */
+export const stsHost = (region: string): string => `sts.${region}.${domainOf(partitionOf(region))}`;
 
 /** Where callers may sign: hosts by region, of one partition. A `Map`, so that `__proto__` is no region. */
-export type StsHosts = { readonly partition: StsPartition; readonly byRegion: ReadonlyMap<string, string> };
+export type StsHosts = { readonly partition: Partition; readonly byRegion: ReadonlyMap<string, string> };
 
 /**
  * The table for a TVM whose own region is `home`.
@@ -71,9 +65,7 @@ export type StsHosts = { readonly partition: StsPartition; readonly byRegion: Re
  * @param extra regions that are newer than this table; those of another partition than `home` are left out
  */
 export const stsHosts = (home: string, extra: readonly string[]): StsHosts => {
-  const partition = partitionOfRegion(home);
-  const regions = [...PARTITIONS[partition].regions, home, ...extra].filter(
-    (region) => partitionOfRegion(region) === partition,
-  );
+  const partition = partitionOf(home);
+  const regions = [...REGIONS[partition], home, ...extra].filter((region) => partitionOf(region) === partition);
   return { partition, byRegion: new Map(regions.map((region) => [region, stsHost(region)])) };
 };

@@ -2,6 +2,7 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { formatAmzDate, parseAmzDate } from './amz-date.ts';
 import { parseAuthorization, type Authorization } from './authorization.ts';
 import { canonicalQueryCandidates, canonicalRequest, sha256Hex } from './canonical.ts';
+import { changedOnTheWay } from './proxy-headers.ts';
 import type { SigV4Error, SigV4Refusal } from './refusal.ts';
 import { headerValues, type Header, type WireHead, type WireRequest } from './request.ts';
 import { equalSignatures, signature, signingKey, stringToSign } from './signature.ts';
@@ -170,7 +171,9 @@ export const verifyClaim = (
     const expected = signature(key, stringToSign(claim.amzDate, claim.scope, canonical));
     matches = equalSignatures(expected, claim.signature) || matches;
   }
-  return matches ? ok(undefined) : refusal('SignatureDoesNotMatch', MISMATCH);
+  return matches
+    ? ok(undefined)
+    : refusal('SignatureDoesNotMatch', `${MISMATCH}${changedOnTheWay(claim.signedHeaders)}`);
 };
 
 const MISMATCH =

@@ -1,4 +1,5 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { escapeUnseen } from '../lib/unseen.ts';
 import { currentTrace } from './trace.ts';
 
 export type { Logger };
@@ -9,7 +10,14 @@ export const createLogger = (
   destination: DestinationStream = pino.destination({ dest: 2, sync: true }),
 ): Logger =>
   pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, mixin: () => ({ ...currentTrace() }) },
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      mixin: () => ({ ...currentTrace() }),
+      // What AWS and callers say may be read at a terminal; the line's own end stays.
+      hooks: { streamWrite: (line) => `${escapeUnseen(line.trimEnd())}\n` },
+    },
     destination,
   );
 

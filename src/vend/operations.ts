@@ -28,7 +28,7 @@ export type Done = { readonly revocation: Revocation; readonly hard: readonly Ha
 
 type Outcome<Value> = Promise<Result<Value, OperationRefusal>>;
 
-const NO_LOG = { kind: 'unavailable', what: 'the log of revocations' } as const;
+const NO_LOG = { kind: 'unavailable', what: 'the log of revocations', maybeDone: true } as const;
 
 /** What of a revocation's target decides which operators may touch it. */
 const profileOf = (target: RevocationTarget): string | undefined => {

@@ -7,7 +7,7 @@ import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { AssumedRole } from './assume-role.ts';
 import { toClientNetwork, type ClientNetwork } from './client-network.ts';
 import type { Grant } from './decide.ts';
-import { effectiveSeconds, STS_MINIMUM_SECONDS } from './duration.ts';
+import { effectiveSeconds, keySecondsLeft, STS_MINIMUM_SECONDS } from './duration.ts';
 import { toRoleSessionName, toSessionTags, toSourceIdentity } from './names.ts';
 import type { VendRefusal } from './refusal.ts';
 import { toSessionPolicy } from './session-policy.ts';
@@ -66,14 +66,18 @@ export type Settled = {
   readonly begun: number;
 };
 
-/** Settles what AssumeRole is asked for. Nothing outlives the session: with less of it left, less is vended. */
+/**
+ * Settles what AssumeRole is asked for. Nothing outlives the session, nor the registered key that signed: with less of it
+ * left, less is vended.
+ */
 export const toPlan = (
   { caller, profile: name, duration }: VendRequest,
   { grant, stamp, session, network, begun }: Settled,
 ): Plan => {
   const { profile } = grant.profile;
   const left = Math.floor((session.endsAt - begun) / SECOND);
-  const seconds = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left]);
+  const caps = [grant.capSeconds, profile.maxDurationSeconds, left, keySecondsLeft(caller, begun)];
+  const seconds = effectiveSeconds(duration, caps);
   const policy = toSessionPolicy(profile, {
     ...(seconds < STS_MINIMUM_SECONDS ? { endsAt: begun + seconds * SECOND } : {}),
     ...(network === undefined ? {} : { network }),

@@ -29,5 +29,7 @@ export type VendRefusal =
       readonly kind: 'unavailable';
       /** What cannot be reached, as the end of a sentence: "… is not available". */
       readonly what: string;
+      /** Whether what was asked for may have been done all the same: the write was sent, and no answer came. */
+      readonly maybeDone?: true;
     }
   | { readonly kind: 'misconfigured'; readonly profile: string };

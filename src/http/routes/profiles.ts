@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import { ok } from '../../lib/result.ts';
+import { isProfileName } from '../../policy/profile-name.ts';
 import { listProfiles } from '../../vend/list-profiles.ts';
 import type { Authenticate } from '../authenticate.ts';
 import { authenticated } from '../authenticated.ts';
@@ -12,6 +13,7 @@ const PAGE = 100;
 /** The token of a page is the last name before it, encoded so that nobody builds upon that. */
 const toToken = (name: string): string => Buffer.from(name).toString('base64url');
 const fromToken = (token: string): string => Buffer.from(token, 'base64url').toString();
+const isToken = (token: string): boolean => isProfileName(fromToken(token)) && toToken(fromToken(token)) === token;
 
 /** `GET /profiles`: what this caller could vend or request now, by name, 100 a page. */
 export const createProfilesHandler = ({ authenticate, clock }: Dependencies) =>
@@ -19,7 +21,7 @@ export const createProfilesHandler = ({ authenticate, clock }: Dependencies) =>
     const query = readQuery(request, [NEXT]);
     if (!query.ok) return query;
     const token = query.value[NEXT];
-    if (token === '' || (token !== undefined && toToken(fromToken(token)) !== token)) {
+    if (token !== undefined && !isToken(token)) {
       return invalid(`${NEXT} is not one that this server gave out.`, NEXT);
     }
     const after = token === undefined ? '' : fromToken(token);

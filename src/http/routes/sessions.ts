@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { formatInstant } from '../../lib/clock.ts';
 import { toShownName, type NamedKind } from '../../lib/names.ts';
 import { ok, type Result } from '../../lib/result.ts';
+import { isProfileName } from '../../policy/profile-name.ts';
 import type { SessionQuery } from '../../sessions/directory.ts';
 import type { Operations } from '../../vend/operations.ts';
 import type { SessionReports, ShownSession } from '../../vend/session-reports.ts';
@@ -24,8 +25,13 @@ const SESSION_ID = /^\/sessions\/([0-9a-f]{16})(?:\/revoke)?$/u;
 const STATUSES = ['active', 'revoked', 'expired'] as const;
 
 const QUERY = fields({
-  user: v.optional(v.string()),
-  profile: v.optional(v.string()),
+  // Longer than any name, and shorter than what an index can be asked for.
+  user: v.optional(
+    v.pipe(v.string(), v.regex(/^[\u0020-\u007e]{1,1024}$/u, 'must be the name of a caller, as GET /whoami tells it')),
+  ),
+  profile: v.optional(
+    v.pipe(v.string(), v.check(isProfileName, 'must be the name of a profile, like dev or team/prod')),
+  ),
   status: v.optional(v.picklist(STATUSES, `must be one of ${STATUSES.join(', ')}`)),
   since: v.optional(instant),
   until: v.optional(instant),
@@ -69,6 +75,8 @@ export const createSessionsHandler = ({ authenticate, sessionReports, bareNames 
     const parsed = readFields(QUERY, given.value, 'query parameter');
     if (!parsed.ok) return parsed;
     const { [NEXT]: next, ...wanted } = parsed.value;
+    const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = wanted;
+    if (since >= until) return invalid('The query parameter "since" must lie before "until".', 'since');
     const query: SessionQuery = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
     const page = await sessionReports.list(toOperator(authentic), query, next);
     if (!page.ok) return page;
