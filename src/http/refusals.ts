@@ -137,7 +137,10 @@ export const toRefusalAnswer = (refusal: Refusal, asked: Asked = 'question'): Re
     case 'conflict':
       return validation(409, refusal.message);
     case 'bad-token':
-      return validation(400, 'next_token is not one that this server gave out for this query.');
+      return {
+        ...validation(400, 'next_token is not one that this server gave out for this query.'),
+        details: { field: 'next_token' },
+      };
     case 'internal':
       return { status: 500, error: 'InternalFailure', message: `${FAILED} ${MAYBE_DONE[asked]}. ${TELL}` };
     case 'denied':

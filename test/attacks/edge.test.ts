@@ -168,4 +168,43 @@ describe('hosts', () => {
       'The signed header "te" did not arrive; a proxy may have removed it. Do not sign hop-by-hop headers.',
     );
   });
+
+  it.each([
+    ['x-amzn-trace-id', 'Root=1-67891233-abcdef012345678912345678', 'Self=1-67891233-12456789abcdef012345678;Root=1'],
+    ['x-forwarded-for', '192.0.2.1', '192.0.2.1, 127.0.0.1'],
+    ['x-forwarded-proto', 'http', 'https'],
+    ['x-forwarded-port', '80', '443'],
+    ['forwarded', 'for=192.0.2.1', 'for=192.0.2.1, for=127.0.0.1'],
+    ['via', '1.1 a', '1.1 a, 2.0 b'],
+    ['connection', 'keep-alive', 'close'],
+    ['keep-alive', 'timeout=5', 'timeout=4'],
+    ['te', 'trailers', 'gzip'],
+    ['user-agent', 'curl/8', 'Amazon CloudFront'],
+    ['accept-encoding', 'br, gzip', 'gzip'],
+    ['traceparent', '00-a-b-01', '00-a-c-01'],
+    ['x-request-id', 'a', 'b'],
+  ])('70 a signed %s that a proxy rewrote is named, with what to do', async (name, sent, arrived) => {
+    const { tvm } = world;
+    const signed = shot(tvm, { headers: { [name]: sent } });
+    const rewritten = change(signed, name, () => arrived);
+    expect(await fire(tvm, rewritten)).toEqual(MISMATCH);
+    const message = String(await messageOf(tvm, change(shot(tvm, { headers: { [name]: sent } }), name, () => arrived)));
+    expect(message).toMatch(/^The request signature we calculated does not match/u);
+    expect(message).toContain(` "${name}" is signed, and proxies change it; do not sign it.`);
+    expect(message).not.toContain(arrived === 'close' ? 'keep-alive' : arrived);
+  });
+
+  it('70 several are named together, at most five, and others not at all', async () => {
+    const { tvm } = world;
+    const many = Object.fromEntries(['b3', ...'abcdefg'].map((one) => [`x-forwarded-${one}`, '1']));
+    const signed = shot(tvm, { headers: { via: '1.1 a', 'x-amzn-trace-id': 'Root=1', 'x-mine': '1' } });
+    expect(await messageOf(tvm, change(signed, 'via', () => '1.1 b'))).toMatch(
+      /on its way\. "via", "x-amzn-trace-id" are signed, and proxies change them; do not sign them\.$/u,
+    );
+    const flood = shot(tvm, { headers: many });
+    const named = String(await messageOf(tvm, change(flood, 'x-forwarded-a', () => '2'))).match(/"x-forwarded-/gu);
+    expect(named).toHaveLength(5);
+    const plain = shot(tvm, { headers: { 'x-mine': '1' } });
+    expect(await messageOf(tvm, change(plain, 'x-mine', () => '2'))).toMatch(/on its way\.$/u);
+  });
 });

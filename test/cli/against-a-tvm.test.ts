@@ -68,7 +68,7 @@ describe('login', () => {
     const environment = asDana();
     const { code, stdout, stderr } = await runProgram(['login', '--server-id', 'another'], environment);
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/^sentinel-tvm: The login was refused: [^\n]*\(AccessDenied\)\n$/u);
+    expect(stderr).toMatch(/^sentinel-tvm: The login was refused: [^\n]*\(AccessDenied\)\.\n$/u);
     expect(() => statSync(environment.TVM_LOGIN_FILE)).toThrow('ENOENT');
   });
 });
@@ -99,7 +99,7 @@ describe('credentials', () => {
   it('refused, prints nothing on stdout, and one sentence', async () => {
     const { code, stdout, stderr } = await runProgram(['credentials', '--profile', 'prod'], asDana());
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/^sentinel-tvm: [^\n]+\(PolicyDenied\)\n$/u);
+    expect(stderr).toMatch(/^sentinel-tvm: [^\n]+\(PolicyDenied\)\.\n$/u);
   });
 
   it('goes on with the last login where the environment names nobody', async () => {

@@ -101,7 +101,7 @@ describe('a key that the TVM knows no more', () => {
     await runProgram(['credentials', '--profile', 'dev'], variables);
     stranger.seen.length = 0;
     const { code, stderr } = await runProgram(['credentials', '--profile', 'dev'], variables);
-    expect([code, stderr]).toEqual([1, 'sentinel-tvm: not known (InvalidClientTokenId)\n']);
+    expect([code, stderr]).toEqual([1, 'sentinel-tvm: not known (InvalidClientTokenId).\n']);
     expect(stranger.seen.map(({ method }) => method)).toEqual(['GET', 'POST', 'GET']);
   });
 

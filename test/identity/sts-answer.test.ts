@@ -155,6 +155,10 @@ describe('an error of STS', () => {
     'ThrottledException',
     'RequestLimitExceeded',
     'RequestThrottled',
+    'RequestThrottledException',
+    'PriorRequestNotComplete',
+    'BandwidthLimitExceeded',
+    'SlowDown',
     'TooManyRequestsException',
   ])('%s is throttling', (code) => {
     expect([400, 403, 429].map((status) => verdict(error(status, code)))).toEqual([
@@ -165,6 +169,13 @@ describe('an error of STS', () => {
     expect(verdict(error(500, code))).toBe('unexpected');
     expect(verdict(error(200, code))).toBe('unexpected');
   });
+
+  it.each(['RequestTimeout', 'RequestTimeoutException', 'RequestAbortedException', 'InternalFailure', 'ServiceUnavailable'])(
+    '%s blames the service, so it says nothing of who signed',
+    (code) => {
+      expect([400, 403, 408].map((status) => verdict(error(status, code)))).toEqual(Array(3).fill('unexpected'));
+    },
+  );
 
   it('429 is throttling, whatever it says', () => {
     for (const change of [{}, { contentType: 'text/html' }, { contentEncoding: 'gzip' }, { body: Buffer.from('x') }]) {

@@ -120,6 +120,43 @@ describe('nearest', () => {
     expect(nearest('u'.repeat(100_000), known)).toBeUndefined();
   });
 
+  it.each([
+    ['xyz', known],
+    ['type', known],
+    ['tame x', known],
+    ['rules', known],
+    ['names', known],
+    ['ACCOUNT_ID', ['HOSTS', 'ROOT', 'GUARD_TABLE', 'ALLOWED_ACCOUNTS']],
+    ['FOO', ['ROOT', 'FRONT', 'HOSTS']],
+    ['deny', ['allow', 'list']],
+    ['logs', ['login', 'list']],
+    ['ab', ['cd', 'abcd']],
+  ])('makes no guess at "%s", which is far from all of %j', (name, names) => {
+    expect(nearest(name, names)).toBeUndefined();
+  });
+
+  it.each([
+    ['USERS', 'users'],
+    ['Time', 'time'],
+    ['prinicpals', 'principals'],
+    ['profil', 'profiles'],
+  ])('takes "%s" for "%s" whatever its case, with neighbours swapped, or two letters short', (name, meant) => {
+    expect(nearest(name, known)).toBe(meant);
+  });
+
+  it('never names what shares no more than half of the letters', () => {
+    const word = fc.string({ unit: fc.constantFrom(...'abcdefgh'), maxLength: 12 });
+    fc.assert(
+      fc.property(word, fc.array(word, { maxLength: 5 }), (name, names) => {
+        const meant = nearest(name, names);
+        if (meant === undefined) return;
+        const left = [...meant];
+        const shared = [...name].filter((letter) => left.includes(letter) && left.splice(left.indexOf(letter), 1));
+        expect(Math.max(name.length, meant.length) - shared.length).toBeLessThanOrEqual(Math.max(name.length, 3) / 3);
+      }),
+    );
+  });
+
   it('finds every known name one edit away', () => {
     const edit = fc.tuple(fc.constantFrom(...known), fc.nat(), fc.constantFrom('x', ''));
     fc.assert(

@@ -9,6 +9,7 @@ import {
   STS_BODY,
   STS_CONSTANT_HEADERS,
 } from '../../src/sigv4/forwarded.ts';
+import { PARTITION_NAMES } from '../../src/lib/partitions.ts';
 import { readForwardedToken } from '../../src/sigv4/forwarded-token.ts';
 import { stsHost, stsHosts } from '../../src/sigv4/sts-hosts.ts';
 import { lacksBoto, python } from '../local/support.ts';
@@ -167,6 +168,20 @@ describe('the table of STS hosts', () => {
     expect(stsHosts('us-gov-east-1', []).byRegion.get('us-gov-west-1')).toBe('sts.us-gov-west-1.amazonaws.com');
   });
 
+  it.each([
+    ['eusc-de-east-1', 'aws-eusc', 'sts.eusc-de-east-1.amazonaws.eu'],
+    ['us-iso-east-1', 'aws-iso', 'sts.us-iso-east-1.c2s.ic.gov'],
+    ['us-iso-west-1', 'aws-iso', 'sts.us-iso-west-1.c2s.ic.gov'],
+    ['us-isob-east-1', 'aws-iso-b', 'sts.us-isob-east-1.sc2s.sgov.gov'],
+    ['eu-isoe-west-1', 'aws-iso-e', 'sts.eu-isoe-west-1.cloud.adc-e.uk'],
+    ['us-isof-south-1', 'aws-iso-f', 'sts.us-isof-south-1.csp.hci.ic.gov'],
+  ])('of %s is of the partition %s, and has none of commercial AWS', (home, partition, host) => {
+    const hosts = stsHosts(home, ['us-east-1', 'eu-central-1']);
+    expect([hosts.partition, hosts.byRegion.get(home)]).toEqual([partition, host]);
+    expect([...hosts.byRegion.values()].filter((one) => one.endsWith('.amazonaws.com'))).toEqual([]);
+    expect(stsHosts('us-east-1', [home]).byRegion.has(home)).toBe(false);
+  });
+
   it('takes regions that are newer than it, of its own partition', () => {
     const { byRegion } = stsHosts('us-east-1', ['eu-north-9', 'cn-north-9', 'us-gov-north-1']);
     expect(byRegion.get('eu-north-9')).toBe('sts.eu-north-9.amazonaws.com');
@@ -186,18 +201,17 @@ import json, botocore.session
 session = botocore.session.get_session()
 resolver = session.get_component("endpoint_resolver")
 out = {}
-for partition in ("aws", "aws-cn", "aws-us-gov"):
+for partition in session.get_available_partitions():
     regions = session.get_available_regions("sts", partition_name=partition)
     out[partition] = {r: session.create_client("sts", region_name=r, aws_access_key_id="x", aws_secret_access_key="x").meta.endpoint_url for r in regions}
 print(json.dumps(out))
 `;
     const known = (await python(program)) as Readonly<Record<string, Readonly<Record<string, string>>>>;
-    const homes = { aws: 'us-east-1', 'aws-cn': 'cn-north-1', 'aws-us-gov': 'us-gov-west-1' };
-    for (const [partition, home] of Object.entries(homes)) {
+    expect(PARTITION_NAMES).toEqual(expect.arrayContaining(Object.keys(known)));
+    for (const [partition, theirs] of Object.entries(known)) {
+      const [home = ''] = Object.keys(theirs);
       const { byRegion, partition: ours } = stsHosts(home, []);
-      const theirs = known[partition] ?? {};
-      expect(ours).toBe(partition);
-      expect(Object.keys(theirs).length).toBeGreaterThan(1);
+      expect(ours, home).toBe(partition);
       for (const [region, url] of Object.entries(theirs)) {
         expect(byRegion.get(region), region).toBe(stsHost(region));
         // In a few old regions botocore's default is the global endpoint still.
