@@ -102,6 +102,43 @@ describe('an unknown SENTINEL_ variable', () => {
     }
   });
 
+  it.each([
+    ['SENTINEL_POLICY_ROOT', 'here policies lie under SENTINEL_ROOT/policies'],
+    ['SENTINEL_POLICY_PARAMETER', 'SENTINEL_ROOT/policies/<profile>'],
+    ['SENTINEL_REQUEST_TABLE', 'SENTINEL_APPROVAL_TABLE'],
+    ['SENTINEL_RATE_LIMIT_TABLE', 'SENTINEL_RATE_LIMIT_STORE=shared'],
+    ['SENTINEL_POLICY_SIGNING_KEY', 'checks no such signatures'],
+    ['SENTINEL_ENFORCE_POLICY_SIGNING', 'checks no such signatures'],
+    ['SENTINEL_MFA_TOTP_SECRETS_PARAM', 'no second factor'],
+    ['SENTINEL_MFA_SMS_PHONES_PARAM', 'no second factor'],
+    ['SENTINEL_CLOUDWATCH_LOG_GROUP', 'stdout'],
+    ['SENTINEL_CLOUDWATCH_STREAM', 'stdout'],
+    ['SENTINEL_REQUIRE_DEVICE', 'no device'],
+    ['SENTINEL_MDM_PROVIDER', 'no device'],
+    ['SENTINEL_MDM_BASE_URL', 'no device'],
+    ['SENTINEL_MDM_API_SECRET_ID', 'no device'],
+    ['SENTINEL_MDM_API_TOKEN', 'no device'],
+    ['SENTINEL_MDM_TENANT_ID', 'no device'],
+  ])("%s is one of Sentinel's own, and the sentence says what stands for it here", (variable, said) => {
+    for (const value of ['/sentinel/policies', '']) {
+      const sentence = refusalOf({ ...DESK, [variable]: value });
+      expectSentence(sentence, variable);
+      expect(sentence).toContain(said);
+      expect(sentence).not.toContain('did you mean');
+    }
+  });
+
+  it.each(['SENTINEL_FOO', 'SENTINEL_TOKEN', 'SENTINEL_POLICY_TABLE', 'SENTINEL_DEBUG', 'SENTINEL_X', 'SENTINEL_URL'])(
+    '%s is near to none, so nothing is guessed',
+    (variable) => {
+      expect(refusalOf({ ...DESK, [variable]: 'x' })).toBe(`${variable} is not a variable of this server.`);
+    },
+  );
+
+  it('shows nothing unseen of its name', () => {
+    expect(refusalOf({ ...DESK, 'SENTINEL_R\u202eOOT_AND_MORE': 'x' })).toContain(String.raw`SENTINEL_R\u202eOOT`);
+  });
+
   it('far from all of them is refused too', () => {
     expectSentence(refusalOf({ ...DESK, [`SENTINEL_${'X'.repeat(250)}`]: 'x' }), 'SENTINEL_X');
     expectSentence(refusalOf({ ...DESK, SENTINEL_: 'x' }), 'SENTINEL_');

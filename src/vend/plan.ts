@@ -40,8 +40,8 @@ export type Vended = AssumedRole & {
 export type Plan = {
   readonly input: AssumeRoleCommandInput;
   readonly seconds: number;
-  /** Epoch milliseconds from which `seconds` count. */
-  readonly begun: number;
+  /** The exact end by the session policy, epoch milliseconds; undefined where STS's own is good enough. */
+  readonly endsAt: number | undefined;
   readonly grant: Grant;
   readonly sessionId: string;
   readonly sourceIdentity: string;
@@ -76,10 +76,13 @@ export const toPlan = (
 ): Plan => {
   const { profile } = grant.profile;
   const left = Math.floor((session.endsAt - begun) / SECOND);
-  const caps = [grant.capSeconds, profile.maxDurationSeconds, left, keySecondsLeft(caller, begun)];
-  const seconds = effectiveSeconds(duration, caps);
+  const keyLeft = keySecondsLeft(caller, begun);
+  const seconds = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left, keyLeft]);
+  // STS counts from when it answers, so what is to end with the key gets the exact end as well.
+  const keyEnds = seconds === keyLeft ? caller.keyExpiresAt : undefined;
+  const endsAt = seconds < STS_MINIMUM_SECONDS ? begun + seconds * SECOND : keyEnds;
   const policy = toSessionPolicy(profile, {
-    ...(seconds < STS_MINIMUM_SECONDS ? { endsAt: begun + seconds * SECOND } : {}),
+    ...(endsAt === undefined ? {} : { endsAt }),
     ...(network === undefined ? {} : { network }),
   });
   const { requestId, sourceIdentity } = stamp;
@@ -94,7 +97,7 @@ export const toPlan = (
     ...(profile.managedPolicies.length === 0 ? {} : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
     ...(profile.externalId === undefined ? {} : { ExternalId: profile.externalId }),
   };
-  return { input, seconds, begun, grant, sessionId: session.id, sourceIdentity, requestId };
+  return { input, seconds, endsAt, grant, sessionId: session.id, sourceIdentity, requestId };
 };
 
 /** The network that credentials are bound to. Refuses where the profile binds them to an address that cannot be told. */
@@ -111,11 +114,10 @@ export const toNetwork = (
 };
 
 /** The answer: what AWS gave, and until when it is good. */
-export const toVended = (assumed: AssumedRole, { seconds, begun, grant, sessionId, sourceIdentity }: Plan): Vended => ({
+export const toVended = (assumed: AssumedRole, { endsAt, grant, sessionId, sourceIdentity }: Plan): Vended => ({
   ...assumed,
   // STS gives at least its minimum; a session policy ends the credentials earlier, and the answer says when.
-  expiration:
-    seconds < STS_MINIMUM_SECONDS ? Math.min(assumed.expiration, begun + seconds * SECOND) : assumed.expiration,
+  expiration: Math.min(assumed.expiration, endsAt ?? assumed.expiration),
   account: grant.profile.profile.account,
   roleArn: grant.profile.profile.roleArn,
   profile: grant.profile.name,

@@ -188,7 +188,12 @@ describe('hosts', () => {
     const signed = shot(tvm, { headers: { [name]: sent } });
     const rewritten = change(signed, name, () => arrived);
     expect(await fire(tvm, rewritten)).toEqual(MISMATCH);
-    const message = String(await messageOf(tvm, change(shot(tvm, { headers: { [name]: sent } }), name, () => arrived)));
+    const message = String(
+      await messageOf(
+        tvm,
+        change(shot(tvm, { headers: { [name]: sent } }), name, () => arrived),
+      ),
+    );
     expect(message).toMatch(/^The request signature we calculated does not match/u);
     expect(message).toContain(` "${name}" is signed, and proxies change it; do not sign it.`);
     expect(message).not.toContain(arrived === 'close' ? 'keep-alive' : arrived);
@@ -198,13 +203,26 @@ describe('hosts', () => {
     const { tvm } = world;
     const many = Object.fromEntries(['b3', ...'abcdefg'].map((one) => [`x-forwarded-${one}`, '1']));
     const signed = shot(tvm, { headers: { via: '1.1 a', 'x-amzn-trace-id': 'Root=1', 'x-mine': '1' } });
-    expect(await messageOf(tvm, change(signed, 'via', () => '1.1 b'))).toMatch(
-      /on its way\. "via", "x-amzn-trace-id" are signed, and proxies change them; do not sign them\.$/u,
-    );
+    expect(
+      await messageOf(
+        tvm,
+        change(signed, 'via', () => '1.1 b'),
+      ),
+    ).toMatch(/on its way\. "via", "x-amzn-trace-id" are signed, and proxies change them; do not sign them\.$/u);
     const flood = shot(tvm, { headers: many });
-    const named = String(await messageOf(tvm, change(flood, 'x-forwarded-a', () => '2'))).match(/"x-forwarded-/gu);
+    const named = String(
+      await messageOf(
+        tvm,
+        change(flood, 'x-forwarded-a', () => '2'),
+      ),
+    ).match(/"x-forwarded-/gu);
     expect(named).toHaveLength(5);
     const plain = shot(tvm, { headers: { 'x-mine': '1' } });
-    expect(await messageOf(tvm, change(plain, 'x-mine', () => '2'))).toMatch(/on its way\.$/u);
+    expect(
+      await messageOf(
+        tvm,
+        change(plain, 'x-mine', () => '2'),
+      ),
+    ).toMatch(/on its way\.$/u);
   });
 });

@@ -57,6 +57,15 @@ const deadline = async (): Promise<void> => {
 };
 
 describe('a record', () => {
+  it('shows everything that is in it, and is JSON of the same value', async () => {
+    const { log, next, reasons, text } = descriptor();
+    const hidden = '\u009b31m\u0085\u202e\u2066\u200e\u061c\u200b\u2028\u2029\ufeff\u007f\u001b[2J';
+    void log.append(entry(hidden));
+    next();
+    expect(text()).toMatch(/^[\u0020-\u007e]+\n$/u);
+    expect(reasons()).toEqual([hidden]);
+  });
+
   it('is one line of JSON with type and time, whatever is in it', async () => {
     const { log, next, text } = descriptor();
     const appended = log.append(entry('a\nb\r\n\u2028"\\\u0000'));

@@ -20,9 +20,12 @@ describe('throttling', () => {
     expect(sdkCodes().filter((code) => !isThrottling(code))).toEqual([]);
   });
 
-  it.each(['', 'throttling', 'AccessDenied', 'RegionDisabledException', 'toString', '__proto__'])('is not "%s"', (code) => {
-    expect([isThrottling(code), isServiceFault(code)]).toEqual([false, false]);
-  });
+  it.each(['', 'throttling', 'AccessDenied', 'RegionDisabledException', 'toString', '__proto__'])(
+    'is not "%s"',
+    (code) => {
+      expect([isThrottling(code), isServiceFault(code)]).toEqual([false, false]);
+    },
+  );
 
   it('and faults of the service are two things', () => {
     expect(sdkCodes().filter(isServiceFault)).toEqual([]);

@@ -170,12 +170,15 @@ describe('an error of STS', () => {
     expect(verdict(error(200, code))).toBe('unexpected');
   });
 
-  it.each(['RequestTimeout', 'RequestTimeoutException', 'RequestAbortedException', 'InternalFailure', 'ServiceUnavailable'])(
-    '%s blames the service, so it says nothing of who signed',
-    (code) => {
-      expect([400, 403, 408].map((status) => verdict(error(status, code)))).toEqual(Array(3).fill('unexpected'));
-    },
-  );
+  it.each([
+    'RequestTimeout',
+    'RequestTimeoutException',
+    'RequestAbortedException',
+    'InternalFailure',
+    'ServiceUnavailable',
+  ])('%s blames the service, so it says nothing of who signed', (code) => {
+    expect([400, 403, 408].map((status) => verdict(error(status, code)))).toEqual(Array(3).fill('unexpected'));
+  });
 
   it('429 is throttling, whatever it says', () => {
     for (const change of [{}, { contentType: 'text/html' }, { contentEncoding: 'gzip' }, { body: Buffer.from('x') }]) {

@@ -24,12 +24,18 @@ describe('escapeUnseen', () => {
     expect(escapeUnseen(text)).toBe(escaped);
   });
 
-  it.each(['', 'alice', 'Jos\u00e9', '\u0430\u043b\u0438\u0441\u0430', '\u5f20\u4f1f', '\ud83d\ude00', 'a b', '\u00a0'])(
-    'leaves "%s" as it is',
-    (text) => {
-      expect(escapeUnseen(text)).toBe(text);
-    },
-  );
+  it.each([
+    '',
+    'alice',
+    'Jos\u00e9',
+    '\u0430\u043b\u0438\u0441\u0430',
+    '\u5f20\u4f1f',
+    '\ud83d\ude00',
+    'a b',
+    '\u00a0',
+  ])('leaves "%s" as it is', (text) => {
+    expect(escapeUnseen(text)).toBe(text);
+  });
 
   it('leaves JSON of the same value, whatever is in it, and nothing unseen', () => {
     const anything = fc.anything({ values: [fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' })] });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeError } from '../../src/telemetry/logger.ts';
+import { createLogger, describeError } from '../../src/telemetry/logger.ts';
 
 /** What the log tells of an error, and what it must not. */
 describe('an error in the log', () => {
@@ -28,5 +28,18 @@ describe('an error in the log', () => {
   it('may be anything that was thrown', () => {
     expect(describeError('a string with SECRET-TOKEN')).toEqual({ name: 'string' });
     expect(describeError(undefined)).toEqual({ name: 'undefined' });
+  });
+});
+
+describe('the log', () => {
+  it('is lines of JSON in which everything can be seen, and whose values stay', () => {
+    const lines: string[] = [];
+    const logger = createLogger('info', { write: (line) => void lines.push(line) });
+    const hidden = 'a\u001b[31m\u009b31m\u202eb\u200b\u2028\u2029\u061c\ufeffc\nd';
+    logger.warn({ error: describeError(new Error(hidden)), hidden }, hidden);
+    expect(lines).toHaveLength(1);
+    const [line = ''] = lines;
+    expect(line).toMatch(/^[\u0020-\u007e]+\n$/u);
+    expect(JSON.parse(line)).toMatchObject({ hidden, msg: hidden });
   });
 });

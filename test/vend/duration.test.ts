@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Caller } from '../../src/identity/caller.ts';
 import { decide } from '../../src/vend/decide.ts';
-import { effectiveSeconds } from '../../src/vend/duration.ts';
+import { effectiveSeconds, keySecondsLeft } from '../../src/vend/duration.ts';
+import { listProfiles } from '../../src/vend/list-profiles.ts';
 import { toVended } from '../../src/vend/plan.ts';
 import { ALICE, NOON, planOf, rule, snapshotOf } from './support.ts';
 
@@ -32,17 +34,24 @@ describe('effectiveSeconds', () => {
   });
 });
 
-const planFor = (more: { readonly cap?: string; readonly profileCap?: string; readonly asked?: number }) => {
+type Case = {
+  readonly cap?: string;
+  readonly profileCap?: string;
+  readonly asked?: number;
+  readonly caller?: Caller;
+};
+
+const planFor = ({ caller = ALICE, ...more }: Case) => {
   const snapshot = snapshotOf({
     dev: {
       rules: [rule('allow', more.cap === undefined ? {} : { max_server_duration: more.cap })],
       profile: more.profileCap === undefined ? {} : { max_duration: more.profileCap },
     },
   });
-  const { outcome } = decide(snapshot, ALICE, 'dev', NOON);
+  const { outcome } = decide(snapshot, caller, 'dev', NOON);
   if (!outcome.ok) throw new Error(JSON.stringify(outcome.refusal));
   const request = {
-    caller: ALICE,
+    caller,
     replay: { key: 'k', signedAt: NOON, forgetAt: NOON },
     profile: 'dev',
     httpRequestId: 'r',
@@ -99,5 +108,66 @@ describe('a plan', () => {
   it('at exactly 900 needs no end of ours, at 899 it does', () => {
     expect(planFor({ cap: '900s' }).input.Policy).toBeUndefined();
     expect(planFor({ cap: '899s' }).input.Policy).toContain('aws:CurrentTime');
+  });
+});
+
+/** Alice's own key, ending so many milliseconds after noon. */
+const endingIn = (ms: number, via: Caller['via'] = 'key'): Caller => ({ ...ALICE, via, keyExpiresAt: NOON + ms });
+
+const endOf = (policy: string | undefined): string =>
+  /"aws:CurrentTime":"([^"]*)"/u.exec(policy ?? '')?.[1] ?? 'no end of ours';
+
+describe('what is vended to a registered key', () => {
+  it.each([
+    ['less than STS gives', 300_000, undefined, 300, 900, '2026-01-05T12:05:00Z'],
+    ['a fraction of a second less than STS gives', 899_999, undefined, 899, 900, '2026-01-05T12:14:59Z'],
+    ['exactly what STS gives', 900_000, undefined, 900, 900, '2026-01-05T12:15:00Z'],
+    ['less than was asked', 1_800_000, 3600, 1800, 1800, '2026-01-05T12:30:00Z'],
+    ['as much as was asked', 3_600_000, 3600, 3600, 3600, '2026-01-05T13:00:00Z'],
+    ['more than is given', 900_001_000, undefined, 900, 900, 'no end of ours'],
+    ['a second', 1_000, undefined, 1, 900, '2026-01-05T12:00:01Z'],
+    ['no whole second', 999, undefined, 0, 900, '2026-01-05T12:00:00Z'],
+  ])('ends with the key that has %s left', (_, left, asked, seconds, ofSts, end) => {
+    const plan = planFor({ caller: endingIn(left), ...(asked === undefined ? {} : { asked }) });
+    expect([plan.seconds, plan.input.DurationSeconds]).toEqual([seconds, ofSts]);
+    expect(endOf(plan.input.Policy)).toBe(end);
+    // However late STS answers.
+    const { expiration } = toVended({ ...assumedFor(ofSts), expiration: NOON + ofSts * 1000 + 2_500 }, plan);
+    if (end !== 'no end of ours') expect(expiration).toBeLessThanOrEqual(NOON + left);
+  });
+
+  it('ends earlier where policy says so', () => {
+    expect(planFor({ caller: endingIn(300_000), cap: '1m' }).seconds).toBe(60);
+    expect(planFor({ caller: endingIn(3_600_000), profileCap: '20m', asked: 3600 }).seconds).toBe(1200);
+  });
+
+  it('never outlives it, whatever is asked and left', () => {
+    const asked = fc.option(fc.integer({ min: 900, max: 3600 }), { nil: undefined });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 5_000_000 }), asked, fc.nat(8_000), (left, wanted, latency) => {
+        const plan = planFor({ caller: endingIn(left), ...(wanted === undefined ? {} : { asked: wanted }) });
+        const ofSts = plan.input.DurationSeconds ?? 0;
+        const { expiration } = toVended({ ...assumedFor(0), expiration: NOON + ofSts * 1000 + latency }, plan);
+        const isShort = plan.seconds < (wanted ?? 900);
+        if (isShort) expect(expiration).toBeLessThanOrEqual(NOON + left);
+        else expect(plan.seconds * 1000).toBeLessThanOrEqual(left);
+      }),
+    );
+  });
+
+  it.each(['minted-key', 'sts', 'lambda'] as const)(
+    'is the only thing that ends with a key: by %s it does not',
+    (via) => {
+      const plan = planFor({ caller: endingIn(60_000, via), asked: 3600 });
+      expect([plan.seconds, plan.input.Policy]).toEqual([3600, undefined]);
+      expect(keySecondsLeft(endingIn(60_000, via), NOON)).toBeUndefined();
+    },
+  );
+
+  it('is what GET /profiles tells of it', () => {
+    const snapshot = snapshotOf({ dev: { rules: [rule('allow')] } });
+    expect(listProfiles(snapshot, ALICE, NOON)[0]?.maxSeconds).toBe(3600);
+    expect(listProfiles(snapshot, endingIn(120_500), NOON)[0]?.maxSeconds).toBe(120);
+    expect(listProfiles(snapshot, endingIn(120_500, 'minted-key'), NOON)[0]?.maxSeconds).toBe(3600);
   });
 });
