@@ -76,11 +76,8 @@ export const toPlan = (
 ): Plan => {
   const { profile } = grant.profile;
   const left = Math.floor((session.endsAt - begun) / SECOND);
-  const keyLeft = keySecondsLeft(caller, begun);
-  const seconds = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left, keyLeft]);
-  // STS counts from when it answers, so what is to end with the key gets the exact end as well.
-  const keyEnds = seconds === keyLeft ? caller.keyExpiresAt : undefined;
-  const endsAt = seconds < STS_MINIMUM_SECONDS ? begun + seconds * SECOND : keyEnds;
+  const allowed = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left]);
+  const { seconds, endsAt } = toLife(caller, allowed, begun);
   const policy = toSessionPolicy(profile, {
     ...(endsAt === undefined ? {} : { endsAt }),
     ...(network === undefined ? {} : { network }),
@@ -99,6 +96,20 @@ export const toPlan = (
   };
   return { input, seconds, endsAt, grant, sessionId: session.id, sourceIdentity, requestId };
 };
+
+/**
+ * The life of the credentials: what policy and session allow, or what the registered key that signed has left.
+ *
+ * @param allowed seconds, from `begun`, epoch milliseconds
+ */
+function toLife(caller: Caller, allowed: number, begun: number): Pick<Plan, 'seconds' | 'endsAt'> {
+  const shortly = allowed < STS_MINIMUM_SECONDS ? begun + allowed * SECOND : undefined;
+  const keyLeft = keySecondsLeft(caller, begun);
+  if (keyLeft === undefined || keyLeft > allowed) return { seconds: allowed, endsAt: shortly };
+  // STS counts from when it answers: what ends with the key gets its exact end, however long that is.
+  const keyEnds = caller.keyExpiresAt ?? begun;
+  return { seconds: keyLeft, endsAt: Math.min(keyEnds, shortly ?? keyEnds) };
+}
 
 /** The network that credentials are bound to. Refuses where the profile binds them to an address that cannot be told. */
 export const toNetwork = (

@@ -101,6 +101,8 @@ const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
   '55 500 in JSON': stsError(500, 'InternalFailure'),
   '55 503 in JSON': stsError(503, 'ServiceUnavailable'),
   '55 500 that says Throttling': stsError(500, 'Throttling'),
+  '55 408 in JSON': stsError(408, 'RequestTimeoutException'),
+  '55 400 that blames the service': stsError(400, 'InternalFailure'),
   '55 407': replies(407, 'proxy', { 'content-type': 'text/plain' }),
   '56 another account': says({ ...DANA, Account: '111122223333' }),
   '56 an ARN of another account': says({ ...DANA, Arn: 'arn:aws:iam::111122223333:user/dana' }),
@@ -184,7 +186,22 @@ describe('55 STS says no', () => {
   );
 
   it.each([
+    ['ExpiredToken', 'get new ones'],
+    ['InvalidClientTokenId', 'AWS does not know the access key'],
+    ['RegionDisabledException', '--sts-region'],
+    ['SignatureDoesNotMatch', "this server's id"],
+    ['SomethingNew', "this server's id"],
+    ['toString', "this server's id"],
+  ])('%s: says what to do', async (code, advice) => {
+    const { tvm, sts } = world;
+    sts.behave = stsError(403, code);
+    expect(await messageOf(tvm, forwarded(tvm))).toContain(advice);
+  });
+
+  it.each([
     ['400 Throttling', stsError(400, 'Throttling')],
+    ['400 PriorRequestNotComplete', stsError(400, 'PriorRequestNotComplete')],
+    ['400 RequestThrottledException', stsError(400, 'RequestThrottledException')],
     ['400 ThrottlingException', stsError(400, 'ThrottlingException')],
     ['403 RequestLimitExceeded', stsError(403, 'RequestLimitExceeded')],
     ['429 in HTML', replies(429, '<html/>', { 'content-type': 'text/html' })],

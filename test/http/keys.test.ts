@@ -4,6 +4,7 @@ import { keyOf, postKeys, sendAs, type Minted } from '../support/keys.ts';
 import { sign } from '../support/sign.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+import { call, get } from './support.ts';
 
 /** `POST /keys`, and what the keys that it mints can do; each property has an attempt to break it. */
 let desk: Desk;
@@ -115,6 +116,21 @@ describe('a minted key', () => {
     await desk.put(ALICE, alice({ expires_at: end }), 'SecureString');
     const other = await start();
     expect((await postKeys(other, '{"duration":3600}')).json['Expiration']).toBe(end);
+  });
+
+  it('vends beyond its own end, while what the registered key itself gets ends with that', async () => {
+    const end = `${new Date(Date.now() + 2 * MINUTE).toISOString().slice(0, 19)}Z`;
+    await desk.put(ALICE, alice({ expires_at: end }), 'SecureString');
+    const other = await start();
+    const key = keyOf(await postKeys(other, '{"duration":60}'));
+    const own = await get(other, { profile: 'dev', duration: '900' });
+    expect([own.status, own.json['Expiration']], own.body).toEqual([200, end]);
+    expect(other.audit.at(-1)).toMatchObject({ outcome: 'vended', expiration: end });
+    const listed = (await call(other, { path: '/profiles' })).json['profiles'] as { max_duration: number }[];
+    expect(listed.map(({ max_duration: seconds }) => seconds <= 120)).not.toContain(false);
+    const minted = await sendAs(other, key, { query: 'duration=900&profile=dev' });
+    expect(minted.status, minted.body).toBe(200);
+    expect(Date.parse(String(minted.json['Expiration'])) - Date.now()).toBeGreaterThan(14 * MINUTE);
   });
 
   it.each([

@@ -81,6 +81,11 @@ describe('503 UpstreamThrottled', () => {
     },
   );
 
+  it('is the answer to 429 under whatever name', async () => {
+    const answer = await vendWhile(stsError('SomethingNew', 429));
+    expect([answer.status, answer.json['error']], answer.body).toEqual([503, 'UpstreamThrottled']);
+  });
+
   it('releases the guard, so that the same signed request then vends, once', async () => {
     sts.control.assumeRole = () => stsError('Throttling');
     const request = signedCall(tvm, { query: 'profile=dev' });

@@ -121,6 +121,7 @@ describe('what is vended to a registered key', () => {
   it.each([
     ['less than STS gives', 300_000, undefined, 300, 900, '2026-01-05T12:05:00Z'],
     ['a fraction of a second less than STS gives', 899_999, undefined, 899, 900, '2026-01-05T12:14:59Z'],
+    ['a fraction of a second more than was asked', 900_999, undefined, 900, 900, '2026-01-05T12:15:00Z'],
     ['exactly what STS gives', 900_000, undefined, 900, 900, '2026-01-05T12:15:00Z'],
     ['less than was asked', 1_800_000, 3600, 1800, 1800, '2026-01-05T12:30:00Z'],
     ['as much as was asked', 3_600_000, 3600, 3600, 3600, '2026-01-05T13:00:00Z'],
@@ -138,6 +139,8 @@ describe('what is vended to a registered key', () => {
 
   it('ends earlier where policy says so', () => {
     expect(planFor({ caller: endingIn(300_000), cap: '1m' }).seconds).toBe(60);
+    expect(planFor({ caller: endingIn(60_900), cap: '1m' })).toMatchObject({ seconds: 60, endsAt: NOON + 60_000 });
+    expect(planFor({ caller: endingIn(59_900), cap: '1m' })).toMatchObject({ seconds: 59, endsAt: NOON + 59_900 });
     expect(planFor({ caller: endingIn(3_600_000), profileCap: '20m', asked: 3600 }).seconds).toBe(1200);
   });
 
