@@ -250,6 +250,45 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect(none).toEqual({ rows: [] });
     });
 
+    it('is listed or not, but never refused, whatever the bounds and the token', async () => {
+      const user = newHexId();
+      const store = storeOf(client, 'one');
+      const directory = createSessionDirectory({ client, table: sessions, store, clock: Date.now, capacity: 10 });
+      const proposed = propose(user);
+      await store.open(proposed, keys, proposed.startedAt);
+      const tokenOf = (more: object): string => {
+        const start = { id: proposed.id, user, created_at: new Date(proposed.startedAt).toISOString(), ...more };
+        return Buffer.from(JSON.stringify(start)).toString('base64url');
+      };
+      const [never, ever] = ['0000-01-01T00:00:00Z', '9999-12-31T23:59:59Z'].map(Date.parse);
+      const bounds = [undefined, never, 0, proposed.startedAt - 1, proposed.startedAt, proposed.startedAt + 1, ever];
+      const tokens = [
+        undefined,
+        tokenOf({}),
+        tokenOf({ id: 'x'.repeat(2_048) }),
+        tokenOf({ id: 'x'.repeat(2_049) }),
+        tokenOf({ id: '\ud83d' }),
+        tokenOf({ id: '\u0000' }),
+        tokenOf({ created_at: '5' }),
+        tokenOf({ created_at: `5${'x'.repeat(1_023)}` }),
+        tokenOf({ created_at: `5${'x'.repeat(1_024)}` }),
+        tokenOf({ created_at: 'x' }),
+        tokenOf({ user: 'another' }),
+      ];
+      const counts = new Map<string, number>();
+      for (const since of bounds) {
+        for (const until of bounds) {
+          for (const token of tokens) {
+            const within = { ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) };
+            const page = await directory.list({ user, ...within }, keys, token);
+            const what = page === undefined ? 'refused' : `${page.rows.length}`;
+            counts.set(what, (counts.get(what) ?? 0) + 1);
+          }
+        }
+      }
+      expect([...counts.keys()].toSorted()).toEqual(['0', '1', 'refused']);
+    });
+
     it('that Sentinel’s own CLI revoked is known by its index', async () => {
       const proposed = propose();
       await storeOf(client, 'one').open(proposed, keys, proposed.startedAt);
