@@ -13,6 +13,8 @@ export type Refusal =
   | { readonly kind: 'body-too-large'; readonly limit: number }
   | { readonly kind: 'headers-too-large'; readonly message: string }
   | { readonly kind: 'body-too-slow' }
+  /** There is more to do than this server can; nothing was begun. */
+  | { readonly kind: 'overloaded' }
   | { readonly kind: 'method-not-allowed'; readonly allow: readonly string[] }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'internal' };
@@ -44,6 +46,7 @@ export type RefusalAnswer = {
 /** Seconds after which a retry is worth while. */
 const RETRY_THROTTLED = 2;
 const RETRY_UNAVAILABLE = 5;
+const RETRY_OVERLOADED = 1;
 
 const AUTHENTICATION_STATUS: Readonly<Record<SigV4Error, 400 | 403>> = {
   AccessDenied: 403,
@@ -80,11 +83,13 @@ export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
         ...(refusal.field === undefined ? {} : { details: { field: refusal.field } }),
       };
     case 'body-too-large':
-      // The connection stays: Hono's adapter reads the rest away, or ends it. Closed at once with bytes unread, it would
+      // The connection stays: it reads the rest away, within bounds, or ends. Closed at once with bytes unread, it would
       // be reset, and the sender, or the load balancer, would see that in the place of this answer.
       return validation(413, `The body is longer than ${refusal.limit} bytes; no request needs that much.`);
     case 'body-too-slow':
       return { ...validation(400, 'The body did not arrive in time; send it at once.'), close: true };
+    case 'overloaded':
+      return retryLater(503, 'ServiceUnavailable', OVERLOADED, RETRY_OVERLOADED);
     case 'headers-too-large':
       return { ...validation(431, refusal.message), close: true };
     case 'method-not-allowed': {
@@ -120,6 +125,8 @@ export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
       return toVendAnswer(refusal);
   }
 };
+
+const OVERLOADED = 'This server has as much to do as it can, and has not begun with your request; try again.';
 
 const INTERNAL = 'The server failed on this request; nothing was vended. Tell its operator the x-request-id.';
 
