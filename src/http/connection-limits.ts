@@ -26,13 +26,13 @@ export function readDescriptorLimit(file = '/proc/self/limits'): number {
 
 /**
  * The caps of the API's server: half of the descriptors, for the other half belongs to calls of AWS
- * (one to three for each request that is worked on, gate.ts), files and pipes. A quarter of the cap
- * for one source, behind which may be an office.
+ * (one to three for each request that is worked on, gate.ts), files and pipes. Half of the cap
+ * for one source, behind which may be an office; the rest is left to all others.
  *
  * @param descriptors how many the process may have open
  * @param tellsSources false where all connections are a proxy's, so that its address says nothing
  */
 export function toConnectionLimits(descriptors: number, tellsSources: boolean): ConnectionLimits {
   const total = Math.max(1, Math.min(MOST_CONNECTIONS, Math.floor(descriptors / 2)));
-  return { total, perSource: tellsSources ? Math.ceil(total / 4) : undefined };
+  return { total, perSource: tellsSources ? Math.ceil(total / 2) : undefined };
 }

@@ -27,10 +27,16 @@ export type Connection = {
   readonly fail: (answer: string | undefined) => void;
 };
 
+/**
+ * What a connection is there for: `working` has a whole request that is not answered; `resting` waits
+ * for its next request; `waiting` for what others owe: a first head, a body, the taking of an answer.
+ */
+export type Place = 'working' | 'resting' | 'waiting';
+
 type Owner = {
   readonly source: string | undefined;
-  /** Told when nothing is under way on the connection any more. */
-  readonly onRest: () => void;
+  /** Told of each change; a connection begins as `waiting`. */
+  readonly onPlace: (place: Place) => void;
 };
 
 /**
@@ -38,13 +44,15 @@ type Owner = {
  * has read, however many: here the parser gets the next request when the last one is answered, and
  * the socket rests meanwhile. No more than one reading of the socket (64 KiB) is kept.
  */
-export function openConnection(socket: Socket, { source, onRest }: Owner): Connection {
+export function openConnection(socket: Socket, { source, onPlace }: Owner): Connection {
   const [parse] = socket.listeners('data') as unknown as readonly ((bytes: Buffer) => void)[];
   if (parse === undefined) throw new Error('a connection without a parser');
   /** Bytes that the parser has not seen yet. */
   let held: Buffer | undefined;
   let unanswered = 0;
   let current: IncomingMessage | undefined;
+  let answer: ServerResponse | undefined;
+  let place: Place = 'waiting';
   /** What is left of the announced length of the current body. */
   let bodyLeft = 0;
   let phase: 'open' | 'reading-away' | 'failed' | 'ending' = 'open';
@@ -53,6 +61,19 @@ export function openConnection(socket: Socket, { source, onRest }: Owner): Conne
   let timer: NodeJS.Timeout | undefined;
 
   const isWhole = (): boolean => current === undefined || current.complete;
+
+  function readPlace(): Place {
+    if (!isWhole() || answer === undefined || phase === 'ending') return 'waiting';
+    if (unanswered === 0) return 'resting';
+    return answer.writableEnded ? 'waiting' : 'working';
+  }
+
+  function notePlace(): void {
+    const now = readPlace();
+    if (now === place) return;
+    place = now;
+    onPlace(now);
+  }
 
   /** A body goes to the request that waits for it; the next request waits for the answer. */
   function mayParse(): boolean {
@@ -78,7 +99,8 @@ export function openConnection(socket: Socket, { source, onRest }: Owner): Conne
         return;
       }
       parse?.(takeSlice(held));
-      if (phase === 'reading-away' && isWhole()) rest();
+      if (phase === 'reading-away' && isWhole()) goOn();
+      notePlace();
     }
     if (socket.destroyed) held = undefined;
     else if (held !== undefined) socket.pause();
@@ -96,22 +118,22 @@ export function openConnection(socket: Socket, { source, onRest }: Owner): Conne
     pump();
   }
 
-  /** Nothing is under way: the connection waits for its next request, which may be held already. */
-  function rest(): void {
+  /** The rest of the body has come in time: the next request may follow. */
+  function goOn(): void {
     clearTimeout(timer);
     phase = 'open';
     bytesLeft = LINGER_BYTES;
-    onRest();
   }
 
   function begin(incoming: IncomingMessage, outgoing: ServerResponse): void {
     unanswered += 1;
     current = incoming;
+    answer = outgoing;
     const length = Number(incoming.headers['content-length'] ?? 0);
     bodyLeft = length;
     // Nobody reads so much, nor is it read away: the sender learns that from the answer.
     if (length > LINGER_BYTES) outgoing.setHeader('connection', 'close');
-    outgoing.once('close', answered);
+    outgoing.once('prefinish', notePlace).once('close', answered);
   }
 
   function answered(): void {
@@ -121,10 +143,8 @@ export function openConnection(socket: Socket, { source, onRest }: Owner): Conne
       if (unanswered === 0) closeGently();
       return;
     }
-    if (unanswered === 0) {
-      if (isWhole()) rest();
-      else readAway();
-    }
+    if (unanswered === 0 && !isWhole()) readAway();
+    notePlace();
     // Not at once: a connection with a thousand requests in hand lets others have their turn.
     if (held !== undefined || socket.isPaused()) setImmediate(pump);
   }
@@ -146,14 +166,15 @@ export function openConnection(socket: Socket, { source, onRest }: Owner): Conne
     bytesLeft = Math.max(0, bytesLeft);
     timer = setTimeout(() => socket.destroy(), LINGER);
     socket.resume();
+    notePlace();
   }
 
-  function fail(answer: string | undefined): void {
+  function fail(words: string | undefined): void {
     if (!socket.writable && phase !== 'ending') socket.destroy();
     if (phase === 'ending' || phase === 'failed' || socket.destroyed) return;
     held = undefined;
     // The answer to that request was given: what broke is the body that nobody waits for.
-    if (phase !== 'reading-away') lastWords = answer;
+    if (phase !== 'reading-away') lastWords = words;
     phase = 'failed';
     // Whatever came before is answered first, but for the request that broke itself.
     if (unanswered === 0 || (unanswered === 1 && !isWhole())) closeGently();

@@ -4,11 +4,13 @@ import { SECOND } from '../lib/clock.ts';
 import { ipv6Network } from '../lib/ip.ts';
 import { answerBroken, answerFull, HEAD_TIMEOUT, HEADERS_LIMIT } from './broken.ts';
 import { clientAddress } from './client-address.ts';
-import { openConnection, type Connection } from './connection.ts';
+import { openConnection, type Connection, type Place } from './connection.ts';
 
 /** What a server is created with, so that its heads and connections end. */
 export const SERVER_OPTIONS: ServerOptions = {
   maxHeaderSize: HEADERS_LIMIT,
+  /** Node would answer by itself, before anybody here has counted the request. */
+  requireHostHeader: false,
   /** Longer than the 60 s after which an ALB drops an idle connection: the ALB must close first. */
   keepAliveTimeout: 75 * SECOND,
   headersTimeout: HEAD_TIMEOUT,
@@ -30,9 +32,9 @@ export type TurnedAway = 'connection_refused' | 'connection_closed';
 /**
  * Bounds what connections may cost an HTTP server before any handler sees a request: how many there
  * are, in all and of one source; requests under way on each, which is one; bytes held; and how long
- * each may take. A newcomer beyond the bound takes the place of the connection that has been without
- * work for longest, of those first that never had a request answered. So half-open heads cannot shut
- * the door. Where all have work, the newcomer is refused.
+ * each may take. A newcomer beyond the bound takes the place of the connection that has waited for
+ * the other end for longest, or else of the one that has rested for longest between requests. So
+ * half-open heads cannot shut the door. Where all have work, the newcomer is refused.
  *
  * @param onTurnedAway told of each newcomer that is refused, and of each that is closed for one
  */
@@ -42,17 +44,19 @@ export function guardConnections(
   onTurnedAway: (what: TurnedAway) => void,
 ): void {
   const known = new WeakMap<Socket, Connection>();
-  /** Connections without work, the longest first: those never answered, and those between requests. */
-  const fresh = new Set<Connection>();
-  const resting = new Set<Connection>();
+  /** Connections by what they are there for, the longest so first. */
+  const places: Readonly<Record<Place, Set<Connection>>> = {
+    waiting: new Set(),
+    resting: new Set(),
+    working: new Set(),
+  };
   /** How many connections each source has; those that are open bound it. */
   const sources = new Map<string, number>();
   const open = new Set<Connection>();
 
   function forget(connection: Connection): void {
     if (!open.delete(connection)) return;
-    fresh.delete(connection);
-    resting.delete(connection);
+    for (const others of Object.values(places)) others.delete(connection);
     const { source } = connection;
     if (source === undefined) return;
     const left = (sources.get(source) ?? 1) - 1;
@@ -60,9 +64,13 @@ export function guardConnections(
     else sources.set(source, left);
   }
 
-  /** Closes the longest without work, of one source if one is given; tells whether there was one. */
+  function move(connection: Connection, from: Place, to: Place): void {
+    if (places[from].delete(connection)) places[to].add(connection);
+  }
+
+  /** Closes the one that needs its place least, of one source if one is given; tells whether there was one. */
   function makeRoom(source: string | undefined): boolean {
-    for (const idle of [fresh, resting]) {
+    for (const idle of [places.waiting, places.resting]) {
       for (const connection of idle) {
         if (source !== undefined && connection.source !== source) continue;
         forget(connection);
@@ -87,26 +95,23 @@ export function guardConnections(
       socket.end(answerFull(), () => socket.destroy());
       return;
     }
+    let place: Place = 'waiting';
     const connection = openConnection(socket, {
       source,
-      onRest: () => {
-        fresh.delete(connection);
-        if (open.has(connection)) resting.add(connection);
+      onPlace: (now) => {
+        move(connection, place, now);
+        place = now;
       },
     });
     known.set(socket, connection);
     open.add(connection);
-    fresh.add(connection);
+    places.waiting.add(connection);
     if (source !== undefined) sources.set(source, (sources.get(source) ?? 0) + 1);
     socket.once('close', () => forget(connection));
   }
 
   function begin(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    const connection = known.get(incoming.socket);
-    if (connection === undefined) return;
-    fresh.delete(connection);
-    resting.delete(connection);
-    connection.begin(incoming, outgoing);
+    known.get(incoming.socket)?.begin(incoming, outgoing);
   }
 
   server.timeout = STALLED;

@@ -67,7 +67,7 @@ export const createHttpServer = (app: Hono<Env>, options: ServerOptions): Server
     // What is left of a body is read away, within bounds, by the connection.
     { overrideGlobalObjects: false, autoCleanupIncoming: false },
   );
-  const server = createServer({ ...SERVER_OPTIONS, requireHostHeader: false }, (incoming, outgoing) => {
+  const server = createServer(SERVER_OPTIONS, (incoming, outgoing) => {
     if (incoming.url !== HEALTH) announce(outgoing, options);
     const requestId = newRequestId();
     if (isDraining()) outgoing.setHeader('connection', 'close');
