@@ -71,12 +71,14 @@ export const createAuthenticate = (options: Options): Authenticate => {
     authenticator: Authenticator,
     address: string | undefined,
   ): Promise<Result<Omit<AuthenticRequest, 'address'>, Refusal>> => {
-    const served = checkHead(arriving.head, options.hosts);
-    if (!served.ok) return served;
+    const short = checkHead(arriving.head);
+    if (!short.ok) return short;
     const within = await strangerLimit.check(address);
     if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
     const proof = authenticator.begin(arriving);
     if (!proof.ok) return proof;
+    const served = checkHost(arriving.head, options.hosts);
+    if (!served.ok) return served;
     const body = await readBody(incoming);
     if (!body.ok) return body;
     const snapshot = await currentSnapshot();
@@ -161,7 +163,8 @@ const withoutPort = (host: string): string => host.replace(/:\d+$/u, '');
 /** Of a Host that is none of ours so much is repeated, and no control characters. */
 const HOST_SHOWN = 100;
 
-const checkHead = ({ headers }: WireHead, hosts: readonly string[] | undefined): Result<undefined, Refusal> => {
+/** What was signed for another host is not for this server, whoever signed it. */
+const checkHost = ({ headers }: WireHead, hosts: readonly string[] | undefined): Result<undefined, Refusal> => {
   const [host = ''] = headerValues(headers, 'host').map((value) => value.toLowerCase());
   const isServed = (listed: string): boolean =>
     listed.toLowerCase() === host || listed.toLowerCase() === withoutPort(host);
@@ -170,6 +173,10 @@ const checkHead = ({ headers }: WireHead, hosts: readonly string[] | undefined):
     const message = `The host "${shown}" is not one that this server answers for; it answers for ${hosts.join(', ')}. Sign for one of these, or ask its operator to set SENTINEL_HOSTS.`;
     return refuse({ kind: 'invalid', message });
   }
+  return ok(undefined);
+};
+
+const checkHead = ({ headers }: WireHead): Result<undefined, Refusal> => {
   if (headerValues(headers, 'authorization').some((value) => value.length > AUTHORIZATION_LIMIT)) {
     return refuse({
       kind: 'headers-too-large',
