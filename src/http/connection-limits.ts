@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionLimits } from './connections.ts';
 
 /** More are of no use to one process, and each may hold 128 KiB of a head and of what follows it. */
-const MOST_CONNECTIONS = 2_048;
+const MOST = 2_048;
 
 /** Where the system does not tell: the lowest limit that is usual where this server runs. */
 const USUAL_DESCRIPTORS = 1_024;
@@ -33,6 +33,6 @@ export function readDescriptorLimit(file = '/proc/self/limits'): number {
  * @param tellsSources false where all connections are a proxy's, so that its address says nothing
  */
 export function toConnectionLimits(descriptors: number, tellsSources: boolean): ConnectionLimits {
-  const total = Math.max(1, Math.min(MOST_CONNECTIONS, Math.floor(descriptors / 2)));
+  const total = Math.max(1, Math.min(MOST, Math.floor(descriptors / 2)));
   return { total, perSource: tellsSources ? Math.ceil(total / 2) : undefined };
 }

@@ -6,18 +6,22 @@ import { answerBroken, answerFull, HEAD_TIMEOUT, HEADERS_LIMIT } from './broken.
 import { clientAddress } from './client-address.ts';
 import { openConnection, type Connection, type Place } from './connection.ts';
 
+/** Longer than the 60 s after which an ALB drops an idle connection: the ALB must close first. */
+const KEEP_ALIVE = 75 * SECOND;
+/** The head, and the 10 s of a body (body.ts), with room: this is the net below both. */
+const REQUEST_TIMEOUT = 30 * SECOND;
+/** How often Node looks for heads and requests that are beyond their time. */
+const TIMEOUT_CHECK = 1 * SECOND;
+
 /** What a server is created with, so that its heads and connections end. */
 export const SERVER_OPTIONS: ServerOptions = {
   maxHeaderSize: HEADERS_LIMIT,
   /** Node would answer by itself, before anybody here has counted the request. */
   requireHostHeader: false,
-  /** Longer than the 60 s after which an ALB drops an idle connection: the ALB must close first. */
-  keepAliveTimeout: 75 * SECOND,
+  keepAliveTimeout: KEEP_ALIVE,
   headersTimeout: HEAD_TIMEOUT,
-  /** The head, and the 10 s of a body (body.ts), with room: this is the net below both. */
-  requestTimeout: 30 * SECOND,
-  /** How often Node looks for connections that are beyond their time. */
-  connectionsCheckingInterval: 1 * SECOND,
+  requestTimeout: REQUEST_TIMEOUT,
+  connectionsCheckingInterval: TIMEOUT_CHECK,
 };
 
 /** Who has not taken one byte of an answer for so long is gone: an ALB gives up after 60 s as well. */

@@ -2,12 +2,16 @@ import { SECOND } from '../lib/clock.ts';
 import { createGate, type GateLimits } from '../lib/gate.ts';
 
 /**
- * How many requests of proven callers are worked on at once, and how many more wait for so long.
- * One core works on no more: at 20 ms for STS a hundred in flight are its saturation, and each one
- * more only waits for the processor, until the feed of revocations starves and credentials are made
- * to be thrown away. Measured with `npm run bench`: without a bound, goodput falls as load rises.
+ * How many requests of proven callers are worked on at once. One core has no use for more: with 20 ms
+ * for STS it is saturated by fewer, and each one more only waits for the processor, until the feed of
+ * revocations starves and credentials are made to be thrown away.
  */
-export const WORK_LIMITS: GateLimits = { running: 96, waiting: 96, patience: 0.5 * SECOND };
+const RUNNING = 96;
+/** How many more wait, and for how long: a burst is no overload. */
+const WAITING = 96;
+const PATIENCE = 0.5 * SECOND;
+
+export const WORK_LIMITS: GateLimits = { running: RUNNING, waiting: WAITING, patience: PATIENCE };
 
 /** Bounds the requests that are worked on; whoever is not proven takes no place. */
 export type WorkGate = ReturnType<typeof createWorkGate>;
