@@ -126,7 +126,8 @@ export const toRefusalAnswer = (refusal: Refusal): RefusalAnswer => {
   }
 };
 
-const OVERLOADED = 'This server has as much to do as it can, and has not begun with your request; try again.';
+const OVERLOADED =
+  'This server has as much to do as it can, and has not begun with your request; try again, with a new signature.';
 
 const INTERNAL = 'The server failed on this request; nothing was vended. Tell its operator the x-request-id.';
 

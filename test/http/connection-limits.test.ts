@@ -19,7 +19,10 @@ describe('the limit of descriptors', () => {
     ['unlimited', 'unlimited', Number.POSITIVE_INFINITY],
   ])('is the soft one: %s of %s', (soft, hard, limit) => {
     const file = join(directory, soft);
-    writeFileSync(file, `${HEAD}${CPU}Max open files            ${soft}                 ${hard}                files     \n`);
+    writeFileSync(
+      file,
+      `${HEAD}${CPU}Max open files            ${soft}                 ${hard}                files     \n`,
+    );
     expect(readDescriptorLimit(file)).toBe(limit);
   });
 
