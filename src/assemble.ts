@@ -16,7 +16,11 @@ import { createApp } from './http/app.ts';
 import { createAuthenticate } from './http/authenticate.ts';
 import { chooseAuthenticator, type Authenticators } from './http/authenticators.ts';
 import { clientAddress } from './http/client-address.ts';
+import { METRICS_LIMITS, readDescriptorLimit, toConnectionLimits } from './http/connection-limits.ts';
+import { guardConnections, SERVER_OPTIONS } from './http/connections.ts';
+import { createWorkGate, WORK_LIMITS } from './http/gate.ts';
 import { createHttpServer } from './http/server.ts';
+import { createTally } from './http/tally.ts';
 import { switchedOff } from './identity/authenticator.ts';
 import { createForwardedStsAuthenticator } from './identity/forwarded-sts.ts';
 import { createLambdaAuthenticator, frontAddress } from './identity/lambda-context.ts';
@@ -41,7 +45,7 @@ import { createSessionTracker } from './sessions/tracker.ts';
 import { stsHosts } from './sigv4/sts-hosts.ts';
 import { createEmfMeter } from './telemetry/emf.ts';
 import { createLogger, describeError, type Logger } from './telemetry/logger.ts';
-import { silentMeter, timed, type Meter, type Readings } from './telemetry/meter.ts';
+import { silentMeter, timed, type Counted, type Meter, type Readings } from './telemetry/meter.ts';
 import { createMetricsServer } from './telemetry/metrics-server.ts';
 import { createPrometheusMeter } from './telemetry/prometheus.ts';
 import { createAssumeRole, meterAssumeRole } from './vend/assume-role.ts';
@@ -91,6 +95,11 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   const { bareNames } = config;
   let draining = false;
 
+  const countTurnedAway = createTally((counts) => logger.warn(counts, TURNED_AWAY));
+  const onTurnedAway = (what: Counted['turned_away']): void => {
+    meter.count('turned_away', what);
+    countTurnedAway(what);
+  };
   const { meter, metricsServer } = createMetrics(config, overrides, () => {
     const [documents, list, { hits, misses }] = [catalog.state(), revocations.state(), directory.counts()];
     return {
@@ -224,7 +233,14 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       lastArrival = performance.now();
     },
     onAnswer: meter.answered,
+    // A proxy's address says nothing of who is behind it.
+    connections: toConnectionLimits(readDescriptorLimit(), config.trustedHops === 0 && !config.onLambda),
+    gate: createWorkGate(WORK_LIMITS),
+    onTurnedAway,
   });
+  if (metricsServer !== undefined) {
+    guardConnections(metricsServer, METRICS_LIMITS, onTurnedAway);
+  }
   // Once it listens: a start that fails says one sentence, and nothing else.
   server.once('listening', () =>
     logger.info({ authenticators: authenticatorNames(config) }, 'callers prove who they are in these ways'),
@@ -252,6 +268,8 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   };
 };
 
+const TURNED_AWAY = 'there are more connections or requests than there is room for; these were turned away';
+
 /** How often the ends of sessions are looked for, and how many sessions are kept in memory. */
 const SWEEP = 1 * MINUTE;
 const SESSIONS = 100_000;
@@ -273,7 +291,7 @@ const createMetrics = (
   if (onLambda) return { meter: createEmfMeter({ region, now, write }, read), metricsServer: undefined };
   if (metricsPort === undefined) return { meter: silentMeter, metricsServer: undefined };
   const meter = createPrometheusMeter(region, read);
-  return { meter, metricsServer: createMetricsServer(meter) };
+  return { meter, metricsServer: createMetricsServer(meter, SERVER_OPTIONS) };
 };
 
 type OnFault = (message: string) => (error: unknown) => void;

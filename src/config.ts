@@ -82,6 +82,7 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
   };
   const local = [endpoints.sts, endpoints.ssm, endpoints.dynamodb].every(isLocalEndpoint);
   const onLambda = values.AWS_LAMBDA_RUNTIME_API !== undefined;
+  const publicUrl = values.SENTINEL_PUBLIC_URL ?? (local ? `http://localhost:${values.PORT}` : undefined);
   return {
     port: values.PORT,
     host: values.HOST,
@@ -122,8 +123,9 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
       window: values.SENTINEL_RATE_LIMIT_WINDOW,
       store: values.SENTINEL_RATE_LIMIT_STORE ?? (onLambda ? 'shared' : 'memory'),
     },
-    publicUrl: values.SENTINEL_PUBLIC_URL ?? (local ? `http://localhost:${values.PORT}` : undefined),
-    hosts: values.SENTINEL_HOSTS,
+    publicUrl,
+    /** Values of Host that are served; undefined for any, where AWS verified whom the request was signed for. */
+    hosts: values.SENTINEL_HOSTS ?? toHosts(publicUrl, local, values.SENTINEL_FRONT),
     /** On AWS Lambda the peer is the adapter, and there is always one hop that tells the caller's address. */
     trustedHops: values.SENTINEL_TRUSTED_HOPS ?? (onLambda ? 1 : 0),
     clockSkew: values.SENTINEL_CLOCK_SKEW,
@@ -133,6 +135,17 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     /** Names of variables that are set but have no effect yet. */
     withoutEffect: NOT_USED_YET.filter((name) => given[name] !== undefined),
   };
+};
+
+const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
+
+/**
+ * The host of the public URL, on any port, and on a desk those of the machine itself. A front that verifies callers is
+ * one API with an id that is checked, whose domains are AWS's to serve.
+ */
+const toHosts = (publicUrl: string | undefined, local: boolean, front: Values['SENTINEL_FRONT']) => {
+  if (publicUrl === undefined || front !== 'none') return undefined;
+  return [...new Set([new URL(publicUrl).hostname, ...(local ? LOCAL_HOSTS : [])])];
 };
 
 /** AWS Lambda lets nobody ask a port; metrics are lines of the log there. */

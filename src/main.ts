@@ -48,6 +48,14 @@ const describeListenError = (error: NodeJS.ErrnoException, { host, port }: Confi
     ? `port ${port} is taken on ${host}; stop what uses it or set PORT to another.`
     : `cannot listen on ${host}:${port} (${error.code ?? error.message}); set HOST and PORT to an address of this machine.`;
 
+const inUrl = ({ address, family }: AddressInfo): string => (family === 'IPv6' ? `[${address}]` : address);
+
+/** Who reaches a server, for its operator: nobody has to prove who they are to read metrics. */
+const describeReach = ({ address }: AddressInfo): string =>
+  address === '0.0.0.0' || address === '::'
+    ? 'on all addresses of this machine, to whoever reaches one; HOST and METRICS_PORT change that'
+    : 'to whoever reaches that address; HOST and METRICS_PORT change that';
+
 /** Serves the metrics; a port that only the default names may be taken, by another instance of this machine. */
 const listenForMetrics = async ({ metricsServer: server, logger }: Tvm, config: Config): Promise<void> => {
   if (server === undefined) return;
@@ -55,7 +63,9 @@ const listenForMetrics = async ({ metricsServer: server, logger }: Tvm, config: 
   try {
     server.listen({ port, host });
     await once(server, 'listening');
-    logger.info({ host, port: (server.address() as AddressInfo).port }, 'metrics are served to whoever asks');
+    const bound = server.address() as AddressInfo;
+    const url = `http://${inUrl(bound)}:${bound.port}/metrics`;
+    logger.info({ host, port: bound.port }, `metrics are served at ${url}, ${describeReach(bound)}`);
   } catch (error) {
     const sentence = `metrics cannot be served on ${host}:${port} (${(error as NodeJS.ErrnoException).code}); set METRICS_PORT to a free port, or to "off".`;
     if (metricsRequired) fail(sentence);
@@ -104,8 +114,7 @@ const main = async (): Promise<void> => {
   await listenForMetrics(tvm, config.value);
   for (const name of config.value.withoutEffect) tvm.logger.warn(`${name} is set, but has no effect in this version`);
   await tvm.start(stopReading.signal);
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  process.stderr.write(`listening on http://${host}:${address.port}\n`);
+  process.stderr.write(`listening on http://${inUrl(address)}:${address.port}\n`);
 };
 
 await main();

@@ -43,7 +43,7 @@ describe('the defaults', () => {
       logLevel: 'info',
       withoutEffect: [],
       allowedAccounts: undefined,
-      hosts: undefined,
+      hosts: ['localhost', '127.0.0.1', '[::1]'],
     });
     expect(configOf(DESK).tables).toEqual({
       sessions: 'sentinel-sessions',
@@ -268,6 +268,25 @@ describe('SENTINEL_KEY_LIFE', () => {
   it('is an hour unless it is shorter', () => {
     expect(configOf(CLOUD).keyLife).toBe(3_600_000);
     expect(configOf({ ...CLOUD, SENTINEL_KEY_LIFE: '90s' }).keyLife).toBe(90_000);
+  });
+});
+
+describe('the hosts that are served', () => {
+  it('are that of the public URL, and on a desk those of the machine', () => {
+    expect(configOf(CLOUD).hosts).toEqual(['tvm.example.com']);
+    const url = 'https://TVM.Example.com:8443/base';
+    expect(configOf({ ...CLOUD, SENTINEL_PUBLIC_URL: url }).hosts).toEqual(['tvm.example.com']);
+    expect(configOf({ ...CLOUD, SENTINEL_PUBLIC_URL: 'http://[2001:DB8::1]:80' }).hosts).toEqual(['[2001:db8::1]']);
+    const desk = configOf({ ...DESK, SENTINEL_PUBLIC_URL: url });
+    expect(desk.hosts).toEqual(['tvm.example.com', 'localhost', '127.0.0.1', '[::1]']);
+    expect(configOf({ ...DESK, SENTINEL_HOSTS: 'a:1' }).hosts).toEqual(['a:1']);
+  });
+
+  it('are any where a front of AWS Lambda has verified whom a request was signed for', () => {
+    const front = { AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_FRONT: 'http-api', SENTINEL_FRONT_ID: 'abcdefgh12' };
+    expect(configOf({ ...CLOUD, ...front }).hosts).toBeUndefined();
+    expect(configOf({ ...CLOUD, ...front, SENTINEL_HOSTS: 'a' }).hosts).toEqual(['a']);
+    expect(configOf({ ...CLOUD, AWS_LAMBDA_RUNTIME_API: 'x' }).hosts).toEqual(['tvm.example.com']);
   });
 });
 

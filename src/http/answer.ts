@@ -1,5 +1,7 @@
+import { STATUS_CODES } from 'node:http';
 import { escapeUnseen } from '../lib/unseen.ts';
-import { toRefusalAnswer, type Asked, type Refusal } from './refusals.ts';
+import type { Asked } from './asked.ts';
+import { toRefusalAnswer, type Refusal } from './refusals.ts';
 
 /** Headers of every answer. Credentials, and what is said of them, are stored by nobody on the way. */
 const ordinaryHeaders = (requestId: string): Record<string, string> => ({
@@ -56,3 +58,10 @@ export const refusalAnswer = (
 
 /** The answer as the Response that Hono hands on. */
 export const toResponse = ({ status, headers, body }: Answer): Response => new Response(body, { status, headers });
+
+/** The answer as it stands on the wire, for a connection on which Node has no response to write it to. */
+export function toBytes({ status, headers, body }: Answer): string {
+  const lines = Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(body)) });
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${head}\r\n${body}`;
+}

@@ -7,7 +7,7 @@ import type { SessionReports } from '../vend/session-reports.ts';
 import type { Vend } from '../vend/vend.ts';
 import { refusalAnswer, toResponse } from './answer.ts';
 import type { Authenticate } from './authenticate.ts';
-import { askedBy } from './refusals.ts';
+import { askedBy } from './asked.ts';
 import { route, type Env } from './route.ts';
 import { createHealthHandler, createReadinessHandler, type Health } from './routes/health.ts';
 import { createKeysHandler } from './routes/keys.ts';

@@ -18,6 +18,8 @@ export type Arrival = {
   readonly head: WireHead;
   readonly incoming: IncomingMessage;
   readonly requestId: string;
+  /** Takes a place among the requests that are worked on, until this one is over; false if there is none. */
+  readonly admit: () => Promise<boolean>;
   /** What the Lambda Web Adapter says of the request; undefined unless the server stands behind a front that verified it. */
   readonly lambdaContext?: string;
 };
@@ -65,16 +67,18 @@ export const createAuthenticate = (options: Options): Authenticate => {
   };
 
   const authenticate = async (
-    { incoming, ...arriving }: Arrival,
+    { incoming, admit, ...arriving }: Arrival,
     authenticator: Authenticator,
     address: string | undefined,
   ): Promise<Result<Omit<AuthenticRequest, 'address'>, Refusal>> => {
-    const served = checkHead(arriving.head, options.hosts);
-    if (!served.ok) return served;
+    const short = checkHead(arriving.head);
+    if (!short.ok) return short;
     const within = await strangerLimit.check(address);
     if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
     const proof = authenticator.begin(arriving);
     if (!proof.ok) return proof;
+    const served = checkHost(arriving.head, options.hosts);
+    if (!served.ok) return served;
     const body = await readBody(incoming);
     if (!body.ok) return body;
     const snapshot = await currentSnapshot();
@@ -84,6 +88,8 @@ export const createAuthenticate = (options: Options): Authenticate => {
     const ring = { account, neverCallers, findKey: (id: string) => clients.get(id), sealingKeys };
     const known = await proof.value(request, { ring, address });
     if (!known.ok) return known;
+    // Here the work begins. Whoever is not proven takes no place, so that strangers cannot fill them.
+    if (!(await admit())) return refuse({ kind: 'overloaded' });
     const { caller } = known.value;
     const taken = await callerLimit.take(caller.subject);
     if (!taken.ok) return refuse(toLimitRefusal(taken.refusal, caller, callerLimit.quota));
@@ -154,13 +160,23 @@ const describeRefusal = (refusal: Refusal) => {
 
 const withoutPort = (host: string): string => host.replace(/:\d+$/u, '');
 
-const checkHead = ({ headers }: WireHead, hosts: readonly string[] | undefined): Result<undefined, Refusal> => {
+/** Of a Host that is none of ours so much is repeated, and no control characters. */
+const HOST_SHOWN = 100;
+
+/** What was signed for another host is not for this server, whoever signed it. */
+const checkHost = ({ headers }: WireHead, hosts: readonly string[] | undefined): Result<undefined, Refusal> => {
   const [host = ''] = headerValues(headers, 'host').map((value) => value.toLowerCase());
   const isServed = (listed: string): boolean =>
     listed.toLowerCase() === host || listed.toLowerCase() === withoutPort(host);
   if (hosts !== undefined && !hosts.some(isServed)) {
-    return refuse({ kind: 'invalid', message: `The host "${host}" is not one that this server answers for.` });
+    const shown = host.slice(0, HOST_SHOWN).replaceAll(/[^\x20-\x7e]/gu, '?');
+    const message = `The host "${shown}" is not one that this server answers for; it answers for ${hosts.join(', ')}. Sign for one of these, or ask its operator to set SENTINEL_HOSTS.`;
+    return refuse({ kind: 'invalid', message });
   }
+  return ok(undefined);
+};
+
+const checkHead = ({ headers }: WireHead): Result<undefined, Refusal> => {
   if (headerValues(headers, 'authorization').some((value) => value.length > AUTHORIZATION_LIMIT)) {
     return refuse({
       kind: 'headers-too-large',

@@ -2,7 +2,8 @@ import type { Result } from '../lib/result.ts';
 import type { Operator } from '../vend/operator.ts';
 import { jsonAnswer, refusalAnswer, type Answer } from './answer.ts';
 import type { Arrival, Authenticate, AuthenticRequest } from './authenticate.ts';
-import { askedBy, type Refusal } from './refusals.ts';
+import { askedBy } from './asked.ts';
+import type { Refusal } from './refusals.ts';
 import type { Handler } from './route.ts';
 
 /** What an endpoint is told of a request whose caller is known. */

@@ -4,6 +4,7 @@ import { formatInstant } from '../lib/clock.ts';
 import { escapeUnseen } from '../lib/unseen.ts';
 import type { OperationRefusal } from '../vend/operator.ts';
 import type { VendRefusal } from '../vend/refusal.ts';
+import { MAYBE_DONE, NOT_DONE, type Asked } from './asked.ts';
 
 /** Everything that a request can be refused for. */
 export type Refusal =
@@ -14,6 +15,8 @@ export type Refusal =
   | { readonly kind: 'body-too-large'; readonly limit: number }
   | { readonly kind: 'headers-too-large'; readonly message: string }
   | { readonly kind: 'body-too-slow' }
+  /** There is more to do than this server can; nothing was begun. */
+  | { readonly kind: 'overloaded' }
   | { readonly kind: 'method-not-allowed'; readonly allow: readonly string[] }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'internal' };
@@ -42,36 +45,10 @@ export type RefusalAnswer = {
   readonly close?: boolean;
 };
 
-/** What a request is for, as far as its refusal must know: what was not done, or may have been. */
-export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'question';
-
-/** Tells what a request is for by its first line. */
-export function askedBy({ method, path }: { readonly method: string; readonly path: string }): Asked {
-  if (path === '/') return 'credentials';
-  if (path === '/keys') return 'key';
-  if (method === 'DELETE') return 'lifting';
-  return method === 'POST' ? 'revocation' : 'question';
-}
-
-/** What was surely not done, in words. */
-const NOT_DONE: Readonly<Record<Asked, string>> = {
-  credentials: 'Nothing was vended',
-  key: 'No key was minted',
-  revocation: 'Nothing was revoked',
-  lifting: 'Nothing was lifted',
-  question: 'There is no answer',
-};
-
-/** What may have been done, in words. Credentials and keys that nobody got are as if they had not been made. */
-const MAYBE_DONE: Readonly<Record<Asked, string>> = {
-  ...NOT_DONE,
-  revocation: 'It is not certain that it was revoked (GET /revocations tells)',
-  lifting: 'It is not certain that it was lifted (GET /revocations tells)',
-};
-
 /** Seconds after which a retry is worth while. */
 const RETRY_THROTTLED = 2;
 const RETRY_UNAVAILABLE = 5;
+const RETRY_OVERLOADED = 1;
 
 const AUTHENTICATION_STATUS: Readonly<Record<SigV4Error, 400 | 403>> = {
   AccessDenied: 403,
@@ -112,11 +89,13 @@ export const toRefusalAnswer = (refusal: Refusal, asked: Asked = 'question'): Re
         ...(refusal.field === undefined ? {} : { details: { field: refusal.field } }),
       };
     case 'body-too-large':
-      // The connection stays: Hono's adapter reads the rest away, or ends it. Closed at once with bytes unread, it would
+      // The connection stays: it reads the rest away, within bounds, or ends. Closed at once with bytes unread, it would
       // be reset, and the sender, or the load balancer, would see that in the place of this answer.
       return validation(413, `The body is longer than ${refusal.limit} bytes; no request needs that much.`);
     case 'body-too-slow':
       return { ...validation(400, 'The body did not arrive in time; send it at once.'), close: true };
+    case 'overloaded':
+      return retryLater(503, 'ServiceUnavailable', OVERLOADED, RETRY_OVERLOADED);
     case 'headers-too-large':
       return { ...validation(431, refusal.message), close: true };
     case 'method-not-allowed': {
@@ -158,6 +137,8 @@ export const toRefusalAnswer = (refusal: Refusal, asked: Asked = 'question'): Re
 
 const FAILED = 'The server failed on this request.';
 const TELL = 'Tell its operator the x-request-id.';
+const OVERLOADED =
+  'This server has as much to do as it can, and has not begun with your request; try again, with a new signature.';
 
 const toVendAnswer = (refusal: VendRefusal, asked: Asked): RefusalAnswer => {
   switch (refusal.kind) {

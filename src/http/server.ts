@@ -1,29 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { SECOND } from '../lib/clock.ts';
 import { newRequestId } from '../lib/ids.ts';
 import { readWireHead } from '../sigv4/request.ts';
 import { inTrace, readTrace } from '../telemetry/trace.ts';
 import { refusalAnswer, type Answer } from './answer.ts';
 import type { Arrival } from './authenticate.ts';
+import { guardConnections, SERVER_OPTIONS, type ConnectionLimits, type TurnedAway } from './connections.ts';
+import type { WorkGate } from './gate.ts';
 import type { Refusal } from './refusals.ts';
 import type { Env } from './route.ts';
 
-/**
- * Session tokens and a Lambda context together pass Node's default of 16 KiB. An ALB takes 64 KiB and adds its own, so
- * that what it lets through is read here.
- * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
- */
-const HEADERS_LIMIT = 65 * 1024;
 const HEADERS_COUNT = 200;
-/** Longer than the 60 s after which an ALB drops an idle connection: the side that closes first must be the ALB's. */
-const KEEP_ALIVE = 75 * SECOND;
-const HEADERS_TIMEOUT = 80 * SECOND;
-const REQUEST_TIMEOUT = 90 * SECOND;
-/** How often Node looks for connections that are beyond their time. */
-const TIMEOUT_CHECK = 5 * SECOND;
 
 /**
  * What Hono's adapter makes its URL of. With the caller's Host, `127.1/xxx` would become a part of the path, and what is
@@ -51,17 +39,24 @@ type ServerOptions = {
   readonly onArrival: () => void;
   /** Told of each answer to such a request, and of the milliseconds that it took. */
   readonly onAnswer: (status: number, milliseconds: number) => void;
+  /** How many connections there may be. */
+  readonly connections: ConnectionLimits;
+  /** Bounds the requests that are worked on. */
+  readonly gate: WorkGate;
+  /** Told of each connection and request that was turned away because there are too many. */
+  readonly onTurnedAway: (what: TurnedAway | 'overloaded') => void;
 };
 
-/** What load balancers ask. */
+/** What load balancers ask, and what people and alarms do: both are answered however much there is to do. */
 const HEALTH = '/healthz';
+const READINESS = '/readyz';
 
 /**
  * The HTTP server. Request line and headers are read verbatim and checked here, before Hono's adapter makes a URL of
  * them: that would resolve dot segments and take absolute-form targets for paths.
  */
 export const createHttpServer = (app: Hono<Env>, options: ServerOptions): Server => {
-  const { isDraining, adapter } = options;
+  const { isDraining, adapter, gate, onTurnedAway } = options;
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
   const listener = getRequestListener(
     (request, { incoming }) => {
@@ -69,34 +64,35 @@ export const createHttpServer = (app: Hono<Env>, options: ServerOptions): Server
       if (arrival === undefined) throw new Error('a request reached the app without passing the front door');
       return app.fetch(request, arrival);
     },
-    { overrideGlobalObjects: false },
+    // What is left of a body is read away, within bounds, by the connection.
+    { overrideGlobalObjects: false, autoCleanupIncoming: false },
   );
-  const server = createServer(
-    {
-      maxHeaderSize: HEADERS_LIMIT,
-      keepAliveTimeout: KEEP_ALIVE,
-      headersTimeout: HEADERS_TIMEOUT,
-      requestTimeout: REQUEST_TIMEOUT,
-      connectionsCheckingInterval: TIMEOUT_CHECK,
-      requireHostHeader: false,
-    },
-    (incoming, outgoing) => {
-      if (incoming.url !== HEALTH) announce(outgoing, options);
-      const requestId = newRequestId();
-      const { rawHeaders, ...said } =
-        adapter === 'absent' ? { rawHeaders: incoming.rawHeaders } : takeContext(incoming);
-      const context = adapter === 'trusted' ? said : {};
-      const head = readHead(incoming, rawHeaders);
-      if (isDraining()) outgoing.setHeader('connection', 'close');
-      if ('kind' in head) return writeAnswer(outgoing, refusalAnswer(requestId, head));
-      arrivals.set(incoming, { head, incoming, requestId, ...context });
-      incoming.headers.host = ROUTER_HOST;
-      inTrace(readTrace(requestId, rawHeaders), () => void listener(incoming, outgoing));
-    },
-  );
+  const server = createServer(SERVER_OPTIONS, (incoming, outgoing) => {
+    if (incoming.url !== HEALTH) announce(outgoing, options);
+    const requestId = newRequestId();
+    if (isDraining()) outgoing.setHeader('connection', 'close');
+    if (gate.isFull() && incoming.url !== HEALTH && incoming.url !== READINESS) {
+      onTurnedAway('overloaded');
+      return writeAnswer(outgoing, refusalAnswer(requestId, { kind: 'overloaded' }));
+    }
+    const { rawHeaders, ...said } = adapter === 'absent' ? { rawHeaders: incoming.rawHeaders } : takeContext(incoming);
+    const context = adapter === 'trusted' ? said : {};
+    const head = readHead(incoming, rawHeaders);
+    if ('kind' in head) return writeAnswer(outgoing, refusalAnswer(requestId, head));
+    const { promise: done, resolve: finish } = Promise.withResolvers<void>();
+    const admit = async (): Promise<boolean> => {
+      // Nobody works for a caller who has left.
+      const admitted = (await gate.enter(done)) && !outgoing.destroyed;
+      if (!admitted) onTurnedAway('overloaded');
+      return admitted;
+    };
+    arrivals.set(incoming, { head, incoming, requestId, admit, ...context });
+    incoming.headers.host = ROUTER_HOST;
+    inTrace(readTrace(requestId, rawHeaders), () => void listener(incoming, outgoing).finally(finish));
+  });
   // Node drops headers beyond its default count without a word; a signature must see them all.
   server.maxHeadersCount = 0;
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBrokenRequest(error, socket));
+  guardConnections(server, options.connections, onTurnedAway);
   return server;
 };
 
@@ -135,21 +131,4 @@ const readHead = (incoming: IncomingMessage, rawHeaders: readonly string[]): Arr
 
 const writeAnswer = (outgoing: ServerResponse, { status, headers, body }: Answer): void => {
   outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
-};
-
-/** What Node's parser refuses never becomes a request; its sender is told all the same, and the connection ends. */
-const answerBrokenRequest = (error: NodeJS.ErrnoException, socket: Socket): void => {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const refusal: Refusal =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? { kind: 'headers-too-large', message: `The headers are longer than ${HEADERS_LIMIT} bytes together.` }
-      : { kind: 'invalid', message: 'This is not an HTTP request that can be read; the connection is closed.' };
-  const { status, headers, body } = refusalAnswer(newRequestId(), refusal);
-  const reason = status === 431 ? 'Request Header Fields Too Large' : 'Bad Request';
-  const lines = Object.entries({ ...headers, connection: 'close', 'content-length': String(Buffer.byteLength(body)) });
-  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${head}\r\n${body}`);
 };

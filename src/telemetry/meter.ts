@@ -11,6 +11,8 @@ export const COUNTED = {
   revocations: ['allow', 'deny'],
   /** Requests whose sender could not be known, or who is shut out. */
   identity_refused: ['authentication', 'rate_limited', 'revoked', 'replayed'],
+  /** What there was no room for: requests, connections, and those without work that were closed to make some. */
+  turned_away: ['overloaded', 'connection_refused', 'connection_closed'],
   sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],
 } as const;
 

@@ -1,13 +1,17 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
+import { singleFlight } from '../lib/single-flight.ts';
 import type { PrometheusMeter } from './prometheus.ts';
 
 /**
  * `GET /metrics` on a port of its own, which no load balancer and no caller reaches: no identity is needed there, and no
  * name is told. Not yet listening.
+ *
+ * @param times when its connections end
  */
-export const createMetricsServer = ({ scrape }: Pick<PrometheusMeter, 'scrape'>): Server =>
-  createServer((incoming, outgoing) => {
-    incoming.resume();
+export const createMetricsServer = (meter: Pick<PrometheusMeter, 'scrape'>, times: ServerOptions): Server => {
+  // Milliseconds of the processor's time: those who ask at once share one.
+  const scrape = singleFlight(meter.scrape);
+  return createServer(times, (incoming, outgoing) => {
     const answer = (status: number, headers: Record<string, string>, text: string): void => {
       outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(text) });
       outgoing.end(incoming.method === 'HEAD' ? undefined : text);
@@ -22,3 +26,4 @@ export const createMetricsServer = ({ scrape }: Pick<PrometheusMeter, 'scrape'>)
       () => answer(500, plain, 'The metrics cannot be told just now.\n'),
     );
   });
+};

@@ -23,6 +23,7 @@ const HELP: Readonly<Record<keyof Counted, string>> = {
   keys: 'Requests for a key of the TVM, by outcome',
   revocations: 'Attempts to revoke or to lift, by effect',
   identity_refused: 'Requests refused before they were decided, by reason',
+  turned_away: 'Requests and connections that there was no room for, by what was done',
   sts: 'Calls of AssumeRole, by region and outcome',
 };
 
@@ -54,6 +55,7 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
     keys: counter('keys'),
     revocations: counter('revocations'),
     identity_refused: counter('identity_refused'),
+    turned_away: counter('turned_away'),
     sts: counter('sts'),
   };
   const stages = new Histogram({

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { forward, startFake } from '../http/support.ts';
 import { DANA, type Behaviour, holding, never, says, session, stsError, useForwarded } from '../support/fake-sts.ts';
 import { DEV, forwarded } from '../support/forwarded.ts';
 import { sendRaw } from '../support/raw-http.ts';
@@ -209,10 +210,20 @@ describe('an STS that stalls', () => {
   });
 });
 
+/** A DynamoDB that remembers no request that was used, and does all else. */
+const startWithoutGuard = async (): Promise<RunningTvm> => {
+  const { port } = new URL(world.desk.url);
+  const fake = await startFake((body, incoming) =>
+    body.includes('replay#') ? { status: 500, body: '{}' } : forward(Number(port), body, incoming),
+  );
+  onTestFinished(fake.close);
+  return world.start({ environment: { AWS_ENDPOINT_URL_DYNAMODB: fake.url } });
+};
+
 describe('the guard that instances share', () => {
   it('fails after STS said yes: 503, and the identity is used for nothing', async () => {
     const { sts } = world;
-    const tvm = await world.start({ environment: { SENTINEL_GUARD_TABLE: 'there-is-no-such-table' } });
+    const tvm = await startWithoutGuard();
     for (const what of [{}, DEV, { path: '/profiles' }]) {
       const once = forwarded(tvm, what);
       expect(await fire(tvm, once)).toEqual(UNAVAILABLE);
@@ -226,7 +237,7 @@ describe('the guard that instances share', () => {
 
   it('is not asked for strangers', async () => {
     const { sts } = world;
-    const tvm = await world.start({ environment: { SENTINEL_GUARD_TABLE: 'there-is-no-such-table' } });
+    const tvm = await startWithoutGuard();
     sts.behave = STRANGER;
     expect(await fire(tvm, forwarded(tvm))).toEqual(DENIED);
     sts.behave = says(session('reader', 'x', '111122223333'));

@@ -90,7 +90,7 @@ describe('51 a nonce', () => {
     const { tvm, sts, start } = world;
     const other = await start();
     for (let round = 0; round < 5; round += 1) {
-      const once = forwarded({ host: 'tvm.example' }, DEV);
+      const once = forwarded({ host: '127.0.0.1' }, DEV);
       const ports = [tvm.port, other.port, tvm.port, other.port];
       const outcomes = (await Promise.all(ports.map((port) => sendRaw(port, once)))).map(outcomeOf);
       expect(outcomes.filter(({ credentials }) => credentials)).toEqual([VENDED]);
@@ -102,7 +102,7 @@ describe('51 a nonce', () => {
 
   it('is not forgotten by a restart', async () => {
     const { tvm, start } = world;
-    const once = forwarded({ host: 'tvm.example' });
+    const once = forwarded({ host: '127.0.0.1' });
     expect(await fire(tvm, once)).toEqual(KNOWN);
     const restarted = await start();
     expect(await fire(restarted, once)).toEqual(REPLAYED);

@@ -20,7 +20,7 @@ describe('signed headers', () => {
     expect(
       await fire(
         tvm,
-        change(shot(tvm), 'host', () => 'elsewhere.example'),
+        change(shot(tvm), 'host', () => 'localhost'),
       ),
     ).toEqual(MISMATCH);
   });

@@ -11,13 +11,16 @@ const KIB = 1024;
 /** Who the load balancer is told that its client is, so that it can be told from the load balancer itself. */
 const CLIENT = '198.51.100.7';
 
+/** What callers sign for: the load balancer's names, and the address of the tests. */
+const HOSTS = 'tvm.example.com,[2001:db8::1],127.0.0.1';
+
 let desk: Desk;
 let tvm: RunningTvm;
 let alb: Alb;
 
 beforeAll(async () => {
   desk = await startDesk();
-  tvm = await startTvm(desk.url, { environment: { SENTINEL_TRUSTED_HOPS: '1' } });
+  tvm = await startTvm(desk.url, { environment: { SENTINEL_TRUSTED_HOPS: '1', SENTINEL_HOSTS: HOSTS } });
   alb = await startAlb([tvm.port], { clientAddress: CLIENT });
 });
 

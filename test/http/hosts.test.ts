@@ -68,8 +68,61 @@ describe('SENTINEL_HOSTS', () => {
     expect(answer.status).toBe(200);
   });
 
-  it('does not say which hosts there are', async () => {
-    expect((await vendAs('evil.example')).body).not.toMatch(/example\.com|2001/u);
+  it('names what is served, and repeats of the host that is not no more than a line of printable text', async () => {
+    const { json } = await vendAs('evil.example');
+    expect(json['message']).toBe(
+      'The host "evil.example" is not one that this server answers for; it answers for TVM.example.com, exact.example.com:8443, [2001:db8::1]. Sign for one of these, or ask its operator to set SENTINEL_HOSTS.',
+    );
+    const long = await vendAs('x'.repeat(5_000));
+    expect(String(long.json['message']).length).toBeLessThan(400);
+    for (const character of ['\u0001', '\u007f', '\u009b', '\u00e9']) {
+      const { status, body } = await vendAs(`evil${character}[31m.example`);
+      expect(status).toBe(400);
+      expect(body).not.toContain(character);
+    }
+  });
+});
+
+describe('the hosts that are served where SENTINEL_HOSTS is not set', () => {
+  const running: RunningTvm[] = [];
+  beforeAll(async () => {
+    running.push(await startTvm(desk.url));
+    running.push(await startTvm(desk.url, { environment: { SENTINEL_PUBLIC_URL: 'https://TVM.example.com/base' } }));
+  });
+  afterAll(async () => {
+    for (const one of running) await one.close();
+  });
+
+  const statusAt = async (index: number, host: string): Promise<number> =>
+    (await call(running[index] as RunningTvm, { host, query: 'profile=dev' })).status;
+
+  it.each(['localhost', 'LOCALHOST:8080', '127.0.0.1', '127.0.0.1:1', '[::1]', '[::1]:8080'])(
+    'are those of the machine on a desk: %s',
+    async (host) => {
+      expect(await statusAt(0, host)).toBe(200);
+      expect(await statusAt(1, host)).toBe(200);
+    },
+  );
+
+  it('are that of the public URL, on any port', async () => {
+    for (const host of ['tvm.example.com', 'TVM.example.com:443']) {
+      expect(await statusAt(1, host)).toBe(200);
+      expect(await statusAt(0, host)).toBe(400);
+    }
+  });
+
+  it.each(['evil.example', 'tvm.example.com.evil.example', '10.0.0.7', '127.0.0.2', 'localhost.', '0.0.0.0', ''])(
+    'are no others: "%s", however well it is signed',
+    async (host) => {
+      expect(await statusAt(0, host)).toBe(400);
+      expect(await statusAt(1, host)).toBe(400);
+    },
+  );
+
+  it.each(['/healthz', '/readyz'])('do not matter for %s', async (target) => {
+    for (const { port } of running) {
+      expect((await sendRaw(port, { target, headers: { host: '10.0.0.7' } })).status).toBe(200);
+    }
   });
 });
 
@@ -92,7 +145,7 @@ describe('SENTINEL_ALLOWED_ACCOUNTS', () => {
   });
 
   it('says the same of a wrong signature as without the list', async () => {
-    const answer = await call(foreign, { query: 'profile=dev', host: 'a.example' });
+    const answer = await call(foreign, { query: 'profile=dev', host: '127.0.0.1' });
     const moved = await sendRaw(foreign.port, { target: '/?profile=dev', headers: { host: foreign.host } });
     expect(answer.json['error']).toBe('AccessDenied');
     expect(moved.json['error']).toBe('MissingAuthenticationToken');

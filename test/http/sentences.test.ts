@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
-import { askedBy, toRefusalAnswer, type Asked, type Refusal } from '../../src/http/refusals.ts';
+import { askedBy, type Asked } from '../../src/http/asked.ts';
+import { toRefusalAnswer, type Refusal } from '../../src/http/refusals.ts';
 import { callWith } from '../revocations/support.ts';
 import { call, forward, get, startFake, type Call, type Fake } from './support.ts';
 

@@ -26,7 +26,7 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
 
   beforeAll(async () => {
     desk = await startDesk();
-    lambda = await startLambda(desk.url, { SENTINEL_TRUSTED_HOPS: '1' });
+    lambda = await startLambda(desk.url, { SENTINEL_TRUSTED_HOPS: '1', SENTINEL_PUBLIC_URL: `https://${HOST}` });
   });
   afterAll(async () => {
     await lambda.close();

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionLimits } from './connections.ts';
+
+/** More are of no use to one process, and each may hold 128 KiB of a head and of what follows it. */
+const MOST = 2_048;
+
+/** Where the system does not tell: the lowest limit that is usual where this server runs. */
+const USUAL_DESCRIPTORS = 1_024;
+
+/** What asks for metrics is one scraper, or two. */
+export const METRICS_LIMITS: ConnectionLimits = { total: 32, perSource: 8 };
+
+/**
+ * How many descriptors this process may have open (`ulimit -n`). Node raises the soft limit to the
+ * hard one when it starts, so this is what `/proc` says afterwards.
+ */
+export function readDescriptorLimit(file = '/proc/self/limits'): number {
+  try {
+    const [, soft] = /^Max open files\s+(\d+|unlimited)/mu.exec(readFileSync(file, 'utf8')) ?? [];
+    if (soft === 'unlimited') return Number.POSITIVE_INFINITY;
+    return soft === undefined ? USUAL_DESCRIPTORS : Number(soft);
+  } catch {
+    return USUAL_DESCRIPTORS;
+  }
+}
+
+/**
+ * The caps of the API's server: half of the descriptors, for the other half belongs to calls of AWS
+ * (one to three for each request that is worked on, gate.ts), files and pipes. Half of the cap
+ * for one source, behind which may be an office; the rest is left to all others.
+ *
+ * @param descriptors how many the process may have open
+ * @param tellsSources false where all connections are a proxy's, so that its address says nothing
+ */
+export function toConnectionLimits(descriptors: number, tellsSources: boolean): ConnectionLimits {
+  const total = Math.max(1, Math.min(MOST, Math.floor(descriptors / 2)));
+  return { total, perSource: tellsSources ? Math.ceil(total / 2) : undefined };
+}

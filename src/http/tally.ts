@@ -1,0 +1,32 @@
+import { MINUTE } from '../lib/clock.ts';
+
+/** Those who are turned away are said once in so long, for a flood of them must not fill the log. */
+const WINDOW = 1 * MINUTE;
+
+/**
+ * Counts what happens too often to be said each time: the first is said at once, the others together
+ * at the end of each window.
+ *
+ * @param say gets how often each thing has happened since it was last said
+ */
+export function createTally<Name extends string>(
+  say: (counts: Readonly<Partial<Record<Name, number>>>) => void,
+  window = WINDOW,
+): (name: Name) => void {
+  let counts = new Map<Name, number>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function sayNow(): void {
+    timer = undefined;
+    if (counts.size === 0) return;
+    const said = Object.fromEntries(counts) as Partial<Record<Name, number>>;
+    counts = new Map();
+    timer = setTimeout(sayNow, window).unref();
+    say(said);
+  }
+
+  return (name) => {
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+    if (timer === undefined) sayNow();
+  };
+}
