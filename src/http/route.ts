@@ -25,3 +25,23 @@ export const route = (app: Hono<Env>, path: string, methods: Methods, options: {
   }
   app.all(path, notAllowed);
 };
+
+/** What metrics call a request whose path is none of the app's: strangers must not add series. */
+const NO_ROUTE = 'other';
+
+/**
+ * Tells which of the app's paths a request target is for, as metrics name it: `/sessions/:id`, or `other`. The paths are
+ * those that the app serves, so that none is forgotten.
+ */
+export function createRouteLabels(app: Hono<Env>): (target: string) => string {
+  const paths = [...new Set(app.routes.map(({ path }) => path))].filter((path) => path !== '/*');
+  const fixed = new Set(paths.filter((path) => !path.includes(':')));
+  const others = paths
+    .filter((path) => path.includes(':'))
+    .map((path) => [path, new RegExp(`^${path.replaceAll(/:\w+/gu, '[^/]+')}$`, 'u')] as const);
+  return (target) => {
+    const path = target.split('?', 1)[0] ?? '';
+    if (fixed.has(path)) return path;
+    return others.find(([, pattern]) => pattern.test(path))?.[0] ?? NO_ROUTE;
+  };
+}

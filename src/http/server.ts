@@ -9,7 +9,7 @@ import type { Arrival } from './authenticate.ts';
 import { guardConnections, SERVER_OPTIONS, type ConnectionLimits, type TurnedAway } from './connections.ts';
 import type { WorkGate } from './gate.ts';
 import type { Refusal } from './refusals.ts';
-import type { Env } from './route.ts';
+import { createRouteLabels, type Env } from './route.ts';
 
 const HEADERS_COUNT = 200;
 
@@ -37,8 +37,12 @@ type ServerOptions = {
   readonly adapter: 'trusted' | 'dropped' | 'absent';
   /** Told of each request that is no health check. */
   readonly onArrival: () => void;
-  /** Told of each answer to such a request, and of the milliseconds that it took. */
-  readonly onAnswer: (status: number, milliseconds: number) => void;
+  /** Told of each answer to such a request: for which of the app's paths it was, and the milliseconds that it took. */
+  readonly onAnswer: (answered: {
+    readonly route: string;
+    readonly status: number;
+    readonly milliseconds: number;
+  }) => void;
   /** How many connections there may be. */
   readonly connections: ConnectionLimits;
   /** Bounds the requests that are worked on. */
@@ -58,6 +62,7 @@ const READINESS = '/readyz';
 export const createHttpServer = (app: Hono<Env>, options: ServerOptions): Server => {
   const { isDraining, adapter, gate, onTurnedAway } = options;
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
+  const labelOf = createRouteLabels(app);
   const listener = getRequestListener(
     (request, { incoming }) => {
       const arrival = arrivals.get(incoming as IncomingMessage);
@@ -68,7 +73,7 @@ export const createHttpServer = (app: Hono<Env>, options: ServerOptions): Server
     { overrideGlobalObjects: false, autoCleanupIncoming: false },
   );
   const server = createServer(SERVER_OPTIONS, (incoming, outgoing) => {
-    if (incoming.url !== HEALTH) announce(outgoing, options);
+    if (incoming.url !== HEALTH) announce(outgoing, labelOf(incoming.url ?? ''), options);
     const requestId = newRequestId();
     if (isDraining()) outgoing.setHeader('connection', 'close');
     if (gate.isFull() && incoming.url !== HEALTH && incoming.url !== READINESS) {
@@ -96,10 +101,12 @@ export const createHttpServer = (app: Hono<Env>, options: ServerOptions): Server
   return server;
 };
 
-const announce = (outgoing: ServerResponse, { onArrival, onAnswer }: ServerOptions): void => {
+const announce = (outgoing: ServerResponse, route: string, { onArrival, onAnswer }: ServerOptions): void => {
   const begun = performance.now();
   onArrival();
-  outgoing.once('finish', () => onAnswer(outgoing.statusCode, performance.now() - begun));
+  outgoing.once('finish', () =>
+    onAnswer({ route, status: outgoing.statusCode, milliseconds: performance.now() - begun }),
+  );
 };
 
 /**

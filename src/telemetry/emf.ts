@@ -37,7 +37,7 @@ export const createEmfMeter = (
     count: (what, outcome) => add(`${pascal(what)}${pascal(outcome)}`, 1),
     called: ({ service, outcome }) => add(`${pascal(service)}Calls${pascal(outcome)}`, 1),
     observe: (stage, milliseconds) => latency(`${pascal(stage)}Latency`, milliseconds),
-    answered: (status, milliseconds) => {
+    answered: ({ status, milliseconds }) => {
       latency('RequestLatency', milliseconds);
       add(`Requests${Math.floor(status / 100)}xx`, 1);
       const readings = read();

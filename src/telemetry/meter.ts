@@ -34,6 +34,9 @@ export type AwsCall = {
   readonly milliseconds: number;
 };
 
+/** A request that was answered: for which of the server's paths, and how. */
+export type Answered = { readonly route: string; readonly status: number; readonly milliseconds: number };
+
 /** What is so at a moment. Ages are in seconds, undefined where nothing was read yet; caches count since the start. */
 export type Readings = {
   readonly catalogAge: number | undefined;
@@ -56,7 +59,7 @@ export type Meter = {
   /** A call of AWS has ended, well or not. */
   readonly called: (call: AwsCall) => void;
   /** A request was answered. Health checks are not told of. */
-  readonly answered: (status: number, milliseconds: number) => void;
+  readonly answered: (answered: Answered) => void;
 };
 
 /** Measures what a function takes until its promise settles. */

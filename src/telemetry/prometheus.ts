@@ -67,8 +67,8 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
   });
   const requests = new Histogram({
     name: 'sentinel_request_seconds',
-    help: 'Requests but for health checks, by status',
-    labelNames: ['status'],
+    help: 'Requests but for health checks, by path and status',
+    labelNames: ['route', 'status'],
     buckets: BUCKETS,
     registers,
   });
@@ -122,7 +122,7 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
     called: ({ service, operation, outcome, milliseconds }) =>
       calls.observe({ service, operation, outcome }, milliseconds / 1000),
     observe: (stage, milliseconds) => stages.observe({ stage }, milliseconds / 1000),
-    answered: (status, milliseconds) => requests.observe({ status }, milliseconds / 1000),
+    answered: ({ route, status, milliseconds }) => requests.observe({ route, status }, milliseconds / 1000),
     scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 };

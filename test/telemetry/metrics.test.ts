@@ -78,7 +78,7 @@ describe('what Prometheus is told', () => {
       expect(after.get(`sentinel_stage_seconds_count{stage="${stage}"}`)).toBe(3);
     }
     expect(after.get('sentinel_stage_seconds_count{stage="authenticate"}')).toBe(6);
-    expect(after.get('sentinel_request_seconds_count{status="200"}')).toBe(3);
+    expect(after.get('sentinel_request_seconds_count{route="/",status="200"}')).toBe(3);
     expect(after.get('sentinel_sessions')).toBe(1);
   });
 
@@ -103,7 +103,7 @@ describe('what Prometheus is told', () => {
     for (let time = 0; time < 5; time += 1) await get(tvm, { profile: 'dev' });
     const samples = await scrape(tvm);
     expect(samples.get('sentinel_identity_refused_total{outcome="rate_limited"}')).toBe(3);
-    expect(samples.get('sentinel_request_seconds_count{status="429"}')).toBe(3);
+    expect(samples.get('sentinel_request_seconds_count{route="/",status="429"}')).toBe(3);
   });
 
   it('counts reads of sessions by whether the cache knew', async () => {
@@ -183,6 +183,20 @@ describe('what Prometheus is told', () => {
     const samples = await scrape(dead);
     const failed = [...samples].filter(([name]) => /_count\{service="ssm",.*outcome="failed"/u.test(name));
     expect(failed.length).toBeGreaterThan(0);
+  });
+
+  it('names paths as the server has them, and all others as one', async () => {
+    const tvm = await start();
+    await call(tvm, { path: '/sessions/0123456789abcdef' });
+    await call(tvm, { path: '/sessions/fedcba9876543210' });
+    for (const path of ['/x', '/sessions/a/b', '/whoami/', '/%20']) await fetch(`${tvm.url}${path}`);
+    const counts = [...(await scrape(tvm))].filter(([name]) => name.startsWith('sentinel_request_seconds_count'));
+    const routes = new Map<string, number>();
+    for (const [name, count] of counts) {
+      const route = /route="([^"]*)"/u.exec(name)?.[1] ?? '';
+      routes.set(route, (routes.get(route) ?? 0) + count);
+    }
+    expect(Object.fromEntries(routes)).toEqual({ '/sessions/:id': 2, other: 4 });
   });
 
   it('names nobody', async () => {
