@@ -29,11 +29,17 @@ import { createStsClient } from './identity/sts-call.ts';
 import { MINUTE, SECOND, systemClock, type Clock } from './lib/clock.ts';
 import { newHexId } from './lib/ids.ts';
 import type { SealingKeys } from './lib/sealing.ts';
-import { createMemoryCallerLimit, createSharedCallerLimit, type CallerLimit } from './limits/caller-limit.ts';
+import {
+  createGraceCallerLimit,
+  createMemoryCallerLimit,
+  createSharedCallerLimit,
+  type CallerLimit,
+} from './limits/caller-limit.ts';
 import { createSourceLimit } from './limits/source-limit.ts';
 import { createDynamoDbGuard } from './replay/dynamodb.ts';
 import type { ReplayGuard } from './replay/guard.ts';
 import { createGraceGuard } from './replay/grace.ts';
+import { createKnownHereGuard } from './replay/known-here.ts';
 import { createMemoryGuard } from './replay/memory.ts';
 import { createSessionDirectory } from './sessions/directory.ts';
 import { createRevocations } from './sessions/feed.ts';
@@ -161,8 +167,10 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   });
   const onOperationFault = onFault('sessions and revocations cannot be read or written');
   const instanceGuard = config.replayGuard === 'instance';
-  const { reserve } = createGuard(config, clients, { clock, onFault, inGrace: revocations.inGrace });
-  const guard = { reserve: timed(meter, 'guard', reserve) };
+  const guards = createGuards(config, clients, { clock, onFault, inGrace: revocations.inGrace });
+  const guard = { reserve: timed(meter, 'guard', guards.ofVends.reserve) };
+  const keyGuard = { reserve: timed(meter, 'guard', guards.ofKeys.reserve) };
+  const changeGuard = { reserve: timed(meter, 'guard', guards.ofChanges.reserve) };
   const app = createApp({
     authenticate: timed(
       meter,
@@ -183,7 +191,11 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
         hosts: config.hosts,
         currentSnapshot: catalog.current,
         revocations,
-        callerLimit: createCallerLimit(config, clients, clock, onFault('requests cannot be counted')),
+        callerLimit: createCallerLimit(config, clients, {
+          clock,
+          inGrace: revocations.inGrace,
+          onFault: onFault('requests cannot be counted'),
+        }),
         strangerLimit: createSourceLimit({
           points: config.rateLimit.requests * CALLERS_PER_SOURCE,
           window: config.rateLimit.window,
@@ -191,7 +203,14 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
         audit,
       }),
     ),
-    mint: createMint({ clock, guard, revocations, serverId: config.serverId, keyLife: config.keyLife, audit }),
+    mint: createMint({
+      clock,
+      guard: keyGuard,
+      revocations,
+      serverId: config.serverId,
+      keyLife: config.keyLife,
+      audit,
+    }),
     vend: timed(
       meter,
       'vend',
@@ -209,6 +228,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       revocations,
       store,
       hardRevocation,
+      guard: changeGuard,
       audit,
       bareNames,
       onFault: onOperationFault,
@@ -334,25 +354,36 @@ const createSessionRooms = (
   return { store, directory, tracker, revocations };
 };
 
-const createGuard = (
+/**
+ * What lets each signed request through once, by what comes of it: credentials, where the operator may keep it in each
+ * instance's memory; keys, which are few; and changes, which can be made only while the tables can be written, so that no
+ * grace stands in for the table.
+ */
+const createGuards = (
   config: Config,
   { dynamodb }: AwsClients,
   { clock, onFault, inGrace }: { readonly clock: Clock; readonly onFault: OnFault; readonly inGrace: () => boolean },
-): ReplayGuard => {
-  if (config.replayGuard === 'instance') return createMemoryGuard(clock());
-  const shared = createDynamoDbGuard(dynamodb, config.tables.guard, onFault('the replay guard cannot be written'));
-  return config.outageGrace === 0 ? shared : createGraceGuard(shared, inGrace, clock());
+): { readonly ofVends: ReplayGuard; readonly ofKeys: ReplayGuard; readonly ofChanges: ReplayGuard } => {
+  const table = createDynamoDbGuard(dynamodb, config.tables.guard, onFault('the replay guard cannot be written'));
+  const ofChanges = createKnownHereGuard(table);
+  const ofKeys = config.outageGrace === 0 ? ofChanges : createGraceGuard(table, inGrace, clock());
+  const ofVends = config.replayGuard === 'instance' ? createMemoryGuard(clock()) : ofKeys;
+  return { ofVends, ofKeys, ofChanges };
 };
 
 const createCallerLimit = (
-  { rateLimit, tables }: Config,
+  { rateLimit, tables, outageGrace }: Config,
   { dynamodb: client }: AwsClients,
-  clock: Clock,
-  onFault: (error: unknown) => void,
-): CallerLimit =>
-  rateLimit.store === 'memory'
-    ? createMemoryCallerLimit(rateLimit)
-    : createSharedCallerLimit(rateLimit, { client, table: tables.guard, clock }, onFault);
+  {
+    clock,
+    inGrace,
+    onFault,
+  }: { readonly clock: Clock; readonly inGrace: () => boolean; readonly onFault: (error: unknown) => void },
+): CallerLimit => {
+  if (rateLimit.store === 'memory') return createMemoryCallerLimit(rateLimit);
+  const shared = createSharedCallerLimit(rateLimit, { client, table: tables.guard, clock }, onFault);
+  return outageGrace === 0 ? shared : createGraceCallerLimit(shared, inGrace);
+};
 
 type AuthenticatorParts = {
   readonly clock: Clock;
@@ -370,7 +401,7 @@ const createAuthenticators = (
   const { allowedAccounts, ssoAccounts, ssoRoles, trustedSessionRoles, bareNames } = config;
   const admission = { allowedAccounts, ssoAccounts, ssoRoles, trustedSessionRoles, bareNames };
   if (front !== undefined) {
-    return { front: createLambdaAuthenticator({ front: front.kind, frontId: front.id, admission }) };
+    return { front: createLambdaAuthenticator({ clock, front: front.kind, frontId: front.id, admission }) };
   }
   const signed = createSignedRequestAuthenticator({ clock, region, service: SERVICE, window, serverId, admission });
   if (serverId === undefined) return { signed, forwarded: switchedOff(NO_SERVER_ID) };

@@ -55,11 +55,18 @@ const SIGNER_IS_GONE =
 
 type Send = () => Promise<Result<TvmAnswer, string>>;
 
-/** Sends, and where the TVM says that it is busy, once more; each time signed anew, for a signature is good once. */
+/**
+ * Another request of this key and second was served first. Behind a Function URL or a REST API of AWS, which keep
+ * signatures and nonces to themselves, two equal ones are taken for one.
+ */
+const isCopy = ({ status, json }: TvmAnswer): boolean => status === 403 && json['error'] === 'RequestReplayed';
+
+/** Sends, and where the TVM says to come again, once more; each time signed anew, for a signature is good once. */
 const patiently = async (attempt: Send, sleep: Dependencies['sleep']): Promise<Result<TvmAnswer, string>> => {
   const first = await attempt();
-  const { status, retryAfter = PATIENCE } = first.ok ? first.value : { status: 0 };
-  if ((status !== 429 && status !== 503) || retryAfter > PATIENCE) return first;
+  if (!first.ok) return first;
+  const { status, retryAfter = PATIENCE } = first.value;
+  if ((status !== 429 && status !== 503 && !isCopy(first.value)) || retryAfter > PATIENCE) return first;
   await sleep(retryAfter * SECOND);
   return attempt();
 };

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { AuditLog } from '../audit/log.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
-import type { AuthenticCaller, Authenticator } from '../identity/authenticator.ts';
+import type { AuthenticCaller, Authenticator, IdentityRefusal } from '../identity/authenticator.ts';
 import type { Caller } from '../identity/caller.ts';
 import { SECOND } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { Allowance, CallerLimit, CallerQuota, LimitRefusal } from '../limits/caller-limit.ts';
+import { createCountOnce } from '../limits/count-once.ts';
 import type { SourceLimit } from '../limits/source-limit.ts';
 import type { Revocations } from '../sessions/feed.ts';
 import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.ts';
@@ -31,6 +32,9 @@ export type AuthenticRequest = AuthenticCaller & {
   readonly address?: string;
   /** What every answer to this caller says of its rate. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** To be called when the request turns out to be a copy of one that another instance served: its signer gets back what
+   * it was counted, and its address is charged. */
+  readonly onCopy: () => Promise<void>;
 };
 
 export type Authenticate = (arrival: Arrival) => Promise<Result<AuthenticRequest, Refusal>>;
@@ -44,26 +48,58 @@ type Options = {
   readonly currentSnapshot: () => Promise<Snapshot | undefined>;
   readonly revocations: Pick<Revocations, 'ensure' | 'ofCaller'>;
   readonly callerLimit: CallerLimit;
-  /** Counts by address those who could not prove who they are. */
-  readonly strangerLimit: SourceLimit;
+  /** Counts by address those who could not prove who they are, and copies of others' requests. */
+  readonly strangerLimit: Pick<SourceLimit, 'check' | 'charge'>;
   readonly audit: AuditLog;
 };
 
 const AUTHORIZATION_LIMIT = 16 * 1024;
 
+/** Whom requests are counted against. */
+const countedAs = ({ subject }: Caller): string => subject;
+
 /**
- * Finds out who sent a request: every check that costs nothing first, then the body, then the proof. A refusal of
- * identity is written to the audit log before it is answered.
+ * Finds out who sent a request: every check that costs nothing first, then the body, then the proof. Whoever proves who
+ * they are pays for nobody else at their address: what strangers cost there refuses strangers only. A refusal of identity
+ * is written to the audit log before it is answered.
  */
 export const createAuthenticate = (options: Options): Authenticate => {
   const { authenticatorFor, addressOf, currentSnapshot, revocations, callerLimit, strangerLimit, audit } = options;
 
-  /** Whoever is revoked is refused everywhere; where that cannot be known, everybody is. */
-  const checkRevoked = async (caller: Caller): Promise<Result<undefined, Refusal>> => {
-    if (!(await revocations.ensure()).ok) return refuse({ kind: 'unavailable', what: 'the list of revocations' });
+  const countOnce = createCountOnce(callerLimit);
+
+  /** Refuses a stranger whose address has cost too much, and else charges it. */
+  const chargeStranger = (address: string | undefined): Result<undefined, Refusal> => {
+    const within = strangerLimit.check(address);
+    if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
+    strangerLimit.charge(address);
+    return ok(undefined);
+  };
+
+  const checkQuota = async (caller: Caller): Promise<Result<undefined, IdentityRefusal>> => {
+    const left = await callerLimit.peek(countedAs(caller));
+    return left.ok ? left : refuse(toLimitRefusal(left.refusal, caller, callerLimit.quota));
+  };
+
+  /** Counts a request against its caller, and a copy of one against nobody. */
+  const count = async (
+    { caller, replay }: AuthenticCaller,
+    address: string | undefined,
+  ): Promise<Result<Pick<AuthenticRequest, 'headers' | 'onCopy'>, Refusal>> => {
+    const { taken, copied } = await countOnce.count(countedAs(caller), replay?.key);
+    if (!taken.ok) return refuse(toLimitRefusal(taken.refusal, caller, callerLimit.quota));
+    if (copied) return ok({ onCopy: () => Promise.resolve() });
+    const onCopy = (): Promise<void> => {
+      strangerLimit.charge(address);
+      return callerLimit.giveBack(countedAs(caller));
+    };
+    return ok({ headers: rateHeaders(taken.value, callerLimit.quota), onCopy });
+  };
+
+  /** Whoever is revoked is refused everywhere. */
+  const checkRevoked = (caller: Caller): Result<undefined, Refusal> => {
     const revoked = revocations.ofCaller(caller);
-    if (revoked === undefined) return ok(undefined);
-    return refuse({ ...toRevokedRefusal(revoked, caller), caller });
+    return revoked === undefined ? ok(undefined) : refuse({ ...toRevokedRefusal(revoked, caller), caller });
   };
 
   const authenticate = async (
@@ -73,8 +109,6 @@ export const createAuthenticate = (options: Options): Authenticate => {
   ): Promise<Result<Omit<AuthenticRequest, 'address'>, Refusal>> => {
     const short = checkHead(arriving.head);
     if (!short.ok) return short;
-    const within = await strangerLimit.check(address);
-    if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
     const proof = authenticator.begin(arriving);
     if (!proof.ok) return proof;
     const served = checkHost(arriving.head, options.hosts);
@@ -86,16 +120,28 @@ export const createAuthenticate = (options: Options): Authenticate => {
     const request = { ...arriving.head, body: body.value };
     const { account, neverCallers, clients, sealingKeys } = snapshot;
     const ring = { account, neverCallers, findKey: (id: string) => clients.get(id), sealingKeys };
-    const known = await proof.value(request, { ring, address });
+    const known = await proof.value(request, { ring, address, checkQuota });
     if (!known.ok) return known;
+    // A copy is a stranger's: it costs its address, and its signer nothing.
+    const copied = countOnce.isKnown(known.value.replay?.key);
+    const charged = copied ? chargeStranger(address) : ok(undefined);
+    if (!charged.ok) return charged;
     // Here the work begins. Whoever is not proven takes no place, so that strangers cannot fill them.
     if (!(await admit())) return refuse({ kind: 'overloaded' });
-    const { caller } = known.value;
-    const taken = await callerLimit.take(caller.subject);
-    if (!taken.ok) return refuse(toLimitRefusal(taken.refusal, caller, callerLimit.quota));
-    const revoked = await checkRevoked(caller);
+    // Before the count, which may have to go on without the table: only this tells whether that is an outage.
+    if (!(await revocations.ensure()).ok) return refuse({ kind: 'unavailable', what: 'the list of revocations' });
+    const counted = await count(known.value, address);
+    if (!counted.ok) return counted;
+    const revoked = checkRevoked(known.value.caller);
     if (!revoked.ok) return revoked;
-    return ok({ ...known.value, request, snapshot, headers: rateHeaders(taken.value, callerLimit.quota) });
+    return ok({ ...known.value, request, snapshot, ...counted.value });
+  };
+
+  /** What fails to prove who sent it, and what was used before, is a stranger's. */
+  const asStranger = (refusal: Refusal, address: string | undefined): Refusal => {
+    if (refusal.kind !== 'not-authentic' && refusal.kind !== 'replayed') return refusal;
+    const charged = chargeStranger(address);
+    return charged.ok ? refusal : charged.refusal;
   };
 
   return async (arrival) => {
@@ -105,8 +151,8 @@ export const createAuthenticate = (options: Options): Authenticate => {
     const result = await authenticate(arrival, authenticator, address);
     const from = address === undefined ? {} : { address };
     if (result.ok) return ok({ ...result.value, ...from });
-    if (result.refusal.kind === 'not-authentic') await strangerLimit.charge(address);
-    const why = describeRefusal(result.refusal);
+    const refusal = asStranger(result.refusal, address);
+    const why = describeRefusal(refusal);
     if (why !== undefined) {
       const claimed = authenticator.claimedKey(head);
       await audit.append({
@@ -120,11 +166,11 @@ export const createAuthenticate = (options: Options): Authenticate => {
         ...(claimed === undefined ? {} : { claimed_access_key_id: claimed }),
       });
     }
-    return result;
+    return refuse(refusal);
   };
 };
 
-const STRANGERS = 'Too many requests from your address could not prove who sent them';
+const STRANGERS = 'Too many requests from your address could not prove who sent them, or were copies';
 
 /** The draft of the IETF: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ */
 const rateHeaders = ({ left, resetSeconds }: Allowance, { requests, window }: CallerQuota) => ({
@@ -132,7 +178,7 @@ const rateHeaders = ({ left, resetSeconds }: Allowance, { requests, window }: Ca
   ratelimit: `"caller";r=${left};t=${resetSeconds}`,
 });
 
-const toLimitRefusal = (refusal: LimitRefusal, { name }: Caller, quota: CallerQuota): Refusal => {
+const toLimitRefusal = (refusal: LimitRefusal, { name }: Caller, quota: CallerQuota): IdentityRefusal => {
   if (refusal.kind === 'unavailable') return { kind: 'unavailable', what: 'the count of your requests' };
   const { allowance } = refusal;
   return {

@@ -21,15 +21,17 @@ export const authenticated =
     const authentic = await authenticate(arrival);
     if (!authentic.ok) return refusalAnswer(requestId, authentic.refusal, {}, asked);
     const outcome = await handle({ ...authentic.value, requestId });
+    if (!outcome.ok && outcome.refusal.kind === 'replayed') await authentic.value.onCopy();
     return outcome.ok
       ? jsonAnswer(requestId, outcome.value, status, authentic.value.headers)
       : refusalAnswer(requestId, outcome.refusal, authentic.value.headers, asked);
   };
 
 /** Who operates, for the operations of sessions and revocations. */
-export const toOperator = ({ caller, snapshot, requestId, address }: Authentic): Operator => ({
+export const toOperator = ({ caller, snapshot, requestId, address, replay }: Authentic): Operator => ({
   caller,
   snapshot,
   httpRequestId: requestId,
+  ...(replay === undefined ? {} : { replay }),
   ...(address === undefined ? {} : { address }),
 });

@@ -49,6 +49,8 @@ export type RefusalAnswer = {
 const RETRY_THROTTLED = 2;
 const RETRY_UNAVAILABLE = 5;
 const RETRY_OVERLOADED = 1;
+/** Signatures have a resolution of one second, so that a second later an equal request has another. */
+const RETRY_REPLAYED = 1;
 
 const AUTHENTICATION_STATUS: Readonly<Record<SigV4Error, 400 | 403>> = {
   AccessDenied: 403,
@@ -140,6 +142,11 @@ const TELL = 'Tell its operator the x-request-id.';
 const OVERLOADED =
   'This server has as much to do as it can, and has not begun with your request; try again, with a new signature.';
 
+const REPLAYED =
+  'This signed request was used before, or is older than this server. Sign a new one. Equal requests of one second share ' +
+  'a signature: to send several, wait a second in between, or give each a signed header x-sentinel-nonce with a random ' +
+  'value, with curl -H "x-sentinel-nonce: $RANDOM".';
+
 const toVendAnswer = (refusal: VendRefusal, asked: Asked): RefusalAnswer => {
   switch (refusal.kind) {
     case 'denied':
@@ -174,13 +181,7 @@ const toVendAnswer = (refusal: VendRefusal, asked: Asked): RefusalAnswer => {
         message: 'A minted key mints no other; sign with the credentials that this one came from.',
       };
     case 'replayed':
-      return {
-        status: 403,
-        error: 'RequestReplayed',
-        message:
-          'This signed request was used before, or is older than this server. Sign a new one; to send several in one second, ' +
-          'give each a signed x-sentinel-nonce header with a random value.',
-      };
+      return retryLater(403, 'RequestReplayed', REPLAYED, RETRY_REPLAYED);
     case 'upstream-throttled':
       return retryLater(503, 'UpstreamThrottled', 'AWS STS is throttling this account; try again.', RETRY_THROTTLED);
     case 'unavailable':
@@ -217,7 +218,7 @@ const toDenial = ({ profile, user, rule, reason }: Extract<VendRefusal, { kind: 
   },
 });
 
-const retryLater = (status: 429 | 503, error: ErrorName, message: string, retryAfter: number): RefusalAnswer => ({
+const retryLater = (status: 403 | 429 | 503, error: ErrorName, message: string, retryAfter: number): RefusalAnswer => ({
   status,
   error,
   message,

@@ -26,7 +26,10 @@ export type IdentityRefusal =
 /** A caller that proved who it is. */
 export type AuthenticCaller = {
   readonly caller: Caller;
-  /** What the replay guard is to remember before a secret leaves; undefined where the mechanism itself lets nothing pass twice. */
+  /**
+   * What the replay guard is to remember before a secret leaves or a state changes; undefined where the mechanism itself
+   * lets nothing pass twice.
+   */
   readonly replay?: ReplayClaim;
   /** What a key can be minted from; undefined for callers who may not have one minted. */
   readonly source?: KeySource;
@@ -38,6 +41,8 @@ export type Facts = {
   readonly ring: KeyRing;
   /** Where the request comes from; undefined if that cannot be told. */
   readonly address: string | undefined;
+  /** Refuses a caller that is known here to have used up its quota; counts nothing. */
+  readonly checkQuota: (caller: Caller) => Promise<Result<undefined, IdentityRefusal>>;
 };
 
 /** The second half of an authentication: what needs the body, the documents, or the network. */

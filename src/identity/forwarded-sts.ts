@@ -1,5 +1,4 @@
-import { SECOND, type Clock } from '../lib/clock.ts';
-import { createGate } from '../lib/gate.ts';
+import type { Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { sha256Hex } from '../sigv4/canonical.ts';
 import { BINDING_HEADERS, FORWARDED_SCHEME, requestHash, STS_BODY, STS_CONSTANT_HEADERS } from '../sigv4/forwarded.ts';
@@ -8,21 +7,24 @@ import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.
 import { ALGORITHM } from '../sigv4/signature.ts';
 import type { StsHosts } from '../sigv4/sts-hosts.ts';
 import { readMechanism, type ReplayClaim } from '../sigv4/verify.ts';
-import { toAwsCaller, type Admission, type AwsIdentity, type OwnIdentity } from './aws-identity.ts';
-import { notAuthentic, type AuthenticCaller, type Authenticator, type IdentityRefusal } from './authenticator.ts';
+import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
+import {
+  notAuthentic,
+  type AuthenticCaller,
+  type Authenticator,
+  type Facts,
+  type IdentityRefusal,
+} from './authenticator.ts';
+import type { Caller } from './caller.ts';
 import { readStsAnswer, type StsRefusal } from './sts-answer.ts';
 import type { AskSts, StsRequest } from './sts-call.ts';
+import { createStsLine, type Account, type SourceLimit } from './sts-line.ts';
 
 /** Remembers that something was used; refuses what was used before, and what it cannot remember. */
-type Reserve = (claim: ReplayClaim, now: number) => Promise<Result<unknown, 'replayed' | 'unavailable'>>;
-
-/** Counts what strangers cost, by the address they come from. */
-export type SourceLimit = {
-  /** Refused when the address has cost too much, with the seconds until it may again. */
-  readonly check: (address: string | undefined) => Promise<Result<undefined, number>>;
-  /** Counts one against the address: STS refused what came from there, or it was nobody whom this server admits. */
-  readonly charge: (address: string | undefined) => Promise<void>;
-};
+type Reserve = (
+  claim: ReplayClaim,
+  now: number,
+) => Promise<Result<{ readonly release: () => Promise<void> }, 'replayed' | 'unavailable'>>;
 
 type Options = {
   readonly clock: Clock;
@@ -39,9 +41,6 @@ type Options = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** STS gives an account 600 requests a second in a region, for everything; logins may not take more than a part. */
-const LINE = { running: 64, waiting: 256, patience: 2 * SECOND };
-
 const RETRY_SECONDS = 2;
 
 const BOUND_PREFIXES = /^x-(?:amz|sentinel)-/u;
@@ -50,8 +49,8 @@ const BOUND_PREFIXES = /^x-(?:amz|sentinel)-/u;
  * `Sentinel-STS <token>`: the caller signed GetCallerIdentity; the request is built anew here, from constants and the few
  * values of the token, and STS says who signed it. Everything that can be checked offline is, before STS is asked:
  *
- *     token ─ form, region, window, scope, signed headers ─ binding to this request ─ limit per source ─ nonce ─ STS
- *           ─ admitted? ─ nonce for all instances ─ caller
+ *     token ─ form, region, window, scope, signed headers ─ binding to this request ─ quota of a known key
+ *           ─ limit per source ─ nonce ─ line ─ STS ─ admitted? ─ nonce for all instances ─ caller
  *
  * (aws-iam-authenticator and Vault, with what their CVEs taught: CVE-2020-16250, CVE-2022-2385.)
  */
@@ -69,44 +68,27 @@ export const createForwardedStsAuthenticator = (options: Options): Authenticator
       const text = mechanism.value.slice(FORWARDED_SCHEME.length + 1);
       const claim = readForwardedToken(text, { hosts, window, now: clock() });
       if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
-      return ok((request, { ring, address }) =>
-        confirm(claim.value, toStsRequest(claim.value, request, serverId), ring, address),
-      );
+      return ok((request, facts) => confirm(claim.value, toStsRequest(claim.value, request, serverId), facts));
     },
     claimedKey: claimedKeyOf,
   };
 };
 
 const createConfirm = (options: Options) => {
-  const { clock, hosts, window, admission, askSts, limit, onFault } = options;
-  const gate = createGate(LINE);
+  const { clock, hosts, window, admission, askSts, onFault } = options;
+  const line = createStsLine(options.limit);
   const nonceClaim = ({ nonce, signedAt }: ForwardedClaim): ReplayClaim => ({
     key: sha256Hex(`${FORWARDED_SCHEME}\n${nonce}`),
     signedAt,
     forgetAt: signedAt + 2 * window,
   });
 
-  const checkSource = async (address: string | undefined): Promise<Result<undefined, IdentityRefusal>> => {
-    const within = await limit.check(address);
-    if (within.ok) return within;
-    return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
-  };
-
-  /** Asks STS once for this nonce; whatever comes of it, the nonce is used up. */
-  const ask = async (
-    claim: ForwardedClaim,
-    request: StsRequest,
-    address: string | undefined,
-  ): Promise<Result<AwsIdentity, IdentityRefusal>> => {
-    // Again, after the wait in line: a flood from one address is stopped by what its first tokens came to.
-    const within = await checkSource(address);
-    if (!within.ok) return within;
-    const reserved = await options.reserveLocally(nonceClaim(claim), clock());
-    if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
+  /** Asks STS once. */
+  const ask = async (request: StsRequest, account: Account): Promise<Result<AwsIdentity, IdentityRefusal>> => {
     try {
       const answer = readStsAnswer(await askSts(request), hosts.partition);
       if (answer.ok) return answer;
-      if (answer.refusal.kind === 'refused') await limit.charge(address);
+      if (answer.refusal.kind === 'refused') line.charge(account);
       if (answer.refusal.kind === 'unexpected') onFault(new Error(`the answer is unexpected: ${answer.refusal.why}`));
       return refuse(toIdentityRefusal(answer.refusal));
     } catch (error) {
@@ -115,35 +97,55 @@ const createConfirm = (options: Options) => {
     }
   };
 
+  /** Lets nobody to STS who need not be asked about; whatever STS says, the nonce is used up. */
+  const identify = async (
+    claim: ForwardedClaim,
+    request: StsRequest,
+    { checkQuota }: Facts,
+    account: Account,
+  ): Promise<Result<AwsIdentity, IdentityRefusal>> => {
+    // Whoever is known to have used up their quota costs no call; a stranger who names their key learns no more than that.
+    const known = line.callerOf(claim.accessKeyId);
+    const withinQuota = known === undefined ? ok(undefined) : await checkQuota(known);
+    if (!withinQuota.ok) return withinQuota;
+    const within = line.check(account);
+    if (!within.ok) return within;
+    const reserved = await options.reserveLocally(nonceClaim(claim), clock());
+    if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
+    let wasAsked = false;
+    const answered = await line.wait(claim.host, account, async () => {
+      // Again, after the wait: a flood from one address is stopped by what its first tokens came to.
+      const still = line.check(account);
+      if (!still.ok) return still;
+      wasAsked = true;
+      return ask(request, account);
+    });
+    if (!wasAsked) await reserved.value.release();
+    return answered.ok ? answered.value : answered;
+  };
+
   return async (
     claim: ForwardedClaim,
     request: StsRequest,
-    own: OwnIdentity,
-    address: string | undefined,
+    facts: Facts,
   ): Promise<Result<AuthenticCaller, IdentityRefusal>> => {
-    const within = await checkSource(address);
-    if (!within.ok) return within;
-    const answered = await gate(() => ask(claim, request, address));
-    if (!answered.ok) return refuse({ kind: 'rate-limited', what: CROWD, retryAfterSeconds: RETRY_SECONDS });
-    const identity = answered.value;
+    const { accessKeyId } = claim;
+    const account = line.accountOf(accessKeyId, facts.address);
+    const identity = await identify(claim, request, facts, account);
     if (!identity.ok) return identity;
-    const who = toAwsCaller(identity.value, admission, own);
+    const who = toAwsCaller(identity.value, admission, facts.ring);
     if (!who.ok) {
-      await limit.charge(address);
+      line.charge(account);
       return refuse({ kind: 'not-authentic', refusal: who.refusal });
     }
+    const caller: Caller = { via: 'sts', ...who.value, accessKeyId };
+    line.confirm(caller, facts.address);
     const reserved = await options.reserveForAll(nonceClaim(claim), clock());
     if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
-    const { accessKeyId } = claim;
-    return ok({
-      caller: { via: 'sts', ...who.value, accessKeyId },
-      source: { via: 'sts', accessKeyId, identity: identity.value },
-    });
+    return ok({ caller, source: { via: 'sts', accessKeyId, identity: identity.value } });
   };
 };
 
-const STRANGERS = 'Too many tokens from your address were refused by AWS STS';
-const CROWD = 'Too many callers are being confirmed by AWS STS just now';
 const NO_ANSWER: IdentityRefusal = { kind: 'unavailable', what: 'AWS STS, which confirms who signed,' };
 
 const toGuardRefusal = (refusal: 'replayed' | 'unavailable'): IdentityRefusal =>

@@ -1,9 +1,11 @@
 import * as v from 'valibot';
+import type { Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
 import { notAuthentic, type Authenticator } from './authenticator.ts';
+import { toFrontClaim } from './front-claim.ts';
 
 /** The fronts of AWS Lambda that verify SigV4 themselves (AWS_IAM). */
 export type LambdaFront = 'function-url' | 'http-api' | 'rest-api';
@@ -86,29 +88,36 @@ export const frontAddress = (context: string | undefined): string | undefined =>
   return 'http' in parsed.output ? parsed.output.http.sourceIp : parsed.output.identity.sourceIp;
 };
 
-type Options = { readonly front: LambdaFront; readonly frontId: string; readonly admission: Admission };
+type Options = {
+  readonly clock: Clock;
+  readonly front: LambdaFront;
+  readonly frontId: string;
+  readonly admission: Admission;
+};
 
 /**
- * A front of AWS Lambda with AWS_IAM: AWS verified the signature, and its word is the only one that counts; whatever
- * stands in Authorization is not looked at.
+ * A front of AWS Lambda with AWS_IAM: AWS verified the signature, and its word is the only one that counts; what stands in
+ * Authorization proves nobody, and only tells a copy of a request.
  */
-export const createLambdaAuthenticator = ({ front, frontId, admission }: Options): Authenticator => ({
+export const createLambdaAuthenticator = ({ clock, front, frontId, admission }: Options): Authenticator => ({
   begin: ({ lambdaContext }) => {
     const identity = lambdaContext === undefined ? unread : readFrontContext(lambdaContext, front, frontId);
     if (!identity.ok) return refuse({ kind: 'not-authentic', refusal: identity.refusal });
-    return ok((_request, { ring }) => {
+    return ok((request, { ring }) => {
       const { accessKeyId, arn, account, userId } = identity.value;
       if (!/^\w{1,128}$/u.test(accessKeyId)) {
         return Promise.resolve(refuse(notAuthentic('AccessDenied', 'AWS named an access key that cannot be one.')));
       }
       const who = toAwsCaller(identity.value, admission, ring);
+      if (!who.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: who.refusal }));
+      const claim = toFrontClaim(request, accessKeyId, clock());
+      if (!claim.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: claim.refusal }));
       return Promise.resolve(
-        who.ok
-          ? ok({
-              caller: { via: 'lambda', ...who.value, accessKeyId },
-              source: { via: 'lambda', accessKeyId, identity: { arn, account, userId } },
-            })
-          : refuse({ kind: 'not-authentic', refusal: who.refusal }),
+        ok({
+          caller: { via: 'lambda', ...who.value, accessKeyId },
+          source: { via: 'lambda', accessKeyId, identity: { arn, account, userId } },
+          ...(claim.value === undefined ? {} : { replay: claim.value }),
+        }),
       );
     });
   },

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
-import { ConditionalCheckFailedException, UpdateItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  ConditionalCheckFailedException,
+  GetItemCommand,
+  UpdateItemCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
 import RateLimiterMemory from 'rate-limiter-flexible/lib/RateLimiterMemory.js';
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
+import { newHexId } from '../lib/ids.ts';
+import { createLru } from '../lib/lru.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 
 /** So many requests in each window of so many milliseconds. */
@@ -15,74 +23,178 @@ export type LimitRefusal =
   | { readonly kind: 'exhausted'; readonly allowance: Allowance }
   | { readonly kind: 'unavailable' };
 
-/** Counts requests by principal, whatever session or key they come by. */
+/** Counts requests by caller, whatever session or key they come by. */
 export type CallerLimit = {
   readonly quota: CallerQuota;
-  readonly take: (principal: string) => Promise<Result<Allowance, LimitRefusal>>;
+  /** Counts one request of the caller, unless there were too many. */
+  readonly take: (caller: string) => Promise<Result<Allowance, LimitRefusal>>;
+  /** Whether the caller is known here to have nothing left. Asks nobody, and counts nothing. */
+  readonly peek: (caller: string) => Promise<Result<undefined, LimitRefusal>>;
+  /** Gives one back: what was counted was somebody's copy of a request of theirs. As well as it can; never rejects. */
+  readonly giveBack: (caller: string) => Promise<void>;
 };
 
 const inSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / SECOND));
 
-/** Counts in this instance's memory. Only principals that proved who they are get here, so their number is bounded. */
-export const createMemoryCallerLimit = (quota: CallerQuota): CallerLimit => {
+const exhausted = (resetSeconds: number) =>
+  refuse<LimitRefusal>({ kind: 'exhausted', allowance: { left: 0, resetSeconds } });
+
+/** Counts in this instance's memory. Only callers that proved who they are get here, so their number is bounded. */
+export function createMemoryCallerLimit(quota: CallerQuota): CallerLimit {
   const limiter = new RateLimiterMemory({ points: quota.requests, duration: quota.window / SECOND });
   return {
     quota,
-    take: async (principal) => {
-      const used = await limiter.penalty(principal);
-      const allowance = {
-        left: Math.max(0, quota.requests - used.consumedPoints),
-        resetSeconds: inSeconds(used.msBeforeNext),
-      };
-      return used.consumedPoints > quota.requests ? refuse({ kind: 'exhausted', allowance }) : ok(allowance);
+    take: async (caller) => {
+      const used = await limiter.penalty(caller);
+      const resetSeconds = inSeconds(used.msBeforeNext);
+      if (used.consumedPoints > quota.requests) return exhausted(resetSeconds);
+      return ok({ left: Math.max(0, quota.requests - used.consumedPoints), resetSeconds });
+    },
+    peek: async (caller) => {
+      const used = await limiter.get(caller);
+      return used === null || used.consumedPoints < quota.requests
+        ? ok(undefined)
+        : exhausted(inSeconds(used.msBeforeNext));
+    },
+    giveBack: async (caller) => {
+      const used = await limiter.get(caller);
+      if (used !== null && used.consumedPoints > 0) await limiter.reward(caller);
     },
   };
-};
+}
 
 const DEADLINE = 2 * SECOND;
 
+/** Callers that are known to have nothing left in this window are told so without a write; so many are remembered. */
+const MAX_EXHAUSTED = 10_000;
+
+/** The item that counts a caller's requests in one window. */
+type Place = { readonly id: string; readonly end: number };
+
 /**
- * Counts for all instances, in the guard table: one conditional update a request, on an item for each principal and window
- * that DynamoDB forgets by itself. What cannot be counted is refused.
+ * Counts for all instances, in the guard table: one conditional update a request, on an item for each caller and window
+ * that DynamoDB forgets by itself. The item holds the id of the attempt that wrote it last: when the SDK repeats an update
+ * whose answer was lost, the attempt that it finds is its own, and is not counted twice (unless another request of the same
+ * caller came in between). What cannot be counted is refused.
+ *
+ *     update if last is not mine ── counted ── answer lost ── update again: last is mine ── read: mine ── ok
  */
-export const createSharedCallerLimit = (
+export function createSharedCallerLimit(
   quota: CallerQuota,
   { client, table, clock }: { readonly client: DynamoDBClient; readonly table: string; readonly clock: Clock },
   onFault: (error: unknown) => void,
-): CallerLimit => ({
-  quota,
-  take: async (principal) => {
-    const now = clock();
+): CallerLimit {
+  /** By caller: when the window ends in which nothing is left. */
+  const spent = createLru<string, number>(MAX_EXHAUSTED);
+
+  function placeOf(caller: string, now: number): Place {
     const number = Math.floor(now / quota.window);
-    const end = (number + 1) * quota.window;
-    const resetSeconds = inSeconds(end - now);
-    const name = createHash('sha256').update(principal).digest('hex');
+    const name = createHash('sha256').update(caller).digest('hex');
+    return { id: `rate#${name}#${number}`, end: (number + 1) * quota.window };
+  }
+
+  /** Counts; undefined where there were too many before, or this very attempt was counted already. */
+  async function count({ id, end }: Place, attempt: string, signal: AbortSignal): Promise<number | undefined> {
+    const update = new UpdateItemCommand({
+      TableName: table,
+      Key: { id: { S: id } },
+      UpdateExpression: 'SET #ttl = :ttl, #last = :attempt ADD #count :one',
+      ConditionExpression: 'attribute_not_exists(#count) OR (#count < :limit AND #last <> :attempt)',
+      ExpressionAttributeNames: { '#ttl': 'ttl', '#count': 'count', '#last': 'attempt' },
+      ExpressionAttributeValues: {
+        ':ttl': { N: String(Math.ceil((end + MINUTE) / SECOND)) },
+        ':attempt': { S: attempt },
+        ':one': { N: '1' },
+        ':limit': { N: String(quota.requests) },
+      },
+      ReturnValues: 'UPDATED_NEW',
+    });
     try {
-      const { Attributes } = await client.send(
-        new UpdateItemCommand({
-          TableName: table,
-          Key: { id: { S: `rate#${name}#${number}` } },
-          UpdateExpression: 'SET #ttl = :ttl ADD #count :one',
-          ConditionExpression: 'attribute_not_exists(#count) OR #count < :limit',
-          ExpressionAttributeNames: { '#ttl': 'ttl', '#count': 'count' },
-          ExpressionAttributeValues: {
-            ':ttl': { N: String(Math.ceil((end + MINUTE) / SECOND)) },
-            ':one': { N: '1' },
-            ':limit': { N: String(quota.requests) },
-          },
-          ReturnValues: 'UPDATED_NEW',
-        }),
-        { abortSignal: AbortSignal.timeout(DEADLINE) },
-      );
-      const used = Number(Attributes?.['count']?.N);
-      if (!Number.isSafeInteger(used)) throw new Error("the answer to UpdateItem is not DynamoDB's");
-      return ok({ left: Math.max(0, quota.requests - used), resetSeconds });
+      return readCount((await client.send(update, { abortSignal: signal })).Attributes);
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) {
-        return refuse({ kind: 'exhausted', allowance: { left: 0, resetSeconds } });
-      }
+      if (error instanceof ConditionalCheckFailedException) return undefined;
+      throw error;
+    }
+  }
+
+  /** The count, where this attempt is the one that made it. */
+  async function countOfMine({ id }: Place, attempt: string, signal: AbortSignal): Promise<number | undefined> {
+    const get = new GetItemCommand({ TableName: table, Key: { id: { S: id } }, ConsistentRead: true });
+    const { Item } = await client.send(get, { abortSignal: signal });
+    return Item?.['attempt']?.S === attempt ? readCount(Item) : undefined;
+  }
+
+  async function take(caller: string): Promise<Result<Allowance, LimitRefusal>> {
+    const now = clock();
+    const place = placeOf(caller, now);
+    const resetSeconds = inSeconds(place.end - now);
+    if (spent.peek(caller) === place.end) return exhausted(resetSeconds);
+    const [attempt, signal] = [newHexId(), AbortSignal.timeout(DEADLINE)];
+    try {
+      const used = (await count(place, attempt, signal)) ?? (await countOfMine(place, attempt, signal));
+      if (used !== undefined) return ok({ left: Math.max(0, quota.requests - used), resetSeconds });
+      spent.set(caller, place.end);
+      return exhausted(resetSeconds);
+    } catch (error) {
       onFault(error);
       return refuse({ kind: 'unavailable' });
     }
-  },
-});
+  }
+
+  async function giveBack(caller: string): Promise<void> {
+    spent.delete(caller);
+    const update = new UpdateItemCommand({
+      TableName: table,
+      Key: { id: { S: placeOf(caller, clock()).id } },
+      UpdateExpression: 'ADD #count :less',
+      ConditionExpression: '#count > :none',
+      ExpressionAttributeNames: { '#count': 'count' },
+      ExpressionAttributeValues: { ':less': { N: '-1' }, ':none': { N: '0' } },
+    });
+    try {
+      await client.send(update, { abortSignal: AbortSignal.timeout(DEADLINE) });
+    } catch (error) {
+      // The window is over, or never counted: there is nothing to give back.
+      if (!(error instanceof ConditionalCheckFailedException)) onFault(error);
+    }
+  }
+
+  return {
+    quota,
+    take,
+    peek: (caller) => {
+      const now = clock();
+      const { end } = placeOf(caller, now);
+      return Promise.resolve(spent.peek(caller) === end ? exhausted(inSeconds(end - now)) : ok(undefined));
+    },
+    giveBack,
+  };
+}
+
+function readCount(item: Readonly<Record<string, AttributeValue>> | undefined): number {
+  const used = Number(item?.['count']?.N);
+  if (!Number.isSafeInteger(used)) throw new Error("the answer to UpdateItem is not DynamoDB's");
+  return used;
+}
+
+/**
+ * The shared count, with this instance's own in its place while an outage is bridged (`SENTINEL_OUTAGE_GRACE`): each
+ * instance then lets a caller have the whole quota for itself.
+ *
+ * @param inGrace whether the operator's grace is being used
+ */
+export function createGraceCallerLimit(shared: CallerLimit, inGrace: () => boolean): CallerLimit {
+  const memory = createMemoryCallerLimit(shared.quota);
+  const current = (): CallerLimit => (inGrace() ? memory : shared);
+  return {
+    quota: shared.quota,
+    take: async (caller) => {
+      if (inGrace()) return memory.take(caller);
+      const taken = await shared.take(caller);
+      // The outage may have begun with this very request.
+      return !taken.ok && taken.refusal.kind === 'unavailable' && inGrace() ? memory.take(caller) : taken;
+    },
+    peek: (caller) => current().peek(caller),
+    giveBack: (caller) => current().giveBack(caller),
+  };
+}

@@ -5,8 +5,13 @@ import type { Ports } from './environment.ts';
 /** Quotes for the shell that the commands will be pasted into; nothing quoted here holds a quote. */
 const quote = (text: string, platform: string): string => (platform === 'win32' ? `"${text}"` : `'${text}'`);
 
+/** A value that no two requests share, signed with each: two equal ones in one second would have one signature. */
+const nonce = (platform: string): string =>
+  platform === 'win32' ? '%RANDOM%%RANDOM%%RANDOM%' : '$(openssl rand -hex 16)';
+
 const vend = ({ accessKeyId, secret }: DemoClient, { tvm }: Ports, platform: string): string =>
   `curl --aws-sigv4 aws:amz:${EMBEDDED_REGION}:execute-api --user ${accessKeyId}:${secret} ` +
+  `-H "x-sentinel-nonce: ${nonce(platform)}" ` +
   quote(`http://127.0.0.1:${tvm}/?profile=dev`, platform);
 
 /** Reads a vend's answer and writes the exports of a POSIX shell; base64 and ARNs need no quoting in between. */

@@ -4,20 +4,24 @@ import { formatInstant, type Clock } from '../lib/clock.ts';
 import { isSamePerson, toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { activeSealingKey } from '../lib/sealing.ts';
+import { reserveClaim, type ReplayGuard } from '../replay/guard.ts';
 import type { Revocations } from '../sessions/feed.ts';
 import type { Revocation, RevocationTarget } from '../sessions/revocation.ts';
 import type { SessionRow } from '../sessions/session.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import { describeCaller } from './describe-caller.ts';
-import { may, type OperationRefusal, type Operator } from './operator.ts';
+import { may, mayForSome, type OperationRefusal, type Operator } from './operator.ts';
 import type { HardOutcome, HardRevocation } from './hard-revocation.ts';
 import { isOwn, NO_TABLE } from './session-reports.ts';
+import { NO_GUARD } from './vend.ts';
 
 type Dependencies = {
   readonly clock: Clock;
   readonly revocations: Revocations;
   readonly store: SessionStore;
   readonly hardRevocation: HardRevocation;
+  /** Shared by all instances, whatever guards vends. */
+  readonly guard: ReplayGuard;
   readonly audit: AuditLog;
   readonly bareNames: NamedKind;
   readonly onFault: (error: unknown) => void;
@@ -38,7 +42,7 @@ const profileOf = (target: RevocationTarget): string | undefined => {
 
 /** What operators do about sessions and revocations. */
 export const createOperations = (dependencies: Dependencies) => {
-  const { clock, revocations, store, hardRevocation, audit, bareNames, onFault } = dependencies;
+  const { clock, revocations, store, hardRevocation, guard, audit, bareNames, onFault } = dependencies;
 
   /** Names as documents have them. */
   const describeTarget = (target: RevocationTarget) => {
@@ -111,6 +115,19 @@ export const createOperations = (dependencies: Dependencies) => {
     return refuse<OperationRefusal>({ kind: 'not-operator', action, what });
   };
 
+  /** Uses the request up, never to be released: what is refused now may be possible while a copy is still good. */
+  async function reserve(
+    operator: Operator,
+    action: 'revoked' | 'lifted',
+    about: Partial<RevocationRecord>,
+  ): Promise<Result<undefined, OperationRefusal>> {
+    const reserved = await reserveClaim(guard, operator.replay, clock());
+    if (reserved.ok) return ok(undefined);
+    const refusal = reserved.refusal === 'replayed' ? ({ kind: 'replayed' } as const) : NO_GUARD;
+    await record(operator, { action, effect: 'deny', error: refusal.kind, ...about });
+    return refuse(refusal);
+  }
+
   const revokeSession = async (operator: Operator, id: string, reason: string): Outcome<Done> => {
     let row: SessionRow | undefined;
     try {
@@ -124,6 +141,8 @@ export const createOperations = (dependencies: Dependencies) => {
       const target = { kind: 'session', value: id, subject: '', user: '', profile: '' } as const;
       return deny(operator, 'revoke', `Session ${id}`, target);
     }
+    const reserved = await reserve(operator, 'revoked', { kind: 'session', value: id });
+    if (!reserved.ok) return reserved;
     const { session, status } = row;
     if (status === 'revoked') return refuse({ kind: 'conflict', message: `Session ${id} is revoked already.` });
     if (status === 'expired' || clock() >= session.endsAt) {
@@ -147,12 +166,17 @@ export const createOperations = (dependencies: Dependencies) => {
       if (target.kind === 'session') return revokeSession(operator, target.value, reason);
       const stored = target.kind === 'user' ? { ...target, value: toStoredName(target.value, bareNames) } : target;
       if (!may(operator, 'revoke', profileOf(target))) return deny(operator, 'revoke', describeKind(target), stored);
-      return append(operator, stored, reason, until);
+      const reserved = await reserve(operator, 'revoked', { kind: stored.kind, ...describeTarget(stored) });
+      return reserved.ok ? append(operator, stored, reason, until) : reserved;
     },
     /** Revokes a session: an operator's action, or its owner's. */
     revokeSession,
     /** Lifts a revocation: an operator's action, and never of one's own. */
     lift: async (operator: Operator, n: number): Outcome<Done> => {
+      if (!mayForSome(operator, 'lift')) return deny(operator, 'lift', `Revocation ${n}`);
+      // Before it is looked for: a copy finds it lifted, and is to hear that it is a copy.
+      const reserved = await reserve(operator, 'lifted', { revocation_id: `${n}` });
+      if (!reserved.ok) return reserved;
       const revocation = revocations.find(n);
       if (revocation === undefined || !may(operator, 'lift', profileOf(revocation.target))) {
         return deny(operator, 'lift', `Revocation ${n}`, revocation?.target);
@@ -188,10 +212,8 @@ export const createOperations = (dependencies: Dependencies) => {
     /** The revocations in force that this operator may see. */
     listRevocations: (operator: Operator): Result<readonly Revocation[], OperationRefusal> => {
       const seen = revocations.list().filter(({ target }) => may(operator, 'list', profileOf(target)));
-      const isOperator = operator.snapshot.operators?.rules.some(({ profiles }) =>
-        [undefined, ...(profiles ?? [])].some((profile) => may(operator, 'list', profile)),
-      );
-      return isOperator === true ? ok(seen) : refuse({ kind: 'not-operator', action: 'list', what: 'Revocations' });
+      if (mayForSome(operator, 'list')) return ok(seen);
+      return refuse({ kind: 'not-operator', action: 'list', what: 'Revocations' });
     },
   };
 };

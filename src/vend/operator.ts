@@ -1,6 +1,7 @@
 import type { Snapshot } from '../catalog/snapshot.ts';
 import type { Caller } from '../identity/caller.ts';
 import { mayOperate, type OperatorAction } from '../policy/operators.ts';
+import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { VendRefusal } from './refusal.ts';
 
 /** Why an operation was not done. */
@@ -15,9 +16,19 @@ export type Operator = {
   readonly caller: Caller;
   readonly snapshot: Snapshot;
   readonly httpRequestId: string;
+  /** What the replay guard is to remember before anything is changed. */
+  readonly replay?: ReplayClaim;
   readonly address?: string;
 };
 
 /** Whether the operators document lets them do this, for one profile or, with undefined, for all. */
 export const may = ({ caller, snapshot }: Operator, action: OperatorAction, profile: string | undefined): boolean =>
   mayOperate(snapshot.operators, caller, action, profile);
+
+/** Whether the operators document lets them do this at all, be it for one profile only. */
+export function mayForSome(operator: Operator, action: OperatorAction): boolean {
+  const rules = operator.snapshot.operators?.rules ?? [];
+  return rules.some(({ profiles }) =>
+    [undefined, ...(profiles ?? [])].some((profile) => may(operator, action, profile)),
+  );
+}

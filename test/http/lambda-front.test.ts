@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { API_ID, httpContext, restContext, toHeader } from '../support/lambda.ts';
-import { sign } from '../support/sign.ts';
+import { amzDateOf, sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
 /**
@@ -60,6 +60,40 @@ describe.each(FRONTS)('behind the front %s', (front) => {
       access_key_id: 'AKIAIOSFODNN7EXAMPLE',
       source_ip: '203.0.113.7',
     });
+  });
+
+  it('a request works once, by the signature where it is handed over, and by what was signed where not', async () => {
+    const tvm = tvmOf(front);
+    const context = ['x-amzn-request-context', toHeader(contextOf(front))] as const;
+    // The fronts share a table here.
+    const now = Date.now() + 10_000 * FRONTS.indexOf(front);
+    const signedWith = (signature: string): Headers => [
+      context,
+      ['x-amz-date', amzDateOf(now)],
+      [
+        'authorization',
+        `AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260105/us-east-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=${`${signature}${FRONTS.indexOf(front)}`.repeat(32)}`,
+      ],
+    ];
+    const unsigned = (offset: number): Headers => [context, ['x-amz-date', amzDateOf(now + offset)]];
+    for (const headers of [signedWith('a'), signedWith('b'), unsigned(1_000), unsigned(2_000)]) {
+      const target = '/?profile=dev';
+      expect((await ask(tvm, headers, target)).status).toBe(200);
+      const copy = await ask(tvm, [...headers, ['x-sentinel-nonce', 'another']], target);
+      expect([...resultOf(copy), copy.headers['retry-after']]).toEqual([403, 'RequestReplayed', '1']);
+    }
+  });
+
+  it('POST /keys mints one key for one request', async () => {
+    const tvm = tvmOf(front);
+    const headers: Headers = [
+      ['host', tvm.host],
+      ['x-amzn-request-context', toHeader(contextOf(front))],
+      ['x-amz-date', amzDateOf(Date.now() + 60_000 + 10_000 * FRONTS.indexOf(front))],
+      ['content-type', 'application/json'],
+    ];
+    const post = () => sendRaw(tvm.port, { method: 'POST', target: '/keys', headers, body: '{"duration":60}' });
+    expect([(await post()).status, resultOf(await post())]).toEqual([200, [403, 'RequestReplayed']]);
   });
 
   it('a session named like a user is its role', async () => {

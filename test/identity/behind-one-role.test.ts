@@ -3,6 +3,7 @@ import { policyDocument, profileDocument } from '../http/support.ts';
 import { says, session, useForwarded } from '../support/fake-sts.ts';
 import { forwarded, type Forwarding } from '../support/forwarded.ts';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { sha256 } from '../support/sign.ts';
 import type { RunningTvm } from '../support/tvm.ts';
 
 /** People who share a role whose session names are trusted: two names, two subjects, two of everything. */
@@ -25,10 +26,11 @@ const world = useForwarded({ SENTINEL_TRUSTED_SESSION_ROLES: ROLE }, async (desk
   await desk.put('/sentinel/operators', OPERATORS);
 });
 
-/** Sends a request as somebody behind the role. */
+/** Sends a request as somebody behind the role, with the access key that only their session has. */
 function as(name: string, what: Forwarding, tvm: RunningTvm = world.tvm): Promise<RawAnswer> {
   world.sts.behave = says(session('deploy', name));
-  return sendRaw(tvm.port, forwarded(tvm, what));
+  const accessKeyId = `ASIA${sha256(name).slice(0, 16).toUpperCase()}`;
+  return sendRaw(tvm.port, forwarded(tvm, { ...what, accessKeyId }));
 }
 
 const vend = (name: string, profile = 'team', tvm?: RunningTvm): Promise<RawAnswer> =>

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { amzDateOf, sha256 } from '../support/sign.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 import { behind, eventOf, FRONTS, type Asked } from './events.ts';
 import { lacksAdapter, recordsOf, startLambda, type Lambda, type Reply } from './support.ts';
@@ -60,6 +61,54 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
         access_key_id: 'AKIAIOSFODNN7EXAMPLE',
         source_ip: '203.0.113.7',
         vended_access_key_id: reply.json['AccessKeyId'],
+      });
+    });
+
+    describe('a request that AWS verified', () => {
+      /** As the front hands them on: a signature by HTTP APIs only, see src/identity/front-claim.ts. */
+      const signed = (seconds: number): Readonly<Record<string, string>> => {
+        // The fronts share a table here, so each has seconds of its own.
+        const amzDate = amzDateOf(Date.now() + (seconds + 20 * FRONTS.indexOf(front)) * 1_000);
+        const scope = `AKIAIOSFODNN7EXAMPLE/${amzDate.slice(0, 8)}/us-east-1/execute-api/aws4_request`;
+        const signature = sha256(`${front} ${seconds} ${amzDate}`);
+        const authorization = `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host;x-amz-date, Signature=${signature}`;
+        return { 'x-amz-date': amzDate, ...(front === 'http-api' ? { authorization } : {}) };
+      };
+
+      it('vends once: two identical events are one request and its copy', async () => {
+        const event = eventOf(front, { query: 'profile=dev', headers: signed(0) });
+        expect((await lambda.ask(event)).status).toBe(200);
+        const copy = await lambda.ask(event);
+        expect([...copy.result, copy.json['retry_after']]).toEqual([403, 'RequestReplayed', 1]);
+        expect(await lambda.recordOf(copy)).toMatchObject({ event: 'vend', outcome: 'denied', error: 'replayed' });
+        expect((await ask({ query: 'profile=dev', headers: signed(1) })).status).toBe(200);
+      });
+
+      it('is no other for an unsigned header that a copy adds', async () => {
+        const headers = signed(2);
+        expect((await ask({ query: 'profile=dev', headers })).status).toBe(200);
+        const more = { ...headers, 'x-sentinel-nonce': 'mine' };
+        expect((await ask({ query: 'profile=dev', headers: more })).result).toEqual([403, 'RequestReplayed']);
+      });
+
+      it('mints one key, and one of another body is another', async () => {
+        const [one, other] = [signed(3), front === 'http-api' ? signed(6) : undefined];
+        const keys = (duration: number, headers = one) =>
+          post(JSON.stringify({ duration }), { path: '/keys', headers });
+        expect([(await keys(60)).status, (await keys(60)).result]).toEqual([200, [403, 'RequestReplayed']]);
+        expect((await keys(61, other ?? one)).status).toBe(200);
+      });
+
+      it('and an equal one of the same second are two where the front hands their signatures over', async () => {
+        const [one, other] = [signed(4), signed(5)];
+        const second = { ...other, 'x-amz-date': one['x-amz-date'] ?? '' };
+        expect((await ask({ query: 'profile=dev', headers: one })).status).toBe(200);
+        const { status } = await ask({ query: 'profile=dev', headers: second });
+        expect(status).toBe(front === 'http-api' ? 200 : 403);
+        // Elsewhere what is signed has to differ.
+        expect((await ask({ query: 'device_id=x&profile=dev', headers: second })).status).toBe(
+          front === 'http-api' ? 403 : 200,
+        );
       });
     });
 

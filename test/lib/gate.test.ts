@@ -130,4 +130,52 @@ describe('a gate', () => {
     );
     await fc.assert(property, { numRuns: 100 });
   });
+
+  it('gives the next place to the lightest, and among equals to the first', async () => {
+    const gate = createGate({ running: 1, waiting: 9, patience: 60_000 });
+    const order: string[] = [];
+    const one = open();
+    const first = gate(one.run, 5);
+    const visits = [3, 1, 2, 1, 3].map((weight, index) =>
+      gate(() => Promise.resolve(order.push(`${weight}${'abcde'.charAt(index)}`)), weight),
+    );
+    one.end();
+    await Promise.all([first, ...visits]);
+    expect(order).toEqual(['1b', '1d', '2c', '3a', '3e']);
+  });
+
+  it('gives a full line’s heaviest place to whoever is lighter, and to nobody else', async () => {
+    const gate = createGate({ running: 1, waiting: 2, patience: 60_000 });
+    const one = open();
+    const first = gate(one.run);
+    const ran: number[] = [];
+    const visit = (weight: number) => gate(() => Promise.resolve(ran.push(weight)), weight);
+    const [light, heavy] = [visit(1), visit(4)];
+    expect(await visit(4)).toEqual(FULL);
+    expect(await visit(9)).toEqual(FULL);
+    const lighter = visit(3);
+    expect(await heavy).toEqual(FULL);
+    one.end();
+    expect([await first, (await light).ok, (await lighter).ok]).toEqual([DONE, true, true]);
+    expect(ran).toEqual([1, 3]);
+  });
+
+  it('lets a flood of the heavy keep no light one out, whenever it comes', async () => {
+    const weights = fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 60 });
+    const property = fc.asyncProperty(weights, fc.nat(60), async (flood, at) => {
+      const gate = createGate({ running: 2, waiting: 4, patience: 60_000 });
+      const places = [open(), open()];
+      const held = places.map(({ run }) => gate(run));
+      const visit = (weight: number) => gate(() => Promise.resolve(weight), weight);
+      const before = flood.slice(0, at).map(visit);
+      const light = visit(0);
+      const after = flood.slice(at).map(visit);
+      for (const { end } of places) end();
+      expect(await light).toEqual({ ok: true, value: 0 });
+      const served = (await Promise.all([...before, ...after])).filter(({ ok }) => ok);
+      expect(served).toHaveLength(Math.min(3, flood.length));
+      await Promise.all(held);
+    });
+    await fc.assert(property, { numRuns: 100 });
+  });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createMemoryCallerLimit, createSharedCallerLimit, type CallerLimit } from '../../src/limits/caller-limit.ts';
+import { refuse } from '../../src/lib/result.ts';
+import {
+  createGraceCallerLimit,
+  createMemoryCallerLimit,
+  createSharedCallerLimit,
+  type CallerLimit,
+} from '../../src/limits/caller-limit.ts';
 import { DEMO_CLIENTS } from '../../src/local/demo.ts';
 import { call, forward, signedCall, startFake } from '../http/support.ts';
 import { callWith, clientOf, register, tableOf, useDesk } from '../revocations/support.ts';
@@ -56,6 +62,34 @@ describe.each([
   });
 });
 
+describe.each([
+  ['in memory', () => createMemoryCallerLimit({ requests: 2, window: 10_000 })],
+  ['shared', () => sharedLimit(2, 10_000)],
+] as const)('the limit of a caller, %s, for copies and for those who only ask', (_, create) => {
+  it('counts nothing for who only asks whether there is anything left', async () => {
+    const limit = create();
+    const caller = newPrincipal();
+    for (let time = 0; time < 5; time += 1) expect((await limit.peek(caller)).ok).toBe(true);
+    expect([await take(limit, caller), await take(limit, caller), await take(limit, caller)]).toEqual([
+      1,
+      0,
+      'exhausted',
+    ]);
+    expect(await limit.peek(caller)).toMatchObject({ refusal: { kind: 'exhausted', allowance: { left: 0 } } });
+    expect((await limit.peek(newPrincipal())).ok).toBe(true);
+  });
+
+  it('gives back what a copy took, and no more than was taken', async () => {
+    const limit = create();
+    const caller = newPrincipal();
+    await limit.giveBack(caller);
+    expect([await take(limit, caller), await take(limit, caller)]).toEqual([1, 0]);
+    await limit.giveBack(caller);
+    expect((await limit.peek(caller)).ok).toBe(true);
+    expect([await take(limit, caller), await take(limit, caller)]).toEqual([0, 'exhausted']);
+  });
+});
+
 describe('the limit in memory', () => {
   it('is whole again when the window has passed', async () => {
     const limit = createMemoryCallerLimit({ requests: 1, window: 1_000 });
@@ -82,6 +116,53 @@ describe('the shared limit', () => {
     expect(await other.take(principal)).toMatchObject({ refusal: { allowance: { left: 0, resetSeconds: 1 } } });
     now += 1;
     expect(await one.take(principal)).toEqual({ ok: true, value: { left: 1, resetSeconds: 10 } });
+  });
+
+  it('asks the table no more about a caller that has nothing left in this window', async () => {
+    let now = NOW;
+    const wire = world.kept(await startFake((body, incoming) => forward(world.desk.port, body, incoming)));
+    const client = clientOf(wire.url);
+    const place = { client, table: 'sentinel-guard', clock: () => now };
+    const limit = createSharedCallerLimit({ requests: 1, window: 10_000 }, place, () => undefined);
+    const caller = newPrincipal();
+    expect([await take(limit, caller), await take(limit, caller)]).toEqual([0, 'exhausted']);
+    const asked = wire.calls.length;
+    for (let time = 0; time < 20; time += 1) expect(await take(limit, caller)).toBe('exhausted');
+    expect(wire.calls).toHaveLength(asked);
+    now += 10_000;
+    expect(await take(limit, caller)).toBe(0);
+    client.destroy();
+  });
+
+  it.each([5, 1])('counts a request once whose answer was lost, where %i are allowed', async (requests) => {
+    let calls = 0;
+    const wire = world.kept(
+      await startFake(async (body, incoming) => {
+        calls += 1;
+        const answer = await forward(world.desk.port, body, incoming);
+        return calls === 1 ? 'close' : answer;
+      }),
+    );
+    const client = clientOf(wire.url);
+    const place = { client, table: 'sentinel-guard', clock: () => NOW };
+    const faults: unknown[] = [];
+    const quota = { requests, window: 10_000 };
+    const caller = newPrincipal();
+    const limit = createSharedCallerLimit(quota, place, (error) => void faults.push(error));
+    expect([await take(limit, caller), calls, faults]).toEqual([requests - 1, 3, []]);
+    expect(await take(sharedLimit(requests, 10_000), caller)).toBe(requests === 1 ? 'exhausted' : requests - 2);
+    client.destroy();
+  });
+
+  it('gives back nothing where the table cannot be asked, and says so', async () => {
+    const wire = world.kept(await startFake(() => 'close'));
+    const client = clientOf(wire.url);
+    const faults: unknown[] = [];
+    const place = { client, table: 'sentinel-guard', clock: () => NOW };
+    const limit = createSharedCallerLimit({ requests: 5, window: 10_000 }, place, (error) => void faults.push(error));
+    await expect(limit.giveBack(newPrincipal())).resolves.toBeUndefined();
+    expect(faults).toHaveLength(1);
+    client.destroy();
   });
 
   it('leaves an item that DynamoDB forgets after the window, and that names nobody', async () => {
@@ -124,6 +205,46 @@ describe('the shared limit', () => {
       client.destroy();
     },
   );
+});
+
+describe('the shared limit in the operator’s grace', () => {
+  it('counts in memory while the outage is bridged, from its first request on, and else in the table', async () => {
+    const state = { works: true, inGrace: false };
+    const table = createMemoryCallerLimit({ requests: 3, window: 10_000 });
+    const shared: CallerLimit = {
+      ...table,
+      take: (caller) => (state.works ? table.take(caller) : Promise.resolve(refuse({ kind: 'unavailable' as const }))),
+    };
+    const limit = createGraceCallerLimit(shared, () => state.inGrace);
+    const caller = newPrincipal();
+    expect(await take(limit, caller)).toBe(2);
+    state.works = false;
+    expect(await take(limit, caller)).toBe('unavailable');
+    state.inGrace = true;
+    expect([await take(limit, caller), await take(limit, caller)]).toEqual([2, 1]);
+    await limit.giveBack(caller);
+    expect([await take(limit, caller), await take(limit, caller), await take(limit, caller)]).toEqual([
+      1,
+      0,
+      'exhausted',
+    ]);
+    expect((await limit.peek(caller)).ok).toBe(false);
+    Object.assign(state, { works: true, inGrace: false });
+    expect(await take(limit, caller)).toBe(1);
+  });
+
+  it('decides by memory where the outage begins while the table is asked', async () => {
+    const state = { inGrace: false };
+    const shared: CallerLimit = {
+      ...createMemoryCallerLimit({ requests: 2, window: 10_000 }),
+      take: () => {
+        state.inGrace = true;
+        return Promise.resolve(refuse({ kind: 'unavailable' as const }));
+      },
+    };
+    const limit = createGraceCallerLimit(shared, () => state.inGrace);
+    expect(await take(limit, newPrincipal())).toBe(1);
+  });
 });
 
 const start = async (environment: Record<string, string>): Promise<RunningTvm> =>
@@ -203,6 +324,36 @@ describe('429 RateLimited', () => {
   });
 });
 
+describe('SENTINEL_OUTAGE_GRACE', () => {
+  it('serves with the shared limit, too: each instance counts for itself meanwhile', async () => {
+    const proxy = world.kept(await startFaultProxy(world.desk.url));
+    const tvm = await start({
+      SENTINEL_RATE_LIMIT_STORE: 'shared',
+      SENTINEL_RATE_LIMIT_REQUESTS: '4',
+      SENTINEL_RATE_LIMIT_WINDOW: '1h',
+      SENTINEL_OUTAGE_GRACE: '10m',
+      AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
+    });
+    proxy.set('dynamodb', 'down');
+    const ready = async () => (await call(tvm, { path: '/readyz' })).json['revocations'];
+    await expect.poll(ready, { timeout: 10_000 }).toMatchObject({ grace: true });
+    // Signed in the second of the start, it would count as older than the process.
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1_050);
+    });
+    const statuses = [];
+    for (let time = 0; time < 5; time += 1) statuses.push((await call(tvm, { query: 'profile=dev' })).status);
+    expect(statuses).toEqual([200, 200, 200, 200, 429]);
+    expect(tvm.audit.findLast(({ event }) => event === 'vend')).toMatchObject({
+      outcome: 'vended',
+      revocations: 'grace',
+    });
+    proxy.set('dynamodb', 'ok');
+    await expect.poll(ready, { timeout: 10_000 }).not.toHaveProperty('grace');
+    expect((await call(tvm, { ...whoami, as: 'bob' })).headers['ratelimit']).toMatch(/^"caller";r=3;/u);
+  });
+});
+
 describe('strangers', () => {
   const environment = {
     SENTINEL_RATE_LIMIT_REQUESTS: '2',
@@ -216,19 +367,32 @@ describe('strangers', () => {
     return status;
   };
 
-  it('may fail ten times a caller’s quota; then all from that address wait, and none from others', async () => {
+  it('may fail ten times a caller’s quota; then they wait, and nobody who proves who they are', async () => {
     const tvm = await start(environment);
     for (let time = 0; time < 20; time += 1) expect(await forged(tvm, '198.51.100.7')).toBe(403);
     expect(await forged(tvm, '198.51.100.7')).toBe(429);
-    // An honest caller behind the same address waits with them: nothing is verified for it any more.
+    // An honest caller behind the same address is no stranger.
     const honest = await call(tvm, from('198.51.100.7'));
-    expect([honest.status, honest.json['error']]).toEqual([429, 'RateLimited']);
-    expect(honest.headers['retry-after']).toMatch(/^[12]$/u);
-    expect((await call(tvm, from('198.51.100.8'))).status).toBe(200);
+    expect([honest.status, honest.json['name']]).toEqual([200, 'alice']);
+    const again = await sendRaw(tvm.port, { ...signedCall(tvm, from('198.51.100.7')), target: '/profiles' });
+    expect([again.status, again.json['error']]).toEqual([429, 'RateLimited']);
+    expect(again.headers['retry-after']).toMatch(/^[12]$/u);
+    expect(await forged(tvm, '198.51.100.8')).toBe(403);
     await new Promise((resolve) => {
       setTimeout(resolve, 2_050);
     });
-    expect((await call(tvm, { ...from('198.51.100.7'), as: 'bob' })).status).toBe(200);
+    expect(await forged(tvm, '198.51.100.7')).toBe(403);
+  });
+
+  it('do not shut a signed caller out with 1,001 unsigned requests from the caller’s own address', async () => {
+    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '100' });
+    const unsigned = { target: '/?profile=dev', headers: [['host', tvm.host]] as const };
+    const statuses = new Set<number>();
+    for (let time = 0; time < 1_001; time += 1) statuses.add((await sendRaw(tvm.port, unsigned)).status);
+    expect([...statuses]).toEqual([403, 429]);
+    const vended = await call(tvm, { query: 'profile=dev' });
+    expect([vended.status, vended.json['Profile']]).toEqual([200, 'dev']);
+    expect((await sendAs(tvm, keyOf(await postKeys(tvm)), whoami)).status).toBe(200);
   });
 
   it('are charged for their failures alone: who proves who they are costs the address nothing', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readPorts, seedSettings, seedTarget, tvmEnvironment } from '../../src/local/environment.ts';
 import { recipes } from '../../src/local/recipes.ts';
@@ -85,9 +86,19 @@ describe('the seed', () => {
 
 describe('the recipes', () => {
   it('hold the vend of the README as it is there', () => {
-    expect(recipes(PORTS, 'linux').split('\n')).toContain(
-      "curl --aws-sigv4 aws:amz:us-east-1:execute-api --user TVMDEMOALICE:demo-alice-not-a-secret 'http://127.0.0.1:8080/?profile=dev'",
-    );
+    const line =
+      'curl --aws-sigv4 aws:amz:us-east-1:execute-api --user TVMDEMOALICE:demo-alice-not-a-secret ' +
+      `-H "x-sentinel-nonce: $(openssl rand -hex 16)" 'http://127.0.0.1:8080/?profile=dev'`;
+    expect(recipes(PORTS, 'linux').split('\n')).toContain(line);
+    expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8').split('\n')).toContain(line);
+  });
+
+  it.each(['linux', 'win32'])('sign a nonce with every curl, so that two in one second are two: %s', (platform) => {
+    const curls = recipes(PORTS, platform)
+      .split('\n')
+      .filter((line) => line.includes('curl'));
+    expect(curls.length).toBeGreaterThan(1);
+    for (const line of curls) expect(line).toContain('-H "x-sentinel-nonce: ');
   });
 
   it('hold no single quote on Windows, whose shell knows none', () => {

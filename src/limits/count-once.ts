@@ -1,0 +1,46 @@
+import { createLru } from '../lib/lru.ts';
+import type { Result } from '../lib/result.ts';
+import type { Allowance, CallerLimit, LimitRefusal } from './caller-limit.ts';
+
+/** What counting a request came to, and whether it is a copy of one that was counted here before. */
+export type Counted = { readonly copied: boolean; readonly taken: Result<Allowance, LimitRefusal> };
+
+/**
+ * So many signed requests are known again; beyond it the oldest is forgotten, and a copy of that one costs its signer one
+ * request. At 300 requests a second that is the ten minutes that a signature lives.
+ */
+const MAX_REQUESTS = 200_000;
+
+/**
+ * Counts each signed request against its caller once in this instance, however many copies of it come: whoever captured
+ * one must not use up its signer's quota. A copy of a request that was refused for want of quota is refused alike, so that
+ * nobody gets further by sending twice; once it is refused, it can be counted anew.
+ */
+export function createCountOnce(limit: CallerLimit, capacity = MAX_REQUESTS) {
+  const seen = createLru<string, Promise<Result<Allowance, LimitRefusal>>>(capacity);
+
+  async function takeOnce(caller: string, request: string): Promise<Result<Allowance, LimitRefusal>> {
+    const taken = await limit.take(caller);
+    if (!taken.ok) seen.delete(request);
+    return taken;
+  }
+
+  /**
+   * @param caller whom to count against
+   * @param request what all copies of one signed request share; undefined where nothing tells them
+   */
+  async function count(caller: string, request: string | undefined): Promise<Counted> {
+    if (request === undefined) return { copied: false, taken: await limit.take(caller) };
+    const before = seen.get(request);
+    if (before !== undefined) return { copied: true, taken: await before };
+    const taking = takeOnce(caller, request);
+    seen.set(request, taking);
+    return { copied: false, taken: await taking };
+  }
+
+  return {
+    count,
+    /** Whether a request is a copy of one that was counted, or is being counted. */
+    isKnown: (request: string | undefined): boolean => request !== undefined && seen.peek(request) !== undefined,
+  };
+}

@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
+import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+import { add, fire, outcomeOf, refused, shot, VENDED, type Shot } from './support.ts';
+
+/** What whoever captured a signed request can do with copies of it: nothing, and at nobody's cost but their own. */
+const REPLAYED = refused(403, 'RequestReplayed');
+const LIMITED = refused(429, 'RateLimited');
+const DENIED = refused(403, 'PolicyDenied');
+
+let desk: Desk;
+let proxy: FaultProxy;
+const running: RunningTvm[] = [];
+
+beforeAll(async () => {
+  desk = await startDesk();
+  proxy = await startFaultProxy(desk.url);
+});
+
+afterAll(async () => {
+  for (const tvm of running) await tvm.close();
+  await proxy.close();
+  await desk.close();
+});
+
+const start = async (environment: Readonly<Record<string, string>>): Promise<RunningTvm> => {
+  const tvm = await startTvm(desk.url, {
+    environment: {
+      SENTINEL_TRUSTED_HOPS: '1',
+      SENTINEL_RATE_LIMIT_WINDOW: '10m',
+      AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
+      ...environment,
+    },
+  });
+  running.push(tvm);
+  return tvm;
+};
+
+const from = (address: string, what: Shot): Shot => add(what, 'x-forwarded-for', address);
+
+const anywhere = { host: 'localhost' };
+
+const leftOf = ({ headers }: RawAnswer): string | undefined => headers['ratelimit']?.replace(/;t=\d+$/u, '');
+
+describe('copies of a captured request', () => {
+  it.each(['memory', 'shared'])('use up nothing of their signer’s quota, counted in %s', async (store) => {
+    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '20', SENTINEL_RATE_LIMIT_STORE: store });
+    const as = { accessKeyId: 'TVMDEMOBOB', secret: 'demo-bob-not-a-secret' };
+    const captured = shot(tvm, { path: '/whoami', query: '', ...as });
+    const vend = shot(tvm, as);
+    const before = await sendRaw(tvm.port, from('192.0.2.1', captured));
+    await sendRaw(tvm.port, from('192.0.2.1', vend));
+    for (let time = 0; time < 30; time += 1) {
+      const copy = await sendRaw(tvm.port, from('198.51.100.1', captured));
+      expect([copy.status, copy.headers['ratelimit']]).toEqual([200, undefined]);
+      await sendRaw(tvm.port, from('198.51.100.1', vend));
+    }
+    const after = await sendRaw(tvm.port, from('192.0.2.1', shot(tvm, { path: '/whoami', query: '', ...as })));
+    expect([leftOf(before), leftOf(after)]).toEqual(['"caller";r=19', '"caller";r=17']);
+  });
+
+  it('are charged to the address that they come from, until it waits; its own signed requests do not', async () => {
+    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '2' });
+    const captured = shot(tvm);
+    expect(await fire(tvm, from('192.0.2.1', captured))).toEqual(VENDED);
+    for (let time = 0; time < 20; time += 1) {
+      expect(await fire(tvm, from('198.51.100.1', captured))).toEqual(REPLAYED);
+    }
+    expect(await fire(tvm, from('198.51.100.1', captured))).toEqual(LIMITED);
+    expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', source_ip: '198.51.100.1' });
+    expect(await fire(tvm, from('198.51.100.1', shot(tvm)))).toEqual(VENDED);
+  });
+
+  it('cost no write to the table', async () => {
+    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '1000' });
+    const captured = shot(tvm);
+    expect(await fire(tvm, from('192.0.2.1', captured))).toEqual(VENDED);
+    proxy.set('dynamodb', 'down');
+    try {
+      for (let time = 0; time < 5; time += 1) {
+        expect(await fire(tvm, from('198.51.100.1', captured))).toEqual(REPLAYED);
+      }
+    } finally {
+      proxy.set('dynamodb', 'ok');
+    }
+  });
+
+  it.each(['memory', 'shared'])('at other instances give their signer back what they took (%s)', async (store) => {
+    const environment = { SENTINEL_RATE_LIMIT_REQUESTS: '5', SENTINEL_RATE_LIMIT_STORE: store };
+    const [one, other] = [await start(environment), await start(environment)];
+    const as = { accessKeyId: 'TVMDEMOCAROL', secret: 'demo-carol-not-a-secret' };
+    const keys = JSON.stringify({ duration: 60 });
+    const captured = () =>
+      shot(anywhere, {
+        method: 'POST',
+        path: '/keys',
+        query: '',
+        body: keys,
+        headers: { 'content-type': 'application/json' },
+        ...as,
+      });
+    for (let time = 0; time < 3; time += 1) {
+      const once = captured();
+      expect((await sendRaw(one.port, from('192.0.2.1', once))).status).toBe(200);
+      expect(outcomeOf(await sendRaw(other.port, from('198.51.100.1', once)))).toEqual(REPLAYED);
+    }
+    const answer = await sendRaw(other.port, from('192.0.2.1', shot(anywhere, { ...as, path: '/whoami', query: '' })));
+    expect(leftOf(answer)).toBe(store === 'memory' ? '"caller";r=4' : '"caller";r=1');
+  });
+
+  it('bring nobody further whose quota is used up', async () => {
+    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '1' });
+    expect(await fire(tvm, from('192.0.2.1', shot(tvm)))).toEqual(VENDED);
+    const more = from('192.0.2.1', shot(tvm));
+    const both = await Promise.all([sendRaw(tvm.port, more), sendRaw(tvm.port, more)]);
+    expect(both.map(outcomeOf)).toEqual([LIMITED, LIMITED]);
+    expect(await fire(tvm, more)).toEqual(LIMITED);
+  });
+
+  it('of a request that was denied are denied again: it was used for nothing', async () => {
+    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '5' });
+    const denied = from('192.0.2.1', shot(tvm, { query: 'profile=vault' }));
+    for (let time = 0; time < 3; time += 1) expect(await fire(tvm, denied)).toEqual(DENIED);
+  });
+
+  it('are told how to be none', async () => {
+    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '5' });
+    const once = from('192.0.2.1', shot(tvm));
+    await sendRaw(tvm.port, once);
+    const { status, json, headers } = await sendRaw(tvm.port, once);
+    expect([status, json['error'], json['retry_after'], headers['retry-after']]).toEqual([
+      403,
+      'RequestReplayed',
+      1,
+      '1',
+    ]);
+    expect(json['message']).toContain('-H "x-sentinel-nonce: $RANDOM"');
+  });
+
+  it('of equal requests in one second are one request, and with nonces several', async () => {
+    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '9' });
+    const amzDate = `${new Date().toISOString().slice(0, 19).replace(/[-:]/gu, '')}Z`;
+    const equal = () => from('192.0.2.1', shot(tvm, { amzDate, headers: { 'x-sentinel-nonce': 'the-same' } }));
+    expect([await fire(tvm, equal()), await fire(tvm, equal())]).toEqual([VENDED, REPLAYED]);
+    expect(await fire(tvm, from('192.0.2.1', shot(tvm, { amzDate })))).toEqual(VENDED);
+  });
+});

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lift, listed, openSession, revoke } from '../revocations/support.ts';
+import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+import { signedCall, type Call } from './support.ts';
+
+/** Every change of state uses its request up: signed once, done once, by whatever guard vends go. */
+let desk: Desk;
+const running: RunningTvm[] = [];
+
+beforeAll(async () => {
+  desk = await startDesk();
+});
+
+afterAll(async () => {
+  for (const tvm of running) await tvm.close();
+  await desk.close();
+});
+
+const start = async (environment: Readonly<Record<string, string>>): Promise<RunningTvm> => {
+  const tvm = await startTvm(desk.url, { environment });
+  running.push(tvm);
+  return tvm;
+};
+
+const json = (path: string, body: object, as: Call['as'] = 'olivia'): Call => ({
+  method: 'POST',
+  path,
+  body: JSON.stringify(body),
+  headers: { 'content-type': 'application/json' },
+  as: as ?? 'olivia',
+});
+
+/** Signed for a host that both instances stand for. */
+const signed = (what: Call) => signedCall({ host: 'localhost' }, { host: 'localhost', ...what });
+
+const result = ({ status, json: { error } }: RawAnswer) => [status, error];
+
+const REPLAYED = [403, 'RequestReplayed'];
+
+const MALLORY = { kind: 'user', value: 'mallory', reason: 'laptop stolen' };
+
+describe.each(['shared', 'instance'])('with SENTINEL_REPLAY_GUARD=%s', (guard) => {
+  let tvm: RunningTvm;
+  let other: RunningTvm;
+
+  beforeAll(async () => {
+    [tvm, other] = [await start({ SENTINEL_REPLAY_GUARD: guard }), await start({ SENTINEL_REPLAY_GUARD: guard })];
+    // In memory, what was signed in the second of the start counts as older than it.
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1_050);
+    });
+  });
+
+  it('POST /revocations works once, and not again after the revocation was lifted, here or elsewhere', async () => {
+    const request = signed(json('/revocations', MALLORY));
+    const made = await sendRaw(tvm.port, request);
+    expect(made.status, made.body).toBe(201);
+    expect(result(await sendRaw(tvm.port, request))).toEqual(REPLAYED);
+    expect(result(await sendRaw(other.port, request))).toEqual(REPLAYED);
+    expect((await lift(tvm, String(made.json['id']))).status).toBe(200);
+    for (const { port } of [tvm, other, tvm]) expect(result(await sendRaw(port, request))).toEqual(REPLAYED);
+    expect(await listed(tvm)).toEqual([]);
+    expect(tvm.audit.at(-2)).toMatchObject({
+      event: 'revocation',
+      action: 'revoked',
+      effect: 'deny',
+      error: 'replayed',
+      user: 'olivia',
+      value: 'mallory',
+    });
+  });
+
+  it('POST /revocations for a session, and POST /sessions/{id}/revoke, work once', async () => {
+    for (const path of ['/revocations', '/sessions/ID/revoke']) {
+      const id = await openSession(tvm, 'alice', `profile=dev&session_label=once-${path.length}`);
+      const body = path === '/revocations' ? { kind: 'session', value: id, reason: 'why' } : { reason: 'why' };
+      const request = signed(json(path.replace('ID', id), body));
+      const made = await sendRaw(tvm.port, request);
+      expect([200, 201], made.body).toContain(made.status);
+      expect(result(await sendRaw(tvm.port, request))).toEqual(REPLAYED);
+      expect((await lift(tvm, String(made.json['id']))).status).toBe(200);
+      expect(result(await sendRaw(other.port, request))).toEqual(REPLAYED);
+      expect(await listed(tvm)).toEqual([]);
+    }
+  });
+
+  it('DELETE /revocations/{id} works once, and says so of a copy', async () => {
+    const id = await revoke(tvm, 'user', 'mallory');
+    const request = signed({ method: 'DELETE', path: `/revocations/${id}`, as: 'olivia' });
+    expect((await sendRaw(tvm.port, request)).status).toBe(200);
+    expect(result(await sendRaw(tvm.port, request))).toEqual(REPLAYED);
+    expect(result(await sendRaw(other.port, request))).toEqual(REPLAYED);
+  });
+
+  it('POST /keys mints one key, whichever instances are asked', async () => {
+    const request = signed(json('/keys', { duration: 60 }, 'alice'));
+    const all = await Promise.all([tvm, other, tvm, other].map(({ port }) => sendRaw(port, request)));
+    expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(all.filter(({ status }) => status !== 200).map(result)).toEqual([REPLAYED, REPLAYED, REPLAYED]);
+  });
+
+  it('of copies at once at two instances one revokes', async () => {
+    const request = signed(json('/revocations', { ...MALLORY, value: 'many' }));
+    const all = await Promise.all([tvm, other, tvm, other].map(({ port }) => sendRaw(port, request)));
+    expect(all.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 403, 403, 403]);
+    const made = all.find(({ status }) => status === 201);
+    expect((await lift(tvm, String(made?.json['id']))).status).toBe(200);
+  });
+});
+
+describe('a request that changes nothing', () => {
+  let tvm: RunningTvm;
+  beforeAll(async () => {
+    tvm = await start({});
+  });
+
+  it('for want of the right is not used up: the right may come', async () => {
+    const request = signed(json('/revocations', MALLORY, 'bob'));
+    for (let time = 0; time < 2; time += 1) {
+      const denied = await sendRaw(tvm.port, request);
+      expect([denied.status, denied.json['error']]).not.toEqual(REPLAYED);
+      expect(denied.status).toBe(403);
+    }
+  });
+
+  it('for a conflict is used up: what is in its way may go while a copy is still good', async () => {
+    const id = await openSession(tvm, 'alice', 'profile=dev&session_label=conflict');
+    const first = await sendRaw(tvm.port, signed(json(`/sessions/${id}/revoke`, { reason: 'why' })));
+    const second = signed(json(`/sessions/${id}/revoke`, { reason: 'why' }));
+    expect((await sendRaw(tvm.port, second)).status).toBe(409);
+    expect((await lift(tvm, String(first.json['id']))).status).toBe(200);
+    expect(result(await sendRaw(tvm.port, second))).toEqual(REPLAYED);
+    expect(await listed(tvm)).toEqual([]);
+  });
+
+  it('for a body that is refused is not used up', async () => {
+    const request = signed(json('/revocations', { ...MALLORY, kind: 'nobody' }));
+    for (let time = 0; time < 2; time += 1) expect((await sendRaw(tvm.port, request)).status).toBe(400);
+  });
+});
+
+it('nothing is changed while the guard cannot tell, and the next request works', async () => {
+  const proxy = await startFaultProxy(desk.url);
+  const tvm = await start({ AWS_ENDPOINT_URL_DYNAMODB: proxy.url });
+  try {
+    proxy.set('dynamodb', 'throttled');
+    const failed = await sendRaw(tvm.port, signed(json('/revocations', { ...MALLORY, value: 'later' })));
+    expect(result(failed)).toEqual([503, 'ServiceUnavailable']);
+    proxy.set('dynamodb', 'ok');
+    expect(await listed(tvm)).toEqual([]);
+    const made = await sendRaw(tvm.port, signed(json('/revocations', { ...MALLORY, value: 'later' })));
+    expect(made.status, made.body).toBe(201);
+    expect((await lift(tvm, String(made.json['id']))).status).toBe(200);
+  } finally {
+    await proxy.close();
+  }
+});
