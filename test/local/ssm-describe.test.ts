@@ -57,12 +57,12 @@ describe('DescribeParameters', () => {
 
   it('begins with version 1 again after a deletion, at a later date', async () => {
     const look = async () =>
-      (await describeAll({ ParameterFilters: [{ Key: 'Name', Values: ['/again'] }] })).Parameters?.[0];
-    await put('/again');
+      (await describeAll({ ParameterFilters: [{ Key: 'Name', Values: ['/deeply/again'] }] })).Parameters?.[0];
+    await put('/deeply/again');
     const before = await look();
-    await ssm.send(new DeleteParameterCommand({ Name: '/again' }));
+    await ssm.send(new DeleteParameterCommand({ Name: '/deeply/again' }));
     expect(await look()).toBeUndefined();
-    await put('/again');
+    await put('/deeply/again');
     const after = await look();
     expect([before?.Version, after?.Version]).toEqual([1, 1]);
     expect(after?.LastModifiedDate?.getTime()).toBeGreaterThan(before?.LastModifiedDate?.getTime() ?? 0);
