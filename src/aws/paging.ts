@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-ssm';
 import { SECOND } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
+import { isThrottling } from './error-codes.ts';
 
 /** One call with its retries: three tries of three seconds, and the pauses between them. */
 const DEADLINE = 11 * SECOND;
@@ -67,10 +68,7 @@ export type ParameterReader = {
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
 
 /** Whether SSM says that its rate is exceeded. */
-export const isThrottled = (error: unknown): boolean =>
-  /^(?:Throttling(?:Exception)?|ThrottledException|TooManyRequestsException|RequestLimitExceeded)$/u.test(
-    nameOf(error),
-  );
+export const isThrottled = (error: unknown): boolean => isThrottling(nameOf(error));
 
 /** Whether the TVM's role may not make this call. */
 export const isDenied = (error: unknown): boolean => /^AccessDenied(?:Exception)?$/u.test(nameOf(error));

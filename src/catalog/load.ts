@@ -31,7 +31,7 @@ export type LoadCatalog = (signal: AbortSignal) => Promise<Snapshot>;
 
 /** By name, so that lists of profiles and of broken documents do not depend on what changed when. */
 const sorted = (documents: Iterable<StoredParameter>): readonly StoredParameter[] =>
-  [...documents].sort((a, b) => (a.name < b.name ? -1 : 1));
+  [...documents].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 /**
  * Reads both trees and compiles them into a snapshot. Throws if a page cannot be read: half a catalog is none.

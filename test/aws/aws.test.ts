@@ -52,7 +52,7 @@ describe('isLocalEndpoint', () => {
 });
 
 describe('createOwnIdentity', () => {
-  it('asks once for all who ask, then never again', async () => {
+  it('asks twice at once for all who ask, then never again', async () => {
     fake.answer = () => stsIdentity;
     const before = fake.calls.length;
     const ownIdentity = createOwnIdentity(clients().sts);
@@ -61,7 +61,7 @@ describe('createOwnIdentity', () => {
       { account: '000000000000' },
     ]);
     expect(await ownIdentity()).toMatchObject({ account: '000000000000' });
-    expect(fake.calls.length).toBe(before + 1);
+    expect(fake.calls.length).toBe(before + 2);
   });
 
   it('throws while STS does not tell, and asks again', async () => {
@@ -76,6 +76,19 @@ describe('createOwnIdentity', () => {
       fake.answer = () => answer;
       await expect(ownIdentity()).rejects.toThrow(Error);
     }
+    fake.answer = () => stsIdentity;
+    expect(await ownIdentity()).toMatchObject({ account: '000000000000' });
+  });
+});
+
+describe('createOwnIdentity, when one answer is somebody else’s', () => {
+  it('believes neither, and asks again', async () => {
+    const ownIdentity = createOwnIdentity(clients().sts);
+    const other =
+      '<GetCallerIdentityResponse><GetCallerIdentityResult><Account>999999999999</Account></GetCallerIdentityResult></GetCallerIdentityResponse>';
+    const answers = [stsIdentity, { body: other }];
+    fake.answer = () => answers.shift() ?? 'close';
+    await expect(ownIdentity()).rejects.toThrow('two identities');
     fake.answer = () => stsIdentity;
     expect(await ownIdentity()).toMatchObject({ account: '000000000000' });
   });

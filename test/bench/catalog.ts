@@ -1,6 +1,7 @@
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { createAwsClients } from '../../src/aws/clients.ts';
 import { createCatalogLoader } from '../../src/catalog/load.ts';
@@ -29,7 +30,7 @@ const clientOf = (endpoint: string): SSMClient =>
 const put = (ssm: SSMClient, name: string, value: string): Promise<unknown> =>
   ssm.send(new PutParameterCommand({ Name: name, Value: value, Type: 'String', Tier: 'Advanced', Overwrite: true }));
 
-/** The AWS, in a thread of its own: its work must not count as the catalog's. */
+/** The AWS, in a process of its own: its work must not count as the catalog's. */
 async function serveAws(parameters: number): Promise<void> {
   const { url } = await startEmbeddedAws({ port: 0 });
   const ssm = clientOf(url);
@@ -42,10 +43,10 @@ async function serveAws(parameters: number): Promise<void> {
     }
   }
   await Promise.all(Array.from({ length: WRITERS }, write));
-  parentPort?.postMessage(url);
+  process.send?.(url);
 }
 
-if (!isMainThread) await serveAws(workerData as number);
+if (process.argv[1] === fileURLToPath(import.meta.url)) await serveAws(Number(process.argv[2]));
 
 /** What one reading took, in milliseconds. */
 export type Cost = {
@@ -80,7 +81,9 @@ async function costOf(run: () => Promise<unknown>): Promise<Cost> {
 
 /** Measures the first load, a reading without a change, and one with a change, of so many parameters. */
 export async function measureCatalog(parameters: number): Promise<Readonly<Record<string, Cost>>> {
-  const aws = new Worker(new URL(import.meta.url), { workerData: parameters });
+  process.env['AWS_ACCESS_KEY_ID'] = DEMO_TVM_KEY.accessKeyId;
+  process.env['AWS_SECRET_ACCESS_KEY'] = DEMO_TVM_KEY.secretAccessKey;
+  const aws = fork(fileURLToPath(import.meta.url), [String(parameters)]);
   const [url] = (await once(aws, 'message')) as [string];
   const clients = createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } });
   const ssm = clientOf(url);
@@ -100,7 +103,7 @@ export async function measureCatalog(parameters: number): Promise<Readonly<Recor
   const unchanged = await costOf(read);
   await put(ssm, '/sentinel/policies/p-1', POLICY.replace('measured', 'changed'));
   const changed = await costOf(read);
-  await aws.terminate();
+  aws.kill();
   for (const client of [ssm, ...Object.values(clients)]) client.destroy();
   return { first, unchanged, changed };
 }

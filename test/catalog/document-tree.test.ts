@@ -108,7 +108,7 @@ describe('a small tree', () => {
     expect(await tree.texts()).toEqual(new Map());
     fill(3);
     expect((await tree.texts()).size).toBe(3);
-    for (const name of [...ssm.parameters.keys()]) ssm.remove(name);
+    ssm.parameters.clear();
     expect(await tree.texts()).toEqual(new Map());
   });
 });

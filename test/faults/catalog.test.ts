@@ -70,7 +70,10 @@ const EXPECTED = Object.fromEntries(Array.from({ length: PROFILES }, (_, index) 
 const CHANGED: Record<string, string> = { ...EXPECTED, p3: 'bob' };
 delete CHANGED['p4'];
 
-describe.concurrent('one answer of SSM that is broken', () => {
+/** Twelve worlds at once on a busy machine. */
+const PATIENCE = 90_000;
+
+describe.concurrent('one answer of SSM that is broken', { timeout: PATIENCE }, () => {
   it.each(BREAKING_FAULTS)('%s: at worst that reading fails, and the next one is right', async (fault) => {
     for (const operation of ['GetParametersByPath', 'DescribeParameters', 'GetParameters'] as const) {
       const world = await startWorld();
