@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createParameterReader } from '../../src/aws/paging.ts';
@@ -15,12 +16,26 @@ let ssm: SSMClient;
 const put = (name: string, Value: string, Type: 'String' | 'SecureString' = 'String'): Promise<unknown> =>
   ssm.send(new PutParameterCommand({ Name: name, Value, Type, Overwrite: true }));
 
+/** Python takes some seconds to start. */
+const untilUp = async (attempt: () => Promise<unknown>): Promise<void> => {
+  const end = performance.now() + 40_000;
+  for (;;) {
+    const error = await attempt().then(
+      () => undefined,
+      (cause: unknown) => cause,
+    );
+    if (error === undefined) return;
+    if (performance.now() > end) throw error;
+    await sleep(200);
+  }
+};
+
 beforeAll(async () => {
   if (missing !== undefined) return;
   const port = await freePort();
   moto = startProcess('python3', ['-m', 'moto.server', '-p', String(port)], {});
   ssm = new SSMClient({ endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1' });
-  await expect.poll(() => put('/r/0', 'text 0').then(() => 'up', String), { timeout: 40_000 }).toBe('up');
+  await untilUp(() => put('/r/0', 'text 0'));
   for (let index = 1; index < COUNT; index += 1) await put(`/r/${index}`, `text ${index}`);
   await put('/r-secrets/a', 'beside it', 'SecureString');
 });
