@@ -149,7 +149,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     }),
     clock: monotonic,
     maxAge: config.catalogMaxAge,
-    patience: config.onLambda ? LAMBDA_CATALOG_PATIENCE : CATALOG_PATIENCE,
+    frozen: config.onLambda,
     onLoad: (snapshot, previous) => reportCatalog(logger, snapshot, previous),
     onFault: onFault(`the documents cannot be read from ${where}; trying again`),
   });
@@ -274,10 +274,6 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
 };
 
 const TURNED_AWAY = 'there are more connections or requests than there is room for; these were turned away';
-
-/** So long a reading of the documents is waited for when nothing may serve; on Lambda nobody else brings it to its end. */
-const CATALOG_PATIENCE = 5 * SECOND;
-const LAMBDA_CATALOG_PATIENCE = 20 * SECOND;
 
 /** How often the ends of sessions are looked for, and how many sessions are kept in memory. */
 const SWEEP = 1 * MINUTE;

@@ -10,10 +10,17 @@ const SHORTEST_PAUSE = 1 * SECOND;
 const ROUND_SHARE = 0.8;
 /** After a failure the first retry comes soon; from then on the pause doubles up to the ordinary one. */
 const FIRST_RETRY = 1 * SECOND;
-/** So many pauses late, a request brings the catalog up to date itself: there may be no timer. */
+/**
+ * So many intervals after the last try, a request brings the catalog up to date itself. Where timers run, that is when one
+ * failed to; in a process that is frozen between requests, it keeps a change within the 15 s of the others.
+ */
 const OVERDUE = 2;
+const OVERDUE_FROZEN = 1.25;
 /** How long a reading may be under way before requests wait for it no longer, while the last good one may serve. */
 const WAIT = 2 * SECOND;
+/** The same while nothing may serve; in a process that is frozen between requests nobody else brings it to its end. */
+const PATIENCE = 5 * SECOND;
+const PATIENCE_FROZEN = 20 * SECOND;
 /** A reading is told to end at its deadline; one that has not ended so long after it is stuck. */
 const STUCK = 15 * SECOND;
 
@@ -48,8 +55,8 @@ type Options = {
   readonly clock: Clock;
   /** How long the last good snapshot may serve when no newer one can be read, in milliseconds. */
   readonly maxAge: number;
-  /** How long a reading may be under way before requests wait for it no longer, while nothing may serve. */
-  readonly patience: number;
+  /** Whether the process is frozen between requests, as on AWS Lambda: then there are no timers to rely on. */
+  readonly frozen: boolean;
   readonly onLoad: (snapshot: Snapshot, previous: Snapshot | undefined) => void;
   readonly onFault: (error: unknown) => void;
   readonly random?: () => number;
@@ -57,7 +64,7 @@ type Options = {
 
 /** Keeps the snapshot of the documents: swapped in whole, refreshed with jitter, the last good one kept for a while. */
 export const createCatalog = (options: Options): Catalog => {
-  const { load, clock, maxAge, patience, onLoad, onFault, random = Math.random } = options;
+  const { load, clock, maxAge, frozen, onLoad, onFault, random = Math.random } = options;
   let snapshot: Snapshot | undefined;
   let tried = false;
   let failures = 0;
@@ -110,12 +117,13 @@ export const createCatalog = (options: Options): Catalog => {
    */
   function isOverdue(): boolean {
     const due = usable() || failures === 0 ? ordinary() : retry();
-    return clock() - lastTry.ended > OVERDUE * due;
+    return clock() - lastTry.ended > (frozen ? OVERDUE_FROZEN : OVERDUE) * due;
   }
 
   /** Joins the reading under way, or begins one, and waits for its end, but not for a reading that takes too long. */
   async function waitForRefresh(): Promise<void> {
     const refreshed = refresh();
+    const patience = frozen ? PATIENCE_FROZEN : PATIENCE;
     const left = (usable() ? WAIT : patience) - (clock() - (begun ?? clock()));
     if (left <= 0) return;
     let timer: NodeJS.Timeout | undefined;

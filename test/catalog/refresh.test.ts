@@ -36,7 +36,7 @@ const now = (): number => performance.now();
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A catalog whose loading the test steers; the jitter is in the middle. */
-const steered = (pages = 2) => {
+const steered = (pages = 2, frozen = false) => {
   const control = { mode: 'good' as Mode, loads: 0, faults: 0, takes: 0 };
   const catalog = createCatalog({
     load: (signal) => {
@@ -51,7 +51,7 @@ const steered = (pages = 2) => {
     },
     clock: now,
     maxAge: 5 * MINUTE,
-    patience: 5 * SECOND,
+    frozen,
     onLoad: () => undefined,
     onFault: () => {
       control.faults += 1;
@@ -133,7 +133,7 @@ describe('the refresh', () => {
       };
       const ignore = () => undefined;
       const stop = new AbortController();
-      const options = { load, clock: now, maxAge: MINUTE, patience: SECOND, onLoad: ignore, onFault: ignore };
+      const options = { load, clock: now, maxAge: MINUTE, frozen: false, onLoad: ignore, onFault: ignore };
       await createCatalog({ ...options, random: () => random }).start(stop.signal);
       await pass((at - 0.1) * SECOND);
       expect(loads).toBe(1);
@@ -231,6 +231,18 @@ describe('a request', () => {
     const snapshot = await catalog.current();
     expect(control.loads).toBe(2);
     expect(snapshot?.readAt).toBe(now());
+  });
+
+  it('to a process that was frozen finds it due within the 15 seconds of the others', async () => {
+    const { control, catalog, start, stop } = steered(2, true);
+    await start();
+    stop.abort();
+    await pass(13.7 * SECOND);
+    await catalog.current();
+    expect(control.loads).toBe(1);
+    await pass(0.2 * SECOND);
+    await catalog.current();
+    expect(control.loads).toBe(2);
   });
 
   it('shares one reading with all others that come at once', async () => {
