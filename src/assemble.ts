@@ -26,7 +26,7 @@ import { createForwardedStsAuthenticator } from './identity/forwarded-sts.ts';
 import { createLambdaAuthenticator, frontAddress } from './identity/lambda-context.ts';
 import { createSignedRequestAuthenticator } from './identity/signed-request.ts';
 import { createStsClient } from './identity/sts-call.ts';
-import { MINUTE, SECOND, systemClock, type Clock } from './lib/clock.ts';
+import { createThawClock, MINUTE, monotonicClock, SECOND, systemClock, type Clock } from './lib/clock.ts';
 import { newHexId } from './lib/ids.ts';
 import type { SealingKeys } from './lib/sealing.ts';
 import {
@@ -81,6 +81,8 @@ export type Tvm = {
 /** What a test may put in the place of the real thing. */
 export type Overrides = {
   readonly clock?: Clock;
+  /** What ages and pauses are measured with. */
+  readonly monotonic?: Clock;
   readonly clients?: AwsClients;
   readonly writeAudit?: WriteBytes;
   readonly logger?: Logger;
@@ -96,6 +98,7 @@ const INSTANCE_WINDOW = 1 * MINUTE;
 /** The composition root: the only place that constructs clients and stores and hands them to whoever needs them. */
 export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   const clock = overrides.clock ?? systemClock;
+  const monotonic = overrides.monotonic ?? (config.onLambda ? createThawClock() : monotonicClock);
   const logger = overrides.logger ?? createLogger(config.logLevel);
   const onFault = (message: string) => (error: unknown) => logger.error({ error: describeError(error) }, message);
   const { bareNames } = config;
@@ -147,10 +150,12 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       root: config.root,
       secretsRoot: config.secretsRoot,
       demoKeys: config.local,
-      now: clock,
+      maxAge: config.catalogMaxAge,
+      now: monotonic,
     }),
-    clock,
+    clock: monotonic,
     maxAge: config.catalogMaxAge,
+    frozen: config.onLambda,
     onLoad: (snapshot, previous) => reportCatalog(logger, snapshot, previous),
     onFault: onFault(`the documents cannot be read from ${where}; trying again`),
   });

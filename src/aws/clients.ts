@@ -4,6 +4,7 @@ import { STSClient } from '@aws-sdk/client-sts';
 import { SECOND } from '../lib/clock.ts';
 import type { AwsCall } from '../telemetry/meter.ts';
 import { observeCalls, OUTERMOST } from './observe-calls.ts';
+import { boundWholeAnswers } from './whole-answer.ts';
 
 /** The SDK clients of one TVM. */
 export type AwsClients = { readonly sts: STSClient; readonly ssm: SSMClient; readonly dynamodb: DynamoDBClient };
@@ -29,6 +30,9 @@ const common = (region: string, endpoint: string | undefined, requestTimeout: nu
   },
 });
 
+/** How long one try of a call may take, its whole answer included. */
+const TRY = { sts: 3 * SECOND, ssm: 3 * SECOND, dynamodb: 2 * SECOND };
+
 /**
  * Constructs the clients: regional endpoints, credentials from the SDK's default chain, bounded time for every call.
  *
@@ -38,11 +42,14 @@ export const createAwsClients = (
   { region, endpoints }: Place,
   called: (call: AwsCall) => void = () => undefined,
 ): AwsClients => {
-  const sts = new STSClient(common(region, endpoints.sts, 3 * SECOND, 3));
-  const ssm = new SSMClient(common(region, endpoints.ssm, 3 * SECOND, 3));
-  const dynamodb = new DynamoDBClient(common(region, endpoints.dynamodb, 2 * SECOND, 2));
+  const sts = new STSClient(common(region, endpoints.sts, TRY.sts, 3));
+  const ssm = new SSMClient(common(region, endpoints.ssm, TRY.ssm, 3));
+  const dynamodb = new DynamoDBClient(common(region, endpoints.dynamodb, TRY.dynamodb, 2));
   sts.middlewareStack.add(observeCalls('sts', called), OUTERMOST);
   ssm.middlewareStack.add(observeCalls('ssm', called), OUTERMOST);
   dynamodb.middlewareStack.add(observeCalls('dynamodb', called), OUTERMOST);
+  boundWholeAnswers(sts, TRY.sts);
+  boundWholeAnswers(ssm, TRY.ssm);
+  boundWholeAnswers(dynamodb, TRY.dynamodb);
   return { sts, ssm, dynamodb };
 };

@@ -1,6 +1,7 @@
 import { GetCallerIdentityCommand, type STSClient } from '@aws-sdk/client-sts';
 import { isAccountId, parseArn } from '../lib/arn.ts';
 import { SECOND } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
 import { singleFlight } from '../lib/single-flight.ts';
 
 const DEADLINE = 5 * SECOND;
@@ -14,19 +15,31 @@ export type OwnAwsIdentity = {
 };
 
 /**
- * Tells who the TVM is, by GetCallerIdentity, asked once. Throws while STS does not answer; the next call asks again.
+ * Tells who the TVM is, by GetCallerIdentity. It is asked twice at once, and believed for good when both answers say
+ * the same: an answer that belongs to somebody else's call would let that account's callers in. Throws while STS does
+ * not answer; the next call asks again.
  */
 export function createOwnIdentity(sts: STSClient): () => Promise<OwnAwsIdentity> {
   let known: OwnAwsIdentity | undefined;
   const ask = singleFlight(async () => {
-    const identity = await sts.send(new GetCallerIdentityCommand({}), { abortSignal: AbortSignal.timeout(DEADLINE) });
-    if (identity.Account === undefined || !isAccountId(identity.Account)) {
-      throw new Error('GetCallerIdentity answered without an account id');
+    const [first, second] = await Promise.all([askOnce(sts), askOnce(sts)]);
+    if (first.account !== second.account || first.role !== second.role) {
+      throw new Error('two answers to GetCallerIdentity name two identities');
     }
-    known = { account: identity.Account, role: roleOf(identity.Arn ?? '') };
+    known = first;
     return known;
   });
   return () => (known === undefined ? ask() : Promise.resolve(known));
+}
+
+async function askOnce(sts: STSClient): Promise<OwnAwsIdentity> {
+  const identity = await withDeadline(DEADLINE, 'GetCallerIdentity', (abortSignal) =>
+    sts.send(new GetCallerIdentityCommand({}), { abortSignal }),
+  );
+  if (identity.Account === undefined || !isAccountId(identity.Account)) {
+    throw new Error('GetCallerIdentity answered without an account id');
+  }
+  return { account: identity.Account, role: roleOf(identity.Arn ?? '') };
 }
 
 /** The role of a session's ARN, `arn:P:sts::A:assumed-role/R/S`. */

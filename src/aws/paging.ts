@@ -1,36 +1,200 @@
-import { GetParametersByPathCommand, type Parameter, type SSMClient } from '@aws-sdk/client-ssm';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  DescribeParametersCommand,
+  GetParametersByPathCommand,
+  GetParametersCommand,
+  type Parameter as SsmParameter,
+  type ParameterMetadata,
+  type SSMClient,
+} from '@aws-sdk/client-ssm';
+import { SECOND } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
+import { isThrottling } from './error-codes.ts';
 
-/** What lies under one path of SSM, and how many pages it took to read. */
-export type ParameterTree = { readonly parameters: readonly Parameter[]; readonly pages: number };
-
-/** SSM's own limit: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html */
-const PAGE = 10;
+/** One call with its retries: three tries of three seconds, and the pauses between them. */
+const DEADLINE = 11 * SECOND;
 
 /**
- * Reads all parameters below a path, to the last page. Throws if one page fails: half a tree would take
- * documents for absent that are there.
- *
- * @param decrypt whether SecureStrings come in the clear
+ * SSM's own limits of a page:
+ * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
+ * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
+ * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
  */
-export const readParameterTree = async (ssm: SSMClient, path: string, decrypt: boolean): Promise<ParameterTree> => {
-  const parameters: Parameter[] = [];
-  let pages = 0;
-  let next: string | undefined;
-  do {
-    const page = await ssm.send(
-      new GetParametersByPathCommand({
-        Path: path,
-        Recursive: true,
-        WithDecryption: decrypt,
-        MaxResults: PAGE,
-        ...(next === undefined ? {} : { NextToken: next }),
-      }),
-    );
-    // The SDK takes an empty 200 of whatever stands in between for an empty page; SSM always sends the list.
-    if (page.Parameters === undefined) throw new Error('the answer to GetParametersByPath is not one of SSM');
-    parameters.push(...page.Parameters);
-    pages += 1;
-    next = page.NextToken;
-  } while (next !== undefined && next !== '');
-  return { parameters, pages };
+const TREE_PAGE = 10;
+const MARKS_PAGE = 50;
+const VALUES = 10;
+
+/** An account holds 100,000 parameters at most; a page may be empty, so there may be more than 10,000 pages. */
+const MAX_PAGES = 15_000;
+
+/** What is throttled in the middle of a reading is asked again after these pauses, jittered, in milliseconds. */
+const THROTTLED_PAUSES = [0.5 * SECOND, 1 * SECOND, 2 * SECOND, 4 * SECOND];
+
+/** Which version of a parameter there is. Versions begin anew when it is deleted and made again; dates do not. */
+export type ParameterMark = {
+  readonly name: string;
+  readonly version: number;
+  /** Epoch milliseconds, by the clock of AWS. */
+  readonly modifiedAt: number;
 };
+
+/** One parameter with its value. */
+export type StoredParameter = ParameterMark & { readonly type: string; readonly text: string };
+
+/** A path of SSM, and whether SecureStrings beneath it come in the clear. */
+export type ParameterPath = { readonly path: string; readonly decrypt: boolean };
+
+/** What bounds a reading as a whole. */
+export type Reading = {
+  readonly signal: AbortSignal;
+  /** Resolves when the next call may be made, so that SSM's rate is left to others too. */
+  readonly turn: () => Promise<void>;
+};
+
+/** Reads parameters page by page. All reject if a page fails, or is not SSM's answer to what was asked. */
+export type ParameterReader = {
+  /** All parameters beneath a path, ten a page. */
+  readonly tree: (place: ParameterPath, reading: Reading) => AsyncGenerator<readonly StoredParameter[]>;
+  /** The versions of all parameters beneath a path, fifty a page. */
+  readonly marks: (path: string, reading: Reading) => AsyncGenerator<readonly ParameterMark[]>;
+  /** Certain parameters, ten a call; those that are not there are named. */
+  readonly values: (
+    names: readonly string[],
+    decrypt: boolean,
+    reading: Reading,
+  ) => AsyncGenerator<{ readonly found: readonly StoredParameter[]; readonly missing: readonly string[] }>;
+};
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
+
+/** Whether SSM says that its rate is exceeded. */
+export const isThrottled = (error: unknown): boolean => isThrottling(nameOf(error));
+
+/** Whether the TVM's role may not make this call. */
+export const isDenied = (error: unknown): boolean => /^AccessDenied(?:Exception)?$/u.test(nameOf(error));
+
+/** Reads parameters with the SDK's client. */
+export function createParameterReader(ssm: SSMClient): ParameterReader {
+  return {
+    tree: async function* tree({ path, decrypt }, reading) {
+      const input = { Path: path, Recursive: true, WithDecryption: decrypt, MaxResults: TREE_PAGE };
+      const pages = readPages('GetParametersByPath', reading, (token, abortSignal) =>
+        ssm.send(new GetParametersByPathCommand({ ...input, ...token }), { abortSignal }),
+      );
+      for await (const page of pages) yield page.map((parameter) => toStored(parameter, isBeneath(path)));
+    },
+    marks: async function* marks(path, reading) {
+      const filter = { Key: 'Path', Option: 'Recursive', Values: [path] };
+      const input = { ParameterFilters: [filter], MaxResults: MARKS_PAGE };
+      const pages = readPages('DescribeParameters', reading, (token, abortSignal) =>
+        ssm.send(new DescribeParametersCommand({ ...input, ...token }), { abortSignal }),
+      );
+      for await (const page of pages) yield page.map((parameter) => toMark(parameter, isBeneath(path)));
+    },
+    values: async function* values(names, decrypt, reading) {
+      for (let from = 0; from < names.length; from += VALUES) {
+        yield await readValues(ssm, names.slice(from, from + VALUES), decrypt, reading);
+      }
+    },
+  };
+}
+
+async function readValues(ssm: SSMClient, names: readonly string[], decrypt: boolean, reading: Reading) {
+  const command = new GetParametersCommand({ Names: [...names], WithDecryption: decrypt });
+  const { Parameters: parameters, InvalidParameters: missing = [] } = await ask('GetParameters', reading, (signal) =>
+    ssm.send(command, { abortSignal: signal }),
+  );
+  if (parameters === undefined) throw notSsm('GetParameters');
+  const wanted = new Set(names);
+  const found = parameters.map((parameter) => toStored(parameter, (name) => wanted.has(name)));
+  const told = new Set([...found.map(({ name }) => name), ...missing]);
+  if (names.some((name) => !told.has(name))) throw notSsm('GetParameters');
+  return { found, missing: missing.filter((name) => wanted.has(name)) };
+}
+
+/** A call that whoever stands in between, or a bug, may not keep from ending. */
+async function ask<Answer>(
+  what: string,
+  { signal, turn }: Reading,
+  send: (signal: AbortSignal) => Promise<Answer>,
+  isFirst = false,
+): Promise<Answer> {
+  for (const pause of [...(isFirst ? [] : THROTTLED_PAUSES), undefined]) {
+    await turn();
+    signal.throwIfAborted();
+    try {
+      return await withDeadline(DEADLINE, what, (late) => send(AbortSignal.any([late, signal])));
+    } catch (error) {
+      if (pause === undefined || !isThrottled(error)) throw error;
+      await sleep(pause * (0.5 + Math.random()), undefined, { signal });
+    }
+  }
+  throw new Error('unreachable: the last try returns or throws');
+}
+
+type PageAnswer<Item> = {
+  readonly Parameters?: readonly Item[] | undefined;
+  readonly NextToken?: string | undefined;
+};
+
+/**
+ * All pages of a listing. A page may be empty and have a next one. A throttled first page is told at once: SSM is
+ * not to be had. A later one is asked for again, for the pages before it would be lost.
+ */
+async function* readPages<Item>(
+  what: string,
+  reading: Reading,
+  send: (token: { readonly NextToken?: string }, signal: AbortSignal) => Promise<PageAnswer<Item>>,
+): AsyncGenerator<readonly Item[]> {
+  const tokens = new Set<string>();
+  let token: string | undefined;
+  do {
+    const input = token === undefined ? {} : { NextToken: token };
+    const answer = await ask(what, reading, (signal) => send(input, signal), token === undefined);
+    // The SDK takes an empty 200 of whatever stands in between for an empty page; SSM always sends the list.
+    if (answer.Parameters === undefined) throw notSsm(what);
+    yield answer.Parameters;
+    token = answer.NextToken === '' ? undefined : answer.NextToken;
+    if (token === undefined) return;
+    if (tokens.has(token)) throw new Error(`${what} gives the same next token again and again`);
+    if (tokens.size >= MAX_PAGES) throw new Error(`${what} has more than ${MAX_PAGES} pages`);
+    tokens.add(token);
+  } while (token !== undefined);
+}
+
+const notSsm = (what: string): Error => new Error(`the answer to ${what} is not one of SSM`);
+
+const isBeneath =
+  (path: string) =>
+  (name: string): boolean =>
+    name.startsWith(`${path}/`);
+
+type IsAskedFor = (name: string) => boolean;
+
+function toMark({ Name: name, Version, LastModifiedDate }: ParameterMetadata, isAskedFor: IsAskedFor): ParameterMark {
+  const modifiedAt = LastModifiedDate?.getTime() ?? Number.NaN;
+  if (name === undefined || Version === undefined || Number.isNaN(modifiedAt)) {
+    throw new Error('SSM answered with a parameter that has no name, version or date');
+  }
+  if (!isAskedFor(name)) throw new Error(`SSM answered with the parameter ${name}, which was not asked for`);
+  return { name, version: Version, modifiedAt };
+}
+
+function toStored(parameter: SsmParameter, isAskedFor: IsAskedFor): StoredParameter {
+  const { Type: type, Value: text } = parameter;
+  const mark = toMark(parameter, isAskedFor);
+  if (type === undefined || text === undefined) throw new Error(`SSM answered with ${mark.name}, but not its value`);
+  return { ...mark, type, text };
+}
+
+/** All parameters beneath a path, for a program that reads them once. */
+export async function readParameterTree(
+  ssm: SSMClient,
+  path: string,
+  decrypt: boolean,
+): Promise<readonly StoredParameter[]> {
+  const parameters: StoredParameter[] = [];
+  const reading = { signal: new AbortController().signal, turn: () => Promise.resolve() };
+  for await (const page of createParameterReader(ssm).tree({ path, decrypt }, reading)) parameters.push(...page);
+  return parameters;
+}

@@ -19,13 +19,14 @@ export type StoredDocument = { readonly name: string; readonly type: string; rea
 export type DocumentTrees = {
   readonly root: string;
   readonly secretsRoot: string;
-  readonly documents: readonly StoredDocument[];
-  readonly secrets: readonly StoredDocument[];
+  readonly documents: Iterable<StoredDocument>;
+  readonly secrets: Iterable<StoredDocument>;
   /** Whether demo keys are accepted: only where the AWS in use is a desk's. */
   readonly demoKeys: boolean;
 };
 
-type Compiled = Pick<Snapshot, 'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'rejections'> & {
+/** What the documents say, all of them together. */
+export type Compiled = Pick<Snapshot, 'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'rejections'> & {
   /** Principals of all roles that a profile names, to vend them or to revoke through them. */
   readonly roles: readonly string[];
 };
@@ -40,11 +41,12 @@ type ReadDocument = <Value>(document: StoredDocument, read: () => Read<Value>) =
  * Makes the function that compiles what SSM holds. A document that is broken is left out and named with its line; whatever
  * depends on it is left out too, and only that. Parameters of unknown names are none of the catalog's business.
  *
- * The function remembers its last result, for YAML is dear (about a millisecond a document) and seldom changes.
+ * The function remembers its last result, for YAML is dear (about a millisecond a document) and seldom changes. It
+ * yields after each document, so that whoever runs it can let others have the event loop between them.
  */
-export const createDocumentCompiler = (): ((trees: DocumentTrees) => Compiled) => {
+export const createDocumentCompiler = (): ((trees: DocumentTrees) => Generator<void, Compiled>) => {
   let before = new Map<string, Remembered>();
-  return (trees) => {
+  return function* compile(trees) {
     const remembered = new Map<string, Remembered>();
     const rejections: Rejection[] = [];
     const readOnce: ReadDocument = <Value>(document: StoredDocument, read: () => Read<Value>) => {
@@ -57,14 +59,14 @@ export const createDocumentCompiler = (): ((trees: DocumentTrees) => Compiled) =
       rejections.push({ parameter: name, problems: result.refusal });
       return undefined;
     };
-    const documents = compileDocuments(trees, readOnce);
-    const secrets = compileSecrets(trees, readOnce);
+    const documents = yield* compileDocuments(trees, readOnce);
+    const secrets = yield* compileSecrets(trees, readOnce);
     before = remembered;
     return { ...documents, ...secrets, rejections };
   };
 };
 
-const compileDocuments = ({ root, documents }: DocumentTrees, readOnce: ReadDocument) => {
+function* compileDocuments({ root, documents }: DocumentTrees, readOnce: ReadDocument) {
   const policies = new Map<string, CompiledPolicy>();
   const profiles = new Map<string, Profile>();
   let operators: OperatorsDocument | undefined;
@@ -85,11 +87,12 @@ const compileDocuments = ({ root, documents }: DocumentTrees, readOnce: ReadDocu
       );
     else if (path === 'operators') operators = readOnce(document, () => sentences(readOperators(document.text)));
     else readOnce(document, () => readOther(path, document));
+    yield;
   }
-  return { profiles: join(profiles, policies), operators, roles: rolesOf(profiles) };
-};
+  return { profiles: yield* join(profiles, policies), operators, roles: yield* rolesOf(profiles) };
+}
 
-const compileSecrets = ({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadDocument) => {
+function* compileSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadDocument) {
   const clients = new Map<string, Client>();
   const sealingKeys = new Map<string, SealingKeyDocument & { readonly id: string }>();
   for (const document of secrets) {
@@ -106,9 +109,10 @@ const compileSecrets = ({ secretsRoot, secrets, demoKeys }: DocumentTrees, readO
         id,
         readOnce(document, () => readSealing(document, id)),
       );
+    yield;
   }
   return { clients, sealingKeys };
-};
+}
 
 const splitFirst = (path: string): readonly string[] => {
   const slash = path.indexOf('/');
@@ -172,20 +176,24 @@ const readSealing = (
   return document.ok ? ok({ ...document.value, id }) : document;
 };
 
-function rolesOf(profiles: ReadonlyMap<string, Profile>): readonly string[] {
-  const arns = [...profiles.values()].flatMap(({ roleArn, revokerRoleArn }) => [roleArn, revokerRoleArn]);
-  const principals = arns.map((arn) => (arn === undefined ? undefined : toRolePrincipal(arn)));
-  return [...new Set(principals.filter((principal) => principal !== undefined))];
+function* rolesOf(profiles: ReadonlyMap<string, Profile>) {
+  const principals = new Set<string>();
+  for (const { roleArn, revokerRoleArn } of profiles.values()) {
+    for (const arn of [roleArn, revokerRoleArn]) {
+      const principal = arn === undefined ? undefined : toRolePrincipal(arn);
+      if (principal !== undefined) principals.add(principal);
+    }
+    yield;
+  }
+  return [...principals];
 }
 
-const join = (
-  profiles: ReadonlyMap<string, Profile>,
-  policies: ReadonlyMap<string, CompiledPolicy>,
-): ReadonlyMap<string, CatalogProfile> => {
+function* join(profiles: ReadonlyMap<string, Profile>, policies: ReadonlyMap<string, CompiledPolicy>) {
   const joined = new Map<string, CatalogProfile>();
   for (const [name, profile] of profiles) {
     const policy = policies.get(name);
     if (policy !== undefined) joined.set(name, { name, profile, policy });
+    yield;
   }
   return joined;
-};
+}

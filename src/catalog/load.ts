@@ -1,7 +1,12 @@
-import type { Parameter, SSMClient } from '@aws-sdk/client-ssm';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { OwnAwsIdentity } from '../aws/own-identity.ts';
-import { readParameterTree } from '../aws/paging.ts';
-import { createDocumentCompiler, type StoredDocument } from './compile.ts';
+import { createParameterReader, type StoredParameter } from '../aws/paging.ts';
+import type { Clock } from '../lib/clock.ts';
+import { runInSlices } from '../lib/slices.ts';
+import { createDocumentCompiler, type Compiled } from './compile.ts';
+import { createDocumentTree } from './document-tree.ts';
+import { callGap, createTurns, type CatalogSize } from './pace.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { VendedRoles } from './vended-roles.ts';
 
@@ -15,17 +20,23 @@ type Source = {
   readonly root: string;
   readonly secretsRoot: string;
   readonly demoKeys: boolean;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
+  /** How long a snapshot may serve, in milliseconds: readings must come and end well within. */
+  readonly maxAge: number;
+  /** The monotonic clock, in milliseconds. */
+  readonly now: Clock;
 };
 
-const toStored = ({ Name, Type, Value }: Parameter): StoredDocument => ({
-  name: Name ?? '',
-  type: Type ?? '',
-  text: Value ?? '',
-});
+/** Reads the documents into a snapshot. Rejects if one page cannot be read, or when the signal ends it. */
+export type LoadCatalog = (signal: AbortSignal) => Promise<Snapshot>;
 
-/** Reads both trees and compiles them into a snapshot. Throws if a page cannot be read: half a catalog is none. */
+/** By name, so that lists of profiles and of broken documents do not depend on what changed when. */
+const sorted = (documents: Iterable<StoredParameter>): readonly StoredParameter[] =>
+  [...documents].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
+/**
+ * Reads both trees and compiles them into a snapshot. Throws if a page cannot be read: half a catalog is none.
+ * Where nothing has changed, nothing is compiled.
+ */
 export const createCatalogLoader = ({
   ssm,
   ownIdentity,
@@ -34,27 +45,51 @@ export const createCatalogLoader = ({
   root,
   secretsRoot,
   demoKeys,
+  maxAge,
   now,
-}: Source): (() => Promise<Snapshot>) => {
+}: Source): LoadCatalog => {
   const compile = createDocumentCompiler();
-  return async () => {
+  const reader = createParameterReader(ssm);
+  const documents = createDocumentTree({ reader, path: root, decrypt: false, clock: now });
+  const secrets = createDocumentTree({ reader, path: secretsRoot, decrypt: true, clock: now });
+  let compiled: { readonly version: number; readonly result: Compiled } | undefined;
+
+  const sizeNow = (): CatalogSize => ({
+    parameters: documents.size() + secrets.size(),
+    pages: documents.pages() + secrets.pages(),
+  });
+
+  /** The documents as they are known now. */
+  async function compileChanges(): Promise<Compiled> {
+    const version = documents.version() + secrets.version();
+    if (compiled?.version === version) return compiled.result;
+    const result = await runInSlices(
+      compile({
+        root,
+        secretsRoot,
+        documents: sorted(documents.documents()),
+        secrets: sorted(secrets.documents()),
+        demoKeys,
+      }),
+    );
+    compiled = { version, result };
+    return result;
+  }
+
+  return async (signal) => {
     const readAt = now();
-    const [{ account, role }, documents, secrets] = await Promise.all([
+    // While there is nothing to serve by, nothing is spared.
+    const gap = compiled === undefined ? 0 : callGap(sizeNow(), maxAge);
+    const reading = { signal, turn: createTurns(gap, now, (ms) => sleep(ms, undefined, { signal })) };
+    const [{ account, role }] = await Promise.all([
       ownIdentity(),
-      readParameterTree(ssm, root, false),
-      readParameterTree(ssm, secretsRoot, true),
+      documents.read(reading),
+      secrets.read(reading),
       confirmNames(),
     ]);
-    const compiled = compile({
-      root,
-      secretsRoot,
-      documents: documents.parameters.map(toStored),
-      secrets: secrets.parameters.map(toStored),
-      demoKeys,
-    });
-    const { roles, ...rest } = compiled;
+    const { roles, ...rest } = await compileChanges();
     const vended = await vendedRoles.remember(roles);
     const neverCallers = new Set(role === undefined ? vended : [...vended, role]);
-    return { ...rest, readAt, account, neverCallers, pages: documents.pages + secrets.pages };
+    return { ...rest, readAt, account, neverCallers, ...sizeNow() };
   };
 };

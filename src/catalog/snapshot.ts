@@ -12,7 +12,7 @@ export type Rejection = { readonly parameter: string; readonly problems: readonl
 
 /** All documents as they stood at one moment. A request sees one snapshot from its start to its end. */
 export type Snapshot = {
-  /** Epoch milliseconds at which reading began, so that nothing in it is newer than it says. */
+  /** When reading began, by the monotonic clock in milliseconds, so that nothing in it is older than it says. */
   readonly readAt: number;
   /** The TVM's own account. */
   readonly account: string;
@@ -25,6 +25,7 @@ export type Snapshot = {
   /** Who may list, revoke, explain and lift; undefined if there is no such document, or a broken one. */
   readonly operators: OperatorsDocument | undefined;
   readonly rejections: readonly Rejection[];
-  /** Pages of SSM that it took to read. */
+  /** How many parameters there are in both trees, and how many pages of SSM the next listing of them takes. */
+  readonly parameters: number;
   readonly pages: number;
 };

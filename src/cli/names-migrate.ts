@@ -45,11 +45,11 @@ async function findInDocuments(
   from: NamedKind,
   to: NamedKind,
 ): Promise<readonly string[]> {
-  const { parameters } = await readParameterTree(ssm, root, false);
-  return parameters.flatMap(({ Name = '', Value = '' }) =>
-    namesInDocument(Value).flatMap(({ rule, key, name }) => {
+  const parameters = await readParameterTree(ssm, root, false);
+  return parameters.flatMap(({ name: parameter, text }) =>
+    namesInDocument(text).flatMap(({ rule, key, name }) => {
       const change = changeOf(name, from, to);
-      return change === undefined ? [] : [`${Name}, rule "${rule}", ${key}: "${name}" ${change}`];
+      return change === undefined ? [] : [`${parameter}, rule "${rule}", ${key}: "${name}" ${change}`];
     }),
   );
 }

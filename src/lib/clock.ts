@@ -4,6 +4,24 @@ export type Clock = () => number;
 /** The machine's clock. */
 export const systemClock: Clock = () => Date.now();
 
+/** Milliseconds since some moment: ages and pauses, which no change of the machine's time may move. */
+export const monotonicClock: Clock = () => performance.now();
+
+/**
+ * A monotonic clock for a process that AWS Lambda freezes and thaws: should the time of the machine have gone on further
+ * than the monotonic clock, that counts, so that nothing is younger than it is. A clock that is set back changes nothing.
+ */
+export function createThawClock(monotonic: Clock = monotonicClock, wall: Clock = systemClock): Clock {
+  let now = 0;
+  let [lastMonotonic, lastWall] = [monotonic(), wall()];
+  return () => {
+    const [nowMonotonic, nowWall] = [monotonic(), wall()];
+    now += Math.max(nowMonotonic - lastMonotonic, nowWall - lastWall);
+    [lastMonotonic, lastWall] = [nowMonotonic, nowWall];
+    return now;
+  };
+}
+
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;

@@ -2,10 +2,12 @@ import {
   AssumeRoleCommand,
   STSServiceException,
   type AssumeRoleCommandInput,
+  type AssumeRoleCommandOutput,
   type STSClient,
 } from '@aws-sdk/client-sts';
 import { isThrottling } from '../aws/error-codes.ts';
 import { SECOND } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { timed, type Meter } from '../telemetry/meter.ts';
 
@@ -69,15 +71,17 @@ const MISCONFIGURED = new Set([
 export const createAssumeRole =
   (sts: STSClient, onFault: (error: unknown) => void): AssumeRole =>
   async (input) => {
-    const abortSignal = AbortSignal.timeout(DEADLINE);
-    const send = () => sts.send(new AssumeRoleCommand(input), { abortSignal });
     try {
-      const { Credentials } = await send().catch(async (error: unknown) => {
-        if (!(error instanceof Error) || !EXPIRED.has(error.name)) throw error;
-        await sts.config.credentials({ forceRefresh: true });
-        return send();
+      const answer = await withDeadline(DEADLINE, 'AssumeRole', async (abortSignal) => {
+        const send = () => sts.send(new AssumeRoleCommand(input), { abortSignal });
+        return send().catch(async (error: unknown) => {
+          if (!(error instanceof Error) || !EXPIRED.has(error.name)) throw error;
+          await sts.config.credentials({ forceRefresh: true });
+          return send();
+        });
       });
-      const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = Credentials ?? {};
+      if (!isOwnAnswer(input, answer)) throw new Error('AssumeRole answered to another call');
+      const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
       const expiration = Expiration?.getTime() ?? Number.NaN;
       if (!AccessKeyId || !SecretAccessKey || !SessionToken || Number.isNaN(expiration)) {
         throw new Error('AssumeRole answered without credentials');
@@ -88,6 +92,20 @@ export const createAssumeRole =
       return refuse(toFault(error));
     }
   };
+
+/** Whether what STS says of the session is what was asked for: credentials of another's call must go to nobody. */
+function isOwnAnswer(
+  { RoleArn, RoleSessionName, SourceIdentity }: AssumeRoleCommandInput,
+  { AssumedRoleUser, SourceIdentity: stamped = SourceIdentity }: AssumeRoleCommandOutput,
+): boolean {
+  if (stamped !== SourceIdentity) return false;
+  const session = AssumedRoleUser?.Arn;
+  if (session === undefined) return true;
+  // arn:P:iam::A:role/path/R becomes arn:P:sts::A:assumed-role/R/S.
+  const role = RoleArn?.slice(RoleArn.lastIndexOf('/') + 1);
+  const account = RoleArn?.split(':')[4];
+  return session.endsWith(`::${account}:assumed-role/${role}/${RoleSessionName}`);
+}
 
 /** AssumeRole with its outcome counted and its time measured, retries included. */
 export const meterAssumeRole = (assumeRole: AssumeRole, meter: Meter): AssumeRole =>

@@ -52,7 +52,7 @@ describe('isLocalEndpoint', () => {
 });
 
 describe('createOwnIdentity', () => {
-  it('asks once for all who ask, then never again', async () => {
+  it('asks twice at once for all who ask, then never again', async () => {
     fake.answer = () => stsIdentity;
     const before = fake.calls.length;
     const ownIdentity = createOwnIdentity(clients().sts);
@@ -61,7 +61,7 @@ describe('createOwnIdentity', () => {
       { account: '000000000000' },
     ]);
     expect(await ownIdentity()).toMatchObject({ account: '000000000000' });
-    expect(fake.calls.length).toBe(before + 1);
+    expect(fake.calls.length).toBe(before + 2);
   });
 
   it('throws while STS does not tell, and asks again', async () => {
@@ -81,19 +81,42 @@ describe('createOwnIdentity', () => {
   });
 });
 
-describe('readParameterTree', () => {
-  const page = (names: readonly string[], next?: string) => ({
-    headers: { 'content-type': 'application/x-amz-json-1.1' },
-    body: JSON.stringify({ Parameters: names.map((Name) => ({ Name, Type: 'String', Value: 'v' })), NextToken: next }),
+describe('createOwnIdentity, when one answer is somebody else’s', () => {
+  it('believes neither, and asks again', async () => {
+    const ownIdentity = createOwnIdentity(clients().sts);
+    const other =
+      '<GetCallerIdentityResponse><GetCallerIdentityResult><Account>999999999999</Account></GetCallerIdentityResult></GetCallerIdentityResponse>';
+    const answers = [stsIdentity, { body: other }];
+    fake.answer = () => answers.shift() ?? 'close';
+    await expect(ownIdentity()).rejects.toThrow('two identities');
+    fake.answer = () => stsIdentity;
+    expect(await ownIdentity()).toMatchObject({ account: '000000000000' });
   });
+});
+
+describe('readParameterTree', () => {
+  const answer = (content: object) => ({
+    headers: { 'content-type': 'application/x-amz-json-1.1' },
+    body: JSON.stringify(content),
+  });
+  const parameter = (Name: string, more: object = {}) => ({
+    Name,
+    Type: 'String',
+    Value: 'v',
+    Version: 3,
+    LastModifiedDate: 1_700_000_000.123,
+    ...more,
+  });
+  const page = (names: readonly string[], next?: string) =>
+    answer({ Parameters: names.map((name) => parameter(name)), NextToken: next });
+  const read = () => readParameterTree(clients().ssm, '/r', true);
 
   it('follows the token to the last page, through empty ones, and asks for ten at a time', async () => {
     const pages = [page(['/r/a'], 't1'), page([], 't2'), page(['/r/b', '/r/c'], '')];
     const before = fake.calls.length;
     fake.answer = () => pages.shift() ?? 'close';
-    const tree = await readParameterTree(clients().ssm, '/r', true);
-    expect(tree.parameters.map(({ Name }) => Name)).toEqual(['/r/a', '/r/b', '/r/c']);
-    expect(tree.pages).toBe(3);
+    const stored = { version: 3, modifiedAt: 1_700_000_000_123, type: 'String', text: 'v' };
+    expect(await read()).toEqual(['/r/a', '/r/b', '/r/c'].map((name) => ({ name, ...stored })));
     const asked = fake.calls.slice(before).map((body) => JSON.parse(body) as Record<string, unknown>);
     const common = { Path: '/r', Recursive: true, WithDecryption: true, MaxResults: 10 };
     expect(asked).toEqual([common, { ...common, NextToken: 't1' }, { ...common, NextToken: 't2' }]);
@@ -102,7 +125,44 @@ describe('readParameterTree', () => {
   it('throws if a page fails, and gives no half of a tree', async () => {
     const pages = [page(['/r/a'], 't1'), { status: 400, body: '{"__type":"InternalServerError"}' }];
     fake.answer = () => pages.shift() ?? 'close';
-    await expect(readParameterTree(clients().ssm, '/r', false)).rejects.toMatchObject({ name: 'InternalServerError' });
+    await expect(read()).rejects.toMatchObject({ name: 'InternalServerError' });
+  });
+
+  it('throws when the next token is one that was there already, instead of reading for ever', async () => {
+    fake.answer = () => page([], 'again');
+    await expect(read()).rejects.toThrow('the same next token');
+    let count = 0;
+    fake.answer = () => page([], `t${(count += 1) % 3}`);
+    await expect(read()).rejects.toThrow('the same next token');
+  });
+
+  it.each([
+    ['no list', answer({})],
+    ['another service’s JSON', answer({ Items: [], Count: 0 })],
+    ['a parameter beside the tree', page(['/r/a', '/root/b'])],
+    ['the path itself', page(['/r'])],
+    ['no name', answer({ Parameters: [parameter('/r/a', { Name: undefined })] })],
+    ['no value', answer({ Parameters: [parameter('/r/a', { Value: undefined })] })],
+    ['no version', answer({ Parameters: [parameter('/r/a', { Version: undefined })] })],
+    ['no date', answer({ Parameters: [parameter('/r/a', { LastModifiedDate: undefined })] })],
+  ])('throws at an answer with %s: it is none of SSM', async (_, strange) => {
+    fake.answer = () => strange;
+    await expect(read()).rejects.toThrow('SSM');
+  });
+
+  it('asks for a throttled later page again, and takes a throttled first page for an outage', async () => {
+    const throttled = { status: 400, body: '{"__type":"ThrottlingException"}' };
+    let throttles = 4;
+    fake.answer = (body) => {
+      if (!body.includes('t1')) return page(['/r/a'], 't1');
+      // More than the SDK itself puts up with.
+      return (throttles -= 1) >= 0 ? throttled : page(['/r/b']);
+    };
+    expect((await read()).map(({ name }) => name)).toEqual(['/r/a', '/r/b']);
+    const before = fake.calls.length;
+    fake.answer = () => throttled;
+    await expect(read()).rejects.toMatchObject({ name: 'ThrottlingException' });
+    expect(fake.calls.length - before).toBe(3);
   });
 });
 

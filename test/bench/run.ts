@@ -5,6 +5,7 @@ import { buildBundle } from '../../.scripts/build.ts';
 import { startEmbeddedAws } from '../../src/local/aws/server.ts';
 import { seed } from '../../src/local/seed.ts';
 import { freePort } from '../support/processes.ts';
+import { measureCatalog } from './catalog.ts';
 import { measureRevocation } from './revocation.ts';
 import { measureSessionBytes } from './sessions.ts';
 import { describeBundle, describeImage } from './sizes.ts';
@@ -15,7 +16,7 @@ import { measureStarts, startServer, untilVended, vend } from './start.ts';
  * test: numbers of another machine are other numbers.
  *
  * `--starts N` sets how often each side is started (11), `--vends N` how many vends the memory entry makes (2,000),
- * `--trials N` how often a revocation is timed (20).
+ * `--trials N` how often a revocation is timed (20), `--parameters N` how many documents are read (1,000).
  */
 const CONCURRENCY = 16;
 
@@ -87,6 +88,14 @@ const benchRevocation = async (bundle: string, awsUrl: string, trials: number): 
   }
 };
 
+const benchCatalog = async (parameters: number): Promise<void> => {
+  for (const [what, { time, cpu, longestTurn, stall }] of Object.entries(await measureCatalog(parameters))) {
+    say(
+      `documents, ${parameters} parameters, ${what}: ${time.toFixed(0)} ms, of them CPU ${cpu.toFixed(0)} ms, in one turn of the event loop at most ${longestTurn.toFixed(1)} ms (longest stall by the clock ${stall.toFixed(1)} ms)`,
+    );
+  }
+};
+
 const option = (name: string, usual: number): number => {
   const at = process.argv.indexOf(name);
   return at === -1 ? usual : Number(process.argv[at + 1]);
@@ -108,6 +117,7 @@ const main = async (): Promise<void> => {
     await benchMemory(bundle, aws.url, vends);
     await benchSessions();
     await benchRevocation(bundle, aws.url, trials);
+    await benchCatalog(option('--parameters', 1_000));
   } finally {
     await aws.close();
     rmSync(directory, { recursive: true, force: true });

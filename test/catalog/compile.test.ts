@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createDocumentCompiler, type DocumentTrees, type StoredDocument } from '../../src/catalog/compile.ts';
+import { runWhole } from '../support/run-whole.ts';
 
 const PROFILE = '{"role_arn":"arn:aws:iam::111122223333:role/R"}';
 const POLICY = 'version: "1"\nrules:\n  - name: r\n    effect: allow\n    conditions:\n      users: [alice]\n';
@@ -19,7 +20,13 @@ const trees = (
   demoKeys = false,
 ): DocumentTrees => ({ root: '/sentinel', secretsRoot: '/secrets', documents, secrets, demoKeys });
 
-const compile = (...given: Parameters<typeof trees>) => createDocumentCompiler()(trees(...given));
+/** A compiler that remembers, as the catalog's does. */
+const compiler = () => {
+  const run = createDocumentCompiler();
+  return (given: DocumentTrees) => runWhole(run(given));
+};
+
+const compile = (...given: Parameters<typeof trees>) => runWhole(createDocumentCompiler()(trees(...given)));
 
 const names = ({ profiles }: ReturnType<typeof compile>): readonly string[] => [...profiles.keys()].toSorted();
 
@@ -135,7 +142,7 @@ describe('the compiler, which remembers', () => {
   const profile = stored('/sentinel/profiles/dev', PROFILE);
 
   it('takes a document out at once when it breaks, and back when it is mended', () => {
-    const again = createDocumentCompiler();
+    const again = compiler();
     expect(names(again(trees([policyOf('allow'), profile])))).toEqual(['dev']);
     const broken = again(trees([policyOf('alow'), profile]));
     expect(names(broken)).toEqual([]);
@@ -144,7 +151,7 @@ describe('the compiler, which remembers', () => {
   });
 
   it('follows every change of a text, a type and a set', () => {
-    const again = createDocumentCompiler();
+    const again = compiler();
     const effects = ['allow', 'deny', 'require_approval', 'allow'].map(
       (effect) => again(trees([policyOf(effect), profile])).profiles.get('dev')?.policy.rules[0]?.effect,
     );
@@ -155,7 +162,7 @@ describe('the compiler, which remembers', () => {
   });
 
   it('forgets a key that was deleted, and reads one anew that was changed', () => {
-    const again = createDocumentCompiler();
+    const again = compiler();
     expect(again(trees([], [secret('K')])).clients.size).toBe(1);
     const disabled = CLIENT.replace('}', ',"disabled":true}');
     expect(again(trees([], [secret('K', disabled)])).clients.get('K')?.disabled).toBe(true);

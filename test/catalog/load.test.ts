@@ -53,14 +53,14 @@ describe('the catalog of a TVM', () => {
       const tvm = await start({ environment });
       expect([fail, tvm.catalog.state()]).toEqual([
         fail,
-        { tried: true, ageSeconds: undefined, profiles: 0, rejected: 0, failing: true, usable: false },
+        { tried: true, ageSeconds: undefined, profiles: 0, rejected: 0, failing: true, usable: false, stuck: false },
       ]);
     }
   });
 
   it('takes a right away at once when its document breaks, and no other', async () => {
     let offset = 0;
-    const tvm = await start({ clock: () => Date.now() + offset });
+    const tvm = await start({ monotonic: () => performance.now() + offset });
     await putProfile(desk, 'fragile', ALLOW);
     offset = 40_000;
     expect((await get(tvm, { profile: 'fragile' })).status).toBe(200);

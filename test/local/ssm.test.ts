@@ -140,7 +140,7 @@ describe('the others', () => {
       { service: 'ssm', method: 'put_parameter', params: { Name: '/boto/a', Value: 'ä', Type: 'String' } },
       { service: 'ssm', method: 'get_parameter', params: { Name: '/boto/a' } },
       { service: 'ssm', method: 'get_parameter', params: { Name: '/boto/b' } },
-      { service: 'ssm', method: 'describe_parameters' },
+      { service: 'ssm', method: 'get_parameter_history' },
     ]);
     expect(outcomes[1]?.answer?.['Parameter']).toMatchObject({ Name: '/boto/a', Value: 'ä', Version: 1 });
     expect(outcomes[2]).toMatchObject({ code: 'ParameterNotFound', status: 400 });

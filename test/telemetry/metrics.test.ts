@@ -177,7 +177,7 @@ describe('what Prometheus is told', () => {
     await get(tvm, { profile: 'dev' });
     const count = async (labels: string) => (await scrape(tvm)).get(`sentinel_aws_call_seconds_count{${labels}}`);
     expect(await count('service="sts",operation="AssumeRole",outcome="ok"')).toBe(1);
-    expect(await count('service="sts",operation="GetCallerIdentity",outcome="ok"')).toBe(1);
+    expect(await count('service="sts",operation="GetCallerIdentity",outcome="ok"')).toBe(2);
     expect(await count('service="dynamodb",operation="PutItem",outcome="ok"')).toBeGreaterThanOrEqual(3);
     const dead = await start({ environment: { AWS_ENDPOINT_URL_SSM: 'http://127.0.0.1:9' } });
     const samples = await scrape(dead);

@@ -6,6 +6,7 @@ import { readProfile, type Profile } from '../../src/policy/profile.ts';
 import type { Grant } from '../../src/vend/decide.ts';
 import { toNetwork, toPlan, toStamp, type Plan, type VendRequest } from '../../src/vend/plan.ts';
 import type { VendRefusal } from '../../src/vend/refusal.ts';
+import { runWhole } from '../support/run-whole.ts';
 
 /** A Monday, 12:00 UTC. */
 export const NOON = Date.parse('2026-01-05T12:00:00Z');
@@ -48,18 +49,27 @@ export const snapshotOf = (documents: Documents): Snapshot => {
     type: 'String',
     text: JSON.stringify(value),
   });
-  const compiled = createDocumentCompiler()({
-    root: '/sentinel',
-    secretsRoot: '/secrets',
-    documents: Object.entries(documents).flatMap(([name, { rules, profile = {} }]) => [
-      text(`policies/${name}`, { version: '1', rules }),
-      text(`profiles/${name}`, { role_arn: ROLE, ...profile }),
-    ]),
-    secrets: [],
-    demoKeys: true,
-  });
+  const compiled = runWhole(
+    createDocumentCompiler()({
+      root: '/sentinel',
+      secretsRoot: '/secrets',
+      documents: Object.entries(documents).flatMap(([name, { rules, profile = {} }]) => [
+        text(`policies/${name}`, { version: '1', rules }),
+        text(`profiles/${name}`, { role_arn: ROLE, ...profile }),
+      ]),
+      secrets: [],
+      demoKeys: true,
+    }),
+  );
   if (compiled.rejections.length > 0) throw new Error(JSON.stringify(compiled.rejections));
-  return { ...compiled, readAt: NOON, account: '111122223333', neverCallers: new Set(compiled.roles), pages: 1 };
+  return {
+    ...compiled,
+    readAt: NOON,
+    account: '111122223333',
+    neverCallers: new Set(compiled.roles),
+    parameters: 1,
+    pages: 1,
+  };
 };
 
 /** A rule that names alice. */

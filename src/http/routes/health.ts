@@ -15,15 +15,20 @@ type Dependencies = { readonly health: () => Health };
 
 /**
  * `GET /healthz`: whether this instance should get requests: up, not draining, the catalog tried once. An outage of AWS
- * is no reason to replace an instance, so it does not show here.
+ * is no reason to replace an instance, so it does not show here; a reading that never ends is a bug, and one.
  */
 export const createHealthHandler =
   ({ health }: Dependencies) =>
   ({ requestId }: Arrival): Answer => {
     const { draining, catalog, revocations } = health();
-    const status = draining ? 'draining' : catalog.tried && revocations.tried ? 'ok' : 'starting';
+    const status = draining ? 'draining' : livenessOf(catalog, revocations);
     return jsonAnswer(requestId, { status }, status === 'ok' ? 200 : 503);
   };
+
+function livenessOf(catalog: CatalogState, revocations: FeedState): 'stuck' | 'ok' | 'starting' {
+  if (catalog.stuck) return 'stuck';
+  return catalog.tried && revocations.tried ? 'ok' : 'starting';
+}
 
 /** `GET /readyz`: whether requests can be served now, for people and alarms: counts, no names. */
 export const createReadinessHandler =

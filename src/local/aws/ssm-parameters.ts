@@ -32,7 +32,9 @@ export type NewParameter = {
 
 const MAX_LEVELS = 15;
 const MAX_NAME = 1_011;
-const MAX_PARAMETERS = 10_000;
+/** Of the standard tier, and in all: https://docs.aws.amazon.com/general/latest/gr/ssm.html */
+const MAX_STANDARD = 10_000;
+const MAX_PARAMETERS = 100_000;
 const MAX_VALUE: Readonly<Record<ParameterTier, number>> = {
   Standard: 4_096,
   Advanced: 8_192,
@@ -86,8 +88,13 @@ const checkValue = (value: string, tier: ParameterTier): Result<undefined, AwsEr
 /** The parameters of the account, in memory. */
 export type ParameterStore = {
   readonly get: (name: string) => Parameter | undefined;
-  /** Parameters beneath a path (without trailing slash), ordered by name; only direct children unless recursive. */
-  readonly beneath: (path: string, recursive: boolean) => readonly Parameter[];
+  /** All parameters whose names come after one, ordered by name; `''` comes before all. */
+  readonly after: (name: string) => Iterable<Parameter>;
+  /**
+   * Parameters beneath a path (without trailing slash) whose names come after one, ordered by name; only direct
+   * children unless recursive.
+   */
+  readonly beneath: (path: string, recursive: boolean, after: string) => Iterable<Parameter>;
   /** Writes the next version; `now` in epoch milliseconds. */
   readonly put: (parameter: NewParameter, now: number) => Result<Parameter, AwsError>;
   readonly remove: (name: string) => boolean;
@@ -96,25 +103,66 @@ export type ParameterStore = {
 /** An empty store. */
 export const createParameterStore = (): ParameterStore => {
   const parameters = new Map<string, Parameter>();
+  /** Names in order, made again when one comes or goes: a page of a listing must not sort all. */
+  let order: readonly string[] | undefined;
+  let standard = 0;
+  let lastWrite = 0;
+
+  function* from(isBefore: (name: string) => boolean): Generator<Parameter> {
+    order ??= [...parameters.keys()].toSorted();
+    for (let at = firstNotBefore(order, isBefore); at < order.length; at += 1) {
+      const found = parameters.get(order[at] ?? '');
+      if (found !== undefined) yield found;
+    }
+  }
+
+  function* beneath(path: string, recursive: boolean, after: string): Generator<Parameter> {
+    const prefix = `${path}/`;
+    for (const parameter of from((name) => name < prefix || name <= after)) {
+      if (!parameter.name.startsWith(prefix)) return;
+      if (recursive || !parameter.name.slice(prefix.length).includes('/')) yield parameter;
+    }
+  }
+
   return {
     get: (name) => parameters.get(name),
-    beneath: (path, recursive) =>
-      [...parameters.values()]
-        .filter(({ name }) => name.startsWith(`${path}/`))
-        .filter(({ name }) => recursive || !name.slice(path.length + 1).includes('/'))
-        .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    after: (after) => from((name) => name <= after),
+    beneath,
     put: (wanted, now) => {
       const before = parameters.get(wanted.name);
-      const next = nextVersion(wanted, before, now);
-      if (next.ok && before === undefined && parameters.size >= MAX_PARAMETERS) {
+      // No two writes at one moment: a parameter that is deleted and made again begins with version 1, and is another.
+      const at = Math.max(now, lastWrite + 1);
+      const next = nextVersion(wanted, before, at);
+      if (!next.ok) return next;
+      const isStandard = next.value.tier === 'Standard';
+      const full = isStandard && before?.tier !== 'Standard' && standard >= MAX_STANDARD;
+      if (full || (before === undefined && parameters.size >= MAX_PARAMETERS)) {
         return error('ParameterLimitExceeded', 'You have exceeded the number of parameters for this account.');
       }
-      if (next.ok) parameters.set(wanted.name, next.value);
+      if (before === undefined) order = undefined;
+      standard += Number(isStandard) - Number(before?.tier === 'Standard');
+      parameters.set(wanted.name, next.value);
+      lastWrite = at;
       return next;
     },
-    remove: (name) => parameters.delete(name),
+    remove: (name) => {
+      if (parameters.get(name)?.tier === 'Standard') standard -= 1;
+      order = undefined;
+      return parameters.delete(name);
+    },
   };
 };
+
+/** The place of the first name that is not before what is looked for; names are in order. */
+function firstNotBefore(names: readonly string[], isBefore: (name: string) => boolean): number {
+  let [low, high] = [0, names.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isBefore(names[middle] ?? '')) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
 const nextVersion = (wanted: NewParameter, before: Parameter | undefined, now: number): Result<Parameter, AwsError> => {
   const { name, value, overwrite } = wanted;

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { AwsError } from './responses.ts';
+import { ParameterFilter, readFilters } from './ssm-filters.ts';
 import { createParameterStore, parameterArn, type Parameter, type ParameterStore } from './ssm-parameters.ts';
 
 /** One authentic call of SSM: the operation's name and the body, not parsed yet. */
@@ -28,6 +29,13 @@ const PutInput = v.object({
   Type: v.optional(v.picklist(['String', 'StringList', 'SecureString'])),
   Tier: v.optional(v.picklist(['Standard', 'Advanced', 'Intelligent-Tiering'])),
   Overwrite: optionalFlag,
+});
+const DescribeInput = v.object({
+  ParameterFilters: v.optional(v.array(ParameterFilter), []),
+  Filters: v.optional(v.never('the deprecated Filters are not part of the embedded AWS; use ParameterFilters')),
+  Shared: v.optional(v.literal(false), false),
+  MaxResults: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(50)), 50),
+  NextToken: v.optional(v.string()),
 });
 const DeleteInput = v.object({ Name: name });
 
@@ -61,37 +69,82 @@ const show = (parameter: Parameter, decrypt: boolean): object => ({
   Version: parameter.version,
 });
 
-type Page = { readonly path: string; readonly recursive: boolean; readonly after: string };
+/** What DescribeParameters tells of a parameter: all but its value. */
+const describe = (parameter: Parameter): object => ({
+  ARN: parameterArn(parameter.name),
+  DataType: 'text',
+  LastModifiedDate: parameter.modifiedAt / 1_000,
+  Name: parameter.name,
+  Policies: [],
+  Tier: parameter.tier,
+  Type: parameter.type,
+  Version: parameter.version,
+});
 
-const PageToken = v.object({ path: v.string(), recursive: v.boolean(), after: v.string() });
-
-const writeToken = (page: Page): string => Buffer.from(JSON.stringify(page)).toString('base64url');
+const PageToken = v.object({ listing: v.string(), after: v.string() });
 
 /** A token holds what it continues: the page after a name, of the same listing. */
-const readToken = (token: string, path: string, recursive: boolean): string | undefined => {
+const writeToken = (listing: string, after: string): string =>
+  Buffer.from(JSON.stringify({ listing, after })).toString('base64url');
+
+const readToken = (token: string, listing: string): string | undefined => {
   try {
     const page = v.safeParse(PageToken, JSON.parse(Buffer.from(token, 'base64url').toString()));
-    return page.success && page.output.path === path && page.output.recursive === recursive
-      ? page.output.after
-      : undefined;
+    return page.success && page.output.listing === listing ? page.output.after : undefined;
   } catch {
     return undefined;
   }
 };
 
+type Listing = {
+  /** Says what is listed, so that a token of another listing is refused. */
+  readonly name: string;
+  readonly token: string | undefined;
+  readonly size: number;
+  readonly after: (name: string) => Iterable<Parameter>;
+  readonly show: (parameter: Parameter) => object;
+};
+
+/** One page of a listing, and where the next one starts if there is more. */
+const readPage = ({ name, token, size, after, show: toShown }: Listing): Outcome => {
+  const start = token === undefined ? '' : readToken(token, name);
+  if (start === undefined) return error('InvalidNextToken', 'The specified token is not valid.');
+  const page: Parameter[] = [];
+  for (const parameter of after(start)) {
+    const last = page.at(-1);
+    if (page.length === size && last !== undefined) {
+      return ok({ Parameters: page.map(toShown), NextToken: writeToken(name, last.name) });
+    }
+    page.push(parameter);
+  }
+  return ok({ Parameters: page.map(toShown) });
+};
+
 const getByPath = (store: ParameterStore, input: v.InferOutput<typeof ByPathInput>): Outcome => {
+  const { Recursive: recursive, WithDecryption: decrypt } = input;
   // One trailing slash is allowed; the root is the empty prefix. `/a` covers `/a/b`, and never `/ab`.
   const path = input.Path.replace(/\/$/u, '');
-  const after = input.NextToken === undefined ? '' : readToken(input.NextToken, path, input.Recursive);
-  if (after === undefined) return error('InvalidNextToken', 'The specified token is not valid.');
-  const rest = store.beneath(path, input.Recursive).filter((parameter) => parameter.name > after);
-  const page = rest.slice(0, input.MaxResults);
-  const last = page.at(-1);
-  return ok({
-    Parameters: page.map((parameter) => show(parameter, input.WithDecryption)),
-    ...(last === undefined || rest.length <= page.length
-      ? {}
-      : { NextToken: writeToken({ path, recursive: input.Recursive, after: last.name }) }),
+  return readPage({
+    name: JSON.stringify(['tree', path, recursive]),
+    token: input.NextToken,
+    size: input.MaxResults,
+    after: (name) => store.beneath(path, recursive, name),
+    show: (parameter) => show(parameter, decrypt),
+  });
+};
+
+const describeAll = (store: ParameterStore, input: v.InferOutput<typeof DescribeInput>): Outcome => {
+  const filters = readFilters(input.ParameterFilters);
+  if (!filters.ok) return filters;
+  const matches = filters.value;
+  return readPage({
+    name: JSON.stringify(['marks', input.ParameterFilters]),
+    token: input.NextToken,
+    size: input.MaxResults,
+    after: function* matching(name) {
+      for (const parameter of store.after(name)) if (matches(parameter)) yield parameter;
+    },
+    show: describe,
   });
 };
 
@@ -115,6 +168,7 @@ const operations = (store: ParameterStore, clock: Clock) =>
       }),
     ],
     ['GetParametersByPath', operation(ByPathInput, (input) => getByPath(store, input))],
+    ['DescribeParameters', operation(DescribeInput, (input) => describeAll(store, input))],
     [
       'PutParameter',
       operation(PutInput, ({ Name, Value, Type, Tier, Overwrite }) => {

@@ -1,0 +1,54 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { SSMClient } from '@aws-sdk/client-ssm';
+import type { STSClient } from '@aws-sdk/client-sts';
+import { withDeadline } from '../lib/deadline.ts';
+
+/** The longest answer, in bytes: a page of DynamoDB is 1 MB of data, in JSON a few times that. */
+const MAX_ANSWER = 16 * 1024 * 1024;
+
+type Body = AsyncIterable<Uint8Array> & { readonly destroy: (error?: Error) => void };
+
+const isStream = (body: unknown): body is Body =>
+  typeof body === 'object' && body !== null && Symbol.asyncIterator in body && 'destroy' in body;
+
+async function readBody(body: Body, signal: AbortSignal): Promise<Uint8Array> {
+  const stop = (): void => body.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > MAX_ANSWER) throw new Error(`an answer of AWS is longer than ${MAX_ANSWER} bytes`);
+      chunks.push(chunk);
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
+}
+
+/**
+ * Bounds each try of each call of a client by a deadline over its whole answer. The SDK's own time limit ends with the
+ * head: a body that stalls, or comes a byte a second, would be waited for without end. What is late here is a
+ * TimeoutError, so the SDK tries again as it does for a head that is late.
+ *
+ * @param ms for one try: connection, head and body
+ */
+export function boundWholeAnswers(client: DynamoDBClient | SSMClient | STSClient, ms: number): void {
+  // The three clients' stacks differ in the types of commands only.
+  const { middlewareStack } = client as SSMClient;
+  middlewareStack.add(
+    (next) => (args) =>
+      withDeadline(ms, 'an answer of AWS', async (signal) => {
+        const result = await next(args);
+        const response = result.response as { body?: unknown };
+        if (isStream(response.body)) response.body = await readBody(response.body, signal);
+        return result;
+      }),
+    // Beneath the SDK's parser, and within its retries.
+    { step: 'deserialize', priority: 'low', name: 'wholeAnswer' },
+  );
+}

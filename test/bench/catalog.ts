@@ -1,0 +1,109 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { createAwsClients } from '../../src/aws/clients.ts';
+import { createCatalogLoader } from '../../src/catalog/load.ts';
+import { DEMO_TVM_KEY } from '../../src/local/aws/account.ts';
+import { startEmbeddedAws } from '../../src/local/aws/server.ts';
+
+/** Half of the parameters are profiles, half their policies of ten rules. */
+const RULES = 10;
+const WRITERS = 16;
+const MAX_AGE = 300_000;
+
+const POLICY = JSON.stringify({
+  version: '1',
+  rules: Array.from({ length: RULES }, (_, index) => ({
+    name: `rule-${index}`,
+    effect: 'allow',
+    conditions: { users: [`user-${index}`, 'alice'], time: { hours: { start: '08:00', end: '18:00' } } },
+    reason: 'measured',
+  })),
+});
+const PROFILE = '{"role_arn":"arn:aws:iam::000000000000:role/SentinelProtected-dev"}';
+
+const clientOf = (endpoint: string): SSMClient =>
+  new SSMClient({ endpoint, region: 'us-east-1', credentials: DEMO_TVM_KEY });
+
+const put = (ssm: SSMClient, name: string, value: string): Promise<unknown> =>
+  ssm.send(new PutParameterCommand({ Name: name, Value: value, Type: 'String', Tier: 'Advanced', Overwrite: true }));
+
+/** The AWS, in a process of its own: its work must not count as the catalog's. */
+async function serveAws(parameters: number): Promise<void> {
+  const { url } = await startEmbeddedAws({ port: 0 });
+  const ssm = clientOf(url);
+  let next = 0;
+  async function write(): Promise<void> {
+    while (next < parameters / 2) {
+      const profile = `p-${(next += 1)}`;
+      await put(ssm, `/sentinel/policies/${profile}`, POLICY);
+      await put(ssm, `/sentinel/profiles/${profile}`, PROFILE);
+    }
+  }
+  await Promise.all(Array.from({ length: WRITERS }, write));
+  process.send?.(url);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await serveAws(Number(process.argv[2]));
+
+/** What one reading took, in milliseconds. */
+export type Cost = {
+  /** By the clock. */
+  readonly time: number;
+  /** Of this thread's CPU, in all and at most between two turns of its event loop. */
+  readonly cpu: number;
+  readonly longestTurn: number;
+  /** The longest stall of the event loop by the clock; on a busy machine that is also others' time. */
+  readonly stall: number;
+};
+
+const cpuMs = ({ user, system }: { readonly user: number; readonly system: number }): number => (user + system) / 1_000;
+
+async function costOf(run: () => Promise<unknown>): Promise<Cost> {
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  const begunCpu = cpuMs(process.threadCpuUsage());
+  let [last, longestTurn] = [begunCpu, 0];
+  const timer = setInterval(() => {
+    const now = cpuMs(process.threadCpuUsage());
+    longestTurn = Math.max(longestTurn, now - last);
+    last = now;
+  }, 1);
+  const begun = performance.now();
+  delay.enable();
+  await run();
+  delay.disable();
+  clearInterval(timer);
+  const cpu = cpuMs(process.threadCpuUsage()) - begunCpu;
+  return { time: performance.now() - begun, cpu, longestTurn, stall: delay.max / 1e6 };
+}
+
+/** Measures the first load, a reading without a change, and one with a change, of so many parameters. */
+export async function measureCatalog(parameters: number): Promise<Readonly<Record<string, Cost>>> {
+  process.env['AWS_ACCESS_KEY_ID'] = DEMO_TVM_KEY.accessKeyId;
+  process.env['AWS_SECRET_ACCESS_KEY'] = DEMO_TVM_KEY.secretAccessKey;
+  const aws = fork(fileURLToPath(import.meta.url), [String(parameters)]);
+  const [url] = (await once(aws, 'message')) as [string];
+  const clients = createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } });
+  const ssm = clientOf(url);
+  const load = createCatalogLoader({
+    ssm: clients.ssm,
+    ownIdentity: () => Promise.resolve({ account: '000000000000', role: undefined }),
+    vendedRoles: { remember: (roles) => Promise.resolve(new Set(roles)) },
+    confirmNames: () => Promise.resolve(),
+    root: '/sentinel',
+    secretsRoot: '/sentinel-secrets',
+    demoKeys: true,
+    maxAge: MAX_AGE,
+    now: () => performance.now(),
+  });
+  const read = (): Promise<unknown> => load(new AbortController().signal);
+  const first = await costOf(read);
+  const unchanged = await costOf(read);
+  await put(ssm, '/sentinel/policies/p-1', POLICY.replace('measured', 'changed'));
+  const changed = await costOf(read);
+  aws.kill();
+  for (const client of [ssm, ...Object.values(clients)]) client.destroy();
+  return { first, unchanged, changed };
+}

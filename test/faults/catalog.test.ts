@@ -1,0 +1,171 @@
+import { DeleteParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAwsClients } from '../../src/aws/clients.ts';
+import { createCatalogLoader } from '../../src/catalog/load.ts';
+import type { Snapshot } from '../../src/catalog/snapshot.ts';
+import { DEMO_TVM_KEY } from '../../src/local/aws/account.ts';
+import { startEmbeddedAws, type EmbeddedAws } from '../../src/local/aws/server.ts';
+import { BREAKING_FAULTS, startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { sign } from '../support/sign.ts';
+import { startDesk, startTvm, type RunningTvm } from '../support/tvm.ts';
+
+/** What whatever does to single answers of SSM can do to the documents: delay a change, and nothing else. */
+const PROFILES = 60;
+const PROFILE = '{"role_arn":"arn:aws:iam::000000000000:role/R"}';
+const policy = (user: string): string =>
+  JSON.stringify({ version: '1', rules: [{ name: user, effect: 'allow', conditions: { users: [user] } }] });
+
+/** An AWS with enough documents that versions are listed, behind a proxy, and a loader that reads through it. */
+const startWorld = async () => {
+  const aws: EmbeddedAws = await startEmbeddedAws({ port: 0 });
+  const proxy: FaultProxy = await startFaultProxy(aws.url);
+  const direct = new SSMClient({ endpoint: aws.url, region: 'us-east-1', credentials: DEMO_TVM_KEY });
+  const { url } = proxy;
+  const clients = createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } });
+  const put = (name: string, Value: string): Promise<unknown> =>
+    direct.send(new PutParameterCommand({ Name: `/sentinel/${name}`, Value, Type: 'String', Overwrite: true }));
+  for (let index = 0; index < PROFILES; index += 1) {
+    await put(`policies/p${index}`, policy('alice'));
+    await put(`profiles/p${index}`, PROFILE);
+  }
+  const load = createCatalogLoader({
+    ssm: clients.ssm,
+    ownIdentity: () => Promise.resolve({ account: '000000000000', role: undefined }),
+    vendedRoles: { remember: (roles) => Promise.resolve(new Set(roles)) },
+    confirmNames: () => Promise.resolve(),
+    root: '/sentinel',
+    secretsRoot: '/sentinel-secrets',
+    demoKeys: true,
+    maxAge: 300_000,
+    now: () => performance.now(),
+  });
+  return {
+    proxy,
+    put,
+    remove: (name: string) => direct.send(new DeleteParameterCommand({ Name: `/sentinel/${name}` })),
+    load: () => load(new AbortController().signal),
+    close: async () => {
+      for (const client of [direct, ...Object.values(clients)]) client.destroy();
+      await proxy.close();
+      await aws.close();
+    },
+  };
+};
+
+/** Whom each profile's first rule names. */
+const users = ({ profiles }: Snapshot): Readonly<Record<string, string | undefined>> =>
+  Object.fromEntries(
+    [...profiles].map(
+      ([
+        name,
+        {
+          policy: { rules },
+        },
+      ]) => [name, rules[0]?.name],
+    ),
+  );
+
+const EXPECTED = Object.fromEntries(Array.from({ length: PROFILES }, (_, index) => [`p${index}`, 'alice']));
+const CHANGED: Record<string, string> = { ...EXPECTED, p3: 'bob' };
+delete CHANGED['p4'];
+
+/** Twelve worlds at once on a busy machine. */
+const PATIENCE = 90_000;
+
+describe.concurrent('one answer of SSM that is broken', { timeout: PATIENCE }, () => {
+  it.each(BREAKING_FAULTS)('%s: at worst that reading fails, and the next one is right', async (fault) => {
+    for (const operation of ['GetParametersByPath', 'DescribeParameters', 'GetParameters'] as const) {
+      const world = await startWorld();
+      try {
+        const isFirst = operation === 'GetParametersByPath';
+        if (!isFirst) {
+          expect(users(await world.load())).toEqual(EXPECTED);
+          await world.put('policies/p3', policy('bob'));
+          await world.remove('profiles/p4');
+        }
+        const truth = isFirst ? EXPECTED : CHANGED;
+        world.proxy.failNext('ssm', operation, fault);
+        const before = world.proxy.seen('ssm', operation);
+        const outcome = await world.load().then(users, (error: unknown) => error);
+        expect(world.proxy.seen('ssm', operation)).toBeGreaterThan(before);
+        if (!(outcome instanceof Error)) expect(outcome).toEqual(truth);
+        expect(users(await world.load())).toEqual(truth);
+      } finally {
+        await world.close();
+      }
+    }
+  });
+});
+
+describe('SSM that stalls for good', () => {
+  let desk: Awaited<ReturnType<typeof startDesk>>;
+  let proxy: FaultProxy;
+  let tvm: RunningTvm;
+  let offset = 0;
+
+  beforeAll(async () => {
+    desk = await startDesk();
+    proxy = await startFaultProxy(desk.url);
+    tvm = await startTvm(proxy.url, { monotonic: () => performance.now() + offset });
+  });
+
+  afterAll(async () => {
+    await tvm.close();
+    await proxy.close();
+    await desk.close();
+  });
+
+  const vend = async (): Promise<{ readonly status: number; readonly took: number }> => {
+    const signed = sign({
+      host: tvm.host,
+      query: 'profile=dev',
+      headers: { 'x-sentinel-nonce': `${performance.now()}` },
+    });
+    const begun = performance.now();
+    const { status } = await sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    return { status, took: performance.now() - begun };
+  };
+  const health = async (): Promise<number> =>
+    (await sendRaw(tvm.port, { target: '/healthz', headers: { host: tvm.host } })).status;
+
+  it('lets requests wait for a moment, then serves by the last good documents, then says 503, and recovers', async () => {
+    proxy.set('ssm', 'stall-body');
+    offset = 60_000;
+    // The first one finds the reading due and waits for it a while; no other does.
+    expect((await vend()).status).toBe(200);
+    expect(await vend()).toMatchObject({ status: 200 });
+    expect(tvm.catalog.state()).toMatchObject({ usable: true, stuck: false });
+    offset = 310_000;
+    const late = await vend();
+    expect(late.status).toBe(503);
+    expect(late.took).toBeLessThan(20_000);
+    expect(await health()).toBe(200);
+    proxy.set('ssm', 'ok');
+    await expect.poll(async () => (await vend()).status, { timeout: 20_000, interval: 500 }).toBe(200);
+  });
+});
+
+describe('/healthz', () => {
+  it('is 503 when a reading does not end at its deadline, for only another process mends that', async () => {
+    const desk = await startDesk();
+    const proxy = await startFaultProxy(desk.url);
+    let offset = 0;
+    const tvm = await startTvm(proxy.url, { monotonic: () => performance.now() + offset });
+    try {
+      proxy.set('ssm', 'hang');
+      offset = 60_000;
+      await tvm.catalog.current();
+      const ask = () => sendRaw(tvm.port, { target: '/healthz', headers: { host: tvm.host } });
+      expect((await ask()).status).toBe(200);
+      // As if the calls under way had ended neither by themselves nor at their deadlines.
+      offset = 60_000 + 400_000;
+      expect(await ask()).toMatchObject({ status: 503, json: { status: 'stuck' } });
+      await expect.poll(async () => (await ask()).status, { timeout: 20_000, interval: 500 }).toBe(200);
+    } finally {
+      await tvm.close();
+      await proxy.close();
+      await desk.close();
+    }
+  });
+});

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { runInSlices } from '../../src/lib/slices.ts';
+
+/** Keeps the processor busy; returns how long that really was. */
+const burn = (ms: number): void => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+};
+
+describe('runInSlices', () => {
+  it('gives what the work gives, and what it throws', async () => {
+    function* work(fails: boolean): Generator<void, string> {
+      for (let step = 0; step < 10; step += 1) yield;
+      if (fails) throw new Error('broken');
+      return 'done';
+    }
+    expect(await runInSlices(work(false))).toBe('done');
+    await expect(runInSlices(work(true))).rejects.toThrow('broken');
+  });
+
+  it('lets others have the event loop between slices, all the time', async () => {
+    let turns = 0;
+    let running = true;
+    const count = (): void => {
+      turns += 1;
+      if (running) setImmediate(count);
+    };
+    setImmediate(count);
+    function* work(): Generator<void, void> {
+      for (let step = 0; step < 60; step += 1) {
+        burn(2);
+        yield;
+      }
+    }
+    await runInSlices(work());
+    running = false;
+    // 120 ms of work in slices that end with the step that passes 5 ms: three steps at most.
+    expect(turns).toBeGreaterThanOrEqual(19);
+  });
+
+  it('does not yield for work that is short', async () => {
+    let turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    function* work(): Generator<void, void> {
+      yield;
+    }
+    await runInSlices(work());
+    expect(turned).toBe(false);
+  });
+});
