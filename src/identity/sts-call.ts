@@ -26,6 +26,7 @@ const ANSWER_LIMIT = 8 * 1024;
 
 const DEADLINE = 5 * SECOND;
 
+/** In each region: as many as are asked about at once. */
 const MAX_SOCKETS = 64;
 
 /**
@@ -40,8 +41,16 @@ export const createStsClient = (endpoint: string | undefined, deadline = DEADLIN
   const isPlain = desk?.protocol === 'http:';
   // Agents of our own: Node's global one may be told of a proxy by the environment.
   const options = { keepAlive: true, maxSockets: MAX_SOCKETS };
-  const agent = isPlain ? new HttpAgent(options) : new HttpsAgent({ ...options, minVersion: 'TLSv1.2' });
   const send = isPlain ? httpRequest : httpsRequest;
+  /** By the host that was signed for, of which there is one a region: on a desk, too, one stops no other. */
+  const agents = new Map<string, HttpAgent>();
+  const agentOf = (host: string): HttpAgent => {
+    const known = agents.get(host);
+    if (known !== undefined) return known;
+    const agent = isPlain ? new HttpAgent(options) : new HttpsAgent({ ...options, minVersion: 'TLSv1.2' });
+    agents.set(host, agent);
+    return agent;
+  };
 
   const attempt = ({ host, headers, body }: StsRequest, signal: AbortSignal, isRetry: boolean): Promise<StsReply> =>
     new Promise((resolve, reject) => {
@@ -49,7 +58,14 @@ export const createStsClient = (endpoint: string | undefined, deadline = DEADLIN
         desk === undefined
           ? { host, port: 443 }
           : { host: desk.hostname.replace(/^\[|\]$/gu, ''), port: desk.port || (isPlain ? 80 : 443) };
-      const outgoing = send({ ...place, agent, method: 'POST', path: '/', headers: { ...headers, host }, signal });
+      const outgoing = send({
+        ...place,
+        agent: agentOf(host),
+        method: 'POST',
+        path: '/',
+        headers: { ...headers, host },
+        signal,
+      });
       outgoing.on('response', (answer) => void readReply(answer).then(resolve, reject));
       // Who asks for another protocol is not STS; without a listener Node would only hang up.
       outgoing.on('upgrade', (_, socket) => {
