@@ -1,6 +1,7 @@
 import type { Parameter, SSMClient } from '@aws-sdk/client-ssm';
 import type { OwnAwsIdentity } from '../aws/own-identity.ts';
 import { readParameterTree } from '../aws/paging.ts';
+import type { NameSettings } from '../policy/known-callers.ts';
 import { createDocumentCompiler, type StoredDocument } from './compile.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { VendedRoles } from './vended-roles.ts';
@@ -15,6 +16,8 @@ type Source = {
   readonly root: string;
   readonly secretsRoot: string;
   readonly demoKeys: boolean;
+  /** Which callers there can be. */
+  readonly names: NameSettings;
   /** Epoch milliseconds. */
   readonly now: () => number;
 };
@@ -34,9 +37,10 @@ export const createCatalogLoader = ({
   root,
   secretsRoot,
   demoKeys,
+  names,
   now,
 }: Source): (() => Promise<Snapshot>) => {
-  const compile = createDocumentCompiler();
+  const compile = createDocumentCompiler(names);
   return async () => {
     const readAt = now();
     const [{ account, role }, documents, secrets] = await Promise.all([
@@ -51,6 +55,7 @@ export const createCatalogLoader = ({
       documents: documents.parameters.map(toStored),
       secrets: secrets.parameters.map(toStored),
       demoKeys,
+      account,
     });
     const { roles, ...rest } = compiled;
     const vended = await vendedRoles.remember(roles);

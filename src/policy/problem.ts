@@ -54,3 +54,11 @@ export const problem = (line: number, path: readonly PathStep[], message: string
   path: formatPath(path),
   message: cut(message.replaceAll(/\s+/gu, ' ').trim(), MESSAGE_LENGTH),
 });
+
+/** A problem in one sentence, as the log says it. */
+export const toSentence = (line: number, path: readonly PathStep[], message: string): string =>
+  sayProblem(problem(line, path, message));
+
+/** The same of a problem that was made before. */
+export const sayProblem = ({ line, path, message }: DocumentProblem): string =>
+  `line ${line}${path === '' ? '' : `, ${path}`}: ${message}`;

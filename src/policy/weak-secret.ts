@@ -4,15 +4,12 @@ export const MIN_SECRET_LENGTH = 16;
 /** A drawn secret of that length repeats few characters. */
 const MIN_DISTINCT = 8;
 
-/** So many letters must be left when the words that everybody knows are taken out. */
-const MIN_OTHER_LETTERS = 3;
-
 /**
  * What people and templates write for a secret, longest first so that a word does not hide in part. From the lists of
  * common passwords that sites refuse, and the words of this subject.
  */
 const WORDS = [
-  'abcdefghijklmnopqrstuvwxyz abcd abc xyz qwertyuiop asdfghjkl zxcvbnm qwertz qwerty azerty asdf qwer',
+  'abcdefghijklmnopqrstuvwxyz abcd abc xyz qwertyuiop asdfghjkl zxcvbnm qwertz qwerty azerty asdfgh asdf zxcv qwer',
   'administrator passphrase placeholder production credential supersecret development staging testing example default',
   'password passwort passwd pass word secret private geheim changeme change letmein welcome replace insert please',
   'iloveyou sunshine princess football baseball superman trustno dragon monkey master shadow michael hunter hello',
@@ -70,7 +67,7 @@ function isOfWords(text: string, name: string): boolean {
   const digits = text.replaceAll(/\D/gu, '');
   if (digits.length >= MIN_SECRET_LENGTH && !isRow(digits) && !isRepetition(digits)) return false;
   const plain = [...text].map((character) => LEET.get(character) ?? character).join('');
-  return [text, plain].some((each) => lettersLeft(each, name) < MIN_OTHER_LETTERS);
+  return [text, plain].some((each) => lettersLeft(each, name) === 0);
 }
 
 function lettersLeft(text: string, name: string): number {

@@ -17,7 +17,10 @@ const trees = (
   documents: readonly StoredDocument[],
   secrets: readonly StoredDocument[] = [],
   demoKeys = false,
-): DocumentTrees => ({ root: '/sentinel', secretsRoot: '/secrets', documents, secrets, demoKeys });
+): DocumentTrees => ({
+  ...{ root: '/sentinel', secretsRoot: '/secrets', account: '000000000000' },
+  ...{ documents, secrets, demoKeys },
+});
 
 const compile = (...given: Parameters<typeof trees>) => createDocumentCompiler()(trees(...given));
 
@@ -146,7 +149,8 @@ describe('the compiler, which remembers', () => {
   it('follows every change of a text, a type and a set', () => {
     const again = createDocumentCompiler();
     const effects = ['allow', 'deny', 'require_approval', 'allow'].map(
-      (effect) => again(trees([policyOf(effect), profile])).profiles.get('dev')?.policy.rules[0]?.effect,
+      (effect) =>
+        again(trees([policyOf(effect), profile], [secret('TVMALICE')])).profiles.get('dev')?.policy.rules[0]?.effect,
     );
     expect(effects).toEqual(['allow', 'deny', 'require_approval', 'allow']);
     expect(names(again(trees([{ ...policyOf('allow'), type: 'SecureString' }, profile])))).toEqual([]);

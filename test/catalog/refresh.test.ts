@@ -22,6 +22,7 @@ const snapshotAt = (readAt: number, pages = 2): Snapshot => ({
   sealingKeys: new Map(),
   operators: undefined,
   rejections: [],
+  findings: [],
   pages,
 });
 
