@@ -21,6 +21,7 @@ import { readOperators, type OperatorsDocument } from '../policy/operators.ts';
 import { sayProblem } from '../policy/problem.ts';
 import { isProfileName } from '../policy/profile-name.ts';
 import { readProfile, type Profile } from '../policy/profile.ts';
+import { isDemoSecret } from '../policy/weak-secret.ts';
 import { readSealingKey, type SealingKeyDocument } from '../policy/sealing-key.ts';
 import { createJudge, type ReadPolicy } from './judge.ts';
 import type { Rejection, Snapshot } from './snapshot.ts';
@@ -212,7 +213,9 @@ const readClient = ({ type, text }: StoredDocument, id: string, demoKeys: boolea
   if (type !== 'SecureString') return refuse(['client keys must be stored as SecureString']);
   if (!demoKeys && DEMO_KEY.test(id))
     return refuse(['demo keys are refused outside a local AWS; delete this parameter']);
-  return sentences(readClientDocument(text, demoKeys));
+  const read = sentences(readClientDocument(text));
+  const isDemo = read.ok && isDemoSecret(read.value.secret);
+  return isDemo && !demoKeys ? refuse(['the secret of the demo is refused outside a local AWS; draw another']) : read;
 };
 
 const readSealing = (

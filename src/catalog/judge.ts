@@ -70,7 +70,9 @@ export function createJudge(settings: NameSettings): (documents: ReadDocuments) 
     const rejections: Rejection[] = [];
     const findings: Finding[] = [];
     const tell = (parameter: string, found: readonly LintFinding[]): void => {
-      findings.push(...found.slice(0, MAX_FINDINGS - findings.length).map((one) => ({ parameter, ...one })));
+      for (const { kind, rule, message } of found.slice(0, MAX_FINDINGS - findings.length)) {
+        findings.push({ parameter, kind, rule, message });
+      }
     };
     for (const [name, read] of policies) {
       const parameter = `${root}/policies/${name}`;

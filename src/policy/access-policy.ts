@@ -42,6 +42,11 @@ const conditions = (bareNames: NamedKind) =>
     anyOf(RESTRICTING, NO_CONDITION),
   );
 
+/** People forget the level between a rule and its conditions. */
+const UNDER_CONDITIONS = Object.fromEntries(
+  [...RESTRICTING, 'mode', 'device'].map((key) => [key, "the rule's conditions"]),
+);
+
 const rule = (bareNames: NamedKind) =>
   mapping(
     {
@@ -52,7 +57,7 @@ const rule = (bareNames: NamedKind) =>
       max_server_duration: v.exactOptional(duration(MIN_CAP_SECONDS)),
       session_table: v.exactOptional(text),
     },
-    { blanks: ['reason', 'session_table'] },
+    { blanks: ['reason', 'session_table'], moved: UNDER_CONDITIONS },
   );
 
 const accessPolicy = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));

@@ -3,7 +3,7 @@ import { refuse, type Result } from '../lib/result.ts';
 import { readDocument } from './document.ts';
 import type { DocumentProblem } from './problem.ts';
 import { crossCheck, flag, instant, mapping, textLike } from './schema.ts';
-import { isDemoSecret, isWeakSecret, MIN_SECRET_LENGTH } from './weak-secret.ts';
+import { isWeakSecret, MIN_SECRET_LENGTH } from './weak-secret.ts';
 
 /** A registered key: who signs with it, and until when. */
 export type Client = {
@@ -34,34 +34,28 @@ const WHOLE = 'must be one YAML or JSON mapping with secret, name, and no other 
 const isKnown = (key: string): key is keyof typeof SENTENCES => Object.hasOwn(SENTENCES, key);
 
 /** A bare name must not look like a role's (`role/…`) or another account's (`A:…`): all callers share one namespace. */
-const client = (demoSecrets: boolean) =>
-  v.pipe(
-    mapping({
-      secret: textLike(/^[\u0021-\u007e]{1,1024}$/u, SENTENCES.secret),
-      name: textLike(/^[\w+=,.@-]{1,64}$/u, SENTENCES.name),
-      expires_at: v.exactOptional(instant(SENTENCES.expires_at)),
-      disabled: v.exactOptional(flag),
-    }),
-    crossCheck(({ secret, name }) => {
-      const isGood = isDemoSecret(secret) ? demoSecrets : !isWeakSecret(secret, name);
-      return isGood ? [] : [{ key: 'secret', message: SENTENCES.secret }];
-    }),
-    v.transform(({ secret, name, expires_at: expiresAtMs, disabled = false }): Client => ({
-      secret,
-      name,
-      ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
-      disabled,
-    })),
-  );
+const client = v.pipe(
+  mapping({
+    secret: textLike(/^[\u0021-\u007e]{1,1024}$/u, SENTENCES.secret),
+    name: textLike(/^[\w+=,.@-]{1,64}$/u, SENTENCES.name),
+    expires_at: v.exactOptional(instant(SENTENCES.expires_at)),
+    disabled: v.exactOptional(flag),
+  }),
+  crossCheck(({ secret, name }) => (isWeakSecret(secret, name) ? [{ key: 'secret', message: SENTENCES.secret }] : [])),
+  v.transform(({ secret, name, expires_at: expiresAtMs, disabled = false }): Client => ({
+    secret,
+    name,
+    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+    disabled,
+  })),
+);
 
 /**
  * Reads the document of a registered key. Its problems are fixed sentences with a line and the name of a known key, or
  * none; nothing of the document's content is ever in them.
- *
- * @param demoSecrets whether the secrets of the demo are good enough: only where the AWS in use is local
  */
-export const readClientDocument = (source: string, demoSecrets = false): Result<Client, readonly DocumentProblem[]> => {
-  const read = readDocument(source, client(demoSecrets));
+export const readClientDocument = (source: string): Result<Client, readonly DocumentProblem[]> => {
+  const read = readDocument(source, client);
   if (read.ok) return read;
   return refuse(
     read.refusal.map(({ line, path }) =>

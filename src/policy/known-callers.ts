@@ -38,7 +38,12 @@ export function toKnownCallers(
     .filter(([short, name]) => short !== name);
   const { bareNames, allowedAccounts, ssoAccounts, trustedSessionRoles } = settings;
   return {
-    ...{ bareNames, allowedAccounts, ssoAccounts, trustedSessionRoles, ownAccount, keyNames },
+    bareNames,
+    allowedAccounts,
+    ssoAccounts,
+    trustedSessionRoles,
+    ownAccount,
+    keyNames,
     keyIds: new Set(keys.keys()),
     shortened: new Map(shortened),
   };

@@ -167,9 +167,9 @@ const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
 
 /** A character that cannot stand in a name: which, and the name without it or with what it looks like. */
 function ofOddCharacter(text: string): string {
-  const odd = [...text].find((character) => !/[\u0021-\u007e]/u.test(character)) ?? '';
+  const odd = Array.from(text).find((character) => !/[\u0021-\u007e]/u.test(character)) ?? '';
   const code = `U+${(odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
-  const plain = [...text.normalize('NFKC')].map((character) => LOOK_ALIKES.get(character) ?? character).join('');
+  const plain = Array.from(text.normalize('NFKC'), (one) => LOOK_ALIKES.get(one) ?? one).join('');
   const seen = plain.replaceAll(/\p{C}/gu, '').trim();
   const what = odd === ' ' ? 'has a space' : `has the character ${code}`;
   const hint = /^[\u0021-\u007e]+$/u.test(seen) ? `; write ${seen}` : '';

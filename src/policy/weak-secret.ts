@@ -58,7 +58,7 @@ function isRepetition(text: string): boolean {
 
 /** Three in four characters follow the one before, up or down. */
 function isRow(text: string): boolean {
-  const steps = [...text].slice(1).map((character, at) => Math.abs(character.charCodeAt(0) - text.charCodeAt(at)));
+  const steps = Array.from(text.slice(1), (character, at) => Math.abs(character.charCodeAt(0) - text.charCodeAt(at)));
   return steps.filter((step) => step <= 1).length >= steps.length * 0.75;
 }
 
@@ -66,7 +66,7 @@ function isOfWords(text: string, name: string): boolean {
   // So many digits, if they are no row, are enough by themselves.
   const digits = text.replaceAll(/\D/gu, '');
   if (digits.length >= MIN_SECRET_LENGTH && !isRow(digits) && !isRepetition(digits)) return false;
-  const plain = [...text].map((character) => LEET.get(character) ?? character).join('');
+  const plain = Array.from(text, (character) => LEET.get(character) ?? character).join('');
   return [text, plain].some((each) => lettersLeft(each, name) === 0);
 }
 

@@ -18,8 +18,12 @@ const trees = (
   secrets: readonly StoredDocument[] = [],
   demoKeys = false,
 ): DocumentTrees => ({
-  ...{ root: '/sentinel', secretsRoot: '/secrets', account: '000000000000' },
-  ...{ documents, secrets, demoKeys },
+  root: '/sentinel',
+  secretsRoot: '/secrets',
+  account: '000000000000',
+  documents,
+  secrets,
+  demoKeys,
 });
 
 const compile = (...given: Parameters<typeof trees>) => createDocumentCompiler()(trees(...given));
@@ -131,6 +135,23 @@ describe('a client key', () => {
       expect(compile([], [secret(id)], true).clients.size).toBe(1);
     },
   );
+
+  it('with a secret of the demo is refused outside a local AWS, under whatever id', () => {
+    const text = '{"secret":"demo-alice-not-a-secret","name":"alice"}';
+    expect(compile([], [secret('TVMALICE', text)], true).clients.size).toBe(1);
+    const { clients, rejections } = compile([], [secret('TVMALICE', text)], false);
+    expect([clients.size, rejections.length]).toEqual([0, 1]);
+    expect(JSON.stringify(rejections)).not.toContain('demo-alice');
+  });
+
+  it('with a weak secret is refused everywhere', () => {
+    const text = '{"secret":"password","name":"alice"}';
+    for (const demo of [true, false]) {
+      const { clients, rejections } = compile([], [secret('TVMALICE', text)], demo);
+      expect([clients.size, rejections.length]).toEqual([0, 1]);
+      expect(JSON.stringify(rejections)).not.toContain('password');
+    }
+  });
 });
 
 describe('the compiler, which remembers', () => {

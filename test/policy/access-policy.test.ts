@@ -40,6 +40,7 @@ describe('an access policy with a mistake is a load error, never a wider policy'
       given({ time: { days: null, hours: { start: '09:00', end: '10:00' } } }),
       'days: must be a list, but',
     ],
+    ['users beside the conditions', policy({ users: ['alice'] }), 'the key "users" stands in the rule\'s conditions'],
     ['users with a wildcard', given({ users: ['*'] }), 'users[0]: "*" has a wildcard'],
     ['a profile with a wildcard', given({ profiles: ['*'] }), 'profiles[0]: "*" has a wildcard'],
     ['a profile that climbs', given({ profiles: ['..'] }), 'profiles[0]: '],

@@ -21,12 +21,12 @@ const callers = fc.oneof(
 /** Hides pieces of a text behind wildcards, and now and then breaks it. */
 const patternOf = (text: string): fc.Arbitrary<string> =>
   fc
-    .array(fc.constantFrom(...[...text].map(() => 'keep'), '*', '?', 'drop'), {
+    .array(fc.constantFrom(...Array.from(text, () => 'keep'), '*', '?', 'drop'), {
       minLength: text.length,
       maxLength: text.length,
     })
     .map((acts) =>
-      [...text].map((character, at) => ({ '*': '*', '?': '?', drop: '' })[acts[at] ?? ''] ?? character).join(''),
+      Array.from(text, (character, at) => ({ '*': '*', '?': '?', drop: '' })[acts[at] ?? ''] ?? character).join(''),
     );
 
 /** A principal that an accepted pattern matches, made by filling its wildcards in. */
@@ -41,7 +41,7 @@ const witnessOf = (pattern: string): string => {
   const filled = account12.replaceAll('?', '0').replace('*', '0'.repeat(missing)).replaceAll('*', '');
   const [type = '', ...segments] = rest.join(':').split('/');
   const kind = matchesPattern(type, 'user') ? 'user' : 'role';
-  const fill = (segment: string) => segment.replaceAll('?', 'a').replaceAll('*', '') || 'a';
+  const fill = (segment: string) => (/^\*+$/u.test(segment) ? 'a' : segment.replaceAll('?', 'a').replaceAll('*', ''));
   return `arn:${known}:iam::${filled}:${[kind, ...segments.map(fill)].join('/')}`;
 };
 

@@ -10,16 +10,10 @@ describe('checkZone', () => {
       expect(checkZone(zone)).toEqual({ ok: true, value: zone });
   });
 
-  it('takes no name of one word but UTC, and suggests only what it takes', () => {
-    const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
-    for (const a of letters) {
-      for (const b of letters) {
-        for (const c of letters) {
-          const zone = `${a}${b}${c}`;
-          if (zone !== 'UTC') expect([zone, isZone(zone)]).toEqual([zone, false]);
-        }
-      }
-    }
+  it('takes no name of three letters but UTC', () => {
+    const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
+    const zones = letters.flatMap((a) => letters.flatMap((b) => letters.map((c) => `${a}${b}${c}`)));
+    expect(zones.filter(isZone)).toEqual(['UTC']);
   });
 
   it.each([
