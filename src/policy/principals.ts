@@ -1,5 +1,6 @@
-import { isAccountId, PARTITIONS } from '../lib/arn.ts';
+import { isAccountId } from '../lib/arn.ts';
 import { nearest } from '../lib/nearest.ts';
+import { PARTITION_NAMES } from '../lib/partitions.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { hasWildcard, matchesPattern } from './arn-pattern.ts';
 import { quote } from './problem.ts';
@@ -67,9 +68,9 @@ function checkService({ partition, service, account, resource }: Parts): string 
 }
 
 function checkPlace(partition: string, region: string, account: string): string | undefined {
-  if (!PARTITIONS.some((known) => matchesPattern(partition, known))) {
-    const near = partition === 'aws-gov' ? 'aws-us-gov' : nearest(partition, PARTITIONS);
-    const hint = near === undefined ? `there are ${PARTITIONS.join(', ')}` : `write ${near}`;
+  if (!PARTITION_NAMES.some((known) => matchesPattern(partition, known))) {
+    const near = partition === 'aws-gov' ? 'aws-us-gov' : nearest(partition, PARTITION_NAMES);
+    const hint = near === undefined ? `there are ${PARTITION_NAMES.join(', ')}` : `write ${near}`;
     return `has the partition ${quote(partition)}, which AWS does not have; ${hint}`;
   }
   if (!matchesPattern(region, '')) return `has the region ${quote(region)}; ARNs of IAM have none: write iam::`;

@@ -1,3 +1,5 @@
+import { escapeUnseen } from '../lib/unseen.ts';
+
 /** One thing wrong with a document, for whoever wrote it. */
 export type DocumentProblem = {
   /** Where in the text, counted from 1. */
@@ -17,20 +19,12 @@ const MESSAGE_LENGTH = 300;
 const cut = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 1)}\u2026`;
 
-/** Controls, and what a reader cannot see or what turns a line's direction: an error must not look like another. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]|(?! )\p{Zs}/gu;
-
-const escapeUnseen = (character: string): string =>
-  Array.from({ length: character.length }, (_, at) => `\\u${hex(character.charCodeAt(at))}`).join('');
-
-const hex = (unit: number): string => unit.toString(16).padStart(4, '0');
-
 /**
  * Quotes a piece of a document for a message: on one line, never longer than a message can bear, and with escapes for
  * characters that cannot be seen.
  */
 export const quote = (text: string): string =>
-  cut(JSON.stringify(text.slice(0, QUOTED_LENGTH)).replaceAll(UNSEEN, escapeUnseen), QUOTED_LENGTH);
+  cut(escapeUnseen(JSON.stringify(text.slice(0, QUOTED_LENGTH))), QUOTED_LENGTH);
 
 /** Joins words as a sentence lists them: `a, b or c`. */
 export const oneOfWords = (words: readonly string[]): string =>

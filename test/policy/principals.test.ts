@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PARTITIONS } from '../../src/lib/arn.ts';
+import { PARTITION_NAMES } from '../../src/lib/partitions.ts';
 import { matchesPattern } from '../../src/policy/arn-pattern.ts';
 import { checkAccount, checkPrincipal, checkPrincipalPattern } from '../../src/policy/principals.ts';
 
@@ -36,7 +36,7 @@ const witnessOf = (pattern: string): string => {
     return `sentinel:key/${id === '' ? 'a' : id}`;
   }
   const [, partition = '', , , account12 = '', ...rest] = pattern.split(':');
-  const known = PARTITIONS.find((one) => matchesPattern(partition, one)) ?? '';
+  const known = PARTITION_NAMES.find((one) => matchesPattern(partition, one)) ?? '';
   const missing = 12 - account12.replaceAll('*', '').length;
   const filled = account12.replaceAll('?', '0').replace('*', '0'.repeat(missing)).replaceAll('*', '');
   const [type = '', ...segments] = rest.join(':').split('/');
