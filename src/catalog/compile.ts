@@ -89,7 +89,7 @@ export const createDocumentCompiler = (
     const { policies, profiles, others, operators } = compileDocuments(trees, readOnce, settings.bareNames);
     const secrets = compileSecrets(trees, readOnce);
     before = remembered;
-    const judged = judge({ ...trees, policies, profiles, others, clients: secrets.clients });
+    const judged = drain(judge({ ...trees, policies, profiles, others, clients: secrets.clients }));
     return {
       ...secrets,
       ...judged,
@@ -232,4 +232,11 @@ function rolesOf(profiles: ReadonlyMap<string, Profile>): readonly string[] {
   const arns = [...profiles.values()].flatMap(({ roleArn, revokerRoleArn }) => [roleArn, revokerRoleArn]);
   const principals = arns.map((arn) => (arn === undefined ? undefined : toRolePrincipal(arn)));
   return [...new Set(principals.filter((principal) => principal !== undefined))];
+}
+
+/** Runs what yields between documents to its end at once. */
+function drain<Value>(steps: Generator<void, Value>): Value {
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
 }

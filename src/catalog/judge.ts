@@ -50,9 +50,10 @@ const MAX_FINDINGS = 1_000;
 /**
  * Makes the function that compares documents with each other: it joins profiles with their policies, refuses those whose
  * denials would refuse nobody, and says what is sound but matches nobody known. Remembers its verdicts: they depend on the
- * policy and on the registered keys, which seldom change.
+ * policy and on the registered keys, which seldom change. Yields after each document, so that whoever runs it can let
+ * others have the event loop between them.
  */
-export function createJudge(settings: NameSettings): (documents: ReadDocuments) => Judged {
+export function createJudge(settings: NameSettings): (documents: ReadDocuments) => Generator<void, Judged> {
   let before = new Map<string, Verdict>();
   let known: { readonly clients: ReadDocuments['clients']; readonly callers: KnownCallers } | undefined;
 
@@ -62,7 +63,7 @@ export function createJudge(settings: NameSettings): (documents: ReadDocuments) 
     return known.callers;
   }
 
-  return function judge(documents) {
+  return function* judge(documents) {
     const { root, policies, profiles, others } = documents;
     const callers = callersOf(documents);
     const verdicts = new Map<string, Verdict>();
@@ -83,10 +84,12 @@ export function createJudge(settings: NameSettings): (documents: ReadDocuments) 
       const profile = profiles.get(name);
       if (verdict.denials.length > 0) rejections.push({ parameter, problems: verdict.denials });
       else if (profile !== undefined) joined.set(name, { name, profile, policy: read.policy });
+      yield;
     }
     for (const [name, names] of others) tell(`${root}/${name}`, lintNames(names, callers, profiles));
     for (const [name, { tags }] of profiles) {
       if (tags.length > 0 && !leaveRoomForRoles(name, tags)) tell(`${root}/profiles/${name}`, [NO_ROOM]);
+      yield;
     }
     before = verdicts;
     return { profiles: joined, rejections, findings };
