@@ -150,6 +150,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       root: config.root,
       secretsRoot: config.secretsRoot,
       demoKeys: config.local,
+      names: config,
       maxAge: config.catalogMaxAge,
       now: monotonic,
     }),
@@ -437,21 +438,34 @@ const authenticatorNames = ({ front, serverId }: Config): readonly string[] => {
   return ['registered-key', 'minted-key', ...(serverId === undefined ? [] : ['forwarded-sts'])];
 };
 
+/** So many new findings are said at once; the rest is counted. */
+const TOLD_FINDINGS = 50;
+
 /** Says what changed, once, not what is so at every refresh. */
 const reportCatalog = (logger: Logger, snapshot: Snapshot, previous: Snapshot | undefined): void => {
-  const known = new Set(previous?.rejections.map((rejection) => JSON.stringify(rejection)));
-  for (const rejection of snapshot.rejections) {
-    if (known.has(JSON.stringify(rejection))) continue;
+  for (const rejection of newOnes(snapshot.rejections, previous?.rejections)) {
     logger.error(
       rejection,
       `the document ${rejection.parameter} is broken and gives nobody anything until it is mended`,
     );
   }
+  const findings = newOnes(snapshot.findings, previous?.findings);
+  for (const finding of findings.slice(0, TOLD_FINDINGS)) {
+    logger.warn(finding, `the document ${finding.parameter} is in force, but hardly meant as it stands`);
+  }
+  if (findings.length > TOLD_FINDINGS) logger.warn(`${findings.length - TOLD_FINDINGS} more documents' rules are such`);
   const counts = {
     profiles: snapshot.profiles.size,
     clients: snapshot.clients.size,
     rejected: snapshot.rejections.length,
+    findings: snapshot.findings.length,
   };
   if (previous === undefined) logger.info(counts, 'the documents are loaded');
   else logger.debug(counts, 'the documents are loaded again');
 };
+
+/** What a list has that the last one had not. */
+function newOnes<Item>(items: readonly Item[], before: readonly Item[] = []): readonly Item[] {
+  const known = new Set(before.map((item) => JSON.stringify(item)));
+  return items.filter((item) => !known.has(JSON.stringify(item)));
+}

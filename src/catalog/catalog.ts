@@ -31,6 +31,8 @@ export type CatalogState = {
   readonly ageSeconds: number | undefined;
   readonly profiles: number;
   readonly rejected: number;
+  /** How much is sound but hardly meant. */
+  readonly findings: number;
   /** Whether the last try failed, so that what serves is the last good one. */
   readonly failing: boolean;
   /** Whether there is a snapshot young enough to decide by. */
@@ -154,6 +156,7 @@ export const createCatalog = (options: Options): Catalog => {
       ageSeconds: snapshot === undefined ? undefined : Math.max(0, Math.floor(age() / SECOND)),
       profiles: snapshot?.profiles.size ?? 0,
       rejected: snapshot?.rejections.length ?? 0,
+      findings: snapshot?.findings.length ?? 0,
       failing: failures > 0,
       usable: usable(),
       stuck: begun !== undefined && clock() - begun > maxAge + STUCK,

@@ -1,16 +1,30 @@
 import { toRolePrincipal } from '../lib/arn.ts';
+import type { NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { readAccessPolicy } from '../policy/access-policy.ts';
 import { readApprovalPolicy } from '../policy/approval-policy.ts';
 import { readBreakGlassPolicy } from '../policy/break-glass-policy.ts';
+import { readBreakGlassRatePolicy } from '../policy/break-glass-rate-policy.ts';
 import { readClientDocument, type Client } from '../policy/client.ts';
-import { compileAccessPolicy, type CompiledPolicy } from '../policy/compile.ts';
+import { compileAccessPolicy } from '../policy/compile.ts';
 import type { DocumentProblem } from '../policy/document.ts';
+import type { NameSettings } from '../policy/known-callers.ts';
+import {
+  namesOfAccessPolicy,
+  namesOfApprovalPolicy,
+  namesOfBreakGlass,
+  namesOfOperators,
+  type RuleNames,
+} from '../policy/lint-names.ts';
+import { lint } from '../policy/lint.ts';
 import { readOperators, type OperatorsDocument } from '../policy/operators.ts';
+import { sayProblem } from '../policy/problem.ts';
 import { isProfileName } from '../policy/profile-name.ts';
 import { readProfile, type Profile } from '../policy/profile.ts';
+import { isDemoSecret } from '../policy/weak-secret.ts';
 import { readSealingKey, type SealingKeyDocument } from '../policy/sealing-key.ts';
-import type { CatalogProfile, Rejection, Snapshot } from './snapshot.ts';
+import { createJudge, type ReadPolicy } from './judge.ts';
+import type { Rejection, Snapshot } from './snapshot.ts';
 
 /** One parameter of SSM, as far as the catalog needs it. */
 export type StoredDocument = { readonly name: string; readonly type: string; readonly text: string };
@@ -23,10 +37,23 @@ export type DocumentTrees = {
   readonly secrets: Iterable<StoredDocument>;
   /** Whether demo keys are accepted: only where the AWS in use is a desk's. */
   readonly demoKeys: boolean;
+  /** The TVM's own account. */
+  readonly account: string;
+};
+
+/** Keys own bare names, and nobody from elsewhere is let in. */
+const PLAIN_SETTINGS: NameSettings = {
+  bareNames: 'key',
+  allowedAccounts: undefined,
+  ssoAccounts: [],
+  trustedSessionRoles: [],
 };
 
 /** What the documents say, all of them together. */
-export type Compiled = Pick<Snapshot, 'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'rejections'> & {
+export type Compiled = Pick<
+  Snapshot,
+  'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'rejections' | 'findings'
+> & {
   /** Principals of all roles that a profile names, to vend them or to revoke through them. */
   readonly roles: readonly string[];
 };
@@ -43,8 +70,13 @@ type ReadDocument = <Value>(document: StoredDocument, read: () => Read<Value>) =
  *
  * The function remembers its last result, for YAML is dear (about a millisecond a document) and seldom changes. It
  * yields after each document, so that whoever runs it can let others have the event loop between them.
+ *
+ * @param settings which callers there can be, for as long as the process lives
  */
-export const createDocumentCompiler = (): ((trees: DocumentTrees) => Generator<void, Compiled>) => {
+export const createDocumentCompiler = (
+  settings: NameSettings = PLAIN_SETTINGS,
+): ((trees: DocumentTrees) => Generator<void, Compiled>) => {
+  const judge = createJudge(settings);
   let before = new Map<string, Remembered>();
   return function* compile(trees) {
     const remembered = new Map<string, Remembered>();
@@ -59,16 +91,24 @@ export const createDocumentCompiler = (): ((trees: DocumentTrees) => Generator<v
       rejections.push({ parameter: name, problems: result.refusal });
       return undefined;
     };
-    const documents = yield* compileDocuments(trees, readOnce);
+    const { policies, profiles, others, operators } = yield* compileDocuments(trees, readOnce, settings.bareNames);
     const secrets = yield* compileSecrets(trees, readOnce);
     before = remembered;
-    return { ...documents, ...secrets, rejections };
+    const judged = yield* judge({ ...trees, policies, profiles, others, clients: secrets.clients });
+    return {
+      ...secrets,
+      ...judged,
+      operators,
+      roles: yield* rolesOf(profiles),
+      rejections: [...rejections, ...judged.rejections],
+    };
   };
 };
 
-function* compileDocuments({ root, documents }: DocumentTrees, readOnce: ReadDocument) {
-  const policies = new Map<string, CompiledPolicy>();
+function* compileDocuments({ root, documents }: DocumentTrees, readOnce: ReadDocument, bareNames: NamedKind) {
+  const policies = new Map<string, ReadPolicy>();
   const profiles = new Map<string, Profile>();
+  const others = new Map<string, readonly RuleNames[]>();
   let operators: OperatorsDocument | undefined;
   for (const document of documents) {
     const path = document.name.slice(root.length + 1);
@@ -77,7 +117,7 @@ function* compileDocuments({ root, documents }: DocumentTrees, readOnce: ReadDoc
       store(
         policies,
         name,
-        readOnce(document, () => readNamed(document, name, readPolicy)),
+        readOnce(document, () => readNamed(document, name, (text) => readPolicy(text, bareNames))),
       );
     else if (kind === 'profiles')
       store(
@@ -85,11 +125,18 @@ function* compileDocuments({ root, documents }: DocumentTrees, readOnce: ReadDoc
         name,
         readOnce(document, () => readNamed(document, name, readProfileDocument)),
       );
-    else if (path === 'operators') operators = readOnce(document, () => sentences(readOperators(document.text)));
-    else readOnce(document, () => readOther(path, document));
+    else if (path === 'operators') {
+      operators = readOnce(document, () => sentences(readOperators(document.text, bareNames)));
+      store(others, path, operators === undefined ? undefined : namesOfOperators(operators));
+    } else
+      store(
+        others,
+        path,
+        readOnce(document, () => readOther(path, document, bareNames)),
+      );
     yield;
   }
-  return { profiles: yield* join(profiles, policies), operators, roles: yield* rolesOf(profiles) };
+  return { policies, profiles, others, operators };
 }
 
 function* compileSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadDocument) {
@@ -123,8 +170,7 @@ const store = <Value>(map: Map<string, Value>, name: string, value: Value | unde
   if (value !== undefined) map.set(name, value);
 };
 
-const toSentences = (problems: readonly DocumentProblem[]): readonly string[] =>
-  problems.map(({ line, path, message }) => `line ${line}${path === '' ? '' : `, ${path}`}: ${message}`);
+const toSentences = (problems: readonly DocumentProblem[]): readonly string[] => problems.map(sayProblem);
 
 const sentences = <Value>(read: Result<Value, readonly DocumentProblem[]>): Read<Value> =>
   read.ok ? read : refuse(toSentences(read.refusal));
@@ -139,22 +185,33 @@ const readNamed = <Value>(
   return read(text);
 };
 
-const readPolicy = (text: string): Read<CompiledPolicy> => {
-  const document = sentences(readAccessPolicy(text));
-  return document.ok ? ok(compileAccessPolicy(document.value)) : document;
+const readPolicy = (text: string, bareNames: NamedKind): Read<ReadPolicy> => {
+  const document = sentences(readAccessPolicy(text, bareNames));
+  if (!document.ok) return document;
+  const { value } = document;
+  return ok({ policy: compileAccessPolicy(value), names: namesOfAccessPolicy(value), findings: lint(value), text });
 };
 
 const readProfileDocument = (text: string): Read<Profile> => sentences(readProfile(text));
 
-/** Documents of which only the form is checked so far, and secrets that lie where others can read them. */
-const readOther = (path: string, { text }: StoredDocument): Read<unknown> => {
+/**
+ * Documents of which only the form is checked so far, and whom they name; secrets that lie where others can read them. Of
+ * what is none of ours nobody is named.
+ */
+const readOther = (path: string, { text }: StoredDocument, bareNames: NamedKind): Read<readonly RuleNames[]> => {
   if (/^(?:clients|keys)\//u.test(path)) {
     return refuse(['secrets must lie under SENTINEL_SECRETS_ROOT: who may read a path in SSM reads all below it']);
   }
-  if (path === 'approval-policy') return sentences(readApprovalPolicy(text));
-  if (path === 'break-glass-policy') return sentences(readBreakGlassPolicy(text));
-  return ok(undefined);
+  if (path === 'approval-policy') return named(readApprovalPolicy(text, bareNames), namesOfApprovalPolicy);
+  if (path === 'break-glass-policy') return named(readBreakGlassPolicy(text, bareNames), namesOfBreakGlass);
+  if (path === 'break-glass-rate-policy') return named(readBreakGlassRatePolicy(text), namesOfBreakGlass);
+  return ok([]);
 };
+
+const named = <Value>(
+  read: Result<Value, readonly DocumentProblem[]>,
+  namesOf: (value: Value) => readonly RuleNames[],
+): Read<readonly RuleNames[]> => (read.ok ? ok(namesOf(read.value)) : refuse(toSentences(read.refusal)));
 
 const DEMO_KEY = /^(?:TVMDEMO|AKIADEMO)/iu;
 
@@ -163,7 +220,9 @@ const readClient = ({ type, text }: StoredDocument, id: string, demoKeys: boolea
   if (type !== 'SecureString') return refuse(['client keys must be stored as SecureString']);
   if (!demoKeys && DEMO_KEY.test(id))
     return refuse(['demo keys are refused outside a local AWS; delete this parameter']);
-  return sentences(readClientDocument(text));
+  const read = sentences(readClientDocument(text));
+  const isDemo = read.ok && isDemoSecret(read.value.secret);
+  return isDemo && !demoKeys ? refuse(['the secret of the demo is refused outside a local AWS; draw another']) : read;
 };
 
 const readSealing = (
@@ -186,14 +245,4 @@ function* rolesOf(profiles: ReadonlyMap<string, Profile>) {
     yield;
   }
   return [...principals];
-}
-
-function* join(profiles: ReadonlyMap<string, Profile>, policies: ReadonlyMap<string, CompiledPolicy>) {
-  const joined = new Map<string, CatalogProfile>();
-  for (const [name, profile] of profiles) {
-    const policy = policies.get(name);
-    if (policy !== undefined) joined.set(name, { name, profile, policy });
-    yield;
-  }
-  return joined;
 }

@@ -4,6 +4,7 @@ import type { OwnAwsIdentity } from '../aws/own-identity.ts';
 import { createParameterReader, type StoredParameter } from '../aws/paging.ts';
 import type { Clock } from '../lib/clock.ts';
 import { runInSlices } from '../lib/slices.ts';
+import type { NameSettings } from '../policy/known-callers.ts';
 import { createDocumentCompiler, type Compiled } from './compile.ts';
 import { createDocumentTree } from './document-tree.ts';
 import { callGap, createTurns, type CatalogSize } from './pace.ts';
@@ -20,6 +21,8 @@ type Source = {
   readonly root: string;
   readonly secretsRoot: string;
   readonly demoKeys: boolean;
+  /** Which callers there can be. */
+  readonly names: NameSettings;
   /** How long a snapshot may serve, in milliseconds: readings must come and end well within. */
   readonly maxAge: number;
   /** The monotonic clock, in milliseconds. */
@@ -45,10 +48,11 @@ export const createCatalogLoader = ({
   root,
   secretsRoot,
   demoKeys,
+  names,
   maxAge,
   now,
 }: Source): LoadCatalog => {
-  const compile = createDocumentCompiler();
+  const compile = createDocumentCompiler(names);
   const reader = createParameterReader(ssm);
   const documents = createDocumentTree({ reader, path: root, decrypt: false, clock: now });
   const secrets = createDocumentTree({ reader, path: secretsRoot, decrypt: true, clock: now });
@@ -60,7 +64,7 @@ export const createCatalogLoader = ({
   });
 
   /** The documents as they are known now. */
-  async function compileChanges(): Promise<Compiled> {
+  async function compileChanges(account: string): Promise<Compiled> {
     const version = documents.version() + secrets.version();
     if (compiled?.version === version) return compiled.result;
     const result = await runInSlices(
@@ -70,6 +74,7 @@ export const createCatalogLoader = ({
         documents: sorted(documents.documents()),
         secrets: sorted(secrets.documents()),
         demoKeys,
+        account,
       }),
     );
     compiled = { version, result };
@@ -87,7 +92,7 @@ export const createCatalogLoader = ({
       secrets.read(reading),
       confirmNames(),
     ]);
-    const { roles, ...rest } = await compileChanges();
+    const { roles, ...rest } = await compileChanges(account);
     const vended = await vendedRoles.remember(roles);
     const neverCallers = new Set(role === undefined ? vended : [...vended, role]);
     return { ...rest, readAt, account, neverCallers, ...sizeNow() };

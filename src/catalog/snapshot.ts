@@ -1,4 +1,5 @@
 import type { CompiledPolicy } from '../policy/compile.ts';
+import type { LintFinding } from '../policy/lint.ts';
 import type { Client } from '../policy/client.ts';
 import type { OperatorsDocument } from '../policy/operators.ts';
 import type { Profile } from '../policy/profile.ts';
@@ -9,6 +10,9 @@ export type CatalogProfile = { readonly name: string; readonly profile: Profile;
 
 /** A document that was refused: where it lies, and why. Reasons never quote a secret. */
 export type Rejection = { readonly parameter: string; readonly problems: readonly string[] };
+
+/** What is sound but hardly meant: where it lies, and what. Never of secrets. */
+export type Finding = LintFinding & { readonly parameter: string };
 
 /** All documents as they stood at one moment. A request sees one snapshot from its start to its end. */
 export type Snapshot = {
@@ -25,6 +29,8 @@ export type Snapshot = {
   /** Who may list, revoke, explain and lift; undefined if there is no such document, or a broken one. */
   readonly operators: OperatorsDocument | undefined;
   readonly rejections: readonly Rejection[];
+  /** What is sound but hardly meant, a thousand findings at most. */
+  readonly findings: readonly Finding[];
   /** How many parameters there are in both trees, and how many pages of SSM the next listing of them takes. */
   readonly parameters: number;
   readonly pages: number;

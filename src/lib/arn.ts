@@ -1,3 +1,4 @@
+import { PARTITION_NAMES } from './partitions.ts';
 import { refuse, ok, type Result } from './result.ts';
 
 /** The six parts of an Amazon Resource Name. */
@@ -9,9 +10,7 @@ export type Arn = {
   readonly resource: string;
 };
 
-const PARTITION = '(aws|aws-cn|aws-us-gov|aws-iso|aws-iso-b|aws-iso-e|aws-iso-f|aws-eusc)';
-
-const ARN = new RegExp(`^arn:${PARTITION}:([a-z0-9-]+):([a-z0-9-]*):(\\d{12}|aws|):(.+)$`, 'u');
+const ARN = new RegExp(`^arn:(${PARTITION_NAMES.join('|')}):([a-z0-9-]+):([a-z0-9-]*):(\\d{12}|aws|):(.+)$`, 'u');
 
 /** IAM's limits for a role's path and name: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html */
 const ROLE = /^role\/(?:[\u0021-\u007e]{1,510}\/)?([\w+=,.@-]{1,64})$/u;

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { refuse, type Result } from '../lib/result.ts';
 import { readDocument } from './document.ts';
 import type { DocumentProblem } from './problem.ts';
-import { flag, instant, mapping, textLike } from './schema.ts';
+import { crossCheck, flag, instant, mapping, textLike } from './schema.ts';
+import { isWeakSecret, MIN_SECRET_LENGTH } from './weak-secret.ts';
 
 /** A registered key: who signs with it, and until when. */
 export type Client = {
@@ -20,7 +21,9 @@ export type Client = {
  * to be one and stands at the wrong place.
  */
 const SENTENCES = {
-  secret: 'must be 8 to 1024 printable ASCII characters without spaces',
+  secret:
+    `must be ${MIN_SECRET_LENGTH} to 1024 printable ASCII characters without spaces, drawn at random and not made of ` +
+    'words, names, rows or repetitions, like what "openssl rand -base64 30" prints',
   name: 'must be 1 to 64 letters, digits and _+=,.@-',
   expires_at: 'must be an instant in UTC like 2026-01-02T03:04:05Z',
   disabled: 'must be true or false, without quotes',
@@ -33,11 +36,12 @@ const isKnown = (key: string): key is keyof typeof SENTENCES => Object.hasOwn(SE
 /** A bare name must not look like a role's (`role/…`) or another account's (`A:…`): all callers share one namespace. */
 const client = v.pipe(
   mapping({
-    secret: textLike(/^[\u0021-\u007e]{8,1024}$/u, SENTENCES.secret),
+    secret: textLike(/^[\u0021-\u007e]{1,1024}$/u, SENTENCES.secret),
     name: textLike(/^[\w+=,.@-]{1,64}$/u, SENTENCES.name),
     expires_at: v.exactOptional(instant(SENTENCES.expires_at)),
     disabled: v.exactOptional(flag),
   }),
+  crossCheck(({ secret, name }) => (isWeakSecret(secret, name) ? [{ key: 'secret', message: SENTENCES.secret }] : [])),
   v.transform(({ secret, name, expires_at: expiresAtMs, disabled = false }): Client => ({
     secret,
     name,

@@ -1,19 +1,30 @@
 import * as v from 'valibot';
-import { isAccountId } from '../lib/arn.ts';
-import { ok, refuse } from '../lib/result.ts';
-import { parsePrincipalPattern } from './arn-pattern.ts';
-import { quote } from './problem.ts';
-import { atLeastOneOf, crossCheck, list, mapping, parsed, text, textLike, word, type Schema } from './schema.ts';
-import { isZone, WEEKDAYS, type TimeWindow } from './time-window.ts';
+import { NAMED_KINDS, type NamedKind } from '../lib/names.ts';
+import { checkAccount, checkPrincipalPattern } from './principals.ts';
+import { checkProfile } from './profile-name.ts';
+import { atLeastOneOf, crossCheck, list, mapping, parsed, textLike, word, type Schema } from './schema.ts';
+import { WEEKDAYS, type TimeWindow } from './time-window.ts';
+import { checkUserName } from './user-names.ts';
+import { checkZone } from './zones.ts';
 
-/** Names of profiles or callers, compared exactly and with regard to case. */
-export const names: Schema<readonly string[]> = list(text);
+/**
+ * Makes a schema for each kind that can own bare names, once: what a name can be depends on it.
+ */
+export function perOwner<Value>(make: (bareNames: NamedKind) => Value): (bareNames: NamedKind) => Value {
+  const made = new Map(NAMED_KINDS.map((kind) => [kind, make(kind)]));
+  return (bareNames) => made.get(bareNames) ?? make(bareNames);
+}
+
+/** Names of callers, compared exactly and with regard to case. */
+export const userNames = (bareNames: NamedKind): Schema<readonly string[]> =>
+  list(parsed((input) => checkUserName(input, { bareNames })));
+
+/** Names of profiles, compared exactly and with regard to case. */
+export const profileNames: Schema<readonly string[]> = list(parsed(checkProfile));
 
 const clockTime = textLike(/^(?:[01]\d|2[0-3]):[0-5]\d$/u, 'must be a time from 00:00 to 23:59');
 
-const zone = parsed((input) =>
-  isZone(input) ? ok(input) : refuse(`${quote(input)} is not an IANA time zone like Europe/Berlin or UTC`),
-);
+const zone = parsed(checkZone);
 
 const hours = v.pipe(
   mapping({ start: clockTime, end: clockTime }),
@@ -24,16 +35,19 @@ const hours = v.pipe(
 
 /** A window of time with `days` or `hours` or both: with neither it would restrict nothing and look as if it did. */
 export const timeWindow: Schema<TimeWindow> = v.pipe(
-  mapping({
-    days: v.exactOptional(list(word(WEEKDAYS))),
-    hours: v.exactOptional(hours),
-    timezone: v.exactOptional(zone),
-  }),
+  mapping(
+    {
+      days: v.exactOptional(list(word(WEEKDAYS))),
+      hours: v.exactOptional(hours),
+      timezone: v.exactOptional(zone),
+    },
+    { blanks: ['timezone'] },
+  ),
   atLeastOneOf('days', 'hours'),
 );
 
 /** Patterns of principals' ARNs. */
-export const principals: Schema<readonly string[]> = list(parsed(parsePrincipalPattern));
+export const principals: Schema<readonly string[]> = list(parsed(checkPrincipalPattern));
 
 /** Unique ids of roles and users: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html */
 export const principalIds: Schema<readonly string[]> = list(
@@ -42,8 +56,5 @@ export const principalIds: Schema<readonly string[]> = list(
 
 /** Account ids. Without quotes YAML reads a number, which has lost its leading zeros. */
 export const accounts: Schema<readonly string[]> = list(
-  v.pipe(
-    v.string('must be an account id of twelve digits in quotes'),
-    v.check(isAccountId, 'must be an account id of twelve digits'),
-  ),
+  parsed(checkAccount, v.string('must be an account id of twelve digits in quotes')),
 );

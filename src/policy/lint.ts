@@ -2,10 +2,16 @@ import type { AccessPolicyDocument, AccessRule, RuleEffect } from './access-poli
 import { quote } from './problem.ts';
 import { callersOverlap, covers, isNeverMet, sameZone, windowsOverlap } from './overlap.ts';
 
-/** What a valid policy may still say by mistake, by Sentinel's names. */
+/** What a valid document may still say by mistake: the first three by Sentinel's names. */
 export type LintFinding = {
-  readonly kind: 'allow-before-deny' | 'unreachable-rule' | 'overlapping-time-windows';
-  /** The name of the rule to look at. */
+  readonly kind:
+    | 'allow-before-deny'
+    | 'unreachable-rule'
+    | 'overlapping-time-windows'
+    | 'unknown-caller'
+    | 'unknown-profile'
+    | 'tags-may-not-fit';
+  /** The name of the rule to look at; empty for the document as a whole. */
   readonly rule: string;
   readonly message: string;
 };
@@ -44,12 +50,26 @@ const overlappingWindows = ({ earlier, later }: Pair): readonly LintFinding[] =>
 
 const CHECKS = [allowBeforeDeny, unreachable, overlappingWindows] as const;
 
+/** Every rule is compared with every later one: of so many, which is more than a document in SSM can hold. */
+const MAX_RULES = 200;
+
+/** So many findings of one document and kind of check are told; whoever mends them sees the rest. */
+export const MAX_FINDINGS = 20;
+
 /**
  * Looks at every pair of rules for what is valid but hardly meant. Warnings: a policy with findings works as written. A
  * rule that can never match on this server neither shadows another nor is warned of.
  */
 export const lint = ({ rules }: AccessPolicyDocument): readonly LintFinding[] => {
-  const live = rules.filter((rule) => !isNeverMet(rule));
-  const pairs = live.flatMap((earlier, index) => live.slice(index + 1).map((later) => ({ earlier, later })));
-  return CHECKS.flatMap((check) => pairs.flatMap(check));
+  const live = rules.slice(0, MAX_RULES).filter((rule) => !isNeverMet(rule));
+  const found: LintFinding[] = [];
+  for (const check of CHECKS) {
+    for (const [index, earlier] of live.entries()) {
+      for (const later of live.slice(index + 1)) {
+        found.push(...check({ earlier, later }));
+        if (found.length >= MAX_FINDINGS) return found;
+      }
+    }
+  }
+  return found;
 };

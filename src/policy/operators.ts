@@ -1,37 +1,41 @@
 import * as v from 'valibot';
+import type { NamedKind } from '../lib/names.ts';
 import type { Result } from '../lib/result.ts';
 import { matchesPattern } from './arn-pattern.ts';
-import { names, principals } from './conditions.ts';
+import { perOwner, principals, profileNames, userNames } from './conditions.ts';
 import { readDocument } from './document.ts';
 import type { DocumentProblem } from './problem.ts';
 import type { PolicyCaller } from './match.ts';
 import { atLeastOneOf, list, mapping, text, version, word } from './schema.ts';
 
 /** What an operator may do with what belongs to others. */
-const ACTIONS = ['list', 'revoke', 'explain', 'lift'] as const;
+const ACTIONS = ['list', 'revoke', 'lift', 'explain', 'audit'] as const;
 
 /** An operator's action. */
 export type OperatorAction = (typeof ACTIONS)[number];
 
-const rule = v.pipe(
-  mapping({
-    name: text,
-    users: v.exactOptional(names),
-    principals: v.exactOptional(principals),
-    actions: list(word(ACTIONS)),
-    profiles: v.exactOptional(names),
-  }),
-  atLeastOneOf('users', 'principals'),
-);
+const rule = (bareNames: NamedKind) =>
+  v.pipe(
+    mapping({
+      name: text,
+      users: v.exactOptional(userNames(bareNames)),
+      principals: v.exactOptional(principals),
+      actions: list(word(ACTIONS)),
+      profiles: v.exactOptional(profileNames),
+    }),
+    atLeastOneOf('users', 'principals'),
+  );
 
-const operators = mapping({ version, rules: list(rule) });
+const operators = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
 
-/** Who may list, revoke, explain and lift for others. A rule without profiles is for all of them. */
-export type OperatorsDocument = v.InferOutput<typeof operators>;
+/** Who may list, revoke, lift and explain for others, and read the trail. A rule without profiles is for all of them. */
+export type OperatorsDocument = v.InferOutput<ReturnType<typeof operators>>;
 
 /** Reads the operators' document, YAML or JSON: the document, or every problem with its line. */
-export const readOperators = (source: string): Result<OperatorsDocument, readonly DocumentProblem[]> =>
-  readDocument(source, operators);
+export const readOperators = (
+  source: string,
+  bareNames: NamedKind = 'key',
+): Result<OperatorsDocument, readonly DocumentProblem[]> => readDocument(source, operators(bareNames));
 
 /**
  * Whether a caller may do this for others.

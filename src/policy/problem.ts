@@ -1,3 +1,5 @@
+import { escapeUnseen } from '../lib/unseen.ts';
+
 /** One thing wrong with a document, for whoever wrote it. */
 export type DocumentProblem = {
   /** Where in the text, counted from 1. */
@@ -17,8 +19,12 @@ const MESSAGE_LENGTH = 300;
 const cut = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 1)}\u2026`;
 
-/** Quotes a piece of a document for a message: on one line and never longer than a message can bear. */
-export const quote = (text: string): string => cut(JSON.stringify(text), QUOTED_LENGTH);
+/**
+ * Quotes a piece of a document for a message: on one line, never longer than a message can bear, and with escapes for
+ * characters that cannot be seen.
+ */
+export const quote = (text: string): string =>
+  cut(escapeUnseen(JSON.stringify(text.slice(0, QUOTED_LENGTH))), QUOTED_LENGTH);
 
 /** Joins words as a sentence lists them: `a, b or c`. */
 export const oneOfWords = (words: readonly string[]): string =>
@@ -42,3 +48,11 @@ export const problem = (line: number, path: readonly PathStep[], message: string
   path: formatPath(path),
   message: cut(message.replaceAll(/\s+/gu, ' ').trim(), MESSAGE_LENGTH),
 });
+
+/** A problem in one sentence, as the log says it. */
+export const toSentence = (line: number, path: readonly PathStep[], message: string): string =>
+  sayProblem(problem(line, path, message));
+
+/** The same of a problem that was made before. */
+export const sayProblem = ({ line, path, message }: DocumentProblem): string =>
+  `line ${line}${path === '' ? '' : `, ${path}`}: ${message}`;

@@ -61,19 +61,26 @@ const managedPolicy = parsed((arn): Result<NamedArn, string> => {
   return isPolicy ? ok({ ...read.value, arn }) : refuse(`${quote(arn)} is not the ARN of a managed IAM policy`);
 });
 
-const profile = mapping({
-  role_arn: roleArn,
-  description: v.exactOptional(v.pipe(text, v.maxLength(1_000, 'must be at most 1000 characters'))),
-  max_duration: v.exactOptional(duration(MIN_SECONDS)),
-  session_policy: v.exactOptional(sessionPolicy),
-  managed_policies: v.exactOptional(list(managedPolicy)),
-  tags: v.exactOptional(profileTags),
-  external_id: v.exactOptional(textLike(/^[\w+=,.@:/-]{2,1224}$/u, 'must be 2 to 1224 letters, digits and _+=,.@:/-')),
-  bind_source_ip: v.exactOptional(flag),
-  source_vpc: v.exactOptional(textLike(/^vpc-[0-9a-f]{8,17}$/u, 'must be the id of a VPC, like vpc-0123456789abcdef0')),
-  hard_revoke: v.exactOptional(flag),
-  revoker_role_arn: v.exactOptional(roleArn),
-});
+const profile = mapping(
+  {
+    role_arn: roleArn,
+    description: v.exactOptional(v.pipe(text, v.maxLength(1_000, 'must be at most 1000 characters'))),
+    max_duration: v.exactOptional(duration(MIN_SECONDS)),
+    session_policy: v.exactOptional(sessionPolicy),
+    managed_policies: v.exactOptional(list(managedPolicy)),
+    tags: v.exactOptional(profileTags),
+    external_id: v.exactOptional(
+      textLike(/^[\w+=,.@:/-]{2,1224}$/u, 'must be 2 to 1224 letters, digits and _+=,.@:/-'),
+    ),
+    bind_source_ip: v.exactOptional(flag),
+    source_vpc: v.exactOptional(
+      textLike(/^vpc-[0-9a-f]{8,17}$/u, 'must be the id of a VPC, like vpc-0123456789abcdef0'),
+    ),
+    hard_revoke: v.exactOptional(flag),
+    revoker_role_arn: v.exactOptional(roleArn),
+  },
+  { blanks: ['description', 'tags', 'external_id', 'source_vpc', 'revoker_role_arn'] },
+);
 
 type ProfileDocument = v.InferOutput<typeof profile>;
 

@@ -11,12 +11,35 @@ export type Schema<Output> = v.GenericSchema<unknown, Output>;
 const isMapping = (input: unknown): input is Record<string, unknown> =>
   typeof input === 'object' && input !== null && !Array.isArray(input);
 
-const aMapping = v.custom<Record<string, unknown>>(isMapping, 'must be a mapping of keys to values');
+/** Said of null and empty text where leaving the key out would mean more than whatever was to be written there. */
+const NOTHING_HERE = 'but nothing is written here; leave the key out if that is meant';
 
-const unknownKey = (key: string, known: readonly string[]): string => {
+const isBlank = (input: unknown): boolean => input === null || input === '';
+
+const orNothing =
+  (message: string) =>
+  ({ input }: v.BaseIssue<unknown>): string =>
+    isBlank(input) ? `${message}, ${NOTHING_HERE}` : message;
+
+const aMapping = v.custom<Record<string, unknown>>(isMapping, orNothing('must be a mapping of keys to values'));
+
+const unknownKey = (key: string, known: readonly string[], moved: Readonly<Record<string, string>>): string => {
+  const elsewhere = Object.hasOwn(moved, key) ? moved[key] : undefined;
+  if (elsewhere !== undefined) return `the key ${quote(key)} stands in ${elsewhere}`;
   const near = nearest(key, known);
   const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${quote(near)}?`;
   return `unknown key ${quote(key)}; ${hint}`;
+};
+
+/** What else a mapping knows of its keys. */
+type MappingOptions<Key extends string> = {
+  /**
+   * Keys that are taken for absent when they hold null or empty text, as templates leave them. Only those without which a
+   * document gives no more than with them: an empty `users` must not become everybody.
+   */
+  readonly blanks?: readonly Key[];
+  /** Keys that people write here and that stand elsewhere: where. */
+  readonly moved?: Readonly<Record<string, string>>;
 };
 
 /**
@@ -26,20 +49,29 @@ const unknownKey = (key: string, known: readonly string[]): string => {
  */
 export const mapping = <const Entries extends v.ObjectEntries>(
   entries: Entries,
+  { blanks = [], moved = {} }: MappingOptions<keyof Entries & string> = {},
 ): Schema<v.InferOutput<v.ObjectSchema<Entries, undefined>>> => {
   const own: Entries = Object.assign(Object.create(null) as object, entries);
   const known = Object.keys(entries);
   return v.pipe(
     aMapping,
+    v.transform((value) => withoutBlanks(value, blanks)),
     v.looseObject(own, ({ expected }) => `${expected ?? 'a key'} is missing`),
     v.rawCheck(({ dataset, addIssue }) => {
       if (!isMapping(dataset.value)) return;
       for (const key of Object.keys(dataset.value)) {
-        if (!known.includes(key)) addIssue({ message: unknownKey(key, known), path: [step(dataset.value, key)] });
+        if (!known.includes(key))
+          addIssue({ message: unknownKey(key, known, moved), path: [step(dataset.value, key)] });
       }
     }),
   );
 };
+
+function withoutBlanks(value: Record<string, unknown>, blanks: readonly string[]): Record<string, unknown> {
+  if (!blanks.some((key) => Object.hasOwn(value, key) && isBlank(value[key]))) return value;
+  const kept = Object.entries(value).filter(([key, held]) => !blanks.includes(key) || !isBlank(held));
+  return Object.assign(Object.create(null) as Record<string, unknown>, Object.fromEntries(kept));
+}
 
 const step = (input: Record<string, unknown>, key: string) =>
   ({ type: 'object', origin: 'key', input, key, value: input[key] }) as const;
@@ -50,7 +82,10 @@ export const dictionary = <Output>(value: Schema<Output>): Schema<Record<string,
 
 /** A list of at least one item: an empty one would say "nobody" to some readers and "everybody" to others. */
 export const list = <Output>(item: Schema<Output>): Schema<readonly Output[]> =>
-  v.pipe(v.array(item, 'must be a list'), v.minLength(1, 'must not be an empty list; leave the key out instead'));
+  v.pipe(
+    v.array(item, orNothing('must be a list')),
+    v.minLength(1, 'must not be an empty list; leave the key out instead'),
+  );
 
 const notText = ({ input }: v.BaseIssue<unknown>): string => {
   if (typeof input === 'number' || typeof input === 'boolean') return 'must be text; put it in quotes';
@@ -65,9 +100,9 @@ export const textLike = (pattern: RegExp, message: string): Schema<string> =>
   v.pipe(v.string(notText), v.regex(pattern, message));
 
 /** Text that a parser turns into something, or refuses with a sentence. */
-export const parsed = <Output>(parse: (input: string) => Result<Output, string>): Schema<Output> =>
+export const parsed = <Output>(parse: (input: string) => Result<Output, string>, schema = text): Schema<Output> =>
   v.pipe(
-    text,
+    schema,
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const result = parse(dataset.value);
       if (result.ok) return result.value;
@@ -84,12 +119,15 @@ export const word = <const Word extends string>(words: readonly Word[]): Schema<
   });
 
 /** `true` or `false`, not a word that some YAML readers take for one. */
-export const flag: Schema<boolean> = v.boolean('must be true or false, without quotes');
+export const flag: Schema<boolean> = v.boolean(orNothing('must be true or false, without quotes'));
 
 /** A whole number of at least one. */
 export const count: Schema<number> = v.pipe(
   v.number('must be a whole number, without quotes'),
-  v.check((value) => Number.isSafeInteger(value) && value >= 1, 'must be a whole number of at least 1'),
+  v.check(
+    (value) => Number.isSafeInteger(value) && value >= 1,
+    'must be a whole number of at least 1; leave the key out for no limit',
+  ),
 );
 
 /** A Go duration (`45m`, `1h30m`) within bounds, both in seconds; comes out in whole seconds, rounded down. */
@@ -108,6 +146,9 @@ export const version: Schema<'1'> = v.pipe(
   v.transform(() => '1' as const),
 );
 
+/** The same where Sentinel's files leave it out. */
+export const optionalVersion = v.exactOptional(version, '1');
+
 /** A finding of {@link crossCheck}: which key it is about, and what to change. */
 export type CrossFinding = { readonly key: string; readonly message: string };
 
@@ -121,10 +162,11 @@ export const crossCheck = <Value extends object>(check: (value: Value) => readon
 
 /** Refuses a mapping that has none of these keys: without a condition it would hold for everybody. */
 export const atLeastOneOf = <Value extends object>(...keys: readonly (keyof Value & string)[]) =>
-  v.check<Value, string>(
-    (value) => keys.some((key) => Object.hasOwn(value, key)),
-    `must have at least one of ${oneOfWords(keys)}`,
-  );
+  anyOf<Value>(keys, `must have at least one of ${oneOfWords(keys)}`);
+
+/** The same with a sentence of its own. */
+export const anyOf = <Value extends object>(keys: readonly (keyof Value & string)[], message: string) =>
+  v.check<Value, string>((value) => keys.some((key) => Object.hasOwn(value, key)), message);
 
 /** An instant in UTC like `2026-01-02T03:04:05Z`, to epoch milliseconds; whatever is wrong, `message` is what is said. */
 export const instant = (message: string): Schema<number> =>

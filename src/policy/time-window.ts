@@ -38,14 +38,30 @@ const formatterOf = (zone: string): Intl.DateTimeFormat => {
   return formatter;
 };
 
-/** Whether a text names a zone of the IANA database: no offsets such as `+05:00`, nothing that depends on the host. */
+/**
+ * Areas that name no place: offsets turned round (`Etc/GMT+5` is five hours behind UTC) and rules of their own. All that is
+ * left of them is `Etc/UTC`.
+ */
+const NO_PLACE = /^(?:etc|systemv)\//iu;
+
+const IS_UTC = /^(?:etc\/)?utc$/iu;
+
+/**
+ * Whether a text names a zone as documents may: `Area/Location` of the IANA database, or UTC. Nothing of one word, which
+ * would be another country's zone as like as not (`BST` is Asia/Dhaka), no offsets, nothing that depends on the host.
+ */
 export const isZone = (zone: string): boolean => {
-  if (!ZONE_NAME.test(zone) || NOT_A_ZONE.test(zone)) return false;
+  if (IS_UTC.test(zone)) return true;
+  return zone.includes('/') && !NO_PLACE.test(zone) && canonicalZone(zone) !== undefined;
+};
+
+/** What the library takes a text for, by its own name for that zone; undefined if it knows none. */
+export const canonicalZone = (zone: string): string | undefined => {
+  if (!ZONE_NAME.test(zone) || NOT_A_ZONE.test(zone)) return undefined;
   try {
-    formatterOf(zone);
-    return true;
+    return formatterOf(zone).resolvedOptions().timeZone;
   } catch (error) {
-    if (error instanceof RangeError) return false;
+    if (error instanceof RangeError) return undefined;
     throw error;
   }
 };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { ADMISSION } from '../support/identity.ts';
 import { createAwsClients } from '../../src/aws/clients.ts';
 import { createCatalogLoader } from '../../src/catalog/load.ts';
 import { DEMO_TVM_KEY } from '../../src/local/aws/account.ts';
@@ -92,6 +93,7 @@ export async function measureCatalog(parameters: number): Promise<Readonly<Recor
     ownIdentity: () => Promise.resolve({ account: '000000000000', role: undefined }),
     vendedRoles: { remember: (roles) => Promise.resolve(new Set(roles)) },
     confirmNames: () => Promise.resolve(),
+    names: ADMISSION,
     root: '/sentinel',
     secretsRoot: '/sentinel-secrets',
     demoKeys: true,

@@ -18,7 +18,14 @@ const trees = (
   documents: readonly StoredDocument[],
   secrets: readonly StoredDocument[] = [],
   demoKeys = false,
-): DocumentTrees => ({ root: '/sentinel', secretsRoot: '/secrets', documents, secrets, demoKeys });
+): DocumentTrees => ({
+  root: '/sentinel',
+  secretsRoot: '/secrets',
+  account: '000000000000',
+  documents,
+  secrets,
+  demoKeys,
+});
 
 /** A compiler that remembers, as the catalog's does. */
 const compiler = () => {
@@ -135,6 +142,23 @@ describe('a client key', () => {
       expect(compile([], [secret(id)], true).clients.size).toBe(1);
     },
   );
+
+  it('with a secret of the demo is refused outside a local AWS, under whatever id', () => {
+    const text = '{"secret":"demo-alice-not-a-secret","name":"alice"}';
+    expect(compile([], [secret('TVMALICE', text)], true).clients.size).toBe(1);
+    const { clients, rejections } = compile([], [secret('TVMALICE', text)], false);
+    expect([clients.size, rejections.length]).toEqual([0, 1]);
+    expect(JSON.stringify(rejections)).not.toContain('demo-alice');
+  });
+
+  it('with a weak secret is refused everywhere', () => {
+    const text = '{"secret":"password","name":"alice"}';
+    for (const demo of [true, false]) {
+      const { clients, rejections } = compile([], [secret('TVMALICE', text)], demo);
+      expect([clients.size, rejections.length]).toEqual([0, 1]);
+      expect(JSON.stringify(rejections)).not.toContain('password');
+    }
+  });
 });
 
 describe('the compiler, which remembers', () => {
@@ -153,7 +177,8 @@ describe('the compiler, which remembers', () => {
   it('follows every change of a text, a type and a set', () => {
     const again = compiler();
     const effects = ['allow', 'deny', 'require_approval', 'allow'].map(
-      (effect) => again(trees([policyOf(effect), profile])).profiles.get('dev')?.policy.rules[0]?.effect,
+      (effect) =>
+        again(trees([policyOf(effect), profile], [secret('TVMALICE')])).profiles.get('dev')?.policy.rules[0]?.effect,
     );
     expect(effects).toEqual(['allow', 'deny', 'require_approval', 'allow']);
     expect(names(again(trees([{ ...policyOf('allow'), type: 'SecureString' }, profile])))).toEqual([]);

@@ -53,7 +53,16 @@ describe('the catalog of a TVM', () => {
       const tvm = await start({ environment });
       expect([fail, tvm.catalog.state()]).toEqual([
         fail,
-        { tried: true, ageSeconds: undefined, profiles: 0, rejected: 0, failing: true, usable: false, stuck: false },
+        {
+          tried: true,
+          ageSeconds: undefined,
+          profiles: 0,
+          rejected: 0,
+          findings: 0,
+          failing: true,
+          usable: false,
+          stuck: false,
+        },
       ]);
     }
   });

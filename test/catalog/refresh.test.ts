@@ -24,6 +24,7 @@ const snapshotAt = (readAt: number, pages = 2, parameters = pages * 50): Snapsho
   sealingKeys: new Map(),
   operators: undefined,
   rejections: [],
+  findings: [],
   parameters,
   pages,
 });

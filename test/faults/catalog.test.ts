@@ -1,5 +1,6 @@
 import { DeleteParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ADMISSION } from '../support/identity.ts';
 import { createAwsClients } from '../../src/aws/clients.ts';
 import { createCatalogLoader } from '../../src/catalog/load.ts';
 import type { Snapshot } from '../../src/catalog/snapshot.ts';
@@ -34,6 +35,7 @@ const startWorld = async () => {
     ownIdentity: () => Promise.resolve({ account: '000000000000', role: undefined }),
     vendedRoles: { remember: (roles) => Promise.resolve(new Set(roles)) },
     confirmNames: () => Promise.resolve(),
+    names: ADMISSION,
     root: '/sentinel',
     secretsRoot: '/sentinel-secrets',
     demoKeys: true,

@@ -68,7 +68,7 @@ describe('GET /healthz', () => {
 });
 
 describe('GET /readyz', () => {
-  const counts = { age_seconds: expect.any(Number), profiles: 3, rejected: 0 };
+  const counts = { age_seconds: expect.any(Number), profiles: 3, rejected: 0, findings: 0 };
 
   it('is ready with the demo documents, in exactly the documented shape', async () => {
     await withTvm({}, async (tvm) => {

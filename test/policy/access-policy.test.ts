@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NAMED_KINDS, type NamedKind } from '../../src/lib/names.ts';
 import { readAccessPolicy } from '../../src/policy/access-policy.ts';
 import { problemsOf, valueOf } from './support.ts';
 
@@ -19,12 +20,35 @@ describe('an access policy with a mistake is a load error, never a wider policy'
     ['an effect misspelt', policy({ effect: 'alow' }), 'did you mean "allow"?'],
     ['an effect in capitals', policy({ effect: 'Allow' }), 'effect: must be allow'],
     ['an empty name', policy({ name: '' }), 'name: must not be empty'],
-    ['an empty reason', policy({ reason: '' }), 'reason: must not be empty'],
+    ['an empty cap', policy({ max_server_duration: '' }), 'max_server_duration: must not be empty'],
+    ['no cap after all', policy({ max_server_duration: null }), 'max_server_duration: must be text, but nothing'],
     ['a cap below a minute', policy({ max_server_duration: '59s' }), 'must be at least 60s'],
     ['a cap as number', policy({ max_server_duration: 900 }), 'must be text'],
     ['a cap in words', policy({ max_server_duration: '15 min' }), 'is not a duration'],
     ['a negative cap', policy({ max_server_duration: '-15m' }), 'is not a duration'],
-    ['no condition', given({}), 'must have at least one of'],
+    ['no condition', given({}), 'for every caller write profiles: with this profile'],
+    ['no condition in a last deny', policy({ effect: 'deny', conditions: {} }), 'what no rule matches is denied'],
+    [
+      'users that are empty text',
+      given({ profiles: ['dev'], users: '' }),
+      'users: must be a list, but nothing is written',
+    ],
+    ['users that are null', given({ profiles: ['dev'], users: null }), 'users: must be a list, but nothing is written'],
+    ['a time that is null', given({ profiles: ['dev'], time: null }), 'time: must be a mapping of keys to values, but'],
+    [
+      'days that are null',
+      given({ time: { days: null, hours: { start: '09:00', end: '10:00' } } }),
+      'days: must be a list, but',
+    ],
+    ['users beside the conditions', policy({ users: ['alice'] }), 'the key "users" stands in the rule\'s conditions'],
+    ['users with a wildcard', given({ users: ['*'] }), 'users[0]: "*" has a wildcard'],
+    ['a profile with a wildcard', given({ profiles: ['*'] }), 'profiles[0]: "*" has a wildcard'],
+    ['a profile that climbs', given({ profiles: ['..'] }), 'profiles[0]: '],
+    [
+      'a role with a path',
+      given({ principals: ['arn:aws:iam::111122223333:role/eng/deploy'] }),
+      'write arn:aws:iam::111122223333:role/deploy',
+    ],
     ['only a mode', given({ mode: ['server'] }), 'must have at least one of'],
     ['only a device', given({ device: { a: 1 } }), 'must have at least one of'],
     ['nobody', given({ users: [] }), 'users: must not be an empty list'],
@@ -53,8 +77,10 @@ describe('an access policy with a mistake is a load error, never a wider policy'
       '+05:00',
       '-0500',
       'GMT+5',
-      '',
       ' UTC',
+      'BST',
+      'EST',
+      'Etc/GMT+5',
       'Etc/Unknown',
       'Factory',
       'America/New York',
@@ -111,9 +137,27 @@ describe('an access policy without one is read as written', () => {
     ['a registered key', given({ principals: ['sentinel:key/AKIA*'] })],
     ['a role id', given({ principal_ids: ['AROAEXAMPLEID0000001'] })],
     ['an account with a leading zero', given({ accounts: ['000000000000'] })],
+    ['a zone of its own', given({ time: { days: ['monday'], timezone: 'Etc/UTC' } })],
     ['session_table', policy({ effect: 'require_server_session', session_table: 'sessions' })],
   ])('%s', (_what, text) => {
     expect(valueOf(readAccessPolicy(text))).toEqual(JSON.parse(text));
+  });
+
+  it.each(['', null])('%j for what could be absent and means nothing, as templates leave it', (blank) => {
+    const conditions = { time: { days: ['monday'], timezone: blank } };
+    const read = valueOf(readAccessPolicy(policy({ conditions, reason: blank, session_table: blank })));
+    expect(read.rules).toEqual([{ ...RULE, conditions: { time: { days: ['monday'] } } }]);
+  });
+
+  it('names by whichever kind owns bare names', () => {
+    const users = (bareNames: NamedKind, name: string) => readAccessPolicy(given({ users: [name] }), bareNames).ok;
+    const of = (name: string) => NAMED_KINDS.filter((kind) => users(kind, name));
+    expect([of('alice'), of('key/alice'), of('user/alice'), of('sso/alice')]).toEqual([
+      ['key', 'user', 'sso'],
+      ['user', 'sso'],
+      ['key', 'sso'],
+      ['key', 'user'],
+    ]);
   });
 
   it('brings caps to whole seconds, rounded down', () => {

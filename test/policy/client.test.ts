@@ -1,9 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readClientDocument } from '../../src/policy/client.ts';
+import { isWeakSecret } from '../../src/policy/weak-secret.ts';
 import { problemsOf, valueOf } from './support.ts';
 
-const SECRET = 'hunter2-hunter2';
+const SECRET = 'k3Vq-81xTz_hunter2';
 const GOOD = { secret: SECRET, name: 'alice' };
 const json = (change: object): string => JSON.stringify({ ...GOOD, ...change }, null, 2);
 
@@ -21,11 +22,11 @@ describe("a registered key's document is read strictly", () => {
 
   it.each([
     ['no secret', '{"name": "alice"}', '1 secret: '],
-    ['a short secret', json({ secret: '1234567' }), '2 secret: '],
-    ['a long secret', json({ secret: 'x'.repeat(1_025) }), '2 secret: '],
-    ['a secret with a space', json({ secret: 'hunter2 hunter2' }), '2 secret: '],
-    ['a secret with a newline', json({ secret: 'hunter2hunter2\n' }), '2 secret: '],
-    ['a secret beyond ASCII', json({ secret: 'hunter2\u00e4hunter2' }), '2 secret: '],
+    ['a short secret', json({ secret: SECRET.slice(0, 15) }), '2 secret: '],
+    ['a long secret', json({ secret: SECRET.repeat(60) }), '2 secret: '],
+    ['a secret with a space', json({ secret: `${SECRET} ${SECRET}` }), '2 secret: '],
+    ['a secret with a newline', json({ secret: `${SECRET}\n` }), '2 secret: '],
+    ['a secret beyond ASCII', json({ secret: `${SECRET}\u00e4` }), '2 secret: '],
     ['a secret that is a number', json({ secret: 12_345_678_901 }), '2 secret: '],
     ['no name', `{"secret": "${SECRET}"}`, '1 name: '],
     ['an empty name', json({ name: '' }), '3 name: '],
@@ -45,6 +46,41 @@ describe("a registered key's document is read strictly", () => {
     ['a list', '- a', '1 : must be one YAML or JSON mapping'],
   ])('and refuses %s', (_what, text, problem) => {
     expect(problemsOf(readClientDocument(text)).join('\n')).toContain(problem);
+  });
+});
+
+describe('a weak secret is refused, wherever it stands', () => {
+  it.each([
+    'password',
+    'passwordpassword',
+    'Passw0rd!Passw0rd!',
+    'password12345678',
+    'aaaaaaaaaaaaaaaaaaaa',
+    'abcdefghijklmnop',
+    '1234567890123456',
+    'qwertyuiopasdfgh',
+    'correcthorsebatterystaple',
+    'alice-alice-2026-alice',
+    'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+    'my-secret-key-for-aws',
+    'k3Vq81xTk3Vq81xTk3Vq81xT',
+    'change-me-please!!',
+  ])('%s', (secret) => {
+    const problems = problemsOf(readClientDocument(JSON.stringify({ secret, name: 'alice' })));
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(/^1 secret: must be 16 to 1024 .*openssl rand/u);
+    expect(problems.join('')).not.toContain(secret);
+  });
+
+  it('but none that was drawn at random, in whatever alphabet', () => {
+    const bytes = fc.uint8Array({ minLength: 16, maxLength: 32 }).filter((drawn) => new Set(drawn).size > 12);
+    fc.assert(
+      fc.property(bytes, fc.constantFrom('hex', 'base64', 'base64url'), (drawn, encoding) => {
+        const secret = Buffer.from(drawn).toString(encoding);
+        return isWeakSecret(secret, 'alice') ? secret.length < 16 : true;
+      }),
+      { numRuns: 2_000, seed: 1 },
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readApprovalPolicy } from '../../src/policy/approval-policy.ts';
 import { readBreakGlassPolicy } from '../../src/policy/break-glass-policy.ts';
+import { readBreakGlassRatePolicy } from '../../src/policy/break-glass-rate-policy.ts';
 import { readOperators } from '../../src/policy/operators.ts';
 import { problemsOf, valueOf } from './support.ts';
 
@@ -18,18 +19,23 @@ describe('approval, break-glass and operator documents are read strictly', () =>
       version: '1',
       rules: [{ ...APPROVAL, profiles: ['prod'], auto_approve: { ...auto, max_duration: 28_800 } }],
     });
-    const limits = { max_per_user: 2, max_per_profile: 5, escalation_threshold: 1 };
     const mfa = { required: true, methods: ['totp'] };
-    const rest = { profiles: ['prod'], allowed_reason_codes: ['incident', 'other'], time, mfa, ...limits };
-    const glass = { ...BREAK_GLASS, ...rest, max_duration: '4h', cooldown: '1h', quota_window: '24h' };
+    const rest = { profiles: ['prod'], allowed_reason_codes: ['incident', 'other'], time, mfa };
+    const glass = { ...BREAK_GLASS, ...rest, max_duration: '4h' };
     expect(valueOf(readBreakGlassPolicy(document(glass)))).toEqual({
       version: '1',
-      rules: [{ ...glass, max_duration: 14_400, cooldown: 3_600, quota_window: 86_400 }],
+      rules: [{ ...glass, max_duration: 14_400 }],
+    });
+    const limits = { max_per_user: 2, max_per_profile: 5, escalation_threshold: 1 };
+    const rate = { name: 'r', profiles: ['prod'], cooldown: '1h', ...limits, quota_window: '24h' };
+    expect(valueOf(readBreakGlassRatePolicy(document(rate)))).toEqual({
+      version: '1',
+      rules: [{ ...rate, cooldown: 3_600, quota_window: 86_400 }],
     });
     const rule = {
       ...OPERATORS,
       principals: ['arn:aws:iam::*:role/Ops'],
-      actions: ['list', 'revoke', 'explain', 'lift'],
+      actions: ['list', 'revoke', 'explain', 'lift', 'audit'],
     };
     expect(valueOf(readOperators(document(rule))).rules).toEqual([rule]);
   });
@@ -52,15 +58,7 @@ describe('approval, break-glass and operator documents are read strictly', () =>
     ['an empty list of users', { ...BREAK_GLASS, users: [] }, 'users: must not be an empty list'],
     ['an unknown reason', { ...BREAK_GLASS, allowed_reason_codes: ['fun'] }, 'must be incident, maintenance'],
     ['more than 4h', { ...BREAK_GLASS, max_duration: '4h1s' }, 'max_duration: must be at most 14400s'],
-    ['a cooldown of nothing', { ...BREAK_GLASS, cooldown: '0s' }, 'cooldown: must be at least 1s'],
-    [
-      'a quota of none',
-      { ...BREAK_GLASS, max_per_user: 0, quota_window: '1h' },
-      'max_per_user: must be a whole number',
-    ],
-    ['half a quota', { ...BREAK_GLASS, max_per_user: 1.5, quota_window: '1h' }, 'max_per_user: must be a whole number'],
-    ['a quota without window', { ...BREAK_GLASS, max_per_user: 1 }, 'max_per_user: counts within quota_window'],
-    ['a threshold without window', { ...BREAK_GLASS, escalation_threshold: 1 }, 'escalation_threshold: counts within'],
+    ['a quota', { ...BREAK_GLASS, max_per_user: 1 }, 'the key "max_per_user" stands in the document break-glass-rate'],
     ['mfa without saying whether', { ...BREAK_GLASS, mfa: { methods: ['totp'] } }, '"required" is missing'],
     ['mfa in words', { ...BREAK_GLASS, mfa: { required: 'yes' } }, 'required: must be true or false'],
     ['mfa by another way', { ...BREAK_GLASS, mfa: { required: true, methods: ['push'] } }, 'must be totp or sms'],
@@ -71,15 +69,71 @@ describe('approval, break-glass and operator documents are read strictly', () =>
   it.each([
     ['nobody', { name: 'r', actions: ['list'] }, 'must have at least one of users or principals'],
     ['no action', { ...OPERATORS, actions: [] }, 'actions: must not be an empty list'],
-    ['an unknown action', { ...OPERATORS, actions: ['vend'] }, 'must be list, revoke, explain or lift'],
+    ['an unknown action', { ...OPERATORS, actions: ['vend'] }, 'must be list, revoke, lift, explain or audit'],
     ['an empty list of profiles', { ...OPERATORS, profiles: [] }, 'profiles: must not be an empty list'],
     ['a star for everybody', { ...OPERATORS, principals: ['*'] }, 'is neither an ARN'],
   ])('operators: %s', (_what, rule, problem) => {
     expect(problemsOf(readOperators(document(rule))).join('\n')).toContain(problem);
   });
 
-  it.each([readApprovalPolicy, readBreakGlassPolicy, readOperators])('each needs a version and rules', (read) => {
-    expect(problemsOf(read('{}'))).toEqual(['1 version: "version" is missing', '1 rules: "rules" is missing']);
-    expect(read('{version: 2, rules: []}').ok).toBe(false);
+  it.each([
+    ['no limit', { name: 'r' }, 'must have at least one of cooldown, max_per_user'],
+    ['a cooldown of nothing', { name: 'r', cooldown: '0s' }, 'cooldown: must be at least 1s'],
+    ['a cooldown left empty', { name: 'r', cooldown: '' }, 'cooldown: must not be empty'],
+    ['a quota of none', { name: 'r', max_per_user: 0, quota_window: '1h' }, 'max_per_user: must be a whole number'],
+    ['half a quota', { name: 'r', max_per_user: 1.5, quota_window: '1h' }, 'max_per_user: must be a whole number'],
+    ['a quota without window', { name: 'r', max_per_user: 1 }, 'max_per_user: counts within quota_window'],
+    ['a threshold without window', { name: 'r', escalation_threshold: 1 }, 'escalation_threshold: counts within'],
+    ['an empty list of profiles', { name: 'r', profiles: [], cooldown: '1h' }, 'profiles: must not be an empty list'],
+    ['users', { name: 'r', users: ['alice'], cooldown: '1h' }, 'unknown key "users"'],
+  ])('rates of break-glass: %s', (_what, rule, problem) => {
+    expect(problemsOf(readBreakGlassRatePolicy(document(rule))).join('\n')).toContain(problem);
+  });
+
+  it('each needs rules; operators need a version, the others may leave it out as in Sentinel’s files', () => {
+    expect(problemsOf(readOperators('{}'))).toEqual(['1 version: "version" is missing', '1 rules: "rules" is missing']);
+    const loose = [readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy] as const;
+    for (const read of loose) expect(problemsOf(read('{}'))).toEqual(['1 rules: "rules" is missing']);
+    const rules = [[APPROVAL], [BREAK_GLASS], [{ name: 'r', cooldown: '1h' }]];
+    for (const [index, read] of loose.entries()) {
+      for (const version of [{}, { version: '' }, { version: null }, { version: 1 }]) {
+        expect(read(JSON.stringify({ ...version, rules: rules[index] }))).toMatchObject({ value: { version: '1' } });
+      }
+      expect(read(JSON.stringify({ version: 2, rules: rules[index] })).ok).toBe(false);
+    }
+    expect(readOperators('{version: 2, rules: []}').ok).toBe(false);
+  });
+
+  it('a blank is nothing where nothing is less, and an error where it would be more', () => {
+    const blank = (read: (text: string) => { readonly ok: boolean }, rule: object) => read(document(rule)).ok;
+    expect(blank(readApprovalPolicy, { ...APPROVAL, auto_approve: null })).toBe(true);
+    expect(blank(readApprovalPolicy, { ...APPROVAL, profiles: null })).toBe(false);
+    expect(blank(readApprovalPolicy, { ...APPROVAL, auto_approve: { users: null, max_duration: '1h' } })).toBe(false);
+    expect(blank(readBreakGlassPolicy, { ...BREAK_GLASS, allowed_reason_codes: null })).toBe(false);
+    expect(blank(readBreakGlassPolicy, { ...BREAK_GLASS, mfa: null })).toBe(false);
+    expect(blank(readOperators, { ...OPERATORS, profiles: null })).toBe(false);
+  });
+
+  it.each([
+    ['approvers', () => readApprovalPolicy(document({ ...APPROVAL, approvers: ['bo*'] }))],
+    [
+      'whom it approves of itself',
+      () => readApprovalPolicy(document({ ...APPROVAL, auto_approve: { users: ['key/bob'] } })),
+    ],
+    ['profiles to approve', () => readApprovalPolicy(document({ ...APPROVAL, profiles: ['dev/'] }))],
+    ['who breaks the glass', () => readBreakGlassPolicy(document({ ...BREAK_GLASS, users: ['carol '] }))],
+    ['profiles behind glass', () => readBreakGlassPolicy(document({ ...BREAK_GLASS, profiles: ['..'] }))],
+    [
+      'profiles that are counted',
+      () => readBreakGlassRatePolicy(document({ name: 'r', profiles: ['*'], cooldown: '1h' })),
+    ],
+    ['operators', () => readOperators(document({ ...OPERATORS, users: ['\u0430lice'] }))],
+    [
+      'principals that operate',
+      () => readOperators(document({ ...OPERATORS, principals: ['arn:aws:iam::111122223333:role/a/b'] })),
+    ],
+    ['profiles to operate', () => readOperators(document({ ...OPERATORS, profiles: ['a b'] }))],
+  ])('what can never be is an error in %s', (_what, read) => {
+    expect(problemsOf(read())).toHaveLength(1);
   });
 });

@@ -10,6 +10,8 @@ const policy = (statement: object, more: object = {}): string =>
   profile({ session_policy: { ...more, Statement: [{ ...STATEMENT, ...statement }] } });
 const tagsOf = (count: number): object =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
+const longTags = (count: number, key: number, value: number): object =>
+  Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}`.padStart(key, 'k'), 'v'.repeat(value)]));
 const MANAGED = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
 
 describe('a profile is compiled from its document', () => {
@@ -85,6 +87,19 @@ describe('a profile is compiled from its document', () => {
     expect(problemsOf(sized(1_549 - overhead)).join()).toContain('the policies take 1549 characters');
     expect(sized(1_548 - overhead - MANAGED.length, { managed_policies: [MANAGED] }).ok).toBe(true);
     expect(sized(1_549 - overhead - MANAGED.length, { managed_policies: [MANAGED] }).ok).toBe(false);
+  });
+
+  it('with as many characters of tags as STS packs beside the shortest caller', () => {
+    expect(readProfile(profile({ tags: longTags(5, 5, 60) })).ok).toBe(true);
+    expect(readProfile(profile({ tags: tagsOf(45) })).ok).toBe(true);
+  });
+
+  it.each(['', null])('with %j for what could be absent and narrows nothing', (blank) => {
+    const keys = { description: blank, tags: blank, external_id: blank, source_vpc: blank, revoker_role_arn: blank };
+    expect(readProfile(profile(keys))).toEqual(readProfile(profile({})));
+    for (const key of ['session_policy', 'managed_policies', 'max_duration', 'bind_source_ip', 'hard_revoke']) {
+      expect([key, readProfile(profile({ [key]: blank })).ok]).toEqual([key, false]);
+    }
   });
 });
 
@@ -176,6 +191,16 @@ describe('a profile with a mistake is a load error', () => {
     ],
     ['a role for a managed policy', profile({ managed_policies: [ROLE] }), 'is not the ARN of a managed IAM policy'],
     ['46 tags', profile({ tags: tagsOf(46) }), 'tags: must be at most 45 tags'],
+    [
+      '45 tags of 106 + 256 characters',
+      profile({ tags: longTags(45, 106, 256) }),
+      'tags: take 16290 characters of keys',
+    ],
+    [
+      'tags that no caller leaves room for',
+      profile({ tags: longTags(2, 63, 100) }),
+      'tags: take 326 characters of keys',
+    ],
     ['a number for a tag', profile({ tags: { a: 1 } }), 'tags.a: must be text; put it in quotes'],
     ['a tag that STS refuses', profile({ tags: { a: 'x;y' } }), 'tags.a: must be at most 256'],
     ['a long tag', profile({ tags: { a: 'x'.repeat(257) } }), 'tags.a: must be at most 256'],
@@ -216,14 +241,29 @@ describe('a profile with a mistake is a load error', () => {
 });
 
 describe('names of profiles are what SSM can store', () => {
-  it.each(['prod', 'team/prod', 'a.b-c_d/e', '9', 'a'.repeat(256)])('%s is one', (name) => {
-    expect(isProfileName(name)).toBe(true);
-  });
-
-  it.each(['', '/', 'a/', '/a', 'a//b', 'a:b', 'a b', 'prod\n', '\u00e4', 'a*', 'a'.repeat(257)])(
-    '%j is none',
+  it.each(['prod', 'team/prod', 'a.b-c_d/e', '9', 'a'.repeat(256), Array(13).fill('a').join('/')])(
+    '%s is one',
     (name) => {
-      expect(isProfileName(name)).toBe(false);
+      expect(isProfileName(name)).toBe(true);
     },
   );
+
+  it.each([
+    '',
+    '/',
+    'a/',
+    '/a',
+    'a//b',
+    'a:b',
+    'a b',
+    'prod\n',
+    '\u00e4',
+    'a*',
+    '..',
+    'a/./b',
+    'a'.repeat(257),
+    Array(14).fill('a').join('/'),
+  ])('%j is none', (name) => {
+    expect(isProfileName(name)).toBe(false);
+  });
 });

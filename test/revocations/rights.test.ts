@@ -83,7 +83,12 @@ describe('an operator of some profiles', () => {
     const made = await send(world.tvm, '/revocations', body, 'bob');
     expect(made.status, made.body).toBe(201);
     expect((await lift(world.tvm, String(made.json['id']), 'bob')).status).toBe(200);
-    for (const [kind, value] of [['profile', 'prod'], ['user', 'mallory'], ['principal', 'x'], ['all']] as const) {
+    for (const [kind, value] of [
+      ['profile', 'prod'],
+      ['user', 'mallory'],
+      ['principal', 'sentinel:key/X'],
+      ['all'],
+    ] as const) {
       const more = value === undefined ? {} : { value };
       expect((await send(world.tvm, '/revocations', { kind, ...more, ...reason }, 'bob')).status).toBe(403);
     }

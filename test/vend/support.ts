@@ -57,8 +57,15 @@ export const snapshotOf = (documents: Documents): Snapshot => {
         text(`policies/${name}`, { version: '1', rules }),
         text(`profiles/${name}`, { role_arn: ROLE, ...profile }),
       ]),
-      secrets: [],
+      secrets: [
+        {
+          name: '/secrets/clients/TVMALICE',
+          type: 'SecureString',
+          text: '{"secret":"a-secret-of-alice","name":"alice"}',
+        },
+      ],
       demoKeys: true,
+      account: '111122223333',
     }),
   );
   if (compiled.rejections.length > 0) throw new Error(JSON.stringify(compiled.rejections));

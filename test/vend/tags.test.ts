@@ -116,7 +116,8 @@ describe.skipIf(noBoto !== undefined)('what AssumeRole is asked for', () => {
       profileOf(),
       profileOf({ bind_source_ip: true, max_duration: '1m', external_id: 'x=1', tags: { team: 'a b', Project: '' } }),
       profileOf({ managed_policies: ['arn:aws:iam::aws:policy/ReadOnlyAccess'], max_duration: '1h' }),
-      profileOf({ tags: Object.fromEntries(Array.from({ length: 45 }, (_, n) => [`k${n}`, 'v'.repeat(256)])) }),
+      profileOf({ tags: Object.fromEntries(Array.from({ length: 45 }, (_, n) => [`k${n}`, 'v'.repeat(4)])) }),
+      profileOf({ tags: { k: 'v'.repeat(256) } }),
     ];
     const names = ['a', 'alice', 'role/deploy', `111122223333:${'x'.repeat(64)}`, 'ä', 'x'.repeat(300)];
     const found = profiles.flatMap((profile) =>

@@ -39,7 +39,12 @@ export const createReadinessHandler =
     const status = draining || !catalog.usable || !revocations.usable ? 'unready' : degraded ? 'degraded' : 'ready';
     const body = {
       status,
-      catalog: { age_seconds: catalog.ageSeconds ?? null, profiles: catalog.profiles, rejected: catalog.rejected },
+      catalog: {
+        age_seconds: catalog.ageSeconds ?? null,
+        profiles: catalog.profiles,
+        rejected: catalog.rejected,
+        findings: catalog.findings,
+      },
       revocations: {
         age_seconds: revocations.ageMs === undefined ? null : Math.floor(revocations.ageMs / SECOND),
         // Loudly: it is not the ordinary state.

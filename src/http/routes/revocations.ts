@@ -1,7 +1,11 @@
 import * as v from 'valibot';
 import { formatInstant, type Clock } from '../../lib/clock.ts';
 import { toShownName, type NamedKind } from '../../lib/names.ts';
-import { ok, type Result } from '../../lib/result.ts';
+import { ok, refuse, type Result } from '../../lib/result.ts';
+import { checkNotAtHome } from '../../policy/known-callers.ts';
+import { checkPrincipal } from '../../policy/principals.ts';
+import { checkProfile } from '../../policy/profile-name.ts';
+import { checkUserName } from '../../policy/user-names.ts';
 import type { Revocation, RevocationTarget } from '../../sessions/revocation.ts';
 import type { Done, Operations } from '../../vend/operations.ts';
 import type { Authenticate } from '../authenticate.ts';
@@ -19,14 +23,12 @@ type Dependencies = {
 
 const KINDS = ['session', 'user', 'principal', 'profile', 'all'] as const;
 
+type Kind = (typeof KINDS)[number];
+
 const BODY = fields({
   kind: v.picklist(KINDS, `must be one of ${KINDS.join(', ')}`),
-  value: v.optional(
-    v.pipe(
-      v.string('must be text'),
-      v.regex(/^[\u0021-\u007e\u00a0-\uffff]{1,2048}$/u, 'must be 1 to 2048 characters without spaces'),
-    ),
-  ),
+  // Its form depends on the kind; here only its size is bounded.
+  value: v.optional(v.pipe(v.string('must be text'), v.maxLength(2_048, 'must be at most 2048 characters'))),
   reason,
   until: v.optional(instant),
 });
@@ -61,17 +63,30 @@ export const toDoneBody = ({ revocation, hard }: Done, bareNames: NamedKind) => 
       }),
 });
 
-const toTarget = (kind: (typeof KINDS)[number], value: string | undefined): Result<RevocationTarget, Refusal> => {
+/** What the form of names depends on. */
+type Names = { readonly bareNames: NamedKind; readonly ownAccount: string };
+
+/** Whether a caller, a profile or a session could ever be called so: a revocation of nobody would look like one. */
+function checkValue(kind: Exclude<Kind, 'all'>, value: string, { bareNames, ownAccount }: Names) {
+  if (kind === 'user') {
+    const name = checkUserName(value, { bareNames });
+    return name.ok ? checkNotAtHome(value, ownAccount) : name;
+  }
+  if (kind === 'principal') return checkPrincipal(value);
+  if (kind === 'profile') return checkProfile(value);
+  return /^[0-9a-f]{16}$/u.test(value) ? ok(value) : refuse('The id of a session is sixteen hexadecimal digits');
+}
+
+function toTarget(kind: Kind, value: string | undefined, names: Names): Result<RevocationTarget, Refusal> {
   if (kind === 'all') {
     return value === undefined ? ok({ kind }) : invalid('The kind "all" takes no value: it means everything.', 'value');
   }
   if (value === undefined) return invalid(`The field "value" is missing: which ${kind} is it?`, 'value');
-  if (kind !== 'session') return ok({ kind, value });
+  const checked = checkValue(kind, value, names);
+  if (!checked.ok) return invalid(`${checked.refusal}.`, 'value');
   // Whose session it is, and on which profile, is found in its row.
-  return /^[0-9a-f]{16}$/u.test(value)
-    ? ok({ kind, value, subject: '', user: '', profile: '' })
-    : invalid('The id of a session is sixteen hexadecimal digits.', 'value');
-};
+  return ok(kind === 'session' ? { kind, value, subject: '', user: '', profile: '' } : { kind, value });
+}
 
 /** `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more. */
 export const createRevokeHandler = ({ authenticate, operations, clock, bareNames }: Dependencies) =>
@@ -83,7 +98,7 @@ export const createRevokeHandler = ({ authenticate, operations, clock, bareNames
       const wish = readFields(BODY, body.value, 'field');
       if (!wish.ok) return wish;
       const { kind, value, reason: why, until } = wish.value;
-      const target = toTarget(kind, value);
+      const target = toTarget(kind, value, { bareNames, ownAccount: authentic.snapshot.account });
       if (!target.ok) return target;
       if (until !== undefined && until <= clock()) return invalid('The field "until" must be in the future.', 'until');
       if (until !== undefined && kind === 'session') {

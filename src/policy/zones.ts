@@ -1,0 +1,111 @@
+import { nearest } from '../lib/nearest.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { quote } from './problem.ts';
+import { canonicalZone, isZone } from './time-window.ts';
+
+/**
+ * Names of one word, and what whoever writes them most likely means. Many are other zones to a computer: BST is Dhaka's,
+ * CST and IST are several countries', and EST keeps no summer time.
+ */
+const LIKELY: Readonly<Record<string, string>> = {
+  acst: 'Australia/Darwin',
+  act: 'Australia/Darwin',
+  adt: 'America/Halifax',
+  aest: 'Australia/Sydney',
+  aet: 'Australia/Sydney',
+  agt: 'America/Argentina/Buenos_Aires',
+  akst: 'America/Anchorage',
+  ast: 'America/Halifax',
+  awst: 'Australia/Perth',
+  bst: 'Europe/London',
+  cat: 'Africa/Maputo',
+  cdt: 'America/Chicago',
+  cest: 'Europe/Berlin',
+  cet: 'Europe/Berlin',
+  cnt: 'America/St_Johns',
+  cst: 'America/Chicago',
+  cst6cdt: 'America/Chicago',
+  eat: 'Africa/Nairobi',
+  ect: 'America/Guayaquil',
+  edt: 'America/New_York',
+  eest: 'Europe/Athens',
+  eet: 'Europe/Athens',
+  est: 'America/New_York',
+  est5edt: 'America/New_York',
+  gmt: 'UTC or Europe/London',
+  hkt: 'Asia/Hong_Kong',
+  hst: 'Pacific/Honolulu',
+  iet: 'America/Indiana/Indianapolis',
+  ist: 'Asia/Kolkata',
+  jst: 'Asia/Tokyo',
+  kst: 'Asia/Seoul',
+  mdt: 'America/Denver',
+  met: 'Europe/Berlin',
+  msk: 'Europe/Moscow',
+  mst: 'America/Denver',
+  mst7mdt: 'America/Denver',
+  net: 'Asia/Yerevan',
+  nst: 'America/St_Johns',
+  nzst: 'Pacific/Auckland',
+  pdt: 'America/Los_Angeles',
+  pnt: 'America/Phoenix',
+  prt: 'America/Puerto_Rico',
+  pst: 'America/Los_Angeles',
+  pst8pdt: 'America/Los_Angeles',
+  sast: 'Africa/Johannesburg',
+  sgt: 'Asia/Singapore',
+  sst: 'Pacific/Pago_Pago',
+  vst: 'Asia/Ho_Chi_Minh',
+  wat: 'Africa/Lagos',
+  west: 'Europe/Lisbon',
+  wet: 'Europe/Lisbon',
+  z: 'UTC',
+};
+
+/** Other words for UTC. */
+const UTC = /^(?:etc\/)?(?:gmt[+-]?0?|greenwich|uct|universal|zulu)$/iu;
+
+/** Zones by the last part of their names, in lower case; made when first asked for, some 420 of them. */
+let places: ReadonlyMap<string, string> | undefined;
+
+const placeOf = (zone: string): string => zone.slice(zone.lastIndexOf('/') + 1).toLowerCase();
+
+function zoneOfPlace(place: string): string | undefined {
+  places ??= new Map(Intl.supportedValuesOf('timeZone').map((zone) => [placeOf(zone), zone]));
+  return places.get(place);
+}
+
+/**
+ * Checks a text of `timezone`: `Area/Location` of the IANA database, or UTC. Refuses all else with the likely one, for what
+ * is short is several zones, and what is an offset knows no summer time. Hands back the text.
+ */
+export function checkZone(text: string): Result<string, string> {
+  if (isZone(text)) return ok(text);
+  const likely = likelyZone(text);
+  const hint = likely === undefined ? '' : `; write ${likely}`;
+  return refuse(`${quote(text)} is not an IANA time zone like Europe/Berlin, or UTC${hint}`);
+}
+
+function likelyZone(text: string): string | undefined {
+  const key = text.trim().toLowerCase();
+  const known = Object.hasOwn(LIKELY, key) ? LIKELY[key] : undefined;
+  if (known !== undefined) return known;
+  if (UTC.test(key)) return 'UTC';
+  if (/^(?:(?:etc\/)?(?:gmt|utc))?[+-]\d/u.test(key)) return 'the place whose clock is meant';
+  const place = zoneOfPlace(placeOf(key).replaceAll(' ', '_'));
+  if (place !== undefined) return place;
+  const canonical = canonicalZone(key);
+  return canonical !== undefined && isZone(canonical) ? canonical : nearestZone(key);
+}
+
+/** Of one area only: to compare a text with all zones takes too long where a document has a hundred such. */
+function nearestZone(key: string): string | undefined {
+  const area = /^[a-z]+\//u.exec(key)?.[0];
+  if (area === undefined || key.length > 40) return undefined;
+  const candidates = Intl.supportedValuesOf('timeZone').filter((zone) => zone.toLowerCase().startsWith(area));
+  const near = nearest(
+    key,
+    candidates.map((zone) => zone.toLowerCase()),
+  );
+  return candidates.find((zone) => zone.toLowerCase() === near);
+}

@@ -1,0 +1,286 @@
+import { describe, expect, it } from 'vitest';
+import { createDocumentCompiler, type StoredDocument } from '../../src/catalog/compile.ts';
+import type { NameSettings } from '../../src/policy/known-callers.ts';
+import { runWhole } from '../support/run-whole.ts';
+
+/** What documents say of each other: denials of nobody, names that nobody has. */
+const OWN = '000000000000';
+const OTHER = '111122223333';
+
+const SETTINGS: NameSettings = {
+  bareNames: 'key',
+  allowedAccounts: undefined,
+  ssoAccounts: [],
+  trustedSessionRoles: [],
+};
+
+const json = (name: string, value: object, type = 'String'): StoredDocument => ({
+  name,
+  type,
+  text: JSON.stringify(value, null, 1),
+});
+
+const profileAt = (name: string, more: object = {}): StoredDocument =>
+  json(`/sentinel/profiles/${name}`, { role_arn: `arn:aws:iam::${OWN}:role/R`, ...more });
+
+const policyAt = (name: string, ...rules: readonly object[]): StoredDocument =>
+  json(`/sentinel/policies/${name}`, {
+    version: '1',
+    rules: rules.map((rule, index) => ({ name: `r${index}`, effect: 'deny', ...rule })),
+  });
+
+const client = (
+  name: string,
+  more: object = {},
+  id = `TVM${name.replaceAll(/\W/gu, '_').toUpperCase()}`,
+): StoredDocument => json(`/secrets/clients/${id}`, { secret: 'k3Vq-81xTz_hunter2', name, ...more }, 'SecureString');
+
+const compiler = (settings: Partial<NameSettings> = {}) => {
+  const compile = createDocumentCompiler({ ...SETTINGS, ...settings });
+  return (documents: readonly StoredDocument[], secrets: readonly StoredDocument[] = []) =>
+    runWhole(
+      compile({ root: '/sentinel', secretsRoot: '/secrets', documents, secrets, demoKeys: false, account: OWN }),
+    );
+};
+
+const denying = (user: string, more: object = {}): readonly StoredDocument[] => [
+  profileAt('dev'),
+  policyAt('dev', { conditions: { users: [user], ...more } }, { effect: 'allow', conditions: { profiles: ['dev'] } }),
+];
+
+const problemsOf = ({ rejections }: ReturnType<ReturnType<typeof compiler>>): readonly string[] =>
+  rejections.flatMap(({ problems }) => problems);
+
+const kindsOf = ({ findings }: ReturnType<ReturnType<typeof compiler>>): readonly string[] =>
+  findings.map(({ parameter, kind, rule }) => `${parameter.slice(10)} ${kind} ${rule}`);
+
+const messagesOf = ({ findings }: ReturnType<ReturnType<typeof compiler>>): string =>
+  findings.map(({ message }) => message).join('\n');
+
+describe('a deny of a bare name that nobody has', () => {
+  it('is a load error of that profile, with its line and what could be meant', () => {
+    const compiled = compiler()(
+      [...denying('olivia'), profileAt('prod'), ...denying('alice').slice(0, 0)],
+      [client('alice')],
+    );
+    expect([...compiled.profiles.keys()]).toEqual([]);
+    expect(compiled.rejections).toEqual([
+      {
+        parameter: '/sentinel/policies/dev',
+        problems: [
+          'line 9, rules[0].conditions.users[0]: "olivia" is the name of no registered key, so it refuses nobody; ' +
+            'write user/olivia for an IAM user, sso/olivia for somebody of Identity Center',
+        ],
+      },
+    ]);
+  });
+
+  it('costs no other profile', () => {
+    const other = [profileAt('prod'), policyAt('prod', { effect: 'allow', conditions: { profiles: ['prod'] } })];
+    expect([...compiler()([...denying('olivia'), ...other]).profiles.keys()]).toEqual(['prod']);
+  });
+
+  it('is none as soon as a key has that name, and is one again when none has, although the policy never changed', () => {
+    const compile = compiler();
+    const documents = denying('olivia');
+    const names = (...secrets: readonly StoredDocument[]) => [...compile(documents, secrets).profiles.keys()];
+    expect(names()).toEqual([]);
+    expect(names(client('olivia'))).toEqual(['dev']);
+    expect(names(client('olivia'))).toEqual(['dev']);
+    expect(names(client('otto', {}, 'TVMOLIVIA'))).toEqual([]);
+    expect(names(client('olivia', {}, 'TVMOLIVIA'))).toEqual(['dev']);
+    expect(names({ ...client('olivia'), text: 'broken' })).toEqual([]);
+  });
+
+  it.each([{ disabled: true }, { expires_at: '2020-01-01T00:00:00Z' }])(
+    'is none where a key with %j has it',
+    (more) => {
+      expect(problemsOf(compiler()(denying('olivia'), [client('olivia', more)]))).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['the user of that name', 'user/olivia', {}],
+    ['a role', 'role/olivia', {}],
+    ['a user of another account', `${OTHER}:user/olivia`, {}],
+    ['a rule for another profile', 'olivia', { profiles: ['prod'] }],
+    ['a rule that is not for servers', 'olivia', { mode: ['cli'] }],
+  ])('is none for %s', (_what, user, more) => {
+    const compiled = compiler()(denying(user, more));
+    expect(problemsOf(compiled)).toEqual([]);
+    expect([...compiled.profiles.keys()]).toEqual(['dev']);
+  });
+
+  it.each(['allow', 'require_approval', 'require_server_session'])('is none in a rule that says %s', (effect) => {
+    const compiled = compiler()([profileAt('dev'), policyAt('dev', { effect, conditions: { users: ['olivia'] } })]);
+    expect([...compiled.profiles.keys()]).toEqual(['dev']);
+    expect(kindsOf(compiled)).toEqual(['policies/dev unknown-caller r0']);
+  });
+
+  it.each(['user', 'sso'] as const)('is none where %s owns bare names, for nobody knows them all', (bareNames) => {
+    const compiled = compiler({ bareNames, ssoAccounts: [OWN] })(denying('olivia'), [client('alice')]);
+    expect([problemsOf(compiled), kindsOf(compiled)]).toEqual([[], []]);
+    const mistaken = compiler({ bareNames, ssoAccounts: [OWN] })(denying('alice'), [client('alice')]);
+    expect(messagesOf(mistaken)).toContain('which is key/alice here');
+  });
+
+  it('says which whole name Sentinel would have shortened to it', () => {
+    const [problem] = problemsOf(compiler()(denying('mallorycorpexample'), [client('mallory@corp.example')]));
+    expect(problem).toContain('Sentinel shortens mallory@corp.example to it');
+  });
+
+  it.each(['allow', 'deny'])(
+    'of the TVM’s own account with that account before it is told of in a rule that says %s',
+    (effect) => {
+      const compiled = compiler({ allowedAccounts: [OWN, OTHER] })([
+        profileAt('dev'),
+        policyAt('dev', { effect, conditions: { users: [`${OWN}:user/bob`] } }),
+      ]);
+      const told = effect === 'deny' ? problemsOf(compiled).join('') : messagesOf(compiled);
+      expect(told).toContain("names the TVM's own account, whose callers have none in their names; write user/bob");
+      expect(compiled.profiles.size).toBe(effect === 'deny' ? 0 : 1);
+    },
+  );
+
+  it('is told of twenty times at most', () => {
+    const users = Array.from({ length: 300 }, (_, n) => `u${n}`);
+    expect(problemsOf(compiler()([profileAt('dev'), policyAt('dev', { conditions: { users } })]))).toHaveLength(20);
+  });
+});
+
+describe('what is sound but matches nobody known', () => {
+  const policy = (conditions: object, effect = 'deny'): readonly StoredDocument[] => [
+    profileAt('dev'),
+    policyAt('dev', { effect, conditions }),
+  ];
+
+  it.each<[string, object, Partial<NameSettings>, string]>([
+    ['an account that is not let in', { accounts: [OTHER] }, {}, 'SENTINEL_ALLOWED_ACCOUNTS lets no caller of it in'],
+    ['a role of such an account', { principals: [`arn:aws:iam::${OTHER}:role/x`] }, {}, 'is of account 111122223333'],
+    ['a pattern of accounts, none of them let in', { principals: ['arn:aws:iam::1*:role/x'] }, {}, 'is of account 1*'],
+    ['a name of such an account', { users: [`${OTHER}:role/x`] }, {}, 'is of account 111122223333'],
+    [
+      'one’s own account, if it is not let in',
+      { users: ['user/x'] },
+      { allowedAccounts: [OTHER] },
+      `of account ${OWN}`,
+    ],
+    ['a key that is none', { principals: ['sentinel:key/NONE'] }, {}, 'is no key that is registered'],
+    ['keys that are none', { principals: ['sentinel:key/NONE*'] }, {}, 'is no key that is registered'],
+    ['somebody of Identity Center, which is off', { users: ['sso/ann'] }, {}, 'SENTINEL_SSO_ACCOUNTS'],
+    [
+      'somebody of Identity Center elsewhere',
+      { users: ['sso/ann'] },
+      { ssoAccounts: [OTHER] },
+      'SENTINEL_SSO_ACCOUNTS',
+    ],
+    ['a path that looks like a session', { users: ['role/eng/deploy'] }, {}, 'if eng is a path, write role/deploy'],
+    [
+      'a role whose sessions are told apart',
+      { users: ['role/desk'] },
+      { trustedSessionRoles: [{ arn: `arn:aws:iam::${OWN}:role/x/desk`, kind: 'role' }] },
+      'its sessions are role/desk/<session>',
+    ],
+    [
+      'a name that Sentinel shortened',
+      { users: ['user/mallorycorpexample'] },
+      {},
+      'looks like a name that Sentinel shortened',
+    ],
+    [
+      'a name that Sentinel cut',
+      { users: ['user/abcdefghijklmnopqrst'] },
+      {},
+      'looks like a name that Sentinel shortened',
+    ],
+    ['other profiles in a deny', { profiles: ['prod'] }, {}, 'it denies other profiles than "dev"'],
+  ])('is told: %s', (_what, conditions, settings, message) => {
+    const compiled = compiler(settings)(policy(conditions), [client('alice')]);
+    expect(problemsOf(compiled)).toEqual([]);
+    expect(messagesOf(compiled)).toContain(message);
+    expect(compiled.findings).toHaveLength(1);
+    expect([...compiled.profiles.keys()]).toEqual(['dev']);
+  });
+
+  it.each<[string, object, Partial<NameSettings>]>([
+    ['a key', { users: ['alice'] }, {}],
+    ['its principal', { principals: ['sentinel:key/TVMALICE'] }, {}],
+    ['every key', { principals: ['sentinel:key/*'] }, {}],
+    ['a user whom nobody can know', { users: ['user/dana'] }, {}],
+    ['roles of any account', { principals: ['arn:aws:iam::*:role/*'] }, {}],
+    ['an account that is let in', { accounts: [OTHER] }, { allowedAccounts: [OWN, OTHER] }],
+    ['Identity Center here', { users: ['sso/ann'] }, { ssoAccounts: [OWN] }],
+    ['Identity Center there', { users: [`${OTHER}:sso/ann`] }, { ssoAccounts: [OTHER], allowedAccounts: [OWN, OTHER] }],
+    [
+      'Identity Center by a listed role',
+      { users: ['sso/ann'] },
+      { trustedSessionRoles: [{ arn: `arn:aws:iam::${OWN}:role/desk`, kind: 'sso' }] },
+    ],
+    [
+      'a session of a listed role',
+      { users: ['role/desk/ann'] },
+      { trustedSessionRoles: [{ arn: `arn:aws:iam::${OWN}:role/desk`, kind: 'role' }] },
+    ],
+    ['its own profile', { profiles: ['dev', 'prod'] }, {}],
+  ])('is not told of what could be: %s', (_what, conditions, settings) => {
+    expect(compiler(settings)(policy(conditions), [client('alice')]).findings).toEqual([]);
+  });
+
+  it('is told of all documents, of one profile or of all', () => {
+    const rules = (rule: object): object => ({ version: '1', rules: [{ name: 'r', ...rule }] });
+    const compiled = compiler()(
+      [
+        profileAt('dev'),
+        policyAt('dev', { effect: 'allow', conditions: { users: ['ghost'] } }),
+        json('/sentinel/operators', rules({ users: ['ghost'], actions: ['list'], profiles: ['dev', 'prdo'] })),
+        json('/sentinel/approval-policy', rules({ approvers: ['ghost'], auto_approve: { users: ['phantom'] } })),
+        json('/sentinel/break-glass-policy', rules({ users: ['ghost'], profiles: ['dev'] })),
+        json('/sentinel/break-glass-rate-policy', rules({ profiles: ['prdo'], cooldown: '1h' })),
+      ],
+      [client('alice')],
+    );
+    expect(kindsOf(compiled)).toEqual([
+      'policies/dev unknown-caller r0',
+      'operators unknown-caller r',
+      'operators unknown-profile r',
+      'approval-policy unknown-caller r',
+      'approval-policy unknown-caller r',
+      'break-glass-policy unknown-caller r',
+      'break-glass-rate-policy unknown-profile r',
+    ]);
+  });
+
+  it('is told beside what the rules say of each other', () => {
+    const rule = { effect: 'allow', conditions: { profiles: ['dev'] } };
+    const compiled = compiler()([profileAt('dev'), policyAt('dev', rule, rule)]);
+    expect(kindsOf(compiled)).toEqual(['policies/dev unreachable-rule r1']);
+  });
+
+  it('is told of tags beside which long names do not fit', () => {
+    const tags = { a: 'x'.repeat(200) };
+    const open = policyAt('dev', { effect: 'allow', conditions: { profiles: ['dev'] } });
+    expect(kindsOf(compiler()([profileAt('dev', { tags }), open]))).toEqual(['profiles/dev tags-may-not-fit ']);
+    expect(kindsOf(compiler()([profileAt('dev', { tags: { a: 'b' } }), open]))).toEqual([]);
+  });
+
+  it('is bounded, in one document and in all', () => {
+    const ghosts = Array.from({ length: 300 }, (_, n) => `u${n}`);
+    const rule = { effect: 'allow', conditions: { users: ghosts } };
+    const one = compiler()([profileAt('dev'), policyAt('dev', rule)]);
+    expect(one.findings).toHaveLength(20);
+    const many = Array.from({ length: 60 }, (_, n) => [profileAt(`p${n}`), policyAt(`p${n}`, rule)]).flat();
+    const all = compiler()(many);
+    expect(all.findings).toHaveLength(1_000);
+    expect(all.profiles.size).toBe(60);
+  });
+
+  it('is told anew when what is known changes, and alike when nothing does', () => {
+    const compile = compiler();
+    const documents = policy({ users: ['alice'] }, 'allow');
+    const first = compile(documents).findings;
+    expect(first).toHaveLength(1);
+    expect(compile(documents).findings).toEqual(first);
+    expect(compile(documents, [client('alice')]).findings).toEqual([]);
+    expect(compile(documents).findings).toEqual(first);
+  });
+});
