@@ -56,7 +56,7 @@ export type AuditStream = AuditLog & {
 };
 
 /** A line of this length finds room where `hasRoomForRefusal` says so: some texts of 256, escaped. */
-const LONG_REFUSAL = 8 * 1024;
+const LONG_REFUSAL = 16 * 1024;
 
 const FULL = 'its reader lags behind, and there is no room for further lines';
 

@@ -15,13 +15,16 @@ export type Lane = 'proven' | 'refusals';
  * How many bytes may wait in each lane, those that are being written among them: a reader that lags
  * further behind than this stops the vending, and no stranger takes room from a vend.
  */
-const ROOM: Readonly<Record<Lane, number>> = { proven: 6 * 1024 * 1024, refusals: 2 * 1024 * 1024 };
+const PROVEN_ROOM = 6 * 1024 * 1024;
+const REFUSALS_ROOM = 2 * 1024 * 1024;
+const ROOM: Readonly<Record<Lane, number>> = { proven: PROVEN_ROOM, refusals: REFUSALS_ROOM };
 
 /**
  * How much of each lane goes out in one write. A vend's line waits behind one write at most, so with
  * a slow reader it may not find much of the refusals before it.
  */
-const BATCH: Readonly<Record<Lane, number>> = { proven: 64 * 1024, refusals: 16 * 1024 };
+const PROVEN_BATCH = 64 * 1024;
+const REFUSALS_BATCH = 16 * 1024;
 
 /** Takes from a lane, in order, what fits into one write; one line at least, if there is one. */
 function takeFrom(lane: Set<Line>, most: number): readonly Line[] {
@@ -54,7 +57,7 @@ export function createQueue() {
     },
     /** The lines of the next write: the proven first. */
     take: (): readonly Line[] => {
-      const batch = [...takeFrom(lanes.proven, BATCH.proven), ...takeFrom(lanes.refusals, BATCH.refusals)];
+      const batch = [...takeFrom(lanes.proven, PROVEN_BATCH), ...takeFrom(lanes.refusals, REFUSALS_BATCH)];
       underWay = batch.length;
       return batch;
     },
