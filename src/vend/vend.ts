@@ -98,14 +98,9 @@ export const createVend = (dependencies: Dependencies): Vend => {
   return async (request, snapshot) => {
     const begun = clock();
     const { decision, outcome } = decide(snapshot, request.caller, request.profile, begun);
-    // What was denied after a rule allowed it, a replay say, is a denial all the same.
-    const effectOf = (result: VendRecord['outcome']): VendRecord['effect'] => {
-      if (outcome.ok) return result === 'denied' ? 'deny' : 'allow';
-      return decision.effect === 'require_approval' ? 'require_approval' : 'deny';
-    };
     const entry = (what: Pick<VendRecord, 'outcome'> & Partial<VendRecord>): AuditEntry => ({
       ...describeRequest(request),
-      effect: effectOf(what.outcome),
+      effect: outcome.ok ? 'allow' : decision.effect === 'require_approval' ? 'require_approval' : 'deny',
       rule: decision.rule ?? '',
       rule_index: decision.ruleIndex,
       reason: decision.reason ?? '',
@@ -114,7 +109,16 @@ export const createVend = (dependencies: Dependencies): Vend => {
     });
     const end = async ({ refusal, ...rest }: Failure, more: Partial<VendRecord> = {}) => {
       const cause = causeOf(refusal);
-      await audit.append(entry({ ...more, ...rest, error: refusal.kind, ...(cause === undefined ? {} : { cause }) }));
+      await audit.append(
+        entry({
+          ...more,
+          ...rest,
+          error: refusal.kind,
+          ...(cause === undefined ? {} : { cause }),
+          // Policy allowed the first of the copies; of this one it was never asked.
+          ...(refusal.kind === 'replayed' ? { effect: 'deny' } : {}),
+        }),
+      );
       return refuse(refusal);
     };
     if (!outcome.ok) return end({ refusal: outcome.refusal, outcome: 'denied' });

@@ -48,6 +48,7 @@ describe('what strangers may cost', () => {
     expect(seconds).toBeLessThanOrEqual(60);
     expect(answer.json['retry_after']).toBe(seconds);
     expect(sts.seen).toHaveLength(3);
+    await tvm.flush();
     expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', error: 'RateLimited', source_ip: '127.0.0.1' });
     expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
   });
