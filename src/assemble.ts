@@ -308,14 +308,13 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     },
     lastArrival: () => lastArrival,
     flush: async () => {
-      const flushAudit = async (): Promise<void> => {
-        // Twice, for what found no room before the queue was written.
-        for (let time = 0; time < 2; time += 1) {
-          refusals.flush();
-          await audit.drained();
-        }
-      };
-      await Promise.all([tracker.flush(), flushAudit()]);
+      const writingSessions = tracker.flush();
+      // Twice, for what found no room before the queue was written.
+      for (let time = 0; time < 2; time += 1) {
+        refusals.flush();
+        await audit.drained();
+      }
+      await writingSessions;
     },
     unwritten: () => audit.unwritten() + refusals.pending(),
   };

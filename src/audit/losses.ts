@@ -2,7 +2,7 @@ import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
 import type { AuditEntry } from './record.ts';
 
 /** Faults of the audit log are told once in so long: each lost line would be one otherwise. */
-export const LOSS_WINDOW = 1 * MINUTE;
+const LOSS_WINDOW = 1 * MINUTE;
 
 /** Lines that were lost and not yet told of in the log itself. */
 type Untold = { lines: number; first: number; last: number };

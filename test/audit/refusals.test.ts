@@ -37,7 +37,7 @@ const recorder = (most?: number) => {
     {
       audit: {
         append: (entry) => {
-          if (queue.works) lines.push(entry as Line);
+          if (queue.works) lines.push(entry);
           return Promise.resolve(queue.works);
         },
         hasRoomForRefusal: () => !queue.isFull,

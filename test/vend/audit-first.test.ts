@@ -187,10 +187,12 @@ describe('refusals of identity', () => {
     expect((await pending).status).toBe(403);
   });
 
-  it.each([
-    ['fails', ((_bytes, done) => done(new Error('full'), 0)) as WriteBytes],
-    ['never completes', (() => undefined) as WriteBytes],
-  ])('are 503 where the write %s', async (_, write) => {
+  const broken: readonly (readonly [string, WriteBytes])[] = [
+    ['fails', (_bytes, done) => done(new Error('full'), 0)],
+    ['never completes', () => undefined],
+  ];
+
+  it.each(broken)('are 503 where the write %s', async (_, write) => {
     const running = await start(write);
     expectNoCredentials(await sendRaw(running.port, unsigned));
   });
