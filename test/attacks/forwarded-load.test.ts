@@ -231,9 +231,11 @@ describe('the guard that instances share', () => {
       expect(await fire(tvm, once)).toEqual(REPLAYED);
     }
     expect(sts.seen).toHaveLength(3);
-    expect(tvm.audit.map(({ event, error }) => [event, error])).toEqual(
-      Array.from({ length: 3 }, () => ['identity_refused', 'RequestReplayed']),
-    );
+    const both = [
+      ['unavailable', 'unavailable', 'guard'],
+      ['identity_refused', 'RequestReplayed', undefined],
+    ];
+    expect(tvm.audit.map(({ event, error, cause }) => [event, error, cause])).toEqual([...both, ...both, ...both]);
   });
 
   it('is not asked for strangers', async () => {
