@@ -111,6 +111,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   const onTurnedAway = (what: Counted['turned_away']): void => {
     meter.count('turned_away', what);
     countTurnedAway(what);
+    if (what !== 'connection_closed') refusals.count(OVERLOADED);
   };
   const { meter, metricsServer } = createMetrics(config, overrides, () => {
     const [documents, list, { hits, misses }] = [catalog.state(), revocations.state(), directory.counts()];
@@ -319,6 +320,14 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     unwritten: () => audit.unwritten() + refusals.pending(),
   };
 };
+
+/** The record of those who are answered 503 because of it: one line counts them all. */
+const OVERLOADED = {
+  event: 'unavailable',
+  error: 'overloaded',
+  cause: 'overloaded',
+  reason: 'there are more connections or requests than there is room for',
+} as const;
 
 const TURNED_AWAY = 'there are more connections or requests than there is room for; these were turned away';
 

@@ -1,6 +1,6 @@
 import { timed, type Counted, type Meter } from '../telemetry/meter.ts';
 import type { AuditLog } from './log.ts';
-import type { AuditEntry } from './record.ts';
+import type { AuditEntry, CountableRefusal } from './record.ts';
 
 const SHUT_OUT: Readonly<Record<string, Counted['identity_refused']>> = {
   RateLimited: 'rate_limited',
@@ -8,7 +8,7 @@ const SHUT_OUT: Readonly<Record<string, Counted['identity_refused']>> = {
   RequestReplayed: 'replayed',
 };
 
-const countEvent = (meter: Meter, entry: AuditEntry): void => {
+const countEvent = (meter: Meter, entry: AuditEntry | CountableRefusal): void => {
   switch (entry.event) {
     case 'vend':
       return meter.count('vends', entry.outcome);
@@ -26,7 +26,7 @@ const countEvent = (meter: Meter, entry: AuditEntry): void => {
 };
 
 /** Counts what a record says. */
-export function countRecord(meter: Meter, entry: AuditEntry): void {
+export function countRecord(meter: Meter, entry: AuditEntry | CountableRefusal): void {
   countEvent(meter, entry);
   if ('cause' in entry && entry.cause !== undefined) meter.count('unavailable', entry.cause);
 }

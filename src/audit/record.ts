@@ -123,7 +123,7 @@ export type CountedRefusalsRecord = Pick<Common, 'type' | 'timestamp'> & {
   readonly error: string;
   /** The reason of the first of them. */
   readonly reason: string;
-  readonly cause?: UnavailableCause;
+  readonly cause?: UnavailableCause | undefined;
   /** An IPv4 address or an IPv6 /64; missing where there were more addresses than are told apart. */
   readonly source_ip?: string;
   readonly count: number;
@@ -167,6 +167,9 @@ type Entry<Record> = Omit<Record, 'type' | 'timestamp'>;
 
 /** A refusal of somebody who has not proved who they are, before it is a line. */
 export type RefusalEntry = Entry<IdentityRefusedRecord> | Entry<UnavailableRecord>;
+
+/** A refusal as far as one that is only counted is kept. */
+export type CountableRefusal = Omit<Entry<CountedRefusalsRecord>, 'effect' | 'count' | 'first' | 'last'>;
 
 /** What a caller of the audit log fills in; type and time are the log's own. */
 export type AuditEntry =

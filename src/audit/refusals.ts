@@ -1,7 +1,7 @@
 import { SECOND, type Clock } from '../lib/clock.ts';
 import { ipv6Network } from '../lib/ip.ts';
 import type { AuditStream } from './log.ts';
-import type { RefusalEntry, UnavailableCause } from './record.ts';
+import type { CountableRefusal, RefusalEntry } from './record.ts';
 
 /**
  * So many addresses and kinds of refusal are counted apart, at some hundred bytes each. Those beyond
@@ -14,7 +14,7 @@ const AGAIN = 0.5 * SECOND;
 
 /** Refusals of one kind from one address, which will be one line. Times in epoch milliseconds. */
 type Count = {
-  readonly entry: Pick<RefusalEntry, 'event' | 'error' | 'reason'> & { readonly cause?: UnavailableCause };
+  readonly entry: Omit<CountableRefusal, 'source_ip'>;
   readonly source: string | undefined;
   /** When the window began, on the clock of `performance.now`. */
   readonly openedAt: number;
@@ -32,6 +32,8 @@ export type Refusals = {
    * @returns false if its line was not written in time; what is counted is true
    */
   readonly record: (entry: RefusalEntry) => Promise<boolean>;
+  /** Counts one that gets no line of its own in any case. */
+  readonly count: (entry: CountableRefusal) => void;
   /** Writes the lines of all that is counted, as far as there is room, for the end of the process. */
   readonly flush: () => void;
   /** How many lines there will be. */
@@ -44,7 +46,7 @@ type Options = {
   /** How long one line counts for, in milliseconds: the window of the limit per address. */
   readonly window: number;
   /** Told of each refusal that is counted and gets no line of its own. */
-  readonly onCounted: (entry: RefusalEntry) => void;
+  readonly onCounted: (entry: CountableRefusal) => void;
 };
 
 /** IPv4 by address, IPv6 by /64, as the limit per address tells them apart. */
@@ -54,7 +56,7 @@ function sourceOf(address: string | undefined): string | undefined {
 }
 
 /** Only who is above a limit. Their names are in the reason, and each has a count of their own. */
-function isAboveLimit({ error }: RefusalEntry): boolean {
+function isAboveLimit({ error }: CountableRefusal): boolean {
   return error === 'RateLimited';
 }
 
@@ -65,10 +67,10 @@ export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
   const counts = new Map<string, Count>();
   let timer: NodeJS.Timeout | undefined;
 
-  function count(entry: RefusalEntry): void {
+  function count(entry: CountableRefusal): void {
     onCounted(entry);
     const { event, error, reason } = entry;
-    const cause = entry.event === 'unavailable' ? { cause: entry.cause } : {};
+    const cause = entry.cause === undefined ? {} : { cause: entry.cause };
     const kind = [event, error, cause.cause].join('\n');
     const source = sourceOf(entry.source_ip);
     const own = [kind, isAboveLimit(entry) ? reason : '', `from ${source ?? 'unknown'}`].join('\n');
@@ -145,5 +147,5 @@ export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
     for (const [key, counted] of counts) if (write(counted)) counts.delete(key);
   }
 
-  return { record, flush, pending: () => counts.size };
+  return { record, count, flush, pending: () => counts.size };
 }

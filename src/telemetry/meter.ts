@@ -19,6 +19,7 @@ export const COUNTED = {
     'audit',
     'catalog',
     'guard',
+    'overloaded',
     'rate_limit',
     'revocations',
     'sealing_key',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { AuditEntry, RefusalEntry } from '../../src/audit/record.ts';
+import type { AuditEntry, CountableRefusal, RefusalEntry } from '../../src/audit/record.ts';
 import { createRefusals } from '../../src/audit/refusals.ts';
 
 const START = '2026-01-05T12:00:00.000Z';
@@ -31,7 +31,7 @@ type Line = AuditEntry & { readonly count?: number; readonly source_ip?: string 
 
 const recorder = (most?: number) => {
   const lines: Line[] = [];
-  const counted: RefusalEntry[] = [];
+  const counted: CountableRefusal[] = [];
   const queue = { isFull: false, works: true };
   const refusals = createRefusals(
     {
@@ -142,6 +142,17 @@ describe('a refusal', () => {
     await record(limited('192.0.2.1'));
     clock.mockRestore();
     expect(lines).toMatchObject([{ count: 1 }]);
+  });
+});
+
+describe('what gets no line of its own in any case', () => {
+  it('is one line for each window', async () => {
+    const { count, lines } = recorder();
+    const overload = { event: 'unavailable', error: 'overloaded', cause: 'overloaded', reason: 'too much' } as const;
+    for (let time = 0; time < 100_000; time += 1) count(overload);
+    await vi.advanceTimersByTimeAsync(WINDOW);
+    expect(lines).toMatchObject([{ ...overload, effect: 'deny', count: 100_000 }]);
+    expect(lines[0]).not.toHaveProperty('source_ip');
   });
 });
 
