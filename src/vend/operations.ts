@@ -1,7 +1,7 @@
 import type { AuditLog } from '../audit/log.ts';
 import type { RevocationRecord } from '../audit/record.ts';
 import { formatInstant, type Clock } from '../lib/clock.ts';
-import { isSamePerson, toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
+import { toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { activeSealingKey } from '../lib/sealing.ts';
 import { reserveClaim, type ReplayGuard } from '../replay/guard.ts';
@@ -13,6 +13,7 @@ import { describeCaller } from './describe-caller.ts';
 import { may, mayForSome, type OperationRefusal, type Operator } from './operator.ts';
 import type { HardOutcome, HardRevocation } from './hard-revocation.ts';
 import { causeOf } from './refusal.ts';
+import { isOf, profileOf } from './revocation-of.ts';
 import { isOwn, NO_TABLE } from './session-reports.ts';
 import { AUDIT_FAILURE, NO_GUARD } from './vend.ts';
 
@@ -42,12 +43,6 @@ const NO_KEY = {
   what: 'a sealing key, which lifting is signed with,',
   cause: 'sealing_key',
 } as const;
-
-/** What of a revocation's target decides which operators may touch it. */
-const profileOf = (target: RevocationTarget): string | undefined => {
-  if (target.kind === 'profile') return target.value;
-  return target.kind === 'session' ? target.profile : undefined;
-};
 
 /** What operators do about sessions and revocations. */
 export const createOperations = (dependencies: Dependencies) => {
@@ -241,26 +236,3 @@ const describeKind = (target: RevocationTarget): string =>
 
 const describeHard = (hard: readonly HardOutcome[]) =>
   hard.length === 0 ? {} : { hard: hard.map(({ roleArn, status }) => `${status} ${roleArn}`) };
-
-/**
- * Whether a revocation names the person who calls: by name, by whichever of their keys, or in whichever account of
- * Identity Center. The freeze switch names nobody.
- */
-const isOf = ({ target }: Revocation, { caller, snapshot }: Operator): boolean => {
-  const { storedName, principal, subject } = caller;
-  const isMine = (other: string): boolean => {
-    const key = snapshot.clients.get(other.replace(/^sentinel:key\//u, ''));
-    return other === principal || other === subject || (key !== undefined && `key/${key.name}` === storedName);
-  };
-  switch (target.kind) {
-    case 'user':
-      return isSamePerson(target.value, storedName);
-    case 'principal':
-      return isMine(target.value);
-    case 'session':
-      return isMine(target.subject) || isSamePerson(target.user, storedName);
-    case 'all':
-    case 'profile':
-      return false;
-  }
-};
