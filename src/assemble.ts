@@ -1,7 +1,8 @@
 import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuditLog, writeToStdout, type WriteBytes } from './audit/log.ts';
-import { meterAuditLog } from './audit/metered.ts';
+import { countRecord, meterAuditLog } from './audit/metered.ts';
+import { createRefusals } from './audit/refusals.ts';
 import { isLocalEndpoint } from './aws/endpoint.ts';
 import { createAwsClients, type AwsClients } from './aws/clients.ts';
 import { createOwnIdentity } from './aws/own-identity.ts';
@@ -74,8 +75,10 @@ export type Tvm = {
   readonly startDraining: () => void;
   /** When the last request but for health checks came, on the clock of `performance.now`. */
   readonly lastArrival: () => number;
-  /** Writes what is only in memory yet. */
+  /** Writes what is only in memory yet. Never resolves if the reader of stdout sleeps for good. */
   readonly flush: () => Promise<void>;
+  /** How many lines of the audit log are not written, and are told of by no line that is. */
+  readonly unwritten: () => number;
 };
 
 /** What a test may put in the place of the real thing. */
@@ -108,6 +111,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   const onTurnedAway = (what: Counted['turned_away']): void => {
     meter.count('turned_away', what);
     countTurnedAway(what);
+    if (what !== 'connection_closed') refusals.count(OVERLOADED);
   };
   const { meter, metricsServer } = createMetrics(config, overrides, () => {
     const [documents, list, { hits, misses }] = [catalog.state(), revocations.state(), directory.counts()];
@@ -117,7 +121,9 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       revocationsAge: list.ageMs === undefined ? undefined : list.ageMs / SECOND,
       inGrace: list.inGrace,
       draining,
-      ready: !draining && documents.usable && list.usable,
+      ready: !draining && documents.usable && list.usable && audit.health().writable,
+      auditWritable: audit.health().writable,
+      auditLost: audit.health().lost,
       sessions: tracker.size(),
       cacheHits: hits,
       cacheMisses: misses,
@@ -130,6 +136,12 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     onFault('the audit log cannot be written'),
   );
   const audit = meterAuditLog(auditLog, meter);
+  const refusals = createRefusals({
+    audit,
+    clock,
+    window: config.rateLimit.window,
+    onCounted: (entry) => countRecord(meter, entry),
+  });
   const where = config.endpoints.ssm ?? `AWS in ${config.region}`;
   const catalog = createCatalog({
     load: createCatalogLoader({
@@ -206,7 +218,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
           points: config.rateLimit.requests * CALLERS_PER_SOURCE,
           window: config.rateLimit.window,
         }),
-        audit,
+        refusals,
       }),
     ),
     mint: createMint({
@@ -239,10 +251,17 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       bareNames,
       onFault: onOperationFault,
     }),
-    sessionReports: createSessionReports({ clock, revocations, directory, bareNames, onFault: onOperationFault }),
+    sessionReports: createSessionReports({
+      clock,
+      revocations,
+      directory,
+      audit,
+      bareNames,
+      onFault: onOperationFault,
+    }),
     clock,
     bareNames,
-    health: () => ({ draining, catalog: catalog.state(), revocations: revocations.state() }),
+    health: () => ({ draining, catalog: catalog.state(), revocations: revocations.state(), audit: audit.health() }),
     onBug: (error, requestId) => {
       const stack = error instanceof Error ? error.stack : undefined;
       logger.error(
@@ -290,9 +309,26 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       draining = true;
     },
     lastArrival: () => lastArrival,
-    flush: tracker.flush,
+    flush: async () => {
+      const writingSessions = tracker.flush();
+      // Twice, for what found no room before the queue was written.
+      for (let time = 0; time < 2; time += 1) {
+        refusals.flush();
+        await audit.drained();
+      }
+      await writingSessions;
+    },
+    unwritten: () => audit.unwritten() + refusals.pending(),
   };
 };
+
+/** The record of those who are answered 503 because of it: one line counts them all. */
+const OVERLOADED = {
+  event: 'unavailable',
+  error: 'overloaded',
+  cause: 'overloaded',
+  reason: 'there are more connections or requests than there is room for',
+} as const;
 
 const TURNED_AWAY = 'there are more connections or requests than there is room for; these were turned away';
 

@@ -5,26 +5,37 @@ import { assemble, type Tvm } from './assemble.ts';
 import { readConfig, type Config } from './config.ts';
 import { SECOND } from './lib/clock.ts';
 
-/** How a home ends a process, in milliseconds. */
+/** How a process ends, in milliseconds from the signal on. */
 type Drain = {
   /** Before this the door stays open, whoever comes or not. */
   readonly grace: number;
-  /** After it, the door closes once nobody but health checks has come for so long. */
+  /** After it, the door closes once nobody but health checks has come for so long, since the signal. */
   readonly quiet: number;
   /** The door closes after this at the latest. */
   readonly limit: number;
+  /** Then connections are cut, so that there is time to write what is only in memory. */
+  readonly cut: number;
   /** Then the process ends, whatever is under way. */
   readonly deadline: number;
 };
 
 /**
- * A load balancer learns from its health checks that the server is leaving, and goes on sending until then. The deadline
- * lies below the 30 s that ECS grants between SIGTERM and SIGKILL by default.
+ * A load balancer learns from its health checks that the server is leaving, and goes on sending until then, however seldom:
+ * `drain` is how long that takes it. Then whoever still comes has a little time, and requests and audit lines under way.
  */
-const DRAIN: Drain = { grace: 0.2 * SECOND, quiet: 1 * SECOND, limit: 10 * SECOND, deadline: 25 * SECOND };
+const drainOf = ({ onLambda, drain }: Config): Drain =>
+  onLambda
+    ? DRAIN_ON_LAMBDA
+    : {
+        grace: drain,
+        quiet: 1 * SECOND,
+        limit: drain + 8 * SECOND,
+        cut: drain + 12 * SECOND,
+        deadline: drain + 15 * SECOND,
+      };
 
 /** AWS Lambda leaves 300 ms between SIGTERM and SIGKILL, and sends nothing more. */
-const DRAIN_ON_LAMBDA: Drain = { grace: 0, quiet: 0, limit: 0, deadline: 0.28 * SECOND };
+const DRAIN_ON_LAMBDA: Drain = { grace: 0, quiet: 0, limit: 0, cut: 0.2 * SECOND, deadline: 0.28 * SECOND };
 
 /** How often the door looks whether it may close. */
 const LOOK = 0.05 * SECOND;
@@ -77,22 +88,39 @@ const listenForMetrics = async ({ metricsServer: server, logger }: Tvm, config: 
 const untilQuiet = async (tvm: Tvm, { grace, quiet, limit }: Drain): Promise<void> => {
   const begun = performance.now();
   const waited = (): number => performance.now() - begun;
-  const isQuiet = (): boolean => waited() >= grace && performance.now() - tvm.lastArrival() >= quiet;
+  const lastArrival = (): number => Math.max(begun, tvm.lastArrival());
+  const isQuiet = (): boolean => waited() >= grace && performance.now() - lastArrival() >= quiet;
   while (waited() < limit && !isQuiet()) await sleep(LOOK);
 };
 
+/** Ends the process; with 1, and a sentence, if audit lines are lost by it, or were and no line tells of them. */
+const end = (tvm: Tvm, code: number): void => {
+  const lines = tvm.unwritten();
+  if (lines > 0) tvm.logger.error({ lines }, 'the process ends, and these lines of the audit log are not written');
+  process.exit(lines > 0 ? 1 : code);
+};
+
 /**
- * Lets requests under way finish, then ends; the deadline ends at once. Until it is quiet the server goes on accepting,
- * with `/healthz` off and every answer closing its connection: a request that was on its way is not lost to a closed door.
+ * Lets requests under way finish and audit lines be written, then ends; the deadline ends at once. Until it is quiet the
+ * server goes on accepting, with `/healthz` off and every answer closing its connection: a request that was on its way is
+ * not lost to a closed door.
  */
 const drain = async (tvm: Tvm, stopReading: AbortController, home: Drain): Promise<void> => {
-  if (stopReading.signal.aborted) return;
-  setTimeout(() => process.exit(1), home.deadline).unref();
+  setTimeout(() => end(tvm, 1), home.deadline).unref();
+  let code = 0;
+  const cutting = setTimeout(() => {
+    code = 1;
+    tvm.server.closeAllConnections();
+  }, home.cut).unref();
   tvm.logger.info('draining: requests under way finish, then the server ends');
   tvm.startDraining();
   await untilQuiet(tvm, home);
+  await new Promise((resolve) => tvm.server.close(resolve));
+  clearTimeout(cutting);
   stopReading.abort();
-  tvm.server.close(() => void tvm.flush().finally(() => process.exit(0)));
+  // What goes wrong here has been logged.
+  await tvm.flush().catch(() => undefined);
+  end(tvm, code);
 };
 
 const main = async (): Promise<void> => {
@@ -105,10 +133,12 @@ const main = async (): Promise<void> => {
   );
   // A terminal's Ctrl-C reaches the whole group, and whoever started this process passes it on as SIGTERM: one of each is
   // one wish. The same signal twice means at once.
+  let isDraining = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
-      process.once(signal, () => process.exit(1));
-      void drain(tvm, stopReading, config.value.onLambda ? DRAIN_ON_LAMBDA : DRAIN);
+      process.once(signal, () => end(tvm, 1));
+      if (!isDraining) void drain(tvm, stopReading, drainOf(config.value));
+      isDraining = true;
     });
   }
   await listenForMetrics(tvm, config.value);

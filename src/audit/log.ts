@@ -1,26 +1,26 @@
-import { write } from 'node:fs';
-import type { Clock } from '../lib/clock.ts';
-import { escapeUnseen } from '../lib/unseen.ts';
-import { currentTrace } from '../telemetry/trace.ts';
-import type { AuditEntry, AuditRecord } from './record.ts';
+import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
+import { isOfStranger, toLine } from './line.ts';
+import { createLosses } from './losses.ts';
+import { createQueue, type Line } from './queue.ts';
+import type { AuditEntry } from './record.ts';
+import { writeWhole, type WriteBytes } from './stdout.ts';
+
+export { writeToStdout, type WriteBytes } from './stdout.ts';
 
 /** How long an answer waits for its record to be written. */
 const DEADLINE_MS = 250;
 /** A timer that is later than this tells that the process itself is too busy, and so often it is waited again. */
 const BUSY = 1.25;
 const ROUNDS = 3;
-/** How much may wait to be written; a reader that lags further behind than this stops the vending. */
-const MAX_PENDING_BYTES = 8 * 1024 * 1024;
-/** A pipe whose reader sleeps answers "try again" where it does not block. */
-const RETRY_MS = 5;
+
+/** A write of which nothing was taken for so long has a reader that sleeps. */
+const STUCK = 1 * SECOND;
+/** So long after a failed write it is tried again, with the line that tells of the losses. */
+const PROBE = 1 * SECOND;
+/** For so long a loss shows in `/readyz` as more than a number. */
+const RECENT = 5 * MINUTE;
 
 const NEWLINE = Buffer.from('\n');
-
-/** Writes some bytes and tells how many; the shape of `fs.write`. */
-export type WriteBytes = (
-  bytes: Uint8Array,
-  done: (error: NodeJS.ErrnoException | null, written: number) => void,
-) => void;
 
 /** The log of decisions. */
 export type AuditLog = {
@@ -34,87 +34,161 @@ export type AuditLog = {
   readonly append: (entry: AuditEntry, withdraw?: boolean) => Promise<boolean>;
 };
 
-type Pending = { readonly bytes: Buffer; cancelled: boolean; readonly settle: (written: boolean) => void };
+/** How the log is. */
+export type AuditHealth = {
+  /** Whether lines are being taken: the last write did not fail, and the one under way moves. */
+  readonly writable: boolean;
+  /** Lines that were not written since the start, and will not be. */
+  readonly lost: number;
+  /** Whether one of them is from the last minutes. */
+  readonly losing: boolean;
+};
 
-/**
- * `fs.write` on the descriptor, not `process.stdout`: a stream's write to a pipe blocks the whole process when the reader
- * stalls, and tells of its completion only then. At most one write is under way; what queues up meanwhile goes out in one.
- */
-export const writeToStdout: WriteBytes = (bytes, done) => write(1, bytes, done);
+/** The log as a whole, for those who run it. */
+export type AuditStream = AuditLog & {
+  /** Whether a refusal's line would find room. Strangers fill their part of the queue only. */
+  readonly hasRoomForRefusal: () => boolean;
+  readonly health: () => AuditHealth;
+  /** Resolves when nothing waits to be written any more: never, if the reader sleeps for good. */
+  readonly drained: () => Promise<void>;
+  /** Lines that wait, and lines that were lost and that no line tells of. */
+  readonly unwritten: () => number;
+};
 
-/** Constructs the log. Lines leave in the order of `append`. */
-export const createAuditLog = (clock: Clock, writeBytes: WriteBytes, onFault: (error: unknown) => void): AuditLog => {
-  let queue: Pending[] = [];
-  let pendingBytes = 0;
+/** A line of this length finds room where `hasRoomForRefusal` says so: some texts of 256, escaped. */
+const LONG_REFUSAL = 16 * 1024;
+
+const FULL = 'its reader lags behind, and there is no room for further lines';
+
+/** Constructs the log. Lines leave in the order of `append`; those of refusals after the others that wait. */
+export const createAuditLog = (
+  clock: Clock,
+  writeBytes: WriteBytes,
+  onFault: (error: unknown) => void,
+): AuditStream => {
+  const queue = createQueue();
+  const losses = createLosses({ clock, onFault, onWindow: () => tellOfLosses() });
   let writing = false;
   /** Whether a failed write left part of a line behind, which must not run into the next record. */
   let torn = false;
+  let failed = false;
+  let progressAt = 0;
+  let telling = false;
+  let probe: NodeJS.Timeout | undefined;
+  let waiting: (() => void)[] = [];
 
-  const flush = (): void => {
-    const batch = queue.filter(({ cancelled }) => !cancelled);
-    queue = [];
-    pendingBytes = 0;
+  function flush(): void {
+    const batch = queue.take();
     writing = batch.length > 0;
-    if (!writing) return;
+    if (!writing) {
+      const idle = waiting;
+      waiting = [];
+      for (const resolve of idle) resolve();
+      return;
+    }
+    progressAt = performance.now();
     const whole = Buffer.concat([...(torn ? [NEWLINE] : []), ...batch.map(({ bytes }) => bytes)]);
-    writeWhole(writeBytes, whole, (error, left) => {
-      if (left < whole.length) torn = left > 0 && whole.at(-left - 1) !== NEWLINE[0];
-      if (error !== null) onFault(error);
-      for (const { settle } of batch) settle(error === null);
-      flush();
+    writeWhole(writeBytes, whole, {
+      onProgress: () => {
+        progressAt = performance.now();
+      },
+      done: (error, left) => {
+        if (left < whole.length) torn = left > 0 && whole.at(-left - 1) !== NEWLINE[0];
+        queue.release(batch);
+        settle(batch, error);
+        flush();
+      },
     });
-  };
+  }
 
-  return {
-    append: (entry, withdraw = false) => {
-      const record = {
-        type: 'audit',
-        timestamp: new Date(clock()).toISOString(),
-        ...currentTrace(),
-        ...entry,
-      } as AuditRecord;
-      const bytes = Buffer.from(`${escapeUnseen(JSON.stringify(record))}\n`);
-      if (pendingBytes + bytes.length > MAX_PENDING_BYTES) return Promise.resolve(false);
-      return new Promise((resolve) => {
-        const settle = (written: boolean): void => {
+  function settle(batch: readonly Line[], error: NodeJS.ErrnoException | null): void {
+    const recovered = failed && error === null;
+    failed = error !== null;
+    if (error !== null) {
+      losses.reportFault(error);
+      for (const { countsIfLost } of batch) if (countsIfLost) losses.add(error);
+      clearTimeout(probe);
+      probe = setTimeout(tellOfLosses, PROBE).unref();
+    }
+    for (const line of batch) line.settle(error === null);
+    if (recovered) tellOfLosses();
+  }
+
+  /** Writes how many lines were lost, which also finds out whether the log can be written again. */
+  function tellOfLosses(): void {
+    const entry = losses.describe();
+    if (entry === undefined || telling) return;
+    const told = losses.untold();
+    telling = true;
+    queue.add({
+      bytes: toLine(entry, clock()),
+      lane: 'proven',
+      countsIfLost: false,
+      settle: (written) => {
+        telling = false;
+        if (written) losses.told(told);
+      },
+    });
+    if (!writing) flush();
+  }
+
+  function append(entry: AuditEntry, withdraw = false): Promise<boolean> {
+    const bytes = toLine(entry, clock());
+    const lane = isOfStranger(entry) ? 'refusals' : 'proven';
+    if (!queue.hasRoom(lane, bytes.length)) {
+      // What says that it cannot be withdrawn says for the other one that it is not written.
+      if (!withdraw) losses.add(new Error(FULL));
+      return Promise.resolve(false);
+    }
+    return new Promise((resolve) => {
+      const line: Line = {
+        bytes,
+        lane,
+        countsIfLost: !withdraw,
+        settle: (written) => {
           clearTimeout(timer);
           resolve(written);
-        };
-        const pending: Pending = { bytes, cancelled: false, settle };
-        let begun = performance.now();
-        let rounds = 1;
-        // A busy process comes late to its timers, and its writer threads to their writes: that is not the reader's
-        // fault, so the time is given once or twice more. One more turn of the event loop lets a write that completed long
-        // ago be told first.
-        const giveUp = (): void => {
-          if (performance.now() - begun > DEADLINE_MS * BUSY && rounds < ROUNDS) {
-            begun = performance.now();
-            rounds += 1;
-            timer = setTimeout(() => setImmediate(giveUp), DEADLINE_MS);
-            return;
-          }
-          pending.cancelled = withdraw;
-          settle(false);
-        };
-        let timer = setTimeout(() => setImmediate(giveUp), DEADLINE_MS);
-        queue.push(pending);
-        pendingBytes += bytes.length;
-        if (!writing) flush();
-      });
-    },
-  };
-};
+        },
+      };
+      let begun = performance.now();
+      let rounds = 1;
+      // A busy process comes late to its timers, and its writer threads to their writes: that is not the reader's
+      // fault, so the time is given once or twice more. One more turn of the event loop lets a write that completed long
+      // ago be told first.
+      const giveUp = (): void => {
+        if (performance.now() - begun > DEADLINE_MS * BUSY && rounds < ROUNDS) {
+          begun = performance.now();
+          rounds += 1;
+          timer = setTimeout(() => setImmediate(giveUp), DEADLINE_MS);
+          return;
+        }
+        if (withdraw) queue.withdraw(line);
+        resolve(false);
+      };
+      let timer = setTimeout(() => setImmediate(giveUp), DEADLINE_MS);
+      queue.add(line);
+      if (!writing) flush();
+    });
+  }
 
-/** Tells at the end how many bytes are left unwritten. */
-const writeWhole = (
-  writeBytes: WriteBytes,
-  bytes: Uint8Array,
-  done: (error: NodeJS.ErrnoException | null, left: number) => void,
-): void => {
-  writeBytes(bytes, (error, written) => {
-    if (error?.code === 'EAGAIN') setTimeout(() => writeWhole(writeBytes, bytes, done), RETRY_MS);
-    else if (error !== null) done(error, bytes.length);
-    else if (written < bytes.length) writeWhole(writeBytes, bytes.subarray(written), done);
-    else done(null, 0);
-  });
+  function health(): AuditHealth {
+    const stuck = writing && performance.now() - progressAt > STUCK;
+    return { writable: !failed && !stuck, lost: losses.count(), losing: losses.age() < RECENT };
+  }
+
+  async function drained(): Promise<void> {
+    tellOfLosses();
+    if (!writing) return;
+    await new Promise<void>((resolve) => {
+      waiting.push(resolve);
+    });
+  }
+
+  return {
+    append,
+    hasRoomForRefusal: () => queue.hasRoom('refusals', LONG_REFUSAL),
+    health,
+    drained,
+    unwritten: () => queue.size() + losses.untold(),
+  };
 };

@@ -1,6 +1,6 @@
 import { timed, type Counted, type Meter } from '../telemetry/meter.ts';
 import type { AuditLog } from './log.ts';
-import type { AuditEntry } from './record.ts';
+import type { AuditEntry, CountableRefusal } from './record.ts';
 
 const SHUT_OUT: Readonly<Record<string, Counted['identity_refused']>> = {
   RateLimited: 'rate_limited',
@@ -8,7 +8,7 @@ const SHUT_OUT: Readonly<Record<string, Counted['identity_refused']>> = {
   RequestReplayed: 'replayed',
 };
 
-const count = (meter: Meter, entry: AuditEntry): void => {
+const countEvent = (meter: Meter, entry: AuditEntry | CountableRefusal): void => {
   switch (entry.event) {
     case 'vend':
       return meter.count('vends', entry.outcome);
@@ -18,19 +18,30 @@ const count = (meter: Meter, entry: AuditEntry): void => {
       return meter.count('revocations', entry.effect);
     case 'identity_refused':
       return meter.count('identity_refused', SHUT_OUT[entry.error] ?? 'authentication');
+    // Counted by its cause, or by the log itself.
+    case 'unavailable':
+    case 'audit_lost':
+      return undefined;
   }
 };
 
+/** Counts what a record says. */
+export function countRecord(meter: Meter, entry: AuditEntry | CountableRefusal): void {
+  countEvent(meter, entry);
+  if ('cause' in entry && entry.cause !== undefined) meter.count('unavailable', entry.cause);
+}
+
 /**
  * The log, with a count of what its records say. So metrics and records cannot disagree: a line that was withdrawn is not
- * counted, and the one that follows it is.
+ * counted, and the one that follows it is; what a line stands for with its `count` was counted one by one.
  */
-export const meterAuditLog = (audit: AuditLog, meter: Meter): AuditLog => {
+export const meterAuditLog = <Log extends AuditLog>(audit: Log, meter: Meter): Log => {
   const append = timed(meter, 'audit', audit.append);
   return {
+    ...audit,
     append: async (entry, withdraw) => {
       const written = await append(entry, withdraw);
-      if (written || withdraw !== true) count(meter, entry);
+      if ((written || withdraw !== true) && !('count' in entry)) countRecord(meter, entry);
       return written;
     },
   };

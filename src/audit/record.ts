@@ -1,3 +1,5 @@
+import type { Counted } from '../telemetry/meter.ts';
+
 /**
  * The audit records. Fields that Sentinel (the Go project) logs keep its names, so that what reads its decision log reads
  * this one; what it lacks is added. No record ever holds a secret key or a session token.
@@ -14,6 +16,9 @@ type Common = {
   readonly trace_id?: string;
   readonly xray_trace_id?: string;
 };
+
+/** What kept the server from answering, where it answered 503. */
+export type UnavailableCause = Counted['unavailable'];
 
 /** Who asked. */
 type Who = {
@@ -45,6 +50,7 @@ export type VendRecord = Common &
     /** `failed`: allowed, but no credentials left; `error` says why. */
     readonly outcome: 'vended' | 'denied' | 'failed';
     readonly error?: string;
+    readonly cause?: UnavailableCause;
     /** The error code of the AWS service that refused. */
     readonly upstream_code?: string;
     /** The id of this vend, which its SourceIdentity carries. */
@@ -77,6 +83,7 @@ export type RevocationRecord = Common &
     /** What became of the deny policies, by role. */
     readonly hard?: readonly string[];
     readonly error?: string;
+    readonly cause?: UnavailableCause;
   };
 
 /** A request for a key of the TVM, and what came of it. */
@@ -86,6 +93,7 @@ export type KeyRecord = Common &
     readonly effect: 'allow' | 'deny';
     readonly outcome: 'minted' | 'denied' | 'failed';
     readonly error?: string;
+    readonly cause?: UnavailableCause;
     readonly minted_access_key_id?: string;
     readonly expiration?: string;
   };
@@ -108,9 +116,66 @@ export type IdentityRefusedRecord = Common & {
   readonly subject?: string;
 };
 
-export type AuditRecord = VendRecord | KeyRecord | RevocationRecord | IdentityRefusedRecord;
+/** Refusals that got no line of their own, of one kind and from one address. They are counted in the place of `count` lines. */
+export type CountedRefusalsRecord = Pick<Common, 'type' | 'timestamp'> & {
+  readonly event: 'identity_refused' | 'unavailable';
+  readonly effect: 'deny';
+  readonly error: string;
+  /** The reason of the first of them. */
+  readonly reason: string;
+  readonly cause?: UnavailableCause | undefined;
+  /** An IPv4 address or an IPv6 /64; missing where there were more addresses than are told apart. */
+  readonly source_ip?: string;
+  readonly count: number;
+  /** When the first and the last of them came, as `timestamp` is written. */
+  readonly first: string;
+  readonly last: string;
+};
+
+/** A request that got 503, where no other record says so. */
+export type UnavailableRecord = Common &
+  Partial<Who> & {
+    readonly event: 'unavailable';
+    readonly effect: 'deny';
+    readonly error: string;
+    readonly cause: UnavailableCause;
+    readonly reason: string;
+    readonly method?: string;
+    readonly path?: string;
+    readonly claimed_access_key_id?: string;
+  };
+
+/** Lines that this log could not take, told as soon as it takes lines again. */
+export type AuditLostRecord = Pick<Common, 'type' | 'timestamp'> & {
+  readonly event: 'audit_lost';
+  readonly lines: number;
+  /** When the first and the last of them were lost. */
+  readonly first: string;
+  readonly last: string;
+};
+
+export type AuditRecord =
+  | VendRecord
+  | KeyRecord
+  | RevocationRecord
+  | IdentityRefusedRecord
+  | UnavailableRecord
+  | CountedRefusalsRecord
+  | AuditLostRecord;
 
 type Entry<Record> = Omit<Record, 'type' | 'timestamp'>;
 
+/** A refusal of somebody who has not proved who they are, before it is a line. */
+export type RefusalEntry = Entry<IdentityRefusedRecord> | Entry<UnavailableRecord>;
+
+/** A refusal as far as one that is only counted is kept. */
+export type CountableRefusal = Omit<Entry<CountedRefusalsRecord>, 'effect' | 'count' | 'first' | 'last'>;
+
 /** What a caller of the audit log fills in; type and time are the log's own. */
-export type AuditEntry = Entry<VendRecord> | Entry<KeyRecord> | Entry<RevocationRecord> | Entry<IdentityRefusedRecord>;
+export type AuditEntry =
+  | Entry<VendRecord>
+  | Entry<KeyRecord>
+  | Entry<RevocationRecord>
+  | RefusalEntry
+  | Entry<CountedRefusalsRecord>
+  | Entry<AuditLostRecord>;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { AuditLog } from '../audit/log.ts';
+import type { Refusals } from '../audit/refusals.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import type { AuthenticCaller, Authenticator, IdentityRefusal } from '../identity/authenticator.ts';
 import type { Caller } from '../identity/caller.ts';
@@ -11,7 +11,9 @@ import type { SourceLimit } from '../limits/source-limit.ts';
 import type { Revocations } from '../sessions/feed.ts';
 import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.ts';
 import { toRevokedRefusal } from '../vend/revoked.ts';
+import { NO_LIST } from '../vend/vend.ts';
 import { readBody } from './body.ts';
+import { recordRefusal } from './record-refusal.ts';
 import type { Refusal } from './refusals.ts';
 
 /** A request on the wire, before anything is known of who sent it. */
@@ -50,7 +52,7 @@ type Options = {
   readonly callerLimit: CallerLimit;
   /** Counts by address those who could not prove who they are, and copies of others' requests. */
   readonly strangerLimit: Pick<SourceLimit, 'check' | 'charge'>;
-  readonly audit: AuditLog;
+  readonly refusals: Refusals;
 };
 
 const AUTHORIZATION_LIMIT = 16 * 1024;
@@ -64,7 +66,7 @@ const countedAs = ({ subject }: Caller): string => subject;
  * is written to the audit log before it is answered.
  */
 export const createAuthenticate = (options: Options): Authenticate => {
-  const { authenticatorFor, addressOf, currentSnapshot, revocations, callerLimit, strangerLimit, audit } = options;
+  const { authenticatorFor, addressOf, currentSnapshot, revocations, callerLimit, strangerLimit, refusals } = options;
 
   const countOnce = createCountOnce(callerLimit);
 
@@ -116,7 +118,7 @@ export const createAuthenticate = (options: Options): Authenticate => {
     const body = await readBody(incoming);
     if (!body.ok) return body;
     const snapshot = await currentSnapshot();
-    if (snapshot === undefined) return refuse({ kind: 'unavailable', what: 'the catalog of policies and keys' });
+    if (snapshot === undefined) return refuse(NO_CATALOG);
     const request = { ...arriving.head, body: body.value };
     const { account, neverCallers, clients, sealingKeys } = snapshot;
     const ring = { account, neverCallers, findKey: (id: string) => clients.get(id), sealingKeys };
@@ -129,7 +131,7 @@ export const createAuthenticate = (options: Options): Authenticate => {
     // Here the work begins. Whoever is not proven takes no place, so that strangers cannot fill them.
     if (!(await admit())) return refuse({ kind: 'overloaded' });
     // Before the count, which may have to go on without the table: only this tells whether that is an outage.
-    if (!(await revocations.ensure()).ok) return refuse({ kind: 'unavailable', what: 'the list of revocations' });
+    if (!(await revocations.ensure()).ok) return refuse(NO_LIST);
     const counted = await count(known.value, address);
     if (!counted.ok) return counted;
     const revoked = checkRevoked(known.value.caller);
@@ -151,24 +153,14 @@ export const createAuthenticate = (options: Options): Authenticate => {
     const result = await authenticate(arrival, authenticator, address);
     const from = address === undefined ? {} : { address };
     if (result.ok) return ok({ ...result.value, ...from });
+    const claimed = authenticator.claimedKey(head);
     const refusal = asStranger(result.refusal, address);
-    const why = describeRefusal(refusal);
-    if (why !== undefined) {
-      const claimed = authenticator.claimedKey(head);
-      await audit.append({
-        event: 'identity_refused',
-        http_request_id: requestId,
-        ...(address === undefined ? {} : { source_ip: address }),
-        effect: 'deny',
-        ...why,
-        method: head.method,
-        path: head.path,
-        ...(claimed === undefined ? {} : { claimed_access_key_id: claimed }),
-      });
-    }
-    return refuse(refusal);
+    return refuse(await recordRefusal(refusals, refusal, { head, requestId, address, claimed }));
   };
 };
+
+const NO_CATALOG = { kind: 'unavailable', what: 'the catalog of policies and keys', cause: 'catalog' } as const;
+const NO_COUNT = { kind: 'unavailable', what: 'the count of your requests', cause: 'rate_limit' } as const;
 
 const STRANGERS = 'Too many requests from your address could not prove who sent them, or were copies';
 
@@ -179,7 +171,7 @@ const rateHeaders = ({ left, resetSeconds }: Allowance, { requests, window }: Ca
 });
 
 const toLimitRefusal = (refusal: LimitRefusal, { name }: Caller, quota: CallerQuota): IdentityRefusal => {
-  if (refusal.kind === 'unavailable') return { kind: 'unavailable', what: 'the count of your requests' };
+  if (refusal.kind === 'unavailable') return NO_COUNT;
   const { allowance } = refusal;
   return {
     kind: 'rate-limited',
@@ -187,21 +179,6 @@ const toLimitRefusal = (refusal: LimitRefusal, { name }: Caller, quota: CallerQu
     retryAfterSeconds: allowance.resetSeconds,
     headers: rateHeaders(allowance, quota),
   };
-};
-
-/** What the audit record says of a refusal of identity; undefined for refusals of other things, outages among them. */
-const describeRefusal = (refusal: Refusal) => {
-  if (refusal.kind === 'not-authentic') {
-    const { error, message } = refusal.refusal;
-    const { upstreamCode } = refusal;
-    return { error, reason: message, ...(upstreamCode === undefined ? {} : { upstream_code: upstreamCode }) };
-  }
-  if (refusal.kind === 'revoked' && refusal.caller !== undefined) {
-    const { name: user, principal, subject } = refusal.caller;
-    return { error: 'SessionRevoked', reason: refusal.what, user, principal, subject };
-  }
-  if (refusal.kind === 'replayed') return { error: 'RequestReplayed', reason: 'The nonce was used before.' };
-  return refusal.kind === 'rate-limited' ? { error: 'RateLimited', reason: refusal.what } : undefined;
 };
 
 const withoutPort = (host: string): string => host.replace(/:\d+$/u, '');

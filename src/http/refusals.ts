@@ -117,6 +117,13 @@ export const toRefusalAnswer = (refusal: Refusal, asked: Asked = 'question'): Re
       };
     case 'conflict':
       return validation(409, refusal.message);
+    case 'unrecorded': {
+      const { action, revocation } = refusal;
+      const stands = action === 'lifted' ? 'is lifted' : 'is in force';
+      const message = `Revocation ${revocation.n} ${stands}, but the audit log is not available just now and may lack its record; there is no need to send the request again.`;
+      const answer = retryLater(503, 'ServiceUnavailable', message, RETRY_UNAVAILABLE);
+      return { ...answer, details: { ...answer.details, revocation_id: `${revocation.n}` } };
+    }
     case 'bad-token':
       return {
         ...validation(400, 'next_token is not one that this server gave out for this query.'),

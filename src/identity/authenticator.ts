@@ -2,6 +2,7 @@ import { refuse, type Result } from '../lib/result.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { WireHead, WireRequest } from '../sigv4/request.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
+import type { Counted } from '../telemetry/meter.ts';
 import type { Caller } from './caller.ts';
 import type { KeySource } from './minted-key.ts';
 import type { KeyRing } from './registered-key.ts';
@@ -21,7 +22,7 @@ export type IdentityRefusal =
       readonly retryAfterSeconds: number;
       readonly headers?: Readonly<Record<string, string>>;
     }
-  | { readonly kind: 'unavailable'; readonly what: string };
+  | { readonly kind: 'unavailable'; readonly what: string; readonly cause: Counted['unavailable'] };
 
 /** A caller that proved who it is. */
 export type AuthenticCaller = {

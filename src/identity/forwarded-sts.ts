@@ -146,10 +146,14 @@ const createConfirm = (options: Options) => {
   };
 };
 
-const NO_ANSWER: IdentityRefusal = { kind: 'unavailable', what: 'AWS STS, which confirms who signed,' };
+const NO_ANSWER: IdentityRefusal = {
+  kind: 'unavailable',
+  what: 'AWS STS, which confirms who signed,',
+  cause: 'sts',
+};
 
 const toGuardRefusal = (refusal: 'replayed' | 'unavailable'): IdentityRefusal =>
-  refusal === 'replayed' ? { kind: 'replayed' } : { kind: 'unavailable', what: 'the replay guard' };
+  refusal === 'replayed' ? { kind: 'replayed' } : { kind: 'unavailable', what: 'the replay guard', cause: 'guard' };
 
 const toIdentityRefusal = (refusal: StsRefusal): IdentityRefusal => {
   switch (refusal.kind) {

@@ -24,6 +24,7 @@ export const createEmfMeter = (
   let latencies = new Map<string, number[]>();
   let counts = new Map<string, number>();
   let cache = { hits: 0, misses: 0 };
+  let lost = 0;
 
   const latency = (name: string, milliseconds: number): void => {
     const values = latencies.get(name) ?? [];
@@ -44,6 +45,8 @@ export const createEmfMeter = (
       add('CacheHits', readings.cacheHits - cache.hits);
       add('CacheMisses', readings.cacheMisses - cache.misses);
       cache = { hits: readings.cacheHits, misses: readings.cacheMisses };
+      add('AuditLost', readings.auditLost - lost);
+      lost = readings.auditLost;
       const seconds = Object.entries({
         CatalogAge: readings.catalogAge,
         RevocationsAge: readings.revocationsAge,

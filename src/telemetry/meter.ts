@@ -14,6 +14,19 @@ export const COUNTED = {
   /** What there was no room for: requests, connections, and those without work that were closed to make some. */
   turned_away: ['overloaded', 'connection_refused', 'connection_closed'],
   sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],
+  /** Answers of 503, by what was not available. */
+  unavailable: [
+    'audit',
+    'catalog',
+    'guard',
+    'overloaded',
+    'rate_limit',
+    'revocations',
+    'sealing_key',
+    'sessions',
+    'sts',
+    'sts_throttled',
+  ],
 } as const;
 
 /** The outcomes of each thing that is counted. */
@@ -46,6 +59,9 @@ export type Readings = {
   readonly draining: boolean;
   /** Whether requests can be served, as `/readyz` says. */
   readonly ready: boolean;
+  readonly auditWritable: boolean;
+  /** Lines of the audit log that were lost since the start. */
+  readonly auditLost: number;
   readonly sessions: number;
   readonly cacheHits: number;
   readonly cacheMisses: number;

@@ -25,6 +25,7 @@ const HELP: Readonly<Record<keyof Counted, string>> = {
   identity_refused: 'Requests refused before they were decided, by reason',
   turned_away: 'Requests and connections that there was no room for, by what was done',
   sts: 'Calls of AssumeRole, by region and outcome',
+  unavailable: 'Answers of 503, by what was not available',
 };
 
 /**
@@ -57,6 +58,7 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
     identity_refused: counter('identity_refused'),
     turned_away: counter('turned_away'),
     sts: counter('sts'),
+    unavailable: counter('unavailable'),
   };
   const stages = new Histogram({
     name: 'sentinel_stage_seconds',
@@ -104,7 +106,17 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
   gauge('sentinel_revocations_grace', '1 while the outage grace is used', ({ inGrace }) => Number(inGrace));
   gauge('sentinel_ready', '1 if requests can be served, as /readyz says', ({ ready }) => Number(ready));
   gauge('sentinel_draining', '1 from SIGTERM on', ({ draining }) => Number(draining));
+  gauge('sentinel_audit_writable', '1 while audit lines can be written', ({ auditWritable }) => Number(auditWritable));
   gauge('sentinel_sessions', 'Sessions in memory', ({ sessions }) => sessions);
+  const lost = new Counter({
+    name: 'sentinel_audit_lost_total',
+    help: 'Audit lines that were not written',
+    registers,
+    collect: () => {
+      lost.reset();
+      lost.inc(read().auditLost);
+    },
+  });
   const cache = new Counter({
     name: 'sentinel_session_cache_total',
     help: 'Reads of sessions, by whether the cache knew',

@@ -10,9 +10,9 @@ import { reserveClaim, type ReplayGuard } from '../replay/guard.ts';
 import type { Revocations } from '../sessions/feed.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
 import { describeCaller } from './describe-caller.ts';
-import type { VendRefusal } from './refusal.ts';
+import { causeOf, type VendRefusal } from './refusal.ts';
 import { toRevokedRefusal } from './revoked.ts';
-import { NO_GUARD } from './vend.ts';
+import { AUDIT_FAILURE, NO_AUDIT, NO_GUARD, NO_LIST } from './vend.ts';
 
 /** A request for a key of the TVM whose caller is known. */
 export type MintRequest = {
@@ -34,7 +34,7 @@ export const KEY_SECONDS = { shortest: 60, longest: 3_600, usual: 900 } as const
 type Dependencies = {
   readonly clock: Clock;
   readonly guard: ReplayGuard;
-  readonly revocations: Pick<Revocations, 'frozen'>;
+  readonly revocations: Pick<Revocations, 'frozen' | 'ofCaller' | 'isUsable'>;
   readonly serverId: string | undefined;
   /** Milliseconds that no key outlives, whatever is asked. */
   readonly keyLife: number;
@@ -43,7 +43,7 @@ type Dependencies = {
 
 /**
  * Mints a key for whoever proved who they are: an hour at most, no longer than the operator lets keys live (`keyLife`),
- * never beyond the key it comes from where its end is known.
+ * never beyond the key it comes from where its end is known. Whoever was revoked meanwhile gets none.
  * Its record is written before the key leaves.
  */
 export const createMint = ({ clock, guard, revocations, serverId, keyLife, audit }: Dependencies): Mint => {
@@ -58,7 +58,8 @@ export const createMint = ({ clock, guard, revocations, serverId, keyLife, audit
     });
     const refuseWith = async (refusal: VendRefusal, effect: KeyRecord['effect']) => {
       const outcome = effect === 'deny' ? 'denied' : 'failed';
-      await audit.append(entry({ effect, outcome, error: refusal.kind }));
+      const cause = causeOf(refusal);
+      await audit.append(entry({ effect, outcome, error: refusal.kind, ...(cause === undefined ? {} : { cause }) }));
       return refuse(refusal);
     };
 
@@ -66,11 +67,15 @@ export const createMint = ({ clock, guard, revocations, serverId, keyLife, audit
     if (frozen !== undefined) return refuseWith(toRevokedRefusal(frozen, caller), 'deny');
     if (source === undefined) return refuseWith({ kind: 'no-key-from-a-key' }, 'deny');
     const sealing = activeSealingKey(snapshot.sealingKeys, now);
-    if (sealing === undefined) return refuseWith({ kind: 'unavailable', what: NO_SEALING_KEY }, 'allow');
+    if (sealing === undefined) return refuseWith(NO_SEALING_KEY, 'allow');
     const reserved = await reserveClaim(guard, replay, now);
     if (!reserved.ok) {
       return reserved.refusal === 'replayed' ? refuseWith({ kind: 'replayed' }, 'deny') : refuseWith(NO_GUARD, 'allow');
     }
+    // Refuse what was revoked while the guard was asked.
+    const revoked = revocations.frozen() ?? revocations.ofCaller(caller);
+    if (revoked !== undefined) return refuseWith(toRevokedRefusal(revoked, caller), 'deny');
+    if (!revocations.isUsable()) return refuseWith(NO_LIST, 'allow');
     // A longer wish is cut, as a vend's is: clients ask for an hour without knowing what the operator allows.
     const wanted = now + Math.min((duration ?? KEY_SECONDS.usual) * SECOND, keyLife);
     const minted = mintKey(withSecret(source, snapshot), sealing, {
@@ -79,12 +84,16 @@ export const createMint = ({ clock, guard, revocations, serverId, keyLife, audit
     });
     const issued = { minted_access_key_id: minted.accessKeyId, expiration: formatInstant(minted.expiresAt) };
     if (await audit.append(entry({ ...issued, effect: 'allow', outcome: 'minted' }), true)) return ok(minted);
-    void audit.append(entry({ ...issued, effect: 'allow', outcome: 'failed', error: 'the audit log took too long' }));
-    return refuse({ kind: 'unavailable', what: 'the audit log' });
+    void audit.append(entry({ ...issued, effect: 'allow', outcome: 'failed', ...AUDIT_FAILURE }));
+    return refuse(NO_AUDIT);
   };
 };
 
-const NO_SEALING_KEY = 'a sealing key (the operator puts one under keys/ of the secrets root)';
+const NO_SEALING_KEY = {
+  kind: 'unavailable',
+  what: 'a sealing key (the operator puts one under keys/ of the secrets root)',
+  cause: 'sealing_key',
+} as const;
 
 /** The registered key as the snapshot has it, by which this very request was authenticated. */
 const withSecret = (source: KeySource, { clients }: Snapshot) => ({

@@ -1,7 +1,7 @@
 import type { AuditLog } from '../audit/log.ts';
 import type { RevocationRecord } from '../audit/record.ts';
 import { formatInstant, type Clock } from '../lib/clock.ts';
-import { isSamePerson, toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
+import { toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { activeSealingKey } from '../lib/sealing.ts';
 import { reserveClaim, type ReplayGuard } from '../replay/guard.ts';
@@ -12,8 +12,10 @@ import type { SessionStore } from '../sessions/session-store.ts';
 import { describeCaller } from './describe-caller.ts';
 import { may, mayForSome, type OperationRefusal, type Operator } from './operator.ts';
 import type { HardOutcome, HardRevocation } from './hard-revocation.ts';
+import { causeOf } from './refusal.ts';
+import { isOf, profileOf } from './revocation-of.ts';
 import { isOwn, NO_TABLE } from './session-reports.ts';
-import { NO_GUARD } from './vend.ts';
+import { AUDIT_FAILURE, NO_GUARD } from './vend.ts';
 
 type Dependencies = {
   readonly clock: Clock;
@@ -30,15 +32,17 @@ type Dependencies = {
 /** A revocation that was made or lifted, and what became of the deny policies of the roles that it concerns. */
 export type Done = { readonly revocation: Revocation; readonly hard: readonly HardOutcome[] };
 
+/** What a record says of the revocation. */
+type Described = Pick<RevocationRecord, 'action' | 'effect'> & Partial<RevocationRecord>;
+
 type Outcome<Value> = Promise<Result<Value, OperationRefusal>>;
 
-const NO_LOG = { kind: 'unavailable', what: 'the log of revocations', maybeDone: true } as const;
-
-/** What of a revocation's target decides which operators may touch it. */
-const profileOf = (target: RevocationTarget): string | undefined => {
-  if (target.kind === 'profile') return target.value;
-  return target.kind === 'session' ? target.profile : undefined;
-};
+const NO_LOG = { kind: 'unavailable', what: 'the log of revocations', cause: 'revocations', maybeDone: true } as const;
+const NO_KEY = {
+  kind: 'unavailable',
+  what: 'a sealing key, which lifting is signed with,',
+  cause: 'sealing_key',
+} as const;
 
 /** What operators do about sessions and revocations. */
 export const createOperations = (dependencies: Dependencies) => {
@@ -58,17 +62,34 @@ export const createOperations = (dependencies: Dependencies) => {
     ...(until === undefined ? {} : { until: formatInstant(until) }),
   });
 
-  const record = (
-    { caller, httpRequestId, address }: Operator,
-    what: Pick<RevocationRecord, 'action' | 'effect'> & Partial<RevocationRecord>,
-  ): Promise<boolean> =>
-    audit.append({
-      event: 'revocation',
-      http_request_id: httpRequestId,
-      ...(address === undefined ? {} : { source_ip: address }),
-      ...describeCaller(caller),
-      ...what,
-    });
+  const record = ({ caller, httpRequestId, address }: Operator, what: Described, withdraw = false): Promise<boolean> =>
+    audit.append(
+      {
+        event: 'revocation',
+        http_request_id: httpRequestId,
+        ...(address === undefined ? {} : { source_ip: address }),
+        ...describeCaller(caller),
+        ...what,
+      },
+      withdraw,
+    );
+
+  /** Answers for what was done once its record is written. Without, it stands all the same, and the answer says so. */
+  async function conclude(operator: Operator, what: Described, done: Done): Outcome<Done> {
+    if (await record(operator, what, true)) return ok(done);
+    void record(operator, { ...what, ...AUDIT_FAILURE });
+    return refuse({ kind: 'unrecorded', action: what.action, revocation: done.revocation });
+  }
+
+  /** Refuses because something cannot be reached, and leaves a record that says what. */
+  async function fail(
+    operator: Operator,
+    what: Omit<Described, 'effect'>,
+    refusal: typeof NO_LOG | typeof NO_KEY | typeof NO_TABLE,
+  ) {
+    await record(operator, { ...what, effect: 'allow', error: refusal.kind, cause: refusal.cause });
+    return refuse<OperationRefusal>(refusal);
+  }
 
   const append = async (
     operator: Operator,
@@ -95,12 +116,11 @@ export const createOperations = (dependencies: Dependencies) => {
     try {
       const written = { ...revocation, n: (await revocations.append(revocation)).n };
       const hard = await hardRevocation.apply(written, operator.snapshot);
-      await record(operator, { ...described, effect: 'allow', ...describeRevocation(written), ...describeHard(hard) });
-      return ok({ revocation: written, hard });
+      const what = { ...described, effect: 'allow' as const, ...describeRevocation(written), ...describeHard(hard) };
+      return await conclude(operator, what, { revocation: written, hard });
     } catch (error) {
       onFault(error);
-      await record(operator, { ...described, effect: 'allow', error: NO_LOG.kind });
-      return refuse(NO_LOG);
+      return fail(operator, described, NO_LOG);
     }
   };
 
@@ -124,7 +144,9 @@ export const createOperations = (dependencies: Dependencies) => {
     const reserved = await reserveClaim(guard, operator.replay, clock());
     if (reserved.ok) return ok(undefined);
     const refusal = reserved.refusal === 'replayed' ? ({ kind: 'replayed' } as const) : NO_GUARD;
-    await record(operator, { action, effect: 'deny', error: refusal.kind, ...about });
+    const cause = causeOf(refusal);
+    const said = { error: refusal.kind, ...(cause === undefined ? {} : { cause }) };
+    await record(operator, { action, effect: 'deny', ...said, ...about });
     return refuse(refusal);
   }
 
@@ -134,7 +156,7 @@ export const createOperations = (dependencies: Dependencies) => {
       row = await store.read(id, operator.snapshot.sealingKeys);
     } catch (error) {
       onFault(error);
-      return refuse(NO_TABLE);
+      return fail(operator, { action: 'revoked', kind: 'session', value: id }, NO_TABLE);
     }
     const mayRevoke = isOwn(operator.caller, row) || may(operator, 'revoke', row?.session.profile);
     if (row === undefined || !mayRevoke) {
@@ -153,8 +175,9 @@ export const createOperations = (dependencies: Dependencies) => {
     }
     const { subject, user, profile, endsAt } = session;
     const revoked = await append(operator, { kind: 'session', value: id, subject, user, profile }, reason, endsAt);
-    if (!revoked.ok) return revoked;
-    const { n, by } = revoked.value.revocation;
+    const done = revoked.ok ? revoked.value : revoked.refusal;
+    if (!('revocation' in done)) return revoked;
+    const { n, by } = done.revocation;
     // The log is what counts; the row is for those who read the table.
     await Promise.all([store.revoke(id, clock(), { n, by, reason }), store.free(session)]).catch(onFault);
     return revoked;
@@ -186,28 +209,16 @@ export const createOperations = (dependencies: Dependencies) => {
         return refuse({ kind: 'conflict', message: `Revocation ${n} is your own; another operator has to lift it.` });
       }
       const sealing = activeSealingKey(operator.snapshot.sealingKeys, clock());
-      if (sealing === undefined)
-        return refuse({ kind: 'unavailable', what: 'a sealing key, which lifting is signed with,' });
+      const described = { action: 'lifted' as const, ...describeRevocation(revocation) };
+      if (sealing === undefined) return fail(operator, described, NO_KEY);
       try {
         await revocations.append({ what: 'lift', lifts: n, sealing });
       } catch (error) {
         onFault(error);
-        await record(operator, {
-          action: 'lifted',
-          effect: 'allow',
-          error: NO_LOG.kind,
-          ...describeRevocation(revocation),
-        });
-        return refuse(NO_LOG);
+        return fail(operator, described, NO_LOG);
       }
       const hard = await hardRevocation.apply(revocation, operator.snapshot);
-      await record(operator, {
-        action: 'lifted',
-        effect: 'allow',
-        ...describeRevocation(revocation),
-        ...describeHard(hard),
-      });
-      return ok({ revocation, hard });
+      return conclude(operator, { ...described, effect: 'allow', ...describeHard(hard) }, { revocation, hard });
     },
     /** The revocations in force that this operator may see. */
     listRevocations: (operator: Operator): Result<readonly Revocation[], OperationRefusal> => {
@@ -225,26 +236,3 @@ const describeKind = (target: RevocationTarget): string =>
 
 const describeHard = (hard: readonly HardOutcome[]) =>
   hard.length === 0 ? {} : { hard: hard.map(({ roleArn, status }) => `${status} ${roleArn}`) };
-
-/**
- * Whether a revocation names the person who calls: by name, by whichever of their keys, or in whichever account of
- * Identity Center. The freeze switch names nobody.
- */
-const isOf = ({ target }: Revocation, { caller, snapshot }: Operator): boolean => {
-  const { storedName, principal, subject } = caller;
-  const isMine = (other: string): boolean => {
-    const key = snapshot.clients.get(other.replace(/^sentinel:key\//u, ''));
-    return other === principal || other === subject || (key !== undefined && `key/${key.name}` === storedName);
-  };
-  switch (target.kind) {
-    case 'user':
-      return isSamePerson(target.value, storedName);
-    case 'principal':
-      return isMine(target.value);
-    case 'session':
-      return isMine(target.subject) || isSamePerson(target.user, storedName);
-    case 'all':
-    case 'profile':
-      return false;
-  }
-};

@@ -1,6 +1,7 @@
 import type { Snapshot } from '../catalog/snapshot.ts';
 import type { Caller } from '../identity/caller.ts';
 import { mayOperate, type OperatorAction } from '../policy/operators.ts';
+import type { Revocation } from '../sessions/revocation.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { VendRefusal } from './refusal.ts';
 
@@ -9,7 +10,9 @@ export type OperationRefusal =
   | VendRefusal
   | { readonly kind: 'not-operator'; readonly action: OperatorAction; readonly what: string }
   | { readonly kind: 'conflict'; readonly message: string }
-  | { readonly kind: 'bad-token' };
+  | { readonly kind: 'bad-token' }
+  /** It was done and stands, but its record could not be written in time. */
+  | { readonly kind: 'unrecorded'; readonly action: 'revoked' | 'lifted'; readonly revocation: Revocation };
 
 /** Who operates, and by which request. */
 export type Operator = {

@@ -1,3 +1,4 @@
+import type { UnavailableCause } from '../audit/record.ts';
 import type { Caller } from '../identity/caller.ts';
 
 /** Why no credentials or keys leave, as the vend path sees it. `http/refusals` puts each into words and a status. */
@@ -31,5 +32,14 @@ export type VendRefusal =
       readonly what: string;
       /** Whether what was asked for may have been done all the same: the write was sent, and no answer came. */
       readonly maybeDone?: true;
+      readonly cause: UnavailableCause;
     }
   | { readonly kind: 'misconfigured'; readonly profile: string };
+
+/** What a refusal with the status 503 is due to, for its record; undefined for all others. */
+export function causeOf(refusal: {
+  readonly kind: string;
+  readonly cause?: UnavailableCause;
+}): UnavailableCause | undefined {
+  return refusal.kind === 'upstream-throttled' ? 'sts_throttled' : refusal.cause;
+}

@@ -1,3 +1,4 @@
+import type { AuditLog } from '../audit/log.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { Clock } from '../lib/clock.ts';
 import { toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
@@ -5,6 +6,7 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SessionDirectory, SessionPage, SessionQuery } from '../sessions/directory.ts';
 import type { Revocations } from '../sessions/feed.ts';
 import type { SessionRow, SessionStatus } from '../sessions/session.ts';
+import { describeCaller } from './describe-caller.ts';
 import { may, type OperationRefusal, type Operator } from './operator.ts';
 
 /** A session as it is shown: the row, and what it comes to at this moment. */
@@ -17,6 +19,7 @@ type Dependencies = {
   readonly clock: Clock;
   readonly revocations: Pick<Revocations, 'ofVend'>;
   readonly directory: SessionDirectory;
+  readonly audit: AuditLog;
   readonly bareNames: NamedKind;
   readonly onFault: (error: unknown) => void;
 };
@@ -24,14 +27,16 @@ type Dependencies = {
 type Outcome<Value> = Promise<Result<Value, OperationRefusal>>;
 
 /** Sessions are in a table that cannot be read just now. */
-export const NO_TABLE = { kind: 'unavailable', what: 'the table of sessions' } as const;
+export const NO_TABLE = { kind: 'unavailable', what: 'the table of sessions', cause: 'sessions' } as const;
 
 /** Whether a row is this caller's own, by the TVM's word. */
 export const isOwn = ({ subject }: Caller, row: SessionRow | undefined): boolean =>
   row?.genuine === true && row.session.subject === subject;
 
 /** What people and authorizers are told of sessions. */
-export const createSessionReports = ({ clock, revocations, directory, bareNames, onFault }: Dependencies) => {
+export const createSessionReports = (dependencies: Dependencies) => {
+  const { clock, revocations, directory, audit, bareNames, onFault } = dependencies;
+
   const statusOf = (row: SessionRow | undefined): SessionStatus => {
     if (row === undefined) return 'unknown';
     const { session, status, genuine } = row;
@@ -47,6 +52,22 @@ export const createSessionReports = ({ clock, revocations, directory, bareNames,
     return status === 'expired' || clock() >= session.endsAt ? 'expired' : 'active';
   };
 
+  /** Refuses, and leaves the record that every 503 leaves. */
+  async function unreadable({ caller, httpRequestId, address }: Operator, error: unknown) {
+    onFault(error);
+    await audit.append({
+      event: 'unavailable',
+      http_request_id: httpRequestId,
+      ...(address === undefined ? {} : { source_ip: address }),
+      ...describeCaller(caller),
+      effect: 'deny',
+      error: NO_TABLE.kind,
+      cause: NO_TABLE.cause,
+      reason: `${NO_TABLE.what} is not available`,
+    });
+    return refuse<OperationRefusal>(NO_TABLE);
+  }
+
   return {
     /**
      * A session, for its owner, for operators, and for authorizers, which are operators too. What is not there is
@@ -57,8 +78,7 @@ export const createSessionReports = ({ clock, revocations, directory, bareNames,
       try {
         row = await directory.find(id, operator.snapshot.sealingKeys);
       } catch (error) {
-        onFault(error);
-        return refuse(NO_TABLE);
+        return unreadable(operator, error);
       }
       const isVisible = isOwn(operator.caller, row) || may(operator, 'list', row?.session.profile);
       const shown = isVisible ? row : undefined;
@@ -76,8 +96,7 @@ export const createSessionReports = ({ clock, revocations, directory, bareNames,
       try {
         page = await directory.list({ ...query, ...own }, snapshot.sealingKeys, next);
       } catch (error) {
-        onFault(error);
-        return refuse(NO_TABLE);
+        return unreadable(operator, error);
       }
       if (page === undefined) return refuse({ kind: 'bad-token' });
       const sessions = page.rows.map((row) => ({ id: row.session.id, status: statusOf(row), row }));

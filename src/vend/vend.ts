@@ -10,7 +10,7 @@ import type { AssumeRole, AssumeRoleFault } from './assume-role.ts';
 import { decide, type Grant } from './decide.ts';
 import { describeCaller } from './describe-caller.ts';
 import { toNetwork, toPlan, toStamp, toVended, type Plan, type Stamp, type Vended, type VendRequest } from './plan.ts';
-import type { VendRefusal } from './refusal.ts';
+import { causeOf, type VendRefusal } from './refusal.ts';
 import { toRevokedRefusal } from './revoked.ts';
 
 type Dependencies = {
@@ -67,7 +67,11 @@ export const createVend = (dependencies: Dependencies): Vend => {
     );
     if (!session.ok) {
       await hold.value.release();
-      return failed({ kind: 'unavailable', what: "the table of sessions, which this profile's vends must be in," });
+      return failed({
+        kind: 'unavailable',
+        what: "the table of sessions, which this profile's vends must be in,",
+        cause: 'sessions',
+      });
     }
     const plan = toPlan(request, { grant, stamp, session: session.value, network: network.value, begun });
     return ok({ plan, session: session.value, hold: hold.value });
@@ -104,7 +108,17 @@ export const createVend = (dependencies: Dependencies): Vend => {
       ...what,
     });
     const end = async ({ refusal, ...rest }: Failure, more: Partial<VendRecord> = {}) => {
-      await audit.append(entry({ ...more, ...rest, error: refusal.kind }));
+      const cause = causeOf(refusal);
+      await audit.append(
+        entry({
+          ...more,
+          ...rest,
+          error: refusal.kind,
+          ...(cause === undefined ? {} : { cause }),
+          // Policy allowed the first of the copies; of this one it was never asked.
+          ...(refusal.kind === 'replayed' ? { effect: 'deny' } : {}),
+        }),
+      );
       return refuse(refusal);
     };
     if (!outcome.ok) return end({ refusal: outcome.refusal, outcome: 'denied' });
@@ -117,8 +131,8 @@ export const createVend = (dependencies: Dependencies): Vend => {
     if (!vended.ok) return end(vended.refusal, stamped);
     const whole = { ...stamped, ...issued(vended.value) };
     if (await audit.append(entry({ ...whole, outcome: 'vended' }), true)) return vended;
-    void audit.append(entry({ ...whole, outcome: 'failed', error: 'the audit log took too long' }));
-    return refuse({ kind: 'unavailable', what: 'the audit log' });
+    void audit.append(entry({ ...whole, outcome: 'failed', ...AUDIT_FAILURE }));
+    return refuse(NO_AUDIT);
   };
 };
 
@@ -149,11 +163,19 @@ const describePlan = ({ input, seconds, sessionId, sourceIdentity, requestId }: 
   session_duration_seconds: seconds,
 });
 
+/** The record of what was to leave could not be written in time, so it did not. */
+export const NO_AUDIT = { kind: 'unavailable', what: 'the audit log', cause: 'audit' } as const;
+export const AUDIT_FAILURE = { error: 'the audit log took too long', cause: 'audit' } as const;
+
 /** What was known of revocations grew too old while STS was asked. */
-const NO_LIST: VendRefusal = { kind: 'unavailable', what: 'the list of revocations' };
+export const NO_LIST: VendRefusal = {
+  kind: 'unavailable',
+  what: 'the list of revocations',
+  cause: 'revocations',
+};
 
 /** The guard cannot tell, and so must say no. */
-export const NO_GUARD: VendRefusal = { kind: 'unavailable', what: 'the replay guard' };
+export const NO_GUARD: VendRefusal = { kind: 'unavailable', what: 'the replay guard', cause: 'guard' };
 
 const toUpstreamRefusal = ({ kind }: AssumeRoleFault, profile: string): VendRefusal => {
   switch (kind) {
@@ -162,6 +184,6 @@ const toUpstreamRefusal = ({ kind }: AssumeRoleFault, profile: string): VendRefu
     case 'misconfigured':
       return { kind: 'misconfigured', profile };
     case 'unavailable':
-      return { kind: 'unavailable', what: 'AWS STS' };
+      return { kind: 'unavailable', what: 'AWS STS', cause: 'sts' };
   }
 };

@@ -68,6 +68,7 @@ describe('copies of a captured request', () => {
       expect(await fire(tvm, from('198.51.100.1', captured))).toEqual(REPLAYED);
     }
     expect(await fire(tvm, from('198.51.100.1', captured))).toEqual(LIMITED);
+    await tvm.flush();
     expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', source_ip: '198.51.100.1' });
     expect(await fire(tvm, from('198.51.100.1', shot(tvm)))).toEqual(VENDED);
   });

@@ -48,6 +48,7 @@ describe('what strangers may cost', () => {
     expect(seconds).toBeLessThanOrEqual(60);
     expect(answer.json['retry_after']).toBe(seconds);
     expect(sts.seen).toHaveLength(3);
+    await tvm.flush();
     expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', error: 'RateLimited', source_ip: '127.0.0.1' });
     expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
   });
@@ -230,9 +231,11 @@ describe('the guard that instances share', () => {
       expect(await fire(tvm, once)).toEqual(REPLAYED);
     }
     expect(sts.seen).toHaveLength(3);
-    expect(tvm.audit.map(({ event, error }) => [event, error])).toEqual(
-      Array.from({ length: 3 }, () => ['identity_refused', 'RequestReplayed']),
-    );
+    const both = [
+      ['unavailable', 'unavailable', 'guard'],
+      ['identity_refused', 'RequestReplayed', undefined],
+    ];
+    expect(tvm.audit.map(({ event, error, cause }) => [event, error, cause])).toEqual([...both, ...both, ...both]);
   });
 
   it('is not asked for strangers', async () => {

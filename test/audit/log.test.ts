@@ -160,14 +160,18 @@ describe('a descriptor that fails', () => {
     next(10);
     next(0, 'ENOSPC');
     expect(await first).toBe(false);
-    for (const reason of ['2', '3']) {
-      const appended = log.append(entry(reason));
-      next();
-      expect(await appended).toBe(true);
-    }
+    const second = log.append(entry('2'));
+    next();
+    expect(await second).toBe(true);
+    const third = log.append(entry('3'));
+    // The line that tells of the first one is under way.
+    next();
+    next();
+    expect(await third).toBe(true);
     const [torn, ...whole] = text().trimEnd().split('\n');
     expect(torn).toHaveLength(10);
-    expect(whole.map((line) => (JSON.parse(line) as Record<string, unknown>)['reason'])).toEqual(['2', '3']);
+    const records = whole.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(records.map(({ reason, event }) => reason ?? event)).toEqual(['2', 'audit_lost', '3']);
   });
 
   it('again after a torn line: still no record runs into another', async () => {
@@ -242,12 +246,194 @@ describe('after 250 ms', () => {
 describe('a reader that lags far behind', () => {
   it('costs no memory without end: the log refuses, and takes records again once it has caught up', async () => {
     const { log, next, writes } = descriptor();
-    const long = 'x'.repeat(1 << 20);
-    const appended = Array.from({ length: 12 }, () => log.append(entry(long)));
+    const long = 'x'.repeat(256);
+    const appended = Array.from({ length: 6_000 }, () => log.append(entry(long)));
     expect(await settled(appended.at(-1) ?? Promise.resolve(true))).toBe(false);
     while (writes.length > 0) next();
     const after = log.append(entry('after'));
     next();
     expect(await after).toBe(true);
+  });
+});
+
+const vend = (profile: string): AuditEntry => ({
+  event: 'key',
+  http_request_id: profile,
+  effect: 'allow',
+  outcome: 'minted',
+  user: 'alice',
+  principal: 'sentinel:key/TVMDEMOALICE',
+  subject: 'sentinel:key/TVMDEMOALICE',
+  account: '000000000000',
+  via: 'key',
+  access_key_id: 'TVMDEMOALICE',
+});
+
+describe('refusals, whose number strangers decide', () => {
+  it('fill their part of the queue only: a vend’s record still finds room, and is written before them', async () => {
+    const { log, next, writes, text } = descriptor();
+    void log.append(entry('under way'));
+    let refused = 0;
+    while (log.hasRoomForRefusal()) {
+      void log.append(entry('x'.repeat(300)));
+      refused += 1;
+    }
+    expect(refused).toBeGreaterThan(1_000);
+    const vended = log.append(vend('dev'));
+    expect(await settled(vended)).toBe('pending');
+    next();
+    // One write of refusals at most lies before it.
+    expect(writes[0]?.bytes.length).toBeLessThan(32 * 1024);
+    next();
+    expect(await vended).toBe(true);
+    const ids = text()
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { http_request_id: string }).http_request_id);
+    expect(ids.indexOf('dev')).toBe(1);
+    while (writes.length > 0) next();
+    expect(text().trimEnd().split('\n')).toHaveLength(refused + 2);
+  });
+
+  it('are not held up for good by records that keep coming', async () => {
+    const { log, next, reasons } = descriptor();
+    void log.append(vend('first'));
+    const refusal = log.append(entry('waits'));
+    for (let time = 0; time < 500; time += 1) void log.append(vend('x'.repeat(200)));
+    next();
+    next();
+    expect(await refusal).toBe(true);
+    expect(reasons()).toContain('waits');
+  });
+
+  it('are what they are by their event: a line that is withdrawn gives its room back', async () => {
+    const { log, writes } = descriptor();
+    void log.append(entry('stuck'));
+    for (let round = 0; round < 30; round += 1) {
+      const results = Array.from({ length: 1_000 }, () => log.append(vend('x'.repeat(500)), true));
+      await deadline();
+      expect(new Set(await Promise.all(results))).toEqual(new Set([false]));
+    }
+    expect(log.health().lost).toBe(0);
+    expect(log.unwritten()).toBe(1);
+    expect(writes).toHaveLength(1);
+  });
+});
+
+describe('lines that are lost', () => {
+  it('are counted, told at once and then once a minute, and in the log itself as soon as it takes lines', async () => {
+    const { log, next, faults, text } = descriptor();
+    expect(log.health()).toEqual({ writable: true, lost: 0, losing: false });
+    for (const reason of ['1', '2', '3']) {
+      const appended = log.append(entry(reason));
+      next(0, 'ENOSPC');
+      expect(await appended).toBe(false);
+    }
+    expect(faults).toHaveLength(1);
+    expect(log.health()).toEqual({ writable: false, lost: 3, losing: true });
+    expect(log.unwritten()).toBe(3);
+    const fourth = log.append(entry('4'));
+    next();
+    expect(await fourth).toBe(true);
+    expect(log.health()).toEqual({ writable: true, lost: 3, losing: true });
+    next();
+    const told = JSON.parse(text().trimEnd().split('\n').at(-1) ?? '') as unknown;
+    const at = '2026-01-05T12:00:00.678Z';
+    expect(told).toEqual({ type: 'audit', timestamp: at, event: 'audit_lost', lines: 3, first: at, last: at });
+    expect(log.unwritten()).toBe(0);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(faults.map(String)).toEqual(['Error: ENOSPC', 'Error: 3 lines were lost in 60 s, 3 since the start']);
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(faults).toHaveLength(2);
+    expect(log.health()).toEqual({ writable: true, lost: 3, losing: false });
+  });
+
+  it('are told without another record to come: the log tries by itself until it can be written', async () => {
+    const { log, next, writes, text } = descriptor();
+    void log.append(entry('1'));
+    next(0, 'ENOSPC');
+    for (let tries = 0; tries < 3; tries += 1) {
+      expect(writes).toHaveLength(0);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(writes).toHaveLength(1);
+      next(0, 'ENOSPC');
+      expect(log.health()).toMatchObject({ writable: false, lost: 1 });
+    }
+    await vi.advanceTimersByTimeAsync(1_000);
+    next();
+    expect(log.health()).toMatchObject({ writable: true, lost: 1 });
+    expect(JSON.parse(text())).toMatchObject({ event: 'audit_lost', lines: 1 });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(writes).toHaveLength(0);
+  });
+
+  it('are those without room as well, but not those that were withdrawn', async () => {
+    const { log, faults } = descriptor();
+    void log.append(entry('stuck'));
+    const results: Promise<boolean>[] = [];
+    for (let time = 0; time < 40_000; time += 1) results.push(log.append(vend('x'.repeat(300)), true));
+    expect(log.health().lost).toBe(0);
+    expect(await log.append(vend('x'.repeat(300)))).toBe(false);
+    expect(log.health().lost).toBe(1);
+    expect(String(faults[0])).toContain('reader lags behind');
+    await deadline();
+    expect(new Set(await Promise.all(results))).toEqual(new Set([false]));
+  });
+});
+
+describe('a reader that sleeps', () => {
+  it('shows as unwritable after a second without progress, and as writable when it takes a byte', async () => {
+    const { log, next } = descriptor();
+    void log.append(entry('1'));
+    await vi.advanceTimersByTimeAsync(999);
+    expect(log.health().writable).toBe(true);
+    await vi.advanceTimersByTimeAsync(2);
+    expect(log.health()).toMatchObject({ writable: false, lost: 0 });
+    next(1);
+    expect(log.health().writable).toBe(true);
+    await vi.advanceTimersByTimeAsync(1_001);
+    expect(log.health().writable).toBe(false);
+    next();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(log.health()).toEqual({ writable: true, lost: 0, losing: false });
+  });
+
+  it('that answers "try again" sleeps as well', async () => {
+    const { log, next } = descriptor();
+    void log.append(entry('1'));
+    for (let tries = 0; tries < 250; tries += 1) {
+      next(0, 'EAGAIN');
+      await vi.advanceTimersByTimeAsync(5);
+    }
+    expect(log.health().writable).toBe(false);
+  });
+});
+
+describe('the end of a process', () => {
+  it('waits until the last line is written', async () => {
+    const { log, next, writes, reasons } = descriptor();
+    const lines = Array.from({ length: 200 }, (_, index) => `${index}`.padStart(200, '0'));
+    for (const line of lines) void log.append(entry(line));
+    let isDrained = false;
+    void log.drained().then(() => (isDrained = true));
+    while (writes.length > 0) {
+      await vi.advanceTimersByTimeAsync(0);
+      expect(isDrained).toBe(false);
+      next();
+    }
+    await vi.advanceTimersByTimeAsync(0);
+    expect(isDrained).toBe(true);
+    expect(reasons()).toEqual(lines);
+    expect(log.unwritten()).toBe(0);
+  });
+
+  it('is at once where nothing waits, and after the last try where nothing can be written', async () => {
+    const { log, next, writes } = descriptor();
+    await log.drained();
+    for (const reason of ['1', '2']) void log.append(entry(reason));
+    const drained = log.drained();
+    while (writes.length > 0) next(0, 'EPIPE');
+    await drained;
+    expect(log.unwritten()).toBe(2);
   });
 });

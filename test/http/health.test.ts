@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { WriteBytes } from '../../src/audit/log.ts';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { call, putProfile, startFake } from './support.ts';
@@ -78,6 +79,7 @@ describe('GET /readyz', () => {
         status: 'ready',
         catalog: counts,
         revocations: { age_seconds: 0 },
+        audit: { writable: true, lost: 0 },
         draining: false,
       });
     });
@@ -118,6 +120,44 @@ describe('GET /readyz', () => {
       expect(catalog.age_seconds).toBeGreaterThanOrEqual(42);
       offset = 301_000;
       expect((await ask(tvm, '/readyz')).status).toBe(503);
+    });
+  });
+});
+
+describe('an audit log that cannot be written', () => {
+  const status = async (tvm: RunningTvm, path: string) => {
+    const { status: code, json } = await ask(tvm, path);
+    return [code, json['status'], json['audit']];
+  };
+
+  it('shows in both from the first loss on, and no longer once it can be written again', async () => {
+    let code: string | undefined = 'ENOSPC';
+    const writeAudit: WriteBytes = (bytes, done) =>
+      code === undefined ? done(null, bytes.length) : done(Object.assign(new Error(code), { code }), 0);
+    await withTvm({ writeAudit }, async (tvm) => {
+      expect(await status(tvm, '/readyz')).toEqual([200, 'ready', { writable: true, lost: 0 }]);
+      expect((await call(tvm, { query: 'profile=vault' })).status).toBe(403);
+      expect(await status(tvm, '/healthz')).toEqual([503, 'audit_unwritable', undefined]);
+      expect(await status(tvm, '/readyz')).toEqual([503, 'unready', { writable: false, lost: 1 }]);
+      code = undefined;
+      // By itself: a load balancer sends nothing more that could be written.
+      await expect.poll(() => status(tvm, '/healthz'), { timeout: 5_000 }).toEqual([200, 'ok', undefined]);
+      expect(await status(tvm, '/readyz')).toEqual([200, 'degraded', { writable: true, lost: 1 }]);
+    });
+  });
+
+  it('shows where its reader sleeps, and no longer when it wakes', async () => {
+    let wake = (): void => undefined;
+    const writeAudit: WriteBytes = (bytes, done) => {
+      wake = () => done(null, bytes.length);
+    };
+    await withTvm({ writeAudit }, async (tvm) => {
+      expect((await call(tvm, { query: 'profile=dev' })).status).toBe(503);
+      const unready = [503, 'unready', { writable: false, lost: 0 }];
+      await expect.poll(() => status(tvm, '/readyz'), { timeout: 5_000 }).toEqual(unready);
+      expect(await status(tvm, '/healthz')).toEqual([503, 'audit_unwritable', undefined]);
+      wake();
+      await expect.poll(() => status(tvm, '/healthz'), { timeout: 5_000 }).toEqual([200, 'ok', undefined]);
     });
   });
 });

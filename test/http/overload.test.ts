@@ -96,6 +96,9 @@ describe('more vends than one process can work on', () => {
   it('find the door open again when there is room, and the log and the metrics have said so', async () => {
     expect((await call(tvm, DEV)).status).toBe(200);
     expect(tvm.log()).toMatch(/"overloaded":\d+,[^\n]*these were turned away/u);
+    await tvm.flush();
+    const told = tvm.audit.filter(({ cause }) => cause === 'overloaded');
+    expect(told).toMatchObject([{ event: 'unavailable', error: 'overloaded', count: expect.any(Number) }]);
   });
 
   it('keep their connections, so that trying again costs no new one', async () => {

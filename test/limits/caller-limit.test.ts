@@ -264,7 +264,8 @@ describe('429 RateLimited', () => {
     expect(refused.headers['retry-after']).toMatch(/^[12]$/u);
     expect(refused.headers['ratelimit']).toBe(`"caller";r=0;t=${refused.headers['retry-after']}`);
     expect(refused.json['retry_after']).toBe(Number(refused.headers['retry-after']));
-    expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', error: 'RateLimited' });
+    await tvm.flush();
+    expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', error: 'RateLimited', count: 1 });
     expect((await call(tvm, { ...whoami, as: 'bob' })).status).toBe(200);
     await new Promise((resolve) => {
       setTimeout(resolve, 2_050);

@@ -282,3 +282,38 @@ describe('what CloudWatch is told on AWS Lambda', () => {
 
 const directiveNames = (line: EmfLine | undefined): readonly string[] =>
   line?._aws.CloudWatchMetrics.flatMap(({ Metrics }) => Metrics.map(({ Name }) => Name)) ?? [];
+
+describe('the metrics of 503 and of the audit log', () => {
+  it('count what was not available, one by one as the records do', async () => {
+    let broken = true;
+    const writeAudit: WriteBytes = (bytes, done) => (broken ? done(new Error('full'), 0) : done(null, bytes.length));
+    const tvm = await start({ writeAudit });
+    const audit = 'sentinel_unavailable_total{outcome="audit"}';
+    const before = await scrape(tvm);
+    for (const cause of COUNTED.unavailable) {
+      expect(before.get(`sentinel_unavailable_total{outcome="${cause}"}`)).toBe(0);
+    }
+    expect([before.get('sentinel_audit_writable'), before.get('sentinel_audit_lost_total')]).toEqual([1, 0]);
+    expect((await get(tvm, { profile: 'dev' })).status).toBe(503);
+    const after = await scrape(tvm);
+    expect(after.get(audit)).toBe(1);
+    expect([after.get('sentinel_audit_writable'), after.get('sentinel_audit_lost_total')]).toEqual([0, 1]);
+    expect(after.get('sentinel_ready')).toBe(0);
+    broken = false;
+    expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
+    const later = await scrape(tvm);
+    expect([later.get('sentinel_audit_writable'), later.get('sentinel_audit_lost_total')]).toEqual([1, 1]);
+    expect(later.get(audit)).toBe(1);
+  });
+
+  it('count refusals above the limit, though they share one line', async () => {
+    const tvm = await start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '2' } });
+    for (let time = 0; time < 7; time += 1) await call(tvm, { path: '/whoami' });
+    const samples = await scrape(tvm);
+    expect(samples.get('sentinel_identity_refused_total{outcome="rate_limited"}')).toBe(5);
+    expect(tvm.audit).toEqual([]);
+    await tvm.flush();
+    expect(tvm.audit).toMatchObject([{ error: 'RateLimited', count: 5, source_ip: '127.0.0.1' }]);
+    expect((await scrape(tvm)).get('sentinel_identity_refused_total{outcome="rate_limited"}')).toBe(5);
+  });
+});

@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { toLine } from '../../src/audit/line.ts';
+import type { AuditEntry } from '../../src/audit/record.ts';
+import { inTrace } from '../../src/telemetry/trace.ts';
+
+const refusal = (text: string): AuditEntry => ({
+  event: 'identity_refused',
+  http_request_id: 'r',
+  effect: 'deny',
+  error: 'IncompleteSignature',
+  reason: text,
+  method: text,
+  path: `/${text}`,
+  claimed_access_key_id: text,
+  source_ip: text,
+  upstream_code: text,
+});
+
+const read = (entry: AuditEntry) => JSON.parse(toLine(entry, 0).toString()) as Record<string, string>;
+
+describe('a line of a refusal', () => {
+  it('cuts a path of 8 KB to 256 characters, and says so by its end', () => {
+    const { path, reason } = read(refusal('x'.repeat(8_000)));
+    expect(path).toBe(`/${'x'.repeat(254)}…`);
+    expect(reason).toHaveLength(256);
+  });
+
+  it('keeps what is not too long as it is', () => {
+    const text = 'ü'.repeat(255);
+    expect(read(refusal(text))).toMatchObject({ path: `/${text}`, reason: text });
+  });
+
+  it('is some kilobytes at most, is one line of JSON, and has no half characters, whatever strangers send', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', '\u0000', '"', '\u2028', '😀', '\n'), maxLength: 2_000 });
+    fc.assert(
+      fc.property(text, (given) => {
+        const line = toLine(refusal(given), 0);
+        expect(line.length).toBeLessThan(16 * 1024);
+        expect(line.indexOf('\n')).toBe(line.length - 1);
+        for (const value of Object.values(JSON.parse(line.toString()) as Record<string, string>)) {
+          expect(value.length).toBeLessThanOrEqual(256);
+          expect(value.isWellFormed()).toBe(true);
+        }
+      }),
+    );
+  });
+});
+
+describe('a line', () => {
+  it('of a proven caller keeps the longest value that a revocation can have', () => {
+    const value = 'v'.repeat(2_048);
+    const entry: AuditEntry = {
+      event: 'revocation',
+      http_request_id: 'r',
+      action: 'revoked',
+      effect: 'allow',
+      value,
+      hard: [`x${value}`],
+      user: 'olivia',
+      principal: 'sentinel:key/O',
+      subject: 'sentinel:key/O',
+      account: '000000000000',
+      via: 'key',
+      access_key_id: 'O',
+    };
+    const written = read(entry) as unknown as { value: string; hard: readonly string[] };
+    expect(written.value).toBe(value);
+    expect(written.hard[0]).toBe(`x${'v'.repeat(2_046)}…`);
+  });
+
+  it('names the trace of its request, and none where it is of no request', () => {
+    const lost: AuditEntry = { event: 'audit_lost', lines: 1, first: '', last: '' };
+    inTrace({ http_request_id: 'mine', trace_id: 'abc' }, () => {
+      expect(read(refusal(''))).toMatchObject({ trace_id: 'abc' });
+      expect(read(lost)).not.toHaveProperty('trace_id');
+      expect(read(lost)).not.toHaveProperty('http_request_id');
+    });
+  });
+});
