@@ -245,10 +245,12 @@ describe('the first vend of a TVM', () => {
     const port = await freePort();
     const { stderr } = run({ AWS_ENDPOINT_URL: aws.url, AWS_ENDPOINT_URL_STS: sts.url, PORT: String(port) });
     await expect.poll(stderr, PATIENCE).toContain('listening on');
-    expect(sts.opened()).toBe(1);
+    // Two questions at once tell who the TVM is.
+    const opened = sts.opened();
+    expect([1, 2]).toContain(opened);
     const vended = await get(at(port), { profile: 'dev' });
     expect(vended.status, vended.body).toBe(200);
-    expect(sts.opened()).toBe(1);
+    expect(sts.opened()).toBe(opened);
   });
 });
 
