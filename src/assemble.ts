@@ -6,7 +6,7 @@ import { createRefusals } from './audit/refusals.ts';
 import { isLocalEndpoint } from './aws/endpoint.ts';
 import { createAwsClients, type AwsClients } from './aws/clients.ts';
 import { createOwnIdentity } from './aws/own-identity.ts';
-import { createWriteRolePolicy } from './aws/role-policy.ts';
+import { createRolePolicies } from './aws/role-policy.ts';
 import { createCatalog, type Catalog } from './catalog/catalog.ts';
 import { createCatalogLoader } from './catalog/load.ts';
 import { createNamesSetting } from './catalog/names-setting.ts';
@@ -179,8 +179,8 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     clock,
     readRevocations: revocations.readAll,
     assumeRole,
-    writeRolePolicy: createWriteRolePolicy(config.region, config.endpoints.iam),
-    lease: createLease({ client: clients.dynamodb, table: config.tables.guard, now: clock, sleep }),
+    rolePolicies: createRolePolicies(config.region, config.endpoints.iam),
+    lease: createLease({ client: clients.dynamodb, table: config.tables.guard, clock, monotonic, sleep }),
     onFault: onFault('the deny policy of a role cannot be written'),
   });
   const onOperationFault = onFault('sessions and revocations cannot be read or written');

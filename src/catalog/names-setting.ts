@@ -1,5 +1,5 @@
-import { ConditionalCheckFailedException, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { readItem } from '../aws/read-item.ts';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { putIf, readItem } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import type { NamedKind } from '../lib/names.ts';
 
@@ -20,11 +20,12 @@ type Options = {
  * another setting rules and revocations would mean other people, without a word. Asks until it knows; rejects while
  * that cannot be known, and for good when the settings differ.
  */
-export function createNamesSetting({ client, table, bareNames, onMismatch }: Options): () => Promise<void> {
+export function createNamesSetting({ client, table: name, bareNames, onMismatch }: Options): () => Promise<void> {
+  const table = { client, name, deadline: DEADLINE };
   let confirmed = false;
   return async () => {
     if (confirmed) return;
-    const found = (await takeDown()) ? bareNames : (await readItem(client, table, ID, DEADLINE))?.['value']?.S;
+    const found = (await takeDown()) ? bareNames : (await readItem(table, ID))?.['value']?.S;
     if (found === bareNames) {
       confirmed = true;
       return;
@@ -38,23 +39,15 @@ export function createNamesSetting({ client, table, bareNames, onMismatch }: Opt
 
   /** Writes the setting, unless another one stands there. */
   async function takeDown(): Promise<boolean> {
-    try {
-      const answer = await client.send(
-        new PutItemCommand({
-          TableName: table,
-          Item: { id: { S: ID }, value: { S: bareNames } },
-          ConditionExpression: 'attribute_not_exists(id) OR #value = :value',
-          ExpressionAttributeNames: { '#value': 'value' },
-          ExpressionAttributeValues: { ':value': { S: bareNames } },
-          ReturnConsumedCapacity: 'TOTAL',
-        }),
-        { abortSignal: AbortSignal.timeout(DEADLINE) },
-      );
-      if (answer.ConsumedCapacity?.TableName === undefined) throw new Error("the answer to PutItem is not DynamoDB's");
-      return true;
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false;
-      throw error;
-    }
+    const outcome = await putIf(
+      table,
+      { id: { S: ID }, value: { S: bareNames } },
+      {
+        condition: 'attribute_not_exists(id) OR #value = :value',
+        names: { '#value': 'value' },
+        values: { ':value': { S: bareNames } },
+      },
+    );
+    return outcome === 'done';
   }
 }

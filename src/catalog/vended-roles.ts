@@ -1,5 +1,5 @@
-import { ConditionalCheckFailedException, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { readItem } from '../aws/read-item.ts';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { putIf, readItem } from '../aws/table.ts';
 import { HOUR, MINUTE, SECOND, type Clock } from '../lib/clock.ts';
 
 /** Credentials live an hour at most; the rest is how far apart two writings of this list, and two clocks, may lie. */
@@ -41,12 +41,13 @@ type Seen = ReadonlyMap<string, number>;
  * profile is gone. One item of the guard table, for all instances: principals with the second at which each was last
  * named by a profile. It is read once, and written when a role is new or was not written for ten minutes.
  */
-export function createVendedRoles({ client, table, clock, onFault }: Options): VendedRoles {
+export function createVendedRoles({ client, table: name, clock, onFault }: Options): VendedRoles {
+  const table = { client, name, deadline: DEADLINE };
   let seen: Seen | undefined;
   let writtenAt = new Map<string, number>();
 
   async function read(): Promise<{ readonly stored: Seen; readonly version: number }> {
-    const item = await readItem(client, table, ID, DEADLINE);
+    const item = await readItem(table, ID);
     const version = Number(item?.['version']?.N ?? 0);
     const stored = new Map(Object.entries(JSON.parse(item?.['roles']?.S ?? '{}') as Record<string, number>));
     return { stored, version };
@@ -59,31 +60,18 @@ export function createVendedRoles({ client, table, clock, onFault }: Options): V
       const merged = merge([stored, mine], clock());
       if (await put(merged, version)) return merged;
     }
-    throw new Error(`the item ${ID} of ${table} is written by others again and again`);
+    throw new Error(`the item ${ID} of ${name} is written by others again and again`);
   }
 
   async function put(roles: Seen, version: number): Promise<boolean> {
-    try {
-      const answer = await client.send(
-        new PutItemCommand({
-          TableName: table,
-          Item: {
-            id: { S: ID },
-            roles: { S: JSON.stringify(Object.fromEntries(roles)) },
-            version: { N: String(version + 1) },
-          },
-          ConditionExpression: 'attribute_not_exists(id) OR version = :version',
-          ExpressionAttributeValues: { ':version': { N: String(version) } },
-          ReturnConsumedCapacity: 'TOTAL',
-        }),
-        { abortSignal: AbortSignal.timeout(DEADLINE) },
-      );
-      if (answer.ConsumedCapacity?.TableName === undefined) throw new Error("the answer to PutItem is not DynamoDB's");
-      return true;
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false;
-      throw error;
-    }
+    const item = {
+      id: { S: ID },
+      roles: { S: JSON.stringify(Object.fromEntries(roles)) },
+      version: { N: String(version + 1) },
+    };
+    const condition = 'attribute_not_exists(id) OR version = :version';
+    const outcome = await putIf(table, item, { condition, values: { ':version': { N: String(version) } } });
+    return outcome === 'done';
   }
 
   return {

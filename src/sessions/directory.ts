@@ -1,5 +1,5 @@
 import { QueryCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Item } from '../aws/read-item.ts';
+import type { Item } from '../aws/table.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
 import { createLru } from '../lib/lru.ts';
 import type { SealingKeys } from '../lib/sealing.ts';

@@ -1,5 +1,5 @@
-import { QueryCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Item } from '../aws/read-item.ts';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { queryPages, type Item } from '../aws/table.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
 import type { Revocation, RevocationSubject } from './revocation.ts';
 
@@ -47,7 +47,8 @@ const toRevocation = (item: Item): readonly [key: string, revocation: Revocation
 };
 
 /** Reads the revoked rows of the sessions table by its index on status, to the last page. */
-export const createForeignRevocations = (client: DynamoDBClient, table: string): ForeignRevocations => {
+export const createForeignRevocations = (client: DynamoDBClient, name: string): ForeignRevocations => {
+  const table = { client, name, deadline: DEADLINE };
   let blocked = new Map<string, Revocation>();
 
   const live = (key: string, now: number): Revocation | undefined => {
@@ -58,30 +59,22 @@ export const createForeignRevocations = (client: DynamoDBClient, table: string):
   return {
     read: async (now) => {
       const found = new Map<string, Revocation>();
-      let from: Item | undefined;
-      do {
-        const page = await client.send(
-          new QueryCommand({
-            TableName: table,
-            IndexName: 'gsi-status',
-            KeyConditionExpression: '#s = :revoked AND created_at > :since',
-            ExpressionAttributeNames: { '#s': 'status' },
-            ExpressionAttributeValues: {
-              ':revoked': { S: 'revoked' },
-              ':since': { S: new Date(now - LONGEST_SESSION).toISOString() },
-            },
-            ...(from === undefined ? {} : { ExclusiveStartKey: from }),
-          }),
-          { abortSignal: AbortSignal.timeout(DEADLINE) },
-        );
-        if (page.Items === undefined) throw new Error("the answer to Query is not DynamoDB's");
-        for (const item of page.Items) {
+      const pages = queryPages(table, {
+        IndexName: 'gsi-status',
+        KeyConditionExpression: '#s = :revoked AND created_at > :since',
+        ExpressionAttributeNames: { '#s': 'status' },
+        ExpressionAttributeValues: {
+          ':revoked': { S: 'revoked' },
+          ':since': { S: new Date(now - LONGEST_SESSION).toISOString() },
+        },
+      });
+      for await (const items of pages) {
+        for (const item of items) {
           const entry = toRevocation(item);
           // Of several rows for one caller and profile the one that lasts longest counts.
           if (entry !== undefined && (entry[1].until ?? 0) > (found.get(entry[0])?.until ?? 0)) found.set(...entry);
         }
-        from = page.LastEvaluatedKey;
-      } while (from !== undefined);
+      }
       blocked = found;
     },
     ofVend: ({ name, storedName, subject }, profile, now) =>

@@ -1,11 +1,5 @@
-import {
-  ConditionalCheckFailedException,
-  PutItemCommand,
-  ScanCommand,
-  UpdateItemCommand,
-  type DynamoDBClient,
-} from '@aws-sdk/client-dynamodb';
-import { readItem, type Item } from '../aws/read-item.ts';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { putNew, readItem, scanPages, updateIf, type Item } from '../aws/table.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import { isSignedRow, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
@@ -30,7 +24,8 @@ const READ_DEADLINE = 1.2 * SECOND;
 
 const LIFT = 'lifted revocation';
 
-const options = () => ({ abortSignal: AbortSignal.timeout(DEADLINE) });
+/** Items of one page: what one answer may keep the process busy with. */
+const PAGE = 500;
 
 const idOf = (n: number): string => `rev#${n}`;
 
@@ -41,8 +36,9 @@ const idOf = (n: number): string => `rev#${n}`;
  *
  * An entry that others wrote may revoke; it may lift only if it carries the TVM's signature.
  */
-export const createRevocationLog = (client: DynamoDBClient, table: string) => {
-  const get = (id: string): Promise<Item | undefined> => readItem(client, table, id, READ_DEADLINE);
+export const createRevocationLog = (client: DynamoDBClient, name: string) => {
+  const table = { client, name, deadline: DEADLINE };
+  const get = (id: string): Promise<Item | undefined> => readItem({ ...table, deadline: READ_DEADLINE }, id);
 
   /** The head's number: 0 before there is one, undefined where what stands there is no number of an entry. */
   const readHead = async (): Promise<number | undefined> => {
@@ -52,41 +48,17 @@ export const createRevocationLog = (client: DynamoDBClient, table: string) => {
 
   /** Raises the head to n, unless it is there already. */
   const raiseHead = async (n: number): Promise<void> => {
-    try {
-      await client.send(
-        new UpdateItemCommand({
-          TableName: table,
-          Key: { id: { S: 'head' } },
-          UpdateExpression: 'SET #n = :n',
-          ConditionExpression: 'attribute_not_exists(#n) OR #n < :n',
-          ExpressionAttributeNames: { '#n': 'n' },
-          ExpressionAttributeValues: { ':n': { N: String(n) } },
-        }),
-        options(),
-      );
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error;
-    }
+    await updateIf(table, 'head', 'SET #n = :n', {
+      condition: 'attribute_not_exists(#n) OR #n < :n',
+      names: { '#n': 'n' },
+      values: { ':n': { N: String(n) } },
+    });
   };
 
   /** Puts an entry at n; false if somebody else's is there. An entry of our own, put twice by the SDK, is ours. */
   const put = async (n: number, item: Item, attempt: string): Promise<boolean> => {
-    try {
-      await client.send(
-        new PutItemCommand({
-          TableName: table,
-          Item: { ...item, id: { S: idOf(n) }, n: { N: String(n) }, attempt: { S: attempt } },
-          ConditionExpression: 'attribute_not_exists(id) OR #a = :a',
-          ExpressionAttributeNames: { '#a': 'attempt' },
-          ExpressionAttributeValues: { ':a': { S: attempt } },
-        }),
-        options(),
-      );
-      return true;
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false;
-      throw error;
-    }
+    const numbered = { ...item, id: { S: idOf(n) }, n: { N: String(n) } };
+    return (await putNew(table, numbered, attempt)) === 'done';
   };
 
   return {
@@ -100,23 +72,12 @@ export const createRevocationLog = (client: DynamoDBClient, table: string) => {
     /** All entries that there are, read consistently to the last page. */
     readAll: async (): Promise<readonly LogEntry[]> => {
       const entries: LogEntry[] = [];
-      let from: Item | undefined;
-      do {
-        const page = await client.send(
-          new ScanCommand({
-            TableName: table,
-            ConsistentRead: true,
-            ...(from === undefined ? {} : { ExclusiveStartKey: from }),
-          }),
-          options(),
-        );
-        if (page.Items === undefined) throw new Error("the answer to Scan is not DynamoDB's");
-        for (const item of page.Items) {
+      for await (const items of scanPages(table, PAGE)) {
+        for (const item of items) {
           const entry = toEntry(item);
           if (entry !== null) entries.push(entry);
         }
-        from = page.LastEvaluatedKey;
-      } while (from !== undefined);
+      }
       return entries;
     },
     /** Appends an entry behind all others and gives it with its number. */

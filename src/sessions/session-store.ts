@@ -1,10 +1,5 @@
-import {
-  ConditionalCheckFailedException,
-  DeleteItemCommand,
-  PutItemCommand,
-  type DynamoDBClient,
-} from '@aws-sdk/client-dynamodb';
-import { readItem, type Item } from '../aws/read-item.ts';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { deleteIf, putIf, readItem } from '../aws/table.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
@@ -22,10 +17,6 @@ const MAX_ATTEMPTS = 5;
 /** The tables' names, and the id of this instance. */
 type Place = { readonly sessions: string; readonly guard: string; readonly instance: string };
 
-const options = () => ({ abortSignal: AbortSignal.timeout(DEADLINE) });
-
-const isRefused = (error: unknown): boolean => error instanceof ConditionalCheckFailedException;
-
 /** The same session under an id that nobody can have used. */
 const renamed = (session: Session, keys: SealingKeys, now: number) => {
   const other = { ...session, id: newHexId() };
@@ -39,8 +30,10 @@ const renamed = (session: Session, keys: SealingKeys, now: number) => {
  *     A  put slot if absent or ended ── mine ── put row
  *     B          put slot ── there, of A ── read it ── A's session
  */
-export const createSessionStore = (client: DynamoDBClient, { sessions, guard, instance }: Place) => {
-  const get = (table: string, id: string): Promise<Item | undefined> => readItem(client, table, id, DEADLINE);
+export const createSessionStore = (client: DynamoDBClient, place: Place) => {
+  const { instance } = place;
+  const sessions = { client, name: place.sessions, deadline: DEADLINE };
+  const guard = { client, name: place.guard, deadline: DEADLINE };
 
   /** Takes the slot of a session's key: if it is free, if its session has ended by `now`, or if it is that of `instead`. */
   const takeSlot = async (
@@ -50,61 +43,41 @@ export const createSessionStore = (client: DynamoDBClient, { sessions, guard, in
     instead: string | undefined,
   ): Promise<boolean> => {
     const whole = toSessionItem(session, signature, instance);
-    try {
-      const answer = await client.send(
-        new PutItemCommand({
-          TableName: guard,
-          Item: {
-            ...whole,
-            id: { S: slotId(session) },
-            session: { S: session.id },
-            ends: { N: String(session.endsAt) },
-            ttl: { N: String(Math.ceil((session.endsAt + SLOT_KEPT) / SECOND)) },
-          },
-          ConditionExpression:
-            'attribute_not_exists(#s) OR ends <= :now OR (#s = :own AND ends = :ends) OR #s = :instead',
-          ExpressionAttributeNames: { '#s': 'session' },
-          ExpressionAttributeValues: {
-            ':now': { N: String(now) },
-            ':own': { S: session.id },
-            ':ends': { N: String(session.endsAt) },
-            // No session has such an id.
-            ':instead': { S: instead ?? '-' },
-          },
-          ReturnConsumedCapacity: 'TOTAL',
-        }),
-        options(),
-      );
-      if (answer.ConsumedCapacity?.TableName === undefined) throw new Error("the answer to PutItem is not DynamoDB's");
-      return true;
-    } catch (error) {
-      if (isRefused(error)) return false;
-      throw error;
-    }
+    const outcome = await putIf(
+      guard,
+      {
+        ...whole,
+        id: { S: slotId(session) },
+        session: { S: session.id },
+        ends: { N: String(session.endsAt) },
+        ttl: { N: String(Math.ceil((session.endsAt + SLOT_KEPT) / SECOND)) },
+      },
+      {
+        condition: 'attribute_not_exists(#s) OR ends <= :now OR (#s = :own AND ends = :ends) OR #s = :instead',
+        names: { '#s': 'session' },
+        values: {
+          ':now': { N: String(now) },
+          ':own': { S: session.id },
+          ':ends': { N: String(session.endsAt) },
+          // No session has such an id.
+          ':instead': { S: instead ?? '-' },
+        },
+      },
+    );
+    return outcome === 'done';
   };
 
   /** Puts the row of a session; `there` if one of its id is there already. */
   const putRow = async (session: Session, signature: string): Promise<'put' | 'there'> => {
-    try {
-      await client.send(
-        new PutItemCommand({
-          TableName: sessions,
-          Item: toSessionItem(session, signature, instance),
-          ConditionExpression: 'attribute_not_exists(id)',
-        }),
-        options(),
-      );
-      return 'put';
-    } catch (error) {
-      // The SDK's own second try, or another instance that found the slot without its row.
-      if (!isRefused(error)) throw error;
-      return 'there';
-    }
+    const item = toSessionItem(session, signature, instance);
+    // Refused: the SDK's own second try, or another instance that found the slot without its row.
+    const outcome = await putIf(sessions, item, { condition: 'attribute_not_exists(id)' });
+    return outcome === 'done' ? 'put' : 'there';
   };
 
   /** Whether the row of an id is that of this very session, and nothing has ended it. */
   const isAlive = async ({ id, subject, profile, label, endsAt }: Session, keys: SealingKeys): Promise<boolean> => {
-    const item = await get(sessions, id);
+    const item = await readItem(sessions, id);
     const row = item === undefined ? undefined : toSessionRow(item, keys);
     if (row?.genuine !== true || row.status !== 'active') return false;
     const { session } = row;
@@ -118,7 +91,7 @@ export const createSessionStore = (client: DynamoDBClient, { sessions, guard, in
     id: string,
     keys: SealingKeys,
   ): Promise<{ readonly named: string | undefined; readonly session: Session | undefined }> => {
-    const item = await get(guard, id);
+    const item = await readItem(guard, id);
     const named = item?.['session']?.S;
     if (item === undefined || named === undefined) return { named, session: undefined };
     const row = toSessionRow({ ...item, id: { S: named } }, keys);
@@ -156,27 +129,18 @@ export const createSessionStore = (client: DynamoDBClient, { sessions, guard, in
       }
       throw new Error('the slot of a session is taken by others again and again');
     },
-    ...createSessionUpdates(client, sessions),
+    ...createSessionUpdates(client, place.sessions),
     /** Frees the slot of a session, so that a later vend opens another; does nothing if it is another's by now. */
     free: async (session: Session): Promise<void> => {
-      try {
-        await client.send(
-          new DeleteItemCommand({
-            TableName: guard,
-            Key: { id: { S: slotId(session) } },
-            ConditionExpression: '#s = :own',
-            ExpressionAttributeNames: { '#s': 'session' },
-            ExpressionAttributeValues: { ':own': { S: session.id } },
-          }),
-          options(),
-        );
-      } catch (error) {
-        if (!isRefused(error)) throw error;
-      }
+      await deleteIf(guard, slotId(session), {
+        condition: '#s = :own',
+        names: { '#s': 'session' },
+        values: { ':own': { S: session.id } },
+      });
     },
     /** A row by its id, read consistently. */
     read: async (id: string, keys: SealingKeys): Promise<SessionRow | undefined> => {
-      const item = await get(sessions, id);
+      const item = await readItem(sessions, id);
       return item === undefined ? undefined : toSessionRow(item, keys);
     },
   };

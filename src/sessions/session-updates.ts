@@ -1,10 +1,5 @@
-import {
-  ConditionalCheckFailedException,
-  UpdateItemCommand,
-  type AttributeValue,
-  type DynamoDBClient,
-} from '@aws-sdk/client-dynamodb';
-import type { Item } from '../aws/read-item.ts';
+import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { updateIf, type Item } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 
 const DEADLINE = 3 * SECOND;
@@ -16,6 +11,8 @@ const iso = (ms: number): AttributeValue => ({ S: new Date(ms).toISOString() });
 
 /** Changes of a session's row, each under the condition that it is active. */
 export const createSessionUpdates = (client: DynamoDBClient, sessions: string) => {
+  const table = { client, name: sessions, deadline: DEADLINE };
+
   /** Updates an active row; `not-active` where it is none. */
   const update = async (
     id: string,
@@ -23,23 +20,12 @@ export const createSessionUpdates = (client: DynamoDBClient, sessions: string) =
     names: Record<string, string>,
     values: Item,
   ): Promise<'updated' | NotActive> => {
-    try {
-      await client.send(
-        new UpdateItemCommand({
-          TableName: sessions,
-          Key: { id: { S: id } },
-          UpdateExpression: expression,
-          ConditionExpression: '#status = :active',
-          ExpressionAttributeNames: { '#status': 'status', ...names },
-          ExpressionAttributeValues: { ':active': { S: 'active' }, ...values },
-        }),
-        { abortSignal: AbortSignal.timeout(DEADLINE) },
-      );
-      return 'updated';
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return 'not-active';
-      throw error;
-    }
+    const outcome = await updateIf(table, id, expression, {
+      condition: '#status = :active',
+      names: { '#status': 'status', ...names },
+      values: { ':active': { S: 'active' }, ...values },
+    });
+    return outcome === 'done' ? 'updated' : 'not-active';
   };
 
   return {

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { Item } from '../aws/read-item.ts';
+import type { Item } from '../aws/table.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import { activeSealingKey, isSignedRow, signRow, subkey, type SealingKeys } from '../lib/sealing.ts';

@@ -1,4 +1,4 @@
-import type { WriteRolePolicy } from '../aws/role-policy.ts';
+import type { RolePolicies } from '../aws/role-policy.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { parseRoleArn } from '../lib/arn.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
@@ -25,7 +25,7 @@ type Options = {
   /** Reads all revocations in force, consistently. */
   readonly readRevocations: () => Promise<readonly Revocation[]>;
   readonly assumeRole: AssumeRole;
-  readonly writeRolePolicy: WriteRolePolicy;
+  readonly rolePolicies: RolePolicies;
   readonly lease: Lease;
   readonly onFault: (error: unknown) => void;
 };
@@ -50,7 +50,7 @@ const hardRoles = ({ profiles }: Snapshot): readonly HardRole[] => {
  * revocations while nobody else does, so that two revokers never lose each other's. IAM takes a moment to make it so.
  */
 export const createHardRevocation = (options: Options) => {
-  const { clock, readRevocations, assumeRole, writeRolePolicy, lease, onFault } = options;
+  const { clock, readRevocations, assumeRole, rolePolicies, lease, onFault } = options;
   /** What was written last, by role, so that nothing is written twice. */
   const written = new Map<string, string>();
   const pending = new Set<string>();
@@ -59,7 +59,7 @@ export const createHardRevocation = (options: Options) => {
   const assumeRevoker = async ({ roleArn, revokerRoleArn }: HardRole) => {
     const statement = {
       Effect: 'Allow',
-      Action: ['iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
+      Action: ['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
       Resource: roleArn,
     };
     const assumed = await assumeRole({
@@ -81,11 +81,11 @@ export const createHardRevocation = (options: Options) => {
       const document = policy === undefined ? undefined : JSON.stringify(policy);
       const status = document === undefined ? 'removed' : 'written';
       if (!always && written.get(roleArn) === (document ?? '')) return { roleArn, status };
-      await writeRolePolicy(await assumeRevoker(role), {
-        roleName: parsed.value.roleName,
-        policyName: HARD_POLICY_NAME,
-        document,
-      });
+      const credentials = await assumeRevoker(role);
+      const name = { roleName: parsed.value.roleName, policyName: HARD_POLICY_NAME };
+      await rolePolicies.write(credentials, name, document);
+      if ((await rolePolicies.read(credentials, name)) !== document)
+        throw new Error(`${roleArn}: IAM has another policy`);
       written.set(roleArn, document ?? '');
       return { roleArn, status };
     });

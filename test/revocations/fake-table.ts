@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   ConditionalCheckFailedException,
+  DeleteItemCommand,
   PutItemCommand,
   QueryCommand,
   ScanCommand,
@@ -12,6 +13,7 @@ import { createRevocations } from '../../src/sessions/feed.ts';
 import type { ForeignRevocations } from '../../src/sessions/foreign.ts';
 import type { Revocation, RevocationTarget } from '../../src/sessions/revocation.ts';
 import { createRevocationLog, type NewEntry } from '../../src/sessions/revocation-log.ts';
+import { holds, updated } from '../support/expressions.ts';
 import type { Item } from './support.ts';
 
 const refused = (): Error => new ConditionalCheckFailedException({ message: 'no', $metadata: {} });
@@ -25,11 +27,19 @@ export type Step = (what: string, when: 'before' | 'after') => Promise<void>;
  */
 export const createFakeTable = (step: Step = () => Promise.resolve()) => {
   const items = new Map<string, Item>();
+  /** The guard table, which whoever may write the log need not be able to write. */
+  const guard = new Map<string, Item>();
   const control = { step };
 
   const execute = (command: unknown): object => {
+    const answer = run(command);
+    const { TableName } = (command as { input: { TableName: string } }).input;
+    return { ...answer, ConsumedCapacity: { TableName } };
+  };
+
+  const run = (command: unknown): object => {
     if (command instanceof QueryCommand) {
-      const item = items.get(command.input.ExpressionAttributeValues?.[':id']?.S ?? '');
+      const item = tableOf(command.input).get(command.input.ExpressionAttributeValues?.[':id']?.S ?? '');
       return { Items: item === undefined ? [] : [item] };
     }
     if (command instanceof ScanCommand) {
@@ -46,19 +56,24 @@ export const createFakeTable = (step: Step = () => Promise.resolve()) => {
     }
     if (command instanceof PutItemCommand) {
       const item = command.input.Item as Item;
-      const there = items.get(item['id']?.S ?? '');
-      if (there !== undefined && there['attempt']?.S !== item['attempt']?.S) throw refused();
-      items.set(item['id']?.S ?? '', item);
+      const id = item['id']?.S ?? '';
+      if (!holds(command.input, tableOf(command.input).get(id))) throw refused();
+      tableOf(command.input).set(id, item);
       return {};
     }
-    if (command instanceof UpdateItemCommand) {
-      const n = Number(command.input.ExpressionAttributeValues?.[':n']?.N);
-      if (Number(items.get('head')?.['n']?.N ?? 0) >= n) throw refused();
-      items.set('head', { id: { S: 'head' }, n: { N: String(n) } });
+    if (command instanceof UpdateItemCommand || command instanceof DeleteItemCommand) {
+      const id = command.input.Key?.['id']?.S ?? '';
+      const there = tableOf(command.input).get(id);
+      if (!holds(command.input, there)) throw refused();
+      if (command instanceof DeleteItemCommand) tableOf(command.input).delete(id);
+      else tableOf(command.input).set(id, updated(command.input, id, there));
       return {};
     }
     throw new Error('a command that the log does not send');
   };
+
+  const tableOf = ({ TableName = '' }: { TableName?: string | undefined }) =>
+    TableName.includes('guard') ? guard : items;
 
   const send = async (command: object): Promise<object> => {
     const what = command.constructor.name;
@@ -67,7 +82,7 @@ export const createFakeTable = (step: Step = () => Promise.resolve()) => {
     await control.step(what, 'after');
     return answer;
   };
-  return { client: { send } as unknown as DynamoDBClient, items, control };
+  return { client: { send } as unknown as DynamoDBClient, items, guard, control };
 };
 
 const scatter = (id: string): number => {

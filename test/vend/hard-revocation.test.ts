@@ -128,6 +128,8 @@ const SNAPSHOT = snapshotOf({
   soft: { rules: [rule('allow')] },
 });
 
+const ACTIONS = ['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'];
+
 /** An IAM that keeps policies by role, fails when told to, and a log that the test fills. */
 const worldOf = () => {
   const world = {
@@ -135,6 +137,8 @@ const worldOf = () => {
     policies: new Map<string, string>(),
     writes: 0,
     fails: false,
+    /** Says that it has written, and has not. */
+    loses: false,
     assumes: [] as unknown[],
     now: NOON,
     held: false,
@@ -150,11 +154,15 @@ const worldOf = () => {
           : ok({ accessKeyId: 'a', secretAccessKey: 's', sessionToken: 't', expiration: world.now + 900_000 }),
       );
     },
-    writeRolePolicy: (_, { roleName, policyName, document }) => {
-      world.writes += 1;
-      if (document === undefined) world.policies.delete(`${roleName}/${policyName}`);
-      else world.policies.set(`${roleName}/${policyName}`, document);
-      return Promise.resolve();
+    rolePolicies: {
+      read: (_, { roleName, policyName }) => Promise.resolve(world.policies.get(`${roleName}/${policyName}`)),
+      write: (_, { roleName, policyName }, document) => {
+        world.writes += 1;
+        if (world.loses) return Promise.resolve();
+        if (document === undefined) world.policies.delete(`${roleName}/${policyName}`);
+        else world.policies.set(`${roleName}/${policyName}`, document);
+        return Promise.resolve();
+      },
     },
     lease: async (_, __, run) => {
       expect(world.held, 'two revokers at a time').toBe(false);
@@ -187,7 +195,7 @@ describe('revoking what was issued', () => {
     expect(document).toContain('0123456789abcdef');
   });
 
-  it('assumes the revoker for that role and these two actions only', async () => {
+  it('assumes the revoker for that role and these three actions only', async () => {
     const { world, apply } = worldOf();
     await apply(revocation(1, { kind: 'all' }));
     expect(world.assumes).toEqual([
@@ -197,10 +205,19 @@ describe('revoking what was issued', () => {
         DurationSeconds: 900,
         Policy: JSON.stringify({
           Version: '2012-10-17',
-          Statement: [{ Effect: 'Allow', Action: ['iam:PutRolePolicy', 'iam:DeleteRolePolicy'], Resource: ROLE }],
+          Statement: [{ Effect: 'Allow', Action: ACTIONS, Resource: ROLE }],
         }),
       },
     ]);
+  });
+
+  it('does not take for written what does not stand there afterwards', async () => {
+    const { world, hard, apply } = worldOf();
+    world.loses = true;
+    expect(await apply(revocation(1, { kind: 'all' }))).toMatchObject([{ roleArn: ROLE, status: 'pending' }]);
+    world.loses = false;
+    await hard.reconcile();
+    expect(world.policies.size).toBe(1);
   });
 
   it('asks IAM for nothing where no role can be revoked so', async () => {

@@ -1,0 +1,97 @@
+import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { describe, expect, it } from 'vitest';
+import {
+  deleteIf,
+  putIf,
+  putNew,
+  queryPages,
+  readItem,
+  scanPages,
+  updateIf,
+  type Item,
+  type Table,
+} from '../../src/aws/table.ts';
+
+/** What counts as DynamoDB's answer, for every call that the TVM makes. */
+const CAPACITY = { ConsumedCapacity: { TableName: 'here' } };
+
+/** A table whose client gives these answers in turn, or fails as told. */
+const tableOf = (...answers: readonly (object | Error)[]): Table & { readonly sent: { input: object }[] } => {
+  const left = [...answers];
+  const sent: { input: object }[] = [];
+  const send = async (command: { input: object }): Promise<object> => {
+    sent.push(command);
+    const answer = left.shift();
+    if (answer === undefined) return new Promise(() => undefined);
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  return { client: { send } as unknown as DynamoDBClient, name: 'here', deadline: 50, sent };
+};
+
+const ITEM: Item = { id: { S: 'a' } };
+const ANY = { condition: 'attribute_exists(id)' };
+
+const WRITES: readonly (readonly [string, (table: Table) => Promise<unknown>])[] = [
+  ['putIf', (table) => putIf(table, ITEM, ANY)],
+  ['putNew', (table) => putNew(table, ITEM, 'attempt')],
+  ['updateIf', (table) => updateIf(table, 'a', 'SET x = :x', { ...ANY, values: { ':x': { N: '1' } } })],
+  ['deleteIf', (table) => deleteIf(table, 'a', ANY)],
+];
+
+const collect = async (pages: AsyncGenerator<readonly Item[]>): Promise<readonly Item[]> => {
+  const all: Item[] = [];
+  for await (const items of pages) all.push(...items);
+  return all;
+};
+
+const READS: readonly (readonly [string, (table: Table) => Promise<unknown>])[] = [
+  ['readItem', (table) => readItem(table, 'a')],
+  ['scanPages', (table) => collect(scanPages(table, 10))],
+  ['queryPages', (table) => collect(queryPages(table, {}))],
+];
+
+describe.each(WRITES)('%s', (_, run) => {
+  it('is done when DynamoDB names the table, refused when the condition does not hold', async () => {
+    expect(await run(tableOf(CAPACITY))).toBe('done');
+    const refused = new ConditionalCheckFailedException({ message: 'no', $metadata: {} });
+    expect(await run(tableOf(refused))).toBe('refused');
+  });
+});
+
+describe.each([...WRITES, ...READS])('%s', (_, run) => {
+  it.each<readonly [string, object]>([
+    ['an empty 200', {}],
+    ['an empty list without its table', { Items: [] }],
+    ['the answer of another table', { Items: [], ConsumedCapacity: { TableName: 'elsewhere' } }],
+  ])('rejects %s', async (__, answer) => {
+    await expect(run(tableOf(answer))).rejects.toThrow("is not DynamoDB's");
+  });
+
+  it('rejects what DynamoDB cannot do, and an answer that never ends', async () => {
+    await expect(run(tableOf(new Error('throttled')))).rejects.toThrow('throttled');
+    await expect(run(tableOf())).rejects.toThrow('has not ended within 50 ms');
+  });
+});
+
+describe('readItem', () => {
+  it('gives the item, or undefined where there is none', async () => {
+    expect(await readItem(tableOf({ ...CAPACITY, Items: [ITEM] }), 'a')).toEqual(ITEM);
+    expect(await readItem(tableOf({ ...CAPACITY, Items: [] }), 'a')).toBeUndefined();
+  });
+
+  it('rejects an item with another id than the one asked for', async () => {
+    await expect(readItem(tableOf({ ...CAPACITY, Items: [ITEM] }), 'b')).rejects.toThrow("another item's: a");
+  });
+});
+
+describe('pages', () => {
+  it('are read to the last, and half of them is none', async () => {
+    const first = { ...CAPACITY, Items: [{ id: { S: 'a' } }], LastEvaluatedKey: { id: { S: 'a' } } };
+    const last = { ...CAPACITY, Items: [{ id: { S: 'b' } }] };
+    const table = tableOf(first, last);
+    expect(await collect(scanPages(table, 1))).toHaveLength(2);
+    expect(table.sent[1]?.input).toMatchObject({ ExclusiveStartKey: { id: { S: 'a' } } });
+    await expect(collect(queryPages(tableOf(first, {}), {}))).rejects.toThrow("is not DynamoDB's");
+  });
+});

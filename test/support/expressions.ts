@@ -1,0 +1,97 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+
+/** DynamoDB's expressions, as far as the TVM sends them: for tables in memory. */
+type Item = Record<string, AttributeValue>;
+
+export type Expressions = {
+  readonly ConditionExpression?: string | undefined;
+  readonly UpdateExpression?: string | undefined;
+  readonly ExpressionAttributeNames?: Record<string, string> | undefined;
+  readonly ExpressionAttributeValues?: Item | undefined;
+};
+
+const plain = (value: AttributeValue | undefined): string | number | boolean | undefined => {
+  if (value?.N !== undefined) return Number(value.N);
+  return value?.S ?? value?.BOOL;
+};
+
+/** Values of different types are unequal, and in no order. */
+const compare = (operator: string, left: AttributeValue | undefined, right: AttributeValue | undefined): boolean => {
+  const [a, b] = [plain(left), plain(right)];
+  if (operator === '<>') return a !== b;
+  if (a === undefined || b === undefined || typeof a !== typeof b) return false;
+  if (operator === '=') return a === b;
+  if (operator === '<') return a < b;
+  if (operator === '<=') return a <= b;
+  if (operator === '>') return a > b;
+  if (operator === '>=') return a >= b;
+  throw new Error(`an operator that is not known here: ${operator}`);
+};
+
+/** Whether a condition holds of an item; undefined for none. */
+export const holds = (command: Expressions, item: Item | undefined): boolean => {
+  const tokens = command.ConditionExpression?.match(/[()]|<=|>=|<>|[=<>]|[#:\w]+/gu) ?? [];
+  const nameOf = (token: string): string => command.ExpressionAttributeNames?.[token] ?? token;
+  const valueOf = (token: string): AttributeValue | undefined =>
+    token.startsWith(':') ? command.ExpressionAttributeValues?.[token] : item?.[nameOf(token)];
+  let at = 0;
+  const next = (): string => {
+    const token = tokens[at];
+    if (token === undefined) throw new Error('the condition ends too early');
+    at += 1;
+    return token;
+  };
+  const primary = (): boolean => {
+    const token = next();
+    if (token === '(') {
+      const value = either();
+      next();
+      return value;
+    }
+    if (token === 'attribute_exists' || token === 'attribute_not_exists') {
+      next();
+      const there = item?.[nameOf(next())] !== undefined;
+      next();
+      return there === (token === 'attribute_exists');
+    }
+    const operator = next();
+    return compare(operator, valueOf(token), valueOf(next()));
+  };
+  const both = (): boolean => {
+    let value = primary();
+    while (tokens[at] === 'AND') {
+      at += 1;
+      value = primary() && value;
+    }
+    return value;
+  };
+  const either = (): boolean => {
+    let value = both();
+    while (tokens[at] === 'OR') {
+      at += 1;
+      value = both() || value;
+    }
+    return value;
+  };
+  return tokens.length === 0 || either();
+};
+
+/** An item after SET and REMOVE. */
+export const updated = (command: Expressions, id: string, item: Item | undefined): Item => {
+  const result: Item = { ...item, id: { S: id } };
+  const nameOf = (token: string): string => command.ExpressionAttributeNames?.[token] ?? token;
+  const parts = command.UpdateExpression?.split(/\b(SET|REMOVE)\b/u) ?? [];
+  for (const [index, part] of parts.entries()) {
+    const rest = (parts[index + 1] ?? '').split(',').map((one) => one.trim());
+    if (part === 'REMOVE') for (const name of rest) delete result[nameOf(name)];
+    if (part === 'SET') {
+      for (const one of rest) {
+        const [name = '', value = ''] = one.split('=').map((side) => side.trim());
+        const found = command.ExpressionAttributeValues?.[value];
+        if (found === undefined) throw new Error(`no value ${value}`);
+        result[nameOf(name)] = found;
+      }
+    }
+  }
+  return result;
+};
