@@ -47,6 +47,7 @@ import { createRevocations } from './sessions/feed.ts';
 import { createForeignRevocations } from './sessions/foreign.ts';
 import { createLease } from './sessions/lease.ts';
 import { createRevocationLog } from './sessions/revocation-log.ts';
+import { createRevocationUpkeep } from './sessions/revocation-upkeep.ts';
 import { createSessionStore } from './sessions/session-store.ts';
 import { createSessionTracker } from './sessions/tracker.ts';
 import { stsHosts } from './sigv4/sts-hosts.ts';
@@ -172,15 +173,23 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     onLoad: (snapshot, previous) => reportCatalog(logger, snapshot, previous),
     onFault: onFault(`the documents cannot be read from ${where}; trying again`),
   });
-  const rooms = createSessionRooms(config, clients, { clock, onFault, sealingKeys: catalog.sealingKeys });
-  const { revocations, tracker, directory, store } = rooms;
+  const rooms = createSessionRooms(config, clients, {
+    clock,
+    monotonic,
+    onFault,
+    sealingKeys: catalog.sealingKeys,
+  });
+  const { revocations, tracker, directory, store, lease } = rooms;
   const assumeRole = meterAssumeRole(createAssumeRole(clients.sts, onFault('AssumeRole failed')), meter);
   const hardRevocation = createHardRevocation({
     clock,
-    readRevocations: revocations.readAll,
+    readRevocations: async () => {
+      await revocations.catchUp();
+      return revocations.list();
+    },
     assumeRole,
     rolePolicies: createRolePolicies(config.region, config.endpoints.iam),
-    lease: createLease({ client: clients.dynamodb, table: config.tables.guard, clock, monotonic, sleep }),
+    lease,
     onFault: onFault('the deny policy of a role cannot be written'),
   });
   const onOperationFault = onFault('sessions and revocations cannot be read or written');
@@ -364,11 +373,18 @@ const createSessionRooms = (
   { dynamodb }: AwsClients,
   {
     clock,
+    monotonic,
     onFault,
     sealingKeys,
-  }: { readonly clock: Clock; readonly onFault: OnFault; readonly sealingKeys: () => SealingKeys },
+  }: {
+    readonly clock: Clock;
+    readonly monotonic: Clock;
+    readonly onFault: OnFault;
+    readonly sealingKeys: () => SealingKeys;
+  },
 ) => {
   const { sessions, revocations: revocationTable, guard } = config.tables;
+  const lease = createLease({ client: dynamodb, table: guard, clock, monotonic, sleep });
   const store = createSessionStore(dynamodb, { sessions, guard, instance: newHexId() });
   const directory = createSessionDirectory({ client: dynamodb, table: sessions, store, clock, capacity: SESSIONS });
   const tracker = createSessionTracker({
@@ -379,21 +395,24 @@ const createSessionRooms = (
     onOpen: directory.put,
     onFault: onFault('a session cannot be written to its table'),
   });
+  const log = createRevocationLog({ client: dynamodb, table: revocationTable, guard, sealingKeys, clock });
   const revocations = createRevocations({
-    log: createRevocationLog(dynamodb, revocationTable),
+    log,
     foreign: createForeignRevocations(dynamodb, sessions),
     clock,
+    monotonic,
     bound: config.onLambda ? LAMBDA_BOUND : STALENESS_BOUND,
     grace: config.outageGrace,
-    sealingKeys,
+    keysAre: () => [...sealingKeys().keys(), log.active()?.id].join(' '),
+    upkeep: createRevocationUpkeep({ log, lease, clock }),
     onRevocation: ({ target }) => {
       if (target.kind !== 'session') return;
       tracker.forget(target.value);
       directory.forget(target.value);
     },
-    onFault: onFault('the revocations cannot be read'),
+    onFault: onFault('the revocations cannot be relied on'),
   });
-  return { store, directory, tracker, revocations };
+  return { store, directory, tracker, revocations, lease };
 };
 
 /**

@@ -7,7 +7,7 @@ import {
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import { createAwsClients } from '../aws/clients.ts';
 import { readParameterTree } from '../aws/paging.ts';
-import { readItem, type Item } from '../aws/read-item.ts';
+import { readItem, type Item } from '../aws/table.ts';
 import { DEFAULT_TABLE_NAMES } from '../aws/tables.ts';
 import { SECOND } from '../lib/clock.ts';
 import { isBareName, NAMED_KINDS, splitAccount, type NamedKind } from '../lib/names.ts';
@@ -97,7 +97,7 @@ async function apply(dynamodb: DynamoDBClient, table: string, from: NamedKind, t
       }),
       { abortSignal: AbortSignal.timeout(DEADLINE) },
     );
-    return (await readItem(dynamodb, table, SETTING, DEADLINE))?.['value']?.S === to;
+    return (await readItem({ client: dynamodb, name: table, deadline: DEADLINE }, SETTING))?.['value']?.S === to;
   } catch (error) {
     if (error instanceof ConditionalCheckFailedException) return false;
     throw error;
@@ -123,7 +123,7 @@ export async function migrateNames(
   const guard = environment['SENTINEL_GUARD_TABLE'] || DEFAULT_TABLE_NAMES.guard;
   const revocations = environment['SENTINEL_REVOCATION_TABLE'] || DEFAULT_TABLE_NAMES.revocations;
   try {
-    const from = (await readItem(dynamodb, guard, SETTING, DEADLINE))?.['value']?.S;
+    const from = (await readItem({ client: dynamodb, name: guard, deadline: DEADLINE }, SETTING))?.['value']?.S;
     if (!isKind(from)) return refuse(`No TVM has used the table ${guard} yet, so there is nothing to migrate.`);
     if (from === to) return ok({ stdout: `The tables are used with SENTINEL_BARE_NAMES=${to} already.\n` });
     const lines = [

@@ -48,7 +48,7 @@ type Options = {
   /** Values of Host that are served; undefined for any. */
   readonly hosts: readonly string[] | undefined;
   readonly currentSnapshot: () => Promise<Snapshot | undefined>;
-  readonly revocations: Pick<Revocations, 'ensure' | 'ofCaller'>;
+  readonly revocations: Pick<Revocations, 'ensure' | 'ofCaller' | 'isBroken'>;
   readonly callerLimit: CallerLimit;
   /** Counts by address those who could not prove who they are, and copies of others' requests. */
   readonly strangerLimit: Pick<SourceLimit, 'check' | 'charge'>;
@@ -98,6 +98,10 @@ export const createAuthenticate = (options: Options): Authenticate => {
     return ok({ headers: rateHeaders(taken.value, callerLimit.quota), onCopy });
   };
 
+  /** Whether a request closes a number of the log for the lack of which nobody is served: else nobody ever could. */
+  const isMending = ({ method, path }: WireHead): boolean =>
+    method === 'DELETE' && revocations.isBroken(Number(/^\/revocations\/(\d{1,15})$/u.exec(path)?.[1]));
+
   /** Whoever is revoked is refused everywhere. */
   const checkRevoked = (caller: Caller): Result<undefined, Refusal> => {
     const revoked = revocations.ofCaller(caller);
@@ -131,7 +135,8 @@ export const createAuthenticate = (options: Options): Authenticate => {
     // Here the work begins. Whoever is not proven takes no place, so that strangers cannot fill them.
     if (!(await admit())) return refuse({ kind: 'overloaded' });
     // Before the count, which may have to go on without the table: only this tells whether that is an outage.
-    if (!(await revocations.ensure()).ok) return refuse(NO_LIST);
+    const isKnown = (await revocations.ensure()).ok || isMending(request);
+    if (!isKnown) return refuse(NO_LIST);
     const counted = await count(known.value, address);
     if (!counted.ok) return counted;
     const revoked = checkRevoked(known.value.caller);

@@ -1,16 +1,21 @@
-import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
+import { HOUR, SECOND, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import type { SealingKeys } from '../lib/sealing.ts';
 import { singleFlight } from '../lib/single-flight.ts';
+import { createStopwatch, type Moment } from '../lib/stopwatch.ts';
 import type { ForeignRevocations } from './foreign.ts';
-import { createRevocationBook, type Revocation, type RevocationBook, type RevocationSubject } from './revocation.ts';
-import { isGenuineLift, type LogEntry, type NewEntry, type RevocationLog } from './revocation-log.ts';
+import type { Revocation, RevocationSubject } from './revocation.ts';
+import type { LogEntry } from './revocation-entry.ts';
+import { createRevocationFollower } from './revocation-follower.ts';
+import type { RevocationLog } from './revocation-log.ts';
+import { BrokenLog } from './revocation-reader.ts';
+import type { NewEntry } from './revocation-writer.ts';
 
-/** How often the next number is asked for: often enough that a revocation made just after is known within a second. */
+/** How often the log is read: often enough that a revocation made just after is known within a second. */
 const PERIOD = 0.85 * SECOND;
 
-/** What was read so long ago may be gone from the table before it was seen: then all is read anew. */
-const RELOAD = 5 * MINUTE;
+/** How often the log is put in order, and how soon where something is signed with an older key. */
+const UPKEEP = 1 * HOUR;
+const UPKEEP_SOON = 10 * SECOND;
 
 /** Sessions that Sentinel's own CLI revoked. */
 const FOREIGN_PERIOD = 15 * SECOND;
@@ -29,6 +34,10 @@ export type FeedState = {
   readonly failing: boolean;
   /** Whether decisions are made on what was known, beyond the bound, because the operator chose availability. */
   readonly inGrace: boolean;
+  /** How much of the log is signed with a key that is no longer the one that signs; 0 before that key may be deleted. */
+  readonly underOldKeys: number;
+  /** Whether entries of the log are missing, or were changed by others, so that nobody knows what is revoked. */
+  readonly broken: boolean;
 };
 
 /** Who may be refused, as this instance knows it. */
@@ -46,11 +55,16 @@ export type Revocations = {
   readonly ofVend: (subject: RevocationSubject, profile: string) => Revocation | undefined;
   readonly frozen: () => Revocation | undefined;
   readonly list: () => readonly Revocation[];
-  readonly find: (n: number) => Revocation | undefined;
+  /** A revocation by its number, also where another instance has only just written it; rejects if nobody can tell. */
+  readonly findNow: (n: number) => Promise<Revocation | undefined>;
   /** Writes an entry and knows it at once; rejects if it cannot be written. */
   readonly append: (entry: NewEntry) => Promise<LogEntry>;
-  /** Reads all that are in force from the table, consistently; rejects if it cannot. */
-  readonly readAll: () => Promise<readonly Revocation[]>;
+  /** Reads the log up to its end as it is from now on; rejects if it cannot. */
+  readonly catchUp: () => Promise<void>;
+  /** Whether a number of the log is missing, or was changed by others. In memory. */
+  readonly isBroken: (n: number) => boolean;
+  /** Puts a broken number aside: from now on it says nothing. Rejects if that cannot be written. */
+  readonly putAside: (n: number) => Promise<void>;
   /** Whether what is known is young enough to vend on, or the operator's grace makes up for it. In memory. */
   readonly isUsable: () => boolean;
   /** Whether decisions are made on what was known, because the operator chose availability. In memory. */
@@ -61,83 +75,44 @@ export type Revocations = {
 type Options = {
   readonly log: RevocationLog;
   readonly foreign: ForeignRevocations;
+  /** Epoch milliseconds: for what ends at a time of day. */
   readonly clock: Clock;
+  /** Milliseconds that no change of the machine's time moves: for ages. */
+  readonly monotonic: Clock;
   /** A reading older than this, in milliseconds, is no ground to vend on. */
   readonly bound: number;
   /** How long, in milliseconds, the last reading serves beyond the bound while DynamoDB cannot be read; 0 for not at all. */
   readonly grace: number;
-  readonly sealingKeys: () => SealingKeys;
+  /** What the sealing keys are; when that changes, all is read anew. */
+  readonly keysAre: () => string;
+  /** Puts the log in order; gives how much is left under old keys, undefined if it was not done. */
+  readonly upkeep: () => Promise<number | undefined>;
   /** Told of each new revocation, whoever made it. */
   readonly onRevocation: (revocation: Revocation) => void;
   readonly onFault: (error: unknown) => void;
 };
 
 /**
- * Follows the log of revocations: everything once, then the next number about once a second, consistently, whatever the
- * load. What is known is as old as the last reading that found nothing further.
+ * Follows the log of revocations: everything once, then about once a second what is new, consistently, whatever the
+ * load. What is known is as old as the beginning of the last reading that found everything up to the head.
  */
 export const createRevocations = (options: Options): Revocations => {
-  const { log, foreign, clock, bound, grace, sealingKeys, onRevocation, onFault } = options;
-  let book: RevocationBook = createRevocationBook();
-  let next = 0;
-  let knownAt = Number.NEGATIVE_INFINITY;
-  let loadedAt = Number.NEGATIVE_INFINITY;
-  let foreignAt = Number.NEGATIVE_INFINITY;
+  const { log, foreign, clock, monotonic, bound, grace, keysAre, upkeep, onRevocation, onFault } = options;
+  const stopwatch = createStopwatch(clock, monotonic);
+  const follower = createRevocationFollower({ log, clock, stopwatch, keysAre, onRevocation, onFault });
+  const { book } = follower;
+  let knownAt: Moment | undefined;
+  let foreignAt: Moment | undefined;
+  let tidiedAt: Moment | undefined;
   let failing = false;
   let foreignFailing = false;
-  /** What was written here since the last reading of everything began. */
-  let ownMeanwhile: LogEntry[] = [];
+  let lastFault = '';
   let tried = false;
 
-  const apply = (entry: LogEntry, to: RevocationBook, isNew: boolean): void => {
-    if (entry.what === 'revoke') {
-      to.add(entry);
-      if (isNew) onRevocation(entry);
-    } else if (isGenuineLift(entry, sealingKeys())) to.lift(entry.lifts);
-    else
-      onFault(
-        new Error(`entry ${entry.n} lifts revocation ${entry.lifts}, but this TVM did not sign it; it is ignored`),
-      );
-  };
-
-  /** From the head as it was before the scan on, numbers are read one by one: a scan may miss what comes while it runs. */
-  /** Everything in force, as the table has it now. */
-  const readAll = async (): Promise<readonly Revocation[]> => {
-    const fresh = createRevocationBook();
-    for (const entry of (await log.readAll()).toSorted((a, b) => a.n - b.n)) apply(entry, fresh, false);
-    return fresh.list(clock());
-  };
-
-  const load = async (): Promise<void> => {
-    ownMeanwhile = [];
-    const head = await log.readHead();
-    const entries = (await log.readAll()).toSorted((a, b) => a.n - b.n);
-    const fresh = createRevocationBook();
-    const known = new Set(book.list(clock()).map(({ n }) => n));
-    for (const entry of entries) apply(entry, fresh, !known.has(entry.n));
-    // What this instance wrote while it read stands in the old book only.
-    for (const entry of ownMeanwhile) apply(entry, fresh, false);
-    book = fresh;
-    // Not behind the highest number that stands there: what others put far ahead must not hide what comes next.
-    next = (head ?? entries.at(-1)?.n ?? 0) + 1;
-    loadedAt = clock();
-  };
-
-  const follow = async (): Promise<void> => {
-    const begun = next;
-    for (;;) {
-      const entry = await log.read(next);
-      if (entry === undefined) break;
-      if (entry !== null) apply(entry, book, true);
-      next += 1;
-    }
-    if (next > begun) await log.raiseHead(next - 1);
-  };
-
   const readForeign = singleFlight(async (): Promise<void> => {
-    const begun = clock();
+    const begun = stopwatch.now();
     try {
-      await foreign.read(begun);
+      await foreign.read(clock());
       foreignAt = begun;
       foreignFailing = false;
     } catch (error) {
@@ -146,40 +121,59 @@ export const createRevocations = (options: Options): Revocations => {
     }
   });
 
-  const readLog = async (begun: number): Promise<void> => {
+  const readLog = singleFlight(async (): Promise<void> => {
+    const begun = stopwatch.now();
     try {
-      if (elapsed(loadedAt) > RELOAD) await load();
-      await follow();
+      await follower.read();
       knownAt = begun;
       failing = false;
     } catch (error) {
-      // Once for each outage: it may last, and this is tried about every second.
-      if (!failing) onFault(error);
+      // Once for each outage, and for each cause of it: it may last, and this is tried about every second.
+      const message = error instanceof Error ? error.message : 'unknown';
+      if (!failing || (error instanceof BrokenLog && message !== lastFault)) onFault(error);
+      lastFault = message;
       failing = true;
     }
-  };
-
-  /** Milliseconds since an instant; without end if the clock was set back behind it, for then nobody knows. */
-  const elapsed = (since: number): number => {
-    const passed = clock() - since;
-    return passed < 0 ? Number.POSITIVE_INFINITY : passed;
-  };
+  });
 
   const refresh = singleFlight(async () => {
-    if (elapsed(knownAt) === Number.POSITIVE_INFINITY) knownAt = Number.NEGATIVE_INFINITY;
-    const reading = elapsed(foreignAt) < FOREIGN_PERIOD ? undefined : readForeign();
-    await readLog(clock());
+    const reading = stopwatch.since(foreignAt) < FOREIGN_PERIOD ? undefined : readForeign();
+    await readLog();
     // Sentinel's rows may be late; the log is not kept waiting for them.
-    if (elapsed(foreignAt) > FOREIGN_BOUND) await reading;
+    if (stopwatch.since(foreignAt) > FOREIGN_BOUND) await reading;
     tried = true;
   });
 
-  const age = (): number => Math.max(elapsed(knownAt), elapsed(foreignAt) - FOREIGN_BOUND + bound);
+  const tidy = singleFlight(async (): Promise<void> => {
+    tidiedAt = stopwatch.now();
+    try {
+      const left = await upkeep();
+      if (left !== undefined) follower.noteUnderOldKeys(left);
+    } catch (error) {
+      onFault(error);
+    }
+  });
+
+  const tidyIfDue = (): void => {
+    const due = follower.underOldKeys() > 0 ? UPKEEP_SOON : UPKEEP;
+    if (!failing && stopwatch.since(tidiedAt) > due) void tidy();
+  };
+
+  const catchUp = async (): Promise<void> => {
+    const asked = monotonic();
+    const isDone = (): boolean => knownAt !== undefined && knownAt.monotonic >= asked;
+    await readLog();
+    // It may have been under way, and have read the head before this was asked.
+    if (!isDone()) await readLog();
+    if (!isDone()) throw new Error('the revocations cannot be read now');
+  };
+
+  const age = (): number => Math.max(stopwatch.since(knownAt), stopwatch.since(foreignAt) - FOREIGN_BOUND + bound);
 
   /** Also before the bound is reached: as soon as DynamoDB fails, all that depends on it has to go on without. */
   const inGrace = (): boolean => {
-    const isBlind = failing || (foreignFailing && elapsed(foreignAt) > FOREIGN_BOUND);
-    return grace > 0 && isBlind && age() <= bound + grace;
+    const isBlind = failing || (foreignFailing && stopwatch.since(foreignAt) > FOREIGN_BOUND);
+    return grace > 0 && isBlind && follower.broken() === undefined && age() <= bound + grace;
   };
   const isUsable = (): boolean => age() <= bound || inGrace();
 
@@ -188,14 +182,17 @@ export const createRevocations = (options: Options): Revocations => {
       let timer: NodeJS.Timeout | undefined;
       const again = (begun: number): void => {
         if (signal.aborted) return;
-        const pause = Math.max(0, PERIOD - (clock() - begun));
+        const pause = Math.max(0, PERIOD - (monotonic() - begun));
         timer = setTimeout(() => {
-          const now = clock();
+          const now = monotonic();
+          tidyIfDue();
           void refresh().then(() => again(now));
         }, pause);
       };
       signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
-      const begun = clock();
+      const begun = monotonic();
+      // What this process has just read is in order, or is noticed by its signatures.
+      tidiedAt = stopwatch.now();
       await refresh();
       again(begun);
     },
@@ -205,27 +202,32 @@ export const createRevocations = (options: Options): Revocations => {
       if (inGrace()) return ok('grace');
       return age() <= bound ? ok('fresh') : refuse('unavailable');
     },
-    ofCaller: (subject) => book.ofCaller(subject, clock()),
-    ofVend: (subject, profile) => book.ofVend(subject, profile, clock()) ?? foreign.ofVend(subject, profile, clock()),
-    frozen: () => book.frozen(clock()),
-    list: () => book.list(clock()),
-    find: (n) => book.find(n, clock()),
-    append: async (entry) => {
-      const written = await log.append(entry);
-      ownMeanwhile.push(written);
-      apply(written, book, true);
-      return written;
+    ofCaller: (subject) => book().ofCaller(subject, clock()),
+    ofVend: (subject, profile) => book().ofVend(subject, profile, clock()) ?? foreign.ofVend(subject, profile, clock()),
+    frozen: () => book().frozen(clock()),
+    list: () => book().list(clock()),
+    findNow: async (n) => {
+      if (book().find(n, clock()) === undefined) await catchUp();
+      return book().find(n, clock());
     },
-    readAll,
+    append: follower.append,
+    catchUp,
+    isBroken: follower.isBroken,
+    putAside: async (n) => {
+      await follower.putAside(n);
+      await readLog();
+    },
     inGrace,
     isUsable,
     state: () => ({
       tried,
-      ageMs: Number.isFinite(elapsed(knownAt)) ? elapsed(knownAt) : undefined,
-      live: book.list(clock()).length,
+      ageMs: knownAt === undefined ? undefined : stopwatch.since(knownAt),
+      live: book().size(),
       usable: isUsable(),
       failing: failing || foreignFailing,
       inGrace: inGrace(),
+      underOldKeys: follower.underOldKeys(),
+      broken: follower.broken() !== undefined,
     }),
   };
 };

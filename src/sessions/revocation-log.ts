@@ -1,164 +1,153 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { putNew, readItem, scanPages, updateIf, type Item } from '../aws/table.ts';
-import { HOUR, SECOND } from '../lib/clock.ts';
-import { newHexId } from '../lib/ids.ts';
-import { isSignedRow, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
-import type { Revocation, RevocationTarget } from './revocation.ts';
-
-/** An entry of the log: a revocation, or the lifting of one. */
-export type LogEntry =
-  | ({ readonly what: 'revoke' } & Revocation)
-  | { readonly what: 'lift'; readonly n: number; readonly lifts: number; readonly signature: string };
-
-/** What a new entry says; its number is the log's to give. */
-export type NewEntry =
-  | ({ readonly what: 'revoke' } & Omit<Revocation, 'n'>)
-  | { readonly what: 'lift'; readonly lifts: number; readonly sealing: SealingKey };
-
-/** Entries that end by themselves stay this much longer: whoever reads late must still find them. */
-const KEPT = 24 * HOUR;
+import { deleteIf, putIf, putNew, readItem, scanPages, updateIf, type Item, type WriteOutcome } from '../aws/table.ts';
+import { SECOND, type Clock } from '../lib/clock.ts';
+import { activeSealingKey, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
+import { COMPACTION_ID, readCompaction, toCompactionItem, type Ranges } from './compaction.ts';
+import { idOf, readEntry, readHead, signEntry, toClosing, toHead, toItem, type ReadEntry } from './revocation-entry.ts';
 
 /** What one call may take. A reader that waits longer knows no more than one that failed. */
 const DEADLINE = 3 * SECOND;
 const READ_DEADLINE = 1.2 * SECOND;
 
-const LIFT = 'lifted revocation';
+/** Items of one page of a scan: reading one keeps the process from nothing else for more than some milliseconds. */
+const PAGE = 250;
 
-/** Items of one page: what one answer may keep the process busy with. */
-const PAGE = 500;
+/** Two that write one item at once: the later one looks again. */
+const MAX_ATTEMPTS = 5;
 
-const idOf = (n: number): string => `rev#${n}`;
+/** How far the log reached when that was last noted where nobody but the TVM's own role writes. */
+export type Mirror = { readonly n: number; readonly signed: boolean };
+
+const MIRROR = 'revocations#head';
+
+type Options = {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  /** The guard table: what whoever may write the log cannot write. */
+  readonly guard: string;
+  readonly sealingKeys: () => SealingKeys;
+  readonly clock: Clock;
+};
+
+/** That an item is still as it was read, or still not there. */
+const unchanged = (seen: Item | undefined) => {
+  if (seen === undefined) return { condition: 'attribute_not_exists(id)' };
+  const terms: string[] = ['attribute_exists(id)'];
+  const names: Record<string, string> = {};
+  const values: Item = {};
+  for (const [index, name] of ['n', 'signature', 'attempt', 'version', 'closing'].entries()) {
+    const value = seen[name];
+    names[`#a${index}`] = name;
+    if (value !== undefined) values[`:a${index}`] = value;
+    terms.push(value === undefined ? `attribute_not_exists(#a${index})` : `#a${index} = :a${index}`);
+  }
+  return { condition: terms.join(' AND '), names, ...(Object.keys(values).length === 0 ? {} : { values }) };
+};
 
 /**
- * The log of revocations in `sentinel-revocations`: entries `rev#<n>` without a gap, and `head`, which holds the number of
- * one of the last and is never deleted, so that no number is used twice. There is no index, no clock and no order to lose:
- * who has read n reads n + 1 next.
+ * The log of revocations in `sentinel-revocations`: entries `rev#<n>` without a gap; `head`, which is at least as far as
+ * any entry that was ever answered for, and never goes back; and `compaction`, which names the numbers that are gone.
+ * There is no index, no clock and no order to lose: who has read n reads n + 1 next. How far the head was is noted in
+ * the guard table as well.
  *
- * An entry that others wrote may revoke; it may lift only if it carries the TVM's signature.
+ * All of it is signed. What others wrote may revoke; it may not lift, end, or make anything be gone.
  */
-export const createRevocationLog = (client: DynamoDBClient, name: string) => {
+export const createRevocationLog = ({ client, table: name, guard: guardName, sealingKeys, clock }: Options) => {
   const table = { client, name, deadline: DEADLINE };
-  const get = (id: string): Promise<Item | undefined> => readItem({ ...table, deadline: READ_DEADLINE }, id);
+  const reads = { ...table, deadline: READ_DEADLINE };
+  const guard = { client, name: guardName, deadline: DEADLINE };
 
-  /** The head's number: 0 before there is one, undefined where what stands there is no number of an entry. */
-  const readHead = async (): Promise<number | undefined> => {
-    const n = Number((await get('head'))?.['n']?.N ?? 0);
-    return Number.isSafeInteger(n) && n >= 0 ? n : undefined;
+  const active = (): SealingKey | undefined => activeSealingKey(sealingKeys(), clock());
+
+  const understand = (item: Item, believed = active() === undefined): ReadEntry | undefined =>
+    readEntry(item, sealingKeys(), active(), believed);
+
+  /** How far the log reached, as the guard table has it; undefined if it has never been noted. */
+  const readMirror = async (): Promise<Mirror | undefined> => {
+    const item = await readItem({ ...guard, deadline: READ_DEADLINE }, MIRROR);
+    return item === undefined ? undefined : { n: Number(item['n']?.N ?? 0), signed: item['signed']?.BOOL === true };
   };
 
-  /** Raises the head to n, unless it is there already. */
-  const raiseHead = async (n: number): Promise<void> => {
-    await updateIf(table, 'head', 'SET #n = :n', {
-      condition: 'attribute_not_exists(#n) OR #n < :n',
-      names: { '#n': 'n' },
-      values: { ':n': { N: String(n) } },
+  const raiseMirror = async (n: number): Promise<void> => {
+    const signed = active() !== undefined;
+    await updateIf(guard, MIRROR, 'SET #n = :n, #signed = :signed', {
+      // Once it is signed it stays so.
+      condition: signed
+        ? 'attribute_not_exists(id) OR #n < :n OR #signed <> :signed'
+        : 'attribute_not_exists(id) OR (#n < :n AND #signed = :signed)',
+      names: { '#n': 'n', '#signed': 'signed' },
+      values: { ':n': { N: String(n) }, ':signed': { BOOL: signed } },
     });
   };
 
-  /** Puts an entry at n; false if somebody else's is there. An entry of our own, put twice by the SDK, is ours. */
-  const put = async (n: number, item: Item, attempt: string): Promise<boolean> => {
-    const numbered = { ...item, id: { S: idOf(n) }, n: { N: String(n) } };
-    return (await putNew(table, numbered, attempt)) === 'done';
+  const head = async () => {
+    const item = await readItem(reads, 'head');
+    const read = readHead(item, sealingKeys());
+    // Where there is none there has been nothing yet; where nobody can sign, nobody has.
+    return { ...read, genuine: read.genuine || item === undefined || active() === undefined, item };
+  };
+
+  /** Raises the head to n, unless it is there already; puts one right that the TVM did not write. Then the guard's note. */
+  const raiseHead = async (n: number): Promise<void> => {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const { n: current, genuine, item } = await head();
+      // Who has no key yet leaves alone what somebody signed.
+      if (active() === undefined && item?.['signature'] !== undefined) return;
+      const isThere = genuine && item !== undefined && current >= n;
+      if (isThere || (await putIf(table, toHead(n, active()), unchanged(item))) === 'done') return raiseMirror(n);
+    }
+    throw new Error('the head of the revocations is written by others again and again');
+  };
+
+  /** Signs an entry that nobody signed, without its end; one that cannot be read from then on says nothing. */
+  const adopt = (read: ReadEntry, withEnd: boolean): Promise<WriteOutcome> => {
+    const { n } = read.entry;
+    const { until, ttl: _, ...rest } = read.item;
+    const kept = withEnd && until !== undefined ? { ...rest, until } : rest;
+    const asRead = read.entry.what === 'revoke' && read.entry.own === true ? { ...kept, own: { BOOL: true } } : kept;
+    const item = read.entry.what === 'revoke' ? asRead : toItem({ what: 'void', n }, undefined);
+    return putIf(table, signEntry(item, active()), unchanged(read.item));
   };
 
   return {
-    readHead,
+    active,
+    understand,
+    readMirror,
+    raiseMirror,
+    readHead: head,
     raiseHead,
-    /** The entry at n, read consistently; undefined if there is none (yet, or any more). `null` if it cannot be read as one. */
-    read: async (n: number): Promise<LogEntry | null | undefined> => {
-      const item = await get(idOf(n));
-      return item === undefined ? undefined : toEntry(item);
+    adopt,
+    /** The item at n, read consistently; undefined if there is none (yet, or any more). */
+    read: (n: number): Promise<Item | undefined> => readItem(reads, idOf(n)),
+    /** All items of the table, read consistently to the last page. */
+    scan: (): AsyncGenerator<readonly Item[]> => scanPages(table, PAGE),
+    /** Puts an item at its number; `refused` if another's is there. One of our own, put twice by the SDK, is ours. */
+    put: (item: Item, attempt: string): Promise<WriteOutcome> => putNew(table, item, attempt),
+    /** Puts an item over what was seen there. */
+    replace: (item: Item, seen: Item | undefined): Promise<WriteOutcome> => putIf(table, item, unchanged(seen)),
+    /** Makes the number n say nothing, whatever was seen there: what nobody can verify, or nothing at all. */
+    silence: (n: number, seen: Item | undefined): Promise<WriteOutcome> =>
+      putIf(table, signEntry(toItem({ what: 'void', n }, undefined), active()), unchanged(seen)),
+    /** Closes entry n, which the entry `by` lifts, so that the lifting needs no other proof. */
+    close: async (n: number, by: number, sealing: SealingKey): Promise<void> => {
+      const { closed_by: closedBy, closing } = toClosing(n, by, sealing);
+      await updateIf(table, idOf(n), 'SET closed_by = :by, closing = :closing', {
+        condition: 'attribute_exists(id)',
+        values: { ':by': closedBy ?? { N: '0' }, ':closing': closing ?? { S: '' } },
+      });
     },
-    /** All entries that there are, read consistently to the last page. */
-    readAll: async (): Promise<readonly LogEntry[]> => {
-      const entries: LogEntry[] = [];
-      for await (const items of scanPages(table, PAGE)) {
-        for (const item of items) {
-          const entry = toEntry(item);
-          if (entry !== null) entries.push(entry);
-        }
-      }
-      return entries;
+    readCompaction: async (believed = active() === undefined) => {
+      const item = await readItem(reads, COMPACTION_ID);
+      return { ...readCompaction(item, sealingKeys(), active(), believed), item };
     },
-    /** Appends an entry behind all others and gives it with its number. */
-    append: async (entry: NewEntry): Promise<LogEntry> => {
-      const attempt = newHexId();
-      for (let n = ((await readHead()) ?? 0) + 1; ; n += 1) {
-        const numbered = toNumbered(entry, n);
-        if (await put(n, toItem(numbered), attempt)) {
-          // The entry stands, and whoever reads it raises a head that lags: it must not be told as failed.
-          await raiseHead(n).catch(() => undefined);
-          return numbered;
-        }
-      }
+    /** Names more numbers as gone; false if that cannot be now. `seen`: what was read. */
+    writeCompaction: async (version: number, ranges: Ranges, seen: Item | undefined): Promise<boolean> => {
+      const item = toCompactionItem(version, ranges, active());
+      return item !== undefined && (await putIf(table, item, unchanged(seen))) === 'done';
     },
+    /** Deletes what is named as gone. */
+    remove: (n: number): Promise<WriteOutcome> => deleteIf(table, idOf(n), { condition: 'attribute_exists(id)' }),
   };
 };
 
 export type RevocationLog = ReturnType<typeof createRevocationLog>;
-
-const toNumbered = (entry: NewEntry, n: number): LogEntry => {
-  if (entry.what === 'revoke') return { ...entry, n };
-  const { lifts, sealing } = entry;
-  return { what: 'lift', n, lifts, signature: signRow(sealing, LIFT, [n, lifts]) };
-};
-
-/** Whether a lifting entry is the TVM's own word. */
-export const isGenuineLift = (entry: Extract<LogEntry, { what: 'lift' }>, keys: SealingKeys): boolean =>
-  isSignedRow(entry.signature, keys, LIFT, [entry.n, entry.lifts]);
-
-const toItem = (entry: LogEntry): Item => {
-  if (entry.what === 'lift') {
-    return { what: { S: 'lift' }, lifts: { N: String(entry.lifts) }, signature: { S: entry.signature } };
-  }
-  const { target, reason, by, byPrincipal, createdAt, until } = entry;
-  return {
-    what: { S: 'revoke' },
-    kind: { S: target.kind },
-    ...(target.kind === 'all' ? {} : { value: { S: target.value } }),
-    ...(target.kind === 'session'
-      ? { subject: { S: target.subject }, user: { S: target.user }, profile: { S: target.profile } }
-      : {}),
-    reason: { S: reason },
-    by: { S: by },
-    by_principal: { S: byPrincipal },
-    created_at: { S: new Date(createdAt).toISOString() },
-    ...(until === undefined
-      ? {}
-      : { until: { S: new Date(until).toISOString() }, ttl: { N: String(Math.ceil((until + KEPT) / SECOND)) } }),
-  };
-};
-
-const toTarget = (item: Item): RevocationTarget | undefined => {
-  const [kind, value = '', subject = '', user = '', profile = ''] = ['kind', 'value', 'subject', 'user', 'profile'].map(
-    (name) => item[name]?.S,
-  );
-  if (kind === 'all') return { kind };
-  if (value === '') return undefined;
-  if (kind === 'user' || kind === 'principal' || kind === 'profile') return { kind, value };
-  const isWhole = profile !== '' && (subject !== '' || user !== '');
-  return kind === 'session' && isWhole ? { kind, value, subject, user, profile } : undefined;
-};
-
-/** Reads an item that anybody may have written: null for what is neither entry nor head, so that nothing can stop a reader. */
-const toEntry = (item: Item): LogEntry | null => {
-  const n = Number(item['n']?.N);
-  if (!Number.isSafeInteger(n) || item['id']?.S !== idOf(n)) return null;
-  if (item['what']?.S === 'lift') {
-    const lifts = Number(item['lifts']?.N);
-    return Number.isSafeInteger(lifts) ? { what: 'lift', n, lifts, signature: item['signature']?.S ?? '' } : null;
-  }
-  const target = toTarget(item);
-  if (target === undefined) return null;
-  const until = Date.parse(item['until']?.S ?? '');
-  return {
-    what: 'revoke',
-    n,
-    target,
-    reason: item['reason']?.S ?? '',
-    by: item['by']?.S ?? '',
-    byPrincipal: item['by_principal']?.S ?? '',
-    createdAt: Date.parse(item['created_at']?.S ?? '') || 0,
-    ...(Number.isNaN(until) ? {} : { until }),
-  };
-};

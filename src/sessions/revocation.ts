@@ -32,6 +32,8 @@ export type Revocation = {
   readonly createdAt: number;
   /** When it ends by itself; undefined if only lifting ends it. */
   readonly until?: number;
+  /** Whether its subject itself revoked it, or nobody vouches for who did: then it reaches nobody else. */
+  readonly own?: boolean;
 };
 
 /** Who asks, as revocations tell callers apart. */
@@ -45,7 +47,7 @@ export type RevocationSubject = {
 
 /** What is in force, for decisions in memory. */
 export type RevocationBook = {
-  /** Adds a revocation; one whose number is there already changes nothing. */
+  /** Adds a revocation, in the place of what was known by its number; a lifted one stays lifted. */
   readonly add: (revocation: Revocation) => void;
   /** Takes a lifted one out, for good: whoever adds it again, or only then, changes nothing. */
   readonly lift: (n: number) => void;
@@ -58,6 +60,8 @@ export type RevocationBook = {
   /** All that are in force, by number. */
   readonly list: (now: number) => readonly Revocation[];
   readonly find: (n: number, now: number) => Revocation | undefined;
+  /** How many there are, those that have ended since nobody asked for them included. */
+  readonly size: () => number;
 };
 
 const keyOf = (target: RevocationTarget): string => {
@@ -105,7 +109,9 @@ export const createRevocationBook = (): RevocationBook => {
 
   return {
     add: (revocation) => {
-      if (byNumber.has(revocation.n) || lifted.has(revocation.n)) return;
+      if (lifted.has(revocation.n)) return;
+      const before = byNumber.get(revocation.n);
+      if (before !== undefined) remove(before);
       byNumber.set(revocation.n, revocation);
       const key = keyOf(revocation.target);
       const alike = byKey.get(key) ?? new Set();
@@ -126,6 +132,7 @@ export const createRevocationBook = (): RevocationBook => {
       live(`session of user\n${subject.name}\n${profile}`, now),
     frozen: (now) => live('all', now),
     list: (now) => [...byNumber.values()].filter((revocation) => isLive(revocation, now)).toSorted((a, b) => a.n - b.n),
+    size: () => byNumber.size,
     find: (n, now) => {
       const revocation = byNumber.get(n);
       return revocation !== undefined && isLive(revocation, now) ? revocation : undefined;

@@ -1,5 +1,5 @@
 import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { updateIf, type Item } from '../aws/table.ts';
+import { updateIf, type Condition, type Item } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 
 const DEADLINE = 3 * SECOND;
@@ -17,11 +17,10 @@ export const createSessionUpdates = (client: DynamoDBClient, sessions: string) =
   const update = async (
     id: string,
     expression: string,
-    names: Record<string, string>,
-    values: Item,
+    { condition = '#status = :active', names = {}, values }: Partial<Condition> & { readonly values: Item },
   ): Promise<'updated' | NotActive> => {
     const outcome = await updateIf(table, id, expression, {
-      condition: '#status = :active',
+      condition,
       names: { '#status': 'status', ...names },
       values: { ':active': { S: 'active' }, ...values },
     });
@@ -31,37 +30,31 @@ export const createSessionUpdates = (client: DynamoDBClient, sessions: string) =
   return {
     /** Writes when the session was last used, and how often since the last time. */
     touch: (id: string, at: number, more: number) =>
-      update(
-        id,
-        'SET last_access_at = :at, updated_at = :at ADD request_count :more',
-        {},
-        { ':at': iso(at), ':more': { N: String(more) } },
-      ),
+      update(id, 'SET last_access_at = :at, updated_at = :at ADD request_count :more', {
+        values: { ':at': iso(at), ':more': { N: String(more) } },
+      }),
     /** Writes that a session has ended by itself or by its owner's wish. */
     expire: (id: string, at: number, more: number) =>
-      update(
-        id,
-        'SET #status = :expired, updated_at = :at ADD request_count :more',
-        {},
-        { ':expired': { S: 'expired' }, ':at': iso(at), ':more': { N: String(more) } },
-      ),
+      update(id, 'SET #status = :expired, updated_at = :at ADD request_count :more', {
+        values: { ':expired': { S: 'expired' }, ':at': iso(at), ':more': { N: String(more) } },
+      }),
     /** Writes that a session was revoked, by which entry of the log. */
     revoke: (
       id: string,
       at: number,
       revocation: { readonly n: number; readonly by: string; readonly reason: string },
     ) =>
-      update(
-        id,
-        'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n',
-        { '#r': 'revocation' },
-        {
+      update(id, 'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n', {
+        // One that was lifted may be revoked again.
+        condition: '#status = :active OR (#status = :revoked AND #r < :n)',
+        names: { '#r': 'revocation' },
+        values: {
           ':revoked': { S: 'revoked' },
           ':at': iso(at),
           ':by': { S: revocation.by },
           ':reason': { S: revocation.reason },
           ':n': { N: String(revocation.n) },
         },
-      ),
+      }),
   };
 };

@@ -1,19 +1,19 @@
 import type { AuditLog } from '../audit/log.ts';
 import type { RevocationRecord } from '../audit/record.ts';
-import { formatInstant, type Clock } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import { toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { activeSealingKey } from '../lib/sealing.ts';
 import { reserveClaim, type ReplayGuard } from '../replay/guard.ts';
 import type { Revocations } from '../sessions/feed.ts';
 import type { Revocation, RevocationTarget } from '../sessions/revocation.ts';
-import type { SessionRow } from '../sessions/session.ts';
+import type { Session, SessionRow } from '../sessions/session.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import { describeCaller } from './describe-caller.ts';
 import { may, mayForSome, type OperationRefusal, type Operator } from './operator.ts';
 import type { HardOutcome, HardRevocation } from './hard-revocation.ts';
 import { causeOf } from './refusal.ts';
-import { isOf, profileOf } from './revocation-of.ts';
+import { describeHard, describeKind, describeWith, isOf, NO_KEY, NO_LOG, NOTHING, profileOf } from './revocation-of.ts';
 import { isOwn, NO_TABLE } from './session-reports.ts';
 import { AUDIT_FAILURE, NO_GUARD } from './vend.ts';
 
@@ -37,30 +37,11 @@ type Described = Pick<RevocationRecord, 'action' | 'effect'> & Partial<Revocatio
 
 type Outcome<Value> = Promise<Result<Value, OperationRefusal>>;
 
-const NO_LOG = { kind: 'unavailable', what: 'the log of revocations', cause: 'revocations', maybeDone: true } as const;
-const NO_KEY = {
-  kind: 'unavailable',
-  what: 'a sealing key, which lifting is signed with,',
-  cause: 'sealing_key',
-} as const;
-
 /** What operators do about sessions and revocations. */
 export const createOperations = (dependencies: Dependencies) => {
   const { clock, revocations, store, hardRevocation, guard, audit, bareNames, onFault } = dependencies;
 
-  /** Names as documents have them. */
-  const describeTarget = (target: RevocationTarget) => {
-    if (target.kind === 'all') return {};
-    return { value: target.kind === 'user' ? toShownName(target.value, bareNames) : target.value };
-  };
-
-  const describeRevocation = ({ n, target, reason, until }: Revocation) => ({
-    revocation_id: `${n}`,
-    kind: target.kind,
-    ...describeTarget(target),
-    revocation_reason: reason,
-    ...(until === undefined ? {} : { until: formatInstant(until) }),
-  });
+  const { describeTarget, describeRevocation } = describeWith(bareNames);
 
   const record = ({ caller, httpRequestId, address }: Operator, what: Described, withdraw = false): Promise<boolean> =>
     audit.append(
@@ -95,7 +76,7 @@ export const createOperations = (dependencies: Dependencies) => {
     operator: Operator,
     target: RevocationTarget,
     reason: string,
-    until: number | undefined,
+    more: { readonly until?: number; readonly own?: boolean },
   ): Outcome<Done> => {
     const { caller } = operator;
     const revocation = {
@@ -105,7 +86,7 @@ export const createOperations = (dependencies: Dependencies) => {
       by: caller.storedName,
       byPrincipal: caller.principal,
       createdAt: clock(),
-      ...(until === undefined ? {} : { until }),
+      ...more,
     };
     const described = {
       action: 'revoked' as const,
@@ -150,23 +131,47 @@ export const createOperations = (dependencies: Dependencies) => {
     return refuse(refusal);
   }
 
+  /** Whether a session is revoked, whoever has just revoked it or lifted that. Rejects where nobody can tell. */
+  const isRevokedNow = async ({ subject, principal, user, profile }: Session): Promise<boolean> => {
+    const whose = { name: toShownName(user, bareNames), storedName: user, principal, subject };
+    await revocations.catchUp();
+    return revocations.ofVend(whose, profile) !== undefined;
+  };
+
+  /** Puts a number of the log aside that is missing, or that somebody changed: until then nobody is served. */
+  const putAside = async (operator: Operator, n: number): Outcome<Done> => {
+    if (!may(operator, 'lift', undefined)) return deny(operator, 'lift', `Revocation ${n}`);
+    const revocation: Revocation = { ...NOTHING, n };
+    const described = { action: 'lifted' as const, ...describeRevocation(revocation) };
+    try {
+      await revocations.putAside(n);
+    } catch (error) {
+      onFault(error);
+      return fail(operator, described, NO_LOG);
+    }
+    return conclude(operator, { ...described, effect: 'allow' }, { revocation, hard: [] });
+  };
+
   const revokeSession = async (operator: Operator, id: string, reason: string): Outcome<Done> => {
     let row: SessionRow | undefined;
+    let isRevoked = false;
     try {
       row = await store.read(id, operator.snapshot.sealingKeys);
+      // Its row says so for good; whether that was lifted stands in the log.
+      isRevoked = row?.status === 'revoked' && (await isRevokedNow(row.session));
     } catch (error) {
       onFault(error);
       return fail(operator, { action: 'revoked', kind: 'session', value: id }, NO_TABLE);
     }
-    const mayRevoke = isOwn(operator.caller, row) || may(operator, 'revoke', row?.session.profile);
-    if (row === undefined || !mayRevoke) {
+    const own = isOwn(operator.caller, row);
+    if (row === undefined || !(own || may(operator, 'revoke', row.session.profile))) {
       const target = { kind: 'session', value: id, subject: '', user: '', profile: '' } as const;
       return deny(operator, 'revoke', `Session ${id}`, target);
     }
     const reserved = await reserve(operator, 'revoked', { kind: 'session', value: id });
     if (!reserved.ok) return reserved;
     const { session, status } = row;
-    if (status === 'revoked') return refuse({ kind: 'conflict', message: `Session ${id} is revoked already.` });
+    if (isRevoked) return refuse({ kind: 'conflict', message: `Session ${id} is revoked already.` });
     if (status === 'expired' || clock() >= session.endsAt) {
       return refuse({
         kind: 'conflict',
@@ -174,7 +179,10 @@ export const createOperations = (dependencies: Dependencies) => {
       });
     }
     const { subject, user, profile, endsAt } = session;
-    const revoked = await append(operator, { kind: 'session', value: id, subject, user, profile }, reason, endsAt);
+    const revoked = await append(operator, { kind: 'session', value: id, subject, user, profile }, reason, {
+      until: endsAt,
+      ...(own ? { own } : {}),
+    });
     const done = revoked.ok ? revoked.value : revoked.refusal;
     if (!('revocation' in done)) return revoked;
     const { n, by } = done.revocation;
@@ -190,7 +198,7 @@ export const createOperations = (dependencies: Dependencies) => {
       const stored = target.kind === 'user' ? { ...target, value: toStoredName(target.value, bareNames) } : target;
       if (!may(operator, 'revoke', profileOf(target))) return deny(operator, 'revoke', describeKind(target), stored);
       const reserved = await reserve(operator, 'revoked', { kind: stored.kind, ...describeTarget(stored) });
-      return reserved.ok ? append(operator, stored, reason, until) : reserved;
+      return reserved.ok ? append(operator, stored, reason, until === undefined ? {} : { until }) : reserved;
     },
     /** Revokes a session: an operator's action, or its owner's. */
     revokeSession,
@@ -200,7 +208,14 @@ export const createOperations = (dependencies: Dependencies) => {
       // Before it is looked for: a copy finds it lifted, and is to hear that it is a copy.
       const reserved = await reserve(operator, 'lifted', { revocation_id: `${n}` });
       if (!reserved.ok) return reserved;
-      const revocation = revocations.find(n);
+      if (revocations.isBroken(n)) return putAside(operator, n);
+      let revocation: Revocation | undefined;
+      try {
+        revocation = await revocations.findNow(n);
+      } catch (error) {
+        onFault(error);
+        return fail(operator, { action: 'lifted', revocation_id: `${n}` }, NO_LOG);
+      }
       if (revocation === undefined || !may(operator, 'lift', profileOf(revocation.target))) {
         return deny(operator, 'lift', `Revocation ${n}`, revocation?.target);
       }
@@ -230,9 +245,3 @@ export const createOperations = (dependencies: Dependencies) => {
 };
 
 export type Operations = ReturnType<typeof createOperations>;
-
-const describeKind = (target: RevocationTarget): string =>
-  target.kind === 'all' ? 'Everything' : `The ${target.kind} ${target.value}`;
-
-const describeHard = (hard: readonly HardOutcome[]) =>
-  hard.length === 0 ? {} : { hard: hard.map(({ roleArn, status }) => `${status} ${roleArn}`) };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { BatchWriteItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readItem } from '../../src/aws/read-item.ts';
+import { readItem } from '../../src/aws/table.ts';
 import { DEFAULT_TABLE_NAMES, tableDefinitions } from '../../src/aws/tables.ts';
 import { createNamesSetting } from '../../src/catalog/names-setting.ts';
 import { createVendedRoles } from '../../src/catalog/vended-roles.ts';
@@ -13,7 +13,8 @@ import { createDynamoDbGuard } from '../../src/replay/dynamodb.ts';
 import { createSessionDirectory } from '../../src/sessions/directory.ts';
 import { createForeignRevocations } from '../../src/sessions/foreign.ts';
 import { createLease } from '../../src/sessions/lease.ts';
-import { createRevocationLog, isGenuineLift } from '../../src/sessions/revocation-log.ts';
+import { createRevocationLog } from '../../src/sessions/revocation-log.ts';
+import { createRevocationWriter } from '../../src/sessions/revocation-writer.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { createSessionStore } from '../../src/sessions/session-store.ts';
 import { describeConformance } from '../conformance/suite.ts';
@@ -293,7 +294,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const proposed = propose();
       await storeOf(client, 'one').open(proposed, keys, proposed.startedAt);
       await storeOf(client, 'one').revoke(proposed.id, Date.now(), { n: 9, by: 'x', reason: 'of the log' });
-      const item = await readItem(client, sessions, proposed.id, 3_000);
+      const item = await readItem({ client: client, name: sessions, deadline: 3_000 }, proposed.id);
       const { revocation: _, ...foreign } = { ...item };
       const Item = { ...foreign, id: { S: newHexId() }, profile: { S: 'prod' } };
       await client.send(new BatchWriteItemCommand({ RequestItems: { [sessions]: [{ PutRequest: { Item } }] } }));
@@ -314,21 +315,32 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       return { what: 'revoke', target, reason, by: 'olivia', byPrincipal: 'p', createdAt: Date.now() } as const;
     }
 
+    function logOf(of: DynamoDBClient) {
+      const sealingKeys = () => new Map([[sealing.id, sealing]]);
+      const log = createRevocationLog({ client: of, table: revocations, guard, sealingKeys, clock: Date.now });
+      async function entryAt(n: number) {
+        const item = await log.read(n);
+        return item === undefined ? undefined : log.understand(item);
+      }
+      return { ...log, append: createRevocationWriter(log, () => 0), entryAt };
+    }
+
     it('numbers what instances append at once without a gap, and loses nothing', async () => {
-      const [one, two] = [createRevocationLog(client, revocations), createRevocationLog(other, revocations)];
-      const head = (await one.readHead()) ?? 0;
+      const [one, two] = [logOf(client), logOf(other)];
+      const { n: head } = await one.readHead();
       const names = Array.from({ length: 16 }, () => newHexId());
       const written = await Promise.all(names.map((name, index) => turn([one, two], index).append(entryOf(name))));
       const numbers = written.map(({ n }) => n).toSorted((a, b) => a - b);
       expect(numbers).toEqual(names.map((_, index) => head + 1 + index));
-      expect(await two.readHead()).toBe(head + names.length);
-      for (const entry of written) expect(await two.read(entry.n)).toEqual(entry);
+      expect(await two.readHead()).toMatchObject({ n: head + names.length, genuine: true });
+      for (const entry of written) expect(await two.entryAt(entry.n)).toMatchObject({ entry, genuine: true });
       expect(await one.read(head + names.length + 1)).toBeUndefined();
+      expect(await one.readMirror()).toEqual({ n: head + names.length, signed: true });
     });
 
     it('appends once where the first answer was lost', async () => {
-      const log = createRevocationLog(client, revocations);
-      const head = (await log.readHead()) ?? 0;
+      const log = logOf(client);
+      const { n: head } = await log.readHead();
       let calls = 0;
       const wire = await startFake(async (body, incoming) => {
         const answer = await forward(Number(new URL(local.url).port), body, incoming);
@@ -337,35 +349,62 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
         return isEntry && calls === 1 ? 'close' : answer;
       });
       const lossy = clientOf(wire.url);
-      expect((await createRevocationLog(lossy, revocations).append(entryOf('once'))).n).toBe(head + 1);
+      expect((await logOf(lossy).append(entryOf('once'))).n).toBe(head + 1);
       expect(calls).toBe(2);
       expect(await log.read(head + 2)).toBeUndefined();
       lossy.destroy();
       await wire.close();
     });
 
-    it('has a head that only rises', async () => {
-      const log = createRevocationLog(client, revocations);
+    it('has a head that only rises, and is put right where others wrote it', async () => {
+      const log = logOf(client);
       const { n } = await log.append(entryOf('head'));
       await log.raiseHead(n - 1);
-      expect(await log.readHead()).toBe(n);
+      expect(await log.readHead()).toMatchObject({ n });
+      const forged = { id: { S: 'head' }, n: { S: 'x' } };
+      await client.send(
+        new BatchWriteItemCommand({ RequestItems: { [revocations]: [{ PutRequest: { Item: forged } }] } }),
+      );
+      expect(await log.readHead()).toMatchObject({ n: 0, genuine: false });
+      await log.raiseHead(n);
+      expect(await log.readHead()).toMatchObject({ n, genuine: true });
     });
 
-    it('knows a lifting of its own by its signature', async () => {
-      const log = createRevocationLog(client, revocations);
+    it('closes what is lifted under a signature, and puts aside what cannot be verified', async () => {
+      const log = logOf(client);
       const { n } = await log.append(entryOf('lifted'));
       const written = await log.append({ what: 'lift', lifts: n, sealing });
-      const read = await log.read(written.n);
-      if (read?.what !== 'lift') throw new Error('no lifting was read');
-      expect(isGenuineLift(read, new Map([[sealing.id, sealing]]))).toBe(true);
-      expect(isGenuineLift({ ...read, lifts: n - 1 }, new Map([[sealing.id, sealing]]))).toBe(false);
+      await log.close(n, written.n, sealing);
+      expect(await log.entryAt(written.n)).toMatchObject({ entry: { what: 'lift', lifts: n }, genuine: true });
+      expect(await log.entryAt(n)).toMatchObject({ closed: true, genuine: true });
+      expect(await log.silence(n, undefined), 'it is there').toBe('refused');
+      expect(await log.silence(n, await log.read(n))).toBe('done');
+      expect(await log.entryAt(n)).toMatchObject({ entry: { what: 'void' }, genuine: true });
+    });
+
+    it('names numbers as gone, once for each version, and deletes them', async () => {
+      const log = logOf(client);
+      const { n } = await log.append(entryOf('gone'));
+      const { version, item } = await log.readCompaction();
+      expect(await log.writeCompaction(version + 1, [[n, n]], item)).toBe(true);
+      expect(await log.writeCompaction(version + 1, [[n, n]], item), 'by another instance').toBe(false);
+      expect(await log.readCompaction()).toMatchObject({ version: version + 1, ranges: [[n, n]], genuine: true });
+      expect(await log.remove(n)).toBe('done');
+      expect(await log.remove(n)).toBe('refused');
     });
 
     it('is read whole, beyond the megabyte that DynamoDB gives in one page', async () => {
-      const log = createRevocationLog(client, revocations);
-      const before = (await log.readAll()).length;
+      const log = logOf(client);
+      async function readAll(): Promise<readonly number[]> {
+        const numbers: number[] = [];
+        for await (const items of log.scan()) {
+          for (const item of items) numbers.push(...[log.understand(item)?.entry.n ?? []].flat());
+        }
+        return numbers;
+      }
+      const before = (await readAll()).length;
       const { n } = await log.append(entryOf('large'));
-      const item = await readItem(client, revocations, `rev#${n}`, 3_000);
+      const item = await log.read(n);
       const numbers = Array.from({ length: 600 }, (_, index) => 1_000_000 + index);
       for (let from = 0; from < numbers.length; from += 25) {
         const puts = numbers.slice(from, from + 25).map((number) => ({
@@ -375,9 +414,9 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
         }));
         await client.send(new BatchWriteItemCommand({ RequestItems: { [revocations]: puts } }));
       }
-      const all = await log.readAll();
+      const all = await readAll();
       expect(all).toHaveLength(before + 1 + numbers.length);
-      expect(new Set(all.map((entry) => entry.n)).size).toBe(all.length);
+      expect(new Set(all).size).toBe(all.length);
     });
   });
 
@@ -404,7 +443,8 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
 
   it('a lease is held by one at a time, and free again after', async () => {
     const sleep = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
-    const leaseOf = (of: DynamoDBClient) => createLease({ client: of, table: guard, now: Date.now, sleep });
+    const leaseOf = (of: DynamoDBClient) =>
+      createLease({ client: of, table: guard, clock: Date.now, monotonic: () => performance.now(), sleep });
     const [one, two] = [leaseOf(client), leaseOf(other)];
     let inside = 0;
     let most = 0;
@@ -423,7 +463,11 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     expect(most).toBe(1);
     let finish: () => void = () => undefined;
     const held = one(name, 1_000, () => new Promise<void>((resolve) => (finish = resolve)));
-    await expect.poll(async () => (await readItem(other, guard, `lease#${name}`, 3_000))?.['ends']?.N).not.toBe('0');
+    await expect
+      .poll(
+        async () => (await readItem({ client: other, name: guard, deadline: 3_000 }, `lease#${name}`))?.['holder']?.S,
+      )
+      .toBeDefined();
     expect(await two(name, 0, work)).toBe('busy');
     finish();
     await held;

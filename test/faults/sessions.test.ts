@@ -98,7 +98,7 @@ describe('a session in its steady state', () => {
     expect(counts.get('UpdateItem')).toBeUndefined();
     expect(counts.get('GetItem')).toBeUndefined();
     // The feed's own readings, whatever the load.
-    expect(counts.get('Query') ?? 0).toBeLessThanOrEqual(Math.ceil(seconds * 1.5) + 2);
+    expect(counts.get('Query') ?? 0).toBeLessThanOrEqual(Math.ceil(seconds * 2.5) + 3);
   });
 
   it('is written again after 15 minutes, and another opens after its life', async () => {

@@ -78,7 +78,7 @@ describe('GET /readyz', () => {
       expect(answer.json).toEqual({
         status: 'ready',
         catalog: counts,
-        revocations: { age_seconds: 0 },
+        revocations: { age_seconds: 0, under_old_keys: 0 },
         audit: { writable: true, lost: 0 },
         draining: false,
       });

@@ -8,11 +8,12 @@ import {
   UpdateItemCommand,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
-import type { SealingKey } from '../../src/lib/sealing.ts';
+import type { SealingKey, SealingKeys } from '../../src/lib/sealing.ts';
 import { createRevocations } from '../../src/sessions/feed.ts';
 import type { ForeignRevocations } from '../../src/sessions/foreign.ts';
 import type { Revocation, RevocationTarget } from '../../src/sessions/revocation.ts';
-import { createRevocationLog, type NewEntry } from '../../src/sessions/revocation-log.ts';
+import { createRevocationLog } from '../../src/sessions/revocation-log.ts';
+import { createRevocationWriter, type NewEntry } from '../../src/sessions/revocation-writer.ts';
 import { holds, updated } from '../support/expressions.ts';
 import type { Item } from './support.ts';
 
@@ -95,7 +96,7 @@ export type FakeTable = ReturnType<typeof createFakeTable>;
 
 const sealingKey = (id: string): SealingKey => ({ id, key: randomBytes(32), activeFrom: 0 });
 export const SEALING = sealingKey('k1');
-const KEYS = new Map([[SEALING.id, SEALING]]);
+const KEYS: SealingKeys = new Map([[SEALING.id, SEALING]]);
 /** A key that no TVM of the tests has. */
 export const STRANGE = sealingKey('k1');
 
@@ -129,23 +130,38 @@ export const rawHead = (n: number): Item => ({ id: { S: 'head' }, n: { N: String
 
 export const NO_FOREIGN: ForeignRevocations = { read: () => Promise.resolve(), ofVend: () => undefined };
 
-type FeedOptions = Partial<Parameters<typeof createRevocations>[0]>;
+type FeedOptions = Partial<Parameters<typeof createRevocations>[0]> & { readonly keys?: () => SealingKeys };
+
+/** The log of one instance over a table; `append` knows nothing of what others wrote before. */
+export const logOf = (table: Pick<FakeTable, 'client'>, keys: () => SealingKeys = () => KEYS) => {
+  const log = createRevocationLog({
+    client: table.client,
+    table: 'sentinel-revocations',
+    guard: 'sentinel-guard',
+    sealingKeys: keys,
+    clock: () => NOW,
+  });
+  return { ...log, append: createRevocationWriter(log, () => 0) };
+};
 
 /** The feed of one instance over a table, with a clock that stands until it is moved. */
 export const feedOf = (table: Pick<FakeTable, 'client'>, more: FeedOptions = {}) => {
-  const time = { now: NOW };
+  const time = { now: NOW, monotonic: 1_000 };
   const faults: unknown[] = [];
   const told: Revocation[] = [];
+  const { keys = () => KEYS, ...options } = more;
   const feed = createRevocations({
-    log: createRevocationLog(table.client, 'sentinel-revocations'),
+    log: logOf(table, keys),
     foreign: NO_FOREIGN,
     clock: () => time.now,
+    monotonic: () => time.monotonic,
     bound: 3_000,
     grace: 0,
-    sealingKeys: () => KEYS,
+    keysAre: () => [...keys().keys()].join(' '),
+    upkeep: () => Promise.resolve(undefined),
     onRevocation: (revocation) => void told.push(revocation),
     onFault: (error) => void faults.push(error),
-    ...more,
+    ...options,
   });
   return {
     ...feed,
@@ -155,6 +171,7 @@ export const feedOf = (table: Pick<FakeTable, 'client'>, more: FeedOptions = {})
     /** Reads, by letting what is known grow too old first. */
     poll: (ms = 4_000) => {
       time.now += ms;
+      time.monotonic += ms;
       return feed.ensure();
     },
     numbers: () => feed.list().map(({ n }) => n),

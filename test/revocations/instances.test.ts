@@ -60,7 +60,7 @@ describe('two instances', () => {
 });
 
 describe('what the feed costs', () => {
-  it('is about one small read a second and instance, idle or under load', async () => {
+  it('is about two small reads a second and instance, the head and the next number, idle or under load', async () => {
     const counts = { queries: 0, scans: 0 };
     const proxy = world.kept(
       await startFake((body, incoming) => {
@@ -86,8 +86,8 @@ describe('what the feed costs', () => {
     });
     expect(requests).toBeGreaterThan(100);
     for (const rate of [idle, loaded]) {
-      expect(rate).toBeGreaterThan(0.5);
-      expect(rate).toBeLessThan(1.7);
+      expect(rate).toBeGreaterThan(1);
+      expect(rate).toBeLessThan(3.2);
     }
     expect(counts.scans).toBe(1);
   });

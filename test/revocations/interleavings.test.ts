@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createRevocationLog } from '../../src/sessions/revocation-log.ts';
-import { createFakeTable, entry, feedOf, FRESH, rawEntry, SEALING, user } from './fake-table.ts';
+import { createFakeTable, entry, feedOf, FRESH, logOf, rawEntry, SEALING, user } from './fake-table.ts';
 
 /**
  * Writers and readers whose calls take effect in whatever order the scheduler picks: whoever reads afterwards knows
@@ -18,7 +17,7 @@ const plans: fc.Arbitrary<Plan> = fc.record({
 
 /** Appends a writer's entries one after the other; gives the numbers, and which of them it lifted. */
 const write = async (table: ReturnType<typeof createFakeTable>, name: string, plan: readonly boolean[]) => {
-  const log = createRevocationLog(table.client, 'any');
+  const log = logOf(table);
   const numbers: number[] = [];
   const lifted: number[] = [];
   const open: number[] = [];
@@ -134,7 +133,7 @@ describe('a writer that dies between entry and head', () => {
         return dying.items;
       };
       dying.items.get = (id) => table.items.get(id);
-      const killed = createRevocationLog(dying.client, 'any').append(entry(user('last words')));
+      const killed = logOf(dying).append(entry(user('last words')));
       const fate = killed.then(
         () => 'written',
         (error: unknown) => String(error),
@@ -147,7 +146,7 @@ describe('a writer that dies between entry and head', () => {
       await feed.poll();
       expect(feed.numbers()).toEqual(Array.from({ length: others + 1 }, (_, index) => index + 1));
       expect(feed.names()).toContain('last words');
-      expect(await createRevocationLog(table.client, 'any').append(entry())).toMatchObject({ n: others + 2 });
+      expect(await logOf(table).append(entry())).toMatchObject({ n: others + 2 });
     });
     await fc.assert(property, { numRuns: 100 });
   });

@@ -56,7 +56,10 @@ export const createReadinessHandler =
       },
       revocations: {
         age_seconds: revocations.ageMs === undefined ? null : Math.floor(revocations.ageMs / SECOND),
+        // While it is not 0, the sealing key that was used before must not be deleted.
+        under_old_keys: revocations.underOldKeys,
         // Loudly: it is not the ordinary state.
+        ...(revocations.broken ? { broken: true } : {}),
         ...(revocations.inGrace ? { grace: true } : {}),
       },
       audit: { writable: audit.writable, lost: audit.lost },

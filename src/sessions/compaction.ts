@@ -1,0 +1,110 @@
+import type { Item } from '../aws/table.ts';
+import { isSignedRow, signingKeyOf, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
+
+/** Numbers from … to, both included, in order and apart. */
+export type Ranges = readonly (readonly [from: number, to: number])[];
+
+/** Which numbers of the log are gone for good, by the TVM's word; version 0 before there was any. */
+export type Compaction = { readonly version: number; readonly ranges: Ranges; readonly stale: boolean };
+
+export const COMPACTION_ID = 'compaction';
+
+const PURPOSE = 'compacted revocations';
+
+/** An item of DynamoDB holds 400 KB; beyond this nothing more is compacted. */
+const MAX_RANGES = 12_000;
+
+const textOf = (ranges: Ranges): string => ranges.map(([from, to]) => (from === to ? from : `${from}-${to}`)).join(',');
+
+const parse = (text: string): Ranges =>
+  text === ''
+    ? []
+    : text.split(',').map((one) => {
+        const [from = 0, to = from] = one.split('-').map(Number);
+        return [from, to];
+      });
+
+/** Numbers, in any order, as ranges. */
+export const toRanges = (numbers: Iterable<number>): Ranges => {
+  const ranges: [number, number][] = [];
+  for (const n of [...numbers].toSorted((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && n <= last[1] + 1) last[1] = Math.max(last[1], n);
+    else ranges.push([n, n]);
+  }
+  return ranges;
+};
+
+/** Both together. */
+export const mergeRanges = (one: Ranges, other: Ranges): Ranges => {
+  const merged: [number, number][] = [];
+  for (const [from, to] of [...one, ...other].toSorted((a, b) => a[0] - b[0])) {
+    const last = merged.at(-1);
+    if (last !== undefined && from <= last[1] + 1) last[1] = Math.max(last[1], to);
+    else merged.push([from, to]);
+  }
+  return merged;
+};
+
+/** What of 1 … `end` is in no range. */
+export const gapsOf = (ranges: Ranges, end: number): Ranges => {
+  const gaps: [number, number][] = [];
+  let next = 1;
+  for (const [from, to] of ranges) {
+    if (from > end) break;
+    if (from > next) gaps.push([next, from - 1]);
+    next = Math.max(next, to + 1);
+  }
+  if (next <= end) gaps.push([next, end]);
+  return gaps;
+};
+
+/** Whether a number is in one of the ranges. */
+export const includes = (ranges: Ranges, n: number): boolean => {
+  let [low, high] = [0, ranges.length - 1];
+  while (low <= high) {
+    const middle = Math.floor((low + high) / 2);
+    const [from, to] = ranges[middle] ?? [0, 0];
+    if (n >= from && n <= to) return true;
+    if (n < from) high = middle - 1;
+    else low = middle + 1;
+  }
+  return false;
+};
+
+/** The item of a compaction; undefined if it would grow too large. */
+export const toCompactionItem = (
+  version: number,
+  ranges: Ranges,
+  sealing: SealingKey | undefined,
+): Item | undefined => {
+  if (ranges.length > MAX_RANGES) return undefined;
+  const text = textOf(ranges);
+  return {
+    id: { S: COMPACTION_ID },
+    version: { N: String(version) },
+    numbers: { S: text },
+    ...(sealing === undefined ? {} : { signature: { S: signRow(sealing, PURPOSE, [version, text]) } }),
+  };
+};
+
+/** Reads it; what the TVM did not sign names nothing. `active`: the key that signs now. */
+export const readCompaction = (
+  item: Item | undefined,
+  keys: SealingKeys,
+  active: SealingKey | undefined,
+  believed: boolean,
+): Compaction & { readonly genuine: boolean } => {
+  const none = { version: 0, ranges: [], stale: false, genuine: item === undefined };
+  if (item === undefined) return none;
+  const [version, text, signature] = [Number(item['version']?.N), item['numbers']?.S ?? '', item['signature']?.S ?? ''];
+  if (!Number.isSafeInteger(version)) return none;
+  const genuine = believed || isSignedRow(signature, keys, PURPOSE, [version, text]);
+  if (!genuine) return { ...none, version };
+  return {
+    version,
+    ranges: parse(text),
+    stale: active !== undefined && signingKeyOf(signature) !== active.id,
+    genuine,
+  };
+};

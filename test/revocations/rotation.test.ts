@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { SealingKey, SealingKeys } from '../../src/lib/sealing.ts';
+import { createRevocationUpkeep } from '../../src/sessions/revocation-upkeep.ts';
+import { createFakeTable, entry, feedOf, FRESH, logOf, NOW, UNAVAILABLE, user, type FakeTable } from './fake-table.ts';
+
+/** What was lifted stays lifted, whatever becomes of the key that it was lifted under. */
+const HOUR = 3_600_000;
+const keyOf = (id: string, activeFrom: number): SealingKey => ({ id, key: randomBytes(32), activeFrom });
+const OLD = keyOf('old', 0);
+const NEW = keyOf('new', NOW - 1);
+const only = (...keys: readonly SealingKey[]): SealingKeys => new Map(keys.map((key) => [key.id, key]));
+
+/** An instance with these keys, and the clock that its upkeep goes by. */
+const instanceOf = (table: FakeTable, keys: { now: SealingKeys }, time = { now: NOW }) => {
+  const upkeep = createRevocationUpkeep({
+    log: logOf(table, () => keys.now),
+    lease: (_, __, run) => run(),
+    clock: () => time.now,
+  });
+  return { ...feedOf(table, { keys: () => keys.now, upkeep }), upkeep };
+};
+
+/** One and four in force, two and three lifted, all under the old key. */
+const tableWithLifted = async (): Promise<FakeTable> => {
+  const table = createFakeTable();
+  const feed = instanceOf(table, { now: only(OLD) });
+  await feed.ensure();
+  for (const name of ['one', 'two', 'three', 'four']) await feed.append(entry(user(name)));
+  for (const lifts of [2, 3]) await feed.append({ what: 'lift', lifts, sealing: OLD });
+  return table;
+};
+
+describe('rotating the sealing key', () => {
+  it('brings nothing back: all is signed anew before the old key goes, and the count says when', async () => {
+    const table = await tableWithLifted();
+    const keys = { now: only(OLD) };
+    const feed = instanceOf(table, keys);
+    await feed.ensure();
+    expect(feed.state().underOldKeys).toBe(0);
+    keys.now = only(OLD, NEW);
+    await feed.poll();
+    await expect.poll(() => feed.state().underOldKeys).toBeGreaterThan(5);
+    expect(await feed.upkeep()).toBe(0);
+    const rest = [...table.items.values()].filter((item) => JSON.stringify(item).includes('"old.'));
+    expect(rest, 'nothing is left under the old key').toEqual([]);
+    keys.now = only(NEW);
+    expect(await feed.poll()).toEqual(FRESH);
+    const later = feedOf(table, { keys: () => only(NEW) });
+    expect(await later.ensure()).toEqual(FRESH);
+    expect([feed.names(), later.names()]).toEqual([
+      ['one', 'four'],
+      ['one', 'four'],
+    ]);
+    expect(later.state().underOldKeys).toBe(0);
+  });
+
+  it('closes what a lifting names, so that the lifting itself is not needed any more', async () => {
+    const table = await tableWithLifted();
+    const lift = table.items.get('rev#5') ?? {};
+    table.items.set('rev#5', { ...lift, what: { S: 'void' } });
+    const feed = feedOf(table, { keys: () => only(OLD) });
+    await feed.ensure();
+    expect(feed.names(), 'entry 2 is closed under a signature').toEqual(['one', 'four']);
+  });
+
+  it('with the old key gone too early refuses all, and is well again when the key is back', async () => {
+    const table = await tableWithLifted();
+    const keys = { now: only(NEW) };
+    const feed = instanceOf(table, keys);
+    expect(await feed.ensure()).toEqual(UNAVAILABLE);
+    keys.now = only(OLD, NEW);
+    expect(await feed.poll()).toEqual(FRESH);
+    expect(feed.names()).toEqual(['one', 'four']);
+  });
+});
+
+describe('keys that come later than the log', () => {
+  it('are waited for: nobody is served before what was lifted can be told, and all are at once then', async () => {
+    const table = await tableWithLifted();
+    const keys: { now: SealingKeys } = { now: new Map() };
+    const feed = instanceOf(table, keys);
+    expect(await feed.ensure()).toEqual(UNAVAILABLE);
+    expect(String(feed.faults[0])).toContain('no sealing key is known yet');
+    keys.now = only(OLD);
+    expect(await feed.ensure()).toEqual(FRESH);
+    expect(feed.names()).toEqual(['one', 'four']);
+  });
+});
+
+describe('a forged closing', () => {
+  it('does not close', async () => {
+    const table = await tableWithLifted();
+    const two = table.items.get('rev#2') ?? {};
+    const one = table.items.get('rev#1') ?? {};
+    for (const closing of [two['closing'] ?? { S: '' }, { S: 'old.00' }, { S: '' }]) {
+      table.items.set('rev#1', { ...one, closed_by: { N: '5' }, closing });
+      const feed = feedOf(table, { keys: () => only(OLD) });
+      expect(await feed.ensure()).toEqual(FRESH);
+      expect(feed.names()).toEqual(['one', 'four']);
+    }
+  });
+});
+
+describe('keeping the log in order', () => {
+  it('takes out what matters no more, once everybody has read it, under the TVM’s signature', async () => {
+    const table = await tableWithLifted();
+    const [keys, time] = [{ now: only(OLD) }, { now: NOW }];
+    const feed = instanceOf(table, keys, time);
+    await feed.ensure();
+    await feed.append(entry(user('short'), { until: NOW + HOUR }));
+    await feed.upkeep();
+    expect([...table.items.keys()], 'not at once').toContain('rev#2');
+    await feed.upkeep();
+    expect([...table.items.keys()].toSorted()).toEqual(['compaction', 'head', 'rev#1', 'rev#4', 'rev#7']);
+    time.now += 26 * HOUR;
+    await feed.upkeep();
+    expect([...table.items.keys()]).not.toContain('rev#7');
+    expect(await feed.poll()).toEqual(FRESH);
+    const later = feedOf(table, { keys: () => only(OLD) });
+    expect(await later.ensure()).toEqual(FRESH);
+    expect(later.names()).toEqual(['one', 'four']);
+    expect((await later.append(entry())).n, 'no number is used twice').toBe(8);
+  });
+
+  it('closes what a writer that died left open', async () => {
+    const table = await tableWithLifted();
+    const { closing: _, closed_by: __, ...open } = table.items.get('rev#2') ?? {};
+    table.items.set('rev#2', open);
+    await instanceOf(table, { now: only(OLD) }).upkeep();
+    expect(table.items.get('rev#2')).toHaveProperty('closing');
+  });
+
+  it('may die between naming and deleting: what is named is gone, and is deleted the next time', async () => {
+    const table = await tableWithLifted();
+    const feed = instanceOf(table, { now: only(OLD) });
+    await feed.ensure();
+    await feed.upkeep();
+    table.control.step = (what) =>
+      what === 'DeleteItemCommand' ? Promise.reject(new Error('killed')) : Promise.resolve();
+    await expect(feed.upkeep()).rejects.toThrow('killed');
+    table.control.step = () => Promise.resolve();
+    const later = feedOf(table, { keys: () => only(OLD) });
+    expect(await later.ensure()).toEqual(FRESH);
+    expect(later.names()).toEqual(['one', 'four']);
+    await feed.upkeep();
+    expect([...table.items.keys()]).not.toContain('rev#2');
+  });
+});
