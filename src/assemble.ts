@@ -183,6 +183,9 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   const assumeRole = meterAssumeRole(createAssumeRole(clients.sts, onFault('AssumeRole failed')), meter);
   const hardRevocation = createHardRevocation({
     clock,
+    monotonic,
+    sleep,
+    skew: config.clockSkew,
     readRevocations: async () => {
       await revocations.catchUp();
       return revocations.list();
@@ -192,6 +195,10 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     lease,
     onFault: onFault('the deny policy of a role cannot be written'),
   });
+  const reconcile = async (): Promise<void> => {
+    const snapshot = await catalog.current();
+    if (snapshot !== undefined) await hardRevocation.reconcile(snapshot);
+  };
   const onOperationFault = onFault('sessions and revocations cannot be read or written');
   const instanceGuard = config.replayGuard === 'instance';
   const guards = createGuards(config, clients, { clock, onFault, inGrace: revocations.inGrace });
@@ -307,12 +314,13 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     start: async (signal) => {
       const sweeping = setInterval(() => {
         void tracker.sweep();
-        void hardRevocation.reconcile();
+        void reconcile();
       }, SWEEP).unref();
       signal.addEventListener('abort', () => clearInterval(sweeping), { once: true });
       // Revocations after the keys: what was lifted is recognised by the keys' signatures.
       await catalog.start(signal);
       await revocations.start(signal);
+      void reconcile();
     },
     startDraining: () => {
       draining = true;

@@ -28,17 +28,34 @@ export type TagNames = {
 const MARGIN = 1 * MINUTE;
 
 /** No credentials of the TVM live longer. */
-const LONGEST_CREDENTIALS = 1 * HOUR;
+export const LONGEST_CREDENTIALS = 1 * HOUR;
 
 /** Beyond so many sessions, or so many characters, everything that was issued until now is denied instead. */
 const MAX_SESSIONS = 100;
 const MAX_CHARACTERS = 6_000;
 
+/** What callers' revocations of their own sessions may take of that; what operators revoke comes first. */
+const MAX_OWN = 3_000;
+
+/** What a role's policy is made for. */
+export type HardContext = {
+  /** The profiles that vend the role. */
+  readonly profiles: readonly string[];
+  readonly tags: TagNames;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** How far, in milliseconds, the clock of whoever revoked may be off AWS's own. */
+  readonly skew: number;
+};
+
+/** The policy, undefined if there is nothing to deny; and the revocations for which it has no room yet. */
+export type HardPlan = { readonly policy: HardPolicy | undefined; readonly waiting: readonly Revocation[] };
+
 /** IAM's own precision: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html */
 const instant = (ms: number): string => `${new Date(Math.ceil(ms / 1_000) * 1_000).toISOString().slice(0, 19)}Z`;
 
-const issuedBefore = (revocation: Revocation) => ({
-  DateLessThan: { 'aws:TokenIssueTime': instant(revocation.createdAt + MARGIN) },
+const issuedBefore = (createdAt: number, skew: number) => ({
+  DateLessThan: { 'aws:TokenIssueTime': instant(createdAt + MARGIN + skew) },
 });
 
 const deny = (Sid: string, Condition: Statement['Condition']): Statement => ({
@@ -50,9 +67,13 @@ const deny = (Sid: string, Condition: Statement['Condition']): Statement => ({
 });
 
 /** Whether a revocation concerns what was issued for a profile, and anything of that can still be alive. */
-export const isInForce = ({ target, createdAt }: Revocation, profile: string, now: number): boolean => {
+export const isInForce = (
+  { target, createdAt }: Revocation,
+  profile: string,
+  { now, skew }: Pick<HardContext, 'now' | 'skew'>,
+): boolean => {
   const only = profileOf(target);
-  return (only === undefined || only === profile) && now < createdAt + MARGIN + LONGEST_CREDENTIALS;
+  return (only === undefined || only === profile) && now < createdAt + MARGIN + skew + LONGEST_CREDENTIALS;
 };
 
 const profileOf = (target: Revocation['target']): string | undefined => {
@@ -67,50 +88,99 @@ const principalIs = (values: readonly string[]): Statement['Condition'] => {
   return patterns.length === 0 ? { StringEquals: { [key]: only ?? '' } } : { StringLike: { [key]: values } };
 };
 
-const statementOf = (revocation: Revocation, tags: TagNames): Statement => {
-  const { n, target } = revocation;
+const USER = 'aws:PrincipalTag/SentinelUser';
+const PROFILE = 'aws:PrincipalTag/SentinelProfile';
+const SESSION = 'aws:PrincipalTag/SentinelSessionID';
+
+const statementOf = (revocation: Revocation, { tags, skew }: HardContext): Statement => {
+  const { n, target, createdAt } = revocation;
   const sid = `Revocation${n}`;
-  const time = issuedBefore(revocation);
+  const time = issuedBefore(createdAt, skew);
   switch (target.kind) {
     case 'all':
       return deny(sid, time);
     case 'user':
-      return deny(sid, { ...time, StringLike: { 'aws:PrincipalTag/SentinelUser': tags.ofName(target.value) } });
+      return deny(sid, { ...time, StringLike: { [USER]: tags.ofName(target.value) } });
     case 'principal':
       return deny(sid, { ...time, ...principalIs(tags.ofPrincipal(target.value)) });
     case 'profile':
-      return deny(sid, { ...time, StringLike: { 'aws:PrincipalTag/SentinelProfile': tags.ofName(target.value) } });
+      return deny(sid, { ...time, StringLike: { [PROFILE]: tags.ofName(target.value) } });
     case 'session':
-      return deny(sid, { StringEquals: { 'aws:PrincipalTag/SentinelSessionID': target.value } });
+      return deny(sid, { StringEquals: { [SESSION]: target.value } });
   }
 };
 
-/**
- * The deny policy of a role whose profiles are given: what is revoked by name carries the time, so that what is vended after
- * lifting works; single sessions are denied by their tag. What has ended by itself is left out. Undefined if nothing is
- * left to deny.
- *
- * @param now epoch milliseconds
- */
-export const toHardPolicy = (
-  revocations: readonly Revocation[],
-  profiles: readonly string[],
-  tags: TagNames,
-  now: number,
-): HardPolicy | undefined => {
-  const live = revocations.filter((one) => profiles.some((profile) => isInForce(one, profile, now)));
-  if (live.length === 0) return undefined;
-  const sessions = live.filter(({ target }) => target.kind === 'session');
-  const single = sessions.map(({ target }) => (target.kind === 'session' ? target.value : ''));
-  const others = live.filter(({ target }) => target.kind !== 'session').map((one) => statementOf(one, tags));
-  const statements =
-    single.length === 0
-      ? others
-      : [...others, deny('RevokedSessions', { StringEquals: { 'aws:PrincipalTag/SentinelSessionID': single } })];
-  const whole: HardPolicy = { Version: '2012-10-17', Statement: statements };
-  if (single.length <= MAX_SESSIONS && JSON.stringify(whole).length <= MAX_CHARACTERS) return whole;
-  // Too many to name: whoever is not revoked gets new credentials at the next asking, whoever is does not.
+/** Whose a revocation of one's own is, as the tags of sessions tell subjects apart; undefined for any other. */
+const ownerOf = ({ target, own }: Revocation): string | undefined => {
+  if (own !== true || target.kind !== 'session') return undefined;
+  return target.subject === '' ? `user ${target.user}` : `subject ${target.subject}`;
+};
+
+/** All that one subject revoked of its own, in one statement that reaches nobody else. */
+const ownStatement = (mine: readonly Revocation[], { profiles, tags, skew }: HardContext): Statement | undefined => {
+  const [first] = mine;
+  if (first?.target.kind !== 'session') return undefined;
+  const { subject, user } = first.target;
+  // The subject and nobody behind it, also where it is a role.
+  const [tag = ''] = tags.ofPrincipal(subject);
+  const who =
+    subject === ''
+      ? { StringLike: { [USER]: tags.ofName(user) } }
+      : { StringEquals: { 'aws:PrincipalTag/SentinelPrincipal': tag } };
+  const named = [...new Set(mine.map(({ target }) => profileOf(target) ?? ''))];
+  const isWholeRole = profiles.every((profile) => named.includes(profile));
+  const what = isWholeRole ? {} : { [PROFILE]: named.flatMap((profile) => tags.ofName(profile)) };
+  const time = issuedBefore(Math.max(...mine.map(({ createdAt }) => createdAt)), skew);
+  const like = { ...('StringLike' in who ? who.StringLike : {}), ...what };
+  return deny(`Own${first.n}`, {
+    ...time,
+    ...('StringEquals' in who ? { StringEquals: who.StringEquals } : {}),
+    ...(Object.keys(like).length === 0 ? {} : { StringLike: like }),
+  });
+};
+
+const lengthOf = (statements: readonly Statement[]): number =>
+  JSON.stringify({ Version: '2012-10-17', Statement: statements }).length;
+
+/** What operators revoked: each by its name, or everything issued until now where there is too much to name. */
+const operatorStatements = (live: readonly Revocation[], context: HardContext): readonly Statement[] => {
+  if (live.length === 0) return [];
+  const single = live.flatMap(({ target }) => (target.kind === 'session' ? [target.value] : []));
+  const named = live.filter(({ target }) => target.kind !== 'session').map((one) => statementOf(one, context));
+  const sessions = single.length === 0 ? [] : [deny('RevokedSessions', { StringEquals: { [SESSION]: single } })];
+  const statements = [...named, ...sessions];
+  if (single.length <= MAX_SESSIONS && lengthOf(statements) <= MAX_CHARACTERS) return statements;
+  // Whoever is not revoked gets new credentials at the next asking, whoever is does not.
   const latest = Math.max(...live.map(({ createdAt }) => createdAt));
-  const everything = { DateLessThan: { 'aws:TokenIssueTime': instant(latest + MARGIN) } };
-  return { Version: '2012-10-17', Statement: [deny('TooManyToName', everything)] };
+  return [deny('TooManyToName', issuedBefore(latest, context.skew))];
+};
+
+/**
+ * The deny policy of a role: what is revoked by name carries the time, so that what is vended after lifting works; an
+ * operator's single sessions are denied by their tag; what callers revoked of their own is one statement for each of
+ * them, which never reaches others. Of those the first to come are taken first, and the newest wait while there is no
+ * room. What has ended by itself is left out.
+ */
+export const toHardPolicy = (revocations: readonly Revocation[], context: HardContext): HardPlan => {
+  const live = revocations.filter((one) => context.profiles.some((profile) => isInForce(one, profile, context)));
+  const statements = [
+    ...operatorStatements(
+      live.filter((one) => ownerOf(one) === undefined),
+      context,
+    ),
+  ];
+  const room = Math.min(MAX_CHARACTERS, lengthOf(statements) + MAX_OWN);
+  const owners = new Map<string, Revocation[]>();
+  for (const one of live.toSorted((a, b) => a.createdAt - b.createdAt || a.n - b.n)) {
+    const owner = ownerOf(one);
+    if (owner !== undefined) owners.set(owner, [...(owners.get(owner) ?? []), one]);
+  }
+  const waiting: Revocation[] = [];
+  for (const mine of owners.values()) {
+    const statement = ownStatement(mine, context);
+    const fits = waiting.length === 0 && statement !== undefined && lengthOf([...statements, statement]) <= room;
+    if (fits) statements.push(statement);
+    else waiting.push(...mine);
+  }
+  return { policy: statements.length === 0 ? undefined : { Version: '2012-10-17', Statement: statements }, waiting };
 };

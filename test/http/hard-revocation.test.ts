@@ -27,8 +27,9 @@ afterAll(async () => {
   await desk.close();
 });
 
-const vend = async (as: 'alice' | 'bob' = 'alice') => {
-  const { status, json, body } = await get(tvm, { profile: 'hard' }, { as });
+const vend = async (as: 'alice' | 'bob' = 'alice', label?: string) => {
+  const query = label === undefined ? {} : { session_label: label };
+  const { status, json, body } = await get(tvm, { profile: 'hard', ...query }, { as });
   expect(status, body).toBe(200);
   const [accessKeyId, secretAccessKey, sessionToken] = ['AccessKeyId', 'SecretAccessKey', 'SessionToken'].map((name) =>
     String(json[name]),
@@ -136,16 +137,49 @@ describe('hard revocation', () => {
   it('that IAM does not take is said to be pending; nothing is vended all the same', async () => {
     const iam = await startFake(() => ({ status: 500, body: '' }));
     const broken = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_IAM: iam.url } });
+    const hers = await vend();
     const body = JSON.stringify({ kind: 'user', value: 'alice', reason: WHY });
     const headers = { 'content-type': 'application/json' };
     const revoked = await call(broken, { method: 'POST', path: '/revocations', as: 'olivia', headers, body });
     expect(revoked.status).toBe(201);
-    expect(revoked.json['hard_revocation']).toMatchObject([{ status: 'pending' }]);
+    expect(revoked.json['hard_revocation']).toMatchObject([
+      { status: 'pending', credentials_end: expect.stringMatching(/^20.+Z$/u) },
+    ]);
+    expect(await works(hers)).toBe(true);
+    // The process that knew of it is gone: another finds it in the log, at its start.
+    const other = await startTvm(desk.url);
+    await expect.poll(() => works(hers), { timeout: 5_000 }).toBe(false);
+    await other.close();
     expect((await get(broken, { profile: 'hard' })).json['error']).toBe('SessionRevoked');
     await call(broken, { method: 'DELETE', path: `/revocations/${String(revoked.json['id'])}`, as: 'olivia' });
     await expect.poll(async () => (await get(tvm, { profile: 'hard' })).status, { timeout: 3_000 }).toBe(200);
     await broken.close();
     await iam.close();
+  });
+
+  it('of one’s own sessions under a hundred labels and more ends them, and nobody else’s credentials', async () => {
+    const his = await vend('bob');
+    const mine: Vended[] = [];
+    for (let n = 0; n < 101; n += 1) mine.push(await vend('alice', `label-${n}`));
+    const client = { as: 'alice', headers: { 'content-type': 'application/json' } } as const;
+    const done = [];
+    for (const { sessionId } of mine) {
+      const path = `/sessions/${sessionId}/revoke`;
+      done.push(await call(tvm, { method: 'POST', path, body: JSON.stringify({ reason: WHY }), ...client }));
+    }
+    expect(
+      done.map(({ status, json }) => [status, (json['hard_revocation'] as { status: string }[])[0]?.status]),
+    ).toEqual(mine.map(() => [200, 'written']));
+    expect([await works(mine[0] ?? his), await works(mine[100] ?? his), await works(his)]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    for (const { json } of done) {
+      const { id } = json as { readonly id?: string };
+      if (id !== undefined) await operate('DELETE', `/revocations/${id}`);
+    }
+    expect(await works(mine[100] ?? his)).toBe(true);
   });
 
   it('is the revoker’s alone: neither the TVM’s own role nor what it vends can write policies', async () => {

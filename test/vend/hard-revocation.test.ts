@@ -8,6 +8,7 @@ import { tagNames, toSessionTags } from '../../src/vend/names.ts';
 import { callerOf, NOON, rule, snapshotOf } from './support.ts';
 
 const MINUTE = 60_000;
+const SKEW = 4 * MINUTE;
 const REVOKER = 'arn:aws:iam::111122223333:role/sentinel-revoker';
 const ROLE = 'arn:aws:iam::111122223333:role/Protected';
 
@@ -28,7 +29,21 @@ const session = (value: string, profile = 'hard'): RevocationTarget => ({
   profile,
 });
 
-const policyOf = (all: readonly Revocation[], now = NOON) => toHardPolicy(all, ['hard'], tagNames, now);
+/** A session that its own subject revoked. */
+const own = (n: number, subject: string, createdAt = NOON): Revocation => ({
+  ...revocation(
+    n,
+    { kind: 'session', value: `${n}`.padStart(16, '0'), subject, user: 'somebody', profile: 'hard' },
+    createdAt,
+  ),
+  own: true,
+});
+
+const subjectOf = ({ target }: Revocation): string => (target.kind === 'session' ? target.subject : '');
+
+const planOf = (all: readonly Revocation[], now = NOON, profiles = ['hard']) =>
+  toHardPolicy(all, { profiles, tags: tagNames, now, skew: SKEW });
+const policyOf = (all: readonly Revocation[], now = NOON) => planOf(all, now).policy;
 
 describe('the deny policy', () => {
   it('reaches everybody behind a role whose session names are trusted, and no other role', () => {
@@ -43,7 +58,7 @@ describe('the deny policy', () => {
   });
 
   it('names what is revoked by its tags, and by time what can be vended again', () => {
-    const before = { DateLessThan: { 'aws:TokenIssueTime': '2026-01-05T12:01:00Z' } };
+    const before = { DateLessThan: { 'aws:TokenIssueTime': '2026-01-05T12:05:00Z' } };
     const principal = 'arn:aws:iam::111122223333:user/x/alice';
     expect(
       policyOf([
@@ -75,15 +90,15 @@ describe('the deny policy', () => {
       policyOf([revocation(1, { kind: 'profile', value: 'dev' }), revocation(2, session('a', 'dev'))]),
     ).toBeUndefined();
     const all = [revocation(1, { kind: 'all' }), revocation(2, session('a'))];
-    expect(policyOf(all, NOON + 61 * MINUTE - 1)?.Statement).toHaveLength(2);
-    expect(policyOf(all, NOON + 61 * MINUTE)).toBeUndefined();
+    expect(policyOf(all, NOON + 65 * MINUTE - 1)?.Statement).toHaveLength(2);
+    expect(policyOf(all, NOON + 65 * MINUTE)).toBeUndefined();
   });
 
   it('denies everything issued until now where there is too much to name, and stays within IAM’s size', () => {
     const many = Array.from({ length: 101 }, (_, n) => revocation(n + 1, session(`${n}`.padStart(16, '0'))));
     expect(policyOf(many.slice(1))?.Statement).toMatchObject([{ Sid: 'RevokedSessions' }]);
     expect(policyOf(many)?.Statement).toMatchObject([
-      { Sid: 'TooManyToName', Condition: { DateLessThan: { 'aws:TokenIssueTime': '2026-01-05T12:01:00Z' } } },
+      { Sid: 'TooManyToName', Condition: { DateLessThan: { 'aws:TokenIssueTime': '2026-01-05T12:05:00Z' } } },
     ]);
     const kinds = fc.oneof(
       fc.string().map((value): RevocationTarget => ({ kind: 'user', value })),
@@ -95,6 +110,61 @@ describe('the deny policy', () => {
       fc.property(fc.array(kinds, { maxLength: 300 }), (targets) => {
         const text = JSON.stringify(policyOf(targets.map((target, n) => revocation(n, target))) ?? {});
         expect(text.length).toBeLessThanOrEqual(6_000);
+      }),
+    );
+  });
+
+  it('takes what one caller revokes of their own for one statement, which reaches nobody else', () => {
+    const mine = Array.from({ length: 101 }, (_, n) => own(n + 1, 'sentinel:key/A', NOON + n * 1_000));
+    expect(policyOf(mine)?.Statement).toMatchObject([
+      {
+        Sid: 'Own1',
+        Condition: {
+          StringEquals: { 'aws:PrincipalTag/SentinelPrincipal': 'sentinel:key/A' },
+          DateLessThan: { 'aws:TokenIssueTime': '2026-01-05T12:06:40Z' },
+        },
+      },
+    ]);
+    const shared = planOf(mine, NOON, ['hard', 'other']).policy?.Statement[0]?.Condition;
+    expect(shared).toMatchObject({
+      StringEquals: { 'aws:PrincipalTag/SentinelPrincipal': 'sentinel:key/A' },
+      StringLike: { 'aws:PrincipalTag/SentinelProfile': ['hard', 'hard.??????????'] },
+    });
+    const role = 'arn:aws:iam::111122223333:role/deploy';
+    expect(JSON.stringify(policyOf([own(1, role)])), 'a role, and nobody behind it').not.toContain('role/deploy/*');
+  });
+
+  it('gives callers their own share, the first to come first, and operators theirs before', () => {
+    const many = Array.from({ length: 60 }, (_, n) => own(n + 1, `sentinel:key/${'K'.repeat(40)}${n}`, NOON + n));
+    const { policy, waiting } = planOf(many);
+    const count = policy?.Statement.length ?? 0;
+    expect(count).toBeGreaterThan(5);
+    expect(JSON.stringify(policy).length).toBeLessThanOrEqual(3_100);
+    expect(waiting.map(({ n }) => n)).toEqual(many.slice(count).map(({ n }) => n));
+    expect(JSON.stringify(policy)).not.toContain('TooManyToName');
+    const operators = Array.from({ length: 100 }, (_, n) => revocation(1_000 + n, session(`${n}`.padStart(16, '0'))));
+    const both = planOf([...many, ...operators]).policy;
+    expect(both?.Statement[0]).toMatchObject({ Sid: 'RevokedSessions' });
+    const one = revocation(2_000, session('f'.repeat(16)));
+    const all = planOf([...many, ...operators, one]).policy;
+    expect(all?.Statement[0]).toMatchObject({ Sid: 'TooManyToName' });
+  });
+
+  it('lets no number of callers’ own revocations deny anything to anybody else', () => {
+    const subjects = fc.array(fc.tuple(fc.string({ maxLength: 300 }), fc.integer({ min: 0, max: 9 })), {
+      maxLength: 120,
+    });
+    fc.assert(
+      fc.property(subjects, (list) => {
+        const made = list.map(([subject, minute], n) => own(n + 1, subject, NOON - minute * MINUTE));
+        const { policy, waiting } = planOf(made);
+        for (const { Condition } of policy?.Statement ?? []) {
+          const keys = [...Object.keys(Condition['StringEquals'] ?? {}), ...Object.keys(Condition['StringLike'] ?? {})];
+          expect(keys.some((key) => /Sentinel(?:Principal|User)$/u.test(key))).toBe(true);
+        }
+        const named = new Set(made.filter((one) => !waiting.includes(one)).map(subjectOf));
+        expect(policy?.Statement.length ?? 0).toBe(named.size);
+        expect(JSON.stringify(policy ?? {}).length).toBeLessThanOrEqual(6_000);
       }),
     );
   });
@@ -128,6 +198,7 @@ const SNAPSHOT = snapshotOf({
   soft: { rules: [rule('allow')] },
 });
 
+const POLICY = 'Protected/SentinelRevocations';
 const ACTIONS = ['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'];
 
 /** An IAM that keeps policies by role, fails when told to, and a log that the test fills. */
@@ -139,12 +210,18 @@ const worldOf = () => {
     fails: false,
     /** Says that it has written, and has not. */
     loses: false,
+    /** So many readings after a write show what was there before. */
+    late: 0,
+    before: undefined as string | undefined,
     assumes: [] as unknown[],
     now: NOON,
     held: false,
   };
   const hard = createHardRevocation({
     clock: () => world.now,
+    monotonic: () => world.now,
+    sleep: () => Promise.resolve(),
+    skew: SKEW,
     readRevocations: () => Promise.resolve([...world.revocations]),
     assumeRole: (input) => {
       world.assumes.push(input);
@@ -155,7 +232,13 @@ const worldOf = () => {
       );
     },
     rolePolicies: {
-      read: (_, { roleName, policyName }) => Promise.resolve(world.policies.get(`${roleName}/${policyName}`)),
+      read: (_, { roleName, policyName }) => {
+        if (world.writes > 0 && world.late > 0) {
+          world.late -= 1;
+          return Promise.resolve(world.before);
+        }
+        return Promise.resolve(world.policies.get(`${roleName}/${policyName}`));
+      },
       write: (_, { roleName, policyName }, document) => {
         world.writes += 1;
         if (world.loses) return Promise.resolve();
@@ -216,8 +299,58 @@ describe('revoking what was issued', () => {
     world.loses = true;
     expect(await apply(revocation(1, { kind: 'all' }))).toMatchObject([{ roleArn: ROLE, status: 'pending' }]);
     world.loses = false;
-    await hard.reconcile();
+    await hard.reconcile(SNAPSHOT);
     expect(world.policies.size).toBe(1);
+  });
+
+  it('leaves nothing to memory: another process finishes what one left, from the log alone', async () => {
+    const { world, apply } = worldOf();
+    world.fails = true;
+    expect(await apply(revocation(1, { kind: 'user', value: 'alice' }))).toMatchObject([{ status: 'pending' }]);
+    const other = worldOf();
+    other.world.revocations = world.revocations;
+    await other.hard.reconcile(SNAPSHOT);
+    expect(other.world.policies.get(POLICY)).toContain('alice');
+  });
+
+  it('undoes what was written too late, by whomever, and takes out what nobody revoked', async () => {
+    const { world, hard, apply } = worldOf();
+    await apply(revocation(1, { kind: 'user', value: 'alice' }));
+    const right = world.policies.get(POLICY);
+    world.policies.set(POLICY, '{"Version":"2012-10-17","Statement":[]}');
+    await hard.reconcile(SNAPSHOT);
+    expect(world.policies.get(POLICY)).toBe(right);
+    world.revocations = [];
+    await hard.reconcile(SNAPSHOT);
+    expect(world.policies.size).toBe(0);
+    const { writes } = world;
+    await hard.reconcile(SNAPSHOT);
+    expect(world.writes, 'looks, and writes nothing').toBe(writes);
+  });
+
+  it('waits a moment for IAM to show what it wrote', async () => {
+    const { world, apply } = worldOf();
+    world.late = 2;
+    expect(await apply(revocation(1, { kind: 'all' }))).toMatchObject([{ status: 'written' }]);
+  });
+
+  it('writes for all who revoke at a time in one run or two', async () => {
+    const { world, apply } = worldOf();
+    const many = Array.from({ length: 20 }, (_, n) => revocation(n + 1, { kind: 'user', value: `u-${n}` }));
+    const outcomes = await Promise.all(many.map(apply));
+    expect(outcomes).toEqual(many.map(() => [{ roleArn: ROLE, status: 'written' }]));
+    expect(world.writes).toBeLessThanOrEqual(2);
+    for (let n = 0; n < 20; n += 1) expect(world.policies.get(POLICY)).toContain(`"u-${n}"`);
+  });
+
+  it('says of one’s own revocation that has no room that it is pending, and when its credentials end', async () => {
+    const { world, apply } = worldOf();
+    world.revocations = Array.from({ length: 30 }, (_, n) => own(n + 1, `sentinel:key/${'K'.repeat(40)}${n}`));
+    expect(await apply(own(99, 'sentinel:key/late', NOON + 1))).toEqual([
+      { roleArn: ROLE, status: 'pending', code: 'NoRoom', endsAt: NOON + 1 + 60 * MINUTE },
+    ]);
+    expect(await apply(revocation(100, { kind: 'user', value: 'bob' }))).toMatchObject([{ status: 'written' }]);
+    expect(world.policies.get(POLICY)).toContain('bob');
   });
 
   it('asks IAM for nothing where no role can be revoked so', async () => {
@@ -234,8 +367,8 @@ describe('revoking what was issued', () => {
     expect(await hard.apply(one, SNAPSHOT)).toEqual([{ roleArn: ROLE, status: 'removed' }]);
     expect(world.policies.size).toBe(0);
     await apply(revocation(2, session('a', 'harder')));
-    world.now += 61 * MINUTE;
-    await hard.reconcile();
+    world.now += 65 * MINUTE;
+    await hard.reconcile(SNAPSHOT);
     expect(world.policies.size).toBe(0);
   });
 
@@ -243,14 +376,14 @@ describe('revoking what was issued', () => {
     const { world, hard, apply } = worldOf();
     world.fails = true;
     expect(await apply(revocation(1, { kind: 'all' }))).toEqual([
-      { roleArn: ROLE, status: 'pending', code: 'AccessDenied' },
+      { roleArn: ROLE, status: 'pending', code: 'AccessDenied', endsAt: NOON + 60 * MINUTE },
     ]);
-    await hard.reconcile();
+    await hard.reconcile(SNAPSHOT);
     expect(world.policies.size).toBe(0);
     world.fails = false;
-    await hard.reconcile();
+    await hard.reconcile(SNAPSHOT);
     expect(world.policies.size).toBe(1);
-    await hard.reconcile();
+    await hard.reconcile(SNAPSHOT);
     expect(world.writes).toBe(1);
   });
 });

@@ -58,7 +58,12 @@ export const toDoneBody = ({ revocation, hard }: Done, bareNames: NamedKind) => 
   ...(hard.length === 0
     ? {}
     : {
-        hard_revocation: hard.map(({ roleArn, status, code }) => ({ role_arn: roleArn, status, code })),
+        hard_revocation: hard.map(({ roleArn, status, code, endsAt }) => ({
+          role_arn: roleArn,
+          status,
+          code,
+          ...(endsAt === undefined ? {} : { credentials_end: formatInstant(endsAt) }),
+        })),
         note: 'IAM takes a moment, seldom more than some seconds, until a changed policy counts everywhere.',
       }),
 });
