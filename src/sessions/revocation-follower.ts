@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
 import { singleFlight } from '../lib/single-flight.ts';
 import type { Moment, Stopwatch } from '../lib/stopwatch.ts';
@@ -13,6 +14,12 @@ const RELOAD = 30 * MINUTE;
 
 /** How soon all is read again where that failed, or found the log broken: it may be large. */
 const RELOAD_AGAIN = 3 * SECOND;
+
+/** A number is gone 10 s after it was written at the soonest: behind a reading as young as this, none is. */
+const JUST_READ = 3 * SECOND;
+
+/** So many are told of at a time. */
+const SLICE = 2_000;
 
 type Options = {
   readonly log: RevocationLog;
@@ -35,7 +42,8 @@ export function createRevocationFollower(options: Options) {
   let book: RevocationBook = createRevocationBook();
   /** Everything up to this number is known. */
   let top = 0;
-  const write = createRevocationWriter(log, () => top);
+  let readAt: Moment | undefined;
+  const write = createRevocationWriter(log, () => (stopwatch.since(readAt) < JUST_READ ? top : undefined));
   let loadedAt: Moment | undefined;
   let loadTriedAt: Moment | undefined;
   let loadedWith: string | undefined;
@@ -60,15 +68,20 @@ export function createRevocationFollower(options: Options) {
       while (end < top);
     }
     for (const entry of ownMeanwhile) apply(own(entry), loaded.book);
-    const before = book;
     book = loaded.book;
-    for (const one of book.list(clock())) if (before.find(one.n, clock()) === undefined) onRevocation(one);
     ({ broken } = loaded);
+    if (broken === undefined) {
+      top = end;
+      underOldKeys = loaded.stale;
+      loadedAt = stopwatch.now();
+      loadedWith = keys;
+    }
+    for (const [index, one] of loaded.added.entries()) {
+      if (book.find(one.n, clock()) !== undefined) onRevocation(one);
+      // There may be a hundred thousand.
+      if (index % SLICE === SLICE - 1) await turn();
+    }
     if (broken !== undefined) throw broken;
-    top = end;
-    underOldKeys = loaded.stale;
-    loadedAt = stopwatch.now();
-    loadedWith = keys;
   });
 
   async function follow(): Promise<void> {
@@ -93,7 +106,9 @@ export function createRevocationFollower(options: Options) {
       // It takes as long as it takes; what is new is read meanwhile, and tells of the same faults.
       if (isDue && stopwatch.since(loadTriedAt) > RELOAD_AGAIN) void load().catch(() => undefined);
       try {
+        const begun = stopwatch.now();
         await follow();
+        readAt = begun;
       } catch (error) {
         if (!(error instanceof BrokenLog)) throw error;
         // What is missing may have been named as gone meanwhile: only reading everything can tell.

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { gapsOf, includes, mergeRanges, toRanges, type Ranges } from './compaction.ts';
-import { createRevocationBook, type RevocationBook } from './revocation.ts';
+import { createNumberSet, gapsOf, includes, mergeRanges, type NumberSet, type Ranges } from './compaction.ts';
+import { createRevocationBook, type Revocation, type RevocationBook } from './revocation.ts';
 import type { ReadEntry } from './revocation-entry.ts';
 import type { RevocationLog } from './revocation-log.ts';
 
@@ -25,6 +25,8 @@ export type Loaded = {
   readonly book: RevocationBook;
   /** Up to here everything is known, unless it is broken. */
   readonly top: number;
+  /** Those that were not known before; some may be lifted. */
+  readonly added: readonly Revocation[];
   /** How much is signed with a key that is no longer the one that signs. */
   readonly stale: number;
   /** What must be mended before this counts as everything. */
@@ -57,48 +59,49 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
     }
     // It is put right from what is known. This reading does not count; the next one will.
     await log.raiseHead(known);
+    await log.raiseMirror(known);
     furthest = known;
     const what = genuine ? `went back from ${known} to ${n}` : 'was not signed by this TVM';
     throw new Error(`the head of the revocations ${what}; it is put right and read again`);
   };
 
   /** What is neither there nor named as gone, after one more look. */
-  const findMissing = async (there: ReadonlySet<number>, head: number, gone: Ranges, to: RevocationBook) => {
-    const gaps = gapsOf(mergeRanges(toRanges(there), gone), head);
+  const findMissing = async (there: NumberSet, head: number, gone: Ranges, to: RevocationBook) => {
+    const gaps = gapsOf(mergeRanges(there.ranges(), gone), head);
     const numbers = gaps.flatMap(([from, end]) =>
       Array.from({ length: Math.min(LOOKED_FOR, end - from + 1) }, (_, index) => from + index),
     );
     if (numbers.length === 0) return gaps;
     if (numbers.length > LOOKED_FOR)
-      return gapsOf(mergeRanges(toRanges(there), (await log.readCompaction()).ranges), head);
-    const late = new Set(there);
+      return gapsOf(mergeRanges(there.ranges(), (await log.readCompaction()).ranges), head);
     for (const n of numbers) {
       const item = await log.read(n);
       const read = item === undefined ? undefined : log.understand(item);
       if (read === undefined) continue;
       apply(read, to);
-      if (read.genuine || read.closed) late.add(n);
+      if (read.genuine || read.closed) there.add(n);
     }
     // What was named as gone while all was read is no longer there.
     const { ranges } = await log.readCompaction();
-    return gapsOf(mergeRanges(toRanges(late), ranges), head);
+    return gapsOf(mergeRanges(there.ranges(), ranges), head);
   };
 
   /** Where the log has never been signed: all that stands there up to its head is signed as it is. */
   const signAll = async (head: number): Promise<void> => {
-    const there: number[] = [];
+    const there = createNumberSet();
     for await (const items of log.scan()) {
       for (const item of items) {
         const read = log.understand(item, true);
         if (read === undefined || read.entry.n > head) continue;
-        there.push(read.entry.n);
+        there.add(read.entry.n);
         if (log.understand(item)?.genuine === false) await log.adopt(read, true);
       }
     }
     const { version, item, ranges } = await log.readCompaction(true);
-    const gone = mergeRanges(ranges, gapsOf(toRanges(there), head));
+    const gone = mergeRanges(ranges, gapsOf(there.ranges(), head));
     if (gone.length > 0) await log.writeCompaction(version + 1, gone, item);
     await log.raiseHead(head);
+    await log.raiseMirror(head);
   };
 
   /** The head by which everything is read, once it is certain that all up to there is signed. */
@@ -119,7 +122,8 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
     const { ranges: gone, genuine, stale: isStale } = await log.readCompaction();
     if (!genuine) onFault(new Error('the list of revocations that are gone is not signed by this TVM; it is ignored'));
     const book = createRevocationBook();
-    const [there, changed] = [new Set<number>(), new Set<number>()];
+    const [there, changed] = [createNumberSet(), createNumberSet()];
+    const added: Revocation[] = [];
     let stale = isStale ? 1 : 0;
     for await (const items of log.scan()) {
       for (const item of items) {
@@ -129,16 +133,17 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
         if (!read.genuine && !read.closed && read.entry.n <= head) changed.add(read.entry.n);
         if (read.stale) stale += 1;
         apply(read, book);
+        if (read.entry.what === 'revoke' && before.find(read.entry.n, 0) === undefined) added.push(read.entry);
       }
       // A page at a time: what waits meanwhile comes before the next.
       await turn();
     }
     const missing = await findMissing(there, head, gone, book);
-    const numbers = mergeRanges(missing, toRanges(changed));
+    const numbers = mergeRanges(missing, changed.ranges());
     const broken = numbers.length === 0 ? undefined : new BrokenLog(numbers, missing.length > 0 ? MISSING : CHANGED);
     // Before all time nothing has ended: everything that was known.
     if (broken !== undefined) for (const one of before.list(Number.NEGATIVE_INFINITY)) book.add(one);
-    return { book, top: head, stale, broken };
+    return { book, top: head, added, stale, broken };
   };
 
   /** Takes what stands at n. What nobody signed revokes, and is signed as that, unless the head was beyond it already. */
@@ -173,6 +178,7 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
         if (found === undefined) {
           if (top > head) {
             await log.raiseHead(top);
+            await log.raiseMirror(top);
             furthest = Math.max(furthest, top);
           }
           return top;

@@ -22,6 +22,9 @@ const MAX_ROUNDS = 100;
 const ANNOUNCED = 0.5 * SECOND;
 const LOOK = 0.03 * SECOND;
 
+/** So many announced numbers are looked for one by one. */
+const FEW = 10;
+
 /** How often an entry that does not stand where it was put is put there again. */
 const MAX_REPAIRS = 3;
 
@@ -44,21 +47,30 @@ type Placed = { readonly job: Job; readonly entry: LogEntry; readonly item: Item
  * Whoever dies on the way leaves numbers without entries: whoever comes behind fills them with what says nothing, so
  * that the log has no gap below anything that was ever answered for.
  *
- * @param knownTo the highest number up to which this instance knows that all are there
+ * @param knownTo the highest number up to which this instance has just read all; undefined if that was longer ago
  */
-export function createRevocationWriter(log: RevocationLog, knownTo: () => number) {
+export function createRevocationWriter(log: RevocationLog, knownTo: () => number | undefined) {
   let waiting: Job[] = [];
+  /** The last number that this instance wrote itself. */
+  let written = 0;
   let isWriting = false;
 
+  async function headNow(): Promise<number> {
+    const { n, genuine } = await log.readHead();
+    return genuine ? n : ((await log.readMirror())?.n ?? n);
+  }
+
   /** Where a batch that finds an entry at n goes on behind; makes what nobody signed the TVM's own on the way. */
-  async function endOfOther(n: number): Promise<number> {
-    const item = await log.read(n);
+  async function endOfOther(n: number): Promise<{ readonly end: number; readonly sure: number }> {
+    const [item, head] = await Promise.all([log.readPatiently(n), log.readHead()]);
+    const sure = head.genuine ? head.n : 0;
     const read = item === undefined ? undefined : log.understand(item);
-    if (read === undefined) return n - 1;
-    if (read.genuine) return Math.min(endOfBatch(read), n + MAX_BATCH);
+    // Deleted since, or gone for good: the head knows.
+    if (read === undefined) return { end: Math.max(n - 1, sure), sure };
+    if (read.genuine) return { end: Math.max(Math.min(endOfBatch(read), n + MAX_BATCH), sure), sure };
     // Below the head nobody makes it good: it was changed.
-    if ((await log.readHead()).n < n) await log.adopt(read, false);
-    return n;
+    if (sure < n) await log.adopt(read, false);
+    return { end: Math.max(n, sure), sure };
   }
 
   function place(job: Job, n: number, last: number | undefined): Placed {
@@ -73,22 +85,32 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     return (await log.put(item, job.attempt)) === 'done';
   }
 
+  /** Which of the announced numbers are not there yet: a few are looked for, of many the head tells. */
+  async function stillMissing(announced: readonly number[]): Promise<readonly number[]> {
+    if (announced.length > FEW) {
+      const head = await log.readHead();
+      return head.genuine ? announced.filter((n) => n > head.n) : announced;
+    }
+    const items = await Promise.all(announced.map((n) => log.readPatiently(n)));
+    return announced.filter((_, index) => items[index] === undefined);
+  }
+
   /** Waits until numbers that others have announced are there, and fills those that do not come. */
   async function fill(announced: ReadonlySet<number>): Promise<void> {
-    const [last] = [...announced].toSorted((a, b) => b - a);
-    if (last === undefined) return;
-    for (let waited = 0; waited < ANNOUNCED; waited += LOOK) {
-      const head = await log.readHead();
-      if (head.genuine && head.n >= last) return;
+    let missing: readonly number[] = [...announced];
+    for (let waited = 0; missing.length > 0; waited += LOOK) {
+      missing = await stillMissing(missing);
+      if (missing.length === 0) return;
+      if (waited >= ANNOUNCED) break;
       await sleep(LOOK);
     }
-    await Promise.all([...announced].map((n) => log.silence(n, undefined)));
+    await Promise.all(missing.map((n) => log.silence(n, undefined)));
   }
 
   /** Whether an entry stands where it was put. What does not is put again; what another stands for has no place. */
   async function stands({ entry: { n }, item }: Placed): Promise<boolean> {
     for (let repair = 0; repair <= MAX_REPAIRS; repair += 1) {
-      const there = await log.read(n);
+      const there = await log.readPatiently(n);
       const isOurs = there?.['attempt']?.S === item['attempt']?.S && there?.['signature']?.S === item['signature']?.S;
       if (isOurs && there !== undefined && log.understand(there)?.genuine !== false) return true;
       if (there !== undefined && !isOurs && log.understand(there)?.genuine === true) return false;
@@ -102,8 +124,9 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     const placed: Placed[] = [];
     const failed = new Map<Job, unknown>();
     const unsure = new Set<number>();
-    const head = await log.readHead();
-    let n = Math.max(head.genuine ? head.n : 0, knownTo()) + 1;
+    // A number below the head may be one that is gone, which nobody may use again.
+    const known = knownTo() ?? (await headNow());
+    let n = Math.max(written, known) + 1;
     let left = jobs;
     for (let round = 0; left.length > 0 && round < MAX_ROUNDS; round += 1) {
       const [first, ...others] = left;
@@ -111,8 +134,8 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
       const last = n + left.length - 1;
       const leader = place(first, n, left.length > 1 ? last : undefined);
       if (!(await put(leader))) {
-        const end = await endOfOther(n);
-        for (let number = n + 1; number <= end; number += 1) unsure.add(number);
+        const { end, sure } = await endOfOther(n);
+        for (let number = Math.max(n, sure) + 1; number <= end; number += 1) unsure.add(number);
         n = end + 1;
         continue;
       }
@@ -148,8 +171,14 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
       return [];
     }
     // They stand, and whoever reads them raises a head that lags: they must not be told as failed.
-    await log.raiseHead(Math.max(...placed.map(({ entry }) => entry.n))).catch(() => undefined);
+    written = Math.max(...placed.map(({ entry }) => entry.n));
+    const isRaised = await log.raiseHead(written).then(
+      () => true,
+      () => false,
+    );
     const again: Job[] = [];
+    // The note of a head that was not raised would be ahead of it.
+    const noted = isRaised ? log.raiseMirror(written).catch(() => undefined) : undefined;
     await Promise.all(
       placed.map(async (one) => {
         try {
@@ -160,6 +189,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
         }
       }),
     );
+    await noted;
     return again;
   }
 

@@ -141,7 +141,7 @@ export const logOf = (table: Pick<FakeTable, 'client'>, keys: () => SealingKeys 
     sealingKeys: keys,
     clock: () => NOW,
   });
-  return { ...log, append: createRevocationWriter(log, () => 0) };
+  return { ...log, append: createRevocationWriter(log, () => undefined) };
 };
 
 /** The feed of one instance over a table, with a clock that stands until it is moved. */

@@ -216,6 +216,20 @@ describe('the feed by the clock', () => {
     expect(feed.ofVend(SUBJECT, 'dev'), '16 s after Sentinel revoked').toBeDefined();
   });
 
+  it.each([10, -10])(
+    'knows a revocation within a second after its clock was set back by %i minutes',
+    async (minutes) => {
+      const table = createFakeTable();
+      const feed = feedOf(table, { clock: () => Date.now(), monotonic: () => performance.now() });
+      await feed.start(stop.signal);
+      vi.setSystemTime(NOW - minutes * MINUTE);
+      await logOf(table).append(entry());
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(feed.ofCaller(SUBJECT)).toBeDefined();
+      expect(feed.state().ageMs).toBeLessThanOrEqual(1_000);
+    },
+  );
+
   it.each([false, true])('reads the log about once a second, though Sentinel’s rows hang: %s', async (hangs) => {
     const table = createFakeTable();
     let polls = 0;

@@ -1,0 +1,52 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { gapsOf, includes, mergeRanges, toRanges, type Ranges } from '../../src/sessions/compaction.ts';
+
+/** Ranges of numbers are sets of numbers. */
+const numbers = fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 65_530, max: 65_545 })));
+
+const spread = (ranges: Ranges): readonly number[] =>
+  ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, index) => from + index));
+
+const sorted = (list: Iterable<number>): readonly number[] => [...new Set(list)].toSorted((a, b) => a - b);
+
+describe('ranges', () => {
+  it('hold the numbers that they are made of, in order and apart', () => {
+    fc.assert(
+      fc.property(numbers, (list) => {
+        const ranges = toRanges(list);
+        expect(spread(ranges)).toEqual(sorted(list));
+        for (const [index, [from]] of ranges.entries()) {
+          expect(from).toBeGreaterThan((ranges[index - 1]?.[1] ?? -1) + 1);
+        }
+      }),
+    );
+  });
+
+  it('merge to the union, and have as gaps what they lack', () => {
+    fc.assert(
+      fc.property(numbers, numbers, fc.integer({ min: 0, max: 60 }), (one, other, end) => {
+        const both = mergeRanges(toRanges(one), toRanges(other));
+        expect(spread(both)).toEqual(sorted([...one, ...other]));
+        const all = Array.from({ length: end }, (_, index) => index + 1);
+        expect(spread(gapsOf(both, end))).toEqual(all.filter((n) => !one.includes(n) && !other.includes(n)));
+      }),
+    );
+  });
+
+  it('include what is in them, and nothing that is no number', () => {
+    fc.assert(
+      fc.property(numbers, fc.integer({ min: 0, max: 65_560 }), (list, n) => {
+        expect(includes(toRanges(list), n)).toBe(list.includes(n));
+      }),
+    );
+    expect(includes([[1, 9]], Number.NaN)).toBe(false);
+  });
+
+  it('end where the log does, however far that is', () => {
+    expect(gapsOf(toRanges([3]), 1e15)).toEqual([
+      [1, 2],
+      [4, 1e15],
+    ]);
+  });
+});
