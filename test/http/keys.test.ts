@@ -249,13 +249,15 @@ describe('the sealing keys', () => {
   });
 
   it('where there is none, minting says what the operator has to do', async () => {
-    const bare = await start({ SENTINEL_SECRETS_ROOT: '/elsewhere' });
-    await desk.put('/elsewhere/clients/TVMDEMOALICE', alice(), 'SecureString');
-    const other = await start({ SENTINEL_SECRETS_ROOT: '/elsewhere' });
+    // On tables that were never signed: where they were, nobody is served without the key.
+    const unsigned = await startDesk();
+    await unsigned.put('/elsewhere/clients/TVMDEMOALICE', alice(), 'SecureString');
+    const other = await startTvm(unsigned.url, { environment: { SENTINEL_SECRETS_ROOT: '/elsewhere' } });
     const { status, json, headers } = await postKeys(other);
     expect([status, json['error'], headers['retry-after']]).toEqual([503, 'ServiceUnavailable', '5']);
     expect(json['message']).toContain('keys/');
-    await bare.close();
+    await other.close();
+    await unsigned.close();
   });
 });
 
