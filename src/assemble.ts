@@ -20,6 +20,7 @@ import { clientAddress } from './http/client-address.ts';
 import { METRICS_LIMITS, readDescriptorLimit, toConnectionLimits } from './http/connection-limits.ts';
 import { guardConnections, SERVER_OPTIONS } from './http/connections.ts';
 import { createWorkGate, WORK_LIMITS } from './http/gate.ts';
+import { createReadinessWatch, readinessOf, type Health } from './http/readiness.ts';
 import { createHttpServer } from './http/server.ts';
 import { createTally } from './http/tally.ts';
 import { switchedOff } from './identity/authenticator.ts';
@@ -53,6 +54,7 @@ import { createSessionTracker } from './sessions/tracker.ts';
 import { stsHosts } from './sigv4/sts-hosts.ts';
 import { createEmfMeter } from './telemetry/emf.ts';
 import { createLogger, describeError, type Logger } from './telemetry/logger.ts';
+import { createServiceWatch } from './telemetry/service-watch.ts';
 import { silentMeter, timed, type Counted, type Meter, type Readings } from './telemetry/meter.ts';
 import { createMetricsServer } from './telemetry/metrics-server.ts';
 import { createPrometheusMeter } from './telemetry/prometheus.ts';
@@ -103,7 +105,7 @@ const INSTANCE_WINDOW = 1 * MINUTE;
 export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
   const clock = overrides.clock ?? systemClock;
   const monotonic = overrides.monotonic ?? (config.onLambda ? createThawClock() : monotonicClock);
-  const logger = overrides.logger ?? createLogger(config.logLevel);
+  const logger = overrides.logger ?? createLogger(config.logLevel, undefined, config.logLevelStyle);
   const onFault = (message: string) => (error: unknown) => logger.error({ error: describeError(error) }, message);
   const { bareNames } = config;
   let draining = false;
@@ -122,7 +124,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       revocationsAge: list.ageMs === undefined ? undefined : list.ageMs / SECOND,
       inGrace: list.inGrace,
       draining,
-      ready: !draining && documents.usable && list.usable && audit.health().writable,
+      ready: readinessOf(health()) !== 'unready',
       auditWritable: audit.health().writable,
       auditLost: audit.health().lost,
       sessions: tracker.size(),
@@ -130,7 +132,13 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       cacheMisses: misses,
     };
   });
-  const clients = overrides.clients ?? createAwsClients(config, meter.called);
+  const watchService = createServiceWatch(logger);
+  const clients =
+    overrides.clients ??
+    createAwsClients(config, (call) => {
+      meter.called(call);
+      watchService(call);
+    });
   const auditLog = createAuditLog(
     clock,
     overrides.writeAudit ?? writeToStdout,
@@ -172,6 +180,12 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     frozen: config.onLambda,
     onLoad: (snapshot, previous) => reportCatalog(logger, snapshot, previous),
     onFault: onFault(`the documents cannot be read from ${where}; trying again`),
+  });
+  const health = (): Health => ({
+    draining,
+    catalog: catalog.state(),
+    revocations: revocations.state(),
+    audit: audit.health(),
   });
   const rooms = createSessionRooms(config, clients, {
     clock,
@@ -277,7 +291,8 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     }),
     clock,
     bareNames,
-    health: () => ({ draining, catalog: catalog.state(), revocations: revocations.state(), audit: audit.health() }),
+    names: config,
+    health,
     onBug: (error, requestId) => {
       const stack = error instanceof Error ? error.stack : undefined;
       logger.error(
@@ -321,6 +336,12 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
       await catalog.start(signal);
       await revocations.start(signal);
       void reconcile();
+      const lookAtReadiness = createReadinessWatch(health, (sentence, isBetter) =>
+        isBetter ? logger.info(sentence) : logger.warn(sentence),
+      );
+      lookAtReadiness();
+      const looking = setInterval(lookAtReadiness, LOOK).unref();
+      signal.addEventListener('abort', () => clearInterval(looking), { once: true });
     },
     startDraining: () => {
       draining = true;
@@ -348,6 +369,9 @@ const OVERLOADED = {
 } as const;
 
 const TURNED_AWAY = 'there are more connections or requests than there is room for; these were turned away';
+
+/** How often it is looked whether readiness has changed, for the log. */
+const LOOK = 1 * SECOND;
 
 /** How often the ends of sessions are looked for, and how many sessions are kept in memory. */
 const SWEEP = 1 * MINUTE;
@@ -378,7 +402,7 @@ type OnFault = (message: string) => (error: unknown) => void;
 /** Sessions and revocations: what is known of them here, and what stands in the tables. */
 const createSessionRooms = (
   config: Config,
-  { dynamodb }: AwsClients,
+  { dynamodb, feed }: AwsClients,
   {
     clock,
     monotonic,
@@ -403,10 +427,10 @@ const createSessionRooms = (
     onOpen: directory.put,
     onFault: onFault('a session cannot be written to its table'),
   });
-  const log = createRevocationLog({ client: dynamodb, table: revocationTable, guard, sealingKeys, clock });
+  const log = createRevocationLog({ client: feed, table: revocationTable, guard, sealingKeys, clock });
   const revocations = createRevocations({
     log,
-    foreign: createForeignRevocations(dynamodb, sessions),
+    foreign: createForeignRevocations(feed, sessions),
     clock,
     monotonic,
     bound: config.onLambda ? LAMBDA_BOUND : STALENESS_BOUND,

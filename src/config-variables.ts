@@ -58,6 +58,7 @@ export const SENTINEL = {
   SENTINEL_RATE_LIMIT_WINDOW: v.optional(duration(SECOND, 60 * MINUTE, 'from 1s to 1h'), '60s'),
   SENTINEL_RATE_LIMIT_STORE: v.optional(oneOf('memory', 'shared')),
   SENTINEL_LOG_LEVEL: v.optional(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info'),
+  SENTINEL_LOG_LEVEL_STYLE: v.optional(oneOf('number', 'text'), 'number'),
   SENTINEL_LOG_SIGNING_KEY: v.optional(v.string()),
   SENTINEL_LOG_SIGNING_KEY_ID: v.optional(v.string()),
   SENTINEL_WEBHOOK_URL: v.optional(webhookUrl),

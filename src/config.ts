@@ -131,6 +131,7 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     catalogMaxAge: values.SENTINEL_CATALOG_MAX_AGE,
     replayGuard: values.SENTINEL_REPLAY_GUARD,
     logLevel: values.SENTINEL_LOG_LEVEL,
+    logLevelStyle: values.SENTINEL_LOG_LEVEL_STYLE,
     /** Names of variables that are set but have no effect yet. */
     withoutEffect: NOT_USED_YET.filter((name) => given[name] !== undefined),
   };

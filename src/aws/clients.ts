@@ -7,7 +7,13 @@ import { observeCalls, OUTERMOST } from './observe-calls.ts';
 import { boundWholeAnswers } from './whole-answer.ts';
 
 /** The SDK clients of one TVM. */
-export type AwsClients = { readonly sts: STSClient; readonly ssm: SSMClient; readonly dynamodb: DynamoDBClient };
+export type AwsClients = {
+  readonly sts: STSClient;
+  readonly ssm: SSMClient;
+  readonly dynamodb: DynamoDBClient;
+  /** DynamoDB by sockets of its own, for what must get through however many requests wait: the feed of revocations. */
+  readonly feed: DynamoDBClient;
+};
 
 type Place = {
   readonly region: string;
@@ -45,11 +51,14 @@ export const createAwsClients = (
   const sts = new STSClient(common(region, endpoints.sts, TRY.sts, 3));
   const ssm = new SSMClient(common(region, endpoints.ssm, TRY.ssm, 3));
   const dynamodb = new DynamoDBClient(common(region, endpoints.dynamodb, TRY.dynamodb, 2));
+  const feed = new DynamoDBClient(common(region, endpoints.dynamodb, TRY.dynamodb, 2));
   sts.middlewareStack.add(observeCalls('sts', called), OUTERMOST);
   ssm.middlewareStack.add(observeCalls('ssm', called), OUTERMOST);
   dynamodb.middlewareStack.add(observeCalls('dynamodb', called), OUTERMOST);
+  feed.middlewareStack.add(observeCalls('dynamodb', called), OUTERMOST);
   boundWholeAnswers(sts, TRY.sts);
   boundWholeAnswers(ssm, TRY.ssm);
   boundWholeAnswers(dynamodb, TRY.dynamodb);
-  return { sts, ssm, dynamodb };
+  boundWholeAnswers(feed, TRY.dynamodb);
+  return { sts, ssm, dynamodb, feed };
 };

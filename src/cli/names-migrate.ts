@@ -118,7 +118,7 @@ export async function migrateNames(
   const endpoint = (service: string) =>
     environment[`AWS_ENDPOINT_URL_${service}`] || environment['AWS_ENDPOINT_URL'] || undefined;
   const endpoints = { sts: endpoint('STS'), ssm: endpoint('SSM'), dynamodb: endpoint('DYNAMODB') };
-  const { ssm, dynamodb, sts } = createAwsClients({ region, endpoints });
+  const { ssm, dynamodb, sts, feed } = createAwsClients({ region, endpoints });
   const root = environment['SENTINEL_ROOT'] || '/sentinel';
   const guard = environment['SENTINEL_GUARD_TABLE'] || DEFAULT_TABLE_NAMES.guard;
   const revocations = environment['SENTINEL_REVOCATION_TABLE'] || DEFAULT_TABLE_NAMES.revocations;
@@ -141,6 +141,6 @@ export async function migrateNames(
     const [said = ''] = (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).split('\n', 1);
     return refuse(`The documents or tables cannot be read (${printable(said)}).`);
   } finally {
-    for (const client of [ssm, dynamodb, sts]) client.destroy();
+    for (const client of [ssm, dynamodb, sts, feed]) client.destroy();
   }
 }

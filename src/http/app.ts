@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import type { Clock } from '../lib/clock.ts';
 import type { NamedKind } from '../lib/names.ts';
+import type { NameSettings } from '../policy/known-callers.ts';
 import type { Mint } from '../vend/mint.ts';
 import type { Operations } from '../vend/operations.ts';
 import type { SessionReports } from '../vend/session-reports.ts';
@@ -9,7 +10,8 @@ import { refusalAnswer, toResponse } from './answer.ts';
 import type { Authenticate } from './authenticate.ts';
 import { askedBy } from './asked.ts';
 import { route, type Env } from './route.ts';
-import { createHealthHandler, createReadinessHandler, type Health } from './routes/health.ts';
+import type { Health } from './readiness.ts';
+import { createHealthHandler, createReadinessHandler } from './routes/health.ts';
 import { createKeysHandler } from './routes/keys.ts';
 import { createProfilesHandler } from './routes/profiles.ts';
 import { createLiftHandler, createRevocationsHandler, createRevokeHandler } from './routes/revocations.ts';
@@ -26,6 +28,7 @@ export type AppDependencies = {
   readonly sessionReports: SessionReports;
   readonly clock: Clock;
   readonly bareNames: NamedKind;
+  readonly names: NameSettings;
   readonly health: () => Health;
   /** Told of every exception that reached the top: each is a bug. */
   readonly onBug: (error: unknown, requestId: string) => void;

@@ -4,15 +4,21 @@ import { currentTrace } from './trace.ts';
 
 export type { Logger };
 
-/** The log for people and machines that operate the TVM: JSON lines on stderr. stdout belongs to the audit records. */
+/**
+ * The log for people and machines that operate the TVM: JSON lines on stderr. stdout belongs to the audit records.
+ *
+ * @param style whether lines say their level as pino's number (30) or as text ("info"), which some log services want
+ */
 export const createLogger = (
   level: string,
   destination: DestinationStream = pino.destination({ dest: 2, sync: true }),
+  style: 'number' | 'text' = 'number',
 ): Logger =>
   pino(
     {
       level,
       base: null,
+      formatters: { level: (label, number) => ({ level: style === 'text' ? label : number }) },
       timestamp: pino.stdTimeFunctions.isoTime,
       mixin: () => ({ ...currentTrace() }),
       // What AWS and callers say may be read at a terminal; the line's own end stays.

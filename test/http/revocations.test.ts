@@ -31,7 +31,9 @@ describe('POST /revocations: 201', () => {
   ])('revokes the %s %s and shows it, here and in the list', async (kind, value) => {
     const answer = await send(world.tvm, '/revocations', { ...good, kind, value });
     expect(answer.status, answer.body).toBe(201);
-    expect(answer.json).toEqual({
+    const revocation = { ...answer.json };
+    delete revocation['warning'];
+    expect(revocation).toEqual({
       id: expect.stringMatching(/^[1-9]\d*$/u),
       kind,
       value,
@@ -41,7 +43,7 @@ describe('POST /revocations: 201', () => {
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u),
     });
     expect(answer.headers).toMatchObject({ 'cache-control': 'no-store', 'content-type': 'application/json' });
-    expect(await listed(world.tvm)).toEqual([answer.json]);
+    expect(await listed(world.tvm)).toEqual([revocation]);
     expect(records()).toEqual([
       expect.objectContaining({
         type: 'audit',
@@ -58,6 +60,31 @@ describe('POST /revocations: 201', () => {
         revocation_reason: 'laptop stolen',
       }),
     ]);
+  });
+
+  it.each([
+    ['user', 'alicia', 'is the name of no registered key'],
+    ['user', '111122223333:role/deploy', 'SENTINEL_ALLOWED_ACCOUNTS'],
+    ['principal', 'sentinel:key/NOBODY', 'is no key that is registered'],
+    ['profile', 'team/vault-2', 'is no profile that can be vended'],
+  ])(
+    'says that the %s %s could exist, but is known to nobody, and revokes it all the same',
+    async (kind, value, why) => {
+      const { status, json } = await send(world.tvm, '/revocations', { ...good, kind, value });
+      expect(status).toBe(201);
+      expect(json['warning']).toContain(why);
+      expect(json['warning']).toMatch(/It is revoked all the same\.$/u);
+    },
+  );
+
+  it.each([
+    ['user', 'bob'],
+    ['user', 'user/whoever'],
+    ['principal', 'sentinel:key/TVMDEMOBOB'],
+    ['principal', 'arn:aws:iam::000000000000:role/whichever'],
+    ['profile', 'vault'],
+  ])('does not warn of the %s %s, who is known or may be', async (kind, value) => {
+    expect((await send(world.tvm, '/revocations', { ...good, kind, value })).json).not.toHaveProperty('warning');
   });
 
   it('freezes everything, without a value', async () => {

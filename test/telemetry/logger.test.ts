@@ -42,4 +42,13 @@ describe('the log', () => {
     expect(line).toMatch(/^[\u0020-\u007e]+\n$/u);
     expect(JSON.parse(line)).toMatchObject({ hidden, msg: hidden });
   });
+
+  it('says the level as a number, or as text where the operator wants it', () => {
+    const levels = (['number', 'text'] as const).map((style) => {
+      const lines: string[] = [];
+      createLogger('info', { write: (line) => void lines.push(line) }, style).warn('x');
+      return (JSON.parse(lines[0] ?? '{}') as { level: unknown }).level;
+    });
+    expect(levels).toEqual([40, 'warn']);
+  });
 });

@@ -1,17 +1,7 @@
-import type { AuditHealth } from '../../audit/log.ts';
-import type { CatalogState } from '../../catalog/catalog.ts';
 import { SECOND } from '../../lib/clock.ts';
-import type { FeedState } from '../../sessions/feed.ts';
 import { jsonAnswer, type Answer } from '../answer.ts';
 import type { Arrival } from '../authenticate.ts';
-
-/** What operation needs to know of the server. */
-export type Health = {
-  readonly draining: boolean;
-  readonly catalog: CatalogState;
-  readonly revocations: FeedState;
-  readonly audit: AuditHealth;
-};
+import { readinessOf, type Health } from '../readiness.ts';
 
 type Dependencies = { readonly health: () => Health };
 
@@ -41,11 +31,9 @@ function livenessOf({ catalog, revocations, audit }: Omit<Health, 'draining'>): 
 export const createReadinessHandler =
   ({ health }: Dependencies) =>
   ({ requestId }: Arrival): Answer => {
-    const { draining, catalog, revocations, audit } = health();
-    const degraded = catalog.failing || catalog.rejected > 0 || revocations.failing || audit.losing;
-    const unready = draining || !catalog.usable || !revocations.usable || !audit.writable;
-    const able = degraded ? 'degraded' : 'ready';
-    const status = unready ? 'unready' : able;
+    const now = health();
+    const { draining, catalog, revocations, audit } = now;
+    const status = readinessOf(now);
     const body = {
       status,
       catalog: {

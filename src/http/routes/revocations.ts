@@ -1,8 +1,15 @@
 import * as v from 'valibot';
+import type { Snapshot } from '../../catalog/snapshot.ts';
 import { formatInstant, type Clock } from '../../lib/clock.ts';
 import { toShownName, type NamedKind } from '../../lib/names.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
-import { checkNotAtHome } from '../../policy/known-callers.ts';
+import {
+  checkNotAtHome,
+  questionPrincipal,
+  questionUserName,
+  toKnownCallers,
+  type NameSettings,
+} from '../../policy/known-callers.ts';
 import { checkPrincipal } from '../../policy/principals.ts';
 import { checkProfile } from '../../policy/profile-name.ts';
 import { checkUserName } from '../../policy/user-names.ts';
@@ -19,6 +26,8 @@ type Dependencies = {
   readonly operations: Operations;
   readonly clock: Clock;
   readonly bareNames: NamedKind;
+  /** Which callers there can be, for what is revoked but known to nobody here. */
+  readonly names: NameSettings;
 };
 
 const KINDS = ['session', 'user', 'principal', 'profile', 'all'] as const;
@@ -94,7 +103,7 @@ function toTarget(kind: Kind, value: string | undefined, names: Names): Result<R
 }
 
 /** `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more. */
-export const createRevokeHandler = ({ authenticate, operations, clock, bareNames }: Dependencies) =>
+export const createRevokeHandler = ({ authenticate, operations, clock, bareNames, names }: Dependencies) =>
   authenticated(
     authenticate,
     async (authentic) => {
@@ -110,10 +119,32 @@ export const createRevokeHandler = ({ authenticate, operations, clock, bareNames
         return invalid('A revoked session stays so until it would have ended; leave "until" out.', 'until');
       }
       const revoked = await operations.revoke(toOperator(authentic), target.value, why, until);
-      return revoked.ok ? ok(toDoneBody(revoked.value, bareNames)) : revoked;
+      if (!revoked.ok) return revoked;
+      const doubt = questionTarget(target.value, authentic.snapshot, names);
+      const warning = doubt === undefined ? undefined : `${doubt}. It is revoked all the same.`;
+      return ok({ ...toDoneBody(revoked.value, bareNames), warning });
     },
     201,
   );
+
+/** Why what was revoked is known to nobody here, though it could exist: the likeliest reason is a slip of the pen. */
+function questionTarget(
+  target: RevocationTarget,
+  { account, clients, profiles }: Snapshot,
+  names: NameSettings,
+): string | undefined {
+  switch (target.kind) {
+    case 'user':
+      return questionUserName(target.value, toKnownCallers(names, account, clients), true);
+    case 'principal':
+      return questionPrincipal(target.value, toKnownCallers(names, account, clients));
+    case 'profile':
+      return profiles.has(target.value) ? undefined : `"${target.value}" is no profile that can be vended`;
+    case 'all':
+    case 'session':
+      return undefined;
+  }
+}
 
 /** `GET /revocations`: those in force. */
 export const createRevocationsHandler = ({ authenticate, operations, bareNames }: Dependencies) =>

@@ -1,0 +1,61 @@
+import type { AuditHealth } from '../audit/log.ts';
+import type { CatalogState } from '../catalog/catalog.ts';
+import type { FeedState } from '../sessions/feed.ts';
+
+/** What operation needs to know of the server. */
+export type Health = {
+  readonly draining: boolean;
+  readonly catalog: CatalogState;
+  readonly revocations: FeedState;
+  readonly audit: AuditHealth;
+};
+
+/** Whether requests can be served; `degraded` is served, but wants somebody to look. */
+export type Readiness = 'ready' | 'degraded' | 'unready';
+
+/** What keeps a server from being ready, in words for the log and for people. Empty when nothing does. */
+function reasonsOf({ draining, catalog, revocations, audit }: Health): readonly string[] {
+  const reasons: readonly (readonly [so: boolean, reason: string])[] = [
+    [draining, 'the server is about to end'],
+    [!catalog.usable, 'there are no documents that are young enough'],
+    [!revocations.usable, 'there is no list of revocations that is young enough'],
+    [!audit.writable, 'the audit log cannot be written'],
+    [catalog.failing, 'the documents could not be read the last time'],
+    [catalog.rejected > 0, 'there are broken documents'],
+    [revocations.failing, 'the revocations could not be read the last time'],
+    [revocations.inGrace, 'the outage grace is being used'],
+    [audit.losing, 'lines of the audit log are being lost'],
+  ];
+  return reasons.filter(([so]) => so).map(([, reason]) => reason);
+}
+
+/** How ready a server is. */
+export function readinessOf({ draining, catalog, revocations, audit }: Health): Readiness {
+  if (draining || !catalog.usable || !revocations.usable || !audit.writable) return 'unready';
+  const isDegraded = catalog.failing || catalog.rejected > 0 || revocations.failing || audit.losing;
+  return isDegraded ? 'degraded' : 'ready';
+}
+
+/**
+ * Makes what tells the log each time that readiness has changed since it was last called.
+ *
+ * @param tell gets the change in one sentence, and whether it is one for the better
+ */
+export function createReadinessWatch(
+  health: () => Health,
+  tell: (sentence: string, isBetter: boolean) => void,
+): () => void {
+  const order: readonly Readiness[] = ['unready', 'degraded', 'ready'];
+  let before: Readiness | undefined;
+  return function look() {
+    const state = health();
+    const now = readinessOf(state);
+    if (now === before) return;
+    const reasons = reasonsOf(state);
+    const because = reasons.length === 0 ? '' : `: ${reasons.join('; ')}`;
+    const from = before === undefined ? '' : ` (it was ${before})`;
+    const isBetter = now === 'ready' || (before !== undefined && order.indexOf(now) > order.indexOf(before));
+    before = now;
+    tell(`the server is ${now}${from}${because}`, isBetter);
+  };
+}
