@@ -47,6 +47,7 @@ import { createSessionDirectory } from './sessions/directory.ts';
 import { createRevocations } from './sessions/feed.ts';
 import { createForeignRevocations } from './sessions/foreign.ts';
 import { createLease } from './sessions/lease.ts';
+import { createOpenSession } from './sessions/open-session.ts';
 import { createRevocationLog } from './sessions/revocation-log.ts';
 import { createRevocationUpkeep } from './sessions/revocation-upkeep.ts';
 import { createSessionStore } from './sessions/session-store.ts';
@@ -418,9 +419,18 @@ const createSessionRooms = (
   const { sessions, revocations: revocationTable, guard } = config.tables;
   const lease = createLease({ client: dynamodb, table: guard, clock, monotonic, sleep });
   const store = createSessionStore(dynamodb, { sessions, guard, instance: newHexId() });
-  const directory = createSessionDirectory({ client: dynamodb, table: sessions, store, clock, capacity: SESSIONS });
+  const directory = createSessionDirectory({
+    client: dynamodb,
+    table: sessions,
+    store,
+    clock,
+    monotonic,
+    capacity: SESSIONS,
+    onFallback: onFault('lists of all sessions go by gsi-status: their table has no index gsi-shard'),
+  });
   const tracker = createSessionTracker({
     store,
+    openSession: createOpenSession(store),
     clock,
     life: config.sessionLife,
     capacity: SESSIONS,

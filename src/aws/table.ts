@@ -133,7 +133,7 @@ export type PageInput = Omit<QueryCommandInput, 'TableName' | 'ReturnConsumedCap
 export type Page = readonly [items: readonly Item[], next: Item | undefined];
 
 /** Reads one page by Query. */
-function readPage(table: Table, input: PageInput): Promise<Page> {
+export function readPage(table: Table, input: PageInput): Promise<Page> {
   const command = new QueryCommand({ ...input, TableName: table.name, ReturnConsumedCapacity: 'TOTAL' });
   return toPage('Query', table, (abortSignal) => table.client.send(command, { abortSignal }));
 }

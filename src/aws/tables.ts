@@ -52,7 +52,8 @@ const table = (name: string, indexes: readonly (readonly [name: string, hashKey:
 
 /**
  * The tables with the keys and indexes of the Go project (primary key `id`, time to live `ttl`, indexes sorted by
- * `created_at`), so that an organisation that runs Sentinel keeps its tables and its CLI.
+ * `created_at`), so that an organisation that runs Sentinel keeps its tables and its CLI. `gsi-shard` is the TVM's own:
+ * lists of all sessions go by it, while `gsi-status` is for Sentinel's CLI and for what that has revoked.
  */
 export const tableDefinitions = (names: TableNames): readonly TableDefinition[] => [
   table(names.sessions, [
@@ -60,6 +61,7 @@ export const tableDefinitions = (names: TableNames): readonly TableDefinition[] 
     ['gsi-status', 'status'],
     ['gsi-profile', 'profile'],
     ['gsi-server-instance', 'server_instance_id'],
+    ['gsi-shard', 'shard'],
   ]),
   table(names.requests, [
     ['gsi-requester', 'requester'],

@@ -28,6 +28,7 @@ export type ErrorName =
   | 'PolicyRequiresApproval'
   | 'RequestReplayed'
   | 'SessionRevoked'
+  | 'QuotaExceeded'
   | 'RateLimited'
   | 'UpstreamThrottled'
   | 'ServiceUnavailable'
@@ -135,6 +136,7 @@ export const toRefusalAnswer = (refusal: Refusal, asked: Asked = 'question'): Re
     case 'approval-required':
     case 'address-unknown':
     case 'no-key-from-a-key':
+    case 'labels-full':
     case 'revoked':
     case 'replayed':
     case 'upstream-throttled':
@@ -180,6 +182,11 @@ const toVendAnswer = (refusal: VendRefusal, asked: Asked): RefusalAnswer => {
         message: `${refusal.what} is revoked${until}; if that is wrong, ask the TVM's operators and tell them the x-request-id.`,
         ...(refusal.until === undefined ? {} : { details: { until: formatInstant(refusal.until) } }),
       };
+    }
+    case 'labels-full': {
+      const { profile, most, until, retryAfterSeconds } = refusal;
+      const message = `${NOT_DONE[asked]}: ${most} session labels of yours live on profile ${profile}, which is the most; use one of them again, leave session_label out, or try again at ${formatInstant(until)}, when the first of them ends.`;
+      return retryLater(429, 'QuotaExceeded', message, retryAfterSeconds);
     }
     case 'no-key-from-a-key':
       return {

@@ -2,9 +2,18 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { deleteIf, putIf, readItem } from '../aws/table.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
-import type { SealingKeys } from '../lib/sealing.ts';
+import { activeSealingKey, type SealingKeys } from '../lib/sealing.ts';
+import { createLabelPlaces } from './label-places.ts';
 import { createSessionUpdates } from './session-updates.ts';
-import { signSession, slotId, toSessionItem, toSessionRow, type Session, type SessionRow } from './session.ts';
+import {
+  signSession,
+  slotId,
+  toSessionItem,
+  toSessionRow,
+  type Session,
+  type SessionKey,
+  type SessionRow,
+} from './session.ts';
 
 const DEADLINE = 3 * SECOND;
 
@@ -13,6 +22,8 @@ const SLOT_KEPT = HOUR;
 
 /** A slot that others take and free all the time is not worth more. */
 const MAX_ATTEMPTS = 5;
+
+const NO_KEY = 'there is no sealing key to sign sessions with';
 
 /** The tables' names, and the id of this instance. */
 type Place = { readonly sessions: string; readonly guard: string; readonly instance: string };
@@ -34,6 +45,7 @@ export const createSessionStore = (client: DynamoDBClient, place: Place) => {
   const { instance } = place;
   const sessions = { client, name: place.sessions, deadline: DEADLINE };
   const guard = { client, name: place.guard, deadline: DEADLINE };
+  const places = createLabelPlaces(client, place.guard);
 
   /** Takes the slot of a session's key: if it is free, if its session has ended by `now`, or if it is that of `instead`. */
   const takeSlot = async (
@@ -98,7 +110,31 @@ export const createSessionStore = (client: DynamoDBClient, place: Place) => {
     return { named, session: row?.genuine === true && slotId(row.session) === id ? row.session : undefined };
   };
 
+  /**
+   * What stands in the slot of a session's key: which session, and that session itself if it may be continued. Its row is
+   * written if whoever opened it died before.
+   *
+   * @param instead the id of a session that is none any more
+   */
+  const readCurrent = async (of: SessionKey, keys: SealingKeys, now: number, instead: string | undefined) => {
+    const { named, session } = await readSlot(slotId(of), keys);
+    if (session === undefined || session.endsAt <= now || session.id === instead) return { named, session: undefined };
+    const signature = signSession(session, keys, now);
+    if (signature !== undefined) await putRow(session, signature);
+    return { named, session };
+  };
+
   return {
+    /** The session of a key that is open, if there is one. Rejects as `open` does, whose parameters these are. */
+    current: async (
+      key: SessionKey,
+      keys: SealingKeys,
+      now: number,
+      instead: string | undefined,
+    ): Promise<Session | undefined> => {
+      if (activeSealingKey(keys, now) === undefined) throw new Error(NO_KEY);
+      return (await readCurrent(key, keys, now, instead)).session;
+    },
     /**
      * Opens a session for its key, or finds the one that is open. Rejects when DynamoDB fails, or when there is no sealing
      * key: a row that nobody can recognise helps nobody.
@@ -107,7 +143,7 @@ export const createSessionStore = (client: DynamoDBClient, place: Place) => {
      */
     open: async (proposed: Session, keys: SealingKeys, now: number, instead?: string): Promise<Session> => {
       const signature = signSession(proposed, keys, now);
-      if (signature === undefined) throw new Error('there is no sealing key to sign sessions with');
+      if (signature === undefined) throw new Error(NO_KEY);
       let wanted = { session: proposed, signature };
       let replaced = instead;
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -119,24 +155,27 @@ export const createSessionStore = (client: DynamoDBClient, place: Place) => {
           wanted = renamed(wanted.session, keys, now);
           continue;
         }
-        const { named, session } = await readSlot(slotId(proposed), keys);
-        if (session !== undefined && session.endsAt > now && session.id !== instead) {
-          await putRow(session, signSession(session, keys, now) ?? signature);
-          return session;
-        }
+        const { named, session } = await readCurrent(proposed, keys, now, instead);
+        if (session !== undefined) return session;
         // What stands there is not the TVM's work, or nobody's any more: it decides nothing.
         replaced = named ?? instead;
       }
       throw new Error('the slot of a session is taken by others again and again');
     },
     ...createSessionUpdates(client, place.sessions),
-    /** Frees the slot of a session, so that a later vend opens another; does nothing if it is another's by now. */
+    /** Takes a place for the label of a session that is about to open. */
+    takePlace: places.take,
+    /**
+     * Frees the slot of a session, so that a later vend opens another, and the place of its label; does nothing to what
+     * is another's by now.
+     */
     free: async (session: Session): Promise<void> => {
       await deleteIf(guard, slotId(session), {
         condition: '#s = :own',
         names: { '#s': 'session' },
         values: { ':own': { S: session.id } },
       });
+      if (session.label !== '') await places.free(session);
     },
     /** A row by its id, read consistently. */
     read: async (id: string, keys: SealingKeys): Promise<SessionRow | undefined> => {

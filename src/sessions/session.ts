@@ -45,6 +45,30 @@ export type SessionRow = {
 /** Rows stay this much longer than the session, for those who ask later. */
 const KEPT = 30 * 24 * HOUR;
 
+/** The longest that `SENTINEL_SESSION_LIFE` may be: an older row is no live session's. */
+export const LONGEST_SESSION = 24 * HOUR;
+
+/** How old a row can be: DynamoDB takes some days to delete what has expired. */
+export const OLDEST_ROW = KEPT + LONGEST_SESSION + 3 * 24 * HOUR;
+
+/** Into how many parts the rows of a day are split, so that no one partition of an index takes all writes. */
+const SHARDS = 16;
+
+/** The UTC day of a moment, `2026-01-02`. */
+export function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+/** The names of a day's shards, which are the keys of the index `gsi-shard`. */
+export function shardsOf(day: string): readonly string[] {
+  return Array.from({ length: SHARDS }, (_, shard) => `${day}#${shard}`);
+}
+
+/** By the id, whose digits are evenly spread. */
+function shardOf({ id, startedAt }: Session): string {
+  return `${dayOf(startedAt)}#${Number.parseInt(id.slice(0, 1), 16)}`;
+}
+
 const PURPOSE = 'session row';
 
 /** Where all instances find the session of a key: an item of the guard table, written under condition. */
@@ -103,6 +127,7 @@ export const toSessionItem = (session: Session, signature: string, instance: str
   source_identity: { S: session.sourceIdentity },
   created_at: iso(session.startedAt),
   updated_at: iso(session.lastAccessAt),
+  shard: { S: shardOf(session) },
   subject: { S: session.subject },
   principal: { S: session.principal },
   account: { S: session.account },

@@ -2,6 +2,8 @@ import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
 import { createLru } from '../lib/lru.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
+import type { LabelsFull } from './label-places.ts';
+import type { OpenSession } from './open-session.ts';
 import { proposeSessionId, slotId, type Session, type SessionKey } from './session.ts';
 import type { SessionStore } from './session-store.ts';
 
@@ -34,11 +36,17 @@ export type SessionUse = {
   readonly required: boolean;
 };
 
+/** Why a vend gets no session. */
+export type SessionRefusal = { readonly kind: 'unavailable' } | LabelsFull;
+
 type Live = Session & { readonly writtenAt: number; readonly unwritten: number };
 
 export type SessionTracker = {
-  /** Opens a session or continues it. Refuses only where the row is required and cannot be written. */
-  readonly use: (use: SessionUse, keys: SealingKeys) => Promise<Result<Tracked, 'unavailable'>>;
+  /**
+   * Opens a session or continues it. Refuses only where the row is required and cannot be written, and a new label where
+   * the subject has too many on the profile.
+   */
+  readonly use: (use: SessionUse, keys: SealingKeys) => Promise<Result<Tracked, SessionRefusal>>;
   /** Forgets a session that has been ended or revoked, here or elsewhere: the next vend opens another. */
   readonly forget: (id: string) => void;
   /** Writes what has not been written; for the end of the process. */
@@ -49,7 +57,8 @@ export type SessionTracker = {
 };
 
 type Options = {
-  readonly store: SessionStore;
+  readonly store: Pick<SessionStore, 'touch' | 'expire'>;
+  readonly openSession: OpenSession;
   readonly clock: Clock;
   /** How long a session lives, in milliseconds. */
   readonly life: number;
@@ -81,16 +90,18 @@ const withPatience = async <Value>(promise: Promise<Value>): Promise<Value | und
 /** How many rows are written at a time at the end of the process. */
 const FLUSH_WIDTH = 32;
 
+type Opened = Result<Live, LabelsFull>;
+
 /**
  * Keeps the sessions that this instance serves in memory, so that a vend of a known session reads nothing. The row is
  * written when a session opens, at most every 15 minutes while it is used, and at its end: what `kill -9` loses is the
  * count of requests and the time of the last of them since the last writing, never a session or a revocation.
  */
 export const createSessionTracker = (options: Options): SessionTracker => {
-  const { store, clock, life, capacity, onOpen, onFault } = options;
+  const { store, openSession, clock, life, capacity, onOpen, onFault } = options;
   const idToSlot = new Map<string, string>();
   const live = createLru<string, Live>(capacity, (_, { id }) => idToSlot.delete(id));
-  const opening = new Map<string, { readonly proposed: Session; readonly opened: Promise<Live> }>();
+  const opening = new Map<string, { readonly proposed: Session; readonly opened: Promise<Opened> }>();
 
   const remember = (slot: string, session: Live): void => {
     live.set(slot, session);
@@ -102,11 +113,13 @@ export const createSessionTracker = (options: Options): SessionTracker => {
     idToSlot.delete(id);
   };
 
-  const open = (use: SessionUse, keys: SealingKeys, slot: string, instead?: string): Promise<Live> => {
+  const open = (use: SessionUse, keys: SealingKeys, slot: string, instead?: string): Promise<Opened> => {
     const underWay = opening.get(slot);
     // Who comes while it opens is its next use.
     if (underWay !== undefined)
-      return underWay.opened.then((entry) => advance(use, keys, slot, live.peek(slot) ?? entry));
+      return underWay.opened.then((entry) =>
+        entry.ok ? advance(use, keys, slot, live.peek(slot) ?? entry.value) : entry,
+      );
     const now = clock();
     const proposed: Session = {
       ...use.key,
@@ -117,15 +130,16 @@ export const createSessionTracker = (options: Options): SessionTracker => {
       requestCount: 1,
       sourceIdentity: use.sourceIdentity,
     };
-    const opened = store
-      // A session that is about to end is taken for ended, so that it can be replaced before.
-      .open(proposed, keys, now + MARGIN, instead)
-      .then((session) => {
+    // A session that is about to end is taken for ended, so that it can be replaced before.
+    const opened = openSession({ proposed, keys, now, deadline: now + MARGIN, instead })
+      .then((outcome): Opened => {
+        if (!outcome.ok) return outcome;
+        const session = outcome.value;
         const isOurs = session.id === proposed.id && session.startedAt === proposed.startedAt;
         const entry: Live = { ...session, writtenAt: isOurs ? now : session.lastAccessAt, unwritten: isOurs ? 0 : 1 };
         remember(slot, entry);
         if (isOurs) onOpen(session);
-        return entry;
+        return ok(entry);
       })
       .finally(() => opening.delete(slot));
     opening.set(slot, { proposed, opened });
@@ -133,28 +147,28 @@ export const createSessionTracker = (options: Options): SessionTracker => {
   };
 
   /** Counts a use; once in 15 minutes writes it, and notices then if the row is none any more. */
-  const advance = async (use: SessionUse, keys: SealingKeys, slot: string, entry: Live): Promise<Live> => {
+  const advance = async (use: SessionUse, keys: SealingKeys, slot: string, entry: Live): Promise<Opened> => {
     const now = clock();
     const used = { ...entry, lastAccessAt: now, unwritten: entry.unwritten + 1 };
     if (now - entry.writtenAt < TOUCH) {
       remember(slot, used);
-      return used;
+      return ok(used);
     }
     // Before the write, so that the requests beside this one do not write as well.
     remember(slot, { ...used, writtenAt: now, unwritten: 0 });
     try {
-      if ((await store.touch(entry.id, now, used.unwritten)) === 'updated') return used;
+      if ((await store.touch(entry.id, now, used.unwritten)) === 'updated') return ok(used);
     } catch (error) {
       // The row is there since the opening; that it is late by some minutes is no reason not to go on.
       onFault(error);
       remember(slot, { ...used, writtenAt: now - TOUCH + TOUCH_AGAIN });
-      return used;
+      return ok(used);
     }
     drop(slot, entry.id);
     return open(use, keys, slot, entry.id);
   };
 
-  const find = async (use: SessionUse, keys: SealingKeys): Promise<Live> => {
+  const find = async (use: SessionUse, keys: SealingKeys): Promise<Opened> => {
     const slot = slotId(use.key);
     const entry = live.get(slot);
     if (entry === undefined) return open(use, keys, slot);
@@ -166,15 +180,16 @@ export const createSessionTracker = (options: Options): SessionTracker => {
   return {
     use: async (use, keys) => {
       const found = find(use, keys).then(
-        ({ id, endsAt }): Result<Tracked, 'unavailable'> => ok({ id, endsAt, tracking: 'tracked' }),
-        (error: unknown): Result<Tracked, 'unavailable'> => {
+        (opened): Result<Tracked, SessionRefusal> =>
+          opened.ok ? ok({ id: opened.value.id, endsAt: opened.value.endsAt, tracking: 'tracked' }) : opened,
+        (error: unknown): Result<Tracked, SessionRefusal> => {
           onFault(error);
-          return refuse('unavailable');
+          return refuse({ kind: 'unavailable' });
         },
       );
       if (use.required) return found;
       const result = await withPatience(found);
-      if (result?.ok === true) return result;
+      if (result !== undefined && (result.ok || result.refusal.kind === 'labels-full')) return result;
       const slot = slotId(use.key);
       const known = live.peek(slot);
       if (known !== undefined) return ok({ id: known.id, endsAt: known.endsAt, tracking: 'tracked' });

@@ -24,6 +24,15 @@ export type VendRefusal =
       readonly caller?: Pick<Caller, 'name' | 'principal' | 'subject'>;
     }
   | { readonly kind: 'no-key-from-a-key' }
+  | {
+      /** The caller has so many sessions with labels on this profile that no further label opens one. */
+      readonly kind: 'labels-full';
+      readonly profile: string;
+      readonly most: number;
+      /** When the first of them ends, epoch milliseconds. */
+      readonly until: number;
+      readonly retryAfterSeconds: number;
+    }
   | { readonly kind: 'replayed' }
   | { readonly kind: 'upstream-throttled' }
   | {

@@ -3,9 +3,11 @@ import type { Caller } from '../identity/caller.ts';
 import type { Clock } from '../lib/clock.ts';
 import { toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import type { SessionDirectory, SessionPage, SessionQuery } from '../sessions/directory.ts';
+import type { SessionDirectory } from '../sessions/directory.ts';
 import type { Revocations } from '../sessions/feed.ts';
+import type { SessionQuery } from '../sessions/list-plan.ts';
 import type { SessionRow, SessionStatus } from '../sessions/session.ts';
+import type { SessionPage } from '../sessions/session-list.ts';
 import { describeCaller } from './describe-caller.ts';
 import { may, type OperationRefusal, type Operator } from './operator.ts';
 
@@ -84,7 +86,10 @@ export const createSessionReports = (dependencies: Dependencies) => {
       const shown = isVisible ? row : undefined;
       return ok({ id, status: statusOf(shown), ...(shown === undefined ? {} : { row: shown }) });
     },
-    /** A page of sessions: an operator's of all, anybody else's of their own; `user` by the name that documents use. */
+    /**
+     * A page of sessions: an operator's of all, anybody else's of their own; `user` by the name that documents use, and
+     * `status` by what is shown. A page may be empty, or not full, and have a next one: each costs a bounded amount.
+     */
     list: async (operator: Operator, asked: SessionQuery, next: string | undefined): Outcome<ShownPage> => {
       const { caller, snapshot } = operator;
       const query = asked.user === undefined ? asked : { ...asked, user: toStoredName(asked.user, bareNames) };
@@ -92,14 +97,18 @@ export const createSessionReports = (dependencies: Dependencies) => {
       if (query.user !== undefined && own.user !== undefined && query.user !== own.user) {
         return refuse({ kind: 'not-operator', action: 'list', what: 'Sessions of others' });
       }
+      const isAsked = (status: SessionStatus): boolean => query.status === undefined || status === query.status;
       let page: SessionPage | undefined;
       try {
-        page = await directory.list({ ...query, ...own }, snapshot.sealingKeys, next);
+        page = await directory.list({ ...query, ...own }, snapshot.sealingKeys, next, (row) => isAsked(statusOf(row)));
       } catch (error) {
         return unreadable(operator, error);
       }
       if (page === undefined) return refuse({ kind: 'bad-token' });
-      const sessions = page.rows.map((row) => ({ id: row.session.id, status: statusOf(row), row }));
+      // Once more: the page may have been kept for a moment in which a session ended.
+      const sessions = page.rows
+        .map((row) => ({ id: row.session.id, status: statusOf(row), row }))
+        .filter(({ status }) => isAsked(status));
       return ok({ sessions, ...(page.next === undefined ? {} : { next: page.next }) });
     },
   };

@@ -1,10 +1,11 @@
 import type { AuditLog } from '../audit/log.ts';
 import type { AuditEntry, VendRecord } from '../audit/record.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
-import { formatInstant, type Clock } from '../lib/clock.ts';
+import { formatInstant, SECOND, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { reserveClaim, type ReplayGuard, type Reservation } from '../replay/guard.ts';
 import type { Revocations } from '../sessions/feed.ts';
+import type { LabelsFull } from '../sessions/label-places.ts';
 import type { SessionTracker, Tracked } from '../sessions/tracker.ts';
 import type { AssumeRole, AssumeRoleFault } from './assume-role.ts';
 import { decide, type Grant } from './decide.ts';
@@ -67,11 +68,9 @@ export const createVend = (dependencies: Dependencies): Vend => {
     );
     if (!session.ok) {
       await hold.value.release();
-      return failed({
-        kind: 'unavailable',
-        what: "the table of sessions, which this profile's vends must be in,",
-        cause: 'sessions',
-      });
+      return session.refusal.kind === 'unavailable'
+        ? failed(NO_SESSION)
+        : denied(toLabelsRefusal(session.refusal, profile, clock()));
     }
     const plan = toPlan(request, { grant, stamp, session: session.value, network: network.value, begun });
     return ok({ plan, session: session.value, hold: hold.value });
@@ -176,6 +175,18 @@ export const NO_LIST: VendRefusal = {
 
 /** The guard cannot tell, and so must say no. */
 export const NO_GUARD: VendRefusal = { kind: 'unavailable', what: 'the replay guard', cause: 'guard' };
+
+const NO_SESSION: VendRefusal = {
+  kind: 'unavailable',
+  what: "the table of sessions, which this profile's vends must be in,",
+  cause: 'sessions',
+};
+
+/** Too many labels; `now` in epoch milliseconds. */
+function toLabelsRefusal({ most, until }: LabelsFull, profile: string, now: number): VendRefusal {
+  const retryAfterSeconds = Math.max(1, Math.ceil((until - now) / SECOND));
+  return { kind: 'labels-full', profile, most, until, retryAfterSeconds };
+}
 
 const toUpstreamRefusal = ({ kind }: AssumeRoleFault, profile: string): VendRefusal => {
   switch (kind) {

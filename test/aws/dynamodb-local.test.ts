@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { BatchWriteItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readItem } from '../../src/aws/table.ts';
@@ -12,11 +12,13 @@ import { seedTable } from '../../src/local/seed.ts';
 import { createDynamoDbGuard } from '../../src/replay/dynamodb.ts';
 import { createSessionDirectory } from '../../src/sessions/directory.ts';
 import { createForeignRevocations } from '../../src/sessions/foreign.ts';
+import { createLabelPlaces } from '../../src/sessions/label-places.ts';
 import { createLease } from '../../src/sessions/lease.ts';
 import { createRevocationLog } from '../../src/sessions/revocation-log.ts';
 import { createRevocationWriter } from '../../src/sessions/revocation-writer.ts';
 import type { Session } from '../../src/sessions/session.ts';
-import { createSessionStore } from '../../src/sessions/session-store.ts';
+import { markOf } from '../../src/sessions/list-token.ts';
+import { createSessionStore, type SessionStore } from '../../src/sessions/session-store.ts';
 import { describeConformance } from '../conformance/suite.ts';
 import { call, forward, startFake } from '../http/support.ts';
 import { clientOf, openSession, revoke, REVOKED, vend } from '../revocations/support.ts';
@@ -145,6 +147,19 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
   describe('a session', () => {
     const sealing: SealingKey = { id: 'k', key: randomBytes(32), activeFrom: 0 };
     const keys = new Map([[sealing.id, sealing]]);
+    const all = (): boolean => true;
+    const directoryOf = (of: DynamoDBClient, store: SessionStore) =>
+      createSessionDirectory({
+        client: of,
+        table: sessions,
+        store,
+        clock: Date.now,
+        monotonic: () => performance.now(),
+        capacity: 10,
+        onFallback: (error) => {
+          throw error;
+        },
+      });
     const storeOf = (of: DynamoDBClient, instance: string) => createSessionStore(of, { sessions, guard, instance });
 
     /** A session that would open now, of a caller that nobody else has. */
@@ -230,58 +245,105 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     it('is found by its indexes, page by page, the latest first', async () => {
       const user = newHexId();
       const store = storeOf(client, 'one');
-      const directory = createSessionDirectory({
-        client: other,
-        table: sessions,
-        store,
-        clock: Date.now,
-        capacity: 10,
-      });
+      const directory = directoryOf(other, store);
       const wanted = Array.from({ length: 130 }, (_, index) => {
         const session = propose(user);
         return { ...session, label: `l-${index}`, startedAt: session.startedAt - index * 1_000 };
       });
       for (const session of wanted) await store.open(session, keys, session.startedAt);
-      const first = await directory.list({ user, profile: 'dev', status: 'active' }, keys);
-      const second = await directory.list({ user, profile: 'dev', status: 'active' }, keys, first?.next);
+      const query = { user, profile: 'dev', status: 'active' } as const;
+      const first = await directory.list(query, keys, undefined, all);
+      const second = await directory.list(query, keys, first?.next, all);
       expect([first?.rows.length, second?.rows.length, second?.next]).toEqual([100, 30, undefined]);
       const found = [...(first?.rows ?? []), ...(second?.rows ?? [])].map(({ session }) => session.id);
       expect(found).toEqual(wanted.map(({ id }) => id));
-      const none = await directory.list({ user, profile: 'prod' }, keys);
-      expect(none).toEqual({ rows: [] });
+      const none = await directory.list({ user, profile: 'prod' }, keys, undefined, all);
+      expect(none).toEqual({ rows: [], next: undefined });
+    });
+
+    it('is found by day, over the shards of several days, and only once', async () => {
+      const store = storeOf(client, 'one');
+      const directory = directoryOf(other, store);
+      const day = 24 * 60 * MINUTE;
+      const until = Date.now() - 3 * day;
+      const profile = newHexId();
+      const wanted = Array.from({ length: 230 }, (_, index) => {
+        // Many of one moment, and of both sides of midnight.
+        const startedAt = until - 1 - Math.floor(index / 3) * 37 * MINUTE;
+        return { ...propose(), profile, startedAt, endsAt: startedAt + day };
+      });
+      for (const session of wanted) await store.open(session, keys, session.startedAt);
+      const found: Session[] = [];
+      let next: string | undefined;
+      do {
+        const page = await directory.list({ until }, keys, next, ({ session }) => session.profile === profile);
+        expect((page?.rows.length ?? 101) <= 100).toBe(true);
+        found.push(...(page?.rows ?? []).map(({ session }) => session));
+        next = page?.next;
+      } while (next !== undefined);
+      expect(found.map(({ id }) => id).toSorted()).toEqual(wanted.map(({ id }) => id).toSorted());
+      expect(found.map(({ startedAt }) => startedAt)).toEqual(wanted.map(({ startedAt }) => startedAt));
+    });
+
+    it('with a label takes one of a thousand places, and no instance takes more', async () => {
+      const { subject, endsAt } = propose();
+      const now = Date.now();
+      const live = Object.fromEntries(Array.from({ length: 990 }, (_, n) => [`/held-${n}`, { N: `${endsAt}` }]));
+      const of = (label: string) => ({ subject, profile: 'dev', label, endsAt });
+      const places = [createLabelPlaces(client, guard), createLabelPlaces(other, guard)] as const;
+      await places[0].take(of('first'), now);
+      const id = `labels#${createHash('sha256')
+        .update(JSON.stringify([subject, 'dev']))
+        .digest('hex')}`;
+      const there = await readItem({ client: other, name: guard, deadline: 3_000 }, id);
+      expect(there?.['live']?.M).toEqual({ '/first': { N: `${endsAt}` } });
+      const Item = { ...there, id: { S: id }, live: { M: { ...there?.['live']?.M, ...live } } };
+      await client.send(new BatchWriteItemCommand({ RequestItems: { [guard]: [{ PutRequest: { Item } }] } }));
+      const rush = await Promise.all(Array.from({ length: 30 }, (_, n) => turn(places, n).take(of(`l-${n}`), now)));
+      expect(rush.filter(({ ok }) => ok)).toHaveLength(9);
+      await places[1].free(of('first'));
+      expect((await places[0].take(of('freed'), now)).ok).toBe(true);
+      expect((await places[0].take({ ...of('late'), endsAt: endsAt + 1 }, endsAt - 1)).ok).toBe(false);
+      expect((await places[0].take({ ...of('late'), endsAt: endsAt + 1 }, endsAt)).ok).toBe(true);
+      expect(
+        Object.keys((await readItem({ client: other, name: guard, deadline: 3_000 }, id))?.['live']?.M ?? {}),
+      ).toEqual(['/late']);
     });
 
     it('is listed or not, but never refused, whatever the bounds and the token', async () => {
       const user = newHexId();
       const store = storeOf(client, 'one');
-      const directory = createSessionDirectory({ client, table: sessions, store, clock: Date.now, capacity: 10 });
+      const directory = directoryOf(client, store);
       const proposed = propose(user);
       await store.open(proposed, keys, proposed.startedAt);
-      const tokenOf = (more: object): string => {
-        const start = { id: proposed.id, user, created_at: new Date(proposed.startedAt).toISOString(), ...more };
-        return Buffer.from(JSON.stringify(start)).toString('base64url');
+      const at = new Date(proposed.startedAt).toISOString();
+      const tokenOf = (within: object, more: object): string => {
+        const place = { mark: markOf({ user, ...within }, 'user'), leg: '', at, ids: [proposed.id], ...more };
+        return Buffer.from(JSON.stringify(place)).toString('base64url');
       };
       const [never, ever] = ['0000-01-01T00:00:00Z', '9999-12-31T23:59:59Z'].map(Date.parse);
       const bounds = [undefined, never, 0, proposed.startedAt - 1, proposed.startedAt, proposed.startedAt + 1, ever];
-      const tokens = [
-        undefined,
-        tokenOf({}),
-        tokenOf({ id: 'x'.repeat(2_048) }),
-        tokenOf({ id: 'x'.repeat(2_049) }),
-        tokenOf({ id: '\ud83d' }),
-        tokenOf({ id: '\u0000' }),
-        tokenOf({ created_at: '5' }),
-        tokenOf({ created_at: `5${'x'.repeat(1_023)}` }),
-        tokenOf({ created_at: `5${'x'.repeat(1_024)}` }),
-        tokenOf({ created_at: 'x' }),
-        tokenOf({ user: 'another' }),
+      const places = [
+        {},
+        { ids: ['x'.repeat(48)] },
+        { ids: ['x'.repeat(49)] },
+        { ids: [''] },
+        { ids: [] },
+        { ids: ['\ud83d'] },
+        { ids: ['\u0000'] },
+        { at: '', ids: [] },
+        { at: '5' },
+        { at: `5${'x'.repeat(39)}` },
+        { at: `5${'x'.repeat(40)}` },
+        { at: 'x' },
+        { mark: markOf({ user: 'another' }, 'user') },
       ];
       const counts = new Map<string, number>();
       for (const since of bounds) {
         for (const until of bounds) {
-          for (const token of tokens) {
-            const within = { ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) };
-            const page = await directory.list({ user, ...within }, keys, token);
+          const within = { ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) };
+          for (const token of [undefined, ...places.map((more) => tokenOf(within, more))]) {
+            const page = await directory.list({ user, ...within }, keys, token, all);
             const what = page === undefined ? 'refused' : `${page.rows.length}`;
             counts.set(what, (counts.get(what) ?? 0) + 1);
           }

@@ -1,16 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createSessionTracker } from '../../src/sessions/tracker.ts';
-import type { SessionStore } from '../../src/sessions/session-store.ts';
+import { ok } from '../../src/lib/result.ts';
 
 /** A store that takes everything: what is measured is the memory of the tracker. */
-const STORE: SessionStore = {
-  open: (session) => Promise.resolve(session),
-  touch: () => Promise.resolve('updated'),
-  expire: () => Promise.resolve('updated'),
-  revoke: () => Promise.resolve('updated'),
-  free: () => Promise.resolve(),
-  read: () => Promise.resolve(undefined),
+const STORE = {
+  touch: () => Promise.resolve('updated' as const),
+  expire: () => Promise.resolve('updated' as const),
 };
 
 const collect = (): void => {
@@ -22,6 +18,7 @@ const collect = (): void => {
 export const measureSessionBytes = async (count: number): Promise<number> => {
   const tracker = createSessionTracker({
     store: STORE,
+    openSession: ({ proposed }) => Promise.resolve(ok(proposed)),
     clock: Date.now,
     life: 8 * 3_600_000,
     capacity: count,

@@ -1,8 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { tableOf, useDesk } from '../revocations/support.ts';
+import { DEFAULT_TABLE_NAMES, tableDefinitions } from '../../src/aws/tables.ts';
+import { seedTable } from '../../src/local/seed.ts';
+import type { SessionQuery, Way } from '../../src/sessions/list-plan.ts';
+import { markOf } from '../../src/sessions/list-token.ts';
+import { signSession, toSessionItem, type Session } from '../../src/sessions/session.ts';
+import { revoke, tableOf, useDesk } from '../revocations/support.ts';
 import type { RawAnswer } from '../support/raw-http.ts';
-import { call, queryOf, type Call } from './support.ts';
+import { startTvm, type RunningTvm } from '../support/tvm.ts';
+import { call, forward, queryOf, startFake, type Call, type FakeAnswer } from './support.ts';
 
 /** `GET /sessions`: what a caller may ask, and that no mistake of a caller looks like an outage. */
 const OPERATORS = `version: "1"
@@ -12,9 +19,14 @@ rules:
     actions: [list, revoke, lift]
 `;
 
-const world = useDesk({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '100000' } }, (desk) =>
-  desk.put('/sentinel/operators', OPERATORS),
-);
+const SEALING = { id: 'local', key: randomBytes(32), activeFrom: 0 };
+const KEYS = new Map([[SEALING.id, SEALING]]);
+
+const world = useDesk({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '100000' } }, async (desk) => {
+  await desk.put('/sentinel/operators', OPERATORS);
+  const key = JSON.stringify({ key: Buffer.from(SEALING.key).toString('base64') });
+  await desk.put('/sentinel-secrets/keys/local', key, 'SecureString');
+});
 
 const DAY = 86_400_000;
 const FIRST = Date.parse('2026-01-01T00:00:00Z');
@@ -39,19 +51,52 @@ beforeAll(async () => {
   }
 });
 
+const HOUR = 3_600_000;
+const BEGUN = Date.now() - 60_000;
+
+/** Sessions of trudy's on prod, as the TVM writes them, an hour apart: the first eight live, and none was swept. */
+const SESSIONS = Array.from({ length: ROWS }, (_, hours): Session => {
+  const startedAt = BEGUN - hours * HOUR;
+  return {
+    id: `${(hours % 16).toString(16)}${idOf(hours + 1_000).slice(1)}`,
+    subject: 'sentinel:key/TRUDY',
+    principal: 'sentinel:key/TRUDY',
+    user: 'key/trudy',
+    account: '000000000000',
+    profile: 'prod',
+    label: '',
+    startedAt,
+    endsAt: startedAt + 8 * HOUR,
+    lastAccessAt: startedAt,
+    requestCount: 1,
+    sourceIdentity: 'x',
+  };
+});
+
+/** Some of those that ended long ago were revoked while they lived. */
+const isRevoked = (index: number): boolean => index > 30 && index % 10 === 5;
+
+beforeAll(async () => {
+  const table = tableOf(world.client, 'sessions');
+  for (const [index, session] of SESSIONS.entries()) {
+    const item = toSessionItem(session, signSession(session, KEYS, BEGUN) ?? '', 'i');
+    await table.put({ ...item, ...(isRevoked(index) ? { status: { S: 'revoked' } } : {}) });
+  }
+});
+
 type Fields = Readonly<Record<string, string>>;
 
-const list = (fields: Fields, as: Call['as'] = 'olivia'): Promise<RawAnswer> =>
-  call(world.tvm, { path: '/sessions', query: queryOf(fields), ...(as === undefined ? {} : { as }) });
+const list = (fields: Fields, as: Call['as'] = 'olivia', tvm: RunningTvm = world.tvm): Promise<RawAnswer> =>
+  call(tvm, { path: '/sessions', query: queryOf(fields), ...(as === undefined ? {} : { as }) });
 
 const idsOf = ({ json }: RawAnswer): readonly string[] => (json['sessions'] as { id: string }[]).map(({ id }) => id);
 
 /** All ids of a query, page by page. */
-const walk = async (fields: Fields): Promise<readonly string[]> => {
+const walk = async (fields: Fields, tvm: RunningTvm = world.tvm): Promise<readonly string[]> => {
   const ids: string[] = [];
   let next: string | undefined;
   do {
-    const answer = await list({ ...fields, ...(next === undefined ? {} : { next_token: next }) });
+    const answer = await list({ ...fields, ...(next === undefined ? {} : { next_token: next }) }, 'olivia', tvm);
     expect(answer.status, answer.body).toBe(200);
     ids.push(...idsOf(answer));
     next = answer.json['next_token'] as string | undefined;
@@ -62,7 +107,7 @@ const walk = async (fields: Fields): Promise<readonly string[]> => {
 const encode = (value: unknown): string =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
-const decode = (token: string) => JSON.parse(Buffer.from(token, 'base64url').toString()) as Record<string, string>;
+const decode = (token: string) => JSON.parse(Buffer.from(token, 'base64url').toString()) as Record<string, unknown>;
 
 const tokenOf = async (fields: Fields): Promise<string> => String((await list(fields)).json['next_token']);
 
@@ -70,12 +115,46 @@ describe('GET /sessions: 200', () => {
   it.each<[string, Fields]>([
     ['by user', { user: 'mallory' }],
     ['by user and profile', { user: 'mallory', profile: 'dev' }],
-    ['by profile', { profile: 'dev', status: 'expired' }],
-    ['by status', { status: 'expired' }],
-    ['by status and time', { status: 'expired', since: '2026-01-01T00:00:00Z', until: '2027-01-01T00:00:00Z' }],
+    ['by profile', { profile: 'dev' }],
+    ['by profile and time', { profile: 'dev', since: '2026-01-01T00:00:00Z', until: '2027-01-01T00:00:00Z' }],
   ])('walks all pages %s, and gives each row once', async (_, fields) => {
     const ids = await walk(fields);
     expect(ids).toEqual(Array.from({ length: ROWS }, (_row, index) => idOf(ROWS - 1 - index)));
+  });
+
+  /** What is shown of each session of the TVM's own. */
+  const shown = (index: number): string => {
+    if (isRevoked(index)) return 'revoked';
+    return index < 8 ? 'active' : 'expired';
+  };
+
+  it.each(['active', 'expired', 'revoked'])('gives for status=%s what is shown so, swept or not', async (status) => {
+    const expected = SESSIONS.filter((_, index) => shown(index) === status).map(({ id }) => id);
+    for (const more of [{}, { user: 'trudy' }, { profile: 'prod' }, { user: 'trudy', profile: 'prod' }]) {
+      expect(await walk({ status, ...more }), JSON.stringify(more)).toEqual(expected);
+    }
+  });
+
+  it('walks all sessions of the TVM’s own by day, the newest first, with what is shown of each', async () => {
+    expect(await walk({})).toEqual(SESSIONS.map(({ id }) => id));
+    const first = await list({});
+    const statuses = (first.json['sessions'] as { status: string }[]).map(({ status }) => status);
+    expect(statuses).toEqual(Array.from({ length: 100 }, (_, index) => shown(index)));
+  });
+
+  it('shows a session as revoked at once, also on a page that is kept', async () => {
+    const session = {
+      ...SESSIONS[3],
+      id: 'fedcba9876543210',
+      user: 'key/bob',
+      subject: 'sentinel:key/TVMDEMOBOB',
+    } as Session;
+    await tableOf(world.client, 'sessions').put(toSessionItem(session, signSession(session, KEYS, BEGUN) ?? '', 'i'));
+    expect(idsOf(await list({ user: 'bob', status: 'active' }))).toEqual([session.id]);
+    await revoke(world.tvm, 'user', 'bob');
+    expect(idsOf(await list({ user: 'bob', status: 'active' }))).toEqual([]);
+    expect(idsOf(await list({ user: 'bob', status: 'revoked' }))).toEqual([session.id]);
+    await tableOf(world.client, 'sessions').remove(session.id);
   });
 
   it('takes since as included and until as not', async () => {
@@ -93,7 +172,7 @@ describe('GET /sessions: 200', () => {
     ['of a user of another account', { user: '111122223333:user/mallory' }],
     ['of a profile that is none', { profile: 'no/such.profile' }],
   ])('is an empty page %s', async (_, fields) => {
-    for (const base of [{ user: 'mallory' }, { profile: 'dev' }, { status: 'expired' }]) {
+    for (const base of [{ user: 'mallory' }, { profile: 'dev' }, { profile: 'dev', status: 'expired' }]) {
       const answer = await list({ ...base, ...fields });
       expect([answer.status, answer.json], answer.body).toEqual([200, { sessions: [] }]);
     }
@@ -154,6 +233,7 @@ describe('GET /sessions: 400', () => {
 
   it('refuses what was forged, and DynamoDB is not asked', async () => {
     const plain = decode(await tokenOf({ user: 'mallory' }));
+    const { mark, leg, at, ids } = plain;
     const forged: readonly unknown[] = [
       {},
       [],
@@ -162,22 +242,26 @@ describe('GET /sessions: 400', () => {
       'text',
       [plain],
       { ...plain, more: 'x' },
-      { id: plain['id'], user: plain['user'] },
-      { ...plain, id: '' },
-      { ...plain, id: 1 },
-      { ...plain, id: null },
-      { ...plain, id: { S: 'x' } },
-      { ...plain, id: 'x'.repeat(2_049) },
-      { ...plain, id: '\ud83d' },
-      { ...plain, created_at: '' },
-      { ...plain, created_at: 'z' },
-      { ...plain, created_at: '-000001' },
-      { ...plain, created_at: `2026${'0'.repeat(1_024)}` },
-      { ...plain, user: 'key/alice' },
-      { id: plain['id'], created_at: plain['created_at'], User: 'key/mallory' },
-      { id: plain['id'], created_at: plain['created_at'], profile: 'dev' },
-      `{"id":"a","id":"b","created_at":"2026-01-01","user":"key/mallory"}`,
-      '{"id":"a","created_at":"2026-01-01","__proto__":"key/mallory"}',
+      { mark, at, ids },
+      { mark, leg, at },
+      { ...plain, ids: [] },
+      { ...plain, ids: ['', ''] },
+      { ...plain, ids: [1] },
+      { ...plain, ids: [null] },
+      { ...plain, ids: [{ S: 'x' }] },
+      { ...plain, ids: ['x'.repeat(49)] },
+      { ...plain, ids: ['\ud83d'] },
+      { ...plain, ids: 'x' },
+      { ...plain, at: '' },
+      { ...plain, at: 'z' },
+      { ...plain, at: '-000001' },
+      { ...plain, at: `2026${'0'.repeat(1_024)}` },
+      { ...plain, leg: '2026-01-01' },
+      { ...plain, mark: '' },
+      { ...plain, mark: 7 },
+      { id: idOf(3), created_at: '2026-01-03T00:00:00.000Z', user: 'key/mallory' },
+      `{"mark":"${String(mark)}","mark":"${String(mark)}","leg":"","at":"","ids":[]}`,
+      `{"mark":"${String(mark)}","leg":"","at":"","ids":[],"__proto__":1}`,
     ];
     for (const value of forged) {
       const answer = await list({ user: 'mallory', next_token: encode(value) });
@@ -196,7 +280,18 @@ describe('GET /sessions: 400', () => {
       .integer({ min: Date.parse('0000-01-01T00:00:00Z') / DAY, max: Date.parse('9999-12-31T00:00:00Z') / DAY })
       .map((days) => `${new Date(days * DAY).toISOString().slice(0, 19)}Z`);
     const opened = fc.oneof(text, day, fc.constant('2026-01-03T00:00:00.000Z'));
-    const start = fc.record({ id: fc.oneof(text, fc.constant(idOf(3))), created_at: opened });
+    const id = fc.oneof(text, fc.constant(idOf(3)), fc.constant(''));
+    const start = (query: SessionQuery, way: Way, lanes: number) =>
+      fc
+        .record({
+          leg: fc.oneof(
+            day.map((of) => of.slice(0, 10)),
+            fc.constant(''),
+          ),
+          at: opened,
+          ids: fc.array(id, { minLength: lanes, maxLength: lanes }),
+        })
+        .map((place) => encode({ mark: markOf(query, way), ...place }));
     const fields = fc.record(
       {
         user: fc.oneof({ weight: 3, arbitrary: fc.constant('mallory') }, text),
@@ -205,9 +300,11 @@ describe('GET /sessions: 400', () => {
         since: fc.oneof({ weight: 3, arbitrary: day }, text),
         until: fc.oneof({ weight: 3, arbitrary: day }, text),
         next_token: fc.oneof(
-          { weight: 3, arbitrary: start.map((keys) => encode({ ...keys, user: 'key/mallory' })) },
-          start.map((keys) => encode({ ...keys, profile: 'dev' })),
-          start.map((keys) => encode({ ...keys, status: 'active' })),
+          { weight: 3, arbitrary: start({ user: 'key/mallory' }, 'user', 1) },
+          start({ profile: 'dev' }, 'profile', 1),
+          start({ status: 'active' }, 'shard', 16),
+          start({}, 'shard', 16),
+          start({}, 'status', 3),
           text,
         ),
       },
@@ -222,4 +319,84 @@ describe('GET /sessions: 400', () => {
       { numRuns: 300 },
     );
   });
+});
+
+/** A TVM whose queries of indexes pass a fake, which counts them and may answer in DynamoDB's place. */
+const startCounted = async (fails: (body: string, query: number) => FakeAnswer | undefined = () => undefined) => {
+  const counts = { queries: 0 };
+  const wire = world.kept(
+    await startFake((body, incoming) => {
+      // The feed looks for what Sentinel revoked, whoever asks for lists.
+      const isList = body.includes('"IndexName"') && !body.includes(':revoked');
+      if (isList) counts.queries += 1;
+      return (isList ? fails(body, counts.queries) : undefined) ?? forward(world.desk.port, body, incoming);
+    }),
+  );
+  const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: wire.url } }));
+  return { tvm, counts };
+};
+
+describe('GET /sessions: what it costs', () => {
+  it('asks DynamoDB so often for one page and not more, and then gives a token', async () => {
+    const { tvm, counts } = await startCounted();
+    const since = `${new Date(BEGUN - 30 * DAY).toISOString().slice(0, 19)}Z`;
+    const until = `${new Date(BEGUN - 7 * DAY).toISOString().slice(0, 19)}Z`;
+    const empty = await list({ since, until }, 'olivia', tvm);
+    expect([empty.status, empty.json['sessions']]).toEqual([200, []]);
+    expect(empty.json['next_token']).toBeTypeOf('string');
+    expect(counts.queries).toBe(128);
+    expect(await walk({ since, until }, tvm)).toEqual([]);
+    counts.queries = 0;
+    expect(idsOf(await list({ status: 'active' }, 'olivia', tvm))).toHaveLength(8);
+    expect(counts.queries).toBe(32);
+  });
+
+  it('asks once for many who ask the same', async () => {
+    const { tvm, counts } = await startCounted();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => list({ user: 'mallory' }, 'olivia', tvm)));
+    expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
+    expect(counts.queries).toBe(1);
+  });
+
+  it.each([
+    ['the first query', (query: number) => query >= 1],
+    ['one of many', (query: number) => query % 16 === 9],
+  ])('is a 503 with Retry-After where %s fails, and asks anew then', async (_, isDown) => {
+    let broken = true;
+    const { tvm } = await startCounted((_body, query) =>
+      broken && isDown(query)
+        ? { status: 400, body: '{"__type":"x#AccessDeniedException","message":"no"}' }
+        : undefined,
+    );
+    const answer = await list({}, 'olivia', tvm);
+    expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([
+      503,
+      'ServiceUnavailable',
+      '5',
+    ]);
+    broken = false;
+    expect((await list({}, 'olivia', tvm)).status).toBe(200);
+  });
+});
+
+it('GET /sessions goes by gsi-status where a kept table has no gsi-shard, and the log says so once', async () => {
+  const [definition] = tableDefinitions({ ...DEFAULT_TABLE_NAMES, sessions: 'kept-sessions' });
+  if (definition === undefined) throw new Error('no table');
+  const { GlobalSecondaryIndexes, AttributeDefinitions, ...rest } = definition.create;
+  await seedTable(world.client, {
+    ...definition,
+    create: {
+      ...rest,
+      AttributeDefinitions: AttributeDefinitions?.filter(({ AttributeName }) => AttributeName !== 'shard'),
+      GlobalSecondaryIndexes: GlobalSecondaryIndexes?.filter(({ IndexName }) => IndexName !== 'gsi-shard'),
+    },
+  });
+  const environment = { SENTINEL_SESSION_TABLE: 'kept-sessions' };
+  const tvm = world.kept(await startTvm(world.desk.url, { environment }));
+  expect((await call(tvm, { query: 'profile=dev' })).status).toBe(200);
+  const [id] = await walk({}, tvm);
+  expect(id).toMatch(/^[0-9a-f]{16}$/u);
+  expect(await walk({ status: 'active' }, tvm)).toEqual([id]);
+  expect(await walk({ status: 'expired' }, tvm)).toEqual([]);
+  expect(tvm.log().match(/their table has no index gsi-shard/gu)).toHaveLength(1);
 });

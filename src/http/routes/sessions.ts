@@ -3,7 +3,7 @@ import { formatInstant } from '../../lib/clock.ts';
 import { toShownName, type NamedKind } from '../../lib/names.ts';
 import { ok, type Result } from '../../lib/result.ts';
 import { isProfileName } from '../../policy/profile-name.ts';
-import type { SessionQuery } from '../../sessions/directory.ts';
+import type { SessionQuery } from '../../sessions/list-plan.ts';
 import type { Operations } from '../../vend/operations.ts';
 import type { SessionReports, ShownSession } from '../../vend/session-reports.ts';
 import type { Authenticate } from '../authenticate.ts';
@@ -67,7 +67,10 @@ const readId = ({ request }: Authentic): Result<string, Refusal> => {
   return id === undefined ? invalid('The id of a session is sixteen hexadecimal digits.', 'id') : ok(id);
 };
 
-/** `GET /sessions`: sessions by user, profile, status and time; 100 a page. Without operator's rights, one's own. */
+/**
+ * `GET /sessions`: sessions by user, profile, status and time, newest first; at most 100 a page, and a page that is not full
+ * may have a next one. Without operator's rights, one's own.
+ */
 export const createSessionsHandler = ({ authenticate, sessionReports, bareNames }: Dependencies) =>
   authenticated(authenticate, async (authentic) => {
     const given = readQuery(authentic.request, [...QUERY.keys]);

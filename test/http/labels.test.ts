@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { DEMO_CLIENTS } from '../../src/local/demo.ts';
+import { openSession, revoke, tableOf, useDesk } from '../revocations/support.ts';
+import { startTvm } from '../support/tvm.ts';
+import { get, post, putProfile, startFakeSts } from './support.ts';
+
+/** A thousand labels live for one subject on one profile: what the next vend is told, and whom it does not concern. */
+const MOST = 1_000;
+const HOUR = 3_600_000;
+
+const world = useDesk({}, async (desk) => {
+  await putProfile(desk, 'beside', { effect: 'allow', conditions: { users: ['alice', 'bob'] } });
+  await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['alice'] } });
+});
+
+const itemId = (profile: string): string => {
+  const text = JSON.stringify([`sentinel:key/${DEMO_CLIENTS.alice.accessKeyId}`, profile]);
+  return `labels#${createHash('sha256').update(text).digest('hex')}`;
+};
+
+/** Says of alice that so many labels of hers live on a profile, of which the first ends then, epoch milliseconds. */
+const hold = async (count: number, firstEnds: number, profile = 'dev'): Promise<void> => {
+  const ends = (index: number): string => String(index === 0 ? firstEnds : firstEnds + HOUR);
+  const live = Object.fromEntries(Array.from({ length: count }, (_, n) => [`/held-${n}`, { N: ends(n) }]));
+  const item = { id: { S: itemId(profile) }, live: { M: live }, version: { N: '1' } };
+  await tableOf(world.client, 'guard').put(item);
+};
+
+const placesOf = async (profile = 'dev') =>
+  Object.keys((await tableOf(world.client, 'guard').get(itemId(profile)))?.['live']?.M ?? {});
+
+describe('a vend with a new label, where a thousand live', () => {
+  it('is a 429 QuotaExceeded that says when to try again and what to do instead', async () => {
+    const ends = Date.now() + 2 * HOUR;
+    await hold(MOST, ends);
+    for (const answer of [
+      await get(world.tvm, { profile: 'dev', session_label: 'one-more' }),
+      await post(world.tvm, { profile: 'dev', session_label: 'two-more' }),
+    ]) {
+      expect([answer.status, answer.json['error'], answer.headers['cache-control']]).toEqual([
+        429,
+        'QuotaExceeded',
+        'no-store',
+      ]);
+      const wait = Number(answer.headers['retry-after']);
+      expect(wait).toBe(answer.json['retry_after']);
+      expect(wait).toBeGreaterThan(7_100);
+      expect(wait).toBeLessThanOrEqual(7_200);
+      const at = `${new Date(ends).toISOString().slice(0, 19)}Z`;
+      expect(answer.json['message']).toBe(
+        `Nothing was vended: 1000 session labels of yours live on profile dev, which is the most; use one of them again, leave session_label out, or try again at ${at}, when the first of them ends.`,
+      );
+      expect(world.tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', error: 'labels-full', profile: 'dev' });
+      expect(world.tvm.audit.at(-1)).not.toHaveProperty('vended_access_key_id');
+    }
+    expect(await placesOf()).toHaveLength(MOST);
+  });
+
+  it('asks no STS, and leaves neither row nor slot', async () => {
+    const sts = world.kept(await startFakeSts());
+    const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }));
+    await hold(MOST, Date.now() + HOUR);
+    expect((await get(tvm, { profile: 'dev', session_label: 'no-row' })).status).toBe(429);
+    expect(sts.assumed()).toEqual([]);
+    expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
+    expect(sts.assumed()).toHaveLength(1);
+  });
+
+  it('is refused where the session is required, too', async () => {
+    await hold(MOST, Date.now() + HOUR, 'tracked');
+    const refused = await get(world.tvm, { profile: 'tracked', session_label: 'one-more' });
+    expect([refused.status, refused.json['error']]).toEqual([429, 'QuotaExceeded']);
+    expect((await get(world.tvm, { profile: 'tracked' })).status).toBe(200);
+  });
+
+  it('concerns no vend without a label, no label that lives, no other caller and no other profile', async () => {
+    await hold(0, 0);
+    const id = await openSession(world.tvm, 'alice', 'profile=dev&session_label=known');
+    await hold(MOST, Date.now() + HOUR);
+    expect((await get(world.tvm, { profile: 'dev' })).status).toBe(200);
+    expect((await get(world.tvm, { profile: 'dev', session_label: 'known' })).json['SessionId']).toBe(id);
+    const other = world.kept(await startTvm(world.desk.url));
+    expect((await get(other, { profile: 'dev', session_label: 'known' })).json['SessionId']).toBe(id);
+    expect((await get(world.tvm, { profile: 'beside', session_label: 'one-more' })).status).toBe(200);
+    await hold(MOST, Date.now() + HOUR, 'beside');
+    expect((await get(world.tvm, { profile: 'beside', session_label: 'two-more' })).status).toBe(429);
+    expect((await get(world.tvm, { profile: 'beside', session_label: 'two-more' }, { as: 'bob' })).status).toBe(200);
+  });
+
+  it('vends again when the first of them has ended', async () => {
+    await hold(MOST, Date.now() - 1);
+    expect((await get(world.tvm, { profile: 'dev', session_label: 'at-last' })).status).toBe(200);
+    expect(await placesOf()).toContain('/at-last');
+    expect(await placesOf()).toHaveLength(MOST);
+    expect((await get(world.tvm, { profile: 'dev', session_label: 'too-late' })).status).toBe(429);
+  });
+});
+
+it('a revoked session gives its label’s place back', async () => {
+  await hold(0, 0);
+  const id = await openSession(world.tvm, 'alice', 'profile=dev&session_label=given-back');
+  expect(await placesOf()).toEqual(['/given-back']);
+  await revoke(world.tvm, 'session', id);
+  await expect.poll(() => placesOf()).toEqual([]);
+});
+
+it('five instances at once let no more than a thousand labels live', async () => {
+  const tvms = await Promise.all([1, 2, 3, 4, 5].map(async () => world.kept(await startTvm(world.desk.url))));
+  // A session that must be written is not vended without it, however slow the machine is.
+  await hold(MOST - 12, Date.now() + HOUR, 'tracked');
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, (_, n) => {
+      const tvm = tvms[n % tvms.length];
+      if (tvm === undefined) throw new Error('no instance');
+      return get(tvm, { profile: 'tracked', session_label: `crowd-${n}` });
+    }),
+  );
+  const statuses = answers.map(({ status }) => status).toSorted();
+  expect(statuses).toEqual([...Array.from({ length: 12 }, () => 200), ...Array.from({ length: 18 }, () => 429)]);
+  expect(await placesOf('tracked')).toHaveLength(MOST);
+});

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { createSessionDirectory } from '../../src/sessions/directory.ts';
+import { signSession, toSessionItem, type Session } from '../../src/sessions/session.ts';
+import type { SessionStore } from '../../src/sessions/session-store.ts';
+import { createFakeIndex, TABLE } from './fake-index.ts';
+
+/** The query cache of the directory, and that many who ask the same cost one reading. */
+const SEALING = { id: 'k', key: randomBytes(32), activeFrom: 0 };
+const KEYS = new Map([[SEALING.id, SEALING]]);
+const NOW = Date.parse('2026-03-10T12:00:00Z');
+const ALL = (): boolean => true;
+
+const session: Session = {
+  id: '0123456789abcdef',
+  subject: 'sentinel:key/A',
+  principal: 'sentinel:key/A',
+  user: 'key/alice',
+  account: '000000000000',
+  profile: 'dev',
+  label: '',
+  startedAt: NOW,
+  endsAt: NOW + 3_600_000,
+  lastAccessAt: NOW,
+  requestCount: 1,
+  sourceIdentity: 'x',
+};
+
+const open = (onQuery: () => Promise<void> = () => Promise.resolve()) => {
+  const item = toSessionItem(session, signSession(session, KEYS, NOW) ?? '', 'i');
+  const index = createFakeIndex([item], { onQuery });
+  const time = { now: NOW, monotonic: 0 };
+  const directory = createSessionDirectory({
+    client: index.client,
+    table: TABLE,
+    store: {} as SessionStore,
+    clock: () => time.now,
+    monotonic: () => time.monotonic,
+    capacity: 10,
+    onFallback: (error) => {
+      throw error;
+    },
+  });
+  const list = (query = { user: 'key/alice' }) => directory.list(query, KEYS, undefined, ALL);
+  return { ...directory, list, index, time };
+};
+
+describe('the query cache', () => {
+  it('reads a page once for all who ask for it at the same time, and for two seconds after', async () => {
+    const { list, index, time, counts } = open();
+    const pages = await Promise.all(Array.from({ length: 50 }, () => list()));
+    expect(new Set(pages).size).toBe(1);
+    expect(index.counts.queries).toBe(1);
+    time.now += 1_999;
+    time.monotonic += 1_999;
+    expect(await list()).toBe(pages[0]);
+    time.monotonic += 1;
+    await list();
+    expect(index.counts.queries).toBe(2);
+    expect(counts()).toEqual({ hits: 1, misses: 51 });
+  });
+
+  it('is not kept longer by a clock that is set back', async () => {
+    const { list, index, time } = open();
+    await list();
+    time.now -= 600_000;
+    time.monotonic += 2_000;
+    await list();
+    expect(index.counts.queries).toBe(2);
+  });
+
+  it('parts queries that differ in anything', async () => {
+    const { list, index } = open();
+    const queries = [{}, { status: 'active' }, { status: 'expired' }, { since: 1 }, { until: 1 }, { profile: 'dev' }];
+    for (const more of queries) await list({ user: 'key/alice', ...more });
+    // The one until 1970 is asked, too: sessions by user have no oldest day.
+    expect(index.counts.queries).toBe(queries.length);
+  });
+
+  it.each(['put', 'forget'] as const)(
+    'knows nothing any more after %s, and keeps no page that was being read then',
+    async (what) => {
+      const waiting: (() => void)[] = [];
+      const world = open(() => new Promise((resolve) => waiting.push(resolve)));
+      const change = (): void => (what === 'put' ? world.put(session) : world.forget(session.id));
+      const before = world.list();
+      change();
+      const after = world.list();
+      expect(waiting).toHaveLength(2);
+      // The older reading comes last, and must not stand in the place of the newer.
+      waiting[1]?.();
+      const current = await after;
+      waiting[0]?.();
+      const old = await before;
+      expect(await world.list()).toBe(current);
+      expect(current).not.toBe(old);
+      change();
+      const anew = world.list();
+      expect(waiting).toHaveLength(3);
+      waiting[2]?.();
+      expect((await anew)?.rows).toHaveLength(1);
+    },
+  );
+
+  it('keeps no failure: who asks next asks anew', async () => {
+    let isDown = true;
+    const { list, index } = open(() => (isDown ? Promise.reject(new Error('down')) : Promise.resolve()));
+    await Promise.all([1, 2, 3].map(() => expect(list()).rejects.toThrow('down')));
+    expect(index.counts.queries).toBe(1);
+    isDown = false;
+    expect((await list())?.rows).toHaveLength(1);
+  });
+});
