@@ -26,6 +26,8 @@ export type ErrorName =
   | SigV4Error
   | 'PolicyDenied'
   | 'PolicyRequiresApproval'
+  | 'NotPermitted'
+  | 'Conflict'
   | 'RequestReplayed'
   | 'SessionRevoked'
   | 'QuotaExceeded'
@@ -113,11 +115,13 @@ export const toRefusalAnswer = (refusal: Refusal, asked: Asked = 'question'): Re
     case 'not-operator':
       return {
         status: 403,
-        error: 'PolicyDenied',
+        error: 'NotPermitted',
         message: `${escapeUnseen(refusal.what)}: only operators with the right to ${refusal.action} may, and there may be no such thing; see the operators document.`,
       };
-    case 'conflict':
-      return validation(409, refusal.message);
+    case 'conflict': {
+      const { message, status } = refusal;
+      return { status: 409, error: 'Conflict', message, details: status === undefined ? {} : { status } };
+    }
     case 'unrecorded': {
       const { action, revocation } = refusal;
       const stands = action === 'lifted' ? 'is lifted' : 'is in force';

@@ -171,10 +171,13 @@ export const createOperations = (dependencies: Dependencies) => {
     const reserved = await reserve(operator, 'revoked', { kind: 'session', value: id });
     if (!reserved.ok) return reserved;
     const { session, status } = row;
-    if (isRevoked) return refuse({ kind: 'conflict', message: `Session ${id} is revoked already.` });
+    if (isRevoked) {
+      return refuse({ kind: 'conflict', status: 'revoked', message: `Session ${id} is revoked already.` });
+    }
     if (status === 'expired' || clock() >= session.endsAt) {
       return refuse({
         kind: 'conflict',
+        status: 'expired',
         message: `Session ${id} has ended; revoke the user or the principal instead.`,
       });
     }

@@ -9,7 +9,8 @@ import type { VendRefusal } from './refusal.ts';
 export type OperationRefusal =
   | VendRefusal
   | { readonly kind: 'not-operator'; readonly action: OperatorAction; readonly what: string }
-  | { readonly kind: 'conflict'; readonly message: string }
+  /** What was asked for is not so any more; `status` is what it is by now. */
+  | { readonly kind: 'conflict'; readonly message: string; readonly status?: 'revoked' | 'expired' }
   | { readonly kind: 'bad-token' }
   /** It was done and stands, but its record could not be written in time. */
   | { readonly kind: 'unrecorded'; readonly action: 'revoked' | 'lifted'; readonly revocation: Revocation };

@@ -137,7 +137,7 @@ describe('a revoked session', () => {
       expect(result(await get(tvm, { profile: 'dev', session_label }))).toEqual(REVOKED);
     }
     expect((await send('GET', `/sessions/${id}`, undefined)).json).toMatchObject({ active: false, status: 'revoked' });
-    expect(result(await send('POST', `/sessions/${id}/revoke`, { reason: WHY }))).toEqual([409, 'ValidationError']);
+    expect(result(await send('POST', `/sessions/${id}/revoke`, { reason: WHY }))).toEqual([409, 'Conflict']);
     expect((await lift(revoked)).status).toBe(200);
     const again = await get(tvm, { profile: 'dev', session_label: 'one' });
     expect(again.status).toBe(200);
@@ -147,14 +147,14 @@ describe('a revoked session', () => {
   it('can be revoked by its owner, who cannot lift it, and by nobody else', async () => {
     const { json } = await get(tvm, { profile: 'dev', session_label: 'own' });
     const path = `/sessions/${String(json['SessionId'])}/revoke`;
-    expect(result(await send('POST', path, { reason: WHY }, 'bob'))).toEqual([403, 'PolicyDenied']);
+    expect(result(await send('POST', path, { reason: WHY }, 'bob'))).toEqual([403, 'NotPermitted']);
     expect(result(await send('POST', '/sessions/0123456789abcdef/revoke', { reason: WHY }, 'bob'))).toEqual([
       403,
-      'PolicyDenied',
+      'NotPermitted',
     ]);
     const revoked = await send('POST', path, { reason: WHY }, 'alice');
     expect(revoked.status).toBe(200);
-    expect(result(await lift(revoked, 'alice'))).toEqual([403, 'PolicyDenied']);
+    expect(result(await lift(revoked, 'alice'))).toEqual([403, 'NotPermitted']);
     expect((await lift(revoked)).status).toBe(200);
   });
 });
@@ -162,9 +162,9 @@ describe('a revoked session', () => {
 describe('an operator', () => {
   it('is who the document says, and nobody else', async () => {
     for (const as of ['alice', 'bob', 'carol'] as const) {
-      expect(result(await revoke({ kind: 'user', value: 'x', reason: WHY }, as))).toEqual([403, 'PolicyDenied']);
-      expect(result(await send('GET', '/revocations', undefined, as))).toEqual([403, 'PolicyDenied']);
-      expect(result(await send('DELETE', '/revocations/1', undefined, as))).toEqual([403, 'PolicyDenied']);
+      expect(result(await revoke({ kind: 'user', value: 'x', reason: WHY }, as))).toEqual([403, 'NotPermitted']);
+      expect(result(await send('GET', '/revocations', undefined, as))).toEqual([403, 'NotPermitted']);
+      expect(result(await send('DELETE', '/revocations/1', undefined, as))).toEqual([403, 'NotPermitted']);
     }
     expect(tvm.audit.at(-1)).toMatchObject({ event: 'revocation', action: 'lifted', effect: 'deny' });
   });
@@ -180,7 +180,7 @@ describe('an operator', () => {
     const revoked = await call(other, { ...signed, body: mine });
     expect(revoked.status, revoked.body).toBe(201);
     const path = `/revocations/${String(revoked.json['id'])}`;
-    expect(result(await call(other, { method: 'DELETE', path }))).toEqual([409, 'ValidationError']);
+    expect(result(await call(other, { method: 'DELETE', path }))).toEqual([409, 'Conflict']);
     expect((await call(other, { method: 'DELETE', path, as: 'olivia' })).status).toBe(200);
     await other.close();
   });

@@ -49,7 +49,7 @@ describe('who is no operator', () => {
     ['user', 'alice'],
   ])('revokes no %s %s', async (kind, value) => {
     const answer = await send(world.tvm, '/revocations', { kind, value, ...reason }, 'alice');
-    expect([answer.status, answer.json['error']]).toEqual([403, 'PolicyDenied']);
+    expect([answer.status, answer.json['error']]).toEqual([403, 'NotPermitted']);
     expect(await listed(world.tvm)).toEqual([]);
     expect(records()).toEqual([
       expect.objectContaining({ action: 'revoked', effect: 'deny', error: 'not-operator', user: 'alice', kind }),
@@ -59,7 +59,7 @@ describe('who is no operator', () => {
   it('sees no list, and lifts nothing', async () => {
     const id = await revoke(world.tvm, 'user', 'mallory');
     const list = await call(world.tvm, { path: '/revocations' });
-    expect([list.status, list.json['error']]).toEqual([403, 'PolicyDenied']);
+    expect([list.status, list.json['error']]).toEqual([403, 'NotPermitted']);
     expect(list.body).not.toMatch(/mallory|pastebin/u);
     expect((await lift(world.tvm, id, 'alice')).status).toBe(403);
     expect(await listed(world.tvm)).toHaveLength(1);
@@ -158,7 +158,7 @@ describe('never one’s own', () => {
   it('a session: its operator has to ask another', async () => {
     const id = await revoke(world.tvm, 'session', await openSession(world.tvm, 'olivia'));
     const answer = await lift(world.tvm, id);
-    expect([answer.status, answer.json['error']]).toEqual([409, 'ValidationError']);
+    expect([answer.status, answer.json['error']]).toEqual([409, 'Conflict']);
     expect(records().at(-1)).toMatchObject({ action: 'lifted', effect: 'deny', error: 'own', revocation_id: id });
     expect((await callWith(world.tvm, OTTO, { method: 'DELETE', path: `/revocations/${id}` })).status).toBe(200);
   });
@@ -187,7 +187,7 @@ describe('POST /sessions/{id}/revoke', () => {
       expect.objectContaining({ action: 'revoked', effect: 'allow', user: 'alice', kind: 'session', value: id }),
     ]);
     const again = await revokeSession(id, 'alice');
-    expect([again.status, again.json['error']]).toEqual([409, 'ValidationError']);
+    expect([again.status, again.json['error']]).toEqual([409, 'Conflict']);
     expect(await listed(world.tvm)).toHaveLength(1);
     expect((await lift(world.tvm, String(answer.json['id']), 'alice')).status).toBe(403);
   });
@@ -199,7 +199,7 @@ describe('POST /sessions/{id}/revoke', () => {
   it('is nobody else’s, to whom it is as if it were not there', async () => {
     const id = await openSession(world.tvm);
     const [there, absent] = [await revokeSession(id, 'carol'), await revokeSession('0123456789abcdef', 'carol')];
-    expect([there.status, there.json['error']]).toEqual([403, 'PolicyDenied']);
+    expect([there.status, there.json['error']]).toEqual([403, 'NotPermitted']);
     expect(there.body.replaceAll(id, 'ID')).toBe(absent.body.replaceAll('0123456789abcdef', 'ID'));
     expect(await listed(world.tvm)).toEqual([]);
     expect(records().map(({ effect, user }) => [effect, user])).toEqual([
