@@ -1,9 +1,5 @@
-import {
-  ConditionalCheckFailedException,
-  DeleteItemCommand,
-  PutItemCommand,
-  type DynamoDBClient,
-} from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { deleteIf, putNew } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import { ok, refuse } from '../lib/result.ts';
@@ -22,55 +18,38 @@ const DEADLINE = 5 * SECOND;
  *     A  put if absent ── written ── answer lost ── put again: mine ── ok
  *     B               put if absent ── there, of A ── replayed
  */
-export const createDynamoDbGuard = (
+export function createDynamoDbGuard(
   client: DynamoDBClient,
-  table: string,
+  name: string,
   onFault: (error: unknown) => void,
-): ReplayGuard => ({
-  reserve: async (request) => {
-    const attempt = newHexId();
-    const id = `replay#${request.key}`;
-    const owned = {
-      ExpressionAttributeNames: { '#a': 'attempt' },
-      ExpressionAttributeValues: { ':a': { S: attempt } },
-    };
+): ReplayGuard {
+  const table = { client, name, deadline: DEADLINE };
+
+  async function release(id: string, attempt: string): Promise<void> {
     try {
-      const written = await client.send(
-        new PutItemCommand({
-          TableName: table,
-          Item: {
-            id: { S: id },
-            attempt: { S: attempt },
-            ttl: { N: String(Math.ceil((request.forgetAt + TTL_MARGIN) / SECOND)) },
-          },
-          ConditionExpression: 'attribute_not_exists(id) OR #a = :a',
-          ReturnConsumedCapacity: 'TOTAL',
-          ...owned,
-        }),
-        { abortSignal: AbortSignal.timeout(DEADLINE) },
-      );
-      // The SDK takes an empty 200 of whatever stands in between for a success; DynamoDB says what it wrote to.
-      if (written.ConsumedCapacity?.TableName === undefined) throw new Error("the answer to PutItem is not DynamoDB's");
+      await deleteIf(table, id, {
+        condition: '#attempt = :attempt',
+        names: { '#attempt': 'attempt' },
+        values: { ':attempt': { S: attempt } },
+      });
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return refuse('replayed');
-      onFault(error);
-      return refuse('unavailable');
-    }
-    const remove = new DeleteItemCommand({
-      TableName: table,
-      Key: { id: { S: id } },
-      ConditionExpression: '#a = :a',
-      ...owned,
-    });
-    return ok({
       // A hold that cannot be released costs its caller one more signature, nothing else.
-      release: () =>
-        client.send(remove, { abortSignal: AbortSignal.timeout(DEADLINE) }).then(
-          () => undefined,
-          (error: unknown) => {
-            onFault(error);
-          },
-        ),
-    });
-  },
-});
+      onFault(error);
+    }
+  }
+
+  return {
+    reserve: async ({ key, forgetAt }) => {
+      const attempt = newHexId();
+      const id = `replay#${key}`;
+      const ttl = { N: String(Math.ceil((forgetAt + TTL_MARGIN) / SECOND)) };
+      try {
+        const written = await putNew(table, { id: { S: id }, ttl }, attempt);
+        return written === 'done' ? ok({ release: () => release(id, attempt) }) : refuse('replayed');
+      } catch (error) {
+        onFault(error);
+        return refuse('unavailable');
+      }
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ScanCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { call, get, putProfile, signedCall } from '../http/support.ts';
+import { clientOf, send, tableOf } from '../revocations/support.ts';
+import { BREAKING_FAULTS, startFaultProxy, type Call, type FaultProxy } from '../support/fault-proxy.ts';
+import { sendRaw } from '../support/raw-http.ts';
+import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
+
+/**
+ * Every write that an answer acknowledges, under every way in which DynamoDB can fail to acknowledge it: a good answer of
+ * the TVM means that what it says stands in the table, and a bad one is a 503 that may be tried again.
+ */
+let desk: Desk;
+let direct: DynamoDBClient;
+const running: { close: () => Promise<void> }[] = [];
+
+beforeAll(async () => {
+  desk = await startDesk();
+  direct = clientOf(desk.url);
+  await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['alice'] } });
+});
+afterAll(async () => {
+  for (const one of running.toReversed()) await one.close();
+  direct.destroy();
+  await desk.close();
+});
+
+/** A TVM behind a proxy of its own: what one case leaves hanging is none of the next one's business. */
+async function startBehind(): Promise<{ readonly tvm: RunningTvm; readonly proxy: FaultProxy }> {
+  const proxy = await startFaultProxy(desk.url);
+  const tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url } });
+  running.push(proxy, tvm);
+  return { tvm, proxy };
+}
+
+const isPut = ({ operation, body }: Call, what: string): boolean => operation === 'PutItem' && body.includes(what);
+
+/** Whether the log of revocations holds an entry for a user. */
+async function isRevokedInTable(user: string): Promise<boolean> {
+  const { Items = [] } = await direct.send(
+    new ScanCommand({ TableName: 'sentinel-revocations', ConsistentRead: true }),
+  );
+  return Items.some((item) => item['value']?.S === user);
+}
+
+describe.each(BREAKING_FAULTS)('while DynamoDB answers writes with "%s"', (fault) => {
+  const user = `victim-of-${fault}`;
+
+  it('a revocation is answered 201 only if its entry stands in the log', async () => {
+    const { tvm, proxy } = await startBehind();
+    proxy.set('dynamodb', (one) => (isPut(one, '"rev#') ? fault : 'ok'));
+    const answer = await send(tvm, '/revocations', { kind: 'user', value: user, reason: 'laptop stolen' });
+    expect([201, 503]).toContain(answer.status);
+    if (answer.status === 201) expect(await isRevokedInTable(`key/${user}`)).toBe(true);
+    else expect(answer.headers['retry-after']).toMatch(/^\d+$/u);
+    proxy.set('dynamodb', 'ok');
+    const again = await send(tvm, '/revocations', { kind: 'user', value: user, reason: 'laptop stolen' });
+    expect(again.status, again.body).toBe(201);
+    expect(await isRevokedInTable(`key/${user}`)).toBe(true);
+  });
+
+  it('a vend that needs a session is answered 200 only if the row of its session stands in the table', async () => {
+    const { tvm, proxy } = await startBehind();
+    const label = `label-${fault}`;
+    proxy.set('dynamodb', (one) => (isPut(one, '"sentinel-sessions"') ? fault : 'ok'));
+    const answer = await get(tvm, { profile: 'tracked', session_label: label });
+    expect([200, 503]).toContain(answer.status);
+    const id = String(answer.json['SessionId']);
+    if (answer.status === 200) expect(await tableOf(direct, 'sessions').get(id)).toBeDefined();
+    proxy.set('dynamodb', 'ok');
+    const again = await get(tvm, { profile: 'tracked', session_label: label });
+    expect(again.status, again.body).toBe(200);
+    expect(await tableOf(direct, 'sessions').get(String(again.json['SessionId']))).toBeDefined();
+  });
+
+  it('a request vends only if its use stands in the guard, and then never again', async () => {
+    const { tvm, proxy } = await startBehind();
+    const once = signedCall(tvm, { query: 'profile=dev' });
+    proxy.set('dynamodb', (one) => (isPut(one, '"replay#') ? fault : 'ok'));
+    const first = await sendRaw(tvm.port, once);
+    expect([200, 503]).toContain(first.status);
+    proxy.set('dynamodb', 'ok');
+    const { tvm: other } = await startBehind();
+    const there = signedCall(tvm, { query: 'profile=dev' });
+    expect((await sendRaw(tvm.port, there)).status).toBe(200);
+    expect((await sendRaw(tvm.port, there)).json['error']).toBe('RequestReplayed');
+    // The same bytes at another instance, which knows of them only by the table.
+    if (first.status === 200) expect((await sendRaw(other.port, once)).json['error']).toBe('RequestReplayed');
+    expect((await call(other, { path: '/whoami' })).status).toBe(200);
+  });
+});
