@@ -180,7 +180,8 @@ describe('hard revocation', () => {
       if (id !== undefined) await operate('DELETE', `/revocations/${id}`);
     }
     expect(await works(mine[100] ?? his)).toBe(true);
-  });
+    // Some hundred policies are written, one after the other.
+  }, 120_000);
 
   it('is the revoker’s alone: neither the TVM’s own role nor what it vends can write policies', async () => {
     const hers = await vend();
