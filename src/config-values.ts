@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { isAccountId, parseArn } from './lib/arn.ts';
+import { isAccountId, parseArn, parseRoleArn, toRolePrincipal } from './lib/arn.ts';
 import { parseGoDuration } from './lib/go-duration.ts';
 import { nearest } from './lib/nearest.ts';
 import { readFrontHost } from './lib/partitions.ts';
@@ -187,7 +187,29 @@ export function frontIdOfUrl(publicUrl: string | undefined): string {
 
 const SSO_SUFFIX = /=sso$/u;
 
+/** IAM allows a role `R=SSO`; that `=sso` was meant is likelier, and taken for a name it would trust nobody. */
+const ANY_SSO_SUFFIX = /=sso$/iu;
+
+/** Whether an item of the list of trusted roles is an ARN, alone or with the suffix as it is written. */
+export function isTrustedRole(item: string): boolean {
+  const { arn } = toTrustedRole(item);
+  return !ANY_SSO_SUFFIX.test(arn) && parseRoleArn(arn).ok;
+}
+
 /** A role whose session names are trusted: `<arn>`, or `<arn>=sso` where they are those of Identity Center's users. */
 export function toTrustedRole(item: string): { readonly arn: string; readonly kind: 'sso' | 'role' } {
   return { arn: item.replace(SSO_SUFFIX, ''), kind: SSO_SUFFIX.test(item) ? 'sso' : 'role' };
+}
+
+/** A role that is listed in both ways, whose people would have two names: why that is refused. Undefined if none is. */
+export function findTrustedTwice(roles: readonly ReturnType<typeof toTrustedRole>[]): string | undefined {
+  const kinds = new Map<string | undefined, 'sso' | 'role'>();
+  for (const { arn, kind } of roles) {
+    const principal = toRolePrincipal(arn);
+    if ((kinds.get(principal) ?? kind) !== kind) {
+      return `SENTINEL_TRUSTED_SESSION_ROLES lists ${principal} with "=sso" and without; keep one of them.`;
+    }
+    kinds.set(principal, kind);
+  }
+  return undefined;
 }

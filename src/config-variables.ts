@@ -5,18 +5,18 @@ import {
   frontId,
   integer,
   isRoleId,
+  isTrustedRole,
   list,
   oneOf,
   region,
   ssmRoot,
   tableName,
   topicArn,
-  toTrustedRole,
   url,
   webhookUrl,
 } from './config-values.ts';
 import { DEFAULT_TABLE_NAMES } from './aws/tables.ts';
-import { isAccountId, parseRoleArn } from './lib/arn.ts';
+import { isAccountId } from './lib/arn.ts';
 import { MINUTE, SECOND } from './lib/clock.ts';
 import { NAMED_KINDS } from './lib/names.ts';
 
@@ -35,13 +35,18 @@ export const SENTINEL = {
   SENTINEL_ALLOWED_ACCOUNTS: v.optional(list('an account id of twelve digits', isAccountId)),
   SENTINEL_SSO_ACCOUNTS: v.optional(list('an account id of twelve digits', isAccountId)),
   SENTINEL_TRUSTED_SESSION_ROLES: v.optional(
-    list('the ARN of an IAM role, alone or followed by "=sso"', (item) => parseRoleArn(toTrustedRole(item).arn).ok),
+    list('the ARN of an IAM role, alone or followed by "=sso"', isTrustedRole),
   ),
   SENTINEL_BARE_NAMES: v.optional(oneOf(...NAMED_KINDS), 'key'),
   SENTINEL_SSO_ROLES: v.optional(list('the unique id of a role (AROA…)', isRoleId)),
   SENTINEL_PUBLIC_URL: v.optional(url),
   SENTINEL_HOSTS: v.optional(list('a host or host:port', (host) => /^[A-Za-z0-9.[\]:_-]+$/u.test(host))),
-  SENTINEL_SERVER_ID: v.optional(v.pipe(v.string(), v.regex(/^[\u0021-\u007e]{1,128}$/u, 'must be 1-128 characters'))),
+  SENTINEL_SERVER_ID: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[\u0021-\u007e]{1,128}$/u, 'must be 1-128 characters of printable ASCII without blanks'),
+    ),
+  ),
   SENTINEL_FRONT: v.optional(oneOf('none', 'function-url', 'http-api', 'rest-api'), 'none'),
   SENTINEL_FRONT_ID: v.optional(frontId),
   SENTINEL_TRUSTED_HOPS: v.optional(integer(0, 16)),

@@ -1,5 +1,12 @@
 import * as v from 'valibot';
-import { findUnknown, findWebhookFault, freeze, frontIdOfUrl, toTrustedRole } from './config-values.ts';
+import {
+  findTrustedTwice,
+  findUnknown,
+  findWebhookFault,
+  freeze,
+  frontIdOfUrl,
+  toTrustedRole,
+} from './config-values.ts';
 import { SENTINEL, Variables } from './config-variables.ts';
 import type { TableNames } from './aws/tables.ts';
 import { isLocalEndpoint } from './aws/endpoint.ts';
@@ -186,5 +193,5 @@ const findContradiction = (values: Values, config: Config): string | undefined =
   if (onLambda && values.SENTINEL_RATE_LIMIT_STORE === 'memory') {
     return 'SENTINEL_RATE_LIMIT_STORE must be "shared" on AWS Lambda: instances there share no memory.';
   }
-  return findWebhookFault(values.SENTINEL_WEBHOOK_URL, config);
+  return findTrustedTwice(config.trustedSessionRoles) ?? findWebhookFault(values.SENTINEL_WEBHOOK_URL, config);
 };

@@ -189,6 +189,16 @@ describe('a contradiction', () => {
     expect(configOf({ ...CLOUD, AWS_ENDPOINT_URL_SSM: 'http://127.0.0.1:1' }).local).toBe(false);
   });
 
+  it('a trusted role that is listed with "=sso" and without is refused, whatever its path', () => {
+    const arn = (path: string): string => `arn:aws:iam::111122223333:role/${path}R`;
+    const list = (...roles: readonly string[]) =>
+      refusalOf({ ...DESK, SENTINEL_TRUSTED_SESSION_ROLES: roles.join(',') });
+    expectSentence(list(arn(''), `${arn('')}=sso`), 'SENTINEL_TRUSTED_SESSION_ROLES');
+    expectSentence(list(`${arn('a/')}=sso`, arn('b/')), 'SENTINEL_TRUSTED_SESSION_ROLES');
+    expect(list(arn('a/'), arn(''))).toBe('accepted');
+    expect(list(`${arn('')}=sso`, `${arn('')}2`)).toBe('accepted');
+  });
+
   const LAMBDA = { ...DESK, AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001' };
 
   it.each(['function-url', 'http-api', 'rest-api'])('the front %s is for Lambda only', (front) => {

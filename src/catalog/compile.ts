@@ -94,12 +94,13 @@ export const createDocumentCompiler = (
     const { policies, profiles, others, operators } = yield* compileDocuments(trees, readOnce, settings.bareNames);
     const secrets = yield* compileSecrets(trees, readOnce);
     before = remembered;
-    const judged = yield* judge({ ...trees, policies, profiles, others, clients: secrets.clients });
+    const roles = yield* rolesOf(profiles);
+    const judged = yield* judge({ ...trees, policies, profiles, others, roles, clients: secrets.clients });
     return {
       ...secrets,
       ...judged,
       operators,
-      roles: yield* rolesOf(profiles),
+      roles,
       rejections: [...rejections, ...judged.rejections],
     };
   };

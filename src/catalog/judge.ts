@@ -28,6 +28,8 @@ export type ReadDocuments = {
   /** Whom the documents that are about all profiles name, by the last part of their parameters' names. */
   readonly others: ReadonlyMap<string, readonly RuleNames[]>;
   readonly clients: ReadonlyMap<string, Client>;
+  /** Principals of the roles that profiles name. */
+  readonly roles: readonly string[];
 };
 
 type Judged = {
@@ -50,16 +52,22 @@ const MAX_FINDINGS = 1_000;
 /**
  * Makes the function that compares documents with each other: it joins profiles with their policies, refuses those whose
  * denials would refuse nobody, and says what is sound but matches nobody known. Remembers its verdicts: they depend on the
- * policy and on the registered keys, which seldom change. Yields after each document, so that whoever runs it can let
- * others have the event loop between them.
+ * policy, on the registered keys and on the roles of profiles, which seldom change. Yields after each document, so that
+ * whoever runs it can let others have the event loop between them.
  */
 export function createJudge(settings: NameSettings): (documents: ReadDocuments) => Generator<void, Judged> {
   let before = new Map<string, Verdict>();
   let known: { readonly clients: ReadDocuments['clients']; readonly callers: KnownCallers } | undefined;
 
-  function callersOf({ account, clients }: ReadDocuments): KnownCallers {
-    const isSame = known?.callers.ownAccount === account && haveSameNames(known.clients, clients);
-    if (known === undefined || !isSame) known = { clients, callers: toKnownCallers(settings, account, clients) };
+  function callersOf({ account, clients, roles }: ReadDocuments): KnownCallers {
+    const vended = new Set(roles);
+    const isSame =
+      known?.callers.ownAccount === account &&
+      haveSameNames(known.clients, clients) &&
+      isSameSet(known.callers.neverCallers, vended);
+    if (known === undefined || !isSame) {
+      known = { clients, callers: toKnownCallers(settings, account, clients, vended) };
+    }
     return known.callers;
   }
 
@@ -118,4 +126,8 @@ function judgePolicy(name: string, read: ReadPolicy, known: KnownCallers): Verdi
 /** A client that did not change is the same object, for documents are read once. */
 function haveSameNames(a: ReadDocuments['clients'], b: ReadDocuments['clients']): boolean {
   return a.size === b.size && [...a].every(([id, { name }]) => b.get(id)?.name === name);
+}
+
+function isSameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((item) => b.has(item));
 }

@@ -24,13 +24,18 @@ export type KnownCallers = NameSettings & {
   readonly keyIds: ReadonlySet<string>;
   /** Names of registered keys by what Sentinel would have made of them, where that differs. */
   readonly shortened: ReadonlyMap<string, string>;
+  /** Principals of roles that the TVM vends, and of its own: their sessions are no callers. */
+  readonly neverCallers: ReadonlySet<string>;
+  /** The same as `<account>:role/<name>`, in whatever partition, for names tell none. */
+  readonly neverNamed: ReadonlySet<string>;
 };
 
-/** Makes what is known of the settings and the registered keys, by their access key ids. */
+/** Makes what is known of the settings, the registered keys by their access key ids, and the roles that are vended. */
 export function toKnownCallers(
   settings: NameSettings,
   ownAccount: string,
   keys: ReadonlyMap<string, { readonly name: string }>,
+  neverCallers: ReadonlySet<string>,
 ): KnownCallers {
   const keyNames = new Set([...keys.values()].map(({ name }) => name));
   const shortened = [...keyNames]
@@ -46,6 +51,8 @@ export function toKnownCallers(
     keyNames,
     keyIds: new Set(keys.keys()),
     shortened: new Map(shortened),
+    neverCallers,
+    neverNamed: new Set([...neverCallers].map((principal) => principal.split(':').slice(4).join(':'))),
   };
 }
 
@@ -86,6 +93,7 @@ export function questionPrincipal(pattern: string, known: KnownCallers): string 
   const key = keyOfPattern(pattern);
   const account = accountOfPattern(pattern) ?? known.ownAccount;
   if (key !== undefined && !isKnownKey(key, known)) return `${quote(pattern)} is no key that is registered`;
+  if (known.neverCallers.has(pattern)) return `${quote(pattern)} ${VENDED}`;
   const allowed = allowedOf(known);
   if (hasWildcard(account) ? allowed.some((one) => matchesPattern(account, one)) : allowed.includes(account)) {
     return undefined;
@@ -103,6 +111,10 @@ export function questionAccount(account: string, known: KnownCallers): string | 
 }
 
 const allowedOf = ({ allowedAccounts, ownAccount }: KnownCallers): readonly string[] => allowedAccounts ?? [ownAccount];
+
+/** Whoever writes this mostly means those who hold its credentials. */
+const VENDED =
+  'is a role that is vended here, or the TVM itself, and its sessions are no callers; name whoever gets it, or its profile';
 
 const notAllowed = (account: string): string =>
   `is of account ${account}, and SENTINEL_ALLOWED_ACCOUNTS lets no caller of it in`;
@@ -140,7 +152,7 @@ function questionKind(name: UserName, known: KnownCallers): string | undefined {
   const { kind, bare, session } = name;
   if (kind === 'key')
     return known.keyNames.has(bare) ? undefined : `is the name of no registered key${shortenedFrom(bare, known)}`;
-  if (kind === 'role') return questionRole(bare, session, known);
+  if (kind === 'role') return questionVended(name, known) ?? questionRole(bare, session, known);
   if (kind === 'sso' && !hasIdentityCenter(name, known)) {
     return 'is somebody of Identity Center, and neither SENTINEL_SSO_ACCOUNTS nor SENTINEL_TRUSTED_SESSION_ROLES lets such in';
   }
@@ -154,6 +166,10 @@ function hasIdentityCenter({ account }: UserName, known: KnownCallers): boolean 
     known.ssoAccounts.includes(place) ||
     known.trustedSessionRoles.some(({ arn, kind }) => kind === 'sso' && accountOfPattern(arn) === place)
   );
+}
+
+function questionVended({ account, bare }: UserName, { neverNamed, ownAccount }: KnownCallers): string | undefined {
+  return neverNamed.has(`${account ?? ownAccount}:role/${bare}`) ? VENDED : undefined;
 }
 
 function questionRole(role: string, session: string | undefined, known: KnownCallers): string | undefined {

@@ -167,6 +167,9 @@ describe('what is sound but matches nobody known', () => {
     ],
     ['a key that is none', { principals: ['sentinel:key/NONE'] }, {}, 'is no key that is registered'],
     ['keys that are none', { principals: ['sentinel:key/NONE*'] }, {}, 'is no key that is registered'],
+    ['a role that is vended', { principals: [`arn:aws:iam::${OWN}:role/R`] }, {}, 'is a role that is vended here'],
+    ['such a role by its name', { users: ['role/R'] }, {}, 'its sessions are no callers'],
+    ['a session of such a role', { users: ['role/R/ann'] }, {}, 'its sessions are no callers'],
     ['somebody of Identity Center, which is off', { users: ['sso/ann'] }, {}, 'SENTINEL_SSO_ACCOUNTS'],
     [
       'somebody of Identity Center elsewhere',

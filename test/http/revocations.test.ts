@@ -66,6 +66,9 @@ describe('POST /revocations: 201', () => {
     ['user', 'alicia', 'is the name of no registered key'],
     ['user', '111122223333:role/deploy', 'SENTINEL_ALLOWED_ACCOUNTS'],
     ['principal', 'sentinel:key/NOBODY', 'is no key that is registered'],
+    ['principal', 'arn:aws:iam::000000000000:role/SentinelProtected-dev', 'is a role that is vended here'],
+    ['principal', 'arn:aws:iam::000000000000:role/sentinel-tvm', 'or the TVM itself'],
+    ['user', 'role/SentinelProtected-dev', 'its sessions are no callers'],
     ['profile', 'team/vault-2', 'is no profile that can be vended'],
   ])(
     'says that the %s %s could exist, but is known to nobody, and revokes it all the same',

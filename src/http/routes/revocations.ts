@@ -130,14 +130,14 @@ export const createRevokeHandler = ({ authenticate, operations, clock, bareNames
 /** Why what was revoked is known to nobody here, though it could exist: the likeliest reason is a slip of the pen. */
 function questionTarget(
   target: RevocationTarget,
-  { account, clients, profiles }: Snapshot,
+  { account, clients, profiles, neverCallers }: Snapshot,
   names: NameSettings,
 ): string | undefined {
   switch (target.kind) {
     case 'user':
-      return questionUserName(target.value, toKnownCallers(names, account, clients), true);
+      return questionUserName(target.value, toKnownCallers(names, account, clients, neverCallers), true);
     case 'principal':
-      return questionPrincipal(target.value, toKnownCallers(names, account, clients));
+      return questionPrincipal(target.value, toKnownCallers(names, account, clients, neverCallers));
     case 'profile':
       return profiles.has(target.value) ? undefined : `"${target.value}" is no profile that can be vended`;
     case 'all':
