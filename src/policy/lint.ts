@@ -50,6 +50,13 @@ const overlappingWindows = ({ earlier, later }: Pair): readonly LintFinding[] =>
 
 const CHECKS = [allowBeforeDeny, unreachable, overlappingWindows] as const;
 
+/** A deny that no request to this server can meet refuses nobody, whoever it names. */
+const emptyDenial = (rule: AccessRule): readonly LintFinding[] => {
+  if (rule.effect !== 'deny' || !isNeverMet(rule)) return [];
+  const message = `rule ${quote(rule.name)} denies nobody here: its mode leaves out server, as which every request comes`;
+  return [{ kind: 'unreachable-rule', rule: rule.name, message }];
+};
+
 /** Every rule is compared with every later one: of so many, which is more than a document in SSM can hold. */
 const MAX_RULES = 200;
 
@@ -58,11 +65,12 @@ export const MAX_FINDINGS = 20;
 
 /**
  * Looks at every pair of rules for what is valid but hardly meant. Warnings: a policy with findings works as written. A
- * rule that can never match on this server neither shadows another nor is warned of.
+ * rule that can never match on this server shadows no other, and is warned of only where it is a deny.
  */
 export const lint = ({ rules }: AccessPolicyDocument): readonly LintFinding[] => {
   const live = rules.slice(0, MAX_RULES).filter((rule) => !isNeverMet(rule));
-  const found: LintFinding[] = [];
+  const found: LintFinding[] = rules.slice(0, MAX_RULES).flatMap(emptyDenial).slice(0, MAX_FINDINGS);
+  if (found.length >= MAX_FINDINGS) return found;
   for (const check of CHECKS) {
     for (const [index, earlier] of live.entries()) {
       for (const later of live.slice(index + 1)) {

@@ -15,6 +15,13 @@ const EARLY = 'time: {hours: {start: 06:00, end: 09:00}}';
 const BERLIN = 'time: {hours: {start: 09:00, end: 17:00}, timezone: Europe/Berlin}';
 
 describe('lint warns of what is valid but hardly meant', () => {
+  it('finds a deny that no request to a server can meet, and no other rule for Sentinel’s clients', () => {
+    const document = (effect: string) => `effect: ${effect}, conditions: {users: [a], mode: [cli]}`;
+    expect(findings(document('deny'))).toEqual(['unreachable-rule r0']);
+    expect(findings(document('allow'))).toEqual([]);
+    expect(findings('effect: deny, conditions: {users: [a], mode: [cli, server]}')).toEqual([]);
+  });
+
   it.each<[what: string, lines: readonly string[], expected: readonly string[]]>([
     [
       'an allow before a deny',
