@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseCommand, type Command } from './support/command.ts';
 import { lockfileProblems } from './support/lockfile.ts';
 import { OUTSIDE } from './support/outside.ts';
 
@@ -9,8 +10,9 @@ import { OUTSIDE } from './support/outside.ts';
  * `npm test`: every check that can run with Node and npm alone. Each gate counts as one check, each test of vitest as
  * one; the last line on stdout is the sum, and the exit code is 1 if anything failed.
  *
- * `npm run test:containers` comes here with `--containers`, `npm run test:url` with `--url`, and `npm run format` with
- * `--fix`, which only writes the formatting.
+ * `npm test -- PATH -t NAME` runs some of the tests, `npm run check` (`--check`) the gates alone, `npm run fix`
+ * (`--fix`) writes what the linter and the formatter can mend; `npm run test:containers` comes here with
+ * `--containers`, `npm run test:url` with `--url`.
  */
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -70,16 +72,40 @@ const runTests = (counts: Counts, what: string, options: readonly string[]): voi
   else counts.failed += 1;
 };
 
-/** Every gate and every test that needs Node and npm alone. */
-const runAll = (counts: Counts): void => {
+/** Format, lint, types, dead code, lockfile: what takes seconds. */
+const runGates = (counts: Counts): void => {
   for (const [name, check] of gates) {
     const passed = check();
     say(`${passed ? 'ok     ' : 'FAILED '} ${name}`);
     if (passed) counts.passed += 1;
     else counts.failed += 1;
   }
+};
+
+/** Every gate and every test that needs Node and npm alone. */
+const runAll = (counts: Counts): void => {
+  runGates(counts);
   runTests(counts, 'coverage, and test files that load', ['--coverage']);
 };
+
+/** The tests that somebody named, without coverage. */
+function runSome(counts: Counts, { options, byName }: Extract<Command, { kind: 'some' }>): void {
+  runTests(counts, 'test files that load', options);
+  // Vitest reports every test that the name left out as skipped, and nothing was.
+  if (byName) counts.skipped = 0;
+  // The files count as one check, and no test at all is what a misspelt name comes to.
+  if (counts.failed > 0 || counts.passed > 1 || counts.skipped > 0) return;
+  say(`FAILED  no test matches ${options.join(' ')}`);
+  counts.passed = 0;
+  counts.failed = 1;
+}
+
+/** Lets the linter and the formatter write what they can, and says what is left to do by hand. */
+function fix(): number {
+  const isLinted = runTool('oxlint/bin/oxlint', ['--type-aware', '--deny-warnings', '--fix']);
+  const isFormatted = runTool('oxfmt/bin/oxfmt', ['.']);
+  return isLinted && isFormatted ? 0 : 1;
+}
 
 const RYUK = 'testcontainers/ryuk:0.14.0';
 
@@ -115,15 +141,32 @@ const runAgainst = (counts: Counts, [tvm, aws]: readonly string[]): void => {
   counts.failed += 1;
 };
 
-const main = (): number => {
-  if (process.argv.includes('--fix')) return runTool('oxfmt/bin/oxfmt', ['.']) ? 0 : 1;
+function run(counts: Counts, command: Exclude<Command, { kind: 'fix' }>): void {
+  switch (command.kind) {
+    case 'all':
+      return runAll(counts);
+    case 'check':
+      return runGates(counts);
+    case 'containers':
+      return runContainers(counts);
+    case 'url':
+      return runAgainst(counts, command.addresses);
+    case 'some':
+      return runSome(counts, command);
+    case 'wrong':
+      say(`FAILED  ${command.message}`);
+      counts.failed += 1;
+  }
+}
+
+function main(): number {
+  const command = parseCommand(process.argv.slice(2));
+  if (command.kind === 'fix') return fix();
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
-  if (process.argv.includes('--containers')) runContainers(counts);
-  else if (process.argv.includes('--url')) runAgainst(counts, process.argv.slice(process.argv.indexOf('--url') + 1));
-  else runAll(counts);
+  run(counts, command);
   const skipped = counts.skipped === 0 ? '' : `, ${counts.skipped} skipped`;
   say(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
   return counts.failed === 0 ? 0 : 1;
-};
+}
 
 process.exitCode = main();
