@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { PURE } from '../vitest.config.ts';
 import { OUTSIDE } from './support/outside.ts';
 
 /**
@@ -185,6 +186,36 @@ describe('tests that need more than Node and npm', () => {
     expect([...containers, ...running].toSorted()).toEqual(all.toSorted());
     expect(running).toEqual(['test/conformance/running.outside.ts']);
     expect(containers.length).toBeGreaterThan(2);
+  });
+});
+
+describe('the project of pure tests', () => {
+  const root = resolve(SRC, '..');
+  const pure = globSync([...PURE], { cwd: root }).map((name) => name.split(sep).join('/'));
+
+  /** A test file and whatever of `test/` it imports. */
+  function withSupport(name: string, seen: Set<string>): ReadonlySet<string> {
+    if (seen.has(name)) return seen;
+    seen.add(name);
+    const folder = resolve(root, dirname(name));
+    for (const [, target = ''] of readFileSync(resolve(root, name), 'utf8').matchAll(/from '(\.[^']+\.ts)'/gu)) {
+      const path = relative(root, resolve(folder, target)).split(sep).join('/');
+      if (path.startsWith('test/')) withSupport(path, seen);
+    }
+    return seen;
+  }
+
+  it('has files of all its rooms', () => {
+    expect(new Set(pure.map((name) => name.split('/')[1]))).toEqual(new Set(['policy', 'sigv4', 'lib']));
+  });
+
+  it.each(pure)('%s shares a process with others, so it starts, fakes and changes nothing', (name) => {
+    const harm =
+      /\bvi\.(?!fn\b)|process\.(?:env|on|chdir|exit)|globalThis\.|setInterval|'node:(?:net|https?|child_process|worker_threads|cluster)'/u;
+    const found = [...withSupport(name, new Set())].filter((one) =>
+      harm.test(readFileSync(resolve(root, one), 'utf8')),
+    );
+    expect(found).toEqual([]);
   });
 });
 

@@ -60,7 +60,8 @@ const rule = (bareNames: NamedKind) =>
     { blanks: ['reason', 'session_table'], moved: UNDER_CONDITIONS },
   );
 
-const accessPolicy = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
+/** The form of the document. */
+export const accessPolicy = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
 
 /**
  * Sentinel's access policy, read strictly. `max_server_duration` is in seconds; `session_table` is accepted, for Sentinel

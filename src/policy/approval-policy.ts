@@ -31,7 +31,8 @@ const rule = (bareNames: NamedKind) =>
     { blanks: ['auto_approve'] },
   );
 
-const approvalPolicy = perOwner((bareNames) =>
+/** The form of the document. */
+export const approvalPolicy = perOwner((bareNames) =>
   mapping({ version: optionalVersion, rules: list(rule(bareNames)) }, { blanks: ['version'] }),
 );
 

@@ -33,7 +33,8 @@ const rule = (bareNames: NamedKind) =>
     { moved: MOVED },
   );
 
-const breakGlassPolicy = perOwner((bareNames) =>
+/** The form of the document. */
+export const breakGlassPolicy = perOwner((bareNames) =>
   mapping({ version: optionalVersion, rules: list(rule(bareNames)) }, { blanks: ['version'] }),
 );
 

@@ -26,9 +26,11 @@ const rule = v.pipe(
         })),
   ),
   atLeastOneOf('cooldown', ...COUNTED),
+  v.description('The counts need a quota_window.'),
 );
 
-const ratePolicy = mapping({ version: optionalVersion, rules: list(rule) }, { blanks: ['version'] });
+/** The form of the document. */
+export const ratePolicy = mapping({ version: optionalVersion, rules: list(rule) }, { blanks: ['version'] });
 
 /**
  * How often the glass may be broken: Sentinel's rate policy, to which it gives no place in SSM. Durations in seconds; a rule

@@ -34,7 +34,7 @@ const WHOLE = 'must be one YAML or JSON mapping with secret, name, and no other 
 const isKnown = (key: string): key is keyof typeof SENTENCES => Object.hasOwn(SENTENCES, key);
 
 /** A bare name must not look like a role's (`role/…`) or another account's (`A:…`): all callers share one namespace. */
-const client = v.pipe(
+export const client = v.pipe(
   mapping({
     secret: textLike(/^[\u0021-\u007e]{1,1024}$/u, SENTENCES.secret),
     name: textLike(/^[\w+=,.@-]{1,64}$/u, SENTENCES.name),
@@ -42,6 +42,7 @@ const client = v.pipe(
     disabled: v.exactOptional(flag),
   }),
   crossCheck(({ secret, name }) => (isWeakSecret(secret, name) ? [{ key: 'secret', message: SENTENCES.secret }] : [])),
+  v.description(`The secret ${SENTENCES.secret}.`),
   v.transform(({ secret, name, expires_at: expiresAtMs, disabled = false }): Client => ({
     secret,
     name,

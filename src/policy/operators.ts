@@ -26,7 +26,8 @@ const rule = (bareNames: NamedKind) =>
     atLeastOneOf('users', 'principals'),
   );
 
-const operators = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
+/** The form of the document. */
+export const operators = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
 
 /** Who may list, revoke, lift and explain for others, and read the trail. A rule without profiles is for all of them. */
 export type OperatorsDocument = v.InferOutput<ReturnType<typeof operators>>;

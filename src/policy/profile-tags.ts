@@ -79,4 +79,8 @@ export const profileTags: Schema<Record<string, string>> = v.pipe(
     ({ input }) => tooLong(sizeOf(Object.entries(input))),
   ),
   crossCheck(checkTags),
+  v.description(
+    'Keys are 1 to 128 letters, digits, spaces and _.:/=+-@, differ in more than case, and do not begin with ' +
+      'sentinel or aws:.',
+  ),
 );

@@ -3,7 +3,18 @@ import { parseArn, parseRoleArn, type Arn } from '../lib/arn.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { readDocument } from './document.ts';
 import { quote, type DocumentProblem } from './problem.ts';
-import { crossCheck, duration, flag, list, mapping, parsed, text, textLike, type CrossFinding } from './schema.ts';
+import {
+  crossCheck,
+  described,
+  duration,
+  flag,
+  list,
+  mapping,
+  parsed,
+  text,
+  textLike,
+  type CrossFinding,
+} from './schema.ts';
 import { minify, sessionPolicy, type SessionPolicy } from './session-policy.ts';
 import { profileTags } from './profile-tags.ts';
 
@@ -45,21 +56,27 @@ const MANAGED_POLICY = /^policy\/(?:[\u0021-\u007e]{1,510}\/)?[\w+=,.@-]{1,128}$
 
 type NamedArn = Arn & { readonly arn: string };
 
-const roleArn = parsed((arn): Result<NamedArn, string> => {
-  const read = parseRoleArn(arn);
-  return read.ok ? ok({ ...read.value, arn }) : refuse(`${quote(arn)} is not the ARN of an IAM role`);
-});
+const roleArn = described(
+  parsed((arn): Result<NamedArn, string> => {
+    const read = parseRoleArn(arn);
+    return read.ok ? ok({ ...read.value, arn }) : refuse(`${quote(arn)} is not the ARN of an IAM role`);
+  }),
+  'The ARN of an IAM role.',
+);
 
-const managedPolicy = parsed((arn): Result<NamedArn, string> => {
-  const read = parseArn(arn);
-  const isPolicy =
-    read.ok &&
-    read.value.service === 'iam' &&
-    read.value.region === '' &&
-    read.value.account !== '' &&
-    MANAGED_POLICY.test(read.value.resource);
-  return isPolicy ? ok({ ...read.value, arn }) : refuse(`${quote(arn)} is not the ARN of a managed IAM policy`);
-});
+const managedPolicy = described(
+  parsed((arn): Result<NamedArn, string> => {
+    const read = parseArn(arn);
+    const isPolicy =
+      read.ok &&
+      read.value.service === 'iam' &&
+      read.value.region === '' &&
+      read.value.account !== '' &&
+      MANAGED_POLICY.test(read.value.resource);
+    return isPolicy ? ok({ ...read.value, arn }) : refuse(`${quote(arn)} is not the ARN of a managed IAM policy`);
+  }),
+  'The ARN of a managed IAM policy.',
+);
 
 const profile = mapping(
   {
@@ -156,13 +173,19 @@ const compileProfile = (document: ProfileDocument): Profile => {
   };
 };
 
-const compiledProfile = v.pipe(
+/** The form of the document, and what a profile is made of it. */
+export const compiledProfile = v.pipe(
   profile,
   crossCheck<ProfileDocument>((document) => [
     ...checkManaged(document),
     ...checkSize(document),
     ...checkRevoker(document),
   ]),
+  v.description(
+    'hard_revoke needs revoker_role_arn, of the account of role_arn. ' +
+      `There are at most ${MAX_MANAGED_POLICIES} managed_policies; with session_policy they take at most ` +
+      `${PROFILE_CHARACTERS} characters.`,
+  ),
   v.transform(compileProfile),
 );
 

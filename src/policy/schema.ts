@@ -31,6 +31,13 @@ const unknownKey = (key: string, known: readonly string[], moved: Readonly<Recor
   return `unknown key ${quote(key)}; ${hint}`;
 };
 
+/** Metadata of a mapping, for whoever makes something else of a schema: its keys are all there are; which may be blank. */
+export const EXACT_KEYS = 'exactKeys';
+
+/** A schema with a sentence on what its check, which is a function, lets through: for the JSON Schemas of editors. */
+export const described = <Output>(schema: Schema<Output>, sentence: string): Schema<Output> =>
+  v.pipe(schema, v.description(sentence));
+
 /** What else a mapping knows of its keys. */
 type MappingOptions<Key extends string> = {
   /**
@@ -57,6 +64,7 @@ export const mapping = <const Entries extends v.ObjectEntries>(
     aMapping,
     v.transform((value) => withoutBlanks(value, blanks)),
     v.looseObject(own, ({ expected }) => `${expected ?? 'a key'} is missing`),
+    v.metadata({ [EXACT_KEYS]: { blanks } }),
     v.rawCheck(({ dataset, addIssue }) => {
       if (!isMapping(dataset.value)) return;
       for (const key of Object.keys(dataset.value)) {
@@ -131,14 +139,19 @@ export const count: Schema<number> = v.pipe(
 );
 
 /** A Go duration (`45m`, `1h30m`) within bounds, both in seconds; comes out in whole seconds, rounded down. */
-export const duration = (atLeast: number, atMost = Number.MAX_SAFE_INTEGER): Schema<number> =>
-  parsed((input) => {
-    const read = parseGoDuration(input);
-    if (!read.ok) return read;
-    const seconds = read.value / SECOND;
-    if (seconds < atLeast) return refuse(`must be at least ${atLeast}s`);
-    return seconds > atMost ? refuse(`must be at most ${atMost}s`) : ok(Math.floor(seconds));
-  });
+export const duration = (atLeast: number, atMost = Number.MAX_SAFE_INTEGER): Schema<number> => {
+  const most = atMost === Number.MAX_SAFE_INTEGER ? '' : `, at most ${atMost}s`;
+  return described(
+    parsed((input) => {
+      const read = parseGoDuration(input);
+      if (!read.ok) return read;
+      const seconds = read.value / SECOND;
+      if (seconds < atLeast) return refuse(`must be at least ${atLeast}s`);
+      return seconds > atMost ? refuse(`must be at most ${atMost}s`) : ok(Math.floor(seconds));
+    }),
+    `A duration like 45m or 1h30m, at least ${atLeast}s${most}.`,
+  );
+};
 
 /** The `version` that every policy document begins with: `"1"`, or `1` as people write it. */
 export const version: Schema<'1'> = v.pipe(
@@ -170,8 +183,11 @@ export const anyOf = <Value extends object>(keys: readonly (keyof Value & string
 
 /** An instant in UTC like `2026-01-02T03:04:05Z`, to epoch milliseconds; whatever is wrong, `message` is what is said. */
 export const instant = (message: string): Schema<number> =>
-  parsed((input) => {
-    const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u.test(input) ? Date.parse(input) : Number.NaN;
-    // Date.parse takes 31 February for 3 March; what comes back out must be what went in.
-    return !Number.isNaN(ms) && formatInstant(ms) === input ? ok(ms) : refuse(message);
-  });
+  described(
+    parsed((input) => {
+      const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u.test(input) ? Date.parse(input) : Number.NaN;
+      // Date.parse takes 31 February for 3 March; what comes back out must be what went in.
+      return !Number.isNaN(ms) && formatInstant(ms) === input ? ok(ms) : refuse(message);
+    }),
+    `It ${message}.`,
+  );

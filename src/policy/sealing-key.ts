@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { readDocument } from './document.ts';
 import type { DocumentProblem } from './problem.ts';
-import { instant, mapping, parsed } from './schema.ts';
+import { described, instant, mapping, parsed } from './schema.ts';
 
 /** A key that minted keys are sealed with. */
 export type SealingKeyDocument = {
@@ -24,14 +24,18 @@ const isKnown = (key: string): key is keyof typeof SENTENCES => Object.hasOwn(SE
 
 const BYTES = 32;
 
-const key = parsed((input) => {
-  const bytes = Buffer.from(input, 'base64');
-  // Decoding passes over what is not base64; encoding anew shows it. A run of one byte was typed, not drawn.
-  const isRandom = bytes.toString('base64') === input && new Set(bytes).size > 8;
-  return bytes.length === BYTES && isRandom ? ok(new Uint8Array(bytes)) : refuse(SENTENCES.key);
-});
+const key = described(
+  parsed((input) => {
+    const bytes = Buffer.from(input, 'base64');
+    // Decoding passes over what is not base64; encoding anew shows it. A run of one byte was typed, not drawn.
+    const isRandom = bytes.toString('base64') === input && new Set(bytes).size > 8;
+    return bytes.length === BYTES && isRandom ? ok(new Uint8Array(bytes)) : refuse(SENTENCES.key);
+  }),
+  `It ${SENTENCES.key}.`,
+);
 
-const sealingKey = v.pipe(
+/** The form of the document. */
+export const sealingKey = v.pipe(
   mapping({ key, active_from: v.exactOptional(instant(SENTENCES.active_from)) }),
   v.transform(({ key, active_from: activeFrom = 0 }): SealingKeyDocument => ({ key, activeFrom })),
 );

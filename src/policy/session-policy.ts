@@ -47,6 +47,7 @@ const statement = v.pipe(
     Condition: v.exactOptional(dictionary(dictionary(conditionValue))),
   }),
   crossCheck((value) => [...exactlyOne(value, 'Action', 'NotAction'), ...exactlyOne(value, 'Resource', 'NotResource')]),
+  v.description('Either Action or NotAction, and either Resource or NotResource.'),
 );
 
 const oneStatement = v.pipe(
@@ -93,6 +94,7 @@ const readJson = (input: string): Result<SessionPolicy, string> => {
 
 const policyText = v.pipe(
   v.string(),
+  v.description('An IAM policy in JSON.'),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const read = readJson(dataset.value);
     if (read.ok) return read.value;

@@ -1,0 +1,137 @@
+import * as v from 'valibot';
+import { EXACT_KEYS } from '../src/policy/schema.ts';
+
+/** A JSON Schema, of draft 7: what editors know. */
+export type JsonSchema = { readonly [keyword: string]: unknown };
+
+type Form = v.GenericSchema;
+
+/** What valibot's schemas and actions hold, as far as it is read here. */
+type Parts = {
+  readonly kind: string;
+  readonly type: string;
+  readonly pipe?: readonly Form[];
+  readonly requirement?: unknown;
+  readonly message?: unknown;
+  readonly description?: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly options?: readonly unknown[];
+  readonly entries?: Readonly<Record<string, Form>>;
+  readonly item?: Form;
+  readonly value?: Form;
+  readonly wrapped?: Form;
+  readonly default?: unknown;
+  readonly getter?: (input: unknown) => Form;
+};
+
+const partsOf = (form: unknown): Parts => form as Parts;
+
+/**
+ * Makes a JSON Schema of a document's valibot schema, of what is written, before any of it is transformed. It never
+ * refuses what the reader takes: what a check does that is a function cannot be said in JSON Schema, and becomes a
+ * sentence of its description instead. Throws for a kind of schema that it does not know.
+ */
+export function toJsonSchema(form: Form): JsonSchema {
+  const { pipe } = partsOf(form);
+  return pipe === undefined ? ofSchema(partsOf(form)) : ofPipe(pipe);
+}
+
+function ofPipe(pipe: readonly Form[]): JsonSchema {
+  const [first, ...rest] = pipe.map(partsOf);
+  const exact = rest.flatMap(({ metadata }) => metadata?.[EXACT_KEYS] ?? [])[0];
+  const entries = rest.find(({ type }) => type === 'loose_object')?.entries;
+  if (exact !== undefined && entries !== undefined) {
+    return ofMapping(entries, (exact as { readonly blanks: readonly string[] }).blanks);
+  }
+  if (first === undefined) return {};
+  const schema: Record<string, unknown> = { ...toJsonSchema(pipe[0] as Form) };
+  let isWritten = true;
+  for (const step of rest) {
+    // What follows a transformation is about its output, but for the sentences.
+    if (step.kind === 'transformation') isWritten = false;
+    else if (isWritten && step.kind === 'schema') Object.assign(schema, toJsonSchema(step as unknown as Form));
+    else if (isWritten && step.kind === 'validation') Object.assign(schema, ofCheck(step, schema));
+    Object.assign(schema, describe(schema, sentenceOf(step)));
+  }
+  return schema;
+}
+
+/** A description, or the message of a check that is a function. */
+function sentenceOf({ type, description, message }: Parts): string | undefined {
+  if (type === 'description') return description;
+  return type === 'check' && typeof message === 'string' ? `It ${message}.` : undefined;
+}
+
+/** The description with one more sentence. */
+function describe({ description }: JsonSchema, sentence: string | undefined): JsonSchema {
+  if (sentence === undefined) return {};
+  return { description: typeof description === 'string' ? `${description} ${sentence}` : sentence };
+}
+
+/** What a check says in JSON Schema; nothing where that counts otherwise. */
+function ofCheck({ type, requirement }: Parts, { type: of }: JsonSchema): JsonSchema {
+  // JavaScript counts UTF-16 units and JSON Schema code points, which are never more: a least length would refuse.
+  const isNotEmpty = type === 'min_length' && requirement === 1;
+  if (isNotEmpty) return of === 'array' ? { minItems: 1 } : { minLength: 1 };
+  if (type === 'max_length') return of === 'array' ? { maxItems: requirement } : { maxLength: requirement };
+  const isPlain = requirement instanceof RegExp && requirement.flags.replace('u', '') === '';
+  return isPlain ? { pattern: requirement.source } : {};
+}
+
+function ofMapping(entries: Readonly<Record<string, Form>>, blanks: readonly string[]): JsonSchema {
+  const isOptional = (form: Form): boolean => partsOf(form).type === 'exact_optional';
+  const properties = Object.entries(entries).map(([key, form]) => {
+    const schema = toJsonSchema(form);
+    const mayBeBlank = blanks.includes(key) && isOptional(form);
+    return [key, mayBeBlank ? { anyOf: [schema, { enum: [null, ''] }] } : schema] as const;
+  });
+  const required = Object.keys(entries).filter((key) => !isOptional(entries[key] as Form));
+  return {
+    type: 'object',
+    additionalProperties: false,
+    ...(required.length === 0 ? {} : { required }),
+    properties: Object.fromEntries(properties),
+  };
+}
+
+function ofSchema(form: Parts): JsonSchema {
+  switch (form.type) {
+    case 'string':
+    case 'number':
+    case 'boolean':
+      return { type: form.type };
+    case 'picklist':
+      return { enum: form.options };
+    case 'array':
+      return { type: 'array', items: toJsonSchema(form.item as Form) };
+    case 'record':
+      return { type: 'object', additionalProperties: toJsonSchema(form.value as Form) };
+    case 'union':
+      return anyOf((form.options as readonly Form[]).map(toJsonSchema));
+    case 'exact_optional':
+      return withDefault(toJsonSchema(form.wrapped as Form), form.default);
+    case 'lazy':
+      return ofLazy(form.getter);
+    case 'unknown':
+    case 'custom':
+      return {};
+    default:
+      throw new Error(`there is no JSON Schema of valibot's ${form.type} yet`);
+  }
+}
+
+const withDefault = (schema: JsonSchema, value: unknown): JsonSchema =>
+  value === undefined ? schema : { ...schema, default: value };
+
+/** One input of each kind: what is chosen by the input is chosen by its kind alone, in all documents. */
+const KINDS: readonly unknown[] = [null, true, 0, '', [], {}];
+
+function ofLazy(getter: Parts['getter']): JsonSchema {
+  const all = KINDS.map((input) => toJsonSchema(getter?.(input) as Form));
+  return anyOf([...new Map(all.map((schema) => [JSON.stringify(schema), schema])).values()]);
+}
+
+function anyOf(schemas: readonly JsonSchema[]): JsonSchema {
+  const [only, ...others] = schemas;
+  return only !== undefined && others.length === 0 ? only : { anyOf: schemas };
+}
