@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { globSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -231,7 +231,36 @@ describe('src/README.md', () => {
     const known = new Set([...files.map(({ name }) => name), ...[...rooms].map((one) => `${one}/`)]);
     // The file beside a constant of the same room may go without it.
     const isKnown = (name: string): boolean => known.has(name) || [...known].some((one) => one.endsWith(`/${name}`));
-    expect(named.filter((name) => !isKnown(name) && name !== 'test/structure.test.ts')).toEqual([]);
+    const isOfProject = (name: string): boolean => existsSync(resolve(SRC, '..', name));
+    expect(named.filter((name) => !isKnown(name) && !isOfProject(name))).toEqual([]);
+  });
+
+  it('has every kind of item that the server keeps in its tables', () => {
+    const kinds = files
+      .filter(({ name }) => !['cli', 'local'].includes(room(name)))
+      .flatMap(({ text }) => [...text.matchAll(/['`]([a-z-]+#(?:[a-z][a-z-]*)?)/gu)].map(([, kind = '']) => kind));
+    const onPage = [...page.matchAll(/`([a-z-]+#(?:[a-z][a-z-]*)?)/gu)].map(([, kind = '']) => kind);
+    expect(new Set(kinds).size).toBeGreaterThan(6);
+    // A lease is named in two steps, the second of which is no item of its own.
+    const items = kinds.filter((kind) => kind !== 'hard#');
+    for (const kind of items)
+      expect(
+        onPage.some((one) => one.startsWith(kind)),
+        kind,
+      ).toBe(true);
+    for (const one of onPage)
+      expect(
+        items.some((kind) => one.startsWith(kind)),
+        one,
+      ).toBe(true);
+  });
+
+  it('names only what the sources have, where it tells how to add things', () => {
+    const how = page.slice(page.indexOf('## How to add'), page.indexOf('## Caches'));
+    const all = files.map(({ text }) => text).join('\n');
+    const names = [...how.matchAll(/`([A-Za-z_]+)`/gu)].map(([, name = '']) => name);
+    expect(names.length).toBeGreaterThan(15);
+    for (const name of names) expect(new RegExp(`\\b${name}\\b`, 'u').test(all), name).toBe(true);
   });
 
   it('has a row in its table of caches for every file that makes a bounded map or a counter of requests', () => {
