@@ -3,6 +3,8 @@ import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { toItem } from '../src/sessions/revocation-entry.ts';
+import { toSessionItem } from '../src/sessions/session.ts';
 import { PURE } from '../vitest.config.ts';
 import { OUTSIDE } from './support/outside.ts';
 
@@ -253,6 +255,27 @@ describe('src/README.md', () => {
         items.some((kind) => one.startsWith(kind)),
         one,
       ).toBe(true);
+  });
+
+  it('has every attribute of a session and of an entry of the log', () => {
+    const session = {
+      id: '0',
+      startedAt: 0,
+      endsAt: 0,
+      lastAccessAt: 0,
+      requestCount: 0,
+      sourceIdentity: '',
+      ...{ subject: '', principal: '', user: '', account: '', profile: '', label: '' },
+    };
+    const target = { kind: 'session', value: '', subject: '', user: '', profile: '' } as const;
+    const revocation = { what: 'revoke', n: 1, target, reason: '', by: '', byPrincipal: '', createdAt: 0 } as const;
+    const items = [
+      toSessionItem(session, '', ''),
+      toItem({ ...revocation, until: 0, own: true }, 1),
+      toItem({ what: 'lift', n: 2, lifts: 1, signature: '' }, undefined),
+    ];
+    const tables = page.slice(page.indexOf('## Items of the tables'), page.indexOf('## Limits'));
+    for (const name of items.flatMap((item) => Object.keys(item))) expect(tables).toContain(`\`${name}\``);
   });
 
   it('names only what the sources have, where it tells how to add things', () => {
