@@ -265,7 +265,12 @@ describe('src/README.md', () => {
       lastAccessAt: 0,
       requestCount: 0,
       sourceIdentity: '',
-      ...{ subject: '', principal: '', user: '', account: '', profile: '', label: '' },
+      subject: '',
+      principal: '',
+      user: '',
+      account: '',
+      profile: '',
+      label: '',
     };
     const target = { kind: 'session', value: '', subject: '', user: '', profile: '' } as const;
     const revocation = { what: 'revoke', n: 1, target, reason: '', by: '', byPrincipal: '', createdAt: 0 } as const;
