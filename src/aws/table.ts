@@ -92,6 +92,28 @@ export function putNew(table: Table, item: Item, attempt: string): Promise<Write
   );
 }
 
+/**
+ * Makes an item of an id that is not there, as {@link putNew} does, and believes only the answer to this very attempt: it
+ * holds the attempt's id. An answer that belongs to another write of the same table is an error, not a success.
+ */
+export async function claimNew(table: Table, id: string, ttl: number, attempt: string): Promise<WriteOutcome> {
+  const command = new UpdateItemCommand({
+    ...common(table, {
+      condition: 'attribute_not_exists(id) OR #attempt = :attempt',
+      names: { '#attempt': 'attempt', '#ttl': 'ttl' },
+      values: { ':attempt': { S: attempt }, ':ttl': { N: String(ttl) } },
+    }),
+    Key: { id: { S: id } },
+    UpdateExpression: 'SET #attempt = :attempt, #ttl = :ttl',
+    ReturnValues: 'UPDATED_NEW',
+  });
+  return write('UpdateItem', table, async (abortSignal) => {
+    const answer = await table.client.send(command, { abortSignal });
+    if (answer.Attributes?.['attempt']?.S === attempt) return answer;
+    throw new Error(`the answer to UpdateItem for ${id} on ${table.name} is another write's`);
+  });
+}
+
 /** Changes the item of an id under a condition; without one in it, an item is made where there was none. */
 export function updateIf(table: Table, id: string, update: string, condition: Condition): Promise<WriteOutcome> {
   const command = new UpdateItemCommand({

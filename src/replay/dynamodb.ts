@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { deleteIf, putNew } from '../aws/table.ts';
+import { claimNew, deleteIf } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import { ok, refuse } from '../lib/result.ts';
@@ -15,8 +15,8 @@ const DEADLINE = 5 * SECOND;
  * The guard that all instances share: one conditional write per request. The item holds the id of the attempt that wrote
  * it: when the SDK repeats a write whose answer was lost, the item it finds is its own, and that is no replay.
  *
- *     A  put if absent ── written ── answer lost ── put again: mine ── ok
- *     B               put if absent ── there, of A ── replayed
+ *     A  make if absent ── written ── answer lost ── make again: mine ── ok
+ *     B               make if absent ── there, of A ── replayed
  */
 export function createDynamoDbGuard(
   client: DynamoDBClient,
@@ -42,9 +42,9 @@ export function createDynamoDbGuard(
     reserve: async ({ key, forgetAt }) => {
       const attempt = newHexId();
       const id = `replay#${key}`;
-      const ttl = { N: String(Math.ceil((forgetAt + TTL_MARGIN) / SECOND)) };
+      const ttl = Math.ceil((forgetAt + TTL_MARGIN) / SECOND);
       try {
-        const written = await putNew(table, { id: { S: id }, ttl }, attempt);
+        const written = await claimNew(table, id, ttl, attempt);
         return written === 'done' ? ok({ release: () => release(id, attempt) }) : refuse('replayed');
       } catch (error) {
         onFault(error);

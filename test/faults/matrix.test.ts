@@ -35,6 +35,9 @@ async function startBehind(): Promise<{ readonly tvm: RunningTvm; readonly proxy
 
 const isPut = ({ operation, body }: Call, what: string): boolean => operation === 'PutItem' && body.includes(what);
 
+/** Whether a call takes down the use of a signed request. */
+const isUse = ({ operation, body }: Call): boolean => operation === 'UpdateItem' && body.includes('"replay#');
+
 /** Whether the log of revocations holds an entry for a user. */
 async function isRevokedInTable(user: string): Promise<boolean> {
   const { Items = [] } = await direct.send(
@@ -76,7 +79,7 @@ describe.each(BREAKING_FAULTS)('while DynamoDB answers writes with "%s"', (fault
   it('a request vends only if its use stands in the guard, and then never again', async () => {
     const { tvm, proxy } = await startBehind();
     const once = signedCall(tvm, { query: 'profile=dev' });
-    proxy.set('dynamodb', (one) => (isPut(one, '"replay#') ? fault : 'ok'));
+    proxy.set('dynamodb', (one) => (isUse(one) ? fault : 'ok'));
     const first = await sendRaw(tvm.port, once);
     expect([200, 503]).toContain(first.status);
     proxy.set('dynamodb', 'ok');
@@ -87,5 +90,19 @@ describe.each(BREAKING_FAULTS)('while DynamoDB answers writes with "%s"', (fault
     // The same bytes at another instance, which knows of them only by the table.
     if (first.status === 200) expect((await sendRaw(other.port, once)).json['error']).toBe('RequestReplayed');
     expect((await call(other, { path: '/whoami' })).status).toBe(200);
+  });
+});
+
+describe('while DynamoDB answers with what belongs to another write of the same table', () => {
+  it('a used request is not vended for again', async () => {
+    const { tvm, proxy } = await startBehind();
+    const { tvm: other } = await startBehind();
+    const once = signedCall(other, { query: 'profile=dev' });
+    expect((await sendRaw(other.port, once)).status).toBe(200);
+    const Attributes = { attempt: { S: '0123456789abcdef' }, ttl: { N: '1' } };
+    const body = JSON.stringify({ Attributes, ConsumedCapacity: { TableName: 'sentinel-guard', CapacityUnits: 1 } });
+    proxy.set('dynamodb', (one) => (isUse(one) ? { status: 200, type: 'application/x-amz-json-1.0', body } : 'ok'));
+    const copy = await sendRaw(tvm.port, once);
+    expect([copy.status, copy.json['error']], copy.body).toEqual([503, 'ServiceUnavailable']);
   });
 });
