@@ -27,11 +27,12 @@ export function createDynamoDbGuard(
 
   async function release(id: string, attempt: string): Promise<void> {
     try {
-      await deleteIf(table, id, {
+      const released = await deleteIf(table, id, {
         condition: '#attempt = :attempt',
         names: { '#attempt': 'attempt' },
         values: { ':attempt': { S: attempt } },
       });
+      if (released === 'refused') throw new Error(`the hold ${id} was released, but is not this attempt's`);
     } catch (error) {
       // A hold that cannot be released costs its caller one more signature, nothing else.
       onFault(error);
