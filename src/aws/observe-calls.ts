@@ -1,4 +1,5 @@
 import type { AwsCall } from '../telemetry/meter.ts';
+import { isThrottling } from './error-codes.ts';
 
 /** Where the observer stands: outermost, so that what callers wait for is what is measured. */
 export const OUTERMOST = { step: 'initialize', name: 'observeCalls', priority: 'high' } as const;
@@ -28,12 +29,10 @@ export function observeCalls(service: AwsCall['service'], called: (call: AwsCall
   };
 }
 
-/** How a call ended that threw: by the names of AWS's errors and of the SDK's own. */
+/** How a call ended that threw: by the names of AWS's errors and of Node's own. */
 function outcomeOf(error: unknown): AwsCall['outcome'] {
   if (!(error instanceof Error)) return 'failed';
   if (error.name === 'ConditionalCheckFailedException') return 'refused';
   if (error.name === 'AbortError' || error.name === 'TimeoutError') return 'late';
-  const { $retryable } = error as Error & { readonly $retryable?: { readonly throttling?: boolean } };
-  const isThrottling = /Throttl|LimitExceeded|TooManyRequests|SlowDown|ThroughputExceeded/u.test(error.name);
-  return $retryable?.throttling === true || isThrottling ? 'throttled' : 'failed';
+  return isThrottling(error.name) ? 'throttled' : 'failed';
 }
