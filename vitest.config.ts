@@ -52,7 +52,7 @@ export default defineConfig({
         'src/sigv4/**': { lines: 90 },
         'src/policy/**': { lines: 90 },
         'src/identity/**': { lines: 90 },
-        'src/vend/**': { lines: 90 },
+        'src/actions/**': { lines: 90 },
       },
     },
   },

@@ -1,13 +1,13 @@
 import type { GenericSchema } from 'valibot';
 import { NAMED_KINDS, type NamedKind } from '../src/lib/names.ts';
-import { accessPolicy } from '../src/policy/access-policy.ts';
-import { approvalPolicy } from '../src/policy/approval-policy.ts';
-import { breakGlassPolicy } from '../src/policy/break-glass-policy.ts';
-import { ratePolicy } from '../src/policy/break-glass-rate-policy.ts';
-import { client } from '../src/policy/client.ts';
-import { operators } from '../src/policy/operators.ts';
-import { compiledProfile } from '../src/policy/profile.ts';
-import { sealingKey } from '../src/policy/sealing-key.ts';
+import { accessPolicy } from '../src/policy/documents/access-policy.ts';
+import { approvalPolicy } from '../src/policy/documents/approval-policy.ts';
+import { breakGlassPolicy } from '../src/policy/documents/break-glass-policy.ts';
+import { ratePolicy } from '../src/policy/documents/break-glass-rate-policy.ts';
+import { client } from '../src/policy/documents/client.ts';
+import { operators } from '../src/policy/documents/operators.ts';
+import { compiledProfile } from '../src/policy/documents/profile.ts';
+import { sealingKey } from '../src/policy/documents/sealing-key.ts';
 import { toJsonSchema, type JsonSchema } from './json-schema.ts';
 
 /** A kind of document: where it lies and what it is for; its form, or one for each kind that can own bare names. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { EXACT_KEYS } from '../src/policy/schema.ts';
+import { EXACT_KEYS } from '../src/policy/reading/schema.ts';
 
 /** A JSON Schema, of draft 7: what editors know. */
 export type JsonSchema = { readonly [keyword: string]: unknown };

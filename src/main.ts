@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assemble, type Tvm } from './assemble.ts';
-import { readConfig, type Config } from './config.ts';
+import { assemble, type Tvm } from './assemble/tvm.ts';
+import { readConfig, type Config } from './config/config.ts';
 import { SECOND } from './lib/clock.ts';
 
 /** How a process ends, in milliseconds from the signal on. */

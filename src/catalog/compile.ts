@@ -1,13 +1,13 @@
 import { toRolePrincipal } from '../lib/arn.ts';
 import type { NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import { readAccessPolicy } from '../policy/access-policy.ts';
-import { readApprovalPolicy } from '../policy/approval-policy.ts';
-import { readBreakGlassPolicy } from '../policy/break-glass-policy.ts';
-import { readBreakGlassRatePolicy } from '../policy/break-glass-rate-policy.ts';
-import { readClientDocument, type Client } from '../policy/client.ts';
+import { readAccessPolicy } from '../policy/documents/access-policy.ts';
+import { readApprovalPolicy } from '../policy/documents/approval-policy.ts';
+import { readBreakGlassPolicy } from '../policy/documents/break-glass-policy.ts';
+import { readBreakGlassRatePolicy } from '../policy/documents/break-glass-rate-policy.ts';
+import { readClientDocument, type Client } from '../policy/documents/client.ts';
 import { compileAccessPolicy } from '../policy/compile.ts';
-import type { DocumentProblem } from '../policy/document.ts';
+import type { DocumentProblem } from '../policy/reading/document.ts';
 import type { NameSettings } from '../policy/known-callers.ts';
 import {
   namesOfAccessPolicy,
@@ -17,12 +17,12 @@ import {
   type RuleNames,
 } from '../policy/lint-names.ts';
 import { lint } from '../policy/lint.ts';
-import { readOperators, type OperatorsDocument } from '../policy/operators.ts';
-import { sayProblem } from '../policy/problem.ts';
+import { readOperators, type OperatorsDocument } from '../policy/documents/operators.ts';
+import { sayProblem } from '../policy/reading/problem.ts';
 import { isProfileName } from '../policy/profile-name.ts';
-import { readProfile, type Profile } from '../policy/profile.ts';
-import { isDemoSecret } from '../policy/weak-secret.ts';
-import { readSealingKey, type SealingKeyDocument } from '../policy/sealing-key.ts';
+import { readProfile, type Profile } from '../policy/documents/profile.ts';
+import { isDemoSecret } from '../policy/documents/weak-secret.ts';
+import { readSealingKey, type SealingKeyDocument } from '../policy/documents/sealing-key.ts';
 import { createJudge, type ReadPolicy } from './judge.ts';
 import type { Rejection, Snapshot } from './snapshot.ts';
 

@@ -1,12 +1,12 @@
-import type { Client } from '../policy/client.ts';
+import type { Client } from '../policy/documents/client.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
 import { toKnownCallers, type KnownCallers, type NameSettings } from '../policy/known-callers.ts';
 import { findEmptyDenials, lintNames, type RuleNames } from '../policy/lint-names.ts';
 import type { LintFinding } from '../policy/lint.ts';
-import { leaveRoomForRoles } from '../policy/profile-tags.ts';
-import type { Profile } from '../policy/profile.ts';
-import { toSentence } from '../policy/problem.ts';
-import { readTree } from '../policy/yaml-tree.ts';
+import { leaveRoomForRoles } from '../policy/documents/profile-tags.ts';
+import type { Profile } from '../policy/documents/profile.ts';
+import { toSentence } from '../policy/reading/problem.ts';
+import { readTree } from '../policy/reading/yaml-tree.ts';
 import type { CatalogProfile, Finding, Rejection } from './snapshot.ts';
 
 /** An access policy as it was read, with what the documents around it are compared with. */

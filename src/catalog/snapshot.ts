@@ -1,9 +1,9 @@
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { LintFinding } from '../policy/lint.ts';
-import type { Client } from '../policy/client.ts';
-import type { OperatorsDocument } from '../policy/operators.ts';
-import type { Profile } from '../policy/profile.ts';
-import type { SealingKeyDocument } from '../policy/sealing-key.ts';
+import type { Client } from '../policy/documents/client.ts';
+import type { OperatorsDocument } from '../policy/documents/operators.ts';
+import type { Profile } from '../policy/documents/profile.ts';
+import type { SealingKeyDocument } from '../policy/documents/sealing-key.ts';
 
 /** A profile that can be vended: its document and its policy are both there and sound. */
 export type CatalogProfile = { readonly name: string; readonly profile: Profile; readonly policy: CompiledPolicy };

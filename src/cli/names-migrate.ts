@@ -12,7 +12,7 @@ import { DEFAULT_TABLE_NAMES } from '../aws/tables.ts';
 import { SECOND } from '../lib/clock.ts';
 import { isBareName, NAMED_KINDS, splitAccount, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import { namesInDocument } from '../policy/names-in-documents.ts';
+import { namesInDocument } from '../policy/documents/names-in-documents.ts';
 import type { Output } from './commands.ts';
 import { printable } from './printable.ts';
 import type { Environment } from './settings.ts';

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { Refusals } from '../audit/refusals.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import type { AuthenticCaller, Authenticator, IdentityRefusal } from '../identity/authenticator.ts';
@@ -8,24 +7,14 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import type { Allowance, CallerLimit, CallerQuota, LimitRefusal } from '../limits/caller-limit.ts';
 import { createCountOnce } from '../limits/count-once.ts';
 import type { SourceLimit } from '../limits/source-limit.ts';
-import type { Revocations } from '../sessions/feed.ts';
+import type { Revocations } from '../revocations/feed.ts';
 import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.ts';
-import { toRevokedRefusal } from '../vend/revoked.ts';
-import { NO_LIST } from '../vend/vend.ts';
+import { toRevokedRefusal } from '../actions/revoked.ts';
+import { NO_LIST } from '../actions/vend/vend.ts';
+import type { Arrival } from './arrival.ts';
 import { readBody } from './body.ts';
 import { recordRefusal } from './record-refusal.ts';
 import type { Refusal } from './refusals.ts';
-
-/** A request on the wire, before anything is known of who sent it. */
-export type Arrival = {
-  readonly head: WireHead;
-  readonly incoming: IncomingMessage;
-  readonly requestId: string;
-  /** Takes a place among the requests that are worked on, until this one is over; false if there is none. */
-  readonly admit: () => Promise<boolean>;
-  /** What the Lambda Web Adapter says of the request; undefined unless the server stands behind a front that verified it. */
-  readonly lambdaContext?: string;
-};
 
 /** A request whose sender is known, with the one snapshot that everything about it is decided by. */
 export type AuthenticRequest = AuthenticCaller & {

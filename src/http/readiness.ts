@@ -1,6 +1,6 @@
 import type { AuditHealth } from '../audit/log.ts';
 import type { CatalogState } from '../catalog/catalog.ts';
-import type { FeedState } from '../sessions/feed.ts';
+import type { FeedState } from '../revocations/feed.ts';
 
 /** What operation needs to know of the server. */
 export type Health = {

@@ -1,8 +1,8 @@
 import type { RefusalEntry } from '../audit/record.ts';
 import type { Refusals } from '../audit/refusals.ts';
-import { causeOf } from '../vend/refusal.ts';
-import { NO_AUDIT } from '../vend/vend.ts';
-import type { Arrival } from './authenticate.ts';
+import { causeOf } from '../actions/refusal.ts';
+import { NO_AUDIT } from '../actions/vend/vend.ts';
+import type { Arrival } from './arrival.ts';
 import type { Refusal } from './refusals.ts';
 
 /** What is known of a refused request. */

@@ -2,8 +2,8 @@ import type { IdentityRefusal } from '../identity/authenticator.ts';
 import type { SigV4Error } from '../sigv4/refusal.ts';
 import { formatInstant } from '../lib/clock.ts';
 import { escapeUnseen } from '../lib/unseen.ts';
-import type { OperationRefusal } from '../vend/operator.ts';
-import type { VendRefusal } from '../vend/refusal.ts';
+import type { OperationRefusal } from '../actions/operator.ts';
+import type { VendRefusal } from '../actions/refusal.ts';
 import { MAYBE_DONE, NOT_DONE, type Asked } from './asked.ts';
 
 /** Everything that a request can be refused for. */

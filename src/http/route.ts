@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono';
 import { refusalAnswer, toResponse, type Answer } from './answer.ts';
-import type { Arrival } from './authenticate.ts';
+import type { Arrival } from './arrival.ts';
 
 /** What the front door hands to Hono with each request. */
 export type Env = { Bindings: Arrival };

@@ -5,7 +5,7 @@ import { newRequestId } from '../lib/ids.ts';
 import { readWireHead } from '../sigv4/request.ts';
 import { inTrace, readTrace } from '../telemetry/trace.ts';
 import { refusalAnswer, type Answer } from './answer.ts';
-import type { Arrival } from './authenticate.ts';
+import type { Arrival } from './arrival.ts';
 import { guardConnections, SERVER_OPTIONS, type ConnectionLimits, type TurnedAway } from './connections.ts';
 import type { WorkGate } from './gate.ts';
 import type { Refusal } from './refusals.ts';

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { ok, type Result } from '../lib/result.ts';
 import { isProfileName } from '../policy/profile-name.ts';
 import type { QueryParameters } from '../sigv4/query.ts';
-import { DEFAULT_SECONDS, LONGEST_SECONDS } from '../vend/duration.ts';
+import { DEFAULT_SECONDS, LONGEST_SECONDS } from '../actions/vend/duration.ts';
 import { fields, invalid, readFields, seconds, secondsText } from './fields.ts';
 import type { Refusal } from './refusals.ts';
 

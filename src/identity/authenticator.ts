@@ -5,7 +5,7 @@ import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { Counted } from '../telemetry/meter.ts';
 import type { Caller } from './caller.ts';
 import type { KeySource } from './minted-key.ts';
-import type { KeyRing } from './registered-key.ts';
+import type { KeyRing } from './key-ring.ts';
 
 /** Why a caller is not known: refused, or nobody can tell just now. Tagged as HTTP refusals are. */
 export type IdentityRefusal =

@@ -1,28 +1,12 @@
 import { toName, toStoredName } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import type { SealingKeys } from '../lib/sealing.ts';
 import type { WireRequest } from '../sigv4/request.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { toReplayClaim, verifyClaim, type SignatureClaim } from '../sigv4/verify.ts';
-import { admitAccount, type Admission, type OwnIdentity } from './aws-identity.ts';
+import { admitAccount, type Admission } from './aws-identity.ts';
 import type { AuthenticCaller } from './authenticator.ts';
 import type { Caller } from './caller.ts';
-
-/** A key registered for a caller that has no AWS identity, as the catalog holds it. */
-export type RegisteredKey = {
-  readonly secret: string;
-  readonly name: string;
-  /** Epoch milliseconds. */
-  readonly expiresAtMs?: number;
-  readonly disabled: boolean;
-};
-
-/** What the verifier needs to know of the world: the keys, and what the TVM is itself. */
-export type KeyRing = OwnIdentity & {
-  readonly findKey: (accessKeyId: string) => RegisteredKey | undefined;
-  /** What keys are minted with, and what minted keys are opened with. */
-  readonly sealingKeys: SealingKeys;
-};
+import type { KeyRing, RegisteredKey } from './key-ring.ts';
 
 /** When, and by whose rules, a signature is judged: `now` in epoch milliseconds, `window` (±) in milliseconds. */
 export type Judgement = { readonly now: number; readonly window: number; readonly admission: Admission };

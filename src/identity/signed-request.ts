@@ -7,6 +7,7 @@ import { toAwsCaller, type Admission } from './aws-identity.ts';
 import type { AuthenticCaller, Authenticator } from './authenticator.ts';
 import type { Caller } from './caller.ts';
 import { hasSecret, openKey, type OpenedKey } from './minted-key.ts';
+import type { KeyRing } from './key-ring.ts';
 import {
   authenticateKey,
   isUsable,
@@ -15,7 +16,6 @@ import {
   UNKNOWN_KEY,
   unknownKey,
   type Judgement,
-  type KeyRing,
 } from './registered-key.ts';
 
 type Options = {

@@ -1,4 +1,4 @@
-import type { AccessPolicyDocument, AccessRule, RuleEffect } from './access-policy.ts';
+import type { AccessPolicyDocument, AccessRule, RuleEffect } from './documents/access-policy.ts';
 import { compileConditions, compileNaming, type CompiledCondition, type PolicyCaller } from './match.ts';
 
 /** A rule, ready to be asked. */

@@ -1,4 +1,4 @@
-import type { RuleEffect } from './access-policy.ts';
+import type { RuleEffect } from './documents/access-policy.ts';
 import type { CompiledPolicy, CompiledRule } from './compile.ts';
 import type { PolicyRequest } from './match.ts';
 import { momentAt, type Moment } from './time-window.ts';

@@ -1,4 +1,4 @@
-import type { RuleEffect } from './access-policy.ts';
+import type { RuleEffect } from './documents/access-policy.ts';
 import type { CompiledPolicy } from './compile.ts';
 import type { ConditionName, PolicyRequest } from './match.ts';
 import { momentAt } from './time-window.ts';

@@ -3,7 +3,7 @@ import { splitAccount, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { hasWildcard, matchesPattern } from './arn-pattern.ts';
 import { accountOfPattern, keyOfPattern } from './principals.ts';
-import { quote } from './problem.ts';
+import { quote } from './reading/problem.ts';
 import { parseUserName, type UserName } from './user-names.ts';
 
 /** The settings that say which callers there can be. */

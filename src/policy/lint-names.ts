@@ -1,7 +1,7 @@
-import type { AccessPolicyDocument } from './access-policy.ts';
-import type { ApprovalPolicyDocument } from './approval-policy.ts';
-import type { BreakGlassPolicyDocument } from './break-glass-policy.ts';
-import type { BreakGlassRatePolicyDocument } from './break-glass-rate-policy.ts';
+import type { AccessPolicyDocument } from './documents/access-policy.ts';
+import type { ApprovalPolicyDocument } from './documents/approval-policy.ts';
+import type { BreakGlassPolicyDocument } from './documents/break-glass-policy.ts';
+import type { BreakGlassRatePolicyDocument } from './documents/break-glass-rate-policy.ts';
 import {
   impossibleInDeny,
   questionAccount,
@@ -10,9 +10,9 @@ import {
   type KnownCallers,
 } from './known-callers.ts';
 import { MAX_FINDINGS, type LintFinding } from './lint.ts';
-import type { OperatorsDocument } from './operators.ts';
+import type { OperatorsDocument } from './documents/operators.ts';
 import { isNeverMet } from './overlap.ts';
-import { quote } from './problem.ts';
+import { quote } from './reading/problem.ts';
 
 /** Whom and what one rule of any document names. */
 export type RuleNames = {

@@ -1,5 +1,5 @@
-import type { AccessPolicyDocument, AccessRule, RuleEffect } from './access-policy.ts';
-import { quote } from './problem.ts';
+import type { AccessPolicyDocument, AccessRule, RuleEffect } from './documents/access-policy.ts';
+import { quote } from './reading/problem.ts';
 import { callersOverlap, covers, isNeverMet, sameZone, windowsOverlap } from './overlap.ts';
 
 /** What a valid document may still say by mistake: the first three by Sentinel's names. */

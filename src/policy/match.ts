@@ -1,4 +1,4 @@
-import type { AccessConditions, RuleEffect } from './access-policy.ts';
+import type { AccessConditions, RuleEffect } from './documents/access-policy.ts';
 import { hasWildcard, matchesPattern } from './arn-pattern.ts';
 import { compileTimeWindow, type Moment, type TimeWindow } from './time-window.ts';
 

@@ -1,4 +1,4 @@
-import type { AccessConditions, AccessRule } from './access-policy.ts';
+import type { AccessConditions, AccessRule } from './documents/access-policy.ts';
 import { hasWildcard, matchesPattern } from './arn-pattern.ts';
 import { minuteOfDay, WEEKDAYS, type TimeWindow } from './time-window.ts';
 

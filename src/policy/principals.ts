@@ -3,7 +3,7 @@ import { nearest } from '../lib/nearest.ts';
 import { PARTITION_NAMES } from '../lib/partitions.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { hasWildcard, matchesPattern } from './arn-pattern.ts';
-import { quote } from './problem.ts';
+import { quote } from './reading/problem.ts';
 
 /** IAM's limit for an ARN: https://docs.aws.amazon.com/IAM/latest/APIReference/API_PolicyDescriptorType.html */
 const MAX_LENGTH = 2_048;

@@ -1,6 +1,6 @@
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { hasWildcard } from './arn-pattern.ts';
-import { quote } from './problem.ts';
+import { quote } from './reading/problem.ts';
 
 const MAX_LENGTH = 256;
 

@@ -3,7 +3,7 @@ import { NAMED_KINDS, type NamedKind } from '../lib/names.ts';
 import { nearest } from '../lib/nearest.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { hasWildcard } from './arn-pattern.ts';
-import { oneOfWords, quote } from './problem.ts';
+import { oneOfWords, quote } from './reading/problem.ts';
 
 /** What a caller's name says, taken apart. */
 export type UserName = {

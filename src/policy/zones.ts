@@ -1,6 +1,6 @@
 import { nearest } from '../lib/nearest.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import { quote } from './problem.ts';
+import { quote } from './reading/problem.ts';
 import { canonicalZone, isZone } from './time-window.ts';
 
 /**

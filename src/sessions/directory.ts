@@ -5,8 +5,8 @@ import type { SealingKeys } from '../lib/sealing.ts';
 import { createStopwatch, type Moment } from '../lib/stopwatch.ts';
 import type { SessionQuery } from './list-plan.ts';
 import type { Session, SessionRow } from './session.ts';
-import { createSessionList, type SessionPage, type Wanted } from './session-list.ts';
-import type { SessionStore } from './session-store.ts';
+import { createSessionList, type SessionPage, type Wanted } from './list.ts';
+import type { SessionStore } from './store.ts';
 
 /** How many pages the query cache holds. */
 const QUERIES = 1_000;

@@ -2,7 +2,7 @@ import { ok, type Result } from '../lib/result.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
 import type { LabelsFull } from './label-places.ts';
 import type { Session } from './session.ts';
-import type { SessionStore } from './session-store.ts';
+import type { SessionStore } from './store.ts';
 
 /** What is to be opened, and what is known of it. Times in epoch milliseconds. */
 export type Opening = {

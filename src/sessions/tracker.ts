@@ -5,7 +5,7 @@ import type { SealingKeys } from '../lib/sealing.ts';
 import type { LabelsFull } from './label-places.ts';
 import type { OpenSession } from './open-session.ts';
 import { proposeSessionId, slotId, type Session, type SessionKey } from './session.ts';
-import type { SessionStore } from './session-store.ts';
+import type { SessionStore } from './store.ts';
 
 /** How often a session's row is written while it is used. */
 const TOUCH = 15 * MINUTE;

@@ -1,5 +1,6 @@
 import { beforeEach, expect, it, vi } from 'vitest';
-import { authenticateKey, type RegisteredKey } from '../../src/identity/registered-key.ts';
+import type { RegisteredKey } from '../../src/identity/key-ring.ts';
+import { authenticateKey } from '../../src/identity/registered-key.ts';
 import { readWireHead } from '../../src/sigv4/request.ts';
 import { readClaim } from '../../src/sigv4/verify.ts';
 import { ADMISSION } from '../support/identity.ts';

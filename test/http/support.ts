@@ -101,7 +101,10 @@ export const startFake = async (answer: Fake['answer']): Promise<Fake> => {
     if (what === 'close') incoming.socket.destroy();
     else if (what !== 'hang') outgoing.writeHead(what.status ?? 200, what.headers ?? {}).end(what.body);
   };
-  const server = createServer((incoming, outgoing) => void serve(incoming, outgoing));
+  // What it hands calls on to may end before it: then the caller's connection ends as well, and no test fails of it.
+  const server = createServer((incoming, outgoing) => {
+    serve(incoming, outgoing).catch(() => incoming.socket.destroy());
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const fake: Fake = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -121,6 +124,7 @@ export const forward = (port: number, body: string, { headers, method }: Incomin
   new Promise((resolve, reject) => {
     const outgoing = request({ host: '127.0.0.1', port, method: method ?? 'POST', headers, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
+      answer.on('error', reject);
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('end', () =>
         resolve({

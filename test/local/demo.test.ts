@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { demoDocuments } from '../../src/local/demo.ts';
-import { readAccessPolicy } from '../../src/policy/access-policy.ts';
-import { readApprovalPolicy } from '../../src/policy/approval-policy.ts';
-import { readBreakGlassPolicy } from '../../src/policy/break-glass-policy.ts';
-import { readClientDocument } from '../../src/policy/client.ts';
-import { readOperators } from '../../src/policy/operators.ts';
-import { readProfile } from '../../src/policy/profile.ts';
+import { readAccessPolicy } from '../../src/policy/documents/access-policy.ts';
+import { readApprovalPolicy } from '../../src/policy/documents/approval-policy.ts';
+import { readBreakGlassPolicy } from '../../src/policy/documents/break-glass-policy.ts';
+import { readClientDocument } from '../../src/policy/documents/client.ts';
+import { readOperators } from '../../src/policy/documents/operators.ts';
+import { readProfile } from '../../src/policy/documents/profile.ts';
 
 const documents = demoDocuments({ account: '123456789012', root: '/r', secretsRoot: '/s' });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NAMED_KINDS, type NamedKind } from '../../src/lib/names.ts';
-import { readAccessPolicy } from '../../src/policy/access-policy.ts';
+import { readAccessPolicy } from '../../src/policy/documents/access-policy.ts';
 import { problemsOf, valueOf } from './support.ts';
 
 const RULE = { name: 'r', effect: 'allow', conditions: { users: ['alice'] } };

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readClientDocument } from '../../src/policy/client.ts';
-import { isWeakSecret } from '../../src/policy/weak-secret.ts';
+import { readClientDocument } from '../../src/policy/documents/client.ts';
+import { isWeakSecret } from '../../src/policy/documents/weak-secret.ts';
 import { problemsOf, valueOf } from './support.ts';
 
 const SECRET = 'k3Vq-81xTz_hunter2';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readAccessPolicy } from '../../src/policy/access-policy.ts';
-import { readTree } from '../../src/policy/yaml-tree.ts';
+import { readAccessPolicy } from '../../src/policy/documents/access-policy.ts';
+import { readTree } from '../../src/policy/reading/yaml-tree.ts';
 import { problemsOf, valueOf } from './support.ts';
 
 const GOOD = 'version: "1"\nrules:\n  - name: r\n    effect: allow\n    conditions:\n      users: [alice]\n';

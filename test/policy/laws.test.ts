@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readAccessPolicy } from '../../src/policy/access-policy.ts';
+import { readAccessPolicy } from '../../src/policy/documents/access-policy.ts';
 import { compileAccessPolicy } from '../../src/policy/compile.ts';
 import { evaluate } from '../../src/policy/evaluate.ts';
 import { explain } from '../../src/policy/explain.ts';

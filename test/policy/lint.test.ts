@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readAccessPolicy } from '../../src/policy/access-policy.ts';
+import { readAccessPolicy } from '../../src/policy/documents/access-policy.ts';
 import { explain } from '../../src/policy/explain.ts';
 import { lint } from '../../src/policy/lint.ts';
 import { policyFrom, request, valueOf } from './support.ts';

@@ -1,6 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mayOperate, readOperators, type OperatorAction, type OperatorsDocument } from '../../src/policy/operators.ts';
+import {
+  mayOperate,
+  readOperators,
+  type OperatorAction,
+  type OperatorsDocument,
+} from '../../src/policy/documents/operators.ts';
 import { call } from '../http/support.ts';
 import { send, useDesk } from '../revocations/support.ts';
 import { problemsOf, valueOf } from './support.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { readApprovalPolicy } from '../../src/policy/approval-policy.ts';
-import { readBreakGlassPolicy } from '../../src/policy/break-glass-policy.ts';
-import { readBreakGlassRatePolicy } from '../../src/policy/break-glass-rate-policy.ts';
-import { readOperators } from '../../src/policy/operators.ts';
+import { readApprovalPolicy } from '../../src/policy/documents/approval-policy.ts';
+import { readBreakGlassPolicy } from '../../src/policy/documents/break-glass-policy.ts';
+import { readBreakGlassRatePolicy } from '../../src/policy/documents/break-glass-rate-policy.ts';
+import { readOperators } from '../../src/policy/documents/operators.ts';
 import { problemsOf, valueOf } from './support.ts';
 
 const document = (rule: object): string => JSON.stringify({ version: 1, rules: [rule] });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isProfileName } from '../../src/policy/profile-name.ts';
-import { readProfile } from '../../src/policy/profile.ts';
+import { readProfile } from '../../src/policy/documents/profile.ts';
 import { problemsOf, valueOf } from './support.ts';
 
 const ROLE = 'arn:aws:iam::111122223333:role/SentinelProtected-prod';

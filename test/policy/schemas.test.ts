@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { DOCUMENTS, documentSchemas, type DocumentName } from '../../.scripts/document-schemas.ts';
 import { toJsonSchema } from '../../.scripts/json-schema.ts';
 import { demoDocuments } from '../../src/local/demo.ts';
-import { readDocument } from '../../src/policy/document.ts';
-import { count, dictionary, list, mapping, text, textLike } from '../../src/policy/schema.ts';
-import { readTree } from '../../src/policy/yaml-tree.ts';
+import { readDocument } from '../../src/policy/reading/document.ts';
+import { count, dictionary, list, mapping, text, textLike } from '../../src/policy/reading/schema.ts';
+import { readTree } from '../../src/policy/reading/yaml-tree.ts';
 import { ajv, problemsOf, putBeside, validators } from '../support/json-schemas.ts';
 import { policyData, valueOf } from './support.ts';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { readSealingKey } from '../../src/policy/sealing-key.ts';
+import { readSealingKey } from '../../src/policy/documents/sealing-key.ts';
 import { problemsOf, valueOf } from './support.ts';
 
 const BYTES = randomBytes(32);

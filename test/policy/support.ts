@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
-import { readAccessPolicy, type AccessPolicyDocument } from '../../src/policy/access-policy.ts';
+import { readAccessPolicy, type AccessPolicyDocument } from '../../src/policy/documents/access-policy.ts';
 import { compileAccessPolicy, type CompiledPolicy } from '../../src/policy/compile.ts';
-import type { DocumentProblem } from '../../src/policy/document.ts';
+import type { DocumentProblem } from '../../src/policy/reading/document.ts';
 import type { PolicyCaller, PolicyRequest } from '../../src/policy/match.ts';
 import { WEEKDAYS, type TimeWindow } from '../../src/policy/time-window.ts';
 import type { Result } from '../../src/lib/result.ts';

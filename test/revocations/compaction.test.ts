@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { gapsOf, includes, mergeRanges, toRanges, type Ranges } from '../../src/sessions/compaction.ts';
+import { gapsOf, includes, mergeRanges, toRanges, type Ranges } from '../../src/revocations/compaction.ts';
 
 /** Ranges of numbers are sets of numbers. */
 const numbers = fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 65_530, max: 65_545 })));

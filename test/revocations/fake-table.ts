@@ -9,11 +9,11 @@ import {
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import type { SealingKey, SealingKeys } from '../../src/lib/sealing.ts';
-import { createRevocations } from '../../src/sessions/feed.ts';
-import type { ForeignRevocations } from '../../src/sessions/foreign.ts';
-import type { Revocation, RevocationTarget } from '../../src/sessions/revocation.ts';
-import { createRevocationLog } from '../../src/sessions/revocation-log.ts';
-import { createRevocationWriter, type NewEntry } from '../../src/sessions/revocation-writer.ts';
+import { createRevocations } from '../../src/revocations/feed.ts';
+import type { ForeignRevocations } from '../../src/revocations/sentinel-rows.ts';
+import type { Revocation, RevocationTarget } from '../../src/revocations/revocation.ts';
+import { createRevocationLog } from '../../src/revocations/log.ts';
+import { createRevocationWriter, type NewEntry } from '../../src/revocations/writer.ts';
 import { holds, updated } from '../support/expressions.ts';
 import type { Item } from './support.ts';
 

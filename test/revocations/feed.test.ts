@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { mergeRanges, toRanges } from '../../src/sessions/compaction.ts';
-import { toItem, toLift } from '../../src/sessions/revocation-entry.ts';
+import { mergeRanges, toRanges } from '../../src/revocations/compaction.ts';
+import { toItem, toLift } from '../../src/revocations/entry.ts';
 import {
   ALICE,
   createFakeTable,

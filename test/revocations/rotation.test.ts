@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { SealingKey, SealingKeys } from '../../src/lib/sealing.ts';
-import { createRevocationUpkeep } from '../../src/sessions/revocation-upkeep.ts';
+import { createRevocationUpkeep } from '../../src/revocations/upkeep.ts';
 import { createFakeTable, entry, feedOf, FRESH, logOf, NOW, UNAVAILABLE, user, type FakeTable } from './fake-table.ts';
 
 /** What was lifted stays lifted, whatever becomes of the key that it was lifted under. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Revocation } from '../../src/sessions/revocation.ts';
+import type { Revocation } from '../../src/revocations/revocation.ts';
 import {
   createFakeTable,
   entry,

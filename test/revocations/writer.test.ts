@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it } from 'vitest';
-import { signEntry, toItem } from '../../src/sessions/revocation-entry.ts';
+import { signEntry, toItem } from '../../src/revocations/entry.ts';
 import { createFakeTable, entry, feedOf, FRESH, logOf, SEALING, user, type FakeTable } from './fake-table.ts';
 
 /** What an append is answered for stands in the table, at a number that everybody comes to. */

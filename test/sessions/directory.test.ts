@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createSessionDirectory } from '../../src/sessions/directory.ts';
 import { signSession, toSessionItem, type Session } from '../../src/sessions/session.ts';
-import type { SessionStore } from '../../src/sessions/session-store.ts';
+import type { SessionStore } from '../../src/sessions/store.ts';
 import { createFakeIndex, TABLE } from './fake-index.ts';
 
 /** The query cache of the directory, and that many who ask the same cost one reading. */

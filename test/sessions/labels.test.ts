@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newHexId } from '../../src/lib/ids.ts';
 import { createLabelPlaces } from '../../src/sessions/label-places.ts';
 import { createOpenSession } from '../../src/sessions/open-session.ts';
-import { createSessionStore } from '../../src/sessions/session-store.ts';
+import { createSessionStore } from '../../src/sessions/store.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { clientOf, tableOf } from '../revocations/support.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';

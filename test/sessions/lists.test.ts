@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { SealingKey } from '../../src/lib/sealing.ts';
 import { markOf } from '../../src/sessions/list-token.ts';
 import type { SessionQuery, Way } from '../../src/sessions/list-plan.ts';
-import { createSessionList, type SessionPage } from '../../src/sessions/session-list.ts';
+import { createSessionList, type SessionPage } from '../../src/sessions/list.ts';
 import { signSession, toSessionItem, type Session, type SessionRow } from '../../src/sessions/session.ts';
 import { createFakeIndex, TABLE, type FakeIndex, type Item } from './fake-index.ts';
 

@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { assemble, type Overrides, type Tvm } from '../../src/assemble.ts';
+import { assemble, type Overrides, type Tvm } from '../../src/assemble/tvm.ts';
 import type { WriteBytes } from '../../src/audit/log.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { DEMO_TVM_KEY } from '../../src/local/aws/account.ts';
 import { startEmbeddedAws, type EmbeddedAws } from '../../src/local/aws/server.ts';
 import { seed } from '../../src/local/seed.ts';

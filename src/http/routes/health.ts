@@ -1,6 +1,6 @@
 import { SECOND } from '../../lib/clock.ts';
 import { jsonAnswer, type Answer } from '../answer.ts';
-import type { Arrival } from '../authenticate.ts';
+import type { Arrival } from '../arrival.ts';
 import { readinessOf, type Health } from '../readiness.ts';
 
 type Dependencies = { readonly health: () => Health };

@@ -2,9 +2,9 @@ import * as v from 'valibot';
 import type { MintedKey } from '../../identity/minted-key.ts';
 import { formatInstant } from '../../lib/clock.ts';
 import { ok } from '../../lib/result.ts';
-import { KEY_SECONDS, type Mint } from '../../vend/mint.ts';
+import { KEY_SECONDS, type Mint } from '../../actions/mint-key.ts';
 import type { Authenticate } from '../authenticate.ts';
-import { authenticated } from '../authenticated.ts';
+import { authenticated } from '../endpoint.ts';
 import { fields, readFields, seconds } from '../fields.ts';
 import { readJsonBody } from '../json-body.ts';
 

@@ -1,9 +1,9 @@
 import type { Clock } from '../../lib/clock.ts';
 import { ok } from '../../lib/result.ts';
 import { isProfileName } from '../../policy/profile-name.ts';
-import { listProfiles } from '../../vend/list-profiles.ts';
+import { listProfiles } from '../../actions/list-profiles.ts';
 import type { Authenticate } from '../authenticate.ts';
-import { authenticated } from '../authenticated.ts';
+import { authenticated } from '../endpoint.ts';
 import { invalid, NEXT, readQuery } from '../fields.ts';
 
 type Dependencies = { readonly authenticate: Authenticate; readonly clock: Clock };

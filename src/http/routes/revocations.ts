@@ -13,10 +13,10 @@ import {
 import { checkPrincipal } from '../../policy/principals.ts';
 import { checkProfile } from '../../policy/profile-name.ts';
 import { checkUserName } from '../../policy/user-names.ts';
-import type { Revocation, RevocationTarget } from '../../sessions/revocation.ts';
-import type { Done, Operations } from '../../vend/operations.ts';
+import type { Revocation, RevocationTarget } from '../../revocations/revocation.ts';
+import type { Done, Operations } from '../../actions/revoke.ts';
 import type { Authenticate } from '../authenticate.ts';
-import { authenticated, toOperator } from '../authenticated.ts';
+import { authenticated, toOperator } from '../endpoint.ts';
 import { fields, instant, invalid, readFields, readQuery, reason } from '../fields.ts';
 import { readJsonBody } from '../json-body.ts';
 import type { Refusal } from '../refusals.ts';

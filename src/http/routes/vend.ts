@@ -1,10 +1,10 @@
 import { formatInstant } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { WireRequest } from '../../sigv4/request.ts';
-import type { Vended } from '../../vend/plan.ts';
-import type { Vend } from '../../vend/vend.ts';
+import type { Vended } from '../../actions/vend/plan.ts';
+import type { Vend } from '../../actions/vend/vend.ts';
 import type { Authenticate } from '../authenticate.ts';
-import { authenticated } from '../authenticated.ts';
+import { authenticated } from '../endpoint.ts';
 import { readJsonBody } from '../json-body.ts';
 import type { Refusal } from '../refusals.ts';
 import { readVendBody, readVendQuery, type VendWish } from '../vend-request.ts';

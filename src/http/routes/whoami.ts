@@ -1,7 +1,7 @@
 import { formatInstant } from '../../lib/clock.ts';
 import { ok } from '../../lib/result.ts';
 import type { Authenticate } from '../authenticate.ts';
-import { authenticated } from '../authenticated.ts';
+import { authenticated } from '../endpoint.ts';
 import { invalid } from '../fields.ts';
 
 type Dependencies = { readonly authenticate: Authenticate };

@@ -1,0 +1,29 @@
+import type { Caller } from '../identity/caller.ts';
+import type { Revocation } from '../revocations/revocation.ts';
+import type { VendRefusal } from './refusal.ts';
+
+/** What was revoked, as the caller is told it: the reason is for the audit log and the operators. */
+const describe = ({ target }: Revocation, { name }: Pick<Caller, 'name'>, profile: string | undefined): string => {
+  switch (target.kind) {
+    case 'all':
+      return 'All vending';
+    case 'profile':
+      return `Profile ${target.value}`;
+    case 'session':
+      return `The session of ${name} on profile ${profile ?? target.profile}`;
+    case 'user':
+    case 'principal':
+      return `The access of ${name}`;
+  }
+};
+
+/** The refusal of whoever, or whatever, is revoked. */
+export const toRevokedRefusal = (
+  revocation: Revocation,
+  caller: Pick<Caller, 'name'>,
+  profile?: string,
+): Extract<VendRefusal, { kind: 'revoked' }> => ({
+  kind: 'revoked',
+  what: describe(revocation, caller, profile),
+  ...(revocation.until === undefined ? {} : { until: revocation.until }),
+});

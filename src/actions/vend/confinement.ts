@@ -1,0 +1,58 @@
+import { formatInstant } from '../../lib/clock.ts';
+import type { Profile } from '../../policy/documents/profile.ts';
+import type { ClientNetwork } from './client-network.ts';
+
+type Statement = Readonly<Record<string, unknown>>;
+
+/** What a session is confined by beyond its role. */
+export type Confinement = {
+  /** The exact end, epoch milliseconds, where STS's minimum life would outlast it. */
+  readonly endsAt?: number;
+  /** The caller's network, where the profile binds credentials to it. */
+  readonly network?: ClientNetwork;
+};
+
+const deny = (action: string, condition?: Statement): Statement => ({
+  Effect: 'Deny',
+  Action: action,
+  Resource: '*',
+  ...(condition === undefined ? {} : { Condition: condition }),
+});
+
+/** After the end nothing works; and no role is assumed before it, for that role's session would outlast the grant. */
+const untilEnd = (endsAt: number): readonly Statement[] => [
+  deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } }),
+  deny('sts:AssumeRole'),
+];
+
+/**
+ * Negated operators match when the key is absent, so a call that does not tell its address is denied. AWS services that
+ * act on the caller's behalf come from addresses of their own and are let through by `aws:ViaAWSService`; the few that
+ * do not set the key are held to the address. `Bool` in the second statement, not `BoolIfExists`, is what keeps all our
+ * Denies within the 500 characters that a profile leaves them.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+ */
+const boundTo = ({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): readonly Statement[] => {
+  const ownCall = { 'aws:ViaAWSService': false };
+  const key = isPrivate ? 'aws:VpcSourceIp' : 'aws:SourceIp';
+  const address = deny('*', { NotIpAddress: { [key]: cidr }, BoolIfExists: ownCall });
+  if (!isPrivate) return [address];
+  return [address, deny('*', { StringNotEquals: { 'aws:SourceVpc': vpc ?? '' }, Bool: ownCall })];
+};
+
+/**
+ * The inline session policy, minified; undefined when none is needed. A session policy can only narrow the role: beside
+ * the profile's own statements stand only Denies of ours. With managed policies alone there are Denies alone, because an
+ * Allow beside them would cancel them; with neither, `Allow *` keeps what the role may.
+ */
+export const toSessionPolicy = (profile: Profile, { endsAt, network }: Confinement): string | undefined => {
+  const denies = [
+    ...(endsAt === undefined ? [] : untilEnd(endsAt)),
+    ...(network === undefined ? [] : boundTo(network, profile.sourceVpc)),
+  ];
+  const own = profile.sessionPolicy?.statements ?? [];
+  if (own.length === 0 && denies.length === 0) return undefined;
+  const allow: readonly Statement[] =
+    own.length === 0 && profile.managedPolicies.length === 0 ? [{ Effect: 'Allow', Action: '*', Resource: '*' }] : [];
+  return JSON.stringify({ Version: '2012-10-17', Statement: [...own, ...allow, ...denies] });
+};

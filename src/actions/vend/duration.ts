@@ -1,0 +1,33 @@
+import type { Caller } from '../../identity/caller.ts';
+import { SECOND } from '../../lib/clock.ts';
+
+/** How long credentials live when nothing is asked, in seconds: STS's minimum. */
+export const DEFAULT_SECONDS = 900;
+/** The shortest life that can be asked for, and that STS gives. */
+export const STS_MINIMUM_SECONDS = 900;
+/** The longest: the TVM's own credentials are a role's, and role chaining ends at one hour. */
+export const LONGEST_SECONDS = 3_600;
+
+/**
+ * Whole seconds until the registered key that signed ends, which nothing that is vended to it outlives; undefined where there
+ * is no such end. A minted key's own end is no cap: what is vended to it lives by policy and session, as for whom it stands.
+ *
+ * @param now epoch milliseconds
+ */
+export function keySecondsLeft({ via, keyExpiresAt }: Caller, now: number): number | undefined {
+  return via === 'key' && keyExpiresAt !== undefined
+    ? Math.max(0, Math.floor((keyExpiresAt - now) / SECOND))
+    : undefined;
+}
+
+/**
+ * The life of the credentials in seconds: what is asked (15 minutes if nothing is), cut by every cap. Caps may go below
+ * STS's minimum; a session policy then ends the credentials early.
+ */
+export const effectiveSeconds = (asked: number | undefined, caps: readonly (number | undefined)[]): number =>
+  Math.floor(
+    caps.reduce<number>(
+      (least, cap) => Math.min(least, cap ?? LONGEST_SECONDS),
+      Math.min(asked ?? DEFAULT_SECONDS, LONGEST_SECONDS),
+    ),
+  );

@@ -1,0 +1,46 @@
+import * as v from 'valibot';
+import type { NamedKind } from '../../lib/names.ts';
+import type { Result } from '../../lib/result.ts';
+import { perOwner, profileNames, timeWindow, userNames } from './conditions.ts';
+import { readDocument } from '../reading/document.ts';
+import type { DocumentProblem } from '../reading/problem.ts';
+import { atLeastOneOf, duration, list, mapping, optionalVersion, text } from '../reading/schema.ts';
+
+/** Bounds of what can be asked for and so approved, in seconds; the upper one is Sentinel's. */
+const MIN_SECONDS = 60;
+const MAX_SECONDS = 8 * 60 * 60;
+
+const autoApprove = (bareNames: NamedKind) =>
+  v.pipe(
+    mapping({
+      users: v.exactOptional(userNames(bareNames)),
+      time: v.exactOptional(timeWindow),
+      max_duration: v.exactOptional(duration(MIN_SECONDS, MAX_SECONDS)),
+    }),
+    atLeastOneOf('users', 'time', 'max_duration'),
+  );
+
+const rule = (bareNames: NamedKind) =>
+  mapping(
+    {
+      name: text,
+      profiles: v.exactOptional(profileNames),
+      approvers: userNames(bareNames),
+      auto_approve: v.exactOptional(autoApprove(bareNames)),
+    },
+    { blanks: ['auto_approve'] },
+  );
+
+/** The form of the document. */
+export const approvalPolicy = perOwner((bareNames) =>
+  mapping({ version: optionalVersion, rules: list(rule(bareNames)) }, { blanks: ['version'] }),
+);
+
+/** Who may approve what: Sentinel's approval policy. Durations in seconds; a rule without profiles is for all of them. */
+export type ApprovalPolicyDocument = v.InferOutput<ReturnType<typeof approvalPolicy>>;
+
+/** Reads an approval policy, YAML or JSON: the document, or every problem with its line. */
+export const readApprovalPolicy = (
+  source: string,
+  bareNames: NamedKind = 'key',
+): Result<ApprovalPolicyDocument, readonly DocumentProblem[]> => readDocument(source, approvalPolicy(bareNames));

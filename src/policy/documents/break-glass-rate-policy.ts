@@ -1,0 +1,44 @@
+import * as v from 'valibot';
+import type { Result } from '../../lib/result.ts';
+import { profileNames } from './conditions.ts';
+import { readDocument } from '../reading/document.ts';
+import type { DocumentProblem } from '../reading/problem.ts';
+import { atLeastOneOf, count, crossCheck, duration, list, mapping, optionalVersion, text } from '../reading/schema.ts';
+
+const COUNTED = ['max_per_user', 'max_per_profile', 'escalation_threshold'] as const;
+
+const rule = v.pipe(
+  mapping({
+    name: text,
+    profiles: v.exactOptional(profileNames),
+    cooldown: v.exactOptional(duration(1)),
+    max_per_user: v.exactOptional(count),
+    max_per_profile: v.exactOptional(count),
+    quota_window: v.exactOptional(duration(1)),
+    escalation_threshold: v.exactOptional(count),
+  }),
+  crossCheck((read) =>
+    read.quota_window !== undefined
+      ? []
+      : COUNTED.filter((key) => read[key] !== undefined).map((key) => ({
+          key,
+          message: 'counts within quota_window, which is missing',
+        })),
+  ),
+  atLeastOneOf('cooldown', ...COUNTED),
+  v.description('The counts need a quota_window.'),
+);
+
+/** The form of the document. */
+export const ratePolicy = mapping({ version: optionalVersion, rules: list(rule) }, { blanks: ['version'] });
+
+/**
+ * How often the glass may be broken: Sentinel's rate policy, to which it gives no place in SSM. Durations in seconds; a rule
+ * without profiles is for all of them.
+ */
+export type BreakGlassRatePolicyDocument = v.InferOutput<typeof ratePolicy>;
+
+/** Reads a break-glass rate policy, YAML or JSON: the document, or every problem with its line. */
+export const readBreakGlassRatePolicy = (
+  source: string,
+): Result<BreakGlassRatePolicyDocument, readonly DocumentProblem[]> => readDocument(source, ratePolicy);

@@ -1,0 +1,58 @@
+import * as v from 'valibot';
+import type { NamedKind } from '../../lib/names.ts';
+import type { Result } from '../../lib/result.ts';
+import { matchesPattern } from '../arn-pattern.ts';
+import { perOwner, principals, profileNames, userNames } from './conditions.ts';
+import { readDocument } from '../reading/document.ts';
+import type { DocumentProblem } from '../reading/problem.ts';
+import type { PolicyCaller } from '../match.ts';
+import { atLeastOneOf, list, mapping, text, version, word } from '../reading/schema.ts';
+
+/** What an operator may do with what belongs to others. */
+const ACTIONS = ['list', 'revoke', 'lift', 'explain', 'audit'] as const;
+
+/** An operator's action. */
+export type OperatorAction = (typeof ACTIONS)[number];
+
+const rule = (bareNames: NamedKind) =>
+  v.pipe(
+    mapping({
+      name: text,
+      users: v.exactOptional(userNames(bareNames)),
+      principals: v.exactOptional(principals),
+      actions: list(word(ACTIONS)),
+      profiles: v.exactOptional(profileNames),
+    }),
+    atLeastOneOf('users', 'principals'),
+  );
+
+/** The form of the document. */
+export const operators = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
+
+/** Who may list, revoke, lift and explain for others, and read the trail. A rule without profiles is for all of them. */
+export type OperatorsDocument = v.InferOutput<ReturnType<typeof operators>>;
+
+/** Reads the operators' document, YAML or JSON: the document, or every problem with its line. */
+export const readOperators = (
+  source: string,
+  bareNames: NamedKind = 'key',
+): Result<OperatorsDocument, readonly DocumentProblem[]> => readDocument(source, operators(bareNames));
+
+/**
+ * Whether a caller may do this for others.
+ *
+ * @param profile the profile that it is about; undefined for what is about all of them, which a rule for some does not grant
+ */
+export const mayOperate = (
+  document: OperatorsDocument | undefined,
+  caller: Pick<PolicyCaller, 'name' | 'principal'>,
+  action: OperatorAction,
+  profile: string | undefined,
+): boolean =>
+  (document?.rules ?? []).some(
+    ({ users, principals, actions, profiles }) =>
+      actions.includes(action) &&
+      (users === undefined || (caller.name !== '' && users.includes(caller.name))) &&
+      (principals === undefined || principals.some((pattern) => matchesPattern(pattern, caller.principal))) &&
+      (profiles === undefined || (profile !== undefined && profiles.includes(profile))),
+  );

@@ -1,0 +1,113 @@
+import * as v from 'valibot';
+import { ok, refuse, type Result } from '../../lib/result.ts';
+import { readDocument } from '../reading/document.ts';
+import {
+  crossCheck,
+  dictionary,
+  list,
+  mapping,
+  text,
+  textLike,
+  word,
+  type CrossFinding,
+  type Schema,
+} from '../reading/schema.ts';
+
+/** The statements of a session policy, as IAM writes them. They are in force under version 2012-10-17. */
+export type SessionPolicy = { readonly statements: readonly object[]; readonly id?: string };
+
+/** The version of IAM's language that session policies are sent in. */
+const POLICY_VERSION = '2012-10-17';
+
+const OLD_VERSION = '2008-10-17';
+
+const oneOrMore = (item: Schema<string>): Schema<string | readonly string[]> =>
+  v.lazy((input) => (Array.isArray(input) ? list(item) : item));
+
+const conditionItem = v.union([v.string(), v.number(), v.boolean()], 'must be text, a number, true or false');
+
+const conditionValue = v.lazy((input) => (Array.isArray(input) ? list(conditionItem) : conditionItem));
+
+type Keyed = Readonly<Record<string, unknown>>;
+
+const exactlyOne = (value: Keyed, key: string, negated: string): readonly CrossFinding[] =>
+  Object.hasOwn(value, key) === Object.hasOwn(value, negated)
+    ? [{ key, message: `must be there, or ${negated}, and not both` }]
+    : [];
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html, without what sessions cannot have. */
+const statement = v.pipe(
+  mapping({
+    Sid: v.exactOptional(textLike(/^[A-Za-z0-9]{0,64}$/u, 'must be letters and digits')),
+    Effect: word(['Allow', 'Deny']),
+    Action: v.exactOptional(oneOrMore(text)),
+    NotAction: v.exactOptional(oneOrMore(text)),
+    Resource: v.exactOptional(oneOrMore(text)),
+    NotResource: v.exactOptional(oneOrMore(text)),
+    Condition: v.exactOptional(dictionary(dictionary(conditionValue))),
+  }),
+  crossCheck((value) => [...exactlyOne(value, 'Action', 'NotAction'), ...exactlyOne(value, 'Resource', 'NotResource')]),
+  v.description('Either Action or NotAction, and either Resource or NotResource.'),
+);
+
+const oneStatement = v.pipe(
+  statement,
+  v.transform((only): readonly v.InferOutput<typeof statement>[] => [only]),
+);
+
+const policy: Schema<SessionPolicy> = v.pipe(
+  mapping({
+    Version: v.exactOptional(word([POLICY_VERSION, OLD_VERSION])),
+    Id: v.exactOptional(text),
+    Statement: v.lazy((input) => (Array.isArray(input) ? list(statement) : oneStatement)),
+  }),
+  crossCheck((value) =>
+    // The old version reads ${…} as those very characters; sent as the new one, it would mean something else.
+    value.Version === OLD_VERSION && JSON.stringify(value.Statement).includes('${')
+      ? [{ key: 'Version', message: `must be ${POLICY_VERSION} for policy variables like \${aws:username}` }]
+      : [],
+  ),
+  crossCheck(({ Statement: statements }) => {
+    const sids = statements.flatMap(({ Sid: sid }) => (sid === undefined || sid === '' ? [] : [sid]));
+    return new Set(sids).size < sids.length ? [{ key: 'Statement', message: 'must not use a Sid twice' }] : [];
+  }),
+  v.transform(({ Statement: statements, Id: id }) => ({ statements, ...(id === undefined ? {} : { id }) })),
+);
+
+const isJson = (input: string): boolean => {
+  try {
+    JSON.parse(input);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const readJson = (input: string): Result<SessionPolicy, string> => {
+  if (!isJson(input)) return refuse('must be a mapping, or text that is an IAM policy in JSON');
+  const read = readDocument(input, policy);
+  if (read.ok) return ok(read.value);
+  const [first] = read.refusal;
+  const where = first === undefined || first.path === '' ? '' : `, ${first.path}`;
+  return refuse(`in line ${first?.line ?? 1} of the text${where}: ${first?.message ?? ''}`);
+};
+
+const policyText = v.pipe(
+  v.string(),
+  v.description('An IAM policy in JSON.'),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const read = readJson(dataset.value);
+    if (read.ok) return read.value;
+    addIssue({ message: read.refusal });
+    return NEVER;
+  }),
+);
+
+/** A session policy: a mapping in IAM's own words, or the same as JSON in a text. */
+export const sessionPolicy: Schema<SessionPolicy> = v.lazy((input) =>
+  typeof input === 'string' ? policyText : policy,
+);
+
+/** A session policy as it is sent, without what IAM does not need. */
+export const minify = ({ statements, id }: SessionPolicy): string =>
+  JSON.stringify({ Version: POLICY_VERSION, ...(id === undefined ? {} : { Id: id }), Statement: statements });

@@ -1,0 +1,33 @@
+import * as v from 'valibot';
+import { ok, refuse, type Result } from '../../lib/result.ts';
+import { problem, type DocumentProblem, type PathStep } from './problem.ts';
+import type { Schema } from './schema.ts';
+import { readTree } from './yaml-tree.ts';
+
+export type { DocumentProblem } from './problem.ts';
+
+const pathOf = (issue: v.BaseIssue<unknown>): readonly PathStep[] =>
+  (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
+
+/** More than anybody mends at a time; bounds the work that a hopeless document costs. */
+const MAX_PROBLEMS = 100;
+
+/**
+ * Reads a YAML or JSON document by a schema. Out comes what the schema makes of it, or every problem found (of a
+ * hundred at most), in the order of their lines (1-based). What cannot be parsed at all is not held against the schema. Never throws.
+ */
+export const readDocument = <Output>(
+  source: string,
+  schema: Schema<Output>,
+): Result<Output, readonly DocumentProblem[]> => {
+  const tree = readTree(source);
+  if (!tree.ok) return tree;
+  const { value, lineOf, problems } = tree.value;
+  const parsed = v.safeParse(schema, value);
+  if (parsed.success && problems.length === 0) return ok(parsed.output);
+  const issues = (parsed.issues ?? []).slice(0, MAX_PROBLEMS).map((issue) => {
+    const path = pathOf(issue);
+    return problem(lineOf(path), path, issue.message);
+  });
+  return refuse([...problems, ...issues].toSorted((a, b) => a.line - b.line).slice(0, MAX_PROBLEMS));
+};

@@ -1,0 +1,193 @@
+import * as v from 'valibot';
+import { formatInstant, SECOND } from '../../lib/clock.ts';
+import { parseGoDuration } from '../../lib/go-duration.ts';
+import { nearest } from '../../lib/nearest.ts';
+import { ok, refuse, type Result } from '../../lib/result.ts';
+import { oneOfWords, quote } from './problem.ts';
+
+/** A schema for one part of a document, with its output's type. Messages never quote more than a key or a short value. */
+export type Schema<Output> = v.GenericSchema<unknown, Output>;
+
+const isMapping = (input: unknown): input is Record<string, unknown> =>
+  typeof input === 'object' && input !== null && !Array.isArray(input);
+
+/** Said of null and empty text where leaving the key out would mean more than whatever was to be written there. */
+const NOTHING_HERE = 'but nothing is written here; leave the key out if that is meant';
+
+const isBlank = (input: unknown): boolean => input === null || input === '';
+
+const orNothing =
+  (message: string) =>
+  ({ input }: v.BaseIssue<unknown>): string =>
+    isBlank(input) ? `${message}, ${NOTHING_HERE}` : message;
+
+const aMapping = v.custom<Record<string, unknown>>(isMapping, orNothing('must be a mapping of keys to values'));
+
+const unknownKey = (key: string, known: readonly string[], moved: Readonly<Record<string, string>>): string => {
+  const elsewhere = Object.hasOwn(moved, key) ? moved[key] : undefined;
+  if (elsewhere !== undefined) return `the key ${quote(key)} stands in ${elsewhere}`;
+  const near = nearest(key, known);
+  const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${quote(near)}?`;
+  return `unknown key ${quote(key)}; ${hint}`;
+};
+
+/** Metadata of a mapping, for whoever makes something else of a schema: its keys are all there are; which may be blank. */
+export const EXACT_KEYS = 'exactKeys';
+
+/** A schema with a sentence on what its check, which is a function, lets through: for the JSON Schemas of editors. */
+export const described = <Output>(schema: Schema<Output>, sentence: string): Schema<Output> =>
+  v.pipe(schema, v.description(sentence));
+
+/** What else a mapping knows of its keys. */
+type MappingOptions<Key extends string> = {
+  /**
+   * Keys that are taken for absent when they hold null or empty text, as templates leave them. Only those without which a
+   * document gives no more than with them: an empty `users` must not become everybody.
+   */
+  readonly blanks?: readonly Key[];
+  /** Keys that people write here and that stand elsewhere: where. */
+  readonly moved?: Readonly<Record<string, string>>;
+};
+
+/**
+ * A mapping with exactly these keys; those that may be absent are wrapped in `v.exactOptional`. Every unknown key is
+ * reported with the nearest known one, since a misspelt condition must never become none. The entries lose their
+ * prototype: valibot asks `key in entries`, which is true of `toString` in every ordinary object.
+ */
+export const mapping = <const Entries extends v.ObjectEntries>(
+  entries: Entries,
+  { blanks = [], moved = {} }: MappingOptions<keyof Entries & string> = {},
+): Schema<v.InferOutput<v.ObjectSchema<Entries, undefined>>> => {
+  const own: Entries = Object.assign(Object.create(null) as object, entries);
+  const known = Object.keys(entries);
+  return v.pipe(
+    aMapping,
+    v.transform((value) => withoutBlanks(value, blanks)),
+    v.looseObject(own, ({ expected }) => `${expected ?? 'a key'} is missing`),
+    v.metadata({ [EXACT_KEYS]: { blanks } }),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!isMapping(dataset.value)) return;
+      for (const key of Object.keys(dataset.value)) {
+        if (!known.includes(key))
+          addIssue({ message: unknownKey(key, known, moved), path: [step(dataset.value, key)] });
+      }
+    }),
+  );
+};
+
+function withoutBlanks(value: Record<string, unknown>, blanks: readonly string[]): Record<string, unknown> {
+  if (!blanks.some((key) => Object.hasOwn(value, key) && isBlank(value[key]))) return value;
+  const kept = Object.entries(value).filter(([key, held]) => !blanks.includes(key) || !isBlank(held));
+  return Object.assign(Object.create(null) as Record<string, unknown>, Object.fromEntries(kept));
+}
+
+const step = (input: Record<string, unknown>, key: string) =>
+  ({ type: 'object', origin: 'key', input, key, value: input[key] }) as const;
+
+/** A mapping with any keys, whose values are all alike. */
+export const dictionary = <Output>(value: Schema<Output>): Schema<Record<string, Output>> =>
+  v.pipe(aMapping, v.record(v.string(), value));
+
+/** A list of at least one item: an empty one would say "nobody" to some readers and "everybody" to others. */
+export const list = <Output>(item: Schema<Output>): Schema<readonly Output[]> =>
+  v.pipe(
+    v.array(item, orNothing('must be a list')),
+    v.minLength(1, 'must not be an empty list; leave the key out instead'),
+  );
+
+const notText = ({ input }: v.BaseIssue<unknown>): string => {
+  if (typeof input === 'number' || typeof input === 'boolean') return 'must be text; put it in quotes';
+  return input === null ? 'must be text, but nothing is written here' : 'must be text';
+};
+
+/** Text of at least one character. */
+export const text: Schema<string> = v.pipe(v.string(notText), v.minLength(1, 'must not be empty'));
+
+/** Text that a pattern describes, or else the message. */
+export const textLike = (pattern: RegExp, message: string): Schema<string> =>
+  v.pipe(v.string(notText), v.regex(pattern, message));
+
+/** Text that a parser turns into something, or refuses with a sentence. */
+export const parsed = <Output>(parse: (input: string) => Result<Output, string>, schema = text): Schema<Output> =>
+  v.pipe(
+    schema,
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const result = parse(dataset.value);
+      if (result.ok) return result.value;
+      addIssue({ message: result.refusal });
+      return NEVER;
+    }),
+  );
+
+/** One of a few words. */
+export const word = <const Word extends string>(words: readonly Word[]): Schema<Word> =>
+  v.picklist(words, ({ input }) => {
+    const near = typeof input === 'string' ? nearest(input, words) : undefined;
+    return `must be ${oneOfWords(words)}${near === undefined ? '' : `; did you mean ${quote(near)}?`}`;
+  });
+
+/** `true` or `false`, not a word that some YAML readers take for one. */
+export const flag: Schema<boolean> = v.boolean(orNothing('must be true or false, without quotes'));
+
+/** A whole number of at least one. */
+export const count: Schema<number> = v.pipe(
+  v.number('must be a whole number, without quotes'),
+  v.check(
+    (value) => Number.isSafeInteger(value) && value >= 1,
+    'must be a whole number of at least 1; leave the key out for no limit',
+  ),
+);
+
+/** A Go duration (`45m`, `1h30m`) within bounds, both in seconds; comes out in whole seconds, rounded down. */
+export const duration = (atLeast: number, atMost = Number.MAX_SAFE_INTEGER): Schema<number> => {
+  const most = atMost === Number.MAX_SAFE_INTEGER ? '' : `, at most ${atMost}s`;
+  return described(
+    parsed((input) => {
+      const read = parseGoDuration(input);
+      if (!read.ok) return read;
+      const seconds = read.value / SECOND;
+      if (seconds < atLeast) return refuse(`must be at least ${atLeast}s`);
+      return seconds > atMost ? refuse(`must be at most ${atMost}s`) : ok(Math.floor(seconds));
+    }),
+    `A duration like 45m or 1h30m, at least ${atLeast}s${most}.`,
+  );
+};
+
+/** The `version` that every policy document begins with: `"1"`, or `1` as people write it. */
+export const version: Schema<'1'> = v.pipe(
+  v.picklist(['1', 1] as const, 'must be "1", the only version there is'),
+  v.transform(() => '1' as const),
+);
+
+/** The same where Sentinel's files leave it out. */
+export const optionalVersion = v.exactOptional(version, '1');
+
+/** A finding of {@link crossCheck}: which key it is about, and what to change. */
+export type CrossFinding = { readonly key: string; readonly message: string };
+
+/** A check across several keys of one mapping that is well-formed by itself; each finding is reported at its key. */
+export const crossCheck = <Value extends object>(check: (value: Value) => readonly CrossFinding[]) =>
+  v.rawCheck<Value>(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const input = dataset.value as Record<string, unknown>;
+    for (const { key, message } of check(dataset.value)) addIssue({ message, path: [step(input, key)] });
+  });
+
+/** Refuses a mapping that has none of these keys: without a condition it would hold for everybody. */
+export const atLeastOneOf = <Value extends object>(...keys: readonly (keyof Value & string)[]) =>
+  anyOf<Value>(keys, `must have at least one of ${oneOfWords(keys)}`);
+
+/** The same with a sentence of its own. */
+export const anyOf = <Value extends object>(keys: readonly (keyof Value & string)[], message: string) =>
+  v.check<Value, string>((value) => keys.some((key) => Object.hasOwn(value, key)), message);
+
+/** An instant in UTC like `2026-01-02T03:04:05Z`, to epoch milliseconds; whatever is wrong, `message` is what is said. */
+export const instant = (message: string): Schema<number> =>
+  described(
+    parsed((input) => {
+      const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u.test(input) ? Date.parse(input) : Number.NaN;
+      // Date.parse takes 31 February for 3 March; what comes back out must be what went in.
+      return !Number.isNaN(ms) && formatInstant(ms) === input ? ok(ms) : refuse(message);
+    }),
+    `It ${message}.`,
+  );

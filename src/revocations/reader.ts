@@ -1,0 +1,205 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { createNumberSet, gapsOf, includes, mergeRanges, type NumberSet, type Ranges } from './compaction.ts';
+import { createRevocationBook, type Revocation, type RevocationBook } from './revocation.ts';
+import type { ReadEntry } from './entry.ts';
+import type { RevocationLog } from './log.ts';
+
+/** Numbers of the log that cannot be relied on: entries that are missing, or that somebody else changed. */
+export class BrokenLog extends Error {
+  readonly numbers: Ranges;
+
+  constructor(numbers: Ranges, why: string) {
+    const [first, ...others] = numbers.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`));
+    const more = others.length === 0 ? '' : ` (and ${others.slice(0, 5).join(', ')})`;
+    super(
+      `revocation ${first ?? '?'}${more} ${why}: nothing is vended until it is restored, or an operator closes it with ` +
+        'DELETE /revocations/{number}',
+    );
+    this.name = 'BrokenLog';
+    this.numbers = numbers;
+  }
+}
+
+/** All that was found by reading everything. */
+export type Loaded = {
+  readonly book: RevocationBook;
+  /** Up to here everything is known, unless it is broken. */
+  readonly top: number;
+  /** Those that were not known before; some may be lifted. */
+  readonly added: readonly Revocation[];
+  /** How much is signed with a key that is no longer the one that signs. */
+  readonly stale: number;
+  /** What must be mended before this counts as everything. */
+  readonly broken: BrokenLog | undefined;
+};
+
+/** So many numbers are read at a time where the head says that they are there. */
+const WINDOW = 25;
+
+/** So many missing numbers are looked for once more, one by one. */
+const LOOKED_FOR = 200;
+
+const MISSING = 'is missing from the table';
+const CHANGED = 'is not signed with a key that this TVM has';
+
+/**
+ * Reads the log: all of it, or what is new. Everything up to the head that was read before is there as the TVM wrote it,
+ * or is named as gone by its own word: else the log is broken, and nobody may believe to know it.
+ */
+export const createRevocationReader = (log: RevocationLog, onFault: (error: unknown) => void) => {
+  /** The furthest head that this process ever knew: a head never goes back. */
+  let furthest = 0;
+
+  const readHead = async (noted: number): Promise<number> => {
+    const { n, genuine } = await log.readHead();
+    const known = Math.max(furthest, noted);
+    if (genuine && n >= known) {
+      furthest = n;
+      return n;
+    }
+    // It is put right from what is known. This reading does not count; the next one will.
+    await log.raiseHead(known);
+    await log.raiseMirror(known);
+    furthest = known;
+    const what = genuine ? `went back from ${known} to ${n}` : 'was not signed by this TVM';
+    throw new Error(`the head of the revocations ${what}; it is put right and read again`);
+  };
+
+  /** What is neither there nor named as gone, after one more look. */
+  const findMissing = async (there: NumberSet, head: number, gone: Ranges, to: RevocationBook) => {
+    const gaps = gapsOf(mergeRanges(there.ranges(), gone), head);
+    const numbers = gaps.flatMap(([from, end]) =>
+      Array.from({ length: Math.min(LOOKED_FOR, end - from + 1) }, (_, index) => from + index),
+    );
+    if (numbers.length === 0) return gaps;
+    if (numbers.length > LOOKED_FOR)
+      return gapsOf(mergeRanges(there.ranges(), (await log.readCompaction()).ranges), head);
+    for (const n of numbers) {
+      const item = await log.read(n);
+      const read = item === undefined ? undefined : log.understand(item);
+      if (read === undefined) continue;
+      apply(read, to);
+      if (read.genuine || read.closed) there.add(n);
+    }
+    // What was named as gone while all was read is no longer there.
+    const { ranges } = await log.readCompaction();
+    return gapsOf(mergeRanges(there.ranges(), ranges), head);
+  };
+
+  /** Where the log has never been signed: all that stands there up to its head is signed as it is. */
+  const signAll = async (head: number): Promise<void> => {
+    const there = createNumberSet();
+    for await (const items of log.scan()) {
+      for (const item of items) {
+        const read = log.understand(item, true);
+        if (read === undefined || read.entry.n > head) continue;
+        there.add(read.entry.n);
+        if (log.understand(item)?.genuine === false) await log.adopt(read, true);
+      }
+    }
+    const { version, item, ranges } = await log.readCompaction(true);
+    const gone = mergeRanges(ranges, gapsOf(there.ranges(), head));
+    if (gone.length > 0) await log.writeCompaction(version + 1, gone, item);
+    await log.raiseHead(head);
+    await log.raiseMirror(head);
+  };
+
+  /** The head by which everything is read, once it is certain that all up to there is signed. */
+  const begin = async (): Promise<number> => {
+    const mirror = await log.readMirror();
+    const noted = mirror?.n ?? 0;
+    if (log.active() === undefined) {
+      if (mirror?.signed !== true) return Math.max((await log.readHead()).n, noted);
+      throw new Error('no sealing key is known yet, so that nobody can tell what the TVM itself wrote into the log');
+    }
+    if (mirror?.signed !== true) await signAll(Math.max((await log.readHead()).n, noted));
+    return readHead(noted);
+  };
+
+  /** Reads everything. `before`: what this process knew, which stays known where the log is broken. */
+  const load = async (before: RevocationBook): Promise<Loaded> => {
+    const head = await begin();
+    const { ranges: gone, genuine, stale: isStale } = await log.readCompaction();
+    if (!genuine) onFault(new Error('the list of revocations that are gone is not signed by this TVM; it is ignored'));
+    const book = createRevocationBook();
+    const [there, changed] = [createNumberSet(), createNumberSet()];
+    const added: Revocation[] = [];
+    let stale = isStale ? 1 : 0;
+    for await (const items of log.scan()) {
+      for (const item of items) {
+        const read = log.understand(item);
+        if (read === undefined || includes(gone, read.entry.n)) continue;
+        there.add(read.entry.n);
+        if (!read.genuine && !read.closed && read.entry.n <= head) changed.add(read.entry.n);
+        if (read.stale) stale += 1;
+        apply(read, book);
+        if (read.entry.what === 'revoke' && before.find(read.entry.n, 0) === undefined) added.push(read.entry);
+      }
+      // A page at a time: what waits meanwhile comes before the next.
+      await turn();
+    }
+    const missing = await findMissing(there, head, gone, book);
+    const numbers = mergeRanges(missing, changed.ranges());
+    const broken = numbers.length === 0 ? undefined : new BrokenLog(numbers, missing.length > 0 ? MISSING : CHANGED);
+    // Before all time nothing has ended: everything that was known.
+    if (broken !== undefined) for (const one of before.list(Number.NEGATIVE_INFINITY)) book.add(one);
+    return { book, top: head, added, stale, broken };
+  };
+
+  /** Takes what stands at n. What nobody signed revokes, and is signed as that, unless the head was beyond it already. */
+  const take = async (item: NonNullable<Awaited<ReturnType<RevocationLog['read']>>>, head: number, on: Take) => {
+    const read = log.understand(item);
+    if (read === undefined) throw new Error('an item of the log has no number');
+    const { n } = read.entry;
+    on(read);
+    if (read.genuine || read.closed) return;
+    const isNew = n > head && (await log.readHead()).n < n;
+    if (isNew) {
+      onFault(new Error(`entry ${n} of the revocations was not written by this TVM; it can revoke, and nothing else`));
+      await log.adopt(read, false);
+    }
+    const again = await log.read(n);
+    const signed = again === undefined ? undefined : log.understand(again);
+    if (signed === undefined || !(signed.genuine || signed.closed)) throw new BrokenLog([[n, n]], CHANGED);
+    on(signed);
+  };
+
+  /** Reads what is new behind `from`, number by number, and gives the last number that there is. */
+  const follow = async (from: number, on: Take): Promise<number> => {
+    const head = await readHead(0);
+    let top = from;
+    for (;;) {
+      const width = Math.max(1, Math.min(WINDOW, head - top));
+      const items = await Promise.all(Array.from({ length: width }, (_, index) => log.read(top + 1 + index)));
+      for (const item of items) {
+        const n = top + 1;
+        const found = item ?? (n > head ? undefined : await log.read(n));
+        if (found === undefined && n <= head) throw new BrokenLog([[n, n]], MISSING);
+        if (found === undefined) {
+          if (top > head) {
+            await log.raiseHead(top);
+            await log.raiseMirror(top);
+            furthest = Math.max(furthest, top);
+          }
+          return top;
+        }
+        await take(found, head, (read) => on(read));
+        top = n;
+      }
+    }
+  };
+
+  return { load, follow };
+};
+
+type Take = (read: ReadEntry) => void;
+
+/** Takes an entry into a book. */
+export const apply = (read: ReadEntry, to: RevocationBook): void => {
+  const { entry, closed } = read;
+  if (closed) to.lift(entry.n);
+  if (entry.what === 'lift') to.lift(entry.lifts);
+  if (entry.what === 'revoke') to.add(entry);
+};
+
+export type RevocationReader = ReturnType<typeof createRevocationReader>;

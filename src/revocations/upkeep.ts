@@ -1,0 +1,112 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Item } from '../aws/table.ts';
+import { HOUR, SECOND, type Clock } from '../lib/clock.ts';
+import type { SealingKey } from '../lib/sealing.ts';
+import { includes, mergeRanges, toRanges, type Ranges } from './compaction.ts';
+import type { Lease } from '../aws/lease.ts';
+import { signEntry, toClosing, toHead, toLift, type ReadEntry } from './entry.ts';
+import type { RevocationLog } from './log.ts';
+
+/** What has ended by itself stays so much longer: a clock that is fast must not make it be gone too early. */
+const KEPT = 24 * HOUR;
+
+/** Who finds another one at it leaves it to them. */
+const PATIENCE = 1 * SECOND;
+
+/** So many entries are signed anew, or deleted, in one run: it has to end while the lease lasts. */
+const MAX_CHANGES = 1_000;
+
+type Options = {
+  readonly log: RevocationLog;
+  readonly lease: Lease;
+  readonly clock: Clock;
+};
+
+/** What a run has seen of the log. */
+type Seen = {
+  readonly lifts: Map<number, number>;
+  readonly open: Set<number>;
+  readonly dead: Set<number>;
+  readonly again: ReadEntry[];
+};
+
+/**
+ * Keeps the log in order, one instance at a time: signs what an older key signed with the one that signs now, closes
+ * what a writer that died did not, and takes out what matters no more, after it has said so under the TVM's signature.
+ *
+ * @returns how much is left under other keys; undefined where another instance is at it
+ */
+export function createRevocationUpkeep({ log, lease, clock }: Options) {
+  /** How far the head was at the run before: what lies beyond may not have been read by everybody yet. */
+  let settled = 0;
+
+  function note(read: ReadEntry, gone: Ranges, seen: Seen): void {
+    const { entry, closed, genuine } = read;
+    if (!genuine && !closed) return;
+    if (read.stale) seen.again.push(read);
+    const hasEnded = entry.what === 'revoke' && entry.until !== undefined && clock() > entry.until + KEPT;
+    if (closed || hasEnded || entry.what === 'void' || includes(gone, entry.n)) seen.dead.add(entry.n);
+    else if (entry.what === 'lift') seen.lifts.set(entry.n, entry.lifts);
+    else seen.open.add(entry.n);
+  }
+
+  async function look(gone: Ranges): Promise<Seen> {
+    const seen: Seen = { lifts: new Map(), open: new Set(), dead: new Set(), again: [] };
+    for await (const items of log.scan()) {
+      for (const item of items) {
+        const read = log.understand(item);
+        if (read !== undefined) note(read, gone, seen);
+      }
+      await turn();
+    }
+    return seen;
+  }
+
+  async function compact({ dead }: Seen, seen: Awaited<ReturnType<RevocationLog['readCompaction']>>): Promise<void> {
+    const numbers = [...dead].filter((n) => n <= settled).slice(0, MAX_CHANGES);
+    const ranges = mergeRanges(seen.ranges, toRanges(numbers));
+    if (numbers.length === 0 && !seen.stale) return;
+    if (!(await log.writeCompaction(seen.version + 1, ranges, seen.item))) return;
+    for (const n of numbers) await log.remove(n);
+  }
+
+  async function tidy(sealing: SealingKey): Promise<number> {
+    const head = await log.readHead();
+    const compaction = await log.readCompaction();
+    // What cannot be believed is for the readers to complain about.
+    if (!head.genuine || !compaction.genuine) return 0;
+    if (head.item !== undefined && !(head.item['signature']?.S ?? '').startsWith(`${sealing.id}.`)) {
+      await log.replace(toHead(head.n, sealing), head.item);
+    }
+    const seen = await look(compaction.ranges);
+    for (const [n, lifts] of seen.lifts) {
+      if (seen.open.has(lifts)) await log.close(lifts, n, sealing);
+      else seen.dead.add(n);
+    }
+    for (const read of seen.again.slice(0, MAX_CHANGES)) {
+      // Of what is closed, and otherwise not the TVM's word, the number is all that matters.
+      if (read.genuine) await log.replace(signedAnew(read, sealing), read.item);
+      else await log.silence(read.entry.n, read.item);
+    }
+    await compact(seen, compaction);
+    settled = head.n;
+    return Math.max(0, seen.again.length - MAX_CHANGES);
+  }
+
+  return async function upkeep(): Promise<number | undefined> {
+    const sealing = log.active();
+    if (sealing === undefined) return undefined;
+    const left = await lease('revocations', PATIENCE, () => tidy(sealing));
+    return left === 'busy' ? undefined : left;
+  };
+}
+
+/** The same entry under the key that signs now. */
+function signedAnew({ entry, closed, item }: ReadEntry, sealing: SealingKey): Item {
+  const { signature: _, closing: __, ...plain } = item;
+  const signed =
+    entry.what === 'lift'
+      ? { ...plain, signature: { S: toLift(entry.n, entry.lifts, sealing).signature } }
+      : signEntry(plain, sealing);
+  return closed ? { ...signed, ...toClosing(entry.n, Number(item['closed_by']?.N), sealing) } : signed;
+}

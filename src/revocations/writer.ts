@@ -1,0 +1,219 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Item } from '../aws/table.ts';
+import { SECOND } from '../lib/clock.ts';
+import { newHexId } from '../lib/ids.ts';
+import type { SealingKey } from '../lib/sealing.ts';
+import type { Revocation } from './revocation.ts';
+import { endOfBatch, signEntry, toItem, toLift, type LogEntry } from './entry.ts';
+import type { RevocationLog } from './log.ts';
+
+/** What a new entry says; its number is the log's to give. */
+export type NewEntry =
+  | ({ readonly what: 'revoke' } & Omit<Revocation, 'n'>)
+  | { readonly what: 'lift'; readonly lifts: number; readonly sealing: SealingKey };
+
+/** How many entries one batch has: as many writes are under way at a time. */
+const MAX_BATCH = 50;
+
+/** How often a batch moves to other numbers, for others keep taking those that it wanted. */
+const MAX_ROUNDS = 100;
+
+/** How long numbers that another instance has announced are waited for, before they are made to say nothing. */
+const ANNOUNCED = 0.5 * SECOND;
+const LOOK = 0.03 * SECOND;
+
+/** So many announced numbers are looked for one by one. */
+const FEW = 10;
+
+/** How often an entry that does not stand where it was put is put there again. */
+const MAX_REPAIRS = 3;
+
+type Job = {
+  readonly entry: NewEntry;
+  readonly attempt: string;
+  readonly resolve: (entry: LogEntry) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+type Placed = { readonly job: Job; readonly entry: LogEntry; readonly item: Item };
+
+/**
+ * Appends entries to the log, one batch of this instance at a time. The first of a batch says how far the batch will
+ * reach, so that another instance which meets it goes behind all of them at once:
+ *
+ *     A  put 8, which says "to 11" ── put 9, 10, 11 ── raise the head to 11 ── read back ── answer
+ *     B  put 8: there, "to 11" ── put 12 … 15 ── 9 to 11 are there ── raise the head to 15 ── read back ── answer
+ *
+ * Whoever dies on the way leaves numbers without entries: whoever comes behind fills them with what says nothing, so
+ * that the log has no gap below anything that was ever answered for.
+ *
+ * @param knownTo the highest number up to which this instance has just read all; undefined if that was longer ago
+ */
+export function createRevocationWriter(log: RevocationLog, knownTo: () => number | undefined) {
+  let waiting: Job[] = [];
+  /** The last number that this instance wrote itself. */
+  let written = 0;
+  let isWriting = false;
+
+  async function headNow(): Promise<number> {
+    const { n, genuine } = await log.readHead();
+    return genuine ? n : ((await log.readMirror())?.n ?? n);
+  }
+
+  /** Where a batch that finds an entry at n goes on behind; makes what nobody signed the TVM's own on the way. */
+  async function endOfOther(n: number): Promise<{ readonly end: number; readonly sure: number }> {
+    const [item, head] = await Promise.all([log.readPatiently(n), log.readHead()]);
+    const sure = head.genuine ? head.n : 0;
+    const read = item === undefined ? undefined : log.understand(item);
+    // Deleted since, or gone for good: the head knows.
+    if (read === undefined) return { end: Math.max(n - 1, sure), sure };
+    if (read.genuine) return { end: Math.max(Math.min(endOfBatch(read), n + MAX_BATCH), sure), sure };
+    // Below the head nobody makes it good: it was changed.
+    if (sure < n) await log.adopt(read, false);
+    return { end: Math.max(n, sure), sure };
+  }
+
+  function place(job: Job, n: number, last: number | undefined): Placed {
+    const { entry: wish } = job;
+    const entry: LogEntry = wish.what === 'lift' ? toLift(n, wish.lifts, wish.sealing) : { ...wish, n };
+    const item = toItem(entry, last);
+    const signed = entry.what === 'lift' ? item : signEntry(item, log.active());
+    return { job, entry, item: { ...signed, attempt: { S: job.attempt } } };
+  }
+
+  async function put({ job, item }: Placed): Promise<boolean> {
+    return (await log.put(item, job.attempt)) === 'done';
+  }
+
+  /** Which of the announced numbers are not there yet: a few are looked for, of many the head tells. */
+  async function stillMissing(announced: readonly number[]): Promise<readonly number[]> {
+    if (announced.length > FEW) {
+      const head = await log.readHead();
+      return head.genuine ? announced.filter((n) => n > head.n) : announced;
+    }
+    const items = await Promise.all(announced.map((n) => log.readPatiently(n)));
+    return announced.filter((_, index) => items[index] === undefined);
+  }
+
+  /** Waits until numbers that others have announced are there, and fills those that do not come. */
+  async function fill(announced: ReadonlySet<number>): Promise<void> {
+    let missing: readonly number[] = [...announced];
+    for (let waited = 0; missing.length > 0; waited += LOOK) {
+      missing = await stillMissing(missing);
+      if (missing.length === 0) return;
+      if (waited >= ANNOUNCED) break;
+      await sleep(LOOK);
+    }
+    await Promise.all(missing.map((n) => log.silence(n, undefined)));
+  }
+
+  /** Whether an entry stands where it was put. What does not is put again; what another stands for has no place. */
+  async function stands({ entry: { n }, item }: Placed): Promise<boolean> {
+    for (let repair = 0; repair <= MAX_REPAIRS; repair += 1) {
+      const there = await log.readPatiently(n);
+      const isOurs = there?.['attempt']?.S === item['attempt']?.S && there?.['signature']?.S === item['signature']?.S;
+      if (isOurs && there !== undefined && log.understand(there)?.genuine !== false) return true;
+      if (there !== undefined && !isOurs && log.understand(there)?.genuine === true) return false;
+      await log.replace(item, there);
+    }
+    throw new Error(`entry ${n} of the revocations does not stand where it was written`);
+  }
+
+  /** Finds numbers for a batch. Gives what was placed, what failed with its error, and what others announced before. */
+  async function placeAll(jobs: readonly Job[]) {
+    const placed: Placed[] = [];
+    const failed = new Map<Job, unknown>();
+    const unsure = new Set<number>();
+    // A number below the head may be one that is gone, which nobody may use again.
+    const known = knownTo() ?? (await headNow());
+    let n = Math.max(written, known) + 1;
+    let left = jobs;
+    for (let round = 0; left.length > 0 && round < MAX_ROUNDS; round += 1) {
+      const [first, ...others] = left;
+      if (first === undefined) break;
+      const last = n + left.length - 1;
+      const leader = place(first, n, left.length > 1 ? last : undefined);
+      if (!(await put(leader))) {
+        const { end, sure } = await endOfOther(n);
+        for (let number = Math.max(n, sure) + 1; number <= end; number += 1) unsure.add(number);
+        n = end + 1;
+        continue;
+      }
+      placed.push(leader);
+      const followers = others.map((job, index) => place(job, n + 1 + index, undefined));
+      const outcomes = await Promise.allSettled(followers.map(put));
+      left = others.filter((job, index) => {
+        const [outcome, follower] = [outcomes[index], followers[index]];
+        if (outcome === undefined || follower === undefined) return false;
+        if (outcome.status === 'fulfilled' && outcome.value) placed.push(follower);
+        if (outcome.status === 'rejected') {
+          failed.set(job, outcome.reason);
+          unsure.add(follower.entry.n);
+        }
+        return outcome.status === 'fulfilled' && !outcome.value;
+      });
+      n = last + 1;
+    }
+    for (const job of left) failed.set(job, new Error('others take the numbers of the revocations again and again'));
+    return { placed, failed, unsure };
+  }
+
+  /** Writes a batch; gives those jobs back that lost their place and want another. */
+  async function writeBatch(jobs: readonly Job[]): Promise<readonly Job[]> {
+    const { placed, failed, unsure } = await placeAll(jobs);
+    for (const [job, error] of failed) job.reject(error);
+    if (placed.length === 0) return [];
+    try {
+      await fill(unsure);
+    } catch (error) {
+      // They may stand; nobody can know whether others come to them over what lies before.
+      for (const { job } of placed) job.reject(error);
+      return [];
+    }
+    // They stand, and whoever reads them raises a head that lags: they must not be told as failed.
+    written = Math.max(...placed.map(({ entry }) => entry.n));
+    const isRaised = await log.raiseHead(written).then(
+      () => true,
+      () => false,
+    );
+    const again: Job[] = [];
+    // The note of a head that was not raised would be ahead of it.
+    const noted = isRaised ? log.raiseMirror(written).catch(() => undefined) : undefined;
+    await Promise.all(
+      placed.map(async (one) => {
+        try {
+          if (await stands(one)) one.job.resolve(one.entry);
+          else again.push({ ...one.job, attempt: newHexId() });
+        } catch (error) {
+          one.job.reject(error);
+        }
+      }),
+    );
+    await noted;
+    return again;
+  }
+
+  async function writeAll(): Promise<void> {
+    if (isWriting) return;
+    isWriting = true;
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, MAX_BATCH);
+      waiting = waiting.slice(MAX_BATCH);
+      try {
+        const again = await writeBatch(batch);
+        waiting = [...again, ...waiting];
+      } catch (error) {
+        for (const job of batch) job.reject(error);
+      }
+    }
+    isWriting = false;
+  }
+
+  /** Appends an entry behind all others and gives it with its number; rejects where it may not stand. */
+  return function append(entry: NewEntry): Promise<LogEntry> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ entry, attempt: newHexId(), resolve, reject });
+      void writeAll();
+    });
+  };
+}

@@ -1,0 +1,96 @@
+import type { Snapshot } from '../../src/catalog/snapshot.ts';
+import { createDocumentCompiler } from '../../src/catalog/compile.ts';
+import type { Caller } from '../../src/identity/caller.ts';
+import { ok, type Result } from '../../src/lib/result.ts';
+import { readProfile, type Profile } from '../../src/policy/documents/profile.ts';
+import type { Grant } from '../../src/actions/vend/decide.ts';
+import { toNetwork, toPlan, toStamp, type Plan, type VendRequest } from '../../src/actions/vend/plan.ts';
+import type { VendRefusal } from '../../src/actions/refusal.ts';
+import { runWhole } from '../support/run-whole.ts';
+
+/** A Monday, 12:00 UTC. */
+export const NOON = Date.parse('2026-01-05T12:00:00Z');
+
+export const ALICE: Caller = {
+  via: 'key',
+  account: '111122223333',
+  principal: 'sentinel:key/TVMALICE',
+  subject: 'sentinel:key/TVMALICE',
+  name: 'alice',
+  storedName: 'key/alice',
+  accessKeyId: 'TVMALICE',
+};
+
+/** A caller of another name, and so of another principal. */
+export const callerOf = (name: string, principal = `arn:aws:iam::111122223333:user/${name}`): Caller => ({
+  ...ALICE,
+  name,
+  storedName: name,
+  principal,
+  subject: principal,
+});
+
+const ROLE = 'arn:aws:iam::111122223333:role/Protected';
+
+/** The profile that a document says, or the test fails. */
+export const profileOf = (more: object = {}): Profile => {
+  const read = readProfile(JSON.stringify({ role_arn: ROLE, ...more }));
+  if (!read.ok) throw new Error(JSON.stringify(read.refusal));
+  return read.value;
+};
+
+/** One profile's documents: the rules of its policy, and what its own document has beyond the role. */
+export type Documents = Readonly<Record<string, { readonly rules: readonly object[]; readonly profile?: object }>>;
+
+/** A snapshot with these profiles, compiled as the catalog does. */
+export const snapshotOf = (documents: Documents): Snapshot => {
+  const text = (name: string, value: object) => ({
+    name: `/sentinel/${name}`,
+    type: 'String',
+    text: JSON.stringify(value),
+  });
+  const compiled = runWhole(
+    createDocumentCompiler()({
+      root: '/sentinel',
+      secretsRoot: '/secrets',
+      documents: Object.entries(documents).flatMap(([name, { rules, profile = {} }]) => [
+        text(`policies/${name}`, { version: '1', rules }),
+        text(`profiles/${name}`, { role_arn: ROLE, ...profile }),
+      ]),
+      secrets: [
+        {
+          name: '/secrets/clients/TVMALICE',
+          type: 'SecureString',
+          text: '{"secret":"a-secret-of-alice","name":"alice"}',
+        },
+      ],
+      demoKeys: true,
+      account: '111122223333',
+    }),
+  );
+  if (compiled.rejections.length > 0) throw new Error(JSON.stringify(compiled.rejections));
+  return {
+    ...compiled,
+    readAt: NOON,
+    account: '111122223333',
+    neverCallers: new Set(compiled.roles),
+    parameters: 1,
+    pages: 1,
+  };
+};
+
+/** A rule that names alice. */
+export const rule = (effect: string, more: object = {}) => ({
+  name: `${effect}-for-alice`,
+  effect,
+  conditions: { users: ['alice'] },
+  ...more,
+});
+
+/** The plan of a vend at noon under a fresh session, as `vend` makes it: the network first, which may refuse. */
+export const planOf = (request: VendRequest, grant: Grant): Result<Plan, VendRefusal> => {
+  const network = toNetwork(request, grant);
+  if (!network.ok) return network;
+  const session = { id: '0123456789abcdef', endsAt: NOON + 8 * 3_600_000 };
+  return ok(toPlan(request, { grant, stamp: toStamp(request.caller), session, network: network.value, begun: NOON }));
+};

@@ -1,0 +1,208 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { minify } from '../../../src/policy/documents/session-policy.ts';
+import { readProfile, type Profile } from '../../../src/policy/documents/profile.ts';
+import { toClientNetwork, type ClientNetwork } from '../../../src/actions/vend/client-network.ts';
+import { toSessionPolicy } from '../../../src/actions/vend/confinement.ts';
+import { NOON, profileOf } from '../support.ts';
+
+const OWN = { Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::b/*' };
+const ALLOW = { Effect: 'Allow', Action: '*', Resource: '*' };
+const MANAGED = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
+const VPC = 'vpc-0123456789abcdef0';
+
+const SHAPES = {
+  neither: {},
+  session_policy: { session_policy: { Version: '2012-10-17', Statement: [OWN] } },
+  managed: { managed_policies: [MANAGED] },
+  both: { session_policy: { Statement: OWN }, managed_policies: [MANAGED] },
+} as const;
+
+type Statement = Readonly<Record<string, unknown>>;
+
+const statementsOf = (policy: string | undefined): readonly Statement[] => {
+  const { Version, Statement, ...rest } = JSON.parse(policy ?? '') as Record<string, unknown>;
+  expect([Version, rest]).toEqual(['2012-10-17', {}]);
+  return Statement as readonly Statement[];
+};
+
+const networkOf = (address: string): ClientNetwork => {
+  const network = toClientNetwork(address);
+  if (network === undefined) throw new Error(`${address} is no address`);
+  return network;
+};
+
+describe('the session policy without need of ours', () => {
+  it.each(['neither', 'managed'] as const)('of a profile with %s is none', (shape) => {
+    expect(toSessionPolicy(profileOf(SHAPES[shape]), {})).toBeUndefined();
+  });
+
+  it.each(['session_policy', 'both'] as const)('of a profile with %s is the profile’s own', (shape) => {
+    expect(statementsOf(toSessionPolicy(profileOf(SHAPES[shape]), {}))).toEqual([OWN]);
+  });
+});
+
+const KEPT: Readonly<Record<keyof typeof SHAPES, readonly Statement[]>> = {
+  neither: [ALLOW],
+  session_policy: [OWN],
+  managed: [],
+  both: [OWN],
+};
+
+describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])('the session policy of a profile with %s', (shape) => {
+  const sent = (confinement: Parameters<typeof toSessionPolicy>[1], more: object = {}): readonly Statement[] =>
+    statementsOf(toSessionPolicy(profileOf({ ...SHAPES[shape], ...more }), confinement));
+
+  it('that ends early has exactly the two Denies of the end beside what was there', () => {
+    expect(sent({ endsAt: NOON })).toEqual([
+      ...KEPT[shape],
+      {
+        Effect: 'Deny',
+        Action: '*',
+        Resource: '*',
+        Condition: { DateGreaterThan: { 'aws:CurrentTime': '2026-01-05T12:00:00Z' } },
+      },
+      { Effect: 'Deny', Action: 'sts:AssumeRole', Resource: '*' },
+    ]);
+  });
+
+  it.each([
+    ['203.0.113.7', '203.0.113.7/32'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+  ])('bound to the public address %s denies every other but AWS’s own services', (address, cidr) => {
+    expect(sent({ network: networkOf(address) })).toEqual([
+      ...KEPT[shape],
+      {
+        Effect: 'Deny',
+        Action: '*',
+        Resource: '*',
+        Condition: { NotIpAddress: { 'aws:SourceIp': cidr }, BoolIfExists: { 'aws:ViaAWSService': false } },
+      },
+    ]);
+  });
+
+  it.each([
+    ['10.1.2.3', '10.1.2.3/32'],
+    ['fd00:1:2:3::9', 'fd00:1:2:3::/64'],
+  ])('bound to the private address %s denies every other, and every other VPC', (address, cidr) => {
+    const [one, two, ...none] = sent({ network: networkOf(address) }, { source_vpc: VPC }).slice(KEPT[shape].length);
+    expect(one).toMatchObject({ Effect: 'Deny', Condition: { NotIpAddress: { 'aws:VpcSourceIp': cidr } } });
+    expect(two).toMatchObject({ Effect: 'Deny', Condition: { StringNotEquals: { 'aws:SourceVpc': VPC } } });
+    expect(none).toEqual([]);
+  });
+
+  it('never gives more than the profile: what we add are Denies', () => {
+    const added = sent({ endsAt: NOON, network: networkOf('10.1.2.3') }, { source_vpc: VPC }).slice(KEPT[shape].length);
+    expect(new Set(added.map(({ Effect }) => Effect))).toEqual(new Set(['Deny']));
+  });
+});
+
+/** The longest that each fact can be. */
+const WORST = { endsAt: Date.parse('9999-12-31T23:59:59Z'), network: networkOf('fdff:ffff:ffff:ffff::1') };
+
+/** The profile's own document, or the empty one that ours needs around it. */
+const ownOf = (profile: Profile): number => minify(profile.sessionPolicy ?? { statements: [] }).length;
+
+describe('the size of what we add', () => {
+  it.each(['session_policy', 'managed', 'both'] as const)(
+    'is at most 500 characters at its worst, with %s',
+    (shape) => {
+      const profile = profileOf({ ...SHAPES[shape], source_vpc: VPC });
+      const policy = toSessionPolicy(profile, WORST) ?? '';
+      expect(policy.length - ownOf(profile)).toBeLessThanOrEqual(500);
+    },
+  );
+
+  it('leaves a profile that is as large as it may be within STS’s 2,048', () => {
+    const policyOf = (room: number) => ({
+      session_policy: { Statement: [{ ...OWN, Resource: `arn:aws:s3:::${'b'.repeat(room)}` }] },
+      source_vpc: VPC,
+    });
+    const fixed = ownOf(profileOf(policyOf(0)));
+    const profile = profileOf(policyOf(1_548 - fixed));
+    expect(ownOf(profile)).toBe(1_548);
+    expect(() => profileOf(policyOf(1_549 - fixed))).toThrow('1549');
+    expect((toSessionPolicy(profile, WORST) ?? '').length).toBeLessThanOrEqual(2_048);
+  });
+
+  it('leaves managed policies, as long as they may be together, within STS’s 2,048', () => {
+    const managed = (last: number): string[] =>
+      [...Array.from({ length: 9 }, (_, n) => `${n}${'x'.repeat(100)}`), 'y'.repeat(last)].map(
+        (name) => `arn:aws:iam::111122223333:policy/${name}`,
+      );
+    const lengths = Array.from({ length: 128 }, (_, n) => n + 1).toReversed();
+    const room = (last: number): boolean => {
+      const document = { role_arn: 'arn:aws:iam::111122223333:role/R', managed_policies: managed(last) };
+      return readProfile(JSON.stringify(document)).ok;
+    };
+    const longest = lengths.find(room) ?? 0;
+    expect(room(longest + 1), 'the limit is reached').toBe(false);
+    const profile = profileOf({ managed_policies: managed(longest), source_vpc: VPC });
+    const arns = profile.managedPolicies.reduce((sum, arn) => sum + arn.length, 0);
+    expect(arns + (toSessionPolicy(profile, WORST) ?? '').length).toBeLessThanOrEqual(2_048);
+  });
+
+  it('has no white space that IAM does not need', () => {
+    const spaced = { session_policy: '{ "Statement" : [ { "Effect":"Allow", "Action":"*" , "Resource": "*" } ] }' };
+    const policy = toSessionPolicy(profileOf(spaced), { endsAt: NOON }) ?? '';
+    expect(policy).toBe(JSON.stringify(JSON.parse(policy)));
+    expect(policy).not.toMatch(/\s/u);
+  });
+});
+
+describe('toClientNetwork', () => {
+  it.each([
+    '10.0.0.1',
+    '172.16.0.1',
+    '172.31.255.255',
+    '192.168.1.1',
+    '100.64.0.1',
+    '127.0.0.1',
+    '169.254.1.1',
+    '::1',
+    'fc00::1',
+    'fdff::1',
+    'fe80::1',
+  ])('%s is private', (address) => {
+    expect(toClientNetwork(address)).toMatchObject({ isPrivate: true });
+  });
+
+  it.each([
+    '9.255.255.255',
+    '11.0.0.1',
+    '172.15.0.1',
+    '172.32.0.1',
+    '192.169.0.1',
+    '100.63.0.1',
+    '100.128.0.1',
+    '2001:db8::1',
+    'fbff::1',
+    'ff02::1',
+  ])('%s is not', (address) => {
+    expect(toClientNetwork(address)).toMatchObject({ isPrivate: false });
+  });
+
+  it.each([undefined, '', 'host', '1.2.3', '1.2.3.4/8', '::ffff:1.2.3.4', 'fe80::1%eth0', '[::1]', '1.2.3.4 '])(
+    '%s is no address',
+    (address) => {
+      expect(toClientNetwork(address)).toBeUndefined();
+    },
+  );
+
+  it('keeps the first 64 bits of every IPv6 address, however it is written', () => {
+    const group = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff }));
+    fc.assert(
+      fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {
+        const full = groups.map((one) => one.toString(16)).join(':');
+        const short = new URL(`http://[${full}]/`).hostname.slice(1, -1);
+        const expected = `${groups
+          .slice(0, 4)
+          .map((one) => one.toString(16))
+          .join(':')}::/64`;
+        expect(toClientNetwork(full)?.cidr).toBe(expected);
+        expect(toClientNetwork(short)?.cidr).toBe(expected);
+      }),
+    );
+  });
+});

@@ -1,0 +1,159 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decide } from '../../../src/actions/vend/decide.ts';
+import { listProfiles } from '../../../src/actions/list-profiles.ts';
+import { ALICE, callerOf, NOON, planOf, rule, snapshotOf } from '../support.ts';
+
+const BOB = callerOf('bob', 'sentinel:key/TVMBOB');
+
+const SNAPSHOT = snapshotOf({
+  allowed: { rules: [rule('allow', { reason: 'why not', max_server_duration: '20m' })] },
+  server: { rules: [rule('require_server')] },
+  denied: { rules: [rule('deny', { reason: 'no more' }), rule('allow')] },
+  approval: { rules: [rule('require_approval', { reason: 'two of us' }), rule('allow')] },
+  tracked: { rules: [rule('require_server_session')] },
+  hard: {
+    rules: [rule('allow')],
+    profile: { hard_revoke: true, revoker_role_arn: 'arn:aws:iam::111122223333:role/R' },
+  },
+  wide: { rules: [rule('deny', { conditions: { accounts: ['111122223333'] }, reason: 'inner matters' })] },
+  nights: {
+    rules: [
+      rule('allow', {
+        conditions: { users: ['alice'], time: { days: ['monday'], hours: { start: '22:00', end: '06:00' } } },
+      }),
+    ],
+  },
+});
+
+const NAMES = [...SNAPSHOT.profiles.keys(), 'absent', '', 'toString', '__proto__'];
+
+const freeze = <Value>(value: Value): Value => {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) freeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+};
+
+describe('decide', () => {
+  it('allows where a rule allows or asks for a server, and nowhere else', () => {
+    const allowed = NAMES.filter((name) => decide(SNAPSHOT, ALICE, name, NOON).outcome.ok);
+    expect(allowed).toEqual(['allowed', 'server', 'tracked', 'hard']);
+    expect(NAMES.filter((name) => decide(SNAPSHOT, BOB, name, NOON).outcome.ok)).toEqual([]);
+  });
+
+  it('lets no approval rule vend, whatever stands below it', () => {
+    const { decision, outcome } = decide(SNAPSHOT, ALICE, 'approval', NOON);
+    expect(decision.effect).toBe('require_approval');
+    expect(outcome).toEqual({
+      ok: false,
+      refusal: { kind: 'approval-required', profile: 'approval', reason: 'two of us' },
+    });
+  });
+
+  it('is final where it denies, whatever stands below', () => {
+    expect(decide(SNAPSHOT, ALICE, 'denied', NOON).outcome).toMatchObject({
+      ok: false,
+      refusal: { kind: 'denied', rule: 'deny-for-alice', reason: 'no more' },
+    });
+  });
+
+  it('keeps to itself a rule that does not name the caller, and keeps it for the record', () => {
+    const { decision, outcome } = decide(SNAPSHOT, ALICE, 'wide', NOON);
+    expect(outcome).toEqual({ ok: false, refusal: { kind: 'denied', profile: 'wide', user: 'alice' } });
+    expect(decision).toMatchObject({ rule: 'deny-for-alice', reason: 'inner matters', ruleIndex: 0 });
+  });
+
+  it('asks for a written session where the rule does, or credentials must be revocable', () => {
+    const requires = (name: string) => {
+      const { outcome } = decide(SNAPSHOT, ALICE, name, NOON);
+      return outcome.ok && outcome.value.requiresSession;
+    };
+    expect(NAMES.filter(requires)).toEqual(['tracked', 'hard']);
+  });
+
+  it('goes by the instant it is given', () => {
+    const at = (instant: string): boolean => decide(SNAPSHOT, ALICE, 'nights', Date.parse(instant)).outcome.ok;
+    expect(at('2026-01-05T21:59:59Z')).toBe(false);
+    expect(at('2026-01-05T22:00:00Z')).toBe(true);
+    expect(at('2026-01-06T05:59:59Z')).toBe(true);
+    expect(at('2026-01-06T06:00:00Z')).toBe(false);
+    expect(at('2026-01-06T23:00:00Z')).toBe(false);
+  });
+
+  it('is pure: it says the same of the same, and changes nothing', () => {
+    const frozen = freeze(SNAPSHOT);
+    const instant = fc.integer({ min: Date.parse('2020-01-01T00:00:00Z'), max: Date.parse('2030-01-01T00:00:00Z') });
+    fc.assert(
+      fc.property(fc.constantFrom(...NAMES), fc.constantFrom(ALICE, BOB), instant, (name, caller, now) => {
+        expect(decide(frozen, freeze(caller), name, now)).toEqual(decide(frozen, caller, name, now));
+      }),
+    );
+  });
+});
+
+describe('listProfiles', () => {
+  it('lists by name what a vend would give or ask an approval for', () => {
+    expect(listProfiles(SNAPSHOT, ALICE, NOON)).toEqual([
+      { name: 'allowed', access: 'allow', maxSeconds: 1200 },
+      { name: 'approval', access: 'approval', maxSeconds: 3600 },
+      { name: 'hard', access: 'allow', maxSeconds: 3600 },
+      { name: 'server', access: 'allow', maxSeconds: 3600 },
+      { name: 'tracked', access: 'allow', maxSeconds: 3600 },
+    ]);
+    expect(listProfiles(SNAPSHOT, BOB, NOON)).toEqual([]);
+  });
+
+  it('changes with the time as the decision does', () => {
+    const names = (instant: string) => listProfiles(SNAPSHOT, ALICE, Date.parse(instant)).map(({ name }) => name);
+    expect(names('2026-01-05T23:00:00Z')).toContain('nights');
+    expect(names('2026-01-05T21:00:00Z')).not.toContain('nights');
+  });
+});
+
+describe('a plan', () => {
+  const bound = (profile: object, address?: string) => {
+    const { outcome } = decide(snapshotOf({ dev: { rules: [rule('allow')], profile } }), ALICE, 'dev', NOON);
+    if (!outcome.ok) throw new Error('denied');
+    const replay = { key: 'k', signedAt: NOON, forgetAt: NOON };
+    const request = { caller: ALICE, replay, profile: 'dev', httpRequestId: 'r' };
+    return planOf({ ...request, ...(address === undefined ? {} : { address }) }, outcome.value);
+  };
+  const VPC = { bind_source_ip: true, source_vpc: 'vpc-0123456789abcdef0' };
+
+  it.each([
+    ['an unknown address', { bind_source_ip: true }, undefined],
+    ['an unknown address, with a VPC', VPC, undefined],
+    ['what is no address', { bind_source_ip: true }, 'somewhere'],
+    ['a private address without a VPC', { bind_source_ip: true }, '10.0.0.1'],
+    ['loopback without a VPC', { bind_source_ip: true }, '::1'],
+  ])('refuses to bind to %s', (_, profile, address) => {
+    expect(bound(profile, address)).toMatchObject({ ok: false, refusal: { kind: 'address-unknown', profile: 'dev' } });
+  });
+
+  it.each([
+    ['a public address', { bind_source_ip: true }, '203.0.113.7', '"aws:SourceIp":"203.0.113.7/32"'],
+    ['a public address, with a VPC', VPC, '203.0.113.7', '"aws:SourceIp":"203.0.113.7/32"'],
+    ['a private address of the VPC', VPC, '10.0.0.1', '"aws:VpcSourceIp":"10.0.0.1/32"'],
+  ])('binds to %s', (_, profile, address, condition) => {
+    const plan = bound(profile, address);
+    expect(plan.ok && plan.value.input.Policy).toContain(condition);
+  });
+
+  it('does not ask for the address where the profile does not', () => {
+    expect(bound({ source_vpc: VPC.source_vpc }, undefined)).toMatchObject({ ok: true });
+  });
+
+  it('hands on managed policies and the external id, and asks under the vend’s own id', () => {
+    const arn = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
+    const plan = bound({ managed_policies: [arn], external_id: 'ext-1', tags: { team: 'x' } });
+    if (!plan.ok) throw new Error('refused');
+    const { input, requestId, sessionId, sourceIdentity } = plan.value;
+    expect(input).toMatchObject({ PolicyArns: [{ arn }], ExternalId: 'ext-1', SourceIdentity: sourceIdentity });
+    expect(input).not.toHaveProperty('Policy');
+    expect(sourceIdentity).toBe(`sentinel=d=${requestId}=alice`);
+    expect(requestId).not.toBe(sessionId);
+    expect(input.Tags).toContainEqual({ Key: 'team', Value: 'x' });
+  });
+});

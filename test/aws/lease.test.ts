@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { createLease } from '../../src/aws/lease.ts';
+import { createFakeTable, NOW, type FakeTable } from '../revocations/fake-table.ts';
+
+/** One at a time, on any instance, whatever their clocks say. */
+const instanceOf = (table: FakeTable, wall = NOW) => {
+  const time = { monotonic: 0 };
+  const lease = createLease({
+    client: table.client,
+    table: 'sentinel-guard',
+    clock: () => wall,
+    monotonic: () => time.monotonic,
+    sleep: (ms) => {
+      time.monotonic += ms;
+      return Promise.resolve();
+    },
+  });
+  return { lease, time };
+};
+
+const done = () => Promise.resolve('done' as const);
+
+describe('a lease', () => {
+  it('is held by one at a time, and free again after, also where the run fails', async () => {
+    const table = createFakeTable();
+    const [one, other] = [instanceOf(table), instanceOf(table)];
+    const inside = one.lease('x', 1_000, () => other.lease('x', 1_000, done));
+    expect(await inside).toBe('busy');
+    await expect(one.lease('x', 1_000, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    expect(await other.lease('x', 0, done)).toBe('done');
+  });
+
+  it('is not taken from who holds it by an instance whose clock is far ahead', async () => {
+    const table = createFakeTable();
+    const [one, other] = [instanceOf(table), instanceOf(table, NOW + 24 * 3_600_000)];
+    expect(await one.lease('x', 1_000, () => other.lease('x', 10_000, done))).toBe('busy');
+  });
+
+  it('of a holder that died is taken over by who has seen it for half a minute, and not sooner', async () => {
+    const table = createFakeTable();
+    table.guard.set('lease#x', { id: { S: 'lease#x' }, holder: { S: 'dead' } });
+    const { lease, time } = instanceOf(table);
+    expect(await lease('x', 10_000, done)).toBe('busy');
+    time.monotonic += 10_000;
+    expect(await lease('x', 5_000, done)).toBe('busy');
+    time.monotonic += 10_000;
+    expect(await lease('x', 0, done)).toBe('done');
+  });
+
+  it('of a holder that changed is counted anew', async () => {
+    const table = createFakeTable();
+    table.guard.set('lease#x', { id: { S: 'lease#x' }, holder: { S: 'first' } });
+    const { lease, time } = instanceOf(table);
+    await lease('x', 0, done);
+    time.monotonic += 29_000;
+    table.guard.set('lease#x', { id: { S: 'lease#x' }, holder: { S: 'second' } });
+    await lease('x', 0, done);
+    time.monotonic += 2_000;
+    expect(await lease('x', 0, done)).toBe('busy');
+  });
+
+  it('that DynamoDB cannot give is no lease', async () => {
+    const table = createFakeTable(() => Promise.reject(new Error('away')));
+    await expect(instanceOf(table).lease('x', 0, done)).rejects.toThrow('away');
+  });
+});

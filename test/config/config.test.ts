@@ -1,0 +1,382 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readConfig, type Config, type Environment } from '../../src/config/config.ts';
+import { Variables } from '../../src/config/variables.ts';
+import { BAD, GOOD } from './values.ts';
+
+const DESK: Environment = { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' };
+const CLOUD: Environment = { AWS_REGION: 'eu-central-1', SENTINEL_PUBLIC_URL: 'https://tvm.example.com' };
+
+const configOf = (environment: Environment): Config => {
+  const read = readConfig(environment);
+  if (!read.ok) throw new Error(read.refusal);
+  return read.value;
+};
+
+const refusalOf = (environment: Environment): string => {
+  const read = readConfig(environment);
+  return read.ok ? 'accepted' : read.refusal;
+};
+
+/** One sentence for a person: begins with the variable or names it, ends once, on one line. */
+const expectSentence = (sentence: string, variable: string): void => {
+  expect(sentence).toContain(variable);
+  expect(sentence).toMatch(/^[^\n]+[.?]$/u);
+  expect(sentence).not.toMatch(/\.\.$|undefined|\[object/u);
+};
+
+describe('the defaults', () => {
+  it('on a desk need nothing but region and endpoint', () => {
+    expect(configOf(DESK)).toMatchObject({
+      port: 8080,
+      host: '0.0.0.0',
+      region: 'us-east-1',
+      local: true,
+      root: '/sentinel',
+      secretsRoot: '/sentinel-secrets',
+      publicUrl: 'http://localhost:8080',
+      trustedHops: 0,
+      clockSkew: 300_000,
+      catalogMaxAge: 300_000,
+      replayGuard: 'shared',
+      logLevel: 'info',
+      withoutEffect: [],
+      allowedAccounts: undefined,
+      hosts: ['localhost', '127.0.0.1', '[::1]'],
+    });
+    expect(configOf(DESK).tables).toEqual({
+      sessions: 'sentinel-sessions',
+      requests: 'sentinel-requests',
+      breakglass: 'sentinel-breakglass',
+      revocations: 'sentinel-revocations',
+      guard: 'sentinel-guard',
+      audit: 'sentinel-audit',
+    });
+  });
+
+  it('in AWS leave endpoints to the SDK and take no demo keys', () => {
+    expect(configOf(CLOUD)).toMatchObject({
+      local: false,
+      endpoints: { sts: undefined, ssm: undefined, dynamodb: undefined },
+      publicUrl: 'https://tvm.example.com',
+    });
+  });
+
+  it('take an empty variable for one that is not set', () => {
+    expect(configOf({ ...DESK, PORT: '', SENTINEL_ROOT: '', SENTINEL_HOSTS: '', AWS_DEFAULT_REGION: '' })).toEqual(
+      configOf(DESK),
+    );
+  });
+
+  it('take AWS_DEFAULT_REGION where AWS_REGION is missing, and need one of them', () => {
+    const { AWS_REGION: _, ...rest } = DESK;
+    expect(configOf({ ...rest, AWS_DEFAULT_REGION: 'eu-west-1' }).region).toBe('eu-west-1');
+    expect(configOf({ ...DESK, AWS_DEFAULT_REGION: 'eu-west-1' }).region).toBe('us-east-1');
+    expectSentence(refusalOf(rest), 'AWS_REGION');
+  });
+});
+
+describe.each(Object.keys(GOOD))('%s', (variable) => {
+  it.each(GOOD[variable] ?? [])('may be "%s"', (value) => {
+    expect(refusalOf({ ...DESK, [variable]: value })).toBe('accepted');
+  });
+
+  it.each(BAD[variable] ?? [])('may not be "%s", and one sentence names it', (value) => {
+    expectSentence(refusalOf({ ...DESK, [variable]: value }), variable);
+  });
+});
+
+describe('an unknown SENTINEL_ variable', () => {
+  it.each([
+    ['SENTINEL_CLOCK_SKEV', 'SENTINEL_CLOCK_SKEW'],
+    ['SENTINEL_ALLOWED_ACCOUNT', 'SENTINEL_ALLOWED_ACCOUNTS'],
+    ['SENTINEL_ROOTS', 'SENTINEL_ROOT'],
+    ['SENTINEL_REPLAYGUARD', 'SENTINEL_REPLAY_GUARD'],
+    ['SENTINEL_TRUSTED_HOP', 'SENTINEL_TRUSTED_HOPS'],
+  ])('%s is refused, and %s named', (variable, meant) => {
+    for (const value of ['x', '']) {
+      const sentence = refusalOf({ ...DESK, [variable]: value });
+      expectSentence(sentence, variable);
+      expect(sentence).toContain(`did you mean ${meant}?`);
+    }
+  });
+
+  it.each([
+    ['SENTINEL_POLICY_ROOT', 'here policies lie under SENTINEL_ROOT/policies'],
+    ['SENTINEL_POLICY_PARAMETER', 'SENTINEL_ROOT/policies/<profile>'],
+    ['SENTINEL_REQUEST_TABLE', 'SENTINEL_APPROVAL_TABLE'],
+    ['SENTINEL_RATE_LIMIT_TABLE', 'SENTINEL_RATE_LIMIT_STORE=shared'],
+    ['SENTINEL_POLICY_SIGNING_KEY', 'checks no such signatures'],
+    ['SENTINEL_ENFORCE_POLICY_SIGNING', 'checks no such signatures'],
+    ['SENTINEL_MFA_TOTP_SECRETS_PARAM', 'no second factor'],
+    ['SENTINEL_MFA_SMS_PHONES_PARAM', 'no second factor'],
+    ['SENTINEL_CLOUDWATCH_LOG_GROUP', 'stdout'],
+    ['SENTINEL_CLOUDWATCH_STREAM', 'stdout'],
+    ['SENTINEL_REQUIRE_DEVICE', 'no device'],
+    ['SENTINEL_MDM_PROVIDER', 'no device'],
+    ['SENTINEL_MDM_BASE_URL', 'no device'],
+    ['SENTINEL_MDM_API_SECRET_ID', 'no device'],
+    ['SENTINEL_MDM_API_TOKEN', 'no device'],
+    ['SENTINEL_MDM_TENANT_ID', 'no device'],
+  ])("%s is one of Sentinel's own, and the sentence says what stands for it here", (variable, said) => {
+    for (const value of ['/sentinel/policies', '']) {
+      const sentence = refusalOf({ ...DESK, [variable]: value });
+      expectSentence(sentence, variable);
+      expect(sentence).toContain(said);
+      expect(sentence).not.toContain('did you mean');
+    }
+  });
+
+  it.each(['SENTINEL_FOO', 'SENTINEL_TOKEN', 'SENTINEL_POLICY_TABLE', 'SENTINEL_DEBUG', 'SENTINEL_X', 'SENTINEL_URL'])(
+    '%s is near to none, so nothing is guessed',
+    (variable) => {
+      expect(refusalOf({ ...DESK, [variable]: 'x' })).toBe(`${variable} is not a variable of this server.`);
+    },
+  );
+
+  it('shows nothing unseen of its name', () => {
+    expect(refusalOf({ ...DESK, 'SENTINEL_R\u202eOOT_AND_MORE': 'x' })).toContain(String.raw`SENTINEL_R\u202eOOT`);
+  });
+
+  it('far from all of them is refused too', () => {
+    expectSentence(refusalOf({ ...DESK, [`SENTINEL_${'X'.repeat(250)}`]: 'x' }), 'SENTINEL_X');
+    expectSentence(refusalOf({ ...DESK, SENTINEL_: 'x' }), 'SENTINEL_');
+    expectSentence(refusalOf({ ...DESK, SENTINEL_toString: 'x' }), 'SENTINEL_toString');
+  });
+
+  it.each([
+    'SENTINEL_SERVICE_HOST',
+    'SENTINEL_SERVICE_PORT_HTTP',
+    'SENTINEL_PORT',
+    'SENTINEL_PORT_8080_TCP',
+    'SENTINEL_PORT_8080_TCP_ADDR',
+  ])('that Kubernetes injects (%s) is ignored', (variable) => {
+    expect(configOf({ ...DESK, [variable]: 'tcp://10.0.0.1:8080' })).toEqual(configOf(DESK));
+  });
+
+  it('of others is none of ours', () => {
+    expect(configOf({ ...DESK, MY_SENTINEL_X: 'x', sentinel: 'x' })).toEqual(configOf(DESK));
+  });
+});
+
+describe('a contradiction', () => {
+  it.each([
+    ['/sentinel', '/sentinel'],
+    ['/sentinel', '/sentinel/secrets'],
+    ['/a/b', '/a'],
+  ])('roots %s and %s under one another are refused', (SENTINEL_ROOT, SENTINEL_SECRETS_ROOT) => {
+    const sentence = refusalOf({ ...DESK, SENTINEL_ROOT, SENTINEL_SECRETS_ROOT });
+    expectSentence(sentence, 'SENTINEL_ROOT');
+    expect(sentence).toContain('SENTINEL_SECRETS_ROOT');
+  });
+
+  it('roots that only begin alike are none', () => {
+    expect(refusalOf({ ...DESK, SENTINEL_ROOT: '/a', SENTINEL_SECRETS_ROOT: '/ab' })).toBe('accepted');
+  });
+
+  it('without a public URL there is none to build status URLs on, unless on a desk', () => {
+    expectSentence(refusalOf({ AWS_REGION: 'eu-central-1' }), 'SENTINEL_PUBLIC_URL');
+    const mixed = { ...DESK, AWS_ENDPOINT_URL_STS: 'https://sts.eu-central-1.amazonaws.com' };
+    expectSentence(refusalOf(mixed), 'SENTINEL_PUBLIC_URL');
+  });
+
+  it('one endpoint that is not a desk’s makes the whole none, so demo keys are refused', () => {
+    for (const service of ['STS', 'SSM', 'DYNAMODB']) {
+      const url = { [`AWS_ENDPOINT_URL_${service}`]: 'https://x.eu-central-1.amazonaws.com' };
+      expect(configOf({ ...DESK, ...CLOUD, ...url }).local).toBe(false);
+    }
+    expect(configOf({ ...CLOUD, AWS_ENDPOINT_URL_SSM: 'http://127.0.0.1:1' }).local).toBe(false);
+  });
+
+  it('a trusted role that is listed with "=sso" and without is refused, whatever its path', () => {
+    const arn = (path: string): string => `arn:aws:iam::111122223333:role/${path}R`;
+    const list = (...roles: readonly string[]) =>
+      refusalOf({ ...DESK, SENTINEL_TRUSTED_SESSION_ROLES: roles.join(',') });
+    expectSentence(list(arn(''), `${arn('')}=sso`), 'SENTINEL_TRUSTED_SESSION_ROLES');
+    expectSentence(list(`${arn('a/')}=sso`, arn('b/')), 'SENTINEL_TRUSTED_SESSION_ROLES');
+    expect(list(arn('a/'), arn(''))).toBe('accepted');
+    expect(list(`${arn('')}=sso`, `${arn('')}2`)).toBe('accepted');
+  });
+
+  const LAMBDA = { ...DESK, AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001' };
+
+  it.each(['function-url', 'http-api', 'rest-api'])('the front %s is for Lambda only', (front) => {
+    expectSentence(refusalOf({ ...DESK, SENTINEL_FRONT: front, SENTINEL_FRONT_ID: 'abcdefgh12' }), 'SENTINEL_FRONT');
+    expect(configOf({ ...LAMBDA, SENTINEL_FRONT: front, SENTINEL_FRONT_ID: 'abcdefgh12' }).front).toEqual({
+      kind: front,
+      id: 'abcdefgh12',
+    });
+  });
+
+  it('a front has an id: configured, or that of a public URL which AWS made', () => {
+    const front = { ...LAMBDA, SENTINEL_FRONT: 'http-api' };
+    expectSentence(refusalOf(front), 'SENTINEL_FRONT_ID');
+    expectSentence(refusalOf({ ...front, SENTINEL_PUBLIC_URL: 'https://tvm.example.com' }), 'SENTINEL_FRONT_ID');
+    const idOf = (url: string) => configOf({ ...front, SENTINEL_PUBLIC_URL: url }).front?.id;
+    expect(idOf('https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/')).toBe('a1b2c3d4e5');
+    expect(idOf('https://a1b2c3d4e5.execute-api.cn-north-1.amazonaws.com.cn')).toBe('a1b2c3d4e5');
+    expect(idOf(`https://${'u'.repeat(32)}.lambda-url.eu-central-1.on.aws`)).toBe('u'.repeat(32));
+    const lookalike = 'https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com.evil.example';
+    expectSentence(refusalOf({ ...front, SENTINEL_PUBLIC_URL: lookalike }), 'SENTINEL_FRONT_ID');
+    expectSentence(refusalOf({ ...DESK, SENTINEL_FRONT_ID: 'abcdefgh12' }), 'SENTINEL_FRONT_ID');
+  });
+
+  it.each([
+    ['SENTINEL_REPLAY_GUARD', 'instance'],
+    ['SENTINEL_RATE_LIMIT_STORE', 'memory'],
+    ['SENTINEL_TRUSTED_HOPS', '0'],
+  ])('%s=%s on Lambda is refused', (variable, value) => {
+    expect(refusalOf({ ...DESK, [variable]: value })).toBe('accepted');
+    expectSentence(refusalOf({ ...DESK, [variable]: value, AWS_LAMBDA_RUNTIME_API: 'x' }), variable);
+  });
+});
+
+describe('SENTINEL_WEBHOOK_URL', () => {
+  const HOOK = 'https://hooks.example.com/services/the-secret-path';
+
+  it('is refused on Lambda by a sentence that names SENTINEL_SNS_TOPIC_ARN', () => {
+    const sentence = refusalOf({ ...DESK, AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_WEBHOOK_URL: HOOK });
+    expectSentence(sentence, 'SENTINEL_WEBHOOK_URL');
+    expect(sentence).toContain('SENTINEL_SNS_TOPIC_ARN');
+    const topic = { SENTINEL_SNS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:111122223333:x' };
+    expect(refusalOf({ ...DESK, AWS_LAMBDA_RUNTIME_API: 'x', ...topic })).toBe('accepted');
+  });
+
+  it.each(['http://127.0.0.1:9999/', 'http://localhost/', 'http://[::1]/'])(
+    'may be %s only where the AWS endpoint is local',
+    (hook) => {
+      expectSentence(refusalOf({ ...CLOUD, SENTINEL_WEBHOOK_URL: hook }), 'SENTINEL_WEBHOOK_URL');
+      expect(refusalOf({ ...DESK, SENTINEL_WEBHOOK_URL: hook })).toBe('accepted');
+      expect(refusalOf({ ...CLOUD, SENTINEL_WEBHOOK_URL: HOOK })).toBe('accepted');
+    },
+  );
+
+  it('is never repeated in a sentence, for its path is a secret', () => {
+    const given = [
+      { ...DESK, AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_WEBHOOK_URL: HOOK },
+      { ...DESK, SENTINEL_WEBHOOK_URL: HOOK.replace('https:', 'http:') },
+      { ...CLOUD, SENTINEL_WEBHOOK_URL: 'http://127.0.0.1/the-secret-path' },
+    ];
+    for (const environment of given) {
+      expectSentence(refusalOf(environment), 'SENTINEL_WEBHOOK_URL');
+      expect(refusalOf(environment)).not.toContain('secret');
+    }
+  });
+});
+
+describe('SENTINEL_DRAIN', () => {
+  it('is 20 s, but nothing where the AWS endpoint is local', () => {
+    expect(configOf(CLOUD).drain).toBe(20_000);
+    expect(configOf(DESK).drain).toBe(0);
+    expect(configOf({ ...DESK, SENTINEL_DRAIN: '1m40s' }).drain).toBe(100_000);
+    expect(configOf({ ...CLOUD, SENTINEL_DRAIN: '0s' }).drain).toBe(0);
+  });
+});
+
+describe('SENTINEL_KEY_LIFE', () => {
+  it('is an hour unless it is shorter', () => {
+    expect(configOf(CLOUD).keyLife).toBe(3_600_000);
+    expect(configOf({ ...CLOUD, SENTINEL_KEY_LIFE: '90s' }).keyLife).toBe(90_000);
+  });
+});
+
+describe('the hosts that are served', () => {
+  it('are that of the public URL, and on a desk those of the machine', () => {
+    expect(configOf(CLOUD).hosts).toEqual(['tvm.example.com']);
+    const url = 'https://TVM.Example.com:8443/base';
+    expect(configOf({ ...CLOUD, SENTINEL_PUBLIC_URL: url }).hosts).toEqual(['tvm.example.com']);
+    expect(configOf({ ...CLOUD, SENTINEL_PUBLIC_URL: 'http://[2001:DB8::1]:80' }).hosts).toEqual(['[2001:db8::1]']);
+    const desk = configOf({ ...DESK, SENTINEL_PUBLIC_URL: url });
+    expect(desk.hosts).toEqual(['tvm.example.com', 'localhost', '127.0.0.1', '[::1]']);
+    expect(configOf({ ...DESK, SENTINEL_HOSTS: 'a:1' }).hosts).toEqual(['a:1']);
+  });
+
+  it('are any where a front of AWS Lambda has verified whom a request was signed for', () => {
+    const front = { AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_FRONT: 'http-api', SENTINEL_FRONT_ID: 'abcdefgh12' };
+    expect(configOf({ ...CLOUD, ...front }).hosts).toBeUndefined();
+    expect(configOf({ ...CLOUD, ...front, SENTINEL_HOSTS: 'a' }).hosts).toEqual(['a']);
+    expect(configOf({ ...CLOUD, AWS_LAMBDA_RUNTIME_API: 'x' }).hosts).toEqual(['tvm.example.com']);
+  });
+});
+
+describe('the port of the metrics', () => {
+  const portOf = (environment: Record<string, string>) => {
+    const { metricsPort, metricsRequired } = configOf({ ...DESK, ...environment });
+    return [metricsPort, metricsRequired];
+  };
+
+  it('is 9090, which may be taken; the one that is asked for may not', () => {
+    expect(portOf({})).toEqual([9090, false]);
+    expect(portOf({ METRICS_PORT: '9464' })).toEqual([9464, true]);
+    expect(portOf({ METRICS_PORT: 'off' })).toEqual([undefined, true]);
+    expect(portOf({ METRICS_PORT: '9464', AWS_LAMBDA_RUNTIME_API: 'x' })[0]).toBeUndefined();
+    expectSentence(refusalOf({ ...DESK, METRICS_PORT: 'on' }), 'METRICS_PORT');
+  });
+});
+
+describe('the hops that are trusted', () => {
+  it('are none, and on Lambda the one before the adapter', () => {
+    expect(configOf(DESK).trustedHops).toBe(0);
+    expect(configOf({ ...DESK, AWS_LAMBDA_RUNTIME_API: 'x' }).trustedHops).toBe(1);
+    expect(configOf({ ...DESK, AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_TRUSTED_HOPS: '2' }).trustedHops).toBe(2);
+  });
+});
+
+describe('what is read', () => {
+  it('is frozen to its depths', () => {
+    const config = configOf({ ...DESK, SENTINEL_ALLOWED_ACCOUNTS: '111122223333', SENTINEL_HOSTS: 'a' });
+    for (const part of [config, config.endpoints, config.tables, config.allowedAccounts, config.hosts]) {
+      expect(Object.isFrozen(part)).toBe(true);
+    }
+  });
+
+  it('is trimmed in lists, and endpoints of one service win over the common one', () => {
+    const own = { SENTINEL_HOSTS: ' a , b:1 ', AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1' };
+    expect(configOf({ ...DESK, ...own })).toMatchObject({
+      hosts: ['a', 'b:1'],
+      endpoints: { sts: 'http://127.0.0.1:1', ssm: DESK['AWS_ENDPOINT_URL'], dynamodb: DESK['AWS_ENDPOINT_URL'] },
+    });
+  });
+
+  it('says which variables have no effect yet', () => {
+    const set = { SENTINEL_STS_REGIONS: 'eu-west-1', SENTINEL_LOG_SIGNING_KEY: 'k', SENTINEL_ROOT: '/x' };
+    expect(configOf({ ...DESK, ...set }).withoutEffect.toSorted()).toEqual([
+      'SENTINEL_LOG_SIGNING_KEY',
+      'SENTINEL_STS_REGIONS',
+    ]);
+  });
+
+  it('never repeats the value of a signing key', () => {
+    const sentence = refusalOf({ ...DESK, SENTINEL_LOG_SIGNING_KEY: 'the-key-itself', PORT: 'x' });
+    expect(sentence).not.toContain('the-key-itself');
+  });
+});
+
+describe('the README', () => {
+  const readme = readFileSync(resolve(import.meta.dirname, '../..', 'README.md'), 'utf8');
+  const section = /\n## Configuration\n(.*?)\n## /su.exec(readme)?.[1] ?? '';
+  const named = section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/gu)].map(([, name = '']) => name))
+    // `_STS` in the row of AWS_ENDPOINT_URL stands for AWS_ENDPOINT_URL_STS.
+    .map((name) => (name.startsWith('_') ? `AWS_ENDPOINT_URL${name}` : name));
+
+  it('has each variable of the server in its table once, and no other', () => {
+    expect(named.toSorted()).toEqual(Object.keys(Variables.entries).toSorted());
+  });
+
+  it('says of the variables that have no effect yet, and of no others, that they are not used yet', () => {
+    const rows = section.split('\n').filter((line) => line.startsWith('| `') && /not used yet/iu.test(line));
+    const said = rows.flatMap((line) =>
+      [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/gu)].map(([, name]) => name),
+    );
+    const known = Object.keys(Variables.entries).filter((name) => {
+      const value = GOOD[name]?.[0] ?? '';
+      const read = readConfig({ ...DESK, [name]: value });
+      return read.ok && read.value.withoutEffect.length > 0;
+    });
+    expect(said.toSorted()).toEqual(known.toSorted());
+  });
+});
