@@ -13,10 +13,10 @@ import { toJsonSchema, type JsonSchema } from './json-schema.ts';
 /** A kind of document: where it lies and what it is for; its form, or one for each kind that can own bare names. */
 type Document = { readonly title: string; readonly forms: readonly [GenericSchema, ...GenericSchema[]] };
 
-const each = (form: (bareNames: NamedKind) => GenericSchema): Document['forms'] => {
+function each(form: (bareNames: NamedKind) => GenericSchema): Document['forms'] {
   const [first, ...others] = NAMED_KINDS.map(form);
   return [first ?? form('key'), ...others];
-};
+}
 
 /** Every kind of document, by the name of its file in `src/policy/schemas`. */
 export const DOCUMENTS = {

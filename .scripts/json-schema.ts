@@ -24,7 +24,9 @@ type Parts = {
   readonly getter?: (input: unknown) => Form;
 };
 
-const partsOf = (form: unknown): Parts => form as Parts;
+function partsOf(form: unknown): Parts {
+  return form as Parts;
+}
 
 /**
  * Makes a JSON Schema of a document's valibot schema, of what is written, before any of it is transformed. It never
@@ -79,7 +81,9 @@ function ofCheck({ type, requirement }: Parts, { type: of }: JsonSchema): JsonSc
 }
 
 function ofMapping(entries: Readonly<Record<string, Form>>, blanks: readonly string[]): JsonSchema {
-  const isOptional = (form: Form): boolean => partsOf(form).type === 'exact_optional';
+  function isOptional(form: Form): boolean {
+    return partsOf(form).type === 'exact_optional';
+  }
   const properties = Object.entries(entries).map(([key, form]) => {
     const schema = toJsonSchema(form);
     const mayBeBlank = blanks.includes(key) && isOptional(form);
@@ -120,8 +124,9 @@ function ofSchema(form: Parts): JsonSchema {
   }
 }
 
-const withDefault = (schema: JsonSchema, value: unknown): JsonSchema =>
-  value === undefined ? schema : { ...schema, default: value };
+function withDefault(schema: JsonSchema, value: unknown): JsonSchema {
+  return value === undefined ? schema : { ...schema, default: value };
+}
 
 /** One input of each kind: what is chosen by the input is chosen by its kind alone, in all documents. */
 const KINDS: readonly unknown[] = [null, true, 0, '', [], {}];

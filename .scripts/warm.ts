@@ -23,16 +23,16 @@ const USERS = [65_532, 993];
 const REGION = 'us-east-1';
 const PATIENCE = 60_000;
 
-const freePort = async (): Promise<number> => {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();
   await once(server, 'close');
   return port;
-};
+}
 
-const vend = async (port: number): Promise<number> => {
+async function vend(port: number): Promise<number> {
   const { accessKeyId, secret: secretAccessKey } = DEMO_CLIENTS.alice;
   const signer = new SignatureV4({
     service: 'execute-api',
@@ -56,17 +56,17 @@ const vend = async (port: number): Promise<number> => {
     },
     () => 0,
   );
-};
+}
 
-const untilVended = async (port: number): Promise<void> => {
+async function untilVended(port: number): Promise<void> {
   const end = Date.now() + PATIENCE;
   while ((await vend(port)) !== 200) {
     if (Date.now() > end) throw new Error('the bundle has not vended within a minute');
     await sleep(100);
   }
-};
+}
 
-const main = async ([cache = '', ...command]: readonly string[]): Promise<void> => {
+async function main([cache = '', ...command]: readonly string[]): Promise<void> {
   const aws = await startEmbeddedAws({ port: 0 });
   await seed({ endpoint: aws.url, region: REGION, report: () => undefined });
   const port = await freePort();
@@ -86,6 +86,6 @@ const main = async ([cache = '', ...command]: readonly string[]): Promise<void> 
   // Node writes what only its own user may read.
   for (const file of readdirSync(join(cache, made))) chmodSync(join(cache, made, file), 0o644);
   for (const user of USERS) symlinkSync(made, join(cache, made.replace(/\d+$/u, `${user}`)));
-};
+}
 
 await main(process.argv.slice(2));

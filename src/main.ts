@@ -23,8 +23,8 @@ type Drain = {
  * A load balancer learns from its health checks that the server is leaving, and goes on sending until then, however seldom:
  * `drain` is how long that takes it. Then whoever still comes has a little time, and requests and audit lines under way.
  */
-const drainOf = ({ onLambda, drain }: Config): Drain =>
-  onLambda
+function drainOf({ onLambda, drain }: Config): Drain {
+  return onLambda
     ? DRAIN_ON_LAMBDA
     : {
         grace: drain,
@@ -33,6 +33,7 @@ const drainOf = ({ onLambda, drain }: Config): Drain =>
         cut: drain + 12 * SECOND,
         deadline: drain + 15 * SECOND,
       };
+}
 
 /** AWS Lambda leaves 300 ms between SIGTERM and SIGKILL, and sends nothing more. */
 const DRAIN_ON_LAMBDA: Drain = { grace: 0, quiet: 0, limit: 0, cut: 0.2 * SECOND, deadline: 0.28 * SECOND };
@@ -40,35 +41,40 @@ const DRAIN_ON_LAMBDA: Drain = { grace: 0, quiet: 0, limit: 0, cut: 0.2 * SECOND
 /** How often the door looks whether it may close. */
 const LOOK = 0.05 * SECOND;
 
-const fail = (sentence: string): never => {
+function fail(sentence: string): never {
   process.stderr.write(`sentinel-tvm: ${sentence}\n`);
   process.exit(1);
-};
+}
 
-const listen = (tvm: Tvm, { host, port }: Config): Promise<AddressInfo> =>
-  new Promise((resolve, reject) => {
+function listen(tvm: Tvm, { host, port }: Config): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
     tvm.server.once('error', reject);
     tvm.server.listen(port, host, () => {
       tvm.server.off('error', reject);
       resolve(tvm.server.address() as AddressInfo);
     });
   });
+}
 
-const describeListenError = (error: NodeJS.ErrnoException, { host, port }: Config): string =>
-  error.code === 'EADDRINUSE'
+function describeListenError(error: NodeJS.ErrnoException, { host, port }: Config): string {
+  return error.code === 'EADDRINUSE'
     ? `port ${port} is taken on ${host}; stop what uses it or set PORT to another.`
     : `cannot listen on ${host}:${port} (${error.code ?? error.message}); set HOST and PORT to an address of this machine.`;
+}
 
-const inUrl = ({ address, family }: AddressInfo): string => (family === 'IPv6' ? `[${address}]` : address);
+function inUrl({ address, family }: AddressInfo): string {
+  return family === 'IPv6' ? `[${address}]` : address;
+}
 
 /** Who reaches a server, for its operator: nobody has to prove who they are to read metrics. */
-const describeReach = ({ address }: AddressInfo): string =>
-  address === '0.0.0.0' || address === '::'
+function describeReach({ address }: AddressInfo): string {
+  return address === '0.0.0.0' || address === '::'
     ? 'on all addresses of this machine, to whoever reaches one; HOST and METRICS_PORT change that'
     : 'to whoever reaches that address; HOST and METRICS_PORT change that';
+}
 
 /** Serves the metrics; a port that only the default names may be taken, by another instance of this machine. */
-const listenForMetrics = async ({ metricsServer: server, logger }: Tvm, config: Config): Promise<void> => {
+async function listenForMetrics({ metricsServer: server, logger }: Tvm, config: Config): Promise<void> {
   if (server === undefined) return;
   const { host, metricsPort: port = 0, metricsRequired } = config;
   try {
@@ -82,30 +88,36 @@ const listenForMetrics = async ({ metricsServer: server, logger }: Tvm, config: 
     if (metricsRequired) fail(sentence);
     logger.warn(sentence);
   }
-};
+}
 
 /** Resolves when nobody is to be expected any more. */
-const untilQuiet = async (tvm: Tvm, { grace, quiet, limit }: Drain): Promise<void> => {
+async function untilQuiet(tvm: Tvm, { grace, quiet, limit }: Drain): Promise<void> {
   const begun = performance.now();
-  const waited = (): number => performance.now() - begun;
-  const lastArrival = (): number => Math.max(begun, tvm.lastArrival());
-  const isQuiet = (): boolean => waited() >= grace && performance.now() - lastArrival() >= quiet;
+  function waited(): number {
+    return performance.now() - begun;
+  }
+  function lastArrival(): number {
+    return Math.max(begun, tvm.lastArrival());
+  }
+  function isQuiet(): boolean {
+    return waited() >= grace && performance.now() - lastArrival() >= quiet;
+  }
   while (waited() < limit && !isQuiet()) await sleep(LOOK);
-};
+}
 
 /** Ends the process; with 1, and a sentence, if audit lines are lost by it, or were and no line tells of them. */
-const end = (tvm: Tvm, code: number): void => {
+function end(tvm: Tvm, code: number): void {
   const lines = tvm.unwritten();
   if (lines > 0) tvm.logger.error({ lines }, 'the process ends, and these lines of the audit log are not written');
   process.exit(lines > 0 ? 1 : code);
-};
+}
 
 /**
  * Lets requests under way finish and audit lines be written, then ends; the deadline ends at once. Until it is quiet the
  * server goes on accepting, with `/healthz` off and every answer closing its connection: a request that was on its way is
  * not lost to a closed door.
  */
-const drain = async (tvm: Tvm, stopReading: AbortController, home: Drain): Promise<void> => {
+async function drain(tvm: Tvm, stopReading: AbortController, home: Drain): Promise<void> {
   setTimeout(() => end(tvm, 1), home.deadline).unref();
   let code = 0;
   const cutting = setTimeout(() => {
@@ -121,9 +133,9 @@ const drain = async (tvm: Tvm, stopReading: AbortController, home: Drain): Promi
   // What goes wrong here has been logged.
   await tvm.flush().catch(() => undefined);
   end(tvm, code);
-};
+}
 
-const main = async (): Promise<void> => {
+async function main(): Promise<void> {
   const config = readConfig();
   if (!config.ok) return fail(config.refusal);
   const tvm = assemble(config.value, { onMismatch: fail });
@@ -145,6 +157,6 @@ const main = async (): Promise<void> => {
   for (const name of config.value.withoutEffect) tvm.logger.warn(`${name} is set, but has no effect in this version`);
   await tvm.start(stopReading.signal);
   process.stderr.write(`listening on http://${inUrl(address)}:${address.port}\n`);
-};
+}
 
 await main();

@@ -27,21 +27,21 @@ export const NOTHING: Omit<Revocation, 'n'> = {
 };
 
 /** What of a revocation's target decides which operators may touch it. */
-export const profileOf = (target: RevocationTarget): string | undefined => {
+export function profileOf(target: RevocationTarget): string | undefined {
   if (target.kind === 'profile') return target.value;
   return target.kind === 'session' ? target.profile : undefined;
-};
+}
 
 /**
  * Whether a revocation names the person who calls: by name, by whichever of their keys, or in whichever account of
  * Identity Center. The freeze switch names nobody.
  */
-export const isOf = ({ target }: Revocation, { caller, snapshot }: Operator): boolean => {
+export function isOf({ target }: Revocation, { caller, snapshot }: Operator): boolean {
   const { storedName, principal, subject } = caller;
-  const isMine = (other: string): boolean => {
+  function isMine(other: string): boolean {
     const key = snapshot.clients.get(other.replace(/^sentinel:key\//u, ''));
     return other === principal || other === subject || (key !== undefined && `key/${key.name}` === storedName);
-  };
+  }
   switch (target.kind) {
     case 'user':
       return isSamePerson(target.value, storedName);
@@ -53,30 +53,34 @@ export const isOf = ({ target }: Revocation, { caller, snapshot }: Operator): bo
     case 'profile':
       return false;
   }
-};
+}
 
 /** A target as the subject of a sentence. */
-export const describeKind = (target: RevocationTarget): string =>
-  target.kind === 'all' ? 'Everything' : `The ${target.kind} ${target.value}`;
+export function describeKind(target: RevocationTarget): string {
+  return target.kind === 'all' ? 'Everything' : `The ${target.kind} ${target.value}`;
+}
 
 /** What became of the deny policies, for the audit record. */
-export const describeHard = (hard: readonly HardOutcome[]) =>
-  hard.length === 0 ? {} : { hard: hard.map(({ roleArn, status }) => `${status} ${roleArn}`) };
+export function describeHard(hard: readonly HardOutcome[]) {
+  return hard.length === 0 ? {} : { hard: hard.map(({ roleArn, status }) => `${status} ${roleArn}`) };
+}
 
 /** How audit records tell of revocations: with names as documents have them. */
-export const describeWith = (bareNames: NamedKind) => {
-  const describeTarget = (target: RevocationTarget) => {
+export function describeWith(bareNames: NamedKind) {
+  function describeTarget(target: RevocationTarget) {
     if (target.kind === 'all') return {};
     return { value: target.kind === 'user' ? toShownName(target.value, bareNames) : target.value };
-  };
+  }
 
-  const describeRevocation = ({ n, target, reason, until }: Revocation) => ({
-    revocation_id: `${n}`,
-    kind: target.kind,
-    ...describeTarget(target),
-    revocation_reason: reason,
-    ...(until === undefined ? {} : { until: formatInstant(until) }),
-  });
+  function describeRevocation({ n, target, reason, until }: Revocation) {
+    return {
+      revocation_id: `${n}`,
+      kind: target.kind,
+      ...describeTarget(target),
+      revocation_reason: reason,
+      ...(until === undefined ? {} : { until: formatInstant(until) }),
+    };
+  }
 
   return { describeTarget, describeRevocation };
-};
+}

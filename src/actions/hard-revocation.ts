@@ -52,7 +52,7 @@ const LOOKS = 4;
 const LOOK_AGAIN = 0.5 * SECOND;
 
 /** Roles of profiles with `hard_revoke`, each once. */
-const hardRoles = ({ profiles }: Snapshot): readonly HardRole[] => {
+function hardRoles({ profiles }: Snapshot): readonly HardRole[] {
   const roles = new Map<string, HardRole>();
   for (const { name, profile } of profiles.values()) {
     const { roleArn, hardRevoke, revokerRoleArn } = profile;
@@ -63,17 +63,17 @@ const hardRoles = ({ profiles }: Snapshot): readonly HardRole[] => {
     roles.set(roleArn, { roleArn, roleName, revokerRoleArn, profiles: [...before, name] });
   }
   return [...roles.values()];
-};
+}
 
 /** Whether two documents say the same, however IAM writes them. */
-const isSame = (one: string | undefined, other: string | undefined): boolean => {
+function isSame(one: string | undefined, other: string | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   try {
     return JSON.stringify(JSON.parse(one)) === JSON.stringify(JSON.parse(other));
   } catch {
     return false;
   }
-};
+}
 
 type Wanted = { readonly document: string | undefined; readonly waiting: readonly Revocation[] };
 
@@ -84,14 +84,14 @@ type Wanted = { readonly document: string | undefined; readonly waiting: readonl
  * Nothing of it is kept in memory: any instance finds out from the log what the policy has to be, and from IAM what it
  * is. So nothing that is pending dies with a process, and what comes too late, for IAM knows no lease, is undone.
  */
-export const createHardRevocation = (options: Options) => {
+export function createHardRevocation(options: Options) {
   const { clock, monotonic, sleep, skew, readRevocations, assumeRole, rolePolicies, lease, onFault } = options;
   const kept = new Map<string, { readonly credentials: RoleCredentials; readonly since: number }>();
   /** Roles whose last try failed: a failure that lasts is told once. */
   const failing = new Set<string>();
 
   /** May do nothing but read and write this policy of this role, whatever else the revoker's role could. */
-  const assumeRevoker = async ({ roleArn, revokerRoleArn }: HardRole): Promise<RoleCredentials> => {
+  async function assumeRevoker({ roleArn, revokerRoleArn }: HardRole): Promise<RoleCredentials> {
     const statement = {
       Effect: 'Allow',
       Action: ['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
@@ -105,36 +105,37 @@ export const createHardRevocation = (options: Options) => {
     });
     if (!assumed.ok) throw Object.assign(new Error(`AssumeRole of ${revokerRoleArn}`), { name: assumed.refusal.code });
     return assumed.value;
-  };
+  }
 
-  const credentialsOf = async (role: HardRole): Promise<RoleCredentials> => {
+  async function credentialsOf(role: HardRole): Promise<RoleCredentials> {
     const id = `${role.revokerRoleArn} ${role.roleArn}`;
     const known = kept.get(id);
     if (known !== undefined && monotonic() - known.since < CREDENTIALS_KEPT) return known.credentials;
     const credentials = await assumeRevoker(role);
     kept.set(id, { credentials, since: monotonic() });
     return credentials;
-  };
+  }
 
-  const want = async ({ profiles }: HardRole): Promise<Wanted> => {
+  async function want({ profiles }: HardRole): Promise<Wanted> {
     const context = { profiles, tags: tagNames, now: clock(), skew };
     const { policy, waiting } = toHardPolicy(await readRevocations(), context);
     return { document: policy === undefined ? undefined : JSON.stringify(policy), waiting };
-  };
+  }
 
-  const read = async (role: HardRole): Promise<string | undefined> =>
-    rolePolicies.read(await credentialsOf(role), { roleName: role.roleName, policyName: HARD_POLICY_NAME });
+  async function read(role: HardRole): Promise<string | undefined> {
+    return rolePolicies.read(await credentialsOf(role), { roleName: role.roleName, policyName: HARD_POLICY_NAME });
+  }
 
   /** Whether the policy is as it should be, once IAM shows what was written. */
-  const isThere = async (role: HardRole, document: string | undefined): Promise<boolean> => {
+  async function isThere(role: HardRole, document: string | undefined): Promise<boolean> {
     for (let look = 0; look < LOOKS; look += 1) {
       if (look > 0) await sleep(LOOK_AGAIN);
       if (isSame(await read(role), document)) return true;
     }
     return false;
-  };
+  }
 
-  const rebuild = async (role: HardRole): Promise<{ readonly outcome: HardOutcome; readonly wanted?: Wanted }> => {
+  async function rebuild(role: HardRole): Promise<{ readonly outcome: HardOutcome; readonly wanted?: Wanted }> {
     const { roleArn, roleName } = role;
     const done = await lease(`hard#${roleArn}`, PATIENCE, async () => {
       const wanted = await want(role);
@@ -147,20 +148,20 @@ export const createHardRevocation = (options: Options) => {
       return { outcome: { roleArn, status: 'pending' as const, code: 'NotSeen' }, wanted };
     });
     return done === 'busy' ? { outcome: { roleArn, status: 'pending', code: 'Busy' } } : done;
-  };
+  }
 
   /** By role, rebuilding for all who ask at once; as many as there are roles with hard revocation. */
   const shared = new Map<string, typeof rebuild>();
 
   /** Rebuilds, in one run with all others of this process that have not begun: many are revoked at a time. */
-  const rebuildTogether = (role: HardRole): ReturnType<typeof rebuild> => {
+  function rebuildTogether(role: HardRole): ReturnType<typeof rebuild> {
     const id = JSON.stringify(role);
     const run = shared.get(id) ?? sharedNext(() => rebuild(role));
     shared.set(id, run);
     return run(role);
-  };
+  }
 
-  const attempt = async (role: HardRole, run: typeof rebuild): ReturnType<typeof rebuild> => {
+  async function attempt(role: HardRole, run: typeof rebuild): ReturnType<typeof rebuild> {
     const { roleArn, revokerRoleArn } = role;
     try {
       const result = await run(role);
@@ -172,22 +173,22 @@ export const createHardRevocation = (options: Options) => {
       kept.delete(`${revokerRoleArn} ${roleArn}`);
       return { outcome: { roleArn, status: 'pending', code: error instanceof Error ? error.name : 'Unknown' } };
     }
-  };
+  }
 
   /** Looks first, without the lease: nearly always all is as it should be. */
-  const check = async (role: HardRole): ReturnType<typeof rebuild> => {
+  async function check(role: HardRole): ReturnType<typeof rebuild> {
     const [{ document }, there] = [await want(role), await read(role)];
     const status = document === undefined ? 'removed' : 'written';
     return isSame(there, document) ? { outcome: { roleArn: role.roleArn, status } } : rebuildTogether(role);
-  };
+  }
 
-  const applyTo = async (role: HardRole, { n, createdAt }: Revocation): Promise<HardOutcome> => {
+  async function applyTo(role: HardRole, { n, createdAt }: Revocation): Promise<HardOutcome> {
     const { outcome, wanted } = await attempt(role, rebuildTogether);
     const waits = wanted?.waiting.some((one) => one.n === n) === true;
     if (outcome.status !== 'pending' && !waits) return outcome;
     const endsAt = createdAt + LONGEST_CREDENTIALS;
     return { ...outcome, status: 'pending', ...(waits ? { code: 'NoRoom' } : {}), endsAt };
-  };
+  }
 
   let reconciling: Promise<unknown> | undefined;
 
@@ -207,6 +208,6 @@ export const createHardRevocation = (options: Options) => {
       await reconciling;
     },
   };
-};
+}
 
 export type HardRevocation = ReturnType<typeof createHardRevocation>;

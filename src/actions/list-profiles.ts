@@ -13,7 +13,7 @@ export type ProfileSummary = {
 };
 
 /** Lists them by name, decided exactly as a vend would be. `now` in epoch milliseconds. */
-export const listProfiles = (snapshot: Snapshot, caller: Caller, now: number): readonly ProfileSummary[] => {
+export function listProfiles(snapshot: Snapshot, caller: Caller, now: number): readonly ProfileSummary[] {
   const found: ProfileSummary[] = [];
   const keyLeft = keySecondsLeft(caller, now);
   for (const { name, profile } of snapshot.profiles.values()) {
@@ -28,4 +28,4 @@ export const listProfiles = (snapshot: Snapshot, caller: Caller, now: number): r
     });
   }
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-};
+}

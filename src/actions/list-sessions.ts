@@ -32,14 +32,15 @@ type Outcome<Value> = Promise<Result<Value, OperationRefusal>>;
 export const NO_TABLE = { kind: 'unavailable', what: 'the table of sessions', cause: 'sessions' } as const;
 
 /** Whether a row is this caller's own, by the TVM's word. */
-export const isOwn = ({ subject }: Caller, row: SessionRow | undefined): boolean =>
-  row?.genuine === true && row.session.subject === subject;
+export function isOwn({ subject }: Caller, row: SessionRow | undefined): boolean {
+  return row?.genuine === true && row.session.subject === subject;
+}
 
 /** What people and authorizers are told of sessions. */
-export const createSessionReports = (dependencies: Dependencies) => {
+export function createSessionReports(dependencies: Dependencies) {
   const { clock, revocations, directory, audit, bareNames, onFault } = dependencies;
 
-  const statusOf = (row: SessionRow | undefined): SessionStatus => {
+  function statusOf(row: SessionRow | undefined): SessionStatus {
     if (row === undefined) return 'unknown';
     const { session, status, genuine } = row;
     const isRevoked =
@@ -52,7 +53,7 @@ export const createSessionReports = (dependencies: Dependencies) => {
     if (isRevoked) return 'revoked';
     if (!genuine) return 'unknown';
     return status === 'expired' || clock() >= session.endsAt ? 'expired' : 'active';
-  };
+  }
 
   /** Refuses, and leaves the record that every 503 leaves. */
   async function unreadable({ caller, httpRequestId, address }: Operator, error: unknown) {
@@ -97,7 +98,9 @@ export const createSessionReports = (dependencies: Dependencies) => {
       if (query.user !== undefined && own.user !== undefined && query.user !== own.user) {
         return refuse({ kind: 'not-operator', action: 'list', what: 'Sessions of others' });
       }
-      const isAsked = (status: SessionStatus): boolean => query.status === undefined || status === query.status;
+      function isAsked(status: SessionStatus): boolean {
+        return query.status === undefined || status === query.status;
+      }
       let page: SessionPage | undefined;
       try {
         page = await directory.list({ ...query, ...own }, snapshot.sealingKeys, next, (row) => isAsked(statusOf(row)));
@@ -112,6 +115,6 @@ export const createSessionReports = (dependencies: Dependencies) => {
       return ok({ sessions, ...(page.next === undefined ? {} : { next: page.next }) });
     },
   };
-};
+}
 
 export type SessionReports = ReturnType<typeof createSessionReports>;

@@ -46,22 +46,24 @@ type Dependencies = {
  * never beyond the key it comes from where its end is known. Whoever was revoked meanwhile gets none.
  * Its record is written before the key leaves.
  */
-export const createMint = ({ clock, guard, revocations, serverId, keyLife, audit }: Dependencies): Mint => {
+export function createMint({ clock, guard, revocations, serverId, keyLife, audit }: Dependencies): Mint {
   return async ({ caller, source, replay, duration, address, httpRequestId }, snapshot) => {
     const now = clock();
-    const entry = (what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): AuditEntry => ({
-      event: 'key',
-      http_request_id: httpRequestId,
-      ...(address === undefined ? {} : { source_ip: address }),
-      ...describeCaller(caller),
-      ...what,
-    });
-    const refuseWith = async (refusal: VendRefusal, effect: KeyRecord['effect']) => {
+    function entry(what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): AuditEntry {
+      return {
+        event: 'key',
+        http_request_id: httpRequestId,
+        ...(address === undefined ? {} : { source_ip: address }),
+        ...describeCaller(caller),
+        ...what,
+      };
+    }
+    async function refuseWith(refusal: VendRefusal, effect: KeyRecord['effect']) {
       const outcome = effect === 'deny' ? 'denied' : 'failed';
       const cause = causeOf(refusal);
       await audit.append(entry({ effect, outcome, error: refusal.kind, ...(cause === undefined ? {} : { cause }) }));
       return refuse(refusal);
-    };
+    }
 
     const frozen = revocations.frozen();
     if (frozen !== undefined) return refuseWith(toRevokedRefusal(frozen, caller), 'deny');
@@ -87,7 +89,7 @@ export const createMint = ({ clock, guard, revocations, serverId, keyLife, audit
     void audit.append(entry({ ...issued, effect: 'allow', outcome: 'failed', ...AUDIT_FAILURE }));
     return refuse(NO_AUDIT);
   };
-};
+}
 
 const NO_SEALING_KEY = {
   kind: 'unavailable',
@@ -96,7 +98,9 @@ const NO_SEALING_KEY = {
 } as const;
 
 /** The registered key as the snapshot has it, by which this very request was authenticated. */
-const withSecret = (source: KeySource, { clients }: Snapshot) => ({
-  ...source,
-  secret: source.via === 'key' ? (clients.get(source.accessKeyId)?.secret ?? '') : '',
-});
+function withSecret(source: KeySource, { clients }: Snapshot) {
+  return {
+    ...source,
+    secret: source.via === 'key' ? (clients.get(source.accessKeyId)?.secret ?? '') : '',
+  };
+}

@@ -26,8 +26,9 @@ export type Operator = {
 };
 
 /** Whether the operators document lets them do this, for one profile or, with undefined, for all. */
-export const may = ({ caller, snapshot }: Operator, action: OperatorAction, profile: string | undefined): boolean =>
-  mayOperate(snapshot.operators, caller, action, profile);
+export function may({ caller, snapshot }: Operator, action: OperatorAction, profile: string | undefined): boolean {
+  return mayOperate(snapshot.operators, caller, action, profile);
+}
 
 /** Whether the operators document lets them do this at all, be it for one profile only. */
 export function mayForSome(operator: Operator, action: OperatorAction): boolean {

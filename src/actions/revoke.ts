@@ -47,13 +47,13 @@ type Described = Pick<RevocationRecord, 'action' | 'effect'> & Partial<Revocatio
 type Outcome<Value> = Promise<Result<Value, OperationRefusal>>;
 
 /** What operators do about sessions and revocations. */
-export const createOperations = (dependencies: Dependencies) => {
+export function createOperations(dependencies: Dependencies) {
   const { clock, revocations, store, hardRevocation, guard, audit, bareNames, onFault } = dependencies;
 
   const { describeTarget, describeRevocation } = describeWith(bareNames);
 
-  const record = ({ caller, httpRequestId, address }: Operator, what: Described, withdraw = false): Promise<boolean> =>
-    audit.append(
+  function record({ caller, httpRequestId, address }: Operator, what: Described, withdraw = false): Promise<boolean> {
+    return audit.append(
       {
         event: 'revocation',
         http_request_id: httpRequestId,
@@ -63,6 +63,7 @@ export const createOperations = (dependencies: Dependencies) => {
       },
       withdraw,
     );
+  }
 
   /** Answers for what was done once its record is written. Without, it stands all the same, and the answer says so. */
   async function conclude(operator: Operator, what: Described, done: Done): Outcome<Done> {
@@ -81,12 +82,12 @@ export const createOperations = (dependencies: Dependencies) => {
     return refuse<OperationRefusal>(refusal);
   }
 
-  const append = async (
+  async function append(
     operator: Operator,
     target: RevocationTarget,
     reason: string,
     more: { readonly until?: number; readonly own?: boolean },
-  ): Outcome<Done> => {
+  ): Outcome<Done> {
     const { caller } = operator;
     const revocation = {
       what: 'revoke' as const,
@@ -112,9 +113,9 @@ export const createOperations = (dependencies: Dependencies) => {
       onFault(error);
       return fail(operator, described, NO_LOG);
     }
-  };
+  }
 
-  const deny = async (operator: Operator, action: 'revoke' | 'lift', what: string, target?: RevocationTarget) => {
+  async function deny(operator: Operator, action: 'revoke' | 'lift', what: string, target?: RevocationTarget) {
     const kind = target === undefined ? {} : { kind: target.kind, ...describeTarget(target) };
     await record(operator, {
       action: action === 'lift' ? 'lifted' : 'revoked',
@@ -123,7 +124,7 @@ export const createOperations = (dependencies: Dependencies) => {
       ...kind,
     });
     return refuse<OperationRefusal>({ kind: 'not-operator', action, what });
-  };
+  }
 
   /** Uses the request up, never to be released: what is refused now may be possible while a copy is still good. */
   async function reserve(
@@ -141,14 +142,14 @@ export const createOperations = (dependencies: Dependencies) => {
   }
 
   /** Whether a session is revoked, whoever has just revoked it or lifted that. Rejects where nobody can tell. */
-  const isRevokedNow = async ({ subject, principal, user, profile }: Session): Promise<boolean> => {
+  async function isRevokedNow({ subject, principal, user, profile }: Session): Promise<boolean> {
     const whose = { name: toShownName(user, bareNames), storedName: user, principal, subject };
     await revocations.catchUp();
     return revocations.ofVend(whose, profile) !== undefined;
-  };
+  }
 
   /** Puts a number of the log aside that is missing, or that somebody changed: until then nobody is served. */
-  const putAside = async (operator: Operator, n: number): Outcome<Done> => {
+  async function putAside(operator: Operator, n: number): Outcome<Done> {
     if (!may(operator, 'lift', undefined)) return deny(operator, 'lift', `Revocation ${n}`);
     const revocation: Revocation = { ...NOTHING, n };
     const described = { action: 'lifted' as const, ...describeRevocation(revocation) };
@@ -159,9 +160,9 @@ export const createOperations = (dependencies: Dependencies) => {
       return fail(operator, described, NO_LOG);
     }
     return conclude(operator, { ...described, effect: 'allow' }, { revocation, hard: [] });
-  };
+  }
 
-  const revokeSession = async (operator: Operator, id: string, reason: string): Outcome<Done> => {
+  async function revokeSession(operator: Operator, id: string, reason: string): Outcome<Done> {
     let row: SessionRow | undefined;
     let isRevoked = false;
     try {
@@ -201,7 +202,7 @@ export const createOperations = (dependencies: Dependencies) => {
     // The log is what counts; the row is for those who read the table.
     await Promise.all([store.revoke(id, clock(), { n, by, reason }), store.free(session)]).catch(onFault);
     return revoked;
-  };
+  }
 
   return {
     /** Revokes a user (by the name that documents use), a principal, a profile, or everything: an operator's action. */
@@ -254,6 +255,6 @@ export const createOperations = (dependencies: Dependencies) => {
       return refuse({ kind: 'not-operator', action: 'list', what: 'Revocations' });
     },
   };
-};
+}
 
 export type Operations = ReturnType<typeof createOperations>;

@@ -3,7 +3,7 @@ import type { Revocation } from '../revocations/revocation.ts';
 import type { VendRefusal } from './refusal.ts';
 
 /** What was revoked, as the caller is told it: the reason is for the audit log and the operators. */
-const describe = ({ target }: Revocation, { name }: Pick<Caller, 'name'>, profile: string | undefined): string => {
+function describe({ target }: Revocation, { name }: Pick<Caller, 'name'>, profile: string | undefined): string {
   switch (target.kind) {
     case 'all':
       return 'All vending';
@@ -15,15 +15,17 @@ const describe = ({ target }: Revocation, { name }: Pick<Caller, 'name'>, profil
     case 'principal':
       return `The access of ${name}`;
   }
-};
+}
 
 /** The refusal of whoever, or whatever, is revoked. */
-export const toRevokedRefusal = (
+export function toRevokedRefusal(
   revocation: Revocation,
   caller: Pick<Caller, 'name'>,
   profile?: string,
-): Extract<VendRefusal, { kind: 'revoked' }> => ({
-  kind: 'revoked',
-  what: describe(revocation, caller, profile),
-  ...(revocation.until === undefined ? {} : { until: revocation.until }),
-});
+): Extract<VendRefusal, { kind: 'revoked' }> {
+  return {
+    kind: 'revoked',
+    what: describe(revocation, caller, profile),
+    ...(revocation.until === undefined ? {} : { until: revocation.until }),
+  };
+}

@@ -103,20 +103,22 @@ export type Overrides = {
 const INSTANCE_WINDOW = 1 * MINUTE;
 
 /** The composition root: the only place that constructs clients and stores and hands them to whoever needs them. */
-export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
+export function assemble(config: Config, overrides: Overrides = {}): Tvm {
   const clock = overrides.clock ?? systemClock;
   const monotonic = overrides.monotonic ?? (config.onLambda ? createThawClock() : monotonicClock);
   const logger = overrides.logger ?? createLogger(config.logLevel, undefined, config.logLevelStyle);
-  const onFault = (message: string) => (error: unknown) => logger.error({ error: describeError(error) }, message);
+  function onFault(message: string) {
+    return (error: unknown) => logger.error({ error: describeError(error) }, message);
+  }
   const { bareNames } = config;
   let draining = false;
 
   const countTurnedAway = createTally((counts) => logger.warn(counts, TURNED_AWAY));
-  const onTurnedAway = (what: Counted['turned_away']): void => {
+  function onTurnedAway(what: Counted['turned_away']): void {
     meter.count('turned_away', what);
     countTurnedAway(what);
     if (what !== 'connection_closed') refusals.count(OVERLOADED);
-  };
+  }
   const { meter, metricsServer } = createMetrics(config, overrides, () => {
     const [documents, list, { hits, misses }] = [catalog.state(), revocations.state(), directory.counts()];
     return {
@@ -182,12 +184,14 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     onLoad: (snapshot, previous) => reportCatalog(logger, snapshot, previous),
     onFault: onFault(`the documents cannot be read from ${where}; trying again`),
   });
-  const health = (): Health => ({
-    draining,
-    catalog: catalog.state(),
-    revocations: revocations.state(),
-    audit: audit.health(),
-  });
+  function health(): Health {
+    return {
+      draining,
+      catalog: catalog.state(),
+      revocations: revocations.state(),
+      audit: audit.health(),
+    };
+  }
   const rooms = createSessionRooms(config, clients, {
     clock,
     monotonic,
@@ -210,10 +214,10 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     lease,
     onFault: onFault('the deny policy of a role cannot be written'),
   });
-  const reconcile = async (): Promise<void> => {
+  async function reconcile(): Promise<void> {
     const snapshot = await catalog.current();
     if (snapshot !== undefined) await hardRevocation.reconcile(snapshot);
-  };
+  }
   const onOperationFault = onFault('sessions and revocations cannot be read or written');
   const instanceGuard = config.replayGuard === 'instance';
   const guards = createGuards(config, clients, { clock, onFault, inGrace: revocations.inGrace });
@@ -359,7 +363,7 @@ export const assemble = (config: Config, overrides: Overrides = {}): Tvm => {
     },
     unwritten: () => audit.unwritten() + refusals.pending(),
   };
-};
+}
 
 /** The record of those who are answered 503 because of it: one line counts them all. */
 const OVERLOADED = {
@@ -387,21 +391,21 @@ const STALENESS_BOUND = 3 * SECOND;
 const LAMBDA_BOUND = 1 * SECOND;
 
 /** Metrics have one way out of each home, and none where they are switched off. */
-const createMetrics = (
+function createMetrics(
   { metricsPort, onLambda, region }: Config,
   { clock: now = systemClock, writeMetrics: write = (line) => void process.stderr.write(line) }: Overrides,
   read: () => Readings,
-): { readonly meter: Meter; readonly metricsServer: Server | undefined } => {
+): { readonly meter: Meter; readonly metricsServer: Server | undefined } {
   if (onLambda) return { meter: createEmfMeter({ region, now, write }, read), metricsServer: undefined };
   if (metricsPort === undefined) return { meter: silentMeter, metricsServer: undefined };
   const meter = createPrometheusMeter(region, read);
   return { meter, metricsServer: createMetricsServer(meter, SERVER_OPTIONS) };
-};
+}
 
 type OnFault = (message: string) => (error: unknown) => void;
 
 /** Sessions and revocations: what is known of them here, and what stands in the tables. */
-const createSessionRooms = (
+function createSessionRooms(
   config: Config,
   { dynamodb, feed }: AwsClients,
   {
@@ -415,7 +419,7 @@ const createSessionRooms = (
     readonly onFault: OnFault;
     readonly sealingKeys: () => SealingKeys;
   },
-) => {
+) {
   const { sessions, revocations: revocationTable, guard } = config.tables;
   const lease = createLease({ client: dynamodb, table: guard, clock, monotonic, sleep });
   const store = createSessionStore(dynamodb, { sessions, guard, instance: newHexId() });
@@ -455,26 +459,26 @@ const createSessionRooms = (
     onFault: onFault('the revocations cannot be relied on'),
   });
   return { store, directory, tracker, revocations, lease };
-};
+}
 
 /**
  * What lets each signed request through once, by what comes of it: credentials, where the operator may keep it in each
  * instance's memory; keys, which are few; and changes, which can be made only while the tables can be written, so that no
  * grace stands in for the table.
  */
-const createGuards = (
+function createGuards(
   config: Config,
   { dynamodb }: AwsClients,
   { clock, onFault, inGrace }: { readonly clock: Clock; readonly onFault: OnFault; readonly inGrace: () => boolean },
-): { readonly ofVends: ReplayGuard; readonly ofKeys: ReplayGuard; readonly ofChanges: ReplayGuard } => {
+): { readonly ofVends: ReplayGuard; readonly ofKeys: ReplayGuard; readonly ofChanges: ReplayGuard } {
   const table = createDynamoDbGuard(dynamodb, config.tables.guard, onFault('the replay guard cannot be written'));
   const ofChanges = createKnownHereGuard(table);
   const ofKeys = config.outageGrace === 0 ? ofChanges : createGraceGuard(table, inGrace, clock());
   const ofVends = config.replayGuard === 'instance' ? createMemoryGuard(clock()) : ofKeys;
   return { ofVends, ofKeys, ofChanges };
-};
+}
 
-const createCallerLimit = (
+function createCallerLimit(
   { rateLimit, tables, outageGrace }: Config,
   { dynamodb: client }: AwsClients,
   {
@@ -482,11 +486,11 @@ const createCallerLimit = (
     inGrace,
     onFault,
   }: { readonly clock: Clock; readonly inGrace: () => boolean; readonly onFault: (error: unknown) => void },
-): CallerLimit => {
+): CallerLimit {
   if (rateLimit.store === 'memory') return createMemoryCallerLimit(rateLimit);
   const shared = createSharedCallerLimit(rateLimit, { client, table: tables.guard, clock }, onFault);
   return outageGrace === 0 ? shared : createGraceCallerLimit(shared, inGrace);
-};
+}
 
 type AuthenticatorParts = {
   readonly clock: Clock;
@@ -496,10 +500,7 @@ type AuthenticatorParts = {
 };
 
 /** The ways of authenticating that the configuration switches on; nothing in a request changes them. */
-const createAuthenticators = (
-  config: Config,
-  { clock, window, guard, onFault }: AuthenticatorParts,
-): Authenticators => {
+function createAuthenticators(config: Config, { clock, window, guard, onFault }: AuthenticatorParts): Authenticators {
   const { region, serverId, front } = config;
   const { allowedAccounts, ssoAccounts, ssoRoles, trustedSessionRoles, bareNames } = config;
   const admission = { allowedAccounts, ssoAccounts, ssoRoles, trustedSessionRoles, bareNames };
@@ -521,7 +522,7 @@ const createAuthenticators = (
     onFault,
   });
   return { signed, forwarded };
-};
+}
 
 /** API Gateway's service name, which clients sign for: https://docs.aws.amazon.com/general/latest/gr/apigateway.html */
 const SERVICE = 'execute-api';
@@ -530,16 +531,16 @@ const NO_SERVER_ID =
   'Forwarded STS is switched off here: its operator has set no SENTINEL_SERVER_ID. Sign with a key of this server.';
 
 /** The names of what is switched on, for the start log. */
-const authenticatorNames = ({ front, serverId }: Config): readonly string[] => {
+function authenticatorNames({ front, serverId }: Config): readonly string[] {
   if (front !== undefined) return [front.kind];
   return ['registered-key', 'minted-key', ...(serverId === undefined ? [] : ['forwarded-sts'])];
-};
+}
 
 /** So many new findings are said at once; the rest is counted. */
 const TOLD_FINDINGS = 50;
 
 /** Says what changed, once, not what is so at every refresh. */
-const reportCatalog = (logger: Logger, snapshot: Snapshot, previous: Snapshot | undefined): void => {
+function reportCatalog(logger: Logger, snapshot: Snapshot, previous: Snapshot | undefined): void {
   for (const rejection of newOnes(snapshot.rejections, previous?.rejections)) {
     logger.error(
       rejection,
@@ -559,7 +560,7 @@ const reportCatalog = (logger: Logger, snapshot: Snapshot, previous: Snapshot | 
   };
   if (previous === undefined) logger.info(counts, 'the documents are loaded');
   else logger.debug(counts, 'the documents are loaded again');
-};
+}
 
 /** What a list has that the last one had not. */
 function newOnes<Item>(items: readonly Item[], before: readonly Item[] = []): readonly Item[] {

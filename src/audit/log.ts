@@ -61,11 +61,7 @@ const LONG_REFUSAL = 16 * 1024;
 const FULL = 'its reader lags behind, and there is no room for further lines';
 
 /** Constructs the log. Lines leave in the order of `append`; those of refusals after the others that wait. */
-export const createAuditLog = (
-  clock: Clock,
-  writeBytes: WriteBytes,
-  onFault: (error: unknown) => void,
-): AuditStream => {
+export function createAuditLog(clock: Clock, writeBytes: WriteBytes, onFault: (error: unknown) => void): AuditStream {
   const queue = createQueue();
   const losses = createLosses({ clock, onFault, onWindow: () => tellOfLosses() });
   let writing = false;
@@ -155,7 +151,7 @@ export const createAuditLog = (
       // A busy process comes late to its timers, and its writer threads to their writes: that is not the reader's
       // fault, so the time is given once or twice more. One more turn of the event loop lets a write that completed long
       // ago be told first.
-      const giveUp = (): void => {
+      function giveUp(): void {
         if (performance.now() - begun > DEADLINE_MS * BUSY && rounds < ROUNDS) {
           begun = performance.now();
           rounds += 1;
@@ -164,7 +160,7 @@ export const createAuditLog = (
         }
         if (withdraw) queue.withdraw(line);
         resolve(false);
-      };
+      }
       let timer = setTimeout(() => setImmediate(giveUp), DEADLINE_MS);
       queue.add(line);
       if (!writing) flush();
@@ -191,4 +187,4 @@ export const createAuditLog = (
     drained,
     unwritten: () => queue.size() + losses.untold(),
   };
-};
+}

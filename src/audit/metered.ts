@@ -8,7 +8,7 @@ const SHUT_OUT: Readonly<Record<string, Counted['identity_refused']>> = {
   RequestReplayed: 'replayed',
 };
 
-const countEvent = (meter: Meter, entry: AuditEntry | CountableRefusal): void => {
+function countEvent(meter: Meter, entry: AuditEntry | CountableRefusal): void {
   switch (entry.event) {
     case 'vend':
       return meter.count('vends', entry.outcome);
@@ -23,7 +23,7 @@ const countEvent = (meter: Meter, entry: AuditEntry | CountableRefusal): void =>
     case 'audit_lost':
       return undefined;
   }
-};
+}
 
 /** Counts what a record says. */
 export function countRecord(meter: Meter, entry: AuditEntry | CountableRefusal): void {
@@ -35,7 +35,7 @@ export function countRecord(meter: Meter, entry: AuditEntry | CountableRefusal):
  * The log, with a count of what its records say. So metrics and records cannot disagree: a line that was withdrawn is not
  * counted, and the one that follows it is; what a line stands for with its `count` was counted one by one.
  */
-export const meterAuditLog = <Log extends AuditLog>(audit: Log, meter: Meter): Log => {
+export function meterAuditLog<Log extends AuditLog>(audit: Log, meter: Meter): Log {
   const append = timed(meter, 'audit', audit.append);
   return {
     ...audit,
@@ -45,4 +45,4 @@ export const meterAuditLog = <Log extends AuditLog>(audit: Log, meter: Meter): L
       return written;
     },
   };
-};
+}

@@ -23,18 +23,20 @@ type Place = {
 const MAX_SOCKETS = 256;
 
 /** One try ends after `requestTimeout`; a stalled peer may cost a caller seconds, never the SDK's default of no limit. */
-const common = (region: string, endpoint: string | undefined, requestTimeout: number, maxAttempts: number) => ({
-  region,
-  ...(endpoint === undefined ? {} : { endpoint }),
-  maxAttempts,
-  requestHandler: {
-    connectionTimeout: 1 * SECOND,
-    requestTimeout,
-    throwOnRequestTimeout: true,
-    httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
-    httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
-  },
-});
+function common(region: string, endpoint: string | undefined, requestTimeout: number, maxAttempts: number) {
+  return {
+    region,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    maxAttempts,
+    requestHandler: {
+      connectionTimeout: 1 * SECOND,
+      requestTimeout,
+      throwOnRequestTimeout: true,
+      httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
+      httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
+    },
+  };
+}
 
 /** How long one try of a call may take, its whole answer included. */
 const TRY = { sts: 3 * SECOND, ssm: 3 * SECOND, dynamodb: 2 * SECOND };
@@ -44,10 +46,10 @@ const TRY = { sts: 3 * SECOND, ssm: 3 * SECOND, dynamodb: 2 * SECOND };
  *
  * @param called told of each call that has ended
  */
-export const createAwsClients = (
+export function createAwsClients(
   { region, endpoints }: Place,
   called: (call: AwsCall) => void = () => undefined,
-): AwsClients => {
+): AwsClients {
   const sts = new STSClient(common(region, endpoints.sts, TRY.sts, 3));
   const ssm = new SSMClient(common(region, endpoints.ssm, TRY.ssm, 3));
   const dynamodb = new DynamoDBClient(common(region, endpoints.dynamodb, TRY.dynamodb, 2));
@@ -61,4 +63,4 @@ export const createAwsClients = (
   boundWholeAnswers(dynamodb, TRY.dynamodb);
   boundWholeAnswers(feed, TRY.dynamodb);
   return { sts, ssm, dynamodb, feed };
-};
+}

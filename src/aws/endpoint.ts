@@ -4,8 +4,8 @@
  *
  * @param endpoint the value of `AWS_ENDPOINT_URL`; undefined means AWS itself, which is never local
  */
-export const isLocalEndpoint = (endpoint: string | undefined): boolean => {
+export function isLocalEndpoint(endpoint: string | undefined): boolean {
   if (endpoint === undefined || !URL.canParse(endpoint)) return false;
   const host = new URL(endpoint).hostname;
   return host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(host) || /^[a-z0-9_-]+$/iu.test(host);
-};
+}

@@ -33,7 +33,11 @@ const SERVICE_FAULTS: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether an error code of AWS says "too much": a later try is worth while. */
-export const isThrottling = (code: string): boolean => THROTTLING.has(code);
+export function isThrottling(code: string): boolean {
+  return THROTTLING.has(code);
+}
 
 /** Whether an error code of AWS blames the service. */
-export const isServiceFault = (code: string): boolean => SERVICE_FAULTS.has(code);
+export function isServiceFault(code: string): boolean {
+  return SERVICE_FAULTS.has(code);
+}

@@ -27,12 +27,12 @@ type Held = { readonly holder: string; readonly since: number };
  * it over, so that no two instances need the same time. A holder whose run takes longer has lost it without knowing:
  * what is done under it must bear that.
  */
-export const createLease = ({ client, table: name, clock, monotonic, sleep }: Options) => {
+export function createLease({ client, table: name, clock, monotonic, sleep }: Options) {
   const table = { client, name, deadline: DEADLINE };
   /** By lease, who was seen to hold it, and since when. One entry for each lease that this process ever waited for. */
   const seen = new Map<string, Held>();
 
-  const take = async (id: string, holder: string): Promise<boolean> => {
+  async function take(id: string, holder: string): Promise<boolean> {
     const before = seen.get(id);
     const isDead = before !== undefined && monotonic() - before.since > HELD;
     const item = {
@@ -50,9 +50,9 @@ export const createLease = ({ client, table: name, clock, monotonic, sleep }: Op
     const other = (await readItem(table, id))?.['holder']?.S;
     if (other !== undefined && other !== before?.holder) seen.set(id, { holder: other, since: monotonic() });
     return false;
-  };
+  }
 
-  const give = async (id: string, holder: string): Promise<void> => {
+  async function give(id: string, holder: string): Promise<void> {
     try {
       await deleteIf(table, id, {
         condition: '#h = :holder',
@@ -62,7 +62,7 @@ export const createLease = ({ client, table: name, clock, monotonic, sleep }: Op
     } catch {
       // It is taken over by whoever waits long enough.
     }
-  };
+  }
 
   /** Gives the value of the run, or `busy` if the lease was not to be had in `patience` milliseconds. */
   return async <Value>(what: string, patience: number, run: () => Promise<Value>): Promise<Value | 'busy'> => {
@@ -79,6 +79,6 @@ export const createLease = ({ client, table: name, clock, monotonic, sleep }: Op
       await give(id, holder);
     }
   };
-};
+}
 
 export type Lease = ReturnType<typeof createLease>;

@@ -65,13 +65,19 @@ export type ParameterReader = {
   ) => AsyncGenerator<{ readonly found: readonly StoredParameter[]; readonly missing: readonly string[] }>;
 };
 
-const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : '';
+}
 
 /** Whether SSM says that its rate is exceeded. */
-export const isThrottled = (error: unknown): boolean => isThrottling(nameOf(error));
+export function isThrottled(error: unknown): boolean {
+  return isThrottling(nameOf(error));
+}
 
 /** Whether the TVM's role may not make this call. */
-export const isDenied = (error: unknown): boolean => /^AccessDenied(?:Exception)?$/u.test(nameOf(error));
+export function isDenied(error: unknown): boolean {
+  return /^AccessDenied(?:Exception)?$/u.test(nameOf(error));
+}
 
 /** Reads parameters with the SDK's client. */
 export function createParameterReader(ssm: SSMClient): ParameterReader {
@@ -162,12 +168,13 @@ async function* readPages<Item>(
   } while (token !== undefined);
 }
 
-const notSsm = (what: string): Error => new Error(`the answer to ${what} is not one of SSM`);
+function notSsm(what: string): Error {
+  return new Error(`the answer to ${what} is not one of SSM`);
+}
 
-const isBeneath =
-  (path: string) =>
-  (name: string): boolean =>
-    name.startsWith(`${path}/`);
+function isBeneath(path: string) {
+  return (name: string): boolean => name.startsWith(`${path}/`);
+}
 
 type IsAskedFor = (name: string) => boolean;
 

@@ -30,12 +30,12 @@ export type RolePolicies = {
 const DEADLINE = 6 * SECOND;
 
 /** IAM is one endpoint for a whole partition; the SDK knows it by any region of that. */
-export const createRolePolicies = (region: string, endpoint: string | undefined): RolePolicies => {
-  const withClient = async <Value>(
+export function createRolePolicies(region: string, endpoint: string | undefined): RolePolicies {
+  async function withClient<Value>(
     what: string,
     { accessKeyId, secretAccessKey, sessionToken }: RoleCredentials,
     run: (iam: IAMClient, abortSignal: AbortSignal) => Promise<Value>,
-  ): Promise<Value | undefined> => {
+  ): Promise<Value | undefined> {
     const credentials = { accessKeyId, secretAccessKey, sessionToken };
     const iam = new IAMClient({ region, credentials, ...(endpoint === undefined ? {} : { endpoint }), maxAttempts: 3 });
     try {
@@ -46,7 +46,7 @@ export const createRolePolicies = (region: string, endpoint: string | undefined)
     } finally {
       iam.destroy();
     }
-  };
+  }
 
   return {
     read: (credentials, { roleName, policyName }) => {
@@ -74,4 +74,4 @@ export const createRolePolicies = (region: string, endpoint: string | undefined)
       );
     },
   };
-};
+}

@@ -62,13 +62,15 @@ async function write(
 }
 
 /** The parts that each conditional command has; DynamoDB refuses empty maps. */
-const common = (table: Table, { condition, names, values }: Condition) => ({
-  TableName: table.name,
-  ConditionExpression: condition,
-  ...(names === undefined ? {} : { ExpressionAttributeNames: names }),
-  ...(values === undefined ? {} : { ExpressionAttributeValues: values }),
-  ReturnConsumedCapacity: 'TOTAL' as const,
-});
+function common(table: Table, { condition, names, values }: Condition) {
+  return {
+    TableName: table.name,
+    ConditionExpression: condition,
+    ...(names === undefined ? {} : { ExpressionAttributeNames: names }),
+    ...(values === undefined ? {} : { ExpressionAttributeValues: values }),
+    ReturnConsumedCapacity: 'TOTAL' as const,
+  };
+}
 
 /** Puts an item under a condition. */
 export function putIf(table: Table, item: Item, condition: Condition): Promise<WriteOutcome> {

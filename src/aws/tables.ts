@@ -27,16 +27,18 @@ export const DEFAULT_TABLE_NAMES: TableNames = {
   audit: 'sentinel-audit',
 };
 
-const index = (name: string, hashKey: string): GlobalSecondaryIndex => ({
-  IndexName: name,
-  KeySchema: [
-    { AttributeName: hashKey, KeyType: 'HASH' },
-    { AttributeName: 'created_at', KeyType: 'RANGE' },
-  ],
-  Projection: { ProjectionType: 'ALL' },
-});
+function index(name: string, hashKey: string): GlobalSecondaryIndex {
+  return {
+    IndexName: name,
+    KeySchema: [
+      { AttributeName: hashKey, KeyType: 'HASH' },
+      { AttributeName: 'created_at', KeyType: 'RANGE' },
+    ],
+    Projection: { ProjectionType: 'ALL' },
+  };
+}
 
-const table = (name: string, indexes: readonly (readonly [name: string, hashKey: string])[]): TableDefinition => {
+function table(name: string, indexes: readonly (readonly [name: string, hashKey: string])[]): TableDefinition {
   const keys = indexes.length === 0 ? ['id'] : ['id', 'created_at', ...indexes.map(([, hashKey]) => hashKey)];
   return {
     create: {
@@ -48,32 +50,34 @@ const table = (name: string, indexes: readonly (readonly [name: string, hashKey:
     },
     ttlAttribute: 'ttl',
   };
-};
+}
 
 /**
  * The tables with the keys and indexes of the Go project (primary key `id`, time to live `ttl`, indexes sorted by
  * `created_at`), so that an organisation that runs Sentinel keeps its tables and its CLI. `gsi-shard` is the TVM's own:
  * lists of all sessions go by it, while `gsi-status` is for Sentinel's CLI and for what that has revoked.
  */
-export const tableDefinitions = (names: TableNames): readonly TableDefinition[] => [
-  table(names.sessions, [
-    ['gsi-user', 'user'],
-    ['gsi-status', 'status'],
-    ['gsi-profile', 'profile'],
-    ['gsi-server-instance', 'server_instance_id'],
-    ['gsi-shard', 'shard'],
-  ]),
-  table(names.requests, [
-    ['gsi-requester', 'requester'],
-    ['gsi-status', 'status'],
-    ['gsi-profile', 'profile'],
-  ]),
-  table(names.breakglass, [
-    ['gsi-invoker', 'invoker'],
-    ['gsi-status', 'status'],
-    ['gsi-profile', 'profile'],
-  ]),
-  table(names.revocations, []),
-  table(names.guard, []),
-  table(names.audit, []),
-];
+export function tableDefinitions(names: TableNames): readonly TableDefinition[] {
+  return [
+    table(names.sessions, [
+      ['gsi-user', 'user'],
+      ['gsi-status', 'status'],
+      ['gsi-profile', 'profile'],
+      ['gsi-server-instance', 'server_instance_id'],
+      ['gsi-shard', 'shard'],
+    ]),
+    table(names.requests, [
+      ['gsi-requester', 'requester'],
+      ['gsi-status', 'status'],
+      ['gsi-profile', 'profile'],
+    ]),
+    table(names.breakglass, [
+      ['gsi-invoker', 'invoker'],
+      ['gsi-status', 'status'],
+      ['gsi-profile', 'profile'],
+    ]),
+    table(names.revocations, []),
+    table(names.guard, []),
+    table(names.audit, []),
+  ];
+}

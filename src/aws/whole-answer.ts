@@ -8,11 +8,14 @@ const MAX_ANSWER = 16 * 1024 * 1024;
 
 type Body = AsyncIterable<Uint8Array> & { readonly destroy: (error?: Error) => void };
 
-const isStream = (body: unknown): body is Body =>
-  typeof body === 'object' && body !== null && Symbol.asyncIterator in body && 'destroy' in body;
+function isStream(body: unknown): body is Body {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body && 'destroy' in body;
+}
 
 async function readBody(body: Body, signal: AbortSignal): Promise<Uint8Array> {
-  const stop = (): void => body.destroy();
+  function stop(): void {
+    return body.destroy();
+  }
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   const chunks: Uint8Array[] = [];

@@ -65,7 +65,7 @@ type Options = {
 };
 
 /** Keeps the snapshot of the documents: swapped in whole, refreshed with jitter, the last good one kept for a while. */
-export const createCatalog = (options: Options): Catalog => {
+export function createCatalog(options: Options): Catalog {
   const { load, clock, maxAge, frozen, onLoad, onFault, random = Math.random } = options;
   let snapshot: Snapshot | undefined;
   let tried = false;
@@ -99,11 +99,21 @@ export const createCatalog = (options: Options): Catalog => {
     }
   });
 
-  const ordinary = (): number => refreshInterval(snapshot ?? { parameters: 0, pages: 0 }, maxAge);
-  const retry = (): number => Math.min(ordinary(), FIRST_RETRY * 2 ** (failures - 1));
-  const jittered = (ms: number): number => ms * (0.9 + 0.2 * random());
-  const age = (): number => (snapshot === undefined ? Number.POSITIVE_INFINITY : clock() - snapshot.readAt);
-  const usable = (): boolean => age() <= maxAge;
+  function ordinary(): number {
+    return refreshInterval(snapshot ?? { parameters: 0, pages: 0 }, maxAge);
+  }
+  function retry(): number {
+    return Math.min(ordinary(), FIRST_RETRY * 2 ** (failures - 1));
+  }
+  function jittered(ms: number): number {
+    return ms * (0.9 + 0.2 * random());
+  }
+  function age(): number {
+    return snapshot === undefined ? Number.POSITIVE_INFINITY : clock() - snapshot.readAt;
+  }
+  function usable(): boolean {
+    return age() <= maxAge;
+  }
 
   /** From the end of a try to the beginning of the next. */
   function pause(): number {
@@ -139,9 +149,9 @@ export const createCatalog = (options: Options): Catalog => {
   return {
     start: async (signal) => {
       let timer: NodeJS.Timeout | undefined;
-      const again = (): void => {
+      function again(): void {
         if (!signal.aborted) timer = setTimeout(() => void refresh().then(again), pause());
-      };
+      }
       signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
       await refresh();
       again();
@@ -162,4 +172,4 @@ export const createCatalog = (options: Options): Catalog => {
       stuck: begun !== undefined && clock() - begun > maxAge + STUCK,
     }),
   };
-};
+}

@@ -73,9 +73,9 @@ type ReadDocument = <Value>(document: StoredDocument, read: () => Read<Value>) =
  *
  * @param settings which callers there can be, for as long as the process lives
  */
-export const createDocumentCompiler = (
+export function createDocumentCompiler(
   settings: NameSettings = PLAIN_SETTINGS,
-): ((trees: DocumentTrees) => Generator<void, Compiled>) => {
+): (trees: DocumentTrees) => Generator<void, Compiled> {
   const judge = createJudge(settings);
   let before = new Map<string, Remembered>();
   return function* compile(trees) {
@@ -104,7 +104,7 @@ export const createDocumentCompiler = (
       rejections: [...rejections, ...judged.rejections],
     };
   };
-};
+}
 
 function* compileDocuments({ root, documents }: DocumentTrees, readOnce: ReadDocument, bareNames: NamedKind) {
   const policies = new Map<string, ReadPolicy>();
@@ -162,44 +162,49 @@ function* compileSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, read
   return { clients, sealingKeys };
 }
 
-const splitFirst = (path: string): readonly string[] => {
+function splitFirst(path: string): readonly string[] {
   const slash = path.indexOf('/');
   return slash === -1 ? [path] : [path.slice(0, slash), path.slice(slash + 1)];
-};
+}
 
-const store = <Value>(map: Map<string, Value>, name: string, value: Value | undefined): void => {
+function store<Value>(map: Map<string, Value>, name: string, value: Value | undefined): void {
   if (value !== undefined) map.set(name, value);
-};
+}
 
-const toSentences = (problems: readonly DocumentProblem[]): readonly string[] => problems.map(sayProblem);
+function toSentences(problems: readonly DocumentProblem[]): readonly string[] {
+  return problems.map(sayProblem);
+}
 
-const sentences = <Value>(read: Result<Value, readonly DocumentProblem[]>): Read<Value> =>
-  read.ok ? read : refuse(toSentences(read.refusal));
+function sentences<Value>(read: Result<Value, readonly DocumentProblem[]>): Read<Value> {
+  return read.ok ? read : refuse(toSentences(read.refusal));
+}
 
-const readNamed = <Value>(
+function readNamed<Value>(
   { type, text }: StoredDocument,
   name: string,
   read: (text: string) => Read<Value>,
-): Read<Value> => {
+): Read<Value> {
   if (!isProfileName(name)) return refuse([`"${name}" is not a profile's name`]);
   if (type === 'SecureString') return refuse(['policies and profiles are stored as String, not as SecureString']);
   return read(text);
-};
+}
 
-const readPolicy = (text: string, bareNames: NamedKind): Read<ReadPolicy> => {
+function readPolicy(text: string, bareNames: NamedKind): Read<ReadPolicy> {
   const document = sentences(readAccessPolicy(text, bareNames));
   if (!document.ok) return document;
   const { value } = document;
   return ok({ policy: compileAccessPolicy(value), names: namesOfAccessPolicy(value), findings: lint(value), text });
-};
+}
 
-const readProfileDocument = (text: string): Read<Profile> => sentences(readProfile(text));
+function readProfileDocument(text: string): Read<Profile> {
+  return sentences(readProfile(text));
+}
 
 /**
  * Documents of which only the form is checked so far, and whom they name; secrets that lie where others can read them. Of
  * what is none of ours nobody is named.
  */
-const readOther = (path: string, { text }: StoredDocument, bareNames: NamedKind): Read<readonly RuleNames[]> => {
+function readOther(path: string, { text }: StoredDocument, bareNames: NamedKind): Read<readonly RuleNames[]> {
   if (/^(?:clients|keys)\//u.test(path)) {
     return refuse(['secrets must lie under SENTINEL_SECRETS_ROOT: who may read a path in SSM reads all below it']);
   }
@@ -207,16 +212,18 @@ const readOther = (path: string, { text }: StoredDocument, bareNames: NamedKind)
   if (path === 'break-glass-policy') return named(readBreakGlassPolicy(text, bareNames), namesOfBreakGlass);
   if (path === 'break-glass-rate-policy') return named(readBreakGlassRatePolicy(text), namesOfBreakGlass);
   return ok([]);
-};
+}
 
-const named = <Value>(
+function named<Value>(
   read: Result<Value, readonly DocumentProblem[]>,
   namesOf: (value: Value) => readonly RuleNames[],
-): Read<readonly RuleNames[]> => (read.ok ? ok(namesOf(read.value)) : refuse(toSentences(read.refusal)));
+): Read<readonly RuleNames[]> {
+  return read.ok ? ok(namesOf(read.value)) : refuse(toSentences(read.refusal));
+}
 
 const DEMO_KEY = /^(?:TVMDEMO|AKIADEMO)/iu;
 
-const readClient = ({ type, text }: StoredDocument, id: string, demoKeys: boolean): Read<Client> => {
+function readClient({ type, text }: StoredDocument, id: string, demoKeys: boolean): Read<Client> {
   if (!/^\w{1,128}$/u.test(id)) return refuse(['an access key id is letters, digits and "_"']);
   if (type !== 'SecureString') return refuse(['client keys must be stored as SecureString']);
   if (!demoKeys && DEMO_KEY.test(id))
@@ -224,17 +231,14 @@ const readClient = ({ type, text }: StoredDocument, id: string, demoKeys: boolea
   const read = sentences(readClientDocument(text));
   const isDemo = read.ok && isDemoSecret(read.value.secret);
   return isDemo && !demoKeys ? refuse(['the secret of the demo is refused outside a local AWS; draw another']) : read;
-};
+}
 
-const readSealing = (
-  { type, text }: StoredDocument,
-  id: string,
-): Read<SealingKeyDocument & { readonly id: string }> => {
+function readSealing({ type, text }: StoredDocument, id: string): Read<SealingKeyDocument & { readonly id: string }> {
   if (!/^[\w-]{1,64}$/u.test(id)) return refuse(['the id of a sealing key is 1 to 64 letters, digits, "_" and "-"']);
   if (type !== 'SecureString') return refuse(['sealing keys must be stored as SecureString']);
   const document = sentences(readSealingKey(text));
   return document.ok ? ok({ ...document.value, id }) : document;
-};
+}
 
 function* rolesOf(profiles: ReadonlyMap<string, Profile>) {
   const principals = new Set<string>();

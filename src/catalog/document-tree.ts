@@ -54,7 +54,9 @@ export function createDocumentTree({ reader, path, decrypt, clock }: Options): D
   let marksPages: number | undefined;
   let marksFrom = Number.NEGATIVE_INFINITY;
 
-  const readsMarks = (): boolean => known.size > SMALL && clock() >= marksFrom;
+  function readsMarks(): boolean {
+    return known.size > SMALL && clock() >= marksFrom;
+  }
 
   function keep(parameter: StoredParameter): void {
     const before = known.get(parameter.name);
@@ -74,7 +76,9 @@ export function createDocumentTree({ reader, path, decrypt, clock }: Options): D
     }
   }
 
-  const unseen = (seen: ReadonlySet<string>): readonly string[] => [...known.keys()].filter((name) => !seen.has(name));
+  function unseen(seen: ReadonlySet<string>): readonly string[] {
+    return [...known.keys()].filter((name) => !seen.has(name));
+  }
 
   async function readTree(reading: Reading): Promise<void> {
     const seen = new Set<string>();

@@ -78,11 +78,11 @@ export function createJudge(settings: NameSettings): (documents: ReadDocuments) 
     const joined = new Map<string, CatalogProfile>();
     const rejections: Rejection[] = [];
     const findings: Finding[] = [];
-    const tell = (parameter: string, found: readonly LintFinding[]): void => {
+    function tell(parameter: string, found: readonly LintFinding[]): void {
       for (const { kind, rule, message } of found.slice(0, MAX_FINDINGS - findings.length)) {
         findings.push({ parameter, kind, rule, message });
       }
-    };
+    }
     for (const [name, read] of policies) {
       const parameter = `${root}/policies/${name}`;
       const last = before.get(name);

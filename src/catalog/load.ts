@@ -33,14 +33,15 @@ type Source = {
 export type LoadCatalog = (signal: AbortSignal) => Promise<Snapshot>;
 
 /** By name, so that lists of profiles and of broken documents do not depend on what changed when. */
-const sorted = (documents: Iterable<StoredParameter>): readonly StoredParameter[] =>
-  [...documents].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+function sorted(documents: Iterable<StoredParameter>): readonly StoredParameter[] {
+  return [...documents].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
 
 /**
  * Reads both trees and compiles them into a snapshot. Throws if a page cannot be read: half a catalog is none.
  * Where nothing has changed, nothing is compiled.
  */
-export const createCatalogLoader = ({
+export function createCatalogLoader({
   ssm,
   ownIdentity,
   vendedRoles,
@@ -51,17 +52,19 @@ export const createCatalogLoader = ({
   names,
   maxAge,
   now,
-}: Source): LoadCatalog => {
+}: Source): LoadCatalog {
   const compile = createDocumentCompiler(names);
   const reader = createParameterReader(ssm);
   const documents = createDocumentTree({ reader, path: root, decrypt: false, clock: now });
   const secrets = createDocumentTree({ reader, path: secretsRoot, decrypt: true, clock: now });
   let compiled: { readonly version: number; readonly result: Compiled } | undefined;
 
-  const sizeNow = (): CatalogSize => ({
-    parameters: documents.size() + secrets.size(),
-    pages: documents.pages() + secrets.pages(),
-  });
+  function sizeNow(): CatalogSize {
+    return {
+      parameters: documents.size() + secrets.size(),
+      pages: documents.pages() + secrets.pages(),
+    };
+  }
 
   /** The documents as they are known now. */
   async function compileChanges(account: string): Promise<Compiled> {
@@ -97,4 +100,4 @@ export const createCatalogLoader = ({
     const neverCallers = new Set(role === undefined ? vended : [...vended, role]);
     return { ...rest, readAt, account, neverCallers, ...sizeNow() };
   };
-};
+}

@@ -79,7 +79,9 @@ export function createVendedRoles({ client, table: name, clock, onFault }: Optio
       const now = clock();
       seen ??= (await read()).stored;
       seen = merge([seen, new Map(roles.map((role) => [role, toSeconds(now)]))], now);
-      const isDue = (role: string): boolean => now - (writtenAt.get(role) ?? Number.NEGATIVE_INFINITY) >= REWRITE;
+      function isDue(role: string): boolean {
+        return now - (writtenAt.get(role) ?? Number.NEGATIVE_INFINITY) >= REWRITE;
+      }
       if (roles.some(isDue)) {
         try {
           seen = await write(seen);
@@ -94,7 +96,9 @@ export function createVendedRoles({ client, table: name, clock, onFault }: Optio
   };
 }
 
-const toSeconds = (ms: number): number => Math.floor(ms / SECOND);
+function toSeconds(ms: number): number {
+  return Math.floor(ms / SECOND);
+}
 
 /** The latest second of each role, without those whose credentials have ended, the latest first. */
 function merge(lists: readonly Seen[], now: number): Seen {

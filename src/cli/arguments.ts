@@ -58,7 +58,9 @@ const OPTIONS = {
 
 type CommandName = keyof typeof OPTIONS;
 
-const isCommand = (name: string): name is CommandName => Object.hasOwn(OPTIONS, name);
+function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(OPTIONS, name);
+}
 
 /** What `--help` prints. */
 export const HELP = `sentinel-tvm: AWS credentials from a Token Vending Machine
@@ -85,7 +87,7 @@ In ~/.aws/config:
 `;
 
 /** Reads the arguments after the program's name; refuses with a sentence. */
-export const readArguments = (argv: readonly string[]): Result<Command, string> => {
+export function readArguments(argv: readonly string[]): Result<Command, string> {
   const [name = 'help', ...rest] = argv;
   if (argv.includes('--help') || name === 'help' || name === '-h') return ok({ name: 'help' });
   if (name === '--version' || name === 'version') return ok({ name: 'version' });
@@ -105,11 +107,11 @@ export const readArguments = (argv: readonly string[]): Result<Command, string> 
     const [what = ''] = cause instanceof Error ? cause.message.split(/[.?]\s/u, 1) : ['The arguments are wrong'];
     return refuse(`${what}; see --help.`);
   }
-};
+}
 
 type Values = { readonly [option: string]: unknown };
 
-const toCommand = (name: CommandName, values: Values): Result<Command, string> => {
+function toCommand(name: CommandName, values: Values): Result<Command, string> {
   if (name === 'names') return toMigration(values);
   const flags = readFlags(values);
   if (!flags.ok) return flags;
@@ -124,12 +126,12 @@ const toCommand = (name: CommandName, values: Values): Result<Command, string> =
     case 'credentials':
       return toCredentials(values, flags.value);
   }
-};
+}
 
-const textOf = (values: Values, name: string): string | undefined => {
+function textOf(values: Values, name: string): string | undefined {
   const value = values[name];
   return typeof value === 'string' ? value : undefined;
-};
+}
 
 function toMigration(values: Values): Result<Command, string> {
   const to = NAMED_KINDS.find((kind) => kind === values['to']);
@@ -137,7 +139,7 @@ function toMigration(values: Values): Result<Command, string> {
   return ok({ name: 'names', to, apply: values['apply'] === true });
 }
 
-const toCredentials = (values: Values, flags: Flags): Result<Command, string> => {
+function toCredentials(values: Values, flags: Flags): Result<Command, string> {
   const profile = textOf(values, 'profile');
   if (profile === undefined || !isProfileName(profile)) {
     return refuse('--profile must name a profile of the TVM, like dev or team/prod.');
@@ -157,7 +159,7 @@ const toCredentials = (values: Values, flags: Flags): Result<Command, string> =>
     ...(label === undefined ? {} : { label }),
     flags,
   });
-};
+}
 
 /** A region's name goes into a host name, so it can hold nothing that would change which host that is. */
 const FORMS: readonly (readonly [option: string, form: RegExp, what: string])[] = [
@@ -168,7 +170,7 @@ const FORMS: readonly (readonly [option: string, form: RegExp, what: string])[] 
   ['server-id', /^[!-~]{1,128}$/u, '1-128 characters'],
 ];
 
-const readFlags = (values: Values): Result<Flags, string> => {
+function readFlags(values: Values): Result<Flags, string> {
   for (const [option, form, what] of FORMS) {
     const value = textOf(values, option);
     if (value !== undefined && !form.test(value)) return refuse(`--${option} must be ${what}.`);
@@ -184,4 +186,4 @@ const readFlags = (values: Values): Result<Flags, string> => {
     loginFile: textOf(values, 'login-file'),
   };
   return ok(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
-};
+}

@@ -27,7 +27,7 @@ function jsonLine(value: unknown): string {
  * `credentials`: exactly what AWS's SDKs take from a credential_process.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
  */
-export const credentials = async (tvm: Tvm, command: Extract<Command, { name: 'credentials' }>): Outcome => {
+export async function credentials(tvm: Tvm, command: Extract<Command, { name: 'credentials' }>): Outcome {
   const { profile, duration, label } = command;
   const query = { profile, duration: `${duration}`, ...(label === undefined ? {} : { session_label: label }) };
   const answer = await tvm.ask({ method: 'GET', path: '/', query });
@@ -37,10 +37,10 @@ export const credentials = async (tvm: Tvm, command: Extract<Command, { name: 'c
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = parsed.output;
   const contract = { Version: 1, AccessKeyId, SecretAccessKey, SessionToken, Expiration };
   return ok({ stdout: jsonLine(contract) });
-};
+}
 
 /** `whoami`: a line for each thing that the TVM knows of the caller. */
-export const whoami = async (tvm: Tvm, { json }: Extract<Command, { name: 'whoami' }>): Outcome => {
+export async function whoami(tvm: Tvm, { json }: Extract<Command, { name: 'whoami' }>): Outcome {
   const answer = await tvm.ask({ method: 'GET', path: '/whoami' });
   if (!answer.ok) return answer;
   if (json) return ok({ stdout: jsonLine(answer.value) });
@@ -48,10 +48,10 @@ export const whoami = async (tvm: Tvm, { json }: Extract<Command, { name: 'whoam
     ([name, value]) => `${`${printable(name)}:`.padEnd(22)}${printable(value, 2_048)}\n`,
   );
   return ok({ stdout: lines.join('') });
-};
+}
 
 /** `login`: a key of the TVM, kept for the commands that follow; its JSON only if it was asked for. */
-export const login = async (tvm: Tvm, { print }: Extract<Command, { name: 'login' }>): Outcome => {
+export async function login(tvm: Tvm, { print }: Extract<Command, { name: 'login' }>): Outcome {
   const key = await tvm.login();
   if (!key.ok) return key;
   const who = await tvm.ask({ method: 'GET', path: '/whoami' });
@@ -66,4 +66,4 @@ export const login = async (tvm: Tvm, { print }: Extract<Command, { name: 'login
     Expiration: expiration,
   };
   return ok({ stderr, ...(print ? { stdout: jsonLine(printed) } : {}) });
-};
+}

@@ -16,7 +16,9 @@ import { stsHost } from '../sigv4/sts-hosts.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 
 /** A value that is used once: 128 random bits. */
-export const newNonce = (): string => randomBytes(16).toString('hex');
+export function newNonce(): string {
+  return randomBytes(16).toString('hex');
+}
 
 /**
  * The Authorization header that proves to a TVM who the caller is: GetCallerIdentity, signed for the regional STS and bound
@@ -25,11 +27,11 @@ export const newNonce = (): string => randomBytes(16).toString('hex');
  *
  * @param now epoch milliseconds
  */
-export const forwardedAuthorization = (
+export function forwardedAuthorization(
   outer: OuterRequest,
   credentials: SigningCredentials,
   { serverId, region, now }: { readonly serverId: string; readonly region: string; readonly now: number },
-): Result<string, string> => {
+): Result<string, string> {
   const amzDate = formatAmzDate(now);
   const nonce = newNonce();
   const { accept, 'content-type': contentType } = STS_CONSTANT_HEADERS;
@@ -66,4 +68,4 @@ export const forwardedAuthorization = (
   return encoded.length > FORWARDED_LIMIT
     ? refuse(`The session token of your AWS credentials is too long to be forwarded (${encoded.length} characters).`)
     : ok(`${FORWARDED_SCHEME} ${encoded}`);
-};
+}

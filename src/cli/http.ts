@@ -24,7 +24,7 @@ const ANSWER_LIMIT = 64 * 1024;
  * Sends a request. Refuses, with a sentence that holds nothing secret, what no TVM answers: a redirect (it would carry the
  * signature to somebody else), more than 64 KiB, something other than a JSON object, or nothing in ten seconds.
  */
-export const send = async ({ url, method, headers, body }: TvmRequest): Promise<Result<TvmAnswer, string>> => {
+export async function send({ url, method, headers, body }: TvmRequest): Promise<Result<TvmAnswer, string>> {
   const where = new URL(url).origin;
   try {
     const response = await fetch(url, {
@@ -51,9 +51,9 @@ export const send = async ({ url, method, headers, body }: TvmRequest): Promise<
   } catch (cause) {
     return refuse(`${where} cannot be reached: ${describe(cause)}.`);
   }
-};
+}
 
-const describe = (cause: unknown): string => {
+function describe(cause: unknown): string {
   if (!(cause instanceof Error)) return 'unknown error';
   if (cause.name === 'TimeoutError') return `no answer in ${DEADLINE / SECOND} s`;
   const inner = cause.cause instanceof Error ? cause.cause : cause;
@@ -61,9 +61,9 @@ const describe = (cause: unknown): string => {
     0,
     200,
   );
-};
+}
 
-const readBounded = async (response: Response): Promise<string | undefined> => {
+async function readBounded(response: Response): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
@@ -72,9 +72,9 @@ const readBounded = async (response: Response): Promise<string | undefined> => {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-};
+}
 
-const parseObject = (text: string): Readonly<Record<string, unknown>> | undefined => {
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -82,4 +82,4 @@ const parseObject = (text: string): Readonly<Record<string, unknown>> | undefine
   } catch {
     return undefined;
   }
-};
+}

@@ -45,7 +45,7 @@ const OWNER_ONLY = 0o077;
  * Reads the file of logins. One that is absent or unreadable as JSON is empty: a login writes it anew. One that others can
  * read or that somebody else owns is refused with a sentence, for what is in it is no secret any more.
  */
-export const readLoginFile = (path: string): Result<LoginFile, string> => {
+export function readLoginFile(path: string): Result<LoginFile, string> {
   let text: string;
   try {
     const { mode, uid } = statSync(path);
@@ -64,10 +64,10 @@ export const readLoginFile = (path: string): Result<LoginFile, string> => {
   } catch {
     return ok(DAMAGED);
   }
-};
+}
 
 /** Writes the file whole, readable by its owner only, in the place of the old one; refuses with a sentence. */
-export const writeLoginFile = (path: string, content: LoginFile): Result<undefined, string> => {
+export function writeLoginFile(path: string, content: LoginFile): Result<undefined, string> {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -79,31 +79,34 @@ export const writeLoginFile = (path: string, content: LoginFile): Result<undefin
     rmSync(draft, { force: true });
     return refuse(`${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`);
   }
-};
+}
 
-const isSame = (a: Omit<Login, 'region'>, b: Omit<Login, 'region'>): boolean =>
-  a.url === b.url && a.serverId === b.serverId && a.source === b.source;
+function isSame(a: Omit<Login, 'region'>, b: Omit<Login, 'region'>): boolean {
+  return a.url === b.url && a.serverId === b.serverId && a.source === b.source;
+}
 
 /** The key for a login, if one is kept that lives for so many milliseconds yet. */
-export const findKey = (
+export function findKey(
   { keys }: LoginFile,
   login: Omit<Login, 'region'>,
   now: number,
   atLeast: number,
-): StoredKey | undefined => keys.find((key) => isSame(key, login) && key.expiresAt - now > atLeast);
+): StoredKey | undefined {
+  return keys.find((key) => isSame(key, login) && key.expiresAt - now > atLeast);
+}
 
 /**
  * The file with a new key in the place of the old one of its login; keys that have ended are left out.
  *
  * @param options.asLast whether commands without flags follow this login from now on; the first is followed in any case
  */
-export const withKey = (
+export function withKey(
   { keys, last }: LoginFile,
   key: StoredKey,
   { now, asLast }: { readonly now: number; readonly asLast: boolean },
-): LoginFile => {
+): LoginFile {
   const { url, serverId, region, source, sourceProfile } = key;
   const others = keys.filter((other) => !isSame(other, key) && other.expiresAt > now);
   const made = { url, serverId, region, source, ...(sourceProfile === undefined ? {} : { sourceProfile }) };
   return { version: 1, last: asLast ? made : (last ?? made), keys: [...others, key] };
-};
+}

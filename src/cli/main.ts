@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../lib/clock.ts';
 import { run } from './run.ts';
 
-const readVersion = (): string => {
+function readVersion(): string {
   const text = readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8');
   return (JSON.parse(text) as { readonly version: string }).version;
-};
+}
 
 const ended = await run({
   argv: process.argv.slice(2),

@@ -25,7 +25,9 @@ const DEADLINE = 5 * SECOND;
 /** What is asked: to which owner of bare names, and whether the record of the setting is changed or only looked at. */
 export type NamesMigration = { readonly to: NamedKind; readonly apply: boolean };
 
-const isKind = (text: string | undefined): text is NamedKind => NAMED_KINDS.some((kind) => kind === text);
+function isKind(text: string | undefined): text is NamedKind {
+  return NAMED_KINDS.some((kind) => kind === text);
+}
 
 /** What a name means under another owner of bare names; undefined where it means the same. */
 function changeOf(name: string, from: NamedKind, to: NamedKind): string | undefined {
@@ -115,8 +117,9 @@ export async function migrateNames(
 ): Promise<Result<Output, string>> {
   const region = environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'];
   if (!region) return refuse('AWS_REGION is not set; set it to the region of the TVM, like eu-central-1.');
-  const endpoint = (service: string) =>
-    environment[`AWS_ENDPOINT_URL_${service}`] || environment['AWS_ENDPOINT_URL'] || undefined;
+  function endpoint(service: string) {
+    return environment[`AWS_ENDPOINT_URL_${service}`] || environment['AWS_ENDPOINT_URL'] || undefined;
+  }
   const endpoints = { sts: endpoint('STS'), ssm: endpoint('SSM'), dynamodb: endpoint('DYNAMODB') };
   const { ssm, dynamodb, sts, feed } = createAwsClients({ region, endpoints });
   const root = environment['SENTINEL_ROOT'] || '/sentinel';

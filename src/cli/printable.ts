@@ -4,7 +4,8 @@ import { escapeUnseen } from '../lib/unseen.ts';
  * Makes what a server says fit for a terminal, which would act on escape sequences and turn text around: one line, in which
  * what cannot be seen is written as `\uXXXX`. Objects, which no TVM sends there, come out as JSON.
  */
-export const printable = (value: unknown, longest = 500): string =>
-  escapeUnseen(
+export function printable(value: unknown, longest = 500): string {
+  return escapeUnseen(
     (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).slice(0, longest).replace(/[\t\r\n]+/gu, ' '),
   );
+}

@@ -27,13 +27,15 @@ export type Process = {
 /** The longest sentence, with a name or two of whoever called or answered in it. */
 const LONGEST = 2_000;
 
-const failed = (code: 1 | 2, sentence: string): Ended => ({
-  code,
-  stderr: `sentinel-tvm: ${printable(sentence, LONGEST)}\n`,
-});
+function failed(code: 1 | 2, sentence: string): Ended {
+  return {
+    code,
+    stderr: `sentinel-tvm: ${printable(sentence, LONGEST)}\n`,
+  };
+}
 
 /** Runs one command line. Nothing is on stdout unless it succeeds: an SDK reads it. */
-export const run = async (process: Process): Promise<Ended> => {
+export async function run(process: Process): Promise<Ended> {
   const { argv, environment } = process;
   const command = readArguments(argv);
   if (!command.ok) return failed(2, command.refusal);
@@ -44,15 +46,16 @@ export const run = async (process: Process): Promise<Ended> => {
       ? await (await import('./names-migrate.ts')).migrateNames(command.value, environment)
       : await execute(command.value, process);
   return result.ok ? { code: 0, ...result.value } : failed(1, result.refusal);
-};
+}
 
 type TvmCommand = Extract<Command, { flags: unknown }>;
 
 /** A new login does not ask for the key of the last one: whoever is there now signs. */
-const heirOf = ({ name }: TvmCommand, last: Login | undefined): Login | undefined =>
-  name === 'login' && last !== undefined && isKeySource(last.source) ? { ...last, source: 'default' } : last;
+function heirOf({ name }: TvmCommand, last: Login | undefined): Login | undefined {
+  return name === 'login' && last !== undefined && isKeySource(last.source) ? { ...last, source: 'default' } : last;
+}
 
-const execute = async (command: TvmCommand, process: Process): Promise<Result<Output, string>> => {
+async function execute(command: TvmCommand, process: Process): Promise<Result<Output, string>> {
   const { environment, clock, sleep, mark, say } = process;
   if (environment[NESTED]) return refuse(NESTED_SENTENCE);
   const loginFile = loginFilePath(command.flags, environment);
@@ -63,10 +66,10 @@ const execute = async (command: TvmCommand, process: Process): Promise<Result<Ou
   const settings = readSettings(command.flags, environment, heirOf(command, file.value.last));
   if (!settings.ok) return settings;
   const { sourceProfile } = settings.value;
-  const sourceCredentials = () => {
+  function sourceCredentials() {
     mark(NESTED);
     return resolveSourceCredentials(sourceProfile, environment);
-  };
+  }
   const tvm = createTvm(settings.value, { clock, loginFile, sourceCredentials, sleep });
   switch (command.name) {
     case 'login':
@@ -76,4 +79,4 @@ const execute = async (command: TvmCommand, process: Process): Promise<Result<Ou
     case 'whoami':
       return whoami(tvm, command);
   }
-};
+}

@@ -25,30 +25,36 @@ export type Settings = {
 };
 
 /** How a static key of the environment is called as a source. */
-export const keySource = (accessKeyId: string): string => `key ${accessKeyId}`;
+export function keySource(accessKeyId: string): string {
+  return `key ${accessKeyId}`;
+}
 
 /** Whether a source is such a key. */
-export const isKeySource = (source: string): boolean => source.startsWith('key ');
+export function isKeySource(source: string): boolean {
+  return source.startsWith('key ');
+}
 
 const LOCAL_URL = 'http://127.0.0.1:8080';
 const LOCAL_SERVER_ID = 'sentinel-local';
 const LOCAL_REGION = 'us-east-1';
 
 /** The file that logins are kept in. */
-export const loginFilePath = (flags: Flags, environment: Environment): string =>
-  flags.loginFile ?? (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'));
+export function loginFilePath(flags: Flags, environment: Environment): string {
+  return flags.loginFile ?? (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'));
+}
 
-const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname);
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname);
+}
 
 const REGION = /^[a-z]{2,4}(?:-[a-z]+)+-\d$/u;
 
 /** Settles flags, environment, the last login and the ways of AWS, in this order; refuses with a sentence. */
-export const readSettings = (
+export function readSettings(
   flags: Flags,
   environment: Environment,
   last: Login | undefined,
-): Result<Settings, string> => {
+): Result<Settings, string> {
   const url = readUrl(flags.url ?? (environment['TVM_URL'] || last?.url || LOCAL_URL));
   if (!url.ok) return url;
   const { hostname } = url.value;
@@ -80,9 +86,9 @@ export const readSettings = (
     frontService,
     ...readSource(flags, environment, known),
   });
-};
+}
 
-const readUrl = (text: string): Result<URL, string> => {
+function readUrl(text: string): Result<URL, string> {
   if (!URL.canParse(text)) return refuse('--url must be a URL like https://tvm.example.com.');
   const url = new URL(text);
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
@@ -91,23 +97,22 @@ const readUrl = (text: string): Result<URL, string> => {
   const mayBePlain = isLoopback(url.hostname) || /^[a-z0-9_-]+$/u.test(url.hostname);
   if (url.protocol === 'https:' || (url.protocol === 'http:' && mayBePlain)) return ok(url);
   return refuse('--url must begin with https://; credentials travel in the clear only to this machine.');
-};
+}
 
 /** The id of the static key in the environment; one without its secret is none, as AWS's SDKs see it. */
-export const staticKeyId = ({
-  AWS_ACCESS_KEY_ID: id,
-  AWS_SECRET_ACCESS_KEY: secret,
-}: Environment): string | undefined => (secret && id) || undefined;
+export function staticKeyId({ AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret }: Environment): string | undefined {
+  return (secret && id) || undefined;
+}
 
 /**
  * Who signs: the profile that is named, else AWS_PROFILE, else the static keys of the environment. Where nothing of these
  * is there, whoever logged in last; and if nobody did, the SDK's default chain finds somebody.
  */
-const readSource = (
+function readSource(
   { sourceProfile }: Flags,
   environment: Environment,
   last: Login | undefined,
-): Pick<Settings, 'source' | 'sourceProfile'> => {
+): Pick<Settings, 'source' | 'sourceProfile'> {
   if (sourceProfile !== undefined) return { source: `profile ${sourceProfile}`, sourceProfile };
   // Kept by its name, so that a later run without AWS_PROFILE signs with the same profile again.
   const { AWS_PROFILE: profile } = environment;
@@ -115,4 +120,4 @@ const readSource = (
   const keyId = staticKeyId(environment);
   if (keyId !== undefined) return { source: keySource(keyId), sourceProfile: undefined };
   return { source: last?.source ?? 'default', sourceProfile: last?.sourceProfile };
-};
+}

@@ -16,16 +16,17 @@ type Profile = Readonly<Record<string, string | undefined>>;
 export type Profiles = Readonly<Record<string, Profile | undefined>>;
 
 /** Whether a command line runs this program: directly, by its path, or through node or npx. */
-export const runsOurselves = (command: string): boolean =>
-  [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/gu)]
+export function runsOurselves(command: string): boolean {
+  return [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/gu)]
     .map(([, double, single, bare]) => double ?? single ?? bare ?? '')
     .some((word) => /(?:^|[/\\])sentinel-tvm(?:\.(?:mjs|cmd|exe|ps1))?$/iu.test(word));
+}
 
 /**
  * Whether a profile gets its credentials from this program, itself or through its `source_profile`s. A chain of those that
  * comes back to itself ends there.
  */
-export const isOurProfile = (name: string, profiles: Profiles): boolean => {
+export function isOurProfile(name: string, profiles: Profiles): boolean {
   const seen = new Set<string>();
   let current: string | undefined = name;
   while (current !== undefined && !seen.has(current)) {
@@ -35,24 +36,29 @@ export const isOurProfile = (name: string, profiles: Profiles): boolean => {
     current = profile?.['source_profile'];
   }
   return false;
-};
+}
 
-const readProfiles = async (): Promise<Profiles> => {
+async function readProfiles(): Promise<Profiles> {
   const { loadSharedConfigFiles } = await import('@smithy/core/config');
   const { configFile, credentialsFile } = await loadSharedConfigFiles();
   const names = new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)]);
   return Object.fromEntries([...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]));
-};
+}
 
-const silent = (): void => undefined;
+function silent(): void {
+  return undefined;
+}
 
 /** The SDK warns on the console; an SDK that runs this program may take whatever is on stderr for an error. */
 const SILENT = { debug: silent, info: silent, warn: silent, error: silent };
 
 /** Whether the SDK says of credentials that a profile gave them: each of its ways to read one leaves such a mark. */
-const cameFromProfile = (credentials: object): boolean =>
-  '$source' in credentials &&
-  Object.keys(credentials.$source ?? {}).some((feature) => feature.startsWith('CREDENTIALS_PROFILE'));
+function cameFromProfile(credentials: object): boolean {
+  return (
+    '$source' in credentials &&
+    Object.keys(credentials.$source ?? {}).some((feature) => feature.startsWith('CREDENTIALS_PROFILE'))
+  );
+}
 
 /**
  * Gets the AWS credentials that the caller has, by the default chain of AWS's SDK: environment, SSO, shared files, web
@@ -63,10 +69,10 @@ const cameFromProfile = (credentials: object): boolean =>
  *
  * The SDK is loaded only here, for most runs sign with a key that is kept.
  */
-export const resolveSourceCredentials = async (
+export async function resolveSourceCredentials(
   sourceProfile: string | undefined,
   environment: Environment,
-): Promise<Result<SigningCredentials, string>> => {
+): Promise<Result<SigningCredentials, string>> {
   const named = sourceProfile ?? (environment['AWS_PROFILE'] || undefined);
   const inUse = named ?? (staticKeyId(environment) === undefined ? 'default' : undefined);
   const profiles = await readProfiles();
@@ -91,4 +97,4 @@ export const resolveSourceCredentials = async (
     const reason = why.slice(0, 200).replace(/[.\s]+$/u, '') || 'the SDK gives no reason';
     return refuse(`There are no AWS credentials to sign with: ${reason}.`);
   }
-};
+}

@@ -59,37 +59,40 @@ type Send = () => Promise<Result<TvmAnswer, string>>;
  * Another request of this key and second was served first. Behind a Function URL or a REST API of AWS, which keep
  * signatures and nonces to themselves, two equal ones are taken for one.
  */
-const isCopy = ({ status, json }: TvmAnswer): boolean => status === 403 && json['error'] === 'RequestReplayed';
+function isCopy({ status, json }: TvmAnswer): boolean {
+  return status === 403 && json['error'] === 'RequestReplayed';
+}
 
 /** Sends, and where the TVM says to come again, once more; each time signed anew, for a signature is good once. */
-const patiently = async (attempt: Send, sleep: Dependencies['sleep']): Promise<Result<TvmAnswer, string>> => {
+async function patiently(attempt: Send, sleep: Dependencies['sleep']): Promise<Result<TvmAnswer, string>> {
   const first = await attempt();
   if (!first.ok) return first;
   const { status, retryAfter = PATIENCE } = first.value;
   if ((status !== 429 && status !== 503 && !isCopy(first.value)) || retryAfter > PATIENCE) return first;
   await sleep(retryAfter * SECOND);
   return attempt();
-};
+}
 
 /** What a TVM says of a refusal; it may be anybody who answers. */
-const toSentence = ({ status, json }: TvmAnswer): string => {
+function toSentence({ status, json }: TvmAnswer): string {
   const message = printable(json['message']).replace(/\.$/u, '') || `the TVM answers with status ${status}`;
   const error = printable(json['error']);
   return error === '' ? `${message}.` : `${message} (${error}).`;
-};
+}
 
 /** Refusals after which a new key helps: the one that signed has ended, or what sealed it is gone. */
-const isStale = ({ status, json }: TvmAnswer): boolean =>
-  status === 403 && (json['error'] === 'ExpiredToken' || json['error'] === 'InvalidClientTokenId');
+function isStale({ status, json }: TvmAnswer): boolean {
+  return status === 403 && (json['error'] === 'ExpiredToken' || json['error'] === 'InvalidClientTokenId');
+}
 
 /** A TVM as the settings describe it. */
-export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm => {
+export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
   const { url, region, frontService } = settings;
   const { clock, loginFile, sourceCredentials, sleep } = dependencies;
   const base = new URL(url);
   const prefix = base.pathname.replace(/\/+$/u, '');
 
-  const signed = ({ method, path, query = {} }: Wish, credentials: SigningCredentials, service: string): Send => {
+  function signed({ method, path, query = {} }: Wish, credentials: SigningCredentials, service: string): Send {
     const target = { path: `${prefix}${path}`, rawQuery: canonicalQuery(new Map(Object.entries(query))) };
     return () => {
       const { host: _, ...headers } = signRequest(
@@ -100,12 +103,9 @@ export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm =
       const mark = target.rawQuery === '' ? '' : '?';
       return send({ url: `${base.origin}${target.path}${mark}${target.rawQuery}`, method, headers });
     };
-  };
+  }
 
-  const forwardLogin = async (
-    credentials: SigningCredentials,
-    serverId: string,
-  ): Promise<Result<TvmAnswer, string>> => {
+  async function forwardLogin(credentials: SigningCredentials, serverId: string): Promise<Result<TvmAnswer, string>> {
     const body = JSON.stringify({ duration: KEY_SECONDS });
     const path = `${prefix}/keys`;
     const outer = { method: 'POST', path, rawQuery: '', body };
@@ -119,9 +119,9 @@ export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm =
       const headers = { authorization: authorization.value, 'content-type': 'application/json' };
       return send({ url: `${base.origin}${path}`, method: 'POST', headers, body });
     }, sleep);
-  };
+  }
 
-  const logIn = async (asLast: boolean): Promise<Result<StoredKey, string>> => {
+  async function logIn(asLast: boolean): Promise<Result<StoredKey, string>> {
     const { serverId, source, sourceProfile } = settings;
     if (serverId === undefined) return refuse('There is no login without the id of the TVM; name it with --server-id.');
     const file = readLoginFile(loginFile);
@@ -148,16 +148,16 @@ export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm =
     };
     const written = writeLoginFile(loginFile, withKey(file.value, key, { now: clock(), asLast }));
     return written.ok ? ok(key) : written;
-  };
+  }
 
-  const keptKey = (): Result<StoredKey | undefined, string> => {
+  function keptKey(): Result<StoredKey | undefined, string> {
     const file = readLoginFile(loginFile);
     if (!file.ok) return file;
     const { serverId = '', source } = settings;
     return ok(findKey(file.value, { url, serverId, source }, clock(), KEY_MARGIN));
-  };
+  }
 
-  const askWithKey = async (wish: Wish): Promise<Result<TvmAnswer, string>> => {
+  async function askWithKey(wish: Wish): Promise<Result<TvmAnswer, string>> {
     const kept = keptKey();
     if (!kept.ok) return kept;
     if (kept.value !== undefined) {
@@ -166,12 +166,12 @@ export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm =
     }
     const fresh = await logIn(false);
     return fresh.ok ? patiently(signed(wish, fresh.value, 'execute-api'), sleep) : fresh;
-  };
+  }
 
-  const askFront = async (wish: Wish, service: string): Promise<Result<TvmAnswer, string>> => {
+  async function askFront(wish: Wish, service: string): Promise<Result<TvmAnswer, string>> {
     const credentials = await sourceCredentials();
     return credentials.ok ? patiently(signed(wish, credentials.value, service), sleep) : credentials;
-  };
+  }
 
   return {
     login: () => logIn(true),
@@ -181,4 +181,4 @@ export const createTvm = (settings: Settings, dependencies: Dependencies): Tvm =
       return answer.value.status === 200 ? ok(answer.value.json) : refuse(toSentence(answer.value));
     },
   };
-};
+}

@@ -45,7 +45,7 @@ export type Config = ReturnType<typeof assembleConfig>;
  * Reads the configuration. Refuses with one sentence that names the variable: a value that is out of form, a required
  * one that is missing, a combination that cannot be safe, and any unknown `SENTINEL_*` (with the nearest known name).
  */
-export const readConfig = (environment: Environment = process.env): Result<Config, string> => {
+export function readConfig(environment: Environment = process.env): Result<Config, string> {
   const unknown = findUnknown(Object.keys(environment), Object.keys(SENTINEL));
   if (unknown !== undefined) return refuse(unknown);
   const given = Object.fromEntries(
@@ -62,9 +62,9 @@ export const readConfig = (environment: Environment = process.env): Result<Confi
   const config = assembleConfig(values, home, given);
   const wrong = findContradiction(values, config);
   return wrong === undefined ? ok(freeze(config)) : refuse(wrong);
-};
+}
 
-const assembleConfig = (values: Values, home: string, given: Environment) => {
+function assembleConfig(values: Values, home: string, given: Environment) {
   const endpoints: Endpoints = {
     sts: values.AWS_ENDPOINT_URL_STS ?? values.AWS_ENDPOINT_URL,
     ssm: values.AWS_ENDPOINT_URL_SSM ?? values.AWS_ENDPOINT_URL,
@@ -135,7 +135,7 @@ const assembleConfig = (values: Values, home: string, given: Environment) => {
     /** Names of variables that are set but have no effect yet. */
     withoutEffect: NOT_USED_YET.filter((name) => given[name] !== undefined),
   };
-};
+}
 
 const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 
@@ -143,24 +143,27 @@ const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
  * The host of the public URL, on any port, and on a desk those of the machine itself. A front that verifies callers is
  * one API with an id that is checked, whose domains are AWS's to serve.
  */
-const toHosts = (publicUrl: string | undefined, local: boolean, front: Values['SENTINEL_FRONT']) => {
+function toHosts(publicUrl: string | undefined, local: boolean, front: Values['SENTINEL_FRONT']) {
   if (publicUrl === undefined || front !== 'none') return undefined;
   return [...new Set([new URL(publicUrl).hostname, ...(local ? LOCAL_HOSTS : [])])];
-};
+}
 
 /** AWS Lambda lets nobody ask a port; metrics are lines of the log there. */
-const toMetricsPort = ({ METRICS_PORT: port, AWS_LAMBDA_RUNTIME_API: lambda }: Values): number | undefined =>
-  port === 'off' || lambda !== undefined ? undefined : (port ?? METRICS_PORT);
+function toMetricsPort({ METRICS_PORT: port, AWS_LAMBDA_RUNTIME_API: lambda }: Values): number | undefined {
+  return port === 'off' || lambda !== undefined ? undefined : (port ?? METRICS_PORT);
+}
 
 /** The front's id is the configured one, else the one that the public URL begins with; empty if neither tells it. */
-const toFront = ({ SENTINEL_FRONT: kind, SENTINEL_FRONT_ID: id, SENTINEL_PUBLIC_URL: publicUrl }: Values) => {
+function toFront({ SENTINEL_FRONT: kind, SENTINEL_FRONT_ID: id, SENTINEL_PUBLIC_URL: publicUrl }: Values) {
   if (kind === 'none') return undefined;
   return { kind, id: id ?? frontIdOfUrl(publicUrl) };
-};
+}
 
-const isBelow = (path: string, root: string): boolean => path === root || path.startsWith(`${root}/`);
+function isBelow(path: string, root: string): boolean {
+  return path === root || path.startsWith(`${root}/`);
+}
 
-const findContradiction = (values: Values, config: Config): string | undefined => {
+function findContradiction(values: Values, config: Config): string | undefined {
   const { onLambda } = config;
   if (isBelow(config.root, config.secretsRoot) || isBelow(config.secretsRoot, config.root)) {
     return 'SENTINEL_ROOT and SENTINEL_SECRETS_ROOT must not lie under one another: who may read a path reads all below it.';
@@ -187,4 +190,4 @@ const findContradiction = (values: Values, config: Config): string | undefined =
     return 'SENTINEL_RATE_LIMIT_STORE must be "shared" on AWS Lambda: instances there share no memory.';
   }
   return findTrustedTwice(config.trustedSessionRoles) ?? findWebhookFault(values.SENTINEL_WEBHOOK_URL, config);
-};
+}

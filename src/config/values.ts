@@ -67,8 +67,8 @@ export function freeze<Value>(value: Value): Value {
 }
 
 /** A number of milliseconds in a variable written as a Go duration, within bounds. */
-export const duration = (low: number, high: number, range: string) =>
-  v.pipe(
+export function duration(low: number, high: number, range: string) {
+  return v.pipe(
     v.string(),
     v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
       const parsed = parseGoDuration(dataset.value);
@@ -78,20 +78,22 @@ export const duration = (low: number, high: number, range: string) =>
       return NEVER;
     }),
   );
+}
 
 /** A whole number within bounds. */
-export const integer = (low: number, high: number) =>
-  v.pipe(
+export function integer(low: number, high: number) {
+  return v.pipe(
     v.string(),
     v.regex(/^\d{1,9}$/u, `must be a whole number from ${low} to ${high}`),
     v.transform(Number),
     v.minValue(low, `must be a whole number from ${low} to ${high}`),
     v.maxValue(high, `must be a whole number from ${low} to ${high}`),
   );
+}
 
 /** Items between commas, each of which is what it should be. */
-export const list = (what: string, accepts: (item: string) => boolean) =>
-  v.pipe(
+export function list(what: string, accepts: (item: string) => boolean) {
+  return v.pipe(
     v.string(),
     v.transform((text) => text.split(',').map((item) => item.trim())),
     v.array(
@@ -101,6 +103,7 @@ export const list = (what: string, accepts: (item: string) => boolean) =>
       ),
     ),
   );
+}
 
 /** An address of the web. */
 export const url = v.pipe(
@@ -109,8 +112,9 @@ export const url = v.pipe(
 );
 
 /** One of a few words. */
-export const oneOf = <const Names extends readonly string[]>(...names: Names) =>
-  v.picklist(names, `must be one of ${names.join(', ')}`);
+export function oneOf<const Names extends readonly string[]>(...names: Names) {
+  return v.picklist(names, `must be one of ${names.join(', ')}`);
+}
 
 /** A path of SSM, a table's name, a region: in AWS's own forms. */
 export const ssmRoot = v.pipe(v.string(), v.regex(/^(?:\/[A-Za-z0-9_.-]+)+$/u, 'must be a path like /sentinel'));

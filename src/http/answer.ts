@@ -4,12 +4,14 @@ import type { Asked } from './asked.ts';
 import { toRefusalAnswer, type Refusal } from './refusals.ts';
 
 /** Headers of every answer. Credentials, and what is said of them, are stored by nobody on the way. */
-const ordinaryHeaders = (requestId: string): Record<string, string> => ({
-  'content-type': 'application/json',
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-  'x-request-id': requestId,
-});
+function ordinaryHeaders(requestId: string): Record<string, string> {
+  return {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': requestId,
+  };
+}
 
 /** An answer before it is written: to Hono's Response, or to a bare socket when Hono never saw the request. */
 export type Answer = { readonly status: number; readonly headers: Record<string, string>; readonly body: string };
@@ -20,28 +22,30 @@ function toLine(value: unknown): string {
 }
 
 /** A good answer with a JSON body. */
-export const jsonAnswer = (
+export function jsonAnswer(
   requestId: string,
   value: unknown,
   status = 200,
   more: Readonly<Record<string, string>> = {},
-): Answer => ({
-  status,
-  headers: { ...ordinaryHeaders(requestId), ...more },
-  body: toLine(value),
-});
+): Answer {
+  return {
+    status,
+    headers: { ...ordinaryHeaders(requestId), ...more },
+    body: toLine(value),
+  };
+}
 
 /**
  * A refusal; `Code` and `Message` repeat its name and sentence for SDKs that print those.
  *
  * @param asked what the request was for, where the sentence depends on it
  */
-export const refusalAnswer = (
+export function refusalAnswer(
   requestId: string,
   refusal: Refusal,
   more: Readonly<Record<string, string>> = {},
   asked?: Asked,
-): Answer => {
+): Answer {
   const { status, error, message, details, headers, close } = toRefusalAnswer(refusal, asked);
   return {
     status,
@@ -54,10 +58,12 @@ export const refusalAnswer = (
     },
     body: toLine({ error, message, ...details, Code: error, Message: message }),
   };
-};
+}
 
 /** The answer as the Response that Hono hands on. */
-export const toResponse = ({ status, headers, body }: Answer): Response => new Response(body, { status, headers });
+export function toResponse({ status, headers, body }: Answer): Response {
+  return new Response(body, { status, headers });
+}
 
 /** The answer as it stands on the wire, for a connection on which Node has no response to write it to. */
 export function toBytes({ status, headers, body }: Answer): string {

@@ -35,7 +35,7 @@ export type AppDependencies = {
 };
 
 /** All endpoints. What is not among them is answered 404 before anybody asks who is calling. */
-export const createApp = (dependencies: AppDependencies): Hono<Env> => {
+export function createApp(dependencies: AppDependencies): Hono<Env> {
   const app = new Hono<Env>();
   const vend = createVendHandler(dependencies);
   route(app, '/', { GET: vend, POST: vend }, { head: false });
@@ -61,4 +61,4 @@ export const createApp = (dependencies: AppDependencies): Hono<Env> => {
     return toResponse(refusalAnswer(requestId, { kind: 'internal' }, {}, askedBy(head)));
   });
   return app;
-};
+}

@@ -47,61 +47,64 @@ type Options = {
 const AUTHORIZATION_LIMIT = 16 * 1024;
 
 /** Whom requests are counted against. */
-const countedAs = ({ subject }: Caller): string => subject;
+function countedAs({ subject }: Caller): string {
+  return subject;
+}
 
 /**
  * Finds out who sent a request: every check that costs nothing first, then the body, then the proof. Whoever proves who
  * they are pays for nobody else at their address: what strangers cost there refuses strangers only. A refusal of identity
  * is written to the audit log before it is answered.
  */
-export const createAuthenticate = (options: Options): Authenticate => {
+export function createAuthenticate(options: Options): Authenticate {
   const { authenticatorFor, addressOf, currentSnapshot, revocations, callerLimit, strangerLimit, refusals } = options;
 
   const countOnce = createCountOnce(callerLimit);
 
   /** Refuses a stranger whose address has cost too much, and else charges it. */
-  const chargeStranger = (address: string | undefined): Result<undefined, Refusal> => {
+  function chargeStranger(address: string | undefined): Result<undefined, Refusal> {
     const within = strangerLimit.check(address);
     if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
     strangerLimit.charge(address);
     return ok(undefined);
-  };
+  }
 
-  const checkQuota = async (caller: Caller): Promise<Result<undefined, IdentityRefusal>> => {
+  async function checkQuota(caller: Caller): Promise<Result<undefined, IdentityRefusal>> {
     const left = await callerLimit.peek(countedAs(caller));
     return left.ok ? left : refuse(toLimitRefusal(left.refusal, caller, callerLimit.quota));
-  };
+  }
 
   /** Counts a request against its caller, and a copy of one against nobody. */
-  const count = async (
+  async function count(
     { caller, replay }: AuthenticCaller,
     address: string | undefined,
-  ): Promise<Result<Pick<AuthenticRequest, 'headers' | 'onCopy'>, Refusal>> => {
+  ): Promise<Result<Pick<AuthenticRequest, 'headers' | 'onCopy'>, Refusal>> {
     const { taken, copied } = await countOnce.count(countedAs(caller), replay?.key);
     if (!taken.ok) return refuse(toLimitRefusal(taken.refusal, caller, callerLimit.quota));
     if (copied) return ok({ onCopy: () => Promise.resolve() });
-    const onCopy = (): Promise<void> => {
+    function onCopy(): Promise<void> {
       strangerLimit.charge(address);
       return callerLimit.giveBack(countedAs(caller));
-    };
+    }
     return ok({ headers: rateHeaders(taken.value, callerLimit.quota), onCopy });
-  };
+  }
 
   /** Whether a request closes a number of the log for the lack of which nobody is served: else nobody ever could. */
-  const isMending = ({ method, path }: WireHead): boolean =>
-    method === 'DELETE' && revocations.isBroken(Number(/^\/revocations\/(\d{1,15})$/u.exec(path)?.[1]));
+  function isMending({ method, path }: WireHead): boolean {
+    return method === 'DELETE' && revocations.isBroken(Number(/^\/revocations\/(\d{1,15})$/u.exec(path)?.[1]));
+  }
 
   /** Whoever is revoked is refused everywhere. */
-  const checkRevoked = (caller: Caller): Result<undefined, Refusal> => {
+  function checkRevoked(caller: Caller): Result<undefined, Refusal> {
     const revoked = revocations.ofCaller(caller);
     return revoked === undefined ? ok(undefined) : refuse({ ...toRevokedRefusal(revoked, caller), caller });
-  };
+  }
 
-  const authenticate = async (
+  async function authenticate(
     { incoming, admit, ...arriving }: Arrival,
     authenticator: Authenticator,
     address: string | undefined,
-  ): Promise<Result<Omit<AuthenticRequest, 'address'>, Refusal>> => {
+  ): Promise<Result<Omit<AuthenticRequest, 'address'>, Refusal>> {
     const short = checkHead(arriving.head);
     if (!short.ok) return short;
     const proof = authenticator.begin(arriving);
@@ -131,14 +134,14 @@ export const createAuthenticate = (options: Options): Authenticate => {
     const revoked = checkRevoked(known.value.caller);
     if (!revoked.ok) return revoked;
     return ok({ ...known.value, request, snapshot, ...counted.value });
-  };
+  }
 
   /** What fails to prove who sent it, and what was used before, is a stranger's. */
-  const asStranger = (refusal: Refusal, address: string | undefined): Refusal => {
+  function asStranger(refusal: Refusal, address: string | undefined): Refusal {
     if (refusal.kind !== 'not-authentic' && refusal.kind !== 'replayed') return refusal;
     const charged = chargeStranger(address);
     return charged.ok ? refusal : charged.refusal;
-  };
+  }
 
   return async (arrival) => {
     const { head, requestId } = arrival;
@@ -151,7 +154,7 @@ export const createAuthenticate = (options: Options): Authenticate => {
     const refusal = asStranger(result.refusal, address);
     return refuse(await recordRefusal(refusals, refusal, { head, requestId, address, claimed }));
   };
-};
+}
 
 const NO_CATALOG = { kind: 'unavailable', what: 'the catalog of policies and keys', cause: 'catalog' } as const;
 const NO_COUNT = { kind: 'unavailable', what: 'the count of your requests', cause: 'rate_limit' } as const;
@@ -159,12 +162,14 @@ const NO_COUNT = { kind: 'unavailable', what: 'the count of your requests', caus
 const STRANGERS = 'Too many requests from your address could not prove who sent them, or were copies';
 
 /** The draft of the IETF: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ */
-const rateHeaders = ({ left, resetSeconds }: Allowance, { requests, window }: CallerQuota) => ({
-  'ratelimit-policy': `"caller";q=${requests};w=${window / SECOND}`,
-  ratelimit: `"caller";r=${left};t=${resetSeconds}`,
-});
+function rateHeaders({ left, resetSeconds }: Allowance, { requests, window }: CallerQuota) {
+  return {
+    'ratelimit-policy': `"caller";q=${requests};w=${window / SECOND}`,
+    ratelimit: `"caller";r=${left};t=${resetSeconds}`,
+  };
+}
 
-const toLimitRefusal = (refusal: LimitRefusal, { name }: Caller, quota: CallerQuota): IdentityRefusal => {
+function toLimitRefusal(refusal: LimitRefusal, { name }: Caller, quota: CallerQuota): IdentityRefusal {
   if (refusal.kind === 'unavailable') return NO_COUNT;
   const { allowance } = refusal;
   return {
@@ -173,27 +178,30 @@ const toLimitRefusal = (refusal: LimitRefusal, { name }: Caller, quota: CallerQu
     retryAfterSeconds: allowance.resetSeconds,
     headers: rateHeaders(allowance, quota),
   };
-};
+}
 
-const withoutPort = (host: string): string => host.replace(/:\d+$/u, '');
+function withoutPort(host: string): string {
+  return host.replace(/:\d+$/u, '');
+}
 
 /** Of a Host that is none of ours so much is repeated, and no control characters. */
 const HOST_SHOWN = 100;
 
 /** What was signed for another host is not for this server, whoever signed it. */
-const checkHost = ({ headers }: WireHead, hosts: readonly string[] | undefined): Result<undefined, Refusal> => {
+function checkHost({ headers }: WireHead, hosts: readonly string[] | undefined): Result<undefined, Refusal> {
   const [host = ''] = headerValues(headers, 'host').map((value) => value.toLowerCase());
-  const isServed = (listed: string): boolean =>
-    listed.toLowerCase() === host || listed.toLowerCase() === withoutPort(host);
+  function isServed(listed: string): boolean {
+    return listed.toLowerCase() === host || listed.toLowerCase() === withoutPort(host);
+  }
   if (hosts !== undefined && !hosts.some(isServed)) {
     const shown = host.slice(0, HOST_SHOWN).replaceAll(/[^\x20-\x7e]/gu, '?');
     const message = `The host "${shown}" is not one that this server answers for; it answers for ${hosts.join(', ')}. Sign for one of these, or ask its operator to set SENTINEL_HOSTS.`;
     return refuse({ kind: 'invalid', message });
   }
   return ok(undefined);
-};
+}
 
-const checkHead = ({ headers }: WireHead): Result<undefined, Refusal> => {
+function checkHead({ headers }: WireHead): Result<undefined, Refusal> {
   if (headerValues(headers, 'authorization').some((value) => value.length > AUTHORIZATION_LIMIT)) {
     return refuse({
       kind: 'headers-too-large',
@@ -201,4 +209,4 @@ const checkHead = ({ headers }: WireHead): Result<undefined, Refusal> => {
     });
   }
   return ok(undefined);
-};
+}

@@ -14,11 +14,11 @@ export type Authenticators =
  * Chooses by the scheme of the Authorization header. What is neither scheme, or more than one header, goes to the
  * verifier of SigV4, which says what is expected.
  */
-export const chooseAuthenticator =
-  (authenticators: Authenticators) =>
-  ({ headers }: WireHead): Authenticator => {
+export function chooseAuthenticator(authenticators: Authenticators) {
+  return ({ headers }: WireHead): Authenticator => {
     if ('front' in authenticators) return authenticators.front;
     const { signed, forwarded } = authenticators;
     const isForwarded = headerValues(headers, 'authorization')[0]?.startsWith(`${FORWARDED_SCHEME} `) === true;
     return isForwarded ? forwarded : signed;
   };
+}

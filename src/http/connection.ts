@@ -60,7 +60,9 @@ export function openConnection(socket: Socket, { source, onPlace }: Owner): Conn
   let bytesLeft = LINGER_BYTES;
   let timer: NodeJS.Timeout | undefined;
 
-  const isWhole = (): boolean => current === undefined || current.complete;
+  function isWhole(): boolean {
+    return current === undefined || current.complete;
+  }
 
   function readPlace(): Place {
     if (!isWhole() || answer === undefined || phase === 'ending') return 'waiting';

@@ -14,9 +14,12 @@ export type Authentic = AuthenticRequest & Pick<Arrival, 'requestId'>;
 export type Outcome = Result<unknown, Refusal>;
 
 /** Makes a handler of an endpoint that needs an identity: the caller first, then the endpoint, then its answer. */
-export const authenticated =
-  (authenticate: Authenticate, handle: (request: Authentic) => Outcome | Promise<Outcome>, status = 200): Handler =>
-  async (arrival): Promise<Answer> => {
+export function authenticated(
+  authenticate: Authenticate,
+  handle: (request: Authentic) => Outcome | Promise<Outcome>,
+  status = 200,
+): Handler {
+  return async (arrival): Promise<Answer> => {
     const { requestId } = arrival;
     const asked = askedBy(arrival.head);
     const authentic = await authenticate(arrival);
@@ -27,12 +30,15 @@ export const authenticated =
       ? jsonAnswer(requestId, outcome.value, status, authentic.value.headers)
       : refusalAnswer(requestId, outcome.refusal, authentic.value.headers, asked);
   };
+}
 
 /** Who operates, for the operations of sessions and revocations. */
-export const toOperator = ({ caller, snapshot, requestId, address, replay }: Authentic): Operator => ({
-  caller,
-  snapshot,
-  httpRequestId: requestId,
-  ...(replay === undefined ? {} : { replay }),
-  ...(address === undefined ? {} : { address }),
-});
+export function toOperator({ caller, snapshot, requestId, address, replay }: Authentic): Operator {
+  return {
+    caller,
+    snapshot,
+    httpRequestId: requestId,
+    ...(replay === undefined ? {} : { replay }),
+    ...(address === undefined ? {} : { address }),
+  };
+}

@@ -14,14 +14,17 @@ export type Fields<Entries extends v.ObjectEntries> = {
 };
 
 /** Declares the fields of an endpoint. */
-export const fields = <Entries extends v.ObjectEntries>(
+export function fields<Entries extends v.ObjectEntries>(
   entries: Entries,
   quiet: readonly string[] = [],
-): Fields<Entries> => ({ schema: v.object(entries), keys: new Set(Object.keys(entries)), quiet });
+): Fields<Entries> {
+  return { schema: v.object(entries), keys: new Set(Object.keys(entries)), quiet };
+}
 
 /** The refusal of a request that cannot be understood; `field` names what is to be mended. */
-export const invalid = (message: string, field?: string) =>
-  refuse<Refusal>({ kind: 'invalid', message, ...(field === undefined ? {} : { field: escapeUnseen(field) }) });
+export function invalid(message: string, field?: string) {
+  return refuse<Refusal>({ kind: 'invalid', message, ...(field === undefined ? {} : { field: escapeUnseen(field) }) });
+}
 
 /** The refusal of a name that means nothing here; `there` says what does, after "there is" or "there are". */
 function unknownName(what: string, name: string, there: string) {
@@ -38,11 +41,11 @@ function unknownName(what: string, name: string, there: string) {
  *
  * @param what they are called to the caller: `field`, `query parameter`
  */
-export const readFields = <Entries extends v.ObjectEntries>(
+export function readFields<Entries extends v.ObjectEntries>(
   { schema, keys, quiet }: Fields<Entries>,
   given: Readonly<Record<string, unknown>>,
   what: string,
-): Result<v.InferOutput<v.ObjectSchema<Entries, undefined>>, Refusal> => {
+): Result<v.InferOutput<v.ObjectSchema<Entries, undefined>>, Refusal> {
   const unknown = Object.keys(given).find((key) => !keys.has(key));
   if (unknown !== undefined) {
     const known = [...keys].filter((key) => !quiet.includes(key)).join(', ');
@@ -52,31 +55,32 @@ export const readFields = <Entries extends v.ObjectEntries>(
   if (parsed.success) return ok(parsed.output);
   const field = v.getDotPath(parsed.issues[0]) ?? what;
   return invalid(`The ${what} "${field}" ${parsed.issues[0].message}.`, field);
-};
+}
 
 /** A whole number of seconds between two bounds, both included. */
-export const seconds = (low: number, high: number) => {
+export function seconds(low: number, high: number) {
   const range = `must be a whole number of seconds from ${low} to ${high}`;
   return v.pipe(v.number(range), v.integer(range), v.minValue(low, range), v.maxValue(high, range));
-};
+}
 
 /** The same as decimal digits without leading zeros, as a query has it. */
-export const secondsText = (low: number, high: number) =>
-  v.pipe(
+export function secondsText(low: number, high: number) {
+  return v.pipe(
     v.string(),
     v.regex(/^[1-9]\d{0,8}$/u, `must be a whole number of seconds from ${low} to ${high}`),
     v.transform(Number),
     seconds(low, high),
   );
+}
 
 /** The query parameter that asks for a further page. */
 export const NEXT = 'next_token';
 
 /** Reads the query of a request that takes these parameters and no body. */
-export const readQuery = (
+export function readQuery(
   { query, body }: WireRequest,
   known: readonly string[],
-): Result<Readonly<Record<string, string>>, Refusal> => {
+): Result<Readonly<Record<string, string>>, Refusal> {
   if (body.length > 0) return invalid('GET and DELETE take no body.');
   const unknown = [...query.keys()].find((key) => !known.includes(key));
   if (unknown === undefined) return ok(Object.fromEntries(query));
@@ -87,7 +91,7 @@ export const readQuery = (
         ? `there is only ${known[0]}`
         : `there are ${known.join(', ')}`;
   return unknownName('query parameter', unknown, there);
-};
+}
 
 /** Of four digits' years only: beyond 9999 a date has another form, which no table sorts among the others. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/u;

@@ -16,10 +16,10 @@ const HALF = 'half of a character (a lone surrogate)';
  *
  * @param example an object that the endpoint takes, for whoever sent something else
  */
-export const readJsonBody = (
+export function readJsonBody(
   request: WireRequest,
   example: string,
-): Result<Readonly<Record<string, unknown>>, Refusal> => {
+): Result<Readonly<Record<string, unknown>>, Refusal> {
   if (request.rawQuery !== '')
     return invalid('Send the fields in the query or in the body, not in both; POST takes a body.');
   if (request.body.length === 0) return invalid(`The body is empty; send a JSON object like ${example}.`);
@@ -51,4 +51,4 @@ export const readJsonBody = (
     return invalid(`The field ${quoted(halved)} holds ${HALF}.`, halved);
   }
   return ok(Object.fromEntries(entries));
-};
+}

@@ -66,18 +66,20 @@ const AUTHENTICATION_STATUS: Readonly<Record<SigV4Error, 400 | 403>> = {
   XAmzContentSHA256Mismatch: 400,
 };
 
-const validation = (status: RefusalAnswer['status'], message: string): RefusalAnswer => ({
-  status,
-  error: 'ValidationError',
-  message,
-});
+function validation(status: RefusalAnswer['status'], message: string): RefusalAnswer {
+  return {
+    status,
+    error: 'ValidationError',
+    message,
+  };
+}
 
 /**
  * Puts every refusal into a status and a sentence that its reader can act on. The one place that knows both.
  *
  * @param asked what the request was for
  */
-export const toRefusalAnswer = (refusal: Refusal, asked: Asked = 'question'): RefusalAnswer => {
+export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): RefusalAnswer {
   switch (refusal.kind) {
     case 'not-authentic': {
       const { error, message } = refusal.refusal;
@@ -148,7 +150,7 @@ export const toRefusalAnswer = (refusal: Refusal, asked: Asked = 'question'): Re
     case 'misconfigured':
       return toVendAnswer(refusal, asked);
   }
-};
+}
 
 const FAILED = 'The server failed on this request.';
 const TELL = 'Tell its operator the x-request-id.';
@@ -160,7 +162,7 @@ const REPLAYED =
   'a signature: to send several, wait a second in between, or give each a signed header x-sentinel-nonce with a random ' +
   'value, with curl -H "x-sentinel-nonce: $RANDOM".';
 
-const toVendAnswer = (refusal: VendRefusal, asked: Asked): RefusalAnswer => {
+function toVendAnswer(refusal: VendRefusal, asked: Asked): RefusalAnswer {
   switch (refusal.kind) {
     case 'denied':
       return toDenial(refusal);
@@ -217,29 +219,35 @@ const toVendAnswer = (refusal: VendRefusal, asked: Asked): RefusalAnswer => {
         details: { profile: refusal.profile },
       };
   }
-};
+}
 
-const says = (reason: string | undefined): string => (reason === undefined ? '' : ` The rule says: ${reason}`);
+function says(reason: string | undefined): string {
+  return reason === undefined ? '' : ` The rule says: ${reason}`;
+}
 
 /** Says the same of a profile that does not exist, that is broken, and that no rule opens to this caller. */
-const toDenial = ({ profile, user, rule, reason }: Extract<VendRefusal, { kind: 'denied' }>): RefusalAnswer => ({
-  status: 403,
-  error: 'PolicyDenied',
-  message:
-    rule === undefined
-      ? `no rule lets ${user} use profile ${profile}; GET /profiles lists yours`
-      : `rule "${rule}" does not let ${user} use profile ${profile}${reason === undefined ? '' : `: ${reason}`}`,
-  details: {
-    profile,
-    ...(rule === undefined ? {} : { rule }),
-    ...(reason === undefined ? {} : { reason }),
-  },
-});
+function toDenial({ profile, user, rule, reason }: Extract<VendRefusal, { kind: 'denied' }>): RefusalAnswer {
+  return {
+    status: 403,
+    error: 'PolicyDenied',
+    message:
+      rule === undefined
+        ? `no rule lets ${user} use profile ${profile}; GET /profiles lists yours`
+        : `rule "${rule}" does not let ${user} use profile ${profile}${reason === undefined ? '' : `: ${reason}`}`,
+    details: {
+      profile,
+      ...(rule === undefined ? {} : { rule }),
+      ...(reason === undefined ? {} : { reason }),
+    },
+  };
+}
 
-const retryLater = (status: 403 | 429 | 503, error: ErrorName, message: string, retryAfter: number): RefusalAnswer => ({
-  status,
-  error,
-  message,
-  details: { retry_after: retryAfter },
-  headers: { 'retry-after': String(retryAfter) },
-});
+function retryLater(status: 403 | 429 | 503, error: ErrorName, message: string, retryAfter: number): RefusalAnswer {
+  return {
+    status,
+    error,
+    message,
+    details: { retry_after: retryAfter },
+    headers: { 'retry-after': String(retryAfter) },
+  };
+}

@@ -14,17 +14,18 @@ type Methods = { readonly GET?: Handler; readonly POST?: Handler; readonly DELET
  * Serves a path: the methods given, 405 with `Allow` for every other. HEAD is such another, unless the path is free of
  * effects: Hono would run GET for it, and HEAD must never vend.
  */
-export const route = (app: Hono<Env>, path: string, methods: Methods, options: { readonly head: boolean }): void => {
+export function route(app: Hono<Env>, path: string, methods: Methods, options: { readonly head: boolean }): void {
   const allow = [...Object.keys(methods), ...(options.head ? ['HEAD'] : [])];
-  const notAllowed = (context: Context<Env>): Response =>
-    toResponse(refusalAnswer(context.env.requestId, { kind: 'method-not-allowed', allow }));
+  function notAllowed(context: Context<Env>): Response {
+    return toResponse(refusalAnswer(context.env.requestId, { kind: 'method-not-allowed', allow }));
+  }
   for (const [method, handler] of Object.entries(methods)) {
     app.on(method, path, async (context) =>
       context.req.method === 'HEAD' && !options.head ? notAllowed(context) : toResponse(await handler(context.env)),
     );
   }
   app.all(path, notAllowed);
-};
+}
 
 /** What metrics call a request whose path is none of the app's: strangers must not add series. */
 const NO_ROUTE = 'other';

@@ -59,7 +59,7 @@ const READINESS = '/readyz';
  * The HTTP server. Request line and headers are read verbatim and checked here, before Hono's adapter makes a URL of
  * them: that would resolve dot segments and take absolute-form targets for paths.
  */
-export const createHttpServer = (app: Hono<Env>, options: ServerOptions): Server => {
+export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server {
   const { isDraining, adapter, gate, onTurnedAway } = options;
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
   const labelOf = createRouteLabels(app);
@@ -85,12 +85,12 @@ export const createHttpServer = (app: Hono<Env>, options: ServerOptions): Server
     const head = readHead(incoming, rawHeaders);
     if ('kind' in head) return writeAnswer(outgoing, refusalAnswer(requestId, head));
     const { promise: done, resolve: finish } = Promise.withResolvers<void>();
-    const admit = async (): Promise<boolean> => {
+    async function admit(): Promise<boolean> {
       // Nobody works for a caller who has left.
       const admitted = (await gate.enter(done)) && !outgoing.destroyed;
       if (!admitted) onTurnedAway('overloaded');
       return admitted;
-    };
+    }
     arrivals.set(incoming, { head, incoming, requestId, admit, ...context });
     incoming.headers.host = ROUTER_HOST;
     inTrace(readTrace(requestId, rawHeaders), () => void listener(incoming, outgoing).finally(finish));
@@ -99,23 +99,21 @@ export const createHttpServer = (app: Hono<Env>, options: ServerOptions): Server
   server.maxHeadersCount = 0;
   guardConnections(server, options.connections, onTurnedAway);
   return server;
-};
+}
 
-const announce = (outgoing: ServerResponse, route: string, { onArrival, onAnswer }: ServerOptions): void => {
+function announce(outgoing: ServerResponse, route: string, { onArrival, onAnswer }: ServerOptions): void {
   const begun = performance.now();
   onArrival();
   outgoing.once('finish', () =>
     onAnswer({ route, status: outgoing.statusCode, milliseconds: performance.now() - begun }),
   );
-};
+}
 
 /**
  * Parts the adapter's headers from the client's. Their JSON is raw UTF-8, which Node has decoded byte by byte. More than
  * one context is none: the adapter writes one.
  */
-const takeContext = ({
-  rawHeaders: all,
-}: IncomingMessage): Pick<Arrival, 'lambdaContext'> & { rawHeaders: string[] } => {
+function takeContext({ rawHeaders: all }: IncomingMessage): Pick<Arrival, 'lambdaContext'> & { rawHeaders: string[] } {
   const rawHeaders: string[] = [];
   const contexts: string[] = [];
   for (let index = 0; index + 1 < all.length; index += 2) {
@@ -126,16 +124,16 @@ const takeContext = ({
   const [only, ...more] = contexts;
   if (only === undefined || more.length > 0) return { rawHeaders };
   return { rawHeaders, lambdaContext: Buffer.from(only, 'latin1').toString('utf8') };
-};
+}
 
-const readHead = (incoming: IncomingMessage, rawHeaders: readonly string[]): Arrival['head'] | Refusal => {
+function readHead(incoming: IncomingMessage, rawHeaders: readonly string[]): Arrival['head'] | Refusal {
   if (rawHeaders.length > 2 * HEADERS_COUNT) {
     return { kind: 'headers-too-large', message: `The request has more than ${HEADERS_COUNT} headers.` };
   }
   const head = readWireHead(incoming.method ?? '', incoming.url ?? '', rawHeaders);
   return head.ok ? head.value : { kind: 'not-authentic', refusal: head.refusal };
-};
+}
 
-const writeAnswer = (outgoing: ServerResponse, { status, headers, body }: Answer): void => {
+function writeAnswer(outgoing: ServerResponse, { status, headers, body }: Answer): void {
   outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
-};
+}

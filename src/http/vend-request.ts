@@ -28,11 +28,11 @@ const QUIET = ['device_id'];
 const QUERY = fields({ ...common, duration: v.optional(secondsText(DEFAULT_SECONDS, LONGEST_SECONDS)) }, QUIET);
 const BODY = fields({ ...common, duration: v.optional(seconds(DEFAULT_SECONDS, LONGEST_SECONDS)) }, QUIET);
 
-const parse = (
+function parse(
   known: typeof QUERY | typeof BODY,
   given: Readonly<Record<string, unknown>>,
   what: string,
-): Result<VendWish, Refusal> => {
+): Result<VendWish, Refusal> {
   const isUnknown = Object.keys(given).some((key) => !known.keys.has(key));
   if (!isUnknown && !Object.hasOwn(given, 'profile')) {
     return invalid(`The ${what} "profile" is missing; GET /profiles lists yours.`, 'profile');
@@ -45,12 +45,14 @@ const parse = (
     ...(duration === undefined ? {} : { duration }),
     ...(label === undefined ? {} : { session_label: label }),
   });
-};
+}
 
 /** Reads the wish from `GET /?profile=…`: a parameter that is unknown or out of form is refused by name. */
-export const readVendQuery = (query: QueryParameters): Result<VendWish, Refusal> =>
-  parse(QUERY, Object.fromEntries(query), 'query parameter');
+export function readVendQuery(query: QueryParameters): Result<VendWish, Refusal> {
+  return parse(QUERY, Object.fromEntries(query), 'query parameter');
+}
 
 /** Reads the wish from the JSON body of `POST /`. */
-export const readVendBody = (body: Readonly<Record<string, unknown>>): Result<VendWish, Refusal> =>
-  parse(BODY, body, 'field');
+export function readVendBody(body: Readonly<Record<string, unknown>>): Result<VendWish, Refusal> {
+  return parse(BODY, body, 'field');
+}

@@ -67,18 +67,18 @@ export type Authenticator = {
 };
 
 /** The refusal of an identity under one of AWS's error names; `upstreamCode` where STS refused, by its own name. */
-export const notAuthentic = (
-  error: SigV4Refusal['error'],
-  message: string,
-  upstreamCode?: string,
-): IdentityRefusal => ({
-  kind: 'not-authentic',
-  refusal: { error, message },
-  ...(upstreamCode === undefined ? {} : { upstreamCode }),
-});
+export function notAuthentic(error: SigV4Refusal['error'], message: string, upstreamCode?: string): IdentityRefusal {
+  return {
+    kind: 'not-authentic',
+    refusal: { error, message },
+    ...(upstreamCode === undefined ? {} : { upstreamCode }),
+  };
+}
 
 /** Stands for a way of authenticating that is switched off: says so to whoever tries it. */
-export const switchedOff = (message: string): Authenticator => ({
-  begin: () => refuse(notAuthentic('AccessDenied', message)),
-  claimedKey: () => undefined,
-});
+export function switchedOff(message: string): Authenticator {
+  return {
+    begin: () => refuse(notAuthentic('AccessDenied', message)),
+    claimedKey: () => undefined,
+  };
+}

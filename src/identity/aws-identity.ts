@@ -42,17 +42,20 @@ export type AwsCaller = Pick<
   'account' | 'principal' | 'subject' | 'name' | 'storedName' | 'sessionName' | 'uniqueId'
 >;
 
-const denied = (message: string) => refuse<SigV4Refusal>({ error: 'AccessDenied', message });
+function denied(message: string) {
+  return refuse<SigV4Refusal>({ error: 'AccessDenied', message });
+}
 
 /** Refuses callers of accounts that are not admitted. */
-export const admitAccount = (
+export function admitAccount(
   account: string,
   { allowedAccounts }: Pick<Admission, 'allowedAccounts'>,
   ownAccount: string,
-): Result<undefined, SigV4Refusal> =>
-  (allowedAccounts ?? [ownAccount]).includes(account)
+): Result<undefined, SigV4Refusal> {
+  return (allowedAccounts ?? [ownAccount]).includes(account)
     ? ok(undefined)
     : denied(`Callers of account ${account} are not admitted here.`);
+}
 
 /** IAM's limits of names: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
 const USER = /^user\/(?:[\u0021-\u007e]{1,510}\/)?([\w+=,.@-]{1,64})$/u;
@@ -106,13 +109,14 @@ export function toAwsCaller(
 const NOT_A_CALLER =
   'Only IAM users and sessions of IAM roles are callers here: root, federated users and EC2 instance identities are not.';
 
-const splitFirst = (text: string, separator: string): readonly [string, string?] => {
+function splitFirst(text: string, separator: string): readonly [string, string?] {
   const at = text.indexOf(separator);
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
-};
+}
 
-const withUniqueId = (id: string, caller: AwsCaller): Result<AwsCaller, SigV4Refusal> =>
-  ok(UNIQUE_ID.test(id) ? { ...caller, uniqueId: id } : caller);
+function withUniqueId(id: string, caller: AwsCaller): Result<AwsCaller, SigV4Refusal> {
+  return ok(UNIQUE_ID.test(id) ? { ...caller, uniqueId: id } : caller);
+}
 
 /** A caller's name in documents, and as it is stored. */
 function nameOf(
@@ -154,8 +158,9 @@ function toSessionCaller(
   return withUniqueId(roleId, { ...caller, subject, name, storedName: name });
 }
 
-const qualified = (name: string, account: string, own: OwnIdentity): string =>
-  account === own.account ? name : `${account}:${name}`;
+function qualified(name: string, account: string, own: OwnIdentity): string {
+  return account === own.account ? name : `${account}:${name}`;
+}
 
 /** Whose word a session's name is: of Identity Center, of a listed role, or, undefined, of nobody but the caller. */
 function trustOf(
@@ -168,7 +173,7 @@ function trustOf(
 }
 
 /** The ARN of a session has lost its role's path, and role names are unique in an account without it. */
-const isRole = (listed: string, { role, partition, account }: RoleSession): boolean => {
+function isRole(listed: string, { role, partition, account }: RoleSession): boolean {
   const arn = parseRoleArn(listed);
   return arn.ok && arn.value.roleName === role && arn.value.account === account && arn.value.partition === partition;
-};
+}

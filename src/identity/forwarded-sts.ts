@@ -54,7 +54,7 @@ const BOUND_PREFIXES = /^x-(?:amz|sentinel)-/u;
  *
  * (aws-iam-authenticator and Vault, with what their CVEs taught: CVE-2020-16250, CVE-2022-2385.)
  */
-export const createForwardedStsAuthenticator = (options: Options): Authenticator => {
+export function createForwardedStsAuthenticator(options: Options): Authenticator {
   const { clock, hosts, window, serverId } = options;
   const confirm = createConfirm(options);
   return {
@@ -72,19 +72,21 @@ export const createForwardedStsAuthenticator = (options: Options): Authenticator
     },
     claimedKey: claimedKeyOf,
   };
-};
+}
 
-const createConfirm = (options: Options) => {
+function createConfirm(options: Options) {
   const { clock, hosts, window, admission, askSts, onFault } = options;
   const line = createStsLine(options.limit);
-  const nonceClaim = ({ nonce, signedAt }: ForwardedClaim): ReplayClaim => ({
-    key: sha256Hex(`${FORWARDED_SCHEME}\n${nonce}`),
-    signedAt,
-    forgetAt: signedAt + 2 * window,
-  });
+  function nonceClaim({ nonce, signedAt }: ForwardedClaim): ReplayClaim {
+    return {
+      key: sha256Hex(`${FORWARDED_SCHEME}\n${nonce}`),
+      signedAt,
+      forgetAt: signedAt + 2 * window,
+    };
+  }
 
   /** Asks STS once. */
-  const ask = async (request: StsRequest, account: Account): Promise<Result<AwsIdentity, IdentityRefusal>> => {
+  async function ask(request: StsRequest, account: Account): Promise<Result<AwsIdentity, IdentityRefusal>> {
     try {
       const answer = readStsAnswer(await askSts(request), hosts.partition);
       if (answer.ok) return answer;
@@ -95,15 +97,15 @@ const createConfirm = (options: Options) => {
       onFault(error);
       return refuse(NO_ANSWER);
     }
-  };
+  }
 
   /** Lets nobody to STS who need not be asked about; whatever STS says, the nonce is used up. */
-  const identify = async (
+  async function identify(
     claim: ForwardedClaim,
     request: StsRequest,
     { checkQuota }: Facts,
     account: Account,
-  ): Promise<Result<AwsIdentity, IdentityRefusal>> => {
+  ): Promise<Result<AwsIdentity, IdentityRefusal>> {
     // Whoever is known to have used up their quota costs no call; a stranger who names their key learns no more than that.
     const known = line.callerOf(claim.accessKeyId);
     const withinQuota = known === undefined ? ok(undefined) : await checkQuota(known);
@@ -122,7 +124,7 @@ const createConfirm = (options: Options) => {
     });
     if (!wasAsked) await reserved.value.release();
     return answered.ok ? answered.value : answered;
-  };
+  }
 
   return async (
     claim: ForwardedClaim,
@@ -144,7 +146,7 @@ const createConfirm = (options: Options) => {
     if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
     return ok({ caller, source: { via: 'sts', accessKeyId, identity: identity.value } });
   };
-};
+}
 
 const NO_ANSWER: IdentityRefusal = {
   kind: 'unavailable',
@@ -152,10 +154,13 @@ const NO_ANSWER: IdentityRefusal = {
   cause: 'sts',
 };
 
-const toGuardRefusal = (refusal: 'replayed' | 'unavailable'): IdentityRefusal =>
-  refusal === 'replayed' ? { kind: 'replayed' } : { kind: 'unavailable', what: 'the replay guard', cause: 'guard' };
+function toGuardRefusal(refusal: 'replayed' | 'unavailable'): IdentityRefusal {
+  return refusal === 'replayed'
+    ? { kind: 'replayed' }
+    : { kind: 'unavailable', what: 'the replay guard', cause: 'guard' };
+}
 
-const toIdentityRefusal = (refusal: StsRefusal): IdentityRefusal => {
+function toIdentityRefusal(refusal: StsRefusal): IdentityRefusal {
   switch (refusal.kind) {
     case 'refused':
       return notAuthentic('AccessDenied', refusedMessage(refusal.code), refusal.code);
@@ -168,10 +173,11 @@ const toIdentityRefusal = (refusal: StsRefusal): IdentityRefusal => {
     case 'unexpected':
       return NO_ANSWER;
   }
-};
+}
 
-const refusedMessage = (code: string): string =>
-  `AWS STS did not confirm who signed (${code}). ${ADVICE.get(code) ?? ADVICE_OF_ALL}`;
+function refusedMessage(code: string): string {
+  return `AWS STS did not confirm who signed (${code}). ${ADVICE.get(code) ?? ADVICE_OF_ALL}`;
+}
 
 const ADVICE_OF_ALL = "Sign with credentials that are valid now, for this server's id, and for exactly this request.";
 
@@ -187,7 +193,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The request that the caller signed, if it signed the right one: method, path, body and constants are the server's. */
-const toStsRequest = (claim: ForwardedClaim, request: WireRequest, serverId: string): StsRequest => {
+function toStsRequest(claim: ForwardedClaim, request: WireRequest, serverId: string): StsRequest {
   const { signedHeaders, credential, signature, securityToken } = claim;
   const values: Readonly<Record<string, string>> = {
     ...STS_CONSTANT_HEADERS,
@@ -201,11 +207,11 @@ const toStsRequest = (claim: ForwardedClaim, request: WireRequest, serverId: str
   const sent = Object.entries(values).filter(([name]) => !name.startsWith('x-amz-') || signedHeaders.includes(name));
   const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
   return { host: claim.host, headers: { ...Object.fromEntries(sent), authorization }, body: STS_BODY };
-};
+}
 
 /** The access key that a token names, well-formed or not; nothing else of it is looked at. */
-const claimedKeyOf = ({ headers }: WireHead): string | undefined => {
+function claimedKeyOf({ headers }: WireHead): string | undefined {
   const [value = ''] = headerValues(headers, 'authorization');
   const text = Buffer.from(value.slice(FORWARDED_SCHEME.length + 1, 8_192), 'base64url').toString('latin1');
   return /"credential"\s*:\s*"([A-Z0-9_]{4,40})\//u.exec(text)?.[1];
-};
+}

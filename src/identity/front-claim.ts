@@ -16,14 +16,16 @@ const WINDOW = 15 * MINUTE;
 const SIGNATURE = /signature\s*=/iu;
 
 /** Whether a header can be what AWS verified; one without a signature, or with another key than AWS named, cannot. */
-const canBeVerified = (value: string, accessKeyId: string): boolean =>
-  SIGNATURE.test(value) && value.includes(accessKeyId);
+function canBeVerified(value: string, accessKeyId: string): boolean {
+  return SIGNATURE.test(value) && value.includes(accessKeyId);
+}
 
-const notVerified = (header: string) =>
-  refuse<SigV4Refusal>({
+function notVerified(header: string) {
+  return refuse<SigV4Refusal>({
     error: 'IncompleteSignature',
     message: `The header "${header}" cannot be what AWS verified; sign the request once, in its headers.`,
   });
+}
 
 /**
  * What tells the copies of a request that a front of AWS Lambda verified.

@@ -37,7 +37,9 @@ const RestContext = v.object({
   }),
 });
 
-const refused = (error: SigV4Refusal['error'], message: string) => refuse<SigV4Refusal>({ error, message });
+function refused(error: SigV4Refusal['error'], message: string) {
+  return refuse<SigV4Refusal>({ error, message });
+}
 
 const unread = refused(
   'MissingAuthenticationToken',
@@ -51,11 +53,7 @@ const unread = refused(
  * @param context the header's JSON, decoded as UTF-8
  * @param frontId the id of the one API or Function URL that may send requests
  */
-const readFrontContext = (
-  context: string,
-  front: LambdaFront,
-  frontId: string,
-): Result<FrontIdentity, SigV4Refusal> => {
+function readFrontContext(context: string, front: LambdaFront, frontId: string): Result<FrontIdentity, SigV4Refusal> {
   const json = parseStrictJson(Buffer.from(context, 'utf8'));
   if (!json.ok) return unread;
   const id = v.safeParse(v.object({ apiId: text }), json.value);
@@ -73,7 +71,7 @@ const readFrontContext = (
   if (!http.success) return unread;
   const { accessKey, accountId, userArn, userId } = http.output.authorizer.iam;
   return ok({ accessKeyId: accessKey, account: accountId, arn: userArn, userId });
-};
+}
 
 const Address = v.union([
   v.object({ http: v.object({ sourceIp: v.pipe(v.string(), v.ip()) }) }),
@@ -81,12 +79,12 @@ const Address = v.union([
 ]);
 
 /** Where a request came from, by its context; undefined if that does not say. Behind a front the peer is the adapter. */
-export const frontAddress = (context: string | undefined): string | undefined => {
+export function frontAddress(context: string | undefined): string | undefined {
   const json = parseStrictJson(Buffer.from(context ?? '', 'utf8'));
   const parsed = v.safeParse(Address, json.ok ? json.value : undefined);
   if (!parsed.success) return undefined;
   return 'http' in parsed.output ? parsed.output.http.sourceIp : parsed.output.identity.sourceIp;
-};
+}
 
 type Options = {
   readonly clock: Clock;
@@ -99,27 +97,29 @@ type Options = {
  * A front of AWS Lambda with AWS_IAM: AWS verified the signature, and its word is the only one that counts; what stands in
  * Authorization proves nobody, and only tells a copy of a request.
  */
-export const createLambdaAuthenticator = ({ clock, front, frontId, admission }: Options): Authenticator => ({
-  begin: ({ lambdaContext }) => {
-    const identity = lambdaContext === undefined ? unread : readFrontContext(lambdaContext, front, frontId);
-    if (!identity.ok) return refuse({ kind: 'not-authentic', refusal: identity.refusal });
-    return ok((request, { ring }) => {
-      const { accessKeyId, arn, account, userId } = identity.value;
-      if (!/^\w{1,128}$/u.test(accessKeyId)) {
-        return Promise.resolve(refuse(notAuthentic('AccessDenied', 'AWS named an access key that cannot be one.')));
-      }
-      const who = toAwsCaller(identity.value, admission, ring);
-      if (!who.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: who.refusal }));
-      const claim = toFrontClaim(request, accessKeyId, clock());
-      if (!claim.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: claim.refusal }));
-      return Promise.resolve(
-        ok({
-          caller: { via: 'lambda', ...who.value, accessKeyId },
-          source: { via: 'lambda', accessKeyId, identity: { arn, account, userId } },
-          ...(claim.value === undefined ? {} : { replay: claim.value }),
-        }),
-      );
-    });
-  },
-  claimedKey: () => undefined,
-});
+export function createLambdaAuthenticator({ clock, front, frontId, admission }: Options): Authenticator {
+  return {
+    begin: ({ lambdaContext }) => {
+      const identity = lambdaContext === undefined ? unread : readFrontContext(lambdaContext, front, frontId);
+      if (!identity.ok) return refuse({ kind: 'not-authentic', refusal: identity.refusal });
+      return ok((request, { ring }) => {
+        const { accessKeyId, arn, account, userId } = identity.value;
+        if (!/^\w{1,128}$/u.test(accessKeyId)) {
+          return Promise.resolve(refuse(notAuthentic('AccessDenied', 'AWS named an access key that cannot be one.')));
+        }
+        const who = toAwsCaller(identity.value, admission, ring);
+        if (!who.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: who.refusal }));
+        const claim = toFrontClaim(request, accessKeyId, clock());
+        if (!claim.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: claim.refusal }));
+        return Promise.resolve(
+          ok({
+            caller: { via: 'lambda', ...who.value, accessKeyId },
+            source: { via: 'lambda', accessKeyId, identity: { arn, account, userId } },
+            ...(claim.value === undefined ? {} : { replay: claim.value }),
+          }),
+        );
+      });
+    },
+    claimedKey: () => undefined,
+  };
+}

@@ -51,30 +51,34 @@ export type MintedClaims = v.InferOutput<typeof Claims>;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /** `TVMK` and 80 random bits, in the characters of AWS's own access key ids. */
-const newAccessKeyId = (): string =>
-  `TVMK${[...randomBytes(16)].map((byte) => ALPHABET.charAt(byte % ALPHABET.length)).join('')}`;
+function newAccessKeyId(): string {
+  return `TVMK${[...randomBytes(16)].map((byte) => ALPHABET.charAt(byte % ALPHABET.length)).join('')}`;
+}
 
 /** What a token is bound to besides its content: a TVM with another id cannot open it, even with the same sealing key. */
-const bindingOf = (kid: string, serverId: string | undefined): string =>
-  `sentinel-tvm minted key\n${kid}\n${serverId ?? ''}`;
+function bindingOf(kid: string, serverId: string | undefined): string {
+  return `sentinel-tvm minted key\n${kid}\n${serverId ?? ''}`;
+}
 
-const cipherKey = ({ key }: SealingKey, salt: Uint8Array, binding: string) => {
+function cipherKey({ key }: SealingKey, salt: Uint8Array, binding: string) {
   const derived = Buffer.from(hkdfSync('sha256', key, salt, binding, 32 + IV));
   return { key: derived.subarray(0, 32), iv: derived.subarray(32) };
-};
+}
 
-const deriveSecret = (sealing: SealingKey, token: string): string =>
-  createHmac('sha256', subkey(sealing, 'minted secret')).update(token).digest('base64url');
+function deriveSecret(sealing: SealingKey, token: string): string {
+  return createHmac('sha256', subkey(sealing, 'minted secret')).update(token).digest('base64url');
+}
 
 /** Stands in the token for the secret of the registered key that it came from: with another secret, the token dies. */
-const secretTag = (sealing: SealingKey, secret: string): string =>
-  createHmac('sha256', subkey(sealing, 'source secret')).update(secret).digest('hex').slice(0, 32);
+function secretTag(sealing: SealingKey, secret: string): string {
+  return createHmac('sha256', subkey(sealing, 'source secret')).update(secret).digest('hex').slice(0, 32);
+}
 
 /** Whether a registered key still has the secret that it had when the token was sealed. */
-export const hasSecret = (sealing: SealingKey, secret: string, tag: string): boolean => {
+export function hasSecret(sealing: SealingKey, secret: string, tag: string): boolean {
   const expected = secretTag(sealing, secret);
   return expected.length === tag.length && timingSafeEqual(Buffer.from(expected), Buffer.from(tag));
-};
+}
 
 /** The secret of a registered key goes in only to be recognised; an AWS identity as AWS told it. */
 export type MintFrom = KeySource & { readonly secret?: string };
@@ -84,11 +88,11 @@ export type MintFrom = KeySource & { readonly secret?: string };
  *
  * @param options.expiresAt its end, epoch milliseconds; whole seconds are kept
  */
-export const mintKey = (
+export function mintKey(
   source: MintFrom,
   sealing: SealingKey,
   { serverId, expiresAt }: { readonly serverId: string | undefined; readonly expiresAt: number },
-): MintedKey => {
+): MintedKey {
   const claims: MintedClaims = {
     accessKeyId: newAccessKeyId(),
     expiresAt: Math.floor(expiresAt / SECOND) * SECOND,
@@ -104,9 +108,9 @@ export const mintKey = (
     sessionToken,
     expiresAt: claims.expiresAt,
   };
-};
+}
 
-const seal = (claims: MintedClaims, sealing: SealingKey, serverId: string | undefined): string => {
+function seal(claims: MintedClaims, sealing: SealingKey, serverId: string | undefined): string {
   const binding = bindingOf(sealing.id, serverId);
   const salt = randomBytes(SALT);
   const { key, iv } = cipherKey(sealing, salt, binding);
@@ -118,13 +122,13 @@ const seal = (claims: MintedClaims, sealing: SealingKey, serverId: string | unde
     cipher.getAuthTag(),
   ]);
   return `${PREFIX}.${sealing.id}.${sealed.toString('base64url')}`;
-};
+}
 
 /** A token that was opened: what it says, the secret that belongs to it, and the key that sealed it. */
 export type OpenedKey = { readonly claims: MintedClaims; readonly secret: string; readonly sealing: SealingKey };
 
 /** Opens a token; undefined for whatever this server, with these keys and this id, did not seal. Its end is not checked. */
-export const openKey = (token: string, keys: SealingKeys, serverId: string | undefined): OpenedKey | undefined => {
+export function openKey(token: string, keys: SealingKeys, serverId: string | undefined): OpenedKey | undefined {
   const [, kid = '', text = ''] = TOKEN.exec(token) ?? [];
   const sealing = keys.get(kid);
   if (sealing === undefined) return undefined;
@@ -142,4 +146,4 @@ export const openKey = (token: string, keys: SealingKeys, serverId: string | und
   } catch {
     return undefined;
   }
-};
+}

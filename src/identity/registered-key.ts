@@ -53,33 +53,34 @@ export function unknownKey(accessKeyId: string, canLogIn: boolean): SigV4Refusal
 }
 
 /** Whether a registered key counts at this moment (epoch milliseconds). */
-export const isUsable = (key: RegisteredKey, now: number): boolean =>
-  !key.disabled && (key.expiresAtMs === undefined || now < key.expiresAtMs);
+export function isUsable(key: RegisteredKey, now: number): boolean {
+  return !key.disabled && (key.expiresAtMs === undefined || now < key.expiresAtMs);
+}
 
 /** The part of a caller that its registered key settles; refuses where the TVM's own account is not admitted. */
-export const toKeyCaller = (
+export function toKeyCaller(
   accessKeyId: string,
   { name: bare }: RegisteredKey,
   { account }: KeyRing,
   admission: Admission,
-): Result<Pick<Caller, 'account' | 'principal' | 'subject' | 'name' | 'storedName'>, SigV4Refusal> => {
+): Result<Pick<Caller, 'account' | 'principal' | 'subject' | 'name' | 'storedName'>, SigV4Refusal> {
   const admitted = admitAccount(account, admission, account);
   if (!admitted.ok) return admitted;
   const principal = `sentinel:key/${accessKeyId}`;
   const name = toName('key', bare, admission.bareNames, undefined);
   return ok({ account, principal, subject: principal, name, storedName: toStoredName(name, admission.bareNames) });
-};
+}
 
 /**
  * Verifies a claim against the registered keys. Unknown, disabled and expired keys, and a registered key that comes with
  * a security token, get the same `InvalidClientTokenId` after the same work.
  */
-export const authenticateKey = (
+export function authenticateKey(
   claim: SignatureClaim,
   request: WireRequest,
   ring: KeyRing,
   { now, window, admission }: Judgement,
-): Result<AuthenticCaller, SigV4Refusal> => {
+): Result<AuthenticCaller, SigV4Refusal> {
   const { accessKeyId } = claim;
   const key = ring.findKey(accessKeyId);
   const usable = key !== undefined && isUsable(key, now) && claim.securityToken === undefined;
@@ -94,4 +95,4 @@ export const authenticateKey = (
     replay: toReplayClaim(claim, window),
     source: { via: 'key', accessKeyId },
   });
-};
+}

@@ -32,7 +32,7 @@ type Options = {
  * `AWS4-HMAC-SHA256`, verified here: with a security token the key is one that the TVM minted, without one it is
  * registered.
  */
-export const createSignedRequestAuthenticator = (options: Options): Authenticator => {
+export function createSignedRequestAuthenticator(options: Options): Authenticator {
   const { clock, region, service, window, serverId, admission } = options;
   return {
     begin: ({ head }) => {
@@ -54,18 +54,18 @@ export const createSignedRequestAuthenticator = (options: Options): Authenticato
     claimedKey: ({ headers }) =>
       /\bCredential=([A-Z0-9_]{4,40})\//u.exec(headerValues(headers, 'authorization')[0] ?? '')?.[1],
   };
-};
+}
 
 /**
  * Verifies a claim that came with a security token: opened, signed with the secret that belongs to it, not beyond its
  * end, and what it came from still counts. Whoever the source is by now, by today's configuration, the caller is.
  */
-const authenticateMintedKey = (
+function authenticateMintedKey(
   claim: SignatureClaim,
   request: WireRequest,
   ring: KeyRing,
   judgement: Judgement & { readonly serverId: string | undefined },
-): Result<AuthenticCaller, SigV4Refusal> => {
+): Result<AuthenticCaller, SigV4Refusal> {
   const { accessKeyId } = claim;
   const opened = openKey(claim.securityToken ?? '', ring.sealingKeys, judgement.serverId);
   const isOurs = opened !== undefined && opened.claims.accessKeyId === accessKeyId;
@@ -89,17 +89,17 @@ const authenticateMintedKey = (
     },
     replay: toReplayClaim(claim, judgement.window),
   });
-};
+}
 
 type SourceCaller = Omit<Caller, 'via' | 'accessKeyId'>;
 
-const toSourceCaller = (
+function toSourceCaller(
   { claims: { source }, sealing }: OpenedKey,
   ring: KeyRing,
   { now, admission }: Judgement,
-): Result<SourceCaller, SigV4Refusal> => {
+): Result<SourceCaller, SigV4Refusal> {
   if (source.via !== 'key') return toAwsCaller(source.identity, admission, ring);
   const key = ring.findKey(source.accessKeyId);
   const counts = key !== undefined && isUsable(key, now) && hasSecret(sealing, key.secret, source.secretTag);
   return counts ? toKeyCaller(source.accessKeyId, key, ring, admission) : refuse(UNKNOWN_KEY);
-};
+}

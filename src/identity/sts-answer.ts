@@ -28,13 +28,15 @@ const ErrorAnswer = v.object({
   Error: v.object({ Code: v.pipe(v.string(), v.regex(/^[A-Za-z0-9.]{1,64}$/u)) }),
 });
 
-const unexpected = (why: string) => refuse<StsRefusal>({ kind: 'unexpected', why });
+function unexpected(why: string) {
+  return refuse<StsRefusal>({ kind: 'unexpected', why });
+}
 
 /**
  * Reads an answer of STS. An identity is only what a 200 says in JSON, uncompressed, with no key twice, whose account is
  * that of its ARN, in the partition that was asked; everything else is a refusal.
  */
-export const readStsAnswer = (reply: StsReply, partition: string): Result<AwsIdentity, StsRefusal> => {
+export function readStsAnswer(reply: StsReply, partition: string): Result<AwsIdentity, StsRefusal> {
   if (reply.status === 429) return refuse({ kind: 'throttled' });
   if (reply.contentEncoding !== '' && reply.contentEncoding !== 'identity') return unexpected('it is compressed');
   if (!/^application\/(?:x-amz-)?json(?:-1\.[01])?\s*(?:;|$)/iu.test(reply.contentType))
@@ -54,13 +56,13 @@ export const readStsAnswer = (reply: StsReply, partition: string): Result<AwsIde
   if (read.value.account !== account) return unexpected('its account is not that of its ARN');
   if (read.value.partition !== partition) return unexpected('its ARN is of another partition');
   return ok({ arn, account, userId });
-};
+}
 
-const readError = (status: number, value: unknown): Result<AwsIdentity, StsRefusal> => {
+function readError(status: number, value: unknown): Result<AwsIdentity, StsRefusal> {
   const parsed = v.safeParse(ErrorAnswer, value);
   if (status < 400 || status > 499 || !parsed.success) return unexpected(`its status is ${status}`);
   const { Code: code } = parsed.output.Error;
   if (isThrottling(code)) return refuse({ kind: 'throttled' });
   // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html: below 500, and still no word on who signed.
   return isServiceFault(code) ? unexpected(`its error is ${code}`) : refuse({ kind: 'refused', code });
-};
+}

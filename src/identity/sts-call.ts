@@ -36,7 +36,7 @@ const MAX_SOCKETS = 64;
  * @param endpoint a desk's AWS that takes the place of every region's STS; the Host header stays as signed
  * @param deadline milliseconds for one call, the connection included
  */
-export const createStsClient = (endpoint: string | undefined, deadline = DEADLINE): AskSts => {
+export function createStsClient(endpoint: string | undefined, deadline = DEADLINE): AskSts {
   const desk = endpoint === undefined ? undefined : new URL(endpoint);
   const isPlain = desk?.protocol === 'http:';
   // Agents of our own: Node's global one may be told of a proxy by the environment.
@@ -44,16 +44,16 @@ export const createStsClient = (endpoint: string | undefined, deadline = DEADLIN
   const send = isPlain ? httpRequest : httpsRequest;
   /** By the host that was signed for, of which there is one a region: on a desk, too, one stops no other. */
   const agents = new Map<string, HttpAgent>();
-  const agentOf = (host: string): HttpAgent => {
+  function agentOf(host: string): HttpAgent {
     const known = agents.get(host);
     if (known !== undefined) return known;
     const agent = isPlain ? new HttpAgent(options) : new HttpsAgent({ ...options, minVersion: 'TLSv1.2' });
     agents.set(host, agent);
     return agent;
-  };
+  }
 
-  const attempt = ({ host, headers, body }: StsRequest, signal: AbortSignal, isRetry: boolean): Promise<StsReply> =>
-    new Promise((resolve, reject) => {
+  function attempt({ host, headers, body }: StsRequest, signal: AbortSignal, isRetry: boolean): Promise<StsReply> {
+    return new Promise((resolve, reject) => {
       const place =
         desk === undefined
           ? { host, port: 443 }
@@ -80,12 +80,13 @@ export const createStsClient = (endpoint: string | undefined, deadline = DEADLIN
       });
       outgoing.end(body);
     });
+  }
 
   return (request) => attempt(request, AbortSignal.timeout(deadline), false);
-};
+}
 
-const readReply = (answer: IncomingMessage): Promise<StsReply> =>
-  new Promise((resolve, reject) => {
+function readReply(answer: IncomingMessage): Promise<StsReply> {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     answer.on('data', (chunk: Buffer) => {
@@ -104,3 +105,4 @@ const readReply = (answer: IncomingMessage): Promise<StsReply> =>
     answer.on('error', reject);
     answer.on('close', () => reject(new Error('the connection ended before the answer did')));
   });
+}

@@ -38,7 +38,9 @@ const STRANGERS = 'Too many tokens from your address were refused by AWS STS';
 const CROWD = 'Too many callers are being confirmed by AWS STS just now';
 
 /** What stands for an access key and where it comes from; no address has this form. */
-const nameOf = (accessKeyId: string, address: string | undefined): string => `${accessKeyId}@${sourceOf(address)}`;
+function nameOf(accessKeyId: string, address: string | undefined): string {
+  return `${accessKeyId}@${sourceOf(address)}`;
+}
 
 /**
  * The line to STS, in which everybody waits who has to be confirmed: one a region, so that a slow STS stops no other, and

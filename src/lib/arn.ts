@@ -16,18 +16,20 @@ const ARN = new RegExp(`^arn:(${PARTITION_NAMES.join('|')}):([a-z0-9-]+):([a-z0-
 const ROLE = /^role\/(?:[\u0021-\u007e]{1,510}\/)?([\w+=,.@-]{1,64})$/u;
 
 /** An account id is twelve decimal digits. */
-export const isAccountId = (text: string): boolean => /^\d{12}$/u.test(text);
+export function isAccountId(text: string): boolean {
+  return /^\d{12}$/u.test(text);
+}
 
 /** Splits an ARN into its parts; refuses whatever is not one, with a sentence. */
-export const parseArn = (text: string): Result<Arn, string> => {
+export function parseArn(text: string): Result<Arn, string> {
   const match = ARN.exec(text);
   if (match === null) return refuse(`"${text}" is not an ARN`);
   const [, partition = '', service = '', region = '', account = '', resource = ''] = match;
   return ok({ partition, service, region, account, resource });
-};
+}
 
 /** Parses `arn:P:iam::A:role/path/Name`; refuses every other ARN, with a sentence. */
-export const parseRoleArn = (text: string): Result<Arn & { readonly roleName: string }, string> => {
+export function parseRoleArn(text: string): Result<Arn & { readonly roleName: string }, string> {
   const arn = parseArn(text);
   if (!arn.ok) return arn;
   const { service, region, account, resource } = arn.value;
@@ -36,7 +38,7 @@ export const parseRoleArn = (text: string): Result<Arn & { readonly roleName: st
     return refuse(`"${text}" is not the ARN of an IAM role`);
   }
   return ok({ ...arn.value, roleName });
-};
+}
 
 /** The principal that sessions of a role have: its ARN without the path, which STS does not tell. Undefined for no role. */
 export function toRolePrincipal(roleArn: string): string | undefined {

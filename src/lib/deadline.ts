@@ -10,12 +10,12 @@ export async function withDeadline<Value>(
   run: (signal: AbortSignal) => Promise<Value>,
 ): Promise<Value> {
   const stop = new AbortController();
-  const end = (reject: (error: Error) => void): void => {
+  function end(reject: (error: Error) => void): void {
     const error = new Error(`${what} has not ended within ${ms} ms`);
     error.name = 'TimeoutError';
     reject(error);
     stop.abort(error);
-  };
+  }
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     // A process that was itself too busy looks once at what has come meanwhile.

@@ -18,7 +18,7 @@ const WHOLE = /^(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/
  * Parses a duration as Go's `time.ParseDuration` writes it (`45m`, `1h30m`, `0.5h`, `0`), the format of Sentinel's
  * documents. Out come milliseconds, never negative: no duration of ours may be. Refuses with a sentence.
  */
-export const parseGoDuration = (text: string): Result<number, string> => {
+export function parseGoDuration(text: string): Result<number, string> {
   if (text === '0') return ok(0);
   if (text.length > 64 || !WHOLE.test(text)) return refuse(`"${text}" is not a duration like 45m or 1h30m`);
   let total = 0;
@@ -26,4 +26,4 @@ export const parseGoDuration = (text: string): Result<number, string> => {
   return Number.isFinite(total) && total <= Number.MAX_SAFE_INTEGER
     ? ok(total)
     : refuse(`"${text}" is longer than any duration can be`);
-};
+}

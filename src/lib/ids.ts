@@ -1,7 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
 /** Sixteen lower-case hexadecimal digits from the system's random source: Sentinel's format of every id. */
-export const newHexId = (): string => randomBytes(8).toString('hex');
+export function newHexId(): string {
+  return randomBytes(8).toString('hex');
+}
 
 /** The id of one HTTP request, sent back as `x-request-id`. Never taken from the client. */
-export const newRequestId = (): string => randomUUID();
+export function newRequestId(): string {
+  return randomUUID();
+}

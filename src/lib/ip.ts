@@ -22,7 +22,9 @@ function ipv6Groups(address: string, count: number): string | undefined {
  * The /64 of an IPv6 address: its holder has the whole of it and changes the rest at will. Undefined for what is no IPv6
  * address, and for one with a zone.
  */
-export const ipv6Network = (address: string): string | undefined => ipv6Groups(address, HOST_GROUPS);
+export function ipv6Network(address: string): string | undefined {
+  return ipv6Groups(address, HOST_GROUPS);
+}
 
 /**
  * What is counted as one source: an IPv4 address, an IPv6 /64, and one for all whose address is unknown.

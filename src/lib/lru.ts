@@ -17,10 +17,7 @@ export type Lru<Key, Value> = {
  *
  * @param onEvict told of each entry that had to make room
  */
-export const createLru = <Key, Value>(
-  capacity: number,
-  onEvict?: (key: Key, value: Value) => void,
-): Lru<Key, Value> => {
+export function createLru<Key, Value>(capacity: number, onEvict?: (key: Key, value: Value) => void): Lru<Key, Value> {
   const map = new Map<Key, Value>();
   return {
     get: (key) => {
@@ -45,4 +42,4 @@ export const createLru = <Key, Value>(
     size: () => map.size,
     entries: () => map.entries(),
   };
-};
+}

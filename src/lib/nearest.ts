@@ -1,5 +1,5 @@
 /** Insertions, deletions, replacements and swaps of neighbours that lead from `a` to `b` (optimal string alignment). */
-const distance = (a: readonly string[], b: readonly string[]): number => {
+function distance(a: readonly string[], b: readonly string[]): number {
   let before: readonly number[] = [];
   let previous: readonly number[] = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (const [row, left] of a.entries()) {
@@ -14,19 +14,21 @@ const distance = (a: readonly string[], b: readonly string[]): number => {
     previous = current;
   }
   return previous.at(-1) ?? 0;
-};
+}
 
 /** No name that is known anywhere is longer; what is compared takes time in proportion to both lengths. */
 const LONGEST = 200;
 
 /** So many edits turn a name into a near one: a third of its length, as the compilers of Rust and C++ have it. */
-const reach = (name: string): number => Math.floor(Math.max(name.length, 3) / 3);
+function reach(name: string): number {
+  return Math.floor(Math.max(name.length, 3) / 3);
+}
 
 /**
  * The known name with the fewest edits to `name`, upper and lower case being one, for "did you mean" sentences. Undefined
  * if none is near: a wrong guess sends its reader further away than none.
  */
-export const nearest = (name: string, known: readonly string[]): string | undefined => {
+export function nearest(name: string, known: readonly string[]): string | undefined {
   if (name.length > LONGEST) return undefined;
   const letters = Array.from(name.toLowerCase());
   let best: { readonly name: string; readonly edits: number } | undefined;
@@ -35,4 +37,4 @@ export const nearest = (name: string, known: readonly string[]): string | undefi
     if (best === undefined || edits < best.edits) best = { name: candidate, edits };
   }
   return best !== undefined && best.edits <= reach(name) ? best.name : undefined;
-};
+}

@@ -6,7 +6,11 @@ export type Ok<Value> = { readonly ok: true; readonly value: Value };
 export type Refused<Refusal> = { readonly ok: false; readonly refusal: Refusal };
 
 /** Wraps a value as the good outcome. */
-export const ok = <Value>(value: Value): Ok<Value> => ({ ok: true, value });
+export function ok<Value>(value: Value): Ok<Value> {
+  return { ok: true, value };
+}
 
 /** Wraps a refusal as the expected bad outcome. */
-export const refuse = <Refusal>(refusal: Refusal): Refused<Refusal> => ({ ok: false, refusal });
+export function refuse<Refusal>(refusal: Refusal): Refused<Refusal> {
+  return { ok: false, refusal };
+}

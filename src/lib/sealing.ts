@@ -14,43 +14,49 @@ export type SealingKey = {
 export type SealingKeys = ReadonlyMap<string, SealingKey>;
 
 /** The key to seal with: of those that are active (epoch milliseconds), the latest; undefined if there is none. */
-export const activeSealingKey = (keys: SealingKeys, now: number): SealingKey | undefined =>
-  [...keys.values()]
+export function activeSealingKey(keys: SealingKeys, now: number): SealingKey | undefined {
+  return [...keys.values()]
     .filter(({ activeFrom }) => activeFrom <= now)
     .toSorted((a, b) => b.activeFrom - a.activeFrom || (a.id < b.id ? 1 : -1))[0];
+}
 
 /** Derived keys by the key that they come from; gone with it. Tables of many rows would derive them anew for each. */
 const derived = new WeakMap<Uint8Array, Map<string, Buffer>>();
 
 /** A key for one purpose, derived from a sealing key, so that what is made for one proves nothing for another. */
-export const subkey = ({ key }: SealingKey, purpose: string): Buffer => {
+export function subkey({ key }: SealingKey, purpose: string): Buffer {
   const known = derived.get(key) ?? new Map<string, Buffer>();
   derived.set(key, known);
   const made = known.get(purpose) ?? Buffer.from(hkdfSync('sha256', key, '', `sentinel-tvm ${purpose}`, 32));
   known.set(purpose, made);
   return made;
-};
+}
 
 /** Unambiguous whatever the parts hold. */
-const joined = (parts: readonly (string | number)[]): string => JSON.stringify(parts);
+function joined(parts: readonly (string | number)[]): string {
+  return JSON.stringify(parts);
+}
 
 /** Signs the parts of a stored row that grant something: `<kid>.<64 hexadecimal digits>`. */
-export const signRow = (sealing: SealingKey, purpose: string, parts: readonly (string | number)[]): string =>
-  `${sealing.id}.${createHmac('sha256', subkey(sealing, purpose)).update(joined(parts)).digest('hex')}`;
+export function signRow(sealing: SealingKey, purpose: string, parts: readonly (string | number)[]): string {
+  return `${sealing.id}.${createHmac('sha256', subkey(sealing, purpose)).update(joined(parts)).digest('hex')}`;
+}
 
 /** The id of the key that a signature says it was made with. */
-export const signingKeyOf = (signature: string): string => signature.slice(0, signature.lastIndexOf('.'));
+export function signingKeyOf(signature: string): string {
+  return signature.slice(0, signature.lastIndexOf('.'));
+}
 
 /** Whether a row's parts are as this TVM, or another instance of it, once signed them. */
-export const isSignedRow = (
+export function isSignedRow(
   signature: string,
   keys: SealingKeys,
   purpose: string,
   parts: readonly (string | number)[],
-): boolean => {
+): boolean {
   const sealing = keys.get(signingKeyOf(signature));
   if (sealing === undefined) return false;
   const expected = Buffer.from(signRow(sealing, purpose, parts));
   const given = Buffer.from(signature);
   return expected.length === given.length && timingSafeEqual(expected, given);
-};
+}

@@ -2,7 +2,7 @@
  * Makes calls share runs without ever taking part in one that began before them: who calls while a run is under way gets
  * the next one, together with all who call until that begins. So any number of callers wait for two runs at most.
  */
-export const sharedNext = <Value>(run: () => Promise<Value>): (() => Promise<Value>) => {
+export function sharedNext<Value>(run: () => Promise<Value>): () => Promise<Value> {
   let running: Promise<unknown> = Promise.resolve();
   let next: Promise<Value> | undefined;
   return () => {
@@ -16,4 +16,4 @@ export const sharedNext = <Value>(run: () => Promise<Value>): (() => Promise<Val
       });
     return next;
   };
-};
+}

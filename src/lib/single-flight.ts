@@ -2,7 +2,7 @@
  * Makes concurrent calls share one run: while a run is under way, every further call gets that run's promise.
  * A run that fails rejects all who share it and leaves nothing behind, so that the next call tries anew.
  */
-export const singleFlight = <Value>(run: () => Promise<Value>): (() => Promise<Value>) => {
+export function singleFlight<Value>(run: () => Promise<Value>): () => Promise<Value> {
   let underWay: Promise<Value> | undefined;
   return () => {
     underWay ??= run().finally(() => {
@@ -10,4 +10,4 @@ export const singleFlight = <Value>(run: () => Promise<Value>): (() => Promise<V
     });
     return underWay;
   };
-};
+}

@@ -3,11 +3,12 @@ import { ok, refuse, type Result } from './result.ts';
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** In the text of a JSON value, the strings that a colon follows are its keys. */
-const countKeysOfText = (text: string): number =>
-  [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/gu)].filter(([, colon]) => colon).length;
+function countKeysOfText(text: string): number {
+  return [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/gu)].filter(([, colon]) => colon).length;
+}
 
 /** With a list in the place of recursion: a value may be nested more deeply than the stack is. */
-const countKeys = (value: unknown): number => {
+function countKeys(value: unknown): number {
   const left = [value];
   let count = 0;
   while (left.length > 0) {
@@ -18,13 +19,13 @@ const countKeys = (value: unknown): number => {
     for (const item of held) left.push(item);
   }
   return count;
-};
+}
 
 /**
  * Reads bytes as JSON in UTF-8. `JSON.parse` keeps the last of two equal keys, and another reader may keep the first, so
  * a key that occurs twice in one object, at any depth, is refused as `repeated-key`.
  */
-export const parseStrictJson = (bytes: Uint8Array): Result<unknown, 'not-json' | 'repeated-key'> => {
+export function parseStrictJson(bytes: Uint8Array): Result<unknown, 'not-json' | 'repeated-key'> {
   let value: unknown;
   let text: string;
   try {
@@ -34,4 +35,4 @@ export const parseStrictJson = (bytes: Uint8Array): Result<unknown, 'not-json' |
     return refuse('not-json');
   }
   return countKeys(value) === countKeysOfText(text) ? ok(value) : refuse('repeated-key');
-};
+}

@@ -34,10 +34,13 @@ export type CallerLimit = {
   readonly giveBack: (caller: string) => Promise<void>;
 };
 
-const inSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / SECOND));
+function inSeconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / SECOND));
+}
 
-const exhausted = (resetSeconds: number) =>
-  refuse<LimitRefusal>({ kind: 'exhausted', allowance: { left: 0, resetSeconds } });
+function exhausted(resetSeconds: number) {
+  return refuse<LimitRefusal>({ kind: 'exhausted', allowance: { left: 0, resetSeconds } });
+}
 
 /** Counts in this instance's memory. Only callers that proved who they are get here, so their number is bounded. */
 export function createMemoryCallerLimit(quota: CallerQuota): CallerLimit {
@@ -185,7 +188,9 @@ function readCount(item: Readonly<Record<string, AttributeValue>> | undefined): 
  */
 export function createGraceCallerLimit(shared: CallerLimit, inGrace: () => boolean): CallerLimit {
   const memory = createMemoryCallerLimit(shared.quota);
-  const current = (): CallerLimit => (inGrace() ? memory : shared);
+  function current(): CallerLimit {
+    return inGrace() ? memory : shared;
+  }
   return {
     quota: shared.quota,
     take: async (caller) => {

@@ -22,21 +22,23 @@ type Count = { readonly points: number; readonly endsAt: number };
 /** Counts in windows that begin with the first point, on the monotonic clock. */
 function createCounts(window: number, capacity: number) {
   const counts = createLru<string, Count>(capacity);
-  const find = (key: string, now: number): Count | undefined => {
+  function find(key: string, now: number): Count | undefined {
     const count = counts.get(key);
     return count !== undefined && count.endsAt > now ? count : undefined;
-  };
-  const add = (key: string, now: number): void => {
+  }
+  function add(key: string, now: number): void {
     const { points, endsAt } = find(key, now) ?? { points: 0, endsAt: now + window };
     counts.set(key, { points: points + 1, endsAt });
-  };
+  }
   return { find, add, size: counts.size };
 }
 
 /** How many of each are under way; holds none that are not. */
 function createTally() {
   const under = new Map<string, number>();
-  const get = (key: string): number => under.get(key) ?? 0;
+  function get(key: string): number {
+    return under.get(key) ?? 0;
+  }
   return {
     get,
     add: (key: string): void => void under.set(key, get(key) + 1),

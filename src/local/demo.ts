@@ -1,11 +1,13 @@
 /** A caller that is registered as a TVM key: the access key id and secret that it signs with, and its name in policies. */
 export type DemoClient = { readonly accessKeyId: string; readonly secret: string; readonly name: string };
 
-const client = (name: string): DemoClient => ({
-  accessKeyId: `TVMDEMO${name.toUpperCase()}`,
-  secret: `demo-${name}-not-a-secret`,
-  name,
-});
+function client(name: string): DemoClient {
+  return {
+    accessKeyId: `TVMDEMO${name.toUpperCase()}`,
+    secret: `demo-${name}-not-a-secret`,
+    name,
+  };
+}
 
 /** The demo callers. Their keys are printed everywhere and refused by every TVM whose AWS is not local. */
 export const DEMO_CLIENTS = {
@@ -76,12 +78,13 @@ rules:
     actions: [list, revoke, explain, lift]
 `;
 
-const profile = (account: string, name: string, description: string): string =>
-  JSON.stringify(
+function profile(account: string, name: string, description: string): string {
+  return JSON.stringify(
     { role_arn: `arn:aws:iam::${account}:role/SentinelProtected-${name}`, description, max_duration: '1h' },
     null,
     2,
   );
+}
 
 /**
  * The demo documents: who may vend what, and the clients' keys.
@@ -90,7 +93,7 @@ const profile = (account: string, name: string, description: string): string =>
  * @param where.root the root of policies and profiles, without trailing slash
  * @param where.secretsRoot the root of the clients' secrets, without trailing slash
  */
-export const demoDocuments = ({
+export function demoDocuments({
   account,
   root,
   secretsRoot,
@@ -98,8 +101,10 @@ export const demoDocuments = ({
   readonly account: string;
   readonly root: string;
   readonly secretsRoot: string;
-}): readonly DemoDocument[] => {
-  const text = (path: string, value: string): DemoDocument => ({ name: `${root}/${path}`, type: 'String', value });
+}): readonly DemoDocument[] {
+  function text(path: string, value: string): DemoDocument {
+    return { name: `${root}/${path}`, type: 'String', value };
+  }
   return [
     text('policies/dev', DEV_POLICY),
     text('policies/prod', PROD_POLICY),
@@ -116,4 +121,4 @@ export const demoDocuments = ({
       value: JSON.stringify({ secret, name }),
     })),
   ];
-};
+}

@@ -10,15 +10,15 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The ports of `npm run local`: the TVM's and the embedded AWS's. */
 export type Ports = { readonly tvm: number; readonly aws: number };
 
-const readPort = (environment: Environment, variable: string, fallback: number): Result<number, string> => {
+function readPort(environment: Environment, variable: string, fallback: number): Result<number, string> {
   const text = environment[variable];
   if (text === undefined || text === '') return ok(fallback);
   const port = /^[1-9]\d{0,4}$/u.test(text) ? Number(text) : Number.NaN;
   return port <= 65_535 ? ok(port) : refuse(`${variable} must be a port from 1 to 65535, not "${text}".`);
-};
+}
 
 /** Reads `PORT` (8080) and `AWS_PORT` (4566); refuses with a sentence. */
-export const readPorts = (environment: Environment): Result<Ports, string> => {
+export function readPorts(environment: Environment): Result<Ports, string> {
   const tvm = readPort(environment, 'PORT', 8_080);
   if (!tvm.ok) return tvm;
   const aws = readPort(environment, 'AWS_PORT', 4_566);
@@ -26,14 +26,14 @@ export const readPorts = (environment: Environment): Result<Ports, string> => {
   return tvm.value === aws.value
     ? refuse(`PORT and AWS_PORT are both ${tvm.value}; give the TVM and the embedded AWS a port each.`)
     : ok({ tvm: tvm.value, aws: aws.value });
-};
+}
 
 /**
  * The environment of the TVM behind `npm run local`: what the user has set, but nothing of any real AWS. Every `AWS_*`
  * variable is dropped, and the shared configuration files with them, so that no profile, region or endpoint of the
  * machine reaches the demo.
  */
-export const tvmEnvironment = (environment: Environment, ports: Ports): Record<string, string> => {
+export function tvmEnvironment(environment: Environment, ports: Ports): Record<string, string> {
   const kept = Object.entries(environment).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !/^aws_/iu.test(entry[0]),
   );
@@ -50,12 +50,12 @@ export const tvmEnvironment = (environment: Environment, ports: Ports): Record<s
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
   };
-};
+}
 
 type SeedSettings = Pick<SeedOptions, 'root' | 'secretsRoot' | 'tables'>;
 
 /** Roots and table names for the seed, from the variables that the TVM itself reads them from. */
-export const seedSettings = (environment: Environment): SeedSettings => {
+export function seedSettings(environment: Environment): SeedSettings {
   const { SENTINEL_ROOT: root, SENTINEL_SECRETS_ROOT: secretsRoot } = environment;
   return {
     ...(root === undefined || root === '' ? {} : { root }),
@@ -69,12 +69,12 @@ export const seedSettings = (environment: Environment): SeedSettings => {
       audit: environment['SENTINEL_AUDIT_TABLE'] || DEFAULT_TABLE_NAMES.audit,
     },
   };
-};
+}
 
 /** Endpoint, region and credentials for `npm run seed`; refuses with a sentence if no endpoint is named. */
-export const seedTarget = (
+export function seedTarget(
   environment: Environment,
-): Result<Pick<SeedOptions, 'endpoint' | 'region' | 'credentials'>, string> => {
+): Result<Pick<SeedOptions, 'endpoint' | 'region' | 'credentials'>, string> {
   const endpoint = environment['AWS_ENDPOINT_URL'];
   if (endpoint === undefined || endpoint === '') {
     return refuse('AWS_ENDPOINT_URL must name the local AWS to seed, like http://127.0.0.1:4566.');
@@ -89,4 +89,4 @@ export const seedTarget = (
     region,
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) },
   });
-};
+}

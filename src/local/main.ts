@@ -16,49 +16,52 @@ const TVM = resolve(import.meta.dirname, '../main.ts');
 /** A TVM that does not end when asked to is ended after this long: longer than it takes to drain. */
 const DRAIN_LIMIT = 30 * SECOND;
 
-const say = (text: string): void => {
+function say(text: string): void {
   process.stderr.write(text);
-};
+}
 
 /** Whether a port can be listened on; found out before anything starts, so that the sentence can name the variable. */
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((settle) => {
+function isFree(port: number): Promise<boolean> {
+  return new Promise((settle) => {
     const probe = createServer();
     probe.once('error', () => settle(false));
     probe.listen(port, HOST, () => probe.close(() => settle(true)));
   });
+}
 
-const requireFree = async (port: number, variable: string): Promise<void> => {
+async function requireFree(port: number, variable: string): Promise<void> {
   if (await isFree(port)) return;
   throw new Error(`Port ${port} on ${HOST} cannot be listened on, it is probably taken; set ${variable} to another.`);
-};
+}
 
-const startAws = async (ports: Ports): Promise<EmbeddedAws> => {
+async function startAws(ports: Ports): Promise<EmbeddedAws> {
   const aws = await startEmbeddedAws({ host: HOST, port: ports.aws });
   let made = 0;
-  const report = (): void => {
+  function report(): void {
     made += 1;
-  };
+  }
   await seed({ endpoint: aws.url, region: EMBEDDED_REGION, ...seedSettings(process.env), report });
   say(`The embedded AWS serves on ${aws.url}, with ${made} demo tables and documents.\n`);
   return aws;
-};
+}
 
 /** The TVM as a process of its own, started as in production: only its environment says that its AWS is a local one. */
-const startTvm = (ports: Ports): ChildProcess =>
-  spawn(process.execPath, [TVM], {
+function startTvm(ports: Ports): ChildProcess {
+  return spawn(process.execPath, [TVM], {
     env: tvmEnvironment(process.env, ports),
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+}
 
 /** Resolves with the exit code that this process is to end with. */
-const exitOf = (child: ChildProcess): Promise<number> =>
-  new Promise((settle, reject) => {
+function exitOf(child: ChildProcess): Promise<number> {
+  return new Promise((settle, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => settle(code ?? 128 + (signal === null ? 1 : constants.signals[signal])));
   });
+}
 
-const isHealthy = async (ports: Ports): Promise<boolean> => {
+async function isHealthy(ports: Ports): Promise<boolean> {
   try {
     const response = await fetch(`http://${HOST}:${ports.tvm}/healthz`, { signal: AbortSignal.timeout(SECOND) });
     await response.body?.cancel();
@@ -66,9 +69,9 @@ const isHealthy = async (ports: Ports): Promise<boolean> => {
   } catch {
     return false;
   }
-};
+}
 
-const announce = async (ports: Ports, ended: AbortSignal): Promise<void> => {
+async function announce(ports: Ports, ended: AbortSignal): Promise<void> {
   while (!ended.aborted) {
     if (await isHealthy(ports)) {
       say(recipes(ports, process.platform));
@@ -76,10 +79,10 @@ const announce = async (ports: Ports, ended: AbortSignal): Promise<void> => {
     }
     await sleep(SECOND / 10);
   }
-};
+}
 
 /** `npm run local`: the embedded AWS, seeded, and the TVM before it, until one of them ends or a signal comes. */
-const main = async (): Promise<number> => {
+async function main(): Promise<number> {
   const ports = readPorts(process.env);
   if (!ports.ok) throw new Error(ports.refusal);
   await requireFree(ports.value.aws, 'AWS_PORT');
@@ -88,14 +91,14 @@ const main = async (): Promise<number> => {
   const child = startTvm(ports.value);
   const ended = new AbortController();
   let stopping = false;
-  const stop = (): void => {
+  function stop(): void {
     // A terminal sends Ctrl-C to every process of the group and the entry script passes it on: once is enough.
     if (stopping) return;
     stopping = true;
     ended.abort();
     child.kill('SIGTERM');
     setTimeout(() => child.kill('SIGKILL'), DRAIN_LIMIT).unref();
-  };
+  }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   void announce(ports.value, ended.signal);
   try {
@@ -105,7 +108,7 @@ const main = async (): Promise<number> => {
     ended.abort();
     await aws.close();
   }
-};
+}
 
 try {
   process.exit(await main());

@@ -2,7 +2,7 @@ import { seedSettings, seedTarget } from './environment.ts';
 import { seed } from './seed.ts';
 
 /** `npm run seed`: tables and demo documents into the AWS that `AWS_ENDPOINT_URL` names. Exit 1 with one sentence. */
-const main = async (): Promise<void> => {
+async function main(): Promise<void> {
   const target = seedTarget(process.env);
   if (!target.ok) throw new Error(target.refusal);
   await seed({
@@ -10,7 +10,7 @@ const main = async (): Promise<void> => {
     ...seedSettings(process.env),
     report: (line) => process.stdout.write(`${line}\n`),
   });
-};
+}
 
 try {
   await main();

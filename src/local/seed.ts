@@ -49,7 +49,7 @@ export type SeedOptions = {
  * Rejects with a sentence unless the endpoint is loopback or a host name without dots, or if nothing answers there in
  * time; with the SDK's error if AWS refuses.
  */
-export const seed = async (options: SeedOptions): Promise<void> => {
+export async function seed(options: SeedOptions): Promise<void> {
   const { endpoint, region, report } = options;
   if (!isLocalEndpoint(endpoint)) {
     throw new Error(
@@ -72,23 +72,25 @@ export const seed = async (options: SeedOptions): Promise<void> => {
   } finally {
     for (const each of [sts, dynamodb, ssm]) each.destroy();
   }
-};
+}
 
-const trimmed = (root: string): string => root.replace(/\/+$/u, '');
+function trimmed(root: string): string {
+  return root.replace(/\/+$/u, '');
+}
 
 /** AWS answered and meant it: asking again would not change the answer. */
-const isFinal = (cause: unknown): boolean => {
+function isFinal(cause: unknown): boolean {
   const metadata = cause instanceof Error && '$metadata' in cause ? cause.$metadata : undefined;
   const status =
     typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata ? metadata.httpStatusCode : 0;
   return typeof status === 'number' && status >= 400 && status < 500;
-};
+}
 
 /** The account; asks until there is an answer, for a container's AWS may still be starting. */
-const untilReachable = async (
+async function untilReachable(
   sts: STSClient,
   { endpoint, patience = MINUTE }: Pick<SeedOptions, 'endpoint' | 'patience'>,
-): Promise<string> => {
+): Promise<string> {
   const deadline = Date.now() + patience;
   for (;;) {
     try {
@@ -104,10 +106,10 @@ const untilReachable = async (
     }
     await sleep(SECOND / 2);
   }
-};
+}
 
 /** Makes a table with its time to live, unless it is there; says which. */
-export const seedTable = async (dynamodb: DynamoDBClient, definition: TableDefinition): Promise<string> => {
+export async function seedTable(dynamodb: DynamoDBClient, definition: TableDefinition): Promise<string> {
   const TableName = definition.create.TableName;
   let verb = 'made';
   try {
@@ -119,9 +121,9 @@ export const seedTable = async (dynamodb: DynamoDBClient, definition: TableDefin
   await untilActive(dynamodb, TableName);
   await enableTimeToLive(dynamodb, TableName, definition.ttlAttribute);
   return `${verb} table ${TableName}`;
-};
+}
 
-const untilActive = async (dynamodb: DynamoDBClient, TableName: string): Promise<void> => {
+async function untilActive(dynamodb: DynamoDBClient, TableName: string): Promise<void> {
   const deadline = Date.now() + MINUTE;
   while (Date.now() < deadline) {
     const status = await tableStatus(dynamodb, TableName);
@@ -129,9 +131,9 @@ const untilActive = async (dynamodb: DynamoDBClient, TableName: string): Promise
     await sleep(SECOND / 20);
   }
   throw new Error(`The table ${TableName} has not become active within a minute.`);
-};
+}
 
-const tableStatus = async (dynamodb: DynamoDBClient, TableName: string): Promise<string | undefined> => {
+async function tableStatus(dynamodb: DynamoDBClient, TableName: string): Promise<string | undefined> {
   try {
     return (await dynamodb.send(new DescribeTableCommand({ TableName }))).Table?.TableStatus;
   } catch (cause) {
@@ -139,17 +141,17 @@ const tableStatus = async (dynamodb: DynamoDBClient, TableName: string): Promise
     if (cause instanceof ResourceNotFoundException) return undefined;
     throw cause;
   }
-};
+}
 
-const enableTimeToLive = async (dynamodb: DynamoDBClient, TableName: string, AttributeName: string): Promise<void> => {
+async function enableTimeToLive(dynamodb: DynamoDBClient, TableName: string, AttributeName: string): Promise<void> {
   const { TimeToLiveDescription } = await dynamodb.send(new DescribeTimeToLiveCommand({ TableName }));
   const status = TimeToLiveDescription?.TimeToLiveStatus;
   if (status === 'ENABLED' || status === 'ENABLING') return;
   const TimeToLiveSpecification = { AttributeName, Enabled: true };
   await dynamodb.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
-};
+}
 
-const seedParameter = async (ssm: SSMClient, { name, type, value }: DemoDocument): Promise<string> => {
+async function seedParameter(ssm: SSMClient, { name, type, value }: DemoDocument): Promise<string> {
   try {
     await ssm.send(new PutParameterCommand({ Name: name, Type: type, Value: value, Overwrite: false }));
     return `made parameter ${name}`;
@@ -158,10 +160,10 @@ const seedParameter = async (ssm: SSMClient, { name, type, value }: DemoDocument
   }
   const same = (await parameterValue(ssm, name)) === value;
   return same ? `found parameter ${name}` : `found parameter ${name}, which differs from the demo's and is kept`;
-};
+}
 
 /** A sealing key is drawn once for each local AWS: no key that everybody knows may seal anything, not even on a desk. */
-const seedSealingKey = async (ssm: SSMClient, Name: string): Promise<string> => {
+async function seedSealingKey(ssm: SSMClient, Name: string): Promise<string> {
   const Value = JSON.stringify({ key: randomBytes(32).toString('base64') });
   try {
     await ssm.send(new PutParameterCommand({ Name, Type: 'SecureString', Value, Overwrite: false }));
@@ -170,13 +172,13 @@ const seedSealingKey = async (ssm: SSMClient, Name: string): Promise<string> => 
     if (!(cause instanceof ParameterAlreadyExists)) throw cause;
     return `found parameter ${Name}`;
   }
-};
+}
 
-const parameterValue = async (ssm: SSMClient, Name: string): Promise<string | undefined> => {
+async function parameterValue(ssm: SSMClient, Name: string): Promise<string | undefined> {
   try {
     return (await ssm.send(new GetParameterCommand({ Name, WithDecryption: true }))).Parameter?.Value;
   } catch (cause) {
     if (cause instanceof ParameterNotFound) return undefined;
     throw cause;
   }
-};
+}

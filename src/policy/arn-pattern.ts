@@ -1,7 +1,11 @@
-const isSeparator = (character: string | undefined): boolean => character === ':' || character === '/';
+function isSeparator(character: string | undefined): boolean {
+  return character === ':' || character === '/';
+}
 
 /** Whether a pattern has a wildcard, and so can mean more than one principal. */
-export const hasWildcard = (pattern: string): boolean => /[*?]/u.test(pattern);
+export function hasWildcard(pattern: string): boolean {
+  return /[*?]/u.test(pattern);
+}
 
 /**
  * Whether a text is what a pattern describes: `*` is any number of characters and `?` exactly one, none of them `:` or
@@ -9,7 +13,7 @@ export const hasWildcard = (pattern: string): boolean => /[*?]/u.test(pattern);
  * sides fall into the same segments, and within one a star may take anything. Thus never more than
  * pattern × text steps, whatever the pattern.
  */
-export const matchesPattern = (pattern: string, text: string): boolean => {
+export function matchesPattern(pattern: string, text: string): boolean {
   let at = 0;
   let from = 0;
   let star = -1;
@@ -33,4 +37,4 @@ export const matchesPattern = (pattern: string, text: string): boolean => {
   }
   while (pattern[at] === '*') at += 1;
   return at === pattern.length;
-};
+}

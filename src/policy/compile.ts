@@ -16,16 +16,20 @@ export type CompiledRule = {
 /** An access policy, ready to be asked. */
 export type CompiledPolicy = { readonly rules: readonly CompiledRule[] };
 
-const compileRule = (rule: AccessRule): CompiledRule => ({
-  name: rule.name,
-  effect: rule.effect,
-  ...(rule.reason === undefined ? {} : { reason: rule.reason }),
-  ...(rule.max_server_duration === undefined ? {} : { capSeconds: rule.max_server_duration }),
-  conditions: compileConditions(rule.conditions, rule.effect),
-  names: compileNaming(rule.conditions),
-});
+function compileRule(rule: AccessRule): CompiledRule {
+  return {
+    name: rule.name,
+    effect: rule.effect,
+    ...(rule.reason === undefined ? {} : { reason: rule.reason }),
+    ...(rule.max_server_duration === undefined ? {} : { capSeconds: rule.max_server_duration }),
+    conditions: compileConditions(rule.conditions, rule.effect),
+    names: compileNaming(rule.conditions),
+  };
+}
 
 /** Compiles a policy once, at load, so that a request pays for look-ups only. */
-export const compileAccessPolicy = (document: AccessPolicyDocument): CompiledPolicy => ({
-  rules: document.rules.map(compileRule),
-});
+export function compileAccessPolicy(document: AccessPolicyDocument): CompiledPolicy {
+  return {
+    rules: document.rules.map(compileRule),
+  };
+}

@@ -24,16 +24,19 @@ export type Decision = {
 const DEFAULT_DENY: Decision = { effect: 'deny', ruleIndex: -1, namesCaller: false };
 
 /** Every request to this server comes through a server, which is all that `require_server` asks for. */
-const effectHere = (effect: RuleEffect): DecisionEffect => (effect === 'require_server' ? 'allow' : effect);
+function effectHere(effect: RuleEffect): DecisionEffect {
+  return effect === 'require_server' ? 'allow' : effect;
+}
 
-const holds = ({ conditions }: CompiledRule, request: PolicyRequest, moment: Moment): boolean =>
-  conditions.every((condition) => condition.holds(request, moment));
+function holds({ conditions }: CompiledRule, request: PolicyRequest, moment: Moment): boolean {
+  return conditions.every((condition) => condition.holds(request, moment));
+}
 
 /**
  * Decides by the first rule of which every condition holds; without one, and without a policy, the answer is deny. Pure:
  * the time is in the request. Throws a RangeError only if that is no instant.
  */
-export const evaluate = (policy: CompiledPolicy | undefined, request: PolicyRequest): Decision => {
+export function evaluate(policy: CompiledPolicy | undefined, request: PolicyRequest): Decision {
   const moment = momentAt(request.now);
   const rules = policy?.rules ?? [];
   const ruleIndex = rules.findIndex((rule) => holds(rule, request, moment));
@@ -48,4 +51,4 @@ export const evaluate = (policy: CompiledPolicy | undefined, request: PolicyRequ
     ...(rule.capSeconds === undefined ? {} : { capSeconds: rule.capSeconds }),
     namesCaller: rule.names(request.caller),
   };
-};
+}

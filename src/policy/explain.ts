@@ -19,7 +19,7 @@ export type RuleTrace = {
 };
 
 /** What `evaluate` does with the same arguments, rule by rule. The one rule both matched and reached is the decision. */
-export const explain = (policy: CompiledPolicy | undefined, request: PolicyRequest): readonly RuleTrace[] => {
+export function explain(policy: CompiledPolicy | undefined, request: PolicyRequest): readonly RuleTrace[] {
   const moment = momentAt(request.now);
   let reached = true;
   return (policy?.rules ?? []).map((rule, ruleIndex) => {
@@ -29,4 +29,4 @@ export const explain = (policy: CompiledPolicy | undefined, request: PolicyReque
     reached &&= !matched;
     return trace;
   });
-};
+}

@@ -110,14 +110,17 @@ export function questionAccount(account: string, known: KnownCallers): string | 
   return allowedOf(known).includes(account) ? undefined : `${quote(account)} ${notAllowed(account)}`;
 }
 
-const allowedOf = ({ allowedAccounts, ownAccount }: KnownCallers): readonly string[] => allowedAccounts ?? [ownAccount];
+function allowedOf({ allowedAccounts, ownAccount }: KnownCallers): readonly string[] {
+  return allowedAccounts ?? [ownAccount];
+}
 
 /** Whoever writes this mostly means those who hold its credentials. */
 const VENDED =
   'is a role that is vended here, or the TVM itself, and its sessions are no callers; name whoever gets it, or its profile';
 
-const notAllowed = (account: string): string =>
-  `is of account ${account}, and SENTINEL_ALLOWED_ACCOUNTS lets no caller of it in`;
+function notAllowed(account: string): string {
+  return `is of account ${account}, and SENTINEL_ALLOWED_ACCOUNTS lets no caller of it in`;
+}
 
 function questionPlace(account: string, known: KnownCallers): string | undefined {
   return allowedOf(known).includes(account) ? undefined : notAllowed(account);
@@ -189,7 +192,9 @@ function nameOfRole(arn: string): string | undefined {
 /** Sentinel keeps letters and digits of a name, 20 of them at most. */
 const SHORTENED_LENGTH = 20;
 
-const shorten = (name: string): string => name.replaceAll(/[^A-Za-z0-9]/gu, '').slice(0, SHORTENED_LENGTH);
+function shorten(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9]/gu, '').slice(0, SHORTENED_LENGTH);
+}
 
 function shortenedFrom(bare: string, { shortened }: KnownCallers): string {
   const whole = shortened.get(bare);

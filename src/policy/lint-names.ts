@@ -126,11 +126,13 @@ function* findingsOf(
   profiles: { readonly has: (name: string) => boolean },
   own: string | undefined,
 ): Generator<LintFinding> {
-  const tell = (kind: LintFinding['kind'], problem: string): LintFinding => ({
-    kind,
-    rule,
-    message: `rule ${quote(rule)}: ${problem}`,
-  });
+  function tell(kind: LintFinding['kind'], problem: string): LintFinding {
+    return {
+      kind,
+      rule,
+      message: `rule ${quote(rule)}: ${problem}`,
+    };
+  }
   for (const user of users) {
     const problem = questionUserName(user, known, denies);
     if (problem !== undefined) yield tell('unknown-caller', problem);

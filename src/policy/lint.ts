@@ -21,41 +21,41 @@ type Pair = { readonly earlier: AccessRule; readonly later: AccessRule };
 /** Effects that let a request through without anybody's consent. */
 const GIVING: ReadonlySet<RuleEffect> = new Set(['allow', 'require_server', 'require_server_session']);
 
-const timesOverlap = ({ earlier, later }: Pair): boolean => {
+function timesOverlap({ earlier, later }: Pair): boolean {
   const [a, b] = [earlier.conditions.time, later.conditions.time];
   return a === undefined || b === undefined || !sameZone(a, b) || windowsOverlap(a, b);
-};
+}
 
-const allowBeforeDeny = (pair: Pair): readonly LintFinding[] => {
+function allowBeforeDeny(pair: Pair): readonly LintFinding[] {
   const { earlier, later } = pair;
   if (!GIVING.has(earlier.effect) || later.effect !== 'deny') return [];
   if (!callersOverlap(earlier.conditions, later.conditions) || !timesOverlap(pair)) return [];
   const message = `rule ${quote(earlier.name)} allows before ${quote(later.name)} can deny; put the deny first`;
   return [{ kind: 'allow-before-deny', rule: earlier.name, message }];
-};
+}
 
-const unreachable = ({ earlier, later }: Pair): readonly LintFinding[] => {
+function unreachable({ earlier, later }: Pair): readonly LintFinding[] {
   if (!covers(earlier.conditions, later.conditions)) return [];
   const message = `rule ${quote(later.name)} is never reached: ${quote(earlier.name)} matches whenever it would`;
   return [{ kind: 'unreachable-rule', rule: later.name, message }];
-};
+}
 
-const overlappingWindows = ({ earlier, later }: Pair): readonly LintFinding[] => {
+function overlappingWindows({ earlier, later }: Pair): readonly LintFinding[] {
   const [a, b] = [earlier.conditions.time, later.conditions.time];
   if (earlier.effect === later.effect || a === undefined || b === undefined) return [];
   if (!sameZone(a, b) || !windowsOverlap(a, b) || !callersOverlap(earlier.conditions, later.conditions)) return [];
   const message = `rules ${quote(earlier.name)} and ${quote(later.name)} overlap in time with different effects`;
   return [{ kind: 'overlapping-time-windows', rule: later.name, message }];
-};
+}
 
 const CHECKS = [allowBeforeDeny, unreachable, overlappingWindows] as const;
 
 /** A deny that no request to this server can meet refuses nobody, whoever it names. */
-const emptyDenial = (rule: AccessRule): readonly LintFinding[] => {
+function emptyDenial(rule: AccessRule): readonly LintFinding[] {
   if (rule.effect !== 'deny' || !isNeverMet(rule)) return [];
   const message = `rule ${quote(rule.name)} denies nobody here: its mode leaves out server, as which every request comes`;
   return [{ kind: 'unreachable-rule', rule: rule.name, message }];
-};
+}
 
 /** Every rule is compared with every later one: of so many, which is more than a document in SSM can hold. */
 const MAX_RULES = 200;
@@ -67,7 +67,7 @@ export const MAX_FINDINGS = 20;
  * Looks at every pair of rules for what is valid but hardly meant. Warnings: a policy with findings works as written. A
  * rule that can never match on this server shadows no other, and is warned of only where it is a deny.
  */
-export const lint = ({ rules }: AccessPolicyDocument): readonly LintFinding[] => {
+export function lint({ rules }: AccessPolicyDocument): readonly LintFinding[] {
   const live = rules.slice(0, MAX_RULES).filter((rule) => !isNeverMet(rule));
   const found: LintFinding[] = rules.slice(0, MAX_RULES).flatMap(emptyDenial).slice(0, MAX_FINDINGS);
   if (found.length >= MAX_FINDINGS) return found;
@@ -80,4 +80,4 @@ export const lint = ({ rules }: AccessPolicyDocument): readonly LintFinding[] =>
     }
   }
   return found;
-};
+}

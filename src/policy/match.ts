@@ -28,41 +28,42 @@ export type CompiledCondition = {
 
 type Holds = CompiledCondition['holds'];
 
-const includesUser = (users: ReadonlySet<string>, name: string): boolean => name !== '' && users.has(name);
+function includesUser(users: ReadonlySet<string>, name: string): boolean {
+  return name !== '' && users.has(name);
+}
 
-const whenGiven = <Value>(value: Value | undefined, compile: (value: Value) => Holds): Holds | undefined =>
-  value === undefined ? undefined : compile(value);
+function whenGiven<Value>(value: Value | undefined, compile: (value: Value) => Holds): Holds | undefined {
+  return value === undefined ? undefined : compile(value);
+}
 
-const inSet = (values: readonly string[], factOf: (request: PolicyRequest) => string | undefined): Holds => {
+function inSet(values: readonly string[], factOf: (request: PolicyRequest) => string | undefined): Holds {
   const known = new Set(values);
   return (request) => {
     const fact = factOf(request);
     return fact !== undefined && known.has(fact);
   };
-};
+}
 
-const ofUsers = (users: readonly string[]): Holds => {
+function ofUsers(users: readonly string[]): Holds {
   const known = new Set(users);
   return ({ caller }) => includesUser(known, caller.name);
-};
+}
 
-const ofPrincipals =
-  (patterns: readonly string[]): Holds =>
-  ({ caller }) =>
-    patterns.some((pattern) => matchesPattern(pattern, caller.principal));
+function ofPrincipals(patterns: readonly string[]): Holds {
+  return ({ caller }) => patterns.some((pattern) => matchesPattern(pattern, caller.principal));
+}
 
-const inWindow = (window: TimeWindow): Holds => {
+function inWindow(window: TimeWindow): Holds {
   const covers = compileTimeWindow(window);
   return (_request, moment) => covers(moment);
-};
+}
 
-const always =
-  (answer: boolean): Holds =>
-  () =>
-    answer;
+function always(answer: boolean): Holds {
+  return () => answer;
+}
 
 /** Compiles a rule's conditions, all of which must hold for the rule to match. */
-export const compileConditions = (given: AccessConditions, effect: RuleEffect): readonly CompiledCondition[] => {
+export function compileConditions(given: AccessConditions, effect: RuleEffect): readonly CompiledCondition[] {
   // A record of all names, so that the compiler notices a condition that is read and then forgotten.
   const compiled: Readonly<Record<ConditionName, Holds | undefined>> = {
     profiles: whenGiven(given.profiles, (profiles) => inSet(profiles, ({ profile }) => profile)),
@@ -79,17 +80,17 @@ export const compileConditions = (given: AccessConditions, effect: RuleEffect): 
     const holds = compiled[name];
     return holds === undefined ? [] : [{ name, holds }];
   });
-};
+}
 
 /** Compiles the question whether a rule lists a caller outright: by name, by unique id, or by an ARN without wildcards. */
-export const compileNaming = ({
+export function compileNaming({
   users = [],
   principal_ids: ids = [],
   principals = [],
-}: AccessConditions): ((caller: PolicyCaller) => boolean) => {
+}: AccessConditions): (caller: PolicyCaller) => boolean {
   const knownUsers = new Set(users);
   const knownIds = new Set(ids);
   const literal = new Set(principals.filter((pattern) => !hasWildcard(pattern)));
   return ({ name, uniqueId, principal }) =>
     includesUser(knownUsers, name) || (uniqueId !== undefined && knownIds.has(uniqueId)) || literal.has(principal);
-};
+}

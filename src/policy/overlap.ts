@@ -4,20 +4,22 @@ import { minuteOfDay, WEEKDAYS, type TimeWindow } from './time-window.ts';
 
 const MINUTES_PER_DAY = 24 * 60;
 
-const share = (a: readonly string[] | undefined, b: readonly string[] | undefined): boolean =>
-  a === undefined || b === undefined || a.some((item) => b.includes(item));
+function share(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === undefined || b === undefined || a.some((item) => b.includes(item));
+}
 
 /** Two patterns with wildcards are taken to overlap: a needless warning is better than none. */
-const mayShareText = (a: string, b: string): boolean => {
+function mayShareText(a: string, b: string): boolean {
   if (hasWildcard(a) && hasWildcard(b)) return true;
   return hasWildcard(a) ? matchesPattern(a, b) : matchesPattern(b, a);
-};
+}
 
-const sharePrincipals = (a: readonly string[] | undefined, b: readonly string[] | undefined): boolean =>
-  a === undefined || b === undefined || a.some((left) => b.some((right) => mayShareText(left, right)));
+function sharePrincipals(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === undefined || b === undefined || a.some((left) => b.some((right) => mayShareText(left, right)));
+}
 
 /** The minutes of a week that a window covers, as spans from Sunday 00:00; one that crosses into Sunday is cut in two. */
-const weeklySpans = ({ days = WEEKDAYS, hours }: TimeWindow): readonly (readonly [number, number])[] => {
+function weeklySpans({ days = WEEKDAYS, hours }: TimeWindow): readonly (readonly [number, number])[] {
   const start = hours === undefined ? 0 : minuteOfDay(hours.start);
   const end = hours === undefined ? MINUTES_PER_DAY : minuteOfDay(hours.end);
   const length = start < end ? end - start : end - start + MINUTES_PER_DAY;
@@ -27,29 +29,34 @@ const weeklySpans = ({ days = WEEKDAYS, hours }: TimeWindow): readonly (readonly
     const to = from + length;
     return to <= week ? [[from, to] as const] : [[from, week] as const, [0, to - week] as const];
   });
-};
+}
 
 /** Whether two windows stand on the same zone's clock, so that they can be compared at all. */
-export const sameZone = (a: TimeWindow, b: TimeWindow): boolean =>
-  (a.timezone ?? 'UTC').toLowerCase() === (b.timezone ?? 'UTC').toLowerCase();
+export function sameZone(a: TimeWindow, b: TimeWindow): boolean {
+  return (a.timezone ?? 'UTC').toLowerCase() === (b.timezone ?? 'UTC').toLowerCase();
+}
 
 /** Whether two windows of one zone have a minute in common. */
-export const windowsOverlap = (a: TimeWindow, b: TimeWindow): boolean => {
+export function windowsOverlap(a: TimeWindow, b: TimeWindow): boolean {
   const others = weeklySpans(b);
   return weeklySpans(a).some(([from, to]) => others.some(([start, end]) => from < end && start < to));
-};
+}
 
 /** Whether some caller could meet both rules' conditions on some profile, leaving time aside. */
-export const callersOverlap = (a: AccessConditions, b: AccessConditions): boolean =>
-  share(a.profiles, b.profiles) &&
-  share(a.users, b.users) &&
-  share(a.accounts, b.accounts) &&
-  share(a.principal_ids, b.principal_ids) &&
-  sharePrincipals(a.principals, b.principals);
+export function callersOverlap(a: AccessConditions, b: AccessConditions): boolean {
+  return (
+    share(a.profiles, b.profiles) &&
+    share(a.users, b.users) &&
+    share(a.accounts, b.accounts) &&
+    share(a.principal_ids, b.principal_ids) &&
+    sharePrincipals(a.principals, b.principals)
+  );
+}
 
 /** Whether a rule can never match on this server, whatever the request. */
-export const isNeverMet = ({ effect, conditions: { mode, device } }: AccessRule): boolean =>
-  (mode !== undefined && !mode.includes('server')) || (device !== undefined && effect !== 'deny');
+export function isNeverMet({ effect, conditions: { mode, device } }: AccessRule): boolean {
+  return (mode !== undefined && !mode.includes('server')) || (device !== undefined && effect !== 'deny');
+}
 
 const LISTS = ['profiles', 'users', 'accounts', 'principal_ids', 'principals'] as const;
 
@@ -57,12 +64,16 @@ const LISTS = ['profiles', 'users', 'accounts', 'principal_ids', 'principals'] a
  * Whether an earlier rule's conditions hold wherever a later one's do: each is absent, or a list with all that the later
  * one lists, or the same window. Says no where it would take more to tell. Mode and device are for {@link isNeverMet}.
  */
-export const covers = (earlier: AccessConditions, later: AccessConditions): boolean =>
-  LISTS.every((name) => {
-    const wide = earlier[name];
-    return wide === undefined || (later[name]?.every((item) => wide.includes(item)) ?? false);
-  }) &&
-  (earlier.time === undefined || (later.time !== undefined && coversTime(earlier.time, later.time)));
+export function covers(earlier: AccessConditions, later: AccessConditions): boolean {
+  return (
+    LISTS.every((name) => {
+      const wide = earlier[name];
+      return wide === undefined || (later[name]?.every((item) => wide.includes(item)) ?? false);
+    }) &&
+    (earlier.time === undefined || (later.time !== undefined && coversTime(earlier.time, later.time)))
+  );
+}
 
-const coversTime = (earlier: TimeWindow, later: TimeWindow): boolean =>
-  sameZone(earlier, later) && JSON.stringify(weeklySpans(earlier)) === JSON.stringify(weeklySpans(later));
+function coversTime(earlier: TimeWindow, later: TimeWindow): boolean {
+  return sameZone(earlier, later) && JSON.stringify(weeklySpans(earlier)) === JSON.stringify(weeklySpans(later));
+}

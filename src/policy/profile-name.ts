@@ -18,8 +18,9 @@ const SEGMENTS = /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+(?:\/(?!\.{1,2}(?:\/|$))[A-
  * or `..`, at most 256 characters. That is what an SSM parameter's name can hold:
  * https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
  */
-export const isProfileName = (text: string): boolean =>
-  text.length <= MAX_LENGTH && SEGMENTS.test(text) && text.split('/').length <= MAX_SEGMENTS;
+export function isProfileName(text: string): boolean {
+  return text.length <= MAX_LENGTH && SEGMENTS.test(text) && text.split('/').length <= MAX_SEGMENTS;
+}
 
 /**
  * Checks a text of `profiles`: whether some profile could ever have this name. Refuses with a sentence that says what

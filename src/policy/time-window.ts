@@ -28,7 +28,7 @@ const ZONE_NAME = /^[A-Za-z][\w+-]*(?:\/[\w+-]+)*$/u;
 /** Making a formatter costs far more than using one. Keyed in lower case: there are some 600 names and no more. */
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
-const formatterOf = (zone: string): Intl.DateTimeFormat => {
+function formatterOf(zone: string): Intl.DateTimeFormat {
   const key = zone.toLowerCase();
   const known = formatters.get(key);
   if (known !== undefined) return known;
@@ -36,7 +36,7 @@ const formatterOf = (zone: string): Intl.DateTimeFormat => {
   const formatter = new Intl.DateTimeFormat('en-US', options);
   formatters.set(key, formatter);
   return formatter;
-};
+}
 
 /**
  * Areas that name no place: offsets turned round (`Etc/GMT+5` is five hours behind UTC) and rules of their own. All that is
@@ -50,13 +50,13 @@ const IS_UTC = /^(?:etc\/)?utc$/iu;
  * Whether a text names a zone as documents may: `Area/Location` of the IANA database, or UTC. Nothing of one word, which
  * would be another country's zone as like as not (`BST` is Asia/Dhaka), no offsets, nothing that depends on the host.
  */
-export const isZone = (zone: string): boolean => {
+export function isZone(zone: string): boolean {
   if (IS_UTC.test(zone)) return true;
   return zone.includes('/') && !NO_PLACE.test(zone) && canonicalZone(zone) !== undefined;
-};
+}
 
 /** What the library takes a text for, by its own name for that zone; undefined if it knows none. */
-export const canonicalZone = (zone: string): string | undefined => {
+export function canonicalZone(zone: string): string | undefined {
   if (!ZONE_NAME.test(zone) || NOT_A_ZONE.test(zone)) return undefined;
   try {
     return formatterOf(zone).resolvedOptions().timeZone;
@@ -64,9 +64,9 @@ export const canonicalZone = (zone: string): string | undefined => {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
-};
+}
 
-const localTime = (now: number, zone: string | undefined): LocalTime => {
+function localTime(now: number, zone: string | undefined): LocalTime {
   if (zone === undefined) {
     const date = new Date(now);
     return { weekday: date.getUTCDay(), minute: date.getUTCHours() * MINUTES_PER_HOUR + date.getUTCMinutes() };
@@ -80,10 +80,10 @@ const localTime = (now: number, zone: string | undefined): LocalTime => {
     weekday: WEEKDAYS.indexOf((parts.get('weekday') ?? '').toLowerCase() as Weekday),
     minute: Number(parts.get('hour')) * MINUTES_PER_HOUR + Number(parts.get('minute')),
   };
-};
+}
 
 /** The moment at epoch milliseconds. Throws a RangeError for what is no instant, as a window must not silently fail. */
-export const momentAt = (now: number): Moment => {
+export function momentAt(now: number): Moment {
   if (Number.isNaN(new Date(now).getTime())) throw new RangeError(`${now} is not an instant`);
   const known = new Map<string | undefined, LocalTime>();
   return {
@@ -93,19 +93,22 @@ export const momentAt = (now: number): Moment => {
       return time;
     },
   };
-};
+}
 
 /** `HH:MM` as the minute of the day. */
-export const minuteOfDay = (time: string): number =>
-  Number(time.slice(0, 2)) * MINUTES_PER_HOUR + Number(time.slice(3, 5));
+export function minuteOfDay(time: string): number {
+  return Number(time.slice(0, 2)) * MINUTES_PER_HOUR + Number(time.slice(3, 5));
+}
 
 /**
  * Turns a window that the schema let through into a test of moments, to the minute of the zone's wall clock. An overnight
  * window belongs to the day on which it starts: Friday 22:00-06:00 reaches into Saturday.
  */
-export const compileTimeWindow = ({ days, hours, timezone }: TimeWindow): ((moment: Moment) => boolean) => {
+export function compileTimeWindow({ days, hours, timezone }: TimeWindow): (moment: Moment) => boolean {
   const onDay = new Set(days === undefined ? WEEKDAYS.keys() : days.map((day) => WEEKDAYS.indexOf(day)));
-  const startsOn = (weekday: number): boolean => onDay.has((weekday + WEEKDAYS.length) % WEEKDAYS.length);
+  function startsOn(weekday: number): boolean {
+    return onDay.has((weekday + WEEKDAYS.length) % WEEKDAYS.length);
+  }
   if (timezone !== undefined) formatterOf(timezone);
   if (hours === undefined) return (moment) => startsOn(moment.local(timezone).weekday);
   const start = minuteOfDay(hours.start);
@@ -115,4 +118,4 @@ export const compileTimeWindow = ({ days, hours, timezone }: TimeWindow): ((mome
     if (start < end) return startsOn(weekday) && start <= minute && minute < end;
     return (startsOn(weekday) && start <= minute) || (startsOn(weekday - 1) && minute < end);
   };
-};
+}

@@ -68,7 +68,9 @@ const UTC = /^(?:etc\/)?(?:gmt[+-]?0?|greenwich|uct|universal|zulu)$/iu;
 /** Zones by the last part of their names, in lower case; made when first asked for, some 420 of them. */
 let places: ReadonlyMap<string, string> | undefined;
 
-const placeOf = (zone: string): string => zone.slice(zone.lastIndexOf('/') + 1).toLowerCase();
+function placeOf(zone: string): string {
+  return zone.slice(zone.lastIndexOf('/') + 1).toLowerCase();
+}
 
 function zoneOfPlace(place: string): string | undefined {
   places ??= new Map(Intl.supportedValuesOf('timeZone').map((zone) => [placeOf(zone), zone]));

@@ -9,7 +9,7 @@ import { createMemoryGuard } from './memory.ts';
  * @param inGrace whether the operator's grace is being used
  * @param startedAt when the process started, epoch milliseconds
  */
-export const createGraceGuard = (shared: ReplayGuard, inGrace: () => boolean, startedAt: number): ReplayGuard => {
+export function createGraceGuard(shared: ReplayGuard, inGrace: () => boolean, startedAt: number): ReplayGuard {
   const memory = createMemoryGuard(0);
   return {
     reserve: async (request, now) => {
@@ -34,4 +34,4 @@ export const createGraceGuard = (shared: ReplayGuard, inGrace: () => boolean, st
       return everywhere;
     },
   };
-};
+}

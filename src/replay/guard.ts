@@ -19,9 +19,10 @@ export type ReplayGuard = {
  * Reserves what a caller's way of proving itself has left to be guarded. Where it guards itself there is no claim, and
  * nothing to hold.
  */
-export const reserveClaim = (
+export function reserveClaim(
   guard: ReplayGuard,
   claim: ReplayClaim | undefined,
   now: number,
-): Promise<Result<Reservation, GuardRefusal>> =>
-  claim === undefined ? Promise.resolve(ok({ release: () => Promise.resolve() })) : guard.reserve(claim, now);
+): Promise<Result<Reservation, GuardRefusal>> {
+  return claim === undefined ? Promise.resolve(ok({ release: () => Promise.resolve() })) : guard.reserve(claim, now);
+}

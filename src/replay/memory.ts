@@ -5,7 +5,9 @@ import type { ReplayGuard } from './guard.ts';
 const MAX_REQUESTS = 500_000;
 
 /** Signatures have a resolution of one second, so the second in which the process started counts as before it. */
-const toSecond = (ms: number): number => Math.ceil(ms / SECOND) * SECOND;
+function toSecond(ms: number): number {
+  return Math.ceil(ms / SECOND) * SECOND;
+}
 
 /**
  * The guard of one instance, in memory. It refuses what was signed before the process started, for it cannot know what
@@ -15,15 +17,15 @@ const toSecond = (ms: number): number => Math.ceil(ms / SECOND) * SECOND;
  * @param startedAt when the process started, epoch milliseconds
  * @param capacity how many requests are remembered at most
  */
-export const createMemoryGuard = (startedAt: number, capacity = MAX_REQUESTS): ReplayGuard => {
+export function createMemoryGuard(startedAt: number, capacity = MAX_REQUESTS): ReplayGuard {
   const seen = new Map<string, { readonly forgetAt: number }>();
   const earliest = toSecond(startedAt);
-  const forgetOld = (now: number): void => {
+  function forgetOld(now: number): void {
     for (const [key, { forgetAt }] of seen) {
       if (forgetAt >= now) break;
       seen.delete(key);
     }
-  };
+  }
   return {
     reserve: (request, now) => {
       forgetOld(now);
@@ -41,4 +43,4 @@ export const createMemoryGuard = (startedAt: number, capacity = MAX_REQUESTS): R
       );
     },
   };
-};
+}

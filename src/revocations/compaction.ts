@@ -14,20 +14,23 @@ const PURPOSE = 'compacted revocations';
 /** An item of DynamoDB holds 400 KB; beyond this nothing more is compacted. */
 const MAX_RANGES = 12_000;
 
-const textOf = (ranges: Ranges): string => ranges.map(([from, to]) => (from === to ? from : `${from}-${to}`)).join(',');
+function textOf(ranges: Ranges): string {
+  return ranges.map(([from, to]) => (from === to ? from : `${from}-${to}`)).join(',');
+}
 
-const parse = (text: string): Ranges =>
-  text === ''
+function parse(text: string): Ranges {
+  return text === ''
     ? []
     : text.split(',').map((one) => {
         const [from = 0, to = from] = one.split('-').map(Number);
         return [from, to];
       });
+}
 
 const CHUNK = 65_536;
 
 /** Numbers of the log: a hundred thousand are ranges within a millisecond, wherever they lie. */
-export const createNumberSet = () => {
+export function createNumberSet() {
   const chunks = new Map<number, Uint8Array>();
   return {
     add: (n: number): void => {
@@ -49,19 +52,19 @@ export const createNumberSet = () => {
       return mergeRanges(ranges, []);
     },
   };
-};
+}
 
 export type NumberSet = ReturnType<typeof createNumberSet>;
 
 /** Numbers, in any order, as ranges. */
-export const toRanges = (numbers: Iterable<number>): Ranges => {
+export function toRanges(numbers: Iterable<number>): Ranges {
   const set = createNumberSet();
   for (const n of numbers) set.add(n);
   return set.ranges();
-};
+}
 
 /** Both together. */
-export const mergeRanges = (one: Ranges, other: Ranges): Ranges => {
+export function mergeRanges(one: Ranges, other: Ranges): Ranges {
   const merged: [number, number][] = [];
   for (const [from, to] of [...one, ...other].toSorted((a, b) => a[0] - b[0])) {
     const last = merged.at(-1);
@@ -69,10 +72,10 @@ export const mergeRanges = (one: Ranges, other: Ranges): Ranges => {
     else merged.push([from, to]);
   }
   return merged;
-};
+}
 
 /** What of 1 … `end` is in no range. */
-export const gapsOf = (ranges: Ranges, end: number): Ranges => {
+export function gapsOf(ranges: Ranges, end: number): Ranges {
   const gaps: [number, number][] = [];
   let next = 1;
   for (const [from, to] of ranges) {
@@ -82,10 +85,10 @@ export const gapsOf = (ranges: Ranges, end: number): Ranges => {
   }
   if (next <= end) gaps.push([next, end]);
   return gaps;
-};
+}
 
 /** Whether a number is in one of the ranges. */
-export const includes = (ranges: Ranges, n: number): boolean => {
+export function includes(ranges: Ranges, n: number): boolean {
   let [low, high] = [0, ranges.length - 1];
   while (low <= high) {
     const middle = Math.floor((low + high) / 2);
@@ -95,14 +98,10 @@ export const includes = (ranges: Ranges, n: number): boolean => {
     else low = middle + 1;
   }
   return false;
-};
+}
 
 /** The item of a compaction; undefined if it would grow too large. */
-export const toCompactionItem = (
-  version: number,
-  ranges: Ranges,
-  sealing: SealingKey | undefined,
-): Item | undefined => {
+export function toCompactionItem(version: number, ranges: Ranges, sealing: SealingKey | undefined): Item | undefined {
   if (ranges.length > MAX_RANGES) return undefined;
   const text = textOf(ranges);
   return {
@@ -111,15 +110,15 @@ export const toCompactionItem = (
     numbers: { S: text },
     ...(sealing === undefined ? {} : { signature: { S: signRow(sealing, PURPOSE, [version, text]) } }),
   };
-};
+}
 
 /** Reads it; what the TVM did not sign names nothing. `active`: the key that signs now. */
-export const readCompaction = (
+export function readCompaction(
   item: Item | undefined,
   keys: SealingKeys,
   active: SealingKey | undefined,
   believed: boolean,
-): Compaction & { readonly genuine: boolean } => {
+): Compaction & { readonly genuine: boolean } {
   const none = { version: 0, ranges: [], stale: false, genuine: item === undefined };
   if (item === undefined) return none;
   const [version, text, signature] = [Number(item['version']?.N), item['numbers']?.S ?? '', item['signature']?.S ?? ''];
@@ -132,4 +131,4 @@ export const readCompaction = (
     stale: active !== undefined && signingKeyOf(signature) !== active.id,
     genuine,
   };
-};
+}

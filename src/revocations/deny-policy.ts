@@ -52,47 +52,53 @@ export type HardContext = {
 export type HardPlan = { readonly policy: HardPolicy | undefined; readonly waiting: readonly Revocation[] };
 
 /** IAM's own precision: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html */
-const instant = (ms: number): string => `${new Date(Math.ceil(ms / 1_000) * 1_000).toISOString().slice(0, 19)}Z`;
+function instant(ms: number): string {
+  return `${new Date(Math.ceil(ms / 1_000) * 1_000).toISOString().slice(0, 19)}Z`;
+}
 
-const issuedBefore = (createdAt: number, skew: number) => ({
-  DateLessThan: { 'aws:TokenIssueTime': instant(createdAt + MARGIN + skew) },
-});
+function issuedBefore(createdAt: number, skew: number) {
+  return {
+    DateLessThan: { 'aws:TokenIssueTime': instant(createdAt + MARGIN + skew) },
+  };
+}
 
-const deny = (Sid: string, Condition: Statement['Condition']): Statement => ({
-  Sid,
-  Effect: 'Deny',
-  Action: '*',
-  Resource: '*',
-  Condition,
-});
+function deny(Sid: string, Condition: Statement['Condition']): Statement {
+  return {
+    Sid,
+    Effect: 'Deny',
+    Action: '*',
+    Resource: '*',
+    Condition,
+  };
+}
 
 /** Whether a revocation concerns what was issued for a profile, and anything of that can still be alive. */
-export const isInForce = (
+export function isInForce(
   { target, createdAt }: Revocation,
   profile: string,
   { now, skew }: Pick<HardContext, 'now' | 'skew'>,
-): boolean => {
+): boolean {
   const only = profileOf(target);
   return (only === undefined || only === profile) && now < createdAt + MARGIN + skew + LONGEST_CREDENTIALS;
-};
+}
 
-const profileOf = (target: Revocation['target']): string | undefined => {
+function profileOf(target: Revocation['target']): string | undefined {
   if (target.kind === 'session') return target.profile;
   return target.kind === 'profile' ? target.value : undefined;
-};
+}
 
 /** A value without a pattern is compared as it is: what others wrote into the log may hold wildcards. */
-const principalIs = (values: readonly string[]): Statement['Condition'] => {
+function principalIs(values: readonly string[]): Statement['Condition'] {
   const [only, ...patterns] = values;
   const key = 'aws:PrincipalTag/SentinelPrincipal';
   return patterns.length === 0 ? { StringEquals: { [key]: only ?? '' } } : { StringLike: { [key]: values } };
-};
+}
 
 const USER = 'aws:PrincipalTag/SentinelUser';
 const PROFILE = 'aws:PrincipalTag/SentinelProfile';
 const SESSION = 'aws:PrincipalTag/SentinelSessionID';
 
-const statementOf = (revocation: Revocation, { tags, skew }: HardContext): Statement => {
+function statementOf(revocation: Revocation, { tags, skew }: HardContext): Statement {
   const { n, target, createdAt } = revocation;
   const sid = `Revocation${n}`;
   const time = issuedBefore(createdAt, skew);
@@ -108,16 +114,16 @@ const statementOf = (revocation: Revocation, { tags, skew }: HardContext): State
     case 'session':
       return deny(sid, { StringEquals: { [SESSION]: target.value } });
   }
-};
+}
 
 /** Whose a revocation of one's own is, as the tags of sessions tell subjects apart; undefined for any other. */
-const ownerOf = ({ target, own }: Revocation): string | undefined => {
+function ownerOf({ target, own }: Revocation): string | undefined {
   if (own !== true || target.kind !== 'session') return undefined;
   return target.subject === '' ? `user ${target.user}` : `subject ${target.subject}`;
-};
+}
 
 /** All that one subject revoked of its own, in one statement that reaches nobody else. */
-const ownStatement = (mine: readonly Revocation[], { profiles, tags, skew }: HardContext): Statement | undefined => {
+function ownStatement(mine: readonly Revocation[], { profiles, tags, skew }: HardContext): Statement | undefined {
   const [first] = mine;
   if (first?.target.kind !== 'session') return undefined;
   const { subject, user } = first.target;
@@ -137,13 +143,14 @@ const ownStatement = (mine: readonly Revocation[], { profiles, tags, skew }: Har
     ...('StringEquals' in who ? { StringEquals: who.StringEquals } : {}),
     ...(Object.keys(like).length === 0 ? {} : { StringLike: like }),
   });
-};
+}
 
-const lengthOf = (statements: readonly Statement[]): number =>
-  JSON.stringify({ Version: '2012-10-17', Statement: statements }).length;
+function lengthOf(statements: readonly Statement[]): number {
+  return JSON.stringify({ Version: '2012-10-17', Statement: statements }).length;
+}
 
 /** What operators revoked: each by its name, or everything issued until now where there is too much to name. */
-const operatorStatements = (live: readonly Revocation[], context: HardContext): readonly Statement[] => {
+function operatorStatements(live: readonly Revocation[], context: HardContext): readonly Statement[] {
   if (live.length === 0) return [];
   const single = live.flatMap(({ target }) => (target.kind === 'session' ? [target.value] : []));
   const named = live.filter(({ target }) => target.kind !== 'session').map((one) => statementOf(one, context));
@@ -153,7 +160,7 @@ const operatorStatements = (live: readonly Revocation[], context: HardContext): 
   // Whoever is not revoked gets new credentials at the next asking, whoever is does not.
   const latest = Math.max(...live.map(({ createdAt }) => createdAt));
   return [deny('TooManyToName', issuedBefore(latest, context.skew))];
-};
+}
 
 /**
  * The deny policy of a role: what is revoked by name carries the time, so that what is vended after lifting works; an
@@ -161,7 +168,7 @@ const operatorStatements = (live: readonly Revocation[], context: HardContext): 
  * them, which never reaches others. Of those the first to come are taken first, and the newest wait while there is no
  * room. What has ended by itself is left out.
  */
-export const toHardPolicy = (revocations: readonly Revocation[], context: HardContext): HardPlan => {
+export function toHardPolicy(revocations: readonly Revocation[], context: HardContext): HardPlan {
   const live = revocations.filter((one) => context.profiles.some((profile) => isInForce(one, profile, context)));
   const statements = [
     ...operatorStatements(
@@ -183,4 +190,4 @@ export const toHardPolicy = (revocations: readonly Revocation[], context: HardCo
     else waiting.push(...mine);
   }
   return { policy: statements.length === 0 ? undefined : { Version: '2012-10-17', Statement: statements }, waiting };
-};
+}

@@ -28,60 +28,64 @@ const HEAD = 'head of revocations';
 /** All that an entry says; `attempt` and `closing` are not among it. */
 const SIGNED = 'id n what kind value subject user profile reason by by_principal created_at until own last'.split(' ');
 
-export const idOf = (n: number): string => `rev#${n}`;
+export function idOf(n: number): string {
+  return `rev#${n}`;
+}
 
 /** The number in an id; undefined for what is no entry's. */
-const numberOf = (id: string | undefined): number | undefined => {
+function numberOf(id: string | undefined): number | undefined {
   const n = /^rev#([1-9]\d{0,14})$/u.exec(id ?? '')?.[1];
   return n === undefined ? undefined : Number(n);
-};
+}
 
 /** With its type: a value that only changes its type must not be taken for the same. */
-const partOf = (item: Item, name: string): string => {
+function partOf(item: Item, name: string): string {
   const value = item[name];
   if (value?.S !== undefined) return `S${value.S}`;
   if (value?.N !== undefined) return `N${value.N}`;
   return value === undefined ? '' : JSON.stringify(value);
-};
+}
 
 /** Purpose and parts of an entry's signature; a lifting's are its number and the number that it lifts. */
-const signedOf = (item: Item): readonly [purpose: string, parts: readonly (string | number)[]] =>
-  item['what']?.S === 'lift'
+function signedOf(item: Item): readonly [purpose: string, parts: readonly (string | number)[]] {
+  return item['what']?.S === 'lift'
     ? [LIFT, [Number(item['n']?.N), Number(item['lifts']?.N)]]
     : [ENTRY, SIGNED.map((name) => partOf(item, name))];
+}
 
 /** Signs an item as it stands; unsigned where there is no key to sign with. */
-export const signEntry = (item: Item, sealing: SealingKey | undefined): Item => {
+export function signEntry(item: Item, sealing: SealingKey | undefined): Item {
   if (sealing === undefined) return item;
   const [purpose, parts] = signedOf(item);
   return { ...item, signature: { S: signRow(sealing, purpose, parts) } };
-};
+}
 
 /** What closes entry n: the number of the entry that lifts it, and the TVM's word for it. */
-export const toClosing = (n: number, by: number, sealing: SealingKey): Item => ({
-  closed_by: { N: String(by) },
-  closing: { S: signRow(sealing, CLOSED, [n, by]) },
-});
+export function toClosing(n: number, by: number, sealing: SealingKey): Item {
+  return {
+    closed_by: { N: String(by) },
+    closing: { S: signRow(sealing, CLOSED, [n, by]) },
+  };
+}
 
 /** The head with its signature. */
-export const toHead = (n: number, sealing: SealingKey | undefined): Item => ({
-  id: { S: 'head' },
-  n: { N: String(n) },
-  ...(sealing === undefined ? {} : { signature: { S: signRow(sealing, HEAD, [n]) } }),
-});
+export function toHead(n: number, sealing: SealingKey | undefined): Item {
+  return {
+    id: { S: 'head' },
+    n: { N: String(n) },
+    ...(sealing === undefined ? {} : { signature: { S: signRow(sealing, HEAD, [n]) } }),
+  };
+}
 
 /** The number of a head, and whether the TVM signed it; what is no number is 0. */
-export const readHead = (
-  item: Item | undefined,
-  keys: SealingKeys,
-): { readonly n: number; readonly genuine: boolean } => {
+export function readHead(item: Item | undefined, keys: SealingKeys): { readonly n: number; readonly genuine: boolean } {
   const n = Number(item?.['n']?.N ?? 0);
   if (!Number.isSafeInteger(n) || n < 0) return { n: 0, genuine: false };
   return { n, genuine: isSignedRow(item?.['signature']?.S ?? '', keys, HEAD, [n]) };
-};
+}
 
 /** An entry as the table has it, still without a signature. `last`: the last number of the batch that it begins. */
-export const toItem = (entry: LogEntry, last: number | undefined): Item => {
+export function toItem(entry: LogEntry, last: number | undefined): Item {
   const { n } = entry;
   const common = {
     id: { S: idOf(n) },
@@ -106,17 +110,19 @@ export const toItem = (entry: LogEntry, last: number | undefined): Item => {
     ...(until === undefined ? {} : { until: { S: new Date(until).toISOString() } }),
     ...(own === true ? { own: { BOOL: true } } : {}),
   };
-};
+}
 
 /** A lifting with its signature. */
-export const toLift = (n: number, lifts: number, sealing: SealingKey): Extract<LogEntry, { what: 'lift' }> => ({
-  what: 'lift',
-  n,
-  lifts,
-  signature: signRow(sealing, LIFT, [n, lifts]),
-});
+export function toLift(n: number, lifts: number, sealing: SealingKey): Extract<LogEntry, { what: 'lift' }> {
+  return {
+    what: 'lift',
+    n,
+    lifts,
+    signature: signRow(sealing, LIFT, [n, lifts]),
+  };
+}
 
-const toTarget = (item: Item): RevocationTarget | undefined => {
+function toTarget(item: Item): RevocationTarget | undefined {
   const [kind, value = '', subject = '', user = '', profile = ''] = ['kind', 'value', 'subject', 'user', 'profile'].map(
     (name) => item[name]?.S,
   );
@@ -125,10 +131,10 @@ const toTarget = (item: Item): RevocationTarget | undefined => {
   if (kind === 'user' || kind === 'principal' || kind === 'profile') return { kind, value };
   const isWhole = profile !== '' && (subject !== '' || user !== '');
   return kind === 'session' && isWhole ? { kind, value, subject, user, profile } : undefined;
-};
+}
 
 /** Reads what anybody may have written: what is no entry says nothing, so that nothing can stop a reader. */
-const toEntry = (item: Item, n: number, genuine: boolean): LogEntry => {
+function toEntry(item: Item, n: number, genuine: boolean): LogEntry {
   if (item['what']?.S === 'lift') {
     const lifts = Number(item['lifts']?.N);
     // Only the TVM lifts.
@@ -151,7 +157,7 @@ const toEntry = (item: Item, n: number, genuine: boolean): LogEntry => {
     // What nobody vouches for reaches nobody but its subject where issued credentials are ended.
     ...(item['own']?.BOOL === true || !genuine ? { own: true } : {}),
   };
-};
+}
 
 /**
  * Reads an item of the log.
@@ -159,12 +165,12 @@ const toEntry = (item: Item, n: number, genuine: boolean): LogEntry => {
  * @param active the key that signs now
  * @param believed whether it counts as genuine without a signature: where the log has never been signed
  */
-export const readEntry = (
+export function readEntry(
   item: Item,
   keys: SealingKeys,
   active: SealingKey | undefined,
   believed: boolean,
-): ReadEntry | undefined => {
+): ReadEntry | undefined {
   const n = numberOf(item['id']?.S);
   if (n === undefined) return undefined;
   const [signature, closing] = [item['signature']?.S ?? '', item['closing']?.S ?? ''];
@@ -175,13 +181,15 @@ export const readEntry = (
   const closed = closing !== '' && isSignedRow(closing, keys, CLOSED, [n, by]);
   // Liftings were signed from the first.
   const genuine = isSigned || (believed && isNumbered && item['what']?.S !== 'lift');
-  const isOld = (one: string): boolean => active !== undefined && signingKeyOf(one) !== active.id;
+  function isOld(one: string): boolean {
+    return active !== undefined && signingKeyOf(one) !== active.id;
+  }
   const stale = (genuine && isOld(signature)) || (closed && isOld(closing));
   return { entry: isNumbered ? toEntry(item, n, genuine) : { what: 'void', n }, genuine, closed, stale, item };
-};
+}
 
 /** The last number of the batch that an item begins, as the TVM says; else its own. */
-export const endOfBatch = (read: ReadEntry): number => {
+export function endOfBatch(read: ReadEntry): number {
   const last = Number(read.item['last']?.N);
   return read.genuine && Number.isSafeInteger(last) ? Math.max(read.entry.n, last) : read.entry.n;
-};
+}

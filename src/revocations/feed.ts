@@ -96,7 +96,7 @@ type Options = {
  * Follows the log of revocations: everything once, then about once a second what is new, consistently, whatever the
  * load. What is known is as old as the beginning of the last reading that found everything up to the head.
  */
-export const createRevocations = (options: Options): Revocations => {
+export function createRevocations(options: Options): Revocations {
   const { log, foreign, clock, monotonic, bound, grace, keysAre, upkeep, onRevocation, onFault } = options;
   const stopwatch = createStopwatch(clock, monotonic);
   const follower = createRevocationFollower({ log, clock, stopwatch, keysAre, onRevocation, onFault });
@@ -154,33 +154,39 @@ export const createRevocations = (options: Options): Revocations => {
     }
   });
 
-  const tidyIfDue = (): void => {
+  function tidyIfDue(): void {
     const due = follower.underOldKeys() > 0 ? UPKEEP_SOON : UPKEEP;
     if (!failing && stopwatch.since(tidiedAt) > due) void tidy();
-  };
+  }
 
-  const catchUp = async (): Promise<void> => {
+  async function catchUp(): Promise<void> {
     const asked = monotonic();
-    const isDone = (): boolean => knownAt !== undefined && knownAt.monotonic >= asked;
+    function isDone(): boolean {
+      return knownAt !== undefined && knownAt.monotonic >= asked;
+    }
     await readLog();
     // It may have been under way, and have read the head before this was asked.
     if (!isDone()) await readLog();
     if (!isDone()) throw new Error('the revocations cannot be read now');
-  };
+  }
 
-  const age = (): number => Math.max(stopwatch.since(knownAt), stopwatch.since(foreignAt) - FOREIGN_BOUND + bound);
+  function age(): number {
+    return Math.max(stopwatch.since(knownAt), stopwatch.since(foreignAt) - FOREIGN_BOUND + bound);
+  }
 
   /** Also before the bound is reached: as soon as DynamoDB fails, all that depends on it has to go on without. */
-  const inGrace = (): boolean => {
+  function inGrace(): boolean {
     const isBlind = failing || (foreignFailing && stopwatch.since(foreignAt) > FOREIGN_BOUND);
     return grace > 0 && isBlind && follower.broken() === undefined && age() <= bound + grace;
-  };
-  const isUsable = (): boolean => age() <= bound || inGrace();
+  }
+  function isUsable(): boolean {
+    return age() <= bound || inGrace();
+  }
 
   return {
     start: async (signal) => {
       let timer: NodeJS.Timeout | undefined;
-      const again = (begun: number): void => {
+      function again(begun: number): void {
         if (signal.aborted) return;
         const pause = Math.max(0, PERIOD - (monotonic() - begun));
         timer = setTimeout(() => {
@@ -188,7 +194,7 @@ export const createRevocations = (options: Options): Revocations => {
           tidyIfDue();
           void refresh().then(() => again(now));
         }, pause);
-      };
+      }
       signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
       const begun = monotonic();
       // What this process has just read is in order, or is noticed by its signatures.
@@ -230,4 +236,4 @@ export const createRevocations = (options: Options): Revocations => {
       broken: follower.broken() !== undefined,
     }),
   };
-};
+}

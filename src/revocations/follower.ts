@@ -141,4 +141,6 @@ export function createRevocationFollower(options: Options) {
 }
 
 /** What this instance wrote itself needs no proof. */
-const own = (entry: LogEntry): ReadEntry => ({ entry, genuine: true, closed: false, stale: false, item: {} });
+function own(entry: LogEntry): ReadEntry {
+  return { entry, genuine: true, closed: false, stale: false, item: {} };
+}

@@ -30,7 +30,7 @@ type Options = {
 };
 
 /** That an item is still as it was read, or still not there. */
-const unchanged = (seen: Item | undefined) => {
+function unchanged(seen: Item | undefined) {
   if (seen === undefined) return { condition: 'attribute_not_exists(id)' };
   const terms: string[] = ['attribute_exists(id)'];
   const names: Record<string, string> = {};
@@ -42,7 +42,7 @@ const unchanged = (seen: Item | undefined) => {
     terms.push(value === undefined ? `attribute_not_exists(#a${index})` : `#a${index} = :a${index}`);
   }
   return { condition: terms.join(' AND '), names, ...(Object.keys(values).length === 0 ? {} : { values }) };
-};
+}
 
 /**
  * The log of revocations in `sentinel-revocations`: entries `rev#<n>` without a gap; `head`, which is at least as far as
@@ -52,23 +52,26 @@ const unchanged = (seen: Item | undefined) => {
  *
  * All of it is signed. What others wrote may revoke; it may not lift, end, or make anything be gone.
  */
-export const createRevocationLog = ({ client, table: name, guard: guardName, sealingKeys, clock }: Options) => {
+export function createRevocationLog({ client, table: name, guard: guardName, sealingKeys, clock }: Options) {
   const table = { client, name, deadline: DEADLINE };
   const reads = { ...table, deadline: READ_DEADLINE };
   const guard = { client, name: guardName, deadline: DEADLINE };
 
-  const active = (): SealingKey | undefined => activeSealingKey(sealingKeys(), clock());
+  function active(): SealingKey | undefined {
+    return activeSealingKey(sealingKeys(), clock());
+  }
 
-  const understand = (item: Item, believed = active() === undefined): ReadEntry | undefined =>
-    readEntry(item, sealingKeys(), active(), believed);
+  function understand(item: Item, believed = active() === undefined): ReadEntry | undefined {
+    return readEntry(item, sealingKeys(), active(), believed);
+  }
 
   /** How far the log reached, as the guard table has it; undefined if it has never been noted. */
-  const readMirror = async (): Promise<Mirror | undefined> => {
+  async function readMirror(): Promise<Mirror | undefined> {
     const item = await readItem({ ...guard, deadline: READ_DEADLINE }, MIRROR);
     return item === undefined ? undefined : { n: Number(item['n']?.N ?? 0), signed: item['signed']?.BOOL === true };
-  };
+  }
 
-  const raiseMirror = async (n: number): Promise<void> => {
+  async function raiseMirror(n: number): Promise<void> {
     const signed = active() !== undefined;
     await updateIf(guard, MIRROR, 'SET #n = :n, #signed = :signed', {
       // Once it is signed it stays so.
@@ -78,17 +81,17 @@ export const createRevocationLog = ({ client, table: name, guard: guardName, sea
       names: { '#n': 'n', '#signed': 'signed' },
       values: { ':n': { N: String(n) }, ':signed': { BOOL: signed } },
     });
-  };
+  }
 
-  const head = async () => {
+  async function head() {
     const item = await readItem(reads, 'head');
     const read = readHead(item, sealingKeys());
     // Where there is none there has been nothing yet; where nobody can sign, nobody has.
     return { ...read, genuine: read.genuine || item === undefined || active() === undefined, item };
-  };
+  }
 
   /** Raises a head that is lower, in one write; false where it is as high, or not a number that the TVM signed. */
-  const raiseLower = async (n: number): Promise<boolean> => {
+  async function raiseLower(n: number): Promise<boolean> {
     const { signature = { S: '' } } = toHead(n, active());
     const outcome = await updateIf(table, 'head', 'SET #n = :n, #signature = :signature', {
       condition: 'attribute_not_exists(#n) OR #n < :n',
@@ -96,10 +99,10 @@ export const createRevocationLog = ({ client, table: name, guard: guardName, sea
       values: { ':n': { N: String(n) }, ':signature': signature },
     });
     return outcome === 'done';
-  };
+  }
 
   /** Raises the head to n, unless it is there already; puts one right that the TVM did not write. */
-  const raiseHead = async (n: number): Promise<void> => {
+  async function raiseHead(n: number): Promise<void> {
     if (active() !== undefined && (await raiseLower(n))) return;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const { n: current, genuine, item } = await head();
@@ -109,17 +112,17 @@ export const createRevocationLog = ({ client, table: name, guard: guardName, sea
       if (isThere || (await putIf(table, toHead(n, active()), unchanged(item))) === 'done') return;
     }
     throw new Error('the head of the revocations is written by others again and again');
-  };
+  }
 
   /** Signs an entry that nobody signed, without its end; one that cannot be read from then on says nothing. */
-  const adopt = (read: ReadEntry, withEnd: boolean): Promise<WriteOutcome> => {
+  function adopt(read: ReadEntry, withEnd: boolean): Promise<WriteOutcome> {
     const { n } = read.entry;
     const { until, ttl: _, ...rest } = read.item;
     const kept = withEnd && until !== undefined ? { ...rest, until } : rest;
     const asRead = read.entry.what === 'revoke' && read.entry.own === true ? { ...kept, own: { BOOL: true } } : kept;
     const item = read.entry.what === 'revoke' ? asRead : toItem({ what: 'void', n }, undefined);
     return putIf(table, signEntry(item, active()), unchanged(read.item));
-  };
+  }
 
   return {
     active,
@@ -162,6 +165,6 @@ export const createRevocationLog = ({ client, table: name, guard: guardName, sea
     /** Deletes what is named as gone. */
     remove: (n: number): Promise<WriteOutcome> => deleteIf(table, idOf(n), { condition: 'attribute_exists(id)' }),
   };
-};
+}
 
 export type RevocationLog = ReturnType<typeof createRevocationLog>;

@@ -46,11 +46,11 @@ const CHANGED = 'is not signed with a key that this TVM has';
  * Reads the log: all of it, or what is new. Everything up to the head that was read before is there as the TVM wrote it,
  * or is named as gone by its own word: else the log is broken, and nobody may believe to know it.
  */
-export const createRevocationReader = (log: RevocationLog, onFault: (error: unknown) => void) => {
+export function createRevocationReader(log: RevocationLog, onFault: (error: unknown) => void) {
   /** The furthest head that this process ever knew: a head never goes back. */
   let furthest = 0;
 
-  const readHead = async (noted: number): Promise<number> => {
+  async function readHead(noted: number): Promise<number> {
     const { n, genuine } = await log.readHead();
     const known = Math.max(furthest, noted);
     if (genuine && n >= known) {
@@ -63,10 +63,10 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
     furthest = known;
     const what = genuine ? `went back from ${known} to ${n}` : 'was not signed by this TVM';
     throw new Error(`the head of the revocations ${what}; it is put right and read again`);
-  };
+  }
 
   /** What is neither there nor named as gone, after one more look. */
-  const findMissing = async (there: NumberSet, head: number, gone: Ranges, to: RevocationBook) => {
+  async function findMissing(there: NumberSet, head: number, gone: Ranges, to: RevocationBook) {
     const gaps = gapsOf(mergeRanges(there.ranges(), gone), head);
     const numbers = gaps.flatMap(([from, end]) =>
       Array.from({ length: Math.min(LOOKED_FOR, end - from + 1) }, (_, index) => from + index),
@@ -84,10 +84,10 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
     // What was named as gone while all was read is no longer there.
     const { ranges } = await log.readCompaction();
     return gapsOf(mergeRanges(there.ranges(), ranges), head);
-  };
+  }
 
   /** Where the log has never been signed: all that stands there up to its head is signed as it is. */
-  const signAll = async (head: number): Promise<void> => {
+  async function signAll(head: number): Promise<void> {
     const there = createNumberSet();
     for await (const items of log.scan()) {
       for (const item of items) {
@@ -102,10 +102,10 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
     if (gone.length > 0) await log.writeCompaction(version + 1, gone, item);
     await log.raiseHead(head);
     await log.raiseMirror(head);
-  };
+  }
 
   /** The head by which everything is read, once it is certain that all up to there is signed. */
-  const begin = async (): Promise<number> => {
+  async function begin(): Promise<number> {
     const mirror = await log.readMirror();
     const noted = mirror?.n ?? 0;
     if (log.active() === undefined) {
@@ -114,10 +114,10 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
     }
     if (mirror?.signed !== true) await signAll(Math.max((await log.readHead()).n, noted));
     return readHead(noted);
-  };
+  }
 
   /** Reads everything. `before`: what this process knew, which stays known where the log is broken. */
-  const load = async (before: RevocationBook): Promise<Loaded> => {
+  async function load(before: RevocationBook): Promise<Loaded> {
     const head = await begin();
     const { ranges: gone, genuine, stale: isStale } = await log.readCompaction();
     if (!genuine) onFault(new Error('the list of revocations that are gone is not signed by this TVM; it is ignored'));
@@ -144,10 +144,10 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
     // Before all time nothing has ended: everything that was known.
     if (broken !== undefined) for (const one of before.list(Number.NEGATIVE_INFINITY)) book.add(one);
     return { book, top: head, added, stale, broken };
-  };
+  }
 
   /** Takes what stands at n. What nobody signed revokes, and is signed as that, unless the head was beyond it already. */
-  const take = async (item: NonNullable<Awaited<ReturnType<RevocationLog['read']>>>, head: number, on: Take) => {
+  async function take(item: NonNullable<Awaited<ReturnType<RevocationLog['read']>>>, head: number, on: Take) {
     const read = log.understand(item);
     if (read === undefined) throw new Error('an item of the log has no number');
     const { n } = read.entry;
@@ -162,10 +162,10 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
     const signed = again === undefined ? undefined : log.understand(again);
     if (signed === undefined || !(signed.genuine || signed.closed)) throw new BrokenLog([[n, n]], CHANGED);
     on(signed);
-  };
+  }
 
   /** Reads what is new behind `from`, number by number, and gives the last number that there is. */
-  const follow = async (from: number, on: Take): Promise<number> => {
+  async function follow(from: number, on: Take): Promise<number> {
     const head = await readHead(0);
     let top = from;
     for (;;) {
@@ -187,19 +187,19 @@ export const createRevocationReader = (log: RevocationLog, onFault: (error: unkn
         top = n;
       }
     }
-  };
+  }
 
   return { load, follow };
-};
+}
 
 type Take = (read: ReadEntry) => void;
 
 /** Takes an entry into a book. */
-export const apply = (read: ReadEntry, to: RevocationBook): void => {
+export function apply(read: ReadEntry, to: RevocationBook): void {
   const { entry, closed } = read;
   if (closed) to.lift(entry.n);
   if (entry.what === 'lift') to.lift(entry.lifts);
   if (entry.what === 'revoke') to.add(entry);
-};
+}
 
 export type RevocationReader = ReturnType<typeof createRevocationReader>;

@@ -64,7 +64,7 @@ export type RevocationBook = {
   readonly size: () => number;
 };
 
-const keyOf = (target: RevocationTarget): string => {
+function keyOf(target: RevocationTarget): string {
   switch (target.kind) {
     case 'all':
       return 'all';
@@ -77,35 +77,38 @@ const keyOf = (target: RevocationTarget): string => {
     case 'profile':
       return `${target.kind}\n${target.value}`;
   }
-};
+}
 
-const isLive = ({ until }: Revocation, now: number): boolean => until === undefined || now < until;
+function isLive({ until }: Revocation, now: number): boolean {
+  return until === undefined || now < until;
+}
 
 /** An empty book. Looking up costs the same however many revocations there are. */
-export const createRevocationBook = (): RevocationBook => {
+export function createRevocationBook(): RevocationBook {
   const byNumber = new Map<number, Revocation>();
   const byKey = new Map<string, Set<Revocation>>();
   /** Entries may come twice, and a lifting before what it lifts: what is lifted stays so. */
   const lifted = new Set<number>();
 
-  const remove = (revocation: Revocation): void => {
+  function remove(revocation: Revocation): void {
     byNumber.delete(revocation.n);
     const key = keyOf(revocation.target);
     const alike = byKey.get(key);
     alike?.delete(revocation);
     if (alike?.size === 0) byKey.delete(key);
-  };
+  }
 
-  const live = (key: string, now: number): Revocation | undefined => {
+  function live(key: string, now: number): Revocation | undefined {
     for (const revocation of byKey.get(key) ?? []) {
       if (isLive(revocation, now)) return revocation;
       remove(revocation);
     }
     return undefined;
-  };
+  }
 
-  const ofCaller = ({ name, storedName, principal }: RevocationSubject, now: number): Revocation | undefined =>
-    live(`user\n${storedName}`, now) ?? live(`user\n${name}`, now) ?? live(`principal\n${principal}`, now);
+  function ofCaller({ name, storedName, principal }: RevocationSubject, now: number): Revocation | undefined {
+    return live(`user\n${storedName}`, now) ?? live(`user\n${name}`, now) ?? live(`principal\n${principal}`, now);
+  }
 
   return {
     add: (revocation) => {
@@ -138,4 +141,4 @@ export const createRevocationBook = (): RevocationBook => {
       return revocation !== undefined && isLive(revocation, now) ? revocation : undefined;
     },
   };
-};
+}

@@ -18,7 +18,7 @@ export type ForeignRevocations = {
 /**
  * A row that the TVM wrote names the subject; one that it did not, only the user, by the name that Sentinel has for them.
  */
-const toRevocation = (item: Item): readonly [key: string, revocation: Revocation] | undefined => {
+function toRevocation(item: Item): readonly [key: string, revocation: Revocation] | undefined {
   const [id, user, profile, subject, expires, reason, by] = [
     'id',
     'user',
@@ -44,17 +44,17 @@ const toRevocation = (item: Item): readonly [key: string, revocation: Revocation
     until,
   };
   return [`${subject === undefined ? 'user' : 'subject'}\n${whom}\n${profile}`, revocation];
-};
+}
 
 /** Reads the revoked rows of the sessions table by its index on status, to the last page. */
-export const createForeignRevocations = (client: DynamoDBClient, name: string): ForeignRevocations => {
+export function createForeignRevocations(client: DynamoDBClient, name: string): ForeignRevocations {
   const table = { client, name, deadline: DEADLINE };
   let blocked = new Map<string, Revocation>();
 
-  const live = (key: string, now: number): Revocation | undefined => {
+  function live(key: string, now: number): Revocation | undefined {
     const revocation = blocked.get(key);
     return revocation !== undefined && now < (revocation.until ?? 0) ? revocation : undefined;
-  };
+  }
 
   return {
     read: async (now) => {
@@ -82,4 +82,4 @@ export const createForeignRevocations = (client: DynamoDBClient, name: string): 
       live(`user\n${storedName}\n${profile}`, now) ??
       live(`user\n${name}\n${profile}`, now),
   };
-};
+}

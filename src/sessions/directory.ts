@@ -57,7 +57,7 @@ export type SessionDirectory = {
   readonly counts: () => DirectoryCounts;
 };
 
-export const createSessionDirectory = (options: Options): SessionDirectory => {
+export function createSessionDirectory(options: Options): SessionDirectory {
   const { client, table, store, clock, monotonic, capacity, onFallback } = options;
   const pages = createSessionList({
     table: { client, name: table, deadline: DEADLINE },
@@ -73,7 +73,7 @@ export const createSessionDirectory = (options: Options): SessionDirectory => {
   let hits = 0;
   let misses = 0;
 
-  const read = (id: string, keys: SealingKeys): Promise<SessionRow | undefined> => {
+  function read(id: string, keys: SealingKeys): Promise<SessionRow | undefined> {
     const underWay = reading.get(id);
     if (underWay !== undefined) return underWay;
     const answer = store
@@ -90,7 +90,7 @@ export const createSessionDirectory = (options: Options): SessionDirectory => {
       });
     reading.set(id, answer);
     return answer;
-  };
+  }
 
   /** Keeps a page, unless something has happened since that it may not show. */
   function readPage(key: string, page: Promise<SessionPage | undefined>): Promise<SessionPage | undefined> {
@@ -144,4 +144,4 @@ export const createSessionDirectory = (options: Options): SessionDirectory => {
     },
     counts: () => ({ hits, misses }),
   };
-};
+}

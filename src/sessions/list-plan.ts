@@ -59,9 +59,15 @@ const LATEST = '9999-12-31T23:59:59.999Z';
 const AHEAD = 15 * MINUTE;
 const DAY = 24 * HOUR;
 
-const isoOf = (ms: number): string => new Date(ms).toISOString();
-const later = (a: string, b: string): string => (a > b ? a : b);
-const earlier = (a: string, b: string): string => (a < b ? a : b);
+function isoOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+function later(a: string, b: string): string {
+  return a > b ? a : b;
+}
+function earlier(a: string, b: string): string {
+  return a < b ? a : b;
+}
 
 /** How old a row of a query can be: below that nothing is looked for. */
 function oldestOf({ status }: SessionQuery, way: Way, now: number): string {
@@ -104,13 +110,17 @@ type Bounds = {
 
 /** One leg a day, from the newest that can have rows to the oldest. */
 function planDays({ lowest, low, highest, now }: Bounds): Plan {
-  const legOf = (day: string): Leg => ({
-    name: day,
-    lanes: shardsOf(day),
-    low: later(low, `${day}T00:00:00.000Z`),
-    high: earlier(highest, `${day}T23:59:59.999Z`),
-  });
-  const newest = (ms: number): string => earlier(highest.slice(0, 10), dayOf(ms));
+  function legOf(day: string): Leg {
+    return {
+      name: day,
+      lanes: shardsOf(day),
+      low: later(low, `${day}T00:00:00.000Z`),
+      high: earlier(highest, `${day}T23:59:59.999Z`),
+    };
+  }
+  function newest(ms: number): string {
+    return earlier(highest.slice(0, 10), dayOf(ms));
+  }
   return {
     way: 'shard',
     first: legOf(newest(now + AHEAD)),

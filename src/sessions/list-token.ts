@@ -25,7 +25,9 @@ export type Token = { readonly mark: string; readonly place: Place };
 const MAX_AT = 40;
 const MAX_ID = 48;
 
-const isShort = (text: string, most: number): boolean => text.length <= most && /^[\u0021-\u007e]+$/u.test(text);
+function isShort(text: string, most: number): boolean {
+  return text.length <= most && /^[\u0021-\u007e]+$/u.test(text);
+}
 
 /**
  * Whether a row's key can stand in a token. The TVM's keys have 16 and 24 characters, and

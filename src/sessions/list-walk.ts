@@ -78,8 +78,12 @@ function createBudget(monotonic: Clock): Budget {
   };
 }
 
-const textOf = (item: Item | undefined, name: string): string => item?.[name]?.S ?? '';
-const openedAt = (item: Item | undefined): string => textOf(item, 'created_at');
+function textOf(item: Item | undefined, name: string): string {
+  return item?.[name]?.S ?? '';
+}
+function openedAt(item: Item | undefined): string {
+  return textOf(item, 'created_at');
+}
 
 /** Begins a leg, or goes on in it from a place. */
 function beginLeg({ way }: Plan, leg: Leg, from: Place | undefined): Course {
@@ -111,7 +115,9 @@ async function fill(table: Table, { way }: Plan, { leg, from }: Course, lane: La
     ExclusiveStartKey: lane.start,
   });
   // A row that an earlier page ended with lies in another lane where its state changed since.
-  const isUsed = (item: Item): boolean => openedAt(item) === from?.at && from.ids.includes(textOf(item, 'id'));
+  function isUsed(item: Item): boolean {
+    return openedAt(item) === from?.at && from.ids.includes(textOf(item, 'id'));
+  }
   lane.items.push(...items.filter((item) => !isUsed(item)));
   lane.start = next;
   lane.isOver = next === undefined;

@@ -28,10 +28,14 @@ type Options = {
   readonly onFallback: (error: unknown) => void;
 };
 
-const isRefusal = (error: unknown): error is Error => error instanceof Error && error.name === 'ValidationException';
+function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ValidationException';
+}
 
 /** Whether DynamoDB says that there is no such index, or that it is still being filled. */
-const lacksShards = (error: unknown): boolean => isRefusal(error) && /index: gsi-shard\b/u.test(error.message);
+function lacksShards(error: unknown): boolean {
+  return isRefusal(error) && /index: gsi-shard\b/u.test(error.message);
+}
 
 /** Lists sessions from the table's indexes, a page at a time and each at a bounded cost. */
 export function createSessionList({ table, clock, monotonic, onFallback }: Options) {
@@ -72,10 +76,10 @@ export function createSessionList({ table, clock, monotonic, onFallback }: Optio
       const plan = planList(query, way, clock());
       const leg = token === undefined ? plan.first : resume(plan, token.place);
       if (leg === undefined) return undefined;
-      const toRow = (item: Parameters<typeof toSessionRow>[0]): SessionRow | undefined => {
+      function toRow(item: Parameters<typeof toSessionRow>[0]): SessionRow | undefined {
         const row = toSessionRow(item, keys);
         return row !== undefined && isOf(row, query) && isWanted(row) ? row : undefined;
-      };
+      }
       const found = await readRows(table, { plan, leg, from: token?.place, toRow }, monotonic);
       const mark = markOf(query, way);
       return { rows: found.rows, next: found.next === undefined ? undefined : toToken({ mark, place: found.next }) };

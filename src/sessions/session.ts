@@ -72,10 +72,10 @@ function shardOf({ id, startedAt }: Session): string {
 const PURPOSE = 'session row';
 
 /** Where all instances find the session of a key: an item of the guard table, written under condition. */
-export const slotId = ({ subject, profile, label }: SessionKey): string => {
+export function slotId({ subject, profile, label }: SessionKey): string {
   const text = JSON.stringify([subject, profile, label]);
   return `session#${createHash('sha256').update(text).digest('hex')}`;
-};
+}
 
 /**
  * The id that a session of this slot should have if it opens now. Every instance comes to the same one, so that those who
@@ -85,62 +85,62 @@ export const slotId = ({ subject, profile, label }: SessionKey): string => {
  * @param life how long sessions live, in milliseconds
  * @param now epoch milliseconds
  */
-export const proposeSessionId = (slot: string, keys: SealingKeys, life: number, now: number): string => {
+export function proposeSessionId(slot: string, keys: SealingKeys, life: number, now: number): string {
   const sealing = activeSealingKey(keys, now);
   if (sealing === undefined) return newHexId();
   const period = Math.floor(now / life);
   return createHmac('sha256', subkey(sealing, 'session id')).update(`${period}\n${slot}`).digest('hex').slice(0, 16);
-};
+}
 
 /** What a row's signature covers: all that `active` would mean to whoever believes it. */
-const signedParts = ({ id, subject, principal, user, account, profile, label, startedAt, endsAt }: Session) => [
-  id,
-  subject,
-  principal,
-  user,
-  account,
-  profile,
-  label,
-  startedAt,
-  endsAt,
-];
+function signedParts({ id, subject, principal, user, account, profile, label, startedAt, endsAt }: Session) {
+  return [id, subject, principal, user, account, profile, label, startedAt, endsAt];
+}
 
 /** Signs a session's row; undefined where there is no sealing key. `now` in epoch milliseconds. */
-export const signSession = (session: Session, keys: SealingKeys, now: number): string | undefined => {
+export function signSession(session: Session, keys: SealingKeys, now: number): string | undefined {
   const sealing = activeSealingKey(keys, now);
   return sealing === undefined ? undefined : signRow(sealing, PURPOSE, signedParts(session));
-};
+}
 
-const iso = (ms: number): AttributeValue => ({ S: new Date(ms).toISOString() });
+function iso(ms: number): AttributeValue {
+  return { S: new Date(ms).toISOString() };
+}
 
 /** The row of a session, with Sentinel's attribute names and the TVM's own. `instance` is this server's id. */
-export const toSessionItem = (session: Session, signature: string, instance: string): Item => ({
-  id: { S: session.id },
-  user: { S: session.user },
-  profile: { S: session.profile },
-  server_instance_id: { S: instance },
-  status: { S: 'active' },
-  started_at: iso(session.startedAt),
-  last_access_at: iso(session.lastAccessAt),
-  expires_at: iso(session.endsAt),
-  request_count: { N: String(session.requestCount) },
-  source_identity: { S: session.sourceIdentity },
-  created_at: iso(session.startedAt),
-  updated_at: iso(session.lastAccessAt),
-  shard: { S: shardOf(session) },
-  subject: { S: session.subject },
-  principal: { S: session.principal },
-  account: { S: session.account },
-  session_label: { S: session.label },
-  signature: { S: signature },
-  ttl: { N: String(Math.ceil((session.endsAt + KEPT) / SECOND)) },
-});
+export function toSessionItem(session: Session, signature: string, instance: string): Item {
+  return {
+    id: { S: session.id },
+    user: { S: session.user },
+    profile: { S: session.profile },
+    server_instance_id: { S: instance },
+    status: { S: 'active' },
+    started_at: iso(session.startedAt),
+    last_access_at: iso(session.lastAccessAt),
+    expires_at: iso(session.endsAt),
+    request_count: { N: String(session.requestCount) },
+    source_identity: { S: session.sourceIdentity },
+    created_at: iso(session.startedAt),
+    updated_at: iso(session.lastAccessAt),
+    shard: { S: shardOf(session) },
+    subject: { S: session.subject },
+    principal: { S: session.principal },
+    account: { S: session.account },
+    session_label: { S: session.label },
+    signature: { S: signature },
+    ttl: { N: String(Math.ceil((session.endsAt + KEPT) / SECOND)) },
+  };
+}
 
-const text = (item: Item, name: string): string => item[name]?.S ?? '';
-const time = (item: Item, name: string): number => Date.parse(text(item, name)) || 0;
+function text(item: Item, name: string): string {
+  return item[name]?.S ?? '';
+}
+function time(item: Item, name: string): number {
+  return Date.parse(text(item, name)) || 0;
+}
 
 /** Reads a row that anybody may have written; undefined for what is no session at all. */
-export const toSessionRow = (item: Item, keys: SealingKeys): SessionRow | undefined => {
+export function toSessionRow(item: Item, keys: SealingKeys): SessionRow | undefined {
   const id = text(item, 'id');
   const status = text(item, 'status');
   if (id === '' || (status !== 'active' && status !== 'revoked' && status !== 'expired')) return undefined;
@@ -166,4 +166,4 @@ export const toSessionRow = (item: Item, keys: SealingKeys): SessionRow | undefi
     ...(by === '' ? {} : { revokedBy: by }),
     ...(reason === '' ? {} : { revokedReason: reason }),
   };
-};
+}

@@ -29,10 +29,10 @@ const NO_KEY = 'there is no sealing key to sign sessions with';
 type Place = { readonly sessions: string; readonly guard: string; readonly instance: string };
 
 /** The same session under an id that nobody can have used. */
-const renamed = (session: Session, keys: SealingKeys, now: number) => {
+function renamed(session: Session, keys: SealingKeys, now: number) {
   const other = { ...session, id: newHexId() };
   return { session: other, signature: signSession(other, keys, now) ?? '' };
-};
+}
 
 /**
  * Sessions in DynamoDB. The slot in the guard table decides which session is the one of a key, by conditional write; the
@@ -41,19 +41,19 @@ const renamed = (session: Session, keys: SealingKeys, now: number) => {
  *     A  put slot if absent or ended ── mine ── put row
  *     B          put slot ── there, of A ── read it ── A's session
  */
-export const createSessionStore = (client: DynamoDBClient, place: Place) => {
+export function createSessionStore(client: DynamoDBClient, place: Place) {
   const { instance } = place;
   const sessions = { client, name: place.sessions, deadline: DEADLINE };
   const guard = { client, name: place.guard, deadline: DEADLINE };
   const places = createLabelPlaces(client, place.guard);
 
   /** Takes the slot of a session's key: if it is free, if its session has ended by `now`, or if it is that of `instead`. */
-  const takeSlot = async (
+  async function takeSlot(
     session: Session,
     signature: string,
     now: number,
     instead: string | undefined,
-  ): Promise<boolean> => {
+  ): Promise<boolean> {
     const whole = toSessionItem(session, signature, instance);
     const outcome = await putIf(
       guard,
@@ -77,18 +77,18 @@ export const createSessionStore = (client: DynamoDBClient, place: Place) => {
       },
     );
     return outcome === 'done';
-  };
+  }
 
   /** Puts the row of a session; `there` if one of its id is there already. */
-  const putRow = async (session: Session, signature: string): Promise<'put' | 'there'> => {
+  async function putRow(session: Session, signature: string): Promise<'put' | 'there'> {
     const item = toSessionItem(session, signature, instance);
     // Refused: the SDK's own second try, or another instance that found the slot without its row.
     const outcome = await putIf(sessions, item, { condition: 'attribute_not_exists(id)' });
     return outcome === 'done' ? 'put' : 'there';
-  };
+  }
 
   /** Whether the row of an id is that of this very session, and nothing has ended it. */
-  const isAlive = async ({ id, subject, profile, label, endsAt }: Session, keys: SealingKeys): Promise<boolean> => {
+  async function isAlive({ id, subject, profile, label, endsAt }: Session, keys: SealingKeys): Promise<boolean> {
     const item = await readItem(sessions, id);
     const row = item === undefined ? undefined : toSessionRow(item, keys);
     if (row?.genuine !== true || row.status !== 'active') return false;
@@ -96,19 +96,19 @@ export const createSessionStore = (client: DynamoDBClient, place: Place) => {
     return (
       session.subject === subject && session.profile === profile && session.label === label && session.endsAt === endsAt
     );
-  };
+  }
 
   /** What stands in a slot: the id of a session, and the session itself if the slot is the TVM's own work. */
-  const readSlot = async (
+  async function readSlot(
     id: string,
     keys: SealingKeys,
-  ): Promise<{ readonly named: string | undefined; readonly session: Session | undefined }> => {
+  ): Promise<{ readonly named: string | undefined; readonly session: Session | undefined }> {
     const item = await readItem(guard, id);
     const named = item?.['session']?.S;
     if (item === undefined || named === undefined) return { named, session: undefined };
     const row = toSessionRow({ ...item, id: { S: named } }, keys);
     return { named, session: row?.genuine === true && slotId(row.session) === id ? row.session : undefined };
-  };
+  }
 
   /**
    * What stands in the slot of a session's key: which session, and that session itself if it may be continued. Its row is
@@ -116,13 +116,13 @@ export const createSessionStore = (client: DynamoDBClient, place: Place) => {
    *
    * @param instead the id of a session that is none any more
    */
-  const readCurrent = async (of: SessionKey, keys: SealingKeys, now: number, instead: string | undefined) => {
+  async function readCurrent(of: SessionKey, keys: SealingKeys, now: number, instead: string | undefined) {
     const { named, session } = await readSlot(slotId(of), keys);
     if (session === undefined || session.endsAt <= now || session.id === instead) return { named, session: undefined };
     const signature = signSession(session, keys, now);
     if (signature !== undefined) await putRow(session, signature);
     return { named, session };
-  };
+  }
 
   return {
     /** The session of a key that is open, if there is one. Rejects as `open` does, whose parameters these are. */
@@ -183,6 +183,6 @@ export const createSessionStore = (client: DynamoDBClient, place: Place) => {
       return item === undefined ? undefined : toSessionRow(item, keys);
     },
   };
-};
+}
 
 export type SessionStore = ReturnType<typeof createSessionStore>;

@@ -73,7 +73,7 @@ const ROUNDS = 3;
 const BUSY = 1.25;
 
 /** What a promise comes to, or undefined if that takes too long. */
-const withPatience = async <Value>(promise: Promise<Value>): Promise<Value | undefined> => {
+async function withPatience<Value>(promise: Promise<Value>): Promise<Value | undefined> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const begun = performance.now();
     let timer: NodeJS.Timeout | undefined;
@@ -85,7 +85,7 @@ const withPatience = async <Value>(promise: Promise<Value>): Promise<Value | und
     if (value !== undefined || performance.now() - begun < PATIENCE * BUSY) return value;
   }
   return undefined;
-};
+}
 
 /** How many rows are written at a time at the end of the process. */
 const FLUSH_WIDTH = 32;
@@ -97,23 +97,23 @@ type Opened = Result<Live, LabelsFull>;
  * written when a session opens, at most every 15 minutes while it is used, and at its end: what `kill -9` loses is the
  * count of requests and the time of the last of them since the last writing, never a session or a revocation.
  */
-export const createSessionTracker = (options: Options): SessionTracker => {
+export function createSessionTracker(options: Options): SessionTracker {
   const { store, openSession, clock, life, capacity, onOpen, onFault } = options;
   const idToSlot = new Map<string, string>();
   const live = createLru<string, Live>(capacity, (_, { id }) => idToSlot.delete(id));
   const opening = new Map<string, { readonly proposed: Session; readonly opened: Promise<Opened> }>();
 
-  const remember = (slot: string, session: Live): void => {
+  function remember(slot: string, session: Live): void {
     live.set(slot, session);
     idToSlot.set(session.id, slot);
-  };
+  }
 
-  const drop = (slot: string, id: string): void => {
+  function drop(slot: string, id: string): void {
     if (live.peek(slot)?.id === id) live.delete(slot);
     idToSlot.delete(id);
-  };
+  }
 
-  const open = (use: SessionUse, keys: SealingKeys, slot: string, instead?: string): Promise<Opened> => {
+  function open(use: SessionUse, keys: SealingKeys, slot: string, instead?: string): Promise<Opened> {
     const underWay = opening.get(slot);
     // Who comes while it opens is its next use.
     if (underWay !== undefined)
@@ -144,10 +144,10 @@ export const createSessionTracker = (options: Options): SessionTracker => {
       .finally(() => opening.delete(slot));
     opening.set(slot, { proposed, opened });
     return opened;
-  };
+  }
 
   /** Counts a use; once in 15 minutes writes it, and notices then if the row is none any more. */
-  const advance = async (use: SessionUse, keys: SealingKeys, slot: string, entry: Live): Promise<Opened> => {
+  async function advance(use: SessionUse, keys: SealingKeys, slot: string, entry: Live): Promise<Opened> {
     const now = clock();
     const used = { ...entry, lastAccessAt: now, unwritten: entry.unwritten + 1 };
     if (now - entry.writtenAt < TOUCH) {
@@ -166,16 +166,16 @@ export const createSessionTracker = (options: Options): SessionTracker => {
     }
     drop(slot, entry.id);
     return open(use, keys, slot, entry.id);
-  };
+  }
 
-  const find = async (use: SessionUse, keys: SealingKeys): Promise<Opened> => {
+  async function find(use: SessionUse, keys: SealingKeys): Promise<Opened> {
     const slot = slotId(use.key);
     const entry = live.get(slot);
     if (entry === undefined) return open(use, keys, slot);
     if (clock() + MARGIN < entry.endsAt) return advance(use, keys, slot, entry);
     drop(slot, entry.id);
     return open(use, keys, slot);
-  };
+  }
 
   return {
     use: async (use, keys) => {
@@ -230,4 +230,4 @@ export const createSessionTracker = (options: Options): SessionTracker => {
     },
     size: live.size,
   };
-};
+}

@@ -7,25 +7,27 @@ const DEADLINE = 3 * SECOND;
 /** Why a row was not changed: it is not there, or not active any more. */
 export type NotActive = 'not-active';
 
-const iso = (ms: number): AttributeValue => ({ S: new Date(ms).toISOString() });
+function iso(ms: number): AttributeValue {
+  return { S: new Date(ms).toISOString() };
+}
 
 /** Changes of a session's row, each under the condition that it is active. */
-export const createSessionUpdates = (client: DynamoDBClient, sessions: string) => {
+export function createSessionUpdates(client: DynamoDBClient, sessions: string) {
   const table = { client, name: sessions, deadline: DEADLINE };
 
   /** Updates an active row; `not-active` where it is none. */
-  const update = async (
+  async function update(
     id: string,
     expression: string,
     { condition = '#status = :active', names = {}, values }: Partial<Condition> & { readonly values: Item },
-  ): Promise<'updated' | NotActive> => {
+  ): Promise<'updated' | NotActive> {
     const outcome = await updateIf(table, id, expression, {
       condition,
       names: { '#status': 'status', ...names },
       values: { ':active': { S: 'active' }, ...values },
     });
     return outcome === 'done' ? 'updated' : 'not-active';
-  };
+  }
 
   return {
     /** Writes when the session was last used, and how often since the last time. */
@@ -57,4 +59,4 @@ export const createSessionUpdates = (client: DynamoDBClient, sessions: string) =
         },
       }),
   };
-};
+}

@@ -18,14 +18,16 @@ const ACCESS_KEY_ID = /^\w{1,128}$/u;
 const SCOPE_PART = /^[\w-]{1,64}$/u;
 const TOKEN = /^[a-z0-9!#$%&'*+.^_`|~-]+$/u;
 
-const incomplete = (message: string) => refuse<SigV4Refusal>({ error: 'IncompleteSignature', message });
+function incomplete(message: string) {
+  return refuse<SigV4Refusal>({ error: 'IncompleteSignature', message });
+}
 
 /**
  * Parses the header's value. Refuses with `IncompleteSignature`: another algorithm, a component that is missing,
  * repeated or unknown, a credential that is not five parts, signed headers that are not lower case, sorted and distinct,
  * a signature that is not 64 lower-case hexadecimal digits.
  */
-export const parseAuthorization = (value: string): Result<Authorization, SigV4Refusal> => {
+export function parseAuthorization(value: string): Result<Authorization, SigV4Refusal> {
   const space = value.indexOf(' ');
   if (space === -1 || value.slice(0, space) !== ALGORITHM) {
     return incomplete(`The Authorization header must begin with "${ALGORITHM} ".`);
@@ -41,11 +43,11 @@ export const parseAuthorization = (value: string): Result<Authorization, SigV4Re
     return incomplete('The Signature must be 64 lower-case hexadecimal digits.');
   }
   return ok({ ...credential.value, signedHeaders: signedHeaders.value, signature: Signature });
-};
+}
 
 type Components = Record<(typeof COMPONENTS)[number], string>;
 
-const parseComponents = (text: string): Result<Components, SigV4Refusal> => {
+function parseComponents(text: string): Result<Components, SigV4Refusal> {
   const found = new Map<string, string>();
   const parts = text.split(',', COMPONENTS.length + 2);
   for (const part of parts) {
@@ -65,12 +67,12 @@ const parseComponents = (text: string): Result<Components, SigV4Refusal> => {
     return incomplete(`The Authorization header requires the component(s) ${missing}.`);
   }
   return ok({ Credential, SignedHeaders, Signature });
-};
+}
 
 /** Parses `<access key id>/<YYYYMMDD>/<region>/<service>/aws4_request`; refuses with `IncompleteSignature`. */
-export const parseCredential = (
+export function parseCredential(
   text: string,
-): Result<Pick<Authorization, 'accessKeyId' | 'scope' | 'terminator'>, SigV4Refusal> => {
+): Result<Pick<Authorization, 'accessKeyId' | 'scope' | 'terminator'>, SigV4Refusal> {
   const parts = text.split('/', 7);
   const [accessKeyId = '', date = '', region = '', service = '', terminator = ''] = parts;
   if (parts.length !== 5 || !ACCESS_KEY_ID.test(accessKeyId) || !/^\d{8}$/u.test(date)) {
@@ -80,10 +82,10 @@ export const parseCredential = (
     return incomplete('The region and service in the Credential must be letters, digits, "-" and "_".');
   }
   return ok({ accessKeyId, scope: { date, region, service }, terminator });
-};
+}
 
 /** Parses `a;b;c`: lower case, sorted, distinct, at most 64; refuses with `IncompleteSignature`. */
-export const parseSignedHeaders = (text: string): Result<readonly string[], SigV4Refusal> => {
+export function parseSignedHeaders(text: string): Result<readonly string[], SigV4Refusal> {
   const names = text.split(';', MAX_SIGNED_HEADERS + 1);
   if (names.length > MAX_SIGNED_HEADERS) return incomplete(`At most ${MAX_SIGNED_HEADERS} headers can be signed.`);
   let previous = '';
@@ -94,4 +96,4 @@ export const parseSignedHeaders = (text: string): Result<readonly string[], SigV
     previous = name;
   }
   return ok(names);
-};
+}

@@ -3,64 +3,73 @@ import { splitPair, type QueryParameters } from './query.ts';
 import type { Header, WireRequest } from './request.ts';
 
 /** Lower-case hexadecimal SHA-256. */
-export const sha256Hex = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex');
+export function sha256Hex(data: Uint8Array | string): string {
+  return createHash('sha256').update(data).digest('hex');
+}
 
 /** Percent-encodes everything but RFC 3986's unreserved characters, with upper-case digits. */
-export const uriEncode = (text: string): string =>
-  encodeURIComponent(text).replace(
+export function uriEncode(text: string): string {
+  return encodeURIComponent(text).replace(
     /[!'()*]/gu,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+}
 
-const byBytes = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+function byBytes(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
 
 type Pair = readonly [key: string, value: string];
 
-const joinSorted = (pairs: readonly Pair[]): string =>
-  pairs
+function joinSorted(pairs: readonly Pair[]): string {
+  return pairs
     .toSorted((a, b) => byBytes(a[0], b[0]) || byBytes(a[1], b[1]))
     .map(([key, value]) => `${key}=${value}`)
     .join('&');
+}
 
 /**
  * The canonical query of the specification: decoded, encoded anew, sorted by the bytes of the encoded key.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-export const canonicalQuery = (query: QueryParameters): string =>
-  joinSorted([...query].map(([key, value]) => [uriEncode(key), uriEncode(value)]));
+export function canonicalQuery(query: QueryParameters): string {
+  return joinSorted([...query].map(([key, value]) => [uriEncode(key), uriEncode(value)]));
+}
 
 /**
  * The canonical queries that clients in use sign: (a) the specification's; (b) sorted but not encoded anew (botocore);
  * (c) as sent (curl before 8.3). Each of them determines the decoded parameters, so that no two requests with different
  * parameters share one. There is no candidate in which a `+` stands for `%2B`: that would join two meanings.
  */
-export const canonicalQueryCandidates = (rawQuery: string, query: QueryParameters): readonly string[] => {
+export function canonicalQueryCandidates(rawQuery: string, query: QueryParameters): readonly string[] {
   if (rawQuery === '') return [''];
   const sorted = joinSorted(rawQuery.split('&').map(splitPair));
   return [...new Set([canonicalQuery(query), sorted, rawQuery])];
-};
+}
 
 /** Folds inner white space to one space each and trims, as the specification asks of header values. */
-const fold = (value: string): string => value.trim().replace(/[\t ]+/gu, ' ');
+function fold(value: string): string {
+  return value.trim().replace(/[\t ]+/gu, ' ');
+}
 
 /** One line `name:value` for each signed header; repeated headers are joined by commas in the order received. */
-const canonicalHeaders = (headers: readonly Header[], signedHeaders: readonly string[]): string => {
+function canonicalHeaders(headers: readonly Header[], signedHeaders: readonly string[]): string {
   const values = new Map<string, string>();
   for (const [name, value] of headers) {
     const before = values.get(name);
     values.set(name, before === undefined ? fold(value) : `${before},${fold(value)}`);
   }
   return signedHeaders.map((name) => `${name}:${values.get(name) ?? ''}\n`).join('');
-};
+}
 
 /** The canonical request for one of the canonical queries; `payloadHash` is the hash of the body received. */
-export const canonicalRequest = (
+export function canonicalRequest(
   request: Pick<WireRequest, 'method' | 'path' | 'headers'>,
   query: string,
   signedHeaders: readonly string[],
   payloadHash: string,
-): string =>
-  [
+): string {
+  return [
     request.method,
     request.path,
     query,
@@ -68,3 +77,4 @@ export const canonicalRequest = (
     signedHeaders.join(';'),
     payloadHash,
   ].join('\n');
+}

@@ -27,8 +27,12 @@ export type ForwardedClaim = Omit<ForwardedToken, 'v' | 'signedHeaders'> & {
 /** What a token is checked against: `now` in epoch milliseconds, `window` (± around it) in milliseconds. */
 export type ForwardedExpectation = { readonly hosts: StsHosts; readonly now: number; readonly window: number };
 
-const refusal = (error: SigV4Error, message: string) => refuse<SigV4Refusal>({ error, message });
-const invalid = (message: string) => refusal('ValidationError', `The ${FORWARDED_SCHEME} token ${message}`);
+function refusal(error: SigV4Error, message: string) {
+  return refuse<SigV4Refusal>({ error, message });
+}
+function invalid(message: string) {
+  return refusal('ValidationError', `The ${FORWARDED_SCHEME} token ${message}`);
+}
 
 type Fields = Readonly<
   Record<'region' | 'amzDate' | 'credential' | 'signedHeaders' | 'signature' | 'nonce', string>
@@ -57,10 +61,7 @@ const HINTS: Readonly<Partial<Record<keyof Fields, string>>> = {
  * Reads a token and makes every check of it that needs no network: size, canonical base64url, JSON with exactly the
  * known fields, a region of the table, window, scope, signed headers. Refusals name what is wrong, never the content.
  */
-export const readForwardedToken = (
-  text: string,
-  expected: ForwardedExpectation,
-): Result<ForwardedClaim, SigV4Refusal> => {
+export function readForwardedToken(text: string, expected: ForwardedExpectation): Result<ForwardedClaim, SigV4Refusal> {
   const fields = readFields(text);
   if (!fields.ok) return fields;
   const { region, amzDate, credential, signedHeaders, securityToken } = fields.value;
@@ -84,9 +85,9 @@ export const readForwardedToken = (
   const headers = checkSignedHeaders(signedHeaders, securityToken !== undefined);
   if (!headers.ok) return headers;
   return ok({ ...fields.value, signedHeaders: headers.value, accessKeyId, host, signedAt });
-};
+}
 
-const readFields = (text: string): Result<Fields, SigV4Refusal> => {
+function readFields(text: string): Result<Fields, SigV4Refusal> {
   if (text.length > FORWARDED_LIMIT) return invalid(`is longer than ${FORWARDED_LIMIT} characters.`);
   const bytes = Buffer.from(text, 'base64url');
   // Decoding passes over padding, foreign characters and trailing bits; encoding anew shows them.
@@ -101,11 +102,13 @@ const readFields = (text: string): Result<Fields, SigV4Refusal> => {
   const { v, ...rest } = json.value as Readonly<Record<string, unknown>>;
   if (v !== FORWARDED_VERSION) return invalid(`must have "v": ${FORWARDED_VERSION}.`);
   return checkFields(rest);
-};
+}
 
-const isField = (name: string): name is keyof Fields => Object.hasOwn(FORMS, name);
+function isField(name: string): name is keyof Fields {
+  return Object.hasOwn(FORMS, name);
+}
 
-const checkFields = (given: Readonly<Record<string, unknown>>): Result<Fields, SigV4Refusal> => {
+function checkFields(given: Readonly<Record<string, unknown>>): Result<Fields, SigV4Refusal> {
   const fields: Record<string, string> = {};
   for (const [name, value] of Object.entries(given)) {
     if (!isField(name)) return invalid(`holds a field that is not known; there are v, ${NAMES.join(', ')}.`);
@@ -117,13 +120,13 @@ const checkFields = (given: Readonly<Record<string, unknown>>): Result<Fields, S
   const missing = NAMES.find((name) => name !== 'securityToken' && fields[name] === undefined);
   if (missing !== undefined) return invalid(`lacks the field "${missing}".`);
   return ok(fields as Fields);
-};
+}
 
 const NAMES = Object.keys(FORMS) as readonly (keyof Fields)[];
 
 const BINDINGS: readonly string[] = Object.values(BINDING_HEADERS);
 
-const checkSignedHeaders = (text: string, withToken: boolean): Result<readonly string[], SigV4Refusal> => {
+function checkSignedHeaders(text: string, withToken: boolean): Result<readonly string[], SigV4Refusal> {
   const given = text.split(';');
   const unbound = BINDINGS.find((name) => given.filter((other) => other === name).length !== 1);
   if (unbound !== undefined) {
@@ -139,4 +142,4 @@ const checkSignedHeaders = (text: string, withToken: boolean): Result<readonly s
     return refusal('IncompleteSignature', `The signed header "${foreign}" is none that this server sends to STS.`);
   }
   return parsed;
-};
+}

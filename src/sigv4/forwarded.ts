@@ -61,5 +61,6 @@ export type OuterRequest = {
 };
 
 /** What the request hash header holds: a signature made for one request of the TVM is good for no other. */
-export const requestHash = ({ method, path, rawQuery, body }: OuterRequest): string =>
-  sha256Hex(['TVM1', method, path, rawQuery, sha256Hex(body)].join('\n'));
+export function requestHash({ method, path, rawQuery, body }: OuterRequest): string {
+  return sha256Hex(['TVM1', method, path, rawQuery, sha256Hex(body)].join('\n'));
+}

@@ -12,22 +12,24 @@ const NUL = 'holds the character NUL (%00), which nothing here is made of; leave
 const TWICE = 'occurs more than once.';
 const TWO_NAMELESS = 'The query holds more than one "&" too many; a "&" within a value is written %26.';
 
-const invalid = (message: string) => refuse<SigV4Refusal>({ error: 'ValidationError', message });
+function invalid(message: string) {
+  return refuse<SigV4Refusal>({ error: 'ValidationError', message });
+}
 
 /** `+` is a space, as in HTML forms and in AWS's own servers; a client that means a plus sign sends `%2B`. */
-const decode = (text: string): string | undefined => {
+function decode(text: string): string | undefined {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
     return undefined;
   }
-};
+}
 
 /**
  * Decodes a raw query string. Refuses with `ValidationError`: malformed escapes, bytes that are not UTF-8, NUL,
  * characters that do not belong into a request target, and a key that occurs twice once decoded.
  */
-export const parseQuery = (rawQuery: string): Result<QueryParameters, SigV4Refusal> => {
+export function parseQuery(rawQuery: string): Result<QueryParameters, SigV4Refusal> {
   const parameters = new Map<string, string>();
   if (rawQuery === '') return ok(parameters);
   if (!/^[\u0021-\u007e]*$/u.test(rawQuery) || rawQuery.includes('#')) {
@@ -45,10 +47,10 @@ export const parseQuery = (rawQuery: string): Result<QueryParameters, SigV4Refus
     parameters.set(key, value);
   }
   return ok(parameters);
-};
+}
 
 /** Splits `key=value` at the first `=`; a pair without one has an empty value. */
-export const splitPair = (pair: string): readonly [key: string, value: string] => {
+export function splitPair(pair: string): readonly [key: string, value: string] {
   const equals = pair.indexOf('=');
   return equals === -1 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)];
-};
+}

@@ -33,18 +33,20 @@ const PLAIN_PATH = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:\/[A-Za-z0-9_~-][A-Za
 
 const MAX_TARGET = 8_192;
 
-const invalid = (message: string) => refuse<SigV4Refusal>({ error: 'ValidationError', message });
+function invalid(message: string) {
+  return refuse<SigV4Refusal>({ error: 'ValidationError', message });
+}
 
 /**
  * Reads a request's first line and headers from what Node's parser hands over verbatim (`url`, `rawHeaders`). Refuses
  * with `ValidationError` whatever two readers could take for two different requests: absolute-form targets, dot
  * segments, escapes in the path, repeated query keys, several Host headers, bytes beyond ASCII in headers.
  */
-export const readWireHead = (
+export function readWireHead(
   method: string,
   target: string,
   rawHeaders: readonly string[],
-): Result<WireHead, SigV4Refusal> => {
+): Result<WireHead, SigV4Refusal> {
   if (target.length > MAX_TARGET) return invalid(`The request target is longer than ${MAX_TARGET} characters.`);
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
@@ -57,9 +59,9 @@ export const readWireHead = (
   const headers = readHeaders(rawHeaders);
   if (!headers.ok) return headers;
   return ok({ method, path, rawQuery, query: query.value, headers: headers.value });
-};
+}
 
-const readHeaders = (rawHeaders: readonly string[]): Result<readonly Header[], SigV4Refusal> => {
+function readHeaders(rawHeaders: readonly string[]): Result<readonly Header[], SigV4Refusal> {
   const headers: Header[] = [];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] ?? '').toLowerCase();
@@ -72,8 +74,9 @@ const readHeaders = (rawHeaders: readonly string[]): Result<readonly Header[], S
   const hosts = headers.filter(([name]) => name === 'host').length;
   if (hosts !== 1) return invalid(`The request has ${hosts} Host headers; send exactly one.`);
   return ok(headers);
-};
+}
 
 /** All values of one header, in the order received. `name` is in lower case. */
-export const headerValues = (headers: readonly Header[], name: string): readonly string[] =>
-  headers.filter(([candidate]) => candidate === name).map(([, value]) => value);
+export function headerValues(headers: readonly Header[], name: string): readonly string[] {
+  return headers.filter(([candidate]) => candidate === name).map(([, value]) => value);
+}

@@ -41,11 +41,11 @@ export type SignedRequest = {
  * Signs a request with Signature Version 4, adding `x-amz-date` and, with temporary credentials, `x-amz-security-token`.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-export const signRequest = (
+export function signRequest(
   request: SignableRequest,
   { accessKeyId, secretAccessKey, sessionToken }: SigningCredentials,
   { region, service, amzDate }: SigningScope,
-): SignedRequest => {
+): SignedRequest {
   const headers: Record<string, string> = {
     ...request.headers,
     'x-amz-date': amzDate,
@@ -65,4 +65,4 @@ export const signRequest = (
   const signedHeaders = names.join(';');
   const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders}, Signature=${signed}`;
   return { credential, signedHeaders, signature: signed, headers: { ...headers, authorization } };
-};
+}

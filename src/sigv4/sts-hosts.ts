@@ -54,7 +54,9 @@ const REGIONS: Readonly<Record<Partition, readonly string[]>> = {
 };
 
 /** The host that a client signs for in a region: `sts.<region>.` and the domain of its partition. */
-export const stsHost = (region: string): string => `sts.${region}.${domainOf(partitionOf(region))}`;
+export function stsHost(region: string): string {
+  return `sts.${region}.${domainOf(partitionOf(region))}`;
+}
 
 /** Where callers may sign: hosts by region, of one partition. A `Map`, so that `__proto__` is no region. */
 export type StsHosts = { readonly partition: Partition; readonly byRegion: ReadonlyMap<string, string> };
@@ -64,8 +66,8 @@ export type StsHosts = { readonly partition: Partition; readonly byRegion: Reado
  *
  * @param extra regions that are newer than this table; those of another partition than `home` are left out
  */
-export const stsHosts = (home: string, extra: readonly string[]): StsHosts => {
+export function stsHosts(home: string, extra: readonly string[]): StsHosts {
   const partition = partitionOf(home);
   const regions = [...REGIONS[partition], home, ...extra].filter((region) => partitionOf(region) === partition);
   return { partition, byRegion: new Map(regions.map((region) => [region, stsHost(region)])) };
-};
+}

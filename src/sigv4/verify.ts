@@ -23,24 +23,30 @@ export type SignatureClaim = Authorization & {
   readonly securityToken?: string;
 };
 
-const refusal = (error: SigV4Error, message: string) => refuse<SigV4Refusal>({ error, message });
+function refusal(error: SigV4Error, message: string) {
+  return refuse<SigV4Refusal>({ error, message });
+}
 
 /** Names that must stand once: a second value would be one that the signer or a proxy did not mean. */
-const isSingular = (name: string): boolean =>
-  name === 'x-amz-date' ||
-  name === 'x-amz-security-token' ||
-  name === 'x-amz-content-sha256' ||
-  name.startsWith('x-sentinel-');
+function isSingular(name: string): boolean {
+  return (
+    name === 'x-amz-date' ||
+    name === 'x-amz-security-token' ||
+    name === 'x-amz-content-sha256' ||
+    name.startsWith('x-sentinel-')
+  );
+}
 
 /** Headers that steer a decision and so must be covered by the signature; the payload hash proves itself. */
-const mustBeSigned = (name: string): boolean =>
-  (name.startsWith('x-amz-') && name !== 'x-amz-content-sha256') || name.startsWith('x-sentinel-');
+function mustBeSigned(name: string): boolean {
+  return (name.startsWith('x-amz-') && name !== 'x-amz-content-sha256') || name.startsWith('x-sentinel-');
+}
 
 /**
  * Every check that needs no secret, in the order that AWS's own services follow: one mechanism, components, coverage of
  * `host` and `x-amz-*`, date, window, scope. Refusals carry AWS's names and, where AWS has them, its words.
  */
-export const readClaim = (request: WireHead, expected: Expectation): Result<SignatureClaim, SigV4Refusal> => {
+export function readClaim(request: WireHead, expected: Expectation): Result<SignatureClaim, SigV4Refusal> {
   const mechanism = readMechanism(request);
   if (!mechanism.ok) return mechanism;
   const authorization = parseAuthorization(mechanism.value);
@@ -63,12 +69,12 @@ export const readClaim = (request: WireHead, expected: Expectation): Result<Sign
     signedAt,
     ...(securityToken === undefined ? {} : { securityToken }),
   });
-};
+}
 
 const PRESIGNED = /^x-amz-(?:algorithm|credential|signature|signedheaders|expires|date|security-token)$/iu;
 
 /** The one value of Authorization. Refuses a request with none, with several, or presigned in its query. */
-export const readMechanism = ({ headers, query }: WireHead): Result<string, SigV4Refusal> => {
+export function readMechanism({ headers, query }: WireHead): Result<string, SigV4Refusal> {
   const values = headerValues(headers, 'authorization');
   const presigned = [...query.keys()].some((key) => PRESIGNED.test(key));
   if (values.length > 1) return refusal('IncompleteSignature', 'The request has more than one Authorization header.');
@@ -82,9 +88,9 @@ export const readMechanism = ({ headers, query }: WireHead): Result<string, SigV
   return value === undefined
     ? refusal('MissingAuthenticationToken', 'The request is not signed; sign it with AWS Signature Version 4.')
     : ok(value);
-};
+}
 
-const checkCoverage = ({ headers }: WireHead, signedHeaders: readonly string[]): Result<undefined, SigV4Refusal> => {
+function checkCoverage({ headers }: WireHead, signedHeaders: readonly string[]): Result<undefined, SigV4Refusal> {
   const signed = new Set(signedHeaders);
   if (!signed.has('host')) {
     return refusal('SignatureDoesNotMatch', "'Host' must be a 'SignedHeader' in the AWS Authorization.");
@@ -107,16 +113,18 @@ const checkCoverage = ({ headers }: WireHead, signedHeaders: readonly string[]):
     );
   }
   return ok(undefined);
-};
+}
 
-const minutes = (ms: number): string => (ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1_000} s`);
+function minutes(ms: number): string {
+  return ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1_000} s`;
+}
 
 /** Whether a signature of `signedAt` is good now; the same milliseconds as `amzDate`, which the refusal repeats. */
-export const checkWindow = (
+export function checkWindow(
   amzDate: string,
   signedAt: number,
   { now, window }: Pick<Expectation, 'now' | 'window'>,
-): Result<undefined, SigV4Refusal> => {
+): Result<undefined, SigV4Refusal> {
   const here = formatAmzDate(now);
   if (now - signedAt > window) {
     const limit = formatAmzDate(now - window);
@@ -133,15 +141,17 @@ export const checkWindow = (
     );
   }
   return ok(undefined);
-};
+}
 
-const mismatch = (message: string) => refusal('SignatureDoesNotMatch', message);
+function mismatch(message: string) {
+  return refusal('SignatureDoesNotMatch', message);
+}
 
-const checkScope = (
+function checkScope(
   { scope, terminator }: Authorization,
   amzDate: string,
   { region, service }: Expectation,
-): Result<undefined, SigV4Refusal> => {
+): Result<undefined, SigV4Refusal> {
   const day = amzDate.slice(0, 8);
   if (scope.date !== day) {
     return mismatch(`Date in Credential scope does not match X-Amz-Date: '${scope.date}' != '${day}'.`);
@@ -150,17 +160,17 @@ const checkScope = (
   if (scope.service !== service) return mismatch(`Credential should be scoped to the service '${service}'.`);
   if (terminator !== 'aws4_request') return mismatch("Credential should be scoped with the terminator 'aws4_request'.");
   return ok(undefined);
-};
+}
 
 /**
  * Checks a claim against a secret: the declared payload hash, then the signature in constant time over each canonical
  * query that clients sign. The bytes received are always hashed; nothing the client declares takes their place.
  */
-export const verifyClaim = (
+export function verifyClaim(
   claim: SignatureClaim,
   request: WireRequest,
   secret: string,
-): Result<undefined, SigV4Refusal> => {
+): Result<undefined, SigV4Refusal> {
   const payloadHash = sha256Hex(request.body);
   const declared = checkDeclaredHash(request.headers, payloadHash);
   if (!declared.ok) return declared;
@@ -174,13 +184,13 @@ export const verifyClaim = (
   return matches
     ? ok(undefined)
     : refusal('SignatureDoesNotMatch', `${MISMATCH}${changedOnTheWay(claim.signedHeaders)}`);
-};
+}
 
 const MISMATCH =
   'The request signature we calculated does not match the signature you provided. Check your secret access key and ' +
   'signing method, and that nothing changed the request on its way.';
 
-const checkDeclaredHash = (headers: readonly Header[], payloadHash: string): Result<undefined, SigV4Refusal> => {
+function checkDeclaredHash(headers: readonly Header[], payloadHash: string): Result<undefined, SigV4Refusal> {
   const [declared] = headerValues(headers, 'x-amz-content-sha256');
   if (declared === undefined || declared === payloadHash) return ok(undefined);
   if (declared === 'UNSIGNED-PAYLOAD' || declared.startsWith('STREAMING-')) {
@@ -190,7 +200,7 @@ const checkDeclaredHash = (headers: readonly Header[], payloadHash: string): Res
     'XAmzContentSHA256Mismatch',
     "The provided 'x-amz-content-sha256' header does not match what was computed.",
   );
-};
+}
 
 /** One signed request as a replay guard remembers it; times in epoch milliseconds. */
 export type ReplayClaim = {
@@ -202,8 +212,10 @@ export type ReplayClaim = {
 };
 
 /** What a guard has to remember of a verified claim; `window` is the verifier's, in milliseconds. */
-export const toReplayClaim = (claim: SignatureClaim, window: number): ReplayClaim => ({
-  key: sha256Hex(`${claim.accessKeyId}\n${claim.signature}`),
-  signedAt: claim.signedAt,
-  forgetAt: claim.signedAt + 2 * window,
-});
+export function toReplayClaim(claim: SignatureClaim, window: number): ReplayClaim {
+  return {
+    key: sha256Hex(`${claim.accessKeyId}\n${claim.signature}`),
+    signedAt: claim.signedAt,
+    forgetAt: claim.signedAt + 2 * window,
+  };
+}

@@ -5,9 +5,13 @@ const NAMESPACE = 'SentinelTVM';
 /** CloudWatch takes so many values of one metric in a line. */
 const VALUES = 100;
 
-const pascal = (name: string): string => name.replace(/(?:^|_)([a-z])/gu, (_, letter: string) => letter.toUpperCase());
+function pascal(name: string): string {
+  return name.replace(/(?:^|_)([a-z])/gu, (_, letter: string) => letter.toUpperCase());
+}
 
-const inUnit = (Unit: string) => (Name: string) => ({ Name, Unit });
+function inUnit(Unit: string) {
+  return (Name: string) => ({ Name, Unit });
+}
 
 /**
  * A meter for AWS Lambda, where nobody can ask: CloudWatch makes metrics of the lines of its embedded metric format. A line
@@ -17,21 +21,23 @@ const inUnit = (Unit: string) => (Name: string) => ({ Name, Unit });
  * @param write gets each line, with its end; it goes to stderr, for stdout holds audit records alone
  * @param now epoch milliseconds
  */
-export const createEmfMeter = (
+export function createEmfMeter(
   { region, now, write }: { region: string; now: () => number; write: (line: string) => void },
   read: () => Readings,
-): Meter => {
+): Meter {
   let latencies = new Map<string, number[]>();
   let counts = new Map<string, number>();
   let cache = { hits: 0, misses: 0 };
   let lost = 0;
 
-  const latency = (name: string, milliseconds: number): void => {
+  function latency(name: string, milliseconds: number): void {
     const values = latencies.get(name) ?? [];
     if (values.length < VALUES) values.push(Math.round(milliseconds * 1000) / 1000);
     latencies.set(name, values);
-  };
-  const add = (name: string, amount: number): void => void counts.set(name, (counts.get(name) ?? 0) + amount);
+  }
+  function add(name: string, amount: number): void {
+    return void counts.set(name, (counts.get(name) ?? 0) + amount);
+  }
 
   return {
     // The outcome is part of the name: a dimension would cost a metric as well, and make one line for each.
@@ -69,4 +75,4 @@ export const createEmfMeter = (
       write(`${JSON.stringify(line)}\n`);
     },
   };
-};
+}

@@ -9,12 +9,12 @@ export type { Logger };
  *
  * @param style whether lines say their level as pino's number (30) or as text ("info"), which some log services want
  */
-export const createLogger = (
+export function createLogger(
   level: string,
   destination: DestinationStream = pino.destination({ dest: 2, sync: true }),
   style: 'number' | 'text' = 'number',
-): Logger =>
-  pino(
+): Logger {
+  return pino(
     {
       level,
       base: null,
@@ -26,6 +26,7 @@ export const createLogger = (
     },
     destination,
   );
+}
 
 const MESSAGE_LENGTH = 500;
 
@@ -34,7 +35,7 @@ const MESSAGE_LENGTH = 500;
  * SDK error carries the request that failed, and that carries credentials. Never further lines: where a signature does
  * not match, AWS prints the canonical request there, with the session token in it.
  */
-export const describeError = (error: unknown): Readonly<Record<string, unknown>> => {
+export function describeError(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof Error)) return { name: typeof error };
   const { $metadata, code } = error as Error & {
     readonly $metadata?: { httpStatusCode?: number };
@@ -42,4 +43,4 @@ export const describeError = (error: unknown): Readonly<Record<string, unknown>>
   };
   const [message = ''] = error.message.split('\n', 1);
   return { name: error.name, message: message.slice(0, MESSAGE_LENGTH), code, status: $metadata?.httpStatusCode };
-};
+}

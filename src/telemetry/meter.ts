@@ -79,13 +79,12 @@ export type Meter = {
 };
 
 /** Measures what a function takes until its promise settles. */
-export const timed =
-  <Given extends readonly unknown[], Value>(
-    meter: Meter,
-    stage: Stage,
-    step: (...given: Given) => Promise<Value>,
-  ): ((...given: Given) => Promise<Value>) =>
-  async (...given) => {
+export function timed<Given extends readonly unknown[], Value>(
+  meter: Meter,
+  stage: Stage,
+  step: (...given: Given) => Promise<Value>,
+): (...given: Given) => Promise<Value> {
+  return async (...given) => {
     const begun = performance.now();
     try {
       return await step(...given);
@@ -93,8 +92,11 @@ export const timed =
       meter.observe(stage, performance.now() - begun);
     }
   };
+}
 
-const none = (): void => undefined;
+function none(): void {
+  return undefined;
+}
 
 /** Tells nobody. */
 export const silentMeter: Meter = { count: none, observe: none, called: none, answered: none };

@@ -8,14 +8,14 @@ import type { PrometheusMeter } from './prometheus.ts';
  *
  * @param times when its connections end
  */
-export const createMetricsServer = (meter: Pick<PrometheusMeter, 'scrape'>, times: ServerOptions): Server => {
+export function createMetricsServer(meter: Pick<PrometheusMeter, 'scrape'>, times: ServerOptions): Server {
   // Milliseconds of the processor's time: those who ask at once share one.
   const scrape = singleFlight(meter.scrape);
   return createServer(times, (incoming, outgoing) => {
-    const answer = (status: number, headers: Record<string, string>, text: string): void => {
+    function answer(status: number, headers: Record<string, string>, text: string): void {
       outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(text) });
       outgoing.end(incoming.method === 'HEAD' ? undefined : text);
-    };
+    }
     const plain = { 'content-type': 'text/plain; charset=utf-8' };
     if (incoming.url?.split('?', 1)[0] !== '/metrics') return answer(404, plain, 'Metrics are at /metrics.\n');
     if (incoming.method !== 'GET' && incoming.method !== 'HEAD') {
@@ -26,4 +26,4 @@ export const createMetricsServer = (meter: Pick<PrometheusMeter, 'scrape'>, time
       () => answer(500, plain, 'The metrics cannot be told just now.\n'),
     );
   });
-};
+}

@@ -34,14 +34,16 @@ const HELP: Readonly<Record<keyof Counted, string>> = {
  *
  * @param read tells, when Prometheus asks, what is so just then
  */
-export const createPrometheusMeter = (region: string, read: () => Readings): PrometheusMeter => {
+export function createPrometheusMeter(region: string, read: () => Readings): PrometheusMeter {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   for (const name of NOT_CONVENTIONAL) registry.removeSingleMetric(name);
   /** Only AssumeRole is counted by region: the limits of STS are each region's own. */
-  const labelsOf = (what: keyof Counted, outcome: string) => (what === 'sts' ? { outcome, region } : { outcome });
-  const counter = (what: keyof Counted) => {
+  function labelsOf(what: keyof Counted, outcome: string) {
+    return what === 'sts' ? { outcome, region } : { outcome };
+  }
+  function counter(what: keyof Counted) {
     const made = new Counter({
       name: `sentinel_${what}_total`,
       help: HELP[what],
@@ -50,7 +52,7 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
     });
     for (const outcome of COUNTED[what]) made.inc(labelsOf(what, outcome), 0);
     return made;
-  };
+  }
   const counters: Readonly<Record<keyof Counted, Counter<'outcome' | 'region'>>> = {
     vends: counter('vends'),
     keys: counter('keys'),
@@ -87,7 +89,7 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
     labelNames: ['version', 'node'],
     registers,
   }).set({ version: VERSION, node: process.version }, 1);
-  const gauge = (name: string, help: string, value: (readings: Readings) => number | undefined): void => {
+  function gauge(name: string, help: string, value: (readings: Readings) => number | undefined): void {
     const made: Gauge = new Gauge({
       name,
       help,
@@ -99,7 +101,7 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
         else made.set(now);
       },
     });
-  };
+  }
   gauge('sentinel_catalog_age_seconds', 'Since the documents were read', ({ catalogAge }) => catalogAge);
   gauge('sentinel_catalog_rejected', 'Documents that are broken', ({ catalogRejected }) => catalogRejected);
   gauge('sentinel_revocations_age_seconds', 'Since the revocations were read', ({ revocationsAge }) => revocationsAge);
@@ -137,4 +139,4 @@ export const createPrometheusMeter = (region: string, read: () => Readings): Pro
     answered: ({ route, status, milliseconds }) => requests.observe({ route, status }, milliseconds / 1000),
     scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
-};
+}

@@ -19,16 +19,16 @@ const ROOT = /(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})\s*(?:;|$)/u;
 const storage = new AsyncLocalStorage<Trace>();
 
 /** The one value of a header, by its lower-case name; undefined where there is none, or more than one. */
-const only = (rawHeaders: readonly string[], name: string): string | undefined => {
+function only(rawHeaders: readonly string[], name: string): string | undefined {
   const values = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
   return values.length === 1 ? values[0] : undefined;
-};
+}
 
 /**
  * Reads what a request says of its trace. Nobody has verified it: it serves to find lines again and decides nothing. What
  * is not in form is left out.
  */
-export const readTrace = (requestId: string, rawHeaders: readonly string[]): Trace => {
+export function readTrace(requestId: string, rawHeaders: readonly string[]): Trace {
   const [, version, traceId, more] = TRACEPARENT.exec(only(rawHeaders, 'traceparent') ?? '') ?? [];
   const root = ROOT.exec(only(rawHeaders, 'x-amzn-trace-id') ?? '')?.[1];
   // Later versions may append fields; version 00 has none.
@@ -38,10 +38,14 @@ export const readTrace = (requestId: string, rawHeaders: readonly string[]): Tra
     ...(isValid ? { trace_id: traceId } : {}),
     ...(root === undefined ? {} : { xray_trace_id: root }),
   };
-};
+}
 
 /** Runs what serves a request, so that everything it logs names its trace. */
-export const inTrace = (trace: Trace, run: () => void): void => storage.run(trace, run);
+export function inTrace(trace: Trace, run: () => void): void {
+  return storage.run(trace, run);
+}
 
 /** The trace of the request that is being served; undefined outside of one. */
-export const currentTrace = (): Trace | undefined => storage.getStore();
+export function currentTrace(): Trace | undefined {
+  return storage.getStore();
+}

@@ -68,12 +68,13 @@ const MISCONFIGURED = new Set([
  * The only place that calls AssumeRole. The SDK retries within the deadline; credentials of the TVM's own that have
  * expired are fetched anew once.
  */
-export const createAssumeRole =
-  (sts: STSClient, onFault: (error: unknown) => void): AssumeRole =>
-  async (input) => {
+export function createAssumeRole(sts: STSClient, onFault: (error: unknown) => void): AssumeRole {
+  return async (input) => {
     try {
       const answer = await withDeadline(DEADLINE, 'AssumeRole', async (abortSignal) => {
-        const send = () => sts.send(new AssumeRoleCommand(input), { abortSignal });
+        function send() {
+          return sts.send(new AssumeRoleCommand(input), { abortSignal });
+        }
         return send().catch(async (error: unknown) => {
           if (!(error instanceof Error) || !EXPIRED.has(error.name)) throw error;
           await sts.config.credentials({ forceRefresh: true });
@@ -92,6 +93,7 @@ export const createAssumeRole =
       return refuse(toFault(error));
     }
   };
+}
 
 /** Whether what STS says of the session is what was asked for: credentials of another's call must go to nobody. */
 function isOwnAnswer(
@@ -108,17 +110,18 @@ function isOwnAnswer(
 }
 
 /** AssumeRole with its outcome counted and its time measured, retries included. */
-export const meterAssumeRole = (assumeRole: AssumeRole, meter: Meter): AssumeRole =>
-  timed(meter, 'sts', async (input) => {
+export function meterAssumeRole(assumeRole: AssumeRole, meter: Meter): AssumeRole {
+  return timed(meter, 'sts', async (input) => {
     const assumed = await assumeRole(input);
     meter.count('sts', assumed.ok ? 'ok' : assumed.refusal.kind);
     return assumed;
   });
+}
 
-const toFault = (error: unknown): AssumeRoleFault => {
+function toFault(error: unknown): AssumeRoleFault {
   const code = error instanceof Error ? error.name : 'Unknown';
   const status = error instanceof STSServiceException ? (error.$response?.statusCode ?? 500) : 500;
   if (isThrottling(code) || status === 429) return { kind: 'throttled', code, certainlyNone: true };
   if (status < 500 && MISCONFIGURED.has(code)) return { kind: 'misconfigured', code, certainlyNone: false };
   return { kind: 'unavailable', code, certainlyNone: false };
-};
+}

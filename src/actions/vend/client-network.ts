@@ -24,11 +24,11 @@ export type ClientNetwork = { readonly cidr: string; readonly isPrivate: boolean
  * An IPv4 address by itself, an IPv6 one by its /64 (hosts change the rest at will); undefined for what is no address.
  * Zone indexes and addresses of mixed notation are no address here.
  */
-export const toClientNetwork = (address: string | undefined): ClientNetwork | undefined => {
+export function toClientNetwork(address: string | undefined): ClientNetwork | undefined {
   if (address === undefined) return undefined;
   const version = isIP(address);
   if (version === 4) return { cidr: `${address}/32`, isPrivate: PRIVATE.check(address, 'ipv4') };
   const network = address.includes('.') ? undefined : ipv6Network(address);
   if (network === undefined) return undefined;
   return { cidr: `${network}::/64`, isPrivate: PRIVATE.check(address, 'ipv6') };
-};
+}

@@ -12,18 +12,19 @@ export type Confinement = {
   readonly network?: ClientNetwork;
 };
 
-const deny = (action: string, condition?: Statement): Statement => ({
-  Effect: 'Deny',
-  Action: action,
-  Resource: '*',
-  ...(condition === undefined ? {} : { Condition: condition }),
-});
+function deny(action: string, condition?: Statement): Statement {
+  return {
+    Effect: 'Deny',
+    Action: action,
+    Resource: '*',
+    ...(condition === undefined ? {} : { Condition: condition }),
+  };
+}
 
 /** After the end nothing works; and no role is assumed before it, for that role's session would outlast the grant. */
-const untilEnd = (endsAt: number): readonly Statement[] => [
-  deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } }),
-  deny('sts:AssumeRole'),
-];
+function untilEnd(endsAt: number): readonly Statement[] {
+  return [deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } }), deny('sts:AssumeRole')];
+}
 
 /**
  * Negated operators match when the key is absent, so a call that does not tell its address is denied. AWS services that
@@ -32,20 +33,20 @@ const untilEnd = (endsAt: number): readonly Statement[] => [
  * Denies within the 500 characters that a profile leaves them.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
  */
-const boundTo = ({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): readonly Statement[] => {
+function boundTo({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): readonly Statement[] {
   const ownCall = { 'aws:ViaAWSService': false };
   const key = isPrivate ? 'aws:VpcSourceIp' : 'aws:SourceIp';
   const address = deny('*', { NotIpAddress: { [key]: cidr }, BoolIfExists: ownCall });
   if (!isPrivate) return [address];
   return [address, deny('*', { StringNotEquals: { 'aws:SourceVpc': vpc ?? '' }, Bool: ownCall })];
-};
+}
 
 /**
  * The inline session policy, minified; undefined when none is needed. A session policy can only narrow the role: beside
  * the profile's own statements stand only Denies of ours. With managed policies alone there are Denies alone, because an
  * Allow beside them would cancel them; with neither, `Allow *` keeps what the role may.
  */
-export const toSessionPolicy = (profile: Profile, { endsAt, network }: Confinement): string | undefined => {
+export function toSessionPolicy(profile: Profile, { endsAt, network }: Confinement): string | undefined {
   const denies = [
     ...(endsAt === undefined ? [] : untilEnd(endsAt)),
     ...(network === undefined ? [] : boundTo(network, profile.sourceVpc)),
@@ -55,4 +56,4 @@ export const toSessionPolicy = (profile: Profile, { endsAt, network }: Confineme
   const allow: readonly Statement[] =
     own.length === 0 && profile.managedPolicies.length === 0 ? [{ Effect: 'Allow', Action: '*', Resource: '*' }] : [];
   return JSON.stringify({ Version: '2012-10-17', Statement: [...own, ...allow, ...denies] });
-};
+}

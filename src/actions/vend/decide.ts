@@ -24,18 +24,18 @@ export type Grant = {
  *
  * @param now epoch milliseconds
  */
-export const decide = (snapshot: Snapshot, caller: Caller, name: string, now: number): Verdict => {
+export function decide(snapshot: Snapshot, caller: Caller, name: string, now: number): Verdict {
   const profile = snapshot.profiles.get(name);
   const decision = evaluate(profile?.policy, { profile: name, caller, now });
   return { decision, outcome: toOutcome(profile, decision, caller, name) };
-};
+}
 
-const toOutcome = (
+function toOutcome(
   profile: CatalogProfile | undefined,
   decision: Decision,
   caller: Caller,
   name: string,
-): Result<Grant, VendRefusal> => {
+): Result<Grant, VendRefusal> {
   if (profile === undefined) return refuse(denied(decision, caller, name));
   switch (decision.effect) {
     case 'deny':
@@ -54,12 +54,14 @@ const toOutcome = (
       return ok({ profile, requiresSession, ...cap });
     }
   }
-};
+}
 
-const denied = ({ namesCaller, rule, reason }: Decision, { name: user }: Caller, profile: string): VendRefusal => ({
-  kind: 'denied',
-  profile,
-  user,
-  ...(namesCaller && rule !== undefined ? { rule } : {}),
-  ...(namesCaller && reason !== undefined ? { reason } : {}),
-});
+function denied({ namesCaller, rule, reason }: Decision, { name: user }: Caller, profile: string): VendRefusal {
+  return {
+    kind: 'denied',
+    profile,
+    user,
+    ...(namesCaller && rule !== undefined ? { rule } : {}),
+    ...(namesCaller && reason !== undefined ? { reason } : {}),
+  };
+}

@@ -24,10 +24,11 @@ export function keySecondsLeft({ via, keyExpiresAt }: Caller, now: number): numb
  * The life of the credentials in seconds: what is asked (15 minutes if nothing is), cut by every cap. Caps may go below
  * STS's minimum; a session policy then ends the credentials early.
  */
-export const effectiveSeconds = (asked: number | undefined, caps: readonly (number | undefined)[]): number =>
-  Math.floor(
+export function effectiveSeconds(asked: number | undefined, caps: readonly (number | undefined)[]): number {
+  return Math.floor(
     caps.reduce<number>(
       (least, cap) => Math.min(least, cap ?? LONGEST_SECONDS),
       Math.min(asked ?? DEFAULT_SECONDS, LONGEST_SECONDS),
     ),
   );
+}

@@ -52,10 +52,10 @@ export type Plan = {
 export type Stamp = { readonly requestId: string; readonly sourceIdentity: string };
 
 /** Draws the marks of a direct vend. */
-export const toStamp = (caller: Caller): Stamp => {
+export function toStamp(caller: Caller): Stamp {
   const requestId = newHexId();
   return { requestId, sourceIdentity: toSourceIdentity('d', requestId, caller) };
-};
+}
 
 /** What is known by the time that the role is to be assumed; `begun` in epoch milliseconds. */
 export type Settled = {
@@ -70,10 +70,10 @@ export type Settled = {
  * Settles what AssumeRole is asked for. Nothing outlives the session, nor the registered key that signed: with less of it
  * left, less is vended.
  */
-export const toPlan = (
+export function toPlan(
   { caller, profile: name, duration }: VendRequest,
   { grant, stamp, session, network, begun }: Settled,
-): Plan => {
+): Plan {
   const { profile } = grant.profile;
   const left = Math.floor((session.endsAt - begun) / SECOND);
   const allowed = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left]);
@@ -95,7 +95,7 @@ export const toPlan = (
     ...(profile.externalId === undefined ? {} : { ExternalId: profile.externalId }),
   };
   return { input, seconds, endsAt, grant, sessionId: session.id, sourceIdentity, requestId };
-};
+}
 
 /**
  * The life of the credentials: what policy and session allow, or what the registered key that signed has left.
@@ -112,26 +112,30 @@ function toLife(caller: Caller, allowed: number, begun: number): Pick<Plan, 'sec
 }
 
 /** The network that credentials are bound to. Refuses where the profile binds them to an address that cannot be told. */
-export const toNetwork = (
+export function toNetwork(
   request: VendRequest,
   { profile: { profile } }: Grant,
-): Result<ClientNetwork | undefined, VendRefusal> => {
+): Result<ClientNetwork | undefined, VendRefusal> {
   if (!profile.bindSourceIp) return ok(undefined);
   const network = toClientNetwork(request.address);
-  const unknown = (why: string) => refuse<VendRefusal>({ kind: 'address-unknown', profile: request.profile, why });
+  function unknown(why: string) {
+    return refuse<VendRefusal>({ kind: 'address-unknown', profile: request.profile, why });
+  }
   if (network === undefined) return unknown('your address cannot be told');
   if (network.isPrivate && profile.sourceVpc === undefined) return unknown('your address is a private one');
   return ok(network);
-};
+}
 
 /** The answer: what AWS gave, and until when it is good. */
-export const toVended = (assumed: AssumedRole, { endsAt, grant, sessionId, sourceIdentity }: Plan): Vended => ({
-  ...assumed,
-  // STS gives at least its minimum; a session policy ends the credentials earlier, and the answer says when.
-  expiration: Math.min(assumed.expiration, endsAt ?? assumed.expiration),
-  account: grant.profile.profile.account,
-  roleArn: grant.profile.profile.roleArn,
-  profile: grant.profile.name,
-  sessionId,
-  sourceIdentity,
-});
+export function toVended(assumed: AssumedRole, { endsAt, grant, sessionId, sourceIdentity }: Plan): Vended {
+  return {
+    ...assumed,
+    // STS gives at least its minimum; a session policy ends the credentials earlier, and the answer says when.
+    expiration: Math.min(assumed.expiration, endsAt ?? assumed.expiration),
+    account: grant.profile.profile.account,
+    roleArn: grant.profile.profile.roleArn,
+    profile: grant.profile.name,
+    sessionId,
+    sourceIdentity,
+  };
+}

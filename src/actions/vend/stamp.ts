@@ -21,25 +21,28 @@ const LOOKS_CHANGED = /\.[0-9a-f]{10}$/u;
 /** The first half of a character that a cut has parted. */
 const HALF = /[\ud800-\udbff]$/u;
 
-const fit = (text: string, subject: string, refused: RegExp, room: number, shortest = 0): string => {
+function fit(text: string, subject: string, refused: RegExp, room: number, shortest = 0): string {
   const legal = text.replace(refused, '_');
   const fits = text.length <= room && text.length >= shortest && !LOOKS_CHANGED.test(text);
   if (legal === text && fits) return text;
   const suffix = `.${createHash('sha256').update(subject).digest('hex').slice(0, 10)}`;
   return `${legal.slice(0, room - suffix.length).replace(HALF, '')}${suffix}`;
-};
+}
 
 /** `sentinel=<kind>=<16 hex>=<user>`; the user comes last, so that it can be parsed whatever the user's name holds. */
-export const toSourceIdentity = (kind: VendKind, id: string, { name, subject }: Caller): string => {
+export function toSourceIdentity(kind: VendKind, id: string, { name, subject }: Caller): string {
   const prefix = `sentinel=${kind}=${id}=`;
   return `${prefix}${fit(name, subject, NOT_IN_NAMES, NAME_LENGTH - prefix.length)}`;
-};
+}
 
 /** The name of the session in the protected role, as CloudTrail shows it: the caller's, in STS's characters. */
-export const toRoleSessionName = ({ name, subject }: Caller): string =>
-  fit(name, subject, NOT_IN_NAMES, NAME_LENGTH, SHORTEST_NAME);
+export function toRoleSessionName({ name, subject }: Caller): string {
+  return fit(name, subject, NOT_IN_NAMES, NAME_LENGTH, SHORTEST_NAME);
+}
 
-const tagValue = (text: string, subject: string): string => fit(text, subject, NOT_IN_TAGS, TAG_VALUE_LENGTH);
+function tagValue(text: string, subject: string): string {
+  return fit(text, subject, NOT_IN_TAGS, TAG_VALUE_LENGTH);
+}
 
 /** What the tags of sessions say of whom: for policies that deny those who are revoked. */
 export const tagNames = {
@@ -69,9 +72,11 @@ type Stamp = {
 };
 
 /** The five tags of every vended session, then the profile's own. */
-export const toSessionTags = (stamp: Stamp, own: readonly (readonly [key: string, value: string])[]): SessionTag[] => {
+export function toSessionTags(stamp: Stamp, own: readonly (readonly [key: string, value: string])[]): SessionTag[] {
   const { sessionId, requestId, caller, profile } = stamp;
-  const value = (text: string): string => tagValue(text, caller.subject);
+  function value(text: string): string {
+    return tagValue(text, caller.subject);
+  }
   return [
     { Key: 'SentinelSessionID', Value: sessionId },
     { Key: 'SentinelUser', Value: value(caller.storedName) },
@@ -80,4 +85,4 @@ export const toSessionTags = (stamp: Stamp, own: readonly (readonly [key: string
     { Key: 'SentinelRequestID', Value: requestId },
     ...own.map(([Key, Value]) => ({ Key, Value })),
   ];
-};
+}

@@ -30,26 +30,29 @@ type Failure = { readonly refusal: VendRefusal; readonly outcome: 'denied' | 'fa
   Pick<VendRecord, 'upstream_code' | 'vended_access_key_id' | 'expiration'>
 >;
 
-const denied = (refusal: VendRefusal) => refuse<Failure>({ refusal, outcome: 'denied' });
-const failed = (refusal: VendRefusal, more: Partial<Failure> = {}) =>
-  refuse<Failure>({ ...more, refusal, outcome: 'failed' });
+function denied(refusal: VendRefusal) {
+  return refuse<Failure>({ refusal, outcome: 'denied' });
+}
+function failed(refusal: VendRefusal, more: Partial<Failure> = {}) {
+  return refuse<Failure>({ ...more, refusal, outcome: 'failed' });
+}
 
 /**
  * Vends: decide, look into the revocations, reserve against replay, open or continue the session, assume the role, look
  * into the revocations once more, write the audit record, and only then answer. Each outcome leaves one record;
  * credentials that were revoked while they were made, or whose record could not be written, are discarded.
  */
-export const createVend = (dependencies: Dependencies): Vend => {
+export function createVend(dependencies: Dependencies): Vend {
   const { clock, guard, revocations, sessions, audit } = dependencies;
 
   /** What must be so before AWS is asked for anything. */
-  const prepare = async (
+  async function prepare(
     request: VendRequest,
     grant: Grant,
     stamp: Stamp,
     snapshot: Snapshot,
     begun: number,
-  ): Promise<Result<{ readonly plan: Plan; readonly session: Tracked; readonly hold: Reservation }, Failure>> => {
+  ): Promise<Result<{ readonly plan: Plan; readonly session: Tracked; readonly hold: Reservation }, Failure>> {
     const { caller, profile } = request;
     const revoked = revocations.ofVend(caller, profile);
     if (revoked !== undefined) return denied(toRevokedRefusal(revoked, caller, profile));
@@ -74,9 +77,9 @@ export const createVend = (dependencies: Dependencies): Vend => {
     }
     const plan = toPlan(request, { grant, stamp, session: session.value, network: network.value, begun });
     return ok({ plan, session: session.value, hold: hold.value });
-  };
+  }
 
-  const assume = async (request: VendRequest, plan: Plan, hold: Reservation): Promise<Result<Vended, Failure>> => {
+  async function assume(request: VendRequest, plan: Plan, hold: Reservation): Promise<Result<Vended, Failure>> {
     const assumed = await dependencies.assumeRole(plan.input);
     if (!assumed.ok) {
       if (assumed.refusal.certainlyNone) await hold.release();
@@ -92,21 +95,23 @@ export const createVend = (dependencies: Dependencies): Vend => {
       outcome: 'denied',
       ...issued(vended),
     });
-  };
+  }
 
   return async (request, snapshot) => {
     const begun = clock();
     const { decision, outcome } = decide(snapshot, request.caller, request.profile, begun);
-    const entry = (what: Pick<VendRecord, 'outcome'> & Partial<VendRecord>): AuditEntry => ({
-      ...describeRequest(request),
-      effect: outcome.ok ? 'allow' : decision.effect === 'require_approval' ? 'require_approval' : 'deny',
-      rule: decision.rule ?? '',
-      rule_index: decision.ruleIndex,
-      reason: decision.reason ?? '',
-      ...(revocations.inGrace() ? { revocations: 'grace' as const } : {}),
-      ...what,
-    });
-    const end = async ({ refusal, ...rest }: Failure, more: Partial<VendRecord> = {}) => {
+    function entry(what: Pick<VendRecord, 'outcome'> & Partial<VendRecord>): AuditEntry {
+      return {
+        ...describeRequest(request),
+        effect: outcome.ok ? 'allow' : decision.effect === 'require_approval' ? 'require_approval' : 'deny',
+        rule: decision.rule ?? '',
+        rule_index: decision.ruleIndex,
+        reason: decision.reason ?? '',
+        ...(revocations.inGrace() ? { revocations: 'grace' as const } : {}),
+        ...what,
+      };
+    }
+    async function end({ refusal, ...rest }: Failure, more: Partial<VendRecord> = {}) {
       const cause = causeOf(refusal);
       await audit.append(
         entry({
@@ -119,7 +124,7 @@ export const createVend = (dependencies: Dependencies): Vend => {
         }),
       );
       return refuse(refusal);
-    };
+    }
     if (!outcome.ok) return end({ refusal: outcome.refusal, outcome: 'denied' });
     const stamp = toStamp(request.caller);
     const prepared = await prepare(request, outcome.value, stamp, snapshot, begun);
@@ -133,34 +138,42 @@ export const createVend = (dependencies: Dependencies): Vend => {
     void audit.append(entry({ ...whole, outcome: 'failed', ...AUDIT_FAILURE }));
     return refuse(NO_AUDIT);
   };
-};
+}
 
-const issued = ({ accessKeyId, expiration }: Vended) => ({
-  vended_access_key_id: accessKeyId,
-  expiration: formatInstant(expiration),
-});
+function issued({ accessKeyId, expiration }: Vended) {
+  return {
+    vended_access_key_id: accessKeyId,
+    expiration: formatInstant(expiration),
+  };
+}
 
-const describeRequest = ({ caller, profile, address, httpRequestId }: VendRequest) => ({
-  event: 'vend' as const,
-  http_request_id: httpRequestId,
-  ...(address === undefined ? {} : { source_ip: address }),
-  ...describeCaller(caller),
-  profile,
-  policy_path: `policies/${profile}`,
-});
+function describeRequest({ caller, profile, address, httpRequestId }: VendRequest) {
+  return {
+    event: 'vend' as const,
+    http_request_id: httpRequestId,
+    ...(address === undefined ? {} : { source_ip: address }),
+    ...describeCaller(caller),
+    profile,
+    policy_path: `policies/${profile}`,
+  };
+}
 
-const describeStamp = ({ requestId, sourceIdentity }: Stamp) => ({
-  request_id: requestId,
-  source_identity: sourceIdentity,
-});
+function describeStamp({ requestId, sourceIdentity }: Stamp) {
+  return {
+    request_id: requestId,
+    source_identity: sourceIdentity,
+  };
+}
 
-const describePlan = ({ input, seconds, sessionId, sourceIdentity, requestId }: Plan) => ({
-  ...describeStamp({ requestId, sourceIdentity }),
-  session_id: sessionId,
-  role_session_name: input.RoleSessionName ?? '',
-  role_arn: input.RoleArn ?? '',
-  session_duration_seconds: seconds,
-});
+function describePlan({ input, seconds, sessionId, sourceIdentity, requestId }: Plan) {
+  return {
+    ...describeStamp({ requestId, sourceIdentity }),
+    session_id: sessionId,
+    role_session_name: input.RoleSessionName ?? '',
+    role_arn: input.RoleArn ?? '',
+    session_duration_seconds: seconds,
+  };
+}
 
 /** The record of what was to leave could not be written in time, so it did not. */
 export const NO_AUDIT = { kind: 'unavailable', what: 'the audit log', cause: 'audit' } as const;
@@ -188,7 +201,7 @@ function toLabelsRefusal({ most, until }: LabelsFull, profile: string, now: numb
   return { kind: 'labels-full', profile, most, until, retryAfterSeconds };
 }
 
-const toUpstreamRefusal = ({ kind }: AssumeRoleFault, profile: string): VendRefusal => {
+function toUpstreamRefusal({ kind }: AssumeRoleFault, profile: string): VendRefusal {
   switch (kind) {
     case 'throttled':
       return { kind: 'upstream-throttled' };
@@ -197,4 +210,4 @@ const toUpstreamRefusal = ({ kind }: AssumeRoleFault, profile: string): VendRefu
     case 'unavailable':
       return { kind: 'unavailable', what: 'AWS STS', cause: 'sts' };
   }
-};
+}

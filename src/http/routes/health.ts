@@ -10,13 +10,13 @@ type Dependencies = { readonly health: () => Health };
  * taken. An outage of AWS is no reason to replace an instance, so it does not show here; a reading that never ends is a
  * bug, and one.
  */
-export const createHealthHandler =
-  ({ health }: Dependencies) =>
-  ({ requestId }: Arrival): Answer => {
+export function createHealthHandler({ health }: Dependencies) {
+  return ({ requestId }: Arrival): Answer => {
     const { draining, ...rest } = health();
     const status = draining ? 'draining' : livenessOf(rest);
     return jsonAnswer(requestId, { status }, status === 'ok' ? 200 : 503);
   };
+}
 
 type Liveness = 'stuck' | 'audit_unwritable' | 'ok' | 'starting';
 
@@ -28,9 +28,8 @@ function livenessOf({ catalog, revocations, audit }: Omit<Health, 'draining'>): 
 }
 
 /** `GET /readyz`: whether requests can be served now, for people and alarms: counts, no names. */
-export const createReadinessHandler =
-  ({ health }: Dependencies) =>
-  ({ requestId }: Arrival): Answer => {
+export function createReadinessHandler({ health }: Dependencies) {
+  return ({ requestId }: Arrival): Answer => {
     const now = health();
     const { draining, catalog, revocations, audit } = now;
     const status = readinessOf(now);
@@ -55,3 +54,4 @@ export const createReadinessHandler =
     };
     return jsonAnswer(requestId, body, status === 'unready' ? 503 : 200);
   };
+}

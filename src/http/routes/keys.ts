@@ -13,8 +13,8 @@ type Dependencies = { readonly authenticate: Authenticate; readonly mint: Mint }
 const BODY = fields({ duration: v.optional(seconds(KEY_SECONDS.shortest, KEY_SECONDS.longest)) });
 
 /** `POST /keys`: a key of the TVM for whoever signed, to sign ordinary SigV4 requests to it with. */
-export const createKeysHandler = ({ authenticate, mint }: Dependencies) =>
-  authenticated(authenticate, async ({ request, snapshot, caller, source, replay, address, requestId }) => {
+export function createKeysHandler({ authenticate, mint }: Dependencies) {
+  return authenticated(authenticate, async ({ request, snapshot, caller, source, replay, address, requestId }) => {
     const body = readJsonBody(request, '{"duration":900}, or {}');
     if (!body.ok) return body;
     const wish = readFields(BODY, body.value, 'field');
@@ -33,13 +33,16 @@ export const createKeysHandler = ({ authenticate, mint }: Dependencies) =>
     );
     return minted.ok ? ok(toBody(minted.value)) : minted;
   });
+}
 
 /** The shape of temporary AWS credentials, so that whatever takes those takes a minted key. */
-const toBody = ({ accessKeyId, secretAccessKey, sessionToken, expiresAt }: MintedKey) => ({
-  Version: 1,
-  AccessKeyId: accessKeyId,
-  SecretAccessKey: secretAccessKey,
-  SessionToken: sessionToken,
-  Token: sessionToken,
-  Expiration: formatInstant(expiresAt),
-});
+function toBody({ accessKeyId, secretAccessKey, sessionToken, expiresAt }: MintedKey) {
+  return {
+    Version: 1,
+    AccessKeyId: accessKeyId,
+    SecretAccessKey: secretAccessKey,
+    SessionToken: sessionToken,
+    Token: sessionToken,
+    Expiration: formatInstant(expiresAt),
+  };
+}

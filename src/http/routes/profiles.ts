@@ -11,13 +11,19 @@ type Dependencies = { readonly authenticate: Authenticate; readonly clock: Clock
 const PAGE = 100;
 
 /** The token of a page is the last name before it, encoded so that nobody builds upon that. */
-const toToken = (name: string): string => Buffer.from(name).toString('base64url');
-const fromToken = (token: string): string => Buffer.from(token, 'base64url').toString();
-const isToken = (token: string): boolean => isProfileName(fromToken(token)) && toToken(fromToken(token)) === token;
+function toToken(name: string): string {
+  return Buffer.from(name).toString('base64url');
+}
+function fromToken(token: string): string {
+  return Buffer.from(token, 'base64url').toString();
+}
+function isToken(token: string): boolean {
+  return isProfileName(fromToken(token)) && toToken(fromToken(token)) === token;
+}
 
 /** `GET /profiles`: what this caller could vend or request now, by name, 100 a page. */
-export const createProfilesHandler = ({ authenticate, clock }: Dependencies) =>
-  authenticated(authenticate, ({ caller, snapshot, request }) => {
+export function createProfilesHandler({ authenticate, clock }: Dependencies) {
+  return authenticated(authenticate, ({ caller, snapshot, request }) => {
     const query = readQuery(request, [NEXT]);
     if (!query.ok) return query;
     const token = query.value[NEXT];
@@ -38,3 +44,4 @@ export const createProfilesHandler = ({ authenticate, clock }: Dependencies) =>
       ...(last === undefined ? {} : { next_token: toToken(last.name) }),
     });
   });
+}

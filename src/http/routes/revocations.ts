@@ -43,39 +43,44 @@ const BODY = fields({
 });
 
 /** A revocation as it is shown, with names as documents have them. */
-const toRevocationBody = (
+function toRevocationBody(
   { n, target, reason: why, by, byPrincipal, createdAt, until }: Revocation,
   bareNames: NamedKind,
-) => ({
-  id: `${n}`,
-  kind: target.kind,
-  ...(target.kind === 'all' ? {} : { value: toShownValue(target, bareNames) }),
-  ...(target.kind === 'session' ? { subject: target.subject, profile: target.profile } : {}),
-  reason: why,
-  by: toShownName(by, bareNames),
-  by_principal: byPrincipal,
-  created_at: formatInstant(createdAt),
-  ...(until === undefined ? {} : { until: formatInstant(until) }),
-});
+) {
+  return {
+    id: `${n}`,
+    kind: target.kind,
+    ...(target.kind === 'all' ? {} : { value: toShownValue(target, bareNames) }),
+    ...(target.kind === 'session' ? { subject: target.subject, profile: target.profile } : {}),
+    reason: why,
+    by: toShownName(by, bareNames),
+    by_principal: byPrincipal,
+    created_at: formatInstant(createdAt),
+    ...(until === undefined ? {} : { until: formatInstant(until) }),
+  };
+}
 
-const toShownValue = (target: Exclude<RevocationTarget, { readonly kind: 'all' }>, bareNames: NamedKind): string =>
-  target.kind === 'user' ? toShownName(target.value, bareNames) : target.value;
+function toShownValue(target: Exclude<RevocationTarget, { readonly kind: 'all' }>, bareNames: NamedKind): string {
+  return target.kind === 'user' ? toShownName(target.value, bareNames) : target.value;
+}
 
 /** What was done: the revocation, and for roles with hard revocation what became of their deny policies. */
-export const toDoneBody = ({ revocation, hard }: Done, bareNames: NamedKind) => ({
-  ...toRevocationBody(revocation, bareNames),
-  ...(hard.length === 0
-    ? {}
-    : {
-        hard_revocation: hard.map(({ roleArn, status, code, endsAt }) => ({
-          role_arn: roleArn,
-          status,
-          code,
-          ...(endsAt === undefined ? {} : { credentials_end: formatInstant(endsAt) }),
-        })),
-        note: 'IAM takes a moment, seldom more than some seconds, until a changed policy counts everywhere.',
-      }),
-});
+export function toDoneBody({ revocation, hard }: Done, bareNames: NamedKind) {
+  return {
+    ...toRevocationBody(revocation, bareNames),
+    ...(hard.length === 0
+      ? {}
+      : {
+          hard_revocation: hard.map(({ roleArn, status, code, endsAt }) => ({
+            role_arn: roleArn,
+            status,
+            code,
+            ...(endsAt === undefined ? {} : { credentials_end: formatInstant(endsAt) }),
+          })),
+          note: 'IAM takes a moment, seldom more than some seconds, until a changed policy counts everywhere.',
+        }),
+  };
+}
 
 /** What the form of names depends on. */
 type Names = { readonly bareNames: NamedKind; readonly ownAccount: string };
@@ -103,8 +108,8 @@ function toTarget(kind: Kind, value: string | undefined, names: Names): Result<R
 }
 
 /** `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more. */
-export const createRevokeHandler = ({ authenticate, operations, clock, bareNames, names }: Dependencies) =>
-  authenticated(
+export function createRevokeHandler({ authenticate, operations, clock, bareNames, names }: Dependencies) {
+  return authenticated(
     authenticate,
     async (authentic) => {
       const body = readJsonBody(authentic.request, '{"kind":"user","value":"alice","reason":"laptop stolen"}');
@@ -126,6 +131,7 @@ export const createRevokeHandler = ({ authenticate, operations, clock, bareNames
     },
     201,
   );
+}
 
 /** Why what was revoked is known to nobody here, though it could exist: the likeliest reason is a slip of the pen. */
 function questionTarget(
@@ -147,17 +153,18 @@ function questionTarget(
 }
 
 /** `GET /revocations`: those in force. */
-export const createRevocationsHandler = ({ authenticate, operations, bareNames }: Dependencies) =>
-  authenticated(authenticate, (authentic) => {
+export function createRevocationsHandler({ authenticate, operations, bareNames }: Dependencies) {
+  return authenticated(authenticate, (authentic) => {
     const query = readQuery(authentic.request, []);
     if (!query.ok) return query;
     const listed = operations.listRevocations(toOperator(authentic));
     return listed.ok ? ok({ revocations: listed.value.map((one) => toRevocationBody(one, bareNames)) }) : listed;
   });
+}
 
 /** `DELETE /revocations/{id}`: lifts one. */
-export const createLiftHandler = ({ authenticate, operations, bareNames }: Dependencies) =>
-  authenticated(authenticate, async (authentic) => {
+export function createLiftHandler({ authenticate, operations, bareNames }: Dependencies) {
+  return authenticated(authenticate, async (authentic) => {
     const query = readQuery(authentic.request, []);
     if (!query.ok) return query;
     const id = /^\/revocations\/([1-9]\d{0,14})$/u.exec(authentic.request.path)?.[1];
@@ -165,3 +172,4 @@ export const createLiftHandler = ({ authenticate, operations, bareNames }: Depen
     const lifted = await operations.lift(toOperator(authentic), Number(id));
     return lifted.ok ? ok({ ...toDoneBody(lifted.value, bareNames), lifted: true }) : lifted;
   });
+}

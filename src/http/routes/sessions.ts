@@ -38,41 +38,45 @@ const QUERY = fields({
   [NEXT]: v.optional(v.string()),
 });
 
-const time = (ms: number): string | undefined => (ms > 0 ? formatInstant(ms) : undefined);
+function time(ms: number): string | undefined {
+  return ms > 0 ? formatInstant(ms) : undefined;
+}
 
 /** A session as it is shown: `active` is what authorizers ask for, everything else is for people. */
-const toBody = ({ id, status, row }: ShownSession, bareNames: NamedKind) => ({
-  id,
-  active: status === 'active',
-  status,
-  ...(row === undefined
-    ? {}
-    : {
-        user: toShownName(row.session.user, bareNames),
-        subject: row.session.subject || undefined,
-        principal: row.session.principal || undefined,
-        profile: row.session.profile,
-        session_label: row.session.label || undefined,
-        started_at: time(row.session.startedAt),
-        last_access_at: time(row.session.lastAccessAt),
-        expires_at: time(row.session.endsAt),
-        request_count: row.session.requestCount,
-        source_identity: row.session.sourceIdentity || undefined,
-        revoked_by: row.revokedBy === undefined ? undefined : toShownName(row.revokedBy, bareNames),
-      }),
-});
+function toBody({ id, status, row }: ShownSession, bareNames: NamedKind) {
+  return {
+    id,
+    active: status === 'active',
+    status,
+    ...(row === undefined
+      ? {}
+      : {
+          user: toShownName(row.session.user, bareNames),
+          subject: row.session.subject || undefined,
+          principal: row.session.principal || undefined,
+          profile: row.session.profile,
+          session_label: row.session.label || undefined,
+          started_at: time(row.session.startedAt),
+          last_access_at: time(row.session.lastAccessAt),
+          expires_at: time(row.session.endsAt),
+          request_count: row.session.requestCount,
+          source_identity: row.session.sourceIdentity || undefined,
+          revoked_by: row.revokedBy === undefined ? undefined : toShownName(row.revokedBy, bareNames),
+        }),
+  };
+}
 
-const readId = ({ request }: Authentic): Result<string, Refusal> => {
+function readId({ request }: Authentic): Result<string, Refusal> {
   const id = SESSION_ID.exec(request.path)?.[1];
   return id === undefined ? invalid('The id of a session is sixteen hexadecimal digits.', 'id') : ok(id);
-};
+}
 
 /**
  * `GET /sessions`: sessions by user, profile, status and time, newest first; at most 100 a page, and a page that is not full
  * may have a next one. Without operator's rights, one's own.
  */
-export const createSessionsHandler = ({ authenticate, sessionReports, bareNames }: Dependencies) =>
-  authenticated(authenticate, async (authentic) => {
+export function createSessionsHandler({ authenticate, sessionReports, bareNames }: Dependencies) {
+  return authenticated(authenticate, async (authentic) => {
     const given = readQuery(authentic.request, [...QUERY.keys]);
     if (!given.ok) return given;
     const parsed = readFields(QUERY, given.value, 'query parameter');
@@ -85,10 +89,11 @@ export const createSessionsHandler = ({ authenticate, sessionReports, bareNames 
     if (!page.ok) return page;
     return ok({ sessions: page.value.sessions.map((one) => toBody(one, bareNames)), next_token: page.value.next });
   });
+}
 
 /** `GET /sessions/{id}`: one session; what is unknown, or not the caller's to know, is not active. */
-export const createSessionHandler = ({ authenticate, sessionReports, bareNames }: Dependencies) =>
-  authenticated(authenticate, async (authentic) => {
+export function createSessionHandler({ authenticate, sessionReports, bareNames }: Dependencies) {
+  return authenticated(authenticate, async (authentic) => {
     const id = readId(authentic);
     if (!id.ok) return id;
     const given = readQuery(authentic.request, []);
@@ -96,12 +101,13 @@ export const createSessionHandler = ({ authenticate, sessionReports, bareNames }
     const found = await sessionReports.find(toOperator(authentic), id.value);
     return found.ok ? ok(toBody(found.value, bareNames)) : found;
   });
+}
 
 const REVOKE = fields({ reason });
 
 /** `POST /sessions/{id}/revoke`: nothing more for its subject on its profile, until the session would have ended. */
-export const createRevokeSessionHandler = ({ authenticate, operations, bareNames }: Dependencies) =>
-  authenticated(authenticate, async (authentic) => {
+export function createRevokeSessionHandler({ authenticate, operations, bareNames }: Dependencies) {
+  return authenticated(authenticate, async (authentic) => {
     const id = readId(authentic);
     if (!id.ok) return id;
     const body = readJsonBody(authentic.request, '{"reason":"laptop stolen"}');
@@ -111,3 +117,4 @@ export const createRevokeSessionHandler = ({ authenticate, operations, bareNames
     const revoked = await operations.revokeSession(toOperator(authentic), id.value, wish.value.reason);
     return revoked.ok ? ok(toDoneBody(revoked.value, bareNames)) : revoked;
   });
+}

@@ -12,8 +12,8 @@ import { readVendBody, readVendQuery, type VendWish } from '../vend-request.ts';
 type Dependencies = { readonly authenticate: Authenticate; readonly vend: Vend };
 
 /** `GET /` and `POST /`: credentials for a profile. */
-export const createVendHandler = ({ authenticate, vend }: Dependencies) =>
-  authenticated(authenticate, async ({ caller, replay, address, snapshot, request, requestId }) => {
+export function createVendHandler({ authenticate, vend }: Dependencies) {
+  return authenticated(authenticate, async ({ caller, replay, address, snapshot, request, requestId }) => {
     const wish = readWish(request);
     if (!wish.ok) return wish;
     const { profile, duration, session_label: label } = wish.value;
@@ -31,8 +31,9 @@ export const createVendHandler = ({ authenticate, vend }: Dependencies) =>
     );
     return vended.ok ? ok(toBody(vended.value)) : vended;
   });
+}
 
-const readWish = (request: WireRequest): Result<VendWish, Refusal> => {
+function readWish(request: WireRequest): Result<VendWish, Refusal> {
   if (request.method === 'POST') {
     const body = readJsonBody(request, '{"profile":"dev"}');
     return body.ok ? readVendBody(body.value) : body;
@@ -40,22 +41,24 @@ const readWish = (request: WireRequest): Result<VendWish, Refusal> => {
   if (request.body.length > 0)
     return refuse({ kind: 'invalid', message: 'GET takes its fields in the query, not in a body.' });
   return readVendQuery(request.query);
-};
+}
 
 /**
  * One shape for `credential_process` (Version, SessionToken), the SDKs' container credentials (Token) and people.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
  */
-const toBody = (vended: Vended) => ({
-  Version: 1,
-  AccessKeyId: vended.accessKeyId,
-  SecretAccessKey: vended.secretAccessKey,
-  SessionToken: vended.sessionToken,
-  Token: vended.sessionToken,
-  Expiration: formatInstant(vended.expiration),
-  AccountId: vended.account,
-  RoleArn: vended.roleArn,
-  Profile: vended.profile,
-  SessionId: vended.sessionId,
-  SourceIdentity: vended.sourceIdentity,
-});
+function toBody(vended: Vended) {
+  return {
+    Version: 1,
+    AccessKeyId: vended.accessKeyId,
+    SecretAccessKey: vended.secretAccessKey,
+    SessionToken: vended.sessionToken,
+    Token: vended.sessionToken,
+    Expiration: formatInstant(vended.expiration),
+    AccountId: vended.account,
+    RoleArn: vended.roleArn,
+    Profile: vended.profile,
+    SessionId: vended.sessionId,
+    SourceIdentity: vended.sourceIdentity,
+  };
+}

@@ -7,8 +7,8 @@ import { invalid } from '../fields.ts';
 type Dependencies = { readonly authenticate: Authenticate };
 
 /** `GET /whoami`: whom the server takes the caller for, in the words that documents match on. */
-export const createWhoamiHandler = ({ authenticate }: Dependencies) =>
-  authenticated(authenticate, ({ caller, request }) => {
+export function createWhoamiHandler({ authenticate }: Dependencies) {
+  return authenticated(authenticate, ({ caller, request }) => {
     if (request.rawQuery !== '' || request.body.length > 0) {
       return invalid('GET /whoami takes neither a query nor a body.');
     }
@@ -37,3 +37,4 @@ export const createWhoamiHandler = ({ authenticate }: Dependencies) =>
       expiration: keyExpiresAt === undefined ? undefined : formatInstant(keyExpiresAt),
     });
   });
+}

@@ -49,36 +49,44 @@ export type Principal = {
   readonly managedPolicies?: readonly string[];
 };
 
-const iam = (resource: string): string => `arn:aws:iam::${EMBEDDED_ACCOUNT}:${resource}`;
+function iam(resource: string): string {
+  return `arn:aws:iam::${EMBEDDED_ACCOUNT}:${resource}`;
+}
 
 /** The ARN of a role without path. */
-export const roleArn = (name: string): string => iam(`role/${name}`);
+export function roleArn(name: string): string {
+  return iam(`role/${name}`);
+}
 
 /** A unique id in IAM's form, the same for the same name in every run. */
-const uniqueId = (prefix: 'AROA' | 'AIDA', name: string): string => {
+function uniqueId(prefix: 'AROA' | 'AIDA', name: string): string {
   const digest = createHash('sha256').update(`${prefix}/${name}`).digest();
   const letters = [...digest.subarray(0, 17)].map((byte) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[byte % 32]);
   return `${prefix}${letters.join('')}`;
-};
+}
 
 /** The unique id of a role. */
-export const roleId = (name: string): string => uniqueId('AROA', name);
+export function roleId(name: string): string {
+  return uniqueId('AROA', name);
+}
 
 /** The principal of a session of `role`. */
-export const sessionOf = (
+export function sessionOf(
   role: string,
   sessionName: string,
   carried: Partial<
     Pick<Principal, 'sourceIdentity' | 'transitiveTags' | 'tags' | 'issuedAt' | 'sessionPolicy' | 'managedPolicies'>
   > = {},
-): Principal => ({
-  arn: `arn:aws:sts::${EMBEDDED_ACCOUNT}:assumed-role/${role}/${sessionName}`,
-  principalArn: roleArn(role),
-  userId: `${roleId(role)}:${sessionName}`,
-  roleName: role,
-  ...carried,
-  transitiveTags: carried.transitiveTags ?? new Map(),
-});
+): Principal {
+  return {
+    arn: `arn:aws:sts::${EMBEDDED_ACCOUNT}:assumed-role/${role}/${sessionName}`,
+    principalArn: roleArn(role),
+    userId: `${roleId(role)}:${sessionName}`,
+    roleName: role,
+    ...carried,
+    transitiveTags: carried.transitiveTags ?? new Map(),
+  };
+}
 
 /** The role that the TVM runs as: the only principal that may use SSM and DynamoDB. */
 export const TVM_ROLE = 'sentinel-tvm';
@@ -124,10 +132,12 @@ const PROTECTED_TRUST: TrustPolicy = {
   ],
 };
 
-const trusting = (...principals: readonly string[]): TrustPolicy => ({
-  Version: '2012-10-17',
-  Statement: [{ Effect: 'Allow', Principal: { AWS: principals }, Action: 'sts:AssumeRole' }],
-});
+function trusting(...principals: readonly string[]): TrustPolicy {
+  return {
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Principal: { AWS: principals }, Action: 'sts:AssumeRole' }],
+  };
+}
 
 /** The account's roles. Nobody can assume the TVM's own: its session exists from the start. */
 export const ROLES: readonly Role[] = [

@@ -38,16 +38,16 @@ const KEY_MESSAGES: Readonly<Record<KeyRefusal, string>> = {
 };
 
 /** An authentication refusal in the words and with the status of the service that was called. */
-export const authenticationError = (service: Service, error: SigV4Error | KeyRefusal, message: string): AwsError => {
+export function authenticationError(service: Service, error: SigV4Error | KeyRefusal, message: string): AwsError {
   const [code, status] = service === 'sts' || service === 'iam' ? CODES[error].sts : CODES[error].json;
   return { code, status, message };
-};
+}
 
 /**
  * The service that a request is for: the one in its credential scope, else the one that its X-Amz-Target names, else
  * STS. The last two only choose the shape of an error, for no such request is authentic.
  */
-export const serviceOf = (headers: readonly Header[]): Service => {
+export function serviceOf(headers: readonly Header[]): Service {
   const [authorization = ''] = headerValues(headers, 'authorization');
   const parsed = parseAuthorization(authorization);
   const scoped = parsed.ok ? parsed.value.scope.service : '';
@@ -55,15 +55,15 @@ export const serviceOf = (headers: readonly Header[]): Service => {
   const [target = ''] = headerValues(headers, 'x-amz-target');
   if (target.startsWith('AmazonSSM.')) return 'ssm';
   return target.startsWith('DynamoDB_') ? 'dynamodb' : 'sts';
-};
+}
 
 /** Verifies a request's signature, `now` in epoch milliseconds, and says who signed it. */
-export const authenticate = (
+export function authenticate(
   request: WireRequest,
   service: Service,
   keyring: Keyring,
   now: number,
-): Result<Principal, AwsError> => {
+): Result<Principal, AwsError> {
   const claim = readClaim(request, { region: EMBEDDED_REGION, service, now, window: WINDOW });
   if (!claim.ok) return refuse(authenticationError(service, claim.refusal.error, claim.refusal.message));
   const key = keyring.find(claim.value.accessKeyId, claim.value.securityToken);
@@ -71,4 +71,4 @@ export const authenticate = (
   const verified = verifyClaim(claim.value, request, key.value.secret);
   if (!verified.ok) return refuse(authenticationError(service, verified.refusal.error, verified.refusal.message));
   return ok(key.value.principal);
-};
+}

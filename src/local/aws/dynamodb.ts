@@ -12,7 +12,9 @@ export type DynamoCall = {
 };
 
 /** The operation that an X-Amz-Target header names, `Prefix.Operation`. */
-export const operationOf = (target: string): string => target.slice(target.indexOf('.') + 1);
+export function operationOf(target: string): string {
+  return target.slice(target.indexOf('.') + 1);
+}
 
 type Backend = (call: DynamoCall) => Promise<Answer>;
 
@@ -20,7 +22,7 @@ type Backend = (call: DynamoCall) => Promise<Answer>;
  * dynalite without a socket: its server gets a request that is replayed from memory and an answer that is collected.
  * The body is handed over within `emit`, so that an exception of its parser is ours to catch and cannot end the process.
  */
-const createBackend = (): Backend => {
+function createBackend(): Backend {
   const server = dynalite({ createTableMs: 0, updateTableMs: 0, deleteTableMs: 0 });
   return ({ url, headers, body }) =>
     new Promise((resolve) => {
@@ -42,7 +44,7 @@ const createBackend = (): Backend => {
         resolve(errorAnswer('dynamodb', { code: 'SerializationException', status: 400, message }));
       }
     });
-};
+}
 
 const DescribeInput = v.object({ TableName: v.string() });
 const UpdateInput = v.object({
@@ -50,33 +52,34 @@ const UpdateInput = v.object({
   TimeToLiveSpecification: v.object({ AttributeName: v.pipe(v.string(), v.minLength(1)), Enabled: v.boolean() }),
 });
 
-const parseJson = (body: Uint8Array): unknown => {
+function parseJson(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(body));
   } catch {
     return undefined;
   }
-};
+}
 
-const invalid = (message: string): Answer =>
-  errorAnswer('dynamodb', { code: 'ValidationException', status: 400, message });
+function invalid(message: string): Answer {
+  return errorAnswer('dynamodb', { code: 'ValidationException', status: 400, message });
+}
 
 /**
  * DynamoDB: dynalite, and in front of it the calls for a table's time to live, which it lacks. The setting is remembered
  * and reported; nothing is deleted by it, and no reader may rely on deletion at AWS either.
  */
-export const createDynamoDb = (): Backend => {
+export function createDynamoDb(): Backend {
   const backend = createBackend();
   const ttlAttributes = new Map<string, string>();
 
   /** dynalite's own DescribeTimeToLive knows which tables exist; its error is the answer for those that do not. */
-  const missingTable = async (call: DynamoCall, table: string): Promise<Answer | undefined> => {
+  async function missingTable(call: DynamoCall, table: string): Promise<Answer | undefined> {
     const headers = { ...call.headers, 'x-amz-target': 'DynamoDB_20120810.DescribeTimeToLive' };
     const answer = await backend({ ...call, headers, body: Buffer.from(JSON.stringify({ TableName: table })) });
     return answer.status === 200 ? undefined : answer;
-  };
+  }
 
-  const describe = async (call: DynamoCall): Promise<Answer> => {
+  async function describe(call: DynamoCall): Promise<Answer> {
     const input = v.safeParse(DescribeInput, parseJson(call.body));
     if (!input.success) return invalid('TableName is missing.');
     const { TableName } = input.output;
@@ -88,9 +91,9 @@ export const createDynamoDb = (): Backend => {
         ? { TimeToLiveStatus: 'DISABLED' }
         : { TimeToLiveStatus: 'ENABLED', AttributeName: attribute };
     return jsonAnswer('dynamodb', { TimeToLiveDescription: description });
-  };
+  }
 
-  const update = async (call: DynamoCall): Promise<Answer> => {
+  async function update(call: DynamoCall): Promise<Answer> {
     const input = v.safeParse(UpdateInput, parseJson(call.body));
     if (!input.success) return invalid('TableName or TimeToLiveSpecification is missing or malformed.');
     const { TableName, TimeToLiveSpecification } = input.output;
@@ -103,14 +106,14 @@ export const createDynamoDb = (): Backend => {
     if (Enabled) ttlAttributes.set(TableName, AttributeName);
     else ttlAttributes.delete(TableName);
     return jsonAnswer('dynamodb', { TimeToLiveSpecification });
-  };
+  }
 
-  const deleteTable = async (call: DynamoCall): Promise<Answer> => {
+  async function deleteTable(call: DynamoCall): Promise<Answer> {
     const answer = await backend(call);
     const input = v.safeParse(DescribeInput, parseJson(call.body));
     if (answer.status === 200 && input.success) ttlAttributes.delete(input.output.TableName);
     return answer;
-  };
+  }
 
   return (call) => {
     const target = call.headers['x-amz-target'] ?? '';
@@ -118,4 +121,4 @@ export const createDynamoDb = (): Backend => {
     if (target === 'DynamoDB_20120810.UpdateTimeToLive') return update(call);
     return target === 'DynamoDB_20120810.DeleteTable' ? deleteTable(call) : backend(call);
   };
-};
+}

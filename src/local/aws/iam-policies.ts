@@ -30,36 +30,32 @@ export type RolePolicies = InlinePolicies & {
   readonly list: (role: string) => readonly string[];
 };
 
-const sizeOf = (text: string): number => text.replace(/\s/gu, '').length;
+function sizeOf(text: string): number {
+  return text.replace(/\s/gu, '').length;
+}
 
 /** No role has a policy at first. `delay` in milliseconds. */
-export const createRolePolicies = ({
-  clock,
-  delay,
-}: {
-  readonly clock: Clock;
-  readonly delay: number;
-}): RolePolicies => {
+export function createRolePolicies({ clock, delay }: { readonly clock: Clock; readonly delay: number }): RolePolicies {
   const states = new Map<string, RoleState>();
 
-  const stateOf = (role: string): RoleState => {
+  function stateOf(role: string): RoleState {
     const state = states.get(role) ?? { written: new Map(), counting: new Map(), pending: [] };
     states.set(role, state);
     return state;
-  };
+  }
 
-  const settle = (state: RoleState): void => {
+  function settle(state: RoleState): void {
     const now = clock();
     for (const { name, policy } of state.pending.filter(({ from }) => from <= now)) {
       if (policy === undefined) state.counting.delete(name);
       else state.counting.set(name, policy);
     }
     state.pending = state.pending.filter(({ from }) => from > now);
-  };
+  }
 
-  const change = (state: RoleState, name: string, policy: Policy | undefined): void => {
+  function change(state: RoleState, name: string, policy: Policy | undefined): void {
     state.pending = [...state.pending, { name, policy, from: clock() + delay }];
-  };
+  }
 
   return {
     of: (role) => {
@@ -91,4 +87,4 @@ export const createRolePolicies = ({
     },
     list: (role) => [...(states.get(role)?.written.keys() ?? [])].toSorted(),
   };
-};
+}

@@ -47,19 +47,27 @@ type Operation = {
   readonly run: (given: Readonly<Record<Parameter, string>>, world: World, form: IamCall['form']) => Outcome;
 };
 
-const error = (code: string, status: number, message: string) => refuse<AwsError>({ code, status, message });
+function error(code: string, status: number, message: string) {
+  return refuse<AwsError>({ code, status, message });
+}
 
 /** When all roles of the account came into being. */
 const CREATED = '2026-01-01T00:00:00Z';
 
 /** IAM escapes documents as RFC 3986 has it. */
-const escapeDocument = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()*]/gu, (sign) => `%${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase()}`);
+function escapeDocument(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/gu,
+    (sign) => `%${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase()}`,
+  );
+}
 
-const noPolicy = (name: string) => error('NoSuchEntity', 404, `The role policy with name ${name} cannot be found.`);
+function noPolicy(name: string) {
+  return error('NoSuchEntity', 404, `The role policy with name ${name} cannot be found.`);
+}
 
 /** Pages of names; the marker is the last name of the page before. */
-const listPolicies = (role: string, { policies }: World, form: IamCall['form']): Outcome => {
+function listPolicies(role: string, { policies }: World, form: IamCall['form']): Outcome {
   const [items = '100', marker = ''] = [form.get('MaxItems'), form.get('Marker')];
   if (!/^\d{1,4}$/u.test(items) || Number(items) < 1 || Number(items) > 1_000) {
     return error('ValidationError', 400, 'MaxItems must be an integer from 1 to 1000.');
@@ -68,7 +76,7 @@ const listPolicies = (role: string, { policies }: World, form: IamCall['form']):
   const page = rest.slice(0, Number(items));
   const more = rest.length > page.length;
   return ok({ IsTruncated: `${more}`, PolicyNames: page, Marker: more ? page.at(-1) : undefined });
-};
+}
 
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   [
@@ -121,7 +129,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
 ]);
 
 /** The operation that is called, its parameters checked; others than it takes are ignored, as STS ignores them. */
-const readCall = (form: IamCall['form']): Result<{ readonly action: string; readonly found: Operation }, AwsError> => {
+function readCall(form: IamCall['form']): Result<{ readonly action: string; readonly found: Operation }, AwsError> {
   const action = form.get('Action') ?? '';
   const version = form.get('Version') ?? '';
   if (action === '') return error('MissingAction', 400, 'The request must contain the parameter Action.');
@@ -136,22 +144,24 @@ const readCall = (form: IamCall['form']): Result<{ readonly action: string; read
   if (broken.length === 0) return ok({ action, found });
   const count = `${broken.length} validation error${broken.length === 1 ? '' : 's'} detected`;
   return error('ValidationError', 400, `${count}: ${broken.join('; ')}`);
-};
+}
 
 /**
  * GetRole, and the inline policies of roles: PutRolePolicy, GetRolePolicy, ListRolePolicies, DeleteRolePolicy. Always XML,
  * also for clients that accept JSON.
  * https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html
  */
-export const createIam = ({ roles, clock, delay }: Options) => {
+export function createIam({ roles, clock, delay }: Options) {
   const policies = createRolePolicies({ clock, delay });
   const world: World = { policies, roles: new Map(roles.map((role) => [role.name, role])) };
 
-  const answer = ({ principal, form, peer }: IamCall): Result<Answer, AwsError> => {
+  function answer({ principal, form, peer }: IamCall): Result<Answer, AwsError> {
     const read = readCall(form);
     if (!read.ok) return read;
     const { action, found } = read.value;
-    const given = (name: Parameter): string => form.get(name) ?? '';
+    function given(name: Parameter): string {
+      return form.get(name) ?? '';
+    }
     const RoleName = given('RoleName');
     const asked = { action: `iam:${action}`, resource: roleArn(RoleName) };
     const why = whyRefused(principal, asked, { inline: policies, peer, now: clock() });
@@ -162,7 +172,7 @@ export const createIam = ({ roles, clock, delay }: Options) => {
     const names = { RoleName, PolicyName: given('PolicyName'), PolicyDocument: given('PolicyDocument') };
     const done = found.run(names, world, form);
     return done.ok ? ok(queryAnswer(action, done.value, 'iam')) : done;
-  };
+  }
 
   return {
     inline: policies as InlinePolicies,
@@ -171,4 +181,4 @@ export const createIam = ({ roles, clock, delay }: Options) => {
       return outcome.ok ? outcome.value : errorAnswer('iam', outcome.refusal);
     },
   };
-};
+}

@@ -28,8 +28,9 @@ const REMEMBERED = HOUR;
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-const upperCaseId = (length: number): string =>
-  [...randomBytes(length)].map((byte) => ALPHABET.charAt(byte % 32)).join('');
+function upperCaseId(length: number): string {
+  return [...randomBytes(length)].map((byte) => ALPHABET.charAt(byte % 32)).join('');
+}
 
 type Held = {
   readonly secret: string;
@@ -39,13 +40,13 @@ type Held = {
 };
 
 /** A keyring that starts with the static keys, which are sent without a token and never expire. */
-export const createKeyring = ({
+export function createKeyring({
   clock,
   staticKeys,
 }: {
   readonly clock: Clock;
   readonly staticKeys: readonly (StaticKey & { readonly principal: Principal })[];
-}): Keyring => {
+}): Keyring {
   const fixed = new Map<string, Held>(
     staticKeys.map(({ accessKeyId, secretAccessKey, principal }) => [
       accessKeyId,
@@ -54,12 +55,12 @@ export const createKeyring = ({
   );
   const issued = new Map<string, Held & { readonly expiresAt: number }>();
 
-  const dropOld = (now: number): void => {
+  function dropOld(now: number): void {
     for (const [accessKeyId, { expiresAt }] of issued) {
       if (issued.size < MAX_ISSUED && expiresAt + REMEMBERED > now) return;
       issued.delete(accessKeyId);
     }
-  };
+  }
 
   return {
     find: (accessKeyId, token) => {
@@ -82,4 +83,4 @@ export const createKeyring = ({
       return key;
     },
   };
-};
+}

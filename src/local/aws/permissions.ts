@@ -15,12 +15,14 @@ export type InlinePolicies = { readonly of: (role: string) => readonly Policy[] 
 /** Under what circumstances it is asked: the policies of roles, the caller's address, the time in epoch milliseconds. */
 export type Circumstances = { readonly inline: InlinePolicies; readonly peer: string; readonly now: number };
 
-const allow = (actions: readonly string[], resource = '*'): Policy[number] => ({
-  effect: 'Allow',
-  actions: { not: false, patterns: actions },
-  resources: { not: false, patterns: [resource] },
-  conditions: [],
-});
+function allow(actions: readonly string[], resource = '*'): Policy[number] {
+  return {
+    effect: 'Allow',
+    actions: { not: false, patterns: actions },
+    resources: { not: false, patterns: [resource] },
+    conditions: [],
+  };
+}
 
 const PROTECTED = 'SentinelProtected-';
 const PROTECTED_ROLES = roleArn(`${PROTECTED}*`);
@@ -41,7 +43,9 @@ const OWN: ReadonlyMap<string, Policy> = new Map([
 const PROTECTED_OWN: Policy = [allow(['iam:GetRole'], PROTECTED_ROLES)];
 
 /** What each role may do by a policy of its own, beside the inline ones. */
-const ownPolicy = (role: string): Policy => OWN.get(role) ?? (role.startsWith(PROTECTED) ? PROTECTED_OWN : []);
+function ownPolicy(role: string): Policy {
+  return OWN.get(role) ?? (role.startsWith(PROTECTED) ? PROTECTED_OWN : []);
+}
 
 const READ_ONLY: Policy = [allow(['*:Get*', '*:List*', '*:Describe*', '*:Query', '*:Scan', '*:BatchGet*'])];
 
@@ -49,14 +53,16 @@ const READ_ONLY: Policy = [allow(['*:Get*', '*:List*', '*:Describe*', '*:Query',
 const MANAGED: ReadonlyMap<string, Policy> = new Map([['arn:aws:iam::aws:policy/ReadOnlyAccess', READ_ONLY]]);
 
 /** A socket that listens for both families writes IPv4 addresses as IPv6. */
-const addressOf = (peer: string): string => peer.replace(/^::ffff:(?=\d+\.)/iu, '');
+function addressOf(peer: string): string {
+  return peer.replace(/^::ffff:(?=\d+\.)/iu, '');
+}
 
 /**
  * The condition keys of a request of this principal. aws:VpcSourceIp and aws:SourceVpc are absent, for there is no VPC;
  * aws:TokenIssueTime is of temporary credentials only, to the second.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
  */
-const contextOf = (principal: Principal, asked: Asked, { peer, now }: Circumstances): PolicyQuestion['context'] => {
+function contextOf(principal: Principal, asked: Asked, { peer, now }: Circumstances): PolicyQuestion['context'] {
   const { issuedAt, roleName, sourceIdentity, tags, principalArn, userId } = principal;
   return new Map<string, readonly string[]>([
     ['aws:currenttime', [new Date(now).toISOString()]],
@@ -73,29 +79,29 @@ const contextOf = (principal: Principal, asked: Asked, { peer, now }: Circumstan
     ...[...(tags ?? [])].map(([key, value]) => [`aws:principaltag/${key.toLowerCase()}`, [value]] as const),
     ...(asked.keys ?? []),
   ]);
-};
+}
 
-const among = (verdicts: readonly Verdict[]): Verdict => {
+function among(verdicts: readonly Verdict[]): Verdict {
   if (verdicts.includes('deny')) return 'deny';
   return verdicts.includes('allow') ? 'allow' : 'none';
-};
+}
 
 /** What narrows the session: its inline policy and its managed ones together; undefined if nothing does. */
-const sessionVerdict = (
+function sessionVerdict(
   { sessionPolicy, managedPolicies = [] }: Principal,
   question: PolicyQuestion,
-): Verdict | undefined => {
+): Verdict | undefined {
   if (sessionPolicy === undefined && managedPolicies.length === 0) return undefined;
   const inline = sessionPolicy === undefined ? [] : readPolicy(sessionPolicy);
   if (inline === undefined) return 'deny';
   const policies = [inline, ...managedPolicies.map((arn) => MANAGED.get(arn) ?? [])];
   return among(policies.map((policy) => evaluatePolicy(policy, question)));
-};
+}
 
 const EXPLICIT = 'with an explicit deny in';
 
 /** Why a session or inline policy keeps something from a principal, in the words of AWS; undefined if none does. */
-const whyNarrowed = (principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined => {
+function whyNarrowed(principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined {
   const question = { ...asked, context: contextOf(principal, asked, circumstances) };
   const inline = principal.roleName === undefined ? [] : circumstances.inline.of(principal.roleName);
   const says = among(inline.map((policy) => evaluatePolicy(policy, question)));
@@ -103,14 +109,14 @@ const whyNarrowed = (principal: Principal, asked: Asked, circumstances: Circumst
   const session = sessionVerdict(principal, question);
   if (session === 'deny') return `${EXPLICIT} a session policy`;
   return session === 'none' ? `because no session policy allows the ${asked.action} action` : undefined;
-};
+}
 
 /**
  * Why a principal may not do something: an explicit Deny of its role's policies or of its session policy is final; its role
  * must allow it; and where the session has policies, they must allow it as well. Undefined if it may.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html
  */
-export const whyRefused = (principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined => {
+export function whyRefused(principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined {
   const narrowed = whyNarrowed(principal, asked, circumstances);
   if (narrowed?.startsWith(EXPLICIT) === true) return narrowed;
   const { roleName } = principal;
@@ -118,11 +124,12 @@ export const whyRefused = (principal: Principal, asked: Asked, circumstances: Ci
   const question = { ...asked, context: contextOf(principal, asked, circumstances) };
   const says = among(policies.map((policy) => evaluatePolicy(policy, question)));
   return says === 'allow' ? narrowed : `because no identity-based policy allows the ${asked.action} action`;
-};
+}
 
 /** The same where a role's trust policy allows by itself: in one account it needs no Allow of the caller's beside it. */
 export const whyDenied = whyNarrowed;
 
 /** AWS's sentence of a refusal, with its reason. */
-export const refusalMessage = (principal: Principal, { action, resource }: Asked, why: string): string =>
-  `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} ${why}`;
+export function refusalMessage(principal: Principal, { action, resource }: Asked, why: string): string {
+  return `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} ${why}`;
+}

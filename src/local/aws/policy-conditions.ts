@@ -19,13 +19,13 @@ type Operator = {
 const PREFIX_LENGTH = { 4: 32, 6: 128 } as const;
 
 /** A CIDR block, or a single address; undefined if it is neither. */
-const readNetwork = (text: string) => {
+function readNetwork(text: string) {
   const [address = '', bits, ...rest] = text.split('/');
   const version = isIP(address) as 0 | 4 | 6;
   if (version === 0 || rest.length > 0 || (bits !== undefined && !/^\d{1,3}$/u.test(bits))) return undefined;
   const length = bits === undefined ? PREFIX_LENGTH[version] : Number(bits);
   return length > PREFIX_LENGTH[version] ? undefined : { address, length, version };
-};
+}
 
 const inNetwork: Match = (expected, actual) => {
   const network = readNetwork(expected);
@@ -40,18 +40,18 @@ const inNetwork: Match = (expected, actual) => {
 const ISO_8601 = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/u;
 
 /** A W3C form of ISO 8601, or seconds since the epoch; NaN if it is neither. */
-const readDate = (text: string): number => {
+function readDate(text: string): number {
   if (/^\d{1,11}$/u.test(text)) return Number(text) * 1_000;
   return ISO_8601.test(text) ? Date.parse(text) : Number.NaN;
-};
+}
 
 const same: Match = (expected, actual) => expected === actual;
 const sameWord: Match = (expected, actual) => expected.toLowerCase() === actual.toLowerCase();
 
-const partsOf = (arn: string): readonly string[] => {
+function partsOf(arn: string): readonly string[] {
   const all = arn.split(':');
   return [...all.slice(0, 5), all.slice(5).join(':')];
-};
+}
 
 /** The six parts of an ARN are matched one by one: no wildcard crosses their colons. */
 const matchesArn: Match = (expected, actual) => {
@@ -59,16 +59,28 @@ const matchesArn: Match = (expected, actual) => {
   return partsOf(expected).every((pattern, index) => matchesWildcard(pattern, given[index] ?? ''));
 };
 
-const isText = (): boolean => true;
-const isArn = (value: string): boolean => value === '*' || /^arn:(?:[^:]*:){4}./u.test(value);
-const isFlag = (value: string): boolean => /^(?:true|false)$/iu.test(value);
-const isNetwork = (value: string): boolean => readNetwork(value) !== undefined;
-const isDate = (value: string): boolean => !Number.isNaN(readDate(value));
+function isText(): boolean {
+  return true;
+}
+function isArn(value: string): boolean {
+  return value === '*' || /^arn:(?:[^:]*:){4}./u.test(value);
+}
+function isFlag(value: string): boolean {
+  return /^(?:true|false)$/iu.test(value);
+}
+function isNetwork(value: string): boolean {
+  return readNetwork(value) !== undefined;
+}
+function isDate(value: string): boolean {
+  return !Number.isNaN(readDate(value));
+}
 
-const date = (holds: (actual: number, expected: number) => boolean): Operator => ({
-  match: (expected, actual) => holds(readDate(actual), readDate(expected)),
-  takes: isDate,
-});
+function date(holds: (actual: number, expected: number) => boolean): Operator {
+  return {
+    match: (expected, actual) => holds(readDate(actual), readDate(expected)),
+    takes: isDate,
+  };
+}
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   ['StringEquals', { match: same, takes: isText }],
@@ -108,22 +120,22 @@ const KEYS: ReadonlySet<string> = new Set([
 
 const TAG = 'aws:principaltag/';
 
-const isKnownKey = (key: string): boolean => {
+function isKnownKey(key: string): boolean {
   const name = key.toLowerCase();
   return KEYS.has(name) || (name.startsWith(TAG) && name.length > TAG.length);
-};
+}
 
 type Qualified = { readonly operator: Operator; readonly set?: string; readonly ifExists: boolean };
 
-const readOperator = (name: string): Qualified | undefined => {
+function readOperator(name: string): Qualified | undefined {
   const [, set, base = '', ifExists] = /^(?:(ForAnyValue|ForAllValues):)?(\w+?)(IfExists)?$/u.exec(name) ?? [];
   const operator = OPERATORS.get(base);
   if (operator === undefined) return undefined;
   return { operator, ifExists: ifExists !== undefined, ...(set === undefined ? {} : { set }) };
-};
+}
 
 /** Why a condition cannot be judged here; undefined if it can. */
-export const conditionProblem = ({ operator: name, key, values }: Condition): string | undefined => {
+export function conditionProblem({ operator: name, key, values }: Condition): string | undefined {
   const operator = name === 'Null' ? { takes: isFlag } : readOperator(name)?.operator;
   if (operator === undefined) return `Invalid Condition type : ${name}.`;
   if (!isKnownKey(key)) return `Condition key ${key} is not known to the embedded AWS.`;
@@ -131,16 +143,17 @@ export const conditionProblem = ({ operator: name, key, values }: Condition): st
   if (values.some((value) => value.includes('${'))) return 'Policy variables are not known to the embedded AWS.';
   const odd = values.find((value) => !operator.takes(value));
   return odd === undefined ? undefined : `The value ${odd} cannot be used with the condition operator ${name}.`;
-};
+}
 
 /** Whether the values of a key that is there satisfy an operator: several values OR; NOR for negated operators. */
-const satisfies = ({ operator, set }: Qualified, expected: readonly string[], actual: readonly string[]): boolean => {
-  const one = (value: string): boolean =>
-    expected.some((pattern) => operator.match(pattern, value)) !== (operator.negated === true);
+function satisfies({ operator, set }: Qualified, expected: readonly string[], actual: readonly string[]): boolean {
+  function one(value: string): boolean {
+    return expected.some((pattern) => operator.match(pattern, value)) !== (operator.negated === true);
+  }
   if (set === 'ForAnyValue') return actual.some(one);
   // Without a set operator a key has one value; should it have more, a negated operator demands it of all.
   return set === 'ForAllValues' || operator.negated === true ? actual.every(one) : actual.some(one);
-};
+}
 
 /**
  * Whether one condition holds; undefined if it cannot be judged. A key that is absent: negated operators, those that end in
@@ -149,7 +162,7 @@ const satisfies = ({ operator, set }: Qualified, expected: readonly string[], ac
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
  */
-export const conditionHolds = (condition: Condition, context: ConditionContext): boolean | undefined => {
+export function conditionHolds(condition: Condition, context: ConditionContext): boolean | undefined {
   if (conditionProblem(condition) !== undefined) return undefined;
   const actual = context.get(condition.key.toLowerCase()) ?? [];
   if (condition.operator === 'Null') {
@@ -160,4 +173,4 @@ export const conditionHolds = (condition: Condition, context: ConditionContext):
   if (actual.length > 0) return satisfies(qualified, condition.values, actual);
   if (qualified.set !== undefined) return qualified.set === 'ForAllValues';
   return qualified.ifExists || qualified.operator.negated === true;
-};
+}

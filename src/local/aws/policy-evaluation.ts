@@ -29,15 +29,17 @@ export type Policy = readonly Statement[];
 
 type Written = { readonly [element: string]: unknown };
 
-const list = (value: unknown): readonly string[] =>
-  value === undefined ? [] : (Array.isArray(value) ? value : [value]).map(String);
+function list(value: unknown): readonly string[] {
+  return value === undefined ? [] : (Array.isArray(value) ? value : [value]).map(String);
+}
 
-const readConditions = (blocks: unknown): readonly Condition[] =>
-  Object.entries((blocks ?? {}) as Readonly<Record<string, Written>>).flatMap(([operator, byKey]) =>
+function readConditions(blocks: unknown): readonly Condition[] {
+  return Object.entries((blocks ?? {}) as Readonly<Record<string, Written>>).flatMap(([operator, byKey]) =>
     Object.entries(byKey).map(([key, values]) => ({ operator, key, values: list(values) })),
   );
+}
 
-const readStatement = (written: Written): Statement => {
+function readStatement(written: Written): Statement {
   const { Sid, Effect, Action, NotAction, Resource, NotResource, Condition } = written;
   return {
     ...(typeof Sid === 'string' ? { sid: Sid } : {}),
@@ -46,61 +48,62 @@ const readStatement = (written: Written): Statement => {
     resources: { not: Resource === undefined, patterns: list(Resource ?? NotResource) },
     conditions: readConditions(Condition),
   };
-};
+}
 
 /** Reads a document that has the form of a policy; undefined if it has not. What it means may still be unknown here. */
-export const readPolicy = (text: string): Policy | undefined => {
+export function readPolicy(text: string): Policy | undefined {
   if (!isPolicyDocument(text)) return undefined;
   const { Statement: written } = JSON.parse(text) as Readonly<{ Statement: Written | readonly Written[] }>;
   return (Array.isArray(written) ? (written as readonly Written[]) : [written as Written]).map(readStatement);
-};
+}
 
-const hasVariable = ({ actions, resources }: Statement): boolean =>
-  [...actions.patterns, ...resources.patterns].some((pattern) => pattern.includes('${'));
+function hasVariable({ actions, resources }: Statement): boolean {
+  return [...actions.patterns, ...resources.patterns].some((pattern) => pattern.includes('${'));
+}
 
 /** Actions are compared without regard to case; the parts of ARNs are not. */
-const concerns = (statement: Statement, { action, resource }: PolicyQuestion): boolean => {
+function concerns(statement: Statement, { action, resource }: PolicyQuestion): boolean {
   const { actions, resources } = statement;
   const acts = actions.patterns.some((pattern) => matchesWildcard(pattern.toLowerCase(), action.toLowerCase()));
   const found = resources.patterns.some((pattern) => matchesWildcard(pattern, resource));
   // A variable could stand for anything, so with one no resource is excluded.
   return acts !== actions.not && (found !== resources.not || hasVariable(statement));
-};
+}
 
-const applies = (statement: Statement, question: PolicyQuestion): boolean => {
+function applies(statement: Statement, question: PolicyQuestion): boolean {
   if (!concerns(statement, question)) return false;
   // What cannot be judged never helps the caller: an Allow with it does not apply, a Deny does.
   const unknown = statement.effect === 'Deny';
   if (hasVariable(statement) && !unknown) return false;
   return statement.conditions.every((condition) => conditionHolds(condition, question.context) ?? unknown);
-};
+}
 
 /**
  * What one policy says of a request: `deny` if a Deny applies, else `allow` if an Allow does, else `none`.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
-export const evaluatePolicy = (policy: Policy, question: PolicyQuestion): Verdict => {
+export function evaluatePolicy(policy: Policy, question: PolicyQuestion): Verdict {
   const effects = new Set(policy.filter((one) => applies(one, question)).map(({ effect }) => effect));
   if (effects.has('Deny')) return 'deny';
   return effects.has('Allow') ? 'allow' : 'none';
-};
+}
 
-const countKeys = (value: unknown): number => {
+function countKeys(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   const inner = Object.values(value).reduce<number>((sum, one) => sum + countKeys(one), 0);
   return inner + (Array.isArray(value) ? 0 : Object.keys(value).length);
-};
+}
 
 /** Of two members with one name JSON.parse keeps the last and is silent about it; then there are fewer than were written. */
-const hasDuplicates = (text: string): boolean => {
+function hasDuplicates(text: string): boolean {
   const strings = [...text.matchAll(/"(?:[^"\\]|\\.)*"(?<colon>\s*:)?/gsu)];
   return strings.filter(({ groups }) => groups?.['colon'] !== undefined).length !== countKeys(JSON.parse(text));
-};
+}
 
 const ACTION = /^(?:\*|[\w-]+:[\w*?]+)$/u;
 const RESOURCE = /^(?:\*|arn:[^\s]+)$/u;
 
-const statementProblem = (statement: Statement): string | undefined => {
+function statementProblem(statement: Statement): string | undefined {
   const { sid = '', actions, resources, conditions } = statement;
   if (!/^[0-9A-Za-z]*$/u.test(sid)) return 'Statement IDs (SID) must be alpha-numeric.';
   if (hasVariable(statement)) return 'Policy variables are not known to the embedded AWS.';
@@ -108,14 +111,14 @@ const statementProblem = (statement: Statement): string | undefined => {
   const odd = resources.patterns.find((one) => !RESOURCE.test(one));
   if (odd !== undefined) return `Resource ${odd} must be in ARN format or "*".`;
   return conditions.map(conditionProblem).find((problem) => problem !== undefined);
-};
+}
 
 /**
  * Reads a role's inline policy strictly; a text says what is wrong with it. Everything in it can be judged here: IAM would
  * take more operators and keys, but a policy must not seem to work on a desk where half of it is ignored.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
  */
-export const readRolePolicy = (text: string): Policy | string => {
+export function readRolePolicy(text: string): Policy | string {
   const policy = readPolicy(text);
   if (policy === undefined) return 'Syntax errors in policy.';
   const elements = Object.keys(JSON.parse(text) as object);
@@ -125,4 +128,4 @@ export const readRolePolicy = (text: string): Policy | string => {
   const sids = policy.flatMap(({ sid }) => (sid === undefined || sid === '' ? [] : [sid]));
   if (new Set(sids).size < sids.length) return 'Statement IDs (SID) in a single policy must be unique.';
   return policy.map(statementProblem).find((problem) => problem !== undefined) ?? policy;
-};
+}

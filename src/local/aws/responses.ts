@@ -30,30 +30,34 @@ const NAMESPACES: Readonly<Record<QueryService, string>> = {
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
 /** What XML 1.0 cannot hold, not even escaped, becomes U+FFFD: error messages repeat what the caller sent. */
-const escapeXml = (text: string): string =>
-  text
+function escapeXml(text: string): string {
+  return text
     .replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\ufffd')
     .replace(/[&<>"]/gu, (character) => ENTITIES[character] ?? character);
+}
 
-const isList = (value: XmlValue): value is readonly string[] => Array.isArray(value);
+function isList(value: XmlValue): value is readonly string[] {
+  return Array.isArray(value);
+}
 
-const renderValue = (value: XmlValue): string => {
+function renderValue(value: XmlValue): string {
   if (isList(value)) return value.map((one) => `<member>${escapeXml(one)}</member>`).join('');
   return typeof value === 'object' ? renderXml(value) : escapeXml(`${value}`);
-};
+}
 
-const renderXml = (tree: XmlTree): string =>
-  Object.entries(tree)
+function renderXml(tree: XmlTree): string {
+  return Object.entries(tree)
     .map(([name, value]) => (value === undefined ? '' : `<${name}>${renderValue(value)}</${name}>`))
     .join('');
+}
 
-const withRequestId = (contentType: string): { readonly id: string; readonly headers: Record<string, string> } => {
+function withRequestId(contentType: string): { readonly id: string; readonly headers: Record<string, string> } {
   const id = randomUUID();
   return { id, headers: { 'content-type': contentType, 'x-amzn-requestid': id } };
-};
+}
 
 /** The XML answer of an action of the AWS query protocol: `<XResponse><XResult>…`; some actions have no result. */
-export const queryAnswer = (action: string, result: XmlTree | undefined, service: QueryService = 'sts'): Answer => {
+export function queryAnswer(action: string, result: XmlTree | undefined, service: QueryService = 'sts'): Answer {
   const { id, headers } = withRequestId('text/xml');
   const inner = renderXml({ [`${action}Result`]: result, ResponseMetadata: { RequestId: id } });
   return {
@@ -61,25 +65,25 @@ export const queryAnswer = (action: string, result: XmlTree | undefined, service
     headers,
     body: `<${action}Response xmlns="${NAMESPACES[service]}">${inner}</${action}Response>`,
   };
-};
+}
 
 /** The same answer as STS gives it to a client that accepts `application/json` only. */
-export const queryJsonAnswer = (action: string, result: XmlTree): Answer => {
+export function queryJsonAnswer(action: string, result: XmlTree): Answer {
   const { id, headers } = withRequestId('application/json');
   const response = { [`${action}Result`]: result, ResponseMetadata: { RequestId: id } };
   return { status: 200, headers, body: JSON.stringify({ [`${action}Response`]: response }) };
-};
+}
 
 /** An answer of SSM or DynamoDB (AWS JSON protocol). */
-export const jsonAnswer = (service: Service, body: object): Answer => {
+export function jsonAnswer(service: Service, body: object): Answer {
   const { headers } = withRequestId(
     service === 'dynamodb' ? 'application/x-amz-json-1.0' : 'application/x-amz-json-1.1',
   );
   return { status: 200, headers, body: JSON.stringify(body) };
-};
+}
 
 /** An error in the shape of the service's own protocol; `asJson` is for STS clients that accept JSON only. */
-export const errorAnswer = (service: Service, error: AwsError, asJson = false): Answer => {
+export function errorAnswer(service: Service, error: AwsError, asJson = false): Answer {
   const { code, status, message } = error;
   if (service !== 'sts' && service !== 'iam') {
     const answer = jsonAnswer(service, {
@@ -99,4 +103,4 @@ export const errorAnswer = (service: Service, error: AwsError, asJson = false): 
   }
   const inner = renderXml({ Error: { Type: type, Code: code, Message: message }, RequestId: id });
   return { status, headers, body: `<ErrorResponse xmlns="${NAMESPACES[service]}">${inner}</ErrorResponse>` };
-};
+}

@@ -45,7 +45,7 @@ type Services = {
  * @param options.roles further roles, beside the account's own
  * @param options.iamDelay milliseconds until a changed policy of a role counts
  */
-export const startEmbeddedAws = async ({
+export async function startEmbeddedAws({
   host = '127.0.0.1',
   port,
   clock = systemClock,
@@ -57,7 +57,7 @@ export const startEmbeddedAws = async ({
   readonly clock?: Clock;
   readonly roles?: readonly Role[];
   readonly iamDelay?: number;
-}): Promise<EmbeddedAws> => {
+}): Promise<EmbeddedAws> {
   const keyring = createKeyring({ clock, staticKeys: STATIC_KEYS });
   const all = [...ROLES, ...roles];
   const iam = createIam({ roles: all, clock, delay: iamDelay });
@@ -80,10 +80,10 @@ export const startEmbeddedAws = async ({
         server.closeAllConnections();
       }),
   };
-};
+}
 
-const listen = (server: Server, port: number, host: string): Promise<number> =>
-  new Promise((resolve, reject) => {
+function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
       server.off('error', reject);
@@ -91,10 +91,11 @@ const listen = (server: Server, port: number, host: string): Promise<number> =>
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
+}
 
 type Rooms = { readonly services: Services; readonly keyring: Keyring; readonly clock: Clock };
 
-const serve = async (incoming: IncomingMessage, outgoing: ServerResponse, rooms: Rooms): Promise<void> => {
+async function serve(incoming: IncomingMessage, outgoing: ServerResponse, rooms: Rooms): Promise<void> {
   try {
     const body = await readBody(incoming);
     const answer = body === undefined ? TOO_LARGE : await answerTo(incoming, body, rooms);
@@ -108,7 +109,7 @@ const serve = async (incoming: IncomingMessage, outgoing: ServerResponse, rooms:
     if (!outgoing.headersSent) outgoing.writeHead(500);
     outgoing.end();
   }
-};
+}
 
 const TOO_LARGE: Answer = {
   status: 413,
@@ -117,7 +118,7 @@ const TOO_LARGE: Answer = {
 };
 
 /** The whole body; undefined if it is longer than allowed. */
-const readBody = async (incoming: IncomingMessage): Promise<Uint8Array | undefined> => {
+async function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
@@ -126,9 +127,9 @@ const readBody = async (incoming: IncomingMessage): Promise<Uint8Array | undefin
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-};
+}
 
-const answerTo = async (incoming: IncomingMessage, body: Uint8Array, rooms: Rooms): Promise<Answer> => {
+async function answerTo(incoming: IncomingMessage, body: Uint8Array, rooms: Rooms): Promise<Answer> {
   const { services, keyring, clock } = rooms;
   const { method = '', url = '', rawHeaders } = incoming;
   const wantsJson = (incoming.headers.accept ?? '').trim() === 'application/json';
@@ -148,26 +149,29 @@ const answerTo = async (incoming: IncomingMessage, body: Uint8Array, rooms: Room
   if (service === 'sts') return services.sts({ ...call, acceptsJson });
   if (service === 'iam') return services.iam.call(call);
   return callJson(service, request, { ...call, now: clock() }, services);
-};
+}
 
-const pairs = (rawHeaders: readonly string[]): readonly Header[] =>
-  rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name.toLowerCase(), rawHeaders[index + 1] ?? '']] : []));
+function pairs(rawHeaders: readonly string[]): readonly Header[] {
+  return rawHeaders.flatMap((name, index) =>
+    index % 2 === 0 ? [[name.toLowerCase(), rawHeaders[index + 1] ?? '']] : [],
+  );
+}
 
 /** STS takes its parameters from the query and from a form alike; the first of two with one name counts. */
-const readForm = ({ query, body }: WireRequest): ReadonlyMap<string, string> => {
+function readForm({ query, body }: WireRequest): ReadonlyMap<string, string> {
   const form = new Map(query);
   for (const [key, value] of new URLSearchParams(new TextDecoder().decode(body))) {
     if (!form.has(key)) form.set(key, value);
   }
   return form;
-};
+}
 
-const callJson = async (
+async function callJson(
   service: Exclude<Service, QueryService>,
   request: WireRequest,
   { principal, peer, now }: { readonly principal: Principal; readonly peer: string; readonly now: number },
   services: Services,
-): Promise<Answer> => {
+): Promise<Answer> {
   const [target = ''] = headerValues(request.headers, 'x-amz-target');
   const operation = operationOf(target);
   const asked = { action: `${service}:${operation}`, resource: resourceOf(service) };
@@ -181,7 +185,9 @@ const callJson = async (
   }
   const outcome = services.ssm({ operation: target.startsWith('AmazonSSM.') ? operation : '', body: request.body });
   return outcome.ok ? jsonAnswer('ssm', outcome.value) : errorAnswer('ssm', outcome.refusal);
-};
+}
 
 /** The resource is named as widely as it can be: no policy here tells tables or parameters apart. */
-const resourceOf = (service: Service): string => `arn:aws:${service}:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:*`;
+function resourceOf(service: Service): string {
+  return `arn:aws:${service}:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:*`;
+}

@@ -8,18 +8,23 @@ const STATEMENT_ELEMENTS: ReadonlySet<string> = new Set([
   'Condition',
 ]);
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
-const isText = (value: unknown): boolean =>
-  typeof value === 'string' ||
-  (Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string'));
+function isText(value: unknown): boolean {
+  return (
+    typeof value === 'string' ||
+    (Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string'))
+  );
+}
 
-const isCondition = (value: unknown): boolean =>
-  value === undefined || (isObject(value) && Object.values(value).every(isObject));
+function isCondition(value: unknown): boolean {
+  return value === undefined || (isObject(value) && Object.values(value).every(isObject));
+}
 
 /** A session policy names no principal, for it is the session's own; one Action or NotAction, one Resource or NotResource. */
-const isStatement = (value: unknown): boolean => {
+function isStatement(value: unknown): boolean {
   if (!isObject(value) || Object.keys(value).some((key) => !STATEMENT_ELEMENTS.has(key))) return false;
   const { Effect, Action, NotAction, Resource, NotResource, Condition } = value;
   const actions = [Action, NotAction].filter((element) => element !== undefined);
@@ -31,14 +36,14 @@ const isStatement = (value: unknown): boolean => {
     [...actions, ...resources].every(isText) &&
     isCondition(Condition)
   );
-};
+}
 
 /**
  * Whether a text is a policy document in form: JSON with a known Version and statements of known elements. What the
  * policy means is not evaluated here.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
  */
-export const isPolicyDocument = (text: string): boolean => {
+export function isPolicyDocument(text: string): boolean {
   let document: unknown;
   try {
     document = JSON.parse(text);
@@ -51,4 +56,4 @@ export const isPolicyDocument = (text: string): boolean => {
   return (
     (Version === '2012-10-17' || Version === '2008-10-17') && statements.length > 0 && statements.every(isStatement)
   );
-};
+}

@@ -13,7 +13,9 @@ export const ParameterFilter = v.object({
 type Filter = v.InferOutput<typeof ParameterFilter>;
 type Matches = (parameter: Parameter) => boolean;
 
-const error = (code: string, message: string) => refuse<AwsError>({ code, status: 400, message });
+function error(code: string, message: string) {
+  return refuse<AwsError>({ code, status: 400, message });
+}
 
 /** Keys with the options that each knows, the first one the default. */
 const OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
@@ -66,7 +68,9 @@ function readFilter({ Key: key, Option, Values: values = [] }: Filter): Result<M
   return ok((parameter) => values.some((value) => matchesValue(parameter, key, option, value)));
 }
 
-const knownKeys = (): string => [...OPTIONS.keys()].join(', ');
+function knownKeys(): string {
+  return [...OPTIONS.keys()].join(', ');
+}
 
 function matchesValue(parameter: Parameter, key: string, option: string, value: string): boolean {
   if (key === 'Path') return isBeneath(parameter.name, value, option === 'Recursive');

@@ -41,17 +41,20 @@ const MAX_VALUE: Readonly<Record<ParameterTier, number>> = {
   'Intelligent-Tiering': 8_192,
 };
 
-const error = (code: string, message: string) => refuse<AwsError>({ code, status: 400, message });
+function error(code: string, message: string) {
+  return refuse<AwsError>({ code, status: 400, message });
+}
 
 /** A parameter's ARN; the name's own leading slash is the one after `parameter`. */
-export const parameterArn = (name: string): string =>
-  `arn:aws:ssm:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:parameter/${name.replace(/^\//u, '')}`;
+export function parameterArn(name: string): string {
+  return `arn:aws:ssm:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:parameter/${name.replace(/^\//u, '')}`;
+}
 
 /**
  * The rules for names of new parameters.
  * https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
  */
-const checkName = (name: string): Result<undefined, AwsError> => {
+function checkName(name: string): Result<undefined, AwsError> {
   if (!/^[a-zA-Z0-9_.\-/]+$/u.test(name) || name.length > MAX_NAME) {
     return error(
       'ValidationException',
@@ -68,9 +71,9 @@ const checkName = (name: string): Result<undefined, AwsError> => {
     return error('HierarchyLevelLimitExceededException', `A hierarchy can have a maximum of ${MAX_LEVELS} levels.`);
   }
   return ok(undefined);
-};
+}
 
-const checkValue = (value: string, tier: ParameterTier): Result<undefined, AwsError> => {
+function checkValue(value: string, tier: ParameterTier): Result<undefined, AwsError> {
   if (value === '') {
     const message =
       "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have length greater " +
@@ -83,7 +86,7 @@ const checkValue = (value: string, tier: ParameterTier): Result<undefined, AwsEr
         `${tier} tier parameters support a maximum parameter value of ${MAX_VALUE[tier]} characters.`,
       )
     : ok(undefined);
-};
+}
 
 /** The parameters of the account, in memory. */
 export type ParameterStore = {
@@ -101,7 +104,7 @@ export type ParameterStore = {
 };
 
 /** An empty store. */
-export const createParameterStore = (): ParameterStore => {
+export function createParameterStore(): ParameterStore {
   const parameters = new Map<string, Parameter>();
   /** Names in order, made again when one comes or goes: a page of a listing must not sort all. */
   let order: readonly string[] | undefined;
@@ -151,7 +154,7 @@ export const createParameterStore = (): ParameterStore => {
       return parameters.delete(name);
     },
   };
-};
+}
 
 /** The place of the first name that is not before what is looked for; names are in order. */
 function firstNotBefore(names: readonly string[], isBefore: (name: string) => boolean): number {
@@ -164,7 +167,7 @@ function firstNotBefore(names: readonly string[], isBefore: (name: string) => bo
   return low;
 }
 
-const nextVersion = (wanted: NewParameter, before: Parameter | undefined, now: number): Result<Parameter, AwsError> => {
+function nextVersion(wanted: NewParameter, before: Parameter | undefined, now: number): Result<Parameter, AwsError> {
   const { name, value, overwrite } = wanted;
   const type = wanted.type ?? before?.type;
   const tier = wanted.tier ?? before?.tier ?? 'Standard';
@@ -182,4 +185,4 @@ const nextVersion = (wanted: NewParameter, before: Parameter | undefined, now: n
   }
   const sealed = `AQICAH${randomBytes(120).toString('base64')}`;
   return ok({ name, type, tier, value, sealed, version: (before?.version ?? 0) + 1, modifiedAt: now });
-};
+}

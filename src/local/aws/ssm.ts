@@ -41,60 +41,67 @@ const DeleteInput = v.object({ Name: name });
 
 type Outcome = Result<object, AwsError>;
 
-const error = (code: string, message: string) => refuse<AwsError>({ code, status: 400, message });
+function error(code: string, message: string) {
+  return refuse<AwsError>({ code, status: 400, message });
+}
 
-const validation = (issues: readonly v.BaseIssue<unknown>[]) => {
+function validation(issues: readonly v.BaseIssue<unknown>[]) {
   const texts = issues.map(
     (issue) => `Value at '${v.getDotPath(issue) ?? ''}' failed to satisfy constraint: ${issue.message}`,
   );
   const count = `${texts.length} validation error${texts.length === 1 ? '' : 's'} detected`;
   return error('ValidationException', `${count}: ${texts.join('; ')}`);
-};
+}
 
 /** Reads the input by its schema and hands it to the operation; a broken input is AWS's ValidationException. */
-const operation =
-  <Schema extends v.GenericSchema>(schema: Schema, run: (input: v.InferOutput<Schema>) => Outcome) =>
-  (input: unknown): Outcome => {
+function operation<Schema extends v.GenericSchema>(schema: Schema, run: (input: v.InferOutput<Schema>) => Outcome) {
+  return (input: unknown): Outcome => {
     const parsed = v.safeParse(schema, input);
     return parsed.success ? run(parsed.output) : validation(parsed.issues);
   };
+}
 
-const show = (parameter: Parameter, decrypt: boolean): object => ({
-  ARN: parameterArn(parameter.name),
-  DataType: 'text',
-  LastModifiedDate: parameter.modifiedAt / 1_000,
-  Name: parameter.name,
-  Type: parameter.type,
-  Value: parameter.type === 'SecureString' && !decrypt ? parameter.sealed : parameter.value,
-  Version: parameter.version,
-});
+function show(parameter: Parameter, decrypt: boolean): object {
+  return {
+    ARN: parameterArn(parameter.name),
+    DataType: 'text',
+    LastModifiedDate: parameter.modifiedAt / 1_000,
+    Name: parameter.name,
+    Type: parameter.type,
+    Value: parameter.type === 'SecureString' && !decrypt ? parameter.sealed : parameter.value,
+    Version: parameter.version,
+  };
+}
 
 /** What DescribeParameters tells of a parameter: all but its value. */
-const describe = (parameter: Parameter): object => ({
-  ARN: parameterArn(parameter.name),
-  DataType: 'text',
-  LastModifiedDate: parameter.modifiedAt / 1_000,
-  Name: parameter.name,
-  Policies: [],
-  Tier: parameter.tier,
-  Type: parameter.type,
-  Version: parameter.version,
-});
+function describe(parameter: Parameter): object {
+  return {
+    ARN: parameterArn(parameter.name),
+    DataType: 'text',
+    LastModifiedDate: parameter.modifiedAt / 1_000,
+    Name: parameter.name,
+    Policies: [],
+    Tier: parameter.tier,
+    Type: parameter.type,
+    Version: parameter.version,
+  };
+}
 
 const PageToken = v.object({ listing: v.string(), after: v.string() });
 
 /** A token holds what it continues: the page after a name, of the same listing. */
-const writeToken = (listing: string, after: string): string =>
-  Buffer.from(JSON.stringify({ listing, after })).toString('base64url');
+function writeToken(listing: string, after: string): string {
+  return Buffer.from(JSON.stringify({ listing, after })).toString('base64url');
+}
 
-const readToken = (token: string, listing: string): string | undefined => {
+function readToken(token: string, listing: string): string | undefined {
   try {
     const page = v.safeParse(PageToken, JSON.parse(Buffer.from(token, 'base64url').toString()));
     return page.success && page.output.listing === listing ? page.output.after : undefined;
   } catch {
     return undefined;
   }
-};
+}
 
 type Listing = {
   /** Says what is listed, so that a token of another listing is refused. */
@@ -106,7 +113,7 @@ type Listing = {
 };
 
 /** One page of a listing, and where the next one starts if there is more. */
-const readPage = ({ name, token, size, after, show: toShown }: Listing): Outcome => {
+function readPage({ name, token, size, after, show: toShown }: Listing): Outcome {
   const start = token === undefined ? '' : readToken(token, name);
   if (start === undefined) return error('InvalidNextToken', 'The specified token is not valid.');
   const page: Parameter[] = [];
@@ -118,9 +125,9 @@ const readPage = ({ name, token, size, after, show: toShown }: Listing): Outcome
     page.push(parameter);
   }
   return ok({ Parameters: page.map(toShown) });
-};
+}
 
-const getByPath = (store: ParameterStore, input: v.InferOutput<typeof ByPathInput>): Outcome => {
+function getByPath(store: ParameterStore, input: v.InferOutput<typeof ByPathInput>): Outcome {
   const { Recursive: recursive, WithDecryption: decrypt } = input;
   // One trailing slash is allowed; the root is the empty prefix. `/a` covers `/a/b`, and never `/ab`.
   const path = input.Path.replace(/\/$/u, '');
@@ -131,9 +138,9 @@ const getByPath = (store: ParameterStore, input: v.InferOutput<typeof ByPathInpu
     after: (name) => store.beneath(path, recursive, name),
     show: (parameter) => show(parameter, decrypt),
   });
-};
+}
 
-const describeAll = (store: ParameterStore, input: v.InferOutput<typeof DescribeInput>): Outcome => {
+function describeAll(store: ParameterStore, input: v.InferOutput<typeof DescribeInput>): Outcome {
   const filters = readFilters(input.ParameterFilters);
   if (!filters.ok) return filters;
   const matches = filters.value;
@@ -146,10 +153,10 @@ const describeAll = (store: ParameterStore, input: v.InferOutput<typeof Describe
     },
     show: describe,
   });
-};
+}
 
-const operations = (store: ParameterStore, clock: Clock) =>
-  new Map<string, (input: unknown) => Outcome>([
+function operations(store: ParameterStore, clock: Clock) {
+  return new Map<string, (input: unknown) => Outcome>([
     [
       'GetParameter',
       operation(GetInput, ({ Name, WithDecryption }) => {
@@ -181,13 +188,14 @@ const operations = (store: ParameterStore, clock: Clock) =>
       operation(DeleteInput, ({ Name }) => (store.remove(Name) ? ok({}) : error('ParameterNotFound', ''))),
     ],
   ]);
+}
 
 /**
  * Systems Manager's Parameter Store: the operations above in memory, the latest version of each parameter only. Each call
  * gives the body of the answer, or the error.
  * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
  */
-export const createSsm = ({ clock }: { readonly clock: Clock }): ((call: SsmCall) => Outcome) => {
+export function createSsm({ clock }: { readonly clock: Clock }): (call: SsmCall) => Outcome {
   const known = operations(createParameterStore(), clock);
   return ({ operation: wanted, body }) => {
     const run = known.get(wanted);
@@ -199,4 +207,4 @@ export const createSsm = ({ clock }: { readonly clock: Clock }): ((call: SsmCall
       throw cause;
     }
   };
-};
+}

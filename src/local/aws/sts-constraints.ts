@@ -30,16 +30,17 @@ export const MAX_POLICY_ARNS = 10;
 export const MAX_TAGS = 50;
 
 /** The sentence of one broken constraint, in the words of AWS's request validation. */
-const failure = (value: string | null, at: string, constraint: string): string =>
-  `${value === null ? 'Value null' : `Value '${value}'`} at '${at}' failed to satisfy constraint: ${constraint}`;
+function failure(value: string | null, at: string, constraint: string): string {
+  return `${value === null ? 'Value null' : `Value '${value}'`} at '${at}' failed to satisfy constraint: ${constraint}`;
+}
 
 /** Everything that is wrong with one string; an absent one is wrong only if it is required. */
-export const violations = (
+export function violations(
   value: string | undefined,
   at: string,
   { min, max, pattern }: Constraint,
   required = false,
-): readonly string[] => {
+): readonly string[] {
   if (value === undefined) return required ? [failure(null, at, 'Member must not be null')] : [];
   const found: string[] = [];
   if (value.length < min) found.push(failure(value, at, `Member must have length greater than or equal to ${min}`));
@@ -50,16 +51,17 @@ export const violations = (
     found.push(failure(value, at, `Member must satisfy regular expression pattern: ${pattern}`));
   }
   return found;
-};
+}
 
 /** The same for a list that has more members than it may have. */
-export const tooMany = (values: readonly unknown[], at: string, max: number): readonly string[] =>
-  values.length > max
+export function tooMany(values: readonly unknown[], at: string, max: number): readonly string[] {
+  return values.length > max
     ? [failure(`[${values.length} members]`, at, `Member must have length less than or equal to ${max}`)]
     : [];
+}
 
 /** The same for DurationSeconds. */
-export const durationViolations = (seconds: number): readonly string[] => {
+export function durationViolations(seconds: number): readonly string[] {
   const at = 'durationSeconds';
   if (seconds < DURATION.min) {
     return [failure(`${seconds}`, at, `Member must have value greater than or equal to ${DURATION.min}`)];
@@ -67,4 +69,4 @@ export const durationViolations = (seconds: number): readonly string[] => {
   return seconds > DURATION.max
     ? [failure(`${seconds}`, at, `Member must have value less than or equal to ${DURATION.max}`)]
     : [];
-};
+}

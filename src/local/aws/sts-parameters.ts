@@ -32,10 +32,12 @@ export type AssumeRoleRequest = {
 
 type Form = ReadonlyMap<string, string>;
 
-const error = (code: string, message: string): AwsError => ({ code, status: 400, message });
+function error(code: string, message: string): AwsError {
+  return { code, status: 400, message };
+}
 
 /** The members of a list in the query protocol, `Prefix.member.N` or `Prefix.member.N.Field`, in the order of N. */
-const members = (form: Form, prefix: string): readonly ReadonlyMap<string, string>[] => {
+function members(form: Form, prefix: string): readonly ReadonlyMap<string, string>[] {
   const byIndex = new Map<number, Map<string, string>>();
   for (const [key, value] of form) {
     const match = key.startsWith(`${prefix}.member.`)
@@ -47,7 +49,7 @@ const members = (form: Form, prefix: string): readonly ReadonlyMap<string, strin
     byIndex.set(index, fields.set(match[2] ?? '', value));
   }
   return [...byIndex].toSorted(([a], [b]) => a - b).map(([, fields]) => fields);
-};
+}
 
 type Raw = {
   readonly form: Form;
@@ -57,35 +59,39 @@ type Raw = {
   readonly seconds: number;
 };
 
-const readRaw = (form: Form): Raw => ({
-  form,
-  tags: members(form, 'Tags').map((fields) => [fields.get('Key'), fields.get('Value')]),
-  transitive: members(form, 'TransitiveTagKeys').map((fields) => fields.get('') ?? ''),
-  policyArns: members(form, 'PolicyArns').map((fields) => fields.get('arn')),
-  seconds: Number(form.get('DurationSeconds') ?? DURATION.default),
-});
+function readRaw(form: Form): Raw {
+  return {
+    form,
+    tags: members(form, 'Tags').map((fields) => [fields.get('Key'), fields.get('Value')]),
+    transitive: members(form, 'TransitiveTagKeys').map((fields) => fields.get('') ?? ''),
+    policyArns: members(form, 'PolicyArns').map((fields) => fields.get('arn')),
+    seconds: Number(form.get('DurationSeconds') ?? DURATION.default),
+  };
+}
 
 /** All broken constraints at once, as AWS reports them; the paths are those of its messages. */
-const allViolations = ({ form, tags, transitive, policyArns, seconds }: Raw): readonly string[] => [
-  ...violations(form.get('RoleArn'), 'roleArn', CONSTRAINTS.roleArn, true),
-  ...violations(form.get('RoleSessionName'), 'roleSessionName', CONSTRAINTS.roleSessionName, true),
-  ...violations(form.get('SourceIdentity'), 'sourceIdentity', CONSTRAINTS.sourceIdentity),
-  ...violations(form.get('ExternalId'), 'externalId', CONSTRAINTS.externalId),
-  ...violations(form.get('Policy'), 'policy', CONSTRAINTS.policy),
-  ...durationViolations(seconds),
-  ...tooMany(tags, 'tags', MAX_TAGS),
-  ...tags.flatMap(([key, value], index) => [
-    ...violations(key, `tags.${index + 1}.member.key`, CONSTRAINTS.tagKey, true),
-    ...violations(value, `tags.${index + 1}.member.value`, CONSTRAINTS.tagValue, true),
-  ]),
-  ...tooMany(transitive, 'transitiveTagKeys', MAX_TAGS),
-  ...transitive.flatMap((key) => violations(key, 'transitiveTagKeys', CONSTRAINTS.tagKey)),
-  ...tooMany(policyArns, 'policyArns', MAX_POLICY_ARNS),
-  ...policyArns.flatMap((arn, index) => violations(arn, `policyArns.${index + 1}.member.arn`, CONSTRAINTS.policyArn)),
-];
+function allViolations({ form, tags, transitive, policyArns, seconds }: Raw): readonly string[] {
+  return [
+    ...violations(form.get('RoleArn'), 'roleArn', CONSTRAINTS.roleArn, true),
+    ...violations(form.get('RoleSessionName'), 'roleSessionName', CONSTRAINTS.roleSessionName, true),
+    ...violations(form.get('SourceIdentity'), 'sourceIdentity', CONSTRAINTS.sourceIdentity),
+    ...violations(form.get('ExternalId'), 'externalId', CONSTRAINTS.externalId),
+    ...violations(form.get('Policy'), 'policy', CONSTRAINTS.policy),
+    ...durationViolations(seconds),
+    ...tooMany(tags, 'tags', MAX_TAGS),
+    ...tags.flatMap(([key, value], index) => [
+      ...violations(key, `tags.${index + 1}.member.key`, CONSTRAINTS.tagKey, true),
+      ...violations(value, `tags.${index + 1}.member.value`, CONSTRAINTS.tagValue, true),
+    ]),
+    ...tooMany(transitive, 'transitiveTagKeys', MAX_TAGS),
+    ...transitive.flatMap((key) => violations(key, 'transitiveTagKeys', CONSTRAINTS.tagKey)),
+    ...tooMany(policyArns, 'policyArns', MAX_POLICY_ARNS),
+    ...policyArns.flatMap((arn, index) => violations(arn, `policyArns.${index + 1}.member.arn`, CONSTRAINTS.policyArn)),
+  ];
+}
 
 /** Rules that the service's model cannot express: reserved prefixes, keys that differ by case only, forms of ARNs. */
-const checkMeaning = ({ form, tags, transitive, policyArns }: Raw): AwsError | undefined => {
+function checkMeaning({ form, tags, transitive, policyArns }: Raw): AwsError | undefined {
   const role = form.get('RoleArn') ?? '';
   if (!parseArn(role).ok) return error('ValidationError', `${role} is invalid`);
   if (/^aws:/iu.test(form.get('SourceIdentity') ?? '')) {
@@ -105,10 +111,10 @@ const checkMeaning = ({ form, tags, transitive, policyArns }: Raw): AwsError | u
   }
   const badArn = policyArns.find((arn) => !/^arn:[\w-]+:iam::(?:\d{12}|aws):policy\/.+$/u.test(arn ?? ''));
   return badArn === undefined ? undefined : error('ValidationError', `ARN ${badArn} is not valid.`);
-};
+}
 
 /** The packed size in per cent, by our own measure (AWS's packing is secret): the characters against 2,048. */
-const packedSize = ({ form, tags, policyArns }: Raw): Result<number | undefined, AwsError> => {
+function packedSize({ form, tags, policyArns }: Raw): Result<number | undefined, AwsError> {
   const policy = form.get('Policy');
   if (policy !== undefined && !isPolicyDocument(policy)) {
     return refuse(error('MalformedPolicyDocument', 'The policy is not in the valid JSON format.'));
@@ -123,13 +129,13 @@ const packedSize = ({ form, tags, policyArns }: Raw): Result<number | undefined,
   const tagged = tags.reduce((sum, [key = '', value = '']) => sum + key.length + value.length, 0);
   // Tags pack well; counted at a tenth, fifty of the longest just fit without a policy.
   return ok(Math.min(100, Math.ceil(((plain + tagged / 10) * 100) / MAX_POLICY_CHARACTERS)));
-};
+}
 
 /**
  * Reads AssumeRole's parameters from a decoded form. Refuses with the code, status 400 and, where AWS has them, the
  * words of AWS. Parameters that STS does not know are ignored, as STS does.
  */
-export const readAssumeRole = (form: Form): Result<AssumeRoleRequest, AwsError> => {
+export function readAssumeRole(form: Form): Result<AssumeRoleRequest, AwsError> {
   if (!/^-?\d{1,9}$/u.test(form.get('DurationSeconds') ?? '0')) {
     return refuse(error('MalformedInput', 'DurationSeconds must be an integer.'));
   }
@@ -157,4 +163,4 @@ export const readAssumeRole = (form: Form): Result<AssumeRoleRequest, AwsError> 
     ...(raw.form.get('Policy') === undefined ? {} : { policy: raw.form.get('Policy') ?? '' }),
     ...(packed.value === undefined ? {} : { packedPolicySize: packed.value }),
   });
-};
+}

@@ -20,7 +20,7 @@ export type StsCall = {
 const VERSION = '2011-06-15';
 
 /** AssumeRole and GetCallerIdentity over the account's roles. */
-export const createSts = ({
+export function createSts({
   roles,
   keyring,
   clock,
@@ -31,7 +31,7 @@ export const createSts = ({
   readonly clock: Clock;
   /** Inline policies of roles, which may deny. */
   readonly inline: InlinePolicies;
-}): ((call: StsCall) => Answer) => {
+}): (call: StsCall) => Answer {
   const byArn = new Map(roles.map((role) => [roleArn(role.name), role]));
   return (call) => {
     const { form, principal, acceptsJson } = call;
@@ -51,7 +51,7 @@ export const createSts = ({
         : { code: 'InvalidAction', status: 400, message: `Could not find operation ${action} for version ${version}` };
     return errorAnswer('sts', unknown, acceptsJson);
   };
-};
+}
 
 type World = {
   readonly byArn: ReadonlyMap<string, Role>;
@@ -60,21 +60,25 @@ type World = {
   readonly inline: InlinePolicies;
 };
 
-const denied = (principal: Principal, action: string, resource: string): AwsError => ({
-  code: 'AccessDenied',
-  status: 403,
-  message: `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource}`,
-});
+function denied(principal: Principal, action: string, resource: string): AwsError {
+  return {
+    code: 'AccessDenied',
+    status: 403,
+    message: `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource}`,
+  };
+}
 
-const invalid = (message: string): AwsError => ({ code: 'ValidationError', status: 400, message });
+function invalid(message: string): AwsError {
+  return { code: 'ValidationError', status: 400, message };
+}
 
 /** What the new session carries from its caller and its request together. */
 type Carried = { readonly sourceIdentity?: string; readonly transitiveTags: ReadonlyMap<string, string> };
 
-const assumeRole = (
+function assumeRole(
   { form, principal, peer }: StsCall,
   { byArn: roles, keyring, clock, inline }: World,
-): Result<Answer, AwsError> => {
+): Result<Answer, AwsError> {
   const request = readAssumeRole(form);
   if (!request.ok) return request;
   const asked = request.value;
@@ -117,10 +121,10 @@ const assumeRole = (
       PackedPolicySize: asked.packedPolicySize,
     }),
   );
-};
+}
 
 /** A source identity, once set, stays; so do transitive tags, and a request may not set them anew. */
-const carry = (principal: Principal, asked: AssumeRoleRequest): Result<Carried, AwsError> => {
+function carry(principal: Principal, asked: AssumeRoleRequest): Result<Carried, AwsError> {
   const kept = principal.sourceIdentity;
   if (kept !== undefined && asked.sourceIdentity !== undefined && asked.sourceIdentity !== kept) {
     return refuse(denied(principal, 'sts:SetSourceIdentity', asked.roleArn));
@@ -137,18 +141,20 @@ const carry = (principal: Principal, asked: AssumeRoleRequest): Result<Carried, 
   const sourceIdentity = kept ?? asked.sourceIdentity;
   const transitiveTags = new Map([...principal.transitiveTags, ...added]);
   return ok({ transitiveTags, ...(sourceIdentity === undefined ? {} : { sourceIdentity }) });
-};
+}
 
-const present = (entries: readonly (readonly [string, readonly string[] | undefined])[]) =>
-  new Map(entries.flatMap(([key, values]) => (values === undefined ? [] : [[key, values] as const])));
+function present(entries: readonly (readonly [string, readonly string[] | undefined])[]) {
+  return new Map(entries.flatMap(([key, values]) => (values === undefined ? [] : [[key, values] as const])));
+}
 
 /** The condition keys of AssumeRole alone. */
-const keysOf = (asked: AssumeRoleRequest, sourceIdentity: string | undefined): ReadonlyMap<string, readonly string[]> =>
-  present([
+function keysOf(asked: AssumeRoleRequest, sourceIdentity: string | undefined): ReadonlyMap<string, readonly string[]> {
+  return present([
     ['sts:sourceidentity', sourceIdentity === undefined ? undefined : [sourceIdentity]],
     ['sts:externalid', asked.externalId === undefined ? undefined : [asked.externalId]],
     ['sts:rolesessionname', [asked.sessionName]],
   ]);
+}
 
 /**
  * The first of the actions that this request needs and the role's trust policy does not allow. Setting a source identity
@@ -156,12 +162,12 @@ const keysOf = (asked: AssumeRoleRequest, sourceIdentity: string | undefined): R
  * condition keys.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
  */
-const firstUntrusted = (
+function firstUntrusted(
   { trustPolicy }: Role,
   principal: Principal,
   asked: AssumeRoleRequest,
   { sourceIdentity, transitiveTags }: Carried,
-): string | undefined => {
+): string | undefined {
   const identity = sourceIdentity === undefined ? undefined : [sourceIdentity];
   const tagKeys = [...new Set([...asked.tags.keys(), ...transitiveTags.keys()])];
   const assume = new Map([
@@ -177,13 +183,13 @@ const firstUntrusted = (
   ];
   const callers = [principal.principalArn, principal.arn];
   return needed.find(({ action, context }) => !trustAllows(trustPolicy, { action, callers, context }))?.action;
-};
+}
 
-const checkDuration = (role: Role, principal: Principal, seconds: number): AwsError | undefined => {
+function checkDuration(role: Role, principal: Principal, seconds: number): AwsError | undefined {
   if (principal.roleName !== undefined && seconds > DURATION.chained) {
     return invalid('The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining');
   }
   return seconds > role.maxSessionDuration
     ? invalid('The requested DurationSeconds exceeds the MaxSessionDuration set for this role.')
     : undefined;
-};
+}

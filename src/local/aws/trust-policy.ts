@@ -22,18 +22,22 @@ export type TrustQuestion = {
   readonly context: ReadonlyMap<string, readonly string[]>;
 };
 
-const list = (value: OneOrMore): readonly string[] => (typeof value === 'string' ? [value] : value);
+function list(value: OneOrMore): readonly string[] {
+  return typeof value === 'string' ? [value] : value;
+}
 
 /** IAM's wildcards: `*` for any characters, `?` for exactly one. */
-export const matchesWildcard = (pattern: string, text: string): boolean => {
+export function matchesWildcard(pattern: string, text: string): boolean {
   const source = pattern
     .replace(/[$()+.[\\\]^{|}]/gu, String.raw`\$&`)
     .replaceAll('*', '.*')
     .replaceAll('?', '.');
   return new RegExp(`^${source}$`, 'su').test(text);
-};
+}
 
-const equals = (expected: string, actual: string): boolean => expected === actual;
+function equals(expected: string, actual: string): boolean {
+  return expected === actual;
+}
 
 type Operator = {
   readonly matches: (pattern: string, actual: string) => boolean;
@@ -56,7 +60,7 @@ const KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether the conditions hold; undefined if one of them uses an operator or a key that is not known here. */
-const conditionsHold = (statement: TrustStatement, context: TrustQuestion['context']): boolean | undefined => {
+function conditionsHold(statement: TrustStatement, context: TrustQuestion['context']): boolean | undefined {
   let holds = true;
   for (const [name, byKey] of Object.entries(statement.Condition ?? {})) {
     const operator = OPERATORS.get(name);
@@ -67,30 +71,28 @@ const conditionsHold = (statement: TrustStatement, context: TrustQuestion['conte
     }
   }
   return holds;
-};
+}
 
-const valuesMatch = (
-  { matches, forAll }: Operator,
-  patterns: readonly string[],
-  actual: readonly string[],
-): boolean => {
-  const anyPattern = (value: string): boolean => patterns.some((pattern) => matches(pattern, value));
+function valuesMatch({ matches, forAll }: Operator, patterns: readonly string[], actual: readonly string[]): boolean {
+  function anyPattern(value: string): boolean {
+    return patterns.some((pattern) => matches(pattern, value));
+  }
   return forAll ? actual.every(anyPattern) : actual.some(anyPattern);
-};
+}
 
-const applies = (statement: TrustStatement, { action, callers, context }: TrustQuestion): boolean => {
+function applies(statement: TrustStatement, { action, callers, context }: TrustQuestion): boolean {
   const named = list(statement.Principal.AWS).some((arn) => arn === '*' || callers.includes(arn));
   const acts = list(statement.Action).some((pattern) => matchesWildcard(pattern.toLowerCase(), action.toLowerCase()));
   // What cannot be judged never helps the caller: an Allow with it does not apply, a Deny does.
   return named && acts && (conditionsHold(statement, context) ?? statement.Effect === 'Deny');
-};
+}
 
 /**
  * Evaluates a trust policy by IAM's rules: a Deny that applies is final, else an Allow must apply. Condition keys are
  * compared without regard to case and must be lower case in the question's context.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
-export const trustAllows = (policy: TrustPolicy, question: TrustQuestion): boolean => {
+export function trustAllows(policy: TrustPolicy, question: TrustQuestion): boolean {
   const applicable = policy.Statement.filter((statement) => applies(statement, question));
   return applicable.length > 0 && applicable.every(({ Effect }) => Effect === 'Allow');
-};
+}

@@ -27,8 +27,8 @@ const device = v.pipe(
   v.check((given) => Object.keys(given).length > 0, 'must not be empty; leave the key out instead'),
 );
 
-const conditions = (bareNames: NamedKind) =>
-  v.pipe(
+function conditions(bareNames: NamedKind) {
+  return v.pipe(
     mapping({
       profiles: v.exactOptional(profileNames),
       users: v.exactOptional(userNames(bareNames)),
@@ -41,14 +41,15 @@ const conditions = (bareNames: NamedKind) =>
     }),
     anyOf(RESTRICTING, NO_CONDITION),
   );
+}
 
 /** People forget the level between a rule and its conditions. */
 const UNDER_CONDITIONS = Object.fromEntries(
   [...RESTRICTING, 'mode', 'device'].map((key) => [key, "the rule's conditions"]),
 );
 
-const rule = (bareNames: NamedKind) =>
-  mapping(
+function rule(bareNames: NamedKind) {
+  return mapping(
     {
       name: text,
       effect: word(EFFECTS),
@@ -59,6 +60,7 @@ const rule = (bareNames: NamedKind) =>
     },
     { blanks: ['reason', 'session_table'], moved: UNDER_CONDITIONS },
   );
+}
 
 /** The form of the document. */
 export const accessPolicy = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
@@ -79,7 +81,9 @@ export type AccessConditions = AccessRule['conditions'];
 export type RuleEffect = AccessRule['effect'];
 
 /** Reads an access policy, YAML or JSON: the document, or every problem with its line. */
-export const readAccessPolicy = (
+export function readAccessPolicy(
   source: string,
   bareNames: NamedKind = 'key',
-): Result<AccessPolicyDocument, readonly DocumentProblem[]> => readDocument(source, accessPolicy(bareNames));
+): Result<AccessPolicyDocument, readonly DocumentProblem[]> {
+  return readDocument(source, accessPolicy(bareNames));
+}

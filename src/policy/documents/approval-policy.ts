@@ -10,8 +10,8 @@ import { atLeastOneOf, duration, list, mapping, optionalVersion, text } from '..
 const MIN_SECONDS = 60;
 const MAX_SECONDS = 8 * 60 * 60;
 
-const autoApprove = (bareNames: NamedKind) =>
-  v.pipe(
+function autoApprove(bareNames: NamedKind) {
+  return v.pipe(
     mapping({
       users: v.exactOptional(userNames(bareNames)),
       time: v.exactOptional(timeWindow),
@@ -19,9 +19,10 @@ const autoApprove = (bareNames: NamedKind) =>
     }),
     atLeastOneOf('users', 'time', 'max_duration'),
   );
+}
 
-const rule = (bareNames: NamedKind) =>
-  mapping(
+function rule(bareNames: NamedKind) {
+  return mapping(
     {
       name: text,
       profiles: v.exactOptional(profileNames),
@@ -30,6 +31,7 @@ const rule = (bareNames: NamedKind) =>
     },
     { blanks: ['auto_approve'] },
   );
+}
 
 /** The form of the document. */
 export const approvalPolicy = perOwner((bareNames) =>
@@ -40,7 +42,9 @@ export const approvalPolicy = perOwner((bareNames) =>
 export type ApprovalPolicyDocument = v.InferOutput<ReturnType<typeof approvalPolicy>>;
 
 /** Reads an approval policy, YAML or JSON: the document, or every problem with its line. */
-export const readApprovalPolicy = (
+export function readApprovalPolicy(
   source: string,
   bareNames: NamedKind = 'key',
-): Result<ApprovalPolicyDocument, readonly DocumentProblem[]> => readDocument(source, approvalPolicy(bareNames));
+): Result<ApprovalPolicyDocument, readonly DocumentProblem[]> {
+  return readDocument(source, approvalPolicy(bareNames));
+}

@@ -19,8 +19,8 @@ const MOVED = Object.fromEntries(RATE_KEYS.map((key) => [key, 'the document brea
 
 const mfa = mapping({ required: flag, methods: v.exactOptional(list(word(['totp', 'sms']))) });
 
-const rule = (bareNames: NamedKind) =>
-  mapping(
+function rule(bareNames: NamedKind) {
+  return mapping(
     {
       name: text,
       profiles: v.exactOptional(profileNames),
@@ -32,6 +32,7 @@ const rule = (bareNames: NamedKind) =>
     },
     { moved: MOVED },
   );
+}
 
 /** The form of the document. */
 export const breakGlassPolicy = perOwner((bareNames) =>
@@ -42,7 +43,9 @@ export const breakGlassPolicy = perOwner((bareNames) =>
 export type BreakGlassPolicyDocument = v.InferOutput<ReturnType<typeof breakGlassPolicy>>;
 
 /** Reads a break-glass policy, YAML or JSON: the document, or every problem with its line. */
-export const readBreakGlassPolicy = (
+export function readBreakGlassPolicy(
   source: string,
   bareNames: NamedKind = 'key',
-): Result<BreakGlassPolicyDocument, readonly DocumentProblem[]> => readDocument(source, breakGlassPolicy(bareNames));
+): Result<BreakGlassPolicyDocument, readonly DocumentProblem[]> {
+  return readDocument(source, breakGlassPolicy(bareNames));
+}

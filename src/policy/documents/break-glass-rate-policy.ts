@@ -39,6 +39,8 @@ export const ratePolicy = mapping({ version: optionalVersion, rules: list(rule) 
 export type BreakGlassRatePolicyDocument = v.InferOutput<typeof ratePolicy>;
 
 /** Reads a break-glass rate policy, YAML or JSON: the document, or every problem with its line. */
-export const readBreakGlassRatePolicy = (
+export function readBreakGlassRatePolicy(
   source: string,
-): Result<BreakGlassRatePolicyDocument, readonly DocumentProblem[]> => readDocument(source, ratePolicy);
+): Result<BreakGlassRatePolicyDocument, readonly DocumentProblem[]> {
+  return readDocument(source, ratePolicy);
+}

@@ -31,7 +31,9 @@ const SENTENCES = {
 
 const WHOLE = 'must be one YAML or JSON mapping with secret, name, and no other keys than expires_at and disabled';
 
-const isKnown = (key: string): key is keyof typeof SENTENCES => Object.hasOwn(SENTENCES, key);
+function isKnown(key: string): key is keyof typeof SENTENCES {
+  return Object.hasOwn(SENTENCES, key);
+}
 
 /** A bare name must not look like a role's (`role/…`) or another account's (`A:…`): all callers share one namespace. */
 export const client = v.pipe(
@@ -55,7 +57,7 @@ export const client = v.pipe(
  * Reads the document of a registered key. Its problems are fixed sentences with a line and the name of a known key, or
  * none; nothing of the document's content is ever in them.
  */
-export const readClientDocument = (source: string): Result<Client, readonly DocumentProblem[]> => {
+export function readClientDocument(source: string): Result<Client, readonly DocumentProblem[]> {
   const read = readDocument(source, client);
   if (read.ok) return read;
   return refuse(
@@ -63,4 +65,4 @@ export const readClientDocument = (source: string): Result<Client, readonly Docu
       isKnown(path) ? { line, path, message: SENTENCES[path] } : { line, path: '', message: WHOLE },
     ),
   );
-};
+}

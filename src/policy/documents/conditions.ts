@@ -28,13 +28,14 @@ export function perOwner<Value>(make: (bareNames: NamedKind) => Value): (bareNam
 const NAME = 'The whole name of a caller, without wildcards: alice, user/dana, role/deploy, 111122223333:user/bob.';
 
 /** Names of callers, compared exactly and with regard to case. */
-export const userNames = (bareNames: NamedKind): Schema<readonly string[]> =>
-  list(
+export function userNames(bareNames: NamedKind): Schema<readonly string[]> {
+  return list(
     described(
       parsed((input) => checkUserName(input, { bareNames })),
       NAME,
     ),
   );
+}
 
 /** Names of profiles, compared exactly and with regard to case. */
 export const profileNames: Schema<readonly string[]> = list(

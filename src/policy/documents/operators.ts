@@ -14,8 +14,8 @@ const ACTIONS = ['list', 'revoke', 'lift', 'explain', 'audit'] as const;
 /** An operator's action. */
 export type OperatorAction = (typeof ACTIONS)[number];
 
-const rule = (bareNames: NamedKind) =>
-  v.pipe(
+function rule(bareNames: NamedKind) {
+  return v.pipe(
     mapping({
       name: text,
       users: v.exactOptional(userNames(bareNames)),
@@ -25,6 +25,7 @@ const rule = (bareNames: NamedKind) =>
     }),
     atLeastOneOf('users', 'principals'),
   );
+}
 
 /** The form of the document. */
 export const operators = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
@@ -33,26 +34,29 @@ export const operators = perOwner((bareNames) => mapping({ version, rules: list(
 export type OperatorsDocument = v.InferOutput<ReturnType<typeof operators>>;
 
 /** Reads the operators' document, YAML or JSON: the document, or every problem with its line. */
-export const readOperators = (
+export function readOperators(
   source: string,
   bareNames: NamedKind = 'key',
-): Result<OperatorsDocument, readonly DocumentProblem[]> => readDocument(source, operators(bareNames));
+): Result<OperatorsDocument, readonly DocumentProblem[]> {
+  return readDocument(source, operators(bareNames));
+}
 
 /**
  * Whether a caller may do this for others.
  *
  * @param profile the profile that it is about; undefined for what is about all of them, which a rule for some does not grant
  */
-export const mayOperate = (
+export function mayOperate(
   document: OperatorsDocument | undefined,
   caller: Pick<PolicyCaller, 'name' | 'principal'>,
   action: OperatorAction,
   profile: string | undefined,
-): boolean =>
-  (document?.rules ?? []).some(
+): boolean {
+  return (document?.rules ?? []).some(
     ({ users, principals, actions, profiles }) =>
       actions.includes(action) &&
       (users === undefined || (caller.name !== '' && users.includes(caller.name))) &&
       (principals === undefined || principals.some((pattern) => matchesPattern(pattern, caller.principal))) &&
       (profiles === undefined || (profile !== undefined && profiles.includes(profile))),
   );
+}

@@ -26,8 +26,9 @@ const MAX_CHARACTERS = PACKED_CHARACTERS - OWN_WITHOUT_NAMES - SHORTEST_NAMES;
 const LONGEST_ROLE = `role/${'R'.repeat(64)}`;
 const LONGEST_NAMES = LONGEST_ROLE.length + `arn:aws:iam::111122223333:${LONGEST_ROLE}`.length;
 
-const sizeOf = (tags: Iterable<readonly [key: string, value: string]>): number =>
-  [...tags].reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+function sizeOf(tags: Iterable<readonly [key: string, value: string]>): number {
+  return [...tags].reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+}
 
 /**
  * Whether a profile's tags leave room for those of every role that asks for it. Where they do not, STS refuses callers with
@@ -42,33 +43,38 @@ const KEY = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u;
 const VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
 
 /** Keys that differ only in case are one key to IAM; letters with several cases (ſ, K) are folded too. */
-const fold = (key: string): string => key.toLowerCase().toUpperCase();
+function fold(key: string): string {
+  return key.toLowerCase().toUpperCase();
+}
 
 const RESERVED = ['SENTINEL', 'AWS:'] as const;
 
-const checkKey = (key: string, keys: readonly string[]): string | undefined => {
+function checkKey(key: string, keys: readonly string[]): string | undefined {
   if (!KEY.test(key)) return `the tag's key must be 1 to 128 letters, digits, spaces and _.:/=+-@`;
   if (RESERVED.some((prefix) => fold(key).startsWith(prefix))) return 'tags must not begin with sentinel or aws:';
   const twin = keys.find((other) => other !== key && fold(other) === fold(key));
   return twin === undefined ? undefined : `differs from ${quote(twin)} only in case`;
-};
+}
 
-const checkTags = (tags: Readonly<Record<string, string>>): readonly CrossFinding[] => {
+function checkTags(tags: Readonly<Record<string, string>>): readonly CrossFinding[] {
   const keys = Object.keys(tags);
   return keys.flatMap((key) => {
     const message = checkKey(key, keys);
     return message === undefined ? [] : [{ key, message }];
   });
-};
+}
 
 const value: Schema<string> = v.pipe(
   v.string('must be text; put it in quotes'),
   v.regex(VALUE, 'must be at most 256 letters, digits, spaces and _.:/=+-@'),
 );
 
-const tooLong = (size: number): string =>
-  `take ${size} characters of keys and values, and STS packs at most about ${MAX_CHARACTERS} beside the TVM's own tags; ` +
-  'write shorter or fewer ones';
+function tooLong(size: number): string {
+  return (
+    `take ${size} characters of keys and values, and STS packs at most about ${MAX_CHARACTERS} beside the TVM's own tags; ` +
+    'write shorter or fewer ones'
+  );
+}
 
 /** A profile's own session tags: what STS accepts, and no name that could pass for one of the TVM's. */
 export const profileTags: Schema<Record<string, string>> = v.pipe(

@@ -101,14 +101,12 @@ const profile = mapping(
 
 type ProfileDocument = v.InferOutput<typeof profile>;
 
-const checkManaged = ({
-  role_arn: role,
-  managed_policies: policies = [],
-}: ProfileDocument): readonly CrossFinding[] => {
+function checkManaged({ role_arn: role, managed_policies: policies = [] }: ProfileDocument): readonly CrossFinding[] {
   const key = 'managed_policies';
   const arns = policies.map(({ arn }) => arn);
-  const isNear = ({ account, partition }: Arn): boolean =>
-    partition === role.partition && (account === 'aws' || account === role.account);
+  function isNear({ account, partition }: Arn): boolean {
+    return partition === role.partition && (account === 'aws' || account === role.account);
+  }
   return [
     ...(arns.length > MAX_MANAGED_POLICIES
       ? [{ key, message: `must be at most ${MAX_MANAGED_POLICIES} policies` }]
@@ -116,9 +114,9 @@ const checkManaged = ({
     ...(new Set(arns).size < arns.length ? [{ key, message: 'must not list a policy twice' }] : []),
     ...(policies.every(isNear) ? [] : [{ key, message: "must be AWS's own policies or of the role's account" }]),
   ];
-};
+}
 
-const checkSize = (document: ProfileDocument): readonly CrossFinding[] => {
+function checkSize(document: ProfileDocument): readonly CrossFinding[] {
   const { session_policy: inline, managed_policies: managed = [] } = document;
   // Beside managed policies alone stand our Denies alone, and they need a document around them.
   const json = minify(inline ?? { statements: [] });
@@ -136,9 +134,9 @@ const checkSize = (document: ProfileDocument): readonly CrossFinding[] => {
       : []),
     ...(/[^\u0020-\u00ff]/u.test(json) ? [{ key, message: 'has a character that STS refuses (beyond U+00FF)' }] : []),
   ];
-};
+}
 
-const checkRevoker = (document: ProfileDocument): readonly CrossFinding[] => {
+function checkRevoker(document: ProfileDocument): readonly CrossFinding[] {
   const { role_arn: role, hard_revoke: hardRevoke = false, revoker_role_arn: revoker } = document;
   const key = 'revoker_role_arn';
   if (revoker === undefined) {
@@ -151,9 +149,9 @@ const checkRevoker = (document: ProfileDocument): readonly CrossFinding[] => {
     ...(hardRevoke ? [] : [{ key, message: 'means nothing unless hard_revoke is true' }]),
     ...(isNear ? [] : [{ key, message: 'must be in the account of role_arn' }]),
   ];
-};
+}
 
-const compileProfile = (document: ProfileDocument): Profile => {
+function compileProfile(document: ProfileDocument): Profile {
   const { role_arn: role, description, max_duration: maxDurationSeconds, external_id: externalId } = document;
   const { session_policy: policy, source_vpc: sourceVpc, revoker_role_arn: revoker } = document;
   return {
@@ -171,7 +169,7 @@ const compileProfile = (document: ProfileDocument): Profile => {
     hardRevoke: document.hard_revoke ?? false,
     ...(revoker === undefined ? {} : { revokerRoleArn: revoker.arn }),
   };
-};
+}
 
 /** The form of the document, and what a profile is made of it. */
 export const compiledProfile = v.pipe(
@@ -190,5 +188,6 @@ export const compiledProfile = v.pipe(
 );
 
 /** Reads a profile document, YAML or JSON: the profile ready for use, or every problem with its line. */
-export const readProfile = (source: string): Result<Profile, readonly DocumentProblem[]> =>
-  readDocument(source, compiledProfile);
+export function readProfile(source: string): Result<Profile, readonly DocumentProblem[]> {
+  return readDocument(source, compiledProfile);
+}

@@ -20,7 +20,9 @@ const SENTENCES = {
 
 const WHOLE = 'must be one YAML or JSON mapping with key, and no other key than active_from';
 
-const isKnown = (key: string): key is keyof typeof SENTENCES => Object.hasOwn(SENTENCES, key);
+function isKnown(key: string): key is keyof typeof SENTENCES {
+  return Object.hasOwn(SENTENCES, key);
+}
 
 const BYTES = 32;
 
@@ -41,7 +43,7 @@ export const sealingKey = v.pipe(
 );
 
 /** Reads the document of a sealing key. Its problems are fixed sentences; nothing of its content is ever in them. */
-export const readSealingKey = (source: string): Result<SealingKeyDocument, readonly DocumentProblem[]> => {
+export function readSealingKey(source: string): Result<SealingKeyDocument, readonly DocumentProblem[]> {
   const read = readDocument(source, sealingKey);
   if (read.ok) return read;
   return refuse(
@@ -49,4 +51,4 @@ export const readSealingKey = (source: string): Result<SealingKeyDocument, reado
       isKnown(path) ? { line, path, message: SENTENCES[path] } : { line, path: '', message: WHOLE },
     ),
   );
-};
+}

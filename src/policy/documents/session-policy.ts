@@ -21,8 +21,9 @@ const POLICY_VERSION = '2012-10-17';
 
 const OLD_VERSION = '2008-10-17';
 
-const oneOrMore = (item: Schema<string>): Schema<string | readonly string[]> =>
-  v.lazy((input) => (Array.isArray(input) ? list(item) : item));
+function oneOrMore(item: Schema<string>): Schema<string | readonly string[]> {
+  return v.lazy((input) => (Array.isArray(input) ? list(item) : item));
+}
 
 const conditionItem = v.union([v.string(), v.number(), v.boolean()], 'must be text, a number, true or false');
 
@@ -30,10 +31,11 @@ const conditionValue = v.lazy((input) => (Array.isArray(input) ? list(conditionI
 
 type Keyed = Readonly<Record<string, unknown>>;
 
-const exactlyOne = (value: Keyed, key: string, negated: string): readonly CrossFinding[] =>
-  Object.hasOwn(value, key) === Object.hasOwn(value, negated)
+function exactlyOne(value: Keyed, key: string, negated: string): readonly CrossFinding[] {
+  return Object.hasOwn(value, key) === Object.hasOwn(value, negated)
     ? [{ key, message: `must be there, or ${negated}, and not both` }]
     : [];
+}
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html, without what sessions cannot have. */
 const statement = v.pipe(
@@ -74,23 +76,23 @@ const policy: Schema<SessionPolicy> = v.pipe(
   v.transform(({ Statement: statements, Id: id }) => ({ statements, ...(id === undefined ? {} : { id }) })),
 );
 
-const isJson = (input: string): boolean => {
+function isJson(input: string): boolean {
   try {
     JSON.parse(input);
     return true;
   } catch {
     return false;
   }
-};
+}
 
-const readJson = (input: string): Result<SessionPolicy, string> => {
+function readJson(input: string): Result<SessionPolicy, string> {
   if (!isJson(input)) return refuse('must be a mapping, or text that is an IAM policy in JSON');
   const read = readDocument(input, policy);
   if (read.ok) return ok(read.value);
   const [first] = read.refusal;
   const where = first === undefined || first.path === '' ? '' : `, ${first.path}`;
   return refuse(`in line ${first?.line ?? 1} of the text${where}: ${first?.message ?? ''}`);
-};
+}
 
 const policyText = v.pipe(
   v.string(),
@@ -109,5 +111,6 @@ export const sessionPolicy: Schema<SessionPolicy> = v.lazy((input) =>
 );
 
 /** A session policy as it is sent, without what IAM does not need. */
-export const minify = ({ statements, id }: SessionPolicy): string =>
-  JSON.stringify({ Version: POLICY_VERSION, ...(id === undefined ? {} : { Id: id }), Statement: statements });
+export function minify({ statements, id }: SessionPolicy): string {
+  return JSON.stringify({ Version: POLICY_VERSION, ...(id === undefined ? {} : { Id: id }), Statement: statements });
+}

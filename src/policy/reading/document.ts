@@ -6,8 +6,9 @@ import { readTree } from './yaml-tree.ts';
 
 export type { DocumentProblem } from './problem.ts';
 
-const pathOf = (issue: v.BaseIssue<unknown>): readonly PathStep[] =>
-  (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
+function pathOf(issue: v.BaseIssue<unknown>): readonly PathStep[] {
+  return (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
+}
 
 /** More than anybody mends at a time; bounds the work that a hopeless document costs. */
 const MAX_PROBLEMS = 100;
@@ -16,10 +17,10 @@ const MAX_PROBLEMS = 100;
  * Reads a YAML or JSON document by a schema. Out comes what the schema makes of it, or every problem found (of a
  * hundred at most), in the order of their lines (1-based). What cannot be parsed at all is not held against the schema. Never throws.
  */
-export const readDocument = <Output>(
+export function readDocument<Output>(
   source: string,
   schema: Schema<Output>,
-): Result<Output, readonly DocumentProblem[]> => {
+): Result<Output, readonly DocumentProblem[]> {
   const tree = readTree(source);
   if (!tree.ok) return tree;
   const { value, lineOf, problems } = tree.value;
@@ -30,4 +31,4 @@ export const readDocument = <Output>(
     return problem(lineOf(path), path, issue.message);
   });
   return refuse([...problems, ...issues].toSorted((a, b) => a.line - b.line).slice(0, MAX_PROBLEMS));
-};
+}

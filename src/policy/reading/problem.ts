@@ -16,43 +16,51 @@ export type PathStep = string | number;
 const QUOTED_LENGTH = 60;
 const MESSAGE_LENGTH = 300;
 
-const cut = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, length - 1)}\u2026`;
+function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}\u2026`;
+}
 
 /**
  * Quotes a piece of a document for a message: on one line, never longer than a message can bear, and with escapes for
  * characters that cannot be seen.
  */
-export const quote = (text: string): string =>
-  cut(escapeUnseen(JSON.stringify(text.slice(0, QUOTED_LENGTH))), QUOTED_LENGTH);
+export function quote(text: string): string {
+  return cut(escapeUnseen(JSON.stringify(text.slice(0, QUOTED_LENGTH))), QUOTED_LENGTH);
+}
 
 /** Joins words as a sentence lists them: `a, b or c`. */
-export const oneOfWords = (words: readonly string[]): string =>
-  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`;
+export function oneOfWords(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`;
+}
 
 const PLAIN_KEY = /^[\w-]{1,60}$/u;
 
 /** Writes a path as people do: `rules[0].name`, with keys that need it in quotes. */
-const formatPath = (path: readonly PathStep[]): string =>
-  path
+function formatPath(path: readonly PathStep[]): string {
+  return path
     .map((step, index) => {
       if (typeof step === 'number') return `[${step}]`;
       if (!PLAIN_KEY.test(step)) return `[${quote(step)}]`;
       return index === 0 ? step : `.${step}`;
     })
     .join('');
+}
 
 /** Makes a problem whose message is one line of bounded length, whatever the parts it was made of. */
-export const problem = (line: number, path: readonly PathStep[], message: string): DocumentProblem => ({
-  line,
-  path: formatPath(path),
-  message: cut(message.replaceAll(/\s+/gu, ' ').trim(), MESSAGE_LENGTH),
-});
+export function problem(line: number, path: readonly PathStep[], message: string): DocumentProblem {
+  return {
+    line,
+    path: formatPath(path),
+    message: cut(message.replaceAll(/\s+/gu, ' ').trim(), MESSAGE_LENGTH),
+  };
+}
 
 /** A problem in one sentence, as the log says it. */
-export const toSentence = (line: number, path: readonly PathStep[], message: string): string =>
-  sayProblem(problem(line, path, message));
+export function toSentence(line: number, path: readonly PathStep[], message: string): string {
+  return sayProblem(problem(line, path, message));
+}
 
 /** The same of a problem that was made before. */
-export const sayProblem = ({ line, path, message }: DocumentProblem): string =>
-  `line ${line}${path === '' ? '' : `, ${path}`}: ${message}`;
+export function sayProblem({ line, path, message }: DocumentProblem): string {
+  return `line ${line}${path === '' ? '' : `, ${path}`}: ${message}`;
+}

@@ -8,35 +8,38 @@ import { oneOfWords, quote } from './problem.ts';
 /** A schema for one part of a document, with its output's type. Messages never quote more than a key or a short value. */
 export type Schema<Output> = v.GenericSchema<unknown, Output>;
 
-const isMapping = (input: unknown): input is Record<string, unknown> =>
-  typeof input === 'object' && input !== null && !Array.isArray(input);
+function isMapping(input: unknown): input is Record<string, unknown> {
+  return typeof input === 'object' && input !== null && !Array.isArray(input);
+}
 
 /** Said of null and empty text where leaving the key out would mean more than whatever was to be written there. */
 const NOTHING_HERE = 'but nothing is written here; leave the key out if that is meant';
 
-const isBlank = (input: unknown): boolean => input === null || input === '';
+function isBlank(input: unknown): boolean {
+  return input === null || input === '';
+}
 
-const orNothing =
-  (message: string) =>
-  ({ input }: v.BaseIssue<unknown>): string =>
-    isBlank(input) ? `${message}, ${NOTHING_HERE}` : message;
+function orNothing(message: string) {
+  return ({ input }: v.BaseIssue<unknown>): string => (isBlank(input) ? `${message}, ${NOTHING_HERE}` : message);
+}
 
 const aMapping = v.custom<Record<string, unknown>>(isMapping, orNothing('must be a mapping of keys to values'));
 
-const unknownKey = (key: string, known: readonly string[], moved: Readonly<Record<string, string>>): string => {
+function unknownKey(key: string, known: readonly string[], moved: Readonly<Record<string, string>>): string {
   const elsewhere = Object.hasOwn(moved, key) ? moved[key] : undefined;
   if (elsewhere !== undefined) return `the key ${quote(key)} stands in ${elsewhere}`;
   const near = nearest(key, known);
   const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${quote(near)}?`;
   return `unknown key ${quote(key)}; ${hint}`;
-};
+}
 
 /** Metadata of a mapping, for whoever makes something else of a schema: its keys are all there are; which may be blank. */
 export const EXACT_KEYS = 'exactKeys';
 
 /** A schema with a sentence on what its check, which is a function, lets through: for the JSON Schemas of editors. */
-export const described = <Output>(schema: Schema<Output>, sentence: string): Schema<Output> =>
-  v.pipe(schema, v.description(sentence));
+export function described<Output>(schema: Schema<Output>, sentence: string): Schema<Output> {
+  return v.pipe(schema, v.description(sentence));
+}
 
 /** What else a mapping knows of its keys. */
 type MappingOptions<Key extends string> = {
@@ -54,10 +57,10 @@ type MappingOptions<Key extends string> = {
  * reported with the nearest known one, since a misspelt condition must never become none. The entries lose their
  * prototype: valibot asks `key in entries`, which is true of `toString` in every ordinary object.
  */
-export const mapping = <const Entries extends v.ObjectEntries>(
+export function mapping<const Entries extends v.ObjectEntries>(
   entries: Entries,
   { blanks = [], moved = {} }: MappingOptions<keyof Entries & string> = {},
-): Schema<v.InferOutput<v.ObjectSchema<Entries, undefined>>> => {
+): Schema<v.InferOutput<v.ObjectSchema<Entries, undefined>>> {
   const own: Entries = Object.assign(Object.create(null) as object, entries);
   const known = Object.keys(entries);
   return v.pipe(
@@ -73,7 +76,7 @@ export const mapping = <const Entries extends v.ObjectEntries>(
       }
     }),
   );
-};
+}
 
 function withoutBlanks(value: Record<string, unknown>, blanks: readonly string[]): Record<string, unknown> {
   if (!blanks.some((key) => Object.hasOwn(value, key) && isBlank(value[key]))) return value;
@@ -81,35 +84,39 @@ function withoutBlanks(value: Record<string, unknown>, blanks: readonly string[]
   return Object.assign(Object.create(null) as Record<string, unknown>, Object.fromEntries(kept));
 }
 
-const step = (input: Record<string, unknown>, key: string) =>
-  ({ type: 'object', origin: 'key', input, key, value: input[key] }) as const;
+function step(input: Record<string, unknown>, key: string) {
+  return { type: 'object', origin: 'key', input, key, value: input[key] } as const;
+}
 
 /** A mapping with any keys, whose values are all alike. */
-export const dictionary = <Output>(value: Schema<Output>): Schema<Record<string, Output>> =>
-  v.pipe(aMapping, v.record(v.string(), value));
+export function dictionary<Output>(value: Schema<Output>): Schema<Record<string, Output>> {
+  return v.pipe(aMapping, v.record(v.string(), value));
+}
 
 /** A list of at least one item: an empty one would say "nobody" to some readers and "everybody" to others. */
-export const list = <Output>(item: Schema<Output>): Schema<readonly Output[]> =>
-  v.pipe(
+export function list<Output>(item: Schema<Output>): Schema<readonly Output[]> {
+  return v.pipe(
     v.array(item, orNothing('must be a list')),
     v.minLength(1, 'must not be an empty list; leave the key out instead'),
   );
+}
 
-const notText = ({ input }: v.BaseIssue<unknown>): string => {
+function notText({ input }: v.BaseIssue<unknown>): string {
   if (typeof input === 'number' || typeof input === 'boolean') return 'must be text; put it in quotes';
   return input === null ? 'must be text, but nothing is written here' : 'must be text';
-};
+}
 
 /** Text of at least one character. */
 export const text: Schema<string> = v.pipe(v.string(notText), v.minLength(1, 'must not be empty'));
 
 /** Text that a pattern describes, or else the message. */
-export const textLike = (pattern: RegExp, message: string): Schema<string> =>
-  v.pipe(v.string(notText), v.regex(pattern, message));
+export function textLike(pattern: RegExp, message: string): Schema<string> {
+  return v.pipe(v.string(notText), v.regex(pattern, message));
+}
 
 /** Text that a parser turns into something, or refuses with a sentence. */
-export const parsed = <Output>(parse: (input: string) => Result<Output, string>, schema = text): Schema<Output> =>
-  v.pipe(
+export function parsed<Output>(parse: (input: string) => Result<Output, string>, schema = text): Schema<Output> {
+  return v.pipe(
     schema,
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const result = parse(dataset.value);
@@ -118,13 +125,15 @@ export const parsed = <Output>(parse: (input: string) => Result<Output, string>,
       return NEVER;
     }),
   );
+}
 
 /** One of a few words. */
-export const word = <const Word extends string>(words: readonly Word[]): Schema<Word> =>
-  v.picklist(words, ({ input }) => {
+export function word<const Word extends string>(words: readonly Word[]): Schema<Word> {
+  return v.picklist(words, ({ input }) => {
     const near = typeof input === 'string' ? nearest(input, words) : undefined;
     return `must be ${oneOfWords(words)}${near === undefined ? '' : `; did you mean ${quote(near)}?`}`;
   });
+}
 
 /** `true` or `false`, not a word that some YAML readers take for one. */
 export const flag: Schema<boolean> = v.boolean(orNothing('must be true or false, without quotes'));
@@ -139,7 +148,7 @@ export const count: Schema<number> = v.pipe(
 );
 
 /** A Go duration (`45m`, `1h30m`) within bounds, both in seconds; comes out in whole seconds, rounded down. */
-export const duration = (atLeast: number, atMost = Number.MAX_SAFE_INTEGER): Schema<number> => {
+export function duration(atLeast: number, atMost = Number.MAX_SAFE_INTEGER): Schema<number> {
   const most = atMost === Number.MAX_SAFE_INTEGER ? '' : `, at most ${atMost}s`;
   return described(
     parsed((input) => {
@@ -151,7 +160,7 @@ export const duration = (atLeast: number, atMost = Number.MAX_SAFE_INTEGER): Sch
     }),
     `A duration like 45m or 1h30m, at least ${atLeast}s${most}.`,
   );
-};
+}
 
 /** The `version` that every policy document begins with: `"1"`, or `1` as people write it. */
 export const version: Schema<'1'> = v.pipe(
@@ -166,24 +175,27 @@ export const optionalVersion = v.exactOptional(version, '1');
 export type CrossFinding = { readonly key: string; readonly message: string };
 
 /** A check across several keys of one mapping that is well-formed by itself; each finding is reported at its key. */
-export const crossCheck = <Value extends object>(check: (value: Value) => readonly CrossFinding[]) =>
-  v.rawCheck<Value>(({ dataset, addIssue }) => {
+export function crossCheck<Value extends object>(check: (value: Value) => readonly CrossFinding[]) {
+  return v.rawCheck<Value>(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     const input = dataset.value as Record<string, unknown>;
     for (const { key, message } of check(dataset.value)) addIssue({ message, path: [step(input, key)] });
   });
+}
 
 /** Refuses a mapping that has none of these keys: without a condition it would hold for everybody. */
-export const atLeastOneOf = <Value extends object>(...keys: readonly (keyof Value & string)[]) =>
-  anyOf<Value>(keys, `must have at least one of ${oneOfWords(keys)}`);
+export function atLeastOneOf<Value extends object>(...keys: readonly (keyof Value & string)[]) {
+  return anyOf<Value>(keys, `must have at least one of ${oneOfWords(keys)}`);
+}
 
 /** The same with a sentence of its own. */
-export const anyOf = <Value extends object>(keys: readonly (keyof Value & string)[], message: string) =>
-  v.check<Value, string>((value) => keys.some((key) => Object.hasOwn(value, key)), message);
+export function anyOf<Value extends object>(keys: readonly (keyof Value & string)[], message: string) {
+  return v.check<Value, string>((value) => keys.some((key) => Object.hasOwn(value, key)), message);
+}
 
 /** An instant in UTC like `2026-01-02T03:04:05Z`, to epoch milliseconds; whatever is wrong, `message` is what is said. */
-export const instant = (message: string): Schema<number> =>
-  described(
+export function instant(message: string): Schema<number> {
+  return described(
     parsed((input) => {
       const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u.test(input) ? Date.parse(input) : Number.NaN;
       // Date.parse takes 31 February for 3 March; what comes back out must be what went in.
@@ -191,3 +203,4 @@ export const instant = (message: string): Schema<number> =>
     }),
     `It ${message}.`,
   );
+}

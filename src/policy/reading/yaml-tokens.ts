@@ -16,7 +16,7 @@ const FORBIDDEN: Readonly<Record<string, string>> = {
  * Looks at the tokens before anything is built from them, and refuses aliases, anchors, tags, directives and brackets
  * nested too deeply. Linear in the text and without recursion. `lineAt` maps an offset to a line.
  */
-export const checkTokens = (text: string, lineAt: (offset: number) => number): readonly DocumentProblem[] => {
+export function checkTokens(text: string, lineAt: (offset: number) => number): readonly DocumentProblem[] {
   const problems: DocumentProblem[] = [];
   let offset = 0;
   let depth = 0;
@@ -38,7 +38,7 @@ export const checkTokens = (text: string, lineAt: (offset: number) => number): r
     offset += source.length;
   }
   return problems;
-};
+}
 
 /** What is said of a document that nests deeper than {@link MAX_DEPTH}. */
 export const TOO_DEEP = `the document is nested deeper than ${MAX_DEPTH} levels`;

@@ -32,7 +32,7 @@ const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['<<', '__proto__', 'constru
  * their plain spelling. The root must be a mapping. Never throws, whatever the text. A tree that has problems serves to
  * find more of them, and nothing else.
  */
-export const readTree = (source: string): Result<Tree, readonly DocumentProblem[]> => {
+export function readTree(source: string): Result<Tree, readonly DocumentProblem[]> {
   const text = source.replace(/^\uFEFF/u, '');
   if (text.length > MAX_BYTES || Buffer.byteLength(text) > MAX_BYTES) {
     return refuse([problem(1, [], 'the document is larger than 64 KiB')]);
@@ -45,16 +45,16 @@ export const readTree = (source: string): Result<Tree, readonly DocumentProblem[
   const document = parse(text, lineAt);
   if (!document.ok) return document;
   return build(document.value, lineAt);
-};
+}
 
-const lineFinder = (text: string): ((offset: number) => number) => {
+function lineFinder(text: string): (offset: number) => number {
   const counter = new LineCounter();
   counter.addNewLine(0);
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) counter.addNewLine(at + 1);
   return (offset) => Math.max(1, counter.linePos(offset).line);
-};
+}
 
-const parse = (text: string, lineAt: (offset: number) => number): Result<Document, readonly DocumentProblem[]> => {
+function parse(text: string, lineAt: (offset: number) => number): Result<Document, readonly DocumentProblem[]> {
   let documents: readonly Document[];
   try {
     // Duplicate keys are found while building, by a set: the library compares every pair of keys.
@@ -78,14 +78,14 @@ const parse = (text: string, lineAt: (offset: number) => number): Result<Documen
     ]);
   }
   return document === undefined ? refuse([problem(1, [], 'the document is empty')]) : ok(document);
-};
+}
 
 type Build = {
   readonly lineAt: (offset: number) => number;
   readonly problems: DocumentProblem[];
 };
 
-const build = (document: Document, lineAt: (offset: number) => number): Result<Tree, readonly DocumentProblem[]> => {
+function build(document: Document, lineAt: (offset: number) => number): Result<Tree, readonly DocumentProblem[]> {
   const root: unknown = document.contents;
   const line = lineOfNode(root, lineAt) ?? 1;
   if (root === null || (isScalar(root) && root.value === null)) {
@@ -95,14 +95,14 @@ const build = (document: Document, lineAt: (offset: number) => number): Result<T
   const problems: DocumentProblem[] = [];
   const value = buildMapping(root.items, { lineAt, problems }, [], line);
   return ok({ value, problems, lineOf: (path) => findLine(root, path, lineAt) });
-};
+}
 
-const lineOfNode = (node: unknown, lineAt: (offset: number) => number): number | undefined => {
+function lineOfNode(node: unknown, lineAt: (offset: number) => number): number | undefined {
   const range = isScalar(node) || isMap(node) || isSeq(node) ? node.range : undefined;
   return range === undefined || range === null ? undefined : lineAt(range[0]);
-};
+}
 
-const buildValue = (node: unknown, state: Build, path: readonly PathStep[], line: number): unknown => {
+function buildValue(node: unknown, state: Build, path: readonly PathStep[], line: number): unknown {
   const here = lineOfNode(node, state.lineAt) ?? line;
   if ((isMap(node) || isSeq(node)) && path.length >= MAX_DEPTH) {
     state.problems.push(problem(here, [], TOO_DEEP));
@@ -117,12 +117,13 @@ const buildValue = (node: unknown, state: Build, path: readonly PathStep[], line
     state.problems.push(problem(here, path, 'is a number in an unusual spelling; put it in quotes if it is text'));
   }
   return value;
-};
+}
 
-const isExact = (value: number): boolean =>
-  Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
+function isExact(value: number): boolean {
+  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
+}
 
-const buildMapping = (pairs: readonly Pair[], state: Build, path: readonly PathStep[], line: number): object => {
+function buildMapping(pairs: readonly Pair[], state: Build, path: readonly PathStep[], line: number): object {
   const entries: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   const lines = new Map<string, number>();
   for (const { key, value } of pairs) {
@@ -137,16 +138,16 @@ const buildMapping = (pairs: readonly Pair[], state: Build, path: readonly PathS
     entries[name] = buildValue(value, state, [...path, name], here);
   }
   return entries;
-};
+}
 
-const keyRefusal = (name: string | undefined, lines: ReadonlyMap<string, number>): string | undefined => {
+function keyRefusal(name: string | undefined, lines: ReadonlyMap<string, number>): string | undefined {
   if (name === undefined) return 'has a key that is not text; put it in quotes';
   if (FORBIDDEN_KEYS.has(name)) return `the key ${quote(name)} is not allowed`;
   const first = lines.get(name);
   return first === undefined ? undefined : `the key ${quote(name)} stands twice, first on line ${first}`;
-};
+}
 
-const findLine = (root: unknown, path: readonly PathStep[], lineAt: (offset: number) => number): number => {
+function findLine(root: unknown, path: readonly PathStep[], lineAt: (offset: number) => number): number {
   let node = root;
   let line = lineOfNode(root, lineAt) ?? 1;
   for (const step of path) {
@@ -163,4 +164,4 @@ const findLine = (root: unknown, path: readonly PathStep[], lineAt: (offset: num
     }
   }
   return line;
-};
+}
