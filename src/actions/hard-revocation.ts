@@ -192,22 +192,23 @@ export function createHardRevocation(options: Options) {
 
   let reconciling: Promise<unknown> | undefined;
 
-  return {
-    /** Rebuilds the policies of all roles that a revocation, or the lifting of one, concerns; says what became of each. */
-    apply: (revocation: Revocation, snapshot: Snapshot): Promise<readonly HardOutcome[]> => {
-      const concerned = hardRoles(snapshot).filter(({ profiles }) =>
-        profiles.some((profile) => isInForce(revocation, profile, { now: clock(), skew })),
-      );
-      return Promise.all(concerned.map((role) => applyTo(role, revocation)));
-    },
-    /** Brings the policy of every such role to what the log says, whoever wrote there; what has ended is taken out. */
-    reconcile: async (snapshot: Snapshot): Promise<void> => {
-      reconciling ??= Promise.all(hardRoles(snapshot).map((role) => attempt(role, check))).finally(() => {
-        reconciling = undefined;
-      });
-      await reconciling;
-    },
-  };
+  /** Rebuilds the policies of all roles that a revocation, or the lifting of one, concerns; says what became of each. */
+  function apply(revocation: Revocation, snapshot: Snapshot): Promise<readonly HardOutcome[]> {
+    const concerned = hardRoles(snapshot).filter(({ profiles }) =>
+      profiles.some((profile) => isInForce(revocation, profile, { now: clock(), skew })),
+    );
+    return Promise.all(concerned.map((role) => applyTo(role, revocation)));
+  }
+
+  /** Brings the policy of every such role to what the log says, whoever wrote there; what has ended is taken out. */
+  async function reconcile(snapshot: Snapshot): Promise<void> {
+    reconciling ??= Promise.all(hardRoles(snapshot).map((role) => attempt(role, check))).finally(() => {
+      reconciling = undefined;
+    });
+    await reconciling;
+  }
+
+  return { apply, reconcile };
 }
 
 export type HardRevocation = ReturnType<typeof createHardRevocation>;

@@ -71,50 +71,51 @@ export function createSessionReports(dependencies: Dependencies) {
     return refuse<OperationRefusal>(NO_TABLE);
   }
 
-  return {
-    /**
-     * A session, for its owner, for operators, and for authorizers, which are operators too. What is not there is
-     * `unknown`, and so is what the caller may not see.
-     */
-    find: async (operator: Operator, id: string): Outcome<ShownSession> => {
-      let row: SessionRow | undefined;
-      try {
-        row = await directory.find(id, operator.snapshot.sealingKeys);
-      } catch (error) {
-        return unreadable(operator, error);
-      }
-      const isVisible = isOwn(operator.caller, row) || may(operator, 'list', row?.session.profile);
-      const shown = isVisible ? row : undefined;
-      return ok({ id, status: statusOf(shown), ...(shown === undefined ? {} : { row: shown }) });
-    },
-    /**
-     * A page of sessions: an operator's of all, anybody else's of their own; `user` by the name that documents use, and
-     * `status` by what is shown. A page may be empty, or not full, and have a next one: each costs a bounded amount.
-     */
-    list: async (operator: Operator, asked: SessionQuery, next: string | undefined): Outcome<ShownPage> => {
-      const { caller, snapshot } = operator;
-      const query = asked.user === undefined ? asked : { ...asked, user: toStoredName(asked.user, bareNames) };
-      const own = may(operator, 'list', query.profile) ? {} : { user: caller.storedName, subject: caller.subject };
-      if (query.user !== undefined && own.user !== undefined && query.user !== own.user) {
-        return refuse({ kind: 'not-operator', action: 'list', what: 'Sessions of others' });
-      }
-      function isAsked(status: SessionStatus): boolean {
-        return query.status === undefined || status === query.status;
-      }
-      let page: SessionPage | undefined;
-      try {
-        page = await directory.list({ ...query, ...own }, snapshot.sealingKeys, next, (row) => isAsked(statusOf(row)));
-      } catch (error) {
-        return unreadable(operator, error);
-      }
-      if (page === undefined) return refuse({ kind: 'bad-token' });
-      // Once more: the page may have been kept for a moment in which a session ended.
-      const sessions = page.rows
-        .map((row) => ({ id: row.session.id, status: statusOf(row), row }))
-        .filter(({ status }) => isAsked(status));
-      return ok({ sessions, ...(page.next === undefined ? {} : { next: page.next }) });
-    },
-  };
+  /**
+   * A session, for its owner, for operators, and for authorizers, which are operators too. What is not there is
+   * `unknown`, and so is what the caller may not see.
+   */
+  async function find(operator: Operator, id: string): Outcome<ShownSession> {
+    let row: SessionRow | undefined;
+    try {
+      row = await directory.find(id, operator.snapshot.sealingKeys);
+    } catch (error) {
+      return unreadable(operator, error);
+    }
+    const isVisible = isOwn(operator.caller, row) || may(operator, 'list', row?.session.profile);
+    const shown = isVisible ? row : undefined;
+    return ok({ id, status: statusOf(shown), ...(shown === undefined ? {} : { row: shown }) });
+  }
+
+  /**
+   * A page of sessions: an operator's of all, anybody else's of their own; `user` by the name that documents use, and
+   * `status` by what is shown. A page may be empty, or not full, and have a next one: each costs a bounded amount.
+   */
+  async function list(operator: Operator, asked: SessionQuery, next: string | undefined): Outcome<ShownPage> {
+    const { caller, snapshot } = operator;
+    const query = asked.user === undefined ? asked : { ...asked, user: toStoredName(asked.user, bareNames) };
+    const own = may(operator, 'list', query.profile) ? {} : { user: caller.storedName, subject: caller.subject };
+    if (query.user !== undefined && own.user !== undefined && query.user !== own.user) {
+      return refuse({ kind: 'not-operator', action: 'list', what: 'Sessions of others' });
+    }
+    function isAsked(status: SessionStatus): boolean {
+      return query.status === undefined || status === query.status;
+    }
+    let page: SessionPage | undefined;
+    try {
+      page = await directory.list({ ...query, ...own }, snapshot.sealingKeys, next, (row) => isAsked(statusOf(row)));
+    } catch (error) {
+      return unreadable(operator, error);
+    }
+    if (page === undefined) return refuse({ kind: 'bad-token' });
+    // Once more: the page may have been kept for a moment in which a session ended.
+    const sessions = page.rows
+      .map((row) => ({ id: row.session.id, status: statusOf(row), row }))
+      .filter(({ status }) => isAsked(status));
+    return ok({ sessions, ...(page.next === undefined ? {} : { next: page.next }) });
+  }
+
+  return { find, list };
 }
 
 export type SessionReports = ReturnType<typeof createSessionReports>;

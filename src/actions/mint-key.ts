@@ -47,7 +47,10 @@ type Dependencies = {
  * Its record is written before the key leaves.
  */
 export function createMint({ clock, guard, revocations, serverId, keyLife, audit }: Dependencies): Mint {
-  return async ({ caller, source, replay, duration, address, httpRequestId }, snapshot) => {
+  async function mint(
+    { caller, source, replay, duration, address, httpRequestId }: MintRequest,
+    snapshot: Snapshot,
+  ): Promise<Result<MintedKey, VendRefusal>> {
     const now = clock();
     function entry(what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): AuditEntry {
       return {
@@ -88,7 +91,9 @@ export function createMint({ clock, guard, revocations, serverId, keyLife, audit
     if (await audit.append(entry({ ...issued, effect: 'allow', outcome: 'minted' }), true)) return ok(minted);
     void audit.append(entry({ ...issued, effect: 'allow', outcome: 'failed', ...AUDIT_FAILURE }));
     return refuse(NO_AUDIT);
-  };
+  }
+
+  return mint;
 }
 
 const NO_SEALING_KEY = {

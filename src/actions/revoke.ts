@@ -204,56 +204,61 @@ export function createOperations(dependencies: Dependencies) {
     return revoked;
   }
 
+  /** Revokes a user (by the name that documents use), a principal, a profile, or everything: an operator's action. */
+  async function revoke(operator: Operator, target: RevocationTarget, reason: string, until?: number): Outcome<Done> {
+    if (target.kind === 'session') return revokeSession(operator, target.value, reason);
+    const stored = target.kind === 'user' ? { ...target, value: toStoredName(target.value, bareNames) } : target;
+    if (!may(operator, 'revoke', profileOf(target))) return deny(operator, 'revoke', describeKind(target), stored);
+    const reserved = await reserve(operator, 'revoked', { kind: stored.kind, ...describeTarget(stored) });
+    return reserved.ok ? append(operator, stored, reason, until === undefined ? {} : { until }) : reserved;
+  }
+
+  /** Lifts a revocation: an operator's action, and never of one's own. */
+  async function lift(operator: Operator, n: number): Outcome<Done> {
+    if (!mayForSome(operator, 'lift')) return deny(operator, 'lift', `Revocation ${n}`);
+    // Before it is looked for: a copy finds it lifted, and is to hear that it is a copy.
+    const reserved = await reserve(operator, 'lifted', { revocation_id: `${n}` });
+    if (!reserved.ok) return reserved;
+    if (revocations.isBroken(n)) return putAside(operator, n);
+    let revocation: Revocation | undefined;
+    try {
+      revocation = await revocations.findNow(n);
+    } catch (error) {
+      onFault(error);
+      return fail(operator, { action: 'lifted', revocation_id: `${n}` }, NO_LOG);
+    }
+    if (revocation === undefined || !may(operator, 'lift', profileOf(revocation.target))) {
+      return deny(operator, 'lift', `Revocation ${n}`, revocation?.target);
+    }
+    if (isOf(revocation, operator)) {
+      await record(operator, { action: 'lifted', effect: 'deny', error: 'own', ...describeRevocation(revocation) });
+      return refuse({ kind: 'conflict', message: `Revocation ${n} is your own; another operator has to lift it.` });
+    }
+    const sealing = activeSealingKey(operator.snapshot.sealingKeys, clock());
+    const described = { action: 'lifted' as const, ...describeRevocation(revocation) };
+    if (sealing === undefined) return fail(operator, described, NO_KEY);
+    try {
+      await revocations.append({ what: 'lift', lifts: n, sealing });
+    } catch (error) {
+      onFault(error);
+      return fail(operator, described, NO_LOG);
+    }
+    const hard = await hardRevocation.apply(revocation, operator.snapshot);
+    return conclude(operator, { ...described, effect: 'allow', ...describeHard(hard) }, { revocation, hard });
+  }
+
+  /** The revocations in force that this operator may see. */
+  function listRevocations(operator: Operator): Result<readonly Revocation[], OperationRefusal> {
+    const seen = revocations.list().filter(({ target }) => may(operator, 'list', profileOf(target)));
+    if (mayForSome(operator, 'list')) return ok(seen);
+    return refuse({ kind: 'not-operator', action: 'list', what: 'Revocations' });
+  }
+
   return {
-    /** Revokes a user (by the name that documents use), a principal, a profile, or everything: an operator's action. */
-    revoke: async (operator: Operator, target: RevocationTarget, reason: string, until?: number): Outcome<Done> => {
-      if (target.kind === 'session') return revokeSession(operator, target.value, reason);
-      const stored = target.kind === 'user' ? { ...target, value: toStoredName(target.value, bareNames) } : target;
-      if (!may(operator, 'revoke', profileOf(target))) return deny(operator, 'revoke', describeKind(target), stored);
-      const reserved = await reserve(operator, 'revoked', { kind: stored.kind, ...describeTarget(stored) });
-      return reserved.ok ? append(operator, stored, reason, until === undefined ? {} : { until }) : reserved;
-    },
-    /** Revokes a session: an operator's action, or its owner's. */
+    revoke /** Revokes a session: an operator's action, or its owner's. */,
     revokeSession,
-    /** Lifts a revocation: an operator's action, and never of one's own. */
-    lift: async (operator: Operator, n: number): Outcome<Done> => {
-      if (!mayForSome(operator, 'lift')) return deny(operator, 'lift', `Revocation ${n}`);
-      // Before it is looked for: a copy finds it lifted, and is to hear that it is a copy.
-      const reserved = await reserve(operator, 'lifted', { revocation_id: `${n}` });
-      if (!reserved.ok) return reserved;
-      if (revocations.isBroken(n)) return putAside(operator, n);
-      let revocation: Revocation | undefined;
-      try {
-        revocation = await revocations.findNow(n);
-      } catch (error) {
-        onFault(error);
-        return fail(operator, { action: 'lifted', revocation_id: `${n}` }, NO_LOG);
-      }
-      if (revocation === undefined || !may(operator, 'lift', profileOf(revocation.target))) {
-        return deny(operator, 'lift', `Revocation ${n}`, revocation?.target);
-      }
-      if (isOf(revocation, operator)) {
-        await record(operator, { action: 'lifted', effect: 'deny', error: 'own', ...describeRevocation(revocation) });
-        return refuse({ kind: 'conflict', message: `Revocation ${n} is your own; another operator has to lift it.` });
-      }
-      const sealing = activeSealingKey(operator.snapshot.sealingKeys, clock());
-      const described = { action: 'lifted' as const, ...describeRevocation(revocation) };
-      if (sealing === undefined) return fail(operator, described, NO_KEY);
-      try {
-        await revocations.append({ what: 'lift', lifts: n, sealing });
-      } catch (error) {
-        onFault(error);
-        return fail(operator, described, NO_LOG);
-      }
-      const hard = await hardRevocation.apply(revocation, operator.snapshot);
-      return conclude(operator, { ...described, effect: 'allow', ...describeHard(hard) }, { revocation, hard });
-    },
-    /** The revocations in force that this operator may see. */
-    listRevocations: (operator: Operator): Result<readonly Revocation[], OperationRefusal> => {
-      const seen = revocations.list().filter(({ target }) => may(operator, 'list', profileOf(target)));
-      if (mayForSome(operator, 'list')) return ok(seen);
-      return refuse({ kind: 'not-operator', action: 'list', what: 'Revocations' });
-    },
+    lift,
+    listRevocations,
   };
 }
 

@@ -326,42 +326,52 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
   server.once('listening', () =>
     logger.info({ authenticators: authenticatorNames(config) }, 'callers prove who they are in these ways'),
   );
+  async function start(signal: AbortSignal): Promise<void> {
+    const sweeping = setInterval(() => {
+      void tracker.sweep();
+      void reconcile();
+    }, SWEEP).unref();
+    signal.addEventListener('abort', () => clearInterval(sweeping), { once: true });
+    // Revocations after the keys: what was lifted is recognised by the keys' signatures.
+    await catalog.start(signal);
+    await revocations.start(signal);
+    void reconcile();
+    const lookAtReadiness = createReadinessWatch(health, (sentence, isBetter) =>
+      isBetter ? logger.info(sentence) : logger.warn(sentence),
+    );
+    lookAtReadiness();
+    const looking = setInterval(lookAtReadiness, LOOK).unref();
+    signal.addEventListener('abort', () => clearInterval(looking), { once: true });
+  }
+
+  function startDraining() {
+    draining = true;
+  }
+
+  async function flush() {
+    const writingSessions = tracker.flush();
+    // Twice, for what found no room before the queue was written.
+    for (let time = 0; time < 2; time += 1) {
+      refusals.flush();
+      await audit.drained();
+    }
+    await writingSessions;
+  }
+
+  function unwritten() {
+    return audit.unwritten() + refusals.pending();
+  }
+
   return {
     server,
     metricsServer,
     catalog,
     logger,
-    start: async (signal) => {
-      const sweeping = setInterval(() => {
-        void tracker.sweep();
-        void reconcile();
-      }, SWEEP).unref();
-      signal.addEventListener('abort', () => clearInterval(sweeping), { once: true });
-      // Revocations after the keys: what was lifted is recognised by the keys' signatures.
-      await catalog.start(signal);
-      await revocations.start(signal);
-      void reconcile();
-      const lookAtReadiness = createReadinessWatch(health, (sentence, isBetter) =>
-        isBetter ? logger.info(sentence) : logger.warn(sentence),
-      );
-      lookAtReadiness();
-      const looking = setInterval(lookAtReadiness, LOOK).unref();
-      signal.addEventListener('abort', () => clearInterval(looking), { once: true });
-    },
-    startDraining: () => {
-      draining = true;
-    },
+    start,
+    startDraining,
     lastArrival: () => lastArrival,
-    flush: async () => {
-      const writingSessions = tracker.flush();
-      // Twice, for what found no room before the queue was written.
-      for (let time = 0; time < 2; time += 1) {
-        refusals.flush();
-        await audit.drained();
-      }
-      await writingSessions;
-    },
-    unwritten: () => audit.unwritten() + refusals.pending(),
+    flush,
+    unwritten,
   };
 }
 

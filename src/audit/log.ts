@@ -180,11 +180,13 @@ export function createAuditLog(clock: Clock, writeBytes: WriteBytes, onFault: (e
     });
   }
 
-  return {
-    append,
-    hasRoomForRefusal: () => queue.hasRoom('refusals', LONG_REFUSAL),
-    health,
-    drained,
-    unwritten: () => queue.size() + losses.untold(),
-  };
+  function hasRoomForRefusal() {
+    return queue.hasRoom('refusals', LONG_REFUSAL);
+  }
+
+  function unwritten() {
+    return queue.size() + losses.untold();
+  }
+
+  return { append, hasRoomForRefusal, health, drained, unwritten };
 }

@@ -42,35 +42,42 @@ export function createLosses({ clock, onFault, onWindow }: Options) {
     onFault(error);
   }
 
-  return {
-    reportFault,
-    /** Counts a line that will not be written; `why` is the fault. */
-    add: (why: unknown): void => {
-      const now = clock();
-      reportFault(why);
-      lost += 1;
-      lastLoss = performance.now();
-      untold = { lines: (untold?.lines ?? 0) + 1, first: untold?.first ?? now, last: now };
-    },
-    /** How many lines were lost since the start. */
-    count: (): number => lost,
-    /** Milliseconds since a line was lost; infinite if none was. */
-    age: (): number => performance.now() - lastLoss,
-    untold: (): number => untold?.lines ?? 0,
-    /** What the log is to say of them; undefined if there is nothing. */
-    describe: (): AuditEntry | undefined =>
-      untold === undefined
-        ? undefined
-        : {
-            event: 'audit_lost',
-            lines: untold.lines,
-            first: new Date(untold.first).toISOString(),
-            last: new Date(untold.last).toISOString(),
-          },
-    /** So many of them are told of. */
-    told: (lines: number): void => {
-      const left = (untold?.lines ?? 0) - lines;
-      untold = untold === undefined || left <= 0 ? undefined : { ...untold, lines: left };
-    },
-  };
+  /** Counts a line that will not be written; `why` is the fault. */
+  function add(why: unknown): void {
+    const now = clock();
+    reportFault(why);
+    lost += 1;
+    lastLoss = performance.now();
+    untold = { lines: (untold?.lines ?? 0) + 1, first: untold?.first ?? now, last: now };
+  }
+
+  /** How many lines were lost since the start. */
+  function count(): number {
+    return lost;
+  }
+
+  /** Milliseconds since a line was lost; infinite if none was. */
+  function age(): number {
+    return performance.now() - lastLoss;
+  }
+
+  /** What the log is to say of them; undefined if there is nothing. */
+  function describe(): AuditEntry | undefined {
+    return untold === undefined
+      ? undefined
+      : {
+          event: 'audit_lost',
+          lines: untold.lines,
+          first: new Date(untold.first).toISOString(),
+          last: new Date(untold.last).toISOString(),
+        };
+  }
+
+  /** So many of them are told of. */
+  function told(lines: number): void {
+    const left = (untold?.lines ?? 0) - lines;
+    untold = untold === undefined || left <= 0 ? undefined : { ...untold, lines: left };
+  }
+
+  return { reportFault, add, count, age, untold: (): number => untold?.lines ?? 0, describe, told };
 }

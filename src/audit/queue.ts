@@ -45,28 +45,37 @@ export function createQueue() {
   const used: Record<Lane, number> = { proven: 0, refusals: 0 };
   let underWay = 0;
 
-  return {
-    hasRoom: (lane: Lane, bytes: number): boolean => used[lane] + bytes <= ROOM[lane],
-    add: (line: Line): void => {
-      lanes[line.lane].add(line);
-      used[line.lane] += line.bytes.length;
-    },
-    /** Takes a line back, unless its write has begun. */
-    withdraw: (line: Line): void => {
-      if (lanes[line.lane].delete(line)) used[line.lane] -= line.bytes.length;
-    },
-    /** The lines of the next write: the proven first. */
-    take: (): readonly Line[] => {
-      const batch = [...takeFrom(lanes.proven, PROVEN_BATCH), ...takeFrom(lanes.refusals, REFUSALS_BATCH)];
-      underWay = batch.length;
-      return batch;
-    },
-    /** The write of these is over, well or not. */
-    release: (batch: readonly Line[]): void => {
-      for (const { lane, bytes } of batch) used[lane] -= bytes.length;
-      underWay = 0;
-    },
-    /** How many lines are not written yet. */
-    size: (): number => lanes.proven.size + lanes.refusals.size + underWay,
-  };
+  function hasRoom(lane: Lane, bytes: number): boolean {
+    return used[lane] + bytes <= ROOM[lane];
+  }
+
+  function add(line: Line): void {
+    lanes[line.lane].add(line);
+    used[line.lane] += line.bytes.length;
+  }
+
+  /** Takes a line back, unless its write has begun. */
+  function withdraw(line: Line): void {
+    if (lanes[line.lane].delete(line)) used[line.lane] -= line.bytes.length;
+  }
+
+  /** The lines of the next write: the proven first. */
+  function take(): readonly Line[] {
+    const batch = [...takeFrom(lanes.proven, PROVEN_BATCH), ...takeFrom(lanes.refusals, REFUSALS_BATCH)];
+    underWay = batch.length;
+    return batch;
+  }
+
+  /** The write of these is over, well or not. */
+  function release(batch: readonly Line[]): void {
+    for (const { lane, bytes } of batch) used[lane] -= bytes.length;
+    underWay = 0;
+  }
+
+  /** How many lines are not written yet. */
+  function size(): number {
+    return lanes.proven.size + lanes.refusals.size + underWay;
+  }
+
+  return { hasRoom, add, withdraw, take, release, size };
 }

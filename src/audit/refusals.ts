@@ -147,5 +147,9 @@ export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
     for (const [key, counted] of counts) if (write(counted)) counts.delete(key);
   }
 
-  return { record, count, flush, pending: () => counts.size };
+  function pending() {
+    return counts.size;
+  }
+
+  return { record, count, flush, pending };
 }

@@ -65,7 +65,7 @@ export function createLease({ client, table: name, clock, monotonic, sleep }: Op
   }
 
   /** Gives the value of the run, or `busy` if the lease was not to be had in `patience` milliseconds. */
-  return async <Value>(what: string, patience: number, run: () => Promise<Value>): Promise<Value | 'busy'> => {
+  async function lease<Value>(what: string, patience: number, run: () => Promise<Value>): Promise<Value | 'busy'> {
     const id = `lease#${what}`;
     const holder = newHexId();
     const end = monotonic() + patience;
@@ -78,7 +78,9 @@ export function createLease({ client, table: name, clock, monotonic, sleep }: Op
     } finally {
       await give(id, holder);
     }
-  };
+  }
+
+  return lease;
 }
 
 export type Lease = ReturnType<typeof createLease>;

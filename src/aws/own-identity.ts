@@ -29,7 +29,11 @@ export function createOwnIdentity(sts: STSClient): () => Promise<OwnAwsIdentity>
     known = first;
     return known;
   });
-  return () => (known === undefined ? ask() : Promise.resolve(known));
+  function ownIdentity() {
+    return known === undefined ? ask() : Promise.resolve(known);
+  }
+
+  return ownIdentity;
 }
 
 async function askOnce(sts: STSClient): Promise<OwnAwsIdentity> {

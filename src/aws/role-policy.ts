@@ -48,30 +48,35 @@ export function createRolePolicies(region: string, endpoint: string | undefined)
     }
   }
 
-  return {
-    read: (credentials, { roleName, policyName }) => {
-      const command = new GetRolePolicyCommand({ RoleName: roleName, PolicyName: policyName });
-      return withClient('GetRolePolicy', credentials, async (iam, abortSignal) => {
-        const answer = await iam.send(command, { abortSignal });
-        // An empty 200 of whatever stands in between would read as another policy.
-        if (answer.RoleName !== roleName || answer.PolicyName !== policyName || answer.PolicyDocument === undefined) {
-          throw new Error("the answer to GetRolePolicy is not IAM's");
-        }
-        return decodeURIComponent(answer.PolicyDocument);
-      });
-    },
-    write: async (credentials, { roleName, policyName }, document) => {
-      const names = { RoleName: roleName, PolicyName: policyName };
-      // IAM has nothing to say to a good write; whether it was one is found by reading.
-      if (document === undefined) {
-        await withClient('DeleteRolePolicy', credentials, (iam, abortSignal) =>
-          iam.send(new DeleteRolePolicyCommand(names), { abortSignal }),
-        );
-        return;
+  function read(credentials: RoleCredentials, { roleName, policyName }: RolePolicyName): Promise<string | undefined> {
+    const command = new GetRolePolicyCommand({ RoleName: roleName, PolicyName: policyName });
+    return withClient('GetRolePolicy', credentials, async (iam, abortSignal) => {
+      const answer = await iam.send(command, { abortSignal });
+      // An empty 200 of whatever stands in between would read as another policy.
+      if (answer.RoleName !== roleName || answer.PolicyName !== policyName || answer.PolicyDocument === undefined) {
+        throw new Error("the answer to GetRolePolicy is not IAM's");
       }
-      await withClient('PutRolePolicy', credentials, (iam, abortSignal) =>
-        iam.send(new PutRolePolicyCommand({ ...names, PolicyDocument: document }), { abortSignal }),
+      return decodeURIComponent(answer.PolicyDocument);
+    });
+  }
+
+  async function write(
+    credentials: RoleCredentials,
+    { roleName, policyName }: RolePolicyName,
+    document: string | undefined,
+  ): Promise<void> {
+    const names = { RoleName: roleName, PolicyName: policyName };
+    // IAM has nothing to say to a good write; whether it was one is found by reading.
+    if (document === undefined) {
+      await withClient('DeleteRolePolicy', credentials, (iam, abortSignal) =>
+        iam.send(new DeleteRolePolicyCommand(names), { abortSignal }),
       );
-    },
-  };
+      return;
+    }
+    await withClient('PutRolePolicy', credentials, (iam, abortSignal) =>
+      iam.send(new PutRolePolicyCommand({ ...names, PolicyDocument: document }), { abortSignal }),
+    );
+  }
+
+  return { read, write };
 }

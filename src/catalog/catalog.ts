@@ -146,22 +146,27 @@ export function createCatalog(options: Options): Catalog {
     clearTimeout(timer);
   }
 
-  return {
-    start: async (signal) => {
-      let timer: NodeJS.Timeout | undefined;
-      function again(): void {
-        if (!signal.aborted) timer = setTimeout(() => void refresh().then(again), pause());
-      }
-      signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
-      await refresh();
-      again();
-    },
-    current: async () => {
-      if (isOverdue()) await waitForRefresh();
-      return usable() ? snapshot : undefined;
-    },
-    sealingKeys: () => snapshot?.sealingKeys ?? new Map(),
-    state: () => ({
+  async function start(signal: AbortSignal): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    function again(): void {
+      if (!signal.aborted) timer = setTimeout(() => void refresh().then(again), pause());
+    }
+    signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    await refresh();
+    again();
+  }
+
+  async function current() {
+    if (isOverdue()) await waitForRefresh();
+    return usable() ? snapshot : undefined;
+  }
+
+  function sealingKeys() {
+    return snapshot?.sealingKeys ?? new Map();
+  }
+
+  function state() {
+    return {
       tried,
       ageSeconds: snapshot === undefined ? undefined : Math.max(0, Math.floor(age() / SECOND)),
       profiles: snapshot?.profiles.size ?? 0,
@@ -170,6 +175,8 @@ export function createCatalog(options: Options): Catalog {
       failing: failures > 0,
       usable: usable(),
       stuck: begun !== undefined && clock() - begun > maxAge + STUCK,
-    }),
-  };
+    };
+  }
+
+  return { start, current, sealingKeys, state };
 }

@@ -115,21 +115,31 @@ export function createDocumentTree({ reader, path, decrypt, clock }: Options): D
     marksPages = pages;
   }
 
-  return {
-    read: async (reading) => {
-      if (readsMarks()) {
-        try {
-          await readMarks(reading);
-          return;
-        } catch (error) {
-          if (!isDenied(error) && !isThrottled(error) && !(error instanceof NotWorthIt)) throw error;
-          marksFrom = clock() + MARKS_AVOIDED;
-        }
+  async function read(reading: Reading): Promise<void> {
+    if (readsMarks()) {
+      try {
+        await readMarks(reading);
+        return;
+      } catch (error) {
+        if (!isDenied(error) && !isThrottled(error) && !(error instanceof NotWorthIt)) throw error;
+        marksFrom = clock() + MARKS_AVOIDED;
       }
-      await readTree(reading);
-    },
-    documents: () => known.values(),
-    size: () => known.size,
+    }
+    await readTree(reading);
+  }
+
+  function documents() {
+    return known.values();
+  }
+
+  function size() {
+    return known.size;
+  }
+
+  return {
+    read,
+    documents,
+    size,
     version: () => version,
     pages: () => (readsMarks() ? (marksPages ?? Math.ceil(known.size / MARKS_PAGE)) : Math.ceil((known.size + 1) / 10)),
   };

@@ -84,7 +84,7 @@ export function createCatalogLoader({
     return result;
   }
 
-  return async (signal) => {
+  async function loadCatalog(signal: AbortSignal): Promise<Snapshot> {
     const readAt = now();
     // While there is nothing to serve by, nothing is spared.
     const gap = compiled === undefined ? 0 : callGap(sizeNow(), maxAge);
@@ -99,5 +99,7 @@ export function createCatalogLoader({
     const vended = await vendedRoles.remember(roles);
     const neverCallers = new Set(role === undefined ? vended : [...vended, role]);
     return { ...rest, readAt, account, neverCallers, ...sizeNow() };
-  };
+  }
+
+  return loadCatalog;
 }

@@ -46,9 +46,11 @@ export function callGap({ parameters, pages }: CatalogSize, maxAge: number): num
 /** Makes calls wait for their turn: a burst is free, then one each `gap` milliseconds. */
 export function createTurns(gap: number, clock: Clock, sleep: (ms: number) => Promise<unknown>): () => Promise<void> {
   let free = clock() - BURST * gap;
-  return async () => {
+  async function turns() {
     const now = clock();
     free = Math.max(free, now - BURST * gap) + gap;
     if (free > now) await sleep(Math.min(free - now, MINUTE));
-  };
+  }
+
+  return turns;
 }

@@ -74,26 +74,26 @@ export function createVendedRoles({ client, table: name, clock, onFault }: Optio
     return outcome === 'done';
   }
 
-  return {
-    remember: async (roles) => {
-      const now = clock();
-      seen ??= (await read()).stored;
-      seen = merge([seen, new Map(roles.map((role) => [role, toSeconds(now)]))], now);
-      function isDue(role: string): boolean {
-        return now - (writtenAt.get(role) ?? Number.NEGATIVE_INFINITY) >= REWRITE;
+  async function remember(roles: readonly string[]): Promise<ReadonlySet<string>> {
+    const now = clock();
+    seen ??= (await read()).stored;
+    seen = merge([seen, new Map(roles.map((role) => [role, toSeconds(now)]))], now);
+    function isDue(role: string): boolean {
+      return now - (writtenAt.get(role) ?? Number.NEGATIVE_INFINITY) >= REWRITE;
+    }
+    if (roles.some(isDue)) {
+      try {
+        seen = await write(seen);
+        writtenAt = new Map(roles.map((role) => [role, now]));
+      } catch (error) {
+        // This instance knows the roles; that others may not learn of them is tried again with the next reading.
+        onFault(error);
       }
-      if (roles.some(isDue)) {
-        try {
-          seen = await write(seen);
-          writtenAt = new Map(roles.map((role) => [role, now]));
-        } catch (error) {
-          // This instance knows the roles; that others may not learn of them is tried again with the next reading.
-          onFault(error);
-        }
-      }
-      return new Set(seen.keys());
-    },
-  };
+    }
+    return new Set(seen.keys());
+  }
+
+  return { remember };
 }
 
 function toSeconds(ms: number): number {

@@ -173,12 +173,15 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
     return credentials.ok ? patiently(signed(wish, credentials.value, service), sleep) : credentials;
   }
 
-  return {
-    login: () => logIn(true),
-    ask: async (wish) => {
-      const answer = await (frontService === undefined ? askWithKey(wish) : askFront(wish, frontService));
-      if (!answer.ok) return answer;
-      return answer.value.status === 200 ? ok(answer.value.json) : refuse(toSentence(answer.value));
-    },
-  };
+  function login() {
+    return logIn(true);
+  }
+
+  async function ask(wish: Wish): Promise<Result<Json, string>> {
+    const answer = await (frontService === undefined ? askWithKey(wish) : askFront(wish, frontService));
+    if (!answer.ok) return answer;
+    return answer.value.status === 200 ? ok(answer.value.json) : refuse(toSentence(answer.value));
+  }
+
+  return { login, ask };
 }

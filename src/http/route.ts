@@ -40,9 +40,11 @@ export function createRouteLabels(app: Hono<Env>): (target: string) => string {
   const others = paths
     .filter((path) => path.includes(':'))
     .map((path) => [path, new RegExp(`^${path.replaceAll(/:\w+/gu, '[^/]+')}$`, 'u')] as const);
-  return (target) => {
+  function labelOf(target: string): string {
     const path = target.split('?', 1)[0] ?? '';
     if (fixed.has(path)) return path;
     return others.find(([, pattern]) => pattern.test(path))?.[0] ?? NO_ROUTE;
-  };
+  }
+
+  return labelOf;
 }

@@ -25,8 +25,10 @@ export function createTally<Name extends string>(
     say(said);
   }
 
-  return (name) => {
+  function countOne(name: Name): void {
     counts.set(name, (counts.get(name) ?? 0) + 1);
     if (timer === undefined) sayNow();
-  };
+  }
+
+  return countOne;
 }

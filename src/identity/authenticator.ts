@@ -77,8 +77,13 @@ export function notAuthentic(error: SigV4Refusal['error'], message: string, upst
 
 /** Stands for a way of authenticating that is switched off: says so to whoever tries it. */
 export function switchedOff(message: string): Authenticator {
-  return {
-    begin: () => refuse(notAuthentic('AccessDenied', message)),
-    claimedKey: () => undefined,
-  };
+  function begin() {
+    return refuse(notAuthentic('AccessDenied', message));
+  }
+
+  function claimedKey() {
+    return undefined;
+  }
+
+  return { begin, claimedKey };
 }

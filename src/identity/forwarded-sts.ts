@@ -14,6 +14,8 @@ import {
   type Authenticator,
   type Facts,
   type IdentityRefusal,
+  type Arriving,
+  type Prove,
 } from './authenticator.ts';
 import type { Caller } from './caller.ts';
 import { readStsAnswer, type StsRefusal } from './sts-answer.ts';
@@ -57,21 +59,20 @@ const BOUND_PREFIXES = /^x-(?:amz|sentinel)-/u;
 export function createForwardedStsAuthenticator(options: Options): Authenticator {
   const { clock, hosts, window, serverId } = options;
   const confirm = createConfirm(options);
-  return {
-    begin: ({ head }) => {
-      const mechanism = readMechanism(head);
-      if (!mechanism.ok) return refuse({ kind: 'not-authentic', refusal: mechanism.refusal });
-      const unbound = head.headers.find(([name]) => BOUND_PREFIXES.test(name))?.[0];
-      if (unbound !== undefined) {
-        return refuse(notAuthentic('AccessDenied', `The header "${unbound}" is bound by nothing here; leave it out.`));
-      }
-      const text = mechanism.value.slice(FORWARDED_SCHEME.length + 1);
-      const claim = readForwardedToken(text, { hosts, window, now: clock() });
-      if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
-      return ok((request, facts) => confirm(claim.value, toStsRequest(claim.value, request, serverId), facts));
-    },
-    claimedKey: claimedKeyOf,
-  };
+  function begin({ head }: Arriving): Result<Prove, IdentityRefusal> {
+    const mechanism = readMechanism(head);
+    if (!mechanism.ok) return refuse({ kind: 'not-authentic', refusal: mechanism.refusal });
+    const unbound = head.headers.find(([name]) => BOUND_PREFIXES.test(name))?.[0];
+    if (unbound !== undefined) {
+      return refuse(notAuthentic('AccessDenied', `The header "${unbound}" is bound by nothing here; leave it out.`));
+    }
+    const text = mechanism.value.slice(FORWARDED_SCHEME.length + 1);
+    const claim = readForwardedToken(text, { hosts, window, now: clock() });
+    if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
+    return ok((request, facts) => confirm(claim.value, toStsRequest(claim.value, request, serverId), facts));
+  }
+
+  return { begin, claimedKey: claimedKeyOf };
 }
 
 function createConfirm(options: Options) {

@@ -4,7 +4,7 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
-import { notAuthentic, type Authenticator } from './authenticator.ts';
+import { notAuthentic, type Arriving, type Authenticator, type IdentityRefusal, type Prove } from './authenticator.ts';
 import { toFrontClaim } from './front-claim.ts';
 
 /** The fronts of AWS Lambda that verify SigV4 themselves (AWS_IAM). */
@@ -98,28 +98,31 @@ type Options = {
  * Authorization proves nobody, and only tells a copy of a request.
  */
 export function createLambdaAuthenticator({ clock, front, frontId, admission }: Options): Authenticator {
-  return {
-    begin: ({ lambdaContext }) => {
-      const identity = lambdaContext === undefined ? unread : readFrontContext(lambdaContext, front, frontId);
-      if (!identity.ok) return refuse({ kind: 'not-authentic', refusal: identity.refusal });
-      return ok((request, { ring }) => {
-        const { accessKeyId, arn, account, userId } = identity.value;
-        if (!/^\w{1,128}$/u.test(accessKeyId)) {
-          return Promise.resolve(refuse(notAuthentic('AccessDenied', 'AWS named an access key that cannot be one.')));
-        }
-        const who = toAwsCaller(identity.value, admission, ring);
-        if (!who.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: who.refusal }));
-        const claim = toFrontClaim(request, accessKeyId, clock());
-        if (!claim.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: claim.refusal }));
-        return Promise.resolve(
-          ok({
-            caller: { via: 'lambda', ...who.value, accessKeyId },
-            source: { via: 'lambda', accessKeyId, identity: { arn, account, userId } },
-            ...(claim.value === undefined ? {} : { replay: claim.value }),
-          }),
-        );
-      });
-    },
-    claimedKey: () => undefined,
-  };
+  function begin({ lambdaContext }: Arriving): Result<Prove, IdentityRefusal> {
+    const identity = lambdaContext === undefined ? unread : readFrontContext(lambdaContext, front, frontId);
+    if (!identity.ok) return refuse({ kind: 'not-authentic', refusal: identity.refusal });
+    return ok((request, { ring }) => {
+      const { accessKeyId, arn, account, userId } = identity.value;
+      if (!/^\w{1,128}$/u.test(accessKeyId)) {
+        return Promise.resolve(refuse(notAuthentic('AccessDenied', 'AWS named an access key that cannot be one.')));
+      }
+      const who = toAwsCaller(identity.value, admission, ring);
+      if (!who.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: who.refusal }));
+      const claim = toFrontClaim(request, accessKeyId, clock());
+      if (!claim.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: claim.refusal }));
+      return Promise.resolve(
+        ok({
+          caller: { via: 'lambda', ...who.value, accessKeyId },
+          source: { via: 'lambda', accessKeyId, identity: { arn, account, userId } },
+          ...(claim.value === undefined ? {} : { replay: claim.value }),
+        }),
+      );
+    });
+  }
+
+  function claimedKey() {
+    return undefined;
+  }
+
+  return { begin, claimedKey };
 }

@@ -1,10 +1,10 @@
 import { formatInstant, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import { headerValues, type WireRequest } from '../sigv4/request.ts';
+import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { readClaim, toReplayClaim, verifyClaim, type SignatureClaim } from '../sigv4/verify.ts';
 import { toAwsCaller, type Admission } from './aws-identity.ts';
-import type { AuthenticCaller, Authenticator } from './authenticator.ts';
+import type { Arriving, AuthenticCaller, Authenticator, IdentityRefusal, Prove } from './authenticator.ts';
 import type { Caller } from './caller.ts';
 import { hasSecret, openKey, type OpenedKey } from './minted-key.ts';
 import type { KeyRing } from './key-ring.ts';
@@ -34,26 +34,28 @@ type Options = {
  */
 export function createSignedRequestAuthenticator(options: Options): Authenticator {
   const { clock, region, service, window, serverId, admission } = options;
-  return {
-    begin: ({ head }) => {
-      const claim = readClaim(head, { region, service, now: clock(), window });
-      if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
-      return ok((request, { ring }) => {
-        const judgement = { now: clock(), window, admission };
-        const known =
-          claim.value.securityToken === undefined
-            ? authenticateKey(claim.value, request, ring, judgement)
-            : authenticateMintedKey(claim.value, request, ring, { ...judgement, serverId });
-        if (known.ok) return Promise.resolve(known);
-        const isUnknown = known.refusal === UNKNOWN_KEY;
-        const refusal = isUnknown ? unknownKey(claim.value.accessKeyId, serverId !== undefined) : known.refusal;
-        return Promise.resolve(refuse({ kind: 'not-authentic', refusal }));
-      });
-    },
-    // In the form of AWS's ids only: whoever swaps id and secret must not find the secret in the audit log.
-    claimedKey: ({ headers }) =>
-      /\bCredential=([A-Z0-9_]{4,40})\//u.exec(headerValues(headers, 'authorization')[0] ?? '')?.[1],
-  };
+  function begin({ head }: Arriving): Result<Prove, IdentityRefusal> {
+    const claim = readClaim(head, { region, service, now: clock(), window });
+    if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
+    return ok((request, { ring }) => {
+      const judgement = { now: clock(), window, admission };
+      const known =
+        claim.value.securityToken === undefined
+          ? authenticateKey(claim.value, request, ring, judgement)
+          : authenticateMintedKey(claim.value, request, ring, { ...judgement, serverId });
+      if (known.ok) return Promise.resolve(known);
+      const isUnknown = known.refusal === UNKNOWN_KEY;
+      const refusal = isUnknown ? unknownKey(claim.value.accessKeyId, serverId !== undefined) : known.refusal;
+      return Promise.resolve(refuse({ kind: 'not-authentic', refusal }));
+    });
+  }
+
+  // In the form of AWS's ids only: whoever swaps id and secret must not find the secret in the audit log.
+  function claimedKey({ headers }: WireHead): string | undefined {
+    return /\bCredential=([A-Z0-9_]{4,40})\//u.exec(headerValues(headers, 'authorization')[0] ?? '')?.[1];
+  }
+
+  return { begin, claimedKey };
 }
 
 /**

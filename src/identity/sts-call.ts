@@ -82,7 +82,11 @@ export function createStsClient(endpoint: string | undefined, deadline = DEADLIN
     });
   }
 
-  return (request) => attempt(request, AbortSignal.timeout(deadline), false);
+  function askSts(request: StsRequest): Promise<StsReply> {
+    return attempt(request, AbortSignal.timeout(deadline), false);
+  }
+
+  return askSts;
 }
 
 function readReply(answer: IncomingMessage): Promise<StsReply> {

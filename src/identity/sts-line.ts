@@ -70,42 +70,50 @@ export function createStsLine(limit: SourceLimit) {
     if (known !== undefined) limit.charge(known);
   }
 
+  /** Whom to count a token against that names this access key. */
+  function accountOf(accessKeyId: string, address: string | undefined): Account {
+    const name = nameOf(accessKeyId, address);
+    return { address, known: find(name) !== undefined && limit.check(name).ok ? name : undefined };
+  }
+
+  /** Refuses whom too much was counted against. */
+  function check({ address, known }: Account): Result<undefined, IdentityRefusal> {
+    const within = limit.check(known ?? address);
+    if (within.ok) return within;
+    return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
+  }
+
+  /** Runs what asks STS at this host when it is its turn; whoever finds no place is charged for having come. */
+  async function wait<Value>(
+    host: string,
+    account: Account,
+    run: () => Promise<Value>,
+  ): Promise<Result<Value, IdentityRefusal>> {
+    const { weight, leave } = limit.enter(account.known ?? account.address);
+    try {
+      const answered = await lineTo(host)(run, account.known === undefined ? weight : KNOWN + weight);
+      if (answered.ok) return ok(answered.value);
+      charge(account);
+      return refuse({ kind: 'rate-limited', what: CROWD, retryAfterSeconds: RETRY_SECONDS });
+    } finally {
+      leave();
+    }
+  }
+
+  /** Remembers a caller whom STS confirmed. */
+  function confirm(caller: Caller, address: string | undefined): void {
+    const until = performance.now() + CONFIRMED_LIFE;
+    confirmed.set(caller.accessKeyId, { caller, until });
+    confirmed.set(nameOf(caller.accessKeyId, address), { caller, until });
+  }
+
   return {
     /** Who an access key belongs to, if STS said so lately; nobody has proved anything by naming it. */
     callerOf: find,
-    /** Whom to count a token against that names this access key. */
-    accountOf: (accessKeyId: string, address: string | undefined): Account => {
-      const name = nameOf(accessKeyId, address);
-      return { address, known: find(name) !== undefined && limit.check(name).ok ? name : undefined };
-    },
-    /** Refuses whom too much was counted against. */
-    check: ({ address, known }: Account): Result<undefined, IdentityRefusal> => {
-      const within = limit.check(known ?? address);
-      if (within.ok) return within;
-      return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
-    },
+    accountOf,
+    check,
     charge,
-    /** Runs what asks STS at this host when it is its turn; whoever finds no place is charged for having come. */
-    wait: async <Value>(
-      host: string,
-      account: Account,
-      run: () => Promise<Value>,
-    ): Promise<Result<Value, IdentityRefusal>> => {
-      const { weight, leave } = limit.enter(account.known ?? account.address);
-      try {
-        const answered = await lineTo(host)(run, account.known === undefined ? weight : KNOWN + weight);
-        if (answered.ok) return ok(answered.value);
-        charge(account);
-        return refuse({ kind: 'rate-limited', what: CROWD, retryAfterSeconds: RETRY_SECONDS });
-      } finally {
-        leave();
-      }
-    },
-    /** Remembers a caller whom STS confirmed. */
-    confirm: (caller: Caller, address: string | undefined): void => {
-      const until = performance.now() + CONFIRMED_LIFE;
-      confirmed.set(caller.accessKeyId, { caller, until });
-      confirmed.set(nameOf(caller.accessKeyId, address), { caller, until });
-    },
+    wait,
+    confirm,
   };
 }

@@ -14,12 +14,14 @@ export const monotonicClock: Clock = () => performance.now();
 export function createThawClock(monotonic: Clock = monotonicClock, wall: Clock = systemClock): Clock {
   let now = 0;
   let [lastMonotonic, lastWall] = [monotonic(), wall()];
-  return () => {
+  function thawClock() {
     const [nowMonotonic, nowWall] = [monotonic(), wall()];
     now += Math.max(nowMonotonic - lastMonotonic, nowWall - lastWall);
     [lastMonotonic, lastWall] = [nowMonotonic, nowWall];
     return now;
-  };
+  }
+
+  return thawClock;
 }
 
 export const SECOND = 1_000;

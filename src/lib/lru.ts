@@ -19,27 +19,39 @@ export type Lru<Key, Value> = {
  */
 export function createLru<Key, Value>(capacity: number, onEvict?: (key: Key, value: Value) => void): Lru<Key, Value> {
   const map = new Map<Key, Value>();
-  return {
-    get: (key) => {
-      const value = map.get(key);
-      if (value === undefined) return undefined;
-      map.delete(key);
-      map.set(key, value);
-      return value;
-    },
-    peek: (key) => map.get(key),
-    set: (key, value) => {
-      map.delete(key);
-      map.set(key, value);
-      if (map.size <= capacity) return;
-      const [oldest] = map;
-      if (oldest === undefined) return;
-      map.delete(oldest[0]);
-      onEvict?.(...oldest);
-    },
-    delete: (key) => map.delete(key),
-    clear: () => map.clear(),
-    size: () => map.size,
-    entries: () => map.entries(),
-  };
+  function get(key: Key): Value | undefined {
+    const value = map.get(key);
+    if (value === undefined) return undefined;
+    map.delete(key);
+    map.set(key, value);
+    return value;
+  }
+
+  function peek(key: Key): Value | undefined {
+    return map.get(key);
+  }
+
+  function set(key: Key, value: Value): void {
+    map.delete(key);
+    map.set(key, value);
+    if (map.size <= capacity) return;
+    const [oldest] = map;
+    if (oldest === undefined) return;
+    map.delete(oldest[0]);
+    onEvict?.(...oldest);
+  }
+
+  function clear() {
+    return map.clear();
+  }
+
+  function size() {
+    return map.size;
+  }
+
+  function entries() {
+    return map.entries();
+  }
+
+  return { get, peek, set, delete: (key) => map.delete(key), clear, size, entries };
 }

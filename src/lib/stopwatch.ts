@@ -16,11 +16,15 @@ export type Stopwatch = {
 
 /** A stopwatch on these clocks. */
 export function createStopwatch(clock: Clock, monotonic: Clock): Stopwatch {
-  return {
-    now: () => ({ monotonic: monotonic(), wall: clock() }),
-    since: (moment) =>
-      moment === undefined
-        ? Number.POSITIVE_INFINITY
-        : Math.max(monotonic() - moment.monotonic, clock() - moment.wall, 0),
-  };
+  function now() {
+    return { monotonic: monotonic(), wall: clock() };
+  }
+
+  function since(moment: Moment | undefined): number {
+    return moment === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.max(monotonic() - moment.monotonic, clock() - moment.wall, 0);
+  }
+
+  return { now, since };
 }

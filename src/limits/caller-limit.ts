@@ -45,6 +45,13 @@ function exhausted(resetSeconds: number) {
 /** Counts in this instance's memory. Only callers that proved who they are get here, so their number is bounded. */
 export function createMemoryCallerLimit(quota: CallerQuota): CallerLimit {
   const limiter = new RateLimiterMemory({ points: quota.requests, duration: quota.window / SECOND });
+  async function peek(caller: string): Promise<Result<undefined, LimitRefusal>> {
+    const used = await limiter.get(caller);
+    return used === null || used.consumedPoints < quota.requests
+      ? ok(undefined)
+      : exhausted(inSeconds(used.msBeforeNext));
+  }
+
   return {
     quota,
     take: async (caller) => {
@@ -53,12 +60,7 @@ export function createMemoryCallerLimit(quota: CallerQuota): CallerLimit {
       if (used.consumedPoints > quota.requests) return exhausted(resetSeconds);
       return ok({ left: Math.max(0, quota.requests - used.consumedPoints), resetSeconds });
     },
-    peek: async (caller) => {
-      const used = await limiter.get(caller);
-      return used === null || used.consumedPoints < quota.requests
-        ? ok(undefined)
-        : exhausted(inSeconds(used.msBeforeNext));
-    },
+    peek,
     giveBack: async (caller) => {
       const used = await limiter.get(caller);
       if (used !== null && used.consumedPoints > 0) await limiter.reward(caller);

@@ -38,9 +38,10 @@ export function createCountOnce(limit: CallerLimit, capacity = MAX_REQUESTS) {
     return { copied: false, taken: await taking };
   }
 
-  return {
-    count,
-    /** Whether a request is a copy of one that was counted, or is being counted. */
-    isKnown: (request: string | undefined): boolean => request !== undefined && seen.peek(request) !== undefined,
-  };
+  /** Whether a request is a copy of one that was counted, or is being counted. */
+  function isKnown(request: string | undefined): boolean {
+    return request !== undefined && seen.peek(request) !== undefined;
+  }
+
+  return { count, isKnown };
 }

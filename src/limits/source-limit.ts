@@ -39,11 +39,11 @@ function createTally() {
   function get(key: string): number {
     return under.get(key) ?? 0;
   }
-  return {
-    get,
-    add: (key: string): void => void under.set(key, get(key) + 1),
-    remove: (key: string): void => void (get(key) > 1 ? under.set(key, get(key) - 1) : under.delete(key)),
-  };
+  function remove(key: string): void {
+    return void (get(key) > 1 ? under.set(key, get(key) - 1) : under.delete(key));
+  }
+
+  return { get, add: (key: string): void => void under.set(key, get(key) + 1), remove };
 }
 
 /**
@@ -62,34 +62,38 @@ export function createSourceLimit({ points, window }: SourceQuota, maxSources = 
     return own + ((sites.find(site, now)?.points ?? 0) + running.get(site)) / SITE_SHARE;
   }
 
-  return {
-    /** Whether the source may cost more; refuses with the whole seconds until it may again. */
-    check: (address: string | undefined): Result<undefined, number> => {
-      const now = performance.now();
-      const used = sources.find(sourceOf(address), now);
-      if (used === undefined || used.points < points) return ok(undefined);
-      return refuse(Math.max(1, Math.ceil((used.endsAt - now) / SECOND)));
-    },
-    /** Counts one against the source. */
-    charge: (address: string | undefined): void => {
-      const [now, site] = [performance.now(), siteOf(address)];
-      sources.add(sourceOf(address), now);
-      if (site !== undefined) sites.add(site, now);
-    },
-    /**
-     * Begins something for the source. Says how much it weighs: what was counted against it and what is under way for it,
-     * and for IPv6 a part of that for its /48; so that the next place goes to whoever has had least. `leave` ends it.
-     */
-    enter: (address: string | undefined): { readonly weight: number; readonly leave: () => void } => {
-      const [source, site] = [sourceOf(address), siteOf(address)];
-      const keys = site === undefined ? [source] : [source, site];
-      const weight = weigh(source, site);
-      keys.forEach(running.add);
-      return { weight, leave: () => keys.forEach(running.remove) };
-    },
-    /** How many sources are remembered, for tests of the bound. */
-    size: sources.size,
-  };
+  /** Whether the source may cost more; refuses with the whole seconds until it may again. */
+  function check(address: string | undefined): Result<undefined, number> {
+    const now = performance.now();
+    const used = sources.find(sourceOf(address), now);
+    if (used === undefined || used.points < points) return ok(undefined);
+    return refuse(Math.max(1, Math.ceil((used.endsAt - now) / SECOND)));
+  }
+
+  /** Counts one against the source. */
+  function charge(address: string | undefined): void {
+    const [now, site] = [performance.now(), siteOf(address)];
+    sources.add(sourceOf(address), now);
+    if (site !== undefined) sites.add(site, now);
+  }
+
+  /**
+   * Begins something for the source. Says how much it weighs: what was counted against it and what is under way for it,
+   * and for IPv6 a part of that for its /48; so that the next place goes to whoever has had least. `leave` ends it.
+   */
+  function enter(address: string | undefined): { readonly weight: number; readonly leave: () => void } {
+    const [source, site] = [sourceOf(address), siteOf(address)];
+    const keys = site === undefined ? [source] : [source, site];
+    const weight = weigh(source, site);
+    keys.forEach(running.add);
+    function leave() {
+      return keys.forEach(running.remove);
+    }
+
+    return { weight, leave };
+  }
+
+  return { check, charge, enter /** How many sources are remembered, for tests of the bound. */, size: sources.size };
 }
 
 /** What is counted against addresses; whoever gets one over sees only what it needs. */

@@ -86,13 +86,13 @@ function localTime(now: number, zone: string | undefined): LocalTime {
 export function momentAt(now: number): Moment {
   if (Number.isNaN(new Date(now).getTime())) throw new RangeError(`${now} is not an instant`);
   const known = new Map<string | undefined, LocalTime>();
-  return {
-    local: (zone) => {
-      const time = known.get(zone) ?? localTime(now, zone);
-      known.set(zone, time);
-      return time;
-    },
-  };
+  function local(zone: string | undefined): LocalTime {
+    const time = known.get(zone) ?? localTime(now, zone);
+    known.set(zone, time);
+    return time;
+  }
+
+  return { local };
 }
 
 /** `HH:MM` as the minute of the day. */

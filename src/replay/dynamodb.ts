@@ -2,8 +2,9 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { claimNew, deleteIf } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
-import { ok, refuse } from '../lib/result.ts';
-import type { ReplayGuard } from './guard.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import type { ReplayClaim } from '../sigv4/verify.ts';
+import type { GuardRefusal, ReplayGuard, Reservation } from './guard.ts';
 
 /** Items outlive the signature by this much, so that a clock that is late cannot make DynamoDB forget too early. */
 const TTL_MARGIN = 60 * SECOND;
@@ -39,18 +40,18 @@ export function createDynamoDbGuard(
     }
   }
 
-  return {
-    reserve: async ({ key, forgetAt }) => {
-      const attempt = newHexId();
-      const id = `replay#${key}`;
-      const ttl = Math.ceil((forgetAt + TTL_MARGIN) / SECOND);
-      try {
-        const written = await claimNew(table, id, ttl, attempt);
-        return written === 'done' ? ok({ release: () => release(id, attempt) }) : refuse('replayed');
-      } catch (error) {
-        onFault(error);
-        return refuse('unavailable');
-      }
-    },
-  };
+  async function reserve({ key, forgetAt }: ReplayClaim): Promise<Result<Reservation, GuardRefusal>> {
+    const attempt = newHexId();
+    const id = `replay#${key}`;
+    const ttl = Math.ceil((forgetAt + TTL_MARGIN) / SECOND);
+    try {
+      const written = await claimNew(table, id, ttl, attempt);
+      return written === 'done' ? ok({ release: () => release(id, attempt) }) : refuse('replayed');
+    } catch (error) {
+      onFault(error);
+      return refuse('unavailable');
+    }
+  }
+
+  return { reserve };
 }

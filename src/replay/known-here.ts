@@ -1,5 +1,6 @@
 import { createLru } from '../lib/lru.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
+import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { GuardRefusal, ReplayGuard, Reservation } from './guard.ts';
 
 /**
@@ -15,23 +16,23 @@ const MAX_REQUESTS = 100_000;
 export function createKnownHereGuard(shared: ReplayGuard, capacity = MAX_REQUESTS): ReplayGuard {
   const used = createLru<string, Reservation | 'elsewhere'>(capacity);
 
-  return {
-    reserve: async (request, now): Promise<Result<Reservation, GuardRefusal>> => {
-      const { key } = request;
-      if (used.get(key) !== undefined) return refuse('replayed');
-      const reserved = await shared.reserve(request, now);
-      if (!reserved.ok) {
-        if (reserved.refusal === 'replayed' && used.peek(key) === undefined) used.set(key, 'elsewhere');
-        return reserved;
-      }
-      const held: Reservation = {
-        release: async () => {
-          await reserved.value.release();
-          if (used.peek(key) === held) used.delete(key);
-        },
-      };
-      used.set(key, held);
-      return ok(held);
-    },
-  };
+  async function reserve(request: ReplayClaim, now: number): Promise<Result<Reservation, GuardRefusal>> {
+    const { key } = request;
+    if (used.get(key) !== undefined) return refuse('replayed');
+    const reserved = await shared.reserve(request, now);
+    if (!reserved.ok) {
+      if (reserved.refusal === 'replayed' && used.peek(key) === undefined) used.set(key, 'elsewhere');
+      return reserved;
+    }
+    const held: Reservation = {
+      release: async () => {
+        await reserved.value.release();
+        if (used.peek(key) === held) used.delete(key);
+      },
+    };
+    used.set(key, held);
+    return ok(held);
+  }
+
+  return { reserve };
 }

@@ -1,6 +1,7 @@
 import { SECOND } from '../lib/clock.ts';
-import { ok, refuse } from '../lib/result.ts';
-import type { ReplayGuard } from './guard.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import type { ReplayClaim } from '../sigv4/verify.ts';
+import type { GuardRefusal, ReplayGuard, Reservation } from './guard.ts';
 
 const MAX_REQUESTS = 500_000;
 
@@ -26,21 +27,21 @@ export function createMemoryGuard(startedAt: number, capacity = MAX_REQUESTS): R
       seen.delete(key);
     }
   }
-  return {
-    reserve: (request, now) => {
-      forgetOld(now);
-      if (request.signedAt < earliest || seen.has(request.key)) return Promise.resolve(refuse('replayed'));
-      if (seen.size >= capacity) return Promise.resolve(refuse('unavailable'));
-      const held = { forgetAt: request.forgetAt };
-      seen.set(request.key, held);
-      return Promise.resolve(
-        ok({
-          release: () => {
-            if (seen.get(request.key) === held) seen.delete(request.key);
-            return Promise.resolve();
-          },
-        }),
-      );
-    },
-  };
+  function reserve(request: ReplayClaim, now: number): Promise<Result<Reservation, GuardRefusal>> {
+    forgetOld(now);
+    if (request.signedAt < earliest || seen.has(request.key)) return Promise.resolve(refuse('replayed'));
+    if (seen.size >= capacity) return Promise.resolve(refuse('unavailable'));
+    const held = { forgetAt: request.forgetAt };
+    seen.set(request.key, held);
+    return Promise.resolve(
+      ok({
+        release: () => {
+          if (seen.get(request.key) === held) seen.delete(request.key);
+          return Promise.resolve();
+        },
+      }),
+    );
+  }
+
+  return { reserve };
 }

@@ -32,13 +32,15 @@ const CHUNK = 65_536;
 /** Numbers of the log: a hundred thousand are ranges within a millisecond, wherever they lie. */
 export function createNumberSet() {
   const chunks = new Map<number, Uint8Array>();
+  function add(n: number): void {
+    const index = Math.floor(n / CHUNK);
+    const chunk = chunks.get(index) ?? new Uint8Array(CHUNK);
+    chunks.set(index, chunk);
+    chunk[n % CHUNK] = 1;
+  }
+
   return {
-    add: (n: number): void => {
-      const index = Math.floor(n / CHUNK);
-      const chunk = chunks.get(index) ?? new Uint8Array(CHUNK);
-      chunks.set(index, chunk);
-      chunk[n % CHUNK] = 1;
-    },
+    add,
     ranges: (): Ranges => {
       const ranges: [number, number][] = [];
       for (const [index, chunk] of [...chunks].toSorted(([one], [other]) => one - other)) {

@@ -183,49 +183,60 @@ export function createRevocations(options: Options): Revocations {
     return age() <= bound || inGrace();
   }
 
-  return {
-    start: async (signal) => {
-      let timer: NodeJS.Timeout | undefined;
-      function again(begun: number): void {
-        if (signal.aborted) return;
-        const pause = Math.max(0, PERIOD - (monotonic() - begun));
-        timer = setTimeout(() => {
-          const now = monotonic();
-          tidyIfDue();
-          void refresh().then(() => again(now));
-        }, pause);
-      }
-      signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
-      const begun = monotonic();
-      // What this process has just read is in order, or is noticed by its signatures.
-      tidiedAt = stopwatch.now();
-      await refresh();
-      again(begun);
-    },
-    ensure: async () => {
-      // Twice, for the first may be a try that began long ago and hangs.
-      for (let attempt = 0; attempt < 2 && age() > bound && !inGrace(); attempt += 1) await refresh();
-      if (inGrace()) return ok('grace');
-      return age() <= bound ? ok('fresh') : refuse('unavailable');
-    },
-    ofCaller: (subject) => book().ofCaller(subject, clock()),
-    ofVend: (subject, profile) => book().ofVend(subject, profile, clock()) ?? foreign.ofVend(subject, profile, clock()),
-    frozen: () => book().frozen(clock()),
-    list: () => book().list(clock()),
-    findNow: async (n) => {
-      if (book().find(n, clock()) === undefined) await catchUp();
-      return book().find(n, clock());
-    },
-    append: follower.append,
-    catchUp,
-    isBroken: follower.isBroken,
-    putAside: async (n) => {
-      await follower.putAside(n);
-      await readLog();
-    },
-    inGrace,
-    isUsable,
-    state: () => ({
+  async function start(signal: AbortSignal): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    function again(begun: number): void {
+      if (signal.aborted) return;
+      const pause = Math.max(0, PERIOD - (monotonic() - begun));
+      timer = setTimeout(() => {
+        const now = monotonic();
+        tidyIfDue();
+        void refresh().then(() => again(now));
+      }, pause);
+    }
+    signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    const begun = monotonic();
+    // What this process has just read is in order, or is noticed by its signatures.
+    tidiedAt = stopwatch.now();
+    await refresh();
+    again(begun);
+  }
+
+  async function ensure(): Promise<Result<'fresh' | 'grace', 'unavailable'>> {
+    // Twice, for the first may be a try that began long ago and hangs.
+    for (let attempt = 0; attempt < 2 && age() > bound && !inGrace(); attempt += 1) await refresh();
+    if (inGrace()) return ok('grace');
+    return age() <= bound ? ok('fresh') : refuse('unavailable');
+  }
+
+  function ofCaller(subject: RevocationSubject): Revocation | undefined {
+    return book().ofCaller(subject, clock());
+  }
+
+  function ofVend(subject: RevocationSubject, profile: string): Revocation | undefined {
+    return book().ofVend(subject, profile, clock()) ?? foreign.ofVend(subject, profile, clock());
+  }
+
+  function frozen() {
+    return book().frozen(clock());
+  }
+
+  function list() {
+    return book().list(clock());
+  }
+
+  async function findNow(n: number): Promise<Revocation | undefined> {
+    if (book().find(n, clock()) === undefined) await catchUp();
+    return book().find(n, clock());
+  }
+
+  async function putAside(n: number): Promise<void> {
+    await follower.putAside(n);
+    await readLog();
+  }
+
+  function state(): FeedState {
+    return {
       tried,
       ageMs: knownAt === undefined ? undefined : stopwatch.since(knownAt),
       live: book().size(),
@@ -234,6 +245,23 @@ export function createRevocations(options: Options): Revocations {
       inGrace: inGrace(),
       underOldKeys: follower.underOldKeys(),
       broken: follower.broken() !== undefined,
-    }),
+    };
+  }
+
+  return {
+    start,
+    ensure,
+    ofCaller,
+    ofVend,
+    frozen,
+    list,
+    findNow,
+    append: follower.append,
+    catchUp,
+    isBroken: follower.isBroken,
+    putAside,
+    inGrace,
+    isUsable,
+    state,
   };
 }

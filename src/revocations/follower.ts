@@ -98,6 +98,31 @@ export function createRevocationFollower(options: Options) {
     await load();
   }
 
+  /** Writes an entry and knows it at once; rejects if it cannot be written. */
+  async function append(entry: NewEntry): Promise<LogEntry> {
+    const written = await write(entry);
+    ownMeanwhile.push(written);
+    apply(own(written), book);
+    tell({ entry: written, closed: false });
+    // The lifting stands. What closes the entry that it lifts is put in order later where that fails now.
+    if (entry.what === 'lift') await log.close(entry.lifts, written.n, entry.sealing).catch(onFault);
+    return written;
+  }
+
+  /** Makes a broken number say nothing from now on. Rejects if that cannot be written. */
+  async function putAside(n: number): Promise<void> {
+    if ((await log.silence(n, await log.read(n))) === 'refused') throw new Error(`entry ${n} has just changed`);
+    loadTriedAt = undefined;
+  }
+
+  function isBroken(n: number): boolean {
+    return broken !== undefined && includes(broken.numbers, n);
+  }
+
+  function noteUnderOldKeys(left: number): void {
+    underOldKeys = left;
+  }
+
   return {
     /** Reads what is new, or everything where nothing is known; rejects unless everything up to the head is known. */
     read: async (): Promise<void> => {
@@ -116,27 +141,12 @@ export function createRevocationFollower(options: Options) {
       }
     },
     book: () => book,
-    /** Writes an entry and knows it at once; rejects if it cannot be written. */
-    append: async (entry: NewEntry): Promise<LogEntry> => {
-      const written = await write(entry);
-      ownMeanwhile.push(written);
-      apply(own(written), book);
-      tell({ entry: written, closed: false });
-      // The lifting stands. What closes the entry that it lifts is put in order later where that fails now.
-      if (entry.what === 'lift') await log.close(entry.lifts, written.n, entry.sealing).catch(onFault);
-      return written;
-    },
-    /** Makes a broken number say nothing from now on. Rejects if that cannot be written. */
-    putAside: async (n: number): Promise<void> => {
-      if ((await log.silence(n, await log.read(n))) === 'refused') throw new Error(`entry ${n} has just changed`);
-      loadTriedAt = undefined;
-    },
+    append,
+    putAside,
     broken: () => broken,
-    isBroken: (n: number): boolean => broken !== undefined && includes(broken.numbers, n),
+    isBroken,
     underOldKeys: () => underOldKeys,
-    noteUnderOldKeys: (left: number): void => {
-      underOldKeys = left;
-    },
+    noteUnderOldKeys,
   };
 }
 

@@ -124,6 +124,51 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     return putIf(table, signEntry(item, active()), unchanged(read.item));
   }
 
+  /** The same for a writer, which has more time than those who wait for what is revoked. */
+  function readPatiently(n: number): Promise<Item | undefined> {
+    return readItem(table, idOf(n));
+  }
+
+  /** All items of the table, read consistently to the last page. */
+  function scan(): AsyncGenerator<readonly Item[]> {
+    return scanPages(table, PAGE);
+  }
+
+  /** Puts an item at its number; `refused` if another's is there. One of our own, put twice by the SDK, is ours. */
+  function put(item: Item, attempt: string): Promise<WriteOutcome> {
+    return putNew(table, item, attempt);
+  }
+
+  /** Puts an item over what was seen there. */
+  function replace(item: Item, seen: Item | undefined): Promise<WriteOutcome> {
+    return putIf(table, item, unchanged(seen));
+  }
+
+  /** Makes the number n say nothing, whatever was seen there: what nobody can verify, or nothing at all. */
+  function silence(n: number, seen: Item | undefined): Promise<WriteOutcome> {
+    return putIf(table, signEntry(toItem({ what: 'void', n }, undefined), active()), unchanged(seen));
+  }
+
+  /** Closes entry n, which the entry `by` lifts, so that the lifting needs no other proof. */
+  async function close(n: number, by: number, sealing: SealingKey): Promise<void> {
+    const { closed_by: closedBy, closing } = toClosing(n, by, sealing);
+    await updateIf(table, idOf(n), 'SET closed_by = :by, closing = :closing', {
+      condition: 'attribute_exists(id)',
+      values: { ':by': closedBy ?? { N: '0' }, ':closing': closing ?? { S: '' } },
+    });
+  }
+
+  /** Names more numbers as gone; false if that cannot be now. `seen`: what was read. */
+  async function writeCompaction(version: number, ranges: Ranges, seen: Item | undefined): Promise<boolean> {
+    const item = toCompactionItem(version, ranges, active());
+    return item !== undefined && (await putIf(table, item, unchanged(seen))) === 'done';
+  }
+
+  /** Deletes what is named as gone. */
+  function remove(n: number): Promise<WriteOutcome> {
+    return deleteIf(table, idOf(n), { condition: 'attribute_exists(id)' });
+  }
+
   return {
     active,
     understand,
@@ -131,39 +176,20 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     raiseMirror,
     readHead: head,
     raiseHead,
-    adopt,
-    /** The item at n, read consistently; undefined if there is none (yet, or any more). */
+    adopt /** The item at n, read consistently; undefined if there is none (yet, or any more). */,
     read: (n: number): Promise<Item | undefined> => readItem(reads, idOf(n)),
-    /** The same for a writer, which has more time than those who wait for what is revoked. */
-    readPatiently: (n: number): Promise<Item | undefined> => readItem(table, idOf(n)),
-    /** All items of the table, read consistently to the last page. */
-    scan: (): AsyncGenerator<readonly Item[]> => scanPages(table, PAGE),
-    /** Puts an item at its number; `refused` if another's is there. One of our own, put twice by the SDK, is ours. */
-    put: (item: Item, attempt: string): Promise<WriteOutcome> => putNew(table, item, attempt),
-    /** Puts an item over what was seen there. */
-    replace: (item: Item, seen: Item | undefined): Promise<WriteOutcome> => putIf(table, item, unchanged(seen)),
-    /** Makes the number n say nothing, whatever was seen there: what nobody can verify, or nothing at all. */
-    silence: (n: number, seen: Item | undefined): Promise<WriteOutcome> =>
-      putIf(table, signEntry(toItem({ what: 'void', n }, undefined), active()), unchanged(seen)),
-    /** Closes entry n, which the entry `by` lifts, so that the lifting needs no other proof. */
-    close: async (n: number, by: number, sealing: SealingKey): Promise<void> => {
-      const { closed_by: closedBy, closing } = toClosing(n, by, sealing);
-      await updateIf(table, idOf(n), 'SET closed_by = :by, closing = :closing', {
-        condition: 'attribute_exists(id)',
-        values: { ':by': closedBy ?? { N: '0' }, ':closing': closing ?? { S: '' } },
-      });
-    },
+    readPatiently,
+    scan,
+    put,
+    replace,
+    silence,
+    close,
     readCompaction: async (believed = active() === undefined) => {
       const item = await readItem(reads, COMPACTION_ID);
       return { ...readCompaction(item, sealingKeys(), active(), believed), item };
     },
-    /** Names more numbers as gone; false if that cannot be now. `seen`: what was read. */
-    writeCompaction: async (version: number, ranges: Ranges, seen: Item | undefined): Promise<boolean> => {
-      const item = toCompactionItem(version, ranges, active());
-      return item !== undefined && (await putIf(table, item, unchanged(seen))) === 'done';
-    },
-    /** Deletes what is named as gone. */
-    remove: (n: number): Promise<WriteOutcome> => deleteIf(table, idOf(n), { condition: 'attribute_exists(id)' }),
+    writeCompaction,
+    remove,
   };
 }
 

@@ -110,35 +110,49 @@ export function createRevocationBook(): RevocationBook {
     return live(`user\n${storedName}`, now) ?? live(`user\n${name}`, now) ?? live(`principal\n${principal}`, now);
   }
 
-  return {
-    add: (revocation) => {
-      if (lifted.has(revocation.n)) return;
-      const before = byNumber.get(revocation.n);
-      if (before !== undefined) remove(before);
-      byNumber.set(revocation.n, revocation);
-      const key = keyOf(revocation.target);
-      const alike = byKey.get(key) ?? new Set();
-      byKey.set(key, alike.add(revocation));
-    },
-    lift: (n) => {
-      lifted.add(n);
-      const revocation = byNumber.get(n);
-      if (revocation !== undefined) remove(revocation);
-    },
-    ofCaller,
-    ofVend: (subject, profile, now) =>
+  function add(revocation: Revocation): void {
+    if (lifted.has(revocation.n)) return;
+    const before = byNumber.get(revocation.n);
+    if (before !== undefined) remove(before);
+    byNumber.set(revocation.n, revocation);
+    const key = keyOf(revocation.target);
+    const alike = byKey.get(key) ?? new Set();
+    byKey.set(key, alike.add(revocation));
+  }
+
+  function lift(n: number): void {
+    lifted.add(n);
+    const revocation = byNumber.get(n);
+    if (revocation !== undefined) remove(revocation);
+  }
+
+  function ofVend(subject: RevocationSubject, profile: string, now: number): Revocation | undefined {
+    return (
       live('all', now) ??
       ofCaller(subject, now) ??
       live(`profile\n${profile}`, now) ??
       live(`session\n${subject.subject}\n${profile}`, now) ??
       live(`session of user\n${subject.storedName}\n${profile}`, now) ??
-      live(`session of user\n${subject.name}\n${profile}`, now),
-    frozen: (now) => live('all', now),
-    list: (now) => [...byNumber.values()].filter((revocation) => isLive(revocation, now)).toSorted((a, b) => a.n - b.n),
-    size: () => byNumber.size,
-    find: (n, now) => {
-      const revocation = byNumber.get(n);
-      return revocation !== undefined && isLive(revocation, now) ? revocation : undefined;
-    },
-  };
+      live(`session of user\n${subject.name}\n${profile}`, now)
+    );
+  }
+
+  function frozen(now: number): Revocation | undefined {
+    return live('all', now);
+  }
+
+  function list(now: number): readonly Revocation[] {
+    return [...byNumber.values()].filter((revocation) => isLive(revocation, now)).toSorted((a, b) => a.n - b.n);
+  }
+
+  function size() {
+    return byNumber.size;
+  }
+
+  function find(n: number, now: number): Revocation | undefined {
+    const revocation = byNumber.get(n);
+    return revocation !== undefined && isLive(revocation, now) ? revocation : undefined;
+  }
+
+  return { add, lift, ofCaller, ofVend, frozen, list, size, find };
 }

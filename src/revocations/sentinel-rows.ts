@@ -56,30 +56,38 @@ export function createForeignRevocations(client: DynamoDBClient, name: string): 
     return revocation !== undefined && now < (revocation.until ?? 0) ? revocation : undefined;
   }
 
-  return {
-    read: async (now) => {
-      const found = new Map<string, Revocation>();
-      const pages = queryPages(table, {
-        IndexName: 'gsi-status',
-        KeyConditionExpression: '#s = :revoked AND created_at > :since',
-        ExpressionAttributeNames: { '#s': 'status' },
-        ExpressionAttributeValues: {
-          ':revoked': { S: 'revoked' },
-          ':since': { S: new Date(now - LONGEST_SESSION).toISOString() },
-        },
-      });
-      for await (const items of pages) {
-        for (const item of items) {
-          const entry = toRevocation(item);
-          // Of several rows for one caller and profile the one that lasts longest counts.
-          if (entry !== undefined && (entry[1].until ?? 0) > (found.get(entry[0])?.until ?? 0)) found.set(...entry);
-        }
+  async function read(now: number): Promise<void> {
+    const found = new Map<string, Revocation>();
+    const pages = queryPages(table, {
+      IndexName: 'gsi-status',
+      KeyConditionExpression: '#s = :revoked AND created_at > :since',
+      ExpressionAttributeNames: { '#s': 'status' },
+      ExpressionAttributeValues: {
+        ':revoked': { S: 'revoked' },
+        ':since': { S: new Date(now - LONGEST_SESSION).toISOString() },
+      },
+    });
+    for await (const items of pages) {
+      for (const item of items) {
+        const entry = toRevocation(item);
+        // Of several rows for one caller and profile the one that lasts longest counts.
+        if (entry !== undefined && (entry[1].until ?? 0) > (found.get(entry[0])?.until ?? 0)) found.set(...entry);
       }
-      blocked = found;
-    },
-    ofVend: ({ name, storedName, subject }, profile, now) =>
+    }
+    blocked = found;
+  }
+
+  function ofVend(
+    { name, storedName, subject }: RevocationSubject,
+    profile: string,
+    now: number,
+  ): Revocation | undefined {
+    return (
       live(`subject\n${subject}\n${profile}`, now) ??
       live(`user\n${storedName}\n${profile}`, now) ??
-      live(`user\n${name}\n${profile}`, now),
-  };
+      live(`user\n${name}\n${profile}`, now)
+    );
+  }
+
+  return { read, ofVend };
 }

@@ -112,36 +112,44 @@ export function createSessionDirectory(options: Options): SessionDirectory {
     listing.clear();
   }
 
-  return {
-    find: (id, keys) => {
-      const kept = items.get(id);
-      const life = kept?.row === undefined ? ABSENT_LIFE : ITEM_LIFE;
-      if (kept !== undefined && watch.since(kept.since) < life) {
-        hits += 1;
-        return Promise.resolve(kept.row);
-      }
-      misses += 1;
-      return read(id, keys);
-    },
-    list: (query, keys, next, isWanted) => {
-      const key = JSON.stringify([query, next]);
-      const kept = queries.get(key);
-      if (kept !== undefined && watch.since(kept.since) < QUERY_LIFE) {
-        hits += 1;
-        return Promise.resolve(kept.page);
-      }
-      misses += 1;
-      return listing.get(key) ?? readPage(key, pages.read(query, keys, next, isWanted));
-    },
-    put: (session) => {
-      items.set(session.id, { row: { session, status: 'active', genuine: true }, since: watch.now() });
-      forgetPages();
-    },
-    forget: (id) => {
-      items.delete(id);
-      reading.delete(id);
-      forgetPages();
-    },
-    counts: () => ({ hits, misses }),
-  };
+  function find(id: string, keys: SealingKeys): Promise<SessionRow | undefined> {
+    const kept = items.get(id);
+    const life = kept?.row === undefined ? ABSENT_LIFE : ITEM_LIFE;
+    if (kept !== undefined && watch.since(kept.since) < life) {
+      hits += 1;
+      return Promise.resolve(kept.row);
+    }
+    misses += 1;
+    return read(id, keys);
+  }
+
+  function list(
+    ...[query, keys, next, isWanted]: Parameters<SessionDirectory['list']>
+  ): Promise<SessionPage | undefined> {
+    const key = JSON.stringify([query, next]);
+    const kept = queries.get(key);
+    if (kept !== undefined && watch.since(kept.since) < QUERY_LIFE) {
+      hits += 1;
+      return Promise.resolve(kept.page);
+    }
+    misses += 1;
+    return listing.get(key) ?? readPage(key, pages.read(query, keys, next, isWanted));
+  }
+
+  function put(session: Session): void {
+    items.set(session.id, { row: { session, status: 'active', genuine: true }, since: watch.now() });
+    forgetPages();
+  }
+
+  function forget(id: string): void {
+    items.delete(id);
+    reading.delete(id);
+    forgetPages();
+  }
+
+  function counts() {
+    return { hits, misses };
+  }
+
+  return { find, list, put, forget, counts };
 }

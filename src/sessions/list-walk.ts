@@ -65,13 +65,15 @@ type Budget = {
 function createBudget(monotonic: Clock): Budget {
   const end = monotonic() + PATIENCE;
   let [queries, rows] = [0, 0];
+  function spend(more: number): boolean {
+    const isTooMuch = queries + more > MAX_QUERIES || rows >= MAX_ROWS || monotonic() >= end;
+    if (queries > 0 && isTooMuch) return false;
+    queries += more;
+    return true;
+  }
+
   return {
-    spend: (more) => {
-      const isTooMuch = queries + more > MAX_QUERIES || rows >= MAX_ROWS || monotonic() >= end;
-      if (queries > 0 && isTooMuch) return false;
-      queries += more;
-      return true;
-    },
+    spend,
     count: (more) => {
       rows += more;
     },

@@ -124,64 +124,74 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
     return { named, session };
   }
 
-  return {
-    /** The session of a key that is open, if there is one. Rejects as `open` does, whose parameters these are. */
-    current: async (
-      key: SessionKey,
-      keys: SealingKeys,
-      now: number,
-      instead: string | undefined,
-    ): Promise<Session | undefined> => {
-      if (activeSealingKey(keys, now) === undefined) throw new Error(NO_KEY);
-      return (await readCurrent(key, keys, now, instead)).session;
-    },
-    /**
-     * Opens a session for its key, or finds the one that is open. Rejects when DynamoDB fails, or when there is no sealing
-     * key: a row that nobody can recognise helps nobody.
-     *
-     * @param instead the id of a session of this key that has turned out to be none any more
-     */
-    open: async (proposed: Session, keys: SealingKeys, now: number, instead?: string): Promise<Session> => {
-      const signature = signSession(proposed, keys, now);
-      if (signature === undefined) throw new Error(NO_KEY);
-      let wanted = { session: proposed, signature };
-      let replaced = instead;
-      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-        if (await takeSlot(wanted.session, wanted.signature, now, replaced)) {
-          const isNew = (await putRow(wanted.session, wanted.signature)) === 'put';
-          if (isNew || (await isAlive(wanted.session, keys))) return wanted.session;
-          // A session of this id has been and ended, in the same period: this is another.
-          replaced = wanted.session.id;
-          wanted = renamed(wanted.session, keys, now);
-          continue;
-        }
-        const { named, session } = await readCurrent(proposed, keys, now, instead);
-        if (session !== undefined) return session;
-        // What stands there is not the TVM's work, or nobody's any more: it decides nothing.
-        replaced = named ?? instead;
+  /** The session of a key that is open, if there is one. Rejects as `open` does, whose parameters these are. */
+  async function current(
+    key: SessionKey,
+    keys: SealingKeys,
+    now: number,
+    instead: string | undefined,
+  ): Promise<Session | undefined> {
+    if (activeSealingKey(keys, now) === undefined) throw new Error(NO_KEY);
+    return (await readCurrent(key, keys, now, instead)).session;
+  }
+
+  /**
+   * Opens a session for its key, or finds the one that is open. Rejects when DynamoDB fails, or when there is no sealing
+   * key: a row that nobody can recognise helps nobody.
+   *
+   * @param instead the id of a session of this key that has turned out to be none any more
+   */
+  async function open(proposed: Session, keys: SealingKeys, now: number, instead?: string): Promise<Session> {
+    const signature = signSession(proposed, keys, now);
+    if (signature === undefined) throw new Error(NO_KEY);
+    let wanted = { session: proposed, signature };
+    let replaced = instead;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      if (await takeSlot(wanted.session, wanted.signature, now, replaced)) {
+        const isNew = (await putRow(wanted.session, wanted.signature)) === 'put';
+        if (isNew || (await isAlive(wanted.session, keys))) return wanted.session;
+        // A session of this id has been and ended, in the same period: this is another.
+        replaced = wanted.session.id;
+        wanted = renamed(wanted.session, keys, now);
+        continue;
       }
-      throw new Error('the slot of a session is taken by others again and again');
-    },
-    ...createSessionUpdates(client, place.sessions),
-    /** Takes a place for the label of a session that is about to open. */
+      const { named, session } = await readCurrent(proposed, keys, now, instead);
+      if (session !== undefined) return session;
+      // What stands there is not the TVM's work, or nobody's any more: it decides nothing.
+      replaced = named ?? instead;
+    }
+    throw new Error('the slot of a session is taken by others again and again');
+  }
+
+  /**
+   * Frees the slot of a session, so that a later vend opens another, and the place of its label; does nothing to what
+   * is another's by now.
+   */
+  async function free(session: Session): Promise<void> {
+    await deleteIf(guard, slotId(session), {
+      condition: '#s = :own',
+      names: { '#s': 'session' },
+      values: { ':own': { S: session.id } },
+    });
+    if (session.label !== '') await places.free(session);
+  }
+
+  /** A row by its id, read consistently. */
+  async function read(id: string, keys: SealingKeys): Promise<SessionRow | undefined> {
+    const item = await readItem(sessions, id);
+    return item === undefined ? undefined : toSessionRow(item, keys);
+  }
+
+  return {
+    current,
+    open,
+    ...createSessionUpdates(
+      client,
+      place.sessions,
+    ) /** Takes a place for the label of a session that is about to open. */,
     takePlace: places.take,
-    /**
-     * Frees the slot of a session, so that a later vend opens another, and the place of its label; does nothing to what
-     * is another's by now.
-     */
-    free: async (session: Session): Promise<void> => {
-      await deleteIf(guard, slotId(session), {
-        condition: '#s = :own',
-        names: { '#s': 'session' },
-        values: { ':own': { S: session.id } },
-      });
-      if (session.label !== '') await places.free(session);
-    },
-    /** A row by its id, read consistently. */
-    read: async (id: string, keys: SealingKeys): Promise<SessionRow | undefined> => {
-      const item = await readItem(sessions, id);
-      return item === undefined ? undefined : toSessionRow(item, keys);
-    },
+    free,
+    read,
   };
 }
 

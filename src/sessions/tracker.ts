@@ -177,6 +177,35 @@ export function createSessionTracker(options: Options): SessionTracker {
     return open(use, keys, slot);
   }
 
+  function forget(id: string): void {
+    const slot = idToSlot.get(id);
+    if (slot !== undefined) drop(slot, id);
+  }
+
+  async function flush() {
+    const dirty = [...live.entries()].map(([, entry]) => entry).filter(({ unwritten }) => unwritten > 0);
+    const workers = Array.from({ length: FLUSH_WIDTH }, async () => {
+      for (let entry = dirty.pop(); entry !== undefined; entry = dirty.pop()) {
+        await store.touch(entry.id, entry.lastAccessAt, entry.unwritten);
+      }
+    });
+    await Promise.all(workers).catch(onFault);
+  }
+
+  async function sweep() {
+    const now = clock();
+    for (const [slot, { id, endsAt, unwritten }] of live.entries()) {
+      if (now < endsAt) continue;
+      drop(slot, id);
+      try {
+        await store.expire(id, now, unwritten);
+      } catch (error) {
+        onFault(error);
+        return;
+      }
+    }
+  }
+
   return {
     use: async (use, keys) => {
       const found = find(use, keys).then(
@@ -202,32 +231,9 @@ export function createSessionTracker(options: Options): SessionTracker {
         tracking: 'degraded',
       });
     },
-    forget: (id) => {
-      const slot = idToSlot.get(id);
-      if (slot !== undefined) drop(slot, id);
-    },
-    flush: async () => {
-      const dirty = [...live.entries()].map(([, entry]) => entry).filter(({ unwritten }) => unwritten > 0);
-      const workers = Array.from({ length: FLUSH_WIDTH }, async () => {
-        for (let entry = dirty.pop(); entry !== undefined; entry = dirty.pop()) {
-          await store.touch(entry.id, entry.lastAccessAt, entry.unwritten);
-        }
-      });
-      await Promise.all(workers).catch(onFault);
-    },
-    sweep: async () => {
-      const now = clock();
-      for (const [slot, { id, endsAt, unwritten }] of live.entries()) {
-        if (now < endsAt) continue;
-        drop(slot, id);
-        try {
-          await store.expire(id, now, unwritten);
-        } catch (error) {
-          onFault(error);
-          return;
-        }
-      }
-    },
+    forget,
+    flush,
+    sweep,
     size: live.size,
   };
 }

@@ -29,34 +29,39 @@ export function createSessionUpdates(client: DynamoDBClient, sessions: string) {
     return outcome === 'done' ? 'updated' : 'not-active';
   }
 
-  return {
-    /** Writes when the session was last used, and how often since the last time. */
-    touch: (id: string, at: number, more: number) =>
-      update(id, 'SET last_access_at = :at, updated_at = :at ADD request_count :more', {
-        values: { ':at': iso(at), ':more': { N: String(more) } },
-      }),
-    /** Writes that a session has ended by itself or by its owner's wish. */
-    expire: (id: string, at: number, more: number) =>
-      update(id, 'SET #status = :expired, updated_at = :at ADD request_count :more', {
-        values: { ':expired': { S: 'expired' }, ':at': iso(at), ':more': { N: String(more) } },
-      }),
-    /** Writes that a session was revoked, by which entry of the log. */
-    revoke: (
-      id: string,
-      at: number,
-      revocation: { readonly n: number; readonly by: string; readonly reason: string },
-    ) =>
-      update(id, 'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n', {
-        // One that was lifted may be revoked again.
-        condition: '#status = :active OR (#status = :revoked AND #r < :n)',
-        names: { '#r': 'revocation' },
-        values: {
-          ':revoked': { S: 'revoked' },
-          ':at': iso(at),
-          ':by': { S: revocation.by },
-          ':reason': { S: revocation.reason },
-          ':n': { N: String(revocation.n) },
-        },
-      }),
-  };
+  /** Writes when the session was last used, and how often since the last time. */
+  function touch(id: string, at: number, more: number) {
+    return update(id, 'SET last_access_at = :at, updated_at = :at ADD request_count :more', {
+      values: { ':at': iso(at), ':more': { N: String(more) } },
+    });
+  }
+
+  /** Writes that a session has ended by itself or by its owner's wish. */
+  function expire(id: string, at: number, more: number) {
+    return update(id, 'SET #status = :expired, updated_at = :at ADD request_count :more', {
+      values: { ':expired': { S: 'expired' }, ':at': iso(at), ':more': { N: String(more) } },
+    });
+  }
+
+  /** Writes that a session was revoked, by which entry of the log. */
+  function revoke(
+    id: string,
+    at: number,
+    revocation: { readonly n: number; readonly by: string; readonly reason: string },
+  ) {
+    return update(id, 'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n', {
+      // One that was lifted may be revoked again.
+      condition: '#status = :active OR (#status = :revoked AND #r < :n)',
+      names: { '#r': 'revocation' },
+      values: {
+        ':revoked': { S: 'revoked' },
+        ':at': iso(at),
+        ':by': { S: revocation.by },
+        ':reason': { S: revocation.reason },
+        ':n': { N: String(revocation.n) },
+      },
+    });
+  }
+
+  return { touch, expire, revoke };
 }

@@ -1,4 +1,4 @@
-import type { Meter, Readings } from './meter.ts';
+import type { Answered, AwsCall, Counted, Meter, Readings, Stage } from './meter.ts';
 
 const NAMESPACE = 'SentinelTVM';
 
@@ -39,40 +39,49 @@ export function createEmfMeter(
     return void counts.set(name, (counts.get(name) ?? 0) + amount);
   }
 
-  return {
-    // The outcome is part of the name: a dimension would cost a metric as well, and make one line for each.
-    count: (what, outcome) => add(`${pascal(what)}${pascal(outcome)}`, 1),
-    called: ({ service, outcome }) => add(`${pascal(service)}Calls${pascal(outcome)}`, 1),
-    observe: (stage, milliseconds) => latency(`${pascal(stage)}Latency`, milliseconds),
-    answered: ({ status, milliseconds }) => {
-      latency('RequestLatency', milliseconds);
-      add(`Requests${Math.floor(status / 100)}xx`, 1);
-      const readings = read();
-      add('CacheHits', readings.cacheHits - cache.hits);
-      add('CacheMisses', readings.cacheMisses - cache.misses);
-      cache = { hits: readings.cacheHits, misses: readings.cacheMisses };
-      add('AuditLost', readings.auditLost - lost);
-      lost = readings.auditLost;
-      const seconds = Object.entries({
-        CatalogAge: readings.catalogAge,
-        RevocationsAge: readings.revocationsAge,
-      }).filter((entry): entry is [string, number] => entry[1] !== undefined);
-      add('CatalogRejected', readings.catalogRejected);
-      const Metrics = [
-        ...[...latencies.keys()].map(inUnit('Milliseconds')),
-        ...[...counts.keys()].map(inUnit('Count')),
-        ...seconds.map(([name]) => inUnit('Seconds')(name)),
-      ];
-      const line = {
-        _aws: { Timestamp: now(), CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [['Region']], Metrics }] },
-        Region: region,
-        ...Object.fromEntries(latencies),
-        ...Object.fromEntries(counts),
-        ...Object.fromEntries(seconds),
-      };
-      latencies = new Map();
-      counts = new Map();
-      write(`${JSON.stringify(line)}\n`);
-    },
-  };
+  // The outcome is part of the name: a dimension would cost a metric as well, and make one line for each.
+  function count<What extends keyof Counted>(what: What, outcome: Counted[What]): void {
+    return add(`${pascal(what)}${pascal(outcome)}`, 1);
+  }
+
+  function called({ service, outcome }: AwsCall): void {
+    return add(`${pascal(service)}Calls${pascal(outcome)}`, 1);
+  }
+
+  function observe(stage: Stage, milliseconds: number): void {
+    return latency(`${pascal(stage)}Latency`, milliseconds);
+  }
+
+  function answered({ status, milliseconds }: Answered): void {
+    latency('RequestLatency', milliseconds);
+    add(`Requests${Math.floor(status / 100)}xx`, 1);
+    const readings = read();
+    add('CacheHits', readings.cacheHits - cache.hits);
+    add('CacheMisses', readings.cacheMisses - cache.misses);
+    cache = { hits: readings.cacheHits, misses: readings.cacheMisses };
+    add('AuditLost', readings.auditLost - lost);
+    lost = readings.auditLost;
+    const seconds = Object.entries({
+      CatalogAge: readings.catalogAge,
+      RevocationsAge: readings.revocationsAge,
+    }).filter((entry): entry is [string, number] => entry[1] !== undefined);
+    add('CatalogRejected', readings.catalogRejected);
+    const Metrics = [
+      ...[...latencies.keys()].map(inUnit('Milliseconds')),
+      ...[...counts.keys()].map(inUnit('Count')),
+      ...seconds.map(([name]) => inUnit('Seconds')(name)),
+    ];
+    const line = {
+      _aws: { Timestamp: now(), CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [['Region']], Metrics }] },
+      Region: region,
+      ...Object.fromEntries(latencies),
+      ...Object.fromEntries(counts),
+      ...Object.fromEntries(seconds),
+    };
+    latencies = new Map();
+    counts = new Map();
+    write(`${JSON.stringify(line)}\n`);
+  }
+
+  return { count, called, observe, answered };
 }

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { VERSION } from '../lib/version.ts';
-import { COUNTED, type Counted, type Meter, type Readings } from './meter.ts';
+import { COUNTED, type Answered, type AwsCall, type Counted, type Meter, type Readings, type Stage } from './meter.ts';
 
 /** A meter that Prometheus asks. */
 export type PrometheusMeter = Meter & {
@@ -131,12 +131,25 @@ export function createPrometheusMeter(region: string, read: () => Readings): Pro
       cache.inc({ result: 'miss' }, cacheMisses);
     },
   });
-  return {
-    count: (what, outcome) => counters[what].inc(labelsOf(what, outcome)),
-    called: ({ service, operation, outcome, milliseconds }) =>
-      calls.observe({ service, operation, outcome }, milliseconds / 1000),
-    observe: (stage, milliseconds) => stages.observe({ stage }, milliseconds / 1000),
-    answered: ({ route, status, milliseconds }) => requests.observe({ route, status }, milliseconds / 1000),
-    scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
-  };
+  function count<What extends keyof Counted>(what: What, outcome: Counted[What]): void {
+    return counters[what].inc(labelsOf(what, outcome));
+  }
+
+  function called({ service, operation, outcome, milliseconds }: AwsCall): void {
+    return calls.observe({ service, operation, outcome }, milliseconds / 1000);
+  }
+
+  function observe(stage: Stage, milliseconds: number): void {
+    return stages.observe({ stage }, milliseconds / 1000);
+  }
+
+  function answered({ route, status, milliseconds }: Answered): void {
+    return requests.observe({ route, status }, milliseconds / 1000);
+  }
+
+  async function scrape() {
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  }
+
+  return { count, called, observe, answered, scrape };
 }

@@ -97,7 +97,7 @@ export function createVend(dependencies: Dependencies): Vend {
     });
   }
 
-  return async (request, snapshot) => {
+  async function vend(request: VendRequest, snapshot: Snapshot): Promise<Result<Vended, VendRefusal>> {
     const begun = clock();
     const { decision, outcome } = decide(snapshot, request.caller, request.profile, begun);
     function entry(what: Pick<VendRecord, 'outcome'> & Partial<VendRecord>): AuditEntry {
@@ -137,7 +137,9 @@ export function createVend(dependencies: Dependencies): Vend {
     if (await audit.append(entry({ ...whole, outcome: 'vended' }), true)) return vended;
     void audit.append(entry({ ...whole, outcome: 'failed', ...AUDIT_FAILURE }));
     return refuse(NO_AUDIT);
-  };
+  }
+
+  return vend;
 }
 
 function issued({ accessKeyId, expiration }: Vended) {

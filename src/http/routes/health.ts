@@ -11,11 +11,13 @@ type Dependencies = { readonly health: () => Health };
  * bug, and one.
  */
 export function createHealthHandler({ health }: Dependencies) {
-  return ({ requestId }: Arrival): Answer => {
+  function healthHandler({ requestId }: Arrival): Answer {
     const { draining, ...rest } = health();
     const status = draining ? 'draining' : livenessOf(rest);
     return jsonAnswer(requestId, { status }, status === 'ok' ? 200 : 503);
-  };
+  }
+
+  return healthHandler;
 }
 
 type Liveness = 'stuck' | 'audit_unwritable' | 'ok' | 'starting';
@@ -29,7 +31,7 @@ function livenessOf({ catalog, revocations, audit }: Omit<Health, 'draining'>): 
 
 /** `GET /readyz`: whether requests can be served now, for people and alarms: counts, no names. */
 export function createReadinessHandler({ health }: Dependencies) {
-  return ({ requestId }: Arrival): Answer => {
+  function readinessHandler({ requestId }: Arrival): Answer {
     const now = health();
     const { draining, catalog, revocations, audit } = now;
     const status = readinessOf(now);
@@ -53,5 +55,7 @@ export function createReadinessHandler({ health }: Dependencies) {
       draining,
     };
     return jsonAnswer(requestId, body, status === 'unready' ? 503 : 200);
-  };
+  }
+
+  return readinessHandler;
 }

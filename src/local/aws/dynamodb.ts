@@ -115,10 +115,12 @@ export function createDynamoDb(): Backend {
     return answer;
   }
 
-  return (call) => {
+  function answer(call: DynamoCall): Promise<Answer> {
     const target = call.headers['x-amz-target'] ?? '';
     if (target === 'DynamoDB_20120810.DescribeTimeToLive') return describe(call);
     if (target === 'DynamoDB_20120810.UpdateTimeToLive') return update(call);
     return target === 'DynamoDB_20120810.DeleteTable' ? deleteTable(call) : backend(call);
-  };
+  }
+
+  return answer;
 }

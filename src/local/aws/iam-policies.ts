@@ -57,34 +57,42 @@ export function createRolePolicies({ clock, delay }: { readonly clock: Clock; re
     state.pending = [...state.pending, { name, policy, from: clock() + delay }];
   }
 
-  return {
-    of: (role) => {
-      const state = states.get(role);
-      if (state === undefined) return [];
-      settle(state);
-      return [...state.counting.values()];
-    },
-    put: (role, name, text) => {
-      const policy = readRolePolicy(text);
-      if (typeof policy === 'string') {
-        return refuse({ code: 'MalformedPolicyDocument', status: 400, message: policy });
-      }
-      const state = stateOf(role);
-      const others = [...state.written].filter(([other]) => other !== name);
-      const size = others.reduce((sum, [, other]) => sum + sizeOf(other.text), sizeOf(text));
-      if (size > MAX_POLICY_CHARACTERS) {
-        const message = `Maximum policy size of ${MAX_POLICY_CHARACTERS} bytes exceeded for role ${role}`;
-        return refuse({ code: 'LimitExceeded', status: 409, message });
-      }
-      state.written.set(name, { text, policy });
-      change(state, name, policy);
-      return ok(undefined);
-    },
-    get: (role, name) => states.get(role)?.written.get(name)?.text,
-    remove: (role, name) => {
-      const state = stateOf(role);
-      if (state.written.delete(name)) change(state, name, undefined);
-    },
-    list: (role) => [...(states.get(role)?.written.keys() ?? [])].toSorted(),
-  };
+  function of(role: string) {
+    const state = states.get(role);
+    if (state === undefined) return [];
+    settle(state);
+    return [...state.counting.values()];
+  }
+
+  function put(role: string, name: string, text: string): Result<undefined, AwsError> {
+    const policy = readRolePolicy(text);
+    if (typeof policy === 'string') {
+      return refuse({ code: 'MalformedPolicyDocument', status: 400, message: policy });
+    }
+    const state = stateOf(role);
+    const others = [...state.written].filter(([other]) => other !== name);
+    const size = others.reduce((sum, [, other]) => sum + sizeOf(other.text), sizeOf(text));
+    if (size > MAX_POLICY_CHARACTERS) {
+      const message = `Maximum policy size of ${MAX_POLICY_CHARACTERS} bytes exceeded for role ${role}`;
+      return refuse({ code: 'LimitExceeded', status: 409, message });
+    }
+    state.written.set(name, { text, policy });
+    change(state, name, policy);
+    return ok(undefined);
+  }
+
+  function get(role: string, name: string): string | undefined {
+    return states.get(role)?.written.get(name)?.text;
+  }
+
+  function remove(role: string, name: string): void {
+    const state = stateOf(role);
+    if (state.written.delete(name)) change(state, name, undefined);
+  }
+
+  function list(role: string): readonly string[] {
+    return [...(states.get(role)?.written.keys() ?? [])].toSorted();
+  }
+
+  return { of, put, get, remove, list };
 }

@@ -62,25 +62,26 @@ export function createKeyring({
     }
   }
 
-  return {
-    find: (accessKeyId, token) => {
-      const held = fixed.get(accessKeyId) ?? issued.get(accessKeyId);
-      if (held === undefined || held.token !== token) return refuse('InvalidClientTokenId');
-      if (held.expiresAt !== undefined && held.expiresAt <= clock()) return refuse('ExpiredToken');
-      return ok({ secret: held.secret, principal: held.principal });
-    },
-    issue: (principal, seconds) => {
-      const now = clock();
-      dropOld(now);
-      const key: IssuedKey = {
-        accessKeyId: `ASIA${upperCaseId(16)}`,
-        secretAccessKey: randomBytes(30).toString('base64'),
-        sessionToken: `embedded//${randomBytes(180).toString('base64')}`,
-        expiresAt: Math.floor(now / 1_000) * 1_000 + seconds * 1_000,
-      };
-      const { accessKeyId, secretAccessKey: secret, sessionToken: token, expiresAt } = key;
-      issued.set(accessKeyId, { secret, principal, token, expiresAt });
-      return key;
-    },
-  };
+  function find(accessKeyId: string, token: string | undefined): ReturnType<Keyring['find']> {
+    const held = fixed.get(accessKeyId) ?? issued.get(accessKeyId);
+    if (held === undefined || held.token !== token) return refuse('InvalidClientTokenId');
+    if (held.expiresAt !== undefined && held.expiresAt <= clock()) return refuse('ExpiredToken');
+    return ok({ secret: held.secret, principal: held.principal });
+  }
+
+  function issue(principal: Principal, seconds: number): IssuedKey {
+    const now = clock();
+    dropOld(now);
+    const key: IssuedKey = {
+      accessKeyId: `ASIA${upperCaseId(16)}`,
+      secretAccessKey: randomBytes(30).toString('base64'),
+      sessionToken: `embedded//${randomBytes(180).toString('base64')}`,
+      expiresAt: Math.floor(now / 1_000) * 1_000 + seconds * 1_000,
+    };
+    const { accessKeyId, secretAccessKey: secret, sessionToken: token, expiresAt } = key;
+    issued.set(accessKeyId, { secret, principal, token, expiresAt });
+    return key;
+  }
+
+  return { find, issue };
 }

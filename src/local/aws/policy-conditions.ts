@@ -76,10 +76,11 @@ function isDate(value: string): boolean {
 }
 
 function date(holds: (actual: number, expected: number) => boolean): Operator {
-  return {
-    match: (expected, actual) => holds(readDate(actual), readDate(expected)),
-    takes: isDate,
-  };
+  function match(expected: string, actual: string): boolean {
+    return holds(readDate(actual), readDate(expected));
+  }
+
+  return { match, takes: isDate };
 }
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([

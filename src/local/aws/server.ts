@@ -71,15 +71,14 @@ export async function startEmbeddedAws({
     void serve(incoming, outgoing, { services, keyring, clock });
   });
   const listening = await listen(server, port, host);
-  return {
-    url: `http://${host}:${listening}`,
-    port: listening,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  function close(): Promise<void> {
+    return new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  }
+
+  return { url: `http://${host}:${listening}`, port: listening, close };
 }
 
 function listen(server: Server, port: number, host: string): Promise<number> {

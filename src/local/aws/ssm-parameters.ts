@@ -127,33 +127,35 @@ export function createParameterStore(): ParameterStore {
     }
   }
 
-  return {
-    get: (name) => parameters.get(name),
-    after: (after) => from((name) => name <= after),
-    beneath,
-    put: (wanted, now) => {
-      const before = parameters.get(wanted.name);
-      // No two writes at one moment: a parameter that is deleted and made again begins with version 1, and is another.
-      const at = Math.max(now, lastWrite + 1);
-      const next = nextVersion(wanted, before, at);
-      if (!next.ok) return next;
-      const isStandard = next.value.tier === 'Standard';
-      const full = isStandard && before?.tier !== 'Standard' && standard >= MAX_STANDARD;
-      if (full || (before === undefined && parameters.size >= MAX_PARAMETERS)) {
-        return error('ParameterLimitExceeded', 'You have exceeded the number of parameters for this account.');
-      }
-      if (before === undefined) order = undefined;
-      standard += Number(isStandard) - Number(before?.tier === 'Standard');
-      parameters.set(wanted.name, next.value);
-      lastWrite = at;
-      return next;
-    },
-    remove: (name) => {
-      if (parameters.get(name)?.tier === 'Standard') standard -= 1;
-      order = undefined;
-      return parameters.delete(name);
-    },
-  };
+  function get(name: string): Parameter | undefined {
+    return parameters.get(name);
+  }
+
+  function put(wanted: NewParameter, now: number): Result<Parameter, AwsError> {
+    const before = parameters.get(wanted.name);
+    // No two writes at one moment: a parameter that is deleted and made again begins with version 1, and is another.
+    const at = Math.max(now, lastWrite + 1);
+    const next = nextVersion(wanted, before, at);
+    if (!next.ok) return next;
+    const isStandard = next.value.tier === 'Standard';
+    const full = isStandard && before?.tier !== 'Standard' && standard >= MAX_STANDARD;
+    if (full || (before === undefined && parameters.size >= MAX_PARAMETERS)) {
+      return error('ParameterLimitExceeded', 'You have exceeded the number of parameters for this account.');
+    }
+    if (before === undefined) order = undefined;
+    standard += Number(isStandard) - Number(before?.tier === 'Standard');
+    parameters.set(wanted.name, next.value);
+    lastWrite = at;
+    return next;
+  }
+
+  function remove(name: string): boolean {
+    if (parameters.get(name)?.tier === 'Standard') standard -= 1;
+    order = undefined;
+    return parameters.delete(name);
+  }
+
+  return { get, after: (after) => from((name) => name <= after), beneath, put, remove };
 }
 
 /** The place of the first name that is not before what is looked for; names are in order. */

@@ -197,7 +197,7 @@ function operations(store: ParameterStore, clock: Clock) {
  */
 export function createSsm({ clock }: { readonly clock: Clock }): (call: SsmCall) => Outcome {
   const known = operations(createParameterStore(), clock);
-  return ({ operation: wanted, body }) => {
+  function answer({ operation: wanted, body }: SsmCall): Outcome {
     const run = known.get(wanted);
     if (run === undefined) return error('UnknownOperationException', '');
     try {
@@ -206,5 +206,7 @@ export function createSsm({ clock }: { readonly clock: Clock }): (call: SsmCall)
       if (cause instanceof SyntaxError || cause instanceof TypeError) return error('SerializationException', '');
       throw cause;
     }
-  };
+  }
+
+  return answer;
 }

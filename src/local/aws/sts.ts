@@ -33,7 +33,7 @@ export function createSts({
   readonly inline: InlinePolicies;
 }): (call: StsCall) => Answer {
   const byArn = new Map(roles.map((role) => [roleArn(role.name), role]));
-  return (call) => {
+  function answer(call: StsCall): Answer {
     const { form, principal, acceptsJson } = call;
     const action = form.get('Action') ?? '';
     const version = form.get('Version') ?? '';
@@ -50,7 +50,9 @@ export function createSts({
         ? { code: 'MissingAction', status: 400, message: 'The request must contain the parameter Action.' }
         : { code: 'InvalidAction', status: 400, message: `Could not find operation ${action} for version ${version}` };
     return errorAnswer('sts', unknown, acceptsJson);
-  };
+  }
+
+  return answer;
 }
 
 type World = {
