@@ -30,7 +30,7 @@ type Running = {
 };
 
 /** Starts `main` with this environment and nothing of the machine's. */
-const run = (environment: Readonly<Record<string, string>>): Running => {
+function run(environment: Readonly<Record<string, string>>): Running {
   const child = spawn(process.execPath, [MAIN], {
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -59,19 +59,21 @@ const run = (environment: Readonly<Record<string, string>>): Running => {
     return ended;
   });
   return { child, stdout: () => stdout, stderr: () => stderr, ended };
-};
+}
 
 /** Listens on 127.0.0.1 until the test ends, on any port unless told, and gives the port. */
-const listenOn = async (server: Server, port = 0): Promise<number> => {
+async function listenOn(server: Server, port = 0): Promise<number> {
   server.listen(port, '127.0.0.1');
   cleanups.push(() => server.close());
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
-};
+}
 
-const at = (port: number): RunningTvm => ({ port, host: `127.0.0.1:${port}` }) as RunningTvm;
+function at(port: number): RunningTvm {
+  return { port, host: `127.0.0.1:${port}` } as RunningTvm;
+}
 
-const statusOf = async (port: number, path: string): Promise<number> => {
+async function statusOf(port: number, path: string): Promise<number> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}${path}`);
     await response.body?.cancel();
@@ -79,16 +81,16 @@ const statusOf = async (port: number, path: string): Promise<number> => {
   } catch {
     return 0;
   }
-};
+}
 
 const PATIENCE = { timeout: 20_000, interval: 50 };
 
-const startSeeded = async (port = 0) => {
+async function startSeeded(port = 0) {
   const aws = await startEmbeddedAws({ port });
   cleanups.push(() => aws.close());
   await seed({ endpoint: aws.url, region: 'us-east-1', report: () => undefined });
   return aws;
-};
+}
 
 describe('an error of configuration', () => {
   it.each([
@@ -183,11 +185,11 @@ describe('a TVM whose AWS is there', () => {
 describe('the metrics of a TVM', () => {
   const NAMES = ['vends_total', 'sts_total', 'stage_seconds', 'request_seconds', 'catalog_age_seconds', 'sessions'];
 
-  const scrape = async (port: number, agent: Agent): Promise<IncomingMessage & { readonly text: string }> => {
+  async function scrape(port: number, agent: Agent): Promise<IncomingMessage & { readonly text: string }> {
     const [answer] = (await once(httpGet({ port, path: '/metrics', agent }), 'response')) as [IncomingMessage];
     const chunks = (await answer.toArray()) as Buffer[];
     return Object.assign(answer, { text: Buffer.concat(chunks).toString() });
-  };
+  }
 
   it('are at /metrics of METRICS_PORT and nowhere else, and a scraper that stays does not hold up the end', async () => {
     const aws = await startSeeded();
@@ -212,11 +214,12 @@ describe('the metrics of a TVM', () => {
 
   it('are done without, with a warning, where nobody set METRICS_PORT and its default is taken', async () => {
     // Another test's TVM may have it and give it back too soon; who has it for good serves as well.
-    const take = (): Promise<boolean> =>
-      listenOn(createServer(), 9_090).then(
+    function take(): Promise<boolean> {
+      return listenOn(createServer(), 9_090).then(
         () => true,
         () => false,
       );
+    }
     for (let tries = 0; tries < 50 && !(await take()); tries += 1) await sleep(100);
     const port = await freePort();
     const environment = { AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: String(port), METRICS_PORT: '' };
@@ -228,7 +231,7 @@ describe('the metrics of a TVM', () => {
 });
 
 /** A plain TCP relay to a server of this machine, and how many connections it was asked for. */
-const startRelay = async (target: string) => {
+async function startRelay(target: string) {
   let opened = 0;
   const relay = createServer((socket) => {
     opened += 1;
@@ -236,7 +239,7 @@ const startRelay = async (target: string) => {
     pipeline(socket, connect(Number(new URL(target).port), '127.0.0.1'), socket, () => undefined);
   });
   return { url: `http://127.0.0.1:${await listenOn(relay)}`, opened: () => opened };
-};
+}
 
 describe('the first vend of a TVM', () => {
   it('goes to STS over the connection that the start has opened', async () => {

@@ -18,12 +18,17 @@ const ROOT = resolve(import.meta.dirname, '..');
 
 type Counts = { passed: number; failed: number; skipped: number };
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+function say(line: string): void {
+  return void process.stdout.write(`${line}\n`);
+}
 
 /** Runs a tool of node_modules under this Node; its output goes where ours goes. */
-const runTool = (script: string, args: readonly string[]): boolean =>
-  spawnSync(process.execPath, [join(ROOT, 'node_modules', script), ...args], { cwd: ROOT, stdio: 'inherit' }).status ===
-  0;
+function runTool(script: string, args: readonly string[]): boolean {
+  return (
+    spawnSync(process.execPath, [join(ROOT, 'node_modules', script), ...args], { cwd: ROOT, stdio: 'inherit' })
+      .status === 0
+  );
+}
 
 const gates: readonly (readonly [name: string, check: () => boolean])[] = [
   ['format', () => runTool('oxfmt/bin/oxfmt', ['--check', '.'])],
@@ -49,7 +54,7 @@ type Report = {
 };
 
 /** Vitest, its tests counted one by one; what is wrong beside them (coverage, a file that does not load) is one more. */
-const runTests = (counts: Counts, what: string, options: readonly string[]): void => {
+function runTests(counts: Counts, what: string, options: readonly string[]): void {
   const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
   const file = join(directory, 'report.json');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
@@ -70,23 +75,23 @@ const runTests = (counts: Counts, what: string, options: readonly string[]): voi
   say(whole ? `ok      ${what}` : `FAILED  ${what}`);
   if (whole) counts.passed += 1;
   else counts.failed += 1;
-};
+}
 
 /** Format, lint, types, dead code, lockfile: what takes seconds. */
-const runGates = (counts: Counts): void => {
+function runGates(counts: Counts): void {
   for (const [name, check] of gates) {
     const passed = check();
     say(`${passed ? 'ok     ' : 'FAILED '} ${name}`);
     if (passed) counts.passed += 1;
     else counts.failed += 1;
   }
-};
+}
 
 /** Every gate and every test that needs Node and npm alone. */
-const runAll = (counts: Counts): void => {
+function runAll(counts: Counts): void {
   runGates(counts);
   runTests(counts, 'coverage, and test files that load', ['--coverage']);
-};
+}
 
 /** The tests that somebody named, without coverage. */
 function runSome(counts: Counts, { options, byName }: Extract<Command, { kind: 'some' }>): void {
@@ -109,11 +114,12 @@ function fix(): number {
 
 const RYUK = 'testcontainers/ryuk:0.14.0';
 
-const docker = (...args: readonly string[]): boolean =>
-  spawnSync('docker', args, { stdio: 'ignore', timeout: 60_000 }).status === 0;
+function docker(...args: readonly string[]): boolean {
+  return spawnSync('docker', args, { stdio: 'ignore', timeout: 60_000 }).status === 0;
+}
 
 /** What needs a container engine: the image by itself, by `docker compose`, and as AWS Lambda runs it. */
-const runContainers = (counts: Counts): void => {
+function runContainers(counts: Counts): void {
   if (!docker('info') || !docker('compose', 'version')) {
     say('skipped  containers: no Docker engine with compose answers on this machine');
     counts.skipped += 1;
@@ -124,13 +130,14 @@ const runContainers = (counts: Counts): void => {
     process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
   }
   runTests(counts, 'container test files that load', OUTSIDE.containers);
-};
+}
 
-const isLoopback = (text: string | undefined): text is string =>
-  text !== undefined && /^http:\/\/127\.0\.0\.1:\d{1,5}\/?$/u.test(text);
+function isLoopback(text: string | undefined): text is string {
+  return text !== undefined && /^http:\/\/127\.0\.0\.1:\d{1,5}\/?$/u.test(text);
+}
 
 /** The conformance suite against a TVM that runs already, and the AWS behind it. */
-const runAgainst = (counts: Counts, [tvm, aws]: readonly string[]): void => {
+function runAgainst(counts: Counts, [tvm, aws]: readonly string[]): void {
   if (isLoopback(tvm) && isLoopback(aws)) {
     process.env['CONFORMANCE_URL'] = tvm;
     process.env['CONFORMANCE_AWS_URL'] = aws;
@@ -139,7 +146,7 @@ const runAgainst = (counts: Counts, [tvm, aws]: readonly string[]): void => {
   }
   say('FAILED  usage: npm run test:url -- http://127.0.0.1:8080 http://127.0.0.1:4566 (the TVM, and its AWS)');
   counts.failed += 1;
-};
+}
 
 function run(counts: Counts, command: Exclude<Command, { kind: 'fix' }>): void {
   switch (command.kind) {

@@ -81,9 +81,10 @@ export function switchedOff(message: string): Authenticator {
     return refuse(notAuthentic('AccessDenied', message));
   }
 
-  function claimedKey() {
-    return undefined;
-  }
+  return { begin, claimedKey: claimsNoKey };
+}
 
-  return { begin, claimedKey };
+/** Where a mechanism reads no access key out of the head. */
+export function claimsNoKey(): undefined {
+  return undefined;
 }

@@ -4,7 +4,14 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
-import { notAuthentic, type Arriving, type Authenticator, type IdentityRefusal, type Prove } from './authenticator.ts';
+import {
+  claimsNoKey,
+  notAuthentic,
+  type Arriving,
+  type Authenticator,
+  type IdentityRefusal,
+  type Prove,
+} from './authenticator.ts';
 import { toFrontClaim } from './front-claim.ts';
 
 /** The fronts of AWS Lambda that verify SigV4 themselves (AWS_IAM). */
@@ -120,9 +127,5 @@ export function createLambdaAuthenticator({ clock, front, frontId, admission }: 
     });
   }
 
-  function claimedKey() {
-    return undefined;
-  }
-
-  return { begin, claimedKey };
+  return { begin, claimedKey: claimsNoKey };
 }

@@ -50,12 +50,12 @@ export function createSignedRequestAuthenticator(options: Options): Authenticato
     });
   }
 
-  // In the form of AWS's ids only: whoever swaps id and secret must not find the secret in the audit log.
-  function claimedKey({ headers }: WireHead): string | undefined {
-    return /\bCredential=([A-Z0-9_]{4,40})\//u.exec(headerValues(headers, 'authorization')[0] ?? '')?.[1];
-  }
-
   return { begin, claimedKey };
+}
+
+/** In the form of AWS's ids only: whoever swaps id and secret must not find the secret in the audit log. */
+function claimedKey({ headers }: WireHead): string | undefined {
+  return /\bCredential=([A-Z0-9_]{4,40})\//u.exec(headerValues(headers, 'authorization')[0] ?? '')?.[1];
 }
 
 /**

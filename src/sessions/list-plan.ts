@@ -93,15 +93,11 @@ export function planList(query: SessionQuery, way: Way, now: number): Plan {
   if (way === 'shard') return planDays({ lowest, low, highest, now });
   const lanes = way === 'status' ? statesOf(query.status) : [query[way] ?? ''];
   const first = { name: '', lanes, low, high: highest };
-  function after() {
-    return undefined;
-  }
-
   function find(name: string): ReturnType<Plan['find']> {
     return name === '' ? { leg: first, lowest } : undefined;
   }
 
-  return { way, first, after, find };
+  return { way, first, after: () => undefined, find };
 }
 
 type Bounds = {

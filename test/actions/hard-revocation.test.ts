@@ -12,38 +12,49 @@ const SKEW = 4 * MINUTE;
 const REVOKER = 'arn:aws:iam::111122223333:role/sentinel-revoker';
 const ROLE = 'arn:aws:iam::111122223333:role/Protected';
 
-const revocation = (n: number, target: RevocationTarget, createdAt = NOON): Revocation => ({
-  n,
-  target,
-  reason: 'why not',
-  by: 'olivia',
-  byPrincipal: 'sentinel:key/O',
-  createdAt,
-});
+function revocation(n: number, target: RevocationTarget, createdAt = NOON): Revocation {
+  return {
+    n,
+    target,
+    reason: 'why not',
+    by: 'olivia',
+    byPrincipal: 'sentinel:key/O',
+    createdAt,
+  };
+}
 
-const session = (value: string, profile = 'hard'): RevocationTarget => ({
-  kind: 'session',
-  value,
-  subject: 'sentinel:key/A',
-  user: 'alice',
-  profile,
-});
+function session(value: string, profile = 'hard'): RevocationTarget {
+  return {
+    kind: 'session',
+    value,
+    subject: 'sentinel:key/A',
+    user: 'alice',
+    profile,
+  };
+}
 
 /** A session that its own subject revoked. */
-const own = (n: number, subject: string, createdAt = NOON): Revocation => ({
-  ...revocation(
-    n,
-    { kind: 'session', value: `${n}`.padStart(16, '0'), subject, user: 'somebody', profile: 'hard' },
-    createdAt,
-  ),
-  own: true,
-});
+function own(n: number, subject: string, createdAt = NOON): Revocation {
+  return {
+    ...revocation(
+      n,
+      { kind: 'session', value: `${n}`.padStart(16, '0'), subject, user: 'somebody', profile: 'hard' },
+      createdAt,
+    ),
+    own: true,
+  };
+}
 
-const subjectOf = ({ target }: Revocation): string => (target.kind === 'session' ? target.subject : '');
+function subjectOf({ target }: Revocation): string {
+  return target.kind === 'session' ? target.subject : '';
+}
 
-const planOf = (all: readonly Revocation[], now = NOON, profiles = ['hard']) =>
-  toHardPolicy(all, { profiles, tags: tagNames, now, skew: SKEW });
-const policyOf = (all: readonly Revocation[], now = NOON) => planOf(all, now).policy;
+function planOf(all: readonly Revocation[], now = NOON, profiles = ['hard']) {
+  return toHardPolicy(all, { profiles, tags: tagNames, now, skew: SKEW });
+}
+function policyOf(all: readonly Revocation[], now = NOON) {
+  return planOf(all, now).policy;
+}
 
 describe('the deny policy', () => {
   it('reaches everybody behind a role whose session names are trusted, and no other role', () => {
@@ -170,8 +181,11 @@ describe('the deny policy', () => {
   });
 
   it('matches the tags of whoever it is, whatever their name', () => {
-    const like = (pattern: string, text: string): boolean =>
-      new RegExp(`^${pattern.replace(/[\\^$.*+()[\]{}|]/gu, String.raw`\$&`).replaceAll('?', '.')}$`, 'su').test(text);
+    function like(pattern: string, text: string): boolean {
+      return new RegExp(`^${pattern.replace(/[\\^$.*+()[\]{}|]/gu, String.raw`\$&`).replaceAll('?', '.')}$`, 'su').test(
+        text,
+      );
+    }
     // A name that holds wildcards is none that IAM or a key's document admits.
     const names = fc
       .oneof(fc.string({ maxLength: 400 }), fc.string({ unit: 'binary', maxLength: 300 }))
@@ -202,7 +216,7 @@ const POLICY = 'Protected/SentinelRevocations';
 const ACTIONS = ['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'];
 
 /** An IAM that keeps policies by role, fails when told to, and a log that the test fills. */
-const worldOf = () => {
+function worldOf() {
   const world = {
     revocations: [] as Revocation[],
     policies: new Map<string, string>(),
@@ -258,12 +272,12 @@ const worldOf = () => {
     },
     onFault: () => undefined,
   });
-  const apply = (one: Revocation) => {
+  function apply(one: Revocation) {
     world.revocations.push(one);
     return hard.apply(one, SNAPSHOT);
-  };
+  }
   return { world, hard, apply };
-};
+}
 
 describe('revoking what was issued', () => {
   it('writes one policy for a role, whatever number of profiles vend it, and says so', async () => {

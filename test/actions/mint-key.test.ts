@@ -16,7 +16,7 @@ const REVOCATION: Revocation = {
 };
 
 /** Mints once; `meanwhile` runs while the guard is asked. */
-const mintOnce = async (meanwhile: (known: { frozen: boolean; revoked: boolean; usable: boolean }) => void) => {
+async function mintOnce(meanwhile: (known: { frozen: boolean; revoked: boolean; usable: boolean }) => void) {
   const known = { frozen: false, revoked: false, usable: true };
   const records: AuditEntry[] = [];
   const mint = createMint({
@@ -52,7 +52,7 @@ const mintOnce = async (meanwhile: (known: { frozen: boolean; revoked: boolean; 
     { ...snapshotOf({}), sealingKeys },
   );
   return { minted, records };
-};
+}
 
 describe('mint', () => {
   it('mints where nothing was revoked while the guard was asked', async () => {

@@ -22,33 +22,37 @@ export const ALICE: Caller = {
 };
 
 /** A caller of another name, and so of another principal. */
-export const callerOf = (name: string, principal = `arn:aws:iam::111122223333:user/${name}`): Caller => ({
-  ...ALICE,
-  name,
-  storedName: name,
-  principal,
-  subject: principal,
-});
+export function callerOf(name: string, principal = `arn:aws:iam::111122223333:user/${name}`): Caller {
+  return {
+    ...ALICE,
+    name,
+    storedName: name,
+    principal,
+    subject: principal,
+  };
+}
 
 const ROLE = 'arn:aws:iam::111122223333:role/Protected';
 
 /** The profile that a document says, or the test fails. */
-export const profileOf = (more: object = {}): Profile => {
+export function profileOf(more: object = {}): Profile {
   const read = readProfile(JSON.stringify({ role_arn: ROLE, ...more }));
   if (!read.ok) throw new Error(JSON.stringify(read.refusal));
   return read.value;
-};
+}
 
 /** One profile's documents: the rules of its policy, and what its own document has beyond the role. */
 export type Documents = Readonly<Record<string, { readonly rules: readonly object[]; readonly profile?: object }>>;
 
 /** A snapshot with these profiles, compiled as the catalog does. */
-export const snapshotOf = (documents: Documents): Snapshot => {
-  const text = (name: string, value: object) => ({
-    name: `/sentinel/${name}`,
-    type: 'String',
-    text: JSON.stringify(value),
-  });
+export function snapshotOf(documents: Documents): Snapshot {
+  function text(name: string, value: object) {
+    return {
+      name: `/sentinel/${name}`,
+      type: 'String',
+      text: JSON.stringify(value),
+    };
+  }
   const compiled = runWhole(
     createDocumentCompiler()({
       root: '/sentinel',
@@ -77,20 +81,22 @@ export const snapshotOf = (documents: Documents): Snapshot => {
     parameters: 1,
     pages: 1,
   };
-};
+}
 
 /** A rule that names alice. */
-export const rule = (effect: string, more: object = {}) => ({
-  name: `${effect}-for-alice`,
-  effect,
-  conditions: { users: ['alice'] },
-  ...more,
-});
+export function rule(effect: string, more: object = {}) {
+  return {
+    name: `${effect}-for-alice`,
+    effect,
+    conditions: { users: ['alice'] },
+    ...more,
+  };
+}
 
 /** The plan of a vend at noon under a fresh session, as `vend` makes it: the network first, which may refuse. */
-export const planOf = (request: VendRequest, grant: Grant): Result<Plan, VendRefusal> => {
+export function planOf(request: VendRequest, grant: Grant): Result<Plan, VendRefusal> {
   const network = toNetwork(request, grant);
   if (!network.ok) return network;
   const session = { id: '0123456789abcdef', endsAt: NOON + 8 * 3_600_000 };
   return ok(toPlan(request, { grant, stamp: toStamp(request.caller), session, network: network.value, begun: NOON }));
-};
+}

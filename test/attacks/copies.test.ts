@@ -24,7 +24,7 @@ afterAll(async () => {
   await desk.close();
 });
 
-const start = async (environment: Readonly<Record<string, string>>): Promise<RunningTvm> => {
+async function start(environment: Readonly<Record<string, string>>): Promise<RunningTvm> {
   const tvm = await startTvm(desk.url, {
     environment: {
       SENTINEL_TRUSTED_HOPS: '1',
@@ -35,13 +35,17 @@ const start = async (environment: Readonly<Record<string, string>>): Promise<Run
   });
   running.push(tvm);
   return tvm;
-};
+}
 
-const from = (address: string, what: Shot): Shot => add(what, 'x-forwarded-for', address);
+function from(address: string, what: Shot): Shot {
+  return add(what, 'x-forwarded-for', address);
+}
 
 const anywhere = { host: 'localhost' };
 
-const leftOf = ({ headers }: RawAnswer): string | undefined => headers['ratelimit']?.replace(/;t=\d+$/u, '');
+function leftOf({ headers }: RawAnswer): string | undefined {
+  return headers['ratelimit']?.replace(/;t=\d+$/u, '');
+}
 
 describe('copies of a captured request', () => {
   it.each(['memory', 'shared'])('use up nothing of their signer’s quota, counted in %s', async (store) => {
@@ -92,8 +96,8 @@ describe('copies of a captured request', () => {
     const [one, other] = [await start(environment), await start(environment)];
     const as = { accessKeyId: 'TVMDEMOCAROL', secret: 'demo-carol-not-a-secret' };
     const keys = JSON.stringify({ duration: 60 });
-    const captured = () =>
-      shot(anywhere, {
+    function captured() {
+      return shot(anywhere, {
         method: 'POST',
         path: '/keys',
         query: '',
@@ -101,6 +105,7 @@ describe('copies of a captured request', () => {
         headers: { 'content-type': 'application/json' },
         ...as,
       });
+    }
     for (let time = 0; time < 3; time += 1) {
       const once = captured();
       expect((await sendRaw(one.port, from('192.0.2.1', once))).status).toBe(200);
@@ -142,7 +147,9 @@ describe('copies of a captured request', () => {
   it('of equal requests in one second are one request, and with nonces several', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '9' });
     const amzDate = `${new Date().toISOString().slice(0, 19).replace(/[-:]/gu, '')}Z`;
-    const equal = () => from('192.0.2.1', shot(tvm, { amzDate, headers: { 'x-sentinel-nonce': 'the-same' } }));
+    function equal() {
+      return from('192.0.2.1', shot(tvm, { amzDate, headers: { 'x-sentinel-nonce': 'the-same' } }));
+    }
     expect([await fire(tvm, equal()), await fire(tvm, equal())]).toEqual([VENDED, REPLAYED]);
     expect(await fire(tvm, from('192.0.2.1', shot(tvm, { amzDate })))).toEqual(VENDED);
   });

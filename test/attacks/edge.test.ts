@@ -17,7 +17,9 @@ const CONTEXT = JSON.stringify({
 
 const world = useTvm();
 
-const lastAddress = (tvm: RunningTvm): unknown => tvm.audit.at(-1)?.['source_ip'];
+function lastAddress(tvm: RunningTvm): unknown {
+  return tvm.audit.at(-1)?.['source_ip'];
+}
 
 describe('what proxies say of a request, said by a client', () => {
   it.each(['x-amzn-request-context', 'X-Amzn-Request-Context', 'x-amzn-lambda-context'])(

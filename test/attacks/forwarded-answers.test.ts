@@ -26,8 +26,9 @@ const world = useForwarded();
 
 const GOOD = answerOf(DANA);
 
-const bytes = (head: string, body = GOOD): Behaviour =>
-  raw(`HTTP/1.1 ${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+function bytes(head: string, body = GOOD): Behaviour {
+  return raw(`HTTP/1.1 ${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+}
 const JSON_OK = '200 OK\r\ncontent-type: application/json';
 
 /** No identity comes of any of these, though each has a good one in it where it can. */

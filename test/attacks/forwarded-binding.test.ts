@@ -21,13 +21,13 @@ const KNOWN: Outcome = { status: 200, error: undefined, credentials: false };
 
 const world = useForwarded();
 
-const fireLocally = async (what: Shot): Promise<Outcome> => {
+async function fireLocally(what: Shot): Promise<Outcome> {
   world.sts.clear();
   world.sts.behave = says(DANA);
   const outcome = await fire(world.tvm, what);
   expect(world.sts.seen).toEqual([]);
   return outcome;
-};
+}
 
 const ALL = Object.keys({
   ...CONSTANTS,
@@ -38,7 +38,9 @@ const ALL = Object.keys({
   'x-sentinel-server-id': '',
 }).toSorted();
 
-const without = (name: string): string => ALL.filter((other) => other !== name).join(';');
+function without(name: string): string {
+  return ALL.filter((other) => other !== name).join(';');
+}
 
 describe('what must be signed', () => {
   it.each(['x-sentinel-server-id', 'x-sentinel-nonce', 'x-sentinel-request-hash'])('49 %s is not', async (name) => {
@@ -143,8 +145,8 @@ describe('whom and what it was signed for', () => {
 });
 
 describe('the request that STS gets', () => {
-  const names = (extra: object): Promise<readonly string[]> =>
-    fire(world.tvm, forwarded(world.tvm, { extra: { ...extra } })).then((outcome) => {
+  function names(extra: object): Promise<readonly string[]> {
+    return fire(world.tvm, forwarded(world.tvm, { extra: { ...extra } })).then((outcome) => {
       expect(outcome).toEqual(KNOWN);
       const [{ rawHeaders }] = world.sts.seen.splice(0) as [(typeof world.sts.seen)[number]];
       return rawHeaders
@@ -152,6 +154,7 @@ describe('the request that STS gets', () => {
         .map((name) => name.toLowerCase())
         .toSorted();
     });
+  }
 
   it('44 is made of constants, to the last header', async () => {
     const { tvm, sts } = world;

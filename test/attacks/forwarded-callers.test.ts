@@ -41,25 +41,28 @@ const world = useForwarded({}, async (desk) => {
 });
 
 /** What happens to somebody of whom STS says this. */
-const as = (identity: Identity, query: string, tvm: RunningTvm = world.tvm): Promise<Outcome> => {
+function as(identity: Identity, query: string, tvm: RunningTvm = world.tvm): Promise<Outcome> {
   world.sts.behave = says(identity);
   return fire(tvm, forwarded(tvm, { query }));
-};
+}
 
-const vendsAs = (identity: Identity, profile: string, tvm?: RunningTvm): Promise<Outcome> =>
-  as(identity, `profile=${profile}`, tvm);
+function vendsAs(identity: Identity, profile: string, tvm?: RunningTvm): Promise<Outcome> {
+  return as(identity, `profile=${profile}`, tvm);
+}
 
-const whoami = async (identity: Identity, tvm: RunningTvm = world.tvm) => {
+async function whoami(identity: Identity, tvm: RunningTvm = world.tvm) {
   world.sts.behave = says(identity);
   const { status, json } = await sendRaw(tvm.port, forwarded(tvm));
   return { status, error: json['error'], name: json['name'], principal: json['principal'] };
-};
+}
 
-const user = (resource: string, account = OWN): Identity => ({
-  Arn: `arn:aws:iam::${account}:${resource}`,
-  Account: account,
-  UserId: 'AIDAEXAMPLEEXAMPLE00',
-});
+function user(resource: string, account = OWN): Identity {
+  return {
+    Arn: `arn:aws:iam::${account}:${resource}`,
+    Account: account,
+    UserId: 'AIDAEXAMPLEEXAMPLE00',
+  };
+}
 
 describe('the name of a session', () => {
   it.each(['admin', 'a@b', 'alice', 'dana'])('58 %s satisfies no rule for users', async (name) => {

@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => sts.close());
 
 /** `pending` if the promise has not settled long after the deadline. */
-const settled = (answer: Promise<unknown>): Promise<string> => {
+function settled(answer: Promise<unknown>): Promise<string> {
   const late = new Promise<string>((resolve) => setTimeout(() => resolve('pending'), 3_000).unref());
   return Promise.race([
     answer.then(
@@ -42,7 +42,7 @@ const settled = (answer: Promise<unknown>): Promise<string> => {
     ),
     late,
   ]);
-};
+}
 
 it.each<readonly [string, Behaviour]>([
   ['no answer', never],

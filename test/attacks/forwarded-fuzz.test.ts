@@ -13,12 +13,12 @@ const world = useForwarded();
 
 const RUNS = { numRuns: 200, interruptAfterTimeLimit: 8_000, markInterruptAsFailure: false };
 
-const expectLocalRefusal = async (token: string): Promise<void> => {
+async function expectLocalRefusal(token: string): Promise<void> {
   const { tvm, sts } = world;
   sts.behave = says(DANA);
   const { status, credentials } = outcomeOf(await sendRaw(tvm.port, withToken(tvm, token, WHOAMI)));
   expect([status >= 400 && status < 500, credentials, sts.seen.length]).toEqual([true, false, 0]);
-};
+}
 
 const STRANGE = fc.oneof(
   fc.jsonValue(),
@@ -73,10 +73,10 @@ it('46 a good token with one more field, one less, or one that is something else
   await fc.assert(property, RUNS);
 });
 
-const flip = (text: string, where: number, by: number): string => {
+function flip(text: string, where: number, by: number): string {
   const at = Math.floor(where * text.length);
   return text.slice(0, at) + String.fromCodePoint(text.charCodeAt(at) ^ by) + text.slice(at + 1);
-};
+}
 
 it('a good token with one bit changed in its JSON is refused, here or by STS', async () => {
   const { tvm } = world;

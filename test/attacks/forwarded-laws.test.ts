@@ -12,11 +12,12 @@ const SELF = ownIdentity(OWN);
 
 const WORD = 'abAB01_+=,.@-'.split('');
 
-const word = (minLength: number, maxLength = 64) =>
-  fc.oneof(
+function word(minLength: number, maxLength = 64) {
+  return fc.oneof(
     fc.string({ unit: fc.constantFrom(...WORD), minLength, maxLength }),
     fc.constantFrom('admin', 'alice', 'role', 'a@b', 'AWSReservedSSO_Admin_0123456789abcdef', '111122223333', 'user'),
   );
+}
 
 const path = fc.constantFrom('', 'eng/', 'role/', 'a:b/', '111122223333:/', 'x/y/');
 
@@ -36,8 +37,8 @@ const sessions: fc.Arbitrary<Session> = fc.record({
   session: word(2),
 });
 
-const identityOf = (who: User | Session): AwsIdentity =>
-  who.kind === 'user'
+function identityOf(who: User | Session): AwsIdentity {
+  return who.kind === 'user'
     ? {
         arn: `arn:aws:iam::${who.account}:user/${who.path}${who.user}`,
         account: who.account,
@@ -48,17 +49,19 @@ const identityOf = (who: User | Session): AwsIdentity =>
         account: who.account,
         userId: `AROAEXAMPLEEXAMPLE00:${who.session}`,
       };
+}
 
 /** The caller; throws if there is none. */
-const callerOf = (who: User | Session, admission = OPEN): AwsCaller => {
+function callerOf(who: User | Session, admission = OPEN): AwsCaller {
   const caller = toAwsCaller(identityOf(who), admission, SELF);
   if (!caller.ok) throw new Error(`${JSON.stringify(who)}: ${caller.refusal.message}`);
   return caller.value;
-};
+}
 
 /** All that a name may stand for: an IAM user's name without its path, or a role. */
-const essence = (who: User | Session): string =>
-  JSON.stringify(who.kind === 'user' ? ['user', who.account, who.user] : ['role', who.account, who.role]);
+function essence(who: User | Session): string {
+  return JSON.stringify(who.kind === 'user' ? ['user', who.account, who.user] : ['role', who.account, who.role]);
+}
 
 const anyone = fc.oneof(users, sessions);
 

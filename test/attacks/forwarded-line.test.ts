@@ -13,26 +13,32 @@ const KNOWN: Outcome = { status: 200, error: undefined, credentials: false };
 const world = useForwarded({ SENTINEL_TRUSTED_HOPS: '1' });
 
 /** A token that STS will refuse: the fake knows them by their access key. */
-const bogus = (tvm: RunningTvm, address: string, what: Forwarding = {}) =>
-  add(forwarded(tvm, { accessKeyId: 'AKIABOGUS0000000', ...what }), 'x-forwarded-for', address);
+function bogus(tvm: RunningTvm, address: string, what: Forwarding = {}) {
+  return add(forwarded(tvm, { accessKeyId: 'AKIABOGUS0000000', ...what }), 'x-forwarded-for', address);
+}
 
-const dana = (tvm: RunningTvm, address: string, what: Forwarding = {}) =>
-  add(forwarded(tvm, what), 'x-forwarded-for', address);
+function dana(tvm: RunningTvm, address: string, what: Forwarding = {}) {
+  return add(forwarded(tvm, what), 'x-forwarded-for', address);
+}
 
-const isBogus = (authorization = ''): boolean => authorization.includes('AKIABOGUS');
+function isBogus(authorization = ''): boolean {
+  return authorization.includes('AKIABOGUS');
+}
 
 /** Refuses bogus tokens after so many milliseconds, and confirms everybody else at once. */
-const slowToRefuse =
-  (ms: number): Behaviour =>
-  (outgoing, seen) => {
+function slowToRefuse(ms: number): Behaviour {
+  return (outgoing, seen) => {
     if (!isBogus(seen.headers.authorization)) return says(DANA)(outgoing, seen);
     setTimeout(() => stsError(403, 'InvalidClientTokenId')(outgoing, seen), ms);
   };
+}
 
 /** What this machine may take for it when it is busy. */
 const PATIENCE = { timeout: 20_000 };
 
-const asked = (): number => world.sts.seen.length;
+function asked(): number {
+  return world.sts.seen.length;
+}
 
 describe('the line to STS', () => {
   it('is not shut to somebody new by bogus tokens from 200 addresses', { timeout: 60_000 }, async () => {

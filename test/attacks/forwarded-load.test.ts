@@ -16,24 +16,25 @@ const world = useForwarded();
 
 const STRANGER = stsError(403, 'InvalidClientTokenId');
 
-const startLimited = (points: number, more: Readonly<Record<string, string>> = {}): Promise<RunningTvm> =>
-  world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: String(points), ...more } });
+function startLimited(points: number, more: Readonly<Record<string, string>> = {}): Promise<RunningTvm> {
+  return world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: String(points), ...more } });
+}
 
 /** Somebody else each time, so that no caller comes to its own limit. */
-const crowdOf = (): Behaviour => {
+function crowdOf(): Behaviour {
   let number = 0;
   return (outgoing, seen) => {
     number += 1;
     const Arn = `arn:aws:iam::000000000000:user/u${number}`;
     says({ ...DANA, Arn })(outgoing, seen);
   };
-};
+}
 
-const repeat = async (times: number, what: () => Promise<Outcome>): Promise<readonly Outcome[]> => {
+async function repeat(times: number, what: () => Promise<Outcome>): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
   for (let time = 0; time < times; time += 1) outcomes.push(await what());
   return outcomes;
-};
+}
 
 describe('what strangers may cost', () => {
   it('is so much per address, and says when there is more', async () => {
@@ -108,8 +109,9 @@ describe('what strangers may cost', () => {
     const { sts } = world;
     const tvm = await startLimited(1, { SENTINEL_TRUSTED_HOPS: '1' });
     sts.behave = STRANGER;
-    const from = (address: string): Promise<Outcome> =>
-      fire(tvm, add(forwarded(tvm), 'x-forwarded-for', `198.51.100.${sts.seen.length}, ${address}`));
+    function from(address: string): Promise<Outcome> {
+      return fire(tvm, add(forwarded(tvm), 'x-forwarded-for', `198.51.100.${sts.seen.length}, ${address}`));
+    }
     expect(await from('192.0.2.1')).toEqual(DENIED);
     expect(await from('192.0.2.1')).toEqual(LIMITED);
     expect(await from('192.0.2.1:4711')).toEqual(LIMITED);
@@ -169,7 +171,9 @@ describe('an STS that stalls', () => {
   it('has no place in line for whoever has cost too much already', async () => {
     const { sts } = world;
     const tvm = await startLimited(1, { SENTINEL_TRUSTED_HOPS: '1' });
-    const from = (address: string) => add(forwarded(tvm), 'x-forwarded-for', address);
+    function from(address: string) {
+      return add(forwarded(tvm), 'x-forwarded-for', address);
+    }
     sts.behave = STRANGER;
     expect(await fire(tvm, from('192.0.2.1'))).toEqual(DENIED);
     const { hold, release } = holding();
@@ -212,14 +216,14 @@ describe('an STS that stalls', () => {
 });
 
 /** A DynamoDB that remembers no request that was used, and does all else. */
-const startWithoutGuard = async (): Promise<RunningTvm> => {
+async function startWithoutGuard(): Promise<RunningTvm> {
   const { port } = new URL(world.desk.url);
   const fake = await startFake((body, incoming) =>
     body.includes('replay#') ? { status: 500, body: '{}' } : forward(Number(port), body, incoming),
   );
   onTestFinished(fake.close);
   return world.start({ environment: { AWS_ENDPOINT_URL_DYNAMODB: fake.url } });
-};
+}
 
 describe('the guard that instances share', () => {
   it('fails after STS said yes: 503, and the identity is used for nothing', async () => {

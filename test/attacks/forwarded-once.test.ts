@@ -13,13 +13,13 @@ const KNOWN: Outcome = { status: 200, error: undefined, credentials: false };
 
 const world = useForwarded();
 
-const fireLocally = async (what: Shot, tvm = world.tvm): Promise<Outcome> => {
+async function fireLocally(what: Shot, tvm = world.tvm): Promise<Outcome> {
   world.sts.clear();
   world.sts.behave = says(DANA);
   const outcome = await fire(tvm, what);
   expect(world.sts.seen).toEqual([]);
   return outcome;
-};
+}
 
 describe('one mechanism', () => {
   it('4 two Authorization headers, of one kind or of two', async () => {

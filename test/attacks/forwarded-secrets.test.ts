@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 
 /** Whether the token of these fields shows in a text, in its parts or in a spelling of it. */
-const expectAbsent = (text: string, fields: TokenFields): void => {
+function expectAbsent(text: string, fields: TokenFields): void {
   const token = encodeToken(fields);
   const json = JSON.stringify(fields);
   const secrets = [
@@ -57,7 +57,7 @@ const expectAbsent = (text: string, fields: TokenFields): void => {
   for (const secret of [...secrets, Buffer.from(json).toString('base64'), SESSION_TOKEN.slice(10, 40), 'Signature=']) {
     expect(text).not.toContain(secret);
   }
-};
+}
 
 type Case = {
   readonly status: number;
@@ -69,15 +69,17 @@ type Case = {
   readonly header?: readonly [name: string, value: string];
 };
 
-const lie = (change: object): Behaviour => replies(200, answerOf({ ...DANA, ...change }));
+function lie(change: object): Behaviour {
+  return replies(200, answerOf({ ...DANA, ...change }));
+}
 
 /** Repeats all that it was sent, as an echo service or a debugging proxy does. */
-const echo =
-  (status: number, type: string): Behaviour =>
-  (outgoing, { headers, body }) =>
+function echo(status: number, type: string): Behaviour {
+  return (outgoing, { headers, body }) =>
     void outgoing
       .writeHead(status, { 'content-type': type })
       .end(JSON.stringify({ Error: { Code: 'AccessDenied', Message: JSON.stringify({ headers, body }) } }));
+}
 
 const CASES: Readonly<Record<string, Case>> = {
   'a good one': { status: 200 },

@@ -25,19 +25,21 @@ const KNOWN: Outcome = { status: 200, error: undefined, credentials: false };
 const world = useForwarded();
 
 /** The fake believes whatever it is asked, so that nothing but the check in question can refuse. */
-const fireLocally = async (what: Shot): Promise<Outcome> => {
+async function fireLocally(what: Shot): Promise<Outcome> {
   world.sts.clear();
   world.sts.behave = says(DANA);
   const outcome = await fire(world.tvm, what);
   expect(world.sts.seen).toEqual([]);
   return outcome;
-};
+}
 
-const altered = (change: Readonly<Record<string, unknown>>): Shot =>
-  forwarded(world.tvm, {}, (fields) => ({ ...fields, ...change }));
+function altered(change: Readonly<Record<string, unknown>>): Shot {
+  return forwarded(world.tvm, {}, (fields) => ({ ...fields, ...change }));
+}
 
-const signedAs = (what: Forwarding, alter?: (fields: TokenFields) => unknown): Shot =>
-  forwarded(world.tvm, what, alter);
+function signedAs(what: Forwarding, alter?: (fields: TokenFields) => unknown): Shot {
+  return forwarded(world.tvm, what, alter);
+}
 
 it('44 the token itself is good, at every endpoint, and STS verifies it', async () => {
   const { tvm, sts } = world;
@@ -97,7 +99,9 @@ it('46 4,096 characters are read, 4,097 are not', async () => {
   const { tvm } = world;
   const fields = forwardedFields({ ...WHOAMI });
   const json = JSON.stringify(fields);
-  const ofLength = (bytes: number): string => encodeToken(json.replace('}', `${' '.repeat(bytes - json.length)}}`));
+  function ofLength(bytes: number): string {
+    return encodeToken(json.replace('}', `${' '.repeat(bytes - json.length)}}`));
+  }
   expect(ofLength(3_072)).toHaveLength(4_096);
   expect(await fireLocally(withToken(tvm, ofLength(3_073), WHOAMI))).toEqual(INVALID);
   expect(await fireLocally(withToken(tvm, 'A'.repeat(4_097), WHOAMI))).toEqual(INVALID);
@@ -238,7 +242,9 @@ it.each([
 });
 
 it('33 the window: ±5 min as for every signature, and no date that is none', async () => {
-  const at = (seconds: number): Shot => signedAs({ amzDate: amzDateOf(Date.now() + seconds * 1_000) });
+  function at(seconds: number): Shot {
+    return signedAs({ amzDate: amzDateOf(Date.now() + seconds * 1_000) });
+  }
   expect(await fireLocally(at(-310))).toEqual(MISMATCH);
   expect(await fireLocally(at(310))).toEqual(MISMATCH);
   expect(await messageOf(world.tvm, at(-310))).toMatch(/^Signature expired: /u);

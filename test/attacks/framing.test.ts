@@ -7,15 +7,17 @@ const INVALID = refused(400, 'ValidationError');
 
 const world = useTvm();
 
-const closing = (from: Shot): Shot => add(from, 'connection', 'close');
+function closing(from: Shot): Shot {
+  return add(from, 'connection', 'close');
+}
 
 /** Sends bytes, expects one refusal of 400 and the end of the connection, and that the unharmed request still vends. */
-const refusesBytes = async (bytes: string): Promise<unknown> => {
+async function refusesBytes(bytes: string): Promise<unknown> {
   const text = await talk(world.tvm.port, bytes);
   const control = await fire(world.tvm, shot(world.tvm));
   const { error } = parseAnswer(text).json;
   return { statuses: statuses(text), error, credentials: holdsCredentials(text), control };
-};
+}
 
 const REFUSED = { statuses: [400], error: 'ValidationError', credentials: false, control: VENDED };
 

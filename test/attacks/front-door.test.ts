@@ -43,26 +43,30 @@ afterAll(async () => {
 const PATIENCE = { timeout: 20_000, interval: 50 };
 
 /** What the process has open now; a number of megabytes, and one of descriptors. */
-const residentMb = (): number => {
+function residentMb(): number {
   const status = readFileSync(`/proc/${running.child.pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+) kB/u.exec(status)?.[1]) / 1024;
-};
-const openDescriptors = (): number => readdirSync(`/proc/${running.child.pid}/fd`).length;
+}
+function openDescriptors(): number {
+  return readdirSync(`/proc/${running.child.pid}/fd`).length;
+}
 
-const dial = (to: number, bytes: string): { readonly socket: Socket; readonly text: () => string } => {
+function dial(to: number, bytes: string): { readonly socket: Socket; readonly text: () => string } {
   const chunks: Buffer[] = [];
   const socket = connect(to, '127.0.0.1');
   socket.write(bytes);
   socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => undefined);
   sockets.push(socket);
   return { socket, text: () => Buffer.concat(chunks).toString('latin1') };
-};
+}
 
-const askHealth = async (): Promise<number> =>
-  (await sendRaw(port, { target: '/healthz', headers: { host: 'x' } })).status;
+async function askHealth(): Promise<number> {
+  return (await sendRaw(port, { target: '/healthz', headers: { host: 'x' } })).status;
+}
 
-const answered = (clients: readonly { readonly text: () => string }[]): number =>
-  clients.reduce((sum, { text }) => sum + statuses(text()).length, 0);
+function answered(clients: readonly { readonly text: () => string }[]): number {
+  return clients.reduce((sum, { text }) => sum + statuses(text()).length, 0);
+}
 
 /** What eight floods of the program before this bound cost was 1.6 GB. */
 const GROWTH_MB = 150;
@@ -123,7 +127,9 @@ describe.skipIf(process.platform !== 'linux')(`600 half-open heads at ${DESCRIPT
     ['half a body', 'POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 10\r\n\r\nx'],
     ['half a body that could be signed', `POST / HTTP/1.1\r\n${SIGNED_LINES}content-length: 10\r\n\r\nx`],
   ])('of %s do not keep it from answering, calling AWS and writing audit', async (_, bytes) => {
-    const records = (): number => running.stdout().split('\n').length;
+    function records(): number {
+      return running.stdout().split('\n').length;
+    }
     const before = records();
     for (let n = 0; n < 600; n += 1) dial(port, bytes);
     for (let n = 0; n < 60; n += 1) dial(metricsPort, bytes);
@@ -174,9 +180,9 @@ describe('a body of 400 MB', () => {
           port,
           `${method} ${target} HTTP/1.1\r\nhost: localhost\r\n${coding}\r\n\r\n${size}`,
         );
-        const more = (): void => {
+        function more(): void {
           while (socket.writable && socket.write(Buffer.alloc(65_536, 'x'))) void 0;
-        };
+        }
         socket.on('drain', more);
         more();
         await expect.poll(() => socket.destroyed, PATIENCE).toBe(true);

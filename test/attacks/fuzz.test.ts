@@ -36,7 +36,7 @@ const mutations: fc.Arbitrary<Mutation> = fc.record({
   byte: fc.oneof(fc.constantFrom(...INTERESTING), fc.nat(255)),
 });
 
-const mutate = (bytes: string, { where, kind, byte }: Mutation): string => {
+function mutate(bytes: string, { where, kind, byte }: Mutation): string {
   const at = Math.floor(where * bytes.length);
   const character = String.fromCharCode(byte);
   switch (kind) {
@@ -49,15 +49,17 @@ const mutate = (bytes: string, { where, kind, byte }: Mutation): string => {
     case 'flip':
       return bytes.slice(0, at) + String.fromCharCode(bytes.charCodeAt(at) ^ 0x20) + bytes.slice(at + 1);
   }
-};
+}
 
-const fold = (value: string): string => value.replaceAll(/^[\t ]+|[\t ]+$/gu, '').replaceAll(/[\t ]+/gu, ' ');
+function fold(value: string): string {
+  return value.replaceAll(/^[\t ]+|[\t ]+$/gu, '').replaceAll(/[\t ]+/gu, ' ');
+}
 
 /**
  * What a request means, by the rules of HTTP and SigV4 alone: names of headers in any letters, white space folded, escapes
  * in any letters, the components of Authorization apart, the version and what follows the request left out.
  */
-const meaning = (bytes: string): string => {
+function meaning(bytes: string): string {
   const end = bytes.indexOf('\r\n\r\n');
   const [first = '', ...lines] = bytes
     .slice(0, end)
@@ -74,7 +76,7 @@ const meaning = (bytes: string): string => {
   const body = bytes.slice(end + 4, end + 4 + length);
   const escapes = target.replaceAll(/%[0-9a-f]{2}/giu, (escape) => escape.toUpperCase());
   return JSON.stringify([method, escapes, headers, body]);
-};
+}
 
 describe('one byte of a good request changed', () => {
   it('the requests themselves vend', async () => {

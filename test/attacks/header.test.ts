@@ -4,10 +4,13 @@ import { drop, fire, refused, shot, useTvm, VENDED, withAuthorization } from './
 const INCOMPLETE = refused(400, 'IncompleteSignature');
 const MISMATCH = refused(403, 'SignatureDoesNotMatch');
 
-const shuffled = (value: string): string =>
-  value.replace(/(Credential=\S*), (SignedHeaders=\S*), (Signature=\S*)/u, '$3,$1,$2');
+function shuffled(value: string): string {
+  return value.replace(/(Credential=\S*), (SignedHeaders=\S*), (Signature=\S*)/u, '$3,$1,$2');
+}
 
-const lastDigit = (value: string): string => `${value.slice(0, -1)}${value.endsWith('0') ? '1' : '0'}`;
+function lastDigit(value: string): string {
+  return `${value.slice(0, -1)}${value.endsWith('0') ? '1' : '0'}`;
+}
 
 const world = useTvm();
 
@@ -37,7 +40,9 @@ describe('the Authorization header', () => {
 
   it('04 two Authorization headers', async () => {
     const { tvm } = world;
-    const twice = (to: (value: string) => readonly string[]) => fire(tvm, withAuthorization(shot(tvm), to));
+    function twice(to: (value: string) => readonly string[]) {
+      return fire(tvm, withAuthorization(shot(tvm), to));
+    }
     expect(await twice((value) => [value, value])).toEqual(INCOMPLETE);
     expect(await twice((value) => [value, 'Bearer x'])).toEqual(INCOMPLETE);
     expect(await twice((value) => ['Bearer x', value])).toEqual(INCOMPLETE);
@@ -92,7 +97,9 @@ describe('the Authorization header', () => {
     'Basic',
   ])('07 the algorithm %s', async (algorithm) => {
     const { tvm } = world;
-    const to = (value: string): string => value.replace('AWS4-HMAC-SHA256', algorithm);
+    function to(value: string): string {
+      return value.replace('AWS4-HMAC-SHA256', algorithm);
+    }
     expect(await fire(tvm, withAuthorization(shot(tvm), to))).toEqual(INCOMPLETE);
   });
 

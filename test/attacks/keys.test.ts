@@ -19,7 +19,9 @@ const world = useTvm({}, async (desk) => {
   }
 });
 
-const signedBy = (accessKeyId: string) => shot(world.tvm, { accessKeyId, secret: SECRET });
+function signedBy(accessKeyId: string) {
+  return shot(world.tvm, { accessKeyId, secret: SECRET });
+}
 
 it.each(['TVMGOOD', 'TVMFUTURE'])('38 the key %s is good', async (id) => {
   expect(await fire(world.tvm, signedBy(id))).toEqual(VENDED);

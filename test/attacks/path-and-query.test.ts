@@ -77,7 +77,7 @@ describe('the path', () => {
 describe('the query', () => {
   it('23 is ordered by key, not by the whole string', async () => {
     const now = Date.now();
-    const verify = (signedQuery: string, sentQuery: string): unknown => {
+    function verify(signedQuery: string, sentQuery: string): unknown {
       const from = shot({ host: 'tvm.example' }, { query: signedQuery });
       const head = readWireHead('GET', `/?${sentQuery}`, from.headers.flat());
       if (!head.ok) return head.refusal.error;
@@ -93,7 +93,7 @@ describe('the query', () => {
       const judgement = { now, window: 300_000, admission: ADMISSION };
       const known = authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, judgement);
       return known.ok ? known.value.caller.name : known.refusal.error;
-    };
+    }
     expect(verify('id=2&id-type=1', 'id-type=1&id=2')).toBe('alice');
     expect(verify('id=2&id-type=1', 'id=2&id-type=1')).toBe('alice');
     expect(verify('id-type=1&id=2', 'id=2&id-type=1')).toBe('SignatureDoesNotMatch');
@@ -157,8 +157,12 @@ describe('the query', () => {
 
   it('26 "+", "%20" and "%2B" swapped after signing never get another meaning', async () => {
     const { tvm } = world;
-    const swapped = (signed: string, sent: string) =>
-      fire(tvm, shot(tvm, { query: `device_id=${signed}&profile=dev`, target: `/?device_id=${sent}&profile=dev` }));
+    function swapped(signed: string, sent: string) {
+      return fire(
+        tvm,
+        shot(tvm, { query: `device_id=${signed}&profile=dev`, target: `/?device_id=${sent}&profile=dev` }),
+      );
+    }
     // Both mean a space.
     expect(await swapped('a%20b', 'a%20b')).toEqual(VENDED);
     expect(await swapped('a%20b', 'a+b')).toEqual(VENDED);

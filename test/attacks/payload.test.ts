@@ -13,8 +13,12 @@ const world = useTvm();
 it('28 a declared hash that is not that of the body', async () => {
   const { tvm } = world;
   const wrong = refused(400, 'XAmzContentSHA256Mismatch');
-  const declare = (hash: string, payloadHash?: string) =>
-    fire(tvm, postShot(tvm, { headers: { [HASH]: hash }, ...(payloadHash === undefined ? {} : { payloadHash }) }));
+  function declare(hash: string, payloadHash?: string) {
+    return fire(
+      tvm,
+      postShot(tvm, { headers: { [HASH]: hash }, ...(payloadHash === undefined ? {} : { payloadHash }) }),
+    );
+  }
   expect(await declare(sha256(DEV_BODY))).toEqual(VENDED);
   expect(await declare(sha256('another'))).toEqual(wrong);
   // Signed over the declared hash, as a verifier would have it that believes the header.
@@ -114,8 +118,9 @@ it('31 GET takes no body, however it is signed', async () => {
 
 it('32 an unsigned content type can be flipped, and nothing is parsed in another way', async () => {
   const { tvm } = world;
-  const unsigned = (type: string) =>
-    add(shot(tvm, { method: 'POST', query: '', body: DEV_BODY }), 'content-type', type);
+  function unsigned(type: string) {
+    return add(shot(tvm, { method: 'POST', query: '', body: DEV_BODY }), 'content-type', type);
+  }
   for (const type of ['application/json', 'APPLICATION/JSON', 'application/json; charset=utf-8']) {
     expect(await fire(tvm, unsigned(type))).toEqual(VENDED);
   }

@@ -8,7 +8,7 @@ const INVALID = refused(400, 'ValidationError');
 const world = useTvm();
 
 /** A request presigned as AWS does it: all in the query, Host alone signed, and the signature right. */
-const presigned = (tvm: RunningTvm, expires: string, payloadHash?: string): Shot => {
+function presigned(tvm: RunningTvm, expires: string, payloadHash?: string): Shot {
   const amzDate = amzDateOf(Date.now());
   const query = [
     'X-Amz-Algorithm=AWS4-HMAC-SHA256',
@@ -27,7 +27,7 @@ const presigned = (tvm: RunningTvm, expires: string, payloadHash?: string): Shot
     ...(payloadHash === undefined ? {} : { payloadHash }),
   });
   return { method: 'GET', target: `/?${query}&X-Amz-Signature=${signature}`, headers: [['host', tvm.host]] };
-};
+}
 
 it('03 credentials in the query, while presigned requests are not accepted', async () => {
   const { tvm } = world;

@@ -7,7 +7,9 @@ import { change, fire, outcomeOf, postShot, refused, shot, useTvm, VENDED, withA
 const REPLAYED = refused(403, 'RequestReplayed');
 const MISMATCH = refused(403, 'SignatureDoesNotMatch');
 
-const flipLastDigit = (value: string): string => `${value.slice(0, -1)}${value.endsWith('0') ? '1' : '0'}`;
+function flipLastDigit(value: string): string {
+  return `${value.slice(0, -1)}${value.endsWith('0') ? '1' : '0'}`;
+}
 
 describe('the guard that instances share', () => {
   const world = useTvm();
@@ -18,7 +20,9 @@ describe('the guard that instances share', () => {
   afterAll(async () => {
     for (const tvm of others) await tvm.close();
   });
-  const instances = (): readonly [RunningTvm, RunningTvm] => [world.tvm, others[0] as RunningTvm];
+  function instances(): readonly [RunningTvm, RunningTvm] {
+    return [world.tvm, others[0] as RunningTvm];
+  }
 
   it('41 the same request again', async () => {
     const [tvm] = instances();
@@ -131,7 +135,9 @@ describe('the guard of one instance', () => {
   const START = Math.floor(Date.now() / 1_000) * 1_000;
   const clock = { now: START };
   const world = useTvm({ clock: () => clock.now, environment: { SENTINEL_REPLAY_GUARD: 'instance' } });
-  const at = (ms: number) => shot(world.tvm, { amzDate: amzDateOf(START + ms) });
+  function at(ms: number) {
+    return shot(world.tvm, { amzDate: amzDateOf(START + ms) });
+  }
 
   it('41 the same request again, and of many at once exactly one', async () => {
     const { tvm } = world;

@@ -22,7 +22,7 @@ vi.mock('node:crypto', async (original) => {
 const KNOWN: RegisteredKey = { secret: 'demo-alice-not-a-secret', name: 'alice', disabled: false };
 const WINDOW = 300_000;
 
-const workFor = (key: RegisteredKey | undefined, query: string): { readonly error?: string; readonly done: string } => {
+function workFor(key: RegisteredKey | undefined, query: string): { readonly error?: string; readonly done: string } {
   const now = Date.now();
   const { target, headers } = shot({ host: 'tvm.example' }, { query });
   const head = readWireHead('GET', target, headers.flat());
@@ -37,7 +37,7 @@ const workFor = (key: RegisteredKey | undefined, query: string): { readonly erro
     admission: ADMISSION,
   });
   return { ...(known.ok ? {} : { error: known.refusal.error }), done: work.done.join(' ') };
-};
+}
 
 beforeEach(() => {
   work.done = [];

@@ -5,8 +5,9 @@ import { add, change, drop, fire, messageOf, postShot, refused, shot, useTvm, VE
 const INCOMPLETE = refused(400, 'IncompleteSignature');
 const MISMATCH = refused(403, 'SignatureDoesNotMatch');
 
-const repeated = (tvm: RunningTvm, to: readonly string[]): Shot =>
-  change(shot(tvm, { headers: { 'x-list': 'one,two' } }), 'x-list', () => to);
+function repeated(tvm: RunningTvm, to: readonly string[]): Shot {
+  return change(shot(tvm, { headers: { 'x-list': 'one,two' } }), 'x-list', () => to);
+}
 
 const world = useTvm();
 

@@ -8,21 +8,26 @@ const TOO_LARGE = refused(431, 'ValidationError');
 const world = useTvm();
 
 /** Several headers of one kilobyte each. */
-const padded = (from: Shot, kilobytes: number): Shot => ({
-  ...from,
-  headers: [
-    ...from.headers,
-    ...Array.from({ length: kilobytes }, (_, index) => [`x-pad-${index}`, 'x'.repeat(1_010)] as const),
-  ],
-});
+function padded(from: Shot, kilobytes: number): Shot {
+  return {
+    ...from,
+    headers: [
+      ...from.headers,
+      ...Array.from({ length: kilobytes }, (_, index) => [`x-pad-${index}`, 'x'.repeat(1_010)] as const),
+    ],
+  };
+}
 
-const numbered = (from: Shot, count: number): Shot => ({
-  ...from,
-  headers: [...Array.from({ length: count }, (_, index) => [`h${index}`, ''] as const), ...from.headers],
-});
+function numbered(from: Shot, count: number): Shot {
+  return {
+    ...from,
+    headers: [...Array.from({ length: count }, (_, index) => [`h${index}`, ''] as const), ...from.headers],
+  };
+}
 
-const more = (count: number): Record<string, string> =>
-  Object.fromEntries(Array.from({ length: count }, (_, index) => [`h${index}`, 'x']));
+function more(count: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`h${index}`, 'x']));
+}
 
 it('43 an Authorization header of 20 KB', async () => {
   const { tvm } = world;

@@ -5,11 +5,17 @@ import { holdsCredentials, statuses, talk, toBytes } from './talk.ts';
 
 const world = useTvm();
 
-const closing = (from: Shot): Shot => add(from, 'connection', 'close');
+function closing(from: Shot): Shot {
+  return add(from, 'connection', 'close');
+}
 
-const chunkedPost = (): Shot => add(postShot(world.tvm), 'transfer-encoding', 'chunked');
+function chunkedPost(): Shot {
+  return add(postShot(world.tvm), 'transfer-encoding', 'chunked');
+}
 
-const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
+function chunk(text: string): string {
+  return `${text.length.toString(16)}\r\n${text}\r\n`;
+}
 
 /** Whatever a socket did, the server lives, has met no bug of its own, and vends to the next one. */
 afterEach(async () => {
@@ -147,8 +153,9 @@ describe('what HTTP has besides', () => {
 
   it('Expect', async () => {
     const { tvm } = world;
-    const expecting = (what: string): Shot =>
-      closing(add(add(postShot(tvm), 'content-length', String(DEV_BODY.length)), 'expect', what));
+    function expecting(what: string): Shot {
+      return closing(add(add(postShot(tvm), 'content-length', String(DEV_BODY.length)), 'expect', what));
+    }
     expect(statuses(await talk(tvm.port, toBytes(expecting('100-continue'))))).toEqual([100, 200]);
     expect(statuses(await talk(tvm.port, toBytes(expecting('miracles'))))).toEqual([417]);
   });

@@ -21,9 +21,13 @@ export type Outcome = {
 
 export const VENDED: Outcome = { status: 200, error: undefined, credentials: true };
 
-export const refused = (status: number, error: string): Outcome => ({ status, error, credentials: false });
+export function refused(status: number, error: string): Outcome {
+  return { status, error, credentials: false };
+}
 
-export const newNonce = (): string => randomBytes(16).toString('hex');
+export function newNonce(): string {
+  return randomBytes(16).toString('hex');
+}
 
 type Target = Pick<RunningTvm, 'host'>;
 
@@ -36,7 +40,7 @@ type Parts = Partial<Signing> & {
  * `GET /?profile=dev`, signed by alice: vends if nothing is changed. A signed nonce makes each one of them unique, so
  * that no refusal can be that of a replay.
  */
-export const shot = (tvm: Target, { target, ...parts }: Parts = {}): Shot => {
+export function shot(tvm: Target, { target, ...parts }: Parts = {}): Shot {
   const { method = 'GET', path = '/', query = 'profile=dev', body } = parts;
   const headers = { 'x-sentinel-nonce': newNonce(), ...parts.headers };
   const signed = sign({ host: tvm.host, ...parts, method, path, query, headers });
@@ -46,49 +50,59 @@ export const shot = (tvm: Target, { target, ...parts }: Parts = {}): Shot => {
     headers: Object.entries(signed.headers),
     ...(body === undefined ? {} : { body }),
   };
-};
+}
 
 export const DEV_BODY = '{"profile":"dev"}';
 
 /** `POST /` with `{"profile":"dev"}`, signed by alice, content type included. */
-export const postShot = (tvm: Target, parts: Parts = {}): Shot =>
-  shot(tvm, {
+export function postShot(tvm: Target, parts: Parts = {}): Shot {
+  return shot(tvm, {
     method: 'POST',
     query: '',
     body: DEV_BODY,
     ...parts,
     headers: { 'content-type': 'application/json', ...parts.headers },
   });
+}
 
 /** The shot with one header more. */
-export const add = (from: Shot, name: string, value: string): Shot => ({
-  ...from,
-  headers: [...from.headers, [name, value]],
-});
+export function add(from: Shot, name: string, value: string): Shot {
+  return {
+    ...from,
+    headers: [...from.headers, [name, value]],
+  };
+}
 
 /** The shot with other values of one header, at the same place. */
-export const change = (from: Shot, name: string, to: (value: string) => string | readonly string[]): Shot => ({
-  ...from,
-  headers: from.headers.flatMap(([key, value]) =>
-    key === name ? [to(value)].flat().map((changed) => [key, changed] as const) : [[key, value] as const],
-  ),
-});
+export function change(from: Shot, name: string, to: (value: string) => string | readonly string[]): Shot {
+  return {
+    ...from,
+    headers: from.headers.flatMap(([key, value]) =>
+      key === name ? [to(value)].flat().map((changed) => [key, changed] as const) : [[key, value] as const],
+    ),
+  };
+}
 
-export const drop = (from: Shot, name: string): Shot => change(from, name, () => []);
+export function drop(from: Shot, name: string): Shot {
+  return change(from, name, () => []);
+}
 
 /** The shot with another Authorization header. */
-export const withAuthorization = (from: Shot, to: (value: string) => string | readonly string[]): Shot =>
-  change(from, 'authorization', to);
+export function withAuthorization(from: Shot, to: (value: string) => string | readonly string[]): Shot {
+  return change(from, 'authorization', to);
+}
 
 const CREDENTIALS = /AccessKeyId|SecretAccessKey|SessionToken|ASIA/u;
 
-const vends = (tvm: RunningTvm): number => tvm.audit.filter(({ outcome }) => outcome === 'vended').length;
+function vends(tvm: RunningTvm): number {
+  return tvm.audit.filter(({ outcome }) => outcome === 'vended').length;
+}
 
 /**
  * What is to be seen in every answer of the TVM, whatever it is: JSON, never stored, a refusal's name in body and header
  * alike, an id. Throws where one of these is not so.
  */
-export const outcomeOf = ({ status, headers, body, json }: RawAnswer): Outcome => {
+export function outcomeOf({ status, headers, body, json }: RawAnswer): Outcome {
   const { error } = json;
   const isGood =
     headers['content-type'] === 'application/json' &&
@@ -98,27 +112,25 @@ export const outcomeOf = ({ status, headers, body, json }: RawAnswer): Outcome =
     /^[0-9a-f-]{36}$/u.test(headers['x-request-id'] ?? '');
   if (!isGood) throw new Error(`not an answer of the TVM: ${status} ${JSON.stringify(headers)} ${body}`);
   return { status, error, credentials: CREDENTIALS.test(`${JSON.stringify(headers)}${body}`) };
-};
+}
 
 /** Sends a shot; throws if the audit log and the answer disagree on whether credentials left. */
-export const fire = async (tvm: RunningTvm, what: Shot): Promise<Outcome> => {
+export async function fire(tvm: RunningTvm, what: Shot): Promise<Outcome> {
   const before = vends(tvm);
   const outcome = outcomeOf(await sendRaw(tvm.port, what));
   if (vends(tvm) - before !== (outcome.credentials ? 1 : 0)) throw new Error('audit log and answer disagree');
   return outcome;
-};
+}
 
 /** The message of the answer to a shot. */
-export const messageOf = async (tvm: RunningTvm, what: Shot): Promise<unknown> =>
-  (await sendRaw(tvm.port, what)).json['message'];
+export async function messageOf(tvm: RunningTvm, what: Shot): Promise<unknown> {
+  return (await sendRaw(tvm.port, what)).json['message'];
+}
 
 type World = { readonly desk: Desk; readonly tvm: RunningTvm };
 
 /** A desk and a listening TVM for the tests of one file. */
-export const useTvm = (
-  options: Parameters<typeof startTvm>[1] = {},
-  prepare?: (desk: Desk) => Promise<void>,
-): World => {
+export function useTvm(options: Parameters<typeof startTvm>[1] = {}, prepare?: (desk: Desk) => Promise<void>): World {
   const world: { desk?: Desk; tvm?: RunningTvm } = {};
   beforeAll(async () => {
     world.desk = await startDesk();
@@ -130,4 +142,4 @@ export const useTvm = (
     await world.desk?.close();
   });
   return world as World;
-};
+}

@@ -14,18 +14,20 @@ const HANG_MS = 20_000;
  * Writes bytes, listens, leaves after a silence, and waits until the server has closed the connection too. Rejects where
  * it does not: that is a hang.
  */
-export const talk = (
+export function talk(
   port: number,
   bytes: string | Uint8Array,
   { leave = 'end', patience = 250 }: Manners = {},
-): Promise<string> =>
-  new Promise((resolve, reject) => {
+): Promise<string> {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => {
       socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
       quiet.refresh();
     });
-    const text = (): string => Buffer.concat(chunks).toString('latin1');
+    function text(): string {
+      return Buffer.concat(chunks).toString('latin1');
+    }
     const quiet = setTimeout(() => {
       if (leave === 'end') socket.end();
       else socket.destroy();
@@ -46,18 +48,23 @@ export const talk = (
       resolve(text());
     });
   });
+}
 
 /** The request as bytes in a string, one character each. */
-export const toBytes = ({ method, target, headers, body }: Shot, version = 'HTTP/1.1'): string =>
-  [
+export function toBytes({ method, target, headers, body }: Shot, version = 'HTTP/1.1'): string {
+  return [
     `${method} ${target} ${version}`,
     ...headers.map(([name, value]) => `${name}: ${value}`),
     '',
     Buffer.from(body ?? '').toString('latin1'),
   ].join('\r\n');
+}
 
 /** The statuses of all answers on a connection, those that announce another one (1xx) included. */
-export const statuses = (text: string): readonly number[] =>
-  [...text.matchAll(/^HTTP\/1\.[01] (\d{3}) /gmu)].map(([, status]) => Number(status));
+export function statuses(text: string): readonly number[] {
+  return [...text.matchAll(/^HTTP\/1\.[01] (\d{3}) /gmu)].map(([, status]) => Number(status));
+}
 
-export const holdsCredentials = (text: string): boolean => /AccessKeyId|SecretAccessKey|SessionToken/u.test(text);
+export function holdsCredentials(text: string): boolean {
+  return /AccessKeyId|SecretAccessKey|SessionToken/u.test(text);
+}

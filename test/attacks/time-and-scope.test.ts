@@ -13,7 +13,9 @@ const MISMATCH = refused(403, 'SignatureDoesNotMatch');
 const NOON = Math.floor(Date.now() / SECOND) * SECOND;
 const clock = { now: NOON };
 
-const at = (ms: number) => ({ amzDate: amzDateOf(NOON + ms) });
+function at(ms: number) {
+  return { amzDate: amzDateOf(NOON + ms) };
+}
 
 describe('the window', () => {
   const world = useTvm({ clock: () => clock.now });

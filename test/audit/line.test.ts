@@ -4,20 +4,24 @@ import { toLine } from '../../src/audit/line.ts';
 import type { AuditEntry } from '../../src/audit/record.ts';
 import { inTrace } from '../../src/telemetry/trace.ts';
 
-const refusal = (text: string): AuditEntry => ({
-  event: 'identity_refused',
-  http_request_id: 'r',
-  effect: 'deny',
-  error: 'IncompleteSignature',
-  reason: text,
-  method: text,
-  path: `/${text}`,
-  claimed_access_key_id: text,
-  source_ip: text,
-  upstream_code: text,
-});
+function refusal(text: string): AuditEntry {
+  return {
+    event: 'identity_refused',
+    http_request_id: 'r',
+    effect: 'deny',
+    error: 'IncompleteSignature',
+    reason: text,
+    method: text,
+    path: `/${text}`,
+    claimed_access_key_id: text,
+    source_ip: text,
+    upstream_code: text,
+  };
+}
 
-const read = (entry: AuditEntry) => JSON.parse(toLine(entry, 0).toString()) as Record<string, string>;
+function read(entry: AuditEntry) {
+  return JSON.parse(toLine(entry, 0).toString()) as Record<string, string>;
+}
 
 describe('a line of a refusal', () => {
   it('cuts a path of 8 KB to 256 characters, and says so by its end', () => {

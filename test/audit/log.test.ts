@@ -10,20 +10,22 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const entry = (reason: string, http_request_id = 'r'): AuditEntry => ({
-  event: 'identity_refused',
-  http_request_id,
-  effect: 'deny',
-  error: 'SignatureDoesNotMatch',
-  reason,
-  method: 'GET',
-  path: '/',
-});
+function entry(reason: string, http_request_id = 'r'): AuditEntry {
+  return {
+    event: 'identity_refused',
+    http_request_id,
+    effect: 'deny',
+    error: 'SignatureDoesNotMatch',
+    reason,
+    method: 'GET',
+    path: '/',
+  };
+}
 
 type Done = Parameters<WriteBytes>[1];
 
 /** A descriptor in the test's hands: each write waits for `next`. */
-const descriptor = () => {
+function descriptor() {
   const writes: { readonly bytes: Buffer; readonly done: Done }[] = [];
   const faults: unknown[] = [];
   let written = Buffer.alloc(0);
@@ -32,29 +34,31 @@ const descriptor = () => {
     (bytes, done) => void writes.push({ bytes: Buffer.from(bytes), done }),
     (error) => faults.push(error),
   );
-  const next = (take?: number, code?: string): void => {
+  function next(take?: number, code?: string): void {
     const { bytes, done } = writes.shift() ?? { bytes: Buffer.alloc(0), done: () => undefined };
     const count = take ?? bytes.length;
     written = Buffer.concat([written, bytes.subarray(0, count)]);
     done(code === undefined ? null : Object.assign(new Error(code), { code }), count);
-  };
-  const reasons = (): readonly unknown[] =>
-    written
+  }
+  function reasons(): readonly unknown[] {
+    return written
       .toString()
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => (JSON.parse(line) as Record<string, unknown>)['reason']);
+  }
   return { log, writes, faults, next, reasons, text: () => written.toString() };
-};
+}
 
-const settled = async (promise: Promise<boolean>): Promise<boolean | 'pending'> =>
-  Promise.race([promise, vi.advanceTimersByTimeAsync(0).then(() => 'pending' as const)]);
+async function settled(promise: Promise<boolean>): Promise<boolean | 'pending'> {
+  return Promise.race([promise, vi.advanceTimersByTimeAsync(0).then(() => 'pending' as const)]);
+}
 
 /** 250 ms, and the one turn of the event loop in which a write that completed meanwhile would be told. */
-const deadline = async (): Promise<void> => {
+async function deadline(): Promise<void> {
   await vi.advanceTimersByTimeAsync(250);
   await vi.advanceTimersByTimeAsync(1);
-};
+}
 
 describe('a record', () => {
   it('shows everything that is in it, and is JSON of the same value', async () => {
@@ -256,18 +260,20 @@ describe('a reader that lags far behind', () => {
   });
 });
 
-const vend = (profile: string): AuditEntry => ({
-  event: 'key',
-  http_request_id: profile,
-  effect: 'allow',
-  outcome: 'minted',
-  user: 'alice',
-  principal: 'sentinel:key/TVMDEMOALICE',
-  subject: 'sentinel:key/TVMDEMOALICE',
-  account: '000000000000',
-  via: 'key',
-  access_key_id: 'TVMDEMOALICE',
-});
+function vend(profile: string): AuditEntry {
+  return {
+    event: 'key',
+    http_request_id: profile,
+    effect: 'allow',
+    outcome: 'minted',
+    user: 'alice',
+    principal: 'sentinel:key/TVMDEMOALICE',
+    subject: 'sentinel:key/TVMDEMOALICE',
+    account: '000000000000',
+    via: 'key',
+    access_key_id: 'TVMDEMOALICE',
+  };
+}
 
 describe('refusals, whose number strangers decide', () => {
   it('fill their part of the queue only: a vend’s record still finds room, and is written before them', async () => {

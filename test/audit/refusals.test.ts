@@ -14,22 +14,26 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const refusal = (error: string, address?: string, reason = 'too many'): RefusalEntry => ({
-  event: 'identity_refused',
-  http_request_id: 'r',
-  effect: 'deny',
-  error,
-  reason,
-  method: 'GET',
-  path: '/',
-  ...(address === undefined ? {} : { source_ip: address }),
-});
+function refusal(error: string, address?: string, reason = 'too many'): RefusalEntry {
+  return {
+    event: 'identity_refused',
+    http_request_id: 'r',
+    effect: 'deny',
+    error,
+    reason,
+    method: 'GET',
+    path: '/',
+    ...(address === undefined ? {} : { source_ip: address }),
+  };
+}
 
-const limited = (address?: string, reason?: string): RefusalEntry => refusal('RateLimited', address, reason);
+function limited(address?: string, reason?: string): RefusalEntry {
+  return refusal('RateLimited', address, reason);
+}
 
 type Line = AuditEntry & { readonly count?: number; readonly source_ip?: string };
 
-const recorder = (most?: number) => {
+function recorder(most?: number) {
   const lines: Line[] = [];
   const counted: CountableRefusal[] = [];
   const queue = { isFull: false, works: true };
@@ -49,7 +53,7 @@ const recorder = (most?: number) => {
     most,
   );
   return { ...refusals, lines, counted, queue };
-};
+}
 
 describe('a refusal', () => {
   it('below the limit has a line of its own, and is told whether that was written', async () => {

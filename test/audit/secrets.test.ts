@@ -16,11 +16,11 @@ afterAll(async () => {
 
 const SECRETS = [...Object.values(DEMO_CLIENTS).map(({ secret }) => secret), 'demo-tvm-not-a-secret'];
 
-const expectClean = (tvm: RunningTvm, secrets: readonly string[]): void => {
+function expectClean(tvm: RunningTvm, secrets: readonly string[]): void {
   const said = JSON.stringify(tvm.audit) + tvm.log();
   for (const secret of [...SECRETS, ...secrets]) expect(said).not.toContain(secret);
   expect(said).not.toMatch(/SecretAccessKey|SessionToken|Signature=|"secret"/u);
-};
+}
 
 describe('what is written down of a vend', () => {
   it('holds no secret key, no token and no signature, in no record and at no level of the log', async () => {

@@ -16,8 +16,9 @@ afterAll(async () => {
   await fake.close();
 });
 
-const clients = () =>
-  createAwsClients({ region: 'us-east-1', endpoints: { sts: fake.url, ssm: fake.url, dynamodb: fake.url } });
+function clients() {
+  return createAwsClients({ region: 'us-east-1', endpoints: { sts: fake.url, ssm: fake.url, dynamodb: fake.url } });
+}
 
 describe('isLocalEndpoint', () => {
   it.each([
@@ -95,21 +96,28 @@ describe('createOwnIdentity, when one answer is somebody else’s', () => {
 });
 
 describe('readParameterTree', () => {
-  const answer = (content: object) => ({
-    headers: { 'content-type': 'application/x-amz-json-1.1' },
-    body: JSON.stringify(content),
-  });
-  const parameter = (Name: string, more: object = {}) => ({
-    Name,
-    Type: 'String',
-    Value: 'v',
-    Version: 3,
-    LastModifiedDate: 1_700_000_000.123,
-    ...more,
-  });
-  const page = (names: readonly string[], next?: string) =>
-    answer({ Parameters: names.map((name) => parameter(name)), NextToken: next });
-  const read = () => readParameterTree(clients().ssm, '/r', true);
+  function answer(content: object) {
+    return {
+      headers: { 'content-type': 'application/x-amz-json-1.1' },
+      body: JSON.stringify(content),
+    };
+  }
+  function parameter(Name: string, more: object = {}) {
+    return {
+      Name,
+      Type: 'String',
+      Value: 'v',
+      Version: 3,
+      LastModifiedDate: 1_700_000_000.123,
+      ...more,
+    };
+  }
+  function page(names: readonly string[], next?: string) {
+    return answer({ Parameters: names.map((name) => parameter(name)), NextToken: next });
+  }
+  function read() {
+    return readParameterTree(clients().ssm, '/r', true);
+  }
 
   it('follows the token to the last page, through empty ones, and asks for ten at a time', async () => {
     const pages = [page(['/r/a'], 't1'), page([], 't2'), page(['/r/b', '/r/c'], '')];

@@ -86,7 +86,9 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
 
   describe('the replay guard', () => {
     const faults: unknown[] = [];
-    const guardOf = (of: DynamoDBClient) => createDynamoDbGuard(of, guard, (error) => void faults.push(error));
+    function guardOf(of: DynamoDBClient) {
+      return createDynamoDbGuard(of, guard, (error) => void faults.push(error));
+    }
 
     function claim() {
       const now = Date.now();
@@ -130,12 +132,13 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     const faults: unknown[] = [];
     const now = Date.now();
     const principal = `sentinel:key/${newHexId()}`;
-    const limitOf = (of: DynamoDBClient) =>
-      createSharedCallerLimit(
+    function limitOf(of: DynamoDBClient) {
+      return createSharedCallerLimit(
         quota,
         { client: of, table: guard, clock: () => now },
         (error) => void faults.push(error),
       );
+    }
     const limits = [limitOf(client), limitOf(other)] as const;
     const takes = await Promise.all(Array.from({ length: 20 }, (_, index) => turn(limits, index).take(principal)));
     const left = takes.flatMap((take) => (take.ok ? [take.value.left] : [])).toSorted((a, b) => a - b);
@@ -147,9 +150,11 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
   describe('a session', () => {
     const sealing: SealingKey = { id: 'k', key: randomBytes(32), activeFrom: 0 };
     const keys = new Map([[sealing.id, sealing]]);
-    const all = (): boolean => true;
-    const directoryOf = (of: DynamoDBClient, store: SessionStore) =>
-      createSessionDirectory({
+    function all(): boolean {
+      return true;
+    }
+    function directoryOf(of: DynamoDBClient, store: SessionStore) {
+      return createSessionDirectory({
         client: of,
         table: sessions,
         store,
@@ -160,7 +165,10 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
           throw error;
         },
       });
-    const storeOf = (of: DynamoDBClient, instance: string) => createSessionStore(of, { sessions, guard, instance });
+    }
+    function storeOf(of: DynamoDBClient, instance: string) {
+      return createSessionStore(of, { sessions, guard, instance });
+    }
 
     /** A session that would open now, of a caller that nobody else has. */
     function propose(user = newHexId()): Session {
@@ -289,7 +297,9 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const { subject, endsAt } = propose();
       const now = Date.now();
       const live = Object.fromEntries(Array.from({ length: 990 }, (_, n) => [`/held-${n}`, { N: `${endsAt}` }]));
-      const of = (label: string) => ({ subject, profile: 'dev', label, endsAt });
+      function of(label: string) {
+        return { subject, profile: 'dev', label, endsAt };
+      }
       const places = [createLabelPlaces(client, guard), createLabelPlaces(other, guard)] as const;
       await places[0].take(of('first'), now);
       const id = `labels#${createHash('sha256')
@@ -317,10 +327,10 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const proposed = propose(user);
       await store.open(proposed, keys, proposed.startedAt);
       const at = new Date(proposed.startedAt).toISOString();
-      const tokenOf = (within: object, more: object): string => {
+      function tokenOf(within: object, more: object): string {
         const place = { mark: markOf({ user, ...within }, 'user'), leg: '', at, ids: [proposed.id], ...more };
         return Buffer.from(JSON.stringify(place)).toString('base64url');
-      };
+      }
       const [never, ever] = ['0000-01-01T00:00:00Z', '9999-12-31T23:59:59Z'].map(Date.parse);
       const bounds = [undefined, never, 0, proposed.startedAt - 1, proposed.startedAt, proposed.startedAt + 1, ever];
       const places = [
@@ -378,7 +388,9 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     }
 
     function logOf(of: DynamoDBClient) {
-      const sealingKeys = () => new Map([[sealing.id, sealing]]);
+      function sealingKeys() {
+        return new Map([[sealing.id, sealing]]);
+      }
       const log = createRevocationLog({ client: of, table: revocations, guard, sealingKeys, clock: Date.now });
       async function entryAt(n: number) {
         const item = await log.read(n);
@@ -484,8 +496,12 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
 
   it('the list of vended roles keeps what instances write at once', async () => {
     const faults: unknown[] = [];
-    const onFault = (error: unknown) => void faults.push(error);
-    const rolesOf = (of: DynamoDBClient) => createVendedRoles({ client: of, table: guard, clock: Date.now, onFault });
+    function onFault(error: unknown) {
+      return void faults.push(error);
+    }
+    function rolesOf(of: DynamoDBClient) {
+      return createVendedRoles({ client: of, table: guard, clock: Date.now, onFault });
+    }
     const [one, two] = [rolesOf(client), rolesOf(other)];
     await Promise.all([one.remember(['role-a', 'role-b']), two.remember(['role-b', 'role-c'])]);
     expect([...(await rolesOf(client).remember([]))].toSorted()).toEqual(['role-a', 'role-b', 'role-c']);
@@ -494,9 +510,12 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
 
   it('the setting of names is the first one’s, and no other instance serves under another', async () => {
     const told: string[] = [];
-    const onMismatch = (sentence: string) => void told.push(sentence);
-    const settingOf = (of: DynamoDBClient, bareNames: 'key' | 'sso') =>
-      createNamesSetting({ client: of, table: guard, bareNames, onMismatch });
+    function onMismatch(sentence: string) {
+      return void told.push(sentence);
+    }
+    function settingOf(of: DynamoDBClient, bareNames: 'key' | 'sso') {
+      return createNamesSetting({ client: of, table: guard, bareNames, onMismatch });
+    }
     await settingOf(client, 'key')();
     await settingOf(other, 'key')();
     await expect(settingOf(other, 'sso')()).rejects.toThrow(/SENTINEL_BARE_NAMES/u);
@@ -504,9 +523,12 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
   });
 
   it('a lease is held by one at a time, and free again after', async () => {
-    const sleep = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
-    const leaseOf = (of: DynamoDBClient) =>
-      createLease({ client: of, table: guard, clock: Date.now, monotonic: () => performance.now(), sleep });
+    function sleep(ms: number) {
+      return new Promise((wake) => setTimeout(wake, ms));
+    }
+    function leaseOf(of: DynamoDBClient) {
+      return createLease({ client: of, table: guard, clock: Date.now, monotonic: () => performance.now(), sleep });
+    }
     const [one, two] = [leaseOf(client), leaseOf(other)];
     let inside = 0;
     let most = 0;

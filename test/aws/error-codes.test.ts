@@ -9,10 +9,10 @@ const SDK = resolve(
 );
 
 /** The SDK's own list, as it is installed: it is exported to nobody. */
-const sdkCodes = (): readonly string[] => {
+function sdkCodes(): readonly string[] {
   const [, list = ''] = /THROTTLING_ERROR_CODES = \[([^\]]*)\]/u.exec(readFileSync(SDK, 'utf8')) ?? [];
   return [...list.matchAll(/"(\w+)"/gu)].map(([, code = '']) => code);
-};
+}
 
 describe('throttling', () => {
   it('is all that the SDK takes for it', () => {

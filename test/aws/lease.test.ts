@@ -3,7 +3,7 @@ import { createLease } from '../../src/aws/lease.ts';
 import { createFakeTable, NOW, type FakeTable } from '../revocations/fake-table.ts';
 
 /** One at a time, on any instance, whatever their clocks say. */
-const instanceOf = (table: FakeTable, wall = NOW) => {
+function instanceOf(table: FakeTable, wall = NOW) {
   const time = { monotonic: 0 };
   const lease = createLease({
     client: table.client,
@@ -16,9 +16,11 @@ const instanceOf = (table: FakeTable, wall = NOW) => {
     },
   });
   return { lease, time };
-};
+}
 
-const done = () => Promise.resolve('done' as const);
+function done() {
+  return Promise.resolve('done' as const);
+}
 
 describe('a lease', () => {
   it('is held by one at a time, and free again after, also where the run fails', async () => {

@@ -11,7 +11,9 @@ async function toldAs(end: () => Promise<unknown>): Promise<Partial<AwsCall> | u
   return told[0];
 }
 
-const fails = (name: string) => () => Promise.reject(Object.assign(new Error('x'), { name }));
+function fails(name: string) {
+  return () => Promise.reject(Object.assign(new Error('x'), { name }));
+}
 
 describe('observeCalls', () => {
   it.each([

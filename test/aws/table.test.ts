@@ -16,18 +16,18 @@ import {
 const CAPACITY = { ConsumedCapacity: { TableName: 'here' } };
 
 /** A table whose client gives these answers in turn, or fails as told. */
-const tableOf = (...answers: readonly (object | Error)[]): Table & { readonly sent: { input: object }[] } => {
+function tableOf(...answers: readonly (object | Error)[]): Table & { readonly sent: { input: object }[] } {
   const left = [...answers];
   const sent: { input: object }[] = [];
-  const send = async (command: { input: object }): Promise<object> => {
+  async function send(command: { input: object }): Promise<object> {
     sent.push(command);
     const answer = left.shift();
     if (answer === undefined) return new Promise(() => undefined);
     if (answer instanceof Error) throw answer;
     return answer;
-  };
+  }
   return { client: { send } as unknown as DynamoDBClient, name: 'here', deadline: 50, sent };
-};
+}
 
 const ITEM: Item = { id: { S: 'a' } };
 const ANY = { condition: 'attribute_exists(id)' };
@@ -39,11 +39,11 @@ const WRITES: readonly (readonly [string, (table: Table) => Promise<unknown>])[]
   ['deleteIf', (table) => deleteIf(table, 'a', ANY)],
 ];
 
-const collect = async (pages: AsyncGenerator<readonly Item[]>): Promise<readonly Item[]> => {
+async function collect(pages: AsyncGenerator<readonly Item[]>): Promise<readonly Item[]> {
   const all: Item[] = [];
   for await (const items of pages) all.push(...items);
   return all;
-};
+}
 
 const READS: readonly (readonly [string, (table: Table) => Promise<unknown>])[] = [
   ['readItem', (table) => readItem(table, 'a')],

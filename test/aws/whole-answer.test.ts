@@ -39,7 +39,7 @@ const calls = {
 const SERVICES = ['sts', 'ssm', 'dynamodb'] as const;
 
 /** An endless wait is a failure of its own, long before the test runner says so. */
-const within = async (ms: number, run: Promise<unknown>): Promise<unknown> => {
+async function within(ms: number, run: Promise<unknown>): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise((resolve) => {
     timer = setTimeout(resolve, ms, 'still waiting');
@@ -55,7 +55,7 @@ const within = async (ms: number, run: Promise<unknown>): Promise<unknown> => {
   } finally {
     clearTimeout(timer);
   }
-};
+}
 
 describe('a call of the SDK', () => {
   it.each(['stall-body', 'trickle'] as const)('whose answers %s ends by itself, after its tries', async (fault) => {

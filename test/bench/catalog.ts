@@ -25,11 +25,15 @@ const POLICY = JSON.stringify({
 });
 const PROFILE = '{"role_arn":"arn:aws:iam::000000000000:role/SentinelProtected-dev"}';
 
-const clientOf = (endpoint: string): SSMClient =>
-  new SSMClient({ endpoint, region: 'us-east-1', credentials: DEMO_TVM_KEY });
+function clientOf(endpoint: string): SSMClient {
+  return new SSMClient({ endpoint, region: 'us-east-1', credentials: DEMO_TVM_KEY });
+}
 
-const put = (ssm: SSMClient, name: string, value: string): Promise<unknown> =>
-  ssm.send(new PutParameterCommand({ Name: name, Value: value, Type: 'String', Tier: 'Advanced', Overwrite: true }));
+function put(ssm: SSMClient, name: string, value: string): Promise<unknown> {
+  return ssm.send(
+    new PutParameterCommand({ Name: name, Value: value, Type: 'String', Tier: 'Advanced', Overwrite: true }),
+  );
+}
 
 /** The AWS, in a process of its own: its work must not count as the catalog's. */
 async function serveAws(parameters: number): Promise<void> {
@@ -60,7 +64,9 @@ export type Cost = {
   readonly stall: number;
 };
 
-const cpuMs = ({ user, system }: { readonly user: number; readonly system: number }): number => (user + system) / 1_000;
+function cpuMs({ user, system }: { readonly user: number; readonly system: number }): number {
+  return (user + system) / 1_000;
+}
 
 async function costOf(run: () => Promise<unknown>): Promise<Cost> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
@@ -100,7 +106,9 @@ export async function measureCatalog(parameters: number): Promise<Readonly<Recor
     maxAge: MAX_AGE,
     now: () => performance.now(),
   });
-  const read = (): Promise<unknown> => load(new AbortController().signal);
+  function read(): Promise<unknown> {
+    return load(new AbortController().signal);
+  }
   const first = await costOf(read);
   const unchanged = await costOf(read);
   await put(ssm, '/sentinel/policies/p-1', POLICY.replace('measured', 'changed'));

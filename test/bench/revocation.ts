@@ -7,17 +7,19 @@ const OLIVIA = { accessKeyId: 'TVMDEMOOLIVIA', secret: 'demo-olivia-not-a-secret
 
 let nonce = 0;
 
-const send = (port: number, method: string, path: string, body: string, who: object): Promise<RawAnswer> => {
+function send(port: number, method: string, path: string, body: string, who: object): Promise<RawAnswer> {
   nonce += 1;
   const headers = { 'content-type': 'application/json', 'x-sentinel-nonce': `revocation-${nonce}` };
   const signed = sign({ host: `127.0.0.1:${port}`, method, path, headers, body, ...who });
   return sendRaw(port, { method, target: path, headers: signed.headers, body });
-};
+}
 
-const statusOf = async (port: number): Promise<number> => (await send(port, 'GET', '/whoami', '', {})).status;
+async function statusOf(port: number): Promise<number> {
+  return (await send(port, 'GET', '/whoami', '', {})).status;
+}
 
 /** Milliseconds until every port answers alice with this status. */
-const until = async (ports: readonly number[], status: number): Promise<number> => {
+async function until(ports: readonly number[], status: number): Promise<number> {
   const begun = performance.now();
   await Promise.all(
     ports.map(async (port) => {
@@ -25,14 +27,14 @@ const until = async (ports: readonly number[], status: number): Promise<number> 
     }),
   );
   return performance.now() - begun;
-};
+}
 
 /** Sorted times of so many trials with so many instances of a bundle on one table. */
-export const measureRevocation = async (
+export async function measureRevocation(
   bundle: string,
   awsUrl: string,
   { instances, trials }: { readonly instances: number; readonly trials: number },
-): Promise<readonly number[]> => {
+): Promise<readonly number[]> {
   const ports = await Promise.all(Array.from({ length: instances }, freePort));
   const running = ports.map((port) =>
     startProcess(process.execPath, [bundle], {
@@ -58,8 +60,8 @@ export const measureRevocation = async (
     for (const one of running) await one.stop('SIGKILL');
   }
   return times.toSorted((a, b) => a - b);
-};
+}
 
-const fail = (): never => {
+function fail(): never {
   throw new Error('an instance is missing');
-};
+}

@@ -20,28 +20,32 @@ import { measureStarts, startServer, untilVended, vend } from './start.ts';
  */
 const CONCURRENCY = 16;
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+function say(line: string): void {
+  return void process.stdout.write(`${line}\n`);
+}
 
 /** Milliseconds from spawn to the first vend, of the sources and of the bundle without and with its compile cache. */
-const benchStart = async (bundle: string, directory: string, awsUrl: string, runs: number): Promise<void> => {
+async function benchStart(bundle: string, directory: string, awsUrl: string, runs: number): Promise<void> {
   const { sources, bundle: cold, warm } = await measureStarts({ bundle, directory, awsUrl }, runs);
-  const of = (side: number, other: number): string => (side / other).toFixed(2);
+  function of(side: number, other: number): string {
+    return (side / other).toFixed(2);
+  }
   say(
     `spawn → first vend, median of ${runs}: sources ${sources.toFixed(0)} ms; bundle ${cold.toFixed(0)} ms, ratio ${of(cold, sources)}; bundle with its compile cache ${warm.toFixed(0)} ms, ratio ${of(warm, sources)} (${of(warm, cold)} of the bundle without)`,
   );
-};
+}
 
-const residentMegabytes = (pid: number | undefined): number | undefined => {
+function residentMegabytes(pid: number | undefined): number | undefined {
   try {
     const kilobytes = /VmRSS:\s+(\d+) kB/u.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
     return kilobytes === undefined ? undefined : Number(kilobytes) / 1024;
   } catch {
     return undefined;
   }
-};
+}
 
 /** Resident memory before, half way and after; a leak shows as growth in the second half. */
-const benchMemory = async (bundle: string, awsUrl: string, vends: number): Promise<void> => {
+async function benchMemory(bundle: string, awsUrl: string, vends: number): Promise<void> {
   const port = await freePort();
   const running = startServer([bundle], port, awsUrl);
   await untilVended(port, running);
@@ -49,13 +53,13 @@ const benchMemory = async (bundle: string, awsUrl: string, vends: number): Promi
   const begun = performance.now();
   for (const target of [vends / 2, vends]) {
     let done = target === vends ? vends / 2 : 0;
-    const worker = async (): Promise<void> => {
+    async function worker(): Promise<void> {
       while (done < target) {
         done += 1;
         const status = await vend(port);
         if (status !== 200) throw new Error(`a vend was answered ${status}: ${running.stderr().slice(-300)}`);
       }
-    };
+    }
     await Promise.all(Array.from({ length: CONCURRENCY }, worker));
     memory.push(residentMegabytes(running.child.pid));
   }
@@ -65,43 +69,44 @@ const benchMemory = async (bundle: string, awsUrl: string, vends: number): Promi
   say(
     `memory at start, after ${vends / 2}, after ${vends} vends: ${shown} (${rate.toFixed(0)} vends/s with the embedded AWS and the load on the same cores)`,
   );
-};
+}
 
 const SESSIONS = 100_000;
 
-const benchSessions = async (): Promise<void> => {
+async function benchSessions(): Promise<void> {
   const bytes = await measureSessionBytes(SESSIONS);
   say(
     `sessions in memory: ${bytes.toFixed(0)} bytes each, ${((bytes * SESSIONS) / 1024 ** 2).toFixed(0)} MB for ${SESSIONS}`,
   );
-};
+}
 
-const quantile = (sorted: readonly number[], share: number): string =>
-  (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN).toFixed(0);
+function quantile(sorted: readonly number[], share: number): string {
+  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN).toFixed(0);
+}
 
-const benchRevocation = async (bundle: string, awsUrl: string, trials: number): Promise<void> => {
+async function benchRevocation(bundle: string, awsUrl: string, trials: number): Promise<void> {
   for (const instances of [2, 5]) {
     const times = await measureRevocation(bundle, awsUrl, { instances, trials });
     say(
       `revoked on one of ${instances} instances → refused by all, ${trials} trials: median ${quantile(times, 0.5)} ms, p99 ${quantile(times, 0.99)} ms, worst ${quantile(times, 1)} ms`,
     );
   }
-};
+}
 
-const benchCatalog = async (parameters: number): Promise<void> => {
+async function benchCatalog(parameters: number): Promise<void> {
   for (const [what, { time, cpu, longestTurn, stall }] of Object.entries(await measureCatalog(parameters))) {
     say(
       `documents, ${parameters} parameters, ${what}: ${time.toFixed(0)} ms, of them CPU ${cpu.toFixed(0)} ms, in one turn of the event loop at most ${longestTurn.toFixed(1)} ms (longest stall by the clock ${stall.toFixed(1)} ms)`,
     );
   }
-};
+}
 
-const option = (name: string, usual: number): number => {
+function option(name: string, usual: number): number {
   const at = process.argv.indexOf(name);
   return at === -1 ? usual : Number(process.argv[at + 1]);
-};
+}
 
-const main = async (): Promise<void> => {
+async function main(): Promise<void> {
   const starts = option('--starts', 11);
   const vends = option('--vends', 2_000);
   const trials = option('--trials', 20);
@@ -122,6 +127,6 @@ const main = async (): Promise<void> => {
     await aws.close();
     rmSync(directory, { recursive: true, force: true });
   }
-};
+}
 
 await main();

@@ -9,13 +9,13 @@ const STORE = {
   expire: () => Promise.resolve('updated' as const),
 };
 
-const collect = (): void => {
+function collect(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
-};
+}
 
 /** Bytes of heap that one session takes in memory, with names as long as real ones. */
-export const measureSessionBytes = async (count: number): Promise<number> => {
+export async function measureSessionBytes(count: number): Promise<number> {
   const tracker = createSessionTracker({
     store: STORE,
     openSession: ({ proposed }) => Promise.resolve(ok(proposed)),
@@ -48,4 +48,4 @@ export const measureSessionBytes = async (count: number): Promise<number> => {
   collect();
   const bytes = (process.memoryUsage().heapUsed - before) / tracker.size();
   return bytes;
-};
+}

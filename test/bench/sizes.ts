@@ -7,27 +7,29 @@ import { ROOT } from '../support/processes.ts';
 const IMAGE = 'sentinel-tvm:bench';
 const MINUTE = 60_000;
 
-const inMebibytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(2)} MiB`;
+function inMebibytes(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toFixed(2)} MiB`;
+}
 
 /** What the bundle weighs, in one line. */
-export const describeBundle = (file: string): string => {
+export function describeBundle(file: string): string {
   const bytes = readFileSync(file);
   return `bundle: ${bytes.length} bytes, ${gzipSync(bytes).length} with gzip`;
-};
+}
 
-const sizeOf = (image: string): number => {
+function sizeOf(image: string): number {
   const { ok, text } = docker(['image', 'inspect', '--format', '{{.Size}}', image]);
   return ok ? Number(text) : Number.NaN;
-};
+}
 
 /** The image that the runtime is made from: the Dockerfile's last. */
-const baseImage = (): string => {
+function baseImage(): string {
   const froms = [...readFileSync(join(ROOT, 'Dockerfile'), 'utf8').matchAll(/^FROM\s+(\S+)/gmu)];
   return froms.at(-1)?.[1] ?? '';
-};
+}
 
 /** What the image weighs beyond the one that it is made from, in one line; why that is not known where it is not. */
-export const describeImage = (): string => {
+export function describeImage(): string {
   const engine = docker(['info']);
   if (!engine.ok) return `image: skipped, no Docker engine answers (${engine.lastWords})`;
   const built = buildImage(IMAGE);
@@ -38,4 +40,4 @@ export const describeImage = (): string => {
   const [whole, below] = [sizeOf(IMAGE), sizeOf(base)];
   if (Number.isNaN(below)) return `image: ${inMebibytes(whole)}; its base ${base} is not here to compare it with`;
   return `image: ${inMebibytes(whole - below)} beyond its base (${inMebibytes(whole)} − ${inMebibytes(below)} of ${base})`;
-};
+}

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { freePort, ROOT, startProcess, tvmVariables, type Running } from '../support/processes.ts';
 import { sign } from '../support/sign.ts';
 
-const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+}
 
 let nonce = 0;
 
 /** One signed vend; the status, 0 if nothing listens. */
-export const vend = async (port: number): Promise<number> => {
+export async function vend(port: number): Promise<number> {
   nonce += 1;
   const headers = { 'x-sentinel-nonce': `bench-${nonce}` };
   const signed = sign({ host: `127.0.0.1:${port}`, query: 'profile=dev', headers });
@@ -20,12 +21,12 @@ export const vend = async (port: number): Promise<number> => {
     },
     () => 0,
   );
-};
+}
 
 /** Longer than any start takes, so that a server that cannot start ends the bench and not the day. */
 const PATIENCE = 60_000;
 
-export const untilVended = async (port: number, running: Running): Promise<void> => {
+export async function untilVended(port: number, running: Running): Promise<void> {
   const end = performance.now() + PATIENCE;
   while ((await vend(port)) !== 200) {
     if (performance.now() > end || running.child.exitCode !== null) {
@@ -33,16 +34,16 @@ export const untilVended = async (port: number, running: Running): Promise<void>
     }
     await new Promise((wake) => setTimeout(wake, 2));
   }
-};
+}
 
 /** Starts a TVM, by Node's arguments, that nothing but a vend keeps busy. */
-export const startServer = (
+export function startServer(
   command: readonly string[],
   port: number,
   awsUrl: string,
   environment: Readonly<Record<string, string>> = {},
-): Running =>
-  startProcess(process.execPath, command, {
+): Running {
+  return startProcess(process.execPath, command, {
     ...tvmVariables(port, awsUrl),
     // Any free one: the default may be taken, and opening a port is part of a start.
     METRICS_PORT: '0',
@@ -50,9 +51,10 @@ export const startServer = (
     SENTINEL_RATE_LIMIT_REQUESTS: '1000000',
     ...environment,
   });
+}
 
 /** Fills a compile cache for a bundle, as the image does, and gives its directory. */
-const warm = (bundle: string, directory: string): string => {
+function warm(bundle: string, directory: string): string {
   const cache = join(directory, 'cache');
   const { status, stderr } = spawnSync(
     process.execPath,
@@ -61,7 +63,7 @@ const warm = (bundle: string, directory: string): string => {
   );
   if (status !== 0) throw new Error(`the compile cache could not be filled: ${stderr.slice(-300)}`);
   return cache;
-};
+}
 
 const SIDES = ['sources', 'bundle', 'warm'] as const;
 
@@ -69,10 +71,10 @@ const SIDES = ['sources', 'bundle', 'warm'] as const;
  * The medians of the milliseconds from spawn to the first vend: of the sources, of the bundle, and of the bundle with the
  * compile cache that the image has. The sides take turns, so that what else the machine does meets all of them.
  */
-export const measureStarts = async (
+export async function measureStarts(
   { bundle, directory, awsUrl }: { readonly bundle: string; readonly directory: string; readonly awsUrl: string },
   runs: number,
-): Promise<Readonly<Record<(typeof SIDES)[number], number>>> => {
+): Promise<Readonly<Record<(typeof SIDES)[number], number>>> {
   const uncached = { NODE_DISABLE_COMPILE_CACHE: '1' };
   // The image's flags: a cache serves the very command that filled it.
   const bundled = ['--enable-source-maps', bundle];
@@ -94,4 +96,4 @@ export const measureStarts = async (
     }
   }
   return { sources: median(times.sources), bundle: median(times.bundle), warm: median(times.warm) };
-};
+}

@@ -6,36 +6,45 @@ const PROFILE = '{"role_arn":"arn:aws:iam::111122223333:role/R"}';
 const POLICY = 'version: "1"\nrules:\n  - name: r\n    effect: allow\n    conditions:\n      users: [alice]\n';
 const CLIENT = '{"secret":"a-secret-of-alice","name":"alice"}';
 
-const stored = (name: string, text: string, type = 'String'): StoredDocument => ({ name, type, text });
-const secret = (id: string, text = CLIENT, type = 'SecureString') => stored(`/secrets/clients/${id}`, text, type);
+function stored(name: string, text: string, type = 'String'): StoredDocument {
+  return { name, type, text };
+}
+function secret(id: string, text = CLIENT, type = 'SecureString') {
+  return stored(`/secrets/clients/${id}`, text, type);
+}
 
-const both = (name: string): readonly StoredDocument[] => [
-  stored(`/sentinel/policies/${name}`, POLICY),
-  stored(`/sentinel/profiles/${name}`, PROFILE),
-];
+function both(name: string): readonly StoredDocument[] {
+  return [stored(`/sentinel/policies/${name}`, POLICY), stored(`/sentinel/profiles/${name}`, PROFILE)];
+}
 
-const trees = (
+function trees(
   documents: readonly StoredDocument[],
   secrets: readonly StoredDocument[] = [],
   demoKeys = false,
-): DocumentTrees => ({
-  root: '/sentinel',
-  secretsRoot: '/secrets',
-  account: '000000000000',
-  documents,
-  secrets,
-  demoKeys,
-});
+): DocumentTrees {
+  return {
+    root: '/sentinel',
+    secretsRoot: '/secrets',
+    account: '000000000000',
+    documents,
+    secrets,
+    demoKeys,
+  };
+}
 
 /** A compiler that remembers, as the catalog's does. */
-const compiler = () => {
+function compiler() {
   const run = createDocumentCompiler();
   return (given: DocumentTrees) => runWhole(run(given));
-};
+}
 
-const compile = (...given: Parameters<typeof trees>) => runWhole(createDocumentCompiler()(trees(...given)));
+function compile(...given: Parameters<typeof trees>) {
+  return runWhole(createDocumentCompiler()(trees(...given)));
+}
 
-const names = ({ profiles }: ReturnType<typeof compile>): readonly string[] => [...profiles.keys()].toSorted();
+function names({ profiles }: ReturnType<typeof compile>): readonly string[] {
+  return [...profiles.keys()].toSorted();
+}
 
 describe('a profile', () => {
   it('is there with both its documents, at any depth, and under no other name', () => {
@@ -162,7 +171,9 @@ describe('a client key', () => {
 });
 
 describe('the compiler, which remembers', () => {
-  const policyOf = (effect: string) => stored('/sentinel/policies/dev', POLICY.replace('allow', effect));
+  function policyOf(effect: string) {
+    return stored('/sentinel/policies/dev', POLICY.replace('allow', effect));
+  }
   const profile = stored('/sentinel/profiles/dev', PROFILE);
 
   it('takes a document out at once when it breaks, and back when it is mended', () => {
@@ -197,7 +208,9 @@ describe('the compiler, which remembers', () => {
 
 describe('a sealing key', () => {
   const KEY = JSON.stringify({ key: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64') });
-  const sealing = (id: string, text = KEY, type = 'SecureString') => stored(`/secrets/keys/${id}`, text, type);
+  function sealing(id: string, text = KEY, type = 'SecureString') {
+    return stored(`/secrets/keys/${id}`, text, type);
+  }
 
   it('is known by its id; two are both live', () => {
     const { sealingKeys, rejections } = compile([], [sealing('2026-01'), sealing('b_2')]);

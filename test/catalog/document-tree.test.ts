@@ -5,7 +5,9 @@ import { createDocumentTree } from '../../src/catalog/document-tree.ts';
 
 const MINUTE = 60_000;
 
-const fault = (name: string): Error => Object.assign(new Error(name), { name });
+function fault(name: string): Error {
+  return Object.assign(new Error(name), { name });
+}
 
 /** An SSM whose listings and values can lag, lie and fail; it counts its calls. */
 class FakeSsm {
@@ -67,7 +69,7 @@ beforeEach(() => {
   now = 0;
 });
 
-const treeOf = () => {
+function treeOf() {
   const tree = createDocumentTree({ reader: ssm.reader, path: '/r', decrypt: false, clock: () => now });
   return {
     ...tree,
@@ -77,21 +79,23 @@ const treeOf = () => {
       return new Map([...tree.documents()].map(({ name, text }) => [name, text]));
     },
   };
-};
+}
 
-const fill = (count: number): void => {
+function fill(count: number): void {
   for (let index = 0; index < count; index += 1) ssm.put(`/r/${index}`, `text ${index}`);
-};
+}
 
-const truth = () => new Map([...ssm.parameters.values()].map(({ name, text }) => [name, text]));
+function truth() {
+  return new Map([...ssm.parameters.values()].map(({ name, text }) => [name, text]));
+}
 
 /** The calls that a run makes. */
-const callsOf = async (run: () => Promise<unknown>) => {
+async function callsOf(run: () => Promise<unknown>) {
   const before = { ...ssm.calls };
   await run();
   const { tree, marks, values } = ssm.calls;
   return { tree: tree - before.tree, marks: marks - before.marks, values: values - before.values };
-};
+}
 
 describe('a small tree', () => {
   it('is read whole each time, with one kind of call', async () => {
@@ -131,10 +135,10 @@ describe('a large tree', () => {
     const tree = treeOf();
     await tree.texts();
     const seen = [tree.version()];
-    const look = async (): Promise<void> => {
+    async function look(): Promise<void> {
       await tree.texts();
       seen.push(tree.version());
-    };
+    }
     await look();
     ssm.put('/r/1', 'text 1');
     await look();
@@ -253,9 +257,9 @@ describe('where versions cannot be had', () => {
 });
 
 describe('any history', () => {
-  const clearFaults = (): void => {
+  function clearFaults(): void {
     for (const kind of ['tree', 'marks', 'values'] as const) ssm.faults[kind] = undefined;
-  };
+  }
 
   it('ends with what SSM holds, whatever failed and lagged on the way', async () => {
     const step = fc.record({

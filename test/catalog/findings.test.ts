@@ -17,12 +17,15 @@ describe('what lint finds at load', () => {
   it('is counted in /readyz, logged once per change, and takes nothing away', async () => {
     let offset = 0;
     const tvm = await startTvm(desk.url, { monotonic: () => performance.now() + offset });
-    const lines = () =>
-      tvm
+    function lines() {
+      return tvm
         .log()
         .split('\n')
         .filter((line) => line.includes('/sentinel/policies/doubtful'));
-    const ready = async () => (await call(tvm, { path: '/readyz' })).json as { catalog: object };
+    }
+    async function ready() {
+      return (await call(tvm, { path: '/readyz' })).json as { catalog: object };
+    }
     try {
       expect(await ready()).toMatchObject({ status: 'ready', catalog: { rejected: 0, findings: 1 } });
       expect(lines()).toHaveLength(1);
@@ -42,7 +45,9 @@ describe('what lint finds at load', () => {
 
   it('is logged fifty times at once at most, and then counted', async () => {
     const own = await startDesk();
-    const ghosts = (n: number) => Array.from({ length: 20 }, (_, at) => `ghost-${n}-${at}`);
+    function ghosts(n: number) {
+      return Array.from({ length: 20 }, (_, at) => `ghost-${n}-${at}`);
+    }
     for (const n of [1, 2, 3, 4]) {
       await putProfile(own, `p${n}`, { effect: 'allow', conditions: { users: ghosts(n) } });
     }

@@ -14,48 +14,59 @@ const SETTINGS: NameSettings = {
   trustedSessionRoles: [],
 };
 
-const json = (name: string, value: object, type = 'String'): StoredDocument => ({
-  name,
-  type,
-  text: JSON.stringify(value, null, 1),
-});
+function json(name: string, value: object, type = 'String'): StoredDocument {
+  return {
+    name,
+    type,
+    text: JSON.stringify(value, null, 1),
+  };
+}
 
-const profileAt = (name: string, more: object = {}): StoredDocument =>
-  json(`/sentinel/profiles/${name}`, { role_arn: `arn:aws:iam::${OWN}:role/R`, ...more });
+function profileAt(name: string, more: object = {}): StoredDocument {
+  return json(`/sentinel/profiles/${name}`, { role_arn: `arn:aws:iam::${OWN}:role/R`, ...more });
+}
 
-const policyAt = (name: string, ...rules: readonly object[]): StoredDocument =>
-  json(`/sentinel/policies/${name}`, {
+function policyAt(name: string, ...rules: readonly object[]): StoredDocument {
+  return json(`/sentinel/policies/${name}`, {
     version: '1',
     rules: rules.map((rule, index) => ({ name: `r${index}`, effect: 'deny', ...rule })),
   });
+}
 
-const client = (
+function client(
   name: string,
   more: object = {},
   id = `TVM${name.replaceAll(/\W/gu, '_').toUpperCase()}`,
-): StoredDocument => json(`/secrets/clients/${id}`, { secret: 'k3Vq-81xTz_hunter2', name, ...more }, 'SecureString');
+): StoredDocument {
+  return json(`/secrets/clients/${id}`, { secret: 'k3Vq-81xTz_hunter2', name, ...more }, 'SecureString');
+}
 
-const compiler = (settings: Partial<NameSettings> = {}) => {
+function compiler(settings: Partial<NameSettings> = {}) {
   const compile = createDocumentCompiler({ ...SETTINGS, ...settings });
   return (documents: readonly StoredDocument[], secrets: readonly StoredDocument[] = []) =>
     runWhole(
       compile({ root: '/sentinel', secretsRoot: '/secrets', documents, secrets, demoKeys: false, account: OWN }),
     );
-};
+}
 
-const denying = (user: string, more: object = {}): readonly StoredDocument[] => [
-  profileAt('dev'),
-  policyAt('dev', { conditions: { users: [user], ...more } }, { effect: 'allow', conditions: { profiles: ['dev'] } }),
-];
+function denying(user: string, more: object = {}): readonly StoredDocument[] {
+  return [
+    profileAt('dev'),
+    policyAt('dev', { conditions: { users: [user], ...more } }, { effect: 'allow', conditions: { profiles: ['dev'] } }),
+  ];
+}
 
-const problemsOf = ({ rejections }: ReturnType<ReturnType<typeof compiler>>): readonly string[] =>
-  rejections.flatMap(({ problems }) => problems);
+function problemsOf({ rejections }: ReturnType<ReturnType<typeof compiler>>): readonly string[] {
+  return rejections.flatMap(({ problems }) => problems);
+}
 
-const kindsOf = ({ findings }: ReturnType<ReturnType<typeof compiler>>): readonly string[] =>
-  findings.map(({ parameter, kind, rule }) => `${parameter.slice(10)} ${kind} ${rule}`);
+function kindsOf({ findings }: ReturnType<ReturnType<typeof compiler>>): readonly string[] {
+  return findings.map(({ parameter, kind, rule }) => `${parameter.slice(10)} ${kind} ${rule}`);
+}
 
-const messagesOf = ({ findings }: ReturnType<ReturnType<typeof compiler>>): string =>
-  findings.map(({ message }) => message).join('\n');
+function messagesOf({ findings }: ReturnType<ReturnType<typeof compiler>>): string {
+  return findings.map(({ message }) => message).join('\n');
+}
 
 describe('a deny of a bare name that nobody has', () => {
   it('is a load error of that profile, with its line and what could be meant', () => {
@@ -83,7 +94,9 @@ describe('a deny of a bare name that nobody has', () => {
   it('is none as soon as a key has that name, and is one again when none has, although the policy never changed', () => {
     const compile = compiler();
     const documents = denying('olivia');
-    const names = (...secrets: readonly StoredDocument[]) => [...compile(documents, secrets).profiles.keys()];
+    function names(...secrets: readonly StoredDocument[]) {
+      return [...compile(documents, secrets).profiles.keys()];
+    }
     expect(names()).toEqual([]);
     expect(names(client('olivia'))).toEqual(['dev']);
     expect(names(client('olivia'))).toEqual(['dev']);
@@ -149,10 +162,9 @@ describe('a deny of a bare name that nobody has', () => {
 });
 
 describe('what is sound but matches nobody known', () => {
-  const policy = (conditions: object, effect = 'deny'): readonly StoredDocument[] => [
-    profileAt('dev'),
-    policyAt('dev', { effect, conditions }),
-  ];
+  function policy(conditions: object, effect = 'deny'): readonly StoredDocument[] {
+    return [profileAt('dev'), policyAt('dev', { effect, conditions })];
+  }
 
   it.each<[string, object, Partial<NameSettings>, string]>([
     ['an account that is not let in', { accounts: [OTHER] }, {}, 'SENTINEL_ALLOWED_ACCOUNTS lets no caller of it in'],
@@ -230,7 +242,9 @@ describe('what is sound but matches nobody known', () => {
   });
 
   it('is told of all documents, of one profile or of all', () => {
-    const rules = (rule: object): object => ({ version: '1', rules: [{ name: 'r', ...rule }] });
+    function rules(rule: object): object {
+      return { version: '1', rules: [{ name: 'r', ...rule }] };
+    }
     const compiled = compiler()(
       [
         profileAt('dev'),

@@ -17,11 +17,11 @@ afterAll(async () => {
   await desk.close();
 });
 
-const start = async (options: Parameters<typeof startTvm>[1] = {}): Promise<RunningTvm> => {
+async function start(options: Parameters<typeof startTvm>[1] = {}): Promise<RunningTvm> {
   const tvm = await startTvm(desk.url, options);
   running.push(tvm);
   return tvm;
-};
+}
 
 const ALLOW = { effect: 'allow', conditions: { users: ['alice'] } };
 

@@ -13,11 +13,12 @@ const missing = lacksMoto();
 let moto: Running;
 let ssm: SSMClient;
 
-const put = (name: string, Value: string, Type: 'String' | 'SecureString' = 'String'): Promise<unknown> =>
-  ssm.send(new PutParameterCommand({ Name: name, Value, Type, Overwrite: true }));
+function put(name: string, Value: string, Type: 'String' | 'SecureString' = 'String'): Promise<unknown> {
+  return ssm.send(new PutParameterCommand({ Name: name, Value, Type, Overwrite: true }));
+}
 
 /** Python takes some seconds to start. */
-const untilUp = async (attempt: () => Promise<unknown>): Promise<void> => {
+async function untilUp(attempt: () => Promise<unknown>): Promise<void> {
   const end = performance.now() + 40_000;
   for (;;) {
     const error = await attempt().then(
@@ -28,7 +29,7 @@ const untilUp = async (attempt: () => Promise<unknown>): Promise<void> => {
     if (performance.now() > end) throw error;
     await sleep(200);
   }
-};
+}
 
 beforeAll(async () => {
   if (missing !== undefined) return;
@@ -57,11 +58,11 @@ describe.skipIf(missing)('a tree on moto', () => {
     };
     const tree = createDocumentTree({ reader, path: '/r', decrypt: true, clock: () => performance.now() });
     const reading = { signal: new AbortController().signal, turn: () => Promise.resolve() };
-    const read = async (): Promise<ReadonlyMap<string, string>> => {
+    async function read(): Promise<ReadonlyMap<string, string>> {
       calls.length = 0;
       await tree.read(reading);
       return new Map([...tree.documents()].map(({ name, text }) => [name, text]));
-    };
+    }
     expect((await read()).size).toBe(COUNT);
     expect(calls[0]).toBe('tree');
     await read();

@@ -35,7 +35,7 @@ describe('refreshInterval', () => {
 });
 
 describe('createTurns', () => {
-  const steered = (gap: number) => {
+  function steered(gap: number) {
     const time = { now: 5_000, slept: 0 };
     const turn = createTurns(
       gap,
@@ -47,7 +47,7 @@ describe('createTurns', () => {
       },
     );
     return { time, turn };
-  };
+  }
 
   it('lets a burst of 30 go at once, then one a gap', async () => {
     const { time, turn } = steered(100);

@@ -15,29 +15,35 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const snapshotAt = (readAt: number, pages = 2, parameters = pages * 50): Snapshot => ({
-  readAt,
-  account: '111122223333',
-  profiles: new Map(),
-  clients: new Map(),
-  neverCallers: new Set(),
-  sealingKeys: new Map(),
-  operators: undefined,
-  rejections: [],
-  findings: [],
-  parameters,
-  pages,
-});
+function snapshotAt(readAt: number, pages = 2, parameters = pages * 50): Snapshot {
+  return {
+    readAt,
+    account: '111122223333',
+    profiles: new Map(),
+    clients: new Map(),
+    neverCallers: new Set(),
+    sealingKeys: new Map(),
+    operators: undefined,
+    rejections: [],
+    findings: [],
+    parameters,
+    pages,
+  };
+}
 
 type Mode = 'good' | 'bad' | 'hang' | 'deaf';
 
 /** The monotonic clock, which the fake timers move; what the wall shows is none of the catalog's business. */
-const now = (): number => performance.now();
+function now(): number {
+  return performance.now();
+}
 
-const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+function later(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 /** A catalog whose loading the test steers; the jitter is in the middle. */
-const steered = (pages = 2, frozen = false) => {
+function steered(pages = 2, frozen = false) {
   const control = { mode: 'good' as Mode, loads: 0, faults: 0, takes: 0 };
   const catalog = createCatalog({
     load: (signal) => {
@@ -47,7 +53,9 @@ const steered = (pages = 2, frozen = false) => {
       if (control.mode === 'hang') return once(signal, 'abort').then(() => Promise.reject(new Error('aborted')));
       if (control.mode === 'deaf') return new Promise(() => undefined);
       const readAt = now();
-      const read = () => snapshotAt(readAt, pages);
+      function read() {
+        return snapshotAt(readAt, pages);
+      }
       return control.takes === 0 ? Promise.resolve(read()) : later(control.takes).then(read);
     },
     clock: now,
@@ -61,9 +69,11 @@ const steered = (pages = 2, frozen = false) => {
   });
   const stop = new AbortController();
   return { control, catalog, stop, start: () => catalog.start(stop.signal) };
-};
+}
 
-const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+function pass(ms: number) {
+  return vi.advanceTimersByTimeAsync(ms);
+}
 
 describe('the refresh', () => {
   it('begins every 11 seconds, so that with jitter and reading a change takes 15', async () => {
@@ -128,11 +138,13 @@ describe('the refresh', () => {
       [0.999, 12],
     ] as const) {
       let loads = 0;
-      const load = () => {
+      function load() {
         loads += 1;
         return Promise.resolve(snapshotAt(now()));
-      };
-      const ignore = () => undefined;
+      }
+      function ignore() {
+        return undefined;
+      }
       const stop = new AbortController();
       const options = { load, clock: now, maxAge: MINUTE, frozen: false, onLoad: ignore, onFault: ignore };
       await createCatalog({ ...options, random: () => random }).start(stop.signal);
@@ -375,11 +387,11 @@ describe('the clock of a process that is frozen', () => {
       () => time.monotonic,
       () => time.wall,
     );
-    const move = (monotonic: number, wall: number): number => {
+    function move(monotonic: number, wall: number): number {
       time.monotonic += monotonic;
       time.wall += wall;
       return clock();
-    };
+    }
     expect(move(10, 10)).toBe(10);
     expect(move(0, 60_000)).toBe(60_010);
     expect(move(5, -600_000)).toBe(60_015);

@@ -26,13 +26,17 @@ afterAll(async () => {
 });
 
 /** dana's environment, with a login file of its own. */
-const asDana = (): Record<string, string> & { readonly TVM_LOGIN_FILE: string } => ({
-  ...DANA,
-  TVM_URL: tvm.url,
-  TVM_LOGIN_FILE: join(directory, `d${(files += 1)}`, 'login.json'),
-});
+function asDana(): Record<string, string> & { readonly TVM_LOGIN_FILE: string } {
+  return {
+    ...DANA,
+    TVM_URL: tvm.url,
+    TVM_LOGIN_FILE: join(directory, `d${(files += 1)}`, 'login.json'),
+  };
+}
 
-const forwarded = (): number => tvm.audit.filter(({ via }) => via === 'sts').length;
+function forwarded(): number {
+  return tvm.audit.filter(({ via }) => via === 'sts').length;
+}
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -154,7 +158,9 @@ describe('credentials', () => {
 });
 
 describe('itself', () => {
-  const config = (text: string): string => writeText(directory, `config${(files += 1)}`, text);
+  function config(text: string): string {
+    return writeText(directory, `config${(files += 1)}`, text);
+  }
   const OURS = `[profile tvm]\ncredential_process = "${PROGRAM}" credentials --profile dev\n`;
 
   it.each([

@@ -8,24 +8,27 @@ const directory = scratch();
 const strangers: Stranger[] = [];
 let files = 0;
 
-const start = async (...args: Parameters<typeof startStranger>): Promise<Stranger> => {
+async function start(...args: Parameters<typeof startStranger>): Promise<Stranger> {
   const stranger = await startStranger(...args);
   strangers.push(stranger);
   return stranger;
-};
+}
 
 afterEach(async () => {
   await Promise.all(strangers.splice(0).map((stranger) => stranger.close()));
 });
 
-const environment = (url: string) => ({
-  ...DANA,
-  TVM_URL: url,
-  TVM_LOGIN_FILE: join(directory, `${(files += 1)}.json`),
-});
+function environment(url: string) {
+  return {
+    ...DANA,
+    TVM_URL: url,
+    TVM_LOGIN_FILE: join(directory, `${(files += 1)}.json`),
+  };
+}
 
-const credentials = (url: string, ...more: readonly string[]) =>
-  runProgram(['credentials', '--profile', 'dev', ...more], environment(url));
+function credentials(url: string, ...more: readonly string[]) {
+  return runProgram(['credentials', '--profile', 'dev', ...more], environment(url));
+}
 
 const VENDED = {
   Version: 1,

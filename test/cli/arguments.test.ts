@@ -65,10 +65,10 @@ describe('the command line', () => {
 
 describe('where the TVM is', () => {
   const LAST = { url: 'https://tvm.example.com', serverId: 'tvm-1', region: 'eu-west-1', source: 'default' };
-  const settings = (...args: Parameters<typeof readSettings>) => {
+  function settings(...args: Parameters<typeof readSettings>) {
     const read = readSettings(...args);
     return read.ok ? read.value : read.refusal;
-  };
+  }
 
   it('is on this machine unless somebody says otherwise', () => {
     expect(settings({}, {}, undefined)).toEqual({

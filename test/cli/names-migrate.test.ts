@@ -14,13 +14,14 @@ beforeAll(async () => {
 });
 afterAll(() => desk.close());
 
-const migrate = (...args: readonly string[]): Promise<Run> =>
-  runProgram(['names', 'migrate', ...args], {
+function migrate(...args: readonly string[]): Promise<Run> {
+  return runProgram(['names', 'migrate', ...args], {
     AWS_REGION: 'us-east-1',
     AWS_ENDPOINT_URL: desk.url,
     AWS_ACCESS_KEY_ID: 'AKIADEMOTVM00000',
     AWS_SECRET_ACCESS_KEY: 'demo-tvm-not-a-secret',
   });
+}
 
 async function recorded(): Promise<string | undefined> {
   const client = clientOf(desk.url);

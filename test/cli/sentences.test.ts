@@ -8,10 +8,10 @@ import { answerJson, runProgram, scratch, startStranger, strangersKey, type Stra
 /** What the client says: sentences to their end, in which everything can be seen. */
 const SENTENCE = /^(?:[A-Z]|"|--)[^\n]*[^\s.?][.?]$/u;
 
-const refusalOf = (argv: readonly string[]): string => {
+function refusalOf(argv: readonly string[]): string {
   const read = readArguments(argv);
   return read.ok ? 'accepted' : read.refusal;
-};
+}
 
 describe('a command line that is wrong', () => {
   it('says of an unknown command what is known', () => {
@@ -102,13 +102,14 @@ describe('an answer with characters that cannot be seen', () => {
 
   afterAll(() => stranger.close());
 
-  const run = (...args: readonly string[]) =>
-    runProgram(args, {
+  function run(...args: readonly string[]) {
+    return runProgram(args, {
       AWS_ACCESS_KEY_ID: 'AKIADEMODANA0000',
       AWS_SECRET_ACCESS_KEY: 'demo-dana-not-a-secret',
       TVM_URL: stranger.url,
       TVM_LOGIN_FILE: join(directory, 'login.json'),
     });
+  }
 
   it('comes out of whoami, whoami --json, login and credentials as what can be seen', async () => {
     for (const args of [['whoami'], ['whoami', '--json'], ['login'], ['credentials', '--profile', 'dev']]) {

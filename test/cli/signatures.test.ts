@@ -27,20 +27,20 @@ afterAll(() => stranger.close());
 
 type Token = Readonly<Record<string, string>> & { readonly v: number };
 
-const tokenOf = (authorization: string): Token => {
+function tokenOf(authorization: string): Token {
   const [scheme, text = '', ...more] = authorization.split(' ');
   expect([scheme, more]).toEqual(['Sentinel-STS', []]);
   expect(Buffer.from(text, 'base64url').toString('base64url'), 'canonical, without padding').toBe(text);
   return JSON.parse(Buffer.from(text, 'base64url').toString()) as Token;
-};
+}
 
 /** Builds the request to STS anew from the token, as a TVM does, and signs it as the caller should have. */
-const expectForwarded = (
+function expectForwarded(
   token: Token,
   { method, path, rawQuery, body }: OuterRequest,
   serverId: string,
   secret: string,
-): void => {
+): void {
   const { region = '', amzDate = '', credential = '', nonce = '', securityToken } = token;
   expect(nonce).toMatch(/^[0-9a-f]{32}$/u);
   const again = sign({
@@ -72,10 +72,10 @@ const expectForwarded = (
     nonce,
     ...(securityToken === undefined ? {} : { securityToken }),
   });
-};
+}
 
 /** Signs a request that arrived as its sender should have, and compares. */
-const expectSigned = (seen: Seen, secret: string, accessKeyId: string, region: string, service: string): void => {
+function expectSigned(seen: Seen, secret: string, accessKeyId: string, region: string, service: string): void {
   const { authorization = '', ...headers } = seen.headers as Readonly<Record<string, string>>;
   const [path = '', query = ''] = seen.url.split('?');
   const names = /SignedHeaders=([^,]+),/u.exec(authorization)?.[1]?.split(';') ?? [];
@@ -97,12 +97,9 @@ const expectSigned = (seen: Seen, secret: string, accessKeyId: string, region: s
   const steering = Object.keys(headers).filter((name) => /^x-(?:amz|sentinel)-/u.test(name));
   expect(steering.filter((name) => !names.includes(name))).toEqual([]);
   expect(names).toContain('x-sentinel-nonce');
-};
+}
 
-const seenBy = async (
-  args: readonly string[],
-  more: Readonly<Record<string, string>> = {},
-): Promise<readonly Seen[]> => {
+async function seenBy(args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<readonly Seen[]> {
   stranger.seen.length = 0;
   const environment = {
     ...DANA,
@@ -112,7 +109,7 @@ const seenBy = async (
   };
   expect((await runProgram(args, environment)).code).toBe(0);
   return [...stranger.seen];
-};
+}
 
 const COMMAND = ['credentials', '--profile', 'team/a.b', '--label', 'ci_1', '--region', 'eu-central-1'];
 const QUERY = 'duration=3600&profile=team%2Fa.b&session_label=ci_1';

@@ -21,12 +21,13 @@ let files = 0;
 let life: number;
 
 /** Who made each request: the access key id of its signature, forwarded or not. */
-const signers = (): readonly string[] =>
-  stranger.seen.flatMap(({ headers: { authorization = '' } }) => {
+function signers(): readonly string[] {
+  return stranger.seen.flatMap(({ headers: { authorization = '' } }) => {
     const token = /^Sentinel-STS (.+)$/u.exec(authorization)?.[1];
     const text = token === undefined ? authorization : Buffer.from(token, 'base64url').toString();
     return /(?:Credential=|"credential":")(\w+)/u.exec(text)?.[1] ?? [];
   });
+}
 
 /** A TVM that gives a key to anybody, and a container that has a role. */
 beforeAll(async () => {
@@ -57,18 +58,22 @@ const CONFIG = [
   '',
 ].join('\n');
 
-const run = (variables: Readonly<Record<string, string>>, ...args: readonly string[]) =>
-  runProgram(args, {
+function run(variables: Readonly<Record<string, string>>, ...args: readonly string[]) {
+  return runProgram(args, {
     TVM_URL: stranger.url,
     TVM_LOGIN_FILE: file,
     AWS_CONFIG_FILE: writeText(directory, 'config', CONFIG),
     ...variables,
   });
+}
 
-const vend = (variables: Readonly<Record<string, string>>, ...args: readonly string[]) =>
-  run(variables, 'credentials', '--profile', 'dev', ...args);
+function vend(variables: Readonly<Record<string, string>>, ...args: readonly string[]) {
+  return run(variables, 'credentials', '--profile', 'dev', ...args);
+}
 
-const inContainer = () => ({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${stranger.url}/role` });
+function inContainer() {
+  return { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${stranger.url}/role` };
+}
 
 describe('a profile that is named', () => {
   it.each([

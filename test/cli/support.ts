@@ -18,11 +18,11 @@ export const PROGRAM = join(ROOT, '.scripts', 'sentinel-tvm.mjs');
 export const DANA = { AWS_ACCESS_KEY_ID: 'AKIADEMODANA0000', AWS_SECRET_ACCESS_KEY: 'demo-dana-not-a-secret' };
 
 /** Runs a program with nothing of this machine's AWS settings, and reads what it writes. */
-export const runProgram = async (
+export async function runProgram(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
   program = PROGRAM,
-): Promise<Run> => {
+): Promise<Run> {
   const env = { ...bareEnvironment(), AWS_EC2_METADATA_DISABLED: 'true', ...environment };
   const child = spawn(process.execPath, [program, ...args], { env, cwd: tmpdir() });
   const output = { stdout: '', stderr: '' };
@@ -30,20 +30,20 @@ export const runProgram = async (
   child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, ...output };
-};
+}
 
 /** A directory that is gone after the file's tests. */
-export const scratch = (): string => {
+export function scratch(): string {
   const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-cli-'));
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
-};
+}
 
-export const writeText = (directory: string, name: string, text: string, mode = 0o600): string => {
+export function writeText(directory: string, name: string, text: string, mode = 0o600): string {
   const path = join(directory, name);
   writeFileSync(path, text, { mode });
   return path;
-};
+}
 
 /** A request as a server that is no TVM saw it. */
 export type Seen = {
@@ -57,9 +57,9 @@ export type Seen = {
 export type Stranger = { readonly url: string; readonly seen: Seen[]; readonly close: () => Promise<void> };
 
 /** Starts one; `answer` gets each request once it is read whole, with its number. */
-export const startStranger = async (
+export async function startStranger(
   answer: (request: Seen, response: ServerResponse, number: number) => void,
-): Promise<Stranger> => {
+): Promise<Stranger> {
   const seen: Seen[] = [];
   const server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
@@ -82,23 +82,25 @@ export const startStranger = async (
       await once(server, 'close');
     },
   };
-};
+}
 
 /** Answers with JSON. */
-export const answerJson = (
+export function answerJson(
   response: ServerResponse,
   status: number,
   value: unknown,
   headers: Record<string, string> = {},
-): void => {
+): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value));
-};
+}
 
 /** A key of a TVM that nobody minted; it lives an hour. */
-export const strangersKey = (id = 'TVMKAAAAAAAAAAAAAAAA') => ({
-  Version: 1,
-  AccessKeyId: id,
-  SecretAccessKey: 'a-minted-secret-of-the-test',
-  SessionToken: 'TVM1.k.a-minted-token-of-the-test',
-  Expiration: `${new Date(Date.now() + 3_600_000).toISOString().slice(0, 19)}Z`,
-});
+export function strangersKey(id = 'TVMKAAAAAAAAAAAAAAAA') {
+  return {
+    Version: 1,
+    AccessKeyId: id,
+    SecretAccessKey: 'a-minted-secret-of-the-test',
+    SessionToken: 'TVM1.k.a-minted-token-of-the-test',
+    Expiration: `${new Date(Date.now() + 3_600_000).toISOString().slice(0, 19)}Z`,
+  };
+}

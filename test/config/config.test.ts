@@ -8,23 +8,23 @@ import { BAD, GOOD } from './values.ts';
 const DESK: Environment = { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' };
 const CLOUD: Environment = { AWS_REGION: 'eu-central-1', SENTINEL_PUBLIC_URL: 'https://tvm.example.com' };
 
-const configOf = (environment: Environment): Config => {
+function configOf(environment: Environment): Config {
   const read = readConfig(environment);
   if (!read.ok) throw new Error(read.refusal);
   return read.value;
-};
+}
 
-const refusalOf = (environment: Environment): string => {
+function refusalOf(environment: Environment): string {
   const read = readConfig(environment);
   return read.ok ? 'accepted' : read.refusal;
-};
+}
 
 /** One sentence for a person: begins with the variable or names it, ends once, on one line. */
-const expectSentence = (sentence: string, variable: string): void => {
+function expectSentence(sentence: string, variable: string): void {
   expect(sentence).toContain(variable);
   expect(sentence).toMatch(/^[^\n]+[.?]$/u);
   expect(sentence).not.toMatch(/\.\.$|undefined|\[object/u);
-};
+}
 
 describe('the defaults', () => {
   it('on a desk need nothing but region and endpoint', () => {
@@ -190,9 +190,12 @@ describe('a contradiction', () => {
   });
 
   it('a trusted role that is listed with "=sso" and without is refused, whatever its path', () => {
-    const arn = (path: string): string => `arn:aws:iam::111122223333:role/${path}R`;
-    const list = (...roles: readonly string[]) =>
-      refusalOf({ ...DESK, SENTINEL_TRUSTED_SESSION_ROLES: roles.join(',') });
+    function arn(path: string): string {
+      return `arn:aws:iam::111122223333:role/${path}R`;
+    }
+    function list(...roles: readonly string[]) {
+      return refusalOf({ ...DESK, SENTINEL_TRUSTED_SESSION_ROLES: roles.join(',') });
+    }
     expectSentence(list(arn(''), `${arn('')}=sso`), 'SENTINEL_TRUSTED_SESSION_ROLES');
     expectSentence(list(`${arn('a/')}=sso`, arn('b/')), 'SENTINEL_TRUSTED_SESSION_ROLES');
     expect(list(arn('a/'), arn(''))).toBe('accepted');
@@ -213,7 +216,9 @@ describe('a contradiction', () => {
     const front = { ...LAMBDA, SENTINEL_FRONT: 'http-api' };
     expectSentence(refusalOf(front), 'SENTINEL_FRONT_ID');
     expectSentence(refusalOf({ ...front, SENTINEL_PUBLIC_URL: 'https://tvm.example.com' }), 'SENTINEL_FRONT_ID');
-    const idOf = (url: string) => configOf({ ...front, SENTINEL_PUBLIC_URL: url }).front?.id;
+    function idOf(url: string) {
+      return configOf({ ...front, SENTINEL_PUBLIC_URL: url }).front?.id;
+    }
     expect(idOf('https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/')).toBe('a1b2c3d4e5');
     expect(idOf('https://a1b2c3d4e5.execute-api.cn-north-1.amazonaws.com.cn')).toBe('a1b2c3d4e5');
     expect(idOf(`https://${'u'.repeat(32)}.lambda-url.eu-central-1.on.aws`)).toBe('u'.repeat(32));
@@ -301,10 +306,10 @@ describe('the hosts that are served', () => {
 });
 
 describe('the port of the metrics', () => {
-  const portOf = (environment: Record<string, string>) => {
+  function portOf(environment: Record<string, string>) {
     const { metricsPort, metricsRequired } = configOf({ ...DESK, ...environment });
     return [metricsPort, metricsRequired];
-  };
+  }
 
   it('is 9090, which may be taken; the one that is asked for may not', () => {
     expect(portOf({})).toEqual([9090, false]);

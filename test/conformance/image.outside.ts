@@ -3,7 +3,7 @@ import { freePort, ROOT } from '../support/processes.ts';
 import { describeConformance, type Target } from './suite.ts';
 
 /** `docker compose up` of this repository, on ports of its own: the image on LocalStack, seeded from the build stage. */
-const startCompose = async (): Promise<Target> => {
+async function startCompose(): Promise<Target> {
   const [port, awsPort] = [await freePort(), await freePort()];
   const environment = await new DockerComposeEnvironment(ROOT, 'compose.yaml')
     .withProjectName(`sentinel-tvm-test-${process.pid}`)
@@ -21,6 +21,6 @@ const startCompose = async (): Promise<Target> => {
       await environment.down({ removeVolumes: true });
     },
   };
-};
+}
 
 describeConformance('the image on LocalStack', startCompose);

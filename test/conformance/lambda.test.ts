@@ -4,7 +4,7 @@ import { startDesk } from '../support/tvm.ts';
 import { describeConformance, type Target } from './suite.ts';
 
 /** The sources behind the Lambda Web Adapter, on the embedded AWS. */
-const startBehind = async (front: OpenFront): Promise<Target> => {
+async function startBehind(front: OpenFront): Promise<Target> {
   const desk = await startDesk();
   const lambda = await startLambda(desk.url);
   const { port, close } = await startLambdaFront(front, lambda.invoke);
@@ -18,7 +18,7 @@ const startBehind = async (front: OpenFront): Promise<Target> => {
       await desk.close();
     },
   };
-};
+}
 
 const lacking = lacksAdapter();
 

@@ -29,19 +29,23 @@ const NAMES = [
   'Version',
 ];
 
-const nonce = (): Record<string, string> => ({ 'x-sentinel-nonce': randomBytes(16).toString('hex') });
+function nonce(): Record<string, string> {
+  return { 'x-sentinel-nonce': randomBytes(16).toString('hex') };
+}
 
 /** A refusal in the one shape that all have, with nothing vended beside it. */
-const expectRefusal = (answer: RawAnswer, status: number, error: string): void => {
+function expectRefusal(answer: RawAnswer, status: number, error: string): void {
   expect([answer.status, answer.json['error']]).toEqual([status, error]);
   expect(answer.json['message']).toBeTypeOf('string');
   expect(answer.headers['cache-control']).toBe('no-store');
   expect(answer.headers['x-request-id']).toBeTypeOf('string');
   expect(answer.headers['x-amzn-errortype']).toBe(error);
   expect(answer.body).not.toContain('SecretAccessKey');
-};
+}
 
-const fromNow = (ms: number): string => amzDateOf(Date.now() + ms);
+function fromNow(ms: number): string {
+  return amzDateOf(Date.now() + ms);
+}
 
 /**
  * What every TVM must do, whatever it runs on and whatever AWS is behind it. A black box: it knows the URL and the demo
@@ -50,7 +54,7 @@ const fromNow = (ms: number): string => amzDateOf(Date.now() + ms);
  * @param start makes the target; called once before the tests, and its target closed after them
  * @param lacking why the target cannot be made on this machine, if so: then all is skipped
  */
-export const describeConformance = (name: string, start: () => Promise<Target>, lacking?: string): void => {
+export function describeConformance(name: string, start: () => Promise<Target>, lacking?: string): void {
   describe.skipIf(lacking !== undefined)(`conformance: ${name}`, () => {
     let target: Target;
     beforeAll(async () => {
@@ -61,7 +65,7 @@ export const describeConformance = (name: string, start: () => Promise<Target>, 
     }, 60_000);
 
     type Ask = Partial<Signing> & { readonly target?: string; readonly extra?: Readonly<Record<string, string>> };
-    const ask = ({ target: line, extra, ...signing }: Ask): Promise<RawAnswer> => {
+    function ask({ target: line, extra, ...signing }: Ask): Promise<RawAnswer> {
       const signed = sign({
         host: `127.0.0.1:${target.port}`,
         ...signing,
@@ -74,10 +78,11 @@ export const describeConformance = (name: string, start: () => Promise<Target>, 
         headers: { ...signed.headers, ...extra },
         ...(signing.body === undefined ? {} : { body: signing.body }),
       });
-    };
+    }
     const carol = { accessKeyId: 'TVMDEMOCAROL', secret: 'demo-carol-not-a-secret' };
-    const post = (body: string, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> =>
-      ask({ method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+    function post(body: string, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> {
+      return ask({ method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+    }
 
     describe('operation', () => {
       it('is healthy and ready, and says so without names', async () => {
@@ -93,13 +98,22 @@ export const describeConformance = (name: string, start: () => Promise<Target>, 
     });
 
     describe('minted keys', () => {
-      const mint = (as: object = {}) =>
-        ask({ method: 'POST', path: '/keys', body: '{}', ...as, headers: { 'content-type': 'application/json' } });
-      const signedWith = ({ json }: RawAnswer): Ask => ({
-        accessKeyId: String(json['AccessKeyId']),
-        secret: String(json['SecretAccessKey']),
-        headers: { 'x-amz-security-token': String(json['SessionToken']) },
-      });
+      function mint(as: object = {}) {
+        return ask({
+          method: 'POST',
+          path: '/keys',
+          body: '{}',
+          ...as,
+          headers: { 'content-type': 'application/json' },
+        });
+      }
+      function signedWith({ json }: RawAnswer): Ask {
+        return {
+          accessKeyId: String(json['AccessKeyId']),
+          secret: String(json['SecretAccessKey']),
+          headers: { 'x-amz-security-token': String(json['SessionToken']) },
+        };
+      }
 
       it('vend as their source does, and mint no other', async () => {
         const key = signedWith(await mint());
@@ -113,7 +127,9 @@ export const describeConformance = (name: string, start: () => Promise<Target>, 
 
       it('are refused with another secret, another token, and none', async () => {
         const [key, other] = [signedWith(await mint()), signedWith(await mint())];
-        const vend = (change: Ask): Promise<RawAnswer> => ask({ ...key, query: 'profile=dev', ...change });
+        function vend(change: Ask): Promise<RawAnswer> {
+          return ask({ ...key, query: 'profile=dev', ...change });
+        }
         expectRefusal(await vend({ secret: 'another' }), 403, 'SignatureDoesNotMatch');
         expectRefusal(await vend({ headers: other.headers ?? {} }), 403, 'InvalidClientTokenId');
         expectRefusal(await vend({ headers: {} }), 403, 'InvalidClientTokenId');
@@ -236,7 +252,9 @@ export const describeConformance = (name: string, start: () => Promise<Target>, 
 
       it('lets each signed request through once', async () => {
         const signed = sign({ host: `127.0.0.1:${target.port}`, query: 'profile=dev', headers: nonce() });
-        const send = () => sendRaw(target.port, { target: '/?profile=dev', headers: signed.headers });
+        function send() {
+          return sendRaw(target.port, { target: '/?profile=dev', headers: signed.headers });
+        }
         const statuses = (await Promise.all([send(), send(), send()])).map(({ status }) => status);
         expect(statuses.filter((status) => status === 200)).toHaveLength(1);
         expect(statuses.filter((status) => status === 403)).toHaveLength(2);
@@ -288,4 +306,4 @@ export const describeConformance = (name: string, start: () => Promise<Target>, 
       });
     });
   });
-};
+}

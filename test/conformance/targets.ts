@@ -8,7 +8,7 @@ import { startDesk, startTvm } from '../support/tvm.ts';
 import type { Target } from './suite.ts';
 
 /** The sources, in this process, on the embedded AWS. */
-export const startEmbedded = async (): Promise<Target> => {
+export async function startEmbedded(): Promise<Target> {
   const desk = await startDesk();
   const tvm = await startTvm(desk.url);
   return {
@@ -19,10 +19,10 @@ export const startEmbedded = async (): Promise<Target> => {
       await desk.close();
     },
   };
-};
+}
 
 /** A bundle of its own making, as a process, against an AWS that is there. */
-const startBundle = async (awsEndpoint: string, closeAws: () => Promise<void>): Promise<Target> => {
+async function startBundle(awsEndpoint: string, closeAws: () => Promise<void>): Promise<Target> {
   const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
   const file = join(directory, 'main.mjs');
   await buildBundle(file);
@@ -38,16 +38,16 @@ const startBundle = async (awsEndpoint: string, closeAws: () => Promise<void>): 
       rmSync(directory, { recursive: true, force: true });
     },
   };
-};
+}
 
 /** The bundle on the embedded AWS. */
-export const startBundleOnEmbedded = async (): Promise<Target> => {
+export async function startBundleOnEmbedded(): Promise<Target> {
   const desk = await startDesk();
   return startBundle(desk.url, desk.close);
-};
+}
 
 /** The bundle on moto, which `python3` runs: an AWS that nobody here wrote. */
-export const startBundleOnMoto = async (): Promise<Target> => {
+export async function startBundleOnMoto(): Promise<Target> {
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
   const moto = startProcess('python3', ['-m', 'moto.server', '-p', String(port)], {});
@@ -55,4 +55,4 @@ export const startBundleOnMoto = async (): Promise<Target> => {
   return startBundle(endpoint, async () => {
     await moto.stop();
   });
-};
+}

@@ -16,15 +16,17 @@ const run = promisify(execFile);
 const directory = scratch();
 const README = readFileSync(resolve(ROOT, 'README.md'), 'utf8');
 
-const freePort = async (): Promise<number> => {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();
   return port;
-};
+}
 
-const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
+function lines(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
 
 type Json = Readonly<Record<string, string | number>>;
 
@@ -52,23 +54,23 @@ afterAll(async () => {
 });
 
 /** A curl line of the README as it is printed there, but for the port, which is that of this run. */
-const curlLine = (user: string): string => {
+function curlLine(user: string): string {
   const line = lines(README).find((text) => text.startsWith('curl --aws-sigv4') && text.includes(user)) ?? '';
   return line.replace(':8080', `:${port}`);
-};
+}
 
 /** Runs a line as a shell does, after which curl also tells the status. */
-const curl = async (line: string): Promise<{ readonly status: number; readonly json: Json }> => {
+async function curl(line: string): Promise<{ readonly status: number; readonly json: Json }> {
   const { stdout: text } = await run('sh', [
     '-c',
     line.replace('curl ', "curl --silent --write-out '\\n%{http_code}' "),
   ]);
   const [body = '', status = ''] = lines(text);
   return { status: Number(status), json: JSON.parse(body) as Json };
-};
+}
 
-const aws = (credentials: Json | undefined, ...args: readonly string[]) =>
-  run('aws', ['--endpoint-url', `http://127.0.0.1:${awsPort}`, '--output', 'json', ...args], {
+function aws(credentials: Json | undefined, ...args: readonly string[]) {
+  return run('aws', ['--endpoint-url', `http://127.0.0.1:${awsPort}`, '--output', 'json', ...args], {
     env: {
       ...bareEnvironment(),
       AWS_DEFAULT_REGION: 'us-east-1',
@@ -77,6 +79,7 @@ const aws = (credentials: Json | undefined, ...args: readonly string[]) =>
       ...(credentials === undefined ? {} : { AWS_SESSION_TOKEN: String(credentials['SessionToken']) }),
     },
   });
+}
 
 const lacksCurl = await run('curl', ['--version']).then(
   () => false,
@@ -109,10 +112,10 @@ describe('the README on a fresh desk', () => {
   });
 
   it('refuses prod and vault to alice, each with its own reason', async () => {
-    const ask = (query: string) => {
+    function ask(query: string) {
       const { headers } = sign({ host: `127.0.0.1:${port}`, query });
       return sendRaw(port, { target: `/?${query}`, headers });
-    };
+    }
     expect((await ask('profile=prod')).json).toMatchObject({ error: 'PolicyRequiresApproval' });
     const vault = await ask('profile=vault');
     expect(vault.json).toMatchObject({ error: 'PolicyDenied' });

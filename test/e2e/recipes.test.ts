@@ -14,11 +14,11 @@ const TEXT = readFileSync(resolve(ROOT, 'src/cli/README.md'), 'utf8');
 const directory = scratch();
 const exec = promisify(execFile);
 
-const recipe = (language: string): string => {
+function recipe(language: string): string {
   const [, text] = new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, 'u').exec(TEXT) ?? [];
   if (text === undefined) throw new Error(`there is no recipe in ${language}`);
   return text;
-};
+}
 
 let desk: Desk;
 let tvm: RunningTvm;
@@ -33,22 +33,24 @@ afterAll(async () => {
   await desk.close();
 });
 
-const environment = (more: Readonly<Record<string, string>>) => ({
-  ...bareEnvironment(),
-  TVM_URL: tvm.url,
-  TVM_SERVER_ID: 'tvm-1',
-  AWS_DEFAULT_REGION: 'us-east-1',
-  ...more,
-});
+function environment(more: Readonly<Record<string, string>>) {
+  return {
+    ...bareEnvironment(),
+    TVM_URL: tvm.url,
+    TVM_SERVER_ID: 'tvm-1',
+    AWS_DEFAULT_REGION: 'us-east-1',
+    ...more,
+  };
+}
 
 const lacking = lacksBoto();
 
 describe.skipIf(lacking !== undefined)('the recipe in Python', () => {
-  const vend = async (credentials: Readonly<Record<string, string>>) => {
+  async function vend(credentials: Readonly<Record<string, string>>) {
     const file = writeText(directory, 'tvm.py', recipe('python'));
     const { stdout } = await exec('python3', [file, 'dev'], { env: environment(credentials) });
     return JSON.parse(stdout) as Record<string, unknown>;
-  };
+  }
 
   it('is short, and vends with a user’s key', async () => {
     expect(recipe('python').trim().split('\n').length).toBeLessThanOrEqual(25);

@@ -19,7 +19,7 @@ afterEach(async () => {
 const EMPTY: FakeAnswer = { status: 200, body: '{}' };
 
 /** A TVM whose DynamoDB answers those calls with an empty 200 that a test names; nothing of them is done. */
-const startLosing = async (loses: (operation: string, body: string) => boolean): Promise<RunningTvm> => {
+async function startLosing(loses: (operation: string, body: string) => boolean): Promise<RunningTvm> {
   const wire = await startFake((body, incoming) => {
     const operation = String(incoming.headers['x-amz-target']).split('.')[1] ?? '';
     if (loses(operation, body)) return EMPTY;
@@ -29,13 +29,13 @@ const startLosing = async (loses: (operation: string, body: string) => boolean):
   const tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: wire.url } });
   running.push(wire, tvm);
   return tvm;
-};
+}
 
-const start = async (): Promise<RunningTvm> => {
+async function start(): Promise<RunningTvm> {
   const tvm = await startTvm(desk.url);
   running.push(tvm);
   return tvm;
-};
+}
 
 const ALICE = { kind: 'user', value: 'alice', reason: 'the laptop was stolen' };
 
@@ -109,7 +109,9 @@ describe('a hole in the log', () => {
     await revoke(one, 'user', 'alice');
     await tableOf(clientOf(desk.url), 'revocations').remove(`rev#${first}`);
     const late = await start();
-    const asBob = async (tvm: RunningTvm) => (await call(tvm, { path: '/whoami', as: 'bob' })).status;
+    async function asBob(tvm: RunningTvm) {
+      return (await call(tvm, { path: '/whoami', as: 'bob' })).status;
+    }
     expect(await asBob(late)).toBe(503);
     const ready = await call(late, { path: '/readyz' });
     expect([ready.status, ready.json['revocations']]).toMatchObject([503, { broken: true }]);

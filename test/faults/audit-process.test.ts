@@ -27,7 +27,7 @@ afterAll(() => desk.close());
 
 type Program = Running & { readonly port: number; readonly host: string; readonly closed: Promise<number | null> };
 
-const start = async (environment: Readonly<Record<string, string>> = {}): Promise<Program> => {
+async function start(environment: Readonly<Record<string, string>> = {}): Promise<Program> {
   const variables = { ...tvmVariables(port, desk.url), METRICS_PORT: 'off', ...environment };
   const running = startProcess(process.execPath, ['src/main.ts'], variables);
   started.push(running);
@@ -35,37 +35,40 @@ const start = async (environment: Readonly<Record<string, string>> = {}): Promis
   const closed = once(running.child, 'close').then(([code]) => code as number | null);
   await untilHealthy(`http://127.0.0.1:${port}/healthz`, running);
   return { ...running, port, host: `127.0.0.1:${port}`, closed };
-};
+}
 
 type Line = Readonly<Record<string, unknown>>;
 
-const linesOf = ({ stdout }: Running): readonly Line[] =>
-  stdout()
+function linesOf({ stdout }: Running): readonly Line[] {
+  return stdout()
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
+}
 
 /** Requests that nobody signed, some at a time; the ids of their answers. */
-const strangers = async ({ port: to, host }: Program, count: number): Promise<readonly string[]> => {
+async function strangers({ port: to, host }: Program, count: number): Promise<readonly string[]> {
   const ids: string[] = [];
   let sent = 0;
-  const worker = async (): Promise<void> => {
+  async function worker(): Promise<void> {
     while (sent < count) {
       sent += 1;
       const answer = await sendRaw(to, { target: '/?profile=dev', headers: { host } });
       ids.push(String(answer.headers['x-request-id']));
     }
-  };
+  }
   await Promise.all(Array.from({ length: 64 }, worker));
   return ids;
-};
+}
 
-const ask = ({ port: to, host }: Program, target: string): Promise<RawAnswer> =>
-  sendRaw(to, { target, headers: { host } });
+function ask({ port: to, host }: Program, target: string): Promise<RawAnswer> {
+  return sendRaw(to, { target, headers: { host } });
+}
 
 /** What the program says, at its end, that it did not write. */
-const unwrittenBy = ({ stderr }: Running): number =>
-  Number(/"lines":(\d+),[^\n]*these lines of the audit log are not written/u.exec(stderr())?.[1] ?? 0);
+function unwrittenBy({ stderr }: Running): number {
+  return Number(/"lines":(\d+),[^\n]*these lines of the audit log are not written/u.exec(stderr())?.[1] ?? 0);
+}
 
 describe('a reader of the audit log that sleeps', () => {
   it('and wakes after SIGTERM gets every line, and the process ends with 0', async () => {

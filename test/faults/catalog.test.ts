@@ -14,18 +14,20 @@ import { startDesk, startTvm, type RunningTvm } from '../support/tvm.ts';
 /** What whatever does to single answers of SSM can do to the documents: delay a change, and nothing else. */
 const PROFILES = 60;
 const PROFILE = '{"role_arn":"arn:aws:iam::000000000000:role/R"}';
-const policy = (user: string): string =>
-  JSON.stringify({ version: '1', rules: [{ name: user, effect: 'allow', conditions: { users: [user] } }] });
+function policy(user: string): string {
+  return JSON.stringify({ version: '1', rules: [{ name: user, effect: 'allow', conditions: { users: [user] } }] });
+}
 
 /** An AWS with enough documents that versions are listed, behind a proxy, and a loader that reads through it. */
-const startWorld = async () => {
+async function startWorld() {
   const aws: EmbeddedAws = await startEmbeddedAws({ port: 0 });
   const proxy: FaultProxy = await startFaultProxy(aws.url);
   const direct = new SSMClient({ endpoint: aws.url, region: 'us-east-1', credentials: DEMO_TVM_KEY });
   const { url } = proxy;
   const clients = createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } });
-  const put = (name: string, Value: string): Promise<unknown> =>
-    direct.send(new PutParameterCommand({ Name: `/sentinel/${name}`, Value, Type: 'String', Overwrite: true }));
+  function put(name: string, Value: string): Promise<unknown> {
+    return direct.send(new PutParameterCommand({ Name: `/sentinel/${name}`, Value, Type: 'String', Overwrite: true }));
+  }
   for (let index = 0; index < PROFILES; index += 1) {
     await put(`policies/p${index}`, policy('alice'));
     await put(`profiles/p${index}`, PROFILE);
@@ -53,11 +55,11 @@ const startWorld = async () => {
       await aws.close();
     },
   };
-};
+}
 
 /** Whom each profile's first rule names. */
-const users = ({ profiles }: Snapshot): Readonly<Record<string, string | undefined>> =>
-  Object.fromEntries(
+function users({ profiles }: Snapshot): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(
     [...profiles].map(
       ([
         name,
@@ -67,6 +69,7 @@ const users = ({ profiles }: Snapshot): Readonly<Record<string, string | undefin
       ]) => [name, rules[0]?.name],
     ),
   );
+}
 
 const EXPECTED = Object.fromEntries(Array.from({ length: PROFILES }, (_, index) => [`p${index}`, 'alice']));
 const CHANGED: Record<string, string> = { ...EXPECTED, p3: 'bob' };
@@ -118,7 +121,7 @@ describe('SSM that stalls for good', () => {
     await desk.close();
   });
 
-  const vend = async (): Promise<{ readonly status: number; readonly took: number }> => {
+  async function vend(): Promise<{ readonly status: number; readonly took: number }> {
     const signed = sign({
       host: tvm.host,
       query: 'profile=dev',
@@ -127,9 +130,10 @@ describe('SSM that stalls for good', () => {
     const begun = performance.now();
     const { status } = await sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
     return { status, took: performance.now() - begun };
-  };
-  const health = async (): Promise<number> =>
-    (await sendRaw(tvm.port, { target: '/healthz', headers: { host: tvm.host } })).status;
+  }
+  async function health(): Promise<number> {
+    return (await sendRaw(tvm.port, { target: '/healthz', headers: { host: tvm.host } })).status;
+  }
 
   it('lets requests wait for a moment, then serves by the last good documents, then says 503, and recovers', async () => {
     proxy.set('ssm', 'stall-body');
@@ -158,7 +162,9 @@ describe('/healthz', () => {
       proxy.set('ssm', 'hang');
       offset = 60_000;
       await tvm.catalog.current();
-      const ask = () => sendRaw(tvm.port, { target: '/healthz', headers: { host: tvm.host } });
+      function ask() {
+        return sendRaw(tvm.port, { target: '/healthz', headers: { host: tvm.host } });
+      }
       expect((await ask()).status).toBe(200);
       // As if the calls under way had ended neither by themselves nor at their deadlines.
       offset = 60_000 + 400_000;

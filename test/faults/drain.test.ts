@@ -25,7 +25,7 @@ afterEach(async () => {
 
 afterAll(() => desk.close());
 
-const start = async (drain: string) => {
+async function start(drain: string) {
   const port = await freePort();
   const variables = { ...tvmVariables(port, desk.url), METRICS_PORT: 'off', SENTINEL_TRUSTED_HOPS: '1' };
   const running = startProcess(process.execPath, ['src/main.ts'], { ...variables, SENTINEL_DRAIN: drain });
@@ -33,7 +33,7 @@ const start = async (drain: string) => {
   await untilHealthy(`http://127.0.0.1:${port}/healthz`, running);
   const exited = once(running.child, 'exit') as Promise<[number | null]>;
   return { ...running, port, host: `127.0.0.1:${port}`, exited };
-};
+}
 
 describe('an instance behind a load balancer that asks for health each second, at 0.7 requests a second', () => {
   it('is replaced without losing one of them', async () => {

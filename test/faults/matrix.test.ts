@@ -33,10 +33,14 @@ async function startBehind(): Promise<{ readonly tvm: RunningTvm; readonly proxy
   return { tvm, proxy };
 }
 
-const isPut = ({ operation, body }: Call, what: string): boolean => operation === 'PutItem' && body.includes(what);
+function isPut({ operation, body }: Call, what: string): boolean {
+  return operation === 'PutItem' && body.includes(what);
+}
 
 /** Whether a call takes down the use of a signed request. */
-const isUse = ({ operation, body }: Call): boolean => operation === 'UpdateItem' && body.includes('"replay#');
+function isUse({ operation, body }: Call): boolean {
+  return operation === 'UpdateItem' && body.includes('"replay#');
+}
 
 /** Whether the log of revocations holds an entry for a user. */
 async function isRevokedInTable(user: string): Promise<boolean> {

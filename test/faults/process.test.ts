@@ -17,17 +17,17 @@ beforeAll(async () => {
 });
 afterAll(() => desk.close());
 
-const start = async (): Promise<Running> => {
+async function start(): Promise<Running> {
   const running = startProcess(process.execPath, ['src/main.ts'], tvmVariables(port, desk.url));
   await untilHealthy(`http://127.0.0.1:${port}/healthz`, running);
   return running;
-};
+}
 
 type Outcome = { readonly status: number; readonly accessKeyId?: string; readonly signed: Signed };
 
 /** Status 0: the connection ended without an answer. */
-const vend = (agent: Agent, signed: Signed): Promise<Outcome> =>
-  new Promise((resolve) => {
+function vend(agent: Agent, signed: Signed): Promise<Outcome> {
+  return new Promise((resolve) => {
     const request = get(
       { agent, host: '127.0.0.1', port, path: '/?profile=dev', headers: { ...signed.headers } },
       (answer) => {
@@ -43,43 +43,42 @@ const vend = (agent: Agent, signed: Signed): Promise<Outcome> =>
     );
     request.on('error', () => resolve({ status: 0, signed }));
   });
+}
 
-const fresh = (): Signed =>
-  sign({
+function fresh(): Signed {
+  return sign({
     host: `127.0.0.1:${port}`,
     query: 'profile=dev',
     headers: { 'x-sentinel-nonce': randomBytes(16).toString('hex') },
   });
+}
 
 /** Sends `count` requests, `concurrency` at a time, over kept connections; calls `at` when half of them are done. */
-const load = async (
-  count: number,
-  concurrency: number,
-  at: () => void = () => undefined,
-): Promise<readonly Outcome[]> => {
+async function load(count: number, concurrency: number, at: () => void = () => undefined): Promise<readonly Outcome[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
   const outcomes: Outcome[] = [];
   let sent = 0;
-  const worker = async (): Promise<void> => {
+  async function worker(): Promise<void> {
     while (sent < count) {
       sent += 1;
       outcomes.push(await vend(agent, fresh()));
       if (outcomes.length === Math.floor(count / 2)) at();
     }
-  };
+  }
   await Promise.all(Array.from({ length: concurrency }, worker));
   agent.destroy();
   return outcomes;
-};
+}
 
-const vendedKeys = (running: Running): readonly unknown[] =>
-  running
+function vendedKeys(running: Running): readonly unknown[] {
+  return running
     .stdout()
     .split('\n')
     .filter((line) => line.endsWith('}'))
     .map((line) => JSON.parse(line) as Record<string, unknown>)
     .filter(({ outcome }) => outcome === 'vended')
     .map(({ vended_access_key_id: key }) => key);
+}
 
 describe('a process under load', () => {
   it('answers 2,000 requests at concurrency 64, none lost, none doubled, each in the audit log', async () => {
@@ -129,7 +128,9 @@ describe('a process under load', () => {
 
   it('writes at its end how often its sessions were used', async () => {
     const dynamodb = new DynamoDBClient({ endpoint: desk.url, region: 'us-east-1' });
-    const rows = async () => (await dynamodb.send(new ScanCommand({ TableName: 'sentinel-sessions' }))).Items ?? [];
+    async function rows() {
+      return (await dynamodb.send(new ScanCommand({ TableName: 'sentinel-sessions' }))).Items ?? [];
+    }
     const running = await start();
     const before = new Set((await rows()).map(({ id }) => id?.S));
     const agent = new Agent();
@@ -138,8 +139,9 @@ describe('a process under load', () => {
       const headers = { 'x-sentinel-nonce': randomBytes(16).toString('hex') };
       expect((await vend(agent, sign({ host: `127.0.0.1:${port}`, query, headers }))).status).toBe(200);
     }
-    const counted = async (): Promise<number> =>
-      (await rows()).reduce((sum, { request_count: count }) => sum + Number(count?.N), 0);
+    async function counted(): Promise<number> {
+      return (await rows()).reduce((sum, { request_count: count }) => sum + Number(count?.N), 0);
+    }
     const inTable = await counted();
     expect(await running.stop()).toBe(0);
     // What the first vend of a session wrote is there from the start; the others were in memory only.

@@ -19,19 +19,23 @@ afterAll(async () => {
   await desk.close();
 });
 
-const revoke = (tvm: RunningTvm, value: string): Promise<RawAnswer> =>
-  call(tvm, {
+function revoke(tvm: RunningTvm, value: string): Promise<RawAnswer> {
+  return call(tvm, {
     method: 'POST',
     path: '/revocations',
     as: 'olivia',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ kind: 'user', value, reason: WHY }),
   });
+}
 
-const lift = (tvm: RunningTvm, { json }: RawAnswer): Promise<RawAnswer> =>
-  call(tvm, { method: 'DELETE', path: `/revocations/${String(json['id'])}`, as: 'olivia' });
+function lift(tvm: RunningTvm, { json }: RawAnswer): Promise<RawAnswer> {
+  return call(tvm, { method: 'DELETE', path: `/revocations/${String(json['id'])}`, as: 'olivia' });
+}
 
-const statusOf = async (tvm: RunningTvm): Promise<number> => (await get(tvm, { profile: 'dev' })).status;
+async function statusOf(tvm: RunningTvm): Promise<number> {
+  return (await get(tvm, { profile: 'dev' })).status;
+}
 
 describe('five instances on one table', () => {
   it('all refuse whom one of them revoked, all serve again when another lifts it', async () => {
@@ -40,8 +44,9 @@ describe('five instances on one table', () => {
     for (let trial = 0; trial < 3; trial += 1) {
       const revoked = await revoke(first, 'alice');
       expect(await statusOf(first)).toBe(403);
-      const all = async (status: number): Promise<boolean> =>
-        (await Promise.all(tvms.map(statusOf))).every((found) => found === status);
+      async function all(status: number): Promise<boolean> {
+        return (await Promise.all(tvms.map(statusOf))).every((found) => found === status);
+      }
       await expect.poll(() => all(403), { timeout: 3_000, interval: 50 }).toBe(true);
       await expect.poll(async () => (await lift(second, revoked)).status, { timeout: 3_000 }).toBe(200);
       await expect.poll(() => all(200), { timeout: 3_000, interval: 50 }).toBe(true);
@@ -55,10 +60,10 @@ describe('five instances on one table', () => {
     const made = await Promise.all(names.map((name, n) => revoke(tvms[n % tvms.length] as RunningTvm, name)));
     expect(made.map(({ status }) => status)).toEqual(names.map(() => 201));
     expect(new Set(made.map(({ json }) => json['id'])).size).toBe(names.length);
-    const listed = async (tvm: RunningTvm): Promise<number> => {
+    async function listed(tvm: RunningTvm): Promise<number> {
       const { json } = await call(tvm, { path: '/revocations', as: 'olivia' });
       return (json['revocations'] as readonly { value: string }[]).filter(({ value }) => names.includes(value)).length;
-    };
+    }
     for (const tvm of tvms) await expect.poll(() => listed(tvm), { timeout: 5_000 }).toBe(names.length);
     for (const tvm of tvms) await tvm.close();
   });
@@ -99,7 +104,9 @@ describe('while DynamoDB fails', () => {
     const revoked = await revoke(tvm, 'bob');
     const headers = { 'x-sentinel-nonce': randomUUID() };
     const signed = sign({ host: tvm.host, query: 'profile=dev', headers });
-    const shot = () => sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    function shot() {
+      return sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    }
     expect((await shot()).status).toBe(200);
     proxy.set('dynamodb', 'down');
     await expect.poll(() => statusOf(tvm), { timeout: 10_000, interval: 300 }).toBe(200);
@@ -114,7 +121,7 @@ describe('while DynamoDB fails', () => {
     expect((await shot()).json['error']).toBe('RequestReplayed');
     offset = 4 * 60_000 + 30_000;
     const late = { amzDate: new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d{3}/gu, '') };
-    const later = () => {
+    function later() {
       const again = sign({
         host: tvm.host,
         query: 'profile=dev',
@@ -122,7 +129,7 @@ describe('while DynamoDB fails', () => {
         ...late,
       });
       return sendRaw(tvm.port, { target: '/?profile=dev', headers: again.headers });
-    };
+    }
     expect((await later()).status).toBe(200);
     offset = 5 * 60_000 + 10_000;
     expect((await later()).status).toBe(503);

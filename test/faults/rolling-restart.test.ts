@@ -22,7 +22,7 @@ let processes: Running[] = [];
 let alb: Alb;
 
 /** Starts a process; `closed` comes when it has ended and all that it wrote is read. */
-const launch = (port: number): Instance => {
+function launch(port: number): Instance {
   const running = startProcess(process.execPath, ['src/main.ts'], {
     ...tvmVariables(port, desk.url),
     SENTINEL_TRUSTED_HOPS: '1',
@@ -30,30 +30,30 @@ const launch = (port: number): Instance => {
   });
   processes.push(running);
   return { port, running, closed: once(running.child, 'close') };
-};
+}
 
-const relaunch = (instance: Instance): void => {
+function relaunch(instance: Instance): void {
   Object.assign(instance, launch(instance.port));
-};
+}
 
 /** Ends an instance by a signal and tells its exit code, null if the signal ended it. */
-const end = async ({ running, closed }: Instance, signal: NodeJS.Signals): Promise<unknown> => {
+async function end({ running, closed }: Instance, signal: NodeJS.Signals): Promise<unknown> {
   running.child.kill(signal);
   const [code] = await closed;
   return code;
-};
+}
 
-const untilHealthy = async (...wanted: readonly Instance[]): Promise<void> => {
+async function untilHealthy(...wanted: readonly Instance[]): Promise<void> {
   await expect.poll(() => alb.healthy(), PATIENCE).toEqual(wanted.map(({ port }) => port));
-};
+}
 
-const startBehind = async (options: AlbOptions = {}): Promise<void> => {
+async function startBehind(options: AlbOptions = {}): Promise<void> {
   alb = await startAlb(
     instances.map(({ port }) => port),
     options,
   );
   await untilHealthy(...instances);
-};
+}
 
 beforeEach(async () => {
   desk = await startDesk();
@@ -70,10 +70,12 @@ afterEach(async () => {
 /** What a client got; status 0 is an end without a whole answer. */
 type Outcome = { readonly status: number; readonly accessKeyId?: string; readonly body: string };
 
-const send = (agent: Agent, what: Parameters<typeof signedCall>[1]): Promise<Outcome> =>
-  new Promise((resolve) => {
+function send(agent: Agent, what: Parameters<typeof signedCall>[1]): Promise<Outcome> {
+  return new Promise((resolve) => {
     const { method, target: path, headers } = signedCall(alb, what);
-    const lost = ({ message }: Error): void => resolve({ status: 0, body: message });
+    function lost({ message }: Error): void {
+      return resolve({ status: 0, body: message });
+    }
     const sent = request({ agent, host: '127.0.0.1', port: alb.port, method, path, headers }, (answer) => {
       let body = '';
       answer.on('data', (chunk: Buffer) => (body += chunk.toString()));
@@ -85,21 +87,22 @@ const send = (agent: Agent, what: Parameters<typeof signedCall>[1]): Promise<Out
     });
     sent.on('error', lost).end();
   });
+}
 
 const VEND = { query: 'profile=dev' };
 const WHOAMI = { path: '/whoami', as: 'bob' } as const;
 
 /** Clients with a kept connection each, who vend and ask who they are in turn until told to stop. */
-const startLoad = () => {
+function startLoad() {
   const outcomes: Outcome[] = [];
   const until = new AbortController();
-  const client = async (index: number): Promise<void> => {
+  async function client(index: number): Promise<void> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     for (let turn = index; !until.signal.aborted; turn += 1) {
       outcomes.push(await send(agent, turn % 2 === 0 ? VEND : WHOAMI));
     }
     agent.destroy();
-  };
+  }
   const clients = Array.from({ length: CLIENTS }, (_, index) => client(index));
   return {
     sent: () => outcomes.length,
@@ -109,22 +112,26 @@ const startLoad = () => {
       return outcomes;
     },
   };
-};
+}
 
-const failures = (outcomes: readonly Outcome[]): readonly Outcome[] => outcomes.filter(({ status }) => status !== 200);
+function failures(outcomes: readonly Outcome[]): readonly Outcome[] {
+  return outcomes.filter(({ status }) => status !== 200);
+}
 
-const keysOf = (outcomes: readonly Outcome[]): readonly string[] =>
-  outcomes.flatMap(({ accessKeyId }) => (accessKeyId === undefined ? [] : [accessKeyId]));
+function keysOf(outcomes: readonly Outcome[]): readonly string[] {
+  return outcomes.flatMap(({ accessKeyId }) => (accessKeyId === undefined ? [] : [accessKeyId]));
+}
 
 /** The keys that a process wrote to its audit log as vended, each as often as it is there. */
-const recordedBy = (running: Running): readonly string[] =>
-  running
+function recordedBy(running: Running): readonly string[] {
+  return running
     .stdout()
     .split('\n')
     .filter((line) => line.endsWith('}'))
     .map((line) => JSON.parse(line) as Record<string, unknown>)
     .filter(({ outcome }) => outcome === 'vended')
     .map(({ vended_access_key_id: key }) => String(key));
+}
 
 describe('two instances behind a load balancer', () => {
   it('are restarted one by one under load: every request is answered 200, every credential is recorded once', async () => {
@@ -192,7 +199,9 @@ describe('two instances behind a load balancer', () => {
     const load = startLoad();
     await expect.poll(load.sent, PATIENCE).toBeGreaterThan(200);
     expect(failures(await load.stop())).toEqual([]);
-    const all = () => instances.map(({ port }) => alb.connections(port));
+    function all() {
+      return instances.map(({ port }) => alb.connections(port));
+    }
     for (const { opened } of all()) expect(opened).toBeLessThanOrEqual(CLIENTS);
 
     const opened = all().reduce((sum, of) => sum + of.opened, 0);

@@ -33,34 +33,34 @@ afterAll(async () => {
   await desk.close();
 });
 
-const start = async (options: Parameters<typeof startTvm>[1] = {}): Promise<RunningTvm> => {
+async function start(options: Parameters<typeof startTvm>[1] = {}): Promise<RunningTvm> {
   const tvm = await startTvm(desk.url, options);
   running.push(tvm);
   return tvm;
-};
+}
 
 type Item = Record<string, AttributeValue>;
 
-const rowsOf = async (label: string): Promise<readonly Item[]> => {
+async function rowsOf(label: string): Promise<readonly Item[]> {
   const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: 'sentinel-sessions' }));
   return Items.filter((item) => item['session_label']?.S === label);
-};
+}
 
-const slotOf = async (label: string): Promise<Item> => {
+async function slotOf(label: string): Promise<Item> {
   const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: 'sentinel-guard' }));
   const found = Items.find((item) => item['session_label']?.S === label);
   if (found === undefined) throw new Error('there is no slot');
   return found;
-};
+}
 
-const vendId = async (tvm: RunningTvm, session_label: string): Promise<unknown> => {
+async function vendId(tvm: RunningTvm, session_label: string): Promise<unknown> {
   const { status, json } = await get(tvm, { profile: 'dev', session_label });
   expect(status).toBe(200);
   return json['SessionId'];
-};
+}
 
 /** A proxy before DynamoDB that counts operations, and fails those that a test names. */
-const startCounter = async (fails: (body: string, operation: string) => FakeAnswer | undefined = () => undefined) => {
+async function startCounter(fails: (body: string, operation: string) => FakeAnswer | undefined = () => undefined) {
   const counts = new Map<string, number>();
   const fake = await startFake((body, incoming) => {
     const operation = String(incoming.headers['x-amz-target']).split('.')[1] ?? '';
@@ -69,7 +69,7 @@ const startCounter = async (fails: (body: string, operation: string) => FakeAnsw
   });
   running.push(fake);
   return { url: fake.url, counts };
-};
+}
 
 describe('first vends at the same moment', () => {
   it('open exactly one session, on one instance and on five', async () => {
@@ -104,14 +104,14 @@ describe('a session in its steady state', () => {
   it('is written again after 15 minutes, and another opens after its life', async () => {
     let offset = 0;
     const tvm = await start({ clock: () => Date.now() + offset, environment: { SENTINEL_SESSION_LIFE: '1h' } });
-    const later = async (): Promise<unknown> => {
+    async function later(): Promise<unknown> {
       const amzDate = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d{3}/gu, '');
       const query = 'duration=3600&profile=dev&session_label=aging';
       const { headers } = sign({ host: tvm.host, query, amzDate, headers: { 'x-sentinel-nonce': randomUUID() } });
       const answer = await sendRaw(tvm.port, { target: `/?${query}`, headers });
       expect(answer.status, answer.body).toBe(200);
       return answer.json['SessionId'];
-    };
+    }
     const id = await later();
     expect(id).toMatch(/^[0-9a-f]{16}$/u);
     for (const minute of [5, 10]) {
@@ -134,11 +134,14 @@ describe('what others wrote', () => {
     const tvm = await start();
     const id = await vendId(tvm, 'forged');
     const [row] = await rowsOf('forged');
-    const forge = (change: Item): Promise<unknown> =>
-      dynamodb.send(new PutItemCommand({ TableName: 'sentinel-sessions', Item: { ...row, ...change } }));
+    function forge(change: Item): Promise<unknown> {
+      return dynamodb.send(new PutItemCommand({ TableName: 'sentinel-sessions', Item: { ...row, ...change } }));
+    }
     await forge({ id: { S: 'aaaaaaaaaaaaaaaa' } });
     await forge({ id: { S: 'bbbbbbbbbbbbbbbb' }, signature: { S: '' } });
-    const shown = async (of: string) => (await call(tvm, { path: `/sessions/${of}`, as: 'olivia' })).json['active'];
+    async function shown(of: string) {
+      return (await call(tvm, { path: `/sessions/${of}`, as: 'olivia' })).json['active'];
+    }
     expect([await shown(String(id)), await shown('aaaaaaaaaaaaaaaa'), await shown('bbbbbbbbbbbbbbbb')]).toEqual([
       true,
       false,
@@ -193,8 +196,9 @@ describe('what others wrote', () => {
 
 describe('without the table', () => {
   it('a vend goes on and says so in its record; one that needs the row does not', async () => {
-    const broken = (body: string, operation: string): FakeAnswer | undefined =>
-      operation === 'PutItem' && body.includes('"session_label"') ? { status: 500, body: '{}' } : undefined;
+    function broken(body: string, operation: string): FakeAnswer | undefined {
+      return operation === 'PutItem' && body.includes('"session_label"') ? { status: 500, body: '{}' } : undefined;
+    }
     const { url } = await startCounter(broken);
     const tvm = await start({ environment: { AWS_ENDPOINT_URL_DYNAMODB: url } });
     expect((await get(tvm, { profile: 'dev', session_label: 'none' })).status).toBe(200);

@@ -27,7 +27,9 @@ afterAll(async () => {
 });
 
 /** What the records since then say of their causes. */
-const causesSince = (before: number): readonly unknown[] => tvm.audit.slice(before).map(({ cause }) => cause);
+function causesSince(before: number): readonly unknown[] {
+  return tvm.audit.slice(before).map(({ cause }) => cause);
+}
 
 describe('a 503', () => {
   it.each(['down', 'hang'] as const)('of a vend while DynamoDB is %s: one record, with its cause', async (fault) => {

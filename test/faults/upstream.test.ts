@@ -26,17 +26,17 @@ afterAll(async () => {
   await desk.close();
 });
 
-const vend = ({ host, port }: RunningTvm = tvm): Promise<RawAnswer> => {
+function vend({ host, port }: RunningTvm = tvm): Promise<RawAnswer> {
   const headers = { 'x-sentinel-nonce': randomBytes(16).toString('hex') };
   const signed = sign({ host, query: 'profile=dev', headers });
   return sendRaw(port, { target: '/?profile=dev', headers: signed.headers });
-};
+}
 
-const expectOutage = (answer: RawAnswer, error: string): void => {
+function expectOutage(answer: RawAnswer, error: string): void {
   expect([answer.status, answer.json['error']]).toEqual([503, error]);
   expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
   expect(answer.body).not.toContain('AccessKeyId');
-};
+}
 
 const BROKEN: readonly Fault[] = ['down', 'hang', 'garbled', 'empty', 'error', 'truncated', 'stall-body'];
 
@@ -60,7 +60,9 @@ describe('while the vend path is broken', () => {
   it('STS throttling: 503 UpstreamThrottled, and the throttled request itself may be sent again', async () => {
     proxy.set('sts', 'throttled');
     const signed = sign({ host: tvm.host, query: 'profile=dev', headers: { 'x-sentinel-nonce': 'throttled' } });
-    const send = () => sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    function send() {
+      return sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    }
     expectOutage(await send(), 'UpstreamThrottled');
     proxy.set('sts', 'ok');
     expect((await send()).status).toBe(200);

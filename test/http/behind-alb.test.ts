@@ -32,27 +32,30 @@ afterAll(async () => {
 
 const DEV: Call = { query: 'profile=dev' };
 
-const result = ({ status, json }: RawAnswer) => [status, json['error']];
+function result({ status, json }: RawAnswer) {
+  return [status, json['error']];
+}
 
-const pad = (count: number, size: number): Record<string, string> =>
-  Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-pad-${index}`, 'x'.repeat(size)]));
+function pad(count: number, size: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-pad-${index}`, 'x'.repeat(size)]));
+}
 
 /** A vend with headers beside those that are signed, some before and some behind them. */
-const vendBeside = (
+function vendBeside(
   headers: readonly (readonly [name: string, value: string])[],
   what: Call = DEV,
-): Promise<RawAnswer> => {
+): Promise<RawAnswer> {
   const signed = signedCall(alb, what);
   const half = Math.ceil(headers.length / 2);
   const all = [...headers.slice(0, half), ...Object.entries(signed.headers), ...headers.slice(half)];
   return sendRaw(alb.port, { ...signed, headers: all });
-};
+}
 
 /** Whether the TVM goes on as if nothing had happened. */
-const expectToVend = async (): Promise<void> => {
+async function expectToVend(): Promise<void> {
   const answer = await call(alb, DEV);
   expect(answer.status, answer.body).toBe(200);
-};
+}
 
 describe('the Host behind a load balancer', () => {
   it.each([undefined, 'tvm.example.com', 'tvm.example.com:8443', 'TVM.Example.com:80', '[2001:db8::1]:8443'])(
@@ -224,8 +227,8 @@ describe('connections behind a load balancer', () => {
   it('serve the next request after HEAD /healthz, which is answered without a body', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const opened = alb.connections(tvm.port).opened;
-    const send = (method: string): Promise<readonly [status: number | undefined, body: string]> =>
-      new Promise((resolve, reject) => {
+    function send(method: string): Promise<readonly [status: number | undefined, body: string]> {
+      return new Promise((resolve, reject) => {
         const headers = { host: alb.host };
         const sent = request(
           { agent, host: '127.0.0.1', port: alb.port, method, path: '/healthz', headers },
@@ -237,6 +240,7 @@ describe('connections behind a load balancer', () => {
         );
         sent.on('error', reject).end();
       });
+    }
     expect(await send('HEAD')).toEqual([200, '']);
     expect(await send('GET')).toEqual([200, '{"status":"ok"}\n']);
     expect(await send('HEAD')).toEqual([200, '']);

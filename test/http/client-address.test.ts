@@ -3,7 +3,9 @@ import { clientAddress } from '../../src/http/client-address.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { call, putProfile } from './support.ts';
 
-const forwarded = (...values: readonly string[]) => values.map((value) => ['x-forwarded-for', value] as const);
+function forwarded(...values: readonly string[]) {
+  return values.map((value) => ['x-forwarded-for', value] as const);
+}
 
 describe('clientAddress', () => {
   it.each([

@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 /** A guarded server of one handler, and what was turned away from it. */
-const serve = async (handle: Handler, limits = MANY) => {
+async function serve(handle: Handler, limits = MANY) {
   const turnedAway: string[] = [];
   const server: Server = createServer(SERVER_OPTIONS, handle);
   guardConnections(server, limits, (what) => turnedAway.push(what));
@@ -28,11 +28,11 @@ const serve = async (handle: Handler, limits = MANY) => {
     server.close();
   });
   return { port: (server.address() as AddressInfo).port, server, turnedAway };
-};
+}
 
 type Client = { readonly socket: Socket; readonly text: () => string; readonly closed: () => boolean };
 
-const dial = async (port: number, localAddress = '127.0.0.1'): Promise<Client> => {
+async function dial(port: number, localAddress = '127.0.0.1'): Promise<Client> {
   const socket = connect({ port, host: '127.0.0.1', localAddress });
   let text = '';
   socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
@@ -40,7 +40,7 @@ const dial = async (port: number, localAddress = '127.0.0.1'): Promise<Client> =
   cleanups.push(() => socket.destroy());
   await once(socket, 'connect');
   return { socket, text: () => text, closed: () => socket.destroyed };
-};
+}
 
 const PATIENCE = { timeout: 10_000, interval: 10 };
 const GET = 'GET / HTTP/1.1\r\n\r\n';
@@ -177,18 +177,18 @@ describe('a body that nobody reads', () => {
   const refusing: Handler = (_, outgoing) => outgoing.writeHead(404, { 'content-length': 3 }).end('no\n');
 
   /** Sends for ever; tells how much was taken when the server had enough. */
-  const flood = async (port: number, head: string): Promise<Client & { readonly sent: () => number }> => {
+  async function flood(port: number, head: string): Promise<Client & { readonly sent: () => number }> {
     const client = await dial(port);
     const { socket } = client;
     socket.write(head);
-    const more = (): void => {
+    function more(): void {
       while (!socket.destroyed && socket.write(Buffer.alloc(65_536, 'x'))) void 0;
-    };
+    }
     socket.on('drain', more);
     more();
     await expect.poll(client.closed, PATIENCE).toBe(true);
     return { ...client, sent: () => socket.bytesWritten - socket.writableLength };
-  };
+  }
 
   it.each([
     ['announced', `POST / HTTP/1.1\r\ncontent-length: ${400 * 1024 * 1024}\r\n\r\n`],

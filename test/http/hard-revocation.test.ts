@@ -27,7 +27,7 @@ afterAll(async () => {
   await desk.close();
 });
 
-const vend = async (as: 'alice' | 'bob' = 'alice', label?: string) => {
+async function vend(as: 'alice' | 'bob' = 'alice', label?: string) {
   const query = label === undefined ? {} : { session_label: label };
   const { status, json, body } = await get(tvm, { profile: 'hard', ...query }, { as });
   expect(status, body).toBe(200);
@@ -42,12 +42,12 @@ const vend = async (as: 'alice' | 'bob' = 'alice', label?: string) => {
       sessionToken: sessionToken ?? '',
     },
   };
-};
+}
 
 type Vended = Awaited<ReturnType<typeof vend>>;
 
 /** Whether the credentials still do what they are for; throws for every other error than AWS's own no. */
-const works = async ({ credentials }: Vended): Promise<boolean> => {
+async function works({ credentials }: Vended): Promise<boolean> {
   const client = new IAMClient(sdk(desk, credentials));
   try {
     await client.send(new GetRoleCommand({ RoleName: 'SentinelProtected-dev' }));
@@ -58,15 +58,16 @@ const works = async ({ credentials }: Vended): Promise<boolean> => {
   } finally {
     client.destroy();
   }
-};
+}
 
-const operate = (method: string, path: string, body?: object): Promise<RawAnswer> =>
-  call(tvm, {
+function operate(method: string, path: string, body?: object): Promise<RawAnswer> {
+  return call(tvm, {
     method,
     path,
     as: 'olivia',
     ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   });
+}
 
 const WHY = 'the laptop was stolen';
 

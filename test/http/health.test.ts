@@ -15,21 +15,22 @@ afterAll(async () => {
 });
 
 /** Without a signature: nobody's identity is needed here. */
-const ask = (tvm: RunningTvm, target: string, method = 'GET'): Promise<RawAnswer> =>
-  sendRaw(tvm.port, { method, target, headers: { host: 'whatever.example' } });
+function ask(tvm: RunningTvm, target: string, method = 'GET'): Promise<RawAnswer> {
+  return sendRaw(tvm.port, { method, target, headers: { host: 'whatever.example' } });
+}
 
-const withTvm = async (
+async function withTvm(
   options: Parameters<typeof startTvm>[1],
   use: (tvm: RunningTvm) => Promise<void>,
   url = desk.url,
-): Promise<void> => {
+): Promise<void> {
   const tvm = await startTvm(url, options);
   try {
     await use(tvm);
   } finally {
     await tvm.close();
   }
-};
+}
 
 describe('GET /healthz', () => {
   it('is 503 until the first try of the catalog is over, then 200', async () => {
@@ -125,10 +126,10 @@ describe('GET /readyz', () => {
 });
 
 describe('an audit log that cannot be written', () => {
-  const status = async (tvm: RunningTvm, path: string) => {
+  async function status(tvm: RunningTvm, path: string) {
     const { status: code, json } = await ask(tvm, path);
     return [code, json['status'], json['audit']];
-  };
+  }
 
   it('shows in both from the first loss on, and no longer once it can be written again', async () => {
     let code: string | undefined = 'ENOSPC';

@@ -21,7 +21,9 @@ afterAll(async () => {
   await desk.close();
 });
 
-const vendAs = (host: string) => call(tvm, { host, query: 'profile=dev' });
+function vendAs(host: string) {
+  return call(tvm, { host, query: 'profile=dev' });
+}
 
 describe('SENTINEL_HOSTS', () => {
   it.each([
@@ -93,8 +95,9 @@ describe('the hosts that are served where SENTINEL_HOSTS is not set', () => {
     for (const one of running) await one.close();
   });
 
-  const statusAt = async (index: number, host: string): Promise<number> =>
-    (await call(running[index] as RunningTvm, { host, query: 'profile=dev' })).status;
+  async function statusAt(index: number, host: string): Promise<number> {
+    return (await call(running[index] as RunningTvm, { host, query: 'profile=dev' })).status;
+  }
 
   it.each(['localhost', 'LOCALHOST:8080', '127.0.0.1', '127.0.0.1:1', '[::1]', '[::1]:8080'])(
     'are those of the machine on a desk: %s',

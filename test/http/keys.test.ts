@@ -12,15 +12,17 @@ let tvm: RunningTvm;
 let offset = 0;
 const others: RunningTvm[] = [];
 
-const start = async (environment: Record<string, string> = {}): Promise<RunningTvm> => {
+async function start(environment: Record<string, string> = {}): Promise<RunningTvm> {
   const other = await startTvm(desk.url, { environment: { SENTINEL_SERVER_ID: 'tvm-1', ...environment } });
   others.push(other);
   return other;
-};
+}
 
 const MINUTE = 60_000;
 const ALICE = '/sentinel-secrets/clients/TVMDEMOALICE';
-const alice = (change: object = {}) => JSON.stringify({ secret: 'demo-alice-not-a-secret', name: 'alice', ...change });
+function alice(change: object = {}) {
+  return JSON.stringify({ secret: 'demo-alice-not-a-secret', name: 'alice', ...change });
+}
 
 beforeAll(async () => {
   desk = await startDesk();
@@ -41,11 +43,13 @@ afterAll(async () => {
   await desk.close();
 });
 
-const nowDate = () => new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d{3}/gu, '');
-const vend = async (of: Pick<RunningTvm, 'host' | 'port'>, key: Minted) => {
+function nowDate() {
+  return new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d{3}/gu, '');
+}
+async function vend(of: Pick<RunningTvm, 'host' | 'port'>, key: Minted) {
   const { status, json } = await sendAs(of, key, { query: 'profile=dev', amzDate: nowDate() });
   return [status, json['error']];
-};
+}
 
 const UNKNOWN = [403, 'InvalidClientTokenId'];
 
@@ -88,7 +92,9 @@ describe('a minted key', () => {
     ]);
     expect(json).toMatchObject({ Version: 1, Token: json['SessionToken'] });
     expect(headers['cache-control']).toBe('no-store');
-    const life = (text: unknown): number => Date.parse(String(text)) - Date.now();
+    function life(text: unknown): number {
+      return Date.parse(String(text)) - Date.now();
+    }
     expect(Math.round(life(json['Expiration']) / MINUTE)).toBe(15);
     const hour = await postKeys(tvm, '{"duration":3600}');
     expect(Math.round(life(hour.json['Expiration']) / MINUTE)).toBe(60);
@@ -165,7 +171,9 @@ describe('a minted key', () => {
     const key = keyOf(await postKeys(tvm));
     const headers = { 'x-amz-security-token': key.token, 'x-sentinel-nonce': 'once' };
     const signed = sign({ host: tvm.host, query: 'profile=dev', ...key, headers });
-    const shot = () => sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    function shot() {
+      return sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    }
     const statuses = (await Promise.all([shot(), shot(), shot()])).map(({ status }) => status);
     expect(statuses.toSorted()).toEqual([200, 403, 403]);
   });
@@ -216,13 +224,16 @@ describe('a leaked token', () => {
 });
 
 describe('the sealing keys', () => {
-  const put = (id: string, activeFrom?: string) =>
-    desk.put(
+  function put(id: string, activeFrom?: string) {
+    return desk.put(
       `/sentinel-secrets/keys/${id}`,
       JSON.stringify({ key: randomBytes(32).toString('base64'), ...(activeFrom && { active_from: activeFrom }) }),
       'SecureString',
     );
-  const kidOf = ({ token }: Minted) => token.split('.')[1];
+  }
+  function kidOf({ token }: Minted) {
+    return token.split('.')[1];
+  }
 
   it('rotate: both are live, the newest active one mints, the old one’s keys die with it', async () => {
     const old = keyOf(await postKeys(tvm));
@@ -279,7 +290,9 @@ describe('POST /keys', () => {
   it('answers a signed request once', async () => {
     const headers = { 'content-type': 'application/json', 'x-sentinel-nonce': 'just-this-once' };
     const signed = sign({ host: tvm.host, method: 'POST', path: '/keys', headers, body: '{}' });
-    const shot = () => sendRaw(tvm.port, { method: 'POST', target: '/keys', headers: signed.headers, body: '{}' });
+    function shot() {
+      return sendRaw(tvm.port, { method: 'POST', target: '/keys', headers: signed.headers, body: '{}' });
+    }
     const answers = await Promise.all([shot(), shot()]);
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 403]);
     expect(answers.find(({ status }) => status === 403)?.json['error']).toBe('RequestReplayed');

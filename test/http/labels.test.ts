@@ -14,21 +14,24 @@ const world = useDesk({}, async (desk) => {
   await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['alice'] } });
 });
 
-const itemId = (profile: string): string => {
+function itemId(profile: string): string {
   const text = JSON.stringify([`sentinel:key/${DEMO_CLIENTS.alice.accessKeyId}`, profile]);
   return `labels#${createHash('sha256').update(text).digest('hex')}`;
-};
+}
 
 /** Says of alice that so many labels of hers live on a profile, of which the first ends then, epoch milliseconds. */
-const hold = async (count: number, firstEnds: number, profile = 'dev'): Promise<void> => {
-  const ends = (index: number): string => String(index === 0 ? firstEnds : firstEnds + HOUR);
+async function hold(count: number, firstEnds: number, profile = 'dev'): Promise<void> {
+  function ends(index: number): string {
+    return String(index === 0 ? firstEnds : firstEnds + HOUR);
+  }
   const live = Object.fromEntries(Array.from({ length: count }, (_, n) => [`/held-${n}`, { N: ends(n) }]));
   const item = { id: { S: itemId(profile) }, live: { M: live }, version: { N: '1' } };
   await tableOf(world.client, 'guard').put(item);
-};
+}
 
-const placesOf = async (profile = 'dev') =>
-  Object.keys((await tableOf(world.client, 'guard').get(itemId(profile)))?.['live']?.M ?? {});
+async function placesOf(profile = 'dev') {
+  return Object.keys((await tableOf(world.client, 'guard').get(itemId(profile)))?.['live']?.M ?? {});
+}
 
 describe('a vend with a new label, where a thousand live', () => {
   it('is a 429 QuotaExceeded that says when to try again and what to do instead', async () => {

@@ -28,24 +28,29 @@ afterAll(async () => {
   await desk.close();
 });
 
-const tvmOf = (front: Front): RunningTvm => {
+function tvmOf(front: Front): RunningTvm {
   const tvm = tvms.get(front);
   if (tvm === undefined) throw new Error('not started');
   return tvm;
-};
+}
 
-const contextOf = (front: Front, ...args: Parameters<typeof httpContext>) =>
-  front === 'rest-api' ? restContext(...args) : httpContext(...args);
+function contextOf(front: Front, ...args: Parameters<typeof httpContext>) {
+  return front === 'rest-api' ? restContext(...args) : httpContext(...args);
+}
 
 type Headers = readonly (readonly [string, string])[];
 
-const ask = (tvm: RunningTvm, headers: Headers, target = '/?profile=dev'): Promise<RawAnswer> =>
-  sendRaw(tvm.port, { target, headers: [['host', tvm.host], ...headers] });
+function ask(tvm: RunningTvm, headers: Headers, target = '/?profile=dev'): Promise<RawAnswer> {
+  return sendRaw(tvm.port, { target, headers: [['host', tvm.host], ...headers] });
+}
 
-const withContext = (front: Front, context: unknown, target?: string): Promise<RawAnswer> =>
-  ask(tvmOf(front), [['x-amzn-request-context', toHeader(context)]], target);
+function withContext(front: Front, context: unknown, target?: string): Promise<RawAnswer> {
+  return ask(tvmOf(front), [['x-amzn-request-context', toHeader(context)]], target);
+}
 
-const resultOf = ({ status, json }: RawAnswer) => [status, json['error']];
+function resultOf({ status, json }: RawAnswer) {
+  return [status, json['error']];
+}
 
 const ROLE = { arn: 'arn:aws:sts::000000000000:assumed-role/deploy/dana', userId: 'AROACKCEVSQ6C2EXAMPLE:dana' };
 
@@ -67,15 +72,19 @@ describe.each(FRONTS)('behind the front %s', (front) => {
     const context = ['x-amzn-request-context', toHeader(contextOf(front))] as const;
     // The fronts share a table here.
     const now = Date.now() + 10_000 * FRONTS.indexOf(front);
-    const signedWith = (signature: string): Headers => [
-      context,
-      ['x-amz-date', amzDateOf(now)],
-      [
-        'authorization',
-        `AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260105/us-east-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=${`${signature}${FRONTS.indexOf(front)}`.repeat(32)}`,
-      ],
-    ];
-    const unsigned = (offset: number): Headers => [context, ['x-amz-date', amzDateOf(now + offset)]];
+    function signedWith(signature: string): Headers {
+      return [
+        context,
+        ['x-amz-date', amzDateOf(now)],
+        [
+          'authorization',
+          `AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260105/us-east-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=${`${signature}${FRONTS.indexOf(front)}`.repeat(32)}`,
+        ],
+      ];
+    }
+    function unsigned(offset: number): Headers {
+      return [context, ['x-amz-date', amzDateOf(now + offset)]];
+    }
     for (const headers of [signedWith('a'), signedWith('b'), unsigned(1_000), unsigned(2_000)]) {
       const target = '/?profile=dev';
       expect((await ask(tvm, headers, target)).status).toBe(200);
@@ -92,7 +101,9 @@ describe.each(FRONTS)('behind the front %s', (front) => {
       ['x-amz-date', amzDateOf(Date.now() + 60_000 + 10_000 * FRONTS.indexOf(front))],
       ['content-type', 'application/json'],
     ];
-    const post = () => sendRaw(tvm.port, { method: 'POST', target: '/keys', headers, body: '{"duration":60}' });
+    function post() {
+      return sendRaw(tvm.port, { method: 'POST', target: '/keys', headers, body: '{"duration":60}' });
+    }
     expect([(await post()).status, resultOf(await post())]).toEqual([200, [403, 'RequestReplayed']]);
   });
 

@@ -18,24 +18,30 @@ afterAll(async () => {
   await desk.close();
 });
 
-const start = async (environment: Readonly<Record<string, string>>): Promise<RunningTvm> => {
+async function start(environment: Readonly<Record<string, string>>): Promise<RunningTvm> {
   const tvm = await startTvm(desk.url, { environment });
   running.push(tvm);
   return tvm;
-};
+}
 
-const json = (path: string, body: object, as: Call['as'] = 'olivia'): Call => ({
-  method: 'POST',
-  path,
-  body: JSON.stringify(body),
-  headers: { 'content-type': 'application/json' },
-  as: as ?? 'olivia',
-});
+function json(path: string, body: object, as: Call['as'] = 'olivia'): Call {
+  return {
+    method: 'POST',
+    path,
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+    as: as ?? 'olivia',
+  };
+}
 
 /** Signed for a host that both instances stand for. */
-const signed = (what: Call) => signedCall({ host: 'localhost' }, { host: 'localhost', ...what });
+function signed(what: Call) {
+  return signedCall({ host: 'localhost' }, { host: 'localhost', ...what });
+}
 
-const result = ({ status, json: { error } }: RawAnswer) => [status, error];
+function result({ status, json: { error } }: RawAnswer) {
+  return [status, error];
+}
 
 const REPLAYED = [403, 'RequestReplayed'];
 

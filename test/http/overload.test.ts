@@ -31,10 +31,10 @@ beforeAll(async () => {
   );
   tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } });
 });
-const release = (): void => {
+function release(): void {
   isHolding = false;
   for (const answer of held.splice(0)) answer();
-};
+}
 afterEach(async () => {
   release();
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -48,23 +48,26 @@ afterAll(async () => {
   await desk.close();
 });
 
-const hold = (): void => {
+function hold(): void {
   isHolding = true;
   held = [];
-};
+}
 
-const vendMany = (count: number): readonly Promise<RawAnswer>[] => Array.from({ length: count }, () => call(tvm, DEV));
+function vendMany(count: number): readonly Promise<RawAnswer>[] {
+  return Array.from({ length: count }, () => call(tvm, DEV));
+}
 
-const statusesOf = (answers: readonly RawAnswer[], status: number): readonly RawAnswer[] =>
-  answers.filter((answer) => answer.status === status);
+function statusesOf(answers: readonly RawAnswer[], status: number): readonly RawAnswer[] {
+  return answers.filter((answer) => answer.status === status);
+}
 
 /** Sends a request and does not wait for what becomes of it. */
-const begin = (bytes: string): Socket => {
+function begin(bytes: string): Socket {
   const socket = connect(tvm.port, '127.0.0.1');
   socket.on('error', () => undefined).write(bytes);
   sockets.push(socket);
   return socket;
-};
+}
 
 describe('more vends than one process can work on', () => {
   it('are refused at once with Retry-After, and STS is asked for nobody who gets no answer', async () => {

@@ -29,12 +29,15 @@ afterAll(async () => {
   await desk.close();
 });
 
-const list = (as: Call['as'], fields: Readonly<Record<string, string>> = {}): Promise<RawAnswer> =>
-  call(tvm, { path: '/profiles', query: queryOf(fields), ...(as === undefined ? {} : { as }) });
+function list(as: Call['as'], fields: Readonly<Record<string, string>> = {}): Promise<RawAnswer> {
+  return call(tvm, { path: '/profiles', query: queryOf(fields), ...(as === undefined ? {} : { as }) });
+}
 
 type Listed = { readonly name: string; readonly access: string; readonly max_duration: number };
 
-const profilesOf = (answer: RawAnswer): readonly Listed[] => answer.json['profiles'] as readonly Listed[];
+function profilesOf(answer: RawAnswer): readonly Listed[] {
+  return answer.json['profiles'] as readonly Listed[];
+}
 
 describe('200: GET /profiles', () => {
   it('shows alice what she can vend and request, and not what denies her', async () => {

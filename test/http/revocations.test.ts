@@ -16,10 +16,14 @@ rules:
 
 const world = useDesk({}, (desk) => desk.put('/sentinel/operators', OPERATORS));
 
-const records = () => world.tvm.audit.filter(({ event }) => event === 'revocation');
+function records() {
+  return world.tvm.audit.filter(({ event }) => event === 'revocation');
+}
 
 const good = { kind: 'user', value: 'mallory', reason: 'laptop stolen' };
-const soon = (ms = 3_600_000): string => `${new Date(Date.now() + ms).toISOString().slice(0, 19)}Z`;
+function soon(ms = 3_600_000): string {
+  return `${new Date(Date.now() + ms).toISOString().slice(0, 19)}Z`;
+}
 
 describe('POST /revocations: 201', () => {
   it.each([

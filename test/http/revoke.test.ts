@@ -18,26 +18,32 @@ afterAll(async () => {
   await desk.close();
 });
 
-const send = (method: string, path: string, body: object | undefined, as: Call['as'] = 'olivia'): Promise<RawAnswer> =>
-  call(tvm, {
+function send(method: string, path: string, body: object | undefined, as: Call['as'] = 'olivia'): Promise<RawAnswer> {
+  return call(tvm, {
     method,
     path,
     ...(as === undefined ? {} : { as }),
     ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   });
+}
 
-const revoke = async (body: object, as?: Call['as']): Promise<RawAnswer> => send('POST', '/revocations', body, as);
+async function revoke(body: object, as?: Call['as']): Promise<RawAnswer> {
+  return send('POST', '/revocations', body, as);
+}
 
-const lift = ({ json }: RawAnswer, as?: Call['as']): Promise<RawAnswer> =>
-  send('DELETE', `/revocations/${String(json['id'])}`, undefined, as);
+function lift({ json }: RawAnswer, as?: Call['as']): Promise<RawAnswer> {
+  return send('DELETE', `/revocations/${String(json['id'])}`, undefined, as);
+}
 
-const result = ({ status, json }: RawAnswer) => [status, json['error']];
+function result({ status, json }: RawAnswer) {
+  return [status, json['error']];
+}
 
 const REVOKED = [403, 'SessionRevoked'];
 const WHY = 'the laptop was stolen';
 
 /** Revokes, looks, and lifts again, so that no test stands in the way of another. */
-const during = async (body: object, look: (revocation: RawAnswer) => Promise<void>): Promise<void> => {
+async function during(body: object, look: (revocation: RawAnswer) => Promise<void>): Promise<void> {
   const revocation = await revoke({ reason: WHY, ...body });
   expect(revocation.status, revocation.body).toBe(201);
   try {
@@ -47,7 +53,7 @@ const during = async (body: object, look: (revocation: RawAnswer) => Promise<voi
   }
   // What another instance of these tests lifted is known here within a second.
   await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 3_000 }).toBe(200);
-};
+}
 
 const EVERYWHERE: readonly Call[] = [
   { query: 'profile=dev' },

@@ -38,13 +38,15 @@ afterAll(async () => {
 
 const SEEN = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]*$/u;
 
-const json = (method: string, path: string, body: object): Call => ({
-  method,
-  path,
-  as: 'olivia',
-  body: JSON.stringify(body),
-  headers: { 'content-type': 'application/json' },
-});
+function json(method: string, path: string, body: object): Call {
+  return {
+    method,
+    path,
+    as: 'olivia',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+  };
+}
 
 const REASON = { reason: 'laptop stolen' };
 
@@ -83,7 +85,9 @@ describe('503 ServiceUnavailable', () => {
   });
 
   it('and a bug speak of what was asked, and of nothing else', () => {
-    const told = (refusal: Refusal, asked: Asked): string => toRefusalAnswer(refusal, asked).message;
+    function told(refusal: Refusal, asked: Asked): string {
+      return toRefusalAnswer(refusal, asked).message;
+    }
     const bug: Refusal = { kind: 'internal' };
     expect(told(bug, 'credentials')).toContain('Nothing was vended.');
     expect(told(bug, 'key')).toContain('No key was minted.');
@@ -109,11 +113,11 @@ describe('503 ServiceUnavailable', () => {
 });
 
 describe('an access key that does not count', () => {
-  const told = async (accessKeyId: string, to: RunningTvm = tvm): Promise<string> => {
+  async function told(accessKeyId: string, to: RunningTvm = tvm): Promise<string> {
     const answer = await callWith(to, { accessKeyId, secret: 'whatever-it-is' }, { path: '/whoami' });
     expect([answer.status, answer.json['error']], answer.body).toEqual([403, 'InvalidClientTokenId']);
     return String(answer.json['message']);
-  };
+  }
 
   it.each(['AKIAIOSFODNN7EXAMPLE', 'ASIAIOSFODNN7EXAMPLE', 'AKIADEMODANA0000'])(
     'and is one of AWS (%s) is told of the login',
@@ -153,10 +157,10 @@ describe('an access key that does not count', () => {
   );
 
   it('says the same whether it is unknown, disabled, or ended', async () => {
-    const put = (id: string, more: object) => {
+    function put(id: string, more: object) {
       const text = JSON.stringify({ secret: 'whatever-it-is', name: 'x', ...more });
       return desk.put(`/sentinel-secrets/clients/${id}`, text, 'SecureString');
-    };
+    }
     await put('AKIADISABLEDDISABLED', { disabled: true });
     await put('AKIAENDEDENDEDENDED0', { expires_at: '2020-01-01T00:00:00Z' });
     const fresh = await startTvm(desk.url, { environment: { SENTINEL_SERVER_ID: 'tvm-of-the-test' } });
@@ -168,15 +172,16 @@ describe('an access key that does not count', () => {
 });
 
 /** A request that claims to be signed with temporary credentials of AWS. */
-const asAws = (headers: Readonly<Record<string, string>>) => {
+function asAws(headers: Readonly<Record<string, string>>) {
   const accessKeyId = 'ASIAIOSFODNN7EXAMPLE';
   const signed = sign({ host: tvm.host, path: '/whoami', headers, accessKeyId, secret: 'known-to-aws-alone' });
   return { target: '/whoami', headers: signed.headers };
-};
+}
 
 describe('a query out of form', () => {
-  const ask = async (query: string, path = '/', as: Call['as'] = 'olivia'): Promise<RawAnswer> =>
-    call(tvm, { path, query, ...(as === undefined ? {} : { as }) });
+  async function ask(query: string, path = '/', as: Call['as'] = 'olivia'): Promise<RawAnswer> {
+    return call(tvm, { path, query, ...(as === undefined ? {} : { as }) });
+  }
 
   it.each([
     ['profile%00admin=x', String.raw`"profile\u0000admin"`],

@@ -32,7 +32,9 @@ const DAY = 86_400_000;
 const FIRST = Date.parse('2026-01-01T00:00:00Z');
 const ROWS = 130;
 
-const idOf = (index: number): string => index.toString(16).padStart(16, '0');
+function idOf(index: number): string {
+  return index.toString(16).padStart(16, '0');
+}
 
 /** Rows as Sentinel's own server writes them, an hour apart. */
 beforeAll(async () => {
@@ -74,7 +76,9 @@ const SESSIONS = Array.from({ length: ROWS }, (_, hours): Session => {
 });
 
 /** Some of those that ended long ago were revoked while they lived. */
-const isRevoked = (index: number): boolean => index > 30 && index % 10 === 5;
+function isRevoked(index: number): boolean {
+  return index > 30 && index % 10 === 5;
+}
 
 beforeAll(async () => {
   const table = tableOf(world.client, 'sessions');
@@ -86,13 +90,16 @@ beforeAll(async () => {
 
 type Fields = Readonly<Record<string, string>>;
 
-const list = (fields: Fields, as: Call['as'] = 'olivia', tvm: RunningTvm = world.tvm): Promise<RawAnswer> =>
-  call(tvm, { path: '/sessions', query: queryOf(fields), ...(as === undefined ? {} : { as }) });
+function list(fields: Fields, as: Call['as'] = 'olivia', tvm: RunningTvm = world.tvm): Promise<RawAnswer> {
+  return call(tvm, { path: '/sessions', query: queryOf(fields), ...(as === undefined ? {} : { as }) });
+}
 
-const idsOf = ({ json }: RawAnswer): readonly string[] => (json['sessions'] as { id: string }[]).map(({ id }) => id);
+function idsOf({ json }: RawAnswer): readonly string[] {
+  return (json['sessions'] as { id: string }[]).map(({ id }) => id);
+}
 
 /** All ids of a query, page by page. */
-const walk = async (fields: Fields, tvm: RunningTvm = world.tvm): Promise<readonly string[]> => {
+async function walk(fields: Fields, tvm: RunningTvm = world.tvm): Promise<readonly string[]> {
   const ids: string[] = [];
   let next: string | undefined;
   do {
@@ -102,14 +109,19 @@ const walk = async (fields: Fields, tvm: RunningTvm = world.tvm): Promise<readon
     next = answer.json['next_token'] as string | undefined;
   } while (next !== undefined);
   return ids;
-};
+}
 
-const encode = (value: unknown): string =>
-  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+function encode(value: unknown): string {
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+}
 
-const decode = (token: string) => JSON.parse(Buffer.from(token, 'base64url').toString()) as Record<string, unknown>;
+function decode(token: string) {
+  return JSON.parse(Buffer.from(token, 'base64url').toString()) as Record<string, unknown>;
+}
 
-const tokenOf = async (fields: Fields): Promise<string> => String((await list(fields)).json['next_token']);
+async function tokenOf(fields: Fields): Promise<string> {
+  return String((await list(fields)).json['next_token']);
+}
 
 describe('GET /sessions: 200', () => {
   it.each<[string, Fields]>([
@@ -123,10 +135,10 @@ describe('GET /sessions: 200', () => {
   });
 
   /** What is shown of each session of the TVM's own. */
-  const shown = (index: number): string => {
+  function shown(index: number): string {
     if (isRevoked(index)) return 'revoked';
     return index < 8 ? 'active' : 'expired';
-  };
+  }
 
   it.each(['active', 'expired', 'revoked'])('gives for status=%s what is shown so, swept or not', async (status) => {
     const expected = SESSIONS.filter((_, index) => shown(index) === status).map(({ id }) => id);
@@ -179,8 +191,12 @@ describe('GET /sessions: 200', () => {
   });
 });
 
-const INVALID = (field: string) => [400, 'ValidationError', field];
-const verdict = ({ status, json }: RawAnswer) => [status, json['error'], json['field']];
+function INVALID(field: string) {
+  return [400, 'ValidationError', field];
+}
+function verdict({ status, json }: RawAnswer) {
+  return [status, json['error'], json['field']];
+}
 
 describe('GET /sessions: 400', () => {
   it.each<[string, Fields]>([
@@ -281,8 +297,8 @@ describe('GET /sessions: 400', () => {
       .map((days) => `${new Date(days * DAY).toISOString().slice(0, 19)}Z`);
     const opened = fc.oneof(text, day, fc.constant('2026-01-03T00:00:00.000Z'));
     const id = fc.oneof(text, fc.constant(idOf(3)), fc.constant(''));
-    const start = (query: SessionQuery, way: Way, lanes: number) =>
-      fc
+    function start(query: SessionQuery, way: Way, lanes: number) {
+      return fc
         .record({
           leg: fc.oneof(
             day.map((of) => of.slice(0, 10)),
@@ -292,6 +308,7 @@ describe('GET /sessions: 400', () => {
           ids: fc.array(id, { minLength: lanes, maxLength: lanes }),
         })
         .map((place) => encode({ mark: markOf(query, way), ...place }));
+    }
     const fields = fc.record(
       {
         user: fc.oneof({ weight: 3, arbitrary: fc.constant('mallory') }, text),
@@ -322,7 +339,7 @@ describe('GET /sessions: 400', () => {
 });
 
 /** A TVM whose queries of indexes pass a fake, which counts them and may answer in DynamoDB's place. */
-const startCounted = async (fails: (body: string, query: number) => FakeAnswer | undefined = () => undefined) => {
+async function startCounted(fails: (body: string, query: number) => FakeAnswer | undefined = () => undefined) {
   const counts = { queries: 0 };
   const wire = world.kept(
     await startFake((body, incoming) => {
@@ -334,7 +351,7 @@ const startCounted = async (fails: (body: string, query: number) => FakeAnswer |
   );
   const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: wire.url } }));
   return { tvm, counts };
-};
+}
 
 describe('GET /sessions: what it costs', () => {
   it('asks DynamoDB so often for one page and not more, and then gives a token', async () => {

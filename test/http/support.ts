@@ -19,61 +19,70 @@ export type Call = {
 };
 
 /** Signs a request and gives it in the form that can be sent any number of times. */
-export const signedCall = (tvm: Pick<RunningTvm, 'host'>, what: Call = {}) => {
+export function signedCall(tvm: Pick<RunningTvm, 'host'>, what: Call = {}) {
   const { method = 'GET', path = '/', query = '', as = 'alice', body = '' } = what;
   const { accessKeyId, secret } = DEMO_CLIENTS[as];
   const headers = { 'x-sentinel-nonce': randomUUID(), ...what.headers };
   const signed = sign({ host: what.host ?? tvm.host, method, path, query, headers, body, accessKeyId, secret });
   return { method, target: query === '' ? path : `${path}?${query}`, headers: signed.headers, body };
-};
+}
 
 /** Signs and sends one request. */
-export const call = (tvm: Pick<RunningTvm, 'host' | 'port'>, what: Call = {}): Promise<RawAnswer> =>
-  sendRaw(tvm.port, signedCall(tvm, what));
+export function call(tvm: Pick<RunningTvm, 'host' | 'port'>, what: Call = {}): Promise<RawAnswer> {
+  return sendRaw(tvm.port, signedCall(tvm, what));
+}
 
-const encode = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()*]/gu, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/gu, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+}
 
 /** A query in canonical form. */
-export const queryOf = (fields: Readonly<Record<string, string>>): string =>
-  Object.entries(fields)
+export function queryOf(fields: Readonly<Record<string, string>>): string {
+  return Object.entries(fields)
     .map(([key, value]) => `${encode(key)}=${encode(value)}`)
     .toSorted()
     .join('&');
+}
 
 /** `GET /?…` */
-export const get = (tvm: RunningTvm, fields: Readonly<Record<string, string>>, more: Call = {}): Promise<RawAnswer> =>
-  call(tvm, { query: queryOf(fields), ...more });
+export function get(tvm: RunningTvm, fields: Readonly<Record<string, string>>, more: Call = {}): Promise<RawAnswer> {
+  return call(tvm, { query: queryOf(fields), ...more });
+}
 
 /** `POST /` with these very bytes as JSON. */
-export const postText = (tvm: RunningTvm, body: string | Uint8Array, more: Call = {}): Promise<RawAnswer> =>
-  call(tvm, { method: 'POST', body, headers: { 'content-type': 'application/json' }, ...more });
+export function postText(tvm: RunningTvm, body: string | Uint8Array, more: Call = {}): Promise<RawAnswer> {
+  return call(tvm, { method: 'POST', body, headers: { 'content-type': 'application/json' }, ...more });
+}
 
 /** `POST /` with a value as JSON. */
-export const post = (tvm: RunningTvm, value: unknown, more: Call = {}): Promise<RawAnswer> =>
-  postText(tvm, JSON.stringify(value), more);
+export function post(tvm: RunningTvm, value: unknown, more: Call = {}): Promise<RawAnswer> {
+  return postText(tvm, JSON.stringify(value), more);
+}
 
 /** The audit records of vends with this outcome. */
-export const outcomes = (tvm: RunningTvm, outcome: string): readonly Record<string, unknown>[] =>
-  tvm.audit.filter((record) => record['event'] === 'vend' && record['outcome'] === outcome);
+export function outcomes(tvm: RunningTvm, outcome: string): readonly Record<string, unknown>[] {
+  return tvm.audit.filter((record) => record['event'] === 'vend' && record['outcome'] === outcome);
+}
 
 /** Documents in one line each. */
-export const profileDocument = (more: object = {}): string =>
-  JSON.stringify({ role_arn: 'arn:aws:iam::000000000000:role/SentinelProtected-dev', ...more });
+export function profileDocument(more: object = {}): string {
+  return JSON.stringify({ role_arn: 'arn:aws:iam::000000000000:role/SentinelProtected-dev', ...more });
+}
 
-export const policyDocument = (...rules: readonly object[]): string =>
-  JSON.stringify({ version: '1', rules: rules.map((rule, index) => ({ name: `rule-${index}`, ...rule })) });
+export function policyDocument(...rules: readonly object[]): string {
+  return JSON.stringify({ version: '1', rules: rules.map((rule, index) => ({ name: `rule-${index}`, ...rule })) });
+}
 
 /** Puts a profile and its policy. */
-export const putProfile = async (
+export async function putProfile(
   desk: { readonly put: (name: string, value: string) => Promise<void> },
   name: string,
   rule: object,
   more: object = {},
-): Promise<void> => {
+): Promise<void> {
   await desk.put(`/sentinel/profiles/${name}`, profileDocument(more));
   await desk.put(`/sentinel/policies/${name}`, policyDocument(rule));
-};
+}
 
 /** What a fake service does with one call. */
 export type FakeAnswer =
@@ -91,8 +100,8 @@ export type Fake = {
 };
 
 /** Starts a service that answers whatever the test wants. */
-export const startFake = async (answer: Fake['answer']): Promise<Fake> => {
-  const serve = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+export async function startFake(answer: Fake['answer']): Promise<Fake> {
+  async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString();
@@ -100,7 +109,7 @@ export const startFake = async (answer: Fake['answer']): Promise<Fake> => {
     const what = await fake.answer(body, incoming);
     if (what === 'close') incoming.socket.destroy();
     else if (what !== 'hang') outgoing.writeHead(what.status ?? 200, what.headers ?? {}).end(what.body);
-  };
+  }
   // What it hands calls on to may end before it: then the caller's connection ends as well, and no test fails of it.
   const server = createServer((incoming, outgoing) => {
     serve(incoming, outgoing).catch(() => incoming.socket.destroy());
@@ -117,11 +126,11 @@ export const startFake = async (answer: Fake['answer']): Promise<Fake> => {
       }),
   };
   return fake;
-};
+}
 
 /** Hands a call on to another service, its Host and so its signature untouched, and gives that one's answer. */
-export const forward = (port: number, body: string, { headers, method }: IncomingMessage): Promise<FakeAnswer> =>
-  new Promise((resolve, reject) => {
+export function forward(port: number, body: string, { headers, method }: IncomingMessage): Promise<FakeAnswer> {
+  return new Promise((resolve, reject) => {
     const outgoing = request({ host: '127.0.0.1', port, method: method ?? 'POST', headers, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('error', reject);
@@ -136,15 +145,19 @@ export const forward = (port: number, body: string, { headers, method }: Incomin
     });
     outgoing.on('error', reject).end(body);
   });
+}
 
-const xml = (status: number, body: string): FakeAnswer => ({ status, headers: { 'content-type': 'text/xml' }, body });
+function xml(status: number, body: string): FakeAnswer {
+  return { status, headers: { 'content-type': 'text/xml' }, body };
+}
 
 /** An error of STS. */
-export const stsError = (code: string, status = 400): FakeAnswer =>
-  xml(
+export function stsError(code: string, status = 400): FakeAnswer {
+  return xml(
     status,
     `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>upstream says no</Message></Error><RequestId>r</RequestId></ErrorResponse>`,
   );
+}
 
 /** Who the TVM itself is. */
 export const stsIdentity = xml(
@@ -153,10 +166,10 @@ export const stsIdentity = xml(
 );
 
 /** Credentials, whole unless told otherwise. */
-export const stsCredentials = (
+export function stsCredentials(
   change: Readonly<Record<string, string>> = {},
   { seconds = 900 }: { readonly seconds?: number } = {},
-): FakeAnswer => {
+): FakeAnswer {
   const members = {
     AccessKeyId: 'ASIAFAKEFAKEFAKE',
     SecretAccessKey: 'fake-secret-key-of-the-session',
@@ -169,10 +182,10 @@ export const stsCredentials = (
     200,
     `<AssumeRoleResponse><AssumeRoleResult><Credentials>${inner.join('')}</Credentials></AssumeRoleResult></AssumeRoleResponse>`,
   );
-};
+}
 
 /** A fake STS: the TVM's own identity is always told; AssumeRole does what `assumeRole` says. */
-export const startFakeSts = async (assumeRole: Fake['answer'] = () => stsCredentials()) => {
+export async function startFakeSts(assumeRole: Fake['answer'] = () => stsCredentials()) {
   const control = { assumeRole };
   const fake = await startFake((body, incoming) =>
     body.includes('Action=GetCallerIdentity') ? stsIdentity : control.assumeRole(body, incoming),
@@ -182,4 +195,4 @@ export const startFakeSts = async (assumeRole: Fake['answer'] = () => stsCredent
     control,
     assumed: () => fake.calls.filter((body) => body.includes('Action=AssumeRole')),
   };
-};
+}

@@ -19,8 +19,8 @@ afterAll(async () => {
   await desk.close();
 });
 
-const clientOf = (body: Readonly<Record<string, unknown>>): STSClient =>
-  new STSClient({
+function clientOf(body: Readonly<Record<string, unknown>>): STSClient {
+  return new STSClient({
     endpoint: desk.url,
     region: 'us-east-1',
     maxAttempts: 1,
@@ -30,6 +30,7 @@ const clientOf = (body: Readonly<Record<string, unknown>>): STSClient =>
       sessionToken: String(body['SessionToken']),
     },
   });
+}
 
 const KEYS = [
   'AccessKeyId',
@@ -46,8 +47,9 @@ const KEYS = [
 ];
 
 /** Seconds from a moment to an answer's Expiration. */
-const life = (answer: { readonly json: Readonly<Record<string, unknown>> }, from: number): number =>
-  (Date.parse(String(answer.json['Expiration'])) - from) / 1000;
+function life(answer: { readonly json: Readonly<Record<string, unknown>> }, from: number): number {
+  return (Date.parse(String(answer.json['Expiration'])) - from) / 1000;
+}
 
 describe.each([
   ['GET', (fields: Record<string, string | number>) => get(tvm, toText(fields))],
@@ -132,8 +134,9 @@ describe.each([
   });
 });
 
-const toText = (fields: Record<string, string | number>): Record<string, string> =>
-  Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, String(value)]));
+function toText(fields: Record<string, string | number>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, String(value)]));
+}
 
 describe('200: the credentials', () => {
   it('are those of the protected role, under the name of the caller', async () => {

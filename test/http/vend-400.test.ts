@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 /** A refusal that names the field, in both spellings of errors, and has vended nothing. */
-const expectInvalid = (answer: RawAnswer, field?: string): void => {
+function expectInvalid(answer: RawAnswer, field?: string): void {
   expect(answer.status, answer.body).toBe(400);
   expect(answer.json).toMatchObject({ error: 'ValidationError', Code: 'ValidationError' });
   expect(answer.json['Message']).toBe(answer.json['message']);
@@ -27,7 +27,7 @@ const expectInvalid = (answer: RawAnswer, field?: string): void => {
     expect(answer.json['message']).toContain(`"${field}"`);
   }
   expect(outcomes(tvm, 'vended')).toEqual([]);
-};
+}
 
 const LONG = 'x'.repeat(257);
 const LABEL = 'l'.repeat(33);

@@ -48,22 +48,24 @@ afterAll(async () => {
 });
 
 /** A zone in which it is not the first minute of a Monday. */
-const neverNow = (): string => (new Date().getUTCHours() < 12 ? 'Etc/GMT-6' : 'Etc/GMT+6');
+function neverNow(): string {
+  return new Date().getUTCHours() < 12 ? 'Etc/GMT-6' : 'Etc/GMT+6';
+}
 
 const SECRETS = new Set(['AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Token']);
 
-const expectDenied = (answer: RawAnswer, error = 'PolicyDenied'): void => {
+function expectDenied(answer: RawAnswer, error = 'PolicyDenied'): void {
   expect(answer.status, answer.body).toBe(403);
   expect(answer.json).toMatchObject({ error, Code: error });
   expect(Object.keys(answer.json).filter((key) => SECRETS.has(key))).toEqual([]);
   expect(answer.headers).toMatchObject({ 'x-amzn-errortype': error, 'cache-control': 'no-store' });
-};
+}
 
 /** The answer with the profile's name and the request's id taken out. */
-const anonymous = ({ status, headers, body }: RawAnswer, profile: string): string => {
+function anonymous({ status, headers, body }: RawAnswer, profile: string): string {
   const { date: _date, 'x-request-id': _id, 'content-length': _length, ratelimit: _left, ...kept } = headers;
   return JSON.stringify([status, kept, body]).replaceAll(profile, '<profile>');
-};
+}
 
 describe('403 PolicyDenied: names cannot be probed', () => {
   it.each([

@@ -6,10 +6,10 @@ import { call, forward, get, signedCall, startFake, startFakeSts, type FakeAnswe
 let desk: Desk;
 const running: { close: () => Promise<void> }[] = [];
 
-const kept = <Value extends { close: () => Promise<void> }>(value: Value): Value => {
+function kept<Value extends { close: () => Promise<void> }>(value: Value): Value {
   running.push(value);
   return value;
-};
+}
 
 beforeAll(async () => {
   desk = await startDesk();
@@ -23,11 +23,13 @@ afterAll(async () => {
   await desk.close();
 });
 
-const dynamoError = (code: string, status: number): FakeAnswer => ({
-  status,
-  headers: { 'content-type': 'application/x-amz-json-1.0' },
-  body: JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${code}`, message: 'upstream says no' }),
-});
+function dynamoError(code: string, status: number): FakeAnswer {
+  return {
+    status,
+    headers: { 'content-type': 'application/x-amz-json-1.0' },
+    body: JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${code}`, message: 'upstream says no' }),
+  };
+}
 
 const GUARD_FAULTS: readonly (readonly [string, FakeAnswer])[] = [
   ['ProvisionedThroughputExceededException', dynamoError('ProvisionedThroughputExceededException', 400)],
@@ -43,7 +45,7 @@ const GUARD_FAULTS: readonly (readonly [string, FakeAnswer])[] = [
 ];
 
 /** DynamoDB as it is, but for the writes of the replay guard. */
-const startGuardFault = async (fault: FakeAnswer) => {
+async function startGuardFault(fault: FakeAnswer) {
   const writes: string[] = [];
   const fake = await startFake((body, incoming) => {
     if (!body.includes('"replay#')) return forward(desk.port, body, incoming);
@@ -51,7 +53,7 @@ const startGuardFault = async (fault: FakeAnswer) => {
     return fault;
   });
   return { ...fake, writes };
-};
+}
 
 describe('503 ServiceUnavailable: DynamoDB', () => {
   it.each(GUARD_FAULTS)('answers the replay guard with %s: fail closed, STS is not asked', async (_, fault) => {
@@ -96,13 +98,13 @@ describe('503 ServiceUnavailable: DynamoDB', () => {
 });
 
 /** Forwards to the desk until told to fail. */
-const startSsmGate = async () => {
+async function startSsmGate() {
   const gate = { open: true };
   const fake = await startFake((body, incoming) =>
     gate.open ? forward(desk.port, body, incoming) : { status: 500, body: '{}' },
   );
   return { ...fake, gate };
-};
+}
 
 describe('503 ServiceUnavailable: the catalog', () => {
   it('was never read: vends and lists are refused, and nothing is said of who asks', async () => {
@@ -123,7 +125,9 @@ describe('503 ServiceUnavailable: the catalog', () => {
   it('is older than its limit: 503 until it can be read again; before that, the last good one serves', async () => {
     const { url, gate } = kept(await startSsmGate());
     let offset = 0;
-    const monotonic = (): number => performance.now() + offset;
+    function monotonic(): number {
+      return performance.now() + offset;
+    }
     const environment = { AWS_ENDPOINT_URL_SSM: url, SENTINEL_CATALOG_MAX_AGE: '10m' };
     const tvm = kept(await startTvm(desk.url, { environment, monotonic }));
     expect((await get(tvm, { profile: 'dev' })).status).toBe(200);

@@ -20,13 +20,13 @@ afterAll(async () => {
 });
 
 /** Vends while STS does this. */
-const vendWhile = (answer: FakeAnswer): Promise<RawAnswer> => {
+function vendWhile(answer: FakeAnswer): Promise<RawAnswer> {
   sts.control.assumeRole = () => answer;
   return get(tvm, { profile: 'dev' });
-};
+}
 
 /** Nothing of what STS said is in the answer; the record has STS's code. */
-const expectFailed = (answer: RawAnswer, code: string | undefined): void => {
+function expectFailed(answer: RawAnswer, code: string | undefined): void {
   expect(answer.json).toMatchObject({ Code: answer.json['error'], Message: answer.json['message'] });
   for (const key of ['AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Token', 'upstream_code']) {
     expect(answer.json).not.toHaveProperty(key);
@@ -37,7 +37,7 @@ const expectFailed = (answer: RawAnswer, code: string | undefined): void => {
   expect(record).toMatchObject({ event: 'vend', outcome: 'failed', effect: 'allow', rule: 'engineers-in-dev' });
   expect(record).not.toHaveProperty('vended_access_key_id');
   expect(record?.['upstream_code']).toEqual(code ?? expect.any(String));
-};
+}
 
 describe('500 ProfileMisconfigured', () => {
   it.each([

@@ -33,11 +33,13 @@ function as(name: string, what: Forwarding, tvm: RunningTvm = world.tvm): Promis
   return sendRaw(tvm.port, forwarded(tvm, { ...what, accessKeyId }));
 }
 
-const vend = (name: string, profile = 'team', tvm?: RunningTvm): Promise<RawAnswer> =>
-  as(name, { query: `profile=${profile}` }, tvm);
+function vend(name: string, profile = 'team', tvm?: RunningTvm): Promise<RawAnswer> {
+  return as(name, { query: `profile=${profile}` }, tvm);
+}
 
-const post = (name: string, path: string, value: object, tvm?: RunningTvm): Promise<RawAnswer> =>
-  as(name, { method: 'POST', path, body: JSON.stringify(value) }, tvm);
+function post(name: string, path: string, value: object, tvm?: RunningTvm): Promise<RawAnswer> {
+  return as(name, { method: 'POST', path, body: JSON.stringify(value) }, tvm);
+}
 
 async function lift(id: unknown): Promise<void> {
   const lifted = await as('oona', { method: 'DELETE', path: `/revocations/${String(id)}` });

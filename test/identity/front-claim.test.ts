@@ -9,12 +9,13 @@ const DATE = '20260105T120000Z';
 const KEY = 'AKIAIOSFODNN7EXAMPLE';
 const SIGNATURE = 'a'.repeat(64);
 
-const authorization = (signature = SIGNATURE, key = KEY): string =>
-  `AWS4-HMAC-SHA256 Credential=${key}/20260105/us-east-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=${signature}`;
+function authorization(signature = SIGNATURE, key = KEY): string {
+  return `AWS4-HMAC-SHA256 Credential=${key}/20260105/us-east-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=${signature}`;
+}
 
 type What = Partial<WireRequest>;
 
-const request = ({ rawQuery = 'profile=dev', ...what }: What = {}): WireRequest => {
+function request({ rawQuery = 'profile=dev', ...what }: What = {}): WireRequest {
   const query = parseQuery(rawQuery);
   if (!query.ok) throw new Error(query.refusal.message);
   return {
@@ -26,17 +27,19 @@ const request = ({ rawQuery = 'profile=dev', ...what }: What = {}): WireRequest 
     body: new Uint8Array(),
     ...what,
   };
-};
+}
 
-const keyOf = (what: What, accessKeyId = KEY): string | undefined => {
+function keyOf(what: What, accessKeyId = KEY): string | undefined {
   const claim = toFrontClaim(request(what), accessKeyId, NOW);
   if (!claim.ok) throw new Error(claim.refusal.message);
   return claim.value?.key;
-};
+}
 
-const signedBy = (...values: readonly string[]): What => ({
-  headers: [['x-amz-date', DATE], ...values.map((value) => ['authorization', value] as const)],
-});
+function signedBy(...values: readonly string[]): What {
+  return {
+    headers: [['x-amz-date', DATE], ...values.map((value) => ['authorization', value] as const)],
+  };
+}
 
 describe('with the signature that an HTTP API hands over', () => {
   it('is the signature: the same for a copy, however it is folded and whatever unsigned headers it has', () => {

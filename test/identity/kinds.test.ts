@@ -20,11 +20,13 @@ function as(identity: Identity, what: Forwarding = {}, tvm: RunningTvm = world.t
   return sendRaw(tvm.port, forwarded(tvm, what));
 }
 
-const user = (path: string, account = OWN): Identity => ({
-  Arn: `arn:aws:iam::${account}:user/${path}`,
-  Account: account,
-  UserId: 'AIDAEXAMPLEEXAMPLE00',
-});
+function user(path: string, account = OWN): Identity {
+  return {
+    Arn: `arn:aws:iam::${account}:user/${path}`,
+    Account: account,
+    UserId: 'AIDAEXAMPLEEXAMPLE00',
+  };
+}
 
 describe('names of other kinds', () => {
   it.each(['olivia', 'any/path/olivia'])('IAM user %s is not the operator olivia', async (path) => {
@@ -82,7 +84,9 @@ describe('SENTINEL_BARE_NAMES under which the tables were used', () => {
 
 describe('what the TVM vends', () => {
   const REFUSED = [403, 'AccessDenied'];
-  const outcome = ({ status, json }: RawAnswer) => [status, json['error']];
+  function outcome({ status, json }: RawAnswer) {
+    return [status, json['error']];
+  }
 
   it.each(['SentinelProtected-dev', 'SentinelProtected-prod', 'sentinel-tvm'])(
     'is never a caller: role %s',
@@ -102,7 +106,7 @@ describe('what the TVM vends', () => {
     const { desk } = world;
     const first = await world.start();
     const { json } = await as(session('worker', 'w1'), { method: 'POST', path: '/keys', body: '{}' }, first);
-    const minted = (tvm: RunningTvm): Promise<RawAnswer> => {
+    function minted(tvm: RunningTvm): Promise<RawAnswer> {
       const { headers } = sign({
         host: tvm.host,
         method: 'GET',
@@ -112,7 +116,7 @@ describe('what the TVM vends', () => {
         headers: { 'x-amz-security-token': String(json['SessionToken']), 'x-sentinel-nonce': `${Math.random()}` },
       });
       return sendRaw(tvm.port, { method: 'GET', target: '/whoami', headers });
-    };
+    }
     expect((await minted(first)).json).toMatchObject({ name: 'role/worker', via: 'minted-key' });
     const role = `arn:aws:iam::${OWN}:role/path/worker`;
     await desk.put('/sentinel/profiles/work', profileDocument({ role_arn: role }));

@@ -4,8 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { hasSecret, mintKey, openKey } from '../../src/identity/minted-key.ts';
 import { activeSealingKey, type SealingKey } from '../../src/lib/sealing.ts';
 
-const sealing = (id: string, activeFrom = 0): SealingKey => ({ id, activeFrom, key: new Uint8Array(randomBytes(32)) });
-const ring = (...keys: readonly SealingKey[]) => new Map(keys.map((key) => [key.id, key]));
+function sealing(id: string, activeFrom = 0): SealingKey {
+  return { id, activeFrom, key: new Uint8Array(randomBytes(32)) };
+}
+function ring(...keys: readonly SealingKey[]) {
+  return new Map(keys.map((key) => [key.id, key]));
+}
 
 const K1 = sealing('k1');
 const END = Date.parse('2026-01-02T03:04:05Z');

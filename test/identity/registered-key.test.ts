@@ -10,10 +10,10 @@ const NOW = Date.parse('2026-01-05T12:00:00Z');
 const WINDOW = 300_000;
 const SECRET = 'demo-alice-not-a-secret';
 
-const authenticate = (
+function authenticate(
   key: Partial<RegisteredKey> | undefined,
   change: { readonly headers?: Readonly<Record<string, string>>; readonly secret?: string; readonly now?: number } = {},
-) => {
+) {
   const { now = NOW } = change;
   const signed = sign({
     host: 'tvm.example',
@@ -37,7 +37,7 @@ const authenticate = (
     window: WINDOW,
     admission: ADMISSION,
   });
-};
+}
 
 describe('a registered key', () => {
   it('is a caller of the TVM’s own account, under the name of its document', () => {

@@ -9,10 +9,11 @@ const IDENTITY = {
   UserId: 'AIDAEXAMPLEEXAMPLE00',
 };
 
-const bodyOf = (identity: object): string =>
-  JSON.stringify({
+function bodyOf(identity: object): string {
+  return JSON.stringify({
     GetCallerIdentityResponse: { GetCallerIdentityResult: identity, ResponseMetadata: { RequestId: 'x' } },
   });
+}
 
 const GOOD: StsReply = {
   status: 200,
@@ -21,20 +22,26 @@ const GOOD: StsReply = {
   body: Buffer.from(bodyOf(IDENTITY)),
 };
 
-const read = (change: Partial<StsReply> = {}, partition = 'aws') => readStsAnswer({ ...GOOD, ...change }, partition);
+function read(change: Partial<StsReply> = {}, partition = 'aws') {
+  return readStsAnswer({ ...GOOD, ...change }, partition);
+}
 
 /** `known`, or the kind of the refusal. */
-const verdict = (change: Partial<StsReply> = {}, partition = 'aws'): string => {
+function verdict(change: Partial<StsReply> = {}, partition = 'aws'): string {
   const answer = read(change, partition);
   return answer.ok ? 'known' : answer.refusal.kind;
-};
+}
 
-const said = (identity: object): Partial<StsReply> => ({ body: Buffer.from(bodyOf(identity)) });
+function said(identity: object): Partial<StsReply> {
+  return { body: Buffer.from(bodyOf(identity)) };
+}
 
-const error = (status: number, code: unknown): Partial<StsReply> => ({
-  status,
-  body: Buffer.from(JSON.stringify({ Error: { Code: code, Message: 'words', Type: 'Sender' }, RequestId: 'x' })),
-});
+function error(status: number, code: unknown): Partial<StsReply> {
+  return {
+    status,
+    body: Buffer.from(JSON.stringify({ Error: { Code: code, Message: 'words', Type: 'Sender' }, RequestId: 'x' })),
+  };
+}
 
 const KNOWN = { ok: true, value: { arn: IDENTITY.Arn, account: IDENTITY.Account, userId: IDENTITY.UserId } };
 

@@ -7,7 +7,9 @@ import { lacksAdapter, recordsOf, startLambda, type Lambda, type Reply } from '.
 /** Requests through the adapter and the fronts that verify callers, from the event to the answer. */
 const noAdapter = lacksAdapter();
 
-const base64 = (data: string | Uint8Array): string => Buffer.from(data).toString('base64');
+function base64(data: string | Uint8Array): string {
+  return Buffer.from(data).toString('base64');
+}
 
 const WISH = '{"profile":"dev"}';
 
@@ -27,15 +29,18 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
     });
     afterAll(() => lambda.close());
 
-    const ask = (asked: Asked): Promise<Reply> => lambda.ask(eventOf(front, asked));
+    function ask(asked: Asked): Promise<Reply> {
+      return lambda.ask(eventOf(front, asked));
+    }
 
-    const post = (body: string | null, more: Omit<Asked, 'body'> = {}): Promise<Reply> =>
-      ask({
+    function post(body: string | null, more: Omit<Asked, 'body'> = {}): Promise<Reply> {
+      return ask({
         ...more,
         method: 'POST',
         body,
         headers: { 'content-type': 'application/json', ...more.headers },
       });
+    }
 
     it('vends to whom the context names, from where it says, and the record says so', async () => {
       const reply = await ask({ query: 'profile=dev' });
@@ -66,14 +71,14 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
 
     describe('a request that AWS verified', () => {
       /** As the front hands them on: a signature by HTTP APIs only, see src/identity/front-claim.ts. */
-      const signed = (seconds: number): Readonly<Record<string, string>> => {
+      function signed(seconds: number): Readonly<Record<string, string>> {
         // The fronts share a table here, so each has seconds of its own.
         const amzDate = amzDateOf(Date.now() + (seconds + 20 * FRONTS.indexOf(front)) * 1_000);
         const scope = `AKIAIOSFODNN7EXAMPLE/${amzDate.slice(0, 8)}/us-east-1/execute-api/aws4_request`;
         const signature = sha256(`${front} ${seconds} ${amzDate}`);
         const authorization = `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host;x-amz-date, Signature=${signature}`;
         return { 'x-amz-date': amzDate, ...(front === 'http-api' ? { authorization } : {}) };
-      };
+      }
 
       it('vends once: two identical events are one request and its copy', async () => {
         const event = eventOf(front, { query: 'profile=dev', headers: signed(0) });
@@ -93,8 +98,9 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
 
       it('mints one key, and one of another body is another', async () => {
         const [one, other] = [signed(3), front === 'http-api' ? signed(6) : undefined];
-        const keys = (duration: number, headers = one) =>
-          post(JSON.stringify({ duration }), { path: '/keys', headers });
+        function keys(duration: number, headers = one) {
+          return post(JSON.stringify({ duration }), { path: '/keys', headers });
+        }
         expect([(await keys(60)).status, (await keys(60)).result]).toEqual([200, [403, 'RequestReplayed']]);
         expect((await keys(61, other ?? one)).status).toBe(200);
       });

@@ -18,7 +18,9 @@ const HOST = 'tvm.example.com';
 const ALICE = { user: 'alice', principal: 'sentinel:key/TVMDEMOALICE', via: 'key', access_key_id: 'TVMDEMOALICE' };
 
 /** `device_id` is taken for anything and ignored, so that only the signature speaks for what it holds. */
-const device = (id: string): string => `device_id=${id}&profile=dev`;
+function device(id: string): string {
+  return `device_id=${id}&profile=dev`;
+}
 
 describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front that verifies callers', () => {
   let desk: Desk;
@@ -33,20 +35,21 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
     await desk.close();
   });
 
-  const signed = (change: Partial<Signing>) =>
-    sign({ host: HOST, ...change, headers: { 'x-sentinel-nonce': randomUUID(), ...change.headers } });
+  function signed(change: Partial<Signing>) {
+    return sign({ host: HOST, ...change, headers: { 'x-sentinel-nonce': randomUUID(), ...change.headers } });
+  }
 
   describe.each([
     ['single values', false],
     ['multiple values', true],
   ])('an ALB that sends %s', (_, multiValue) => {
     /** Signs the canonical query and sends another form of it. */
-    const ask = (change: Partial<Signing>, sent: Partial<AskedOfAlb> = {}): Promise<Reply> => {
+    function ask(change: Partial<Signing>, sent: Partial<AskedOfAlb> = {}): Promise<Reply> {
       const { method = 'GET', query = 'profile=dev', body } = change;
       const { headers } = signed({ ...change, query: method === 'GET' ? query : '' });
       const asked = { method, query: method === 'GET' ? query : '', headers, multiValue, ...sent };
       return lambda.ask(albEvent({ ...asked, ...(typeof body === 'string' ? { body } : {}), ...sent }));
-    };
+    }
 
     it('a signed GET vends; the record names the key and the address that the ALB saw', async () => {
       const { headers } = signed({ query: 'profile=dev' });

@@ -5,10 +5,12 @@ export const FRONTS = ['function-url', 'http-api', 'rest-api'] as const;
 export type Front = (typeof FRONTS)[number];
 
 /** The TVM's environment behind a front. */
-export const behind = (front: Front): Readonly<Record<string, string>> => ({
-  SENTINEL_FRONT: front,
-  SENTINEL_FRONT_ID: API_ID,
-});
+export function behind(front: Front): Readonly<Record<string, string>> {
+  return {
+    SENTINEL_FRONT: front,
+    SENTINEL_FRONT_ID: API_ID,
+  };
+}
 
 /** A request as the front got it, and what the front found out about its sender. */
 export type Asked = {
@@ -29,7 +31,7 @@ type Event = Readonly<Record<string, unknown>>;
 const HEADERS = { 'user-agent': 'curl/8.5.0', accept: '*/*', 'x-forwarded-proto': 'https', 'x-forwarded-port': '443' };
 
 /** Payload format 2.0: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html */
-const v2Event = (domain: string, asked: Asked): Event => {
+function v2Event(domain: string, asked: Asked): Event {
   const { method = 'GET', path = '/', query = '', body = null, isBase64Encoded = false, who, context } = asked;
   const http = { method, path, protocol: 'HTTP/1.1', sourceIp: '203.0.113.7', userAgent: 'curl/8 ünï' };
   return {
@@ -43,18 +45,20 @@ const v2Event = (domain: string, asked: Asked): Event => {
     ...(body === null ? {} : { body }),
     isBase64Encoded,
   };
-};
+}
 
-const group = (pairs: Iterable<readonly [string, string]>): Record<string, string[]> => {
+function group(pairs: Iterable<readonly [string, string]>): Record<string, string[]> {
   const groups: Record<string, string[]> = {};
   for (const [key, value] of pairs) (groups[key] ??= []).push(value);
   return groups;
-};
+}
 
-const listed = (values: Readonly<Record<string, string>>): Record<string, string[]> => group(Object.entries(values));
+function listed(values: Readonly<Record<string, string>>): Record<string, string[]> {
+  return group(Object.entries(values));
+}
 
 /** Payload format 1.0: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html */
-const v1Event = (asked: Asked): Event => {
+function v1Event(asked: Asked): Event {
   const { method = 'GET', path = '/', query = '', body = null, isBase64Encoded = false, who, context } = asked;
   const host = `${API_ID}.execute-api.us-east-1.amazonaws.com`;
   const headers = { ...HEADERS, Host: host, 'X-Forwarded-For': '203.0.113.7, 130.176.1.1', ...asked.headers };
@@ -73,14 +77,14 @@ const v1Event = (asked: Asked): Event => {
     body,
     isBase64Encoded,
   };
-};
+}
 
 /** The event that a front makes of a request. */
-export const eventOf = (front: Front, asked: Asked = {}): Event => {
+export function eventOf(front: Front, asked: Asked = {}): Event {
   if (front === 'rest-api') return v1Event(asked);
   const suffix = front === 'http-api' ? 'execute-api.us-east-1.amazonaws.com' : 'lambda-url.us-east-1.on.aws';
   return v2Event(`${API_ID}.${suffix}`, asked);
-};
+}
 
 /** A request as an ALB got it. */
 export type AskedOfAlb = Pick<Asked, 'method' | 'path' | 'query' | 'body' | 'isBase64Encoded'> & {
@@ -90,7 +94,7 @@ export type AskedOfAlb = Pick<Asked, 'method' | 'path' | 'query' | 'body' | 'isB
 };
 
 /** An ALB leaves the query's escapes as they are: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html */
-export const albEvent = (asked: AskedOfAlb): Event => {
+export function albEvent(asked: AskedOfAlb): Event {
   const { method = 'GET', path = '/', query = '', body = '', isBase64Encoded = false, multiValue = false } = asked;
   const headers = { ...asked.headers, 'x-forwarded-for': '203.0.113.7', 'x-forwarded-proto': 'https' };
   const pairs = query === '' ? [] : query.split('&').map((pair) => split(pair));
@@ -106,9 +110,9 @@ export const albEvent = (asked: AskedOfAlb): Event => {
     body,
     isBase64Encoded,
   };
-};
+}
 
-const split = (pair: string): readonly [string, string] => {
+function split(pair: string): readonly [string, string] {
   const [key = '', ...value] = pair.split('=');
   return [key, value.join('=')];
-};
+}

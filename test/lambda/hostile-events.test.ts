@@ -30,17 +30,18 @@ describe.skipIf(noAdapter !== undefined)('an event beside the usual', () => {
 
     const usual: Readonly<Record<string, unknown>> = eventOf(front, VEND);
 
-    const send = async (payload: string | Uint8Array) => {
+    async function send(payload: string | Uint8Array) {
       let outcome: Outcome = { kind: 'abandoned' };
       const records = await recordsOf(lambda, front, async () => {
         outcome = await lambda.send(payload);
       });
       expect([lambda.adapter.child.exitCode, lambda.tvm.child.exitCode]).toEqual([null, null]);
       return { outcome: outcome as Outcome, records };
-    };
+    }
 
-    const statusOf = (outcome: Outcome): unknown =>
-      outcome.kind === 'answered' ? outcome.answer.statusCode : outcome.kind;
+    function statusOf(outcome: Outcome): unknown {
+      return outcome.kind === 'answered' ? outcome.answer.statusCode : outcome.kind;
+    }
 
     describe('whose path', () => {
       const PATH = front === 'rest-api' ? 'path' : 'rawPath';

@@ -21,11 +21,11 @@ describe.skipIf(noAdapter !== undefined)('an execution environment', () => {
     await desk.close();
   });
 
-  const start = async (awsEndpoint = desk.url): Promise<Lambda> => {
+  async function start(awsEndpoint = desk.url): Promise<Lambda> {
     const lambda = await startLambda(awsEndpoint, behind('function-url'));
     started.push(lambda);
     return lambda;
-  };
+  }
 
   it('of four that start at once answers a vend that was there before it', async () => {
     const replies = await Promise.all(Array.from({ length: 4 }, async () => (await start()).ask(VEND)));
@@ -69,10 +69,10 @@ describe.skipIf(noAdapter !== undefined)('an execution environment', () => {
 
   it('writes at its end how often its session was used', async () => {
     const dynamodb = new DynamoDBClient({ endpoint: desk.url, region: 'us-east-1' });
-    const counts = async (): Promise<readonly number[]> => {
+    async function counts(): Promise<readonly number[]> {
       const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: 'sentinel-sessions' }));
       return Items.flatMap(({ request_count: count }) => (count?.N === undefined ? [] : [Number(count.N)]));
-    };
+    }
     const lambda = await start();
     for (let time = 0; time < 5; time += 1) expect((await lambda.ask(VEND)).status).toBe(200);
     const before = await counts();

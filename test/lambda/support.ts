@@ -57,14 +57,15 @@ export type Lambda = Pick<RuntimeApi, 'send' | 'invoke' | 'extensions'> & {
 /** For what this machine does in its own time. */
 export const PATIENCE = { timeout: 20_000, interval: 20 };
 
-const parseLines = (stdout: string): readonly Json[] =>
-  stdout
+function parseLines(stdout: string): readonly Json[] {
+  return stdout
     .slice(0, stdout.lastIndexOf('\n') + 1)
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Json);
+}
 
-const toReply = (answer: LambdaAnswer): Reply => {
+function toReply(answer: LambdaAnswer): Reply {
   const { statusCode: status, headers, multiValueHeaders = {}, body } = answer;
   expect(answer).toMatchObject({ statusCode: expect.any(Number), isBase64Encoded: false, body: expect.any(String) });
   const json = JSON.parse(body) as Json;
@@ -78,10 +79,10 @@ const toReply = (answer: LambdaAnswer): Reply => {
     json,
     result: [status, json['error']],
   };
-};
+}
 
-const startAdapter = (port: number, address: string): Running =>
-  startProcess(ADAPTER, [], {
+function startAdapter(port: number, address: string): Running {
+  return startProcess(ADAPTER, [], {
     AWS_LAMBDA_RUNTIME_API: address,
     AWS_LAMBDA_FUNCTION_NAME: 'sentinel-tvm',
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
@@ -91,6 +92,7 @@ const startAdapter = (port: number, address: string): Running =>
     AWS_LWA_READINESS_CHECK_MIN_UNHEALTHY_STATUS: '300',
     AWS_LWA_ASYNC_INIT: 'true',
   });
+}
 
 /**
  * Starts an execution environment; it takes events at once, and answers them when the TVM is ready.
@@ -98,10 +100,10 @@ const startAdapter = (port: number, address: string): Running =>
  * @param awsEndpoint an AWS on the desk
  * @param variables more of the TVM's environment, such as its front
  */
-export const startLambda = async (
+export async function startLambda(
   awsEndpoint: string,
   variables: Readonly<Record<string, string>> = {},
-): Promise<Lambda> => {
+): Promise<Lambda> {
   const runtimeApi = await startRuntimeApi();
   const { address, send, invoke, extensions } = runtimeApi;
   const port = await freePort();
@@ -112,7 +114,9 @@ export const startLambda = async (
   });
   const adapter = startAdapter(port, address);
   adapter.child.once('exit', () => runtimeApi.abandon());
-  const audit = (): readonly Json[] => parseLines(tvm.stdout());
+  function audit(): readonly Json[] {
+    return parseLines(tvm.stdout());
+  }
   return {
     send,
     invoke,
@@ -123,7 +127,9 @@ export const startLambda = async (
     audit,
     recordOf: async ({ headers }) => {
       // The record was written before the answer, but this process reads the two from different pipes.
-      const find = () => audit().find(({ http_request_id: id }) => id === headers['x-request-id']);
+      function find() {
+        return audit().find(({ http_request_id: id }) => id === headers['x-request-id']);
+      }
       await expect.poll(find, PATIENCE).toBeDefined();
       return find() ?? {};
     },
@@ -133,28 +139,28 @@ export const startLambda = async (
       await runtimeApi.close();
     },
   };
-};
+}
 
 /** Sends a vend of dana's that is denied, and tells where its record stands. */
-const mark = async (lambda: Lambda, front: Front): Promise<number> => {
+async function mark(lambda: Lambda, front: Front): Promise<number> {
   const reply = await lambda.ask(eventOf(front, { query: 'profile=vault' }));
   expect(reply.result).toEqual([403, 'PolicyDenied']);
   const record = await lambda.recordOf(reply);
   expect(record).toMatchObject({ outcome: 'denied', user: 'user/dana', source_ip: '203.0.113.7' });
   return lambda.audit().findIndex(({ http_request_id: id }) => id === record['http_request_id']);
-};
+}
 
 /**
  * The audit records that an action leaves. Ordinary requests before and after it mark them off, for stdout keeps its
  * order; and the one after it is answered as ever.
  */
-export const recordsOf = async (
+export async function recordsOf(
   lambda: Lambda,
   front: Front,
   action: () => Promise<unknown>,
-): Promise<readonly Json[]> => {
+): Promise<readonly Json[]> {
   const from = await mark(lambda, front);
   await action();
   const to = await mark(lambda, front);
   return lambda.audit().slice(from + 1, to);
-};
+}

@@ -7,7 +7,7 @@ afterEach(() => {
 });
 
 /** A run that ends when it is told to. */
-const open = () => {
+function open() {
   let end: (value: string) => void = () => undefined;
   let fail: (error: Error) => void = () => undefined;
   const started = { yes: false };
@@ -15,12 +15,12 @@ const open = () => {
     end = resolve;
     fail = reject;
   });
-  const run = (): Promise<string> => {
+  function run(): Promise<string> {
     started.yes = true;
     return done;
-  };
+  }
   return { run, started, end: () => end('done'), fail: () => fail(new Error('failed')) };
-};
+}
 
 const DONE = { ok: true, value: 'done' };
 const FULL = { ok: false, refusal: 'full' };
@@ -64,9 +64,9 @@ describe('a gate', () => {
 
   it('gives a place back when a run throws before it is a promise', async () => {
     const gate = createGate({ running: 1, waiting: 0, patience: 60_000 });
-    const thrower = (): Promise<string> => {
+    function thrower(): Promise<string> {
       throw new Error('at once');
-    };
+    }
     await expect(gate(thrower)).rejects.toThrow('at once');
     expect(await gate(() => Promise.resolve('done'))).toEqual(DONE);
   });
@@ -108,13 +108,13 @@ describe('a gate', () => {
         const gate = createGate({ running, waiting, patience: 60_000 });
         let now = 0;
         let most = 0;
-        const visit = async ({ turns, fails }: { turns: number; fails: boolean }): Promise<void> => {
+        async function visit({ turns, fails }: { turns: number; fails: boolean }): Promise<void> {
           now += 1;
           most = Math.max(most, now);
           for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
           now -= 1;
           if (fails) throw new Error('failed');
-        };
+        }
         const results = await Promise.allSettled(all.map((one) => gate(() => visit(one))));
         const refused = results.filter((result) => result.status === 'fulfilled' && !result.value.ok);
         expect(most).toBeLessThanOrEqual(running);
@@ -149,7 +149,9 @@ describe('a gate', () => {
     const one = open();
     const first = gate(one.run);
     const ran: number[] = [];
-    const visit = (weight: number) => gate(() => Promise.resolve(ran.push(weight)), weight);
+    function visit(weight: number) {
+      return gate(() => Promise.resolve(ran.push(weight)), weight);
+    }
     const [light, heavy] = [visit(1), visit(4)];
     expect(await visit(4)).toEqual(FULL);
     expect(await visit(9)).toEqual(FULL);
@@ -166,7 +168,9 @@ describe('a gate', () => {
       const gate = createGate({ running: 2, waiting: 4, patience: 60_000 });
       const places = [open(), open()];
       const held = places.map(({ run }) => gate(run));
-      const visit = (weight: number) => gate(() => Promise.resolve(weight), weight);
+      function visit(weight: number) {
+        return gate(() => Promise.resolve(weight), weight);
+      }
       const before = flood.slice(0, at).map(visit);
       const light = visit(0);
       const after = flood.slice(at).map(visit);

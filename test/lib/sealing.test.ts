@@ -11,8 +11,12 @@ const part = fc.oneof(fc.string({ unit: 'binary' }), fc.integer());
 const parts = fc.array(part, { maxLength: 6 });
 const purposes = fc.constantFrom('session row', 'lifted revocation', '', 'a');
 
-const ring = (...keys: readonly SealingKey[]) => new Map(keys.map((key) => [key.id, key]));
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+function ring(...keys: readonly SealingKey[]) {
+  return new Map(keys.map((key) => [key.id, key]));
+}
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
 
 describe('signRow and isSignedRow', () => {
   it('recognise what was signed, in the documented form', () => {
@@ -149,7 +153,9 @@ describe('the keys', () => {
   });
 
   it('sign with the latest that is active, and by the id where two are', () => {
-    const key = (id: string, activeFrom: number): SealingKey => ({ id, activeFrom, key: new Uint8Array(32) });
+    function key(id: string, activeFrom: number): SealingKey {
+      return { id, activeFrom, key: new Uint8Array(32) };
+    }
     const keys = ring(key('old', 0), key('b', 10), key('a', 10), key('future', 20));
     expect(activeSealingKey(keys, 9)?.id).toBe('old');
     expect(activeSealingKey(keys, 10)?.id).toBe('b');

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { runInSlices } from '../../src/lib/slices.ts';
 
 /** Keeps the processor busy; returns how long that really was. */
-const burn = (ms: number): void => {
+function burn(ms: number): void {
   const end = performance.now() + ms;
   while (performance.now() < end);
-};
+}
 
 describe('runInSlices', () => {
   it('gives what the work gives, and what it throws', async () => {
@@ -21,10 +21,10 @@ describe('runInSlices', () => {
   it('lets others have the event loop between slices, all the time', async () => {
     let turns = 0;
     let running = true;
-    const count = (): void => {
+    function count(): void {
       turns += 1;
       if (running) setImmediate(count);
-    };
+    }
     setImmediate(count);
     function* work(): Generator<void, void> {
       for (let step = 0; step < 60; step += 1) {

@@ -2,7 +2,9 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseStrictJson } from '../../src/lib/strict-json.ts';
 
-const parse = (text: string) => parseStrictJson(Buffer.from(text));
+function parse(text: string) {
+  return parseStrictJson(Buffer.from(text));
+}
 
 const REPEATED = { ok: false, refusal: 'repeated-key' };
 const NOT_JSON = { ok: false, refusal: 'not-json' };

@@ -24,19 +24,22 @@ const world = useDesk({}, async (desk) => {
 });
 
 let count = 0;
-const newPrincipal = (): string => `arn:aws:iam::000000000000:role/r-${(count += 1)}`;
+function newPrincipal(): string {
+  return `arn:aws:iam::000000000000:role/r-${(count += 1)}`;
+}
 
-const sharedLimit = (requests: number, window: number, clock = () => NOW, faults: unknown[] = []): CallerLimit =>
-  createSharedCallerLimit(
+function sharedLimit(requests: number, window: number, clock = () => NOW, faults: unknown[] = []): CallerLimit {
+  return createSharedCallerLimit(
     { requests, window },
     { client: world.client, table: 'sentinel-guard', clock },
     (error) => void faults.push(error),
   );
+}
 
-const take = async (limit: CallerLimit, principal: string): Promise<unknown> => {
+async function take(limit: CallerLimit, principal: string): Promise<unknown> {
   const taken = await limit.take(principal);
   return taken.ok ? taken.value.left : taken.refusal.kind;
-};
+}
 
 describe.each([
   ['in memory', () => createMemoryCallerLimit({ requests: 3, window: 10_000 })],
@@ -247,8 +250,9 @@ describe('the shared limit in the operator’s grace', () => {
   });
 });
 
-const start = async (environment: Record<string, string>): Promise<RunningTvm> =>
-  world.kept(await startTvm(world.desk.url, { environment: { SENTINEL_SERVER_ID: SERVER_ID, ...environment } }));
+async function start(environment: Record<string, string>): Promise<RunningTvm> {
+  return world.kept(await startTvm(world.desk.url, { environment: { SENTINEL_SERVER_ID: SERVER_ID, ...environment } }));
+}
 
 const whoami = { path: '/whoami' } as const;
 
@@ -336,7 +340,9 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
       AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
     });
     proxy.set('dynamodb', 'down');
-    const ready = async () => (await call(tvm, { path: '/readyz' })).json['revocations'];
+    async function ready() {
+      return (await call(tvm, { path: '/readyz' })).json['revocations'];
+    }
     await expect.poll(ready, { timeout: 10_000 }).toMatchObject({ grace: true });
     // Signed in the second of the start, it would count as older than the process.
     await new Promise((resolve) => {
@@ -361,12 +367,14 @@ describe('strangers', () => {
     SENTINEL_RATE_LIMIT_WINDOW: '2s',
     SENTINEL_TRUSTED_HOPS: '1',
   };
-  const from = (address: string) => ({ headers: { 'x-forwarded-for': address }, path: '/whoami' });
-  const forged = async (tvm: RunningTvm, address: string): Promise<number> => {
+  function from(address: string) {
+    return { headers: { 'x-forwarded-for': address }, path: '/whoami' };
+  }
+  async function forged(tvm: RunningTvm, address: string): Promise<number> {
     // Signed for one path, sent to another.
     const { status } = await sendRaw(tvm.port, { ...signedCall(tvm, from(address)), target: '/profiles' });
     return status;
-  };
+  }
 
   it('may fail ten times a caller’s quota; then they wait, and nobody who proves who they are', async () => {
     const tvm = await start(environment);

@@ -5,14 +5,18 @@ import { createCountOnce, type Counted } from '../../src/limits/count-once.ts';
 const FRESH = { ok: true, copied: false };
 const COPY = { ok: true, copied: true };
 
-const outcome = ({ copied, taken }: Counted) => ({ ok: taken.ok, copied });
+function outcome({ copied, taken }: Counted) {
+  return { ok: taken.ok, copied };
+}
 
-const limitOf = (requests: number): CallerLimit => createMemoryCallerLimit({ requests, window: 60_000 });
+function limitOf(requests: number): CallerLimit {
+  return createMemoryCallerLimit({ requests, window: 60_000 });
+}
 
-const leftOf = async (limit: CallerLimit): Promise<number> => {
+async function leftOf(limit: CallerLimit): Promise<number> {
   const taken = await limit.take('alice');
   return taken.ok ? taken.value.left : -1;
-};
+}
 
 describe('createCountOnce', () => {
   it('counts a request once, however many copies come, one after the other or at once', async () => {

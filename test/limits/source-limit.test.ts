@@ -13,11 +13,11 @@ afterEach(() => {
 });
 
 /** Charges a source where it may be charged, as whoever serves it does; false where it has cost too much already. */
-const cost = (limit: ReturnType<typeof createSourceLimit>, address: string | undefined): boolean => {
+function cost(limit: ReturnType<typeof createSourceLimit>, address: string | undefined): boolean {
   const { ok } = limit.check(address);
   if (ok) limit.charge(address);
   return ok;
-};
+}
 
 describe('the limit of a source', () => {
   it('lets so many pass in a window, then says for how long there are none', async () => {
@@ -147,11 +147,11 @@ describe('the memory of it', () => {
 });
 
 describe('the weight of a source', () => {
-  const weigh = (limit: ReturnType<typeof createSourceLimit>, address: string | undefined): number => {
+  function weigh(limit: ReturnType<typeof createSourceLimit>, address: string | undefined): number {
     const { weight, leave } = limit.enter(address);
     leave();
     return weight;
-  };
+  }
 
   it('is what it was charged and what is under way for it, and nothing of that afterwards', async () => {
     const limit = createSourceLimit({ points: 100, window: 10_000 });

@@ -29,16 +29,21 @@ afterAll(() => aws.close());
 const noBoto = lacksBoto();
 
 /** The same three calls, one of each service, and how each refuses. */
-const everywhere = (as: Credentials) => [
-  { method: 'get_caller_identity', as },
-  { service: 'ssm' as const, method: 'get_parameter', params: { Name: '/x' }, as },
-  { service: 'dynamodb' as const, method: 'list_tables', as },
-];
+function everywhere(as: Credentials) {
+  return [
+    { method: 'get_caller_identity', as },
+    { service: 'ssm' as const, method: 'get_parameter', params: { Name: '/x' }, as },
+    { service: 'dynamodb' as const, method: 'list_tables', as },
+  ];
+}
 
-const refusals = async (...callers: readonly Credentials[]) =>
-  (await boto(aws.url, callers.flatMap(everywhere))).map(({ code, status }) => [code, status]);
+async function refusals(...callers: readonly Credentials[]) {
+  return (await boto(aws.url, callers.flatMap(everywhere))).map(({ code, status }) => [code, status]);
+}
 
-const vend = async () => credentialsOf(await new STSClient(sdk(aws)).send(new AssumeRoleCommand(protectedRequest())));
+async function vend() {
+  return credentialsOf(await new STSClient(sdk(aws)).send(new AssumeRoleCommand(protectedRequest())));
+}
 
 describe.skipIf(noBoto)('a request', () => {
   it('with a bad signature', async () => {

@@ -27,11 +27,13 @@ beforeAll(async () => {
 afterAll(() => aws.close());
 
 const TableName = DEFAULT_TABLE_NAMES.sessions;
-const item = (id: string, user: string) => ({
-  id: { S: id },
-  user: { S: user },
-  created_at: { S: `2026-01-0${id}` },
-});
+function item(id: string, user: string) {
+  return {
+    id: { S: id },
+    user: { S: user },
+    created_at: { S: `2026-01-0${id}` },
+  };
+}
 
 describe('tables and items', () => {
   beforeAll(async () => {
@@ -97,12 +99,14 @@ describe('tables and items', () => {
 
 describe('time to live', () => {
   const table = DEFAULT_TABLE_NAMES.requests;
-  const update = (Enabled: boolean, name = table) =>
-    dynamodb.send(
+  function update(Enabled: boolean, name = table) {
+    return dynamodb.send(
       new UpdateTimeToLiveCommand({ TableName: name, TimeToLiveSpecification: { AttributeName: 'ttl', Enabled } }),
     );
-  const describeTtl = async () =>
-    (await dynamodb.send(new DescribeTimeToLiveCommand({ TableName: table }))).TimeToLiveDescription;
+  }
+  async function describeTtl() {
+    return (await dynamodb.send(new DescribeTimeToLiveCommand({ TableName: table }))).TimeToLiveDescription;
+  }
 
   it('is remembered for each table', async () => {
     expect(await describeTtl()).toEqual({ TimeToLiveStatus: 'DISABLED' });
@@ -124,7 +128,7 @@ describe('time to live', () => {
 describe('a body that is not understood', () => {
   const signer = new SignatureV4({ credentials: TVM, region: 'us-east-1', service: 'dynamodb', sha256: Sha256 });
 
-  const send = async (operation: string, body: string): Promise<Response> => {
+  async function send(operation: string, body: string): Promise<Response> {
     const url = new URL(aws.url);
     const target = `DynamoDB_20120810.${operation}`;
     const headers = { host: url.host, 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': target };
@@ -139,7 +143,7 @@ describe('a body that is not understood', () => {
     });
     const { host: _host, ...sent } = signed.headers;
     return fetch(aws.url, { method: 'POST', headers: sent, body });
-  };
+  }
 
   it.each(['', 'null', '[]', '1', '{', '"x"', '{"TableName":[]}', '{"TableName":null,"Item":{"id":{"S":1}}}'])(
     'is an error and no more: %j',

@@ -12,7 +12,9 @@ type Packages = { readonly packages: Record<string, object> };
 const { mismatch }: { mismatch: (lock: Packages, installed: Packages | undefined) => string | undefined } =
   await import(pathToFileURL(ENTER).href);
 
-const installed = (more: Record<string, object>): Packages => ({ packages: more });
+function installed(more: Record<string, object>): Packages {
+  return { packages: more };
+}
 
 describe('mismatch', () => {
   const lock = {
@@ -53,11 +55,11 @@ describe('the entry script', () => {
   });
   afterAll(() => rm(directory, { recursive: true }));
 
-  const enter = async (source: string, ...args: readonly string[]) => {
+  async function enter(source: string, ...args: readonly string[]) {
     const script = join(directory, 'script.ts');
     await writeFile(script, source);
     return spawn(process.execPath, [ENTER, script, ...args], { stdio: ['ignore', 'pipe', 'inherit'], cwd: directory });
-  };
+  }
 
   it('runs TypeScript under Node 24, from the project, with its tools on the PATH, and passes arguments and code', async () => {
     const child = await enter(

@@ -19,10 +19,10 @@ let offset = 0;
 let aws: EmbeddedAws;
 let revoker: Credentials;
 
-const assume = async (params: object): Promise<Credentials> => {
+async function assume(params: object): Promise<Credentials> {
   const [outcome] = await boto(aws.url, [{ method: 'assume_role', params }]);
   return credentialsOf(outcome?.answer ?? {});
-};
+}
 
 beforeAll(async () => {
   aws = await startEmbeddedAws({ port: 0, clock: () => Date.now() + offset, iamDelay: 0 });
@@ -32,25 +32,42 @@ beforeAll(async () => {
 });
 afterAll(() => aws.close());
 
-const vend = (more: object = {}) => assume(protectedRequest(more));
-const listAs = (as: Credentials): BotoCall => ({
-  service: 'iam',
-  method: 'get_role',
-  params: { RoleName: 'SentinelProtected-dev' },
-  as,
-});
-const iam = (method: string, params: object, as: Credentials = revoker): BotoCall => ({
-  service: 'iam',
-  method,
-  params,
-  as,
-});
-const document = (Condition?: object) =>
-  JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: '*', Resource: '*', Condition }] });
-const put = (condition?: object) => iam('put_role_policy', { ...NAMES, PolicyDocument: document(condition) });
-const remove = (): BotoCall => iam('delete_role_policy', NAMES);
-const codes = async (...calls: readonly BotoCall[]) =>
-  (await boto(aws.url, calls)).map(({ code, status }) => (code === undefined ? 'ok' : `${code} ${status ?? ''}`));
+function vend(more: object = {}) {
+  return assume(protectedRequest(more));
+}
+function listAs(as: Credentials): BotoCall {
+  return {
+    service: 'iam',
+    method: 'get_role',
+    params: { RoleName: 'SentinelProtected-dev' },
+    as,
+  };
+}
+function iam(method: string, params: object, as: Credentials = revoker): BotoCall {
+  return {
+    service: 'iam',
+    method,
+    params,
+    as,
+  };
+}
+function document(Condition?: object) {
+  return JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Deny', Action: '*', Resource: '*', Condition }],
+  });
+}
+function put(condition?: object) {
+  return iam('put_role_policy', { ...NAMES, PolicyDocument: document(condition) });
+}
+function remove(): BotoCall {
+  return iam('delete_role_policy', NAMES);
+}
+async function codes(...calls: readonly BotoCall[]) {
+  return (await boto(aws.url, calls)).map(({ code, status }) =>
+    code === undefined ? 'ok' : `${code} ${status ?? ''}`,
+  );
+}
 
 const DENIED = 'AccessDenied 403';
 
@@ -71,7 +88,9 @@ describe.skipIf(noBoto)('a denied role', () => {
   });
 
   it('is denied by the tags and the age of its sessions', async () => {
-    const tagged = (value: string) => vend({ Tags: [{ Key: 'SentinelUser', Value: value }] });
+    function tagged(value: string) {
+      return vend({ Tags: [{ Key: 'SentinelUser', Value: value }] });
+    }
     const [hers, his] = [await tagged('alice'), await tagged('bob')];
     const user = { StringLike: { 'aws:PrincipalTag/SentinelUser': 'ali*' } };
     expect(await codes(put(user), listAs(hers), listAs(his), remove())).toEqual(['ok', DENIED, 'ok', 'ok']);
@@ -85,11 +104,14 @@ describe.skipIf(noBoto)('a denied role', () => {
   it('counts later where IAM is slow, each change in its turn', async () => {
     let ahead = 0;
     const slow = await startEmbeddedAws({ port: 0, clock: () => Date.now() + ahead, iamDelay: 60_000 });
-    const of = async (params: object) =>
-      credentialsOf((await boto(slow.url, [{ method: 'assume_role', params }]))[0]?.answer ?? {});
+    async function of(params: object) {
+      return credentialsOf((await boto(slow.url, [{ method: 'assume_role', params }]))[0]?.answer ?? {});
+    }
     const hers = await of(protectedRequest());
     const writer = await of({ RoleArn: role('sentinel-revoker'), RoleSessionName: 'revoker' });
-    const ask = async (...calls: readonly BotoCall[]) => (await boto(slow.url, calls)).map(({ code }) => code ?? 'ok');
+    async function ask(...calls: readonly BotoCall[]) {
+      return (await boto(slow.url, calls)).map(({ code }) => code ?? 'ok');
+    }
     expect(await ask({ ...put(), as: writer }, listAs(hers))).toEqual(['ok', 'ok']);
     ahead = 40_000;
     expect(await ask({ ...remove(), as: writer }, listAs(hers))).toEqual(['ok', 'ok']);
@@ -102,13 +124,17 @@ describe.skipIf(noBoto)('a denied role', () => {
 });
 
 describe.skipIf(noBoto)('a session policy', () => {
-  const statement = (Effect: string, Action: string, Condition?: object) => ({
-    Effect,
-    Action,
-    Resource: '*',
-    Condition,
-  });
-  const policy = (...Statement: readonly object[]) => JSON.stringify({ Version: '2012-10-17', Statement });
+  function statement(Effect: string, Action: string, Condition?: object) {
+    return {
+      Effect,
+      Action,
+      Resource: '*',
+      Condition,
+    };
+  }
+  function policy(...Statement: readonly object[]) {
+    return JSON.stringify({ Version: '2012-10-17', Statement });
+  }
   const all = statement('Allow', '*');
 
   it.each<[string, object, string]>([
@@ -169,7 +195,9 @@ describe.skipIf(noBoto)('IAM', () => {
 
   it('keeps, lists, pages and gives back documents as they were written', async () => {
     const text = ` ${document({ StringLike: { 'aws:userid': "é'(*)! +%" } })}\n`;
-    const named = (PolicyName: string) => ({ ...NAMES, PolicyName });
+    function named(PolicyName: string) {
+      return { ...NAMES, PolicyName };
+    }
     const outcomes = await boto(aws.url, [
       iam('put_role_policy', { ...named('A'), PolicyDocument: text }),
       iam('put_role_policy', { ...named('B'), PolicyDocument: text }),
@@ -189,7 +217,9 @@ describe.skipIf(noBoto)('IAM', () => {
 
   it('refuses in its own words', async () => {
     const padded = document({ StringEquals: { 'aws:userid': 'x'.repeat(10_240) } });
-    const named = (PolicyName: string) => ({ ...NAMES, PolicyName });
+    function named(PolicyName: string) {
+      return { ...NAMES, PolicyName };
+    }
     const outcome = await codes(
       iam('get_role_policy', NAMES),
       remove(),

@@ -10,21 +10,23 @@ import { bareEnvironment } from './support.ts';
 const LOCAL = resolve(import.meta.dirname, '../../src/local');
 
 /** Runs one of the two programs to its end. */
-const run = async (script: string, environment: Readonly<Record<string, string>>) => {
+async function run(script: string, environment: Readonly<Record<string, string>>) {
   const child = spawn(process.execPath, [resolve(LOCAL, script)], {
     env: { ...bareEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { stdout, stderr, code };
-};
+}
 
 /** One sentence on one line, on stderr, and exit 1. */
-const sentence = (part: string) => ({
-  stdout: '',
-  code: 1,
-  stderr: expect.stringMatching(new RegExp(`^[^\n]*${part}[^\n]*\n$`, 'u')),
-});
+function sentence(part: string) {
+  return {
+    stdout: '',
+    code: 1,
+    stderr: expect.stringMatching(new RegExp(`^[^\n]*${part}[^\n]*\n$`, 'u')),
+  };
+}
 
 describe('npm run local', () => {
   const occupied = createServer();

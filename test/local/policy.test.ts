@@ -12,8 +12,9 @@ const context = new Map([
   ['aws:principalarn', ['arn:aws:iam::000000000000:role/a']],
 ]);
 
-const holds = (operator: string, key: string, ...values: readonly string[]) =>
-  conditionHolds({ operator, key, values }, context);
+function holds(operator: string, key: string, ...values: readonly string[]) {
+  return conditionHolds({ operator, key, values }, context);
+}
 
 const TEAM = 'aws:PrincipalTag/Team';
 const ABSENT = 'aws:PrincipalTag/none';
@@ -68,7 +69,9 @@ describe('a condition', () => {
     fc.assert(
       fc.property(base, fc.constantFrom(TEAM, ABSENT), values, fc.option(word), (operator, key, expected, actual) => {
         const request = new Map(actual === null ? [] : [['aws:principaltag/team', [actual]]]);
-        const ask = (name: string) => conditionHolds({ operator: name, key, values: expected }, request);
+        function ask(name: string) {
+          return conditionHolds({ operator: name, key, values: expected }, request);
+        }
         expect(ask(operator.replace('String', 'StringNot'))).toBe(!ask(operator));
         expect(ask(`${operator}IfExists`)).toBe(ask(operator) === true || !(key === TEAM && actual !== null));
         const some = expected.map((value) => conditionHolds({ operator, key, values: [value] }, request));
@@ -81,7 +84,9 @@ describe('a condition', () => {
     fc.assert(
       fc.property(base, values, fc.array(word, { maxLength: 4 }), (operator, expected, actual) => {
         const request = new Map([['aws:principaltag/team', actual]]);
-        const ask = (name: string) => conditionHolds({ operator: name, key: TEAM, values: expected }, request);
+        function ask(name: string) {
+          return conditionHolds({ operator: name, key: TEAM, values: expected }, request);
+        }
         expect(ask(`ForAllValues:${operator}`)).toBe(!ask(`ForAnyValue:${operator.replace('String', 'StringNot')}`));
       }),
     );
@@ -92,8 +97,12 @@ describe('a condition', () => {
     fc.assert(
       fc.property(instant, instant, (now, bound) => {
         const request = new Map([['aws:currenttime', [now.toISOString()]]]);
-        const ask = (name: string) =>
-          conditionHolds({ operator: `Date${name}`, key: 'aws:CurrentTime', values: [bound.toISOString()] }, request);
+        function ask(name: string) {
+          return conditionHolds(
+            { operator: `Date${name}`, key: 'aws:CurrentTime', values: [bound.toISOString()] },
+            request,
+          );
+        }
         expect([ask('LessThan'), ask('GreaterThan')]).toEqual([now < bound, now > bound]);
         expect([ask('GreaterThanEquals'), ask('LessThanEquals')]).toEqual([now >= bound, now <= bound]);
       }),
@@ -102,8 +111,9 @@ describe('a condition', () => {
 });
 
 const DENY = { Effect: 'Deny', Action: '*', Resource: '*' };
-const document = (statement: unknown, more: object = {}) =>
-  JSON.stringify({ Version: '2012-10-17', Statement: statement, ...more });
+function document(statement: unknown, more: object = {}) {
+  return JSON.stringify({ Version: '2012-10-17', Statement: statement, ...more });
+}
 
 describe("a role's policy", () => {
   it.each([
@@ -129,7 +139,9 @@ describe("a role's policy", () => {
   });
 
   const asked = { action: 'dynamodb:ListTables', resource: 'arn:aws:dynamodb:us-east-1:000000000000:*', context };
-  const says = (...statements: readonly object[]) => evaluatePolicy(readPolicy(document(statements)) ?? [], asked);
+  function says(...statements: readonly object[]) {
+    return evaluatePolicy(readPolicy(document(statements)) ?? [], asked);
+  }
 
   it.each<[string, readonly object[], string]>([
     ['a Deny over an Allow', [DENY, { ...DENY, Effect: 'Allow' }], 'deny'],

@@ -17,19 +17,19 @@ afterEach(async () => {
   aws = moto = undefined;
 });
 
-const seeded = async (endpoint: string, more: object = {}): Promise<readonly string[]> => {
+async function seeded(endpoint: string, more: object = {}): Promise<readonly string[]> {
   const lines: string[] = [];
   await seed({ endpoint, region, report: (line) => lines.push(line), ...more });
   return lines;
-};
+}
 
-const freePort = async (): Promise<number> => {
+async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();
   probe.close();
   return typeof address === 'object' && address !== null ? address.port : 0;
-};
+}
 
 const OPERATORS = '/sentinel/operators';
 

@@ -27,11 +27,15 @@ afterAll(async () => {
   await aws.close();
 });
 
-const put = (Name: string, more: object = {}) =>
-  ssm.send(new PutParameterCommand({ Name, Type: 'String', Value: 'v', ...more }));
-const describeAll = (input: DescribeParametersCommandInput) => ssm.send(new DescribeParametersCommand(input));
-const names = async (...filters: ParameterStringFilter[]): Promise<readonly (string | undefined)[]> =>
-  ((await describeAll({ ParameterFilters: filters })).Parameters ?? []).map(({ Name }) => Name);
+function put(Name: string, more: object = {}) {
+  return ssm.send(new PutParameterCommand({ Name, Type: 'String', Value: 'v', ...more }));
+}
+function describeAll(input: DescribeParametersCommandInput) {
+  return ssm.send(new DescribeParametersCommand(input));
+}
+async function names(...filters: ParameterStringFilter[]): Promise<readonly (string | undefined)[]> {
+  return ((await describeAll({ ParameterFilters: filters })).Parameters ?? []).map(({ Name }) => Name);
+}
 
 describe('DescribeParameters', () => {
   it('goes through all pages of fifty, ordered by name, each name once', async () => {
@@ -44,8 +48,9 @@ describe('DescribeParameters', () => {
   });
 
   it('tells version and date, which change with each value, and never a value', async () => {
-    const look = async () =>
-      (await describeAll({ ParameterFilters: [{ Key: 'Name', Values: ['/secret/one'] }] })).Parameters?.[0];
+    async function look() {
+      return (await describeAll({ ParameterFilters: [{ Key: 'Name', Values: ['/secret/one'] }] })).Parameters?.[0];
+    }
     const before = await look();
     expect(before).toMatchObject({ Name: '/secret/one', Type: 'SecureString', Version: 1, Tier: 'Standard' });
     expect(JSON.stringify(before)).not.toContain('plain words');
@@ -56,8 +61,9 @@ describe('DescribeParameters', () => {
   });
 
   it('begins with version 1 again after a deletion, at a later date', async () => {
-    const look = async () =>
-      (await describeAll({ ParameterFilters: [{ Key: 'Name', Values: ['/deeply/again'] }] })).Parameters?.[0];
+    async function look() {
+      return (await describeAll({ ParameterFilters: [{ Key: 'Name', Values: ['/deeply/again'] }] })).Parameters?.[0];
+    }
     await put('/deeply/again');
     const before = await look();
     await ssm.send(new DeleteParameterCommand({ Name: '/deeply/again' }));
@@ -119,8 +125,9 @@ describe('DescribeParameters', () => {
 describe('the limits of an account', () => {
   it('are 10,000 parameters of the standard tier, and more of the advanced', () => {
     const store = createParameterStore();
-    const add = (index: number, tier: 'Standard' | 'Advanced') =>
-      store.put({ name: `/p/${index}`, value: 'v', type: 'String', tier, overwrite: false }, index).ok;
+    function add(index: number, tier: 'Standard' | 'Advanced') {
+      return store.put({ name: `/p/${index}`, value: 'v', type: 'String', tier, overwrite: false }, index).ok;
+    }
     for (let index = 0; index < 10_000; index += 1) add(index, 'Standard');
     expect(add(10_000, 'Standard')).toBe(false);
     expect(add(10_001, 'Advanced')).toBe(true);

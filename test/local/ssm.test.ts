@@ -19,13 +19,18 @@ beforeAll(async () => {
 });
 afterAll(() => aws.close());
 
-const put = (Name: string, more: object = {}) =>
-  ssm.send(new PutParameterCommand({ Name, Type: 'String', Value: 'v', ...more }));
-const get = async (Name: string, WithDecryption = false) =>
-  (await ssm.send(new GetParameterCommand({ Name, WithDecryption }))).Parameter;
-const page = (input: GetParametersByPathCommandInput) => ssm.send(new GetParametersByPathCommand(input));
-const names = (parameters: readonly { readonly Name?: string | undefined }[] = []) =>
-  parameters.map(({ Name }) => Name);
+function put(Name: string, more: object = {}) {
+  return ssm.send(new PutParameterCommand({ Name, Type: 'String', Value: 'v', ...more }));
+}
+async function get(Name: string, WithDecryption = false) {
+  return (await ssm.send(new GetParameterCommand({ Name, WithDecryption }))).Parameter;
+}
+function page(input: GetParametersByPathCommandInput) {
+  return ssm.send(new GetParametersByPathCommand(input));
+}
+function names(parameters: readonly { readonly Name?: string | undefined }[] = []) {
+  return parameters.map(({ Name }) => Name);
+}
 
 describe('GetParametersByPath', () => {
   beforeAll(async () => {

@@ -24,7 +24,9 @@ print(json.dumps({k: v.metadata for k, v in {
 `;
 
 /** Java writes characters beyond the BMP without braces. */
-const inJava = (pattern: string) => pattern.replaceAll(/\\u\{(10{4}|10F{4})\}/gu, String.raw`\u$1`);
+function inJava(pattern: string) {
+  return pattern.replaceAll(/\\u\{(10{4}|10F{4})\}/gu, String.raw`\u$1`);
+}
 
 describe.skipIf(noBoto)("botocore's model of AssumeRole", () => {
   it('has the same lengths and patterns', async () => {
@@ -35,16 +37,18 @@ describe.skipIf(noBoto)("botocore's model of AssumeRole", () => {
   });
 });
 
-const tags = (count: number, key = (index: number) => `team${index}`) =>
-  Array.from({ length: count }, (_, index) => ({ Key: key(index), Value: 'x' }));
+function tags(count: number, key = (index: number) => `team${index}`) {
+  return Array.from({ length: count }, (_, index) => ({ Key: key(index), Value: 'x' }));
+}
 
-const policyOf = (length: number): string => {
+function policyOf(length: number): string {
   const bare = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":""}]}';
   return bare.replace('""', `"${'x'.repeat(length - bare.length)}"`);
-};
+}
 
-const arns = (count: number) =>
-  Array.from({ length: count }, (_, i) => ({ arn: `arn:aws:iam::aws:policy/Policy${i}` }));
+function arns(count: number) {
+  return Array.from({ length: count }, (_, i) => ({ arn: `arn:aws:iam::aws:policy/Policy${i}` }));
+}
 
 /** What is asked, AWS's code, and a part of its message. */
 const REFUSED: readonly (readonly [what: string, params: object, code: string, message: string])[] = [
@@ -141,7 +145,9 @@ describe.skipIf(noBoto)('AssumeRole', () => {
   });
 });
 
-const document = (more: object, version = '2012-10-17') => JSON.stringify({ Version: version, Statement: [more] });
+function document(more: object, version = '2012-10-17') {
+  return JSON.stringify({ Version: version, Statement: [more] });
+}
 
 describe('a session policy', () => {
   const statement = { Effect: 'Allow', Action: '*', Resource: '*' };

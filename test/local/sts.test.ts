@@ -27,7 +27,7 @@ const TVM_ARN = 'arn:aws:sts::000000000000:assumed-role/sentinel-tvm/local';
 const noBoto = lacksBoto();
 
 /** Asks who it is, as a client that accepts nothing but JSON. */
-const askInJson = async (secret: string) => {
+async function askInJson(secret: string) {
   const body = 'Action=GetCallerIdentity&Version=2011-06-15';
   const credentials = { ...TVM, secretAccessKey: secret };
   const signer = new SignatureV4({ credentials, region: 'us-east-1', service: 'sts', sha256: Sha256 });
@@ -41,7 +41,7 @@ const askInJson = async (secret: string) => {
   const signed = await signer.sign(plain);
   const { host: _host, ...sent } = signed.headers;
   return fetch(aws.url, { method: 'POST', headers: sent, body });
-};
+}
 
 describe('GetCallerIdentity', () => {
   it.skipIf(lacksAwsCli())('answers the AWS CLI in XML, and the credentials it vends', async () => {

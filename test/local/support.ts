@@ -17,36 +17,43 @@ export const TVM: Credentials = DEMO_TVM_KEY;
 export const DANA: Credentials = DEMO_DANA_KEY;
 
 /** Why tests that need a tool cannot run here; undefined if they can. The reason is printed once. */
-const lacking = (command: string, args: readonly string[], what: string): string | undefined => {
+function lacking(command: string, args: readonly string[], what: string): string | undefined {
   const { status } = spawnSync(command, args, { stdio: 'ignore' });
   if (status === 0) return undefined;
   const reason = `skipped: ${what} is not on this machine`;
   process.stderr.write(`${reason}\n`);
   return reason;
-};
+}
 
-const FIND = (module: string): readonly string[] => [
-  '-c',
-  `import importlib.util, sys; sys.exit(importlib.util.find_spec("${module}") is None)`,
-];
+function FIND(module: string): readonly string[] {
+  return ['-c', `import importlib.util, sys; sys.exit(importlib.util.find_spec("${module}") is None)`];
+}
 
-export const lacksBoto = (): string | undefined => lacking('python3', FIND('boto3'), 'python3 with boto3');
-export const lacksMoto = (): string | undefined => lacking('python3', FIND('moto'), 'python3 with moto');
-export const lacksAwsCli = (): string | undefined => lacking('aws', ['--version'], 'the AWS CLI');
+export function lacksBoto(): string | undefined {
+  return lacking('python3', FIND('boto3'), 'python3 with boto3');
+}
+export function lacksMoto(): string | undefined {
+  return lacking('python3', FIND('moto'), 'python3 with moto');
+}
+export function lacksAwsCli(): string | undefined {
+  return lacking('aws', ['--version'], 'the AWS CLI');
+}
 
 /** This process's environment without any setting of AWS, and without the files that could hold some. */
-export const bareEnvironment = (): Record<string, string | undefined> => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'))),
-  AWS_CONFIG_FILE: devNull,
-  AWS_SHARED_CREDENTIALS_FILE: devNull,
-});
+export function bareEnvironment(): Record<string, string | undefined> {
+  return {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'))),
+    AWS_CONFIG_FILE: devNull,
+    AWS_SHARED_CREDENTIALS_FILE: devNull,
+  };
+}
 
 /** Runs a Python program with a JSON value on stdin and reads one from its stdout. */
-export const python = async (program: string, input: unknown = null): Promise<unknown> => {
+export async function python(program: string, input: unknown = null): Promise<unknown> {
   const running = run('python3', ['-c', program], { maxBuffer: 64 << 20, env: bareEnvironment() });
   running.child.stdin?.end(JSON.stringify(input));
   return JSON.parse((await running).stdout);
-};
+}
 
 /** One call by boto3, without its own checks of parameters. */
 export type BotoCall = {
@@ -95,14 +102,14 @@ print(json.dumps(out, default=str))
 `;
 
 /** Makes calls with boto3 in one Python process, in order; by default of STS, as the TVM. */
-export const boto = async (url: string, calls: readonly BotoCall[]): Promise<readonly BotoOutcome[]> => {
+export async function boto(url: string, calls: readonly BotoCall[]): Promise<readonly BotoOutcome[]> {
   const whole = calls.map((call) => ({ service: 'sts', as: TVM, params: {}, ...call }));
   const out = await python(CALLS, { url, region: EMBEDDED_REGION, calls: whole });
   return out as readonly BotoOutcome[];
-};
+}
 
 /** Runs the AWS CLI against an endpoint; rejects if it fails. */
-export const awsCli = async (url: string, as: Credentials, ...args: readonly string[]): Promise<Answer> => {
+export async function awsCli(url: string, as: Credentials, ...args: readonly string[]): Promise<Answer> {
   const { stdout } = await run('aws', ['--endpoint-url', url, '--output', 'json', ...args], {
     env: {
       ...bareEnvironment(),
@@ -113,33 +120,40 @@ export const awsCli = async (url: string, as: Credentials, ...args: readonly str
     },
   });
   return JSON.parse(stdout);
-};
+}
 
 /** Settings of a JavaScript SDK client that tries once. */
-export const sdk = (aws: Pick<EmbeddedAws, 'url'>, credentials: Credentials = TVM) => ({
-  endpoint: aws.url,
-  region: EMBEDDED_REGION,
-  credentials,
-  maxAttempts: 1,
-});
+export function sdk(aws: Pick<EmbeddedAws, 'url'>, credentials: Credentials = TVM) {
+  return {
+    endpoint: aws.url,
+    region: EMBEDDED_REGION,
+    credentials,
+    maxAttempts: 1,
+  };
+}
 
 /** An embedded AWS on a free port whose clock runs `offset()` milliseconds ahead. */
-export const startAws = (offset: () => number = () => 0): Promise<EmbeddedAws> =>
-  startEmbeddedAws({ port: 0, clock: () => Date.now() + offset() });
+export function startAws(offset: () => number = () => 0): Promise<EmbeddedAws> {
+  return startEmbeddedAws({ port: 0, clock: () => Date.now() + offset() });
+}
 
 /** The ARN of a role of the embedded account. */
-export const role = (name: string): string => `arn:aws:iam::000000000000:role/${name}`;
+export function role(name: string): string {
+  return `arn:aws:iam::000000000000:role/${name}`;
+}
 
 /** Parameters of AssumeRole that the trust policy of the protected roles accepts. */
-export const protectedRequest = (more: object = {}) => ({
-  RoleArn: role('SentinelProtected-dev'),
-  RoleSessionName: 'alice',
-  SourceIdentity: 'sentinel=d=0123456789abcdef=alice',
-  ...more,
-});
+export function protectedRequest(more: object = {}) {
+  return {
+    RoleArn: role('SentinelProtected-dev'),
+    RoleSessionName: 'alice',
+    SourceIdentity: 'sentinel=d=0123456789abcdef=alice',
+    ...more,
+  };
+}
 
 /** The credentials of an AssumeRole answer, as the SDKs take them. */
-export const credentialsOf = (answer: Answer): Credentials & { readonly sessionToken: string } => {
+export function credentialsOf(answer: Answer): Credentials & { readonly sessionToken: string } {
   const { AccessKeyId, SecretAccessKey, SessionToken } = answer['Credentials'];
   return { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
-};
+}

@@ -5,14 +5,16 @@ import { startEmbeddedAws, type EmbeddedAws } from '../../src/local/aws/server.t
 import { trustAllows, type TrustPolicy, type TrustStatement } from '../../src/local/aws/trust-policy.ts';
 import { credentialsOf, DANA, protectedRequest, role, sdk, TVM, type Credentials } from './support.ts';
 
-const open = (name: string, principal: string, actions: readonly string[]): Role => ({
-  name,
-  trustPolicy: {
-    Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Principal: { AWS: principal }, Action: actions }],
-  },
-  maxSessionDuration: 43_200,
-});
+function open(name: string, principal: string, actions: readonly string[]): Role {
+  return {
+    name,
+    trustPolicy: {
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Principal: { AWS: principal }, Action: actions }],
+    },
+    maxSessionDuration: 43_200,
+  };
+}
 
 const EXTRA: readonly Role[] = [
   open('chained', roleArn('SentinelProtected-dev'), ['sts:AssumeRole', 'sts:SetSourceIdentity', 'sts:TagSession']),
@@ -26,19 +28,21 @@ beforeAll(async () => {
 });
 afterAll(() => aws.close());
 
-const assume = (input: AssumeRoleCommandInput, as: Credentials = TVM) =>
-  new STSClient(sdk(aws, as)).send(new AssumeRoleCommand(input));
+function assume(input: AssumeRoleCommandInput, as: Credentials = TVM) {
+  return new STSClient(sdk(aws, as)).send(new AssumeRoleCommand(input));
+}
 
 const deploy = { RoleArn: role('deploy'), RoleSessionName: 'dana' };
 
-const deniedFor = (action: string) =>
-  expect.objectContaining({
+function deniedFor(action: string) {
+  return expect.objectContaining({
     name: 'AccessDenied',
     $metadata: expect.objectContaining({ httpStatusCode: 403 }),
     message: expect.stringMatching(
       new RegExp(`^User: arn:aws:\\S+ is not authorized to perform: ${action} on resource: arn`, 'u'),
     ),
   });
+}
 
 describe('the protected roles', () => {
   it('trust the TVM, with a source identity of its own form only', async () => {
@@ -92,7 +96,9 @@ describe('a chained session', () => {
 
   it('keeps transitive tags and no others', async () => {
     const vended = credentialsOf(await assume(tagged));
-    const withTag = (Key: string) => assume({ ...chained, Tags: [{ Key, Value: 'x' }] }, vended);
+    function withTag(Key: string) {
+      return assume({ ...chained, Tags: [{ Key, Value: 'x' }] }, vended);
+    }
     await expect(withTag('team')).resolves.toBeDefined();
     await expect(withTag('sentineluser')).rejects.toMatchObject({ name: 'InvalidParameterValue' });
   });
@@ -109,26 +115,30 @@ describe('a chained session', () => {
   });
 });
 
-const when = (operator: string, key: string, values: string | readonly string[]) => ({
-  Condition: { [operator]: { [key]: values } },
-});
+function when(operator: string, key: string, values: string | readonly string[]) {
+  return {
+    Condition: { [operator]: { [key]: values } },
+  };
+}
 
 describe('the evaluator', () => {
   const me = roleArn(TVM_ROLE);
-  const allow = (more: Partial<TrustStatement> = {}): TrustStatement => ({
-    Effect: 'Allow',
-    Principal: { AWS: me },
-    Action: 'sts:AssumeRole',
-    ...more,
-  });
+  function allow(more: Partial<TrustStatement> = {}): TrustStatement {
+    return {
+      Effect: 'Allow',
+      Principal: { AWS: me },
+      Action: 'sts:AssumeRole',
+      ...more,
+    };
+  }
   const context = new Map([
     ['sts:sourceidentity', ['sentinel=x']],
     ['aws:tagkeys', ['a', 'b']],
   ]);
-  const asks = (...Statement: readonly TrustStatement[]) => {
+  function asks(...Statement: readonly TrustStatement[]) {
     const policy: TrustPolicy = { Version: '2012-10-17', Statement };
     return trustAllows(policy, { action: 'sts:AssumeRole', callers: [me], context });
-  };
+  }
 
   it.each<[string, readonly TrustStatement[], boolean]>([
     ['nothing', [], false],

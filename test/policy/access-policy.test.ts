@@ -4,11 +4,18 @@ import { readAccessPolicy } from '../../src/policy/documents/access-policy.ts';
 import { problemsOf, valueOf } from './support.ts';
 
 const RULE = { name: 'r', effect: 'allow', conditions: { users: ['alice'] } };
-const policy = (rule: object): string => JSON.stringify({ version: '1', rules: [{ ...RULE, ...rule }] });
-const given = (conditions: object): string => policy({ conditions });
-const capOf = (cap: string) =>
-  valueOf(readAccessPolicy(policy({ max_server_duration: cap }))).rules[0]?.max_server_duration;
-const hours = (start: unknown, end: unknown): string => given({ time: { hours: { start, end } } });
+function policy(rule: object): string {
+  return JSON.stringify({ version: '1', rules: [{ ...RULE, ...rule }] });
+}
+function given(conditions: object): string {
+  return policy({ conditions });
+}
+function capOf(cap: string) {
+  return valueOf(readAccessPolicy(policy({ max_server_duration: cap }))).rules[0]?.max_server_duration;
+}
+function hours(start: unknown, end: unknown): string {
+  return given({ time: { hours: { start, end } } });
+}
 
 describe('an access policy with a mistake is a load error, never a wider policy', () => {
   it.each([
@@ -150,8 +157,12 @@ describe('an access policy without one is read as written', () => {
   });
 
   it('names by whichever kind owns bare names', () => {
-    const users = (bareNames: NamedKind, name: string) => readAccessPolicy(given({ users: [name] }), bareNames).ok;
-    const of = (name: string) => NAMED_KINDS.filter((kind) => users(kind, name));
+    function users(bareNames: NamedKind, name: string) {
+      return readAccessPolicy(given({ users: [name] }), bareNames).ok;
+    }
+    function of(name: string) {
+      return NAMED_KINDS.filter((kind) => users(kind, name));
+    }
     expect([of('alice'), of('key/alice'), of('user/alice'), of('sso/alice')]).toEqual([
       ['key', 'user', 'sso'],
       ['user', 'sso'],

@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { hasWildcard, matchesPattern } from '../../src/policy/arn-pattern.ts';
 
 /** What a pattern means, said as plainly as possible; exponential, so only for short texts. */
-const means = (pattern: string, text: string): boolean => {
+function means(pattern: string, text: string): boolean {
   const [first, rest] = [pattern.charAt(0), pattern.slice(1)];
   const isFree = text !== '' && !text.startsWith(':') && !text.startsWith('/');
   if (pattern === '') return text === '';
   if (first === '*') return means(rest, text) || (isFree && means(pattern, text.slice(1)));
   if (first === '?') return isFree && means(rest, text.slice(1));
   return text.startsWith(first) && means(rest, text.slice(1));
-};
+}
 
 describe('patterns of principals', () => {
   it('mean what a naive reading says', () => {

@@ -10,12 +10,18 @@ type Case = readonly [
   expected: Partial<Decision>,
 ];
 
-const at = (instant: string): Partial<PolicyRequest> => ({ now: Date.parse(instant) });
-const as = (caller: Partial<PolicyRequest['caller']>): Partial<PolicyRequest> => ({ caller: { ...ALICE, ...caller } });
-const rule = (effect: string, conditions: string, more = ''): string =>
-  `{name: ${effect}-rule, effect: ${effect}, conditions: {${conditions}}${more}}`;
-const policy = (rules: readonly string[]): string =>
-  `version: "1"\nrules:\n${rules.map((each) => `  - ${each}\n`).join('')}`;
+function at(instant: string): Partial<PolicyRequest> {
+  return { now: Date.parse(instant) };
+}
+function as(caller: Partial<PolicyRequest['caller']>): Partial<PolicyRequest> {
+  return { caller: { ...ALICE, ...caller } };
+}
+function rule(effect: string, conditions: string, more = ''): string {
+  return `{name: ${effect}-rule, effect: ${effect}, conditions: {${conditions}}${more}}`;
+}
+function policy(rules: readonly string[]): string {
+  return `version: "1"\nrules:\n${rules.map((each) => `  - ${each}\n`).join('')}`;
+}
 
 const USER = 'users: [alice]';
 const HOURS = 'time: {hours: {start: "09:00", end: "17:00"}}';

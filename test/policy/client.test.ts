@@ -6,7 +6,9 @@ import { problemsOf, valueOf } from './support.ts';
 
 const SECRET = 'k3Vq-81xTz_hunter2';
 const GOOD = { secret: SECRET, name: 'alice' };
-const json = (change: object): string => JSON.stringify({ ...GOOD, ...change }, null, 2);
+function json(change: object): string {
+  return JSON.stringify({ ...GOOD, ...change }, null, 2);
+}
 
 describe("a registered key's document is read strictly", () => {
   it('into a client', () => {

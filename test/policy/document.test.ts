@@ -6,10 +6,13 @@ import { problemsOf, valueOf } from './support.ts';
 
 const GOOD = 'version: "1"\nrules:\n  - name: r\n    effect: allow\n    conditions:\n      users: [alice]\n';
 
-const nested = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+function nested(levels: number): string {
+  return `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+}
 
-const block = (levels: number): string =>
-  Array.from({ length: levels }, (_, level) => `${' '.repeat(level)}a:`).join('\n');
+function block(levels: number): string {
+  return Array.from({ length: levels }, (_, level) => `${' '.repeat(level)}a:`).join('\n');
+}
 
 type Case = readonly [what: string, text: string, problem: string];
 

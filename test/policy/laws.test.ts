@@ -11,11 +11,12 @@ const RUNS = { numRuns: 500 };
 
 type Json = Readonly<Record<string, unknown>>;
 
-const isMapping = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+function isMapping(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 /** The document once for each of its mappings, with one more entry in that mapping; what a device holds is free. */
-const withEntryAnywhere = (value: unknown, key: string, content: unknown): readonly unknown[] => {
+function withEntryAnywhere(value: unknown, key: string, content: unknown): readonly unknown[] {
   if (Array.isArray(value)) {
     return value.flatMap((item, index) =>
       withEntryAnywhere(item, key, content).map((changed) => value.with(index, changed)),
@@ -29,7 +30,7 @@ const withEntryAnywhere = (value: unknown, key: string, content: unknown): reado
       withEntryAnywhere(inner, key, content).map((changed) => Object.assign({}, value, { [name]: changed })),
     );
   return [...here, ...below];
-};
+}
 
 const KNOWN: ReadonlySet<string> = new Set(
   'version rules name effect conditions reason max_server_duration session_table profiles users time mode device principals principal_ids accounts days hours timezone start end'.split(
@@ -98,8 +99,9 @@ describe('laws that hold for every policy', () => {
         const [other] = others.rules;
         if (rule === undefined || other === undefined) return;
         const narrowed = { ...rule, conditions: { ...other.conditions, ...rule.conditions } };
-        const matches = (only: typeof rule): boolean =>
-          evaluate(compileAccessPolicy({ ...document, rules: [only] }), request).ruleIndex === 0;
+        function matches(only: typeof narrowed): boolean {
+          return evaluate(compileAccessPolicy({ ...document, rules: [only] }), request).ruleIndex === 0;
+        }
         expect(matches(narrowed) && !matches(rule)).toBe(false);
       }),
       RUNS,

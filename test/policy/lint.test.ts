@@ -4,10 +4,12 @@ import { explain } from '../../src/policy/explain.ts';
 import { lint } from '../../src/policy/lint.ts';
 import { policyFrom, request, valueOf } from './support.ts';
 
-const rules = (...lines: readonly string[]): string =>
-  `version: 1\nrules:\n${lines.map((line, index) => `  - {name: r${index}, ${line}}\n`).join('')}`;
-const findings = (...lines: readonly string[]): readonly string[] =>
-  lint(valueOf(readAccessPolicy(rules(...lines)))).map(({ kind, rule }) => `${kind} ${rule}`);
+function rules(...lines: readonly string[]): string {
+  return `version: 1\nrules:\n${lines.map((line, index) => `  - {name: r${index}, ${line}}\n`).join('')}`;
+}
+function findings(...lines: readonly string[]): readonly string[] {
+  return lint(valueOf(readAccessPolicy(rules(...lines)))).map(({ kind, rule }) => `${kind} ${rule}`);
+}
 
 const DAY = 'time: {hours: {start: 09:00, end: 17:00}}';
 const NIGHT = 'time: {hours: {start: 16:00, end: 08:00}}';
@@ -16,7 +18,9 @@ const BERLIN = 'time: {hours: {start: 09:00, end: 17:00}, timezone: Europe/Berli
 
 describe('lint warns of what is valid but hardly meant', () => {
   it('finds a deny that no request to a server can meet, and no other rule for Sentinel’s clients', () => {
-    const document = (effect: string) => `effect: ${effect}, conditions: {users: [a], mode: [cli]}`;
+    function document(effect: string) {
+      return `effect: ${effect}, conditions: {users: [a], mode: [cli]}`;
+    }
     expect(findings(document('deny'))).toEqual(['unreachable-rule r0']);
     expect(findings(document('allow'))).toEqual([]);
     expect(findings('effect: deny, conditions: {users: [a], mode: [cli, server]}')).toEqual([]);

@@ -16,12 +16,13 @@ const OLIVIA = { name: 'olivia', principal: 'sentinel:key/OLIVIA' };
 const DEPLOY = { name: 'role/deploy', principal: 'arn:aws:iam::111122223333:role/deploy' };
 const NAMELESS = { name: '', principal: 'arn:aws:iam::111122223333:role/x' };
 
-const documentOf = (...rules: readonly object[]): OperatorsDocument =>
-  valueOf(
+function documentOf(...rules: readonly object[]): OperatorsDocument {
+  return valueOf(
     readOperators(
       JSON.stringify({ version: '1', rules: rules.map((rule, index) => ({ name: `r${index}`, ...rule })) }),
     ),
   );
+}
 
 const all = { actions: ACTIONS };
 
@@ -52,7 +53,9 @@ describe('mayOperate', () => {
       { users: ['olivia'], actions: ['revoke'], profiles: ['dev'] },
       { users: ['olivia'], actions: ['lift'], profiles: ['prod'] },
     );
-    const can = (action: OperatorAction, profile?: string) => mayOperate(halves, OLIVIA, action, profile);
+    function can(action: OperatorAction, profile?: string) {
+      return mayOperate(halves, OLIVIA, action, profile);
+    }
     expect([can('revoke', 'dev'), can('lift', 'prod')]).toEqual([true, true]);
     expect([can('revoke', 'prod'), can('lift', 'dev'), can('revoke'), can('lift')]).toEqual(Array(4).fill(false));
   });

@@ -5,7 +5,9 @@ import { readBreakGlassRatePolicy } from '../../src/policy/documents/break-glass
 import { readOperators } from '../../src/policy/documents/operators.ts';
 import { problemsOf, valueOf } from './support.ts';
 
-const document = (rule: object): string => JSON.stringify({ version: 1, rules: [rule] });
+function document(rule: object): string {
+  return JSON.stringify({ version: 1, rules: [rule] });
+}
 
 const APPROVAL = { name: 'r', approvers: ['bob'] };
 const BREAK_GLASS = { name: 'r', users: ['carol'] };
@@ -105,7 +107,9 @@ describe('approval, break-glass and operator documents are read strictly', () =>
   });
 
   it('a blank is nothing where nothing is less, and an error where it would be more', () => {
-    const blank = (read: (text: string) => { readonly ok: boolean }, rule: object) => read(document(rule)).ok;
+    function blank(read: (text: string) => { readonly ok: boolean }, rule: object) {
+      return read(document(rule)).ok;
+    }
     expect(blank(readApprovalPolicy, { ...APPROVAL, auto_approve: null })).toBe(true);
     expect(blank(readApprovalPolicy, { ...APPROVAL, profiles: null })).toBe(false);
     expect(blank(readApprovalPolicy, { ...APPROVAL, auto_approve: { users: null, max_duration: '1h' } })).toBe(false);

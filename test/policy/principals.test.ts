@@ -19,8 +19,8 @@ const callers = fc.oneof(
 );
 
 /** Hides pieces of a text behind wildcards, and now and then breaks it. */
-const patternOf = (text: string): fc.Arbitrary<string> =>
-  fc
+function patternOf(text: string): fc.Arbitrary<string> {
+  return fc
     .array(fc.constantFrom(...Array.from(text, () => 'keep'), '*', '?', 'drop'), {
       minLength: text.length,
       maxLength: text.length,
@@ -28,9 +28,10 @@ const patternOf = (text: string): fc.Arbitrary<string> =>
     .map((acts) =>
       Array.from(text, (character, at) => ({ '*': '*', '?': '?', drop: '' })[acts[at] ?? ''] ?? character).join(''),
     );
+}
 
 /** A principal that an accepted pattern matches, made by filling its wildcards in. */
-const witnessOf = (pattern: string): string => {
+function witnessOf(pattern: string): string {
   if (pattern.startsWith('sentinel:')) {
     const id = pattern.slice('sentinel:key/'.length).replaceAll('?', 'a').replaceAll('*', '');
     return `sentinel:key/${id === '' ? 'a' : id}`;
@@ -41,9 +42,11 @@ const witnessOf = (pattern: string): string => {
   const filled = account12.replaceAll('?', '0').replace('*', '0'.repeat(missing)).replaceAll('*', '');
   const [type = '', ...segments] = rest.join(':').split('/');
   const kind = matchesPattern(type, 'user') ? 'user' : 'role';
-  const fill = (segment: string) => (/^\*+$/u.test(segment) ? 'a' : segment.replaceAll('?', 'a').replaceAll('*', ''));
+  function fill(segment: string) {
+    return /^\*+$/u.test(segment) ? 'a' : segment.replaceAll('?', 'a').replaceAll('*', '');
+  }
   return `arn:${known}:iam::${filled}:${[kind, ...segments.map(fill)].join('/')}`;
-};
+}
 
 const PRINCIPAL =
   /^(?:sentinel:key\/\w{1,128}|arn:[a-z-]+:iam::\d{12}:(?:role\/[\w+=,.@-]{1,64}|user\/(?:[\u0021-\u007e]{1,510}\/)?[\w+=,.@-]{1,64}))$/u;

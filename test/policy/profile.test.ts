@@ -5,13 +5,18 @@ import { problemsOf, valueOf } from './support.ts';
 
 const ROLE = 'arn:aws:iam::111122223333:role/SentinelProtected-prod';
 const STATEMENT = { Effect: 'Allow', Action: 's3:Get*', Resource: '*' };
-const profile = (change: object): string => JSON.stringify({ role_arn: ROLE, ...change }, null, 1);
-const policy = (statement: object, more: object = {}): string =>
-  profile({ session_policy: { ...more, Statement: [{ ...STATEMENT, ...statement }] } });
-const tagsOf = (count: number): object =>
-  Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
-const longTags = (count: number, key: number, value: number): object =>
-  Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}`.padStart(key, 'k'), 'v'.repeat(value)]));
+function profile(change: object): string {
+  return JSON.stringify({ role_arn: ROLE, ...change }, null, 1);
+}
+function policy(statement: object, more: object = {}): string {
+  return profile({ session_policy: { ...more, Statement: [{ ...STATEMENT, ...statement }] } });
+}
+function tagsOf(count: number): object {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
+}
+function longTags(count: number, key: number, value: number): object {
+  return Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}`.padStart(key, 'k'), 'v'.repeat(value)]));
+}
 const MANAGED = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
 
 describe('a profile is compiled from its document', () => {
@@ -78,10 +83,11 @@ describe('a profile is compiled from its document', () => {
   });
 
   it('with exactly as many characters of policy as leave 500 for the TVM', () => {
-    const sized = (length: number, more: object = {}) =>
-      readProfile(
+    function sized(length: number, more: object = {}) {
+      return readProfile(
         profile({ ...more, session_policy: { Statement: [{ ...STATEMENT, Resource: 'x'.repeat(length) }] } }),
       );
+    }
     const overhead = JSON.stringify({ Version: '2012-10-17', Statement: [{ ...STATEMENT, Resource: '' }] }).length;
     expect(sized(1_548 - overhead).ok).toBe(true);
     expect(problemsOf(sized(1_549 - overhead)).join()).toContain('the policies take 1549 characters');

@@ -15,8 +15,9 @@ import { policyData, valueOf } from './support.ts';
 const DIRECTORY = resolve(import.meta.dirname, '../../src/policy/schemas');
 const schemas = documentSchemas();
 
-const problemsOfText = (name: DocumentName, source: string): readonly string[] =>
-  problemsOf(validators[name], valueOf(readTree(source)).value);
+function problemsOfText(name: DocumentName, source: string): readonly string[] {
+  return problemsOf(validators[name], valueOf(readTree(source)).value);
+}
 
 describe('the JSON Schemas of src/policy/schemas', () => {
   it('are what the generator makes; else run npm run schemas', () => {

@@ -7,19 +7,21 @@ import { WEEKDAYS, type TimeWindow } from '../../src/policy/time-window.ts';
 import type { Result } from '../../src/lib/result.ts';
 
 /** The value of a result that must be good; else the test fails with the problems. */
-export const valueOf = <Value>(result: Result<Value, unknown>): Value => {
+export function valueOf<Value>(result: Result<Value, unknown>): Value {
   if (!result.ok) throw new Error(`refused: ${JSON.stringify(result.refusal)}`);
   return result.value;
-};
+}
 
 /** The problems of a document that must be refused, as `line path: message`. */
-export const problemsOf = (result: Result<unknown, readonly DocumentProblem[]>): readonly string[] => {
+export function problemsOf(result: Result<unknown, readonly DocumentProblem[]>): readonly string[] {
   if (result.ok) throw new Error(`accepted: ${JSON.stringify(result.value)}`);
   return result.refusal.map(({ line, path, message }) => `${line} ${path}: ${message}`);
-};
+}
 
 /** The policy that a document must be. */
-export const policyFrom = (source: string): CompiledPolicy => compileAccessPolicy(valueOf(readAccessPolicy(source)));
+export function policyFrom(source: string): CompiledPolicy {
+  return compileAccessPolicy(valueOf(readAccessPolicy(source)));
+}
 
 export const ALICE: PolicyCaller = {
   name: 'alice',
@@ -32,21 +34,26 @@ export const ALICE: PolicyCaller = {
 export const NOON = Date.parse('2026-01-05T12:00:00Z');
 
 /** Alice asking for `prod` at noon, unless told otherwise. */
-export const request = (change: Partial<PolicyRequest> = {}): PolicyRequest => ({
-  profile: 'prod',
-  caller: ALICE,
-  now: NOON,
-  ...change,
-});
+export function request(change: Partial<PolicyRequest> = {}): PolicyRequest {
+  return {
+    profile: 'prod',
+    caller: ALICE,
+    now: NOON,
+    ...change,
+  };
+}
 
-const some = <Value>(values: readonly Value[]) => fc.subarray([...values], { minLength: 1 });
+function some<Value>(values: readonly Value[]) {
+  return fc.subarray([...values], { minLength: 1 });
+}
 
 /** Mostly absent: a rule with every condition there is matches next to nothing and proves as much. */
-const optional = <Value>(values: fc.Arbitrary<Value>, key: string) =>
-  fc.oneof(
+function optional<Value>(values: fc.Arbitrary<Value>, key: string) {
+  return fc.oneof(
     { weight: 2, arbitrary: fc.constant({}) },
     { weight: 1, arbitrary: values.map((value) => ({ [key]: value })) },
   );
+}
 
 const PROFILES = ['dev', 'prod', 'vault'];
 const USERS = ['alice', 'bob', 'role/deploy'];
@@ -59,7 +66,9 @@ const PRINCIPALS = [
 ];
 const IDS = ['AIDAALICE0000000000A', 'AROADEPLOY0000000000'];
 
-const two = (value: number) => String(value).padStart(2, '0');
+function two(value: number) {
+  return String(value).padStart(2, '0');
+}
 
 const hhmm = fc.integer({ min: 0, max: 1439 }).map((minute) => {
   return `${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
@@ -123,14 +132,15 @@ export const policyData = fc
 const CAPS: Readonly<Record<string, number>> = { '15m': 900, '1h': 3_600, '90s': 90 };
 
 /** The same, as it is after reading: `laws.test.ts` proves that it is, and reading YAML is slow. */
-export const asRead = (data: { readonly rules: readonly object[] }): AccessPolicyDocument =>
-  ({
+export function asRead(data: { readonly rules: readonly object[] }): AccessPolicyDocument {
+  return {
     version: '1',
     rules: data.rules.map((each) => {
       const cap: unknown = Reflect.get(each, 'max_server_duration');
       return typeof cap === 'string' ? { ...each, max_server_duration: CAPS[cap] } : each;
     }),
-  }) as AccessPolicyDocument;
+  } as AccessPolicyDocument;
+}
 
 /** A valid policy, as it is after reading. */
 export const documents: fc.Arbitrary<AccessPolicyDocument> = policyData.map(asRead);

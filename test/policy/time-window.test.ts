@@ -13,17 +13,19 @@ import { windows } from './support.ts';
 const ZONES = ['UTC', 'America/New_York', 'Asia/Kathmandu', 'Australia/Lord_Howe', 'Pacific/Apia', 'Europe/Berlin'];
 
 /** What a wall clock shows, by another way than the code's: the text of a locale that writes dates as ISO does. */
-const wallClock = (now: number, zone: string): { readonly day: Weekday; readonly time: string } => {
+function wallClock(now: number, zone: string): { readonly day: Weekday; readonly time: string } {
   const [date = '', time = ''] = new Date(now).toLocaleString('sv-SE', { timeZone: zone }).split(' ');
   const day = WEEKDAYS[new Date(`${date}T00:00:00Z`).getUTCDay()];
   if (day === undefined) throw new Error(`no weekday for ${date}`);
   return { day, time: time.slice(0, 5) };
-};
+}
 
-const two = (value: number) => String(value).padStart(2, '0');
+function two(value: number) {
+  return String(value).padStart(2, '0');
+}
 
 /** Every minute of the week that a window covers, found by walking from each start until the end is on the clock. */
-const coveredMinutes = ({ days = WEEKDAYS, hours }: TimeWindow): ReadonlySet<string> => {
+function coveredMinutes({ days = WEEKDAYS, hours }: TimeWindow): ReadonlySet<string> {
   const covered = new Set<string>();
   for (const startDay of days) {
     let [hour = 0, minute = 0] = (hours?.start ?? '00:00').split(':').map(Number);
@@ -36,9 +38,11 @@ const coveredMinutes = ({ days = WEEKDAYS, hours }: TimeWindow): ReadonlySet<str
     } while (`${two(hour)}:${two(minute)}` !== (hours?.end ?? '00:00'));
   }
   return covered;
-};
+}
 
-const covers = (window: TimeWindow, now: number): boolean => compileTimeWindow(window)(momentAt(now));
+function covers(window: TimeWindow, now: number): boolean {
+  return compileTimeWindow(window)(momentAt(now));
+}
 
 /** Instants near changes of clocks or of the date line, where arithmetic goes wrong. */
 const EDGES = [
@@ -93,7 +97,9 @@ describe('windows of time agree with a naive reading of the wall clock', () => {
   });
 });
 
-const at = (timezone: string, start: string, end: string): TimeWindow => ({ timezone, hours: { start, end } });
+function at(timezone: string, start: string, end: string): TimeWindow {
+  return { timezone, hours: { start, end } };
+}
 
 describe('windows of time at known instants', () => {
   it.each<[what: string, window: TimeWindow, instant: string, expected: boolean]>([

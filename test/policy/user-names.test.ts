@@ -13,13 +13,15 @@ const SSO_ROLE = 'AWSReservedSSO_Admin_0123456789abcdef';
 const owners = fc.constantFrom(...NAMED_KINDS);
 const name = fc.stringMatching(/^[\w+=,.@-]{2,64}$/u);
 
-const admission = (bareNames: NamedKind): Admission => ({
-  allowedAccounts: [OWN, OTHER],
-  ssoAccounts: [OTHER],
-  ssoRoles: [],
-  trustedSessionRoles: [{ arn: `arn:aws:iam::${OWN}:role/trusted`, kind: 'role' }],
-  bareNames,
-});
+function admission(bareNames: NamedKind): Admission {
+  return {
+    allowedAccounts: [OWN, OTHER],
+    ssoAccounts: [OTHER],
+    ssoRoles: [],
+    trustedSessionRoles: [{ arn: `arn:aws:iam::${OWN}:role/trusted`, kind: 'role' }],
+    bareNames,
+  };
+}
 
 const identities = fc
   .tuple(fc.constantFrom(OWN, OTHER), name, name, fc.constantFrom('user', 'path', 'role', 'trusted', 'sso'))

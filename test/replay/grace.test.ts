@@ -9,13 +9,15 @@ const START = Date.parse('2026-01-05T12:00:00.500Z');
 const NOW = START + 60_000;
 
 let count = 0;
-const claim = (signedAt = NOW - 500) => ({ key: `k${(count += 1)}`, signedAt, forgetAt: signedAt + 600_000 });
+function claim(signedAt = NOW - 500) {
+  return { key: `k${(count += 1)}`, signedAt, forgetAt: signedAt + 600_000 };
+}
 
 const REPLAYED = { ok: false, refusal: 'replayed' };
 const UNAVAILABLE = { ok: false, refusal: 'unavailable' };
 
 /** A shared guard that can be made to fail, and the guard under test before it. */
-const guards = () => {
+function guards() {
   const table = createMemoryGuard(0);
   const state = { works: true, inGrace: false, asked: 0 };
   const shared: ReplayGuard = {
@@ -25,12 +27,12 @@ const guards = () => {
     },
   };
   return { state, table, guard: createGraceGuard(shared, () => state.inGrace, START) };
-};
+}
 
-const held = (reserved: Awaited<ReturnType<ReplayGuard['reserve']>>): Reservation => {
+function held(reserved: Awaited<ReturnType<ReplayGuard['reserve']>>): Reservation {
   if (!reserved.ok) throw new Error(reserved.refusal);
   return reserved.value;
-};
+}
 
 describe('without an outage', () => {
   it('decides as the shared guard does, and lets each request through once', async () => {

@@ -25,22 +25,25 @@ afterAll(async () => {
   await desk.close();
 });
 
-const clientOf = (url: string): DynamoDBClient => {
+function clientOf(url: string): DynamoDBClient {
   const { dynamodb } = createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } });
   clients.push(dynamodb);
   return dynamodb;
-};
+}
 
-const dynamoGuard = (url: string, faults: unknown[] = [], table = DEFAULT_TABLE_NAMES.guard): ReplayGuard =>
-  createDynamoDbGuard(clientOf(url), table, (error) => void faults.push(error));
+function dynamoGuard(url: string, faults: unknown[] = [], table = DEFAULT_TABLE_NAMES.guard): ReplayGuard {
+  return createDynamoDbGuard(clientOf(url), table, (error) => void faults.push(error));
+}
 
 /** A signed request, as the guard sees it; each of another signature. */
-const claim = (signedAt = NOW, key = `key-${(count += 1)}`) => ({ key, signedAt, forgetAt: signedAt + 2 * WINDOW });
+function claim(signedAt = NOW, key = `key-${(count += 1)}`) {
+  return { key, signedAt, forgetAt: signedAt + 2 * WINDOW };
+}
 
-const held = (reserved: Awaited<ReturnType<ReplayGuard['reserve']>>): Reservation => {
+function held(reserved: Awaited<ReturnType<ReplayGuard['reserve']>>): Reservation {
   if (!reserved.ok) throw new Error(reserved.refusal);
   return reserved.value;
-};
+}
 
 const REPLAYED = { ok: false, refusal: 'replayed' };
 
@@ -126,7 +129,9 @@ describe('the guard in memory', () => {
 });
 
 /** DynamoDB behind a wire that the test can cut. */
-const startWire = async (answer: Fake['answer']): Promise<Fake> => startFake(answer);
+async function startWire(answer: Fake['answer']): Promise<Fake> {
+  return startFake(answer);
+}
 
 describe('the guard in DynamoDB', () => {
   it('is shared: what one instance saw, another refuses', async () => {

@@ -7,12 +7,14 @@ import { createMemoryGuard } from '../../src/replay/memory.ts';
 const NOW = Date.parse('2026-01-05T12:00:00Z');
 
 let count = 0;
-const claim = () => ({ key: `k${(count += 1)}`, signedAt: NOW, forgetAt: NOW + 600_000 });
+function claim() {
+  return { key: `k${(count += 1)}`, signedAt: NOW, forgetAt: NOW + 600_000 };
+}
 
 const REPLAYED = { ok: false, refusal: 'replayed' };
 
 /** A table that several instances share, which counts what it is asked. */
-const tableOf = () => {
+function tableOf() {
   const memory = createMemoryGuard(0);
   const state = { asked: 0, works: true };
   const shared: ReplayGuard = {
@@ -22,12 +24,12 @@ const tableOf = () => {
     },
   };
   return { state, shared };
-};
+}
 
-const held = (reserved: Awaited<ReturnType<ReplayGuard['reserve']>>): Reservation => {
+function held(reserved: Awaited<ReturnType<ReplayGuard['reserve']>>): Reservation {
   if (!reserved.ok) throw new Error(reserved.refusal);
   return reserved.value;
-};
+}
 
 describe('createKnownHereGuard', () => {
   it('refuses copies of what was used here without asking the table', async () => {

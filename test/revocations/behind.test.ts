@@ -19,22 +19,22 @@ import type { Item } from './support.ts';
 const HOUR = 3_600_000;
 
 /** A table with these users revoked. */
-const tableWith = async (...names: readonly string[]): Promise<FakeTable> => {
+async function tableWith(...names: readonly string[]): Promise<FakeTable> {
   const table = createFakeTable();
   for (const name of names) await logOf(table).append(entry(user(name)));
   return table;
-};
+}
 
 /** Lets each query's answer be changed; gives back undefined to leave it as it is. */
-const answering = (table: FakeTable, change: (id: string) => object | undefined): Pick<FakeTable, 'client'> => {
-  const send = async (command: { input: { ExpressionAttributeValues?: Item; TableName: string } }) => {
+function answering(table: FakeTable, change: (id: string) => object | undefined): Pick<FakeTable, 'client'> {
+  async function send(command: { input: { ExpressionAttributeValues?: Item; TableName: string } }) {
     const answer = await table.client.send(command as never);
     const id = command.input.ExpressionAttributeValues?.[':id']?.S;
     const other = id === undefined ? undefined : change(id);
     return other === undefined ? answer : { ...(answer as object), ...other };
-  };
+  }
   return { client: { send } as unknown as FakeTable['client'] };
-};
+}
 
 describe('a hole in the log', () => {
   it('is no end of it: who follows is not fresh, and nothing behind it is taken for unknown', async () => {

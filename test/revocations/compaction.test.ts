@@ -5,10 +5,13 @@ import { gapsOf, includes, mergeRanges, toRanges, type Ranges } from '../../src/
 /** Ranges of numbers are sets of numbers. */
 const numbers = fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 65_530, max: 65_545 })));
 
-const spread = (ranges: Ranges): readonly number[] =>
-  ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, index) => from + index));
+function spread(ranges: Ranges): readonly number[] {
+  return ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, index) => from + index));
+}
 
-const sorted = (list: Iterable<number>): readonly number[] => [...new Set(list)].toSorted((a, b) => a - b);
+function sorted(list: Iterable<number>): readonly number[] {
+  return [...new Set(list)].toSorted((a, b) => a - b);
+}
 
 describe('ranges', () => {
   it('hold the numbers that they are made of, in order and apart', () => {

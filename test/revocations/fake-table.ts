@@ -17,7 +17,9 @@ import { createRevocationWriter, type NewEntry } from '../../src/revocations/wri
 import { holds, updated } from '../support/expressions.ts';
 import type { Item } from './support.ts';
 
-const refused = (): Error => new ConditionalCheckFailedException({ message: 'no', $metadata: {} });
+function refused(): Error {
+  return new ConditionalCheckFailedException({ message: 'no', $metadata: {} });
+}
 
 /** Before or after a call takes effect: here a test may wait, or throw. */
 export type Step = (what: string, when: 'before' | 'after') => Promise<void>;
@@ -26,19 +28,19 @@ export type Step = (what: string, when: 'before' | 'after') => Promise<void>;
  * A table in memory that takes the very commands that the log sends, one effect at a time, so that a test decides what
  * happens between them. A scan goes by pages of two items and is no snapshot, as DynamoDB's is none.
  */
-export const createFakeTable = (step: Step = () => Promise.resolve()) => {
+export function createFakeTable(step: Step = () => Promise.resolve()) {
   const items = new Map<string, Item>();
   /** The guard table, which whoever may write the log need not be able to write. */
   const guard = new Map<string, Item>();
   const control = { step };
 
-  const execute = (command: unknown): object => {
+  function execute(command: unknown): object {
     const answer = run(command);
     const { TableName } = (command as { input: { TableName: string } }).input;
     return { ...answer, ConsumedCapacity: { TableName } };
-  };
+  }
 
-  const run = (command: unknown): object => {
+  function run(command: unknown): object {
     if (command instanceof QueryCommand) {
       const item = tableOf(command.input).get(command.input.ExpressionAttributeValues?.[':id']?.S ?? '');
       return { Items: item === undefined ? [] : [item] };
@@ -71,30 +73,33 @@ export const createFakeTable = (step: Step = () => Promise.resolve()) => {
       return {};
     }
     throw new Error('a command that the log does not send');
-  };
+  }
 
-  const tableOf = ({ TableName = '' }: { TableName?: string | undefined }) =>
-    TableName.includes('guard') ? guard : items;
+  function tableOf({ TableName = '' }: { TableName?: string | undefined }) {
+    return TableName.includes('guard') ? guard : items;
+  }
 
-  const send = async (command: object): Promise<object> => {
+  async function send(command: object): Promise<object> {
     const what = command.constructor.name;
     await control.step(what, 'before');
     const answer = execute(command);
     await control.step(what, 'after');
     return answer;
-  };
+  }
   return { client: { send } as unknown as DynamoDBClient, items, guard, control };
-};
+}
 
-const scatter = (id: string): number => {
+function scatter(id: string): number {
   let sum = 0;
   for (const one of id) sum = (sum * 31 + one.charCodeAt(0) * 7919) % 1_000_003;
   return sum;
-};
+}
 
 export type FakeTable = ReturnType<typeof createFakeTable>;
 
-const sealingKey = (id: string): SealingKey => ({ id, key: randomBytes(32), activeFrom: 0 });
+function sealingKey(id: string): SealingKey {
+  return { id, key: randomBytes(32), activeFrom: 0 };
+}
 export const SEALING = sealingKey('k1');
 const KEYS: SealingKeys = new Map([[SEALING.id, SEALING]]);
 /** A key that no TVM of the tests has. */
@@ -103,37 +108,45 @@ export const STRANGE = sealingKey('k1');
 export const NOW = Date.parse('2026-01-05T12:00:00Z');
 
 /** What is revoked here: alice unless told otherwise. */
-export const entry = (target: RevocationTarget = ALICE, more: Partial<Revocation> = {}): NewEntry => ({
-  what: 'revoke',
-  target,
-  reason: 'why',
-  by: 'olivia',
-  byPrincipal: 'sentinel:key/O',
-  createdAt: NOW,
-  ...more,
-});
+export function entry(target: RevocationTarget = ALICE, more: Partial<Revocation> = {}): NewEntry {
+  return {
+    what: 'revoke',
+    target,
+    reason: 'why',
+    by: 'olivia',
+    byPrincipal: 'sentinel:key/O',
+    createdAt: NOW,
+    ...more,
+  };
+}
 
 export const ALICE: RevocationTarget = { kind: 'user', value: 'alice' };
-export const user = (value: string): RevocationTarget => ({ kind: 'user', value });
+export function user(value: string): RevocationTarget {
+  return { kind: 'user', value };
+}
 
 /** A row as somebody past the TVM may put it. */
-export const rawEntry = (n: number, more: Item = {}): Item => ({
-  id: { S: `rev#${n}` },
-  n: { N: String(n) },
-  what: { S: 'revoke' },
-  kind: { S: 'user' },
-  value: { S: 'alice' },
-  ...more,
-});
+export function rawEntry(n: number, more: Item = {}): Item {
+  return {
+    id: { S: `rev#${n}` },
+    n: { N: String(n) },
+    what: { S: 'revoke' },
+    kind: { S: 'user' },
+    value: { S: 'alice' },
+    ...more,
+  };
+}
 
-export const rawHead = (n: number): Item => ({ id: { S: 'head' }, n: { N: String(n) } });
+export function rawHead(n: number): Item {
+  return { id: { S: 'head' }, n: { N: String(n) } };
+}
 
 export const NO_FOREIGN: ForeignRevocations = { read: () => Promise.resolve(), ofVend: () => undefined };
 
 type FeedOptions = Partial<Parameters<typeof createRevocations>[0]> & { readonly keys?: () => SealingKeys };
 
 /** The log of one instance over a table; `append` knows nothing of what others wrote before. */
-export const logOf = (table: Pick<FakeTable, 'client'>, keys: () => SealingKeys = () => KEYS) => {
+export function logOf(table: Pick<FakeTable, 'client'>, keys: () => SealingKeys = () => KEYS) {
   const log = createRevocationLog({
     client: table.client,
     table: 'sentinel-revocations',
@@ -142,10 +155,10 @@ export const logOf = (table: Pick<FakeTable, 'client'>, keys: () => SealingKeys 
     clock: () => NOW,
   });
   return { ...log, append: createRevocationWriter(log, () => undefined) };
-};
+}
 
 /** The feed of one instance over a table, with a clock that stands until it is moved. */
-export const feedOf = (table: Pick<FakeTable, 'client'>, more: FeedOptions = {}) => {
+export function feedOf(table: Pick<FakeTable, 'client'>, more: FeedOptions = {}) {
   const time = { now: NOW, monotonic: 1_000 };
   const faults: unknown[] = [];
   const told: Revocation[] = [];
@@ -177,7 +190,7 @@ export const feedOf = (table: Pick<FakeTable, 'client'>, more: FeedOptions = {})
     numbers: () => feed.list().map(({ n }) => n),
     names: () => feed.list().map(({ target }) => ('value' in target ? target.value : target.kind)),
   };
-};
+}
 
 export const FRESH = { ok: true, value: 'fresh' };
 export const GRACE = { ok: true, value: 'grace' };

@@ -28,12 +28,12 @@ const SUBJECT = {
 };
 
 /** Takes numbers out as the TVM does: named first, deleted then. */
-const forget = async (table: FakeTable, numbers: readonly number[]): Promise<void> => {
+async function forget(table: FakeTable, numbers: readonly number[]): Promise<void> {
   const log = logOf(table);
   const { version, item, ranges } = await log.readCompaction();
   await log.writeCompaction(version + 1, mergeRanges(ranges, toRanges(numbers)), item);
   for (const n of numbers) await log.remove(n);
-};
+}
 
 describe('the feed', () => {
   it('knows what stood there before it began, and what came since', async () => {
@@ -183,8 +183,9 @@ describe('lifting', () => {
     const log = logOf(table);
     await log.append(entry());
     const copied = await log.append({ what: 'lift', lifts: 99, sealing: SEALING });
-    const lifting = (n: number, signature: object) =>
-      rawEntry(n, { what: { S: 'lift' }, lifts: { N: '1' }, ...signature });
+    function lifting(n: number, signature: object) {
+      return rawEntry(n, { what: { S: 'lift' }, lifts: { N: '1' }, ...signature });
+    }
     table.items.set('rev#3', lifting(3, {}));
     table.items.set('rev#4', lifting(4, { signature: { S: 'signature' in copied ? copied.signature : '' } }));
     table.items.set('rev#5', toItem(toLift(5, 1, STRANGE), undefined));

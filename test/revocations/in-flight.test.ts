@@ -8,7 +8,7 @@ import { openSession, revoke, SECRET_REASON, until, useDesk } from './support.ts
 const world = useDesk();
 
 /** An STS that holds its answer until it is let go. */
-const startHeldSts = async () => {
+async function startHeldSts() {
   let letGo: (answer: FakeAnswer) => void = () => undefined;
   let held = false;
   const sts = world.kept(await startFakeSts());
@@ -26,9 +26,11 @@ const startHeldSts = async () => {
     isHolding: () => Promise.resolve(held),
     letGo: (): void => letGo(stsCredentials()),
   };
-};
+}
 
-const vends = (tvm: RunningTvm) => tvm.audit.filter(({ event }) => event === 'vend');
+function vends(tvm: RunningTvm) {
+  return tvm.audit.filter(({ event }) => event === 'vend');
+}
 
 describe.each([
   ['user', () => 'alice'],

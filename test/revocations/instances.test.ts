@@ -10,11 +10,13 @@ const BOUND = 3_000;
 
 const world = useDesk();
 
-const startSome = (count: number): Promise<readonly RunningTvm[]> =>
-  Promise.all(Array.from({ length: count }, async () => world.kept(await startTvm(world.desk.url))));
+function startSome(count: number): Promise<readonly RunningTvm[]> {
+  return Promise.all(Array.from({ length: count }, async () => world.kept(await startTvm(world.desk.url))));
+}
 
-const everywhere = async (instances: readonly RunningTvm[], is: string | number): Promise<boolean> =>
-  (await Promise.all(instances.map((tvm) => vend(tvm)))).every((status) => status === is);
+async function everywhere(instances: readonly RunningTvm[], is: string | number): Promise<boolean> {
+  return (await Promise.all(instances.map((tvm) => vend(tvm)))).every((status) => status === is);
+}
 
 describe.each([2, 5])('%i instances', (count) => {
   it('all refuse within the bound what one was told, and all serve again when another lifts it', async () => {
@@ -38,10 +40,10 @@ describe('two instances', () => {
     const numbers = ids.map(Number).toSorted((a, b) => a - b);
     const [least = 0] = numbers;
     expect(numbers).toEqual(names.map((_, index) => least + index));
-    const inForce = async (tvm: RunningTvm): Promise<unknown> => {
+    async function inForce(tvm: RunningTvm): Promise<unknown> {
       const { revocations } = (await call(tvm, { path: '/revocations', as: 'olivia' })).json;
       return (revocations as { value: string }[]).map(({ value }) => value).toSorted();
-    };
+    }
     const all = JSON.stringify(names.toSorted());
     for (const tvm of [one, other, world.tvm]) {
       await until(async () => JSON.stringify(await inForce(tvm)) === all, BOUND);
@@ -73,11 +75,11 @@ describe('what the feed costs', () => {
     const environment = { AWS_ENDPOINT_URL_DYNAMODB: proxy.url };
     const tvm = world.kept(await startTvm(world.desk.url, { environment }));
     expect(counts.scans, 'all is read once, at the start').toBe(1);
-    const during = async (work: () => Promise<unknown>): Promise<number> => {
+    async function during(work: () => Promise<unknown>): Promise<number> {
       const [begun, before] = [performance.now(), counts.queries];
       while (performance.now() - begun < 3_000) await work();
       return (counts.queries - before) / ((performance.now() - begun) / 1_000);
-    };
+    }
     const idle = await during(() => sleep(100));
     let requests = 0;
     const loaded = await during(async () => {

@@ -16,7 +16,7 @@ const plans: fc.Arbitrary<Plan> = fc.record({
 });
 
 /** Appends a writer's entries one after the other; gives the numbers, and which of them it lifted. */
-const write = async (table: ReturnType<typeof createFakeTable>, name: string, plan: readonly boolean[]) => {
+async function write(table: ReturnType<typeof createFakeTable>, name: string, plan: readonly boolean[]) {
   const log = logOf(table);
   const numbers: number[] = [];
   const lifted: number[] = [];
@@ -33,13 +33,13 @@ const write = async (table: ReturnType<typeof createFakeTable>, name: string, pl
     }
   }
   return { numbers, inForce: numbers.filter((n) => open.includes(n)), lifted };
-};
+}
 
-const run = async (
+async function run(
   scheduler: fc.Scheduler,
   { writers, readers, polls }: Plan,
   { loadedBefore }: { readonly loadedBefore: boolean },
-): Promise<void> => {
+): Promise<void> {
   const table = createFakeTable();
   const feeds = Array.from({ length: readers }, () => feedOf(table));
   if (loadedBefore) await Promise.all(feeds.map((feed) => feed.ensure()));
@@ -65,7 +65,7 @@ const run = async (
     expect(feed.numbers()).toEqual(inForce);
     expect(feed.faults).toEqual([]);
   }
-};
+}
 
 describe('whatever the order of their calls', () => {
   it('readers that follow end up with exactly what was appended', async () => {
@@ -119,9 +119,9 @@ describe('a writer that dies between entry and head', () => {
       const table = createFakeTable();
       const feed = feedOf(table);
       await feed.ensure();
-      const schedule = async (): Promise<void> => {
+      async function schedule(): Promise<void> {
         await scheduler.schedule(Promise.resolve());
-      };
+      }
       table.control.step = schedule;
       const dying = createFakeTable(async (what) => {
         await schedule();

@@ -22,15 +22,15 @@ afterAll(async () => {
   await desk.close();
 });
 
-const start = async (environment: Readonly<Record<string, string>> = {}): Promise<RunningTvm> => {
+async function start(environment: Readonly<Record<string, string>> = {}): Promise<RunningTvm> {
   const through = { AWS_ENDPOINT_URL_DYNAMODB: proxy.url, SENTINEL_CATALOG_MAX_AGE: '1h', ...environment };
   const tvm = await startTvm(desk.url, { environment: through, clock: () => Date.now() + offset });
   running.push(tvm);
   return tvm;
-};
+}
 
 /** Makes DynamoDB fail for the length of a test, on an instance that was fine before. */
-const during = async (fault: Fault, tvm: RunningTvm, test: () => Promise<void>): Promise<void> => {
+async function during(fault: Fault, tvm: RunningTvm, test: () => Promise<void>): Promise<void> {
   proxy.set('dynamodb', fault);
   try {
     await test();
@@ -39,10 +39,11 @@ const during = async (fault: Fault, tvm: RunningTvm, test: () => Promise<void>):
     offset = 0;
     await tvm.close();
   }
-};
+}
 
-const isFailing = async (tvm: RunningTvm): Promise<boolean> =>
-  (await call(tvm, { path: '/readyz' })).json['status'] !== 'ready';
+async function isFailing(tvm: RunningTvm): Promise<boolean> {
+  return (await call(tvm, { path: '/readyz' })).json['status'] !== 'ready';
+}
 
 const UNAVAILABLE = '503 ServiceUnavailable';
 const REPLAYED = '403 RequestReplayed';
@@ -117,10 +118,10 @@ describe('DynamoDB: slow', () => {
 describe('SENTINEL_OUTAGE_GRACE', () => {
   const environment = { SENTINEL_OUTAGE_GRACE: '10m', SENTINEL_CLOCK_SKEW: '15m' };
 
-  const vendNow = async (tvm: RunningTvm) => {
+  async function vendNow(tvm: RunningTvm) {
     const at = Date.now() + offset;
     return (await callWith(tvm, DEMO_CLIENTS.alice, { query: 'profile=dev', at })).status;
-  };
+  }
 
   it('vends on with what is known, loudly, for so long and no longer', async () => {
     const tvm = await start(environment);
@@ -160,11 +161,13 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
   it('lets no request through twice, be it from before the outage or in it, nor one older than the process', async () => {
     const tvm = await start(environment);
     const started = Date.now();
-    const send = async (request: ReturnType<typeof signedWith>) => {
+    async function send(request: ReturnType<typeof signedWith>) {
       const { status, json } = await sendRaw(tvm.port, request);
       return status === 200 ? 200 : `${status} ${String(json['error'])}`;
-    };
-    const signed = (at: number) => signedWith(tvm, DEMO_CLIENTS.alice, { query: 'profile=dev', at });
+    }
+    function signed(at: number) {
+      return signedWith(tvm, DEMO_CLIENTS.alice, { query: 'profile=dev', at });
+    }
     const [before, unused] = [signed(Date.now()), signed(Date.now() + 2_000)];
     expect(await send(before)).toBe(200);
     await during('down', tvm, async () => {

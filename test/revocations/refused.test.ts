@@ -12,13 +12,13 @@ rules:
   - { name: some, effect: allow, conditions: { users: [alice, bob, user/dana] } }
 `;
 
-const prepare = async (desk: Desk): Promise<void> => {
+async function prepare(desk: Desk): Promise<void> {
   await desk.put('/sentinel/policies/dev', DEV);
   await desk.put('/sentinel/policies/other', DEV);
   const role = 'arn:aws:iam::000000000000:role/SentinelProtected-dev';
   await desk.put('/sentinel/profiles/other', JSON.stringify({ role_arn: role }));
   await register(desk, 'TVMDEMOALICETWO', 'alice');
-};
+}
 
 const ALICE_TWO = { accessKeyId: 'TVMDEMOALICETWO', secret: 'secret-of-TVMDEMOALICETWO' };
 

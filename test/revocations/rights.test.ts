@@ -24,21 +24,24 @@ rules:
   - { name: all-of-us, effect: allow, conditions: { users: [alice, bob, olivia, otto] } }
 `;
 
-const prepare = async (desk: Desk): Promise<void> => {
+async function prepare(desk: Desk): Promise<void> {
   await desk.put('/sentinel/operators', OPERATORS);
   await desk.put('/sentinel/policies/dev', DEV);
   for (const id of ['TVMDEMOOTTO', 'TVMDEMOOTTOTWO']) await register(desk, id, 'otto');
-};
+}
 
 const OTTO = { accessKeyId: 'TVMDEMOOTTO', secret: 'secret-of-TVMDEMOOTTO' };
 const OTTO_TWO = { accessKeyId: 'TVMDEMOOTTOTWO', secret: 'secret-of-TVMDEMOOTTOTWO' };
 
 const world = useDesk({}, prepare);
 
-const records = () => world.tvm.audit.filter(({ event }) => event === 'revocation');
+function records() {
+  return world.tvm.audit.filter(({ event }) => event === 'revocation');
+}
 const reason = { reason: 'laptop stolen' };
-const revokeSession = (id: string, as: 'alice' | 'bob' | 'carol' | 'olivia', body: unknown = reason) =>
-  send(world.tvm, `/sessions/${id}/revoke`, body, as);
+function revokeSession(id: string, as: 'alice' | 'bob' | 'carol' | 'olivia', body: unknown = reason) {
+  return send(world.tvm, `/sessions/${id}/revoke`, body, as);
+}
 
 describe('who is no operator', () => {
   it.each([

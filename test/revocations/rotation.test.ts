@@ -6,30 +6,34 @@ import { createFakeTable, entry, feedOf, FRESH, logOf, NOW, UNAVAILABLE, user, t
 
 /** What was lifted stays lifted, whatever becomes of the key that it was lifted under. */
 const HOUR = 3_600_000;
-const keyOf = (id: string, activeFrom: number): SealingKey => ({ id, key: randomBytes(32), activeFrom });
+function keyOf(id: string, activeFrom: number): SealingKey {
+  return { id, key: randomBytes(32), activeFrom };
+}
 const OLD = keyOf('old', 0);
 const NEW = keyOf('new', NOW - 1);
-const only = (...keys: readonly SealingKey[]): SealingKeys => new Map(keys.map((key) => [key.id, key]));
+function only(...keys: readonly SealingKey[]): SealingKeys {
+  return new Map(keys.map((key) => [key.id, key]));
+}
 
 /** An instance with these keys, and the clock that its upkeep goes by. */
-const instanceOf = (table: FakeTable, keys: { now: SealingKeys }, time = { now: NOW }) => {
+function instanceOf(table: FakeTable, keys: { now: SealingKeys }, time = { now: NOW }) {
   const upkeep = createRevocationUpkeep({
     log: logOf(table, () => keys.now),
     lease: (_, __, run) => run(),
     clock: () => time.now,
   });
   return { ...feedOf(table, { keys: () => keys.now, upkeep }), upkeep };
-};
+}
 
 /** One and four in force, two and three lifted, all under the old key. */
-const tableWithLifted = async (): Promise<FakeTable> => {
+async function tableWithLifted(): Promise<FakeTable> {
   const table = createFakeTable();
   const feed = instanceOf(table, { now: only(OLD) });
   await feed.ensure();
   for (const name of ['one', 'two', 'three', 'four']) await feed.append(entry(user(name)));
   for (const lifts of [2, 3]) await feed.append({ what: 'lift', lifts, sealing: OLD });
   return table;
-};
+}
 
 describe('rotating the sealing key', () => {
   it('brings nothing back: all is signed anew before the old key goes, and the count says when', async () => {

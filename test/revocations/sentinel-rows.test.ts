@@ -18,12 +18,14 @@ import {
 
 /** Rows of the sessions table that somebody other than the TVM marked as revoked, with Sentinel's attributes. */
 const HOUR = 3_600_000;
-const keyOf = (name: string, id: string) => ({
-  name,
-  storedName: `key/${name}`,
-  principal: `sentinel:key/${id}`,
-  subject: `sentinel:key/${id}`,
-});
+function keyOf(name: string, id: string) {
+  return {
+    name,
+    storedName: `key/${name}`,
+    principal: `sentinel:key/${id}`,
+    subject: `sentinel:key/${id}`,
+  };
+}
 const ALICE = keyOf('alice', 'TVMDEMOALICE');
 const BOB = keyOf('bob', 'TVMDEMOBOB');
 
@@ -31,33 +33,39 @@ let count = 0;
 const world = useDesk();
 
 /** Times as Go's encoder writes them, with nine digits of a second. */
-const at = (ms: number): { S: string } => ({ S: new Date(ms).toISOString().replace(/(\.\d{3})Z/u, '$1456789Z') });
+function at(ms: number): { S: string } {
+  return { S: new Date(ms).toISOString().replace(/(\.\d{3})Z/u, '$1456789Z') };
+}
 
-const sentinelRow = (more: Item = {}, now = Date.now()): Item => ({
-  id: { S: (count += 1).toString(16).padStart(16, '0') },
-  user: { S: 'alice' },
-  profile: { S: 'dev' },
-  server_instance_id: { S: 'sentinel-server' },
-  status: { S: 'revoked' },
-  started_at: at(now - 60_000),
-  last_access_at: at(now - 30_000),
-  expires_at: at(now + HOUR),
-  request_count: { N: '3' },
-  created_at: at(now - 60_000),
-  updated_at: at(now),
-  revoked_by: { S: 'oncall' },
-  revoked_reason: { S: 'stolen laptop' },
-  ttl: { N: String(Math.ceil((now + HOUR) / 1_000)) },
-  ...more,
-});
+function sentinelRow(more: Item = {}, now = Date.now()): Item {
+  return {
+    id: { S: (count += 1).toString(16).padStart(16, '0') },
+    user: { S: 'alice' },
+    profile: { S: 'dev' },
+    server_instance_id: { S: 'sentinel-server' },
+    status: { S: 'revoked' },
+    started_at: at(now - 60_000),
+    last_access_at: at(now - 30_000),
+    expires_at: at(now + HOUR),
+    request_count: { N: '3' },
+    created_at: at(now - 60_000),
+    updated_at: at(now),
+    revoked_by: { S: 'oncall' },
+    revoked_reason: { S: 'stolen laptop' },
+    ttl: { N: String(Math.ceil((now + HOUR) / 1_000)) },
+    ...more,
+  };
+}
 
-const sessions = () => tableOf(world.client, 'sessions');
+function sessions() {
+  return tableOf(world.client, 'sessions');
+}
 const made: string[] = [];
-const put = async (item: Item): Promise<string> => {
+async function put(item: Item): Promise<string> {
   await sessions().put(item);
   made.push(item['id']?.S ?? '');
   return made.at(-1) ?? '';
-};
+}
 
 let foreign: ForeignRevocations;
 beforeEach(async () => {

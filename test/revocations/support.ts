@@ -20,11 +20,12 @@ export type Item = Record<string, AttributeValue>;
 
 type Instance = Pick<RunningTvm, 'host' | 'port'>;
 
-export const clientOf = (url: string): DynamoDBClient =>
-  createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } }).dynamodb;
+export function clientOf(url: string): DynamoDBClient {
+  return createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } }).dynamodb;
+}
 
 /** Somebody who writes to the tables past the TVM. */
-export const tableOf = (client: DynamoDBClient, table: keyof typeof DEFAULT_TABLE_NAMES) => {
+export function tableOf(client: DynamoDBClient, table: keyof typeof DEFAULT_TABLE_NAMES) {
   const TableName = DEFAULT_TABLE_NAMES[table];
   return {
     put: async (item: Item): Promise<void> => {
@@ -36,17 +37,17 @@ export const tableOf = (client: DynamoDBClient, table: keyof typeof DEFAULT_TABL
       await client.send(new DeleteItemCommand({ TableName, Key: { id: { S: id } } }));
     },
   };
-};
+}
 
 /** A registered key that is none of the demo's. */
 export type Key = { readonly accessKeyId: string; readonly secret: string };
 
 /** Registers a key; a TVM knows it from its next load of the catalog on. */
-export const register = async (desk: Desk, accessKeyId: string, name: string): Promise<Key> => {
+export async function register(desk: Desk, accessKeyId: string, name: string): Promise<Key> {
   const secret = `secret-of-${accessKeyId}`;
   await desk.put(`/sentinel-secrets/clients/${accessKeyId}`, JSON.stringify({ secret, name }), 'SecureString');
   return { accessKeyId, secret };
-};
+}
 
 type What = {
   readonly method?: string;
@@ -58,11 +59,12 @@ type What = {
 };
 
 /** A request of a registered key, each with a nonce of its own. */
-export const callWith = (tvm: Instance, key: Key, what: What): Promise<RawAnswer> =>
-  sendRaw(tvm.port, signedWith(tvm, key, what));
+export function callWith(tvm: Instance, key: Key, what: What): Promise<RawAnswer> {
+  return sendRaw(tvm.port, signedWith(tvm, key, what));
+}
 
 /** The same in a form that can be sent again. */
-export const signedWith = (tvm: Instance, key: Key, what: What) => {
+export function signedWith(tvm: Instance, key: Key, what: What) {
   const { method = 'GET', path = '/', query = '', body = '', at = Date.now() } = what;
   const headers = {
     'x-sentinel-nonce': randomUUID(),
@@ -70,55 +72,57 @@ export const signedWith = (tvm: Instance, key: Key, what: What) => {
   };
   const signed = sign({ host: tvm.host, method, path, query, headers, body, amzDate: amzDateOf(at), ...key });
   return { method, target: query === '' ? path : `${path}?${query}`, headers: signed.headers, body };
-};
+}
 
 type Who = keyof typeof DEMO_CLIENTS;
 
 /** Sends JSON as a demo caller. */
-export const send = (tvm: Instance, path: string, value: unknown, as: Who = 'olivia'): Promise<RawAnswer> => {
+export function send(tvm: Instance, path: string, value: unknown, as: Who = 'olivia'): Promise<RawAnswer> {
   const body = typeof value === 'string' ? value : JSON.stringify(value);
   return call(tvm, { method: 'POST', path, body, as, headers: { 'content-type': 'application/json' } });
-};
+}
 
 /** Revokes, and gives the id; throws unless it was done. */
-export const revoke = async (tvm: Instance, kind: string, value?: string, more: object = {}): Promise<string> => {
+export async function revoke(tvm: Instance, kind: string, value?: string, more: object = {}): Promise<string> {
   const body = { kind, reason: SECRET_REASON, ...(value === undefined ? {} : { value }), ...more };
   const answer = await send(tvm, '/revocations', body);
   if (answer.status !== 201) throw new Error(`not revoked: ${answer.status} ${answer.body}`);
   return String(answer.json['id']);
-};
+}
 
 /** What no caller may ever read. */
 export const SECRET_REASON = 'found in a pastebin by the night watch';
 
-export const lift = (tvm: Instance, id: string, as: Who = 'olivia'): Promise<RawAnswer> =>
-  call(tvm, { method: 'DELETE', path: `/revocations/${id}`, as });
+export function lift(tvm: Instance, id: string, as: Who = 'olivia'): Promise<RawAnswer> {
+  return call(tvm, { method: 'DELETE', path: `/revocations/${id}`, as });
+}
 
-export const listed = async (tvm: Instance): Promise<readonly Record<string, unknown>[]> =>
-  (await call(tvm, { path: '/revocations', as: 'olivia' })).json['revocations'] as Record<string, unknown>[];
+export async function listed(tvm: Instance): Promise<readonly Record<string, unknown>[]> {
+  return (await call(tvm, { path: '/revocations', as: 'olivia' })).json['revocations'] as Record<string, unknown>[];
+}
 
 /** Lifts all that olivia may lift. */
-const liftAll = async (tvm: Instance): Promise<void> => {
+async function liftAll(tvm: Instance): Promise<void> {
   for (const { id } of (await listed(tvm)) ?? []) await lift(tvm, String(id));
-};
+}
 
 /** Status and error of a vend of `dev`, alice's unless told otherwise. */
-export const vend = async (tvm: Instance, as: Who = 'alice', query = 'profile=dev') => {
+export async function vend(tvm: Instance, as: Who = 'alice', query = 'profile=dev') {
   const { status, json } = await call(tvm, { query, as });
   return status === 200 ? 200 : `${status} ${String(json['error'])}`;
-};
+}
 
 export const REVOKED = '403 SessionRevoked';
 
 /** Opens a session by vending, and gives its id. */
-export const openSession = async (tvm: Instance, as: Who = 'alice', query = 'profile=dev'): Promise<string> => {
+export async function openSession(tvm: Instance, as: Who = 'alice', query = 'profile=dev'): Promise<string> {
   const answer = await call(tvm, { query, as });
   if (answer.status !== 200) throw new Error(`not vended: ${answer.body}`);
   return String(answer.json['SessionId']);
-};
+}
 
 /** Resolves with the milliseconds that it took until a condition held; throws after `limit`. */
-export const until = async (holds: () => Promise<boolean>, limit: number): Promise<number> => {
+export async function until(holds: () => Promise<boolean>, limit: number): Promise<number> {
   const begun = performance.now();
   for (;;) {
     if (await holds()) return performance.now() - begun;
@@ -127,10 +131,10 @@ export const until = async (holds: () => Promise<boolean>, limit: number): Promi
       setTimeout(resolve, 10);
     });
   }
-};
+}
 
 /** A desk and one TVM for a file; whatever is `kept` ends with its test, and what was revoked is lifted then. */
-export const useDesk = (
+export function useDesk(
   options: Parameters<typeof startTvm>[1] = {},
   prepare?: (desk: Desk) => Promise<void>,
 ): {
@@ -138,7 +142,7 @@ export const useDesk = (
   readonly tvm: RunningTvm;
   readonly client: DynamoDBClient;
   readonly kept: <Value extends { close: () => Promise<void> }>(value: Value) => Value;
-} => {
+} {
   const running: { close: () => Promise<void> }[] = [];
   const world = {
     kept: <Value extends { close: () => Promise<void> }>(value: Value): Value => {
@@ -166,4 +170,4 @@ export const useDesk = (
     await world.desk.close();
   });
   return world;
-};
+}

@@ -24,7 +24,9 @@ const SUBJECT = {
 };
 const MINUTE = 60_000;
 
-const fail = () => Promise.reject(new Error('DynamoDB is away'));
+function fail() {
+  return Promise.reject(new Error('DynamoDB is away'));
+}
 
 describe('rows that others wrote hide nothing that the TVM writes', () => {
   it.each<readonly [string, Parameters<typeof rawEntry>[1]]>([
@@ -157,10 +159,10 @@ describe('Sentinel’s rows', () => {
   it('are read every 15 s, and stop everybody when they could not be read for 45', async () => {
     let reads = 0;
     let works = true;
-    const read = () => {
+    function read() {
       reads += 1;
       return works ? Promise.resolve() : fail();
-    };
+    }
     const feed = feedOf(createFakeTable(), { foreign: { ...NO_FOREIGN, read } });
     await feed.ensure();
     await feed.poll(10_000);
@@ -200,10 +202,10 @@ describe('the feed by the clock', () => {
   it.each([0, 60])('reads Sentinel’s rows within 15 s, also after a step back of %i minutes', async (minutes) => {
     let there: Revocation | undefined;
     let found: Revocation | undefined;
-    const read = () => {
+    function read() {
       found = there;
       return Promise.resolve();
-    };
+    }
     const feed = feedOf(createFakeTable(), {
       clock: () => Date.now(),
       monotonic: () => performance.now(),
@@ -233,10 +235,11 @@ describe('the feed by the clock', () => {
   it.each([false, true])('reads the log about once a second, though Sentinel’s rows hang: %s', async (hangs) => {
     const table = createFakeTable();
     let polls = 0;
-    const hang = (): Promise<void> =>
-      new Promise((_, reject) => {
+    function hang(): Promise<void> {
+      return new Promise((_, reject) => {
         setTimeout(reject, 5_000, new Error('hung'));
       });
+    }
     const feed = feedOf(table, {
       clock: () => Date.now(),
       monotonic: () => performance.now(),

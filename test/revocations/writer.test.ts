@@ -5,23 +5,23 @@ import { signEntry, toItem } from '../../src/revocations/entry.ts';
 import { createFakeTable, entry, feedOf, FRESH, logOf, SEALING, user, type FakeTable } from './fake-table.ts';
 
 /** What an append is answered for stands in the table, at a number that everybody comes to. */
-const namesOf = async (table: FakeTable): Promise<readonly string[]> => {
+async function namesOf(table: FakeTable): Promise<readonly string[]> {
   const feed = feedOf(table);
   expect(await feed.ensure()).toEqual(FRESH);
   return feed.names().toSorted();
-};
+}
 
 /** A client whose writes are answered without being done, so many times. */
-const losing = (table: FakeTable, what: string, times: number): Pick<FakeTable, 'client'> => {
+function losing(table: FakeTable, what: string, times: number): Pick<FakeTable, 'client'> {
   let left = times;
-  const send = (command: { constructor: { name: string }; input: { TableName: string; Item?: object } }) => {
+  function send(command: { constructor: { name: string }; input: { TableName: string; Item?: object } }) {
     const isEntry = JSON.stringify(command.input.Item ?? {}).includes('rev#');
     if (command.constructor.name !== what || !isEntry || left === 0) return table.client.send(command as never);
     left -= 1;
     return Promise.resolve({ ConsumedCapacity: { TableName: command.input.TableName } });
-  };
+  }
   return { client: { send } as unknown as DynamoDBClient };
-};
+}
 
 describe('writers', () => {
   it('of five instances write 200 entries at once, each in one batch or few, and lose none', async () => {

@@ -9,7 +9,9 @@ import { createFakeIndex, TABLE } from './fake-index.ts';
 const SEALING = { id: 'k', key: randomBytes(32), activeFrom: 0 };
 const KEYS = new Map([[SEALING.id, SEALING]]);
 const NOW = Date.parse('2026-03-10T12:00:00Z');
-const ALL = (): boolean => true;
+function ALL(): boolean {
+  return true;
+}
 
 const session: Session = {
   id: '0123456789abcdef',
@@ -26,7 +28,7 @@ const session: Session = {
   sourceIdentity: 'x',
 };
 
-const open = (onQuery: () => Promise<void> = () => Promise.resolve()) => {
+function open(onQuery: () => Promise<void> = () => Promise.resolve()) {
   const item = toSessionItem(session, signSession(session, KEYS, NOW) ?? '', 'i');
   const index = createFakeIndex([item], { onQuery });
   const time = { now: NOW, monotonic: 0 };
@@ -41,9 +43,11 @@ const open = (onQuery: () => Promise<void> = () => Promise.resolve()) => {
       throw error;
     },
   });
-  const list = (query = { user: 'key/alice' }) => directory.list(query, KEYS, undefined, ALL);
+  function list(query = { user: 'key/alice' }) {
+    return directory.list(query, KEYS, undefined, ALL);
+  }
   return { ...directory, list, index, time };
-};
+}
 
 describe('the query cache', () => {
   it('reads a page once for all who ask for it at the same time, and for two seconds after', async () => {
@@ -82,7 +86,9 @@ describe('the query cache', () => {
     async (what) => {
       const waiting: (() => void)[] = [];
       const world = open(() => new Promise((resolve) => waiting.push(resolve)));
-      const change = (): void => (what === 'put' ? world.put(session) : world.forget(session.id));
+      function change(): void {
+        return what === 'put' ? world.put(session) : world.forget(session.id);
+      }
       const before = world.list();
       change();
       const after = world.list();

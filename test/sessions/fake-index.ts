@@ -9,17 +9,21 @@ class ValidationException extends Error {
   override readonly name = 'ValidationException';
 }
 
-const text = (item: Item | undefined, name: string): string => item?.[name]?.S ?? '';
+function text(item: Item | undefined, name: string): string {
+  return item?.[name]?.S ?? '';
+}
 
 /** Rows of one moment have an order that nobody is told, but always the same. */
-const scatter = (id: string): number => Array.from(id).reduce((sum, one) => (sum * 31 + one.charCodeAt(0)) % 9_973, 7);
+function scatter(id: string): number {
+  return Array.from(id).reduce((sum, one) => (sum * 31 + one.charCodeAt(0)) % 9_973, 7);
+}
 
-const isBefore = (a: Item, b: Item): boolean => {
+function isBefore(a: Item, b: Item): boolean {
   const [left, right] = [text(a, 'created_at'), text(b, 'created_at')];
   if (left !== right) return left > right;
   const [one, other] = [scatter(text(a, 'id')), scatter(text(b, 'id'))];
   return one === other ? text(a, 'id') < text(b, 'id') : one < other;
-};
+}
 
 type Options = {
   /** Indexes that the table has. */

@@ -30,44 +30,53 @@ afterAll(async () => {
   await desk.close();
 });
 
-const client = (index = 0): DynamoDBClient => clients[index % clients.length] as DynamoDBClient;
+function client(index = 0): DynamoDBClient {
+  return clients[index % clients.length] as DynamoDBClient;
+}
 
 /** A session that would open at a moment, of a subject that nobody else is. */
-const sessionOf = (label: string, more: Partial<Session> = {}): Session => ({
-  id: newHexId(),
-  subject: 'sentinel:key/A',
-  principal: 'sentinel:key/A',
-  user: 'key/alice',
-  account: '000000000000',
-  profile: 'dev',
-  label,
-  startedAt: NOW,
-  endsAt: NOW + LIFE,
-  lastAccessAt: NOW,
-  requestCount: 1,
-  sourceIdentity: 'x',
-  ...more,
-});
+function sessionOf(label: string, more: Partial<Session> = {}): Session {
+  return {
+    id: newHexId(),
+    subject: 'sentinel:key/A',
+    principal: 'sentinel:key/A',
+    user: 'key/alice',
+    account: '000000000000',
+    profile: 'dev',
+    label,
+    startedAt: NOW,
+    endsAt: NOW + LIFE,
+    lastAccessAt: NOW,
+    requestCount: 1,
+    sourceIdentity: 'x',
+    ...more,
+  };
+}
 
-const subject = (): string => `sentinel:key/${newHexId()}`;
+function subject(): string {
+  return `sentinel:key/${newHexId()}`;
+}
 
 /** The id of the item of a subject's labels on dev. */
-const itemId = (of: string): string =>
-  `labels#${createHash('sha256')
+function itemId(of: string): string {
+  return `labels#${createHash('sha256')
     .update(JSON.stringify([of, 'dev']))
     .digest('hex')}`;
+}
 
-const itemOf = (of: string) => tableOf(client(), 'guard').get(itemId(of));
+function itemOf(of: string) {
+  return tableOf(client(), 'guard').get(itemId(of));
+}
 
 /** Writes the places of sessions of one subject as if they had been taken one by one. */
-const hold = async (sessions: readonly Session[]): Promise<void> => {
+async function hold(sessions: readonly Session[]): Promise<void> {
   const live = Object.fromEntries(sessions.map(({ label, endsAt }) => [`/${label}`, { N: String(endsAt) }]));
   const id = itemId(sessions[0]?.subject ?? '');
   await tableOf(client(), 'guard').put({ id: { S: id }, live: { M: live }, version: { N: '1' } });
-};
+}
 
 /** Takes places for sessions, spread over five instances, twenty at a time. */
-const takeAll = async (sessions: readonly Session[], now: number, width = 20) => {
+async function takeAll(sessions: readonly Session[], now: number, width = 20) {
   const places = clients.map((of) => createLabelPlaces(of, 'sentinel-guard'));
   const queue = sessions.map((session, index) => ({ session, index }));
   const results = new Map<Session, Awaited<ReturnType<(typeof places)[number]['take']>>>();
@@ -79,10 +88,11 @@ const takeAll = async (sessions: readonly Session[], now: number, width = 20) =>
   });
   await Promise.all(workers);
   return sessions.map((session) => results.get(session)?.ok === true);
-};
+}
 
-const labelled = (count: number, more: Partial<Session>, name = 'job'): readonly Session[] =>
-  Array.from({ length: count }, (_, n) => sessionOf(`${name}-${n}`, more));
+function labelled(count: number, more: Partial<Session>, name = 'job'): readonly Session[] {
+  return Array.from({ length: count }, (_, n) => sessionOf(`${name}-${n}`, more));
+}
 
 describe('places for labels', () => {
   it('are a thousand, however many instances are asked at once, and other subjects and profiles have theirs', async () => {
@@ -177,17 +187,20 @@ describe('places for labels', () => {
 });
 
 describe('opening a session', () => {
-  const opener = (index: number) => {
+  function opener(index: number) {
     const store = createSessionStore(client(index), {
       sessions: 'sentinel-sessions',
       guard: 'sentinel-guard',
       instance: `${index}`,
     });
     return createOpenSession(store);
-  };
-  const open = (index: number, proposed: Session, now = NOW) =>
-    opener(index)({ proposed, keys: KEYS, now, deadline: now + 60_000, instead: undefined });
-  const placesOf = async (of: string) => (await itemOf(of))?.['live']?.M;
+  }
+  function open(index: number, proposed: Session, now = NOW) {
+    return opener(index)({ proposed, keys: KEYS, now, deadline: now + 60_000, instead: undefined });
+  }
+  async function placesOf(of: string) {
+    return (await itemOf(of))?.['live']?.M;
+  }
 
   it('with a label takes one place, on however many instances it opens at once', async () => {
     const more = { subject: subject() };

@@ -16,33 +16,41 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-const hex = (index: number): string => index.toString(16).padStart(16, '0');
+function hex(index: number): string {
+  return index.toString(16).padStart(16, '0');
+}
 
 /** Ids whose first digits, and so their shards, are spread. */
-const idOf = (index: number): string => `${(index % 16).toString(16)}${hex(index).slice(1)}`;
+function idOf(index: number): string {
+  return `${(index % 16).toString(16)}${hex(index).slice(1)}`;
+}
 
-const sessionOf = (index: number, startedAt: number, more: Partial<Session> = {}): Session => ({
-  id: idOf(index),
-  subject: 'sentinel:key/A',
-  principal: 'sentinel:key/A',
-  user: 'key/alice',
-  account: '000000000000',
-  profile: 'dev',
-  label: '',
-  startedAt,
-  endsAt: startedAt + 8 * HOUR,
-  lastAccessAt: startedAt,
-  requestCount: 1,
-  sourceIdentity: 'sentinel=d=0000000000000000=alice',
-  ...more,
-});
+function sessionOf(index: number, startedAt: number, more: Partial<Session> = {}): Session {
+  return {
+    id: idOf(index),
+    subject: 'sentinel:key/A',
+    principal: 'sentinel:key/A',
+    user: 'key/alice',
+    account: '000000000000',
+    profile: 'dev',
+    label: '',
+    startedAt,
+    endsAt: startedAt + 8 * HOUR,
+    lastAccessAt: startedAt,
+    requestCount: 1,
+    sourceIdentity: 'sentinel=d=0000000000000000=alice',
+    ...more,
+  };
+}
 
-const itemOf = (session: Session, more: Item = {}): Item => ({
-  ...toSessionItem(session, signSession(session, KEYS, NOW) ?? '', 'i'),
-  ...more,
-});
+function itemOf(session: Session, more: Item = {}): Item {
+  return {
+    ...toSessionItem(session, signSession(session, KEYS, NOW) ?? '', 'i'),
+    ...more,
+  };
+}
 
-const listOf = (index: FakeIndex, more: { monotonic?: () => number; clock?: () => number } = {}) => {
+function listOf(index: FakeIndex, more: { monotonic?: () => number; clock?: () => number } = {}) {
   const told: unknown[] = [];
   const list = createSessionList({
     table: { client: index.client, name: TABLE, deadline: 3_000 },
@@ -51,11 +59,13 @@ const listOf = (index: FakeIndex, more: { monotonic?: () => number; clock?: () =
     onFallback: (error) => void told.push(error),
   });
   return { ...list, told };
-};
+}
 
 type List = ReturnType<typeof listOf>;
 
-const ALL = (): boolean => true;
+function ALL(): boolean {
+  return true;
+}
 
 type Steps = {
   readonly isWanted?: (row: SessionRow) => boolean;
@@ -64,7 +74,7 @@ type Steps = {
 };
 
 /** All rows of a list, page by page. */
-const walk = async (list: List, query: SessionQuery, { isWanted = ALL, onPage }: Steps = {}) => {
+async function walk(list: List, query: SessionQuery, { isWanted = ALL, onPage }: Steps = {}) {
   const rows: SessionRow[] = [];
   let next: string | undefined;
   for (let pages = 1; pages < 1_000; pages += 1) {
@@ -78,12 +88,12 @@ const walk = async (list: List, query: SessionQuery, { isWanted = ALL, onPage }:
     next = page.next;
   }
   throw new Error('the list has no end');
-};
+}
 
-const expectNewestFirst = (rows: readonly SessionRow[]): void => {
+function expectNewestFirst(rows: readonly SessionRow[]): void {
   const times = rows.map(({ session }) => session.startedAt);
   expect(times).toEqual(times.toSorted((a, b) => b - a));
-};
+}
 
 describe('pages of a list', () => {
   /** Few moments and many rows, so that pages end among rows of one moment. */
@@ -212,7 +222,7 @@ describe('a page of a list costs a bounded amount', () => {
   /** A last round of sixteen queries may begin just below the bound. */
   const MOST_ROWS = 2_000 + 16 * 25;
 
-  const costs = (index: FakeIndex) => {
+  function costs(index: FakeIndex) {
     const pages: { queries: number; read: number }[] = [];
     let before = { ...index.counts };
     return {
@@ -223,7 +233,7 @@ describe('a page of a list costs a bounded amount', () => {
         before = { ...index.counts };
       },
     };
-  };
+  }
 
   const CROWD = Array.from({ length: 5_000 }, (_, n) =>
     itemOf(sessionOf(n, NOW - n * 10_000, n % 1_000 === 999 ? { profile: 'rare' } : {})),
@@ -236,7 +246,9 @@ describe('a page of a list costs a bounded amount', () => {
   ])('where few of 5,000 sessions match, %s', async (_, query) => {
     const index = createFakeIndex(CROWD);
     const { pages, onPage } = costs(index);
-    const isRare = ({ session }: SessionRow): boolean => Number.parseInt(session.id.slice(1), 16) % 1_000 === 7;
+    function isRare({ session }: SessionRow): boolean {
+      return Number.parseInt(session.id.slice(1), 16) % 1_000 === 7;
+    }
     const { ids } = await walk(listOf(index), query, { isWanted: isRare, onPage });
     expect(ids).toHaveLength(5);
     expect(Math.max(...pages.map(({ queries }) => queries))).toBeLessThanOrEqual(MOST_QUERIES);
@@ -271,11 +283,11 @@ describe('a page of a list costs a bounded amount', () => {
   });
 
   it('narrowed by since and until, and to a session’s life where only live ones are asked for', async () => {
-    const cost = async (query: SessionQuery): Promise<number> => {
+    async function cost(query: SessionQuery): Promise<number> {
       const index = createFakeIndex([]);
       await walk(listOf(index), query);
       return index.counts.queries;
-    };
+    }
     expect(await cost({ since: NOW - 2 * DAY, until: NOW - DAY })).toBe(2 * 16);
     expect(await cost({ since: NOW - HOUR })).toBe(16);
     expect(await cost({ status: 'active' })).toBe(2 * 16);
@@ -288,7 +300,9 @@ describe('a page of a list costs a bounded amount', () => {
     let elapsed = 0;
     const index = createFakeIndex(CROWD, { onQuery: () => void (elapsed += 700) });
     const list = listOf(index, { monotonic: () => elapsed });
-    const isRare = ({ session }: SessionRow): boolean => session.profile === 'rare';
+    function isRare({ session }: SessionRow): boolean {
+      return session.profile === 'rare';
+    }
     const first = await list.read({ user: 'key/alice' }, KEYS, undefined, isRare);
     expect(index.counts.queries).toBe(3);
     expect(first?.rows).toEqual([]);
@@ -299,11 +313,13 @@ describe('a page of a list costs a bounded amount', () => {
 
 describe('a token', () => {
   const sessions = Array.from({ length: 300 }, (_, n) => sessionOf(n, NOW - n * HOUR));
-  const world = () => {
+  function world() {
     const index = createFakeIndex(sessions.map((session) => itemOf(session)));
     return { index, list: listOf(index) };
-  };
-  const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  }
+  function encode(value: unknown): string {
+    return Buffer.from(JSON.stringify(value)).toString('base64url');
+  }
 
   it('stays short, even with the longest ids that a row may have', async () => {
     const at = new Date(NOW).toISOString().padEnd(40, 'Z');

@@ -28,30 +28,32 @@ afterAll(async () => {
 });
 
 /** Signatures have a resolution of a second; a label that differs keeps requests of one second apart. */
-const label = (): string => `run-${(counter += 1)}`;
+function label(): string {
+  return `run-${(counter += 1)}`;
+}
 
 type Json = Readonly<Record<string, unknown>>;
 type Outcome = { readonly status: number; readonly json: Json };
 
-const expectVend = ({ status, json }: Outcome): void => {
+function expectVend({ status, json }: Outcome): void {
   expect([status, json['error']]).toEqual([200, undefined]);
   expect(json['AccessKeyId']).toMatch(/^ASIA/u);
-};
+}
 
-const expectMismatch = ({ status, json }: Outcome): void => {
+function expectMismatch({ status, json }: Outcome): void {
   expect(JSON.stringify({ status, error: json['error'] })).toBe(FOUND);
-};
+}
 
 const lacksCurl = spawnSync('curl', ['--version']).status !== 0;
 if (lacksCurl) process.stderr.write('skipped: curl is not on this machine\n');
 
 describe.skipIf(lacksCurl)('curl', () => {
-  const curl = async (secret: string, ...args: readonly string[]): Promise<Outcome> => {
+  async function curl(secret: string, ...args: readonly string[]): Promise<Outcome> {
     const sigv4 = ['--aws-sigv4', 'aws:amz:us-east-1:execute-api', '--user', `${ID}:${secret}`];
     const { stdout } = await run('curl', ['--silent', '--write-out', '\n%{http_code}', ...sigv4, ...args]);
     const [body = '', status = ''] = stdout.split('\n').filter((line) => line !== '');
     return { status: Number(status), json: JSON.parse(body) as Json };
-  };
+  }
 
   it('vends with its query in order, and out of order', async () => {
     expectVend(await curl(SECRET, `${tvm.url}/?profile=dev&session_label=${label()}`));
@@ -124,7 +126,7 @@ describe.skipIf(lacksBotocore !== undefined)('botocore', () => {
 });
 
 describe('aws4', () => {
-  const send = (secretAccessKey: string, options: { readonly path: string; readonly body?: string }) => {
+  function send(secretAccessKey: string, options: { readonly path: string; readonly body?: string }) {
     const signed = aws4.sign(
       {
         host: tvm.host,
@@ -143,7 +145,7 @@ describe('aws4', () => {
       headers,
       ...(body === undefined ? {} : { body }),
     });
-  };
+  }
 
   it('vends by GET and POST', async () => {
     expectVend(await send(SECRET, { path: `/?session_label=${label()}&profile=dev` }));
@@ -156,12 +158,15 @@ describe('aws4', () => {
 });
 
 describe('aws4fetch', () => {
-  const client = (secretAccessKey: string) =>
-    new AwsClient({ accessKeyId: ID, secretAccessKey, service: 'execute-api', region: 'us-east-1', retries: 0 });
-  const read = async (answer: Response): Promise<Outcome> => ({
-    status: answer.status,
-    json: (await answer.json()) as Json,
-  });
+  function client(secretAccessKey: string) {
+    return new AwsClient({ accessKeyId: ID, secretAccessKey, service: 'execute-api', region: 'us-east-1', retries: 0 });
+  }
+  async function read(answer: Response): Promise<Outcome> {
+    return {
+      status: answer.status,
+      json: (await answer.json()) as Json,
+    };
+  }
 
   it('vends by GET and POST', async () => {
     expectVend(await read(await client(SECRET).fetch(`${tvm.url}/?session_label=${label()}&profile=dev`)));

@@ -27,15 +27,19 @@ const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const WINDOW = 300_000;
 const EXPECTED = { hosts: stsHosts('us-east-1', []), now: NOW, window: WINDOW };
 
-const fieldsAt = (what: Forwarding = {}) => forwardedFields({ amzDate: amzDateOf(NOW), ...what });
+function fieldsAt(what: Forwarding = {}) {
+  return forwardedFields({ amzDate: amzDateOf(NOW), ...what });
+}
 
-const read = (json: unknown, expected = EXPECTED) => readForwardedToken(encodeToken(json), expected);
+function read(json: unknown, expected = EXPECTED) {
+  return readForwardedToken(encodeToken(json), expected);
+}
 
 /** The name of the refusal; `ok` if there is none. */
-const verdict = (json: unknown, expected = EXPECTED): string => {
+function verdict(json: unknown, expected = EXPECTED): string {
   const claim = read(json, expected);
   return claim.ok ? 'ok' : claim.refusal.error;
-};
+}
 
 describe('the constants of the protocol', () => {
   it('are those of the independent client', () => {

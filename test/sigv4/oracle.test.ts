@@ -34,10 +34,11 @@ const request = fc.record({
 
 type Generated = typeof request extends fc.Arbitrary<infer Value> ? Value : never;
 
-const encode = (given: Generated['query']): string =>
-  given.map(([key, value]) => `${uriEncode(key)}=${uriEncode(value)}`).join('&');
+function encode(given: Generated['query']): string {
+  return given.map(([key, value]) => `${uriEncode(key)}=${uriEncode(value)}`).join('&');
+}
 
-const signWithOracle = async (given: Generated) => {
+async function signWithOracle(given: Generated) {
   const signer = new SignatureV4({
     credentials: {
       accessKeyId: 'TVMORACLE',
@@ -62,18 +63,18 @@ const signWithOracle = async (given: Generated) => {
     { signingDate: new Date(NOW) },
   );
   return Object.entries(headers).flat();
-};
+}
 
-const verify = (
+function verify(
   given: Omit<Generated, 'query' | 'token' | 'headers'> & { readonly rawQuery: string },
   rawHeaders: readonly string[],
-) => {
+) {
   const target = given.rawQuery === '' ? given.path : `${given.path}?${given.rawQuery}`;
   const head = readWireHead(given.method, target, rawHeaders);
   if (!head.ok) return head;
   const claim = readClaim(head.value, EXPECTED);
   return claim.ok ? verifyClaim(claim.value, { ...head.value, body: given.body }, given.secret) : claim;
-};
+}
 
 describe('what the oracle signs', () => {
   it('verifies, in whatever order its query is sent', async () => {
@@ -142,7 +143,9 @@ describe('queries', () => {
         if (!a.ok || !b.ok) return;
         const shared = new Set(canonicalQueryCandidates(left, a.value));
         const meets = canonicalQueryCandidates(right, b.value).some((candidate) => shared.has(candidate));
-        const flat = (given: ReadonlyMap<string, string>) => JSON.stringify([...given].toSorted());
+        function flat(given: ReadonlyMap<string, string>) {
+          return JSON.stringify([...given].toSorted());
+        }
         // A query that is empty and one with an empty key are one request to a route: neither names a parameter.
         if (meets && left !== '' && right !== '') expect(flat(a.value)).toBe(flat(b.value));
       }),

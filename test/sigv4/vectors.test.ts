@@ -39,7 +39,7 @@ const ADDED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const parse = ({ name, request, authorization }: Vector) => {
+function parse({ name, request, authorization }: Vector) {
   const end = request.indexOf('\n\n');
   const [first = '', ...lines] = (end === -1 ? request : request.slice(0, end))
     .replace(/\n(?=[\t ])/gu, '\r')
@@ -52,23 +52,25 @@ const parse = ({ name, request, authorization }: Vector) => {
     rawHeaders: [...raw, ...(ADDED[name] ?? []), 'Authorization', authorization],
     body: new TextEncoder().encode(end === -1 ? '' : request.slice(end + 2)),
   };
-};
+}
 
-const readHead = (vector: Vector) => {
+function readHead(vector: Vector) {
   const { method, target, rawHeaders } = parse(vector);
   return readWireHead(method, target, rawHeaders);
-};
+}
 
-const unwrap = <Value>(
+function unwrap<Value>(
   result: { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly refusal: unknown },
-): Value => {
+): Value {
   if (!result.ok) throw new Error(JSON.stringify(result.refusal));
   return result.value;
-};
+}
 
 const { region, service, secretAccessKey: secret } = published;
 const accepted = published.vectors.filter(({ name }) => REFUSED[name] === undefined);
-const byName = (vectors: readonly Vector[]) => vectors.map((vector) => [vector.name, vector] as const);
+function byName(vectors: readonly Vector[]) {
+  return vectors.map((vector) => [vector.name, vector] as const);
+}
 
 describe('the published vectors', () => {
   it('are all here, and each name of the list of refusals is among them', () => {
@@ -93,10 +95,10 @@ describe('the published vectors', () => {
     expect(signature(signingKey(secret, claim.scope), text)).toBe(claim.signature);
   });
 
-  const verify = (head: WireHead, vector: Vector) => {
+  function verify(head: WireHead, vector: Vector) {
     const claim = readClaim(head, { region, service, now: NOW, window: 0 });
     return claim.ok ? verifyClaim(claim.value, { ...head, body: parse(vector).body }, secret) : claim;
-  };
+  }
 
   it.each(byName(accepted.filter(({ name }) => name !== UNSIGNED_TOKEN)))('%s verifies as a whole', (_, vector) => {
     expect(verify(unwrap(readHead(vector)), vector)).toEqual({ ok: true, value: undefined });

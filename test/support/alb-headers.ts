@@ -24,36 +24,44 @@ const REWRITTEN = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-port', T
 /** The client's side of a connection, as the load balancer tells its targets. */
 export type ClientSide = { readonly address: string; readonly listenerPort: number };
 
-const pairsOf = (raw: readonly string[]): readonly (readonly [name: string, value: string])[] =>
-  Array.from({ length: raw.length / 2 }, (_, index) => [raw[2 * index] ?? '', raw[2 * index + 1] ?? '']);
+function pairsOf(raw: readonly string[]): readonly (readonly [name: string, value: string])[] {
+  return Array.from({ length: raw.length / 2 }, (_, index) => [raw[2 * index] ?? '', raw[2 * index + 1] ?? '']);
+}
 
-const valuesOf = (raw: readonly string[], wanted: string): readonly string[] =>
-  pairsOf(raw)
+function valuesOf(raw: readonly string[], wanted: string): readonly string[] {
+  return pairsOf(raw)
     .filter(([name]) => name.toLowerCase() === wanted)
     .map(([, value]) => value);
+}
 
 /** Raw headers without these names, the others as they were written and in their order. */
-const without = (raw: readonly string[], names: readonly string[]): readonly string[] =>
-  pairsOf(raw)
+function without(raw: readonly string[], names: readonly string[]): readonly string[] {
+  return pairsOf(raw)
     .filter(([name]) => !names.includes(name.toLowerCase()))
     .flat();
+}
 
-const sizeOf = (raw: readonly string[]): number =>
-  pairsOf(raw).reduce((sum, [name, value]) => sum + name.length + value.length + ': \r\n'.length, 0);
+function sizeOf(raw: readonly string[]): number {
+  return pairsOf(raw).reduce((sum, [name, value]) => sum + name.length + value.length + ': \r\n'.length, 0);
+}
 
 /** Whether the head of a request is longer than the load balancer takes. */
-export const isTooLong = ({ method, url, rawHeaders }: IncomingMessage): boolean =>
-  `${method} ${url} HTTP/1.1`.length > REQUEST_LINE_LIMIT ||
-  pairsOf(rawHeaders).some(([name, value]) => name.length + value.length > HEADER_LIMIT) ||
-  sizeOf(rawHeaders) > HEADERS_LIMIT;
+export function isTooLong({ method, url, rawHeaders }: IncomingMessage): boolean {
+  return (
+    `${method} ${url} HTTP/1.1`.length > REQUEST_LINE_LIMIT ||
+    pairsOf(rawHeaders).some(([name, value]) => name.length + value.length > HEADER_LIMIT) ||
+    sizeOf(rawHeaders) > HEADERS_LIMIT
+  );
+}
 
-const newTrace = (): string =>
-  `1-${Math.floor(Date.now() / 1000)
+function newTrace(): string {
+  return `1-${Math.floor(Date.now() / 1000)
     .toString(16)
     .padStart(8, '0')}-${randomBytes(12).toString('hex')}`;
+}
 
 /** Keeps the client's fields behind a Self of its own; makes a Root where there is none. */
-const traceOf = (raw: readonly string[]): string => {
+function traceOf(raw: readonly string[]): string {
   const fields = valuesOf(raw, TRACE.toLowerCase())
     .join(';')
     .split(';')
@@ -61,24 +69,26 @@ const traceOf = (raw: readonly string[]): string => {
     .filter((field) => field !== '' && !/^self=/iu.test(field));
   const keepsRoot = fields.some((field) => /^root=/iu.test(field)) && sizeOf(raw) <= TRACE_LIMIT;
   return keepsRoot ? [`Self=${newTrace()}`, ...fields].join(';') : `Root=${newTrace()}`;
-};
+}
 
 /** The headers that a target gets: the client's as they were written, Host among them, and what the load balancer adds. */
-export const toTargetHeaders = (raw: readonly string[], { address, listenerPort }: ClientSide): readonly string[] => [
-  ...without(raw, [...HOP_BY_HOP, ...REWRITTEN]),
-  'X-Forwarded-For',
-  [...valuesOf(raw, 'x-forwarded-for'), address].join(', '),
-  'X-Forwarded-Proto',
-  'http',
-  'X-Forwarded-Port',
-  String(listenerPort),
-  TRACE,
-  traceOf(raw),
-  'Connection',
-  'keep-alive',
-];
+export function toTargetHeaders(raw: readonly string[], { address, listenerPort }: ClientSide): readonly string[] {
+  return [
+    ...without(raw, [...HOP_BY_HOP, ...REWRITTEN]),
+    'X-Forwarded-For',
+    [...valuesOf(raw, 'x-forwarded-for'), address].join(', '),
+    'X-Forwarded-Proto',
+    'http',
+    'X-Forwarded-Port',
+    String(listenerPort),
+    TRACE,
+    traceOf(raw),
+    'Connection',
+    'keep-alive',
+  ];
+}
 
 /** The headers that a client gets of a target's answer; how the body is framed is a matter of each connection. */
-export const toClientHeaders = (raw: readonly string[]): string[] => [
-  ...without(raw, [...HOP_BY_HOP, 'transfer-encoding']),
-];
+export function toClientHeaders(raw: readonly string[]): string[] {
+  return [...without(raw, [...HOP_BY_HOP, 'transfer-encoding'])];
+}

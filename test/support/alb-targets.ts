@@ -43,7 +43,7 @@ class Pool extends Agent {
 }
 
 /** Counts each connection by the port that it goes to. */
-const createPool = (idleTimeout: number, connections: (target: number) => Connections): Agent => {
+function createPool(idleTimeout: number, connections: (target: number) => Connections): Agent {
   const pool = new Pool(idleTimeout);
   const connect = pool.createConnection.bind(pool);
   pool.createConnection = (options, callback) => {
@@ -58,11 +58,11 @@ const createPool = (idleTimeout: number, connections: (target: number) => Connec
     return socket;
   };
   return pool;
-};
+}
 
 /** One health check, on a connection of its own. */
-const isGood = (target: number, { healthPath, healthInterval }: TargetSettings): Promise<boolean> =>
-  new Promise((resolve) => {
+function isGood(target: number, { healthPath, healthInterval }: TargetSettings): Promise<boolean> {
+  return new Promise((resolve) => {
     const headers = { 'user-agent': 'ELB-HealthChecker/2.0', connection: 'close' };
     const check = get(
       { agent: false, host: '127.0.0.1', port: target, path: healthPath, headers, timeout: healthInterval * 5 },
@@ -74,22 +74,23 @@ const isGood = (target: number, { healthPath, healthInterval }: TargetSettings):
     check.once('timeout', () => check.destroy(new Error('the health check takes too long')));
     check.once('error', () => resolve(false));
   });
+}
 
 /** Checks the targets until closed. Who is not known to be healthy gets nothing, unless nobody is: then all do. */
-export const createTargets = (targets: readonly number[], settings: TargetSettings): Targets => {
+export function createTargets(targets: readonly number[], settings: TargetSettings): Targets {
   const stop = new AbortController();
   const healthy = new Set<number>();
   const counts = new Map<number, Connections>(
     targets.map((target) => [target, { opened: 0, open: 0, closedByTarget: 0 }]),
   );
-  const connections = (target: number): Connections => {
+  function connections(target: number): Connections {
     const of = counts.get(target);
     if (of === undefined) throw new Error(`${target} is no target`);
     return of;
-  };
+  }
   const agent = createPool(settings.idleTimeout, connections);
 
-  const watch = async (target: number): Promise<void> => {
+  async function watch(target: number): Promise<void> {
     let good = 0;
     let bad = 0;
     while (!stop.signal.aborted) {
@@ -100,7 +101,7 @@ export const createTargets = (targets: readonly number[], settings: TargetSettin
       if (bad >= settings.unhealthyThreshold) healthy.delete(target);
       await sleep(settings.healthInterval, undefined, { signal: stop.signal }).catch(() => undefined);
     }
-  };
+  }
   for (const target of targets) void watch(target);
 
   let turn = 0;
@@ -118,4 +119,4 @@ export const createTargets = (targets: readonly number[], settings: TargetSettin
       agent.destroy();
     },
   };
-};
+}

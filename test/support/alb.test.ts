@@ -19,7 +19,7 @@ afterEach(async () => {
 type Target = { readonly port: number; readonly seen: IncomingMessage[]; readonly server: Server };
 
 /** A target that is healthy and does this with every other request. */
-const startTarget = async (serve: RequestListener = (_, outgoing) => outgoing.end('ok'), port = 0): Promise<Target> => {
+async function startTarget(serve: RequestListener = (_, outgoing) => outgoing.end('ok'), port = 0): Promise<Target> {
   const seen: IncomingMessage[] = [];
   const server = createServer({ maxHeaderSize: 128 * 1024 }, (incoming, outgoing) => {
     if (incoming.url === '/healthz') {
@@ -36,15 +36,17 @@ const startTarget = async (serve: RequestListener = (_, outgoing) => outgoing.en
     server.close();
   });
   return { port: (server.address() as AddressInfo).port, seen, server };
-};
+}
 
-const startBefore = async (ports: readonly number[], options: AlbOptions = {}): Promise<Alb> => {
+async function startBefore(ports: readonly number[], options: AlbOptions = {}): Promise<Alb> {
   const alb = await startAlb(ports, { healthInterval: 20, ...options });
   cleanups.push(alb.close);
   return alb;
-};
+}
 
-const headersSeen = ({ seen }: Target): readonly string[] => seen.at(-1)?.rawHeaders ?? [];
+function headersSeen({ seen }: Target): readonly string[] {
+  return seen.at(-1)?.rawHeaders ?? [];
+}
 
 describe('what the load balancer makes of a head', () => {
   it('names and order are the client’s, hop-by-hop headers go, its own come behind', async () => {
@@ -88,10 +90,10 @@ describe('what the load balancer makes of a head', () => {
   it('is refused with 400 beyond its limits, and never reaches a target', async () => {
     const target = await startTarget();
     const alb = await startBefore([target.port]);
-    const send = async (path: string, ...sizes: readonly number[]): Promise<number> => {
+    async function send(path: string, ...sizes: readonly number[]): Promise<number> {
       const pads = sizes.map((size, index) => [`x-${index}`, 'x'.repeat(size)] as const);
       return (await sendRaw(alb.port, { target: path, headers: [HOST, ...pads] })).status;
-    };
+    }
     expect(await send(`/${'x'.repeat(16_000)}`)).toBe(200);
     expect(await send('/', 16_000, 16_000, 16_000, 16_000)).toBe(200);
     expect(target.seen).toHaveLength(2);
@@ -104,7 +106,9 @@ describe('what the load balancer makes of a head', () => {
 });
 
 describe('what the load balancer says of its targets', () => {
-  const get = async (alb: Alb): Promise<number> => (await sendRaw(alb.port, { target: '/', headers: [HOST] })).status;
+  async function get(alb: Alb): Promise<number> {
+    return (await sendRaw(alb.port, { target: '/', headers: [HOST] })).status;
+  }
 
   it('502 when one closes the connection instead of answering, and the request is sent once', async () => {
     const dropping = await startTarget((incoming) => incoming.socket.destroy());

@@ -42,20 +42,21 @@ const DEFAULTS: TargetSettings = {
 /** A target that answers with longer headers is answered for with 502. */
 const RESPONSE_HEADERS_LIMIT = 32 * 1024;
 
-const pageOf = (status: number): string =>
-  `<html>\r\n<head><title>${status} ${STATUS_CODES[status]}</title></head>\r\n</html>\r\n`;
+function pageOf(status: number): string {
+  return `<html>\r\n<head><title>${status} ${STATUS_CODES[status]}</title></head>\r\n</html>\r\n`;
+}
 
 /** Answers in the load balancer's own name, as every one of its errors is: in HTML. */
-const answerAlone = (outgoing: ServerResponse, status: number): void => {
+function answerAlone(outgoing: ServerResponse, status: number): void {
   const headers = { server: 'awselb/2.0', 'content-type': 'text/html', 'content-length': pageOf(status).length };
   outgoing.writeHead(status, status === 400 ? { ...headers, connection: 'close' } : headers).end(pageOf(status));
-};
+}
 
-const answerBroken = (socket: Socket): void => {
+function answerBroken(socket: Socket): void {
   const page = pageOf(400);
   const head = `HTTP/1.1 400 Bad Request\r\nServer: awselb/2.0\r\nContent-Length: ${page.length}\r\nConnection: close\r\n`;
   socket.end(`${head}Content-Type: text/html\r\n\r\n${page}`);
-};
+}
 
 /** The error of a target that let the idle timeout pass. */
 const TIMED_OUT = 'ETIMEDOUT';
@@ -64,7 +65,7 @@ const TIMED_OUT = 'ETIMEDOUT';
  * Sends a request to its target, once: whatever becomes of it there, it is not sent again, so that a request that was
  * lost can be seen. Bodies are passed on as they come.
  */
-const pass = (
+function pass(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   to: Pick<Targets, 'agent'> & {
@@ -72,15 +73,19 @@ const pass = (
     readonly timeout: number;
     readonly headers: readonly string[];
   },
-): Promise<Pick<AccessLogEntry, 'targetStatus' | 'reason'>> =>
-  new Promise((resolve) => {
+): Promise<Pick<AccessLogEntry, 'targetStatus' | 'reason'>> {
+  return new Promise((resolve) => {
     const { agent, target: port, timeout, headers } = to;
     const { method, url: path } = incoming;
     const limits = { timeout, maxHeaderSize: RESPONSE_HEADERS_LIMIT };
     const upstream = request({ agent, host: '127.0.0.1', port, method, path, headers, ...limits });
     let targetStatus: number | undefined;
-    const settle = (reason?: string): void =>
-      resolve({ ...(targetStatus === undefined ? {} : { targetStatus }), ...(reason === undefined ? {} : { reason }) });
+    function settle(reason?: string): void {
+      return resolve({
+        ...(targetStatus === undefined ? {} : { targetStatus }),
+        ...(reason === undefined ? {} : { reason }),
+      });
+    }
     upstream.on('response', (answer) => {
       targetStatus = answer.statusCode ?? 0;
       outgoing.writeHead(targetStatus, toClientHeaders(answer.rawHeaders));
@@ -101,20 +106,18 @@ const pass = (
     });
     incoming.pipe(upstream);
   });
+}
 
 /**
  * Starts a load balancer on a free port, before targets on these ports of 127.0.0.1. It does what an Application Load
  * Balancer of AWS does to HTTP/1.1: health checks, round robin over kept connections, headers, limits and errors.
  */
-export const startAlb = async (
-  ports: readonly number[],
-  { clientAddress, ...options }: AlbOptions = {},
-): Promise<Alb> => {
+export async function startAlb(ports: readonly number[], { clientAddress, ...options }: AlbOptions = {}): Promise<Alb> {
   const settings = { ...DEFAULTS, ...options };
   const targets = createTargets(ports, settings);
   const accessLog: AccessLogEntry[] = [];
 
-  const serve = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+  async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     if (isTooLong(incoming)) {
       answerAlone(outgoing, 400);
       accessLog.push({ elbStatus: 400 });
@@ -135,7 +138,7 @@ export const startAlb = async (
       timeout: settings.idleTimeout,
     });
     accessLog.push({ target, elbStatus: outgoing.statusCode, ...outcome });
-  };
+  }
 
   // Half as much again: what is too long shall be read, and refused by what it is.
   const limits = { maxHeaderSize: 1.5 * HEADERS_LIMIT, keepAliveTimeout: settings.idleTimeout };
@@ -165,4 +168,4 @@ export const startAlb = async (
       await once(server, 'close');
     },
   };
-};
+}

@@ -10,13 +10,13 @@ export type Expressions = {
   readonly ExpressionAttributeValues?: Item | undefined;
 };
 
-const plain = (value: AttributeValue | undefined): string | number | boolean | undefined => {
+function plain(value: AttributeValue | undefined): string | number | boolean | undefined {
   if (value?.N !== undefined) return Number(value.N);
   return value?.S ?? value?.BOOL;
-};
+}
 
 /** Values of different types are unequal, and in no order. */
-const compare = (operator: string, left: AttributeValue | undefined, right: AttributeValue | undefined): boolean => {
+function compare(operator: string, left: AttributeValue | undefined, right: AttributeValue | undefined): boolean {
   const [a, b] = [plain(left), plain(right)];
   if (operator === '<>') return a !== b;
   if (a === undefined || b === undefined || typeof a !== typeof b) return false;
@@ -26,22 +26,25 @@ const compare = (operator: string, left: AttributeValue | undefined, right: Attr
   if (operator === '>') return a > b;
   if (operator === '>=') return a >= b;
   throw new Error(`an operator that is not known here: ${operator}`);
-};
+}
 
 /** Whether a condition holds of an item; undefined for none. */
-export const holds = (command: Expressions, item: Item | undefined): boolean => {
+export function holds(command: Expressions, item: Item | undefined): boolean {
   const tokens = command.ConditionExpression?.match(/[()]|<=|>=|<>|[=<>]|[#:\w]+/gu) ?? [];
-  const nameOf = (token: string): string => command.ExpressionAttributeNames?.[token] ?? token;
-  const valueOf = (token: string): AttributeValue | undefined =>
-    token.startsWith(':') ? command.ExpressionAttributeValues?.[token] : item?.[nameOf(token)];
+  function nameOf(token: string): string {
+    return command.ExpressionAttributeNames?.[token] ?? token;
+  }
+  function valueOf(token: string): AttributeValue | undefined {
+    return token.startsWith(':') ? command.ExpressionAttributeValues?.[token] : item?.[nameOf(token)];
+  }
   let at = 0;
-  const next = (): string => {
+  function next(): string {
     const token = tokens[at];
     if (token === undefined) throw new Error('the condition ends too early');
     at += 1;
     return token;
-  };
-  const primary = (): boolean => {
+  }
+  function primary(): boolean {
     const token = next();
     if (token === '(') {
       const value = either();
@@ -56,30 +59,32 @@ export const holds = (command: Expressions, item: Item | undefined): boolean => 
     }
     const operator = next();
     return compare(operator, valueOf(token), valueOf(next()));
-  };
-  const both = (): boolean => {
+  }
+  function both(): boolean {
     let value = primary();
     while (tokens[at] === 'AND') {
       at += 1;
       value = primary() && value;
     }
     return value;
-  };
-  const either = (): boolean => {
+  }
+  function either(): boolean {
     let value = both();
     while (tokens[at] === 'OR') {
       at += 1;
       value = both() || value;
     }
     return value;
-  };
+  }
   return tokens.length === 0 || either();
-};
+}
 
 /** An item after SET and REMOVE. */
-export const updated = (command: Expressions, id: string, item: Item | undefined): Item => {
+export function updated(command: Expressions, id: string, item: Item | undefined): Item {
   const result: Item = { ...item, id: { S: id } };
-  const nameOf = (token: string): string => command.ExpressionAttributeNames?.[token] ?? token;
+  function nameOf(token: string): string {
+    return command.ExpressionAttributeNames?.[token] ?? token;
+  }
   const parts = command.UpdateExpression?.split(/\b(SET|REMOVE)\b/u) ?? [];
   for (const [index, part] of parts.entries()) {
     const rest = (parts[index + 1] ?? '').split(',').map((one) => one.trim());
@@ -94,4 +99,4 @@ export const updated = (command: Expressions, id: string, item: Item | undefined
     }
   }
   return result;
-};
+}

@@ -28,46 +28,50 @@ export const DANA: Identity = {
 };
 
 /** A session of a role, in the embedded account unless told otherwise. */
-export const session = (
-  role: string,
-  name: string,
-  account = '000000000000',
-  id = 'AROAEXAMPLEEXAMPLE00',
-): Identity => ({
-  Arn: `arn:aws:sts::${account}:assumed-role/${role}/${name}`,
-  Account: account,
-  UserId: `${id}:${name}`,
-});
+export function session(role: string, name: string, account = '000000000000', id = 'AROAEXAMPLEEXAMPLE00'): Identity {
+  return {
+    Arn: `arn:aws:sts::${account}:assumed-role/${role}/${name}`,
+    Account: account,
+    UserId: `${id}:${name}`,
+  };
+}
 
 /** The JSON of a good answer. */
-export const answerOf = (identity: object): string =>
-  JSON.stringify({
+export function answerOf(identity: object): string {
+  return JSON.stringify({
     GetCallerIdentityResponse: {
       GetCallerIdentityResult: identity,
       ResponseMetadata: { RequestId: '01234567-89ab-cdef-0123-456789abcdef' },
     },
   });
+}
 
 /** Any answer; JSON unless the headers say otherwise. */
-export const replies =
-  (status: number, body: string | Uint8Array, headers: Readonly<Record<string, string>> = {}): Behaviour =>
-  (outgoing) =>
-    void outgoing.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+export function replies(
+  status: number,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): Behaviour {
+  return (outgoing) => void outgoing.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+}
 
 /** Believes every signature, and says that this is who signed. */
-export const says = (identity: object): Behaviour => replies(200, answerOf(identity));
+export function says(identity: object): Behaviour {
+  return replies(200, answerOf(identity));
+}
 
 /** An error as STS puts it in JSON. */
-export const stsError = (status: number, code: string, message = 'the words of STS'): Behaviour =>
-  replies(status, JSON.stringify({ Error: { Code: code, Message: message, Type: 'Sender' }, RequestId: 'x' }));
+export function stsError(status: number, code: string, message = 'the words of STS'): Behaviour {
+  return replies(status, JSON.stringify({ Error: { Code: code, Message: message, Type: 'Sender' }, RequestId: 'x' }));
+}
 
 /** Bytes of its own, then the end of the connection. */
-export const raw =
-  (...parts: readonly (string | Uint8Array)[]): Behaviour =>
-  (outgoing) => {
+export function raw(...parts: readonly (string | Uint8Array)[]): Behaviour {
+  return (outgoing) => {
     for (const part of parts) outgoing.socket?.write(part);
     outgoing.socket?.end();
   };
+}
 
 export const never: Behaviour = () => undefined;
 
@@ -88,11 +92,11 @@ export const drip: Behaviour = (outgoing) => {
 };
 
 /** Keeps whoever asks waiting, until all are let go with one answer. */
-export const holding = () => {
+export function holding() {
   const waiting: (() => void)[] = [];
   const hold: Behaviour = (outgoing, seen) => void waiting.push(() => says(DANA)(outgoing, seen));
   return { hold, release: () => waiting.splice(0).forEach((answer) => answer()) };
-};
+}
 
 /** A server that stands for STS before the embedded one. */
 export type FakeSts = {
@@ -106,14 +110,14 @@ export type FakeSts = {
   readonly close: () => Promise<void>;
 };
 
-const read = async (incoming: IncomingMessage): Promise<Buffer> => {
+async function read(incoming: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
-};
+}
 
 /** Starts it on a free port, before the AWS at `endpoint`. */
-export const startFakeSts = async (endpoint: string): Promise<FakeSts> => {
+export async function startFakeSts(endpoint: string): Promise<FakeSts> {
   const { hostname, port } = new URL(endpoint);
   const pass: Behaviour = (outgoing, { method, path, headers, body }) => {
     const upstream = forward({ host: hostname, port, method, path, headers, agent: false }, (answer) => {
@@ -122,13 +126,13 @@ export const startFakeSts = async (endpoint: string): Promise<FakeSts> => {
     });
     upstream.on('error', () => outgoing.destroy()).end(body);
   };
-  const serve = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+  async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url: path = '', rawHeaders, headers } = incoming;
     const seen = { method, path, rawHeaders, headers, body: (await read(incoming)).toString() };
     if (headers['x-sentinel-nonce'] === undefined) return pass(outgoing, seen);
     fake.seen.push(seen);
     fake.behave(outgoing, seen);
-  };
+  }
   const server = createServer({ maxHeaderSize: 65_536 }, (incoming, outgoing) => void serve(incoming, outgoing));
   server.on('clientError', (_, socket) => socket.destroy());
   server.listen(0, '127.0.0.1');
@@ -148,7 +152,7 @@ export const startFakeSts = async (endpoint: string): Promise<FakeSts> => {
     },
   };
   return fake;
-};
+}
 
 /** What the tests of one file share; further TVMs see the same STS and the same tables. */
 export type ForwardedWorld = {
@@ -162,10 +166,10 @@ export type ForwardedWorld = {
 const ENVIRONMENT = { SENTINEL_SERVER_ID: SERVER_ID, SENTINEL_RATE_LIMIT_REQUESTS: '100000' };
 
 /** A desk, an STS that does as it is told, and a TVM that asks it. */
-export const useForwarded = (
+export function useForwarded(
   environment: Readonly<Record<string, string>> = {},
   prepare?: (desk: Desk) => Promise<void>,
-): ForwardedWorld => {
+): ForwardedWorld {
   const world: { desk?: Desk; sts?: FakeSts; tvm?: RunningTvm; start?: ForwardedWorld['start'] } = {};
   const running: RunningTvm[] = [];
   beforeAll(async () => {
@@ -188,4 +192,4 @@ export const useForwarded = (
     await world.desk?.close();
   });
   return world as ForwardedWorld;
-};
+}

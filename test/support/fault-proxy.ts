@@ -71,16 +71,16 @@ export type FaultProxy = {
   readonly close: () => Promise<void>;
 };
 
-const serviceOf = (incoming: IncomingMessage): Service => {
+function serviceOf(incoming: IncomingMessage): Service {
   const scope = /Credential=[^/]*\/\d{8}\/[^/]*\/([a-z0-9]+)\//u.exec(incoming.headers.authorization ?? '');
   return (scope?.[1] ?? 'sts') as Service;
-};
+}
 
-const operationOf = (incoming: IncomingMessage, body: string): string => {
+function operationOf(incoming: IncomingMessage, body: string): string {
   const target = incoming.headers['x-amz-target'];
   if (typeof target === 'string') return target.slice(target.lastIndexOf('.') + 1);
   return new URLSearchParams(body).get('Action') ?? '';
-};
+}
 
 const XML = 'text/xml';
 const SSM_JSON = 'application/x-amz-json-1.1';
@@ -130,8 +130,8 @@ function foreignReply({ service, operation }: Call): Reply {
 type Upstream = { readonly status: number; readonly headers: IncomingMessage['headers']; readonly body: Buffer };
 
 /** Asks AWS itself, and resolves with its whole answer. */
-const ask = (target: URL, incoming: IncomingMessage, body: Buffer): Promise<Upstream> =>
-  new Promise((resolve, reject) => {
+function ask(target: URL, incoming: IncomingMessage, body: Buffer): Promise<Upstream> {
+  return new Promise((resolve, reject) => {
     const { method, url, headers } = incoming;
     const place = { host: target.hostname, port: target.port, method, path: url, headers };
     const upstream = forward(place, (answer) => {
@@ -145,6 +145,7 @@ const ask = (target: URL, incoming: IncomingMessage, body: Buffer): Promise<Upst
     upstream.on('error', reject);
     upstream.end(body);
   });
+}
 
 /** The head as AWS would have sent it: with the length of the whole body, whatever of it arrives. */
 function writeHead(outgoing: ServerResponse, { status, headers, body }: Upstream): void {
@@ -164,7 +165,9 @@ function trickle(outgoing: ServerResponse, body: Buffer): void {
   outgoing.on('close', () => clearInterval(timer));
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
 
 /** Lets AWS answer, and spoils how the answer arrives. */
 async function spoil(fault: Fault, outgoing: ServerResponse, answered: () => Promise<Upstream>): Promise<void> {
@@ -201,19 +204,21 @@ function replyOf(fault: Fault, call: Call): Reply | undefined {
   return fault === 'throttled' ? THROTTLED[call.service] : undefined;
 }
 
-const readBody = async (incoming: IncomingMessage): Promise<Buffer> => {
+async function readBody(incoming: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
-};
+}
 
 /** Starts the proxy on a free port. */
-export const startFaultProxy = async (endpoint: string): Promise<FaultProxy> => {
+export async function startFaultProxy(endpoint: string): Promise<FaultProxy> {
   const target = new URL(endpoint);
   const behaviours = new Map<Service, Behaviour>();
   const nextFaults = new Map<string, Fault | Reply>();
   const counts = new Map<string, number>();
-  const count = (key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
+  function count(key: string): void {
+    return void counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
 
   function choose(call: Call): Fault | Reply {
     const key = `${call.service} ${call.operation}`;
@@ -227,7 +232,7 @@ export const startFaultProxy = async (endpoint: string): Promise<FaultProxy> => 
   }
 
   const server = createServer((incoming, outgoing) => {
-    const serve = async (): Promise<void> => {
+    async function serve(): Promise<void> {
       const service = serviceOf(incoming);
       count(service);
       const body = await readBody(incoming);
@@ -238,7 +243,7 @@ export const startFaultProxy = async (endpoint: string): Promise<FaultProxy> => 
       if (ready !== undefined) reply(outgoing, ready);
       else if (chosen === 'down') incoming.socket.destroy();
       else if (chosen !== 'hang') await spoil(chosen as Fault, outgoing, () => ask(target, incoming, body));
-    };
+    }
     serve().catch(() => outgoing.destroy());
   });
   server.listen(0, '127.0.0.1');
@@ -254,4 +259,4 @@ export const startFaultProxy = async (endpoint: string): Promise<FaultProxy> => 
       await once(server, 'close');
     },
   };
-};
+}

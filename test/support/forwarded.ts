@@ -67,14 +67,17 @@ export type Forwarding = Outer & {
   readonly signedHeaders?: string;
 };
 
-const randomNonce = (): string => randomBytes(16).toString('hex');
+function randomNonce(): string {
+  return randomBytes(16).toString('hex');
+}
 
 /** What the request-hash header holds for an outer request. */
-export const bindingOf = ({ method = 'GET', path = '/', query = '', body = '' }: Outer): string =>
-  sha256(`TVM1\n${method}\n${path}\n${query}\n${sha256(body)}`);
+export function bindingOf({ method = 'GET', path = '/', query = '', body = '' }: Outer): string {
+  return sha256(`TVM1\n${method}\n${path}\n${query}\n${sha256(body)}`);
+}
 
 /** Signs GetCallerIdentity, as dana unless told otherwise, and gives the fields of the token. */
-export const forwardedFields = (what: Forwarding = {}): TokenFields => {
+export function forwardedFields(what: Forwarding = {}): TokenFields {
   const { region = 'us-east-1', nonce = randomNonce(), securityToken } = what;
   const signed = sign({
     host: what.stsHost ?? `sts.${region}.amazonaws.com`,
@@ -100,16 +103,17 @@ export const forwardedFields = (what: Forwarding = {}): TokenFields => {
   const { amzDate, credential, signedHeaders, signature } = signed;
   const token = securityToken === undefined ? {} : { securityToken };
   return { v: 1, region, amzDate, credential, signedHeaders, signature, ...token, nonce };
-};
+}
 
 /** The token of a JSON value, or of a JSON text as it stands. */
-export const encodeToken = (json: unknown): string =>
-  Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)).toString('base64url');
+export function encodeToken(json: unknown): string {
+  return Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)).toString('base64url');
+}
 
 type Target = { readonly host: string };
 
 /** A request to the TVM with this token, or with any other text in its place. */
-export const withToken = (tvm: Target, token: string, outer: Outer = {}) => {
+export function withToken(tvm: Target, token: string, outer: Outer = {}) {
   const { method = 'GET', path = '/', query = '', body } = outer;
   const type = body === undefined ? [] : [['content-type', 'application/json'] as const];
   return {
@@ -118,7 +122,7 @@ export const withToken = (tvm: Target, token: string, outer: Outer = {}) => {
     headers: [['host', tvm.host] as const, ['authorization', `Sentinel-STS ${token}`] as const, ...type],
     ...(body === undefined ? {} : { body }),
   };
-};
+}
 
 /** `GET /whoami`, where nothing but who calls is decided. */
 export const WHOAMI: Outer = { path: '/whoami' };
@@ -131,11 +135,11 @@ export const DEV: Outer = { query: 'profile=dev' };
  *
  * @param alter changes the token's fields after they were signed; may give any JSON value, or a JSON text
  */
-export const forwarded = (
+export function forwarded(
   tvm: Target,
   what: Forwarding = {},
   alter: (fields: TokenFields) => unknown = (fields) => fields,
-) => {
+) {
   const whole = what.path === undefined && what.query === undefined ? { ...WHOAMI, ...what } : what;
   return withToken(tvm, encodeToken(alter(forwardedFields(whole))), whole);
-};
+}

@@ -10,4 +10,6 @@ export const ADMISSION: Admission = {
 };
 
 /** A TVM of this account, which vends no role. */
-export const ownIdentity = (account: string): OwnIdentity => ({ account, neverCallers: new Set() });
+export function ownIdentity(account: string): OwnIdentity {
+  return { account, neverCallers: new Set() };
+}

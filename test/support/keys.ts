@@ -8,11 +8,11 @@ import type { RunningTvm } from './tvm.ts';
 export type Minted = { readonly accessKeyId: string; readonly secret: string; readonly token: string };
 
 /** Signs with a minted key (or whatever the change makes of it) and sends; each request gets a nonce of its own. */
-export const sendAs = (
+export function sendAs(
   tvm: Pick<RunningTvm, 'host' | 'port'>,
   { accessKeyId, secret, token }: Minted,
   change: Partial<Signing> = {},
-): Promise<RawAnswer> => {
+): Promise<RawAnswer> {
   const { method = 'GET', path = '/', query = '', body } = change;
   const headers = { 'x-sentinel-nonce': randomUUID(), 'x-amz-security-token': token, ...change.headers };
   const signed = sign({ host: tvm.host, accessKeyId, secret, ...change, headers });
@@ -22,24 +22,24 @@ export const sendAs = (
     headers: signed.headers,
     ...(body === undefined ? {} : { body }),
   });
-};
+}
 
 /** `POST /keys` by a demo caller or by another key. */
-export const postKeys = (
+export function postKeys(
   tvm: Pick<RunningTvm, 'host' | 'port'>,
   body: string = '{}',
   as: { readonly accessKeyId: string; readonly secret: string } = DEMO_CLIENTS.alice,
   more: Readonly<Record<string, string>> = {},
-): Promise<RawAnswer> => {
+): Promise<RawAnswer> {
   const headers = { 'x-sentinel-nonce': randomUUID(), 'content-type': 'application/json', ...more };
   const { accessKeyId, secret } = as;
   const signed = sign({ host: tvm.host, method: 'POST', path: '/keys', accessKeyId, secret, headers, body });
   return sendRaw(tvm.port, { method: 'POST', target: '/keys', headers: signed.headers, body });
-};
+}
 
 /** The key of a good answer of `POST /keys`; throws for any other. */
-export const keyOf = ({ status, json, body }: RawAnswer): Minted => {
+export function keyOf({ status, json, body }: RawAnswer): Minted {
   const { AccessKeyId, SecretAccessKey, SessionToken } = json;
   if (status !== 200) throw new Error(`no key: ${status} ${body}`);
   return { accessKeyId: String(AccessKeyId), secret: String(SecretAccessKey), token: String(SessionToken) };
-};
+}

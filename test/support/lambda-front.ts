@@ -9,7 +9,7 @@ import type { LambdaAnswer } from './runtime-api.ts';
 export type OpenFront = 'alb' | 'function-url';
 
 /** The event that a front makes of a request, whose URL and body it hands on as they are. */
-const toEvent = async (front: OpenFront, request: IncomingMessage): Promise<unknown> => {
+async function toEvent(front: OpenFront, request: IncomingMessage): Promise<unknown> {
   const [path = '/', ...query] = (request.url ?? '/').split('?');
   const body = (await buffer(request)).toString('base64');
   const asked = {
@@ -26,21 +26,21 @@ const toEvent = async (front: OpenFront, request: IncomingMessage): Promise<unkn
     ? albEvent({ ...asked, multiValue: true })
     : // AuthType NONE: nobody was asked who they are.
       eventOf('function-url', { ...asked, context: { authentication: null, authorizer: undefined } });
-};
+}
 
-const give = (response: ServerResponse, { statusCode, headers, multiValueHeaders, body }: LambdaAnswer): void => {
+function give(response: ServerResponse, { statusCode, headers, multiValueHeaders, body }: LambdaAnswer): void {
   for (const [name, value] of Object.entries({ ...headers, ...multiValueHeaders })) response.setHeader(name, value);
   response.writeHead(statusCode).end(body);
-};
+}
 
 /**
  * Serves HTTP on 127.0.0.1 as a front of one execution environment does: each request is one invocation, one at a time.
  * What is not answered in the form of HTTP gets 502, as there.
  */
-export const startLambdaFront = async (
+export async function startLambdaFront(
   front: OpenFront,
   invoke: (event: unknown) => Promise<LambdaAnswer>,
-): Promise<{ readonly port: number; readonly close: () => Promise<void> }> => {
+): Promise<{ readonly port: number; readonly close: () => Promise<void> }> {
   let last: Promise<unknown> = Promise.resolve();
   const server = createServer({ maxHeaderSize: 64 * 1024 }, (request, response) => {
     const event = toEvent(front, request);
@@ -60,4 +60,4 @@ export const startLambdaFront = async (
       await once(server, 'close');
     },
   };
-};
+}

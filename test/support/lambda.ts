@@ -15,7 +15,7 @@ const DANA: Required<Who> = {
 export const API_ID = 'a1b2c3d4e5';
 
 /** The context of an HTTP API or a Function URL. */
-export const httpContext = (who: Who = {}, change: object = {}): Record<string, unknown> => {
+export function httpContext(who: Who = {}, change: object = {}): Record<string, unknown> {
   const { arn, account, userId, accessKey } = { ...DANA, ...who };
   return {
     accountId: '123456789012',
@@ -42,10 +42,10 @@ export const httpContext = (who: Who = {}, change: object = {}): Record<string, 
     timeEpoch: 1_773_119_783_000,
     ...change,
   };
-};
+}
 
 /** The context of a REST API. */
-export const restContext = (who: Who = {}, change: object = {}): Record<string, unknown> => {
+export function restContext(who: Who = {}, change: object = {}): Record<string, unknown> {
   const { arn, account, userId, accessKey } = { ...DANA, ...who };
   return {
     accountId: '123456789012',
@@ -67,7 +67,9 @@ export const restContext = (who: Who = {}, change: object = {}): Record<string, 
     },
     ...change,
   };
-};
+}
 
 /** The header as it stands on the wire: raw UTF-8, which a socket written in latin1 sends byte by byte. */
-export const toHeader = (context: unknown): string => Buffer.from(JSON.stringify(context), 'utf8').toString('latin1');
+export function toHeader(context: unknown): string {
+  return Buffer.from(JSON.stringify(context), 'utf8').toString('latin1');
+}

@@ -30,14 +30,16 @@ const DEVELOPMENT_ONLY: readonly (readonly [name: RegExp, license: string])[] = 
   [/^(?:ssh2|buildcheck|cpu-features)$/u, 'none'],
 ];
 
-const nameOf = (path: string): string => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+}
 
 /**
  * What is wrong with the lockfile. A registry that lags behind on platform bindings makes npm drop optional packages
  * without a word, and then `npm ci` refuses on other platforms; so each that is named must be there. Versions are exact,
  * no registry's address is in it, licences are permissive.
  */
-export const lockfileProblems = (root: string): readonly string[] => {
+export function lockfileProblems(root: string): readonly string[] {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, Entry> };
   const { packages } = lock;
   const problems: string[] = [];
@@ -58,4 +60,4 @@ export const lockfileProblems = (root: string): readonly string[] => {
     if (!/^\d+\.\d+\.\d+$/u.test(version)) problems.push(`package.json: ${name} is not an exact version`);
   }
   return problems;
-};
+}

@@ -8,14 +8,14 @@ import { bareEnvironment } from '../local/support.ts';
 export const ROOT = resolve(import.meta.dirname, '..', '..');
 
 /** A port of 127.0.0.1 that was free a moment ago. */
-export const freePort = async (): Promise<number> => {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();
   await once(server, 'close');
   return port;
-};
+}
 
 /** A program that runs beside the tests. */
 export type Running = {
@@ -27,11 +27,11 @@ export type Running = {
 };
 
 /** Starts a program in the repository, with nothing of the machine's AWS settings in its environment. */
-export const startProcess = (
+export function startProcess(
   command: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
-): Running => {
+): Running {
   const child = spawn(command, args, { cwd: ROOT, env: { ...bareEnvironment(), ...environment } });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
@@ -46,10 +46,10 @@ export const startProcess = (
       return (await ended)[0];
     },
   };
-};
+}
 
 /** Waits until a URL answers 200; rejects after a minute with what the program said. */
-export const untilHealthy = async (url: string, running: Pick<Running, 'child' | 'stderr'>): Promise<void> => {
+export async function untilHealthy(url: string, running: Pick<Running, 'child' | 'stderr'>): Promise<void> {
   const end = Date.now() + 60_000;
   while (Date.now() < end && running.child.exitCode === null) {
     const healthy = await fetch(url).then(
@@ -60,15 +60,17 @@ export const untilHealthy = async (url: string, running: Pick<Running, 'child' |
     await new Promise((wake) => setTimeout(wake, 20));
   }
   throw new Error(`${url} does not answer 200: ${running.stderr()}`);
-};
+}
 
 /** The TVM's environment against an AWS on the desk. */
-export const tvmVariables = (port: number, awsEndpoint: string): Record<string, string> => ({
-  PORT: String(port),
-  HOST: '127.0.0.1',
-  AWS_REGION: 'us-east-1',
-  AWS_ENDPOINT_URL: awsEndpoint,
-  AWS_ACCESS_KEY_ID: 'AKIADEMOTVM00000',
-  AWS_SECRET_ACCESS_KEY: 'demo-tvm-not-a-secret',
-  AWS_EC2_METADATA_DISABLED: 'true',
-});
+export function tvmVariables(port: number, awsEndpoint: string): Record<string, string> {
+  return {
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    AWS_REGION: 'us-east-1',
+    AWS_ENDPOINT_URL: awsEndpoint,
+    AWS_ACCESS_KEY_ID: 'AKIADEMOTVM00000',
+    AWS_SECRET_ACCESS_KEY: 'demo-tvm-not-a-secret',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  };
+}

@@ -14,8 +14,8 @@ type HeaderList = readonly (readonly [name: string, value: string])[];
 const DEADLINE_MS = 15_000;
 
 /** Writes bytes to a socket and reads until the other end closes it; rejects after 15 s, for nothing may hang. */
-export const sendBytes = (port: number, bytes: string | Uint8Array): Promise<string> =>
-  new Promise((resolve, reject) => {
+export function sendBytes(port: number, bytes: string | Uint8Array): Promise<string> {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
     const timer = setTimeout(() => {
@@ -24,17 +24,18 @@ export const sendBytes = (port: number, bytes: string | Uint8Array): Promise<str
         new Error(`no end after ${DEADLINE_MS} ms; so far: ${Buffer.concat(chunks).toString('latin1').slice(0, 500)}`),
       );
     }, DEADLINE_MS);
-    const finish = (): void => {
+    function finish(): void {
       clearTimeout(timer);
       resolve(Buffer.concat(chunks).toString('utf8'));
-    };
+    }
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.on('close', finish);
     socket.on('error', finish);
   });
+}
 
 /** Parses one answer; the status is 0 if the connection ended without one. */
-export const parseAnswer = (text: string): RawAnswer => {
+export function parseAnswer(text: string): RawAnswer {
   const end = text.indexOf('\r\n\r\n');
   const [statusLine = '', ...lines] = text.slice(0, Math.max(end, 0)).split('\r\n');
   const headers: Record<string, string> = {};
@@ -44,18 +45,18 @@ export const parseAnswer = (text: string): RawAnswer => {
   }
   const body = end === -1 ? '' : text.slice(end + 4);
   return { status: Number(statusLine.split(' ')[1] ?? 0), headers, body, json: parseJson(body) };
-};
+}
 
-const parseJson = (text: string): Readonly<Record<string, unknown>> => {
+function parseJson(text: string): Readonly<Record<string, unknown>> {
   try {
     return JSON.parse(text) as Readonly<Record<string, unknown>>;
   } catch {
     return {};
   }
-};
+}
 
 /** Sends one request exactly as given, request target and repeated headers included, and reads the answer. */
-export const sendRaw = async (
+export async function sendRaw(
   port: number,
   request: {
     readonly method?: string;
@@ -63,7 +64,7 @@ export const sendRaw = async (
     readonly headers: HeaderList | Readonly<Record<string, string>>;
     readonly body?: string | Uint8Array;
   },
-): Promise<RawAnswer> => {
+): Promise<RawAnswer> {
   const list = Array.isArray(request.headers) ? (request.headers as HeaderList) : Object.entries(request.headers);
   const body = Buffer.from(request.body ?? '');
   const framed = list.some(([name]) => /^(?:content-length|transfer-encoding)$/iu.test(name));
@@ -75,4 +76,4 @@ export const sendRaw = async (
   ];
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
   return parseAnswer(await sendBytes(port, Buffer.concat([head, body])));
-};
+}

@@ -43,34 +43,34 @@ const ARN = 'arn:aws:lambda:us-east-1:123456789012:function:sentinel-tvm';
 
 const INVOCATION = /^\/2018-06-01\/runtime\/invocation\/([^/]+)\/(response|error)$/u;
 
-const answer = (
+function answer(
   response: ServerResponse,
   status: number,
   body: string | Uint8Array,
   headers: Readonly<Record<string, string>> = {},
-): void => {
+): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
-};
+}
 
-const toOutcome = (what: string | undefined, body: string): Outcome => {
+function toOutcome(what: string | undefined, body: string): Outcome {
   const value = JSON.parse(body) as unknown;
   return what === 'response'
     ? { kind: 'answered', answer: value as LambdaAnswer }
     : { kind: 'failed', ...(value as { errorType: string; errorMessage: string }) };
-};
+}
 
 /**
  * Starts the part of AWS Lambda that an execution environment talks to. One event at a time is under way, as there.
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
  */
-export const startRuntimeApi = async (): Promise<RuntimeApi> => {
+export async function startRuntimeApi(): Promise<RuntimeApi> {
   const waiting: Invocation[] = [];
   const underWay = new Map<string, Invocation>();
   const extensions: string[] = [];
   let poll: ServerResponse | undefined;
 
-  const handOver = (): void => {
+  function handOver(): void {
     if (poll === undefined) return;
     const next = waiting.shift();
     if (next === undefined) return;
@@ -82,9 +82,9 @@ export const startRuntimeApi = async (): Promise<RuntimeApi> => {
       'lambda-runtime-trace-id': 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1',
     });
     poll = undefined;
-  };
+  }
 
-  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = request.url ?? '';
     const body = await text(request);
     if (url === '/2018-06-01/runtime/invocation/next') {
@@ -103,7 +103,7 @@ export const startRuntimeApi = async (): Promise<RuntimeApi> => {
     underWay.delete(id);
     answer(response, 202, '{"status":"OK"}');
     invocation.settle(toOutcome(what, body));
-  };
+  }
 
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => response.destroy(error as Error));
@@ -111,16 +111,17 @@ export const startRuntimeApi = async (): Promise<RuntimeApi> => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 
-  const send = (payload: string | Uint8Array): Promise<Outcome> =>
-    new Promise((settle) => {
+  function send(payload: string | Uint8Array): Promise<Outcome> {
+    return new Promise((settle) => {
       waiting.push({ id: randomUUID(), payload, settle });
       handOver();
     });
-  const abandon = (): void => {
+  }
+  function abandon(): void {
     poll = undefined;
     for (const { settle } of [...underWay.values(), ...waiting.splice(0)]) settle({ kind: 'abandoned' });
     underWay.clear();
-  };
+  }
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     extensions,
@@ -138,4 +139,4 @@ export const startRuntimeApi = async (): Promise<RuntimeApi> => {
       await once(server, 'close');
     },
   };
-};
+}

@@ -38,14 +38,20 @@ export type Signed = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
-const hmac = (key: string | Buffer, data: string): Buffer => createHmac('sha256', key).update(data).digest();
+function hmac(key: string | Buffer, data: string): Buffer {
+  return createHmac('sha256', key).update(data).digest();
+}
 
-export const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
+export function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
 
-export const amzDateOf = (ms: number): string => new Date(ms).toISOString().replace(/[-:]|\.\d{3}/gu, '');
+export function amzDateOf(ms: number): string {
+  return new Date(ms).toISOString().replace(/[-:]|\.\d{3}/gu, '');
+}
 
 /** Signs with alice's demo key unless told otherwise. */
-export const sign = (what: Signing): Signed => {
+export function sign(what: Signing): Signed {
   const amzDate = what.amzDate ?? amzDateOf(Date.now());
   const headers: Record<string, string> = { ...what.headers, host: what.host, 'x-amz-date': amzDate };
   const names = Object.keys(headers).toSorted();
@@ -71,4 +77,4 @@ export const sign = (what: Signing): Signed => {
   const credential = `${what.accessKeyId ?? 'TVMDEMOALICE'}/${scope.join('/')}`;
   const authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${signedHeaders}, Signature=${signature}`;
   return { amzDate, credential, signedHeaders, signature, authorization, headers: { ...headers, authorization } };
-};
+}

@@ -15,7 +15,7 @@ export type Desk = EmbeddedAws & {
 };
 
 /** Starts an embedded AWS on a free port and seeds it. */
-export const startDesk = async (): Promise<Desk> => {
+export async function startDesk(): Promise<Desk> {
   const aws = await startEmbeddedAws({ port: 0 });
   await seed({ endpoint: aws.url, region: 'us-east-1', report: () => undefined });
   const ssm = new SSMClient({ endpoint: aws.url, region: 'us-east-1', credentials: DEMO_TVM_KEY });
@@ -29,7 +29,7 @@ export const startDesk = async (): Promise<Desk> => {
       await aws.close();
     },
   };
-};
+}
 
 /** A TVM of the test's own process, listening on a free port. */
 export type RunningTvm = Tvm & {
@@ -52,10 +52,10 @@ type Options = Overrides & { readonly environment?: Readonly<Record<string, stri
  * Starts a TVM against an AWS endpoint, as `main` does. The SDK takes its credentials from the environment, where the
  * tests' set-up puts the demo TVM key.
  */
-export const startTvm = async (
+export async function startTvm(
   endpoint: string,
   { environment = {}, start = true, ...overrides }: Options = {},
-): Promise<RunningTvm> => {
+): Promise<RunningTvm> {
   const config = readConfig({
     AWS_REGION: 'us-east-1',
     AWS_ENDPOINT_URL: endpoint,
@@ -73,7 +73,9 @@ export const startTvm = async (
   const logged: string[] = [];
   const logger = createLogger('trace', { write: (line) => void logged.push(line) });
   const metrics: string[] = [];
-  const writeMetrics = (line: string): void => void metrics.push(line);
+  function writeMetrics(line: string): void {
+    return void metrics.push(line);
+  }
   const tvm = assemble(config.value, { writeAudit, logger, writeMetrics, ...overrides });
   const stop = new AbortController();
   if (start) await tvm.start(stop.signal);
@@ -93,4 +95,4 @@ export const startTvm = async (
       await new Promise((resolve) => tvm.server.close(resolve));
     },
   };
-};
+}

@@ -10,7 +10,9 @@ import { get } from '../http/support.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
 /** What lies under docker/ is about metrics that the server really has, in forms that Prometheus and Grafana take. */
-const read = (path: string): string => readFileSync(join(ROOT, 'docker', path), 'utf8');
+function read(path: string): string {
+  return readFileSync(join(ROOT, 'docker', path), 'utf8');
+}
 
 let desk: Desk;
 let tvm: RunningTvm;
@@ -33,22 +35,27 @@ afterAll(async () => {
 });
 
 /** The names of all series that a scrape holds. */
-const series = (): ReadonlySet<string> =>
-  new Set(
+function series(): ReadonlySet<string> {
+  return new Set(
     scraped
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'))
       .map((line) => line.split(/[{ ]/u, 1)[0] ?? ''),
   );
+}
 
 /** The metrics that an expression asks for. */
-const metricsOf = (expression: string): readonly string[] =>
-  [...expression.matchAll(/\b(?:sentinel|process|nodejs)_\w+/gu)].map(([name]) => name);
+function metricsOf(expression: string): readonly string[] {
+  return [...expression.matchAll(/\b(?:sentinel|process|nodejs)_\w+/gu)].map(([name]) => name);
+}
 
 type Rule = { readonly alert: string; readonly expr: string; readonly annotations: Record<string, string> };
 
-const rules = (): readonly Rule[] =>
-  (parse(read('prometheus/alerts.yml')) as { groups: { rules: Rule[] }[] }).groups.flatMap((group) => group.rules);
+function rules(): readonly Rule[] {
+  return (parse(read('prometheus/alerts.yml')) as { groups: { rules: Rule[] }[] }).groups.flatMap(
+    (group) => group.rules,
+  );
+}
 
 type Panel = {
   readonly id: number;
@@ -64,14 +71,15 @@ const dashboard = JSON.parse(read('grafana/dashboards/sentinel-tvm.json')) as {
   readonly panels: readonly Panel[];
 };
 
-const promtool = (args: readonly string[], input?: string) =>
-  spawnSync('promtool', args, { encoding: 'utf8', ...(input === undefined ? {} : { input }) });
+function promtool(args: readonly string[], input?: string) {
+  return spawnSync('promtool', args, { encoding: 'utf8', ...(input === undefined ? {} : { input }) });
+}
 
-const lacksPromtool = (): boolean => {
+function lacksPromtool(): boolean {
   const isLacking = promtool(['--version']).error !== undefined;
   if (isLacking) process.stderr.write('skipped: there is no promtool on this machine (Debian: prometheus)\n');
   return isLacking;
-};
+}
 
 describe('the alert rules', () => {
   it('are about series that the server has', () => {

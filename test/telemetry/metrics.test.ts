@@ -13,11 +13,11 @@ import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.
 let desk: Desk;
 const running: RunningTvm[] = [];
 
-const start = async (options: Parameters<typeof startTvm>[1] = {}): Promise<RunningTvm> => {
+async function start(options: Parameters<typeof startTvm>[1] = {}): Promise<RunningTvm> {
   const tvm = await startTvm(desk.url, options);
   running.push(tvm);
   return tvm;
-};
+}
 
 beforeAll(async () => {
   desk = await startDesk();
@@ -31,20 +31,20 @@ afterAll(async () => {
 });
 
 /** The metrics port of a TVM, listening. */
-const metricsUrl = async ({ metricsServer }: RunningTvm): Promise<string> => {
+async function metricsUrl({ metricsServer }: RunningTvm): Promise<string> {
   if (metricsServer === undefined) throw new Error('no metrics');
   if (!metricsServer.listening) {
     metricsServer.listen(0, '127.0.0.1');
     await once(metricsServer, 'listening');
   }
   return `http://127.0.0.1:${(metricsServer.address() as AddressInfo).port}/metrics`;
-};
+}
 
 // prom-client writes NaN as Nan; Prometheus reads it in any case.
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^}]*\})? (Nan|[+-]?(?:Inf|[0-9.e+-]+))$/u;
 
 /** All samples by name and labels; throws at a line that is not of Prometheus's text format. */
-const scrape = async (tvm: RunningTvm): Promise<ReadonlyMap<string, number>> => {
+async function scrape(tvm: RunningTvm): Promise<ReadonlyMap<string, number>> {
   const answer = await fetch(await metricsUrl(tvm));
   expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/u);
   const lines = (await answer.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -55,7 +55,7 @@ const scrape = async (tvm: RunningTvm): Promise<ReadonlyMap<string, number>> => 
       return [name + labels, Number(value)];
     }),
   );
-};
+}
 
 const VENDED = 'sentinel_vends_total{outcome="vended"}';
 
@@ -175,7 +175,9 @@ describe('what Prometheus is told', () => {
   it('times the calls of AWS by service, operation and outcome', async () => {
     const tvm = await start();
     await get(tvm, { profile: 'dev' });
-    const count = async (labels: string) => (await scrape(tvm)).get(`sentinel_aws_call_seconds_count{${labels}}`);
+    async function count(labels: string) {
+      return (await scrape(tvm)).get(`sentinel_aws_call_seconds_count{${labels}}`);
+    }
     expect(await count('service="sts",operation="AssumeRole",outcome="ok"')).toBe(1);
     expect(await count('service="sts",operation="GetCallerIdentity",outcome="ok"')).toBe(2);
     // The slot and the row of the session, and the use of the signed request.
@@ -214,7 +216,9 @@ describe('what Prometheus is told', () => {
     const tvm = await start();
     const url = await metricsUrl(tvm);
     expect((await fetch(`${tvm.url}/metrics`)).status).toBe(404);
-    const statusOf = async (path: string, method = 'GET') => (await fetch(new URL(path, url), { method })).status;
+    async function statusOf(path: string, method = 'GET') {
+      return (await fetch(new URL(path, url), { method })).status;
+    }
     expect(await statusOf('/')).toBe(404);
     expect(await statusOf('/metrics?x=1')).toBe(200);
     expect(await statusOf('/metrics', 'HEAD')).toBe(200);
@@ -282,8 +286,9 @@ describe('what CloudWatch is told on AWS Lambda', () => {
   });
 });
 
-const directiveNames = (line: EmfLine | undefined): readonly string[] =>
-  line?._aws.CloudWatchMetrics.flatMap(({ Metrics }) => Metrics.map(({ Name }) => Name)) ?? [];
+function directiveNames(line: EmfLine | undefined): readonly string[] {
+  return line?._aws.CloudWatchMetrics.flatMap(({ Metrics }) => Metrics.map(({ Name }) => Name)) ?? [];
+}
 
 describe('the metrics of 503 and of the audit log', () => {
   it('count what was not available, one by one as the records do', async () => {

@@ -6,7 +6,9 @@ import { createReadinessWatch, type Health } from '../../src/http/readiness.ts';
 function watched() {
   const lines: string[] = [];
   const time = { now: 0 };
-  const say = (level: string) => (_: unknown, message?: string) => void lines.push(`${level} ${message ?? ''}`);
+  function say(level: string) {
+    return (_: unknown, message?: string) => void lines.push(`${level} ${message ?? ''}`);
+  }
   const watch = createServiceWatch({ warn: say('warn'), info: say('info') } as never, () => time.now);
   return { watch, lines, time };
 }

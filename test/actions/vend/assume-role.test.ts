@@ -9,7 +9,7 @@ const INPUT = {
 };
 const SESSION = 'arn:aws:sts::111122223333:assumed-role/Protected/alice';
 
-const assume = (answer: object) => {
+function assume(answer: object) {
   const Credentials = {
     AccessKeyId: 'ASIA1',
     SecretAccessKey: 's',
@@ -18,7 +18,7 @@ const assume = (answer: object) => {
   };
   const sts = { send: () => Promise.resolve({ Credentials, ...answer }) } as unknown as STSClient;
   return createAssumeRole(sts, () => undefined)(INPUT);
-};
+}
 
 describe('createAssumeRole', () => {
   it('takes credentials of the session that was asked for', async () => {

@@ -24,33 +24,34 @@ afterAll(async () => {
   await desk.close();
 });
 
-const start = async (writeAudit: WriteBytes): Promise<RunningTvm> => {
+async function start(writeAudit: WriteBytes): Promise<RunningTvm> {
   tvm = await startTvm(desk.url, { writeAudit, environment: { AWS_ENDPOINT_URL_STS: sts.url } });
   return tvm;
-};
+}
 
 /** A writer whose completions the test decides upon. */
-const heldWriter = () => {
+function heldWriter() {
   const text: string[] = [];
   const held: (() => void)[] = [];
   const write: WriteBytes = (bytes, done) => {
     text.push(Buffer.from(bytes).toString());
     held.push(() => done(null, bytes.length));
   };
-  const records = (): readonly Record<string, unknown>[] =>
-    text
+  function records(): readonly Record<string, unknown>[] {
+    return text
       .join('')
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
   return { write, records, complete: () => held.shift()?.() };
-};
+}
 
-const expectNoCredentials = (answer: Awaited<ReturnType<typeof get>>): void => {
+function expectNoCredentials(answer: Awaited<ReturnType<typeof get>>): void {
   expect(answer.status, answer.body).toBe(503);
   expect(answer.json).toMatchObject({ error: 'ServiceUnavailable', retry_after: 5 });
   expect(answer.body).not.toMatch(/fake-secret-key|fake-session-token|ASIAFAKE/u);
-};
+}
 
 describe('credentials leave only after their record is written', () => {
   it('they wait for the write', async () => {

@@ -20,17 +20,17 @@ const SHAPES = {
 
 type Statement = Readonly<Record<string, unknown>>;
 
-const statementsOf = (policy: string | undefined): readonly Statement[] => {
+function statementsOf(policy: string | undefined): readonly Statement[] {
   const { Version, Statement, ...rest } = JSON.parse(policy ?? '') as Record<string, unknown>;
   expect([Version, rest]).toEqual(['2012-10-17', {}]);
   return Statement as readonly Statement[];
-};
+}
 
-const networkOf = (address: string): ClientNetwork => {
+function networkOf(address: string): ClientNetwork {
   const network = toClientNetwork(address);
   if (network === undefined) throw new Error(`${address} is no address`);
   return network;
-};
+}
 
 describe('the session policy without need of ours', () => {
   it.each(['neither', 'managed'] as const)('of a profile with %s is none', (shape) => {
@@ -50,8 +50,9 @@ const KEPT: Readonly<Record<keyof typeof SHAPES, readonly Statement[]>> = {
 };
 
 describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])('the session policy of a profile with %s', (shape) => {
-  const sent = (confinement: Parameters<typeof toSessionPolicy>[1], more: object = {}): readonly Statement[] =>
-    statementsOf(toSessionPolicy(profileOf({ ...SHAPES[shape], ...more }), confinement));
+  function sent(confinement: Parameters<typeof toSessionPolicy>[1], more: object = {}): readonly Statement[] {
+    return statementsOf(toSessionPolicy(profileOf({ ...SHAPES[shape], ...more }), confinement));
+  }
 
   it('that ends early has exactly the two Denies of the end beside what was there', () => {
     expect(sent({ endsAt: NOON })).toEqual([
@@ -102,7 +103,9 @@ describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])('the session polic
 const WORST = { endsAt: Date.parse('9999-12-31T23:59:59Z'), network: networkOf('fdff:ffff:ffff:ffff::1') };
 
 /** The profile's own document, or the empty one that ours needs around it. */
-const ownOf = (profile: Profile): number => minify(profile.sessionPolicy ?? { statements: [] }).length;
+function ownOf(profile: Profile): number {
+  return minify(profile.sessionPolicy ?? { statements: [] }).length;
+}
 
 describe('the size of what we add', () => {
   it.each(['session_policy', 'managed', 'both'] as const)(
@@ -115,10 +118,12 @@ describe('the size of what we add', () => {
   );
 
   it('leaves a profile that is as large as it may be within STS’s 2,048', () => {
-    const policyOf = (room: number) => ({
-      session_policy: { Statement: [{ ...OWN, Resource: `arn:aws:s3:::${'b'.repeat(room)}` }] },
-      source_vpc: VPC,
-    });
+    function policyOf(room: number) {
+      return {
+        session_policy: { Statement: [{ ...OWN, Resource: `arn:aws:s3:::${'b'.repeat(room)}` }] },
+        source_vpc: VPC,
+      };
+    }
     const fixed = ownOf(profileOf(policyOf(0)));
     const profile = profileOf(policyOf(1_548 - fixed));
     expect(ownOf(profile)).toBe(1_548);
@@ -127,15 +132,16 @@ describe('the size of what we add', () => {
   });
 
   it('leaves managed policies, as long as they may be together, within STS’s 2,048', () => {
-    const managed = (last: number): string[] =>
-      [...Array.from({ length: 9 }, (_, n) => `${n}${'x'.repeat(100)}`), 'y'.repeat(last)].map(
+    function managed(last: number): string[] {
+      return [...Array.from({ length: 9 }, (_, n) => `${n}${'x'.repeat(100)}`), 'y'.repeat(last)].map(
         (name) => `arn:aws:iam::111122223333:policy/${name}`,
       );
+    }
     const lengths = Array.from({ length: 128 }, (_, n) => n + 1).toReversed();
-    const room = (last: number): boolean => {
+    function room(last: number): boolean {
       const document = { role_arn: 'arn:aws:iam::111122223333:role/R', managed_policies: managed(last) };
       return readProfile(JSON.stringify(document)).ok;
-    };
+    }
     const longest = lengths.find(room) ?? 0;
     expect(room(longest + 1), 'the limit is reached').toBe(false);
     const profile = profileOf({ managed_policies: managed(longest), source_vpc: VPC });

@@ -28,13 +28,13 @@ const SNAPSHOT = snapshotOf({
 
 const NAMES = [...SNAPSHOT.profiles.keys(), 'absent', '', 'toString', '__proto__'];
 
-const freeze = <Value>(value: Value): Value => {
+function freeze<Value>(value: Value): Value {
   if (typeof value === 'object' && value !== null) {
     for (const inner of Object.values(value)) freeze(inner);
     Object.freeze(value);
   }
   return value;
-};
+}
 
 describe('decide', () => {
   it('allows where a rule allows or asks for a server, and nowhere else', () => {
@@ -66,15 +66,17 @@ describe('decide', () => {
   });
 
   it('asks for a written session where the rule does, or credentials must be revocable', () => {
-    const requires = (name: string) => {
+    function requires(name: string) {
       const { outcome } = decide(SNAPSHOT, ALICE, name, NOON);
       return outcome.ok && outcome.value.requiresSession;
-    };
+    }
     expect(NAMES.filter(requires)).toEqual(['tracked', 'hard']);
   });
 
   it('goes by the instant it is given', () => {
-    const at = (instant: string): boolean => decide(SNAPSHOT, ALICE, 'nights', Date.parse(instant)).outcome.ok;
+    function at(instant: string): boolean {
+      return decide(SNAPSHOT, ALICE, 'nights', Date.parse(instant)).outcome.ok;
+    }
     expect(at('2026-01-05T21:59:59Z')).toBe(false);
     expect(at('2026-01-05T22:00:00Z')).toBe(true);
     expect(at('2026-01-06T05:59:59Z')).toBe(true);
@@ -106,20 +108,22 @@ describe('listProfiles', () => {
   });
 
   it('changes with the time as the decision does', () => {
-    const names = (instant: string) => listProfiles(SNAPSHOT, ALICE, Date.parse(instant)).map(({ name }) => name);
+    function names(instant: string) {
+      return listProfiles(SNAPSHOT, ALICE, Date.parse(instant)).map(({ name }) => name);
+    }
     expect(names('2026-01-05T23:00:00Z')).toContain('nights');
     expect(names('2026-01-05T21:00:00Z')).not.toContain('nights');
   });
 });
 
 describe('a plan', () => {
-  const bound = (profile: object, address?: string) => {
+  function bound(profile: object, address?: string) {
     const { outcome } = decide(snapshotOf({ dev: { rules: [rule('allow')], profile } }), ALICE, 'dev', NOON);
     if (!outcome.ok) throw new Error('denied');
     const replay = { key: 'k', signedAt: NOON, forgetAt: NOON };
     const request = { caller: ALICE, replay, profile: 'dev', httpRequestId: 'r' };
     return planOf({ ...request, ...(address === undefined ? {} : { address }) }, outcome.value);
-  };
+  }
   const VPC = { bind_source_ip: true, source_vpc: 'vpc-0123456789abcdef0' };
 
   it.each([

@@ -41,7 +41,7 @@ type Case = {
   readonly caller?: Caller;
 };
 
-const planFor = ({ caller = ALICE, ...more }: Case) => {
+function planFor({ caller = ALICE, ...more }: Case) {
   const snapshot = snapshotOf({
     dev: {
       rules: [rule('allow', more.cap === undefined ? {} : { max_server_duration: more.cap })],
@@ -60,15 +60,17 @@ const planFor = ({ caller = ALICE, ...more }: Case) => {
   const plan = planOf(request, outcome.value);
   if (!plan.ok) throw new Error(JSON.stringify(plan.refusal));
   return plan.value;
-};
+}
 
 /** What STS would answer at noon. */
-const assumedFor = (seconds: number) => ({
-  accessKeyId: 'A',
-  secretAccessKey: 'S',
-  sessionToken: 'T',
-  expiration: NOON + seconds * 1000 + 400,
-});
+function assumedFor(seconds: number) {
+  return {
+    accessKeyId: 'A',
+    secretAccessKey: 'S',
+    sessionToken: 'T',
+    expiration: NOON + seconds * 1000 + 400,
+  };
+}
 
 describe('a plan', () => {
   it.each([
@@ -112,10 +114,13 @@ describe('a plan', () => {
 });
 
 /** Alice's own key, ending so many milliseconds after noon. */
-const endingIn = (ms: number, via: Caller['via'] = 'key'): Caller => ({ ...ALICE, via, keyExpiresAt: NOON + ms });
+function endingIn(ms: number, via: Caller['via'] = 'key'): Caller {
+  return { ...ALICE, via, keyExpiresAt: NOON + ms };
+}
 
-const endOf = (policy: string | undefined): string =>
-  /"aws:CurrentTime":"([^"]*)"/u.exec(policy ?? '')?.[1] ?? 'no end of ours';
+function endOf(policy: string | undefined): string {
+  return /"aws:CurrentTime":"([^"]*)"/u.exec(policy ?? '')?.[1] ?? 'no end of ours';
+}
 
 describe('what is vended to a registered key', () => {
   it.each([

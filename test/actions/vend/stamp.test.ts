@@ -15,7 +15,9 @@ const anyName = fc.oneof(
   fc.constantFrom('role/deploy', '111122223333:alice', '111122223333:role/R', 'aws:alice', 'a', '=', '.', ' '),
 );
 
-const suffixOf = (of: string): string => `.${createHash('sha256').update(of).digest('hex').slice(0, 10)}`;
+function suffixOf(of: string): string {
+  return `.${createHash('sha256').update(of).digest('hex').slice(0, 10)}`;
+}
 
 describe('the SourceIdentity', () => {
   it('of any name is one that STS takes, and tells kind, id and user', () => {
@@ -68,10 +70,10 @@ describe('the RoleSessionName', () => {
   });
 });
 
-const stampsOf = (name: string, who: string) => {
+function stampsOf(name: string, who: string) {
   const caller = callerOf(name, who);
   return [toRoleSessionName(caller), toSourceIdentity('d', '0123456789abcdef', caller)];
-};
+}
 
 describe('two principals of different names', () => {
   it.each([

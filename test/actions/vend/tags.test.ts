@@ -8,12 +8,14 @@ import { callerOf, NOON, planOf, profileOf } from '../support.ts';
 const KEY = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u;
 const VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
 
-const stamp = (name: string, principal: string, profile: string) => ({
-  sessionId: '0123456789abcdef',
-  requestId: 'fedcba9876543210',
-  caller: callerOf(name, principal),
-  profile,
-});
+function stamp(name: string, principal: string, profile: string) {
+  return {
+    sessionId: '0123456789abcdef',
+    requestId: 'fedcba9876543210',
+    caller: callerOf(name, principal),
+    profile,
+  };
+}
 
 describe('the session tags', () => {
   it('are exactly the five, then the profile’s own in order', () => {
@@ -49,7 +51,9 @@ describe('the session tags', () => {
   });
 
   it('tell two long principals apart', () => {
-    const long = (end: string): string => `arn:aws:iam::111122223333:role/${'p'.repeat(300)}/${end}`;
+    function long(end: string): string {
+      return `arn:aws:iam::111122223333:role/${'p'.repeat(300)}/${end}`;
+    }
     const [one, other] = ['a', 'b'].map((end) => toSessionTags(stamp('role/R', long(end), 'dev'), [])[2]);
     expect(one?.Value).toHaveLength(256);
     expect(one?.Value).not.toBe(other?.Value);
@@ -77,10 +81,12 @@ type Shape = {
 };
 
 /** What of a value breaks the model; AWS writes code points beyond the BMP as it cannot be read here. */
-const breaches = (value: unknown, shape: Shape | undefined, at: string): readonly string[] => {
+function breaches(value: unknown, shape: Shape | undefined, at: string): readonly string[] {
   if (shape === undefined) return [`${at} is not in the model`];
   const { min = 0, max = Number.POSITIVE_INFINITY } = shape;
-  const inRange = (size: number): readonly string[] => (size < min || size > max ? [`${at}: ${size}`] : []);
+  function inRange(size: number): readonly string[] {
+    return size < min || size > max ? [`${at}: ${size}`] : [];
+  }
   if (typeof value === 'number') return inRange(value);
   if (typeof value === 'string') {
     const pattern = shape.pattern?.replace(String.raw`\u10000-\u10FFFF`, String.raw`\u{10000}-\u{10FFFF}`);
@@ -94,7 +100,7 @@ const breaches = (value: unknown, shape: Shape | undefined, at: string): readonl
     ];
   }
   return Object.entries(value as object).flatMap(([key, item]) => breaches(item, shape.members?.[key], `${at}.${key}`));
-};
+}
 
 /** Nothing of the tests' AWS, which Python would take for a profile. */
 const PLAIN = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/' };
@@ -102,13 +108,15 @@ const PLAIN = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/
 const noBoto = lacksBoto();
 
 describe.skipIf(noBoto !== undefined)('what AssumeRole is asked for', () => {
-  const model = (): Shape => ({
-    type: 'structure',
-    members: JSON.parse(execFileSync('python3', ['-c', MODEL], { encoding: 'utf8', env: PLAIN })) as Record<
-      string,
-      Shape
-    >,
-  });
+  function model(): Shape {
+    return {
+      type: 'structure',
+      members: JSON.parse(execFileSync('python3', ['-c', MODEL], { encoding: 'utf8', env: PLAIN })) as Record<
+        string,
+        Shape
+      >,
+    };
+  }
 
   it('keeps to AWS’s own model of the call, at its extremes too', () => {
     const shape = model();
