@@ -1,3 +1,4 @@
+import { SECOND } from '../lib/clock.ts';
 import type { AuditHealth } from '../audit/log.ts';
 import type { CatalogState } from '../catalog/catalog.ts';
 import type { FeedState } from '../revocations/feed.ts';
@@ -9,6 +10,9 @@ export type Health = {
   readonly revocations: FeedState;
   readonly audit: AuditHealth;
 };
+
+/** How often it is looked whether readiness has changed, for the log. */
+export const LOOK = 1 * SECOND;
 
 /** Whether requests can be served; `degraded` is served, but wants somebody to look. */
 export type Readiness = 'ready' | 'degraded' | 'unready';

@@ -55,6 +55,15 @@ type ServerOptions = {
 const HEALTH = '/healthz';
 const READINESS = '/readyz';
 
+/** Whether the Lambda Web Adapter stands before the server, and whether what it says of callers counts. */
+export function toAdapter(home: {
+  readonly front: object | undefined;
+  readonly onLambda: boolean;
+}): Options['adapter'] {
+  if (home.front !== undefined) return 'trusted';
+  return home.onLambda ? 'dropped' : 'absent';
+}
+
 /**
  * The HTTP server. Request line and headers are read verbatim and checked here, before Hono's adapter makes a URL of
  * them: that would resolve dot segments and take absolute-form targets for paths.

@@ -17,6 +17,9 @@ const MAX_SOURCES = 20_000;
 /** So many requests of one IPv6 /48 weigh as much as one of a single source: a site may have as many people. */
 const SITE_SHARE = 16;
 
+/** An office or a whole VPC may be behind one address: it may ask so many times what one caller may, without proving who asks. */
+export const CALLERS_PER_SOURCE = 10;
+
 type Count = { readonly points: number; readonly endsAt: number };
 
 /** Counts in windows that begin with the first point, on the monotonic clock. */

@@ -1,9 +1,22 @@
-import { SECOND } from '../lib/clock.ts';
+import { MINUTE, SECOND } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { GuardRefusal, ReplayGuard, Reservation } from './guard.ts';
 
+/** So many requests are remembered; beyond, 503: forgetting one early would let it be used twice. */
 const MAX_REQUESTS = 500_000;
+
+/** How far a signature's date may be off where each instance guards for itself: what it must remember is bounded by this. */
+const INSTANCE_WINDOW = 1 * MINUTE;
+
+/**
+ * How long, in milliseconds, a signature is good on either side of its date.
+ *
+ * @param skew the clock skew that is accepted at most, in milliseconds
+ */
+export function guardWindow(store: 'shared' | 'instance', skew: number): number {
+  return store === 'instance' ? Math.min(skew, INSTANCE_WINDOW) : skew;
+}
 
 /** Signatures have a resolution of one second, so the second in which the process started counts as before it. */
 function toSecond(ms: number): number {

@@ -1,0 +1,109 @@
+import { createSessionReports } from '../actions/list-sessions.ts';
+import { createMint } from '../actions/mint-key.ts';
+import { createOperations } from '../actions/revoke.ts';
+import type { HardRevocation } from '../actions/hard-revocation.ts';
+import type { AssumeRole } from '../actions/vend/assume-role.ts';
+import { createVend } from '../actions/vend/vend.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { createApp } from '../http/app.ts';
+import { createAuthenticate } from '../http/authenticate.ts';
+import type { Health } from '../http/readiness.ts';
+import type { Revocations } from '../revocations/feed.ts';
+import { describeError } from '../telemetry/logger.ts';
+import { timed } from '../telemetry/meter.ts';
+import type { Audit } from './audit.ts';
+import {
+  assembleAddressOf,
+  assembleAuthenticators,
+  assembleCallerLimit,
+  assembleGuards,
+  assembleStrangerLimit,
+  type Guards,
+} from './identity.ts';
+import type { Runtime } from './runtime.ts';
+import type { Sessions } from './sessions.ts';
+
+/** The subsystems that the endpoints work with. */
+export type Parts = {
+  readonly runtime: Runtime;
+  readonly audit: Audit;
+  readonly catalog: Catalog;
+  readonly sessions: Sessions;
+  readonly revocations: Revocations;
+  readonly assumeRole: AssumeRole;
+  readonly hardRevocation: HardRevocation;
+  readonly health: () => Health;
+};
+
+/** Constructs the endpoints and all that they do. */
+export function assembleApp(parts: Parts) {
+  const { runtime, revocations, health } = parts;
+  const { config, clock, logger } = runtime;
+  const guards = assembleGuards(runtime, revocations);
+  return createApp({
+    authenticate: assembleAuthenticate(parts, guards),
+    ...assembleActions(parts, guards),
+    clock,
+    bareNames: config.bareNames,
+    names: config,
+    health,
+    onBug: (error, requestId) => {
+      const stack = error instanceof Error ? error.stack : undefined;
+      logger.error(
+        { error: describeError(error), stack, http_request_id: requestId },
+        'a request ran into a bug of the server',
+      );
+    },
+  });
+}
+
+function assembleAuthenticate({ runtime, audit, catalog, revocations }: Parts, guards: Guards) {
+  const authenticate = createAuthenticate({
+    authenticatorFor: assembleAuthenticators(runtime, guards.ofVends),
+    addressOf: assembleAddressOf(runtime),
+    hosts: runtime.config.hosts,
+    currentSnapshot: catalog.current,
+    revocations,
+    callerLimit: assembleCallerLimit(runtime, revocations),
+    strangerLimit: assembleStrangerLimit(runtime),
+    refusals: audit.refusals,
+  });
+  return timed(runtime.meter, 'authenticate', authenticate);
+}
+
+/** Constructs what callers can do, once it is known who they are. */
+function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, guards: Guards) {
+  const { config, clock, meter, onFault } = runtime;
+  const { bareNames, serverId, keyLife } = config;
+  const audit = parts.audit.log;
+  const onOperationFault = onFault('sessions and revocations cannot be read or written');
+  const use = timed(meter, 'session', sessions.tracker.use);
+  const vend = createVend({
+    clock,
+    guard: guards.ofVends,
+    revocations,
+    sessions: { use },
+    assumeRole: parts.assumeRole,
+    audit,
+  });
+  const mint = createMint({ clock, guard: guards.ofKeys, revocations, serverId, keyLife, audit });
+  const operations = createOperations({
+    clock,
+    revocations,
+    store: sessions.store,
+    hardRevocation: parts.hardRevocation,
+    guard: guards.ofChanges,
+    audit,
+    bareNames,
+    onFault: onOperationFault,
+  });
+  const sessionReports = createSessionReports({
+    clock,
+    revocations,
+    directory: sessions.directory,
+    audit,
+    bareNames,
+    onFault: onOperationFault,
+  });
+  return { vend: timed(meter, 'vend', vend), mint, operations, sessionReports };
+}
