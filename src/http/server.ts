@@ -59,7 +59,7 @@ const READINESS = '/readyz';
 export function toAdapter(home: {
   readonly front: object | undefined;
   readonly onLambda: boolean;
-}): Options['adapter'] {
+}): ServerOptions['adapter'] {
   if (home.front !== undefined) return 'trusted';
   return home.onLambda ? 'dropped' : 'absent';
 }
