@@ -215,6 +215,10 @@ describe('the house', () => {
     expect(find(/AssumeRoleCommand\b/u, (name) => name === 'actions/vend/assume-role.ts')).toEqual([]);
   });
 
+  it('lets credentials and keys wait for their record in one place', () => {
+    expect(find(/\.append\([^;]*,\s*true\)/u, (name) => name === 'audit/release.ts')).toEqual([]);
+  });
+
   it('keeps clocks, randomness and processes out of the pure rooms', () => {
     function pure(name: string): boolean {
       return !['sigv4', 'policy'].includes(room(name));

@@ -1,10 +1,11 @@
 import type { AuditLog } from '../audit/log.ts';
-import type { AuditEntry, KeyRecord } from '../audit/record.ts';
+import type { KeyEntry, KeyRecord } from '../audit/record.ts';
+import { release } from '../audit/release.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import type { Caller } from '../identity/caller.ts';
 import { mintKey, type KeySource, type MintedKey } from '../identity/minted-key.ts';
 import { formatInstant, SECOND, type Clock } from '../lib/clock.ts';
-import { ok, refuse, type Result } from '../lib/result.ts';
+import { refuse, type Result } from '../lib/result.ts';
 import { activeSealingKey } from '../lib/sealing.ts';
 import { reserveClaim, type ReplayGuard } from '../replay/guard.ts';
 import type { Revocations } from '../revocations/feed.ts';
@@ -12,7 +13,7 @@ import type { ReplayClaim } from '../sigv4/verify.ts';
 import { describeCaller } from './describe-caller.ts';
 import { causeOf, type VendRefusal } from './refusal.ts';
 import { toRevokedRefusal } from './revoked.ts';
-import { AUDIT_FAILURE, NO_AUDIT, NO_GUARD, NO_LIST } from './vend/vend.ts';
+import { NO_AUDIT, NO_GUARD, NO_LIST } from './vend/vend.ts';
 
 /** A request for a key of the TVM whose caller is known. */
 export type MintRequest = {
@@ -52,7 +53,7 @@ export function createMint({ clock, guard, revocations, serverId, keyLife, audit
     snapshot: Snapshot,
   ): Promise<Result<MintedKey, VendRefusal>> {
     const now = clock();
-    function entry(what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): AuditEntry {
+    function entry(what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): KeyEntry {
       return {
         event: 'key',
         http_request_id: httpRequestId,
@@ -88,9 +89,12 @@ export function createMint({ clock, guard, revocations, serverId, keyLife, audit
       expiresAt: Math.min(wanted, caller.keyExpiresAt ?? wanted),
     });
     const issued = { minted_access_key_id: minted.accessKeyId, expiration: formatInstant(minted.expiresAt) };
-    if (await audit.append(entry({ ...issued, effect: 'allow', outcome: 'minted' }), true)) return ok(minted);
-    void audit.append(entry({ ...issued, effect: 'allow', outcome: 'failed', ...AUDIT_FAILURE }));
-    return refuse(NO_AUDIT);
+    return release(audit, {
+      value: minted,
+      record: entry({ ...issued, effect: 'allow', outcome: 'minted' }),
+      otherwise: entry({ ...issued, effect: 'allow', outcome: 'failed' }),
+      refusal: NO_AUDIT,
+    });
   }
 
   return mint;

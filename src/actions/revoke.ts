@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/log.ts';
-import type { RevocationRecord } from '../audit/record.ts';
+import type { RevocationEntry, RevocationRecord } from '../audit/record.ts';
+import { release } from '../audit/release.ts';
 import type { Clock } from '../lib/clock.ts';
 import { toShownName, toStoredName, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
@@ -24,7 +25,7 @@ import {
   profileOf,
 } from './describe-revocation.ts';
 import { isOwn, NO_TABLE } from './list-sessions.ts';
-import { AUDIT_FAILURE, NO_GUARD } from './vend/vend.ts';
+import { NO_GUARD } from './vend/vend.ts';
 
 type Dependencies = {
   readonly clock: Clock;
@@ -52,24 +53,25 @@ export function createOperations(dependencies: Dependencies) {
 
   const { describeTarget, describeRevocation } = describeWith(bareNames);
 
-  function record({ caller, httpRequestId, address }: Operator, what: Described, withdraw = false): Promise<boolean> {
-    return audit.append(
-      {
-        event: 'revocation',
-        http_request_id: httpRequestId,
-        ...(address === undefined ? {} : { source_ip: address }),
-        ...describeCaller(caller),
-        ...what,
-      },
-      withdraw,
-    );
+  function toEntry({ caller, httpRequestId, address }: Operator, what: Described): RevocationEntry {
+    return {
+      event: 'revocation',
+      http_request_id: httpRequestId,
+      source_ip: address,
+      ...describeCaller(caller),
+      ...what,
+    };
+  }
+
+  async function record(operator: Operator, what: Described): Promise<void> {
+    await audit.append(toEntry(operator, what));
   }
 
   /** Answers for what was done once its record is written. Without, it stands all the same, and the answer says so. */
-  async function conclude(operator: Operator, what: Described, done: Done): Outcome<Done> {
-    if (await record(operator, what, true)) return ok(done);
-    void record(operator, { ...what, ...AUDIT_FAILURE });
-    return refuse({ kind: 'unrecorded', action: what.action, revocation: done.revocation });
+  function conclude(operator: Operator, what: Described, done: Done): Outcome<Done> {
+    const entry = toEntry(operator, what);
+    const refusal: OperationRefusal = { kind: 'unrecorded', action: what.action, revocation: done.revocation };
+    return release(audit, { value: done, record: entry, otherwise: entry, refusal });
   }
 
   /** Refuses because something cannot be reached, and leaves a record that says what. */

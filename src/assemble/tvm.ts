@@ -301,7 +301,7 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
     onBug: (error, requestId) => {
       const stack = error instanceof Error ? error.stack : undefined;
       logger.error(
-        { error: describeError(error), stack, request_id: requestId },
+        { error: describeError(error), stack, http_request_id: requestId },
         'a request ran into a bug of the server',
       );
     },

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../../audit/log.ts';
-import type { AuditEntry, VendRecord } from '../../audit/record.ts';
+import type { VendEntry, VendRecord } from '../../audit/record.ts';
+import { release } from '../../audit/release.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { formatInstant, SECOND, type Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
@@ -100,7 +101,7 @@ export function createVend(dependencies: Dependencies): Vend {
   async function vend(request: VendRequest, snapshot: Snapshot): Promise<Result<Vended, VendRefusal>> {
     const begun = clock();
     const { decision, outcome } = decide(snapshot, request.caller, request.profile, begun);
-    function entry(what: Pick<VendRecord, 'outcome'> & Partial<VendRecord>): AuditEntry {
+    function entry(what: Pick<VendRecord, 'outcome'> & Partial<VendRecord>): VendEntry {
       return {
         ...describeRequest(request),
         effect: outcome.ok ? 'allow' : decision.effect === 'require_approval' ? 'require_approval' : 'deny',
@@ -134,9 +135,12 @@ export function createVend(dependencies: Dependencies): Vend {
     const vended = await assume(request, plan, hold);
     if (!vended.ok) return end(vended.refusal, stamped);
     const whole = { ...stamped, ...issued(vended.value) };
-    if (await audit.append(entry({ ...whole, outcome: 'vended' }), true)) return vended;
-    void audit.append(entry({ ...whole, outcome: 'failed', ...AUDIT_FAILURE }));
-    return refuse(NO_AUDIT);
+    return release(audit, {
+      value: vended.value,
+      record: entry({ ...whole, outcome: 'vended' }),
+      otherwise: entry({ ...whole, outcome: 'failed' }),
+      refusal: NO_AUDIT,
+    });
   }
 
   return vend;
@@ -162,7 +166,7 @@ function describeRequest({ caller, profile, address, httpRequestId }: VendReques
 
 function describeStamp({ requestId, sourceIdentity }: Stamp) {
   return {
-    request_id: requestId,
+    vend_id: requestId,
     source_identity: sourceIdentity,
   };
 }
@@ -179,7 +183,6 @@ function describePlan({ input, seconds, sessionId, sourceIdentity, requestId }: 
 
 /** The record of what was to leave could not be written in time, so it did not. */
 export const NO_AUDIT = { kind: 'unavailable', what: 'the audit log', cause: 'audit' } as const;
-export const AUDIT_FAILURE = { error: 'the audit log took too long', cause: 'audit' } as const;
 
 /** What was known of revocations grew too old while STS was asked. */
 export const NO_LIST: VendRefusal = {
