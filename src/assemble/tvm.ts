@@ -21,6 +21,7 @@ import { METRICS_LIMITS, readDescriptorLimit, toConnectionLimits } from '../http
 import { guardConnections, SERVER_OPTIONS } from '../http/connections.ts';
 import { createWorkGate, WORK_LIMITS } from '../http/gate.ts';
 import { createReadinessWatch, readinessOf, type Health } from '../http/readiness.ts';
+import { reasonOf } from '../http/refusal-words.ts';
 import { createHttpServer } from '../http/server.ts';
 import { createTally } from '../http/tally.ts';
 import { switchedOff } from '../identity/authenticator.ts';
@@ -62,8 +63,14 @@ import { createPrometheusMeter } from '../telemetry/prometheus.ts';
 import { createAssumeRole, meterAssumeRole } from '../actions/vend/assume-role.ts';
 import { createHardRevocation } from '../actions/hard-revocation.ts';
 import { createMint } from '../actions/mint-key.ts';
-import { createOperations } from '../actions/revoke.ts';
-import { createSessionReports } from '../actions/list-sessions.ts';
+import { createAdmit } from '../actions/admit.ts';
+import { createLift } from '../actions/lift.ts';
+import { createListRevocations } from '../actions/list-revocations.ts';
+import { createListSessions } from '../actions/list-sessions.ts';
+import { createRevocationRecords } from '../actions/revocation-records.ts';
+import { createRevoke } from '../actions/revoke.ts';
+import { createShowSession } from '../actions/show-session.ts';
+import { createSessionView } from '../actions/shown-session.ts';
 import { createVend } from '../actions/vend/vend.ts';
 
 /** One TVM, put together and not yet listening. */
@@ -224,6 +231,9 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
   const guard = { reserve: timed(meter, 'guard', guards.ofVends.reserve) };
   const keyGuard = { reserve: timed(meter, 'guard', guards.ofKeys.reserve) };
   const changeGuard = { reserve: timed(meter, 'guard', guards.ofChanges.reserve) };
+  const records = createRevocationRecords({ clock, guard: changeGuard, audit });
+  const operation = { clock, revocations, hardRevocation, records, bareNames, onFault: onOperationFault };
+  const view = createSessionView({ clock, revocations, audit, reasonOf, bareNames, onFault: onOperationFault });
   const app = createApp({
     authenticate: timed(
       meter,
@@ -242,18 +252,21 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
             ? clientAddress(head.headers, incoming.socket.remoteAddress, config.trustedHops)
             : frontAddress(lambdaContext),
         hosts: config.hosts,
-        currentSnapshot: catalog.current,
-        revocations,
-        callerLimit: createCallerLimit(config, clients, {
-          clock,
-          inGrace: revocations.inGrace,
-          onFault: onFault('requests cannot be counted'),
+        admission: createAdmit({
+          currentSnapshot: catalog.current,
+          revocations,
+          callerLimit: createCallerLimit(config, clients, {
+            clock,
+            inGrace: revocations.inGrace,
+            onFault: onFault('requests cannot be counted'),
+          }),
+          strangerLimit: createSourceLimit({
+            points: config.rateLimit.requests * CALLERS_PER_SOURCE,
+            window: config.rateLimit.window,
+          }),
+          refusals,
+          reasonOf,
         }),
-        strangerLimit: createSourceLimit({
-          points: config.rateLimit.requests * CALLERS_PER_SOURCE,
-          window: config.rateLimit.window,
-        }),
-        refusals,
       }),
     ),
     mint: createMint({
@@ -276,24 +289,11 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
         audit,
       }),
     ),
-    operations: createOperations({
-      clock,
-      revocations,
-      store,
-      hardRevocation,
-      guard: changeGuard,
-      audit,
-      bareNames,
-      onFault: onOperationFault,
-    }),
-    sessionReports: createSessionReports({
-      clock,
-      revocations,
-      directory,
-      audit,
-      bareNames,
-      onFault: onOperationFault,
-    }),
+    ...createRevoke({ ...operation, store }),
+    lift: createLift(operation),
+    listRevocations: createListRevocations(revocations),
+    listSessions: createListSessions({ directory, view, bareNames }),
+    showSession: createShowSession({ directory, view }),
     clock,
     bareNames,
     names: config,
