@@ -1,4 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { attributes, textAt, toTtl } from './attributes.ts';
 import { deleteIf, putIf, readItem } from './table.ts';
 import { HOUR, SECOND, type Clock } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
@@ -35,19 +36,14 @@ export function createLease({ client, table: name, clock, monotonic, sleep }: Op
   async function take(id: string, holder: string): Promise<boolean> {
     const before = seen.get(id);
     const isDead = before !== undefined && monotonic() - before.since > HELD;
-    const item = {
-      id: { S: id },
-      holder: { S: holder },
-      ttl: { N: String(Math.ceil((clock() + HOUR) / SECOND)) },
-    };
-    const outcome = await putIf(table, item, {
+    const outcome = await putIf(table, attributes({ id, holder, ttl: toTtl(clock() + HOUR) }), {
       condition: 'attribute_not_exists(id) OR #h = :holder OR #h = :dead',
       names: { '#h': 'holder' },
       // No holder has such an id.
-      values: { ':holder': { S: holder }, ':dead': { S: isDead ? before.holder : '-' } },
+      values: attributes({ ':holder': holder, ':dead': isDead ? before.holder : '-' }),
     });
     if (outcome === 'done') return true;
-    const other = (await readItem(table, id))?.['holder']?.S;
+    const other = textAt(await readItem(table, id), 'holder');
     if (other !== undefined && other !== before?.holder) seen.set(id, { holder: other, since: monotonic() });
     return false;
   }
@@ -57,7 +53,7 @@ export function createLease({ client, table: name, clock, monotonic, sleep }: Op
       await deleteIf(table, id, {
         condition: '#h = :holder',
         names: { '#h': 'holder' },
-        values: { ':holder': { S: holder } },
+        values: attributes({ ':holder': holder }),
       });
     } catch {
       // It is taken over by whoever waits long enough.

@@ -1,13 +1,10 @@
 import { createHash } from 'node:crypto';
-import {
-  ConditionalCheckFailedException,
-  GetItemCommand,
-  UpdateItemCommand,
-  type AttributeValue,
-  type DynamoDBClient,
-} from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import RateLimiterMemory from 'rate-limiter-flexible/lib/RateLimiterMemory.js';
+import { attributes, numberAt, textAt, toTtl, type Item } from '../aws/attributes.ts';
+import { readItem, updateAs, updateIf } from '../aws/table.ts';
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
 import { newHexId } from '../lib/ids.ts';
 import { createLru } from '../lib/lru.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
@@ -86,9 +83,10 @@ type Place = { readonly id: string; readonly end: number };
  */
 export function createSharedCallerLimit(
   quota: CallerQuota,
-  { client, table, clock }: { readonly client: DynamoDBClient; readonly table: string; readonly clock: Clock },
+  { client, table: name, clock }: { readonly client: DynamoDBClient; readonly table: string; readonly clock: Clock },
   onFault: (error: unknown) => void,
 ): CallerLimit {
+  const table = { client, name, deadline: DEADLINE };
   /** By caller: when the window ends in which nothing is left. */
   const spent = createLru<string, number>(MAX_EXHAUSTED);
 
@@ -98,35 +96,31 @@ export function createSharedCallerLimit(
     return { id: `rate#${name}#${number}`, end: (number + 1) * quota.window };
   }
 
-  /** Counts; undefined where there were too many before, or this very attempt was counted already. */
-  async function count({ id, end }: Place, attempt: string, signal: AbortSignal): Promise<number | undefined> {
-    const update = new UpdateItemCommand({
-      TableName: table,
-      Key: { id: { S: id } },
-      UpdateExpression: 'SET #ttl = :ttl, #last = :attempt ADD #count :one',
-      ConditionExpression: 'attribute_not_exists(#count) OR (#count < :limit AND #last <> :attempt)',
-      ExpressionAttributeNames: { '#ttl': 'ttl', '#count': 'count', '#last': 'attempt' },
-      ExpressionAttributeValues: {
-        ':ttl': { N: String(Math.ceil((end + MINUTE) / SECOND)) },
-        ':attempt': { S: attempt },
-        ':one': { N: '1' },
-        ':limit': { N: String(quota.requests) },
-      },
-      ReturnValues: 'UPDATED_NEW',
+  /** Counts the request; undefined where there were too many before, or where this very attempt was counted already. */
+  async function count({ id, end }: Place, attempt: string): Promise<number | undefined> {
+    const changed = await updateAs(table, id, attempt, {
+      update: 'SET #ttl = :ttl, #last = :attempt ADD #count :one',
+      condition: 'attribute_not_exists(#count) OR (#count < :limit AND #last <> :attempt)',
+      names: { '#ttl': 'ttl', '#count': 'count', '#last': 'attempt' },
+      values: attributes({
+        ':ttl': toTtl(end + MINUTE),
+        ':attempt': attempt,
+        ':one': 1,
+        ':limit': quota.requests,
+      }),
     });
-    try {
-      return readCount((await client.send(update, { abortSignal: signal })).Attributes);
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return undefined;
-      throw error;
-    }
+    return changed === 'refused' ? undefined : readCount(changed);
   }
 
-  /** The count, where this attempt is the one that made it. */
-  async function countOfMine({ id }: Place, attempt: string, signal: AbortSignal): Promise<number | undefined> {
-    const get = new GetItemCommand({ TableName: table, Key: { id: { S: id } }, ConsistentRead: true });
-    const { Item } = await client.send(get, { abortSignal: signal });
-    return Item?.['attempt']?.S === attempt ? readCount(Item) : undefined;
+  /** The count, if this attempt is the one that made it. */
+  async function countOfMine({ id }: Place, attempt: string): Promise<number | undefined> {
+    const item = await readItem(table, id);
+    return item !== undefined && textAt(item, 'attempt') === attempt ? readCount(item) : undefined;
+  }
+
+  async function countOrFind(place: Place): Promise<number | undefined> {
+    const attempt = newHexId();
+    return (await count(place, attempt)) ?? (await countOfMine(place, attempt));
   }
 
   async function take(caller: string): Promise<Result<Allowance, LimitRefusal>> {
@@ -134,9 +128,8 @@ export function createSharedCallerLimit(
     const place = placeOf(caller, now);
     const resetSeconds = inSeconds(place.end - now);
     if (spent.peek(caller) === place.end) return exhausted(resetSeconds);
-    const [attempt, signal] = [newHexId(), AbortSignal.timeout(DEADLINE)];
     try {
-      const used = (await count(place, attempt, signal)) ?? (await countOfMine(place, attempt, signal));
+      const used = await withDeadline(DEADLINE, 'counting a request', () => countOrFind(place));
       if (used !== undefined) return ok({ left: Math.max(0, quota.requests - used), resetSeconds });
       spent.set(caller, place.end);
       return exhausted(resetSeconds);
@@ -148,19 +141,15 @@ export function createSharedCallerLimit(
 
   async function giveBack(caller: string): Promise<void> {
     spent.delete(caller);
-    const update = new UpdateItemCommand({
-      TableName: table,
-      Key: { id: { S: placeOf(caller, clock()).id } },
-      UpdateExpression: 'ADD #count :less',
-      ConditionExpression: '#count > :none',
-      ExpressionAttributeNames: { '#count': 'count' },
-      ExpressionAttributeValues: { ':less': { N: '-1' }, ':none': { N: '0' } },
-    });
     try {
-      await client.send(update, { abortSignal: AbortSignal.timeout(DEADLINE) });
+      // Refused: the window is over, or nothing was counted in it, so there is nothing to give back.
+      await updateIf(table, placeOf(caller, clock()).id, 'ADD #count :less', {
+        condition: '#count > :none',
+        names: { '#count': 'count' },
+        values: attributes({ ':less': -1, ':none': 0 }),
+      });
     } catch (error) {
-      // The window is over, or never counted: there is nothing to give back.
-      if (!(error instanceof ConditionalCheckFailedException)) onFault(error);
+      onFault(error);
     }
   }
 
@@ -176,9 +165,9 @@ export function createSharedCallerLimit(
   };
 }
 
-function readCount(item: Readonly<Record<string, AttributeValue>> | undefined): number {
-  const used = Number(item?.['count']?.N);
-  if (!Number.isSafeInteger(used)) throw new Error("the answer to UpdateItem is not DynamoDB's");
+function readCount(item: Item): number {
+  const used = numberAt(item, 'count');
+  if (used === undefined || !Number.isSafeInteger(used)) throw new Error("the answer to UpdateItem is not DynamoDB's");
   return used;
 }
 

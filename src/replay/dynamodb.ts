@@ -1,4 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { attributes, toTtl } from '../aws/attributes.ts';
 import { claimNew, deleteIf } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
@@ -31,7 +32,7 @@ export function createDynamoDbGuard(
       const released = await deleteIf(table, id, {
         condition: '#attempt = :attempt',
         names: { '#attempt': 'attempt' },
-        values: { ':attempt': { S: attempt } },
+        values: attributes({ ':attempt': attempt }),
       });
       if (released === 'refused') throw new Error(`the hold ${id} was released, but is not this attempt's`);
     } catch (error) {
@@ -43,9 +44,8 @@ export function createDynamoDbGuard(
   async function reserve({ key, forgetAt }: ReplayClaim): Promise<Result<Reservation, GuardRefusal>> {
     const attempt = newHexId();
     const id = `replay#${key}`;
-    const ttl = Math.ceil((forgetAt + TTL_MARGIN) / SECOND);
     try {
-      const written = await claimNew(table, id, ttl, attempt);
+      const written = await claimNew(table, id, toTtl(forgetAt + TTL_MARGIN), attempt);
       return written === 'done' ? ok({ release: () => release(id, attempt) }) : refuse('replayed');
     } catch (error) {
       onFault(error);

@@ -1,5 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { queryPages, type Item } from '../aws/table.ts';
+import { attributes, isoTime, textAt, timeAt, type Item } from '../aws/attributes.ts';
+import { queryPages } from '../aws/table.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
 import type { Revocation, RevocationSubject } from './revocation.ts';
 
@@ -27,7 +28,7 @@ function toRevocation(item: Item): readonly [key: string, revocation: Revocation
     'expires_at',
     'revoked_reason',
     'revoked_by',
-  ].map((name) => item[name]?.S);
+  ].map((name) => textAt(item, name));
   const until = Date.parse(expires ?? '');
   // What the TVM itself revoked stands in the log, where it can be lifted again.
   const isLogged = item['revocation'] !== undefined;
@@ -40,7 +41,7 @@ function toRevocation(item: Item): readonly [key: string, revocation: Revocation
     reason: reason ?? '',
     by: by ?? '',
     byPrincipal: '',
-    createdAt: Date.parse(item['updated_at']?.S ?? '') || 0,
+    createdAt: timeAt(item, 'updated_at') ?? 0,
     until,
   };
   return [`${subject === undefined ? 'user' : 'subject'}\n${whom}\n${profile}`, revocation];
@@ -59,13 +60,12 @@ export function createForeignRevocations(client: DynamoDBClient, name: string): 
   async function read(now: number): Promise<void> {
     const found = new Map<string, Revocation>();
     const pages = queryPages(table, {
-      IndexName: 'gsi-status',
-      KeyConditionExpression: '#s = :revoked AND created_at > :since',
-      ExpressionAttributeNames: { '#s': 'status' },
-      ExpressionAttributeValues: {
-        ':revoked': { S: 'revoked' },
-        ':since': { S: new Date(now - LONGEST_SESSION).toISOString() },
-      },
+      index: 'gsi-status',
+      condition: '#s = :revoked AND created_at > :since',
+      names: { '#s': 'status' },
+      values: attributes({ ':revoked': 'revoked', ':since': isoTime(now - LONGEST_SESSION) }),
+      order: 'rising',
+      limit: undefined,
     });
     for await (const items of pages) {
       for (const item of items) {

@@ -1,5 +1,6 @@
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it } from 'vitest';
+import type { Item } from '../../src/aws/attributes.ts';
 import {
   deleteIf,
   putIf,
@@ -7,8 +8,9 @@ import {
   queryPages,
   readItem,
   scanPages,
+  updateAs,
   updateIf,
-  type Item,
+  type IndexQuery,
   type Table,
 } from '../../src/aws/table.ts';
 
@@ -31,6 +33,7 @@ function tableOf(...answers: readonly (object | Error)[]): Table & { readonly se
 
 const ITEM: Item = { id: { S: 'a' } };
 const ANY = { condition: 'attribute_exists(id)' };
+const ALL: IndexQuery = { index: 'gsi', condition: 'x = :x', order: 'rising', limit: undefined };
 
 const WRITES: readonly (readonly [string, (table: Table) => Promise<unknown>])[] = [
   ['putIf', (table) => putIf(table, ITEM, ANY)],
@@ -48,7 +51,7 @@ async function collect(pages: AsyncGenerator<readonly Item[]>): Promise<readonly
 const READS: readonly (readonly [string, (table: Table) => Promise<unknown>])[] = [
   ['readItem', (table) => readItem(table, 'a')],
   ['scanPages', (table) => collect(scanPages(table, 10))],
-  ['queryPages', (table) => collect(queryPages(table, {}))],
+  ['queryPages', (table) => collect(queryPages(table, ALL))],
 ];
 
 describe.each(WRITES)('%s', (_, run) => {
@@ -74,6 +77,33 @@ describe.each([...WRITES, ...READS])('%s', (_, run) => {
   });
 });
 
+describe('updateAs', () => {
+  const change = { ...ANY, update: 'SET attempt = :attempt' };
+  function run(...answers: readonly (object | Error)[]): Promise<Item | 'refused'> {
+    return updateAs(tableOf(...answers), 'a', 'mine', change);
+  }
+
+  it('gives what was changed when the answer holds the id of this attempt', async () => {
+    const changed = { attempt: { S: 'mine' }, count: { N: '2' } };
+    expect(await run({ ...CAPACITY, Attributes: changed })).toEqual(changed);
+  });
+
+  it('gives refused when the condition does not hold', async () => {
+    expect(await run(new ConditionalCheckFailedException({ message: 'no', $metadata: {} }))).toBe('refused');
+  });
+
+  it.each<readonly [string, object]>([
+    ['an answer without attributes', CAPACITY],
+    ['the answer to another attempt', { ...CAPACITY, Attributes: { attempt: { S: 'other' }, count: { N: '2' } } }],
+  ])('rejects %s', async (_, answer) => {
+    await expect(run(answer)).rejects.toThrow("another write's");
+  });
+
+  it("rejects an answer that is not DynamoDB's", async () => {
+    await expect(run({ Attributes: { attempt: { S: 'mine' } } })).rejects.toThrow("is not DynamoDB's");
+  });
+});
+
 describe('readItem', () => {
   it('gives the item, or undefined where there is none', async () => {
     expect(await readItem(tableOf({ ...CAPACITY, Items: [ITEM] }), 'a')).toEqual(ITEM);
@@ -92,6 +122,6 @@ describe('pages', () => {
     const table = tableOf(first, last);
     expect(await collect(scanPages(table, 1))).toHaveLength(2);
     expect(table.sent[1]?.input).toMatchObject({ ExclusiveStartKey: { id: { S: 'a' } } });
-    await expect(collect(queryPages(tableOf(first, {}), {}))).rejects.toThrow("is not DynamoDB's");
+    await expect(collect(queryPages(tableOf(first, {}), ALL))).rejects.toThrow("is not DynamoDB's");
   });
 });
