@@ -124,7 +124,6 @@ const LONG_FILES: Readonly<Record<string, string>> = {
   'actions/revoke.ts': 'to be split into one file a verb',
   'catalog/compile.ts': 'to be split',
   'http/refusals.ts': 'to be split',
-  'revocations/feed.ts': 'to be split',
   'assemble/tvm.ts': 'the composition root: it names every part of the server once, and decides nothing',
 };
 

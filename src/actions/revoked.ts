@@ -1,9 +1,9 @@
 import type { Caller } from '../identity/caller.ts';
-import type { Revocation } from '../revocations/revocation.ts';
+import type { Block } from '../revocations/revocation.ts';
 import type { VendRefusal } from './refusal.ts';
 
 /** What was revoked, as the caller is told it: the reason is for the audit log and the operators. */
-function describe({ target }: Revocation, { name }: Pick<Caller, 'name'>, profile: string | undefined): string {
+function describe({ target }: Block, { name }: Pick<Caller, 'name'>, profile: string | undefined): string {
   switch (target.kind) {
     case 'all':
       return 'All vending';
@@ -19,7 +19,7 @@ function describe({ target }: Revocation, { name }: Pick<Caller, 'name'>, profil
 
 /** The refusal of whoever, or whatever, is revoked. */
 export function toRevokedRefusal(
-  revocation: Revocation,
+  revocation: Block,
   caller: Pick<Caller, 'name'>,
   profile?: string,
 ): Extract<VendRefusal, { kind: 'revoked' }> {
