@@ -14,10 +14,10 @@ import {
   type Table,
 } from '../../src/aws/table.ts';
 
-/** What counts as DynamoDB's answer, for every call that the TVM makes. */
+/** What every answer of DynamoDB holds. */
 const CAPACITY = { ConsumedCapacity: { TableName: 'here' } };
 
-/** A table whose client gives these answers in turn, or fails as told. */
+/** A table whose client gives these answers in turn, or rejects with an error among them. */
 function tableOf(...answers: readonly (object | Error)[]): Table & { readonly sent: { input: object }[] } {
   const left = [...answers];
   const sent: { input: object }[] = [];
@@ -55,7 +55,7 @@ const READS: readonly (readonly [string, (table: Table) => Promise<unknown>])[] 
 ];
 
 describe.each(WRITES)('%s', (_, run) => {
-  it('is done when DynamoDB names the table, refused when the condition does not hold', async () => {
+  it('gives done when DynamoDB names the table, and refused when the condition does not hold', async () => {
     expect(await run(tableOf(CAPACITY))).toBe('done');
     const refused = new ConditionalCheckFailedException({ message: 'no', $metadata: {} });
     expect(await run(tableOf(refused))).toBe('refused');
@@ -71,7 +71,7 @@ describe.each([...WRITES, ...READS])('%s', (_, run) => {
     await expect(run(tableOf(answer))).rejects.toThrow("is not DynamoDB's");
   });
 
-  it('rejects what DynamoDB cannot do, and an answer that never ends', async () => {
+  it('rejects when DynamoDB fails, and when an answer never ends', async () => {
     await expect(run(tableOf(new Error('throttled')))).rejects.toThrow('throttled');
     await expect(run(tableOf())).rejects.toThrow('has not ended within 50 ms');
   });
@@ -115,8 +115,8 @@ describe('readItem', () => {
   });
 });
 
-describe('pages', () => {
-  it('are read to the last, and half of them is none', async () => {
+describe('scanPages and queryPages', () => {
+  it('read to the last page, and reject rather than give half of them', async () => {
     const first = { ...CAPACITY, Items: [{ id: { S: 'a' } }], LastEvaluatedKey: { id: { S: 'a' } } };
     const last = { ...CAPACITY, Items: [{ id: { S: 'b' } }] };
     const table = tableOf(first, last);
