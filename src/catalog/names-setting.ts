@@ -1,4 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { attributes, textAt } from '../aws/attributes.ts';
 import { putIf, readItem } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import type { NamedKind } from '../lib/names.ts';
@@ -25,7 +26,7 @@ export function createNamesSetting({ client, table: name, bareNames, onMismatch 
   let confirmed = false;
   return async () => {
     if (confirmed) return;
-    const found = (await takeDown()) ? bareNames : (await readItem(table, ID))?.['value']?.S;
+    const found = (await takeDown()) ? bareNames : textAt(await readItem(table, ID), 'value');
     if (found === bareNames) {
       confirmed = true;
       return;
@@ -39,15 +40,11 @@ export function createNamesSetting({ client, table: name, bareNames, onMismatch 
 
   /** Writes the setting, unless another one stands there. */
   async function takeDown(): Promise<boolean> {
-    const outcome = await putIf(
-      table,
-      { id: { S: ID }, value: { S: bareNames } },
-      {
-        condition: 'attribute_not_exists(id) OR #value = :value',
-        names: { '#value': 'value' },
-        values: { ':value': { S: bareNames } },
-      },
-    );
+    const outcome = await putIf(table, attributes({ id: ID, value: bareNames }), {
+      condition: 'attribute_not_exists(id) OR #value = :value',
+      names: { '#value': 'value' },
+      values: attributes({ ':value': bareNames }),
+    });
     return outcome === 'done';
   }
 }

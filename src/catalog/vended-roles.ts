@@ -1,4 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { attributes, numberAt, textAt } from '../aws/attributes.ts';
 import { putIf, readItem } from '../aws/table.ts';
 import { HOUR, MINUTE, SECOND, type Clock } from '../lib/clock.ts';
 
@@ -48,8 +49,8 @@ export function createVendedRoles({ client, table: name, clock, onFault }: Optio
 
   async function read(): Promise<{ readonly stored: Seen; readonly version: number }> {
     const item = await readItem(table, ID);
-    const version = Number(item?.['version']?.N ?? 0);
-    const stored = new Map(Object.entries(JSON.parse(item?.['roles']?.S ?? '{}') as Record<string, number>));
+    const version = numberAt(item, 'version') ?? 0;
+    const stored = new Map(Object.entries(JSON.parse(textAt(item, 'roles') ?? '{}') as Record<string, number>));
     return { stored, version };
   }
 
@@ -64,13 +65,9 @@ export function createVendedRoles({ client, table: name, clock, onFault }: Optio
   }
 
   async function put(roles: Seen, version: number): Promise<boolean> {
-    const item = {
-      id: { S: ID },
-      roles: { S: JSON.stringify(Object.fromEntries(roles)) },
-      version: { N: String(version + 1) },
-    };
+    const item = attributes({ id: ID, roles: JSON.stringify(Object.fromEntries(roles)), version: version + 1 });
     const condition = 'attribute_not_exists(id) OR version = :version';
-    const outcome = await putIf(table, item, { condition, values: { ':version': { N: String(version) } } });
+    const outcome = await putIf(table, item, { condition, values: attributes({ ':version': version }) });
     return outcome === 'done';
   }
 

@@ -1,13 +1,9 @@
-import {
-  ConditionalCheckFailedException,
-  ScanCommand,
-  UpdateItemCommand,
-  type DynamoDBClient,
-} from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SSMClient } from '@aws-sdk/client-ssm';
+import { attributes, textAt } from '../aws/attributes.ts';
 import { createAwsClients } from '../aws/clients.ts';
 import { readParameterTree } from '../aws/paging.ts';
-import { readItem, type Item } from '../aws/table.ts';
+import { readItem, scanPages, updateIf } from '../aws/table.ts';
 import { DEFAULT_TABLE_NAMES } from '../aws/tables.ts';
 import { SECOND } from '../lib/clock.ts';
 import { isBareName, NAMED_KINDS, splitAccount, type NamedKind } from '../lib/names.ts';
@@ -20,7 +16,11 @@ import type { Environment } from './settings.ts';
 /** The item in which the server takes down its setting; see the catalog's `names-setting`. */
 const SETTING = 'setting#bare-names';
 
+/** How long one call of DynamoDB may take, its retries included: somebody waits at a terminal. */
 const DEADLINE = 5 * SECOND;
+
+/** Revocations that one page of the table gives. */
+const PAGE = 1_000;
 
 /** What is asked: to which owner of bare names, and whether the record of the setting is changed or only looked at. */
 export type NamesMigration = { readonly to: NamedKind; readonly apply: boolean };
@@ -64,46 +64,27 @@ async function findInRevocations(
   to: NamedKind,
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  let start: Item | undefined;
-  do {
-    const page = await dynamodb.send(
-      new ScanCommand({
-        TableName: table,
-        ConsistentRead: true,
-        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-      }),
-      { abortSignal: AbortSignal.timeout(DEADLINE) },
-    );
-    for (const { id, kind, value } of page.Items ?? []) {
-      const name = value?.S ?? '';
-      if (kind?.S === 'user' && isBareName(splitAccount(name)[1])) {
-        found.push(`${table}, ${id?.S ?? ''}: "${name}" means ${from}/${name} now, and ${to}/${name} then`);
+  for await (const items of scanPages({ client: dynamodb, name: table, deadline: DEADLINE }, PAGE)) {
+    for (const item of items) {
+      const name = textAt(item, 'value') ?? '';
+      if (textAt(item, 'kind') === 'user' && isBareName(splitAccount(name)[1])) {
+        const id = textAt(item, 'id') ?? '';
+        found.push(`${table}, ${id}: "${name}" means ${from}/${name} now, and ${to}/${name} then`);
       }
     }
-    start = page.LastEvaluatedKey;
-  } while (start !== undefined);
+  }
   return found;
 }
 
 /** Takes down the new setting, unless somebody else changed it meanwhile. */
-async function apply(dynamodb: DynamoDBClient, table: string, from: NamedKind, to: NamedKind): Promise<boolean> {
-  try {
-    await dynamodb.send(
-      new UpdateItemCommand({
-        TableName: table,
-        Key: { id: { S: SETTING } },
-        UpdateExpression: 'SET #value = :to',
-        ConditionExpression: '#value = :from',
-        ExpressionAttributeNames: { '#value': 'value' },
-        ExpressionAttributeValues: { ':to': { S: to }, ':from': { S: from } },
-      }),
-      { abortSignal: AbortSignal.timeout(DEADLINE) },
-    );
-    return (await readItem({ client: dynamodb, name: table, deadline: DEADLINE }, SETTING))?.['value']?.S === to;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
-  }
+async function apply(dynamodb: DynamoDBClient, name: string, from: NamedKind, to: NamedKind): Promise<boolean> {
+  const table = { client: dynamodb, name, deadline: DEADLINE };
+  const outcome = await updateIf(table, SETTING, 'SET #value = :to', {
+    condition: '#value = :from',
+    names: { '#value': 'value' },
+    values: attributes({ ':to': to, ':from': from }),
+  });
+  return outcome === 'done' && textAt(await readItem(table, SETTING), 'value') === to;
 }
 
 /**
@@ -126,7 +107,7 @@ export async function migrateNames(
   const guard = environment['SENTINEL_GUARD_TABLE'] || DEFAULT_TABLE_NAMES.guard;
   const revocations = environment['SENTINEL_REVOCATION_TABLE'] || DEFAULT_TABLE_NAMES.revocations;
   try {
-    const from = (await readItem({ client: dynamodb, name: guard, deadline: DEADLINE }, SETTING))?.['value']?.S;
+    const from = textAt(await readItem({ client: dynamodb, name: guard, deadline: DEADLINE }, SETTING), 'value');
     if (!isKind(from)) return refuse(`No TVM has used the table ${guard} yet, so there is nothing to migrate.`);
     if (from === to) return ok({ stdout: `The tables are used with SENTINEL_BARE_NAMES=${to} already.\n` });
     const lines = [
