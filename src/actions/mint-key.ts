@@ -2,7 +2,7 @@ import type { AuditLog } from '../audit/log.ts';
 import type { AuditEntry, KeyRecord } from '../audit/record.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import type { Caller } from '../identity/caller.ts';
-import { mintKey, type KeySource, type MintedKey } from '../identity/minted-key.ts';
+import { mintKey, type KeySource, type MintedKey, type MintFrom } from '../identity/minted-key.ts';
 import { formatInstant, SECOND, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { activeSealingKey } from '../lib/sealing.ts';
@@ -18,8 +18,8 @@ import { AUDIT_FAILURE, NO_AUDIT, NO_GUARD, NO_LIST } from './vend/vend.ts';
 export type MintRequest = {
   readonly caller: Caller;
   /** What the key would come from; undefined for callers who get none. */
-  readonly source?: KeySource;
-  readonly replay?: ReplayClaim;
+  readonly source: KeySource | undefined;
+  readonly replay: ReplayClaim | undefined;
   /** Seconds asked for. */
   readonly duration?: number;
   readonly address?: string;
@@ -103,9 +103,6 @@ const NO_SEALING_KEY = {
 } as const;
 
 /** The registered key as the snapshot has it, by which this very request was authenticated. */
-function withSecret(source: KeySource, { clients }: Snapshot) {
-  return {
-    ...source,
-    secret: source.via === 'key' ? (clients.get(source.accessKeyId)?.secret ?? '') : '',
-  };
+function withSecret(source: KeySource, { clients }: Snapshot): MintFrom {
+  return source.via === 'key' ? { ...source, secret: clients.get(source.accessKeyId)?.secret ?? '' } : source;
 }

@@ -64,7 +64,8 @@ export function createAuthenticate(options: Options): Authenticate {
   /** Refuses a stranger whose address has cost too much, and else charges it. */
   function chargeStranger(address: string | undefined): Result<undefined, Refusal> {
     const within = strangerLimit.check(address);
-    if (!within.ok) return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
+    if (!within.ok)
+      return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal, headers: undefined });
     strangerLimit.charge(address);
     return ok(undefined);
   }
@@ -107,7 +108,7 @@ export function createAuthenticate(options: Options): Authenticate {
   ): Promise<Result<Omit<AuthenticRequest, 'address'>, Refusal>> {
     const short = checkHead(arriving.head);
     if (!short.ok) return short;
-    const proof = authenticator.begin(arriving);
+    const proof = authenticator.begin({ head: arriving.head, lambdaContext: arriving.lambdaContext });
     if (!proof.ok) return proof;
     const served = checkHost(arriving.head, options.hosts);
     if (!served.ok) return served;

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { fromSigV4 } from '../identity/authenticator.ts';
 import { newRequestId } from '../lib/ids.ts';
 import { readWireHead } from '../sigv4/request.ts';
 import { inTrace, readTrace } from '../telemetry/trace.ts';
@@ -131,7 +132,7 @@ function readHead(incoming: IncomingMessage, rawHeaders: readonly string[]): Arr
     return { kind: 'headers-too-large', message: `The request has more than ${HEADERS_COUNT} headers.` };
   }
   const head = readWireHead(incoming.method ?? '', incoming.url ?? '', rawHeaders);
-  return head.ok ? head.value : { kind: 'not-authentic', refusal: head.refusal };
+  return head.ok ? head.value : fromSigV4(head.refusal);
 }
 
 function writeAnswer(outgoing: ServerResponse, { status, headers, body }: Answer): void {

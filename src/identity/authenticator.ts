@@ -13,14 +13,14 @@ export type IdentityRefusal =
       readonly kind: 'not-authentic';
       readonly refusal: SigV4Refusal;
       /** The error code of STS, where it was STS that refused. */
-      readonly upstreamCode?: string;
+      readonly upstreamCode: string | undefined;
     }
   | { readonly kind: 'replayed' }
   | {
       readonly kind: 'rate-limited';
       readonly what: string;
       readonly retryAfterSeconds: number;
-      readonly headers?: Readonly<Record<string, string>>;
+      readonly headers: Readonly<Record<string, string>> | undefined;
     }
   | { readonly kind: 'unavailable'; readonly what: string; readonly cause: Counted['unavailable'] };
 
@@ -31,9 +31,9 @@ export type AuthenticCaller = {
    * What the replay guard is to remember before a secret leaves or a state changes; undefined where the mechanism itself
    * lets nothing pass twice.
    */
-  readonly replay?: ReplayClaim;
+  readonly replay: ReplayClaim | undefined;
   /** What a key can be minted from; undefined for callers who may not have one minted. */
-  readonly source?: KeySource;
+  readonly source: KeySource | undefined;
 };
 
 /** What a proof needs besides the request. */
@@ -53,7 +53,7 @@ export type Prove = (request: WireRequest, facts: Facts) => Promise<Result<Authe
 export type Arriving = {
   readonly head: WireHead;
   /** The request context that the Lambda Web Adapter hands over; undefined unless the server stands behind such a front. */
-  readonly lambdaContext?: string;
+  readonly lambdaContext: string | undefined;
 };
 
 /**
@@ -66,13 +66,14 @@ export type Authenticator = {
   readonly claimedKey: (head: WireHead) => string | undefined;
 };
 
-/** The refusal of an identity under one of AWS's error names; `upstreamCode` where STS refused, by its own name. */
+/** Refuses an identity under one of AWS's error names; `upstreamCode` is the error code of STS, where STS refused. */
 export function notAuthentic(error: SigV4Refusal['error'], message: string, upstreamCode?: string): IdentityRefusal {
-  return {
-    kind: 'not-authentic',
-    refusal: { error, message },
-    ...(upstreamCode === undefined ? {} : { upstreamCode }),
-  };
+  return { kind: 'not-authentic', refusal: { error, message }, upstreamCode };
+}
+
+/** Refuses an identity for what SigV4 refuses. */
+export function fromSigV4(refusal: SigV4Refusal): IdentityRefusal {
+  return { kind: 'not-authentic', refusal, upstreamCode: undefined };
 }
 
 /** Stands for a way of authenticating that is switched off: says so to whoever tries it. */

@@ -2,7 +2,7 @@ import { isAccountId, parseArn, parseRoleArn } from '../lib/arn.ts';
 import { toName, toStoredName, type NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
-import type { Caller } from './caller.ts';
+import type { Caller, CallerIdentity } from './caller.ts';
 
 /** What AWS says of whoever signed: the answer of GetCallerIdentity, or the request context of a front that verified. */
 export type AwsIdentity = {
@@ -35,12 +35,6 @@ export type OwnIdentity = {
   /** Principals of the roles that the TVM vends or has vended lately, and of its own: they are never callers. */
   readonly neverCallers: ReadonlySet<string>;
 };
-
-/** The part of a caller that its AWS identity settles. */
-export type AwsCaller = Pick<
-  Caller,
-  'account' | 'principal' | 'subject' | 'name' | 'storedName' | 'sessionName' | 'uniqueId'
->;
 
 function denied(message: string) {
   return refuse<SigV4Refusal>({ error: 'AccessDenied', message });
@@ -86,7 +80,7 @@ export function toAwsCaller(
   { arn, account, userId }: AwsIdentity,
   admission: Admission,
   own: OwnIdentity,
-): Result<AwsCaller, SigV4Refusal> {
+): Result<CallerIdentity, SigV4Refusal> {
   const parsed = parseArn(arn);
   if (!parsed.ok || parsed.value.account !== account || !isAccountId(account)) {
     return denied('AWS named an identity that this server cannot read.');
@@ -97,7 +91,8 @@ export function toAwsCaller(
   const user = service === 'iam' && region === '' ? USER.exec(resource)?.[1] : undefined;
   if (user !== undefined) {
     const names = nameOf('user', user, account, admission, own);
-    return withUniqueId(userId, { account, principal: arn, subject: arn, ...names });
+    const uniqueId = toUniqueId(userId);
+    return ok({ account, principal: arn, subject: arn, ...names, sessionName: undefined, uniqueId });
   }
   const [, role, sessionName] = (service === 'sts' && region === '' ? SESSION.exec(resource) : undefined) ?? [];
   if (role === undefined || sessionName === undefined) return denied(NOT_A_CALLER);
@@ -114,8 +109,8 @@ function splitFirst(text: string, separator: string): readonly [string, string?]
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-function withUniqueId(id: string, caller: AwsCaller): Result<AwsCaller, SigV4Refusal> {
-  return ok(UNIQUE_ID.test(id) ? { ...caller, uniqueId: id } : caller);
+function toUniqueId(id: string): string | undefined {
+  return UNIQUE_ID.test(id) ? id : undefined;
 }
 
 /** A caller's name in documents, and as it is stored. */
@@ -134,7 +129,7 @@ function toSessionCaller(
   session: RoleSession,
   admission: Admission,
   own: OwnIdentity,
-): Result<AwsCaller, SigV4Refusal> {
+): Result<CallerIdentity, SigV4Refusal> {
   const { partition, account, role, sessionName, roleId } = session;
   const principal = `arn:${partition}:iam::${account}:role/${role}`;
   if (own.neverCallers.has(principal)) {
@@ -144,18 +139,18 @@ function toSessionCaller(
     );
   }
   const trusted = trustOf(session, admission);
-  const caller = { account, principal, sessionName };
+  const caller = { account, principal, sessionName, uniqueId: toUniqueId(roleId) };
   if (trusted === undefined) {
     const name = qualified(`role/${role}`, account, own);
-    return withUniqueId(roleId, { ...caller, subject: principal, name, storedName: name });
+    return ok({ ...caller, subject: principal, name, storedName: name });
   }
   const subject = `${principal}/${sessionName}`;
   if (trusted === 'sso') {
     const names = nameOf('sso', sessionName, account, admission, own);
-    return withUniqueId(roleId, { ...caller, subject, ...names });
+    return ok({ ...caller, subject, ...names });
   }
   const name = qualified(`role/${role}/${sessionName}`, account, own);
-  return withUniqueId(roleId, { ...caller, subject, name, storedName: name });
+  return ok({ ...caller, subject, name, storedName: name });
 }
 
 function qualified(name: string, account: string, own: OwnIdentity): string {

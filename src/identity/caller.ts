@@ -16,13 +16,16 @@ export type Caller = {
   /** The name as tables and tags hold it: always with its kind, like `key/alice`. */
   readonly storedName: string;
   /** The session's own name where there is one: shown, never decided upon. */
-  readonly sessionName?: string;
+  readonly sessionName: string | undefined;
   /** The access key that signed the request. */
   readonly accessKeyId: string;
-  /** The access key that a minted key came from. */
-  readonly sourceAccessKeyId?: string;
-  /** IAM's unique id (AROA…, AIDA…) where AWS told it. */
-  readonly uniqueId?: string;
-  /** When the key that signed ends, epoch milliseconds, where that is known. */
-  readonly keyExpiresAt?: number;
+  /** The access key that a minted key came from; undefined for callers with another key. */
+  readonly sourceAccessKeyId: string | undefined;
+  /** IAM's unique id (AROA…, AIDA…) where AWS gave one. */
+  readonly uniqueId: string | undefined;
+  /** When the key that signed ends, in epoch milliseconds, where that is known. */
+  readonly keyExpiresAt: number | undefined;
 };
+
+/** The part of a caller that its identity settles, whichever key it signs with. */
+export type CallerIdentity = Omit<Caller, 'via' | 'accessKeyId' | 'sourceAccessKeyId' | 'keyExpiresAt'>;

@@ -9,6 +9,7 @@ import type { StsHosts } from '../sigv4/sts-hosts.ts';
 import { readMechanism, type ReplayClaim } from '../sigv4/verify.ts';
 import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
 import {
+  fromSigV4,
   notAuthentic,
   type AuthenticCaller,
   type Authenticator,
@@ -18,6 +19,7 @@ import {
   type Prove,
 } from './authenticator.ts';
 import type { Caller } from './caller.ts';
+import type { KeySource } from './minted-key.ts';
 import { readStsAnswer, type StsRefusal } from './sts-answer.ts';
 import type { AskSts, StsRequest } from './sts-call.ts';
 import { createStsLine, type Account, type SourceLimit } from './sts-line.ts';
@@ -61,14 +63,14 @@ export function createForwardedStsAuthenticator(options: Options): Authenticator
   const confirm = createConfirm(options);
   function begin({ head }: Arriving): Result<Prove, IdentityRefusal> {
     const mechanism = readMechanism(head);
-    if (!mechanism.ok) return refuse({ kind: 'not-authentic', refusal: mechanism.refusal });
+    if (!mechanism.ok) return refuse(fromSigV4(mechanism.refusal));
     const unbound = head.headers.find(([name]) => BOUND_PREFIXES.test(name))?.[0];
     if (unbound !== undefined) {
       return refuse(notAuthentic('AccessDenied', `The header "${unbound}" is bound by nothing here; leave it out.`));
     }
     const text = mechanism.value.slice(FORWARDED_SCHEME.length + 1);
     const claim = readForwardedToken(text, { hosts, window, now: clock() });
-    if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
+    if (!claim.ok) return refuse(fromSigV4(claim.refusal));
     return ok((request, facts) => confirm(claim.value, toStsRequest(claim.value, request, serverId), facts));
   }
 
@@ -139,13 +141,16 @@ function createConfirm(options: Options) {
     const who = toAwsCaller(identity.value, admission, facts.ring);
     if (!who.ok) {
       line.charge(account);
-      return refuse({ kind: 'not-authentic', refusal: who.refusal });
+      return refuse(fromSigV4(who.refusal));
     }
-    const caller: Caller = { via: 'sts', ...who.value, accessKeyId };
+    const keys = { accessKeyId, sourceAccessKeyId: undefined, keyExpiresAt: undefined };
+    const caller: Caller = { via: 'sts', ...who.value, ...keys };
     line.confirm(caller, facts.address);
     const reserved = await options.reserveForAll(nonceClaim(claim), clock());
     if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
-    return ok({ caller, source: { via: 'sts', accessKeyId, identity: identity.value } });
+    const source: KeySource = { via: 'sts', accessKeyId, identity: identity.value };
+    // The nonce is used up already, so that there is nothing left to guard.
+    return ok({ caller, replay: undefined, source });
   };
 }
 
@@ -170,6 +175,7 @@ function toIdentityRefusal(refusal: StsRefusal): IdentityRefusal {
         kind: 'rate-limited',
         what: 'AWS STS is throttling those who confirm callers',
         retryAfterSeconds: RETRY_SECONDS,
+        headers: undefined,
       };
     case 'unexpected':
       return NO_ANSWER;

@@ -5,8 +5,8 @@ import type { OwnIdentity } from './aws-identity.ts';
 export type RegisteredKey = {
   readonly secret: string;
   readonly name: string;
-  /** Epoch milliseconds. */
-  readonly expiresAtMs?: number;
+  /** Epoch milliseconds; undefined for a key without an end. */
+  readonly expiresAtMs: number | undefined;
   readonly disabled: boolean;
 };
 

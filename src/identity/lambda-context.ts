@@ -6,6 +6,7 @@ import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
 import {
   claimsNoKey,
+  fromSigV4,
   notAuthentic,
   type Arriving,
   type Authenticator,
@@ -107,21 +108,27 @@ type Options = {
 export function createLambdaAuthenticator({ clock, front, frontId, admission }: Options): Authenticator {
   function begin({ lambdaContext }: Arriving): Result<Prove, IdentityRefusal> {
     const identity = lambdaContext === undefined ? unread : readFrontContext(lambdaContext, front, frontId);
-    if (!identity.ok) return refuse({ kind: 'not-authentic', refusal: identity.refusal });
+    if (!identity.ok) return refuse(fromSigV4(identity.refusal));
     return ok((request, { ring }) => {
       const { accessKeyId, arn, account, userId } = identity.value;
       if (!/^\w{1,128}$/u.test(accessKeyId)) {
         return Promise.resolve(refuse(notAuthentic('AccessDenied', 'AWS named an access key that cannot be one.')));
       }
       const who = toAwsCaller(identity.value, admission, ring);
-      if (!who.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: who.refusal }));
+      if (!who.ok) return Promise.resolve(refuse(fromSigV4(who.refusal)));
       const claim = toFrontClaim(request, accessKeyId, clock());
-      if (!claim.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: claim.refusal }));
+      if (!claim.ok) return Promise.resolve(refuse(fromSigV4(claim.refusal)));
       return Promise.resolve(
         ok({
-          caller: { via: 'lambda', ...who.value, accessKeyId },
+          caller: {
+            via: 'lambda',
+            ...who.value,
+            accessKeyId,
+            sourceAccessKeyId: undefined,
+            keyExpiresAt: undefined,
+          },
+          replay: claim.value,
           source: { via: 'lambda', accessKeyId, identity: { arn, account, userId } },
-          ...(claim.value === undefined ? {} : { replay: claim.value }),
         }),
       );
     });

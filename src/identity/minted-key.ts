@@ -80,8 +80,10 @@ export function hasSecret(sealing: SealingKey, secret: string, tag: string): boo
   return expected.length === tag.length && timingSafeEqual(Buffer.from(expected), Buffer.from(tag));
 }
 
-/** The secret of a registered key goes in only to be recognised; an AWS identity as AWS told it. */
-export type MintFrom = KeySource & { readonly secret?: string };
+/** A source with what is sealed of it: a registered key with its secret, which is only recognised later, never read. */
+export type MintFrom =
+  | (Extract<KeySource, { readonly via: 'key' }> & { readonly secret: string })
+  | Exclude<KeySource, { readonly via: 'key' }>;
 
 /**
  * Mints a key.
@@ -98,7 +100,7 @@ export function mintKey(
     expiresAt: Math.floor(expiresAt / SECOND) * SECOND,
     source:
       source.via === 'key'
-        ? { via: 'key', accessKeyId: source.accessKeyId, secretTag: secretTag(sealing, source.secret ?? '') }
+        ? { via: 'key', accessKeyId: source.accessKeyId, secretTag: secretTag(sealing, source.secret) }
         : { via: source.via, accessKeyId: source.accessKeyId, identity: source.identity },
   };
   const sessionToken = seal(claims, sealing, serverId);

@@ -5,7 +5,7 @@ import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { toReplayClaim, verifyClaim, type SignatureClaim } from '../sigv4/verify.ts';
 import { admitAccount, type Admission } from './aws-identity.ts';
 import type { AuthenticCaller } from './authenticator.ts';
-import type { Caller } from './caller.ts';
+import type { CallerIdentity } from './caller.ts';
 import type { KeyRing, RegisteredKey } from './key-ring.ts';
 
 /** When, and by whose rules, a signature is judged: `now` in epoch milliseconds, `window` (±) in milliseconds. */
@@ -63,12 +63,21 @@ export function toKeyCaller(
   { name: bare }: RegisteredKey,
   { account }: KeyRing,
   admission: Admission,
-): Result<Pick<Caller, 'account' | 'principal' | 'subject' | 'name' | 'storedName'>, SigV4Refusal> {
+): Result<CallerIdentity, SigV4Refusal> {
   const admitted = admitAccount(account, admission, account);
   if (!admitted.ok) return admitted;
   const principal = `sentinel:key/${accessKeyId}`;
   const name = toName('key', bare, admission.bareNames, undefined);
-  return ok({ account, principal, subject: principal, name, storedName: toStoredName(name, admission.bareNames) });
+  const storedName = toStoredName(name, admission.bareNames);
+  return ok({
+    account,
+    principal,
+    subject: principal,
+    name,
+    storedName,
+    sessionName: undefined,
+    uniqueId: undefined,
+  });
 }
 
 /**
@@ -89,9 +98,8 @@ export function authenticateKey(
   if (!verified.ok) return verified;
   const who = toKeyCaller(accessKeyId, key, ring, admission);
   if (!who.ok) return who;
-  const expires = key.expiresAtMs === undefined ? {} : { keyExpiresAt: key.expiresAtMs };
   return ok({
-    caller: { via: 'key', ...who.value, accessKeyId, ...expires },
+    caller: { via: 'key', ...who.value, accessKeyId, sourceAccessKeyId: undefined, keyExpiresAt: key.expiresAtMs },
     replay: toReplayClaim(claim, window),
     source: { via: 'key', accessKeyId },
   });

@@ -4,8 +4,15 @@ import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { readClaim, toReplayClaim, verifyClaim, type SignatureClaim } from '../sigv4/verify.ts';
 import { toAwsCaller, type Admission } from './aws-identity.ts';
-import type { Arriving, AuthenticCaller, Authenticator, IdentityRefusal, Prove } from './authenticator.ts';
-import type { Caller } from './caller.ts';
+import {
+  fromSigV4,
+  type Arriving,
+  type AuthenticCaller,
+  type Authenticator,
+  type IdentityRefusal,
+  type Prove,
+} from './authenticator.ts';
+import type { CallerIdentity } from './caller.ts';
 import { hasSecret, openKey, type OpenedKey } from './minted-key.ts';
 import type { KeyRing } from './key-ring.ts';
 import {
@@ -36,7 +43,7 @@ export function createSignedRequestAuthenticator(options: Options): Authenticato
   const { clock, region, service, window, serverId, admission } = options;
   function begin({ head }: Arriving): Result<Prove, IdentityRefusal> {
     const claim = readClaim(head, { region, service, now: clock(), window });
-    if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
+    if (!claim.ok) return refuse(fromSigV4(claim.refusal));
     return ok((request, { ring }) => {
       const judgement = { now: clock(), window, admission };
       const known =
@@ -46,7 +53,7 @@ export function createSignedRequestAuthenticator(options: Options): Authenticato
       if (known.ok) return Promise.resolve(known);
       const isUnknown = known.refusal === UNKNOWN_KEY;
       const refusal = isUnknown ? unknownKey(claim.value.accessKeyId, serverId !== undefined) : known.refusal;
-      return Promise.resolve(refuse({ kind: 'not-authentic', refusal }));
+      return Promise.resolve(refuse(fromSigV4(refusal)));
     });
   }
 
@@ -90,16 +97,16 @@ function authenticateMintedKey(
       keyExpiresAt: expiresAt,
     },
     replay: toReplayClaim(claim, judgement.window),
+    // A minted key mints no key.
+    source: undefined,
   });
 }
-
-type SourceCaller = Omit<Caller, 'via' | 'accessKeyId'>;
 
 function toSourceCaller(
   { claims: { source }, sealing }: OpenedKey,
   ring: KeyRing,
   { now, admission }: Judgement,
-): Result<SourceCaller, SigV4Refusal> {
+): Result<CallerIdentity, SigV4Refusal> {
   if (source.via !== 'key') return toAwsCaller(source.identity, admission, ring);
   const key = ring.findKey(source.accessKeyId);
   const counts = key !== undefined && isUsable(key, now) && hasSecret(sealing, key.secret, source.secretTag);

@@ -80,7 +80,7 @@ export function createStsLine(limit: SourceLimit) {
   function check({ address, known }: Account): Result<undefined, IdentityRefusal> {
     const within = limit.check(known ?? address);
     if (within.ok) return within;
-    return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
+    return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal, headers: undefined });
   }
 
   /** Runs what asks STS at this host when it is its turn; whoever finds no place is charged for having come. */
@@ -94,7 +94,7 @@ export function createStsLine(limit: SourceLimit) {
       const answered = await lineTo(host)(run, account.known === undefined ? weight : KNOWN + weight);
       if (answered.ok) return ok(answered.value);
       charge(account);
-      return refuse({ kind: 'rate-limited', what: CROWD, retryAfterSeconds: RETRY_SECONDS });
+      return refuse({ kind: 'rate-limited', what: CROWD, retryAfterSeconds: RETRY_SECONDS, headers: undefined });
     } finally {
       leave();
     }

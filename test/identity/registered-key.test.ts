@@ -3,7 +3,7 @@ import type { RegisteredKey } from '../../src/identity/key-ring.ts';
 import { authenticateKey } from '../../src/identity/registered-key.ts';
 import { readWireHead } from '../../src/sigv4/request.ts';
 import { readClaim } from '../../src/sigv4/verify.ts';
-import { ADMISSION } from '../support/identity.ts';
+import { ADMISSION, keyRing, registeredKey } from '../support/identity.ts';
 import { amzDateOf, sign } from '../support/sign.ts';
 
 const NOW = Date.parse('2026-01-05T12:00:00Z');
@@ -25,13 +25,8 @@ function authenticate(
   if (!head.ok) throw new Error(head.refusal.message);
   const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: WINDOW });
   if (!claim.ok) throw new Error(claim.refusal.message);
-  const found = key === undefined ? undefined : { secret: SECRET, name: 'alice', disabled: false, ...key };
-  const ring = {
-    account: '111122223333',
-    findKey: (id: string) => (id === 'TVMDEMOALICE' ? found : undefined),
-    neverCallers: new Set<string>(),
-    sealingKeys: new Map(),
-  };
+  const found = key === undefined ? undefined : registeredKey(key);
+  const ring = keyRing('111122223333', (id) => (id === 'TVMDEMOALICE' ? found : undefined));
   return authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, {
     now,
     window: WINDOW,

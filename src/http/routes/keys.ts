@@ -24,8 +24,8 @@ export function createKeysHandler({ authenticate, mint }: Dependencies) {
       {
         caller,
         httpRequestId: requestId,
-        ...(source === undefined ? {} : { source }),
-        ...(replay === undefined ? {} : { replay }),
+        source,
+        replay,
         ...(duration === undefined ? {} : { duration }),
         ...(address === undefined ? {} : { address }),
       },
