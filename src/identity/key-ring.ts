@@ -10,9 +10,9 @@ export type RegisteredKey = {
   readonly disabled: boolean;
 };
 
-/** What the verifier needs to know of the world: the keys, and what the TVM is itself. */
+/** What the verifier knows of one snapshot: the keys, and which identities are the TVM's own. */
 export type KeyRing = OwnIdentity & {
   readonly findKey: (accessKeyId: string) => RegisteredKey | undefined;
-  /** What keys are minted with, and what minted keys are opened with. */
+  /** The keys that seal and open minted keys. */
   readonly sealingKeys: SealingKeys;
 };

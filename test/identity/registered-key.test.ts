@@ -34,8 +34,8 @@ function authenticate(
   });
 }
 
-describe('a registered key', () => {
-  it('is a caller of the TVM’s own account, under the name of its document', () => {
+describe('authenticateKey', () => {
+  it('gives a caller of the TVM’s own account, with the name in the key’s document', () => {
     expect(authenticate({})).toMatchObject({
       ok: true,
       value: {
@@ -51,7 +51,7 @@ describe('a registered key', () => {
     });
   });
 
-  it('unknown, disabled, expired, or with a session token: the same refusal, and nothing of why', () => {
+  it('refuses an unknown, disabled or expired key, or one with a session token, with the same words', () => {
     const refusals = [
       authenticate(undefined),
       authenticate({ disabled: true }),
@@ -66,19 +66,19 @@ describe('a registered key', () => {
     expect(refusals[0]).toMatchObject({ ok: false, refusal: { error: 'InvalidClientTokenId' } });
   });
 
-  it('is good until the very end of its life', () => {
+  it('accepts a key until the millisecond at which it expires', () => {
     expect(authenticate({ expiresAtMs: NOW + 1 }).ok).toBe(true);
     expect(authenticate({ expiresAtMs: NOW }).ok).toBe(false);
   });
 
-  it('with another secret does not match', () => {
+  it('refuses a signature with another secret', () => {
     expect(authenticate({}, { secret: 'another' })).toMatchObject({
       ok: false,
       refusal: { error: 'SignatureDoesNotMatch' },
     });
   });
 
-  it('that is unknown cannot be passed with the secret that stands in for it', () => {
+  it('refuses an unknown key that is signed with the stand-in secret', () => {
     const standIn = 'no key of this server has this secret';
     expect(authenticate(undefined, { secret: standIn }).ok).toBe(false);
     expect(authenticate({ disabled: true }, { secret: standIn }).ok).toBe(false);
