@@ -90,7 +90,7 @@ export async function resolveSourceCredentials(
       return refuse(`There are no AWS credentials to sign with: the AWS profile ${named} gives none.`);
     }
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-    return ok({ accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) });
+    return ok({ accessKeyId, secretAccessKey, sessionToken });
   } catch (cause) {
     // What a credential_process wrote may be anything; the first line of the SDK's own message is enough.
     const [why = ''] = (cause instanceof Error ? cause.message : '').split('\n');

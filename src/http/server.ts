@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { fromSigV4 } from '../identity/authenticator.ts';
 import { newRequestId } from '../lib/ids.ts';
 import { readWireHead } from '../sigv4/request.ts';
 import { inTrace, readTrace } from '../telemetry/trace.ts';
@@ -89,8 +90,9 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
       onTurnedAway('overloaded');
       return writeAnswer(outgoing, refusalAnswer(requestId, { kind: 'overloaded' }));
     }
-    const { rawHeaders, ...said } = adapter === 'absent' ? { rawHeaders: incoming.rawHeaders } : takeContext(incoming);
-    const context = adapter === 'trusted' ? said : {};
+    const said = adapter === 'absent' ? toWithoutContext(incoming) : takeContext(incoming);
+    const { rawHeaders } = said;
+    const lambdaContext = adapter === 'trusted' ? said.lambdaContext : undefined;
     const head = readHead(incoming, rawHeaders);
     if ('kind' in head) return writeAnswer(outgoing, refusalAnswer(requestId, head));
     const { promise: done, resolve: finish } = Promise.withResolvers<void>();
@@ -100,7 +102,7 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
       if (!admitted) onTurnedAway('overloaded');
       return admitted;
     }
-    arrivals.set(incoming, { head, incoming, requestId, admit, ...context });
+    arrivals.set(incoming, { head, incoming, requestId, admit, lambdaContext });
     incoming.headers.host = ROUTER_HOST;
     inTrace(readTrace(requestId, rawHeaders), () => void listener(incoming, outgoing).finally(finish));
   });
@@ -118,11 +120,17 @@ function announce(outgoing: ServerResponse, route: string, { onArrival, onAnswer
   );
 }
 
+type Taken = Pick<Arrival, 'lambdaContext'> & { readonly rawHeaders: readonly string[] };
+
+function toWithoutContext({ rawHeaders }: IncomingMessage): Taken {
+  return { rawHeaders, lambdaContext: undefined };
+}
+
 /**
  * Parts the adapter's headers from the client's. Their JSON is raw UTF-8, which Node has decoded byte by byte. More than
  * one context is none: the adapter writes one.
  */
-function takeContext({ rawHeaders: all }: IncomingMessage): Pick<Arrival, 'lambdaContext'> & { rawHeaders: string[] } {
+function takeContext({ rawHeaders: all }: IncomingMessage): Taken {
   const rawHeaders: string[] = [];
   const contexts: string[] = [];
   for (let index = 0; index + 1 < all.length; index += 2) {
@@ -131,7 +139,7 @@ function takeContext({ rawHeaders: all }: IncomingMessage): Pick<Arrival, 'lambd
     if (!ADAPTER_HEADERS.has(name.toLowerCase())) rawHeaders.push(name, value);
   }
   const [only, ...more] = contexts;
-  if (only === undefined || more.length > 0) return { rawHeaders };
+  if (only === undefined || more.length > 0) return { rawHeaders, lambdaContext: undefined };
   return { rawHeaders, lambdaContext: Buffer.from(only, 'latin1').toString('utf8') };
 }
 
@@ -140,7 +148,7 @@ function readHead(incoming: IncomingMessage, rawHeaders: readonly string[]): Arr
     return { kind: 'headers-too-large', part: 'number-of-headers', limit: HEADERS_COUNT };
   }
   const head = readWireHead(incoming.method ?? '', incoming.url ?? '', rawHeaders);
-  return head.ok ? head.value : { kind: 'not-authentic', refusal: head.refusal };
+  return head.ok ? head.value : fromSigV4(head.refusal);
 }
 
 function writeAnswer(outgoing: ServerResponse, { status, headers, body }: Answer): void {

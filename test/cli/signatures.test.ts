@@ -164,7 +164,7 @@ describe('a forwarded token', () => {
   it('is one that a TVM can check, and never longer than it reads', () => {
     fc.assert(
       fc.property(outer, credentials, region, now, (request, { sessionToken, ...key }, region, now) => {
-        const source = sessionToken === undefined ? key : { ...key, sessionToken };
+        const source = { ...key, sessionToken };
         const made = forwardedAuthorization(request, source, { serverId: 'tvm-1', region, now });
         if (!made.ok) {
           expect(sessionToken?.length).toBeGreaterThan(2_300);

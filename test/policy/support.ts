@@ -150,14 +150,14 @@ export const requests: fc.Arbitrary<PolicyRequest> = fc.record({
   profile: fc.constantFrom(...PROFILES, 'other'),
   caller: fc.constantFrom<PolicyCaller>(
     ALICE,
-    { name: 'bob', principal: 'sentinel:key/AKIABOB', account: '111122223333' },
+    { name: 'bob', principal: 'sentinel:key/AKIABOB', account: '111122223333', uniqueId: undefined },
     {
       name: 'role/deploy',
       principal: 'arn:aws:iam::000000000000:role/deploy',
       account: '000000000000',
       uniqueId: 'AROADEPLOY0000000000',
     },
-    { name: '', principal: 'arn:aws:iam::000000000000:user/x', account: '000000000000' },
+    { name: '', principal: 'arn:aws:iam::000000000000:user/x', account: '000000000000', uniqueId: undefined },
   ),
   now: fc.integer({ min: Date.parse('2011-12-01T00:00:00Z'), max: Date.parse('2027-01-01T00:00:00Z') }),
 });

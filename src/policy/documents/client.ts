@@ -11,8 +11,8 @@ export type Client = {
   readonly secret: string;
   /** What policies call the caller. */
   readonly name: string;
-  /** Epoch milliseconds from which the key is refused. */
-  readonly expiresAtMs?: number;
+  /** Epoch milliseconds from which the key is refused; undefined for a key without an end. */
+  readonly expiresAtMs: number | undefined;
   readonly disabled: boolean;
 };
 
@@ -48,7 +48,7 @@ export const client = v.pipe(
   v.transform(({ secret, name, expires_at: expiresAtMs, disabled = false }): Client => ({
     secret,
     name,
-    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+    expiresAtMs,
     disabled,
   })),
 );
