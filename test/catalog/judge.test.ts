@@ -79,8 +79,8 @@ describe('a deny of a bare name that nobody has', () => {
       {
         parameter: '/sentinel/policies/dev',
         problems: [
-          'line 9, rules[0].conditions.users[0]: "olivia" is the name of no registered key, so it refuses nobody; ' +
-            'write user/olivia for an IAM user, sso/olivia for somebody of Identity Center',
+          'line 9, rules[0].conditions.users[0]: "olivia" is the name of no registered key, so it denies nobody; ' +
+            'write user/olivia for an IAM user, sso/olivia for a person of Identity Center',
         ],
       },
     ]);
@@ -150,7 +150,7 @@ describe('a deny of a bare name that nobody has', () => {
         policyAt('dev', { effect, conditions: { users: [`${OWN}:user/bob`] } }),
       ]);
       const told = effect === 'deny' ? problemsOf(compiled).join('') : messagesOf(compiled);
-      expect(told).toContain("names the TVM's own account, whose callers have none in their names; write user/bob");
+      expect(told).toContain("begins with the TVM's own account, whose callers' names have none; write user/bob");
       expect(compiled.profiles.size).toBe(effect === 'deny' ? 0 : 1);
     },
   );
@@ -167,7 +167,7 @@ describe('what is sound but matches nobody known', () => {
   }
 
   it.each<[string, object, Partial<NameSettings>, string]>([
-    ['an account that is not let in', { accounts: [OTHER] }, {}, 'SENTINEL_ALLOWED_ACCOUNTS lets no caller of it in'],
+    ['an account that is not let in', { accounts: [OTHER] }, {}, 'whose callers SENTINEL_ALLOWED_ACCOUNTS does not let in'],
     ['a role of such an account', { principals: [`arn:aws:iam::${OTHER}:role/x`] }, {}, 'is of account 111122223333'],
     ['a pattern of accounts, none of them let in', { principals: ['arn:aws:iam::1*:role/x'] }, {}, 'is of account 1*'],
     ['a name of such an account', { users: [`${OTHER}:role/x`] }, {}, 'is of account 111122223333'],
@@ -177,11 +177,11 @@ describe('what is sound but matches nobody known', () => {
       { allowedAccounts: [OTHER] },
       `of account ${OWN}`,
     ],
-    ['a key that is none', { principals: ['sentinel:key/NONE'] }, {}, 'is no key that is registered'],
-    ['keys that are none', { principals: ['sentinel:key/NONE*'] }, {}, 'is no key that is registered'],
-    ['a role that is vended', { principals: [`arn:aws:iam::${OWN}:role/R`] }, {}, 'is a role that is vended here'],
-    ['such a role by its name', { users: ['role/R'] }, {}, 'its sessions are no callers'],
-    ['a session of such a role', { users: ['role/R/ann'] }, {}, 'its sessions are no callers'],
+    ['a key that is none', { principals: ['sentinel:key/NONE'] }, {}, 'matches no registered key'],
+    ['keys that are none', { principals: ['sentinel:key/NONE*'] }, {}, 'matches no registered key'],
+    ['a role that is vended', { principals: [`arn:aws:iam::${OWN}:role/R`] }, {}, 'is a role that the TVM vends'],
+    ['such a role by its name', { users: ['role/R'] }, {}, 'whose sessions are never callers'],
+    ['a session of such a role', { users: ['role/R/ann'] }, {}, 'whose sessions are never callers'],
     ['somebody of Identity Center, which is off', { users: ['sso/ann'] }, {}, 'SENTINEL_SSO_ACCOUNTS'],
     [
       'somebody of Identity Center elsewhere',
@@ -208,7 +208,7 @@ describe('what is sound but matches nobody known', () => {
       {},
       'looks like a name that Sentinel shortened',
     ],
-    ['other profiles in a deny', { profiles: ['prod'] }, {}, 'it denies other profiles than "dev"'],
+    ['other profiles in a deny', { profiles: ['prod'] }, {}, 'it denies only profiles other than "dev"'],
   ])('is told: %s', (_what, conditions, settings, message) => {
     const compiled = compiler(settings)(policy(conditions), [client('alice')]);
     expect(problemsOf(compiled)).toEqual([]);

@@ -43,9 +43,9 @@ const SYNTAX: readonly Case[] = [
 ];
 
 const KEYS: readonly Case[] = [
-  ['a duplicate key', `${GOOD}version: "1"\n`, '7 : the key "version" stands twice, first on line 1'],
-  ['a duplicate key in JSON', '{"version": "1",\n"version": "1"}', '2 : the key "version" stands twice'],
-  ['the same key in two spellings', 'version: "1"\n"version": "1"\n', '2 : the key "version" stands twice'],
+  ['a duplicate key', `${GOOD}version: "1"\n`, '7 : the key "version" appears twice, first on line 1'],
+  ['a duplicate key in JSON', '{"version": "1",\n"version": "1"}', '2 : the key "version" appears twice'],
+  ['the same key in two spellings', 'version: "1"\n"version": "1"\n', '2 : the key "version" appears twice'],
   ['a merge key', `${GOOD}<<: {version: "1"}\n`, '7 : the key "<<" is not allowed'],
   [
     'a merge key below',
@@ -85,7 +85,7 @@ const KEYS: readonly Case[] = [
 ];
 
 const VALUES: readonly Case[] = [
-  ['a hexadecimal number', GOOD.replace('"1"', '0x1'), '1 version: is a number in an unusual spelling'],
+  ['a hexadecimal number', GOOD.replace('"1"', '0x1'), '1 version: is a number in an unusual notation'],
   ['a padded number', GOOD.replace('[alice]', '[007]'), '6 rules[0].conditions.users[0]: is a number in an unusual'],
   [
     'a number beyond 2^53',

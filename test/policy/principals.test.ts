@@ -98,25 +98,25 @@ describe('checkPrincipalPattern', () => {
     ['a role with a path', `${IAM}role/eng/deploy`, `write ${IAM}role/deploy`],
     ['a pattern with a path of roles', `${IAM}role/eng/deploy-*`, `write ${IAM}role/deploy-*`],
     ['all roles of a path, never made all roles', `${IAM}role/eng/*`, `list each role, like ${IAM}role/Name`],
-    ['root', `${IAM}root`, "is the account's root, which is no caller"],
-    ['a group', `${IAM}group/eng`, 'is no IAM user or role'],
-    ['a policy', `${IAM}policy/x`, 'is no IAM user or role'],
+    ['root', `${IAM}root`, "is the account's root user, which cannot be a caller"],
+    ['a group', `${IAM}group/eng`, 'is not an IAM user or role'],
+    ['a policy', `${IAM}policy/x`, 'is not an IAM user or role'],
     ['a bucket', 'arn:aws:s3:::bucket', 'is of the service "s3"'],
     ['a session', 'arn:aws:sts::111122223333:assumed-role/deploy/ann', `name its role, like ${IAM}role/deploy`],
     ['a session of any role', 'arn:aws:sts::111122223333:assumed-role/*', `name its role, like ${IAM}role/*`],
     ['a federated user', 'arn:aws:sts::111122223333:federated-user/x', 'only IAM users and roles are'],
     ['eleven digits', 'arn:aws:iam::11112222333:role/x', 'an account id is twelve digits'],
-    ['thirteen digits beside a star', 'arn:aws:iam::1111222233334*:role/x', 'which no twelve digits match'],
+    ['thirteen digits beside a star', 'arn:aws:iam::1111222233334*:role/x', 'which no account id of twelve digits matches'],
     ['no account', 'arn:aws:iam:::role/x', 'an account id is twelve digits'],
     ['AWS’s own', 'arn:aws:iam::aws:role/x', 'an account id is twelve digits'],
     ['aws-gov', 'arn:aws-gov:iam::111122223333:role/x', 'write aws-us-gov'],
-    ['a partition that is none', 'arn:evil:iam::111122223333:role/x', 'which AWS does not have'],
+    ['a partition that is none', 'arn:evil:iam::111122223333:role/x', 'which does not exist'],
     ['a region', 'arn:aws:iam:eu-west-1:111122223333:role/x', 'write iam::'],
     ['anything, which would need a slash', `${IAM}*`, '"*" does not cross "/"'],
     ['a type without a name', `${IAM}role`, 'it has no name'],
-    ['an empty name', `${IAM}role/`, 'ends in no name'],
-    ['a long name', `${IAM}role/${'x'.repeat(65)}`, 'ends in no name'],
-    ['a name with a colon', `${IAM}user/a/b:c`, 'ends in no name'],
+    ['an empty name', `${IAM}role/`, 'does not end in a valid name'],
+    ['a long name', `${IAM}role/${'x'.repeat(65)}`, 'does not end in a valid name'],
+    ['a name with a colon', `${IAM}user/a/b:c`, 'does not end in a valid name'],
     ['an empty path', `${IAM}user//dana`, `write ${IAM}user/dana`],
     [
       'a role of Identity Center in full',
@@ -148,7 +148,7 @@ describe('checkPrincipal', () => {
 describe('checkAccount', () => {
   it('takes twelve digits and counts others', () => {
     expect(checkAccount('000000000000').ok).toBe(true);
-    expect(checkAccount('11112222333')).toEqual({ ok: false, refusal: expect.stringContaining('these are 11') });
+    expect(checkAccount('11112222333')).toEqual({ ok: false, refusal: expect.stringContaining('but has 11') });
     for (const text of ['', '1111222233334', '11112222333a', ' 111122223333', '111122223333\n']) {
       expect([text, checkAccount(text).ok]).toEqual([text, false]);
     }

@@ -136,7 +136,7 @@ describe('a profile with a mistake is a load error', () => {
     [
       'a session policy twice in one',
       profile({ session_policy: `{"Statement": ${JSON.stringify(STATEMENT)}, "Id": "a",\n"Id": "b"}` }),
-      'in line 2 of the text: the key "Id" stands twice, first on line 1',
+      'in line 2 of the text: the key "Id" appears twice, first on line 1',
     ],
     ['another version', policy({}, { Version: '2020-01-01' }), 'Version: must be 2012-10-17 or 2008-10-17'],
     [
@@ -160,16 +160,16 @@ describe('a profile with a mistake is a load error', () => {
     ['a principal', policy({ Principal: '*' }), 'unknown key "Principal"'],
     ['a negated principal', policy({ NotPrincipal: '*' }), 'unknown key "NotPrincipal"'],
     ['a misspelt condition', policy({ Conditions: {} }), 'unknown key "Conditions"; did you mean "Condition"?'],
-    ['an action twice over', policy({ NotAction: 's3:*' }), 'Action: must be there, or NotAction, and not both'],
+    ['an action twice over', policy({ NotAction: 's3:*' }), 'Action: must be present, or NotAction instead, but not both'],
     [
       'no action',
       profile({ session_policy: { Statement: { Effect: 'Allow', Resource: '*' } } }),
-      'Action: must be there',
+      'Action: must be present',
     ],
     [
       'no resource',
       profile({ session_policy: { Statement: { Effect: 'Deny', Action: '*' } } }),
-      'Resource: must be there',
+      'Resource: must be present',
     ],
     ['an empty list of actions', policy({ Action: [] }), 'Action: must not be an empty list'],
     ['an empty condition', policy({ Condition: { StringEquals: { a: [] } } }), 'must not be an empty list'],
@@ -228,7 +228,7 @@ describe('a profile with a mistake is a load error', () => {
     ['a flag in a number', profile({ hard_revoke: 1 }), 'hard_revoke: must be true or false'],
     ['a subnet for a VPC', profile({ source_vpc: 'subnet-12345678' }), 'source_vpc: must be the id of a VPC'],
     ['hard revocation without a revoker', profile({ hard_revoke: true }), 'needs revoker_role_arn'],
-    ['a revoker for nothing', profile({ revoker_role_arn: ROLE }), 'means nothing unless hard_revoke is true'],
+    ['a revoker for nothing', profile({ revoker_role_arn: ROLE }), 'has no effect unless hard_revoke is true'],
     [
       'a revoker elsewhere',
       profile({ hard_revoke: true, revoker_role_arn: 'arn:aws:iam::999922223333:role/R' }),

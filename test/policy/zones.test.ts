@@ -32,11 +32,11 @@ describe('checkZone', () => {
     ['Etc/GMT', 'UTC'],
     ['Zulu', 'UTC'],
     ['Z', 'UTC'],
-    ['Etc/GMT+5', 'the place whose clock is meant'],
-    ['Etc/GMT-14', 'the place whose clock is meant'],
-    ['GMT+5', 'the place whose clock is meant'],
-    ['+05:00', 'the place whose clock is meant'],
-    ['-0500', 'the place whose clock is meant'],
+    ['Etc/GMT+5', 'the zone of the place whose clock you mean'],
+    ['Etc/GMT-14', 'the zone of the place whose clock you mean'],
+    ['GMT+5', 'the zone of the place whose clock you mean'],
+    ['+05:00', 'the zone of the place whose clock you mean'],
+    ['-0500', 'the zone of the place whose clock you mean'],
     ['Japan', 'Asia/Tokyo'],
     ['PRC', 'Asia/Shanghai'],
     ['Berlin', 'Europe/Berlin'],
@@ -52,7 +52,7 @@ describe('checkZone', () => {
   it.each(['', 'Local', 'Factory', 'Etc/Unknown', 'SystemV/EST5', 'Nowhere', 'toString', '__proto__', 'Mars/Olympus'])(
     'refuses %j without a guess',
     (zone) => {
-      expect(checkZone(zone)).toEqual({ ok: false, refusal: expect.stringMatching(/or UTC$/u) });
+      expect(checkZone(zone)).toEqual({ ok: false, refusal: expect.stringMatching(/nor UTC$/u) });
     },
   );
 });
