@@ -8,12 +8,12 @@ export function hasWildcard(pattern: string): boolean {
 }
 
 /**
- * Whether a pattern matches a text. `*` matches any number of characters and `?` exactly one, but never `:` or `/`. Every
- * other character matches itself.
+ * Whether a pattern matches a text. `*` matches any number of characters and `?` exactly one, but
+ * never `:` or `/`. Every other character matches itself.
  *
- * On a mismatch the search goes back to the last star only. That is enough: separators match only themselves, so pattern
- * and text have the same segments, and within a segment an earlier star need not match more. So it takes at most
- * pattern length × text length steps, whatever the pattern.
+ * On a mismatch the search goes back to the last star only. That is enough: separators match only
+ * themselves, so pattern and text have the same segments, and within a segment an earlier star need
+ * not match more. So it takes at most pattern length × text length steps, whatever the pattern.
  */
 export function matchesPattern(pattern: string, text: string): boolean {
   let at = 0;

@@ -9,7 +9,9 @@ export type CompiledRule = {
   /** The longest that credentials vended by this rule may live, in seconds. */
   readonly capSeconds: number | undefined;
   readonly conditions: readonly CompiledCondition[];
-  /** Whether the rule lists this caller by name, so that its name and reason may be shown to them. */
+  /**
+   * Whether the rule lists this caller by name, so that its name and reason may be shown to them.
+   */
   readonly names: (caller: PolicyCaller) => boolean;
 };
 

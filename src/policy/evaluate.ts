@@ -46,7 +46,9 @@ const DEFAULT_DENY: Decision = {
   namesCaller: false,
 };
 
-/** Every request to this server comes through a server, which is all that `require_server` asks for. */
+/**
+ * Every request to this server comes through a server, which is all that `require_server` asks for.
+ */
 function effectHere(effect: RuleEffect): DecisionEffect {
   return effect === 'require_server' ? 'allow' : effect;
 }
@@ -64,11 +66,12 @@ function decideBy(rule: CompiledRule, ruleIndex: number, request: PolicyRequest)
 }
 
 /**
- * Decides by the first rule whose conditions all hold. Denies if there is no such rule, or no policy. Pure: the time is
- * in the request. Throws a RangeError only if that time is not an instant.
+ * Decides by the first rule whose conditions all hold. Denies if there is no such rule, or no
+ * policy. Pure: the time is in the request. Throws a RangeError only if that time is not an
+ * instant.
  *
- * @param observe is told of every rule in turn, also of those after the deciding one. Without an observer the walk stops
- *   at the rule that decides.
+ * @param observe is told of every rule in turn, also of those after the deciding one. Without an
+ *   observer the walk stops at the rule that decides.
  */
 export function evaluate(
   policy: CompiledPolicy | undefined,

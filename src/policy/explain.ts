@@ -19,8 +19,8 @@ export type RuleTrace = {
 };
 
 /**
- * Observes `evaluate` decide on the same arguments, and gives a trace of every rule. The rule that is both matched and
- * reached is the one that decided.
+ * Observes `evaluate` decide on the same arguments, and gives a trace of every rule. The rule that
+ * is both matched and reached is the one that decided.
  */
 export function explain(policy: CompiledPolicy | undefined, request: PolicyRequest): readonly RuleTrace[] {
   const traces: RuleTrace[] = [];

@@ -15,7 +15,10 @@ export type NameSettings = {
   readonly trustedSessionRoles: readonly { readonly arn: string; readonly kind: 'role' | 'sso' }[];
 };
 
-/** What is known about callers from settings and other documents, to compare a document's names with. */
+/**
+ * What is known about callers from settings and other documents, to compare a document's names
+ * with.
+ */
 export type KnownCallers = NameSettings & {
   /** The TVM's own account. */
   readonly ownAccount: string;
@@ -24,7 +27,10 @@ export type KnownCallers = NameSettings & {
   readonly keyIds: ReadonlySet<string>;
   /** Sentinel's shortened form of a registered key's name → the name, where the two differ. */
   readonly shortened: ReadonlyMap<string, string>;
-  /** Principals of the roles that the TVM vends, and of its own role: their sessions are never callers. */
+  /**
+   * Principals of the roles that the TVM vends, and of its own role: their sessions are never
+   * callers.
+   */
   readonly neverCallers: ReadonlySet<string>;
   /** The same as `<account>:role/<name>`, without the partition, which names do not contain. */
   readonly neverNamed: ReadonlySet<string>;
@@ -62,8 +68,9 @@ export function toKnownCallers(
 }
 
 /**
- * Says why a valid name matches no known caller, or perhaps another one than intended; undefined if there is no reason to
- * doubt it. IAM users and people of Identity Center are not known here, so nothing is said about whether they exist.
+ * Says why a valid name matches no known caller, or perhaps another one than intended; undefined if
+ * there is no reason to doubt it. IAM users and people of Identity Center are not known here, so
+ * nothing is said about whether they exist.
  *
  * @param denies whether the name is in a deny, where a wrong name would let somebody in
  */
@@ -80,7 +87,10 @@ export function questionUserName(text: string, known: KnownCallers, denies = fal
   return problem === undefined ? undefined : `${quote(text)} ${problem}`;
 }
 
-/** Says why no caller can have a valid name, which makes a `deny` of it a load error. Undefined if somebody could. */
+/**
+ * Says why no caller can have a valid name, which makes a `deny` of it a load error. Undefined if
+ * somebody could.
+ */
 export function impossibleInDeny(text: string, known: KnownCallers): string | undefined {
   const parsed = parseUserName(text, known);
   if (!parsed.ok) return undefined;
@@ -90,7 +100,10 @@ export function impossibleInDeny(text: string, known: KnownCallers): string | un
   return problem === undefined ? undefined : `${quote(text)} ${problem}`;
 }
 
-/** Says why a pattern of principals matches no known caller; undefined if there is no reason to doubt it. */
+/**
+ * Says why a pattern of principals matches no known caller; undefined if there is no reason to
+ * doubt it.
+ */
 export function questionPrincipal(pattern: string, known: KnownCallers): string | undefined {
   const key = keyOfPattern(pattern);
   const account = accountOfPattern(pattern) ?? known.ownAccount;
@@ -116,7 +129,10 @@ function allowedOf({ allowedAccounts, ownAccount }: KnownCallers): readonly stri
   return allowedAccounts ?? [ownAccount];
 }
 
-/** The message for a vended role. Whoever writes it mostly means the callers that hold its credentials. */
+/**
+ * The message for a vended role. Whoever writes it mostly means the callers that hold its
+ * credentials.
+ */
 const VENDED =
   "is a role that the TVM vends, or the TVM's own, whose sessions are never callers; " +
   'name the callers that the role is vended to, or its profile';
@@ -130,8 +146,8 @@ function questionPlace(account: string, known: KnownCallers): string | undefined
 }
 
 /**
- * Checks that a name does not begin with the TVM's own account, since only names of other accounts' callers have one.
- * Refuses with a sentence, or gives the name back.
+ * Checks that a name does not begin with the TVM's own account, since only names of other accounts'
+ * callers have one. Refuses with a sentence, or gives the name back.
  */
 export function checkNotAtHome(text: string, ownAccount: string): Result<string, string> {
   const [account, rest] = splitAccount(text);
@@ -207,7 +223,10 @@ function shortenedFrom(bare: string, { shortened }: KnownCallers): string {
 /** Matches the end of an e-mail address without its punctuation. */
 const LIKE_AN_ADDRESS = /^[a-z0-9]{6,}(?:com|org|net|edu|gov|example|io|co|eu|de|uk|fr|nl|jp|au|ca|in)$/iu;
 
-/** Questions a name that Sentinel may have shortened: nobody has it here, so a deny taken over from Sentinel is empty. */
+/**
+ * Questions a name that Sentinel may have shortened: nobody has it here, so a deny taken over from
+ * Sentinel is empty.
+ */
 function questionShortened({ bare }: UserName, known: KnownCallers): string | undefined {
   const looksShort =
     /^[A-Za-z0-9]{1,20}$/u.test(bare) && (bare.length === SHORTENED_LENGTH || LIKE_AN_ADDRESS.test(bare));

@@ -28,7 +28,10 @@ export type RuleNames = {
 
 const NOBODY = { denies: false, users: [], principals: [], accounts: [], profiles: undefined } as const;
 
-/** Collects the names in an access policy. A rule that can never match on this server counts as naming nobody. */
+/**
+ * Collects the names in an access policy. A rule that can never match on this server counts as
+ * naming nobody.
+ */
 export function namesOfAccessPolicy({ rules }: AccessPolicyDocument): readonly RuleNames[] {
   return rules.map((rule) => {
     const { name, effect, conditions } = rule;
@@ -75,8 +78,8 @@ export function namesOfBreakGlass({
 export type EmptyDenial = { readonly path: readonly (string | number)[]; readonly message: string };
 
 /**
- * Finds names in the denies of an access policy that can match nobody. They are load errors of that profile, because a later
- * rule could allow the callers whom they were meant to deny.
+ * Finds names in the denies of an access policy that can match nobody. They are load errors of that
+ * profile, because a later rule could allow the callers whom they were meant to deny.
  *
  * @param profile the profile that the policy is for; rules for other profiles never match
  */
@@ -98,8 +101,8 @@ export function findEmptyDenials(
 }
 
 /**
- * Finds valid names that match no caller and no profile that is known, in a document of any kind. They are warnings, at
- * most {@link MAX_FINDINGS}.
+ * Finds valid names that match no caller and no profile that is known, in a document of any kind.
+ * They are warnings, at most {@link MAX_FINDINGS}.
  *
  * @param profiles the names of all profiles that have a valid profile document
  * @param own the profile that an access policy is for; undefined for documents about all profiles

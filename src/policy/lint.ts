@@ -60,12 +60,16 @@ function emptyDenial(rule: AccessRule): readonly LintFinding[] {
 /** Rules that are compared, each with every later one. A document in SSM cannot hold as many. */
 const MAX_RULES = 200;
 
-/** Findings of one document that `lint` or `lintNames` reports. Whoever corrects them sees the next ones. */
+/**
+ * Findings of one document that `lint` or `lintNames` reports. Whoever corrects them sees the next
+ * ones.
+ */
 export const MAX_FINDINGS = 20;
 
 /**
- * Compares every pair of rules and reports what is valid but probably a mistake. Findings are warnings: the policy applies
- * as written. A rule that can never match on this server hides no other rule, and is reported only if it is a deny.
+ * Compares every pair of rules and reports what is valid but probably a mistake. Findings are
+ * warnings: the policy applies as written. A rule that can never match on this server hides no
+ * other rule, and is reported only if it is a deny.
  */
 export function lint({ rules }: AccessPolicyDocument): readonly LintFinding[] {
   const live = rules.slice(0, MAX_RULES).filter((rule) => !isNeverMet(rule));

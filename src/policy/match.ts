@@ -77,7 +77,8 @@ function always(answer: boolean): Holds {
 
 /** Compiles a rule's conditions, all of which must hold for the rule to match. */
 export function compileConditions(given: AccessConditions, effect: RuleEffect): readonly CompiledCondition[] {
-  // A record of all names, so that TypeScript rejects a condition that documents can have and nothing compiles.
+  // A record of all names, so that TypeScript rejects a condition that documents can have and
+  // nothing compiles.
   const compiled: Readonly<Record<ConditionName, Holds | undefined>> = {
     profiles: whenGiven(given.profiles, (profiles) => inSet(profiles, ({ profile }) => profile)),
     users: whenGiven(given.users, ofUsers),
@@ -86,7 +87,8 @@ export function compileConditions(given: AccessConditions, effect: RuleEffect): 
     principals: whenGiven(given.principals, ofPrincipals),
     time: whenGiven(given.time, inWindow),
     mode: whenGiven(given.mode, (modes) => always(modes.includes('server'))),
-    // Nothing is known here about the caller's device: a deny must hold whatever the device is, and no other effect can.
+    // Nothing is known here about the caller's device: a deny must hold whatever the device is, and
+    // no other effect can.
     device: whenGiven(given.device, () => always(effect === 'deny')),
   };
   return (Object.keys(compiled) as readonly ConditionName[]).flatMap((name) => {
@@ -96,8 +98,8 @@ export function compileConditions(given: AccessConditions, effect: RuleEffect): 
 }
 
 /**
- * Compiles the test whether a rule lists a caller by name: in `users`, in `principal_ids`, or in `principals` without a
- * wildcard.
+ * Compiles the test whether a rule lists a caller by name: in `users`, in `principal_ids`, or in
+ * `principals` without a wildcard.
  */
 export function compileNaming({
   users = [],

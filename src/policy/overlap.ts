@@ -8,7 +8,10 @@ function share(a: readonly string[] | undefined, b: readonly string[] | undefine
   return a === undefined || b === undefined || a.some((item) => b.includes(item));
 }
 
-/** Assumes that two patterns with wildcards overlap: a needless warning is better than a missing one. */
+/**
+ * Assumes that two patterns with wildcards overlap: a needless warning is better than a missing
+ * one.
+ */
 function mayShareText(a: string, b: string): boolean {
   if (hasWildcard(a) && hasWildcard(b)) return true;
   return hasWildcard(a) ? matchesPattern(a, b) : matchesPattern(b, a);
@@ -18,7 +21,10 @@ function sharePrincipals(a: readonly string[] | undefined, b: readonly string[] 
   return a === undefined || b === undefined || a.some((left) => b.some((right) => mayShareText(left, right)));
 }
 
-/** The minutes of a week that a window covers, as spans from Sunday 00:00. A span that crosses into Sunday is split. */
+/**
+ * The minutes of a week that a window covers, as spans from Sunday 00:00. A span that crosses into
+ * Sunday is split.
+ */
 function weeklySpans({ days = WEEKDAYS, hours }: TimeWindow): readonly (readonly [number, number])[] {
   const start = hours === undefined ? 0 : minuteOfDay(hours.start);
   const end = hours === undefined ? MINUTES_PER_DAY : minuteOfDay(hours.end);
@@ -61,8 +67,9 @@ export function isNeverMet({ effect, conditions: { mode, device } }: AccessRule)
 const LISTS = ['profiles', 'users', 'accounts', 'principal_ids', 'principals'] as const;
 
 /**
- * Whether an earlier rule's conditions hold whenever a later rule's do: each is absent, or a list that contains the later
- * one, or the same window. Says no in cases that would take more to prove. {@link isNeverMet} looks at mode and device.
+ * Whether an earlier rule's conditions hold whenever a later rule's do: each is absent, or a list
+ * that contains the later one, or the same window. Says no in cases that would take more to prove.
+ * {@link isNeverMet} looks at mode and device.
  */
 export function covers(earlier: AccessConditions, later: AccessConditions): boolean {
   return (

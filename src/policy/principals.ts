@@ -5,13 +5,22 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { hasWildcard, matchesPattern } from './arn-pattern.ts';
 import { quote } from './reading/problem.ts';
 
-/** IAM's limit for an ARN: https://docs.aws.amazon.com/IAM/latest/APIReference/API_PolicyDescriptorType.html */
+/**
+ * IAM's limit for an ARN:
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_PolicyDescriptorType.html
+ */
 const MAX_LENGTH = 2_048;
 
-/** The characters of an IAM ARN: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html (path, name). */
+/**
+ * The characters of an IAM ARN: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+ * (path, name).
+ */
 const PRINTABLE = /^[\u0021-\u007e]+$/u;
 
-/** Names of roles and users: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+/**
+ * Names of roles and users:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
 const NAME = { characters: /^[\w+=,.@-]*$/u, shortest: 1, longest: 64 } as const;
 const DIGITS = { characters: /^\d*$/u, shortest: 12, longest: 12 } as const;
 /** A user's path between `user/` and the last `/`. It may contain slashes and colons itself. */
@@ -21,10 +30,11 @@ const KEY_ID = { characters: /^\w*$/u, shortest: 1, longest: 128 } as const;
 const EXAMPLE = 'arn:aws:iam::111122223333:role/Name';
 
 /**
- * Checks that a text of `principals` is a pattern that some caller's principal could match. Principals are
- * `arn:P:iam::A:user/path/N`, `arn:P:iam::A:role/R`, which has no path because STS does not report it, and
- * `sentinel:key/<access key id>`. In a pattern `*` and `?` stand for characters other than `:` and `/`. Refuses with a
- * sentence that says what could match, or gives the pattern back.
+ * Checks that a text of `principals` is a pattern that some caller's principal could match.
+ * Principals are `arn:P:iam::A:user/path/N`, `arn:P:iam::A:role/R`, which has no path because STS
+ * does not report it, and `sentinel:key/<access key id>`. In a pattern `*` and `?` stand for
+ * characters other than `:` and `/`. Refuses with a sentence that says what could match, or gives
+ * the pattern back.
  */
 export function checkPrincipalPattern(pattern: string): Result<string, string> {
   if (pattern.startsWith('sentinel:key/')) return checkKey(pattern);
@@ -111,7 +121,10 @@ function pathOfRole(prefix: string, name: string): string {
 
 type Form = { readonly characters: RegExp; readonly shortest: number; readonly longest: number };
 
-/** Whether some text of the form matches a pattern, where `*` is any number of characters and `?` is one. */
+/**
+ * Whether some text of the form matches a pattern, where `*` is any number of characters and `?` is
+ * one.
+ */
 function couldBe(pattern: string, { characters, shortest, longest }: Form): boolean {
   const fixed = pattern.replaceAll('*', '').length;
   const literal = pattern.replaceAll(/[*?]/gu, '');
@@ -119,7 +132,10 @@ function couldBe(pattern: string, { characters, shortest, longest }: Form): bool
   return characters.test(literal) && isLongEnough && fixed <= longest;
 }
 
-/** The account of a pattern that {@link checkPrincipalPattern} accepted; undefined for a registered key. */
+/**
+ * The account of a pattern that {@link checkPrincipalPattern} accepted; undefined for a registered
+ * key.
+ */
 export function accountOfPattern(pattern: string): string | undefined {
   return pattern.startsWith('sentinel:') ? undefined : pattern.split(':')[4];
 }
@@ -129,7 +145,10 @@ export function keyOfPattern(pattern: string): string | undefined {
   return pattern.startsWith('sentinel:key/') ? pattern.slice('sentinel:key/'.length) : undefined;
 }
 
-/** Checks that a text of `accounts` is twelve digits. Refuses with a sentence, or gives the text back. */
+/**
+ * Checks that a text of `accounts` is twelve digits. Refuses with a sentence, or gives the text
+ * back.
+ */
 export function checkAccount(text: string): Result<string, string> {
   if (isAccountId(text)) return ok(text);
   const digits = /^\d+$/u.test(text) ? `, but has ${text.length}` : '';

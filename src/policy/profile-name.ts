@@ -11,12 +11,16 @@ const MAX_LENGTH = 256;
  */
 const MAX_SEGMENTS = 13;
 
-/** No segment may be `.` or `..`: software that treats the name as a file path would resolve it to another name. */
+/**
+ * No segment may be `.` or `..`: software that treats the name as a file path would resolve it to
+ * another name.
+ */
 const SEGMENTS = /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+)*$/u;
 
 /**
- * Whether a text can be a profile's name: segments of letters, digits, `_`, `.` and `-`, joined by `/`, none of them `.`
- * or `..`, at most 256 characters. That is what an SSM parameter's name can hold:
+ * Whether a text can be a profile's name: segments of letters, digits, `_`, `.` and `-`, joined by
+ * `/`, none of them `.` or `..`, at most 256 characters. That is what an SSM parameter's name can
+ * hold:
  * https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
  */
 export function isProfileName(text: string): boolean {
@@ -24,8 +28,8 @@ export function isProfileName(text: string): boolean {
 }
 
 /**
- * Checks that a text of `profiles` could be a profile's name. Refuses with a sentence that says what could, or gives the
- * text back.
+ * Checks that a text of `profiles` could be a profile's name. Refuses with a sentence that says
+ * what could, or gives the text back.
  */
 export function checkProfile(text: string): Result<string, string> {
   return isProfileName(text) ? ok(text) : refuse(`${quote(text)} ${problemOf(text)}`);

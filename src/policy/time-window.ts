@@ -3,10 +3,15 @@ export const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday',
 
 export type Weekday = (typeof WEEKDAYS)[number];
 
-/** When a rule applies, as documents write it. No `days` is every day, no `hours` is the whole day, no zone is UTC. */
+/**
+ * When a rule applies, as documents write it. No `days` is every day, no `hours` is the whole day,
+ * no zone is UTC.
+ */
 export type TimeWindow = {
   readonly days?: readonly Weekday[];
-  /** `HH:MM`. The start is inclusive, the end exclusive. An end before the start is on the next day. */
+  /**
+   * `HH:MM`. The start is inclusive, the end exclusive. An end before the start is on the next day.
+   */
   readonly hours?: { readonly start: string; readonly end: string };
   /** A name of the IANA time zone database. */
   readonly timezone?: string;
@@ -15,7 +20,9 @@ export type TimeWindow = {
 /** Local time: the weekday (0 is Sunday) and the minute of the day. */
 type LocalTime = { readonly weekday: number; readonly minute: number };
 
-/** One instant, with its local time in every zone, which is computed on first use and once a zone. */
+/**
+ * One instant, with its local time in every zone, which is computed on first use and once a zone.
+ */
 export type Moment = { readonly local: (zone: string | undefined) => LocalTime };
 
 const MINUTES_PER_HOUR = 60;
@@ -26,8 +33,8 @@ const NOT_A_ZONE = /^(?:local|localtime|posixrules|factory|etc\/unknown)$/iu;
 const ZONE_NAME = /^[A-Za-z][\w+-]*(?:\/[\w+-]+)*$/u;
 
 /**
- * A formatter for each zone, by its name in lower case, for the life of the process, because making one costs far more
- * than using it. Bounded by the some 600 names that exist.
+ * A formatter for each zone, by its name in lower case, for the life of the process, because making
+ * one costs far more than using it. Bounded by the some 600 names that exist.
  */
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
@@ -42,16 +49,17 @@ function formatterOf(zone: string): Intl.DateTimeFormat {
 }
 
 /**
- * Areas that are not places: `Etc` has offsets with the sign reversed (`Etc/GMT+5` is five hours behind UTC), `SystemV` has
- * rules of its own. Of these only `Etc/UTC` is accepted.
+ * Areas that are not places: `Etc` has offsets with the sign reversed (`Etc/GMT+5` is five hours
+ * behind UTC), `SystemV` has rules of its own. Of these only `Etc/UTC` is accepted.
  */
 const NO_PLACE = /^(?:etc|systemv)\//iu;
 
 const IS_UTC = /^(?:etc\/)?utc$/iu;
 
 /**
- * Whether documents may use a text as a zone: `Area/Location` of the IANA database, or UTC. Abbreviations are not accepted,
- * because they often mean another country's zone (`BST` is Asia/Dhaka), nor are offsets, nor what depends on the host.
+ * Whether documents may use a text as a zone: `Area/Location` of the IANA database, or UTC.
+ * Abbreviations are not accepted, because they often mean another country's zone (`BST` is
+ * Asia/Dhaka), nor are offsets, nor what depends on the host.
  */
 export function isZone(zone: string): boolean {
   if (IS_UTC.test(zone)) return true;
@@ -85,7 +93,10 @@ function localTime(now: number, zone: string | undefined): LocalTime {
   };
 }
 
-/** The moment at epoch milliseconds. Throws a RangeError if that is not an instant: a window must not fail silently. */
+/**
+ * The moment at epoch milliseconds. Throws a RangeError if that is not an instant: a window must
+ * not fail silently.
+ */
 export function momentAt(now: number): Moment {
   if (Number.isNaN(new Date(now).getTime())) throw new RangeError(`${now} is not an instant`);
   const known = new Map<string | undefined, LocalTime>();
@@ -103,8 +114,9 @@ export function minuteOfDay(time: string): number {
 }
 
 /**
- * Compiles a window that the schema accepted into a test of moments, exact to the minute of local time. An overnight window
- * belongs to the day on which it starts: Friday 22:00-06:00 reaches into Saturday.
+ * Compiles a window that the schema accepted into a test of moments, exact to the minute of local
+ * time. An overnight window belongs to the day on which it starts: Friday 22:00-06:00 reaches into
+ * Saturday.
  */
 export function compileTimeWindow({ days, hours, timezone }: TimeWindow): (moment: Moment) => boolean {
   const onDay = new Set(days === undefined ? WEEKDAYS.keys() : days.map((day) => WEEKDAYS.indexOf(day)));

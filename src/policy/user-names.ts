@@ -23,9 +23,10 @@ export type NameRules = { readonly bareNames: NamedKind };
 type Form = { readonly whose: string; readonly shortest: number };
 
 /**
- * Names of IAM: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html. Names of sessions, which are
- * also those of people of Identity Center: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
- * Registered keys follow the same rules. All have at most 64 characters.
+ * Names of IAM: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html. Names
+ * of sessions, which are also those of people of Identity Center:
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html. Registered keys follow
+ * the same rules. All have at most 64 characters.
  */
 const FORMS = {
   key: { whose: 'of a registered key', shortest: 1 },
@@ -40,8 +41,9 @@ const LONGEST = 64;
 const KINDS = [...NAMED_KINDS, 'role'] as const;
 
 /**
- * Checks that a text of `users`, `approvers` and the like could be some caller's name, by its form and by the kind that bare
- * names mean. Refuses with a sentence that says what to write, or gives the text back.
+ * Checks that a text of `users`, `approvers` and the like could be some caller's name, by its form
+ * and by the kind that bare names mean. Refuses with a sentence that says what to write, or gives
+ * the text back.
  */
 export function checkUserName(text: string, rules: NameRules): Result<string, string> {
   const parsed = parseUserName(text, rules);
@@ -159,14 +161,19 @@ function nameOfResource(
   return type === 'role' ? `role/${last}` : undefined;
 }
 
-/** Letters of other scripts that look like Latin ones. In each pair the Latin letter comes second. */
+/**
+ * Letters of other scripts that look like Latin ones. In each pair the Latin letter comes second.
+ */
 const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
   'аaеeоoрpсcхxуyіiјjѕsԁdһhԛqԝwАAВBЕEКKМMНHОOРPСCТTХXІIЈJЅSαaοoνvΑAΒBΕEΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXΖZ'
     .match(/../gu)
     ?.map((pair) => [pair.charAt(0), pair.charAt(1)] as const) ?? [],
 );
 
-/** The problem of a character that names cannot have, with the name without it or with its look-alike. */
+/**
+ * The problem of a character that names cannot have, with the name without it or with its
+ * look-alike.
+ */
 function ofOddCharacter(text: string): string {
   const odd = Array.from(text).find((character) => !/[\u0021-\u007e]/u.test(character)) ?? '';
   const code = `U+${(odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;

@@ -4,8 +4,9 @@ import { quote } from './reading/problem.ts';
 import { canonicalZone, isZone } from './time-window.ts';
 
 /**
- * Abbreviations, with the zone that people most likely mean by them. Computers often take them for another one: BST is
- * Dhaka's, CST and IST are used by several countries, and EST has no summer time.
+ * Abbreviations, with the zone that people most likely mean by them. Computers often take them for
+ * another one: BST is Dhaka's, CST and IST are used by several countries, and EST has no summer
+ * time.
  */
 const LIKELY: Readonly<Record<string, string>> = {
   acst: 'Australia/Darwin',
@@ -66,8 +67,8 @@ const LIKELY: Readonly<Record<string, string>> = {
 const UTC = /^(?:etc\/)?(?:gmt[+-]?0?|greenwich|uct|universal|zulu)$/iu;
 
 /**
- * Zones by the last part of their names in lower case, for the life of the process. Made when a document first has a wrong
- * zone. Bounded by the some 420 zones that exist.
+ * Zones by the last part of their names in lower case, for the life of the process. Made when a
+ * document first has a wrong zone. Bounded by the some 420 zones that exist.
  */
 let places: ReadonlyMap<string, string> | undefined;
 
@@ -81,8 +82,9 @@ function zoneOfPlace(place: string): string | undefined {
 }
 
 /**
- * Checks that a text of `timezone` is `Area/Location` of the IANA database, or UTC. Refuses other texts with a sentence that
- * suggests the likely zone: abbreviations are ambiguous, and offsets have no summer time. Gives the text back.
+ * Checks that a text of `timezone` is `Area/Location` of the IANA database, or UTC. Refuses other
+ * texts with a sentence that suggests the likely zone: abbreviations are ambiguous, and offsets
+ * have no summer time. Gives the text back.
  */
 export function checkZone(text: string): Result<string, string> {
   if (isZone(text)) return ok(text);
@@ -103,7 +105,10 @@ function likelyZone(text: string): string | undefined {
   return canonical !== undefined && isZone(canonical) ? canonical : nearestZone(key);
 }
 
-/** The nearest zone of the same area. Comparing a text with all zones would take too long for a hundred such texts. */
+/**
+ * The nearest zone of the same area. Comparing a text with all zones would take too long for a
+ * hundred such texts.
+ */
 function nearestZone(key: string): string | undefined {
   const area = /^[a-z]+\//u.exec(key)?.[0];
   if (area === undefined || key.length > 40) return undefined;

@@ -167,7 +167,12 @@ describe('what is sound but matches nobody known', () => {
   }
 
   it.each<[string, object, Partial<NameSettings>, string]>([
-    ['an account that is not let in', { accounts: [OTHER] }, {}, 'whose callers SENTINEL_ALLOWED_ACCOUNTS does not let in'],
+    [
+      'an account that is not let in',
+      { accounts: [OTHER] },
+      {},
+      'whose callers SENTINEL_ALLOWED_ACCOUNTS does not let in',
+    ],
     ['a role of such an account', { principals: [`arn:aws:iam::${OTHER}:role/x`] }, {}, 'is of account 111122223333'],
     ['a pattern of accounts, none of them let in', { principals: ['arn:aws:iam::1*:role/x'] }, {}, 'is of account 1*'],
     ['a name of such an account', { users: [`${OTHER}:role/x`] }, {}, 'is of account 111122223333'],

@@ -34,7 +34,11 @@ describe('an access policy with a mistake is a load error, never a wider policy'
     ['a cap in words', policy({ max_server_duration: '15 min' }), 'is not a duration'],
     ['a negative cap', policy({ max_server_duration: '-15m' }), 'is not a duration'],
     ['no condition', given({}), 'to match every caller, write profiles: with this profile'],
-    ['no condition in a last deny', policy({ effect: 'deny', conditions: {} }), 'a request that no rule matches is denied'],
+    [
+      'no condition in a last deny',
+      policy({ effect: 'deny', conditions: {} }),
+      'a request that no rule matches is denied',
+    ],
     [
       'users that are empty text',
       given({ profiles: ['dev'], users: '' }),

@@ -84,7 +84,11 @@ describe('approval, break-glass and operator documents are read strictly', () =>
     ['a cooldown left empty', { name: 'r', cooldown: '' }, 'cooldown: must not be empty'],
     ['a quota of none', { name: 'r', max_per_user: 0, quota_window: '1h' }, 'max_per_user: must be a whole number'],
     ['half a quota', { name: 'r', max_per_user: 1.5, quota_window: '1h' }, 'max_per_user: must be a whole number'],
-    ['a quota without window', { name: 'r', max_per_user: 1 }, 'max_per_user: needs quota_window, the time within which'],
+    [
+      'a quota without window',
+      { name: 'r', max_per_user: 1 },
+      'max_per_user: needs quota_window, the time within which',
+    ],
     ['a threshold without window', { name: 'r', escalation_threshold: 1 }, 'escalation_threshold: needs quota_window'],
     ['an empty list of profiles', { name: 'r', profiles: [], cooldown: '1h' }, 'profiles: must not be an empty list'],
     ['users', { name: 'r', users: ['alice'], cooldown: '1h' }, 'unknown key "users"'],

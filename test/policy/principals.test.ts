@@ -106,7 +106,11 @@ describe('checkPrincipalPattern', () => {
     ['a session of any role', 'arn:aws:sts::111122223333:assumed-role/*', `name its role, like ${IAM}role/*`],
     ['a federated user', 'arn:aws:sts::111122223333:federated-user/x', 'only IAM users and roles are'],
     ['eleven digits', 'arn:aws:iam::11112222333:role/x', 'an account id is twelve digits'],
-    ['thirteen digits beside a star', 'arn:aws:iam::1111222233334*:role/x', 'which no account id of twelve digits matches'],
+    [
+      'thirteen digits beside a star',
+      'arn:aws:iam::1111222233334*:role/x',
+      'which no account id of twelve digits matches',
+    ],
     ['no account', 'arn:aws:iam:::role/x', 'an account id is twelve digits'],
     ['AWS’s own', 'arn:aws:iam::aws:role/x', 'an account id is twelve digits'],
     ['aws-gov', 'arn:aws-gov:iam::111122223333:role/x', 'write aws-us-gov'],

@@ -160,7 +160,11 @@ describe('a profile with a mistake is a load error', () => {
     ['a principal', policy({ Principal: '*' }), 'unknown key "Principal"'],
     ['a negated principal', policy({ NotPrincipal: '*' }), 'unknown key "NotPrincipal"'],
     ['a misspelt condition', policy({ Conditions: {} }), 'unknown key "Conditions"; did you mean "Condition"?'],
-    ['an action twice over', policy({ NotAction: 's3:*' }), 'Action: must be present, or NotAction instead, but not both'],
+    [
+      'an action twice over',
+      policy({ NotAction: 's3:*' }),
+      'Action: must be present, or NotAction instead, but not both',
+    ],
     [
       'no action',
       profile({ session_policy: { Statement: { Effect: 'Allow', Resource: '*' } } }),

@@ -9,17 +9,22 @@ import { anyOf, dictionary, duration, list, mapping, text, version, word } from 
 /** The effects of rules, as Sentinel names them. */
 const EFFECTS = ['allow', 'deny', 'require_approval', 'require_server', 'require_server_session'] as const;
 
-/** Sentinel's clients that a rule can be limited to. A request to this server always has the mode `server`. */
+/**
+ * Sentinel's clients that a rule can be limited to. A request to this server always has the mode
+ * `server`.
+ */
 const MODES = ['server', 'cli', 'credential_process'] as const;
 
-/** The shortest life of credentials, in seconds. Below STS's 900 seconds the session policy ends it. */
+/**
+ * The shortest life of credentials, in seconds. Below STS's 900 seconds the session policy ends it.
+ */
 const MIN_CAP_SECONDS = 60;
 
 const RESTRICTING = ['profiles', 'users', 'time', 'principals', 'accounts', 'principal_ids'] as const;
 
 /**
- * The message for a rule without conditions. Sentinel's guides end policies with such a deny; as an allow it would let
- * everybody in.
+ * The message for a rule without conditions. Sentinel's guides end policies with such a deny; as an
+ * allow it would let everybody in.
  */
 const NO_CONDITION =
   `must have at least one of ${oneOfWords(RESTRICTING)}; to match every caller, write profiles: with this profile's ` +
@@ -69,8 +74,8 @@ function rule(bareNames: NamedKind) {
 export const accessPolicy = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
 
 /**
- * Sentinel's access policy, read strictly. `max_server_duration` is in seconds. `session_table` is accepted because
- * Sentinel has it, and has no effect here.
+ * Sentinel's access policy, read strictly. `max_server_duration` is in seconds. `session_table` is
+ * accepted because Sentinel has it, and has no effect here.
  */
 export type AccessPolicyDocument = v.InferOutput<ReturnType<typeof accessPolicy>>;
 

@@ -40,12 +40,14 @@ export const breakGlassPolicy = perOwner((bareNames) =>
 );
 
 /**
- * Sentinel's break-glass policy: who may use emergency access. Durations are in seconds. A rule without profiles is for
- * all of them.
+ * Sentinel's break-glass policy: who may use emergency access. Durations are in seconds. A rule
+ * without profiles is for all of them.
  */
 export type BreakGlassPolicyDocument = v.InferOutput<ReturnType<typeof breakGlassPolicy>>;
 
-/** Reads a break-glass policy in YAML or JSON. Gives the document, or every problem with its line. */
+/**
+ * Reads a break-glass policy in YAML or JSON. Gives the document, or every problem with its line.
+ */
 export function readBreakGlassPolicy(
   source: string,
   bareNames: NamedKind = 'key',

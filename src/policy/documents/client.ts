@@ -17,8 +17,8 @@ export type Client = {
 };
 
 /**
- * The only messages about this document. A message made from its content could carry the secret, which may also be
- * written at the wrong place.
+ * The only messages about this document. A message made from its content could carry the secret,
+ * which may also be written at the wrong place.
  */
 const SENTENCES = {
   secret:
@@ -37,8 +37,8 @@ function isKnown(key: string): key is keyof typeof SENTENCES {
 }
 
 /**
- * The form of the document. A name must not look like a role's (`role/…`) or like that of another account's caller
- * (`A:…`): all callers share one namespace.
+ * The form of the document. A name must not look like a role's (`role/…`) or like that of another
+ * account's caller (`A:…`): all callers share one namespace.
  */
 export const client = v.pipe(
   mapping({
@@ -58,8 +58,8 @@ export const client = v.pipe(
 );
 
 /**
- * Reads the document of a registered key. Its problems are fixed sentences, with a line and the name of a known key or of
- * none. They never contain any content of the document.
+ * Reads the document of a registered key. Its problems are fixed sentences, with a line and the
+ * name of a known key or of none. They never contain any content of the document.
  */
 export function readClientDocument(source: string): Result<Client, readonly DocumentProblem[]> {
   const read = readDocument(source, client);

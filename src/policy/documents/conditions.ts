@@ -17,7 +17,10 @@ import { WEEKDAYS, type TimeWindow } from '../time-window.ts';
 import { checkUserName } from '../user-names.ts';
 import { checkZone } from '../zones.ts';
 
-/** Makes a schema once for each kind of caller that bare names can mean, since valid names depend on that. */
+/**
+ * Makes a schema once for each kind of caller that bare names can mean, since valid names depend on
+ * that.
+ */
 export function perOwner<Value>(make: (bareNames: NamedKind) => Value): (bareNames: NamedKind) => Value {
   const made = new Map(NAMED_KINDS.map((kind) => [kind, make(kind)]));
   function schemaFor(bareNames: NamedKind): Value {
@@ -55,7 +58,10 @@ const hours = v.pipe(
   v.description('The end must differ from the start; an end before it lies on the next day.'),
 );
 
-/** A window of time with `days`, `hours` or both. With neither it would look like a restriction and be none. */
+/**
+ * A window of time with `days`, `hours` or both. With neither it would look like a restriction and
+ * be none.
+ */
 export const timeWindow: Schema<TimeWindow> = v.pipe(
   mapping(
     {
@@ -77,7 +83,10 @@ export const principals: Schema<readonly string[]> = list(
   ),
 );
 
-/** Unique ids of roles and users: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html */
+/**
+ * Unique ids of roles and users:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+ */
 export const principalIds: Schema<readonly string[]> = list(
   textLike(/^(?:AROA|AIDA)[A-Z0-9]{12,124}$/u, 'must be the unique id of a role (AROA\u2026) or a user (AIDA\u2026)'),
 );

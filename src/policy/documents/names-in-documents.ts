@@ -6,7 +6,10 @@ export type NamedCaller = { readonly rule: string; readonly key: string; readonl
 /** The keys whose lists hold callers' names, in all documents. */
 const KEYS: ReadonlySet<string> = new Set(['users', 'approvers', 'from', 'by', 'is']);
 
-/** Finds the names of callers in a document of any kind, valid or not. Finds none if its YAML cannot be read. */
+/**
+ * Finds the names of callers in a document of any kind, valid or not. Finds none if its YAML cannot
+ * be read.
+ */
 export function namesInDocument(source: string): readonly NamedCaller[] {
   const tree = readTree(source);
   return tree.ok ? namesIn(tree.value.value, '') : [];

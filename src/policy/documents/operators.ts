@@ -31,12 +31,15 @@ function rule(bareNames: NamedKind) {
 export const operators = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
 
 /**
- * The operators' document: who may list, revoke, lift and explain for others, and read the audit trail. A rule without
- * profiles is for all of them.
+ * The operators' document: who may list, revoke, lift and explain for others, and read the audit
+ * trail. A rule without profiles is for all of them.
  */
 export type OperatorsDocument = v.InferOutput<ReturnType<typeof operators>>;
 
-/** Reads the operators' document in YAML or JSON. Gives the document, or every problem with its line. */
+/**
+ * Reads the operators' document in YAML or JSON. Gives the document, or every problem with its
+ * line.
+ */
 export function readOperators(
   source: string,
   bareNames: NamedKind = 'key',
@@ -47,8 +50,8 @@ export function readOperators(
 /**
  * Whether a caller may do this for others.
  *
- * @param profile the profile that the action is about; undefined for an action on all profiles, which only a rule without
- *   profiles grants
+ * @param profile the profile that the action is about; undefined for an action on all profiles,
+ *   which only a rule without profiles grants
  */
 export function mayOperate(
   document: OperatorsDocument | undefined,

@@ -7,13 +7,18 @@ const MAX_TAGS = 45;
 
 /**
  * STS packs all session tags into a format whose size is limited, and cannot be known in advance
- * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html, "PackedPolicySize"). Nine tags of 2 + 250
- * characters took 498 % of it (https://github.com/aws-actions/configure-aws-credentials/issues/1898), and tags add up
- * (https://github.com/aws/containers-roadmap/issues/2413), so 455 characters of keys and values fill it.
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html, "PackedPolicySize").
+ * Nine tags of 2 + 250 characters took 498 % of it
+ * (https://github.com/aws-actions/configure-aws-credentials/issues/1898), and tags add up
+ * (https://github.com/aws/containers-roadmap/issues/2413), so 455 characters of keys and values
+ * fill it.
  */
 const PACKED_CHARACTERS = 455;
 
-/** The TVM's own five tags: their keys, the ids of a session and a request, and the shortest possible names. */
+/**
+ * The TVM's own five tags: their keys, the ids of a session and a request, and the shortest
+ * possible names.
+ */
 const OWN_KEYS = ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal', 'SentinelProfile', 'SentinelRequestID'];
 const IDS = 16 + 16;
 const OWN_WITHOUT_NAMES = OWN_KEYS.join('').length + IDS;
@@ -31,8 +36,8 @@ function sizeOf(tags: Iterable<readonly [key: string, value: string]>): number {
 }
 
 /**
- * Whether a profile's tags leave room for the TVM's own tags of every role that may ask for it. If not, STS refuses callers
- * with long names.
+ * Whether a profile's tags leave room for the TVM's own tags of every role that may ask for it. If
+ * not, STS refuses callers with long names.
  */
 export function leaveRoomForRoles(profileName: string, tags: Iterable<readonly [key: string, value: string]>): boolean {
   return sizeOf(tags) + OWN_WITHOUT_NAMES + LONGEST_NAMES + profileName.length <= PACKED_CHARACTERS;
@@ -42,7 +47,10 @@ export function leaveRoomForRoles(profileName: string, tags: Iterable<readonly [
 const KEY = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u;
 const VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
 
-/** Folds case as IAM does, for which keys that differ only in case are the same. Also folds letters like ſ and K. */
+/**
+ * Folds case as IAM does, for which keys that differ only in case are the same. Also folds letters
+ * like ſ and K.
+ */
 function fold(key: string): string {
   return key.toLowerCase().toUpperCase();
 }
@@ -77,7 +85,10 @@ function tooLong(size: number): string {
   );
 }
 
-/** A profile's own session tags: those that STS accepts, and whose keys nobody can mistake for the TVM's. */
+/**
+ * A profile's own session tags: those that STS accepts, and whose keys nobody can mistake for the
+ * TVM's.
+ */
 export const profileTags: Schema<Record<string, string>> = v.pipe(
   dictionary(value),
   v.check((tags) => Object.keys(tags).length <= MAX_TAGS, `must be at most ${MAX_TAGS} tags`),

@@ -41,14 +41,22 @@ export type Profile = {
   readonly revokerRoleArn: string | undefined;
 };
 
-/** STS issues credentials for at least 900 seconds; the session policy ends them earlier if a profile says so. */
+/**
+ * STS issues credentials for at least 900 seconds; the session policy ends them earlier if a
+ * profile says so.
+ */
 const MIN_SECONDS = 60;
 
-/** The limits and patterns here and below: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
+/**
+ * The limits and patterns here and below:
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+ */
 const STS_POLICY_CHARACTERS = 2_048;
 const MAX_MANAGED_POLICIES = 10;
 
-/** Room for the TVM's own statements: the end, the source address, and the deny of role chaining. */
+/**
+ * Room for the TVM's own statements: the end, the source address, and the deny of role chaining.
+ */
 const OWN_CHARACTERS = 500;
 const PROFILE_CHARACTERS = STS_POLICY_CHARACTERS - OWN_CHARACTERS;
 
@@ -124,7 +132,8 @@ function checkManaged({ role_arn: role, managed_policies: policies = [] }: Profi
 
 function checkSize(document: ProfileDocument): readonly CrossFinding[] {
   const { session_policy: inline, managed_policies: managed = [] } = document;
-  // With managed policies alone, the TVM's own Denies are the whole session policy, and need a document around them.
+  // With managed policies alone, the TVM's own Denies are the whole session policy, and need a
+  // document around them.
   const json = minify(inline ?? { statements: [], id: undefined });
   if (inline === undefined && managed.length === 0) return [];
   const used = managed.reduce((sum, { arn }) => sum + arn.length, json.length);
@@ -193,7 +202,10 @@ export const compiledProfile = v.pipe(
   v.transform(compileProfile),
 );
 
-/** Reads a profile document, YAML or JSON: the profile ready for use, or every problem with its line. */
+/**
+ * Reads a profile document, YAML or JSON: the profile ready for use, or every problem with its
+ * line.
+ */
 export function readProfile(source: string): Result<Profile, readonly DocumentProblem[]> {
   return readDocument(source, compiledProfile);
 }

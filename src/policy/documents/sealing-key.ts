@@ -8,7 +8,10 @@ import { described, instant, mapping, parsed } from '../reading/schema.ts';
 export type SealingKeyDocument = {
   /** 32 random bytes. Never logged, never in a message. */
   readonly key: Uint8Array;
-  /** Epoch milliseconds from which keys are minted with it; 0, always, if the document has no `active_from`. */
+  /**
+   * Epoch milliseconds from which keys are minted with it; 0, always, if the document has no
+   * `active_from`.
+   */
   readonly activeFrom: number;
 };
 
@@ -29,8 +32,8 @@ const BYTES = 32;
 const key = described(
   parsed((input) => {
     const bytes = Buffer.from(input, 'base64');
-    // Decoding skips characters that are not base64, so the bytes must encode to the same text. Few distinct bytes were
-    // typed, not generated.
+    // Decoding skips characters that are not base64, so the bytes must encode to the same text. Few
+    // distinct bytes were typed, not generated.
     const isRandom = bytes.toString('base64') === input && new Set(bytes).size > 8;
     return bytes.length === BYTES && isRandom ? ok(new Uint8Array(bytes)) : refuse(SENTENCES.key);
   }),
@@ -43,7 +46,10 @@ export const sealingKey = v.pipe(
   v.transform(({ key, active_from: activeFrom = 0 }): SealingKeyDocument => ({ key, activeFrom })),
 );
 
-/** Reads the document of a sealing key. Its problems are fixed sentences, which never contain content of the document. */
+/**
+ * Reads the document of a sealing key. Its problems are fixed sentences, which never contain
+ * content of the document.
+ */
 export function readSealingKey(source: string): Result<SealingKeyDocument, readonly DocumentProblem[]> {
   const read = readDocument(source, sealingKey);
   if (read.ok) return read;

@@ -37,7 +37,10 @@ function exactlyOne(value: Keyed, key: string, negated: string): readonly CrossF
     : [];
 }
 
-/** IAM's grammar without principals: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html */
+/**
+ * IAM's grammar without principals:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+ */
 const statement = v.pipe(
   mapping({
     Sid: v.exactOptional(textLike(/^[A-Za-z0-9]{0,64}$/u, 'must be letters and digits')),
@@ -64,7 +67,8 @@ const policy: Schema<SessionPolicy> = v.pipe(
     Statement: v.lazy((input) => (Array.isArray(input) ? list(statement) : oneStatement)),
   }),
   crossCheck((value) =>
-    // The old version takes ${…} literally. The policy is sent under the new version, where it is a variable.
+    // The old version takes ${…} literally. The policy is sent under the new version, where it is a
+    // variable.
     value.Version === OLD_VERSION && JSON.stringify(value.Statement).includes('${')
       ? [{ key: 'Version', message: `must be ${POLICY_VERSION} for policy variables like \${aws:username}` }]
       : [],

@@ -5,8 +5,8 @@ export const MIN_SECRET_LENGTH = 16;
 const MIN_DISTINCT = 8;
 
 /**
- * Words that people and templates write into secrets, the longest first so that `password` is found before `pass`. From
- * public lists of common passwords, and from the field.
+ * Words that people and templates write into secrets, the longest first so that `password` is found
+ * before `pass`. From public lists of common passwords, and from the field.
  */
 const WORDS = [
   'abcdefghijklmnopqrstuvwxyz abcd abc xyz qwertyuiop asdfghjkl zxcvbnm qwertz qwerty azerty asdfgh asdf zxcv qwer',
@@ -38,9 +38,9 @@ export function isDemoSecret(secret: string): boolean {
 }
 
 /**
- * Whether a secret can be guessed: it is too short, has few different characters, is a repetition, a row of the alphabet or
- * keyboard, or consists of known words and the caller's own name. Does not measure entropy, and does not recognise a
- * secret that leaked.
+ * Whether a secret can be guessed: it is too short, has few different characters, is a repetition,
+ * a row of the alphabet or keyboard, or consists of known words and the caller's own name. Does not
+ * measure entropy, and does not recognise a secret that leaked.
  *
  * @param name the caller's name in policies
  */

@@ -10,12 +10,16 @@ function pathOf(issue: v.BaseIssue<unknown>): readonly PathStep[] {
   return (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
 }
 
-/** Problems named of one document: more than anybody corrects at a time, and a bound for what a bad document costs. */
+/**
+ * Problems named of one document: more than anybody corrects at a time, and a bound for what a bad
+ * document costs.
+ */
 const MAX_PROBLEMS = 100;
 
 /**
- * Reads a YAML or JSON document by a schema. Gives what the schema makes of it, or the problems that were found, at most
- * a hundred, in the order of their lines. Text that cannot be parsed is not checked against the schema. Never throws.
+ * Reads a YAML or JSON document by a schema. Gives what the schema makes of it, or the problems
+ * that were found, at most a hundred, in the order of their lines. Text that cannot be parsed is
+ * not checked against the schema. Never throws.
  */
 export function readDocument<Output>(
   source: string,

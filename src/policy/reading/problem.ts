@@ -13,7 +13,10 @@ export type DocumentProblem = {
 /** One step of a path: the key of a mapping, or the index of a list. */
 export type PathStep = string | number;
 
-/** Characters of a quotation and of a message, so that a log line stays readable whatever a document holds. */
+/**
+ * Characters of a quotation and of a message, so that a log line stays readable whatever a document
+ * holds.
+ */
 const QUOTED_LENGTH = 60;
 const MESSAGE_LENGTH = 300;
 
@@ -21,7 +24,10 @@ function cut(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}\u2026`;
 }
 
-/** Quotes text of a document for a message: on one line, cut to a bounded length, with invisible characters escaped. */
+/**
+ * Quotes text of a document for a message: on one line, cut to a bounded length, with invisible
+ * characters escaped.
+ */
 export function quote(text: string): string {
   return cut(escapeUnseen(JSON.stringify(text.slice(0, QUOTED_LENGTH))), QUOTED_LENGTH);
 }

@@ -5,14 +5,20 @@ import { nearest } from '../../lib/nearest.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { oneOfWords, quote } from './problem.ts';
 
-/** A schema for one part of a document, by the type of its output. Messages quote at most a key or a short value. */
+/**
+ * A schema for one part of a document, by the type of its output. Messages quote at most a key or a
+ * short value.
+ */
 export type Schema<Output> = v.GenericSchema<unknown, Output>;
 
 function isMapping(input: unknown): input is Record<string, unknown> {
   return typeof input === 'object' && input !== null && !Array.isArray(input);
 }
 
-/** Added for null and empty text: without the key the document would allow more, so it is not taken for absent. */
+/**
+ * Added for null and empty text: without the key the document would allow more, so it is not taken
+ * for absent.
+ */
 const NOTHING_HERE = 'but nothing is written here; leave the key out if that is what you mean';
 
 function isBlank(input: unknown): boolean {
@@ -36,10 +42,16 @@ function unknownKey(key: string, known: readonly string[], moved: Readonly<Recor
   return `unknown key ${quote(key)}; ${hint}`;
 }
 
-/** Names the metadata of a mapping whose keys are all known, for `.scripts/json-schema.ts`: which keys may be blank. */
+/**
+ * Names the metadata of a mapping whose keys are all known, for `.scripts/json-schema.ts`: which
+ * keys may be blank.
+ */
 export const EXACT_KEYS = 'exactKeys';
 
-/** Adds a sentence to a schema that says what its check accepts. JSON Schemas show it, as they cannot hold functions. */
+/**
+ * Adds a sentence to a schema that says what its check accepts. JSON Schemas show it, as they
+ * cannot hold functions.
+ */
 export function described<Output>(schema: Schema<Output>, sentence: string): Schema<Output> {
   return v.pipe(schema, v.description(sentence));
 }
@@ -47,8 +59,9 @@ export function described<Output>(schema: Schema<Output>, sentence: string): Sch
 /** Options for some keys of a mapping. */
 type MappingOptions<Key extends string> = {
   /**
-   * Keys that are taken for absent when they hold null or empty text, as templates leave them. Only keys whose absence
-   * does not make the document allow more: an empty `users` must not become everybody.
+   * Keys that are taken for absent when they hold null or empty text, as templates leave them. Only
+   * keys whose absence does not make the document allow more: an empty `users` must not become
+   * everybody.
    */
   readonly blanks?: readonly Key[];
   /** Keys that people write here by mistake, with the place where they belong. */
@@ -56,9 +69,10 @@ type MappingOptions<Key extends string> = {
 };
 
 /**
- * A mapping with exactly these keys. Keys that may be absent are wrapped in `v.exactOptional`. Every unknown key is an
- * error that suggests the nearest known one: a misspelt condition must never be ignored. The entries get no prototype,
- * because valibot asks `key in entries`, which would be true for `toString`.
+ * A mapping with exactly these keys. Keys that may be absent are wrapped in `v.exactOptional`.
+ * Every unknown key is an error that suggests the nearest known one: a misspelt condition must
+ * never be ignored. The entries get no prototype, because valibot asks `key in entries`, which
+ * would be true for `toString`.
  */
 export function mapping<const Entries extends v.ObjectEntries>(
   entries: Entries,
@@ -96,7 +110,10 @@ export function dictionary<Output>(value: Schema<Output>): Schema<Record<string,
   return v.pipe(aMapping, v.record(v.string(), value));
 }
 
-/** A list of at least one item: some people would take an empty one for "nobody", others for "everybody". */
+/**
+ * A list of at least one item: some people would take an empty one for "nobody", others for
+ * "everybody".
+ */
 export function list<Output>(item: Schema<Output>): Schema<readonly Output[]> {
   return v.pipe(
     v.array(item, orNothing('must be a list')),
@@ -150,7 +167,10 @@ export const count: Schema<number> = v.pipe(
   ),
 );
 
-/** A Go duration (`45m`, `1h30m`) within bounds in seconds. The output is in whole seconds, rounded down. */
+/**
+ * A Go duration (`45m`, `1h30m`) within bounds in seconds. The output is in whole seconds, rounded
+ * down.
+ */
 export function duration(atLeast: number, atMost = Number.MAX_SAFE_INTEGER): Schema<number> {
   const most = atMost === Number.MAX_SAFE_INTEGER ? '' : `, at most ${atMost}s`;
   return described(
@@ -177,7 +197,10 @@ export const optionalVersion = v.exactOptional(version, '1');
 /** What {@link crossCheck} reports: the key it is about, and what to change. */
 export type CrossFinding = { readonly key: string; readonly message: string };
 
-/** A check across several keys of a mapping whose keys are each valid. Every finding is reported at its key. */
+/**
+ * A check across several keys of a mapping whose keys are each valid. Every finding is reported at
+ * its key.
+ */
 export function crossCheck<Value extends object>(check: (value: Value) => readonly CrossFinding[]) {
   return v.rawCheck<Value>(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
@@ -186,7 +209,10 @@ export function crossCheck<Value extends object>(check: (value: Value) => readon
   });
 }
 
-/** Refuses a mapping that has none of these keys: without a condition a rule would apply to everybody. */
+/**
+ * Refuses a mapping that has none of these keys: without a condition a rule would apply to
+ * everybody.
+ */
 export function atLeastOneOf<Value extends object>(...keys: readonly (keyof Value & string)[]) {
   return anyOf<Value>(keys, `must have at least one of ${oneOfWords(keys)}`);
 }
@@ -196,7 +222,10 @@ export function anyOf<Value extends object>(keys: readonly (keyof Value & string
   return v.check<Value, string>((value) => keys.some((key) => Object.hasOwn(value, key)), message);
 }
 
-/** An instant in UTC like `2026-01-02T03:04:05Z`, read to epoch milliseconds. Any other text is refused with `message`. */
+/**
+ * An instant in UTC like `2026-01-02T03:04:05Z`, read to epoch milliseconds. Any other text is
+ * refused with `message`.
+ */
 export function instant(message: string): Schema<number> {
   return described(
     parsed((input) => {

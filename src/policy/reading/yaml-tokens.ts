@@ -4,7 +4,10 @@ import { problem, type DocumentProblem } from './problem.ts';
 /** Levels of mappings and lists that a document may have. The TVM's own documents need eight. */
 export const MAX_DEPTH = 32;
 
-/** Features of YAML that documents must not use: with them, people who read a document may take a value for another. */
+/**
+ * Features of YAML that documents must not use: with them, people who read a document may take a
+ * value for another.
+ */
 const FORBIDDEN: Readonly<Record<string, string>> = {
   alias: 'an alias is not allowed; write the value out',
   anchor: 'an anchor is not allowed; write the value out where it is needed',
@@ -13,8 +16,9 @@ const FORBIDDEN: Readonly<Record<string, string>> = {
 };
 
 /**
- * Checks the tokens before anything is built from them. Refuses aliases, anchors, tags, directives, and brackets that are
- * nested too deeply. Takes time linear in the text, and does not recurse. `lineAt` maps an offset to a line.
+ * Checks the tokens before anything is built from them. Refuses aliases, anchors, tags, directives,
+ * and brackets that are nested too deeply. Takes time linear in the text, and does not recurse.
+ * `lineAt` maps an offset to a line.
  */
 export function checkTokens(text: string, lineAt: (offset: number) => number): readonly DocumentProblem[] {
   const problems: DocumentProblem[] = [];
@@ -23,7 +27,8 @@ export function checkTokens(text: string, lineAt: (offset: number) => number): r
   let inScalar = false;
   for (const source of new Lexer().lex(text)) {
     if (source === CST.DOCUMENT || source === CST.FLOW_END) continue;
-    // The lexer puts a marker before an unquoted scalar, because its text may look like any other token.
+    // The lexer puts a marker before an unquoted scalar, because its text may look like any other
+    // token.
     if (source === CST.SCALAR) {
       inScalar = true;
       continue;

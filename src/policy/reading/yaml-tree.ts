@@ -4,16 +4,24 @@ import { ok, refuse, type Result } from '../../lib/result.ts';
 import { problem, quote, type DocumentProblem, type PathStep } from './problem.ts';
 import { checkTokens, MAX_DEPTH, TOO_DEEP } from './yaml-tokens.ts';
 
-/** A document as plain values: mappings are objects without a prototype, and nothing in them is shared. */
+/**
+ * A document as plain values: mappings are objects without a prototype, and nothing in them is
+ * shared.
+ */
 export type Tree = {
   readonly value: object;
   /** Problems of single keys and values. The rest of the document was read. */
   readonly problems: readonly DocumentProblem[];
-  /** The line, counted from 1, of the key or item at a path, or of the deepest part of the path that exists. */
+  /**
+   * The line, counted from 1, of the key or item at a path, or of the deepest part of the path that
+   * exists.
+   */
   readonly lineOf: (path: readonly PathStep[]) => number;
 };
 
-/** Size of a document. An advanced SSM parameter holds 8 KiB; this leaves room for other sources. */
+/**
+ * Size of a document. An advanced SSM parameter holds 8 KiB; this leaves room for other sources.
+ */
 const MAX_BYTES = 64 * 1024;
 
 /** Syntax errors that are reported. One mistake causes many; the first ones say what it is. */
@@ -23,14 +31,17 @@ const MAX_SYNTAX_PROBLEMS = 10;
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/u;
 
-/** `<<` is a merge key in YAML 1.1. Every JavaScript object inherits the others, and validators skip them. */
+/**
+ * `<<` is a merge key in YAML 1.1. Every JavaScript object inherits the others, and validators skip
+ * them.
+ */
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['<<', '__proto__', 'constructor', 'prototype']);
 
 /**
- * Reads one YAML or JSON document into plain values. Refuses everything that two YAML readers could understand
- * differently: several documents, duplicate keys, aliases, anchors, tags, merge keys, keys that are not text, and numbers
- * that are not written plainly. The root must be a mapping. Never throws. A tree with problems may only be used to find
- * more problems.
+ * Reads one YAML or JSON document into plain values. Refuses everything that two YAML readers could
+ * understand differently: several documents, duplicate keys, aliases, anchors, tags, merge keys,
+ * keys that are not text, and numbers that are not written plainly. The root must be a mapping.
+ * Never throws. A tree with problems may only be used to find more problems.
  */
 export function readTree(source: string): Result<Tree, readonly DocumentProblem[]> {
   const text = source.replace(/^\uFEFF/u, '');
@@ -60,7 +71,8 @@ function lineFinder(text: string): (offset: number) => number {
 function parse(text: string, lineAt: (offset: number) => number): Result<Document, readonly DocumentProblem[]> {
   let documents: readonly Document[];
   try {
-    // The library finds duplicate keys by comparing every pair of them. buildMapping finds them with a map instead.
+    // The library finds duplicate keys by comparing every pair of them. buildMapping finds them
+    // with a map instead.
     documents = [
       ...parseAllDocuments(text, { schema: 'core', prettyErrors: false, uniqueKeys: false, logLevel: 'silent' }),
     ];
@@ -114,7 +126,8 @@ function buildValue(node: unknown, state: Build, path: readonly PathStep[], line
   if (isMap(node)) return buildMapping(node.items, state, path, here);
   if (isSeq(node)) return node.items.map((item, index) => buildValue(item, state, [...path, index], here));
   if (!isScalar(node)) return null;
-  // Some YAML readers take 0x1F, 012 and 1e3 for numbers, others for text; and beyond 2^53 digits are lost.
+  // Some YAML readers take 0x1F, 012 and 1e3 for numbers, others for text; and beyond 2^53 digits
+  // are lost.
   const { value } = node;
   if (typeof value === 'number' && (String(value) !== node.source || !isExact(value))) {
     state.problems.push(problem(here, path, 'is a number in an unusual notation; put it in quotes if it is text'));
