@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createDocumentCompiler, type DocumentTrees, type StoredDocument } from '../../src/catalog/compile.ts';
+import { createDocumentCompiler, type DocumentTrees } from '../../src/catalog/compile.ts';
+import type { StoredDocument } from '../../src/catalog/read-document.ts';
 import { runWhole } from '../support/run-whole.ts';
 
 const PROFILE = '{"role_arn":"arn:aws:iam::111122223333:role/R"}';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createDocumentCompiler, type StoredDocument } from '../../src/catalog/compile.ts';
+import { createDocumentCompiler } from '../../src/catalog/compile.ts';
+import type { StoredDocument } from '../../src/catalog/read-document.ts';
 import type { NameSettings } from '../../src/policy/known-callers.ts';
 import { runWhole } from '../support/run-whole.ts';
 
