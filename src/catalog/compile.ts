@@ -56,12 +56,13 @@ type Remembered = Pick<StoredDocument, 'type' | 'text'> & { readonly read: Read<
 type ReadOnce = <Value>(document: StoredDocument, read: () => Read<Value>) => Value | undefined;
 
 /**
- * Makes the function that compiles the documents in SSM. A broken document is left out and reported with the line of each
- * problem; so is what depends on it, and nothing else. Parameters with unknown names are ignored.
+ * Makes the function that compiles the documents in SSM. A broken document is left out and reported
+ * with the line of each problem; so is what depends on it, and nothing else. Parameters with
+ * unknown names are ignored.
  *
- * The function remembers how it read each document until the text or type changes, because YAML takes about a
- * millisecond a document and documents seldom change. It yields after each document, so that its caller can let others
- * use the event loop.
+ * The function remembers how it read each document until the text or type changes, because YAML
+ * takes about a millisecond a document and documents seldom change. It yields after each document,
+ * so that its caller can let others use the event loop.
  *
  * @param settings which callers can exist; the same for the life of the process
  */

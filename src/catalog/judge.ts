@@ -41,10 +41,11 @@ type Verdict = {
 const MAX_FINDINGS = 1_000;
 
 /**
- * Makes the function that compares documents with each other. It joins profiles with their policies, refuses policies
- * whose denies can match nobody, and finds valid names that match no known caller. It remembers the verdict on every policy
- * until the policy, the registered keys or the roles of profiles change, which is seldom. It yields after each document, so
- * that its caller can let others use the event loop.
+ * Makes the function that compares documents with each other. It joins profiles with their
+ * policies, refuses policies whose denies can match nobody, and finds valid names that match no
+ * known caller. It remembers the verdict on every policy until the policy, the registered keys or
+ * the roles of profiles change, which is seldom. It yields after each document, so that its caller
+ * can let others use the event loop.
  */
 export function createJudge(settings: NameSettings): (documents: ReadDocuments) => Generator<void, Judged> {
   let before = new Map<string, Verdict>();
@@ -119,7 +120,10 @@ function judgePolicy(name: string, read: ReadPolicy, known: KnownCallers): Verdi
   };
 }
 
-/** Whether two sets of registered keys have the same ids and names, which is all that names are compared with. */
+/**
+ * Whether two sets of registered keys have the same ids and names, which is all that names are
+ * compared with.
+ */
 function haveSameNames(a: ReadDocuments['clients'], b: ReadDocuments['clients']): boolean {
   return a.size === b.size && [...a].every(([id, { name }]) => b.get(id)?.name === name);
 }

@@ -74,9 +74,9 @@ export function readStoredOperators({ text }: StoredDocument, bareNames: NamedKi
 }
 
 /**
- * Reads any other document of the first tree, for the callers and profiles that it names. Only the form of the approval
- * and break-glass policies is checked so far. Secrets are refused here, where others may read them. A parameter that is
- * not the TVM's names nobody.
+ * Reads any other document of the first tree, for the callers and profiles that it names. Only the
+ * form of the approval and break-glass policies is checked so far. Secrets are refused here, where
+ * others may read them. A parameter that is not the TVM's names nobody.
  */
 export function readStoredOther(
   { text }: StoredDocument,

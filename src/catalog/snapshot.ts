@@ -5,7 +5,9 @@ import type { OperatorsDocument } from '../policy/documents/operators.ts';
 import type { Profile } from '../policy/documents/profile.ts';
 import type { StoredSealingKey } from './read-document.ts';
 
-/** A profile that can be vended: it has both a profile document and a policy, and both are valid. */
+/**
+ * A profile that can be vended: it has both a profile document and a policy, and both are valid.
+ */
 export type CatalogProfile = {
   readonly name: string;
   readonly profile: Profile;
@@ -18,9 +20,14 @@ export type Rejection = { readonly parameter: string; readonly problems: readonl
 /** A probable mistake in a valid document, with its parameter. There are none about secrets. */
 export type Finding = LintFinding & { readonly parameter: string };
 
-/** All documents as they were at one moment. A request uses one snapshot from its start to its end. */
+/**
+ * All documents as they were at one moment. A request uses one snapshot from its start to its end.
+ */
 export type Snapshot = {
-  /** When the reading began, by the monotonic clock in milliseconds. Everything in the snapshot was read later. */
+  /**
+   * When the reading began, by the monotonic clock in milliseconds. Everything in the snapshot was
+   * read later.
+   */
   readonly readAt: number;
   /** The TVM's own account. */
   readonly account: string;
@@ -35,7 +42,9 @@ export type Snapshot = {
   readonly rejections: readonly Rejection[];
   /** Probable mistakes in valid documents, at most a thousand. */
   readonly findings: readonly Finding[];
-  /** How many parameters both trees have, and how many pages of SSM the next listing of them takes. */
+  /**
+   * How many parameters both trees have, and how many pages of SSM the next listing of them takes.
+   */
   readonly parameters: number;
   readonly pages: number;
 };

@@ -67,8 +67,8 @@ const LIKELY: Readonly<Record<string, string>> = {
 const UTC = /^(?:etc\/)?(?:gmt[+-]?0?|greenwich|uct|universal|zulu)$/iu;
 
 /**
- * Zones by the last part of their names in lower case. Made when a document first has a wrong zone, and
- * kept for the life of the process; bounded by the some 420 zones that exist.
+ * Zones by the last part of their names in lower case. Made when a document first has a wrong zone,
+ * and kept for the life of the process; bounded by the some 420 zones that exist.
  */
 let places: ReadonlyMap<string, string> | undefined;
 
