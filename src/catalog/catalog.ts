@@ -81,8 +81,8 @@ type Options = {
   readonly frozen: boolean;
   readonly onLoad: (snapshot: Snapshot, previous: Snapshot | undefined) => void;
   readonly onFault: (error: unknown) => void;
-  /** From 0 to 1, for the jitter; undefined for `Math.random`. */
-  readonly random?: () => number;
+  /** A number from 0 to 1, for the jitter. */
+  readonly random: () => number;
 };
 
 /**
@@ -90,7 +90,7 @@ type Options = {
  * one kept for a while.
  */
 export function createCatalog(options: Options): Catalog {
-  const { load, clock, maxAge, frozen, onLoad, onFault, random = Math.random } = options;
+  const { load, clock, maxAge, frozen, onLoad, onFault, random } = options;
   let snapshot: Snapshot | undefined;
   let tried = false;
   let failures = 0;

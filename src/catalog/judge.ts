@@ -88,7 +88,7 @@ export function createJudge(settings: NameSettings): (documents: ReadDocuments) 
       yield;
     }
     // Documents about all profiles.
-    for (const [name, names] of others) report(`${root}/${name}`, lintNames(names, callers, profiles));
+    for (const [name, names] of others) report(`${root}/${name}`, lintNames(names, callers, profiles, undefined));
     // Profiles.
     for (const [name, { tags }] of profiles) {
       if (tags.length > 0 && !leaveRoomForRoles(name, tags)) report(`${root}/profiles/${name}`, [NO_ROOM]);

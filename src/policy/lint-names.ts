@@ -111,7 +111,7 @@ export function lintNames(
   rules: readonly RuleNames[],
   known: KnownCallers,
   profiles: { readonly has: (name: string) => boolean },
-  own?: string,
+  own: string | undefined,
 ): readonly LintFinding[] {
   const found: LintFinding[] = [];
   for (const rule of rules) {

@@ -53,7 +53,7 @@ describe('what lint finds at load', () => {
     }
     const tvm = await startTvm(own.url);
     try {
-      expect(tvm.log().match(/hardly meant as it stands/gu)).toHaveLength(50);
+      expect(tvm.log().match(/applies as written, but probably has a mistake/gu)).toHaveLength(50);
       expect(tvm.log()).toContain('30 more');
       expect((await call(tvm, { path: '/readyz' })).json).toMatchObject({ catalog: { findings: 80 } });
     } finally {
