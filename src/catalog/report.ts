@@ -1,10 +1,16 @@
 import type { Logger } from '../telemetry/logger.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** New findings that get a line each. The rest is counted, so that a large change does not flood the log. */
+/**
+ * New findings that get a line each. The rest is counted, so that a large change does not flood the
+ * log.
+ */
 const MAX_FINDINGS = 50;
 
-/** Logs the rejections and findings that the previous snapshot did not have, so that no refresh repeats them. */
+/**
+ * Logs the rejections and findings that the previous snapshot did not have, so that no refresh
+ * repeats them.
+ */
 export function reportCatalog(logger: Logger, snapshot: Snapshot, previous: Snapshot | undefined): void {
   for (const rejection of newOnes(snapshot.rejections, previous?.rejections)) {
     logger.error(
