@@ -12,7 +12,10 @@ import { windows } from './support.ts';
 
 const ZONES = ['UTC', 'America/New_York', 'Asia/Kathmandu', 'Australia/Lord_Howe', 'Pacific/Apia', 'Europe/Berlin'];
 
-/** What a wall clock shows, by another way than the code's: the text of a locale that writes dates as ISO does. */
+/**
+ * What a wall clock shows, by another way than the code's: the text of a locale that writes dates
+ * as ISO does.
+ */
 function wallClock(now: number, zone: string): { readonly day: Weekday; readonly time: string } {
   const [date = '', time = ''] = new Date(now).toLocaleString('sv-SE', { timeZone: zone }).split(' ');
   const day = WEEKDAYS[new Date(`${date}T00:00:00Z`).getUTCDay()];
@@ -24,7 +27,10 @@ function two(value: number) {
   return String(value).padStart(2, '0');
 }
 
-/** Every minute of the week that a window covers, found by walking from each start until the end is on the clock. */
+/**
+ * Every minute of the week that a window covers, found by walking from each start until the end is
+ * on the clock.
+ */
 function coveredMinutes({ days = WEEKDAYS, hours }: TimeWindow): ReadonlySet<string> {
   const covered = new Set<string>();
   for (const startDay of days) {

@@ -3,14 +3,14 @@ import { isZone } from '../../src/policy/time-window.ts';
 import { checkZone } from '../../src/policy/zones.ts';
 
 describe('checkZone', () => {
-  it('takes every Area/Location of the database, and UTC', () => {
+  it('accepts every Area/Location of the IANA database, and UTC', () => {
     const zones = Intl.supportedValuesOf('timeZone').filter((zone) => zone.includes('/') && !zone.startsWith('Etc/'));
     expect(zones.length).toBeGreaterThan(300);
     for (const zone of [...zones, 'UTC', 'Etc/UTC', 'US/Pacific'])
       expect(checkZone(zone)).toEqual({ ok: true, value: zone });
   });
 
-  it('takes no name of three letters but UTC', () => {
+  it('accepts no name of three letters but UTC', () => {
     const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
     const zones = letters.flatMap((a) => letters.flatMap((b) => letters.map((c) => `${a}${b}${c}`)));
     expect(zones.filter(isZone)).toEqual(['UTC']);
@@ -42,7 +42,7 @@ describe('checkZone', () => {
     ['Berlin', 'Europe/Berlin'],
     ['Europe/Berln', 'Europe/Berlin'],
     ['America/New York', 'America/New_York'],
-  ])('refuses %s and names %s', (zone, likely) => {
+  ])('refuses %s and suggests %s', (zone, likely) => {
     expect(checkZone(zone)).toEqual({
       ok: false,
       refusal: expect.stringMatching(new RegExp(`; write ${likely}$`, 'u')),
@@ -50,7 +50,7 @@ describe('checkZone', () => {
   });
 
   it.each(['', 'Local', 'Factory', 'Etc/Unknown', 'SystemV/EST5', 'Nowhere', 'toString', '__proto__', 'Mars/Olympus'])(
-    'refuses %j without a guess',
+    'refuses %j without a suggestion',
     (zone) => {
       expect(checkZone(zone)).toEqual({ ok: false, refusal: expect.stringMatching(/nor UTC$/u) });
     },
