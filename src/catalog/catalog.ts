@@ -63,8 +63,8 @@ export type Catalog = {
   readonly current: () => Promise<Snapshot | undefined>;
   readonly state: () => CatalogState;
   /**
-   * The sealing keys of the last good snapshot, whatever its age: they verify signatures and decide
-   * nothing.
+   * The sealing keys of the last good snapshot, whatever its age: they verify what the TVM sealed or
+   * signed, and decide nothing.
    */
   readonly sealingKeys: () => Snapshot['sealingKeys'];
 };

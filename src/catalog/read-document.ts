@@ -43,7 +43,7 @@ function toRead<Value>(result: Result<Value, readonly DocumentProblem[]>): Read<
   return result.ok ? result : refuse(result.refusal.map(sayProblem));
 }
 
-/** What is wrong with where, or as what type, the document of a profile is stored. */
+/** The problem of a policy or profile that is stored under a wrong name or as a wrong type. */
 function misplaced({ type }: StoredDocument, profile: string): string | undefined {
   const checked = checkProfile(profile);
   if (!checked.ok) return `the parameter's name is wrong: ${checked.refusal}`;

@@ -10,7 +10,7 @@ export type CompiledRule = {
   readonly capSeconds: number | undefined;
   readonly conditions: readonly CompiledCondition[];
   /**
-   * Whether the rule lists this caller by name, so that its name and reason may be shown to them.
+   * Whether the rule lists this caller individually, so that its name and reason may be shown to them.
    */
   readonly names: (caller: PolicyCaller) => boolean;
 };

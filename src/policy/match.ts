@@ -98,7 +98,7 @@ export function compileConditions(given: AccessConditions, effect: RuleEffect): 
 }
 
 /**
- * Compiles the test whether a rule lists a caller by name: in `users`, in `principal_ids`, or in
+ * Compiles the test whether a rule lists a caller individually: in `users`, in `principal_ids`, or in
  * `principals` without a wildcard.
  */
 export function compileNaming({

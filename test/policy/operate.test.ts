@@ -23,91 +23,75 @@ function documentOf(...rules: readonly object[]): OperatorsDocument {
   );
 }
 
+type Asked = readonly [caller: typeof OLIVIA, action: OperatorAction, profile: string | undefined];
+
 const all = { actions: ACTIONS };
 
 describe('mayOperate', () => {
-  it.each<readonly [string, object, typeof OLIVIA, OperatorAction, string | undefined, boolean]>([
+  it.each<readonly [what: string, rule: object, asked: Asked, may: boolean]>([
     [
       'allows a listed user an action on all profiles',
       { users: ['olivia'], ...all },
-      OLIVIA,
-      'revoke',
-      undefined,
+      [OLIVIA, 'revoke', undefined],
       true,
     ],
-    ['allows a listed user an action on one profile', { users: ['olivia'], ...all }, OLIVIA, 'revoke', 'dev', true],
-    ['refuses another user', { users: ['otto'], ...all }, OLIVIA, 'revoke', 'dev', false],
-    ['compares users case-sensitively', { users: ['Olivia'], ...all }, OLIVIA, 'list', 'dev', false],
-    ['refuses an action that is not granted', { users: ['olivia'], actions: ['list'] }, OLIVIA, 'lift', 'dev', false],
-    ['allows an action that is granted', { users: ['olivia'], actions: ['lift'] }, OLIVIA, 'lift', undefined, true],
+    ['allows a listed user an action on one profile', { users: ['olivia'], ...all }, [OLIVIA, 'revoke', 'dev'], true],
+    ['refuses another user', { users: ['otto'], ...all }, [OLIVIA, 'revoke', 'dev'], false],
+    ['compares users case-sensitively', { users: ['Olivia'], ...all }, [OLIVIA, 'list', 'dev'], false],
+    ['refuses an action that is not granted', { users: ['olivia'], actions: ['list'] }, [OLIVIA, 'lift', 'dev'], false],
+    ['allows an action that is granted', { users: ['olivia'], actions: ['lift'] }, [OLIVIA, 'lift', undefined], true],
     [
       'allows an action on a listed profile',
       { users: ['olivia'], ...all, profiles: ['dev'] },
-      OLIVIA,
-      'list',
-      'dev',
+      [OLIVIA, 'list', 'dev'],
       true,
     ],
     [
       'refuses an action on another profile',
       { users: ['olivia'], ...all, profiles: ['dev'] },
-      OLIVIA,
-      'list',
-      'prod',
+      [OLIVIA, 'list', 'prod'],
       false,
     ],
     [
       'refuses an action on all profiles by a rule for some',
       { users: ['olivia'], ...all, profiles: ['dev'] },
-      OLIVIA,
-      'list',
-      undefined,
+      [OLIVIA, 'list', undefined],
       false,
     ],
-    ['allows a listed principal', { principals: [DEPLOY.principal], ...all }, DEPLOY, 'revoke', undefined, true],
+    ['allows a listed principal', { principals: [DEPLOY.principal], ...all }, [DEPLOY, 'revoke', undefined], true],
     [
       'allows a principal that a pattern matches',
       { principals: ['arn:aws:iam::111122223333:role/*'], ...all },
-      DEPLOY,
-      'revoke',
-      'dev',
+      [DEPLOY, 'revoke', 'dev'],
       true,
     ],
     [
       'refuses a principal that no pattern matches',
       { principals: ['arn:aws:iam::999922223333:role/*'], ...all },
-      DEPLOY,
-      'list',
-      'dev',
+      [DEPLOY, 'list', 'dev'],
       false,
     ],
     [
       'allows when both user and principal match',
       { users: ['olivia'], principals: ['sentinel:key/*'], ...all },
-      OLIVIA,
-      'list',
-      'x',
+      [OLIVIA, 'list', 'x'],
       true,
     ],
     [
       'refuses when the user matches, but not the principal',
       { users: ['olivia'], principals: ['sentinel:key/X'], ...all },
-      OLIVIA,
-      'list',
-      'x',
+      [OLIVIA, 'list', 'x'],
       false,
     ],
     [
       'refuses when the principal matches, but not the user',
       { users: ['otto'], principals: ['sentinel:key/*'], ...all },
-      OLIVIA,
-      'list',
-      'x',
+      [OLIVIA, 'list', 'x'],
       false,
     ],
-    ['refuses a caller without a name', { users: ['olivia'], ...all }, NAMELESS, 'list', undefined, false],
-  ])('%s', (_, rule, caller, action, profile, may) => {
-    expect(mayOperate(documentOf(rule), caller, action, profile)).toBe(may);
+    ['refuses a caller without a name', { users: ['olivia'], ...all }, [NAMELESS, 'list', undefined], false],
+  ])('%s', (_what, rule, asked, may) => {
+    expect(mayOperate(documentOf(rule), ...asked)).toBe(may);
   });
 
   it('grants by any one rule, and never by parts of two', () => {
