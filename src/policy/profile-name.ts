@@ -2,20 +2,25 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { hasWildcard } from './arn-pattern.ts';
 import { quote } from './reading/problem.ts';
 
+/** The name is also the value of a session tag, of which STS takes 256 characters. */
 const MAX_LENGTH = 256;
 
 /**
- * SSM has at most fifteen levels, and a document lies at least two down, like `/sentinel/policies/<profile>`:
+ * SSM allows fifteen levels, and two come before the name, as in `/sentinel/policies/<profile>`:
  * https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-hierarchies.html
  */
 const MAX_SEGMENTS = 13;
 
-/** A segment is neither `.` nor `..`: what reads a path like a file system would take it for another. */
+/**
+ * No segment may be `.` or `..`: software that treats the name as a file path would resolve it to
+ * another name.
+ */
 const SEGMENTS = /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+)*$/u;
 
 /**
- * Whether a text can be a profile's name: segments of letters, digits, `_`, `.` and `-`, joined by `/`, none of them `.`
- * or `..`, at most 256 characters. That is what an SSM parameter's name can hold:
+ * Whether a text can be a profile's name: segments of letters, digits, `_`, `.` and `-`, joined by
+ * `/`, none of them `.` or `..`, at most 256 characters. That is what an SSM parameter's name can
+ * hold:
  * https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
  */
 export function isProfileName(text: string): boolean {
@@ -23,22 +28,24 @@ export function isProfileName(text: string): boolean {
 }
 
 /**
- * Checks a text of `profiles`: whether some profile could ever have this name. Refuses with a sentence that says what
- * could; hands back the text.
+ * Checks that a text of `profiles` could be a profile's name. Refuses with a sentence that says
+ * what could, or gives the text back.
  */
 export function checkProfile(text: string): Result<string, string> {
   return isProfileName(text) ? ok(text) : refuse(`${quote(text)} ${problemOf(text)}`);
 }
 
 function problemOf(text: string): string {
-  if (hasWildcard(text)) return 'has a wildcard, and profiles are named in full; list each of them';
-  if (text.length > MAX_LENGTH) return `is longer than ${MAX_LENGTH} characters, which no profile's name is`;
+  if (hasWildcard(text)) return 'has a wildcard, but profiles are named in full; list each of them';
+  if (text.length > MAX_LENGTH)
+    return `is longer than ${MAX_LENGTH} characters, the most that a profile's name may have`;
   const plain = text
     .split('/')
     .map((segment) => segment.trim())
     .filter((segment) => segment !== '')
     .join('/');
-  if (plain !== text && isProfileName(plain)) return `can be no profile's name, which SSM must store; write ${plain}`;
+  if (plain !== text && isProfileName(plain))
+    return `cannot be a profile's name, because SSM could not store it; write ${plain}`;
   if (text.split('/').length > MAX_SEGMENTS) return `has more than the ${MAX_SEGMENTS} levels that SSM can store`;
-  return "can be no profile's name: that is letters, digits and _.- in segments joined by /, like team/prod";
+  return "cannot be a profile's name, which is letters, digits and _.- in segments joined by /, like team/prod";
 }

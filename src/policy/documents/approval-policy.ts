@@ -6,7 +6,9 @@ import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
 import { atLeastOneOf, duration, list, mapping, optionalVersion, text } from '../reading/schema.ts';
 
-/** Bounds of what can be asked for and so approved, in seconds; the upper one is Sentinel's. */
+/**
+ * Bounds of a duration that can be requested and approved, in seconds. The upper one is Sentinel's.
+ */
 const MIN_SECONDS = 60;
 const MAX_SECONDS = 8 * 60 * 60;
 
@@ -38,10 +40,13 @@ export const approvalPolicy = perOwner((bareNames) =>
   mapping({ version: optionalVersion, rules: list(rule(bareNames)) }, { blanks: ['version'] }),
 );
 
-/** Who may approve what: Sentinel's approval policy. Durations in seconds; a rule without profiles is for all of them. */
+/**
+ * Sentinel's approval policy: who may approve what. Durations are in seconds. A rule without
+ * profiles is for all of them.
+ */
 export type ApprovalPolicyDocument = v.InferOutput<ReturnType<typeof approvalPolicy>>;
 
-/** Reads an approval policy, YAML or JSON: the document, or every problem with its line. */
+/** Reads an approval policy in YAML or JSON. Gives the document, or every problem with its line. */
 export function readApprovalPolicy(
   source: string,
   bareNames: NamedKind = 'key',
