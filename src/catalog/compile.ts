@@ -19,7 +19,7 @@ import {
 import { lint } from '../policy/lint.ts';
 import { readOperators, type OperatorsDocument } from '../policy/documents/operators.ts';
 import { sayProblem } from '../policy/reading/problem.ts';
-import { isProfileName } from '../policy/profile-name.ts';
+import { isProfileName } from '../lib/profile-name.ts';
 import { readProfile, type Profile } from '../policy/documents/profile.ts';
 import { isDemoSecret } from '../policy/documents/weak-secret.ts';
 import { readSealingKey, type SealingKeyDocument } from '../policy/documents/sealing-key.ts';

@@ -3,7 +3,7 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { NAMED_KINDS, type NamedKind } from '../lib/names.ts';
 import { nearest } from '../lib/nearest.ts';
 import { quoted } from '../lib/unseen.ts';
-import { isProfileName } from '../policy/profile-name.ts';
+import { isProfileName } from '../lib/profile-name.ts';
 
 /** What can be asked for on the command line. */
 export type Flags = {

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { SigningKey } from '../contract/shapes.ts';
 import { formatInstant } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { escapeUnseen } from '../lib/unseen.ts';
@@ -10,13 +11,6 @@ import type { Tvm } from './tvm.ts';
 export type Output = { readonly stdout?: string; readonly stderr?: string };
 
 type Outcome = Promise<Result<Output, string>>;
-
-const Vended = v.object({
-  AccessKeyId: v.string(),
-  SecretAccessKey: v.string(),
-  SessionToken: v.string(),
-  Expiration: v.pipe(v.string(), v.isoTimestamp()),
-});
 
 /** A line of JSON for programs; whoever reads it at a terminal sees all that is in it. */
 function jsonLine(value: unknown): string {
@@ -30,9 +24,9 @@ function jsonLine(value: unknown): string {
 export async function credentials(tvm: Tvm, command: Extract<Command, { name: 'credentials' }>): Outcome {
   const { profile, duration, label } = command;
   const query = { profile, duration: `${duration}`, ...(label === undefined ? {} : { session_label: label }) };
-  const answer = await tvm.ask({ method: 'GET', path: '/', query });
+  const answer = await tvm.ask('vend', query);
   if (!answer.ok) return answer;
-  const parsed = v.safeParse(Vended, answer.value);
+  const parsed = v.safeParse(SigningKey, answer.value);
   if (!parsed.success) return refuse('The TVM answered without credentials; check --url.');
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = parsed.output;
   const contract = { Version: 1, AccessKeyId, SecretAccessKey, SessionToken, Expiration };
@@ -41,7 +35,7 @@ export async function credentials(tvm: Tvm, command: Extract<Command, { name: 'c
 
 /** `whoami`: a line for each thing that the TVM knows of the caller. */
 export async function whoami(tvm: Tvm, { json }: Extract<Command, { name: 'whoami' }>): Outcome {
-  const answer = await tvm.ask({ method: 'GET', path: '/whoami' });
+  const answer = await tvm.ask('whoami');
   if (!answer.ok) return answer;
   if (json) return ok({ stdout: jsonLine(answer.value) });
   const lines = Object.entries(answer.value).map(
@@ -54,7 +48,7 @@ export async function whoami(tvm: Tvm, { json }: Extract<Command, { name: 'whoam
 export async function login(tvm: Tvm, { print }: Extract<Command, { name: 'login' }>): Outcome {
   const key = await tvm.login();
   if (!key.ok) return key;
-  const who = await tvm.ask({ method: 'GET', path: '/whoami' });
+  const who = await tvm.ask('whoami');
   if (!who.ok) return who;
   const { accessKeyId, secretAccessKey, sessionToken, expiresAt, url } = key.value;
   const expiration = formatInstant(expiresAt);
