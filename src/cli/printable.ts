@@ -9,3 +9,8 @@ export function printable(value: unknown, longest = 500): string {
     (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).slice(0, longest).replace(/[\t\r\n]+/gu, ' '),
   );
 }
+
+/** A line of JSON for programs; whoever reads it at a terminal sees all that is in it. */
+export function jsonLine(value: unknown): string {
+  return `${escapeUnseen(JSON.stringify(value))}\n`;
+}

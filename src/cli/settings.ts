@@ -2,11 +2,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readFrontHost } from '../lib/partitions.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import type { Flags } from './arguments.ts';
+import type { Environment } from './command.ts';
+import { REGION, type ConnectionFlags } from './connection-flags.ts';
 import type { Login } from './login-file.ts';
-
-/** The variables of the process. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where the TVM is, and with whose AWS credentials it is asked. */
 export type Settings = {
@@ -39,7 +37,7 @@ const LOCAL_SERVER_ID = 'sentinel-local';
 const LOCAL_REGION = 'us-east-1';
 
 /** The file that logins are kept in. */
-export function loginFilePath(flags: Flags, environment: Environment): string {
+export function loginFilePath(flags: ConnectionFlags, environment: Environment): string {
   return flags.loginFile ?? (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'));
 }
 
@@ -47,11 +45,9 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname);
 }
 
-const REGION = /^[a-z]{2,4}(?:-[a-z]+)+-\d$/u;
-
-/** Settles flags, environment, the last login and the ways of AWS, in this order; refuses with a sentence. */
+/** Settles where the TVM is and who asks, by flags, environment, the last login and the ways of AWS, in this order. */
 export function readSettings(
-  flags: Flags,
+  flags: ConnectionFlags,
   environment: Environment,
   last: Login | undefined,
 ): Result<Settings, string> {
@@ -109,7 +105,7 @@ export function staticKeyId({ AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secr
  * is there, whoever logged in last; and if nobody did, the SDK's default chain finds somebody.
  */
 function readSource(
-  { sourceProfile }: Flags,
+  { sourceProfile }: ConnectionFlags,
   environment: Environment,
   last: Login | undefined,
 ): Pick<Settings, 'source' | 'sourceProfile'> {

@@ -1,6 +1,7 @@
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SigningCredentials } from '../sigv4/sign.ts';
-import { staticKeyId, type Environment } from './settings.ts';
+import type { Environment } from './command.ts';
+import { staticKeyId } from './settings.ts';
 
 /** Says, in the environment of whatever this program starts, that it is running already. */
 export const NESTED = 'TVM_NESTED';

@@ -161,7 +161,7 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
       sessionToken: parsed.output.SessionToken,
       expiresAt: Date.parse(parsed.output.Expiration),
     };
-    const written = writeLoginFile(loginFile, withKey(file.value, key, { now: clock(), asLast }));
+    const written = writeLoginFile(loginFile, withKey(file.value.content, key, { now: clock(), asLast }));
     return written.ok ? ok(key) : written;
   }
 
@@ -169,7 +169,7 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
     const file = readLoginFile(loginFile);
     if (!file.ok) return file;
     const { serverId = '', source } = settings;
-    return ok(findKey(file.value, { url, serverId, source }, clock(), KEY_MARGIN));
+    return ok(findKey(file.value.content, { url, serverId, source }, clock(), KEY_MARGIN));
   }
 
   async function askWithKey(wish: Wish): Promise<Result<TvmAnswer, string>> {

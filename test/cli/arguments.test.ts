@@ -1,9 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readArguments } from '../../src/cli/arguments.ts';
+import type { Login } from '../../src/cli/login-file.ts';
 import { readSettings } from '../../src/cli/settings.ts';
 import { isOurProfile, runsOurselves } from '../../src/cli/source-credentials.ts';
-import { runProgram } from './support.ts';
+import type { ConnectionFlags } from '../../src/cli/connection-flags.ts';
+import { connectionFlags, runProgram, understand } from './support.ts';
 
 describe('the command line', () => {
   it.each([
@@ -28,7 +30,7 @@ describe('the command line', () => {
     [['login', '--help'], { name: 'help' }],
     [['--version'], { name: 'version' }],
   ])('%j is understood', (argv, value) => {
-    expect(readArguments(argv)).toEqual({ ok: true, value });
+    expect(understand(argv)).toEqual({ ok: true, value });
   });
 
   it.each([
@@ -65,8 +67,9 @@ describe('the command line', () => {
 
 describe('where the TVM is', () => {
   const LAST = { url: 'https://tvm.example.com', serverId: 'tvm-1', region: 'eu-west-1', source: 'default' };
-  function settings(...args: Parameters<typeof readSettings>) {
-    const read = readSettings(...args);
+  type Rest = readonly [environment: Readonly<Record<string, string>>, last: Login | undefined];
+  function settings(flags: Partial<ConnectionFlags>, ...rest: Rest) {
+    const read = readSettings(connectionFlags(flags), ...rest);
     return read.ok ? read.value : read.refusal;
   }
 

@@ -3,7 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readArguments } from '../../src/cli/arguments.ts';
 import { printable } from '../../src/cli/printable.ts';
 import { readSettings } from '../../src/cli/settings.ts';
-import { answerJson, runProgram, scratch, startStranger, strangersKey, type Stranger } from './support.ts';
+import {
+  answerJson,
+  connectionFlags,
+  runProgram,
+  scratch,
+  startStranger,
+  strangersKey,
+  type Stranger,
+} from './support.ts';
 
 /** What the client says: sentences to their end, in which everything can be seen. */
 const SENTENCE = /^(?:[A-Z]|"|--)[^\n]*[^\s.?][.?]$/u;
@@ -49,7 +57,7 @@ describe('a command line that is wrong', () => {
     [{ url: 'https://tvm.example.com' }],
     [{ url: 'https://tvm.example.com', region: 'eu-central-1' }],
   ])('%j: the same', (flags) => {
-    const read = readSettings(flags, {}, undefined);
+    const read = readSettings(connectionFlags(flags), {}, undefined);
     expect(read.ok ? 'accepted' : read.refusal).toMatch(SENTENCE);
   });
 
@@ -59,7 +67,7 @@ describe('a command line that is wrong', () => {
     ['https://abc.execute-api.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
     ['https://abc.lambda-url.us-east-1.on.aws', 'us-east-1'],
   ])('%s is a host of AWS that tells its region', (url, region) => {
-    const read = readSettings({ url, front: 'lambda' }, {}, undefined);
+    const read = readSettings(connectionFlags({ url, front: 'lambda' }), {}, undefined);
     expect(read.ok && read.value.region).toBe(region);
   });
 });
