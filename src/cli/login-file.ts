@@ -114,6 +114,6 @@ export function withKey(
 ): Content {
   const { url, serverId, region, source, sourceProfile } = key;
   const others = keys.filter((other) => !isSame(other, key) && other.expiresAt > now);
-  const made = { url, serverId, region, source, ...(sourceProfile === undefined ? {} : { sourceProfile }) };
+  const made: Login = { url, serverId, region, source, sourceProfile };
   return { version: 1, last: asLast ? made : (last ?? made), keys: [...others, key] };
 }

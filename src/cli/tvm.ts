@@ -24,11 +24,11 @@ type Wish = { readonly name: QueryOperation; readonly query: Readonly<Record<str
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A TVM, asked as the settings say. Every refusal is a sentence. */
+/** What asks a TVM as the settings say. Every refusal is a sentence. */
 export type Tvm = {
   /** Gets a key anew, and keeps it as the login that commands without flags follow. */
   readonly login: () => Promise<Result<StoredKey, string>>;
-  /** Asks with a key, logging in where there is none; behind a Lambda front with the caller's own credentials. */
+  /** Asks with a key, after a login if there is none; behind a Lambda front with the caller's own credentials. */
   readonly ask: (name: QueryOperation, query?: Wish['query']) => Promise<Result<Json, string>>;
 };
 
@@ -40,10 +40,10 @@ type Dependencies = {
   readonly sleep: (ms: number) => Promise<unknown>;
 };
 
-/** A key with less life than this is not worth a request. */
+/** A key that ends sooner is not used: it could end on the way. */
 const KEY_MARGIN = 60 * SECOND;
 
-/** The longest Retry-After that is worth waiting for, in seconds: whoever waits is an SDK. */
+/** The longest Retry-After, in seconds, that is waited for: an SDK waits for the command. */
 const PATIENCE = 5;
 
 const SIGNER_IS_GONE =
@@ -56,14 +56,14 @@ function isRefusedAs({ status, json }: TvmAnswer, ...errors: readonly ErrorName[
 }
 
 /**
- * Another request of this key and second was served first. Behind a Function URL or a REST API of AWS, which keep
- * signatures and nonces to themselves, two equal ones are taken for one.
+ * Whether another request of this key and second was served first. A Function URL or a REST API of AWS
+ * hands on neither signatures nor nonces, so that behind it two equal requests count as one.
  */
 function isCopy(answer: TvmAnswer): boolean {
   return isRefusedAs(answer, 'RequestReplayed');
 }
 
-/** Sends, and where the TVM says to come again, once more; each time signed anew, for a signature is good once. */
+/** Sends, and once more where the TVM says so; each time signed anew, because a signature is good once. */
 async function patiently(attempt: Send, sleep: Dependencies['sleep']): Promise<Result<TvmAnswer, string>> {
   const first = await attempt();
   if (!first.ok) return first;
@@ -73,14 +73,14 @@ async function patiently(attempt: Send, sleep: Dependencies['sleep']): Promise<R
   return attempt();
 }
 
-/** What a TVM says of a refusal; it may be anybody who answers. */
+/** What a TVM says of a refusal, made printable: it may be anybody who answers. */
 function toSentence({ status, json }: TvmAnswer): string {
   const message = printable(json['message']).replace(/\.$/u, '') || `the TVM answers with status ${status}`;
   const error = printable(json['error']);
   return error === '' ? `${message}.` : `${message} (${error}).`;
 }
 
-/** Refusals after which a new key helps: the one that signed has ended, or what sealed it is gone. */
+/** Whether a new key helps: the one that signed has ended, or the key that sealed it is gone. */
 function isStale(answer: TvmAnswer): boolean {
   return isRefusedAs(answer, 'ExpiredToken', 'InvalidClientTokenId');
 }
@@ -143,7 +143,7 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
     if (!file.ok) return file;
     const credentials = await sourceCredentials();
     if (!credentials.ok) return credentials;
-    // Signed by somebody else, the new key would be kept, and used, as if it were of the one who logged in.
+    // If somebody else signed, their key would be kept and used as the key of whoever logged in.
     if (isKeySource(source) && source !== keySource(credentials.value.accessKeyId)) return refuse(SIGNER_IS_GONE);
     const answer = await mintKey(credentials.value, serverId);
     if (!answer.ok) return answer;
@@ -155,7 +155,7 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
       serverId,
       region,
       source,
-      ...(sourceProfile === undefined ? {} : { sourceProfile }),
+      sourceProfile,
       accessKeyId: parsed.output.AccessKeyId,
       secretAccessKey: parsed.output.SecretAccessKey,
       sessionToken: parsed.output.SessionToken,
