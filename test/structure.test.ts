@@ -50,6 +50,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   sigv4: ['lib'],
   policy: ['lib'],
+  contract: ['lib'],
   telemetry: ['lib'],
   aws: ['lib', 'telemetry'],
   config: ['lib', 'aws'],
@@ -73,9 +74,22 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'catalog',
     'audit',
     'telemetry',
+    'contract',
   ],
-  http: ['lib', 'sigv4', 'policy', 'identity', 'sessions', 'revocations', 'catalog', 'audit', 'actions', 'telemetry'],
-  cli: ['lib', 'sigv4', 'policy', 'aws'],
+  http: [
+    'lib',
+    'sigv4',
+    'policy',
+    'identity',
+    'sessions',
+    'revocations',
+    'catalog',
+    'audit',
+    'actions',
+    'telemetry',
+    'contract',
+  ],
+  cli: ['lib', 'sigv4', 'policy', 'aws', 'contract'],
   local: ['lib', 'sigv4', 'aws'],
   assemble: [
     'lib',
@@ -104,7 +118,7 @@ const PACKAGES: readonly (readonly [pattern: RegExp, rooms: readonly string[]])[
   [/^rate-limiter-flexible(?:\/|$)/u, ['limits']],
   [/^pino$|^prom-client$/u, ['telemetry']],
   [/^yaml$/u, ['policy']],
-  [/^valibot$/u, ['policy', 'identity', 'http', 'cli', 'local', 'config']],
+  [/^valibot$/u, ['policy', 'identity', 'contract', 'http', 'cli', 'local', 'config']],
   [/^dynalite$/u, ['local']],
 ];
 
@@ -205,7 +219,7 @@ describe('the house', () => {
 
   it('keeps clocks, randomness and processes out of the pure rooms', () => {
     function pure(name: string): boolean {
-      return !['sigv4', 'policy'].includes(room(name));
+      return !['sigv4', 'policy', 'contract'].includes(room(name));
     }
     expect(
       find(/Date\.now|new Date\(\)|process\.|Math\.random|randomBytes|randomUUID|setTimeout|performance\./u, pure),
@@ -285,7 +299,7 @@ describe('the project of pure tests', () => {
   }
 
   it('has files of all its rooms', () => {
-    expect(new Set(pure.map((name) => name.split('/')[1]))).toEqual(new Set(['policy', 'sigv4', 'lib']));
+    expect(new Set(pure.map((name) => name.split('/')[1]))).toEqual(new Set(['policy', 'sigv4', 'lib', 'contract']));
   });
 
   it.each(pure)('%s shares a process with others, so it starts, fakes and changes nothing', (name) => {

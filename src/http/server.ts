@@ -10,7 +10,7 @@ import type { Arrival } from './arrival.ts';
 import { guardConnections, SERVER_OPTIONS, type ConnectionLimits, type TurnedAway } from './connections.ts';
 import type { WorkGate } from './gate.ts';
 import type { Refusal } from './refusals.ts';
-import { createRouteLabels, type Env } from './route.ts';
+import { toRouteLabel, type Env } from './route.ts';
 
 const HEADERS_COUNT = 200;
 
@@ -72,7 +72,6 @@ export function toAdapter(home: {
 export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server {
   const { isDraining, adapter, gate, onTurnedAway } = options;
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
-  const labelOf = createRouteLabels(app);
   const listener = getRequestListener(
     (request, { incoming }) => {
       const arrival = arrivals.get(incoming as IncomingMessage);
@@ -83,7 +82,7 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
     { overrideGlobalObjects: false, autoCleanupIncoming: false },
   );
   const server = createServer(SERVER_OPTIONS, (incoming, outgoing) => {
-    if (incoming.url !== HEALTH) announce(outgoing, labelOf(incoming.url ?? ''), options);
+    if (incoming.url !== HEALTH) announce(outgoing, toRouteLabel(incoming.url ?? ''), options);
     const requestId = newRequestId();
     if (isDraining()) outgoing.setHeader('connection', 'close');
     if (gate.isFull() && incoming.url !== HEALTH && incoming.url !== READINESS) {

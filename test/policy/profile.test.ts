@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isProfileName } from '../../src/policy/profile-name.ts';
+import { isProfileName } from '../../src/lib/profile-name.ts';
 import { readProfile } from '../../src/policy/documents/profile.ts';
 import { problemsOf, valueOf } from './support.ts';
 
