@@ -16,7 +16,9 @@ export type Credentials = {
 export const TVM: Credentials = DEMO_TVM_KEY;
 export const DANA: Credentials = DEMO_DANA_KEY;
 
-/** Why tests that need a tool cannot run here; undefined if they can. The reason is printed once. */
+/**
+ * Why tests that need a tool cannot run here; undefined if they can. The reason is printed once.
+ */
 function lacking(command: string, args: readonly string[], what: string): string | undefined {
   const { status } = spawnSync(command, args, { stdio: 'ignore' });
   if (status === 0) return undefined;
@@ -39,7 +41,9 @@ export function lacksAwsCli(): string | undefined {
   return lacking('aws', ['--version'], 'the AWS CLI');
 }
 
-/** This process's environment without settings of AWS, and without files that could contain some. */
+/**
+ * This process's environment without settings of AWS, and without files that could contain some.
+ */
 export function bareEnvironment(): Record<string, string | undefined> {
   return {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'))),
