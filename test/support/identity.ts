@@ -2,7 +2,10 @@ import type { Admission, OwnIdentity } from '../../src/identity/aws-identity.ts'
 import type { Caller } from '../../src/identity/caller.ts';
 import type { KeyRing, RegisteredKey } from '../../src/identity/key-ring.ts';
 
-/** What holds where the operator has configured nothing: callers of the TVM's own account, no session name trusted. */
+/**
+ * What holds where the operator has configured nothing: callers of the TVM's own account, no
+ * session name trusted.
+ */
 export const ADMISSION: Admission = {
   allowedAccounts: undefined,
   ssoAccounts: [],
