@@ -102,6 +102,7 @@ export function createTargets(targets: readonly number[], settings: TargetSettin
       await sleep(settings.healthInterval, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   }
+  // A check that fails says so by `false`, so `watch` never rejects.
   for (const target of targets) void watch(target);
 
   let turn = 0;

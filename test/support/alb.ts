@@ -81,7 +81,7 @@ function pass(
     const upstream = request({ agent, host: '127.0.0.1', port, method, path, headers, ...limits });
     let targetStatus: number | undefined;
     function settle(reason?: string): void {
-      return resolve({
+      resolve({
         ...(targetStatus === undefined ? {} : { targetStatus }),
         ...(reason === undefined ? {} : { reason }),
       });
@@ -142,7 +142,9 @@ export async function startAlb(ports: readonly number[], { clientAddress, ...opt
 
   // Half as much again: what is too long shall be read, and refused by what it is.
   const limits = { maxHeaderSize: 1.5 * HEADERS_LIMIT, keepAliveTimeout: settings.idleTimeout };
-  const server = createServer(limits, (incoming, outgoing) => void serve(incoming, outgoing));
+  const server = createServer(limits, (incoming, outgoing) => {
+    serve(incoming, outgoing).catch(() => outgoing.destroy());
+  });
   server.maxHeadersCount = 0;
   server.on('clientError', ({ code }: NodeJS.ErrnoException, socket: Socket) => {
     if (code === 'ECONNRESET' || !socket.writable) {

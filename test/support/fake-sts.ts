@@ -122,7 +122,7 @@ export async function startFakeSts(endpoint: string): Promise<FakeSts> {
   const pass: Behaviour = (outgoing, { method, path, headers, body }) => {
     const upstream = forward({ host: hostname, port, method, path, headers, agent: false }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
+      answer.once('error', () => outgoing.destroy()).pipe(outgoing);
     });
     upstream.on('error', () => outgoing.destroy()).end(body);
   };
@@ -133,7 +133,10 @@ export async function startFakeSts(endpoint: string): Promise<FakeSts> {
     fake.seen.push(seen);
     fake.behave(outgoing, seen);
   }
-  const server = createServer({ maxHeaderSize: 65_536 }, (incoming, outgoing) => void serve(incoming, outgoing));
+  const server = createServer({ maxHeaderSize: 65_536 }, (incoming, outgoing) => {
+    // A caller that leaves in the middle of its request fails no test: only its connection ends.
+    serve(incoming, outgoing).catch(() => outgoing.destroy());
+  });
   server.on('clientError', (_, socket) => socket.destroy());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
