@@ -5,10 +5,10 @@ import { buffer } from 'node:stream/consumers';
 import { albEvent, eventOf } from '../lambda/events.ts';
 import type { LambdaAnswer } from './runtime-api.ts';
 
-/** Fronts of AWS Lambda that verify nobody: the TVM does, from what the event holds. */
+/** Fronts of AWS Lambda that do not verify callers, so the TVM does. */
 export type OpenFront = 'alb' | 'function-url';
 
-/** The event that a front makes of a request, whose URL and body it hands on as they are. */
+/** The event that a front makes of a request. It passes URL and body on unchanged. */
 async function toEvent(front: OpenFront, request: IncomingMessage): Promise<unknown> {
   const [path = '/', ...query] = (request.url ?? '/').split('?');
   const body = (await buffer(request)).toString('base64');
@@ -24,7 +24,7 @@ async function toEvent(front: OpenFront, request: IncomingMessage): Promise<unkn
   };
   return front === 'alb'
     ? albEvent({ ...asked, multiValue: true })
-    : // AuthType NONE: nobody was asked who they are.
+    : // AuthType NONE: the front has not verified the caller.
       eventOf('function-url', { ...asked, context: { authentication: null, authorizer: undefined } });
 }
 
