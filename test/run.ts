@@ -7,13 +7,15 @@ import { lockfileProblems } from './support/lockfile.ts';
 import { OUTSIDE } from './support/outside.ts';
 
 /**
- * `npm test`: every check that needs only Node and npm. Each gate counts as one check, and so does each test of vitest;
- * the last line on stdout is the sum, and the exit code is 1 if anything failed.
+ * `npm test`: every check that needs only Node and npm. Each gate counts as one check, and so does
+ * each test of vitest; the last line on stdout is the sum, and the exit code is 1 if anything
+ * failed.
  *
  * - `npm test -- PATH -t NAME` runs some of the tests.
  * - `npm run check` (`--check`) runs the gates only.
  * - `npm run fix` (`--fix`) writes what the linter and the formatter can fix.
- * - `npm run test:containers` (`--containers`) and `npm run test:url` (`--url`) run what `npm test` cannot.
+ * - `npm run test:containers` (`--containers`) and `npm run test:url` (`--url`) run what `npm test`
+ *   cannot.
  */
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -54,7 +56,10 @@ type Report = {
   success: boolean;
 };
 
-/** Runs vitest and counts its tests one by one. Other errors, such as low coverage, count as one failed check. */
+/**
+ * Runs vitest and counts its tests one by one. Other errors, such as low coverage, count as one
+ * failed check.
+ */
 function runTests(counts: Counts, what: string, options: readonly string[]): void {
   const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
   const file = join(directory, 'report.json');
@@ -97,9 +102,11 @@ function runAll(counts: Counts): void {
 /** Runs the tests that the command names, without coverage. */
 function runSome(counts: Counts, { options, byName }: Extract<Command, { kind: 'some' }>): void {
   runTests(counts, 'test files that load', options);
-  // Vitest reports the tests that the name leaves out as skipped, but none of them was skipped for a reason.
+  // Vitest reports the tests that the name leaves out as skipped, but none of them was skipped for
+  // a reason.
   if (byName) counts.skipped = 0;
-  // The files count as one check, so 1 means that no test ran: the name or the path is probably misspelt.
+  // The files count as one check, so 1 means that no test ran: the name or the path is probably
+  // misspelt.
   if (counts.failed > 0 || counts.passed > 1 || counts.skipped > 0) return;
   say(`FAILED  no test matches ${options.join(' ')}`);
   counts.passed = 0;
@@ -119,7 +126,10 @@ function docker(...args: readonly string[]): boolean {
   return spawnSync('docker', args, { stdio: 'ignore', timeout: 60_000 }).status === 0;
 }
 
-/** Runs the tests that need a container engine: of the image alone, by `docker compose`, and as AWS Lambda runs it. */
+/**
+ * Runs the tests that need a container engine: of the image alone, by `docker compose`, and as AWS
+ * Lambda runs it.
+ */
 function runContainers(counts: Counts): void {
   if (!docker('info') || !docker('compose', 'version')) {
     say('skipped  containers: no Docker engine with compose answers on this machine');

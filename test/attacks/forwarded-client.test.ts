@@ -100,7 +100,9 @@ it('53 tries once more when an idle connection has died', async () => {
   await other.close();
 });
 
-/** Asks with the TVM's client, then with Node's own, in a process whose environment names a proxy. */
+/**
+ * Asks with the TVM's client, then with Node's own, in a process whose environment names a proxy.
+ */
 const PROGRAM = `
 import { request } from 'node:http';
 import { createStsClient } from './src/identity/sts-call.ts';

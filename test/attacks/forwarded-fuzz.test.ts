@@ -6,8 +6,8 @@ import { sendRaw } from '../support/raw-http.ts';
 import { outcomeOf, refused } from './support.ts';
 
 /**
- * Tokens that are not good. The fake STS confirms every caller, so that an identity or a call would show. Where the
- * signature is what is wrong, the TVM asks the embedded STS.
+ * Tokens that are not good. The fake STS confirms every caller, so that an identity or a call would
+ * show. Where the signature is what is wrong, the TVM asks the embedded STS.
  */
 const world = useForwarded();
 

@@ -27,7 +27,10 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import type { RunningTvm } from '../support/tvm.ts';
 import { add } from './support.ts';
 
-/** 57: nothing of a token but its access key id is logged, recorded or answered, whatever becomes of the request. */
+/**
+ * 57: nothing of a token but its access key id is logged, recorded or answered, whatever becomes of
+ * the request.
+ */
 const SESSION_TOKEN = 'IQoJb3JpZ2luX2VjEXAMPLE/SESSION+TOKEN/that/nobody/may/see==';
 
 const world = useForwarded();

@@ -24,7 +24,10 @@ const KNOWN: Outcome = { status: 200, error: undefined, credentials: false };
 
 const world = useForwarded();
 
-/** The fake STS confirms everything, so that only the TVM's own check can refuse. Expects no call to STS. */
+/**
+ * The fake STS confirms everything, so that only the TVM's own check can refuse. Expects no call to
+ * STS.
+ */
 async function fireLocally(what: Shot): Promise<Outcome> {
   world.sts.clear();
   world.sts.behave = says(DANA);

@@ -11,7 +11,10 @@ function closing(from: Shot): Shot {
   return add(from, 'connection', 'close');
 }
 
-/** Sends bytes until the connection ends; gives the answers, and whether a good request vends afterwards. */
+/**
+ * Sends bytes until the connection ends; gives the answers, and whether a good request vends
+ * afterwards.
+ */
 async function refusesBytes(bytes: string): Promise<unknown> {
   const text = await talk(world.tvm.port, bytes);
   const control = await fire(world.tvm, shot(world.tvm));

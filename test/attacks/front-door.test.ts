@@ -9,7 +9,10 @@ import { sign } from '../support/sign.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 import { statuses } from './talk.ts';
 
-/** The real program with little memory and few descriptors, under load by clients that prove nothing. */
+/**
+ * The real program with little memory and few descriptors, under load by clients that prove
+ * nothing.
+ */
 const HEAP_MB = 256;
 const DESCRIPTORS = 512;
 

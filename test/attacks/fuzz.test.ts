@@ -7,8 +7,8 @@ import { holdsCredentials, statuses, talk, toBytes } from './talk.ts';
 const world = useTvm();
 
 /**
- * Two good requests that sign every header but Authorization, Content-Length and Connection among them. They are made
- * anew for each run, so that no refusal is that of a replay of the run before.
+ * Two good requests that sign every header but Authorization, Content-Length and Connection among
+ * them. They are made anew for each run, so that no refusal is that of a replay of the run before.
  */
 const ORIGINALS: readonly (() => Shot)[] = [
   () =>
@@ -56,8 +56,9 @@ function fold(value: string): string {
 }
 
 /**
- * What a request means by the rules of HTTP and SigV4: case of header names and of escapes does not matter, white space
- * is folded, the components of Authorization are compared one by one, and the version and what follows are left out.
+ * What a request means by the rules of HTTP and SigV4: case of header names and of escapes does not
+ * matter, white space is folded, the components of Authorization are compared one by one, and the
+ * version and what follows are left out.
  */
 function meaning(bytes: string): string {
   const end = bytes.indexOf('\r\n\r\n');

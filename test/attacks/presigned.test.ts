@@ -7,7 +7,10 @@ const INVALID = refused(400, 'ValidationError');
 
 const world = useTvm();
 
-/** A request presigned as AWS does it: everything in the query, only Host signed, and the signature right. */
+/**
+ * A request presigned as AWS does it: everything in the query, only Host signed, and the signature
+ * right.
+ */
 function presigned(tvm: RunningTvm, expires: string, payloadHash?: string): Shot {
   const amzDate = amzDateOf(Date.now());
   const query = [

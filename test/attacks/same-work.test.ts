@@ -8,7 +8,10 @@ import { shot } from './support.ts';
 
 const work = vi.hoisted(() => ({ done: [] as string[] }));
 
-/** Counts hashes and comparisons. The signer of the tests hashes too, so the count is cleared after it. */
+/**
+ * Counts hashes and comparisons. The signer of the tests hashes too, so the count is cleared after
+ * it.
+ */
 vi.mock('node:crypto', async (original) => {
   const crypto = await original<typeof import('node:crypto')>();
   return {

@@ -117,7 +117,8 @@ describe('more than one request on a connection', () => {
     const { tvm } = world;
     const large = add({ ...postShot(tvm), body: toBytes(shot(tvm)) }, 'content-length', '70000');
     const text = await talk(tvm.port, toBytes(large));
-    // The server discards the rest of the body, and may also answer 400 when the sender ends before the body does.
+    // The server discards the rest of the body, and may also answer 400 when the sender ends before
+    // the body does.
     expect(statuses(text).filter((status) => status !== 400)).toEqual([413]);
     expect(holdsCredentials(text)).toBe(false);
   });

@@ -12,7 +12,10 @@ export type Shot = {
   readonly body?: string | Uint8Array;
 };
 
-/** The result of a shot. `credentials` says whether the answer holds any, in its headers or its body. */
+/**
+ * The result of a shot. `credentials` says whether the answer holds any, in its headers or its
+ * body.
+ */
 export type Outcome = {
   readonly status: number;
   readonly error: unknown;
@@ -37,8 +40,8 @@ type Parts = Partial<Signing> & {
 };
 
 /**
- * `GET /?profile=dev`, signed by alice: vends if nothing is changed. A signed nonce makes each one unique, so that no
- * refusal can be that of a replay.
+ * `GET /?profile=dev`, signed by alice: vends if nothing is changed. A signed nonce makes each one
+ * unique, so that no refusal can be that of a replay.
  */
 export function shot(tvm: Target, { target, ...parts }: Parts = {}): Shot {
   const { method = 'GET', path = '/', query = 'profile=dev', body } = parts;
@@ -99,8 +102,8 @@ function vends(tvm: RunningTvm): number {
 }
 
 /**
- * The outcome that an answer shows. Every answer of the TVM is JSON, has `no-store`, an id, and a refusal's name both in
- * its body and in a header; throws if one of these is missing.
+ * The outcome that an answer shows. Every answer of the TVM is JSON, has `no-store`, an id, and a
+ * refusal's name both in its body and in a header; throws if one of these is missing.
  */
 export function outcomeOf({ status, headers, body, json }: RawAnswer): Outcome {
   const { error } = json;

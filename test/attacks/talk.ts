@@ -11,8 +11,8 @@ type Manners = {
 const HANG_MS = 20_000;
 
 /**
- * Writes bytes, listens, leaves after a silence, and waits until the server has closed the connection too. Rejects if
- * it does not, because that is a hang.
+ * Writes bytes, listens, leaves after a silence, and waits until the server has closed the
+ * connection too. Rejects if it does not, because that is a hang.
  */
 export function talk(
   port: number,

@@ -58,7 +58,10 @@ export type Cost = {
   readonly cpu: number;
   /** CPU time of this thread in its longest turn of the event loop. */
   readonly longestTurn: number;
-  /** The longest stall of the event loop by the clock; on a busy machine this includes other processes' time. */
+  /**
+   * The longest stall of the event loop by the clock; on a busy machine this includes other
+   * processes' time.
+   */
   readonly stall: number;
 };
 
@@ -84,7 +87,10 @@ async function costOf(run: () => Promise<unknown>): Promise<Cost> {
   return { time: performance.now() - begun, cpu, longestTurn, stall: delay.max / 1e6 };
 }
 
-/** Measures the first load, a reading after no change, and one after a change, with this many parameters. */
+/**
+ * Measures the first load, a reading after no change, and one after a change, with this many
+ * parameters.
+ */
 export async function measureCatalog(parameters: number): Promise<Readonly<Record<string, Cost>>> {
   process.env['AWS_ACCESS_KEY_ID'] = DEMO_TVM_KEY.accessKeyId;
   process.env['AWS_SECRET_ACCESS_KEY'] = DEMO_TVM_KEY.secretAccessKey;

@@ -2,9 +2,7 @@ import { freePort, startProcess, tvmVariables, untilHealthy } from '../support/p
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 
-/**
- * Measures how long it takes from the answer to an operator's revocation until the last of the other instances refuses.
- */
+/** alice is the default of `sign`. */
 const ALICE = {};
 const OLIVIA = { accessKeyId: 'TVMDEMOOLIVIA', secret: 'demo-olivia-not-a-secret' };
 
@@ -35,7 +33,10 @@ async function until(ports: readonly number[], status: number): Promise<number> 
   return performance.now() - begun;
 }
 
-/** The sorted times of `trials` trials with `instances` instances of a bundle on one table. */
+/**
+ * The times from the answer to an operator's revocation until the last of the other instances
+ * refuses, sorted: `trials` of them, with `instances` instances of a bundle on one table.
+ */
 export async function measureRevocation(
   bundle: string,
   awsUrl: string,

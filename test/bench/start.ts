@@ -23,7 +23,10 @@ export async function vend(port: number): Promise<number> {
   );
 }
 
-/** How long a start may take. It is longer than any start, and ends the bench when a server cannot start. */
+/**
+ * How long a start may take. It is longer than any start, and ends the bench when a server cannot
+ * start.
+ */
 const PATIENCE = 60_000;
 
 /** Vends until a vend succeeds; throws with the server's last words if none does in time. */
@@ -37,7 +40,10 @@ export async function untilVended(port: number, running: Running): Promise<void>
   }
 }
 
-/** Starts a TVM with these arguments of Node, and without a low rate limit or log lines that would disturb a measurement. */
+/**
+ * Starts a TVM with these arguments of Node, and without a low rate limit or log lines that would
+ * disturb a measurement.
+ */
 export function startServer(
   command: readonly string[],
   port: number,
@@ -46,7 +52,8 @@ export function startServer(
 ): Running {
   return startProcess(process.execPath, command, {
     ...tvmVariables(port, awsUrl),
-    // Any free port, because the default may be taken; not `off`, because opening this port is part of a start.
+    // Any free port, because the default may be taken; not `off`, because opening this port is part
+    // of a start.
     METRICS_PORT: '0',
     SENTINEL_LOG_LEVEL: 'error',
     SENTINEL_RATE_LIMIT_REQUESTS: '1000000',
@@ -69,8 +76,9 @@ function warm(bundle: string, directory: string): string {
 const SIDES = ['sources', 'bundle', 'warm'] as const;
 
 /**
- * The median milliseconds from spawn to the first vend, for the sources, the bundle, and the bundle with the compile
- * cache that the image has. They take turns, so that other load on the machine affects all three alike.
+ * The median milliseconds from spawn to the first vend, for the sources, the bundle, and the bundle
+ * with the compile cache that the image has. They take turns, so that other load on the machine
+ * affects all three alike.
  */
 export async function measureStarts(
   { bundle, directory, awsUrl }: { readonly bundle: string; readonly directory: string; readonly awsUrl: string },

@@ -14,8 +14,8 @@ const INVOCATION_MS = 30_000;
 const COMMAND = ['/nodejs/bin/node', '--enable-source-maps', 'main.mjs'];
 
 /**
- * Waits for the emulator only. The emulator starts the image's program, and the adapter as an extension, when the first
- * event comes.
+ * Waits for the emulator only. The emulator starts the image's program, and the adapter as an
+ * extension, when the first event comes.
  */
 async function untilItListens(url: string, { child, stderr }: Container): Promise<void> {
   const end = Date.now() + INVOCATION_MS;
@@ -30,7 +30,9 @@ async function untilItListens(url: string, { child, stderr }: Container): Promis
   throw new Error(`AWS’s Runtime Interface Emulator does not listen at ${url}: ${stderr()}`);
 }
 
-/** Hands an event to the emulator; rejects with the emulator's text if the function did not answer. */
+/**
+ * Hands an event to the emulator; rejects with the emulator's text if the function did not answer.
+ */
 async function invoke(url: string, event: unknown): Promise<LambdaAnswer> {
   const answer = await fetch(`${url}${INVOCATIONS}`, {
     method: 'POST',

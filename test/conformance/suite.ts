@@ -10,7 +10,9 @@ export type Target = {
   readonly port: number;
   /** The URL of its AWS. */
   readonly awsEndpoint: string;
-  /** Whether a proxy before it resolves request targets as browsers do. The Lambda Web Adapter does. */
+  /**
+   * Whether a proxy before it resolves request targets as browsers do. The Lambda Web Adapter does.
+   */
   readonly resolvesTargets?: boolean;
   readonly close: () => Promise<void>;
 };
@@ -48,8 +50,9 @@ function fromNow(ms: number): string {
 }
 
 /**
- * What every TVM must do, whatever it runs on and whatever its AWS is. The suite is a black-box test: it knows the URL and
- * the demo keys, uses none of the server's code, and has a signer of its own.
+ * What every TVM must do, whatever it runs on and whatever its AWS is. The suite is a black-box
+ * test: it knows the URL and the demo keys, uses none of the server's code, and has a signer of its
+ * own.
  *
  * @param start makes the target, once before the tests; the suite closes it after them
  * @param lacking why the target cannot be made on this machine; then all tests are skipped

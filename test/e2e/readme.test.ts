@@ -10,7 +10,10 @@ import { bareEnvironment, lacksAwsCli } from '../local/support.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 
-/** Runs what README.md shows under "Try it": `npm run local` as a process, and the commands as they are printed. */
+/**
+ * Runs what README.md shows under "Try it": `npm run local` as a process, and the commands as they
+ * are printed.
+ */
 const ROOT = resolve(import.meta.dirname, '..', '..');
 const run = promisify(execFile);
 const directory = scratch();

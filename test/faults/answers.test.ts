@@ -18,7 +18,10 @@ afterEach(async () => {
 
 const EMPTY: FakeAnswer = { status: 200, body: '{}' };
 
-/** A TVM whose DynamoDB answers an empty 200 to the calls that `loses` picks, and does nothing for them. */
+/**
+ * A TVM whose DynamoDB answers an empty 200 to the calls that `loses` picks, and does nothing for
+ * them.
+ */
 async function startLosing(loses: (operation: string, body: string) => boolean): Promise<RunningTvm> {
   const wire = await startFake((body, incoming) => {
     const operation = String(incoming.headers['x-amz-target']).split('.')[1] ?? '';

@@ -8,7 +8,10 @@ import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
-/** The real program when nobody reads its audit log for a while or ever again, and when it is ended or killed. */
+/**
+ * The real program when nobody reads its audit log for a while or ever again, and when it is ended
+ * or killed.
+ */
 let desk: Desk;
 let port = 0;
 let started: Running[] = [];

@@ -9,7 +9,10 @@ import { sendRaw } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import { startDesk, startTvm, type RunningTvm } from '../support/tvm.ts';
 
-/** A fault in single answers of SSM can delay a change of the documents, and can do nothing else to them. */
+/**
+ * A fault in single answers of SSM can delay a change of the documents, and can do nothing else to
+ * them.
+ */
 const PROFILES = 60;
 const PROFILE = '{"role_arn":"arn:aws:iam::000000000000:role/R"}';
 function policy(user: string): string {
@@ -17,8 +20,8 @@ function policy(user: string): string {
 }
 
 /**
- * An AWS behind a proxy, and a loader that reads through it. There are enough documents that the loader lists their
- * versions.
+ * An AWS behind a proxy, and a loader that reads through it. There are enough documents that the
+ * loader lists their versions.
  */
 async function startWorld() {
   const aws: EmbeddedAws = await startEmbeddedAws({ port: 0 });
@@ -118,7 +121,8 @@ describe('the catalog while SSM stalls', () => {
   it('serves the last good documents, answers 503 once they are too old, and recovers', async () => {
     proxy.set('ssm', 'stall-body');
     offset = 60_000;
-    // The first request finds that a reading is due and waits for it a while; later ones do not wait.
+    // The first request finds that a reading is due and waits for it a while; later ones do not
+    // wait.
     expect((await vend()).status).toBe(200);
     expect(await vend()).toMatchObject({ status: 200 });
     expect(tvm.catalog.state()).toMatchObject({ usable: true, stuck: false });
@@ -146,7 +150,8 @@ describe('GET /healthz', () => {
         return sendRaw(tvm.port, { target: '/healthz', headers: { host: tvm.host } });
       }
       expect((await ask()).status).toBe(200);
-      // Only a new process mends this: the calls under way ended neither by themselves nor at their deadlines.
+      // Only a new process mends this: the calls under way ended neither by themselves nor at their
+      // deadlines.
       offset = 60_000 + 400_000;
       expect(await ask()).toMatchObject({ status: 503, json: { status: 'stuck' } });
       await expect.poll(async () => (await ask()).status, { timeout: 20_000, interval: 500 }).toBe(200);

@@ -7,7 +7,10 @@ import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from
 import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
-/** An instance that is told to end while requests are rare: a quiet second does not mean that no request will come. */
+/**
+ * An instance that is told to end while requests are rare: a quiet second does not mean that no
+ * request will come.
+ */
 let desk: Desk;
 let started: Running[] = [];
 let alb: Alb | undefined;

@@ -7,8 +7,8 @@ import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
 /**
- * Each write that an answer acknowledges, with each fault of DynamoDB: if the TVM answers 2xx, the write is in the table;
- * else it answers 503, and the request may be sent again.
+ * Each write that an answer acknowledges, with each fault of DynamoDB: if the TVM answers 2xx, the
+ * write is in the table; else it answers 503, and the request may be sent again.
  */
 let desk: Desk;
 let direct: DynamoDBClient;
@@ -25,7 +25,9 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** A TVM behind a proxy of its own, so that what one case leaves hanging does not affect the next. */
+/**
+ * A TVM behind a proxy of its own, so that what one case leaves hanging does not affect the next.
+ */
 async function startBehind(): Promise<{ readonly tvm: RunningTvm; readonly proxy: FaultProxy }> {
   const proxy = await startFaultProxy(desk.url);
   const tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url } });

@@ -7,7 +7,10 @@ import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from
 import { sign, type Signed } from '../support/sign.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
-/** The server as a process under load, killed, drained and restarted. Every answer must have its audit record. */
+/**
+ * The server as a process under load, killed, drained and restarted. Every answer must have its
+ * audit record.
+ */
 let desk: Desk;
 let port = 0;
 

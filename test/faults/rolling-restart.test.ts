@@ -7,8 +7,8 @@ import { freePort, startProcess, tvmVariables, type Running } from '../support/p
 import { startDesk, type Desk } from '../support/tvm.ts';
 
 /**
- * Two instances under constant load, behind a load balancer that sends no request twice. Restarting them one by one
- * must fail no request; killing one may fail only requests that were sent to it.
+ * Two instances under constant load, behind a load balancer that sends no request twice. Restarting
+ * them one by one must fail no request; killing one may fail only requests that were sent to it.
  */
 const CLIENTS = 8;
 const PATIENCE = { timeout: 60_000, interval: 20 };
@@ -92,7 +92,10 @@ function send(agent: Agent, what: Parameters<typeof signedCall>[1]): Promise<Out
 const VEND = { query: 'profile=dev' };
 const WHOAMI = { path: '/whoami', as: 'bob' } as const;
 
-/** Clients with one kept connection each, which send vends and `GET /whoami` in turn until they are stopped. */
+/**
+ * Clients with one kept connection each, which send vends and `GET /whoami` in turn until they are
+ * stopped.
+ */
 function startLoad() {
   const outcomes: Outcome[] = [];
   const until = new AbortController();
@@ -194,7 +197,8 @@ describe('two instances behind a load balancer', () => {
   }, 180_000);
 
   it('keep idle connections open until the load balancer closes them', async () => {
-    // On a busy machine a client may wait long: a connection idle for longer is closed, and another one opened.
+    // On a busy machine a client may wait long: a connection idle for longer is closed, and another
+    // one opened.
     await startBehind({ idleTimeout: 3_000 });
     const load = startLoad();
     await expect.poll(load.sent, PATIENCE).toBeGreaterThan(200);

@@ -5,7 +5,10 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** What callers are answered while an AWS service fails, and that the TVM then recovers without a restart. */
+/**
+ * What callers are answered while an AWS service fails, and that the TVM then recovers without a
+ * restart.
+ */
 let desk: Desk;
 let proxy: FaultProxy;
 let tvm: RunningTvm;
@@ -48,7 +51,8 @@ describe('GET / while STS or DynamoDB fails', () => {
     async (service: Service, fault: Fault) => {
       proxy.set(service, fault);
       const answer = await vend();
-      // If DynamoDB did the write and only its answer was lost, the retry finds the write, and the vend may go on.
+      // If DynamoDB did the write and only its answer was lost, the retry finds the write, and the
+      // vend may go on.
       if (service === 'dynamodb' && LOSES_ANSWERS.has(fault) && answer.status === 200) return;
       expectOutage(answer, 'ServiceUnavailable');
       expect(proxy.seen(service)).toBeGreaterThan(0);

@@ -6,9 +6,15 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { call, signedCall, type Call } from './support.ts';
 
-/** The TVM behind an Application Load Balancer. Neither its changes nor forged headers of clients may matter. */
+/**
+ * The TVM behind an Application Load Balancer. Neither its changes nor forged headers of clients
+ * may matter.
+ */
 const KIB = 1024;
-/** The address that the load balancer takes for its client's, so that it differs from that of the load balancer. */
+/**
+ * The address that the load balancer takes for its client's, so that it differs from that of the
+ * load balancer.
+ */
 const CLIENT = '198.51.100.7';
 
 /** The hosts that callers sign for: names of the load balancer, and the address of the tests. */

@@ -168,7 +168,8 @@ describe('requests on one connection', () => {
       },
     );
     await fc.assert(once100, { numRuns: 100 });
-    // Two at once: a head that was split between its last line and its end counts before the other ends.
+    // Two at once: a head that was split between its last line and its end counts before the other
+    // ends.
     expect(under.most).toBeLessThanOrEqual(2);
   });
 });
@@ -333,7 +334,8 @@ describe('timeouts', () => {
     expect(statuses(half.text())).toEqual([400]);
     expect(half.text()).toContain('did not arrive in time');
     expect(statuses(later.text())).toEqual([200, 400]);
-    // Without a request there is no answer, because the client would take it for the answer to its next request.
+    // Without a request there is no answer, because the client would take it for the answer to its
+    // next request.
     expect(silent.text()).toBe('');
     await sleep(2_000);
     resting.socket.write(GET);

@@ -6,7 +6,10 @@ import type { RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { call, get, putProfile, startFake } from './support.ts';
 
-/** Issued credentials with an AWS that evaluates policies: a revocation ends them, and lifting it restores them. */
+/**
+ * Issued credentials with an AWS that evaluates policies: a revocation ends them, and lifting it
+ * restores them.
+ */
 let desk: Desk;
 let tvm: RunningTvm;
 

@@ -141,7 +141,8 @@ describe('GET /healthz and GET /readyz while audit records cannot be written', (
       expect(await status(tvm, '/healthz')).toEqual([503, 'audit_unwritable', undefined]);
       expect(await status(tvm, '/readyz')).toEqual([503, 'unready', { writable: false, lost: 1 }]);
       code = undefined;
-      // The TVM notices by itself, because a load balancer no longer sends requests that leave records.
+      // The TVM notices by itself, because a load balancer no longer sends requests that leave
+      // records.
       await expect.poll(() => status(tvm, '/healthz'), { timeout: 5_000 }).toEqual([200, 'ok', undefined]);
       expect(await status(tvm, '/readyz')).toEqual([200, 'degraded', { writable: true, lost: 1 }]);
     });

@@ -19,7 +19,10 @@ function itemId(profile: string): string {
   return `labels#${createHash('sha256').update(text).digest('hex')}`;
 }
 
-/** Writes that alice has `count` live labels on a profile; the first ends at `firstEnds`, in epoch milliseconds. */
+/**
+ * Writes that alice has `count` live labels on a profile; the first ends at `firstEnds`, in epoch
+ * milliseconds.
+ */
 async function hold(count: number, firstEnds: number, profile = 'dev'): Promise<void> {
   function ends(index: number): string {
     return String(index === 0 ? firstEnds : firstEnds + HOUR);
@@ -110,7 +113,8 @@ it('frees the place of a label when its session is revoked', async () => {
 
 it('allows a thousand live labels across five instances at once', async () => {
   const tvms = await Promise.all([1, 2, 3, 4, 5].map(async () => world.kept(await startTvm(world.desk.url))));
-  // The profile requires its session, so that a slow machine vends nothing whose label is not counted.
+  // The profile requires its session, so that a slow machine vends nothing whose label is not
+  // counted.
   await hold(MOST - 12, Date.now() + HOUR, 'tracked');
   const answers = await Promise.all(
     Array.from({ length: 30 }, (_, n) => {

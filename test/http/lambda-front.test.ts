@@ -6,8 +6,9 @@ import { amzDateOf, sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
 /**
- * Fronts of AWS Lambda that verify callers. Behind them the context is the only authenticator; elsewhere it is ignored.
- * The requests are as the Web Adapter makes them; the adapter itself is not part of these tests.
+ * Fronts of AWS Lambda that verify callers. Behind them the context is the only authenticator;
+ * elsewhere it is ignored. The requests are as the Web Adapter makes them; the adapter itself is
+ * not part of these tests.
  */
 const FRONTS = ['function-url', 'http-api', 'rest-api'] as const;
 type Front = (typeof FRONTS)[number];

@@ -53,7 +53,8 @@ describe.each(['shared', 'instance'])('changes with SENTINEL_REPLAY_GUARD=%s', (
 
   beforeAll(async () => {
     [tvm, other] = [await start({ SENTINEL_REPLAY_GUARD: guard }), await start({ SENTINEL_REPLAY_GUARD: guard })];
-    // The guard in memory refuses what was signed in the same second as the start, so wait for the next one.
+    // The guard in memory refuses what was signed in the same second as the start, so wait for the
+    // next one.
     await new Promise((resolve) => {
       setTimeout(resolve, 1_050);
     });

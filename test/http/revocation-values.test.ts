@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { listed, send, useDesk } from '../revocations/support.ts';
 
-/** Values that no caller and no profile can have; a revocation of them would look effective and stop nobody. */
+/**
+ * Values that no caller and no profile can have; a revocation of them would look effective and stop
+ * nobody.
+ */
 const world = useDesk({});
 
 const OWN = '000000000000';

@@ -56,7 +56,10 @@ beforeAll(async () => {
 const HOUR = 3_600_000;
 const BEGUN = Date.now() - 60_000;
 
-/** Sessions of trudy on prod, as the TVM writes them, an hour apart. The first eight are live; none was swept. */
+/**
+ * Sessions of trudy on prod, as the TVM writes them, an hour apart. The first eight are live; none
+ * was swept.
+ */
 const SESSIONS = Array.from({ length: ROWS }, (_, hours): Session => {
   const startedAt = BEGUN - hours * HOUR;
   return {
@@ -341,7 +344,10 @@ describe('GET /sessions: 400', () => {
   });
 });
 
-/** A TVM whose queries of indexes go through a fake, which counts them and may answer in place of DynamoDB. */
+/**
+ * A TVM whose queries of indexes go through a fake, which counts them and may answer in place of
+ * DynamoDB.
+ */
 async function startCounted(fails: (body: string, query: number) => FakeAnswer | undefined = () => undefined) {
   const counts = { queries: 0 };
   const wire = world.kept(

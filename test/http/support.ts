@@ -110,7 +110,8 @@ export async function startFake(answer: Fake['answer']): Promise<Fake> {
     if (what === 'close') incoming.socket.destroy();
     else if (what !== 'hang') outgoing.writeHead(what.status ?? 200, what.headers ?? {}).end(what.body);
   }
-  // When the service that it passes calls on to has ended, only the caller's connection ends; no test fails because of it.
+  // When the service that it passes calls on to has ended, only the caller's connection ends; no
+  // test fails because of it.
   const server = createServer((incoming, outgoing) => {
     serve(incoming, outgoing).catch(() => incoming.socket.destroy());
   });
@@ -128,7 +129,10 @@ export async function startFake(answer: Fake['answer']): Promise<Fake> {
   return fake;
 }
 
-/** Passes a call on to another service with its Host, so that its signature stays valid, and gives the answer. */
+/**
+ * Passes a call on to another service with its Host, so that its signature stays valid, and gives
+ * the answer.
+ */
 export function forward(port: number, body: string, { headers, method }: IncomingMessage): Promise<FakeAnswer> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ host: '127.0.0.1', port, method: method ?? 'POST', headers, agent: false }, (answer) => {
@@ -184,7 +188,9 @@ export function stsCredentials(
   );
 }
 
-/** A fake STS. It always answers the TVM's own GetCallerIdentity; `assumeRole` answers AssumeRole. */
+/**
+ * A fake STS. It always answers the TVM's own GetCallerIdentity; `assumeRole` answers AssumeRole.
+ */
 export async function startFakeSts(assumeRole: Fake['answer'] = () => stsCredentials()) {
   const control = { assumeRole };
   const fake = await startFake((body, incoming) =>

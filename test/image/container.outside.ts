@@ -5,7 +5,10 @@ import { docker } from '../support/docker.ts';
 import { freePort, tvmVariables, untilHealthy } from '../support/processes.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
-/** Enough that a leak would show: before its memory was bounded, a process held 285 MB after this many. */
+/**
+ * Enough that a leak would show: before its memory was bounded, a process held 285 MB after this
+ * many.
+ */
 const VENDS = 20_000;
 const CONCURRENCY = 16;
 

@@ -60,7 +60,10 @@ function newTrace(): string {
     .padStart(8, '0')}-${randomBytes(12).toString('hex')}`;
 }
 
-/** The trace header for the target: a new Self before the client's fields, or a new Root if the client sent none. */
+/**
+ * The trace header for the target: a new Self before the client's fields, or a new Root if the
+ * client sent none.
+ */
 function traceOf(raw: readonly string[]): string {
   const fields = valuesOf(raw, TRACE.toLowerCase())
     .join(';')
@@ -71,7 +74,10 @@ function traceOf(raw: readonly string[]): string {
   return keepsRoot ? [`Self=${newTrace()}`, ...fields].join(';') : `Root=${newTrace()}`;
 }
 
-/** The headers for the target: those of the client as they were written, Host included, and those that are added. */
+/**
+ * The headers for the target: those of the client as they were written, Host included, and those
+ * that are added.
+ */
 export function toTargetHeaders(raw: readonly string[], { address, listenerPort }: ClientSide): readonly string[] {
   return [
     ...without(raw, [...HOP_BY_HOP, ...REWRITTEN]),

@@ -25,8 +25,8 @@ export type Targets = {
 };
 
 /**
- * Keeps idle connections for exactly its own timeout. Node's agent would obey the server's `Keep-Alive` header, and so
- * avoid the races that a load balancer runs into.
+ * Keeps idle connections for exactly its own timeout. Node's agent would obey the server's
+ * `Keep-Alive` header, and so avoid the races that a load balancer runs into.
  */
 class Pool extends Agent {
   readonly #idleTimeout: number;
@@ -76,7 +76,10 @@ function isGood(target: number, { healthPath, healthInterval }: TargetSettings):
   });
 }
 
-/** Checks the targets until closed. Only healthy targets get requests, unless none is healthy: then all of them do. */
+/**
+ * Checks the targets until closed. Only healthy targets get requests, unless none is healthy: then
+ * all of them do.
+ */
 export function createTargets(targets: readonly number[], settings: TargetSettings): Targets {
   const stop = new AbortController();
   const healthy = new Set<number>();

@@ -63,8 +63,8 @@ function answerBroken(socket: Socket): void {
 const TIMED_OUT = 'ETIMEDOUT';
 
 /**
- * Sends a request to its target once, and never again, so that a test sees each request that is lost. Bodies are
- * passed on as they come.
+ * Sends a request to its target once, and never again, so that a test sees each request that is
+ * lost. Bodies are passed on as they come.
  */
 function pass(
   incoming: IncomingMessage,
@@ -110,8 +110,9 @@ function pass(
 }
 
 /**
- * Starts a load balancer on a free port, before targets on these ports of 127.0.0.1. It treats HTTP/1.1 as an Application
- * Load Balancer does: health checks, round robin over kept connections, headers, limits and errors.
+ * Starts a load balancer on a free port, before targets on these ports of 127.0.0.1. It treats
+ * HTTP/1.1 as an Application Load Balancer does: health checks, round robin over kept connections,
+ * headers, limits and errors.
  */
 export async function startAlb(ports: readonly number[], { clientAddress, ...options }: AlbOptions = {}): Promise<Alb> {
   const settings = { ...DEFAULTS, ...options };

@@ -9,7 +9,10 @@ export type Command =
   | { readonly kind: 'containers' }
   /** The conformance suite against a running TVM, given by its address and that of its AWS. */
   | { readonly kind: 'url'; readonly addresses: readonly string[] }
-  /** Some tests. With `byName`, the other tests of these files are left out and do not count as skipped. */
+  /**
+   * Some tests. With `byName`, the other tests of these files are left out and do not count as
+   * skipped.
+   */
   | { readonly kind: 'some'; readonly options: readonly string[]; readonly byName: boolean }
   | { readonly kind: 'wrong'; readonly message: string };
 
@@ -23,8 +26,8 @@ const PLAIN: Readonly<Record<string, Command>> = {
 };
 
 /**
- * Reads the arguments of `test/run.ts`: an option of the scripts in package.json, or what somebody wrote after
- * `npm test --`, that is parts of the paths of test files and `-t NAME`.
+ * Reads the arguments of `test/run.ts`: an option of the scripts in package.json, or what somebody
+ * wrote after `npm test --`, that is parts of the paths of test files and `-t NAME`.
  */
 export function parseCommand(args: readonly string[]): Command {
   const [first, ...rest] = args;

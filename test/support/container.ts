@@ -6,7 +6,10 @@ const IMAGE = 'sentinel-tvm:test';
 /** Seconds between SIGTERM and SIGKILL. The TVM ends sooner by itself. */
 const STOP_SECONDS = 30;
 
-/** Builds the image of this repository for tests, and gives its name; throws with the last line of Docker's output. */
+/**
+ * Builds the image of this repository for tests, and gives its name; throws with the last line of
+ * Docker's output.
+ */
 export function builtImage(): string {
   const { ok, lastWords } = buildImage(IMAGE);
   if (!ok) throw new Error(`the image does not build: ${lastWords}`);
@@ -24,7 +27,8 @@ export type Container = Running & {
 };
 
 /**
- * Runs an image as production should: read-only root file system, no capabilities, 256 MB of memory.
+ * Runs an image as production should: read-only root file system, no capabilities, 256 MB of
+ * memory.
  *
  * @param options more options of `docker run`
  * @param command the arguments after the image

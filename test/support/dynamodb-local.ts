@@ -18,7 +18,9 @@ export function lacksDynamoDbLocal(): string | undefined {
   return reason;
 }
 
-/** Whether anything answers. To an unsigned request DynamoDB answers with an error, which counts. */
+/**
+ * Whether anything answers. To an unsigned request DynamoDB answers with an error, which counts.
+ */
 function answers(url: string): Promise<boolean> {
   return fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
     () => true,

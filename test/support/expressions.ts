@@ -28,7 +28,9 @@ function compare(operator: string, left: AttributeValue | undefined, right: Attr
   throw new Error(`an operator that is not known here: ${operator}`);
 }
 
-/** Whether the condition of a command holds for an item, which is undefined if it does not exist. */
+/**
+ * Whether the condition of a command holds for an item, which is undefined if it does not exist.
+ */
 export function holds(command: Expressions, item: Item | undefined): boolean {
   const tokens = command.ConditionExpression?.match(/[()]|<=|>=|<>|[=<>]|[#:\w]+/gu) ?? [];
   function nameOf(token: string): string {

@@ -103,7 +103,9 @@ export function holding() {
 /** A fake STS before the embedded one. */
 export type FakeSts = {
   readonly url: string;
-  /** The forwarded requests so far. The TVM's own requests are passed on, and are not among them. */
+  /**
+   * The forwarded requests so far. The TVM's own requests are passed on, and are not among them.
+   */
   readonly seen: Seen[];
   /** What it does with forwarded requests; by default it passes them on to the embedded STS. */
   behave: Behaviour;

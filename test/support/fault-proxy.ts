@@ -6,9 +6,10 @@ import type { AddressInfo } from 'node:net';
 export type Service = 'sts' | 'ssm' | 'dynamodb' | 'iam';
 
 /**
- * How a service fails. `ok` passes everything through. `hang` sends nothing; `stall-body` sends the head and half of the
- * body; `trickle` sends the body at a byte a second; `lost` lets the service do its work and loses the answer;
- * `empty` is a 200 without a body, `empty-json` one with `{}`, `foreign` a well-formed answer to another request.
+ * How a service fails. `ok` passes everything through. `hang` sends nothing; `stall-body` sends the
+ * head and half of the body; `trickle` sends the body at a byte a second; `lost` lets the service
+ * do its work and loses the answer; `empty` is a 200 without a body, `empty-json` one with `{}`,
+ * `foreign` a well-formed answer to another request.
  */
 export type Fault =
   | 'ok'
@@ -26,7 +27,10 @@ export type Fault =
   | 'trickle'
   | 'lost';
 
-/** All faults but `ok` and `slow`. While one of them lasts, no answer arrives that the TVM may trust. */
+/**
+ * All faults but `ok` and `slow`. While one of them lasts, no answer arrives that the TVM may
+ * trust.
+ */
 export const BREAKING_FAULTS: readonly Fault[] = [
   'down',
   'hang',
@@ -66,7 +70,9 @@ export type FaultProxy = {
   /** The number of requests so far to a service, or to one operation of it. */
   readonly seen: (service: Service, operation?: string) => number;
   readonly set: (service: Service, behaviour: Behaviour) => void;
-  /** Lets only the next call of an operation fail; all others keep the behaviour of their service. */
+  /**
+   * Lets only the next call of an operation fail; all others keep the behaviour of their service.
+   */
   readonly failNext: (service: Service, operation: string, fault: Fault | Reply) => void;
   readonly close: () => Promise<void>;
 };

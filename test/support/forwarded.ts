@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { sha256, sign } from './sign.ts';
 
 /**
- * A client of forwarded STS for tests. It is written from the protocol's description and shares nothing with `src/`: a
- * test can change every part of what is signed and every field of the token.
+ * A client of forwarded STS for tests. It is written from the protocol's description and shares
+ * nothing with `src/`: a test can change every part of what is signed and every field of the token.
  */
 export const SERVER_ID = 'tvm.test.example';
 

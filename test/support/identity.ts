@@ -2,7 +2,9 @@ import type { Admission, OwnIdentity } from '../../src/identity/aws-identity.ts'
 import type { Caller } from '../../src/identity/caller.ts';
 import type { KeyRing, RegisteredKey } from '../../src/identity/key-ring.ts';
 
-/** The default configuration: callers of the TVM's own account only, and no trusted session names. */
+/**
+ * The default configuration: callers of the TVM's own account only, and no trusted session names.
+ */
 export const ADMISSION: Admission = {
   allowedAccounts: undefined,
   ssoAccounts: [],

@@ -16,8 +16,8 @@ export function problemsOf(validate: ValidateFunction, document: unknown): reado
 }
 
 /**
- * Puts a JSON Schema beside a valibot schema: from then on, parsing throws for each document that the valibot schema
- * accepts and the JSON Schema refuses, in whatever test.
+ * Puts a JSON Schema beside a valibot schema: from then on, parsing throws for each document that
+ * the valibot schema accepts and the JSON Schema refuses, in whatever test.
  */
 export function putBeside(form: GenericSchema, validate: ValidateFunction): void {
   const run = form['~run'];
@@ -32,7 +32,10 @@ export function putBeside(form: GenericSchema, validate: ValidateFunction): void
   });
 }
 
-/** The schemas that have been paired. Test files without isolation share them, and this file runs for each file. */
+/**
+ * The schemas that have been paired. Test files without isolation share them, and this file runs
+ * for each file.
+ */
 const DONE = Symbol.for('sentinel-tvm.test.json-schemas');
 
 /** Does so for all documents. Each test file of the project `pure` begins with this. */

@@ -7,7 +7,10 @@ import type { RunningTvm } from './tvm.ts';
 /** A minted key, as its client has it. */
 export type Minted = { readonly accessKeyId: string; readonly secret: string; readonly token: string };
 
-/** Signs a request with a minted key, with changes if there are any, and sends it; each has a nonce of its own. */
+/**
+ * Signs a request with a minted key, with changes if there are any, and sends it; each has a nonce
+ * of its own.
+ */
 export function sendAs(
   tvm: Pick<RunningTvm, 'host' | 'port'>,
   { accessKeyId, secret, token }: Minted,

@@ -33,15 +33,19 @@ function give(response: ServerResponse, { statusCode, headers, multiValueHeaders
   response.writeHead(statusCode).end(body);
 }
 
-/** Answers 502 for an invocation that failed; ends the connection if the head of an answer has left already. */
+/**
+ * Answers 502 for an invocation that failed; ends the connection if the head of an answer has left
+ * already.
+ */
 function fail(response: ServerResponse, error: unknown): void {
   if (response.headersSent) response.destroy();
   else response.writeHead(502, { 'x-front': String(error).slice(0, 200), 'content-length': 0 }).end();
 }
 
 /**
- * Serves HTTP on 127.0.0.1 as a front of one execution environment does: each request is one invocation, and there is
- * one at a time. As on AWS, a function's answer that is not in the form of HTTP becomes a 502.
+ * Serves HTTP on 127.0.0.1 as a front of one execution environment does: each request is one
+ * invocation, and there is one at a time. As on AWS, a function's answer that is not in the form of
+ * HTTP becomes a 502.
  */
 export async function startLambdaFront(
   front: OpenFront,
@@ -50,7 +54,8 @@ export async function startLambdaFront(
   let last: Promise<unknown> = Promise.resolve();
   const server = createServer({ maxHeaderSize: 64 * 1024 }, (request, response) => {
     const event = toEvent(front, request);
-    // The client may leave while the invocation before this one is under way, when nobody waits for `event` yet.
+    // The client may leave while the invocation before this one is under way, when nobody waits for
+    // `event` yet.
     event.catch(() => response.destroy());
     last = last
       .then(async () => give(response, await invoke(await event)))

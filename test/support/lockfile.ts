@@ -26,7 +26,8 @@ const PERMISSIVE = new Set([
 const DEVELOPMENT_ONLY: readonly (readonly [name: RegExp, license: string])[] = [
   // Vite's CSS minifier. This project has no CSS.
   [/^lightningcss(?:-|$)/u, 'MPL-2.0'],
-  // Dependencies of testcontainers under MIT, which is in the old field `licenses` of their package.json.
+  // Dependencies of testcontainers under MIT, which is in the old field `licenses` of their
+  // package.json.
   [/^(?:ssh2|buildcheck|cpu-features)$/u, 'none'],
 ];
 
@@ -35,9 +36,9 @@ function nameOf(path: string): string {
 }
 
 /**
- * The problems of the lockfile: a missing optional dependency, the address of a registry, a licence that is not
- * permissive, a version that is not exact. When a registry lacks a platform's package, npm leaves an optional dependency
- * out without a word, and `npm ci` then fails on that platform.
+ * The problems of the lockfile: a missing optional dependency, the address of a registry, a licence
+ * that is not permissive, a version that is not exact. When a registry lacks a platform's package,
+ * npm leaves an optional dependency out without a word, and `npm ci` then fails on that platform.
  */
 export function lockfileProblems(root: string): readonly string[] {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, Entry> };

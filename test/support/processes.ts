@@ -22,11 +22,16 @@ export type Running = {
   readonly child: ChildProcess;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Sends a signal, by default SIGTERM, and resolves to the exit code, or null if a signal ended it. */
+  /**
+   * Sends a signal, by default SIGTERM, and resolves to the exit code, or null if a signal ended
+   * it.
+   */
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>;
 };
 
-/** Starts a program in the repository, without the AWS settings of this machine in its environment. */
+/**
+ * Starts a program in the repository, without the AWS settings of this machine in its environment.
+ */
 export function startProcess(
   command: string,
   args: readonly string[],
@@ -48,7 +53,10 @@ export function startProcess(
   };
 }
 
-/** Waits until a URL answers 200; rejects after a minute, or when the program ends, with the program's stderr. */
+/**
+ * Waits until a URL answers 200; rejects after a minute, or when the program ends, with the
+ * program's stderr.
+ */
 export async function untilHealthy(url: string, running: Pick<Running, 'child' | 'stderr'>): Promise<void> {
   const end = Date.now() + 60_000;
   while (Date.now() < end && running.child.exitCode === null) {

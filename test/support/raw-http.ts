@@ -13,7 +13,10 @@ type HeaderList = readonly (readonly [name: string, value: string])[];
 
 const DEADLINE_MS = 15_000;
 
-/** Writes bytes to a socket and reads until the server closes it; rejects after 15 s, because that is a hang. */
+/**
+ * Writes bytes to a socket and reads until the server closes it; rejects after 15 s, because that
+ * is a hang.
+ */
 export function sendBytes(port: number, bytes: string | Uint8Array): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -55,7 +58,9 @@ function parseJson(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Sends one request exactly as given, with its target and repeated headers, and reads the answer. */
+/**
+ * Sends one request exactly as given, with its target and repeated headers, and reads the answer.
+ */
 export async function sendRaw(
   port: number,
   request: {

@@ -4,7 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** A function's answer to an HTTP event, in the form that Function URLs, both kinds of APIs or ALBs accept. */
+/**
+ * A function's answer to an HTTP event, in the form that Function URLs, both kinds of APIs or ALBs
+ * accept.
+ */
 export type LambdaAnswer = {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -13,7 +16,9 @@ export type LambdaAnswer = {
   readonly isBase64Encoded: boolean;
 };
 
-/** The result of one invocation; `abandoned` if the process that took it ended without an answer. */
+/**
+ * The result of one invocation; `abandoned` if the process that took it ended without an answer.
+ */
 export type Outcome =
   | { readonly kind: 'answered'; readonly answer: LambdaAnswer }
   | { readonly kind: 'failed'; readonly errorType: string; readonly errorMessage: string }
@@ -60,7 +65,8 @@ function toOutcome(what: string | undefined, body: string): Outcome {
 }
 
 /**
- * Starts the part of AWS Lambda that an execution environment talks to. As there, it handles one event at a time.
+ * Starts the part of AWS Lambda that an execution environment talks to. As there, it handles one
+ * event at a time.
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
  */

@@ -1,8 +1,8 @@
 import { createHash, createHmac } from 'node:crypto';
 
 /**
- * A signer for tests. It is written from AWS's description and shares nothing with `src/`. What it signs may differ from
- * what is sent, which attacks need.
+ * A signer for tests. It is written from AWS's description and shares nothing with `src/`. What it
+ * signs may differ from what is sent, which attacks need.
  */
 export type Signing = {
   readonly method?: string;

@@ -49,8 +49,8 @@ export type RunningTvm = Tvm & {
 type Options = Overrides & { readonly environment?: Readonly<Record<string, string>>; readonly start?: boolean };
 
 /**
- * Starts a TVM with an AWS endpoint, as `main` does. The SDK takes its credentials from the environment, where the set-up
- * of the tests puts the TVM's demo key.
+ * Starts a TVM with an AWS endpoint, as `main` does. The SDK takes its credentials from the
+ * environment, where the set-up of the tests puts the TVM's demo key.
  */
 export async function startTvm(
   endpoint: string,
