@@ -39,7 +39,7 @@ function give(response: ServerResponse, { statusCode, headers, multiValueHeaders
  */
 function fail(response: ServerResponse, error: unknown): void {
   if (response.headersSent) response.destroy();
-  else response.writeHead(502, { 'x-front': String(error).slice(0, 200), 'content-length': 0 }).end();
+  else response.writeHead(502, { 'x-front': encodeURI(String(error)).slice(0, 200), 'content-length': 0 }).end();
 }
 
 /**
