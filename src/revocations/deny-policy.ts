@@ -118,7 +118,7 @@ function statementOf(revocation: Revocation, { tags, skew }: HardContext): State
 
 /** Whose a revocation of one's own is, as the tags of sessions tell subjects apart; undefined for any other. */
 function ownerOf({ target, own }: Revocation): string | undefined {
-  if (own !== true || target.kind !== 'session') return undefined;
+  if (!own || target.kind !== 'session') return undefined;
   return target.subject === '' ? `user ${target.user}` : `subject ${target.subject}`;
 }
 

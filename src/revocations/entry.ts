@@ -111,7 +111,7 @@ export function toItem(entry: LogEntry, last: number | undefined): Item {
       by_principal: byPrincipal,
       created_at: isoTime(createdAt),
       until: until === undefined ? undefined : isoTime(until),
-      own: own === true ? true : undefined,
+      own: own ? true : undefined,
     }),
   };
 }
@@ -157,9 +157,9 @@ function toEntry(item: Item, n: number, genuine: boolean): LogEntry {
     by: textAt(item, 'by') ?? '',
     byPrincipal: textAt(item, 'by_principal') ?? '',
     createdAt: timeAt(item, 'created_at') ?? 0,
-    ...(until === undefined ? {} : { until }),
+    until,
     // What nobody vouches for reaches nobody but its subject where issued credentials are ended.
-    ...(flagAt(item, 'own') === true || !genuine ? { own: true } : {}),
+    own: flagAt(item, 'own') === true || !genuine,
   };
 }
 

@@ -129,8 +129,7 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     const { n } = read.entry;
     const { until, ttl: _, ...rest } = read.item;
     const kept = withEnd && until !== undefined ? { ...rest, until } : rest;
-    const asRead =
-      read.entry.what === 'revoke' && read.entry.own === true ? { ...kept, ...attributes({ own: true }) } : kept;
+    const asRead = read.entry.what === 'revoke' && read.entry.own ? { ...kept, ...attributes({ own: true }) } : kept;
     const item = read.entry.what === 'revoke' ? asRead : toItem({ what: 'void', n }, undefined);
     return putIf(table, signEntry(item, active()), unchanged(read.item));
   }

@@ -31,9 +31,9 @@ export type Revocation = {
   readonly byPrincipal: string;
   readonly createdAt: number;
   /** When it ends by itself; undefined if only lifting ends it. */
-  readonly until?: number;
+  readonly until: number | undefined;
   /** Whether its subject itself revoked it, or nobody vouches for who did: then it reaches nobody else. */
-  readonly own?: boolean;
+  readonly own: boolean;
 };
 
 /** Why a caller is refused: what is revoked, and when that ends by itself. */

@@ -57,6 +57,9 @@ export type SessionDirectory = {
   readonly counts: () => DirectoryCounts;
 };
 
+/** The rest of the row of a session that was opened here. */
+const OPEN = { status: 'active', genuine: true, revokedBy: undefined, revokedReason: undefined } as const;
+
 export function createSessionDirectory(options: Options): SessionDirectory {
   const { client, table, store, clock, monotonic, capacity, onFallback } = options;
   const pages = createSessionList({
@@ -137,7 +140,7 @@ export function createSessionDirectory(options: Options): SessionDirectory {
   }
 
   function put(session: Session): void {
-    items.set(session.id, { row: { session, status: 'active', genuine: true }, since: watch.now() });
+    items.set(session.id, { row: { ...OPEN, session }, since: watch.now() });
     forgetPages();
   }
 

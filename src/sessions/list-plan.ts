@@ -4,14 +4,24 @@ import { dayOf, LONGEST_SESSION, OLDEST_ROW, shardsOf } from './session.ts';
 /** What a list is asked for. Times in epoch milliseconds. */
 export type SessionQuery = {
   /** By the name as it is stored. */
-  readonly user?: string;
-  readonly subject?: string;
-  readonly profile?: string;
-  /** By what is shown of a session, whatever stands in its row. */
-  readonly status?: 'active' | 'revoked' | 'expired';
-  /** Opened at or after, and before. */
-  readonly since?: number;
-  readonly until?: number;
+  readonly user: string | undefined;
+  readonly subject: string | undefined;
+  readonly profile: string | undefined;
+  /** By the status that is shown of a session, whatever stands in its row. */
+  readonly status: 'active' | 'revoked' | 'expired' | undefined;
+  /** Opened at or after `since`, and before `until`. */
+  readonly since: number | undefined;
+  readonly until: number | undefined;
+};
+
+/** The query of a list of all sessions. */
+export const ALL_SESSIONS: SessionQuery = {
+  user: undefined,
+  subject: undefined,
+  profile: undefined,
+  status: undefined,
+  since: undefined,
+  until: undefined,
 };
 
 /** By which attribute rows are found. The index of each is `gsi-<way>`. */

@@ -37,8 +37,9 @@ export type SessionRow = {
   readonly session: Session;
   readonly status: 'active' | 'revoked' | 'expired';
   readonly genuine: boolean;
-  readonly revokedBy?: string;
-  readonly revokedReason?: string;
+  /** Who revoked the session and why; undefined unless it was revoked. */
+  readonly revokedBy: string | undefined;
+  readonly revokedReason: string | undefined;
 };
 
 /** Rows stay this much longer than the session, for those who ask later. */
@@ -155,12 +156,11 @@ export function toSessionRow(item: Item, keys: SealingKeys): SessionRow | undefi
     requestCount: numberAt(item, 'request_count') ?? 0,
     sourceIdentity: text(item, 'source_identity'),
   };
-  const [by, reason] = [text(item, 'revoked_by'), text(item, 'revoked_reason')];
   return {
     session,
     status,
     genuine: isSignedRow(text(item, 'signature'), keys, PURPOSE, signedParts(session)),
-    ...(by === '' ? {} : { revokedBy: by }),
-    ...(reason === '' ? {} : { revokedReason: reason }),
+    revokedBy: text(item, 'revoked_by') || undefined,
+    revokedReason: text(item, 'revoked_reason') || undefined,
   };
 }

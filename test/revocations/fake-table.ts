@@ -116,6 +116,8 @@ export function entry(target: RevocationTarget = ALICE, more: Partial<Revocation
     by: 'olivia',
     byPrincipal: 'sentinel:key/O',
     createdAt: NOW,
+    until: undefined,
+    own: false,
     ...more,
   };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createSessionDirectory } from '../../src/sessions/directory.ts';
+import { ALL_SESSIONS, type SessionQuery } from '../../src/sessions/list-plan.ts';
 import { signSession, toSessionItem, type Session } from '../../src/sessions/session.ts';
 import type { SessionStore } from '../../src/sessions/store.ts';
 import { createFakeIndex, TABLE } from './fake-index.ts';
@@ -43,8 +44,8 @@ function open(onQuery: () => Promise<void> = () => Promise.resolve()) {
       throw error;
     },
   });
-  function list(query = { user: 'key/alice' }) {
-    return directory.list(query, KEYS, undefined, ALL);
+  function list(query: Partial<SessionQuery> = { user: 'key/alice' }) {
+    return directory.list({ ...ALL_SESSIONS, ...query }, KEYS, undefined, ALL);
   }
   return { ...directory, list, index, time };
 }
@@ -75,7 +76,7 @@ describe('the query cache', () => {
 
   it('parts queries that differ in anything', async () => {
     const { list, index } = open();
-    const queries = [{}, { status: 'active' }, { status: 'expired' }, { since: 1 }, { until: 1 }, { profile: 'dev' }];
+    const queries: readonly Partial<SessionQuery>[] = [{}, { status: 'active' }, { status: 'expired' }, { since: 1 }, { until: 1 }, { profile: 'dev' }];
     for (const more of queries) await list({ user: 'key/alice', ...more });
     // The one until 1970 is asked, too: sessions by user have no oldest day.
     expect(index.counts.queries).toBe(queries.length);

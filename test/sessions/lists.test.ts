@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SealingKey } from '../../src/lib/sealing.ts';
 import { markOf } from '../../src/sessions/list-token.ts';
-import type { SessionQuery, Way } from '../../src/sessions/list-plan.ts';
+import { ALL_SESSIONS, type SessionQuery, type Way } from '../../src/sessions/list-plan.ts';
 import { createSessionList, type SessionPage } from '../../src/sessions/list.ts';
 import { signSession, toSessionItem, type Session, type SessionRow } from '../../src/sessions/session.ts';
 import { createFakeIndex, TABLE, type FakeIndex, type Item } from './fake-index.ts';
@@ -74,11 +74,11 @@ type Steps = {
 };
 
 /** All rows of a list, page by page. */
-async function walk(list: List, query: SessionQuery, { isWanted = ALL, onPage }: Steps = {}) {
+async function walk(list: List, query: Partial<SessionQuery>, { isWanted = ALL, onPage }: Steps = {}) {
   const rows: SessionRow[] = [];
   let next: string | undefined;
   for (let pages = 1; pages < 1_000; pages += 1) {
-    const page = await list.read(query, KEYS, next, isWanted);
+    const page = await list.read({ ...ALL_SESSIONS, ...query }, KEYS, next, isWanted);
     if (page === undefined) throw new Error('a token of its own is refused');
     expect(page.rows.length).toBeLessThanOrEqual(100);
     expect((page.next ?? '').length).toBeLessThanOrEqual(2_048);
@@ -211,9 +211,12 @@ describe('pages of a list', () => {
     const index = createFakeIndex(Array.from({ length: 150 }, (_, n) => itemOf(sessionOf(n, NOW - n))));
     let now = NOW;
     const list = listOf(index, { clock: () => now });
-    const first = await list.read({ status: 'active' }, KEYS, undefined, ALL);
+    const first = await list.read({ ...ALL_SESSIONS, status: 'active' }, KEYS, undefined, ALL);
     now += 60 * DAY;
-    expect(await list.read({ status: 'active' }, KEYS, first?.next, ALL)).toEqual({ rows: [], next: undefined });
+    expect(await list.read({ ...ALL_SESSIONS, status: 'active' }, KEYS, first?.next, ALL)).toEqual({
+      rows: [],
+      next: undefined,
+    });
   });
 });
 
@@ -239,7 +242,7 @@ describe('a page of a list costs a bounded amount', () => {
     itemOf(sessionOf(n, NOW - n * 10_000, n % 1_000 === 999 ? { profile: 'rare' } : {})),
   );
 
-  it.each<[string, SessionQuery]>([
+  it.each<[string, Partial<SessionQuery>]>([
     ['by user', { user: 'key/alice' }],
     ['by profile', { profile: 'dev' }],
     ['of all', {}],
@@ -266,7 +269,7 @@ describe('a page of a list costs a bounded amount', () => {
 
   it('of a busy day: a page reads each shard once', async () => {
     const index = createFakeIndex(CROWD);
-    const page = await listOf(index).read({}, KEYS, undefined, ALL);
+    const page = await listOf(index).read(ALL_SESSIONS, KEYS, undefined, ALL);
     expect(page?.rows.map(({ session }) => session.id)).toEqual(CROWD.slice(0, 100).map(({ id }) => id?.S));
     expect(index.counts.queries).toBe(16);
   });
@@ -283,7 +286,7 @@ describe('a page of a list costs a bounded amount', () => {
   });
 
   it('narrowed by since and until, and to a session’s life where only live ones are asked for', async () => {
-    async function cost(query: SessionQuery): Promise<number> {
+    async function cost(query: Partial<SessionQuery>): Promise<number> {
       const index = createFakeIndex([]);
       await walk(listOf(index), query);
       return index.counts.queries;
@@ -303,7 +306,7 @@ describe('a page of a list costs a bounded amount', () => {
     function isRare({ session }: SessionRow): boolean {
       return session.profile === 'rare';
     }
-    const first = await list.read({ user: 'key/alice' }, KEYS, undefined, isRare);
+    const first = await list.read({ ...ALL_SESSIONS, user: 'key/alice' }, KEYS, undefined, isRare);
     expect(index.counts.queries).toBe(3);
     expect(first?.rows).toEqual([]);
     expect(first?.next).toBeTypeOf('string');
@@ -332,7 +335,7 @@ describe('a token', () => {
   });
 
   it.each<[string, object]>([
-    ['of another query', { mark: markOf({ profile: 'dev' }, 'profile') }],
+    ['of another query', { mark: markOf({ ...ALL_SESSIONS, profile: 'dev' }, 'profile') }],
     ['of the day after tomorrow', { leg: '2026-03-13' }],
     ['of no day', { leg: '2026-02-30' }],
     ['of a day that is text', { leg: '2026-03-09T00' }],
@@ -352,21 +355,21 @@ describe('a token', () => {
   ])('%s is refused without a query', async (_, more) => {
     const { index, list } = world();
     const ids = Array.from({ length: 16 }, () => '');
-    const good = { mark: markOf({}, 'shard'), leg: '2026-03-09', at: '2026-03-09T12:00:00.000Z', ids };
-    expect(await list.read({}, KEYS, encode({ ...good, ...more }), ALL)).toBeUndefined();
+    const good = { mark: markOf(ALL_SESSIONS, 'shard'), leg: '2026-03-09', at: '2026-03-09T12:00:00.000Z', ids };
+    expect(await list.read(ALL_SESSIONS, KEYS, encode({ ...good, ...more }), ALL)).toBeUndefined();
     expect(index.counts.queries).toBe(0);
-    expect(await list.read({}, KEYS, encode(good), ALL), 'the same, well made').toBeDefined();
+    expect(await list.read(ALL_SESSIONS, KEYS, encode(good), ALL), 'the same, well made').toBeDefined();
   });
 
   it('that was tampered with is refused or read, and never an error', async () => {
     const { list } = world();
     const queries: readonly (readonly [SessionQuery, Way])[] = [
-      [{}, 'shard'],
-      [{}, 'status'],
-      [{ user: 'key/alice' }, 'user'],
-      [{ profile: 'dev', since: NOW - 3 * DAY }, 'profile'],
-      [{ status: 'active' }, 'shard'],
-      [{ status: 'active', until: NOW - HOUR }, 'status'],
+      [ALL_SESSIONS, 'shard'],
+      [ALL_SESSIONS, 'status'],
+      [{ ...ALL_SESSIONS, user: 'key/alice' }, 'user'],
+      [{ ...ALL_SESSIONS, profile: 'dev', since: NOW - 3 * DAY }, 'profile'],
+      [{ ...ALL_SESSIONS, status: 'active' }, 'shard'],
+      [{ ...ALL_SESSIONS, status: 'active', until: NOW - HOUR }, 'status'],
     ];
     const moment = fc.oneof(
       fc.integer({ min: -62_167_219_200_000, max: 253_402_300_799_999 }).map((ms) => new Date(ms).toISOString()),
@@ -412,7 +415,7 @@ describe('rows that nobody’s program wrote', () => {
         return { ...item, id: { S: id } };
       }),
     );
-    for (const query of [{}, { user: 'key/alice' }]) {
+    for (const query of [ALL_SESSIONS, { ...ALL_SESSIONS, user: 'key/alice' }]) {
       const index = createFakeIndex([...good.map((session) => itemOf(session)), ...bad], { cut: () => 9 });
       expect((await walk(listOf(index), query)).ids).toEqual(good.map(({ id }) => id));
     }
@@ -450,12 +453,14 @@ describe('a table of Sentinel’s without gsi-shard', () => {
     const index = createFakeIndex(rows, { indexes: NO_SHARD });
     let elapsed = 0;
     const list = listOf(index, { monotonic: () => elapsed });
-    await list.read({}, KEYS, undefined, ALL);
+    await list.read(ALL_SESSIONS, KEYS, undefined, ALL);
     index.control.indexes = [...NO_SHARD, 'shard'];
     index.put(itemOf(sessionOf(999, NOW)));
-    expect((await list.read({ until: NOW - 175 * MINUTE }, KEYS, undefined, ALL))?.rows).toHaveLength(4);
+    expect((await list.read({ ...ALL_SESSIONS, until: NOW - 175 * MINUTE }, KEYS, undefined, ALL))?.rows).toHaveLength(
+      4,
+    );
     elapsed = 10 * MINUTE;
-    const page = await list.read({}, KEYS, undefined, ALL);
+    const page = await list.read(ALL_SESSIONS, KEYS, undefined, ALL);
     expect(page?.rows.map(({ session }) => session.id)).toEqual([idOf(999)]);
     expect(list.told).toHaveLength(1);
   });
@@ -479,16 +484,16 @@ describe('a table of Sentinel’s without gsi-shard', () => {
   it('refuses a token of gsi-shard when the index has gone', async () => {
     const index = createFakeIndex(Array.from({ length: 150 }, (_, n) => itemOf(sessionOf(n, NOW - n))));
     const list = listOf(index);
-    const first = await list.read({}, KEYS, undefined, ALL);
+    const first = await list.read(ALL_SESSIONS, KEYS, undefined, ALL);
     index.control.indexes = NO_SHARD;
-    expect(await list.read({}, KEYS, first?.next, ALL)).toBeUndefined();
+    expect(await list.read(ALL_SESSIONS, KEYS, first?.next, ALL)).toBeUndefined();
     expect((await walk(list, {})).ids).toHaveLength(150);
   });
 });
 
 it('a query that fails fails the page', async () => {
   const index = createFakeIndex([], { onQuery: () => Promise.reject(new Error('down')) });
-  for (const query of [{}, { user: 'key/alice' }]) {
+  for (const query of [ALL_SESSIONS, { ...ALL_SESSIONS, user: 'key/alice' }]) {
     await expect(listOf(index).read(query, KEYS, undefined, ALL)).rejects.toThrow('down');
   }
 });
