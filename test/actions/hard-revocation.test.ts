@@ -20,6 +20,8 @@ function revocation(n: number, target: RevocationTarget, createdAt = NOON): Revo
     by: 'olivia',
     byPrincipal: 'sentinel:key/O',
     createdAt,
+    until: undefined,
+    own: false,
   };
 }
 

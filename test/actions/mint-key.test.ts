@@ -13,6 +13,8 @@ const REVOCATION: Revocation = {
   by: 'key/olivia',
   byPrincipal: 'sentinel:key/O',
   createdAt: NOON,
+  until: undefined,
+  own: false,
 };
 
 /** Mints once; `meanwhile` runs while the guard is asked. */

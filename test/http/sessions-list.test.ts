@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_TABLE_NAMES, tableDefinitions } from '../../src/aws/tables.ts';
 import { seedTable } from '../../src/local/seed.ts';
-import type { SessionQuery, Way } from '../../src/sessions/list-plan.ts';
+import { ALL_SESSIONS, type SessionQuery, type Way } from '../../src/sessions/list-plan.ts';
 import { markOf } from '../../src/sessions/list-token.ts';
 import { signSession, toSessionItem, type Session } from '../../src/sessions/session.ts';
 import { revoke, tableOf, useDesk } from '../revocations/support.ts';
@@ -303,7 +303,7 @@ describe('GET /sessions: 400', () => {
       .map((days) => `${new Date(days * DAY).toISOString().slice(0, 19)}Z`);
     const opened = fc.oneof(text, day, fc.constant('2026-01-03T00:00:00.000Z'));
     const id = fc.oneof(text, fc.constant(idOf(3)), fc.constant(''));
-    function start(query: SessionQuery, way: Way, lanes: number) {
+    function start(query: Partial<SessionQuery>, way: Way, lanes: number) {
       return fc
         .record({
           leg: fc.oneof(
@@ -313,7 +313,7 @@ describe('GET /sessions: 400', () => {
           at: opened,
           ids: fc.array(id, { minLength: lanes, maxLength: lanes }),
         })
-        .map((place) => encode({ mark: markOf(query, way), ...place }));
+        .map((place) => encode({ mark: markOf({ ...ALL_SESSIONS, ...query }, way), ...place }));
     }
     const fields = fc.record(
       {
