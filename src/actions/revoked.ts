@@ -18,11 +18,7 @@ function toRevoked({ target }: Block, { name }: Pick<Caller, 'name'>, profile: s
 }
 
 /** The refusal of a request that a revocation stops; `profile` where it asked for one. */
-export function toRevokedRefusal(
-  revocation: Block,
-  caller: Pick<Caller, 'name'>,
-  profile?: string,
-): RevokedRefusal {
+export function toRevokedRefusal(revocation: Block, caller: Pick<Caller, 'name'>, profile?: string): RevokedRefusal {
   return {
     kind: 'revoked',
     revoked: toRevoked(revocation, caller, profile),

@@ -4,14 +4,14 @@ import { dayOf, LONGEST_SESSION, OLDEST_ROW, shardsOf } from './session.ts';
 /** What a list is asked for. Times in epoch milliseconds. */
 export type SessionQuery = {
   /** By the name as it is stored. */
-  readonly user?: string;
-  readonly subject?: string;
-  readonly profile?: string;
+  readonly user?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly profile?: string | undefined;
   /** By what is shown of a session, whatever stands in its row. */
-  readonly status?: 'active' | 'revoked' | 'expired';
+  readonly status?: 'active' | 'revoked' | 'expired' | undefined;
   /** Opened at or after, and before. */
-  readonly since?: number;
-  readonly until?: number;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
 };
 
 /** By which attribute rows are found. The index of each is `gsi-<way>`. */
