@@ -3,7 +3,7 @@ import type { OperationRefusal } from '../actions/operator.ts';
 import type { RevokedRefusal, VendRefusal } from '../actions/refusal.ts';
 import type { RateRefusal } from '../identity/authenticator.ts';
 import { formatInstant } from '../lib/clock.ts';
-import type { SigV4Error } from '../sigv4/refusal.ts';
+import type { SigV4Error, SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
 import * as words from './refusal-words.ts';
@@ -76,10 +76,8 @@ const AUTHENTICATION_STATUS: Readonly<Record<SigV4Error, 400 | 403>> = {
  */
 export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): RefusalAnswer {
   switch (refusal.kind) {
-    case 'not-authentic': {
-      const { error, message } = refusal.refusal;
-      return { status: AUTHENTICATION_STATUS[error], error, message };
-    }
+    case 'not-authentic':
+      return toAuthenticationAnswer(refusal.refusal);
     case 'rate-limited':
       return toRateAnswer(refusal);
     case 'overloaded':
@@ -193,6 +191,10 @@ function toHttpAnswer(refusal: Exclude<HttpRefusal, { readonly kind: 'internal' 
     case 'not-found':
       return validation(404, words.NOT_FOUND);
   }
+}
+
+function toAuthenticationAnswer({ error, message }: SigV4Refusal): RefusalAnswer {
+  return { status: AUTHENTICATION_STATUS[error], error, message };
 }
 
 function toRateAnswer(refusal: RateRefusal): RefusalAnswer {
