@@ -15,10 +15,12 @@ export type Authenticators =
  * verifier of SigV4, which says what is expected.
  */
 export function chooseAuthenticator(authenticators: Authenticators) {
-  return ({ headers }: WireHead): Authenticator => {
+  function authenticatorFor({ headers }: WireHead): Authenticator {
     if ('front' in authenticators) return authenticators.front;
     const { signed, forwarded } = authenticators;
     const isForwarded = headerValues(headers, 'authorization')[0]?.startsWith(`${FORWARDED_SCHEME} `) === true;
     return isForwarded ? forwarded : signed;
-  };
+  }
+
+  return authenticatorFor;
 }

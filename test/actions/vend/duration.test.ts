@@ -117,16 +117,28 @@ function endOf(policy: string | undefined): string {
 
 describe('the life of credentials for a registered key', () => {
   it.each([
-    ['less than STS gives', 300_000, undefined, 300, 900, '2026-01-05T12:05:00Z'],
-    ['a fraction of a second less than STS gives', 899_999, undefined, 899, 900, '2026-01-05T12:14:59Z'],
-    ['a fraction of a second more than was asked', 900_999, undefined, 900, 900, '2026-01-05T12:15:00Z'],
-    ['exactly what STS gives', 900_000, undefined, 900, 900, '2026-01-05T12:15:00Z'],
-    ['less than was asked', 1_800_000, 3600, 1800, 1800, '2026-01-05T12:30:00Z'],
-    ['as much as was asked', 3_600_000, 3600, 3600, 3600, '2026-01-05T13:00:00Z'],
-    ['more than is given', 900_001_000, undefined, 900, 900, 'no end in the policy'],
-    ['a second', 1_000, undefined, 1, 900, '2026-01-05T12:00:01Z'],
-    ['no whole second', 999, undefined, 0, 900, '2026-01-05T12:00:00Z'],
-  ])('ends with the key that has %s left', (_, left, asked, seconds, ofSts, end) => {
+    ['less than STS gives', { left: 300_000, asked: undefined, seconds: 300, ofSts: 900, end: '2026-01-05T12:05:00Z' }],
+    [
+      'a fraction of a second less than STS gives',
+      { left: 899_999, asked: undefined, seconds: 899, ofSts: 900, end: '2026-01-05T12:14:59Z' },
+    ],
+    [
+      'a fraction of a second more than was asked',
+      { left: 900_999, asked: undefined, seconds: 900, ofSts: 900, end: '2026-01-05T12:15:00Z' },
+    ],
+    [
+      'exactly what STS gives',
+      { left: 900_000, asked: undefined, seconds: 900, ofSts: 900, end: '2026-01-05T12:15:00Z' },
+    ],
+    ['less than was asked', { left: 1_800_000, asked: 3600, seconds: 1800, ofSts: 1800, end: '2026-01-05T12:30:00Z' }],
+    ['as much as was asked', { left: 3_600_000, asked: 3600, seconds: 3600, ofSts: 3600, end: '2026-01-05T13:00:00Z' }],
+    [
+      'more than is given',
+      { left: 900_001_000, asked: undefined, seconds: 900, ofSts: 900, end: 'no end in the policy' },
+    ],
+    ['a second', { left: 1_000, asked: undefined, seconds: 1, ofSts: 900, end: '2026-01-05T12:00:01Z' }],
+    ['no whole second', { left: 999, asked: undefined, seconds: 0, ofSts: 900, end: '2026-01-05T12:00:00Z' }],
+  ])('ends with the key that has %s left', (_, { left, asked, seconds, ofSts, end }) => {
     const plan = planFor({ caller: endingIn(left), ...(asked === undefined ? {} : { asked }) });
     expect([plan.seconds, plan.input.DurationSeconds]).toEqual([seconds, ofSts]);
     expect(endOf(plan.input.Policy)).toBe(end);
