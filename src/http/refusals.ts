@@ -4,6 +4,7 @@ import type { RevokedRefusal, VendRefusal } from '../actions/refusal.ts';
 import { AUTHENTICATION_STATUS, type ErrorName, type ErrorStatus } from '../contract/errors.ts';
 import type { RateRefusal } from '../identity/authenticator.ts';
 import { formatInstant } from '../lib/clock.ts';
+import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
 import * as words from './refusal-words.ts';
@@ -49,10 +50,8 @@ const RETRY_REPLAYED = 1;
  */
 export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): RefusalAnswer {
   switch (refusal.kind) {
-    case 'not-authentic': {
-      const { error, message } = refusal.refusal;
-      return { status: AUTHENTICATION_STATUS[error], error, message };
-    }
+    case 'not-authentic':
+      return toAuthenticationAnswer(refusal.refusal);
     case 'rate-limited':
       return toRateAnswer(refusal);
     case 'overloaded':
@@ -166,6 +165,10 @@ function toHttpAnswer(refusal: Exclude<HttpRefusal, { readonly kind: 'internal' 
     case 'not-found':
       return validation(404, words.NOT_FOUND);
   }
+}
+
+function toAuthenticationAnswer({ error, message }: SigV4Refusal): RefusalAnswer {
+  return { status: AUTHENTICATION_STATUS[error], error, message };
 }
 
 function toRateAnswer(refusal: RateRefusal): RefusalAnswer {

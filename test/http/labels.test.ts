@@ -55,7 +55,7 @@ describe('a vend with a new label when a thousand are live', () => {
       expect(wait).toBeLessThanOrEqual(7_200);
       const at = `${new Date(ends).toISOString().slice(0, 19)}Z`;
       expect(answer.json['message']).toBe(
-        `Nothing was vended: 1000 session labels of yours live on profile dev, which is the most; use one of them again, leave session_label out, or try again at ${at}, when the first of them ends.`,
+        `Nothing was vended: you have 1000 live session labels on profile dev, which is the most that one caller may have; use one of them again, leave session_label out, or try again at ${at}, when the first of them ends.`,
       );
       expect(world.tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', error: 'labels-full', profile: 'dev' });
       expect(world.tvm.audit.at(-1)).not.toHaveProperty('vended_access_key_id');

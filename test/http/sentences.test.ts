@@ -4,6 +4,7 @@ import { sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { askedBy, type Asked } from '../../src/http/asked.ts';
 import { toRefusalAnswer, type Refusal } from '../../src/http/refusals.ts';
+import { COUNTED } from '../../src/telemetry/meter.ts';
 import { callWith } from '../revocations/support.ts';
 import { call, forward, get, startFake, type Call, type Fake } from './support.ts';
 
@@ -81,6 +82,17 @@ describe('503 ServiceUnavailable', () => {
       expect(answer.json['message']).toMatch(words);
     } finally {
       down = undefined;
+    }
+  });
+
+  it('says that nothing was vended to those who asked for credentials, and to nobody else', () => {
+    const causes = COUNTED.unavailable.filter((cause) => cause !== 'overloaded' && cause !== 'sts_throttled');
+    for (const cause of causes) {
+      const refusal: Refusal = { kind: 'unavailable', cause };
+      expect(toRefusalAnswer(refusal, 'credentials').message).toMatch(/^Nothing was vended: /u);
+      for (const asked of ['key', 'revocation', 'lifting', 'question'] as const) {
+        expect(toRefusalAnswer(refusal, asked).message).not.toContain('vended');
+      }
     }
   });
 
