@@ -18,6 +18,7 @@ const REQUEST: WireRequest = {
 const SIGNED: AuthenticCaller = {
   caller: ALICE,
   replay: { key: 'k', signedAt: NOON, forgetAt: NOON },
+  source: undefined,
 };
 
 const REVOCATION = {
@@ -27,6 +28,8 @@ const REVOCATION = {
   by: 'key/olivia',
   byPrincipal: 'sentinel:key/O',
   createdAt: NOON,
+  until: undefined,
+  own: false,
 } as const;
 
 /** What the test decides about the world of one server, and the steps that admitting took in it. */

@@ -149,7 +149,7 @@ describe('GET /healthz and GET /readyz while audit records cannot be written', (
   });
 
   it('answer 503 while nobody reads stdout', async () => {
-    let wake = (): void => undefined;
+    let wake: () => void = () => undefined;
     const writeAudit: WriteBytes = (bytes, done) => {
       wake = () => done(null, bytes.length);
     };

@@ -128,7 +128,7 @@ describe('createRevocations', () => {
     const table = createFakeTable();
     const feed = feedOf(table);
     await feed.ensure();
-    let thaw = (): void => undefined;
+    let thaw: () => void = () => undefined;
     const frozen = new Promise<void>((resolve) => {
       thaw = resolve;
     });
