@@ -30,7 +30,7 @@ const PAGE = 250;
  */
 const MAX_ATTEMPTS = 5;
 
-/** A copy of the head in the guard table, which only the TVM writes; and whether it signs. */
+/** A copy of the head in the guard table, which only the TVM writes, and whether it is signed. */
 export type Mirror = { readonly n: number; readonly signed: boolean };
 
 /** The id of the mirror. */
