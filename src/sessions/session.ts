@@ -32,7 +32,10 @@ export type Session = SessionKey & {
 /** A session's state as it is shown. */
 export type SessionStatus = 'active' | 'revoked' | 'expired' | 'unknown';
 
-/** A row of the table: the session, the state that the row says, and whether the TVM itself wrote it. */
+/**
+ * A row of the table: the session, the state that the row says, and whether the TVM itself wrote
+ * it.
+ */
 export type SessionRow = {
   readonly session: Session;
   readonly status: 'active' | 'revoked' | 'expired';
@@ -51,7 +54,10 @@ export const LONGEST_SESSION = 24 * HOUR;
 /** How old a row can be: DynamoDB may take some days to delete what has expired. */
 export const OLDEST_ROW = KEPT + LONGEST_SESSION + 3 * 24 * HOUR;
 
-/** Into how many parts the rows of a day are split, so that no one partition of an index takes all writes. */
+/**
+ * Into how many parts the rows of a day are split, so that no one partition of an index takes all
+ * writes.
+ */
 const SHARDS = 16;
 
 /** The UTC day of a moment, `2026-01-02`. */
@@ -72,15 +78,19 @@ function shardOf({ id, startedAt }: Session): string {
 /** What rows are signed for; see `subkey`. */
 const PURPOSE = 'session row';
 
-/** The id of a key's slot: the item of the guard table in which all instances find the key's session. */
+/**
+ * The id of a key's slot: the item of the guard table in which all instances find the key's
+ * session.
+ */
 export function slotId({ subject, profile, label }: SessionKey): string {
   const text = JSON.stringify([subject, profile, label]);
   return `session#${createHash('sha256').update(text).digest('hex')}`;
 }
 
 /**
- * The id of a session of this slot that opens now. Every instance computes the same one, so that instances that open it at
- * the same moment agree before DynamoDB decides, and also while it cannot. Nobody but the TVM can compute it.
+ * The id of a session of this slot that opens now. Every instance computes the same one, so that
+ * instances that open it at the same moment agree before DynamoDB decides, and also while it
+ * cannot. Nobody but the TVM can compute it.
  *
  * @param life how long sessions live, in milliseconds
  * @param now epoch milliseconds
@@ -92,7 +102,9 @@ export function proposeSessionId(slot: string, keys: SealingKeys, life: number, 
   return createHmac('sha256', subkey(sealing, 'session id')).update(`${period}\n${slot}`).digest('hex').slice(0, 16);
 }
 
-/** What a row's signature covers: everything that matters to whoever relies on the status `active`. */
+/**
+ * What a row's signature covers: everything that matters to whoever relies on the status `active`.
+ */
 function signedParts({ id, subject, principal, user, account, profile, label, startedAt, endsAt }: Session) {
   return [id, subject, principal, user, account, profile, label, startedAt, endsAt];
 }
@@ -103,7 +115,10 @@ export function signSession(session: Session, keys: SealingKeys, now: number): s
   return sealing === undefined ? undefined : signRow(sealing, PURPOSE, signedParts(session));
 }
 
-/** The row of a session, with Sentinel's attribute names and the TVM's own. `instance` is this server's id. */
+/**
+ * The row of a session, with Sentinel's attribute names and the TVM's own. `instance` is this
+ * server's id.
+ */
 export function toSessionItem(session: Session, signature: string, instance: string): Item {
   const { startedAt, endsAt, lastAccessAt } = session;
   return attributes({
@@ -137,7 +152,10 @@ function time(item: Item, name: string): number {
   return timeAt(item, name) ?? 0;
 }
 
-/** Reads a row that anybody may have written; undefined if it is no session. What it lacks reads as empty. */
+/**
+ * Reads a row that anybody may have written; undefined if it is no session. What it lacks reads as
+ * empty.
+ */
 export function toSessionRow(item: Item, keys: SealingKeys): SessionRow | undefined {
   const id = text(item, 'id');
   const status = text(item, 'status');
