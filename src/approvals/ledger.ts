@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { putIf, readItem, type Item } from '../aws/table.ts';
+import { DAY, SECOND } from '../lib/clock.ts';
+
+/** What a ledger holds of one request. */
+export type LedgerEntry = {
+  readonly id: string;
+  readonly profile: string;
+  /** When the request, or the grant that came of it, ends at the latest: epoch milliseconds. */
+  readonly until: number;
+  /** Whether the request is pending as far as the ledger knows: it is told of approvals, not of all else. */
+  readonly pending: boolean;
+};
+
+/** The requests of one identity, as they were read. */
+export type Ledger = { readonly entries: readonly LedgerEntry[]; readonly version: number };
+
+/** As many requests and grants may be in one ledger: 10 pending ones are allowed, and grants last some hours. */
+export const MAX_ENTRIES = 100;
+
+/** How long a call for a ledger may take. */
+const DEADLINE = 3 * SECOND;
+
+/** DynamoDB may forget a ledger only when nothing in it is live, whatever its clock says. */
+const KEPT = DAY;
+
+/**
+ * Where the requests of an identity are found, consistently: an item of the guard table, which only the TVM writes. It is
+ * written before the row of a request, so that what dies in between costs a place until the request would have expired, and
+ * never leaves a request that nobody counts.
+ */
+export type Ledgers = {
+  /** Reads the ledger of a stored name, without what has ended. */
+  readonly read: (name: string, now: number) => Promise<Ledger>;
+  /** Writes it, if nobody has since it was read. */
+  readonly write: (name: string, entries: readonly LedgerEntry[], version: number) => Promise<'written' | 'lost'>;
+};
+
+/** By a hash: a name may be long, and hold what an id may not. */
+function itemId(name: string): string {
+  return `requests#${createHash('sha256').update(name).digest('hex')}`;
+}
+
+function toEntry([id, value]: readonly [string, NonNullable<Item[string]>]): LedgerEntry {
+  const { profile, until, pending } = value.M ?? {};
+  return { id, profile: profile?.S ?? '', until: Number(until?.N ?? 0), pending: pending?.BOOL === true };
+}
+
+function toItem(name: string, entries: readonly LedgerEntry[], version: number): Item {
+  const last = Math.max(0, ...entries.map(({ until }) => until));
+  return {
+    id: { S: itemId(name) },
+    version: { N: String(version) },
+    requests: {
+      M: Object.fromEntries(
+        entries.map(({ id, profile, until, pending }) => [
+          id,
+          { M: { profile: { S: profile }, until: { N: String(until) }, pending: { BOOL: pending } } },
+        ]),
+      ),
+    },
+    ttl: { N: String(Math.ceil((last + KEPT) / SECOND)) },
+  };
+}
+
+/** Constructs the ledgers of requests. */
+export function createLedgers(client: DynamoDBClient, guard: string): Ledgers {
+  const table = { client, name: guard, deadline: DEADLINE };
+
+  async function read(name: string, now: number): Promise<Ledger> {
+    const item = await readItem(table, itemId(name));
+    const entries = Object.entries(item?.['requests']?.M ?? {}).map(toEntry);
+    return { entries: entries.filter(({ until }) => until > now), version: Number(item?.['version']?.N ?? 0) };
+  }
+
+  async function write(name: string, entries: readonly LedgerEntry[], version: number): Promise<'written' | 'lost'> {
+    const outcome = await putIf(table, toItem(name, entries, version + 1), {
+      condition: version === 0 ? 'attribute_not_exists(id)' : '#version = :before',
+      ...(version === 0 ? {} : { names: { '#version': 'version' }, values: { ':before': { N: String(version) } } }),
+    });
+    return outcome === 'done' ? 'written' : 'lost';
+  }
+
+  return { read, write };
+}
