@@ -49,14 +49,26 @@ export function namesOfOperators({ rules }: OperatorsDocument): readonly RuleNam
   }));
 }
 
+function isPrincipalEntry(entry: string): boolean {
+  return /^(?:arn:|sentinel:)/u.test(entry);
+}
+
 /** Whom an approval policy names. */
 export function namesOfApprovalPolicy({ rules }: ApprovalPolicyDocument): readonly RuleNames[] {
-  return rules.map(({ name, approvers, auto_approve: auto, profiles }) => ({
-    ...NOBODY,
-    rule: name,
-    users: [...new Set([...approvers, ...(auto?.users ?? [])])],
-    profiles,
-  }));
+  return rules.map((rule) => {
+    const { name, approvers = [], approver_principals: principals = [], requesters, profiles } = rule;
+    const from = [...(rule.require ?? []).flatMap((group) => group.from), ...(rule.escalate?.from ?? [])];
+    const users = [...approvers, ...(rule.auto_approve?.users ?? []), ...(requesters?.users ?? [])];
+    return {
+      ...NOBODY,
+      rule: name,
+      users: [...new Set([...users, ...from.filter((entry) => !isPrincipalEntry(entry))])],
+      principals: [
+        ...new Set([...principals, ...(requesters?.principals ?? []), ...from.filter(isPrincipalEntry)]),
+      ],
+      profiles,
+    };
+  });
 }
 
 /** Whom a break-glass policy names, or for what a rate policy counts. */
