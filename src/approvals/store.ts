@@ -54,11 +54,7 @@ export function createRequestStore(client: DynamoDBClient, name: string): Reques
     return item === undefined ? undefined : toRequestRow(item, name, keys);
   }
 
-  async function replace(
-    request: AccessRequest,
-    sealing: SealingKey,
-    keys: SealingKeys,
-  ): Promise<'replaced' | 'lost'> {
+  async function replace(request: AccessRequest, sealing: SealingKey, keys: SealingKeys): Promise<'replaced' | 'lost'> {
     const outcome = await putIf(table, toRequestItem(request, name, sealing), {
       condition: '#version = :before',
       names: { '#version': 'version' },

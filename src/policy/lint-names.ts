@@ -63,9 +63,7 @@ export function namesOfApprovalPolicy({ rules }: ApprovalPolicyDocument): readon
       ...NOBODY,
       rule: name,
       users: [...new Set([...users, ...from.filter((entry) => !isPrincipalEntry(entry))])],
-      principals: [
-        ...new Set([...principals, ...(requesters?.principals ?? []), ...from.filter(isPrincipalEntry)]),
-      ],
+      principals: [...new Set([...principals, ...(requesters?.principals ?? []), ...from.filter(isPrincipalEntry)])],
       profiles,
     };
   });

@@ -64,7 +64,10 @@ function autoApprove(bareNames: NamedKind) {
 const approvals = v.pipe(count, v.maxValue(MOST_APPROVALS, `must be at most ${MOST_APPROVALS}`));
 
 /** A pattern may match many roles at once, so that it stands for no person. */
-function checkBots(group: { readonly from: readonly string[]; readonly bot?: boolean | undefined }): readonly CrossFinding[] {
+function checkBots(group: {
+  readonly from: readonly string[];
+  readonly bot?: boolean | undefined;
+}): readonly CrossFinding[] {
   const pattern = group.bot === true ? undefined : group.from.find((entry) => hasWildcard(entry));
   return pattern === undefined
     ? []
