@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { putIf, readItem, type Item } from '../aws/table.ts';
+import { putSure } from '../aws/put-sure.ts';
+import { readItem, type Item } from '../aws/table.ts';
+import { newHexId } from '../lib/ids.ts';
 import { DAY, SECOND } from '../lib/clock.ts';
 
 /** What a ledger holds of one request. */
@@ -47,7 +49,7 @@ function toEntry([id, value]: readonly [string, NonNullable<Item[string]>]): Led
   return { id, profile: profile?.S ?? '', until: Number(until?.N ?? 0), pending: pending?.BOOL === true };
 }
 
-function toItem(name: string, entries: readonly LedgerEntry[], version: number): Item {
+function toItem(name: string, entries: readonly LedgerEntry[], version: number) {
   const last = Math.max(0, ...entries.map(({ until }) => until));
   return {
     id: { S: itemId(name) },
@@ -75,10 +77,15 @@ export function createLedgers(client: DynamoDBClient, guard: string): Ledgers {
   }
 
   async function write(name: string, entries: readonly LedgerEntry[], version: number): Promise<'written' | 'lost'> {
-    const outcome = await putIf(table, toItem(name, entries, version + 1), {
-      condition: version === 0 ? 'attribute_not_exists(id)' : '#version = :before',
-      ...(version === 0 ? {} : { names: { '#version': 'version' }, values: { ':before': { N: String(version) } } }),
-    });
+    const condition =
+      version === 0
+        ? { condition: 'attribute_not_exists(id)' }
+        : {
+            condition: '#version = :before',
+            names: { '#version': 'version' },
+            values: { ':before': { N: String(version) } },
+          };
+    const outcome = await putSure(table, toItem(name, entries, version + 1), condition, newHexId());
     return outcome === 'done' ? 'written' : 'lost';
   }
 

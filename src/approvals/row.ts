@@ -41,7 +41,7 @@ export function endOf(request: AccessRequest): number {
  *
  * @param table the name of the table, so that a row that is copied to another one means nothing there
  */
-export function toRequestItem(request: AccessRequest, table: string, sealing: SealingKey): Item {
+export function toRequestItem(request: AccessRequest, table: string, sealing: SealingKey) {
   const state = JSON.stringify(request);
   const decided = request.reviews.findLast(({ verdict }) => verdict === 'approve' || request.status === 'denied');
   return {

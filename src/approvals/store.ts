@@ -1,5 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { putIf, putNew, readItem, readPage, type Item } from '../aws/table.ts';
+import { createHash } from 'node:crypto';
+import { putSure } from '../aws/put-sure.ts';
+import { readItem, readPage, type Item } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import type { SealingKey, SealingKeys } from '../lib/sealing.ts';
 import type { AccessRequest, RequestStatus } from './request.ts';
@@ -35,7 +37,7 @@ export type RequestStore = {
    * Replaces a request by its next version; `lost` if another has written since it was read. An answer that was lost is
    * looked for: what was written and not acknowledged counts as written.
    */
-  readonly replace: (request: AccessRequest, sealing: SealingKey, keys: SealingKeys) => Promise<'replaced' | 'lost'>;
+  readonly replace: (request: AccessRequest, sealing: SealingKey) => Promise<'replaced' | 'lost'>;
   /** Reads one page of an index, which may lag by a moment. */
   readonly page: (leg: RequestLeg, keys: SealingKeys, from: RequestPlace | undefined) => Promise<RequestPage>;
 };
@@ -46,7 +48,8 @@ export function createRequestStore(client: DynamoDBClient, name: string): Reques
 
   async function create(request: AccessRequest, sealing: SealingKey): Promise<'created' | 'there'> {
     const item = toRequestItem(request, name, sealing);
-    return (await putNew(table, item, `${request.id}#${request.createdAt}`)) === 'done' ? 'created' : 'there';
+    const absent = { condition: 'attribute_not_exists(id)' };
+    return (await putSure(table, item, absent, attemptOf(request))) === 'done' ? 'created' : 'there';
   }
 
   async function read(id: string, keys: SealingKeys): Promise<RequestRow | undefined> {
@@ -82,6 +85,11 @@ export function createRequestStore(client: DynamoDBClient, name: string): Reques
   }
 
   return { create, read, replace, page };
+}
+
+/** By what is written: whoever repeats a write finds their own. */
+function attemptOf(request: AccessRequest): string {
+  return createHash('sha256').update(JSON.stringify(request)).digest('hex');
 }
 
 function toStartKey({ id, createdAt }: RequestPlace, attribute: string, key: string): Item {
