@@ -57,16 +57,14 @@ export function createRequestStore(client: DynamoDBClient, name: string): Reques
     return item === undefined ? undefined : toRequestRow(item, name, keys);
   }
 
-  async function replace(request: AccessRequest, sealing: SealingKey, keys: SealingKeys): Promise<'replaced' | 'lost'> {
-    const outcome = await putIf(table, toRequestItem(request, name, sealing), {
+  async function replace(request: AccessRequest, sealing: SealingKey): Promise<'replaced' | 'lost'> {
+    const unchanged = {
       condition: '#version = :before',
       names: { '#version': 'version' },
       values: { ':before': { N: String(request.version - 1) } },
-    });
-    if (outcome === 'done') return 'replaced';
-    const now = await read(request.id, keys);
-    const isOurs = now?.genuine === true && JSON.stringify(now.request) === JSON.stringify(request);
-    return isOurs ? 'replaced' : 'lost';
+    };
+    const item = toRequestItem(request, name, sealing);
+    return (await putSure(table, item, unchanged, attemptOf(request))) === 'done' ? 'replaced' : 'lost';
   }
 
   async function page(leg: RequestLeg, keys: SealingKeys, from: RequestPlace | undefined): Promise<RequestPage> {
