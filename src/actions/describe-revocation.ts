@@ -1,39 +1,21 @@
+import type { RevocationRecord } from '../audit/record.ts';
 import { formatInstant } from '../lib/clock.ts';
 import { isSamePerson, toShownName, type NamedKind } from '../lib/names.ts';
 import type { Revocation, RevocationTarget } from '../revocations/revocation.ts';
 import type { HardOutcome } from './hard-revocation.ts';
-import type { Operator } from './operator.ts';
+import type { OperatedOn, Operator } from './operator.ts';
 
-/** What operations on revocations cannot do without. */
-export const NO_LOG = {
-  kind: 'unavailable',
-  what: 'the log of revocations',
-  cause: 'revocations',
-  maybeDone: true,
-} as const;
-export const NO_KEY = {
-  kind: 'unavailable',
-  what: 'a sealing key, which lifting is signed with,',
-  cause: 'sealing_key',
-} as const;
+/** A revocation that was made or lifted, and what became of the deny policies of the roles it concerns. */
+export type Done = { readonly revocation: Revocation; readonly hard: readonly HardOutcome[] };
 
-/** What is put aside: nobody knows what it said. */
-export const NOTHING: Omit<Revocation, 'n'> = {
-  target: { kind: 'all' },
-  reason: 'unknown: it was missing from the table, or not as this TVM wrote it',
-  by: '',
-  byPrincipal: '',
-  createdAt: 0,
-};
-
-/** What of a revocation's target decides which operators may touch it. */
+/** The profile whose operators may touch a revocation; undefined where it concerns more than one. */
 export function profileOf(target: RevocationTarget): string | undefined {
   if (target.kind === 'profile') return target.value;
   return target.kind === 'session' ? target.profile : undefined;
 }
 
 /**
- * Whether a revocation names the person who calls: by name, by whichever of their keys, or in whichever account of
+ * Whether a revocation names the person who calls: by name, by any of their keys, or in any account of
  * Identity Center. The freeze switch names nobody.
  */
 export function isOf({ target }: Revocation, { caller, snapshot }: Operator): boolean {
@@ -55,32 +37,30 @@ export function isOf({ target }: Revocation, { caller, snapshot }: Operator): bo
   }
 }
 
-/** A target as the subject of a sentence. */
-export function describeKind(target: RevocationTarget): string {
-  return target.kind === 'all' ? 'Everything' : `The ${target.kind} ${target.value}`;
+/** What an operation was done on, as refusals and records name it; undefined where nothing is known of it. */
+export function describeTarget(
+  on: OperatedOn | RevocationTarget,
+  bareNames: NamedKind,
+): Pick<RevocationRecord, 'kind' | 'value'> {
+  if (!('value' in on)) return { kind: on.kind };
+  const value = on.kind === 'user' ? toShownName(on.value, bareNames) : on.value;
+  return { kind: on.kind, value };
 }
 
-/** What became of the deny policies, for the audit record. */
-export function describeHard(hard: readonly HardOutcome[]) {
+/** A revocation as its record tells of it. */
+export function describeRevocation(
+  { n, target, reason, until }: Revocation,
+  bareNames: NamedKind,
+): Partial<RevocationRecord> {
+  return {
+    revocation_id: `${n}`,
+    ...describeTarget(target, bareNames),
+    revocation_reason: reason,
+    until: until === undefined ? undefined : formatInstant(until),
+  };
+}
+
+/** What became of the deny policies, as the record tells of it; nothing where no role is concerned. */
+export function describeHard(hard: readonly HardOutcome[]): Partial<RevocationRecord> {
   return hard.length === 0 ? {} : { hard: hard.map(({ roleArn, status }) => `${status} ${roleArn}`) };
-}
-
-/** How audit records tell of revocations: with names as documents have them. */
-export function describeWith(bareNames: NamedKind) {
-  function describeTarget(target: RevocationTarget) {
-    if (target.kind === 'all') return {};
-    return { value: target.kind === 'user' ? toShownName(target.value, bareNames) : target.value };
-  }
-
-  function describeRevocation({ n, target, reason, until }: Revocation) {
-    return {
-      revocation_id: `${n}`,
-      kind: target.kind,
-      ...describeTarget(target),
-      revocation_reason: reason,
-      ...(until === undefined ? {} : { until: formatInstant(until) }),
-    };
-  }
-
-  return { describeTarget, describeRevocation };
 }

@@ -1,29 +1,26 @@
 import type { AuditLog } from '../audit/log.ts';
-import type { AuditEntry, KeyRecord } from '../audit/record.ts';
+import type { KeyEntry, KeyRecord } from '../audit/record.ts';
+import { release } from '../audit/release.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
-import type { Caller } from '../identity/caller.ts';
-import { mintKey, type KeySource, type MintedKey } from '../identity/minted-key.ts';
+import { mintKey, type KeySource, type MintedKey, type MintFrom } from '../identity/minted-key.ts';
 import { formatInstant, SECOND, type Clock } from '../lib/clock.ts';
-import { ok, refuse, type Result } from '../lib/result.ts';
-import { activeSealingKey } from '../lib/sealing.ts';
+import { ok, refuse, type Refused, type Result } from '../lib/result.ts';
+import { activeSealingKey, type SealingKey } from '../lib/sealing.ts';
 import { reserveClaim, type ReplayGuard } from '../replay/guard.ts';
 import type { Revocations } from '../revocations/feed.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
-import { describeCaller } from './describe-caller.ts';
-import { causeOf, type VendRefusal } from './refusal.ts';
+import { describeRequest, type KnownRequest } from './describe-request.ts';
+import { causeOf, toGuardRefusal, unavailable, type VendRefusal } from './refusal.ts';
 import { toRevokedRefusal } from './revoked.ts';
-import { AUDIT_FAILURE, NO_AUDIT, NO_GUARD, NO_LIST } from './vend/vend.ts';
 
 /** A request for a key of the TVM whose caller is known. */
-export type MintRequest = {
-  readonly caller: Caller;
+export type MintRequest = KnownRequest & {
   /** What the key would come from; undefined for callers who get none. */
-  readonly source?: KeySource;
-  readonly replay?: ReplayClaim;
+  readonly source: KeySource | undefined;
+  /** What the guard is to remember; undefined where the caller's proof guards itself. */
+  readonly replay: ReplayClaim | undefined;
   /** Seconds asked for. */
-  readonly duration?: number;
-  readonly address?: string;
-  readonly httpRequestId: string;
+  readonly duration: number | undefined;
 };
 
 export type Mint = (request: MintRequest, snapshot: Snapshot) => Promise<Result<MintedKey, VendRefusal>>;
@@ -41,71 +38,90 @@ type Dependencies = {
   readonly audit: AuditLog;
 };
 
-/**
- * Mints a key for whoever proved who they are: an hour at most, no longer than the operator lets keys live (`keyLife`),
- * never beyond the key it comes from where its end is known. Whoever was revoked meanwhile gets none.
- * Its record is written before the key leaves.
- */
-export function createMint({ clock, guard, revocations, serverId, keyLife, audit }: Dependencies): Mint {
-  async function mint(
-    { caller, source, replay, duration, address, httpRequestId }: MintRequest,
-    snapshot: Snapshot,
-  ): Promise<Result<MintedKey, VendRefusal>> {
-    const now = clock();
-    function entry(what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): AuditEntry {
-      return {
-        event: 'key',
-        http_request_id: httpRequestId,
-        ...(address === undefined ? {} : { source_ip: address }),
-        ...describeCaller(caller),
-        ...what,
-      };
-    }
-    async function refuseWith(refusal: VendRefusal, effect: KeyRecord['effect']) {
-      const outcome = effect === 'deny' ? 'denied' : 'failed';
-      const cause = causeOf(refusal);
-      await audit.append(entry({ effect, outcome, error: refusal.kind, ...(cause === undefined ? {} : { cause }) }));
-      return refuse(refusal);
-    }
+/** Why a request ended without a key. */
+type Failure = { readonly refusal: VendRefusal; readonly outcome: 'denied' | 'failed' };
 
+function denied(refusal: VendRefusal): Refused<Failure> {
+  return refuse({ refusal, outcome: 'denied' });
+}
+
+function failed(refusal: VendRefusal): Refused<Failure> {
+  return refuse({ refusal, outcome: 'failed' });
+}
+
+/** What a key is made of. */
+type Ingredients = { readonly source: KeySource; readonly sealing: SealingKey };
+
+/**
+ * Mints a key for a caller who proved who they are. It lives an hour at most, no longer than the
+ * operator lets keys live (`keyLife`), and never beyond the key it comes from where its end is known.
+ * Whoever was revoked meanwhile gets none. The record is written before the key leaves.
+ */
+export function createMint(dependencies: Dependencies): Mint {
+  const { clock, guard, revocations, serverId, keyLife, audit } = dependencies;
+
+  async function prepare(
+    { caller, source, replay }: MintRequest,
+    snapshot: Snapshot,
+    now: number,
+  ): Promise<Result<Ingredients, Failure>> {
+    // Refuse everybody under the freeze switch, and whoever has nothing to mint from.
     const frozen = revocations.frozen();
-    if (frozen !== undefined) return refuseWith(toRevokedRefusal(frozen, caller), 'deny');
-    if (source === undefined) return refuseWith({ kind: 'no-key-from-a-key' }, 'deny');
+    if (frozen !== undefined) return denied(toRevokedRefusal(frozen, caller));
+    if (source === undefined) return denied({ kind: 'no-key-from-a-key' });
     const sealing = activeSealingKey(snapshot.sealingKeys, now);
-    if (sealing === undefined) return refuseWith(NO_SEALING_KEY, 'allow');
+    if (sealing === undefined) return failed(unavailable('sealing_key'));
+    // Use the request up: one of its copies mints.
     const reserved = await reserveClaim(guard, replay, now);
     if (!reserved.ok) {
-      return reserved.refusal === 'replayed' ? refuseWith({ kind: 'replayed' }, 'deny') : refuseWith(NO_GUARD, 'allow');
+      const refusal = toGuardRefusal(reserved.refusal);
+      return reserved.refusal === 'replayed' ? denied(refusal) : failed(refusal);
     }
     // Refuse what was revoked while the guard was asked.
     const revoked = revocations.frozen() ?? revocations.ofCaller(caller);
-    if (revoked !== undefined) return refuseWith(toRevokedRefusal(revoked, caller), 'deny');
-    if (!revocations.isUsable()) return refuseWith(NO_LIST, 'allow');
-    // A longer wish is cut, as a vend's is: clients ask for an hour without knowing what the operator allows.
+    if (revoked !== undefined) return denied(toRevokedRefusal(revoked, caller));
+    return revocations.isUsable() ? ok({ source, sealing }) : failed(unavailable('revocations'));
+  }
+
+  async function mint(request: MintRequest, snapshot: Snapshot): Promise<Result<MintedKey, VendRefusal>> {
+    const now = clock();
+    const { caller, duration } = request;
+    function entry(what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): KeyEntry {
+      return { event: 'key', ...describeRequest(request), ...what };
+    }
+
+    const prepared = await prepare(request, snapshot, now);
+    if (!prepared.ok) {
+      const { refusal, outcome } = prepared.refusal;
+      const effect = outcome === 'denied' ? 'deny' : 'allow';
+      await audit.append(entry({ effect, outcome, error: refusal.kind, cause: causeOf(refusal) }));
+      return refuse(refusal);
+    }
+    const { source, sealing } = prepared.value;
+    // A longer wish is cut, as a vend's is: clients ask for an hour without knowing what is allowed.
     const wanted = now + Math.min((duration ?? KEY_SECONDS.usual) * SECOND, keyLife);
     const minted = mintKey(withSecret(source, snapshot), sealing, {
       serverId,
       expiresAt: Math.min(wanted, caller.keyExpiresAt ?? wanted),
     });
-    const issued = { minted_access_key_id: minted.accessKeyId, expiration: formatInstant(minted.expiresAt) };
-    if (await audit.append(entry({ ...issued, effect: 'allow', outcome: 'minted' }), true)) return ok(minted);
-    void audit.append(entry({ ...issued, effect: 'allow', outcome: 'failed', ...AUDIT_FAILURE }));
-    return refuse(NO_AUDIT);
+    const issued = {
+      effect: 'allow',
+      minted_access_key_id: minted.accessKeyId,
+      expiration: formatInstant(minted.expiresAt),
+    } as const;
+    return release(audit, {
+      value: minted,
+      record: entry({ ...issued, outcome: 'minted' }),
+      otherwise: entry({ ...issued, outcome: 'failed' }),
+      refusal: unavailable('audit'),
+    });
   }
 
   return mint;
 }
 
-const NO_SEALING_KEY = {
-  kind: 'unavailable',
-  what: 'a sealing key (the operator puts one under keys/ of the secrets root)',
-  cause: 'sealing_key',
-} as const;
-
-/** The registered key as the snapshot has it, by which this very request was authenticated. */
-function withSecret(source: KeySource, { clients }: Snapshot) {
-  return {
-    ...source,
-    secret: source.via === 'key' ? (clients.get(source.accessKeyId)?.secret ?? '') : '',
-  };
+/** Adds the secret of a registered key, from the snapshot that this very request was authenticated by. */
+function withSecret(source: KeySource, { clients }: Snapshot): MintFrom {
+  if (source.via !== 'key') return source;
+  return { ...source, secret: clients.get(source.accessKeyId)?.secret ?? '' };
 }

@@ -1,36 +1,47 @@
 import type { Snapshot } from '../catalog/snapshot.ts';
-import type { Caller } from '../identity/caller.ts';
 import { mayOperate, type OperatorAction } from '../policy/documents/operators.ts';
 import type { Revocation } from '../revocations/revocation.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
+import type { KnownRequest } from './describe-request.ts';
 import type { VendRefusal } from './refusal.ts';
 
-/** Why an operation was not done. */
+/** Why an operation was not done, or why its answer is not a good one. */
 export type OperationRefusal =
   | VendRefusal
-  | { readonly kind: 'not-operator'; readonly action: OperatorAction; readonly what: string }
-  /** What was asked for is not so any more; `status` is what it is by now. */
-  | { readonly kind: 'conflict'; readonly message: string; readonly status?: 'revoked' | 'expired' }
+  | {
+      readonly kind: 'not-operator';
+      readonly action: OperatorAction;
+      readonly on: OperatedOn;
+    }
+  /** The session is not active any more; `status` is what it is by now. */
+  | { readonly kind: 'conflict'; readonly of: 'session'; readonly id: string; readonly status: 'revoked' | 'expired' }
+  /** The revocation is the caller's own, so another operator has to lift it. */
+  | { readonly kind: 'conflict'; readonly of: 'own-revocation'; readonly n: number }
   | { readonly kind: 'bad-token' }
   /** It was done and stands, but its record could not be written in time. */
   | { readonly kind: 'unrecorded'; readonly action: 'revoked' | 'lifted'; readonly revocation: Revocation };
 
+/** What an operation is done on. A user has the name that the request gave. */
+export type OperatedOn =
+  | { readonly kind: 'all' | 'revocations' | 'sessions-of-others' }
+  | {
+      readonly kind: 'user' | 'principal' | 'profile' | 'session' | 'revocation';
+      readonly value: string;
+    };
+
 /** Who operates, and by which request. */
-export type Operator = {
-  readonly caller: Caller;
+export type Operator = KnownRequest & {
   readonly snapshot: Snapshot;
-  readonly httpRequestId: string;
   /** What the replay guard is to remember before anything is changed. */
-  readonly replay?: ReplayClaim;
-  readonly address?: string;
+  readonly replay: ReplayClaim | undefined;
 };
 
-/** Whether the operators document lets them do this, for one profile or, with undefined, for all. */
+/** Whether the operators document allows the action for one profile or, with undefined, for all. */
 export function may({ caller, snapshot }: Operator, action: OperatorAction, profile: string | undefined): boolean {
   return mayOperate(snapshot.operators, caller, action, profile);
 }
 
-/** Whether the operators document lets them do this at all, be it for one profile only. */
+/** Whether the operators document allows the action at all, if only for one profile. */
 export function mayForSome(operator: Operator, action: OperatorAction): boolean {
   const rules = operator.snapshot.operators?.rules ?? [];
   return rules.some(({ profiles }) =>

@@ -1,31 +1,32 @@
 import type { Caller } from '../identity/caller.ts';
 import type { Revocation } from '../revocations/revocation.ts';
-import type { VendRefusal } from './refusal.ts';
+import type { Revoked, RevokedRefusal } from './refusal.ts';
 
-/** What was revoked, as the caller is told it: the reason is for the audit log and the operators. */
-function describe({ target }: Revocation, { name }: Pick<Caller, 'name'>, profile: string | undefined): string {
+/** What was revoked, as the caller may know it: its reason is for the operators. */
+function toRevoked({ target }: Revocation, { name }: Pick<Caller, 'name'>, profile: string | undefined): Revoked {
   switch (target.kind) {
     case 'all':
-      return 'All vending';
+      return { what: 'everything' };
     case 'profile':
-      return `Profile ${target.value}`;
+      return { what: 'profile', profile: target.value };
     case 'session':
-      return `The session of ${name} on profile ${profile ?? target.profile}`;
+      return { what: 'session', name, profile: profile ?? target.profile };
     case 'user':
     case 'principal':
-      return `The access of ${name}`;
+      return { what: 'access', name };
   }
 }
 
-/** The refusal of whoever, or whatever, is revoked. */
+/** The refusal of a request that a revocation stops; `profile` where it asked for one. */
 export function toRevokedRefusal(
   revocation: Revocation,
   caller: Pick<Caller, 'name'>,
   profile?: string,
-): Extract<VendRefusal, { kind: 'revoked' }> {
+): RevokedRefusal {
   return {
     kind: 'revoked',
-    what: describe(revocation, caller, profile),
-    ...(revocation.until === undefined ? {} : { until: revocation.until }),
+    revoked: toRevoked(revocation, caller, profile),
+    until: revocation.until,
+    caller: undefined,
   };
 }

@@ -1,13 +1,20 @@
-import { createSessionReports } from '../actions/list-sessions.ts';
-import { createMint } from '../actions/mint-key.ts';
-import { createOperations } from '../actions/revoke.ts';
+import { createAdmit } from '../actions/admit.ts';
 import type { HardRevocation } from '../actions/hard-revocation.ts';
+import { createLift } from '../actions/lift.ts';
+import { createListRevocations } from '../actions/list-revocations.ts';
+import { createListSessions } from '../actions/list-sessions.ts';
+import { createMint } from '../actions/mint-key.ts';
+import { createRevocationRecords } from '../actions/revocation-records.ts';
+import { createRevoke } from '../actions/revoke.ts';
+import { createShowSession } from '../actions/show-session.ts';
+import { createSessionView } from '../actions/shown-session.ts';
 import type { AssumeRole } from '../actions/vend/assume-role.ts';
 import { createVend } from '../actions/vend/vend.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { createApp } from '../http/app.ts';
 import { createAuthenticate } from '../http/authenticate.ts';
 import type { Health } from '../http/readiness.ts';
+import { reasonOf } from '../http/refusal-words.ts';
 import type { Revocations } from '../revocations/feed.ts';
 import { describeError } from '../telemetry/logger.ts';
 import { timed } from '../telemetry/meter.ts';
@@ -58,15 +65,19 @@ export function assembleApp(parts: Parts) {
 }
 
 function assembleAuthenticate({ runtime, audit, catalog, revocations }: Parts, guards: Guards) {
-  const authenticate = createAuthenticate({
-    authenticatorFor: assembleAuthenticators(runtime, guards.ofVends),
-    addressOf: assembleAddressOf(runtime),
-    hosts: runtime.config.hosts,
+  const admission = createAdmit({
     currentSnapshot: catalog.current,
     revocations,
     callerLimit: assembleCallerLimit(runtime, revocations),
     strangerLimit: assembleStrangerLimit(runtime),
     refusals: audit.refusals,
+    reasonOf,
+  });
+  const authenticate = createAuthenticate({
+    authenticatorFor: assembleAuthenticators(runtime, guards.ofVends),
+    addressOf: assembleAddressOf(runtime),
+    hosts: runtime.config.hosts,
+    admission,
   });
   return timed(runtime.meter, 'authenticate', authenticate);
 }
@@ -87,23 +98,17 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
     audit,
   });
   const mint = createMint({ clock, guard: guards.ofKeys, revocations, serverId, keyLife, audit });
-  const operations = createOperations({
-    clock,
-    revocations,
-    store: sessions.store,
-    hardRevocation: parts.hardRevocation,
-    guard: guards.ofChanges,
-    audit,
-    bareNames,
-    onFault: onOperationFault,
-  });
-  const sessionReports = createSessionReports({
-    clock,
-    revocations,
-    directory: sessions.directory,
-    audit,
-    bareNames,
-    onFault: onOperationFault,
-  });
-  return { vend: timed(meter, 'vend', vend), mint, operations, sessionReports };
+  const records = createRevocationRecords({ clock, guard: guards.ofChanges, audit });
+  const common = { clock, revocations, bareNames, onFault: onOperationFault };
+  const operation = { ...common, hardRevocation: parts.hardRevocation, records };
+  const view = createSessionView({ ...common, audit, reasonOf });
+  return {
+    vend: timed(meter, 'vend', vend),
+    mint,
+    ...createRevoke({ ...operation, store: sessions.store }),
+    lift: createLift(operation),
+    listRevocations: createListRevocations(revocations),
+    listSessions: createListSessions({ directory: sessions.directory, view, bareNames }),
+    showSession: createShowSession({ directory: sessions.directory, view }),
+  };
 }

@@ -1,8 +1,11 @@
 import type { Counted } from '../telemetry/meter.ts';
 
 /**
- * The audit records. Fields that Sentinel (the Go project) logs keep its names, so that what reads its decision log reads
- * this one; what it lacks is added. No record ever holds a secret key or a session token.
+ * The audit records. Fields that Sentinel (the Go project) logs keep its names, with the one
+ * exception that `VendRecord` tells of, so that what reads its decision log reads this one; what it
+ * lacks is added. No record ever holds a secret key or a session token.
+ *
+ * Members that are `undefined` are left out of the line.
  */
 
 type Common = {
@@ -11,10 +14,10 @@ type Common = {
   readonly timestamp: string;
   /** The same as the answer's `x-request-id`. */
   readonly http_request_id: string;
-  readonly source_ip?: string;
+  readonly source_ip?: string | undefined;
   /** The trace that the request names: W3C's, and AWS X-Ray's. The sender chose it. */
-  readonly trace_id?: string;
-  readonly xray_trace_id?: string;
+  readonly trace_id?: string | undefined;
+  readonly xray_trace_id?: string | undefined;
 };
 
 /** What kept the server from answering, where it answered 503. */
@@ -31,12 +34,24 @@ type Who = {
   /** The access key that signed the request. */
   readonly access_key_id: string;
   /** The access key that a minted key came from. */
-  readonly source_access_key_id?: string;
+  readonly source_access_key_id?: string | undefined;
   /** The name of the caller's own session, which the caller may have chosen. */
-  readonly caller_session_name?: string;
+  readonly caller_session_name?: string | undefined;
 };
 
-/** A decision on a request for credentials, and what came of it. */
+/**
+ * A decision on a request for credentials, and what came of it.
+ *
+ * Three ids, each of something else:
+ * - `http_request_id` is the HTTP request's, the answer's `x-request-id`.
+ * - `vend_id` is this vend's own. `source_identity` carries it.
+ * - `request_id` is left for the id of a request for an approval, and stands in no record yet.
+ *
+ * For readers of Sentinel's own log: it logs as `request_id` what is `vend_id` here, so read this
+ * field in its place. The session tag keeps Sentinel's name, `SentinelRequestID`. It carries the id of
+ * the approval or of the break-glass event that a vend rests on, and where there is neither, as in
+ * every vend today, the `vend_id`.
+ */
 export type VendRecord = Common &
   Who & {
     readonly event: 'vend';
@@ -49,24 +64,24 @@ export type VendRecord = Common &
     readonly policy_path: string;
     /** `failed`: allowed, but no credentials left; `error` says why. */
     readonly outcome: 'vended' | 'denied' | 'failed';
-    readonly error?: string;
-    readonly cause?: UnavailableCause;
+    readonly error?: string | undefined;
+    readonly cause?: UnavailableCause | undefined;
     /** The error code of the AWS service that refused. */
-    readonly upstream_code?: string;
+    readonly upstream_code?: string | undefined;
     /** The id of this vend, which its SourceIdentity carries. */
-    readonly request_id?: string;
-    readonly session_id?: string;
+    readonly vend_id?: string | undefined;
+    readonly session_id?: string | undefined;
     /** `degraded`: the session could not be written to its table. */
-    readonly tracking?: 'tracked' | 'degraded';
+    readonly tracking?: 'tracked' | 'degraded' | undefined;
     /** `grace`: DynamoDB could not be read, and the operator's SENTINEL_OUTAGE_GRACE let the vend go on. */
-    readonly revocations?: 'grace';
-    readonly source_identity?: string;
-    readonly role_session_name?: string;
-    readonly role_arn?: string;
-    readonly session_duration_seconds?: number;
+    readonly revocations?: 'grace' | undefined;
+    readonly source_identity?: string | undefined;
+    readonly role_session_name?: string | undefined;
+    readonly role_arn?: string | undefined;
+    readonly session_duration_seconds?: number | undefined;
     /** The key that was vended, for incidents begin there. */
-    readonly vended_access_key_id?: string;
-    readonly expiration?: string;
+    readonly vended_access_key_id?: string | undefined;
+    readonly expiration?: string | undefined;
   };
 
 /** A revocation made or lifted, or the attempt. */
@@ -75,15 +90,15 @@ export type RevocationRecord = Common &
     readonly event: 'revocation';
     readonly action: 'revoked' | 'lifted';
     readonly effect: 'allow' | 'deny';
-    readonly revocation_id?: string;
-    readonly kind?: string;
-    readonly value?: string;
-    readonly revocation_reason?: string;
-    readonly until?: string;
+    readonly revocation_id?: string | undefined;
+    readonly kind?: string | undefined;
+    readonly value?: string | undefined;
+    readonly revocation_reason?: string | undefined;
+    readonly until?: string | undefined;
     /** What became of the deny policies, by role. */
-    readonly hard?: readonly string[];
-    readonly error?: string;
-    readonly cause?: UnavailableCause;
+    readonly hard?: readonly string[] | undefined;
+    readonly error?: string | undefined;
+    readonly cause?: UnavailableCause | undefined;
   };
 
 /** A request for a key of the TVM, and what came of it. */
@@ -92,10 +107,10 @@ export type KeyRecord = Common &
     readonly event: 'key';
     readonly effect: 'allow' | 'deny';
     readonly outcome: 'minted' | 'denied' | 'failed';
-    readonly error?: string;
-    readonly cause?: UnavailableCause;
-    readonly minted_access_key_id?: string;
-    readonly expiration?: string;
+    readonly error?: string | undefined;
+    readonly cause?: UnavailableCause | undefined;
+    readonly minted_access_key_id?: string | undefined;
+    readonly expiration?: string | undefined;
   };
 
 /** A request whose caller could not be known. */
@@ -107,13 +122,13 @@ export type IdentityRefusedRecord = Common & {
   readonly method: string;
   readonly path: string;
   /** What the request claims to be signed with; nothing has verified it. */
-  readonly claimed_access_key_id?: string;
+  readonly claimed_access_key_id?: string | undefined;
   /** The error code of STS, where STS refused. */
-  readonly upstream_code?: string;
+  readonly upstream_code?: string | undefined;
   /** Who it was, where that is known and they are revoked. */
-  readonly user?: string;
-  readonly principal?: string;
-  readonly subject?: string;
+  readonly user?: string | undefined;
+  readonly principal?: string | undefined;
+  readonly subject?: string | undefined;
 };
 
 /** Refusals that got no line of their own, of one kind and from one address. They are counted in the place of `count` lines. */
@@ -125,7 +140,7 @@ export type CountedRefusalsRecord = Pick<Common, 'type' | 'timestamp'> & {
   readonly reason: string;
   readonly cause?: UnavailableCause | undefined;
   /** An IPv4 address or an IPv6 /64; missing where there were more addresses than are told apart. */
-  readonly source_ip?: string;
+  readonly source_ip?: string | undefined;
   readonly count: number;
   /** When the first and the last of them came, as `timestamp` is written. */
   readonly first: string;
@@ -140,9 +155,9 @@ export type UnavailableRecord = Common &
     readonly error: string;
     readonly cause: UnavailableCause;
     readonly reason: string;
-    readonly method?: string;
-    readonly path?: string;
-    readonly claimed_access_key_id?: string;
+    readonly method?: string | undefined;
+    readonly path?: string | undefined;
+    readonly claimed_access_key_id?: string | undefined;
   };
 
 /** Lines that this log could not take, told as soon as it takes lines again. */
@@ -171,11 +186,15 @@ export type RefusalEntry = Entry<IdentityRefusedRecord> | Entry<UnavailableRecor
 /** A refusal as far as one that is only counted is kept. */
 export type CountableRefusal = Omit<Entry<CountedRefusalsRecord>, 'effect' | 'count' | 'first' | 'last'>;
 
+export type VendEntry = Entry<VendRecord>;
+export type KeyEntry = Entry<KeyRecord>;
+export type RevocationEntry = Entry<RevocationRecord>;
+
 /** What a caller of the audit log fills in; type and time are the log's own. */
 export type AuditEntry =
-  | Entry<VendRecord>
-  | Entry<KeyRecord>
-  | Entry<RevocationRecord>
+  | VendEntry
+  | KeyEntry
+  | RevocationEntry
   | RefusalEntry
   | Entry<CountedRefusalsRecord>
   | Entry<AuditLostRecord>;

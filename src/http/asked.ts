@@ -8,19 +8,3 @@ export function askedBy({ method, path }: { readonly method: string; readonly pa
   if (method === 'DELETE') return 'lifting';
   return method === 'POST' ? 'revocation' : 'question';
 }
-
-/** What was surely not done, in words. */
-export const NOT_DONE: Readonly<Record<Asked, string>> = {
-  credentials: 'Nothing was vended',
-  key: 'No key was minted',
-  revocation: 'Nothing was revoked',
-  lifting: 'Nothing was lifted',
-  question: 'There is no answer',
-};
-
-/** What may have been done, in words. Credentials and keys that nobody got are as if they had not been made. */
-export const MAYBE_DONE: Readonly<Record<Asked, string>> = {
-  ...NOT_DONE,
-  revocation: 'It is not certain that it was revoked (GET /revocations tells)',
-  lifting: 'It is not certain that it was lifted (GET /revocations tells)',
-};

@@ -15,7 +15,6 @@ export const HEADERS_LIMIT = 65 * 1024;
 export const HEAD_TIMEOUT = 5 * SECOND;
 
 const TOO_SLOW = `The request did not arrive in time; send its head within ${HEAD_TIMEOUT / SECOND} s.`;
-const TOO_LARGE = `The headers are longer than ${HEADERS_LIMIT} bytes together.`;
 const UNREADABLE = 'This is not an HTTP request that can be read; the connection is closed.';
 
 /**
@@ -28,7 +27,8 @@ export function answerBroken({ code }: NodeJS.ErrnoException, socket: Socket): s
     if (socket.bytesRead === 0) return undefined;
     return closing({ kind: 'invalid', message: TOO_SLOW });
   }
-  if (code === 'HPE_HEADER_OVERFLOW') return closing({ kind: 'headers-too-large', message: TOO_LARGE });
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return closing({ kind: 'headers-too-large', part: 'headers', limit: HEADERS_LIMIT });
   return closing({ kind: 'invalid', message: UNREADABLE });
 }
 

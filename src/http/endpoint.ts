@@ -38,7 +38,7 @@ export function toOperator({ caller, snapshot, requestId, address, replay }: Aut
     caller,
     snapshot,
     httpRequestId: requestId,
-    ...(replay === undefined ? {} : { replay }),
-    ...(address === undefined ? {} : { address }),
+    replay,
+    address,
   };
 }

@@ -137,7 +137,7 @@ function takeContext({ rawHeaders: all }: IncomingMessage): Pick<Arrival, 'lambd
 
 function readHead(incoming: IncomingMessage, rawHeaders: readonly string[]): Arrival['head'] | Refusal {
   if (rawHeaders.length > 2 * HEADERS_COUNT) {
-    return { kind: 'headers-too-large', message: `The request has more than ${HEADERS_COUNT} headers.` };
+    return { kind: 'headers-too-large', part: 'number-of-headers', limit: HEADERS_COUNT };
   }
   const head = readWireHead(incoming.method ?? '', incoming.url ?? '', rawHeaders);
   return head.ok ? head.value : { kind: 'not-authentic', refusal: head.refusal };

@@ -2,12 +2,15 @@ import { refuse, type Result } from '../lib/result.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { WireHead, WireRequest } from '../sigv4/request.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
-import type { Counted } from '../telemetry/meter.ts';
 import type { Caller } from './caller.ts';
 import type { KeySource } from './minted-key.ts';
 import type { KeyRing } from './key-ring.ts';
 
-/** Why a caller is not known: refused, or nobody can tell just now. Tagged as HTTP refusals are. */
+/**
+ * Why a caller is not known: refused, or nobody can tell just now. It carries facts, which
+ * `http/refusals` puts into words, but for `not-authentic`: the words of a failed verification stand
+ * beside the check that failed, as AWS's do, because they say what in the request was wrong.
+ */
 export type IdentityRefusal =
   | {
       readonly kind: 'not-authentic';
@@ -16,13 +19,32 @@ export type IdentityRefusal =
       readonly upstreamCode?: string;
     }
   | { readonly kind: 'replayed' }
+  | RateRefusal
+  /** STS does not confirm anybody, or what was used or asked for before cannot be looked up. */
+  | { readonly kind: 'unavailable'; readonly cause: 'sts_identity' | 'guard' | 'rate_limit' };
+
+/** Too much was asked for. */
+export type RateRefusal =
+  | {
+      /** The caller has used up a quota of so many requests. */
+      readonly kind: 'rate-limited';
+      readonly limit: 'caller';
+      readonly name: string;
+      readonly requests: number;
+      readonly windowSeconds: number;
+      readonly retryAfterSeconds: number;
+    }
   | {
       readonly kind: 'rate-limited';
-      readonly what: string;
+      /**
+       * - `strangers`: too many requests from this address proved nobody, or were copies.
+       * - `refused-by-sts`: STS refused too many tokens from this address.
+       * - `waiting-for-sts`: too many callers wait to be confirmed by STS.
+       * - `throttled-by-sts`: STS throttles those who confirm callers.
+       */
+      readonly limit: 'strangers' | 'refused-by-sts' | 'waiting-for-sts' | 'throttled-by-sts';
       readonly retryAfterSeconds: number;
-      readonly headers?: Readonly<Record<string, string>>;
-    }
-  | { readonly kind: 'unavailable'; readonly what: string; readonly cause: Counted['unavailable'] };
+    };
 
 /** A caller that proved who it is. */
 export type AuthenticCaller = {

@@ -149,16 +149,10 @@ function createConfirm(options: Options) {
   };
 }
 
-const NO_ANSWER: IdentityRefusal = {
-  kind: 'unavailable',
-  what: 'AWS STS, which confirms who signed,',
-  cause: 'sts',
-};
+const NO_ANSWER: IdentityRefusal = { kind: 'unavailable', cause: 'sts_identity' };
 
 function toGuardRefusal(refusal: 'replayed' | 'unavailable'): IdentityRefusal {
-  return refusal === 'replayed'
-    ? { kind: 'replayed' }
-    : { kind: 'unavailable', what: 'the replay guard', cause: 'guard' };
+  return refusal === 'replayed' ? { kind: 'replayed' } : { kind: 'unavailable', cause: 'guard' };
 }
 
 function toIdentityRefusal(refusal: StsRefusal): IdentityRefusal {
@@ -166,11 +160,7 @@ function toIdentityRefusal(refusal: StsRefusal): IdentityRefusal {
     case 'refused':
       return notAuthentic('AccessDenied', refusedMessage(refusal.code), refusal.code);
     case 'throttled':
-      return {
-        kind: 'rate-limited',
-        what: 'AWS STS is throttling those who confirm callers',
-        retryAfterSeconds: RETRY_SECONDS,
-      };
+      return { kind: 'rate-limited', limit: 'throttled-by-sts', retryAfterSeconds: RETRY_SECONDS };
     case 'unexpected':
       return NO_ANSWER;
   }

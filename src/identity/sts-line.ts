@@ -34,9 +34,6 @@ const MAX_CONFIRMED = 20_000;
 
 const RETRY_SECONDS = 2;
 
-const STRANGERS = 'Too many tokens from your address were refused by AWS STS';
-const CROWD = 'Too many callers are being confirmed by AWS STS just now';
-
 /** What stands for an access key and where it comes from; no address has this form. */
 function nameOf(accessKeyId: string, address: string | undefined): string {
   return `${accessKeyId}@${sourceOf(address)}`;
@@ -80,7 +77,7 @@ export function createStsLine(limit: SourceLimit) {
   function check({ address, known }: Account): Result<undefined, IdentityRefusal> {
     const within = limit.check(known ?? address);
     if (within.ok) return within;
-    return refuse({ kind: 'rate-limited', what: STRANGERS, retryAfterSeconds: within.refusal });
+    return refuse({ kind: 'rate-limited', limit: 'refused-by-sts', retryAfterSeconds: within.refusal });
   }
 
   /** Runs what asks STS at this host when it is its turn; whoever finds no place is charged for having come. */
@@ -94,7 +91,7 @@ export function createStsLine(limit: SourceLimit) {
       const answered = await lineTo(host)(run, account.known === undefined ? weight : KNOWN + weight);
       if (answered.ok) return ok(answered.value);
       charge(account);
-      return refuse({ kind: 'rate-limited', what: CROWD, retryAfterSeconds: RETRY_SECONDS });
+      return refuse({ kind: 'rate-limited', limit: 'waiting-for-sts', retryAfterSeconds: RETRY_SECONDS });
     } finally {
       leave();
     }

@@ -47,7 +47,9 @@ async function mintOnce(meanwhile: (known: { frozen: boolean; revoked: boolean; 
       caller: ALICE,
       source: { via: 'key', accessKeyId: ALICE.accessKeyId },
       replay: { key: 'r', signedAt: NOON, forgetAt: NOON + MINUTE },
+      duration: undefined,
       httpRequestId: 'r',
+      address: undefined,
     },
     { ...snapshotOf({}), sealingKeys },
   );

@@ -93,10 +93,24 @@ export function rule(effect: string, more: object = {}) {
   };
 }
 
+/** Alice's request for `dev`, or what of it is given. */
+export function requestOf(more: Partial<VendRequest> = {}): VendRequest {
+  return {
+    caller: ALICE,
+    replay: { key: 'k', signedAt: NOON, forgetAt: NOON },
+    profile: 'dev',
+    label: undefined,
+    duration: undefined,
+    address: undefined,
+    httpRequestId: 'r',
+    ...more,
+  };
+}
+
 /** The plan of a vend at noon under a fresh session, as `vend` makes it: the network first, which may refuse. */
 export function planOf(request: VendRequest, grant: Grant): Result<Plan, VendRefusal> {
   const network = toNetwork(request, grant);
   if (!network.ok) return network;
-  const session = { id: '0123456789abcdef', endsAt: NOON + 8 * 3_600_000 };
+  const session = { id: '0123456789abcdef', endsAt: NOON + 8 * 3_600_000, tracking: 'tracked' } as const;
   return ok(toPlan(request, { grant, stamp: toStamp(request.caller), session, network: network.value, begun: NOON }));
 }

@@ -31,7 +31,7 @@ function limited(address?: string, reason?: string): RefusalEntry {
   return refusal('RateLimited', address, reason);
 }
 
-type Line = AuditEntry & { readonly count?: number; readonly source_ip?: string };
+type Line = AuditEntry & { readonly count?: number; readonly source_ip?: string | undefined };
 
 function recorder(most?: number) {
   const lines: Line[] = [];

@@ -74,7 +74,7 @@ describe('what is written down of a vend', () => {
         rule_index: 0,
         reason: 'Engineers work in dev.',
         outcome: 'vended',
-        request_id: String(answer.json['SourceIdentity']).split('=')[2],
+        vend_id: String(answer.json['SourceIdentity']).split('=')[2],
         session_id: answer.json['SessionId'],
         tracking: 'tracked',
         source_identity: answer.json['SourceIdentity'],

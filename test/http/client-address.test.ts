@@ -72,14 +72,14 @@ describe('the address on the vend path', () => {
     expect(tvm.audit.at(-1)).toMatchObject({ source_ip: '203.0.113.7' });
   });
 
-  it('that cannot be told does not vend where the profile needs it', async () => {
+  it('that is unknown does not vend where the profile needs it', async () => {
     const answer = await call(tvm, { query: 'profile=bound' });
     expect(answer.status).toBe(403);
-    expect(answer.json['message']).toContain('cannot be told');
+    expect(answer.json['message']).toContain('is unknown');
     expect(tvm.audit.at(-1)).not.toHaveProperty('source_ip');
   });
 
-  it('that cannot be told vends where the profile does not need it', async () => {
+  it('that is unknown vends where the profile does not need it', async () => {
     expect((await call(tvm, { query: 'profile=dev' })).status).toBe(200);
   });
 });

@@ -31,15 +31,17 @@ export type AssumeRoleFault = {
 
 export type AssumeRole = (input: AssumeRoleCommandInput) => Promise<Result<AssumedRole, AssumeRoleFault>>;
 
-/** All tries together; a caller's own client seldom waits longer. */
+/** How long all tries together may take: a caller's own client seldom waits longer. */
 const DEADLINE = 8 * SECOND;
 
+/** The codes of AWS that say that the TVM's own credentials have expired. */
 const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired']);
 
 /**
- * What the profile's document, the role's trust or its account's settings are to blame for: the caller can do nothing, and
- * a retry neither. Of the errors that AssumeRole and all of STS's calls are documented with, it lacks those that blame the
- * TVM's own credentials or clock, which no profile can mend, and those that blame the service.
+ * What the profile's document, the role's trust policy or its account's settings are to blame for.
+ * Neither the caller nor a retry can mend it. Of the errors that AWS documents for AssumeRole and for
+ * all of STS's calls, it lacks those that blame the TVM's own credentials or clock, which no profile can
+ * mend, and those that blame the service.
  * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors
  * https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
  */
@@ -65,37 +67,45 @@ const MISCONFIGURED = new Set([
 ]);
 
 /**
- * The only place that calls AssumeRole. The SDK retries within the deadline; credentials of the TVM's own that have
- * expired are fetched anew once.
+ * The only place that calls AssumeRole. The SDK retries within the deadline. If the TVM's own
+ * credentials have expired, they are fetched anew, once.
  */
 export function createAssumeRole(sts: STSClient, onFault: (error: unknown) => void): AssumeRole {
-  return async (input) => {
+  async function send(input: AssumeRoleCommandInput, abortSignal: AbortSignal): Promise<AssumeRoleCommandOutput> {
     try {
-      const answer = await withDeadline(DEADLINE, 'AssumeRole', async (abortSignal) => {
-        function send() {
-          return sts.send(new AssumeRoleCommand(input), { abortSignal });
-        }
-        return send().catch(async (error: unknown) => {
-          if (!(error instanceof Error) || !EXPIRED.has(error.name)) throw error;
-          await sts.config.credentials({ forceRefresh: true });
-          return send();
-        });
-      });
+      return await sts.send(new AssumeRoleCommand(input), { abortSignal });
+    } catch (error) {
+      if (!(error instanceof Error) || !EXPIRED.has(error.name)) throw error;
+      await sts.config.credentials({ forceRefresh: true });
+      return sts.send(new AssumeRoleCommand(input), { abortSignal });
+    }
+  }
+
+  async function assumeRole(input: AssumeRoleCommandInput): Promise<Result<AssumedRole, AssumeRoleFault>> {
+    try {
+      const answer = await withDeadline(DEADLINE, 'AssumeRole', (abortSignal) => send(input, abortSignal));
       if (!isOwnAnswer(input, answer)) throw new Error('AssumeRole answered to another call');
-      const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
-      const expiration = Expiration?.getTime() ?? Number.NaN;
-      if (!AccessKeyId || !SecretAccessKey || !SessionToken || Number.isNaN(expiration)) {
-        throw new Error('AssumeRole answered without credentials');
-      }
-      return ok({ accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken, expiration });
+      return ok(readCredentials(answer));
     } catch (error) {
       onFault(error);
       return refuse(toFault(error));
     }
-  };
+  }
+
+  return assumeRole;
 }
 
-/** Whether what STS says of the session is what was asked for: credentials of another's call must go to nobody. */
+/** The credentials of an answer; throws where it has none that are whole. */
+function readCredentials({ Credentials }: AssumeRoleCommandOutput): AssumedRole {
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = Credentials ?? {};
+  const expiration = Expiration?.getTime() ?? Number.NaN;
+  if (!AccessKeyId || !SecretAccessKey || !SessionToken || Number.isNaN(expiration)) {
+    throw new Error('AssumeRole answered without credentials');
+  }
+  return { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken, expiration };
+}
+
+/** Whether the session is the one that was asked for: nobody may get the credentials of another call. */
 function isOwnAnswer(
   { RoleArn, RoleSessionName, SourceIdentity }: AssumeRoleCommandInput,
   { AssumedRoleUser, SourceIdentity: stamped = SourceIdentity }: AssumeRoleCommandOutput,
@@ -111,11 +121,13 @@ function isOwnAnswer(
 
 /** AssumeRole with its outcome counted and its time measured, retries included. */
 export function meterAssumeRole(assumeRole: AssumeRole, meter: Meter): AssumeRole {
-  return timed(meter, 'sts', async (input) => {
+  async function counted(input: AssumeRoleCommandInput): ReturnType<AssumeRole> {
     const assumed = await assumeRole(input);
     meter.count('sts', assumed.ok ? 'ok' : assumed.refusal.kind);
     return assumed;
-  });
+  }
+
+  return timed(meter, 'sts', counted);
 }
 
 function toFault(error: unknown): AssumeRoleFault {

@@ -21,8 +21,8 @@ PRIVATE.addSubnet('fe80::', 10, 'ipv6');
 export type ClientNetwork = { readonly cidr: string; readonly isPrivate: boolean };
 
 /**
- * An IPv4 address by itself, an IPv6 one by its /64 (hosts change the rest at will); undefined for what is no address.
- * Zone indexes and addresses of mixed notation are no address here.
+ * The network of an address: an IPv4 address by itself, an IPv6 one by its /64, for hosts change the
+ * rest at will. Undefined for what is no address, among them zone indexes and mixed notation.
  */
 export function toClientNetwork(address: string | undefined): ClientNetwork | undefined {
   if (address === undefined) return undefined;

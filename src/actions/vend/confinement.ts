@@ -7,9 +7,9 @@ type Statement = Readonly<Record<string, unknown>>;
 /** What a session is confined by beyond its role. */
 export type Confinement = {
   /** The exact end, epoch milliseconds, where STS's minimum life would outlast it. */
-  readonly endsAt?: number;
+  readonly endsAt: number | undefined;
   /** The caller's network, where the profile binds credentials to it. */
-  readonly network?: ClientNetwork;
+  readonly network: ClientNetwork | undefined;
 };
 
 function deny(action: string, condition?: Statement): Statement {
@@ -21,16 +21,19 @@ function deny(action: string, condition?: Statement): Statement {
   };
 }
 
-/** After the end nothing works; and no role is assumed before it, for that role's session would outlast the grant. */
+/**
+ * After the end nothing works. Before it no role can be assumed, because that role's session would
+ * outlast the grant.
+ */
 function untilEnd(endsAt: number): readonly Statement[] {
   return [deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } }), deny('sts:AssumeRole')];
 }
 
 /**
- * Negated operators match when the key is absent, so a call that does not tell its address is denied. AWS services that
- * act on the caller's behalf come from addresses of their own and are let through by `aws:ViaAWSService`; the few that
- * do not set the key are held to the address. `Bool` in the second statement, not `BoolIfExists`, is what keeps all our
- * Denies within the 500 characters that a profile leaves them.
+ * Negated operators match when the key is absent, so a call whose address AWS does not see is denied.
+ * AWS services that act on the caller's behalf come from addresses of their own and are let through by
+ * `aws:ViaAWSService`; the few that do not set that key are held to the address. `Bool` in the second
+ * statement, not `BoolIfExists`, keeps all our Denies within the 500 characters that a profile leaves.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
  */
 function boundTo({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): readonly Statement[] {
@@ -42,9 +45,9 @@ function boundTo({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): r
 }
 
 /**
- * The inline session policy, minified; undefined when none is needed. A session policy can only narrow the role: beside
- * the profile's own statements stand only Denies of ours. With managed policies alone there are Denies alone, because an
- * Allow beside them would cancel them; with neither, `Allow *` keeps what the role may.
+ * The inline session policy, minified; undefined when none is needed. It can only narrow the role:
+ * beside the profile's own statements there are only Denies of ours. Beside managed policies alone an
+ * Allow would cancel them, so there are only Denies; with neither, `Allow *` keeps what the role may.
  */
 export function toSessionPolicy(profile: Profile, { endsAt, network }: Confinement): string | undefined {
   const denies = [

@@ -5,12 +5,13 @@ import { SECOND } from '../../lib/clock.ts';
 export const DEFAULT_SECONDS = 900;
 /** The shortest life that can be asked for, and that STS gives. */
 export const STS_MINIMUM_SECONDS = 900;
-/** The longest: the TVM's own credentials are a role's, and role chaining ends at one hour. */
+/** The longest life: the TVM's own credentials are a role's, and AWS ends chained roles after an hour. */
 export const LONGEST_SECONDS = 3_600;
 
 /**
- * Whole seconds until the registered key that signed ends, which nothing that is vended to it outlives; undefined where there
- * is no such end. A minted key's own end is no cap: what is vended to it lives by policy and session, as for whom it stands.
+ * Whole seconds until the registered key that signed ends, which nothing that is vended to it outlives;
+ * undefined where it has no end. The end of a minted key is no cap: credentials that are vended to it
+ * live by policy and session, as they would for the caller that it was minted for.
  *
  * @param now epoch milliseconds
  */
@@ -21,8 +22,8 @@ export function keySecondsLeft({ via, keyExpiresAt }: Caller, now: number): numb
 }
 
 /**
- * The life of the credentials in seconds: what is asked (15 minutes if nothing is), cut by every cap. Caps may go below
- * STS's minimum; a session policy then ends the credentials early.
+ * The life of the credentials in seconds: what is asked (15 minutes if nothing is), cut by every cap.
+ * Caps may go below STS's minimum; a session policy then ends the credentials early.
  */
 export function effectiveSeconds(asked: number | undefined, caps: readonly (number | undefined)[]): number {
   return Math.floor(

@@ -24,10 +24,10 @@ export function createKeysHandler({ authenticate, mint }: Dependencies) {
       {
         caller,
         httpRequestId: requestId,
-        ...(source === undefined ? {} : { source }),
-        ...(replay === undefined ? {} : { replay }),
-        ...(duration === undefined ? {} : { duration }),
-        ...(address === undefined ? {} : { address }),
+        source,
+        replay,
+        duration,
+        address,
       },
       snapshot,
     );

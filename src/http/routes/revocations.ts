@@ -14,7 +14,10 @@ import { checkPrincipal } from '../../policy/principals.ts';
 import { checkProfile } from '../../policy/profile-name.ts';
 import { checkUserName } from '../../policy/user-names.ts';
 import type { Revocation, RevocationTarget } from '../../revocations/revocation.ts';
-import type { Done, Operations } from '../../actions/revoke.ts';
+import type { Done } from '../../actions/describe-revocation.ts';
+import type { Lift } from '../../actions/lift.ts';
+import type { ListRevocations } from '../../actions/list-revocations.ts';
+import type { Revoking, WishedTarget } from '../../actions/revoke.ts';
 import type { Authenticate } from '../authenticate.ts';
 import { authenticated, toOperator } from '../endpoint.ts';
 import { fields, instant, invalid, readFields, readQuery, reason } from '../fields.ts';
@@ -23,7 +26,9 @@ import type { Refusal } from '../refusals.ts';
 
 type Dependencies = {
   readonly authenticate: Authenticate;
-  readonly operations: Operations;
+  readonly revoke: Revoking['revoke'];
+  readonly lift: Lift;
+  readonly listRevocations: ListRevocations;
   readonly clock: Clock;
   readonly bareNames: NamedKind;
   /** Which callers there can be, for what is revoked but known to nobody here. */
@@ -96,19 +101,18 @@ function checkValue(kind: Exclude<Kind, 'all'>, value: string, { bareNames, ownA
   return /^[0-9a-f]{16}$/u.test(value) ? ok(value) : refuse('The id of a session is sixteen hexadecimal digits');
 }
 
-function toTarget(kind: Kind, value: string | undefined, names: Names): Result<RevocationTarget, Refusal> {
+function toTarget(kind: Kind, value: string | undefined, names: Names): Result<WishedTarget, Refusal> {
   if (kind === 'all') {
     return value === undefined ? ok({ kind }) : invalid('The kind "all" takes no value: it means everything.', 'value');
   }
   if (value === undefined) return invalid(`The field "value" is missing: which ${kind} is it?`, 'value');
   const checked = checkValue(kind, value, names);
   if (!checked.ok) return invalid(`${checked.refusal}.`, 'value');
-  // Whose session it is, and on which profile, is found in its row.
-  return ok(kind === 'session' ? { kind, value, subject: '', user: '', profile: '' } : { kind, value });
+  return ok({ kind, value });
 }
 
 /** `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more. */
-export function createRevokeHandler({ authenticate, operations, clock, bareNames, names }: Dependencies) {
+export function createRevokeHandler({ authenticate, revoke, clock, bareNames, names }: Dependencies) {
   return authenticated(
     authenticate,
     async (authentic) => {
@@ -123,7 +127,7 @@ export function createRevokeHandler({ authenticate, operations, clock, bareNames
       if (until !== undefined && kind === 'session') {
         return invalid('A revoked session stays so until it would have ended; leave "until" out.', 'until');
       }
-      const revoked = await operations.revoke(toOperator(authentic), target.value, why, until);
+      const revoked = await revoke(toOperator(authentic), target.value, why, until);
       if (!revoked.ok) return revoked;
       const doubt = questionTarget(target.value, authentic.snapshot, names);
       const warning = doubt === undefined ? undefined : `${doubt}. It is revoked all the same.`;
@@ -135,7 +139,7 @@ export function createRevokeHandler({ authenticate, operations, clock, bareNames
 
 /** Why what was revoked is known to nobody here, though it could exist: the likeliest reason is a slip of the pen. */
 function questionTarget(
-  target: RevocationTarget,
+  target: WishedTarget,
   { account, clients, profiles, neverCallers }: Snapshot,
   names: NameSettings,
 ): string | undefined {
@@ -153,23 +157,23 @@ function questionTarget(
 }
 
 /** `GET /revocations`: those in force. */
-export function createRevocationsHandler({ authenticate, operations, bareNames }: Dependencies) {
+export function createRevocationsHandler({ authenticate, listRevocations, bareNames }: Dependencies) {
   return authenticated(authenticate, (authentic) => {
     const query = readQuery(authentic.request, []);
     if (!query.ok) return query;
-    const listed = operations.listRevocations(toOperator(authentic));
+    const listed = listRevocations(toOperator(authentic));
     return listed.ok ? ok({ revocations: listed.value.map((one) => toRevocationBody(one, bareNames)) }) : listed;
   });
 }
 
 /** `DELETE /revocations/{id}`: lifts one. */
-export function createLiftHandler({ authenticate, operations, bareNames }: Dependencies) {
+export function createLiftHandler({ authenticate, lift, bareNames }: Dependencies) {
   return authenticated(authenticate, async (authentic) => {
     const query = readQuery(authentic.request, []);
     if (!query.ok) return query;
     const id = /^\/revocations\/([1-9]\d{0,14})$/u.exec(authentic.request.path)?.[1];
     if (id === undefined) return invalid('The id of a revocation is a number.', 'id');
-    const lifted = await operations.lift(toOperator(authentic), Number(id));
+    const lifted = await lift(toOperator(authentic), Number(id));
     return lifted.ok ? ok({ ...toDoneBody(lifted.value, bareNames), lifted: true }) : lifted;
   });
 }

@@ -4,8 +4,10 @@ import { toShownName, type NamedKind } from '../../lib/names.ts';
 import { ok, type Result } from '../../lib/result.ts';
 import { isProfileName } from '../../policy/profile-name.ts';
 import type { SessionQuery } from '../../sessions/list-plan.ts';
-import type { Operations } from '../../actions/revoke.ts';
-import type { SessionReports, ShownSession } from '../../actions/list-sessions.ts';
+import type { ListSessions } from '../../actions/list-sessions.ts';
+import type { Revoking } from '../../actions/revoke.ts';
+import type { ShowSession } from '../../actions/show-session.ts';
+import type { ShownSession } from '../../actions/shown-session.ts';
 import type { Authenticate } from '../authenticate.ts';
 import { authenticated, toOperator, type Authentic } from '../endpoint.ts';
 import { fields, instant, invalid, NEXT, readFields, readQuery, reason } from '../fields.ts';
@@ -15,8 +17,9 @@ import { toDoneBody } from './revocations.ts';
 
 type Dependencies = {
   readonly authenticate: Authenticate;
-  readonly operations: Operations;
-  readonly sessionReports: SessionReports;
+  readonly revokeSession: Revoking['revokeSession'];
+  readonly listSessions: ListSessions;
+  readonly showSession: ShowSession;
   readonly bareNames: NamedKind;
 };
 
@@ -75,7 +78,7 @@ function readId({ request }: Authentic): Result<string, Refusal> {
  * `GET /sessions`: sessions by user, profile, status and time, newest first; at most 100 a page, and a page that is not full
  * may have a next one. Without operator's rights, one's own.
  */
-export function createSessionsHandler({ authenticate, sessionReports, bareNames }: Dependencies) {
+export function createSessionsHandler({ authenticate, listSessions, bareNames }: Dependencies) {
   return authenticated(authenticate, async (authentic) => {
     const given = readQuery(authentic.request, [...QUERY.keys]);
     if (!given.ok) return given;
@@ -85,20 +88,20 @@ export function createSessionsHandler({ authenticate, sessionReports, bareNames 
     const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = wanted;
     if (since >= until) return invalid('The query parameter "since" must lie before "until".', 'since');
     const query: SessionQuery = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
-    const page = await sessionReports.list(toOperator(authentic), query, next);
+    const page = await listSessions(toOperator(authentic), query, next);
     if (!page.ok) return page;
     return ok({ sessions: page.value.sessions.map((one) => toBody(one, bareNames)), next_token: page.value.next });
   });
 }
 
 /** `GET /sessions/{id}`: one session; what is unknown, or not the caller's to know, is not active. */
-export function createSessionHandler({ authenticate, sessionReports, bareNames }: Dependencies) {
+export function createSessionHandler({ authenticate, showSession, bareNames }: Dependencies) {
   return authenticated(authenticate, async (authentic) => {
     const id = readId(authentic);
     if (!id.ok) return id;
     const given = readQuery(authentic.request, []);
     if (!given.ok) return given;
-    const found = await sessionReports.find(toOperator(authentic), id.value);
+    const found = await showSession(toOperator(authentic), id.value);
     return found.ok ? ok(toBody(found.value, bareNames)) : found;
   });
 }
@@ -106,7 +109,7 @@ export function createSessionHandler({ authenticate, sessionReports, bareNames }
 const REVOKE = fields({ reason });
 
 /** `POST /sessions/{id}/revoke`: nothing more for its subject on its profile, until the session would have ended. */
-export function createRevokeSessionHandler({ authenticate, operations, bareNames }: Dependencies) {
+export function createRevokeSessionHandler({ authenticate, revokeSession, bareNames }: Dependencies) {
   return authenticated(authenticate, async (authentic) => {
     const id = readId(authentic);
     if (!id.ok) return id;
@@ -114,7 +117,7 @@ export function createRevokeSessionHandler({ authenticate, operations, bareNames
     if (!body.ok) return body;
     const wish = readFields(REVOKE, body.value, 'field');
     if (!wish.ok) return wish;
-    const revoked = await operations.revokeSession(toOperator(authentic), id.value, wish.value.reason);
+    const revoked = await revokeSession(toOperator(authentic), id.value, wish.value.reason);
     return revoked.ok ? ok(toDoneBody(revoked.value, bareNames)) : revoked;
   });
 }

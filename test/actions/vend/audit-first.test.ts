@@ -90,7 +90,7 @@ describe('credentials leave only after their record is written', () => {
     const [vended, failed] = writer.records();
     expect(vended).toMatchObject({ outcome: 'vended' });
     expect(failed).toMatchObject({ outcome: 'failed', error: 'the audit log took too long' });
-    for (const key of ['request_id', 'session_id', 'vended_access_key_id', 'expiration', 'http_request_id']) {
+    for (const key of ['vend_id', 'session_id', 'vended_access_key_id', 'expiration', 'http_request_id']) {
       expect(failed?.[key]).toBe(vended?.[key]);
       expect(failed?.[key]).toBeDefined();
     }

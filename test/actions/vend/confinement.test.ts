@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { minify } from '../../../src/policy/documents/session-policy.ts';
 import { readProfile, type Profile } from '../../../src/policy/documents/profile.ts';
 import { toClientNetwork, type ClientNetwork } from '../../../src/actions/vend/client-network.ts';
-import { toSessionPolicy } from '../../../src/actions/vend/confinement.ts';
+import { toSessionPolicy, type Confinement } from '../../../src/actions/vend/confinement.ts';
 import { NOON, profileOf } from '../support.ts';
 
 const OWN = { Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::b/*' };
@@ -32,13 +32,18 @@ function networkOf(address: string): ClientNetwork {
   return network;
 }
 
+/** Confined by what is given, and by nothing else. */
+function confined(by: Partial<Confinement> = {}): Confinement {
+  return { endsAt: undefined, network: undefined, ...by };
+}
+
 describe('the session policy without need of ours', () => {
   it.each(['neither', 'managed'] as const)('of a profile with %s is none', (shape) => {
-    expect(toSessionPolicy(profileOf(SHAPES[shape]), {})).toBeUndefined();
+    expect(toSessionPolicy(profileOf(SHAPES[shape]), confined())).toBeUndefined();
   });
 
   it.each(['session_policy', 'both'] as const)('of a profile with %s is the profile’s own', (shape) => {
-    expect(statementsOf(toSessionPolicy(profileOf(SHAPES[shape]), {}))).toEqual([OWN]);
+    expect(statementsOf(toSessionPolicy(profileOf(SHAPES[shape]), confined()))).toEqual([OWN]);
   });
 });
 
@@ -50,8 +55,8 @@ const KEPT: Readonly<Record<keyof typeof SHAPES, readonly Statement[]>> = {
 };
 
 describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])('the session policy of a profile with %s', (shape) => {
-  function sent(confinement: Parameters<typeof toSessionPolicy>[1], more: object = {}): readonly Statement[] {
-    return statementsOf(toSessionPolicy(profileOf({ ...SHAPES[shape], ...more }), confinement));
+  function sent(by: Partial<Confinement>, more: object = {}): readonly Statement[] {
+    return statementsOf(toSessionPolicy(profileOf({ ...SHAPES[shape], ...more }), confined(by)));
   }
 
   it('that ends early has exactly the two Denies of the end beside what was there', () => {
@@ -151,7 +156,7 @@ describe('the size of what we add', () => {
 
   it('has no white space that IAM does not need', () => {
     const spaced = { session_policy: '{ "Statement" : [ { "Effect":"Allow", "Action":"*" , "Resource": "*" } ] }' };
-    const policy = toSessionPolicy(profileOf(spaced), { endsAt: NOON }) ?? '';
+    const policy = toSessionPolicy(profileOf(spaced), confined({ endsAt: NOON })) ?? '';
     expect(policy).toBe(JSON.stringify(JSON.parse(policy)));
     expect(policy).not.toMatch(/\s/u);
   });

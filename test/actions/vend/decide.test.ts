@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../src/actions/vend/decide.ts';
 import { listProfiles } from '../../../src/actions/list-profiles.ts';
-import { ALICE, callerOf, NOON, planOf, rule, snapshotOf } from '../support.ts';
+import { ALICE, callerOf, NOON, planOf, requestOf, rule, snapshotOf } from '../support.ts';
 
 const BOB = callerOf('bob', 'sentinel:key/TVMBOB');
 
@@ -120,9 +120,7 @@ describe('a plan', () => {
   function bound(profile: object, address?: string) {
     const { outcome } = decide(snapshotOf({ dev: { rules: [rule('allow')], profile } }), ALICE, 'dev', NOON);
     if (!outcome.ok) throw new Error('denied');
-    const replay = { key: 'k', signedAt: NOON, forgetAt: NOON };
-    const request = { caller: ALICE, replay, profile: 'dev', httpRequestId: 'r' };
-    return planOf({ ...request, ...(address === undefined ? {} : { address }) }, outcome.value);
+    return planOf(requestOf({ address }), outcome.value);
   }
   const VPC = { bind_source_ip: true, source_vpc: 'vpc-0123456789abcdef0' };
 
@@ -153,11 +151,12 @@ describe('a plan', () => {
     const arn = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
     const plan = bound({ managed_policies: [arn], external_id: 'ext-1', tags: { team: 'x' } });
     if (!plan.ok) throw new Error('refused');
-    const { input, requestId, sessionId, sourceIdentity } = plan.value;
+    const { input, stamp, session } = plan.value;
+    const { vendId, sourceIdentity } = stamp;
     expect(input).toMatchObject({ PolicyArns: [{ arn }], ExternalId: 'ext-1', SourceIdentity: sourceIdentity });
     expect(input).not.toHaveProperty('Policy');
-    expect(sourceIdentity).toBe(`sentinel=d=${requestId}=alice`);
-    expect(requestId).not.toBe(sessionId);
+    expect(sourceIdentity).toBe(`sentinel=d=${vendId}=alice`);
+    expect(vendId).not.toBe(session.id);
     expect(input.Tags).toContainEqual({ Key: 'team', Value: 'x' });
   });
 });

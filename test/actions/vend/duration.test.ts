@@ -5,7 +5,7 @@ import { decide } from '../../../src/actions/vend/decide.ts';
 import { effectiveSeconds, keySecondsLeft } from '../../../src/actions/vend/duration.ts';
 import { listProfiles } from '../../../src/actions/list-profiles.ts';
 import { toVended } from '../../../src/actions/vend/plan.ts';
-import { ALICE, NOON, planOf, rule, snapshotOf } from '../support.ts';
+import { ALICE, NOON, planOf, requestOf, rule, snapshotOf } from '../support.ts';
 
 describe('effectiveSeconds', () => {
   it.each([
@@ -50,14 +50,7 @@ function planFor({ caller = ALICE, ...more }: Case) {
   });
   const { outcome } = decide(snapshot, caller, 'dev', NOON);
   if (!outcome.ok) throw new Error(JSON.stringify(outcome.refusal));
-  const request = {
-    caller,
-    replay: { key: 'k', signedAt: NOON, forgetAt: NOON },
-    profile: 'dev',
-    httpRequestId: 'r',
-    ...(more.asked === undefined ? {} : { duration: more.asked }),
-  };
-  const plan = planOf(request, outcome.value);
+  const plan = planOf(requestOf({ caller, duration: more.asked }), outcome.value);
   if (!plan.ok) throw new Error(JSON.stringify(plan.refusal));
   return plan.value;
 }

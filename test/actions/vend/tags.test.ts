@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toSessionTags } from '../../../src/actions/vend/stamp.ts';
 import { lacksBoto } from '../../local/support.ts';
-import { callerOf, NOON, planOf, profileOf } from '../support.ts';
+import { callerOf, planOf, profileOf, requestOf } from '../support.ts';
 
 const KEY = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u;
 const VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
@@ -11,7 +11,7 @@ const VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
 function stamp(name: string, principal: string, profile: string) {
   return {
     sessionId: '0123456789abcdef',
-    requestId: 'fedcba9876543210',
+    vendId: 'fedcba9876543210',
     caller: callerOf(name, principal),
     profile,
   };
@@ -130,15 +130,18 @@ describe.skipIf(noBoto !== undefined)('what AssumeRole is asked for', () => {
     const names = ['a', 'alice', 'role/deploy', `111122223333:${'x'.repeat(64)}`, 'ä', 'x'.repeat(300)];
     const found = profiles.flatMap((profile) =>
       names.flatMap((name) => {
-        const grant = { requiresSession: false, profile: { name: 'p'.repeat(256), profile, policy: { rules: [] } } };
-        const request = {
+        const longest = 'p'.repeat(256);
+        const grant = {
+          requiresSession: false,
+          capSeconds: undefined,
+          profile: { name: longest, profile, policy: { rules: [] } },
+        };
+        const request = requestOf({
           caller: callerOf(name),
-          replay: { key: 'k', signedAt: NOON, forgetAt: NOON },
-          profile: 'p'.repeat(256),
+          profile: longest,
           duration: 3600,
           address: '2001:db8::1',
-          httpRequestId: 'r',
-        };
+        });
         const plan = planOf(request, grant);
         if (!plan.ok) throw new Error(JSON.stringify(plan.refusal));
         return breaches(plan.value.input, shape, 'AssumeRole');
