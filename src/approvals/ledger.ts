@@ -9,6 +9,8 @@ import { DAY, SECOND } from '../lib/clock.ts';
 export type LedgerEntry = {
   readonly id: string;
   readonly profile: string;
+  /** When it was made, epoch milliseconds. */
+  readonly at: number;
   /** When the request, or the grant that came of it, ends at the latest: epoch milliseconds. */
   readonly until: number;
   /** Whether the request is pending as far as the ledger knows: it is told of approvals, not of all else. */
@@ -45,8 +47,14 @@ function itemId(name: string): string {
 }
 
 function toEntry([id, value]: readonly [string, NonNullable<Item[string]>]): LedgerEntry {
-  const { profile, until, pending } = value.M ?? {};
-  return { id, profile: profile?.S ?? '', until: Number(until?.N ?? 0), pending: pending?.BOOL === true };
+  const { profile, at, until, pending } = value.M ?? {};
+  return {
+    id,
+    profile: profile?.S ?? '',
+    at: Number(at?.N ?? 0),
+    until: Number(until?.N ?? 0),
+    pending: pending?.BOOL === true,
+  };
 }
 
 function toItem(name: string, entries: readonly LedgerEntry[], version: number) {
@@ -56,9 +64,16 @@ function toItem(name: string, entries: readonly LedgerEntry[], version: number) 
     version: { N: String(version) },
     requests: {
       M: Object.fromEntries(
-        entries.map(({ id, profile, until, pending }) => [
+        entries.map(({ id, profile, at, until, pending }) => [
           id,
-          { M: { profile: { S: profile }, until: { N: String(until) }, pending: { BOOL: pending } } },
+          {
+            M: {
+              profile: { S: profile },
+              at: { N: String(at) },
+              until: { N: String(until) },
+              pending: { BOOL: pending },
+            },
+          },
         ]),
       ),
     },

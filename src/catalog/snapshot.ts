@@ -1,5 +1,7 @@
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { LintFinding } from '../policy/lint.ts';
+import type { ApprovalPolicyDocument } from '../policy/documents/approval-policy.ts';
+import type { PeopleDocument } from '../policy/documents/people.ts';
 import type { Client } from '../policy/documents/client.ts';
 import type { OperatorsDocument } from '../policy/documents/operators.ts';
 import type { Profile } from '../policy/documents/profile.ts';
@@ -28,6 +30,10 @@ export type Snapshot = {
   readonly sealingKeys: ReadonlyMap<string, SealingKeyDocument & { readonly id: string }>;
   /** Who may list, revoke, explain and lift; undefined if there is no such document, or a broken one. */
   readonly operators: OperatorsDocument | undefined;
+  /** Who may approve what; undefined if there is no such document, or a broken one: then nobody may. */
+  readonly approvalPolicy: ApprovalPolicyDocument | undefined;
+  /** Which identities are one person; undefined if there is no such document. A broken one lets nobody approve anything. */
+  readonly people: PeopleDocument | 'broken' | undefined;
   readonly rejections: readonly Rejection[];
   /** What is sound but hardly meant, a thousand findings at most. */
   readonly findings: readonly Finding[];

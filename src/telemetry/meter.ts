@@ -9,6 +9,8 @@ export const COUNTED = {
   vends: ['vended', 'denied', 'failed'],
   keys: ['minted', 'denied', 'failed'],
   revocations: ['allow', 'deny'],
+  /** What was done, and what was refused, about requests for an approval. */
+  approvals: ['allow', 'deny'],
   /** Requests whose sender could not be known, or who is shut out. */
   identity_refused: ['authentication', 'rate_limited', 'revoked', 'replayed'],
   /** What there was no room for: requests, connections, and those without work that were closed to make some. */
@@ -16,11 +18,13 @@ export const COUNTED = {
   sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],
   /** Answers of 503, by what was not available. */
   unavailable: [
+    'approvals',
     'audit',
     'catalog',
     'guard',
     'lifting_key',
     'overloaded',
+    'people',
     'rate_limit',
     'required_session',
     'revocation_log',

@@ -182,7 +182,13 @@ describe('when DynamoDB answers wrongly', () => {
 });
 
 describe('ledgers', () => {
-  const entry = (id: string, until = NOW + HOUR): LedgerEntry => ({ id, profile: 'prod', until, pending: true });
+  const entry = (id: string, until = NOW + HOUR): LedgerEntry => ({
+    id,
+    profile: 'prod',
+    at: NOW,
+    until,
+    pending: true,
+  });
 
   it('lets one of concurrent writers win', async () => {
     const ledgers = createLedgers(client, DEFAULT_TABLE_NAMES.guard);
