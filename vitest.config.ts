@@ -8,7 +8,8 @@ import { defineConfig } from 'vitest/config';
 export const PURE = [
   'test/policy/!(operate).test.ts',
   'test/sigv4/!(clients|forwarded-token).test.ts',
-  'test/lib/!(gate).test.ts',
+  'test/lib/!(gate|patience).test.ts',
+  'test/contract/*.test.ts',
 ];
 
 export default defineConfig({

@@ -10,19 +10,22 @@ import { compiledProfile } from '../src/policy/documents/profile.ts';
 import { sealingKey } from '../src/policy/documents/sealing-key.ts';
 import { toJsonSchema, type JsonSchema } from './json-schema.ts';
 
-/** A kind of document: where it lies and what it is for; its form, or one for each kind that can own bare names. */
+/**
+ * A kind of document. Its title says where it is stored and what it is for. Its forms are one, or
+ * one for each kind of caller that bare names can mean.
+ */
 type Document = { readonly title: string; readonly forms: readonly [GenericSchema, ...GenericSchema[]] };
 
-function each(form: (bareNames: NamedKind) => GenericSchema): Document['forms'] {
+function forEachKind(form: (bareNames: NamedKind) => GenericSchema): Document['forms'] {
   const [first, ...others] = NAMED_KINDS.map(form);
   return [first ?? form('key'), ...others];
 }
 
-/** Every kind of document, by the name of its file in `src/policy/schemas`. */
+/** Every kind of document, by the name of its JSON Schema's file in `src/policy/schemas`. */
 export const DOCUMENTS = {
   'access-policy': {
-    title: '/sentinel/policies/<profile>: who may have its credentials',
-    forms: each(accessPolicy),
+    title: '/sentinel/policies/<profile>: who may be vended its credentials',
+    forms: forEachKind(accessPolicy),
   },
   profile: {
     title: '/sentinel/profiles/<profile>: the role, and what narrows it',
@@ -30,18 +33,18 @@ export const DOCUMENTS = {
   },
   operators: {
     title: '/sentinel/operators: who may list, revoke and lift for others',
-    forms: each(operators),
+    forms: forEachKind(operators),
   },
   'approval-policy': {
     title: '/sentinel/approval-policy: who may approve what',
-    forms: each(approvalPolicy),
+    forms: forEachKind(approvalPolicy),
   },
   'break-glass-policy': {
-    title: '/sentinel/break-glass-policy: who may break the glass',
-    forms: each(breakGlassPolicy),
+    title: '/sentinel/break-glass-policy: who may use emergency access',
+    forms: forEachKind(breakGlassPolicy),
   },
   'break-glass-rate-policy': {
-    title: '/sentinel/break-glass-rate-policy: how often the glass may be broken',
+    title: '/sentinel/break-glass-rate-policy: how often emergency access may be used',
     forms: [ratePolicy],
   },
   client: {
@@ -49,14 +52,17 @@ export const DOCUMENTS = {
     forms: [client],
   },
   'sealing-key': {
-    title: '/sentinel-secrets/keys/<id>: what minted keys are sealed with',
+    title: '/sentinel-secrets/keys/<id>: a key that seals minted keys',
     forms: [sealingKey],
   },
 } as const satisfies Readonly<Record<string, Document>>;
 
 export type DocumentName = keyof typeof DOCUMENTS;
 
-/** The JSON Schemas of all documents. Who owns bare names changes none of them: a test looks. */
+/**
+ * Makes the JSON Schemas of all documents. A test checks that they do not depend on what bare names
+ * mean.
+ */
 export function documentSchemas(): Readonly<Record<DocumentName, JsonSchema>> {
   const schemas = Object.entries(DOCUMENTS).map(([name, { title, forms }]) => [
     name,

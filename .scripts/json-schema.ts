@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import { EXACT_KEYS } from '../src/policy/reading/schema.ts';
 
-/** A JSON Schema, of draft 7: what editors know. */
+/** A JSON Schema of draft 7, which editors support. */
 export type JsonSchema = { readonly [keyword: string]: unknown };
 
 type Form = v.GenericSchema;
 
-/** What valibot's schemas and actions hold, as far as it is read here. */
+/** The members of valibot's schemas and actions that are read here. */
 type Parts = {
   readonly kind: string;
   readonly type: string;
@@ -29,9 +29,10 @@ function partsOf(form: unknown): Parts {
 }
 
 /**
- * Makes a JSON Schema of a document's valibot schema, of what is written, before any of it is transformed. It never
- * refuses what the reader takes: what a check does that is a function cannot be said in JSON Schema, and becomes a
- * sentence of its description instead. Throws for a kind of schema that it does not know.
+ * Makes a JSON Schema of a document's valibot schema. It describes the document as written, before
+ * any transformation, and accepts whatever the reader accepts. JSON Schema cannot express a check
+ * that is a function; its message becomes a sentence of the description. Throws for a kind of
+ * schema that it does not know.
  */
 export function toJsonSchema(form: Form): JsonSchema {
   const { pipe } = partsOf(form);
@@ -49,7 +50,7 @@ function ofPipe(pipe: readonly Form[]): JsonSchema {
   const schema: Record<string, unknown> = { ...toJsonSchema(pipe[0] as Form) };
   let isWritten = true;
   for (const step of rest) {
-    // What follows a transformation is about its output, but for the sentences.
+    // Steps after a transformation are about its output, except for descriptions.
     if (step.kind === 'transformation') isWritten = false;
     else if (isWritten && step.kind === 'schema') Object.assign(schema, toJsonSchema(step as unknown as Form));
     else if (isWritten && step.kind === 'validation') Object.assign(schema, ofCheck(step, schema));
@@ -58,21 +59,23 @@ function ofPipe(pipe: readonly Form[]): JsonSchema {
   return schema;
 }
 
-/** A description, or the message of a check that is a function. */
+/** The text of a description, or the message of a check that is a function. */
 function sentenceOf({ type, description, message }: Parts): string | undefined {
   if (type === 'description') return description;
   return type === 'check' && typeof message === 'string' ? `It ${message}.` : undefined;
 }
 
-/** The description with one more sentence. */
+/** Adds a sentence to the description. */
 function describe({ description }: JsonSchema, sentence: string | undefined): JsonSchema {
   if (sentence === undefined) return {};
   return { description: typeof description === 'string' ? `${description} ${sentence}` : sentence };
 }
 
-/** What a check says in JSON Schema; nothing where that counts otherwise. */
+/** The keyword for a check; none if JSON Schema counts or matches differently. */
 function ofCheck({ type, requirement }: Parts, { type: of }: JsonSchema): JsonSchema {
-  // JavaScript counts UTF-16 units and JSON Schema code points, which are never more: a least length would refuse.
+  // JavaScript counts UTF-16 units, JSON Schema code points, of which there may be fewer: a minimum
+  // length could refuse text that the reader accepts. Only "not empty" and maximum lengths are
+  // safe.
   const isNotEmpty = type === 'min_length' && requirement === 1;
   if (isNotEmpty) return of === 'array' ? { minItems: 1 } : { minLength: 1 };
   if (type === 'max_length') return of === 'array' ? { maxItems: requirement } : { maxLength: requirement };
@@ -128,7 +131,10 @@ function withDefault(schema: JsonSchema, value: unknown): JsonSchema {
   return value === undefined ? schema : { ...schema, default: value };
 }
 
-/** One input of each kind: what is chosen by the input is chosen by its kind alone, in all documents. */
+/**
+ * One input of each JSON type: every lazy schema of the documents chooses by the type of its input
+ * alone.
+ */
 const KINDS: readonly unknown[] = [null, true, 0, '', [], {}];
 
 function ofLazy(getter: Parts['getter']): JsonSchema {

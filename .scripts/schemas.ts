@@ -3,7 +3,9 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { documentSchemas } from './document-schemas.ts';
 
-/** `npm run schemas`: makes the JSON Schemas of `src/policy/schemas` anew. */
+/**
+ * `npm run schemas`: writes the JSON Schemas to `src/policy/schemas`, and removes what is there.
+ */
 const ROOT = resolve(import.meta.dirname, '..');
 const DIRECTORY = join(ROOT, 'src/policy/schemas');
 

@@ -5,40 +5,40 @@ import { assemble, type Tvm } from './assemble/tvm.ts';
 import { readConfig, type Config } from './config/config.ts';
 import { SECOND } from './lib/clock.ts';
 
-/** How a process ends, in milliseconds from the signal on. */
+/** How the process ends. All times are in milliseconds after the signal. */
 type Drain = {
-  /** Before this the door stays open, whoever comes or not. */
+  /** Until then the server accepts connections in any case. */
   readonly grace: number;
-  /** After it, the door closes once nobody but health checks has come for so long, since the signal. */
+  /** After that, it stops accepting once no request but health checks has come for this long. */
   readonly quiet: number;
-  /** The door closes after this at the latest. */
+  /** It stops accepting by then at the latest. */
   readonly limit: number;
-  /** Then connections are cut, so that there is time to write what is only in memory. */
+  /** Then connections are cut, which leaves time to write what is only in memory. */
   readonly cut: number;
-  /** Then the process ends, whatever is under way. */
+  /** Then the process ends, even in the middle of work. */
   readonly deadline: number;
 };
 
 /**
- * A load balancer learns from its health checks that the server is leaving, and goes on sending until then, however seldom:
- * `drain` is how long that takes it. Then whoever still comes has a little time, and requests and audit lines under way.
+ * A load balancer notices by its health checks that the server is leaving, and sends requests until
+ * then. `drain` is how long that takes. After it, late requests have a little time, and so have
+ * requests and audit lines that are under way.
  */
 function drainOf({ onLambda, drain }: Config): Drain {
-  return onLambda
-    ? DRAIN_ON_LAMBDA
-    : {
-        grace: drain,
-        quiet: 1 * SECOND,
-        limit: drain + 8 * SECOND,
-        cut: drain + 12 * SECOND,
-        deadline: drain + 15 * SECOND,
-      };
+  if (onLambda) return DRAIN_ON_LAMBDA;
+  return {
+    grace: drain,
+    quiet: 1 * SECOND,
+    limit: drain + 8 * SECOND,
+    cut: drain + 12 * SECOND,
+    deadline: drain + 15 * SECOND,
+  };
 }
 
-/** AWS Lambda leaves 300 ms between SIGTERM and SIGKILL, and sends nothing more. */
+/** AWS Lambda gives 300 ms between SIGTERM and SIGKILL, and sends no request in that time. */
 const DRAIN_ON_LAMBDA: Drain = { grace: 0, quiet: 0, limit: 0, cut: 0.2 * SECOND, deadline: 0.28 * SECOND };
 
-/** How often the door looks whether it may close. */
+/** Between looks whether the server may stop accepting. */
 const LOOK = 0.05 * SECOND;
 
 function fail(sentence: string): never {
@@ -66,14 +66,14 @@ function inUrl({ address, family }: AddressInfo): string {
   return family === 'IPv6' ? `[${address}]` : address;
 }
 
-/** Who reaches a server, for its operator: nobody has to prove who they are to read metrics. */
+/** Who can reach the metrics, for the operator: reading them needs no identity. */
 function describeReach({ address }: AddressInfo): string {
   return address === '0.0.0.0' || address === '::'
     ? 'on all addresses of this machine, to whoever reaches one; HOST and METRICS_PORT change that'
     : 'to whoever reaches that address; HOST and METRICS_PORT change that';
 }
 
-/** Serves the metrics; a port that only the default names may be taken, by another instance of this machine. */
+/** Serves the metrics. Only the default port may be in use already, by another instance on this machine. */
 async function listenForMetrics({ metricsServer: server, logger }: Tvm, config: Config): Promise<void> {
   if (server === undefined) return;
   const { host, metricsPort: port = 0, metricsRequired } = config;
@@ -90,7 +90,7 @@ async function listenForMetrics({ metricsServer: server, logger }: Tvm, config: 
   }
 }
 
-/** Resolves when nobody is to be expected any more. */
+/** Resolves when no further requests are to be expected. */
 async function untilQuiet(tvm: Tvm, { grace, quiet, limit }: Drain): Promise<void> {
   const begun = performance.now();
   function waited(): number {
@@ -105,7 +105,7 @@ async function untilQuiet(tvm: Tvm, { grace, quiet, limit }: Drain): Promise<voi
   while (waited() < limit && !isQuiet()) await sleep(LOOK);
 }
 
-/** Ends the process; with 1, and a sentence, if audit lines are lost by it, or were and no line tells of them. */
+/** Ends the process; with 1 and a sentence if audit lines are lost, now or before without a line that says so. */
 function end(tvm: Tvm, code: number): void {
   const lines = tvm.unwritten();
   if (lines > 0) tvm.logger.error({ lines }, 'the process ends, and these lines of the audit log are not written');
@@ -113,29 +113,34 @@ function end(tvm: Tvm, code: number): void {
 }
 
 /**
- * Lets requests under way finish and audit lines be written, then ends; the deadline ends at once. Until it is quiet the
- * server goes on accepting, with `/healthz` off and every answer closing its connection: a request that was on its way is
- * not lost to a closed door.
+ * Lets requests finish and audit lines be written, then ends the process; at the deadline it ends in
+ * any case. Until no more requests come the server goes on accepting, with `/healthz` failing and
+ * every answer closing its connection, so that no request on its way is lost.
  */
-async function drain(tvm: Tvm, stopReading: AbortController, home: Drain): Promise<void> {
-  setTimeout(() => end(tvm, 1), home.deadline).unref();
+async function drain(tvm: Tvm, stopReading: AbortController, times: Drain): Promise<void> {
+  setTimeout(() => end(tvm, 1), times.deadline).unref();
   let code = 0;
   const cutting = setTimeout(() => {
     code = 1;
     tvm.server.closeAllConnections();
-  }, home.cut).unref();
+  }, times.cut).unref();
+
   tvm.logger.info('draining: requests under way finish, then the server ends');
   tvm.startDraining();
-  await untilQuiet(tvm, home);
+  await untilQuiet(tvm, times);
+
+  // Stop accepting, and wait for the requests that are under way.
   await new Promise((resolve) => tvm.server.close(resolve));
   clearTimeout(cutting);
   stopReading.abort();
-  // What goes wrong here has been logged.
+
+  // Write what is only in memory. Failures are logged where they occur.
   await tvm.flush().catch(() => undefined);
   end(tvm, code);
 }
 
 async function main(): Promise<void> {
+  // Read the configuration, and listen.
   const config = readConfig();
   if (!config.ok) return fail(config.refusal);
   const tvm = assemble(config.value, { onMismatch: fail });
@@ -143,8 +148,9 @@ async function main(): Promise<void> {
   const address = await listen(tvm, config.value).catch((error: NodeJS.ErrnoException) =>
     fail(describeListenError(error, config.value)),
   );
-  // A terminal's Ctrl-C reaches the whole group, and whoever started this process passes it on as SIGTERM: one of each is
-  // one wish. The same signal twice means at once.
+
+  // Ctrl-C reaches the whole process group as SIGINT, and the parent process passes it on as SIGTERM:
+  // one of each means to end once. The same signal twice means to end at once.
   let isDraining = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
@@ -153,6 +159,8 @@ async function main(): Promise<void> {
       isDraining = true;
     });
   }
+
+  // Serve the metrics, and start to read documents and revocations.
   await listenForMetrics(tvm, config.value);
   for (const name of config.value.withoutEffect) tvm.logger.warn(`${name} is set, but has no effect in this version`);
   await tvm.start(stopReading.signal);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildBundle } from '../.scripts/build.ts';
 import { ROOT } from './support/processes.ts';
 
-/** What goes into the image: the server and what it needs, in one file, and nothing of the desk. */
+/** What goes into the image: the server and what it needs, in one file, without the embedded AWS. */
 const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
 const file = join(directory, 'main.mjs');
 let modules: readonly string[] = [];
@@ -16,23 +16,23 @@ beforeAll(async () => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('the bundle', () => {
-  it('holds the server', () => {
+  it('contains the server', () => {
     expect(modules).toContain(join('src', 'main.ts'));
     expect(modules).toContain(join('src', 'sigv4', 'verify.ts'));
   });
 
-  it('holds nothing of the embedded AWS, of the tests or of packages for development', () => {
+  it('contains nothing of the embedded AWS, of the tests or of development packages', () => {
     const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
       devDependencies: Record<string, string>;
     };
-    // The SDK itself is made of these two; the client that signs in the tests happens to be one of them.
+    // The SDK itself consists of these two, which the tests also use as a client that signs.
     const shared = ['@aws-crypto/sha256-js', '@smithy/signature-v4'];
-    const foreign = Object.keys(devDependencies).filter((name) => !shared.includes(name));
-    const folders = [join('src', 'local'), 'test', ...foreign.map((name) => join('node_modules', name))];
+    const unwanted = Object.keys(devDependencies).filter((name) => !shared.includes(name));
+    const folders = [join('src', 'local'), 'test', ...unwanted.map((name) => join('node_modules', name))];
     expect(modules.filter((id) => folders.some((folder) => id.startsWith(`${folder}/`)))).toEqual([]);
   });
 
-  it('has its map beside it and stays under a megabyte', () => {
+  it('has its source map beside it, and is smaller than a megabyte', () => {
     expect(readFileSync(file, 'utf8')).toMatch(/\/\/# sourceMappingURL=main\.mjs\.map\s*$/u);
     expect(statSync(`${file}.map`).size).toBeGreaterThan(1_000);
     expect(statSync(file).size).toBeLessThan(1_000_000);

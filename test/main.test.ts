@@ -25,11 +25,11 @@ type Running = {
   readonly child: ChildProcess;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** The exit code, once it has ended and its pipes are read. */
+  /** The exit code, once the process has ended and its pipes are read. */
   readonly ended: Promise<number | null>;
 };
 
-/** Starts `main` with this environment and nothing of the machine's. */
+/** Starts `main` with this environment and nothing of the machine's own. */
 function run(environment: Readonly<Record<string, string>>): Running {
   const child = spawn(process.execPath, [MAIN], {
     env: {
@@ -39,7 +39,7 @@ function run(environment: Readonly<Record<string, string>>): Running {
       AWS_SECRET_ACCESS_KEY: DEMO_TVM_KEY.secretAccessKey,
       AWS_EC2_METADATA_DISABLED: 'true',
       HOST: '127.0.0.1',
-      // The default port is one for the whole machine, and other TVMs may run on it.
+      // Other TVMs on this machine may use the default port.
       METRICS_PORT: 'off',
       ...environment,
     },
@@ -61,7 +61,7 @@ function run(environment: Readonly<Record<string, string>>): Running {
   return { child, stdout: () => stdout, stderr: () => stderr, ended };
 }
 
-/** Listens on 127.0.0.1 until the test ends, on any port unless told, and gives the port. */
+/** Listens on 127.0.0.1 until the test ends, on any free port by default, and gives the port. */
 async function listenOn(server: Server, port = 0): Promise<number> {
   server.listen(port, '127.0.0.1');
   cleanups.push(() => server.close());
@@ -92,13 +92,13 @@ async function startSeeded(port = 0) {
   return aws;
 }
 
-describe('an error of configuration', () => {
+describe('an error at the start', () => {
   it.each([
     [{ SENTINEL_CLOCK_SKEW: 'soon' }, 'SENTINEL_CLOCK_SKEW'],
     [{ SENTINEL_CLOCK_SKEV: '5m' }, 'did you mean SENTINEL_CLOCK_SKEW?'],
     [{ PORT: 'http' }, 'PORT'],
     [{ AWS_ENDPOINT_URL: '' }, 'SENTINEL_PUBLIC_URL'],
-  ])('%j is one sentence on stderr, exit 1, and nothing on stdout', async (environment, named) => {
+  ])('is one sentence on stderr, exit code 1 and nothing on stdout for %j', async (environment, named) => {
     const { ended, stdout, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', ...environment });
     expect(await ended).toBe(1);
     expect(stderr()).toMatch(/^sentinel-tvm: [^\n]+[.?]\n$/u);
@@ -106,7 +106,7 @@ describe('an error of configuration', () => {
     expect(stdout()).toBe('');
   });
 
-  it('is a taken port as well', async () => {
+  it('is the same for a PORT that is in use', async () => {
     const port = await listenOn(createServer());
     const { ended, stdout, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: String(port) });
     expect(await ended).toBe(1);
@@ -115,7 +115,7 @@ describe('an error of configuration', () => {
     expect(stdout()).toBe('');
   });
 
-  it('is a taken METRICS_PORT as well', async () => {
+  it('is the same for a METRICS_PORT that is in use', async () => {
     const taken = String(await listenOn(createServer()));
     const { ended, stdout, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: '0', METRICS_PORT: taken });
     expect(await ended).toBe(1);
@@ -124,15 +124,15 @@ describe('an error of configuration', () => {
     expect(stdout()).toBe('');
   });
 
-  it('is an address that is not this machine’s as well', async () => {
+  it('is the same for a HOST that is not an address of this machine', async () => {
     const { ended, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', HOST: '192.0.2.1', PORT: '0' });
     expect(await ended).toBe(1);
     expect(stderr()).toMatch(/^sentinel-tvm: [^\n]*192\.0\.2\.1[^\n]*\.\n$/u);
   });
 });
 
-describe('a TVM whose tables were used under another SENTINEL_BARE_NAMES', () => {
-  it('says so in one sentence and ends with 1, now and at every further start', async () => {
+describe('a TVM whose tables were used with another SENTINEL_BARE_NAMES', () => {
+  it('says so in one sentence and exits with 1, at every start', async () => {
     const aws = await startSeeded();
     const variables = { AWS_ENDPOINT_URL: aws.url, PORT: '0' };
     const first = run(variables);
@@ -148,8 +148,8 @@ describe('a TVM whose tables were used under another SENTINEL_BARE_NAMES', () =>
   });
 });
 
-describe('a TVM whose AWS is there', () => {
-  it('says that it listens, vends, writes nothing but audit lines to stdout, and ends with 0 at SIGTERM', async () => {
+describe('a TVM whose AWS is available', () => {
+  it('says that it listens, vends, writes only audit lines to stdout, and exits with 0 at SIGTERM', async () => {
     const aws = await startSeeded();
     const port = await freePort();
     const { child, ended, stdout, stderr } = run({
@@ -191,7 +191,7 @@ describe('the metrics of a TVM', () => {
     return Object.assign(answer, { text: Buffer.concat(chunks).toString() });
   }
 
-  it('are at /metrics of METRICS_PORT and nowhere else, and a scraper that stays does not hold up the end', async () => {
+  it('are at /metrics of METRICS_PORT only, and a scraper’s open connection does not delay the end', async () => {
     const aws = await startSeeded();
     const [port, metricsPort] = [await freePort(), await freePort()];
     const environment = { AWS_ENDPOINT_URL: aws.url, PORT: String(port), METRICS_PORT: String(metricsPort) };
@@ -212,8 +212,8 @@ describe('the metrics of a TVM', () => {
     expect(await ended).toBe(0);
   });
 
-  it('are done without, with a warning, where nobody set METRICS_PORT and its default is taken', async () => {
-    // Another test's TVM may have it and give it back too soon; who has it for good serves as well.
+  it('are left out with a warning if METRICS_PORT is not set and its default is in use', async () => {
+    // Another test's TVM may use the port for a while; anybody else who keeps it serves the test, too.
     function take(): Promise<boolean> {
       return listenOn(createServer(), 9_090).then(
         () => true,
@@ -230,25 +230,25 @@ describe('the metrics of a TVM', () => {
   });
 });
 
-/** A plain TCP relay to a server of this machine, and how many connections it was asked for. */
+/** A plain TCP relay to a server of this machine, which counts its connections. */
 async function startRelay(target: string) {
   let opened = 0;
   const relay = createServer((socket) => {
     opened += 1;
-    // Whichever end breaks off, the other does; nobody is told.
+    // When one end closes or fails, so does the other.
     pipeline(socket, connect(Number(new URL(target).port), '127.0.0.1'), socket, () => undefined);
   });
   return { url: `http://127.0.0.1:${await listenOn(relay)}`, opened: () => opened };
 }
 
 describe('the first vend of a TVM', () => {
-  it('goes to STS over the connection that the start has opened', async () => {
+  it('uses the connection to STS that was opened at the start', async () => {
     const aws = await startSeeded();
     const sts = await startRelay(aws.url);
     const port = await freePort();
     const { stderr } = run({ AWS_ENDPOINT_URL: aws.url, AWS_ENDPOINT_URL_STS: sts.url, PORT: String(port) });
     await expect.poll(stderr, PATIENCE).toContain('listening on');
-    // Two questions at once tell who the TVM is.
+    // At the start the TVM asks twice who it is, at the same time.
     const opened = sts.opened();
     expect([1, 2]).toContain(opened);
     const vended = await get(at(port), { profile: 'dev' });
@@ -258,7 +258,7 @@ describe('the first vend of a TVM', () => {
 });
 
 describe('a TVM whose AWS cannot be reached', () => {
-  it('goes on: healthy after the first try, unready, 503 for vends; and recovers when the AWS comes up', async () => {
+  it('is healthy but not ready, answers vends with 503, and recovers when AWS comes up', async () => {
     const awsPort = await freePort();
     const port = await freePort();
     const { child, ended, stdout, stderr } = run({
@@ -283,7 +283,7 @@ describe('a TVM whose AWS cannot be reached', () => {
     ]);
   });
 
-  it('ends with 0 at SIGTERM all the same', async () => {
+  it('exits with 0 at SIGTERM', async () => {
     const port = await freePort();
     const { child, ended } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: String(port) });
     await expect.poll(() => statusOf(port, '/healthz'), PATIENCE).toBeGreaterThan(0);

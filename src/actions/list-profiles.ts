@@ -1,7 +1,8 @@
 import type { Snapshot } from '../catalog/snapshot.ts';
+import { VEND_SECONDS } from '../contract/bounds.ts';
 import type { Caller } from '../identity/caller.ts';
 import { decide, type Verdict } from './vend/decide.ts';
-import { effectiveSeconds, keySecondsLeft, LONGEST_SECONDS } from './vend/duration.ts';
+import { effectiveSeconds, keySecondsLeft } from './vend/duration.ts';
 
 /** A profile that a caller could vend or request at this moment, and what that takes. */
 export type ProfileSummary = {
@@ -30,7 +31,7 @@ export function listProfiles(snapshot: Snapshot, caller: Caller, now: number): r
       name,
       access,
       description: profile.description,
-      maxSeconds: effectiveSeconds(LONGEST_SECONDS, caps),
+      maxSeconds: effectiveSeconds(VEND_SECONDS.longest, caps),
     });
   }
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));

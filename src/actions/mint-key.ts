@@ -2,6 +2,7 @@ import type { AuditLog } from '../audit/log.ts';
 import type { KeyEntry, KeyRecord } from '../audit/record.ts';
 import { release } from '../audit/release.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
+import { KEY_SECONDS } from '../contract/bounds.ts';
 import { mintKey, type KeySource, type MintedKey, type MintFrom } from '../identity/minted-key.ts';
 import { formatInstant, SECOND, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Refused, type Result } from '../lib/result.ts';
@@ -24,9 +25,6 @@ export type MintRequest = KnownRequest & {
 };
 
 export type Mint = (request: MintRequest, snapshot: Snapshot) => Promise<Result<MintedKey, VendRefusal>>;
-
-/** Seconds that a minted key may live, and does unless asked. */
-export const KEY_SECONDS = { shortest: 60, longest: 3_600, usual: 900 } as const;
 
 type Dependencies = {
   readonly clock: Clock;

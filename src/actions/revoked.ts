@@ -1,9 +1,9 @@
 import type { Caller } from '../identity/caller.ts';
-import type { Revocation } from '../revocations/revocation.ts';
+import type { Block } from '../revocations/revocation.ts';
 import type { Revoked, RevokedRefusal } from './refusal.ts';
 
 /** What was revoked, as the caller may know it: its reason is for the operators. */
-function toRevoked({ target }: Revocation, { name }: Pick<Caller, 'name'>, profile: string | undefined): Revoked {
+function toRevoked({ target }: Block, { name }: Pick<Caller, 'name'>, profile: string | undefined): Revoked {
   switch (target.kind) {
     case 'all':
       return { what: 'everything' };
@@ -19,7 +19,7 @@ function toRevoked({ target }: Revocation, { name }: Pick<Caller, 'name'>, profi
 
 /** The refusal of a request that a revocation stops; `profile` where it asked for one. */
 export function toRevokedRefusal(
-  revocation: Revocation,
+  revocation: Block,
   caller: Pick<Caller, 'name'>,
   profile?: string,
 ): RevokedRefusal {

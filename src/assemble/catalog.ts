@@ -35,5 +35,6 @@ export function assembleCatalog(
     frozen: config.onLambda,
     onLoad: (snapshot, previous) => reportCatalog(logger, snapshot, previous),
     onFault: onFault(`the documents cannot be read from ${where}; trying again`),
+    random: Math.random,
   });
 }

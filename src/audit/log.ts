@@ -1,4 +1,5 @@
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
+import { waitPatiently } from '../lib/patience.ts';
 import { isOfStranger, toLine } from './line.ts';
 import { createLosses } from './losses.ts';
 import { createQueue, type Line } from './queue.ts';
@@ -7,17 +8,16 @@ import { writeWhole, type WriteBytes } from './stdout.ts';
 
 export { writeToStdout, type WriteBytes } from './stdout.ts';
 
-/** How long an answer waits for its record to be written. */
+/** How long an answer waits for its record to be written, longer in a busy process; then no credentials may leave. */
 const DEADLINE_MS = 250;
-/** A timer that is later than this tells that the process itself is too busy, and so often it is waited again. */
-const BUSY = 1.25;
-const ROUNDS = 3;
 
-/** A write of which nothing was taken for so long has a reader that sleeps. */
+/** How long a write may make no progress before its reader counts as asleep. */
 const STUCK = 1 * SECOND;
-/** So long after a failed write it is tried again, with the line that tells of the losses. */
+
+/** The pause between a failed write and the next try, which writes the line that tells of the losses. */
 const PROBE = 1 * SECOND;
-/** For so long a loss shows in `/readyz` as more than a number. */
+
+/** How long after a loss `/readyz` reports the log as degraded. */
 const RECENT = 5 * MINUTE;
 
 const NEWLINE = Buffer.from('\n');
@@ -142,26 +142,14 @@ export function createAuditLog(clock: Clock, writeBytes: WriteBytes, onFault: (e
         lane,
         countsIfLost: !withdraw,
         settle: (written) => {
-          clearTimeout(timer);
+          stopWaiting();
           resolve(written);
         },
       };
-      let begun = performance.now();
-      let rounds = 1;
-      // A busy process comes late to its timers, and its writer threads to their writes: that is not the reader's
-      // fault, so the time is given once or twice more. One more turn of the event loop lets a write that completed long
-      // ago be told first.
-      function giveUp(): void {
-        if (performance.now() - begun > DEADLINE_MS * BUSY && rounds < ROUNDS) {
-          begun = performance.now();
-          rounds += 1;
-          timer = setTimeout(() => setImmediate(giveUp), DEADLINE_MS);
-          return;
-        }
+      const stopWaiting = waitPatiently(DEADLINE_MS, () => {
         if (withdraw) queue.withdraw(line);
         resolve(false);
-      }
-      let timer = setTimeout(() => setImmediate(giveUp), DEADLINE_MS);
+      });
       queue.add(line);
       if (!writing) flush();
     });

@@ -11,7 +11,7 @@ export type AwsClients = {
   readonly sts: STSClient;
   readonly ssm: SSMClient;
   readonly dynamodb: DynamoDBClient;
-  /** DynamoDB by sockets of its own, for what must get through however many requests wait: the feed of revocations. */
+  /** DynamoDB with sockets of its own, so that the feed of revocations gets through however many requests wait. */
   readonly feed: DynamoDBClient;
 };
 
@@ -20,16 +20,20 @@ type Place = {
   readonly endpoints: { readonly [service in 'sts' | 'ssm' | 'dynamodb']: string | undefined };
 };
 
+/** Connections of each client: more than the requests that are worked on at once, so that none waits for a socket. */
 const MAX_SOCKETS = 256;
 
-/** One try ends after `requestTimeout`; a stalled peer may cost a caller seconds, never the SDK's default of no limit. */
+/** How long connecting may take; a try as a whole is bounded by `TRY`. */
+const CONNECTING = 1 * SECOND;
+
+/** The settings of a client. A try ends after `requestTimeout`: the SDK's default is no limit at all. */
 function common(region: string, endpoint: string | undefined, requestTimeout: number, maxAttempts: number) {
   return {
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
     maxAttempts,
     requestHandler: {
-      connectionTimeout: 1 * SECOND,
+      connectionTimeout: CONNECTING,
       requestTimeout,
       throwOnRequestTimeout: true,
       httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
@@ -38,13 +42,13 @@ function common(region: string, endpoint: string | undefined, requestTimeout: nu
   };
 }
 
-/** How long one try of a call may take, its whole answer included. */
+/** How long one try of a call may take, its whole answer included: a peer that stalls may cost a caller seconds. */
 const TRY = { sts: 3 * SECOND, ssm: 3 * SECOND, dynamodb: 2 * SECOND };
 
 /**
  * Constructs the clients: regional endpoints, credentials from the SDK's default chain, bounded time for every call.
  *
- * @param called told of each call that has ended
+ * @param called is told of each call that has ended
  */
 export function createAwsClients(
   { region, endpoints }: Place,

@@ -1,6 +1,6 @@
 /**
- * What AWS's SDKs take for throttling, and so every name that a service, or a front of it, may give it: the one list for
- * whoever sorts AWS's errors.
+ * The error codes that AWS's SDKs take for throttling: all names that a service, or a proxy in front of it, may use. This
+ * is the one list for all code that sorts AWS's errors.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
  */
 const THROTTLING: ReadonlySet<string> = new Set([
@@ -20,7 +20,7 @@ const THROTTLING: ReadonlySet<string> = new Set([
   'TransactionInProgressException',
 ]);
 
-/** Faults of the service itself that come with a status below 500: nothing is wrong with what was sent. */
+/** Codes that blame the service although their status may be below 500: nothing is wrong with the request. */
 const SERVICE_FAULTS: ReadonlySet<string> = new Set([
   'InternalError',
   'InternalFailure',
@@ -32,7 +32,7 @@ const SERVICE_FAULTS: ReadonlySet<string> = new Set([
   'ServiceUnavailableException',
 ]);
 
-/** Whether an error code of AWS says "too much": a later try is worth while. */
+/** Whether an error code of AWS means throttling: trying later is worthwhile. */
 export function isThrottling(code: string): boolean {
   return THROTTLING.has(code);
 }

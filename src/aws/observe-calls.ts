@@ -1,12 +1,12 @@
 import type { AwsCall } from '../telemetry/meter.ts';
 import { isThrottling } from './error-codes.ts';
 
-/** Where the observer stands: outermost, so that what callers wait for is what is measured. */
+/** The observer is the outermost middleware, so that it measures what callers wait for. */
 export const OUTERMOST = { step: 'initialize', name: 'observeCalls', priority: 'high' } as const;
 
 /**
- * A middleware of AWS's SDK that tells of each call of a client how it ended and how long it took, all tries together.
- * Nothing of input or output is looked at.
+ * A middleware of AWS's SDK that reports how each call of a client ended and how long it took, all tries together. It
+ * looks at neither input nor output.
  */
 export function observeCalls(service: AwsCall['service'], called: (call: AwsCall) => void) {
   return function observe<Args, Answer>(
@@ -14,7 +14,7 @@ export function observeCalls(service: AwsCall['service'], called: (call: AwsCall
     { commandName = 'Unknown' }: { readonly commandName?: string },
   ): (args: Args) => Promise<Answer> {
     const operation = commandName.replace(/Command$/u, '');
-    return async (args) => {
+    return async function observed(args) {
       const begun = performance.now();
       let outcome: AwsCall['outcome'] = 'ok';
       try {
@@ -29,7 +29,7 @@ export function observeCalls(service: AwsCall['service'], called: (call: AwsCall
   };
 }
 
-/** How a call ended that threw: by the names of AWS's errors and of Node's own. */
+/** How a call that threw ended, by the names of AWS's errors and of Node's own. */
 function outcomeOf(error: unknown): AwsCall['outcome'] {
   if (!(error instanceof Error)) return 'failed';
   if (error.name === 'ConditionalCheckFailedException') return 'refused';

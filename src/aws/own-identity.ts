@@ -4,24 +4,25 @@ import { SECOND } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { singleFlight } from '../lib/single-flight.ts';
 
+/** How long GetCallerIdentity may take, its retries included: a request may wait for it. */
 const DEADLINE = 5 * SECOND;
 
 /** Who the TVM is in AWS. */
 export type OwnAwsIdentity = {
   /** The account that the TVM's own credentials belong to. */
   readonly account: string;
-  /** The principal of the TVM's own role, without a path; undefined where it does not run as a role. */
+  /** The principal of the TVM's own role, without its path; undefined if the TVM does not run as a role. */
   readonly role: string | undefined;
 };
 
 /**
- * Tells who the TVM is, by GetCallerIdentity. It is asked twice at once, and believed for good when both answers say
- * the same: an answer that belongs to somebody else's call would let that account's callers in. Throws while STS does
- * not answer; the next call asks again.
+ * Tells who the TVM is, by GetCallerIdentity. STS is asked twice at once; when both answers agree they are kept for the
+ * life of the process (the credentials' role does not change). An answer that belongs to somebody else's call would let
+ * that account's callers in. Rejects while STS does not answer; the next call asks again.
  */
 export function createOwnIdentity(sts: STSClient): () => Promise<OwnAwsIdentity> {
   let known: OwnAwsIdentity | undefined;
-  const ask = singleFlight(async () => {
+  const ask = singleFlight(async function askTwice() {
     const [first, second] = await Promise.all([askOnce(sts), askOnce(sts)]);
     if (first.account !== second.account || first.role !== second.role) {
       throw new Error('two answers to GetCallerIdentity name two identities');
@@ -29,7 +30,7 @@ export function createOwnIdentity(sts: STSClient): () => Promise<OwnAwsIdentity>
     known = first;
     return known;
   });
-  function ownIdentity() {
+  function ownIdentity(): Promise<OwnAwsIdentity> {
     return known === undefined ? ask() : Promise.resolve(known);
   }
 
@@ -46,7 +47,7 @@ async function askOnce(sts: STSClient): Promise<OwnAwsIdentity> {
   return { account: identity.Account, role: roleOf(identity.Arn ?? '') };
 }
 
-/** The role of a session's ARN, `arn:P:sts::A:assumed-role/R/S`. */
+/** The role in a session's ARN, `arn:P:sts::A:assumed-role/R/S`. */
 function roleOf(arn: string): string | undefined {
   const parsed = parseArn(arn);
   if (!parsed.ok) return undefined;

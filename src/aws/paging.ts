@@ -11,7 +11,7 @@ import { SECOND } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { isThrottling } from './error-codes.ts';
 
-/** One call with its retries: three tries of three seconds, and the pauses between them. */
+/** How long one call may take with its retries: three tries of three seconds, and the pauses between them. */
 const DEADLINE = 11 * SECOND;
 
 /**
@@ -24,13 +24,13 @@ const TREE_PAGE = 10;
 const MARKS_PAGE = 50;
 const VALUES = 10;
 
-/** An account holds 100,000 parameters at most; a page may be empty, so there may be more than 10,000 pages. */
+/** The most pages of a listing: an account has at most 100,000 parameters, ten a page, and some pages may be empty. */
 const MAX_PAGES = 15_000;
 
-/** What is throttled in the middle of a reading is asked again after these pauses, jittered, in milliseconds. */
+/** The pauses, before jitter, after which a page that was throttled in the middle of a reading is asked for again. */
 const THROTTLED_PAUSES = [0.5 * SECOND, 1 * SECOND, 2 * SECOND, 4 * SECOND];
 
-/** Which version of a parameter there is. Versions begin anew when it is deleted and made again; dates do not. */
+/** Which version of a parameter there is. Versions start over when it is deleted and made again; dates do not. */
 export type ParameterMark = {
   readonly name: string;
   readonly version: number;
@@ -41,23 +41,23 @@ export type ParameterMark = {
 /** One parameter with its value. */
 export type StoredParameter = ParameterMark & { readonly type: string; readonly text: string };
 
-/** A path of SSM, and whether SecureStrings beneath it come in the clear. */
+/** A path of SSM, and whether SecureStrings beneath it are decrypted. */
 export type ParameterPath = { readonly path: string; readonly decrypt: boolean };
 
-/** What bounds a reading as a whole. */
+/** What bounds a whole reading. */
 export type Reading = {
   readonly signal: AbortSignal;
-  /** Resolves when the next call may be made, so that SSM's rate is left to others too. */
+  /** Resolves when the next call may be made, so that other users of the account's SSM rate have their share. */
   readonly turn: () => Promise<void>;
 };
 
-/** Reads parameters page by page. All reject if a page fails, or is not SSM's answer to what was asked. */
+/** Reads parameters page by page. Every function rejects if a page fails or is not SSM's answer to what was asked. */
 export type ParameterReader = {
   /** All parameters beneath a path, ten a page. */
   readonly tree: (place: ParameterPath, reading: Reading) => AsyncGenerator<readonly StoredParameter[]>;
   /** The versions of all parameters beneath a path, fifty a page. */
   readonly marks: (path: string, reading: Reading) => AsyncGenerator<readonly ParameterMark[]>;
-  /** Certain parameters, ten a call; those that are not there are named. */
+  /** Certain parameters, ten a call, and the names of those that are not there. */
   readonly values: (
     names: readonly string[],
     decrypt: boolean,
@@ -118,7 +118,7 @@ async function readValues(ssm: SSMClient, names: readonly string[], decrypt: boo
   return { found, missing: missing.filter((name) => wanted.has(name)) };
 }
 
-/** A call that whoever stands in between, or a bug, may not keep from ending. */
+/** Makes one call, bounded by the deadline, and repeats it while it is throttled. */
 async function ask<Answer>(
   what: string,
   { signal, turn }: Reading,
@@ -144,8 +144,8 @@ type PageAnswer<Item> = {
 };
 
 /**
- * All pages of a listing. A page may be empty and have a next one. A throttled first page is told at once: SSM is
- * not to be had. A later one is asked for again, for the pages before it would be lost.
+ * All pages of a listing. A page may be empty and still have a next one. A throttled first page rejects at once, as an
+ * outage does. A later one is asked for again, because otherwise the pages before it would be lost.
  */
 async function* readPages<Item>(
   what: string,
@@ -157,7 +157,7 @@ async function* readPages<Item>(
   do {
     const input = token === undefined ? {} : { NextToken: token };
     const answer = await ask(what, reading, (signal) => send(input, signal), token === undefined);
-    // The SDK takes an empty 200 of whatever stands in between for an empty page; SSM always sends the list.
+    // The SDK takes an empty 200 of a proxy in between for an empty page; SSM always sends the list.
     if (answer.Parameters === undefined) throw notSsm(what);
     yield answer.Parameters;
     token = answer.NextToken === '' ? undefined : answer.NextToken;
@@ -173,7 +173,9 @@ function notSsm(what: string): Error {
 }
 
 function isBeneath(path: string) {
-  return (name: string): boolean => name.startsWith(`${path}/`);
+  return function isBeneathPath(name: string): boolean {
+    return name.startsWith(`${path}/`);
+  };
 }
 
 type IsAskedFor = (name: string) => boolean;
@@ -194,7 +196,7 @@ function toStored(parameter: SsmParameter, isAskedFor: IsAskedFor): StoredParame
   return { ...mark, type, text };
 }
 
-/** All parameters beneath a path, for a program that reads them once. */
+/** Reads all parameters beneath a path, for a program that reads them once. */
 export async function readParameterTree(
   ssm: SSMClient,
   path: string,

@@ -18,18 +18,21 @@ export type RoleCredentials = {
 /** Which inline policy of which role. */
 export type RolePolicyName = { readonly roleName: string; readonly policyName: string };
 
-/** Inline policies of roles, with one set of credentials. All reject where IAM refuses, or where its answer is none. */
+/** Inline policies of roles. Both functions reject if IAM refuses, or if an answer is not IAM's. */
 export type RolePolicies = {
-  /** The document as it stands there; undefined if there is none. */
+  /** The document of the policy; undefined if there is none. */
   readonly read: (credentials: RoleCredentials, name: RolePolicyName) => Promise<string | undefined>;
-  /** Writes the document, or removes what is there where it is undefined. */
+  /** Writes the document, or deletes the policy if it is undefined. */
   readonly write: (credentials: RoleCredentials, name: RolePolicyName, document: string | undefined) => Promise<void>;
 };
 
-/** One call, its retries included. */
+/** How long one call of IAM may take, its retries included: an operator waits for it. */
 const DEADLINE = 6 * SECOND;
 
-/** IAM is one endpoint for a whole partition; the SDK knows it by any region of that. */
+/**
+ * Reads and writes inline policies, with credentials of each call's own. IAM has one endpoint for a whole partition; the
+ * SDK finds it by any region of the partition.
+ */
 export function createRolePolicies(region: string, endpoint: string | undefined): RolePolicies {
   async function withClient<Value>(
     what: string,
@@ -52,7 +55,7 @@ export function createRolePolicies(region: string, endpoint: string | undefined)
     const command = new GetRolePolicyCommand({ RoleName: roleName, PolicyName: policyName });
     return withClient('GetRolePolicy', credentials, async (iam, abortSignal) => {
       const answer = await iam.send(command, { abortSignal });
-      // An empty 200 of whatever stands in between would read as another policy.
+      // An empty 200 of a proxy in between would read as a policy that is not there.
       if (answer.RoleName !== roleName || answer.PolicyName !== policyName || answer.PolicyDocument === undefined) {
         throw new Error("the answer to GetRolePolicy is not IAM's");
       }
@@ -66,7 +69,7 @@ export function createRolePolicies(region: string, endpoint: string | undefined)
     document: string | undefined,
   ): Promise<void> {
     const names = { RoleName: roleName, PolicyName: policyName };
-    // IAM has nothing to say to a good write; whether it was one is found by reading.
+    // IAM answers a write with nothing: the caller has to read the policy to know that it was written.
     if (document === undefined) {
       await withClient('DeleteRolePolicy', credentials, (iam, abortSignal) =>
         iam.send(new DeleteRolePolicyCommand(names), { abortSignal }),

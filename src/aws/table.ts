@@ -5,17 +5,14 @@ import {
   QueryCommand,
   ScanCommand,
   UpdateItemCommand,
-  type AttributeValue,
   type ConsumedCapacity,
   type DynamoDBClient,
   type QueryCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import { withDeadline } from '../lib/deadline.ts';
+import { attributes, textAt, type Item } from './attributes.ts';
 
-/** An item of DynamoDB: attributes by name. */
-export type Item = Record<string, AttributeValue>;
-
-/** One table: whom to ask, its name, and how long any one call may take, its retries and its whole answer included. */
+/** One table: its client, its name, and how long any one call may take, its retries and its whole answer included. */
 export type Table = {
   readonly client: DynamoDBClient;
   readonly name: string;
@@ -23,19 +20,19 @@ export type Table = {
   readonly deadline: number;
 };
 
-/** Under which condition something is written; names and values of all its expressions. */
+/** A condition, and the names and values of all expressions of the call that it belongs to. */
 export type Condition = {
   readonly condition: string;
   readonly names?: Record<string, string>;
   readonly values?: Item;
 };
 
-/** `refused`: DynamoDB says that the condition does not hold, so that nothing was written. All else rejects. */
+/** `refused`: DynamoDB says that the condition does not hold, so nothing was written. Every other failure rejects. */
 export type WriteOutcome = 'done' | 'refused';
 
 /**
- * The SDK takes an empty 200 of whatever stands in between for a success. DynamoDB says, when asked to, which table it
- * has worked on, in the words in which it was named:
+ * Throws unless an answer is DynamoDB's own. The SDK takes an empty 200 of a proxy in between for a success; DynamoDB,
+ * when asked to, names the table that it worked on as the request named it:
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ConsumedCapacity.html
  */
 function checkAnswer(what: string, table: Table, capacity: ConsumedCapacity | undefined): void {
@@ -45,20 +42,29 @@ function checkAnswer(what: string, table: Table, capacity: ConsumedCapacity | un
 
 type WriteAnswer = { readonly ConsumedCapacity?: ConsumedCapacity | undefined };
 
-/** Sends one conditional write and says whether it was done. */
-async function write(
+/** Sends one conditional write and gives DynamoDB's answer to it. */
+async function send<Answer extends WriteAnswer>(
   what: string,
   table: Table,
-  send: (signal: AbortSignal) => Promise<WriteAnswer>,
-): Promise<WriteOutcome> {
+  run: (signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer | 'refused'> {
   try {
-    const answer = await withDeadline(table.deadline, `${what} on ${table.name}`, send);
+    const answer = await withDeadline(table.deadline, `${what} on ${table.name}`, run);
     checkAnswer(what, table, answer.ConsumedCapacity);
-    return 'done';
+    return answer;
   } catch (error) {
     if (error instanceof ConditionalCheckFailedException) return 'refused';
     throw error;
   }
+}
+
+/** Sends one conditional write and says whether it was done. */
+async function write(
+  what: string,
+  table: Table,
+  run: (signal: AbortSignal) => Promise<WriteAnswer>,
+): Promise<WriteOutcome> {
+  return (await send(what, table, run)) === 'refused' ? 'refused' : 'done';
 }
 
 /** The parts that each conditional command has; DynamoDB refuses empty maps. */
@@ -79,48 +85,58 @@ export function putIf(table: Table, item: Item, condition: Condition): Promise<W
 }
 
 /**
- * Puts an item if none of its id is there. It holds the id of the attempt, so that an SDK that repeats a write whose
- * answer was lost takes what it finds for its own; another attempt of the same caller has another id, unless it is given.
+ * Puts an item if there is none of its id. It holds the id of the attempt: an SDK that repeats a write whose answer was
+ * lost finds its own item, which is no refusal. Another attempt of the same caller has another id, unless it is given.
  */
 export function putNew(table: Table, item: Item, attempt: string): Promise<WriteOutcome> {
+  const own = attributes({ attempt });
   return putIf(
     table,
-    { ...item, attempt: { S: attempt } },
+    { ...item, ...own },
     {
       condition: 'attribute_not_exists(id) OR #attempt = :attempt',
       names: { '#attempt': 'attempt' },
-      values: { ':attempt': { S: attempt } },
+      values: attributes({ ':attempt': attempt }),
     },
   );
 }
 
+/** A change of an item that writes the id of its attempt, as `:attempt`, into the attribute `attempt`. */
+export type Change = Condition & { readonly update: string };
+
 /**
- * Makes an item of an id that is not there, as {@link putNew} does, and believes only the answer to this very attempt: it
- * holds the attempt's id. An answer that belongs to another write of the same table is an error, not a success.
+ * Changes the item of an id under a condition and gives the attributes that it changed. It believes only the answer to
+ * this very attempt, whose id is among them: an answer that belongs to another write of the same table is an error.
  */
-export async function claimNew(table: Table, id: string, ttl: number, attempt: string): Promise<WriteOutcome> {
+export async function updateAs(table: Table, id: string, attempt: string, change: Change): Promise<Item | 'refused'> {
   const command = new UpdateItemCommand({
-    ...common(table, {
-      condition: 'attribute_not_exists(id) OR #attempt = :attempt',
-      names: { '#attempt': 'attempt', '#ttl': 'ttl' },
-      values: { ':attempt': { S: attempt }, ':ttl': { N: String(ttl) } },
-    }),
-    Key: { id: { S: id } },
-    UpdateExpression: 'SET #attempt = :attempt, #ttl = :ttl',
+    ...common(table, change),
+    Key: attributes({ id }),
+    UpdateExpression: change.update,
     ReturnValues: 'UPDATED_NEW',
   });
-  return write('UpdateItem', table, async (abortSignal) => {
-    const answer = await table.client.send(command, { abortSignal });
-    if (answer.Attributes?.['attempt']?.S === attempt) return answer;
-    throw new Error(`the answer to UpdateItem for ${id} on ${table.name} is another write's`);
-  });
+  const answer = await send('UpdateItem', table, (abortSignal) => table.client.send(command, { abortSignal }));
+  if (answer === 'refused') return answer;
+  if (answer.Attributes !== undefined && textAt(answer.Attributes, 'attempt') === attempt) return answer.Attributes;
+  throw new Error(`the answer to UpdateItem for ${id} on ${table.name} is another write's`);
 }
 
-/** Changes the item of an id under a condition; without one in it, an item is made where there was none. */
+/** Makes an item of an id that is not there, as {@link putNew} does, and believes the answer as {@link updateAs} does. */
+export async function claimNew(table: Table, id: string, ttl: number, attempt: string): Promise<WriteOutcome> {
+  const changed = await updateAs(table, id, attempt, {
+    update: 'SET #attempt = :attempt, #ttl = :ttl',
+    condition: 'attribute_not_exists(id) OR #attempt = :attempt',
+    names: { '#attempt': 'attempt', '#ttl': 'ttl' },
+    values: attributes({ ':attempt': attempt, ':ttl': ttl }),
+  });
+  return changed === 'refused' ? changed : 'done';
+}
+
+/** Changes the item of an id under a condition. Makes the item where there was none, if the condition allows that. */
 export function updateIf(table: Table, id: string, update: string, condition: Condition): Promise<WriteOutcome> {
   const command = new UpdateItemCommand({
     ...common(table, condition),
-    Key: { id: { S: id } },
+    Key: attributes({ id }),
     UpdateExpression: update,
   });
   return write('UpdateItem', table, (abortSignal) => table.client.send(command, { abortSignal }));
@@ -128,36 +144,57 @@ export function updateIf(table: Table, id: string, update: string, condition: Co
 
 /** Deletes the item of an id under a condition. */
 export function deleteIf(table: Table, id: string, condition: Condition): Promise<WriteOutcome> {
-  const command = new DeleteItemCommand({ ...common(table, condition), Key: { id: { S: id } } });
+  const command = new DeleteItemCommand({ ...common(table, condition), Key: attributes({ id }) });
   return write('DeleteItem', table, (abortSignal) => table.client.send(command, { abortSignal }));
 }
 
 /**
  * Reads one item by its key `id`, consistently; undefined if it is not there. It asks by Query, at the price of GetItem:
- * an answer that has no list of items is none of DynamoDB's, while GetItem's "there is none" looks like an empty 200.
- * An item with another id than the one that was asked for is an error, and never "not there".
+ * an answer without a list of items is not DynamoDB's, while GetItem's "there is none" looks like an empty 200. An item
+ * with another id than the one asked for is an error, and never "not there".
  */
 export async function readItem(table: Table, id: string): Promise<Item | undefined> {
-  const [items] = await readPage(table, {
+  const [[item]] = await query(table, {
     KeyConditionExpression: 'id = :id',
-    ExpressionAttributeValues: { ':id': { S: id } },
+    ExpressionAttributeValues: attributes({ ':id': id }),
     ConsistentRead: true,
   });
-  const [item] = items;
-  if (item !== undefined && item['id']?.S !== id) {
-    throw new Error(`the answer to Query for ${id} on ${table.name} is another item's: ${item['id']?.S ?? 'none'}`);
+  const found = textAt(item, 'id');
+  if (item !== undefined && found !== id) {
+    throw new Error(`the answer to Query for ${id} on ${table.name} is another item's: ${found ?? 'none'}`);
   }
   return item;
 }
 
-/** What a page is asked for, but for the table. */
-export type PageInput = Omit<QueryCommandInput, 'TableName' | 'ReturnConsumedCapacity'>;
+/** What an index is asked for: a condition on its key, and in which order and how many items a page gives. */
+export type IndexQuery = Condition & {
+  readonly index: string;
+  readonly order: 'rising' | 'falling';
+  /** Items of one page; undefined for as many as DynamoDB gives. */
+  readonly limit: number | undefined;
+};
 
 /** A page, and where the next one starts; undefined behind the last. */
 export type Page = readonly [items: readonly Item[], next: Item | undefined];
 
-/** Reads one page by Query. */
-export function readPage(table: Table, input: PageInput): Promise<Page> {
+/** Reads one page of an index, from where an earlier page said; undefined for the first. */
+export function readPage(
+  table: Table,
+  { index, condition, names, values, order, limit }: IndexQuery,
+  from: Item | undefined,
+): Promise<Page> {
+  return query(table, {
+    IndexName: index,
+    KeyConditionExpression: condition,
+    ExpressionAttributeNames: names,
+    ExpressionAttributeValues: values,
+    ScanIndexForward: order === 'rising',
+    Limit: limit,
+    ExclusiveStartKey: from,
+  });
+}
+
+function query(table: Table, input: Omit<QueryCommandInput, 'TableName' | 'ReturnConsumedCapacity'>): Promise<Page> {
   const command = new QueryCommand({ ...input, TableName: table.name, ReturnConsumedCapacity: 'TOTAL' });
   return toPage('Query', table, (abortSignal) => table.client.send(command, { abortSignal }));
 }
@@ -183,11 +220,11 @@ export async function* scanPages(table: Table, limit: number): AsyncGenerator<re
   } while (from !== undefined);
 }
 
-/** Reads all pages of a query, to the last. */
-export async function* queryPages(table: Table, input: PageInput): AsyncGenerator<readonly Item[]> {
+/** Reads all pages of an index, to the last. */
+export async function* queryPages(table: Table, of: IndexQuery): AsyncGenerator<readonly Item[]> {
   let from: Item | undefined;
   do {
-    const [items, next] = await readPage(table, { ...input, ExclusiveStartKey: from });
+    const [items, next] = await readPage(table, of, from);
     yield items;
     from = next;
   } while (from !== undefined);
@@ -198,8 +235,8 @@ type PageAnswer = WriteAnswer & {
   readonly LastEvaluatedKey?: Item | undefined;
 };
 
-async function toPage(what: string, table: Table, send: (signal: AbortSignal) => Promise<PageAnswer>): Promise<Page> {
-  const answer = await withDeadline(table.deadline, `${what} on ${table.name}`, send);
+async function toPage(what: string, table: Table, run: (signal: AbortSignal) => Promise<PageAnswer>): Promise<Page> {
+  const answer = await withDeadline(table.deadline, `${what} on ${table.name}`, run);
   checkAnswer(what, table, answer.ConsumedCapacity);
   if (answer.Items === undefined) throw new Error(`the answer to ${what} on ${table.name} is not DynamoDB's`);
   return [answer.Items, answer.LastEvaluatedKey];

@@ -1,6 +1,6 @@
 import type { CreateTableCommandInput, GlobalSecondaryIndex } from '@aws-sdk/client-dynamodb';
 
-/** One DynamoDB table: what CreateTable takes, and the attribute that DynamoDB expires items by. */
+/** One DynamoDB table: the input of CreateTable, and the attribute by which DynamoDB expires items. */
 export type TableDefinition = {
   readonly create: CreateTableCommandInput & { readonly TableName: string };
   readonly ttlAttribute: string;
@@ -13,7 +13,7 @@ export type TableNames = {
   readonly breakglass: string;
   readonly revocations: string;
   readonly guard: string;
-  /** Heads of the chains of audit records. */
+  /** The head of each chain of audit records. */
   readonly audit: string;
 };
 
@@ -54,8 +54,8 @@ function table(name: string, indexes: readonly (readonly [name: string, hashKey:
 
 /**
  * The tables with the keys and indexes of the Go project (primary key `id`, time to live `ttl`, indexes sorted by
- * `created_at`), so that an organisation that runs Sentinel keeps its tables and its CLI. `gsi-shard` is the TVM's own:
- * lists of all sessions go by it, while `gsi-status` is for Sentinel's CLI and for what that has revoked.
+ * `created_at`), so that an organisation that runs Sentinel keeps its tables and its CLI. `gsi-shard` is the TVM's own,
+ * for lists of all sessions; `gsi-status` serves Sentinel's CLI, and finds the sessions that it revoked.
  */
 export function tableDefinitions(names: TableNames): readonly TableDefinition[] {
   return [

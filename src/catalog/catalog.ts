@@ -4,78 +4,107 @@ import type { LoadCatalog } from './load.ts';
 import { refreshInterval } from './pace.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** Between the end of one reading and the next there is always a pause. */
+/**
+ * The least pause between two readings, so that slow readings do not follow each other without end.
+ */
 const SHORTEST_PAUSE = 1 * SECOND;
-/** From the beginning of one reading to the end of the next, at most this share of a snapshot's life passes. */
+/**
+ * The share of a snapshot's life within which the next reading must end, counted from the beginning
+ * of the last.
+ */
 const ROUND_SHARE = 0.8;
-/** After a failure the first retry comes soon; from then on the pause doubles up to the ordinary one. */
+/**
+ * The pause before the first retry after a failure. Then the pause doubles, up to the regular
+ * interval.
+ */
 const FIRST_RETRY = 1 * SECOND;
 /**
- * So many intervals after the last try, a request brings the catalog up to date itself. Where timers run, that is when one
- * failed to; in a process that is frozen between requests, it keeps a change within the 15 s of the others.
+ * Intervals after the last try, when a request refreshes the catalog itself. Where timers run, that
+ * happens only if one did not fire. In a process that is frozen between requests it is the rule,
+ * and a change still takes effect within 15 s.
  */
 const OVERDUE = 2;
 const OVERDUE_FROZEN = 1.25;
-/** How long a reading may be under way before requests wait for it no longer, while the last good one may serve. */
+/**
+ * How long requests wait for a reading, from its beginning, while the last good snapshot is still
+ * usable.
+ */
 const WAIT = 2 * SECOND;
-/** The same while nothing may serve; in a process that is frozen between requests nobody else brings it to its end. */
+/**
+ * The same without a usable snapshot. Longer in a process that is frozen between requests: it reads
+ * only during these.
+ */
 const PATIENCE = 5 * SECOND;
 const PATIENCE_FROZEN = 20 * SECOND;
-/** A reading is told to end at its deadline; one that has not ended so long after it is stuck. */
+/** A reading is aborted at its deadline. If it has not ended so long after that, it is stuck. */
 const STUCK = 15 * SECOND;
 
-/** What `/readyz` and `/healthz` tell of the catalog. */
+/** The state of the catalog, for `/readyz` and `/healthz`. */
 export type CatalogState = {
-  /** Whether the first try is over, whatever came of it. */
+  /** Whether the first try is over, successful or not. */
   readonly tried: boolean;
   readonly ageSeconds: number | undefined;
   readonly profiles: number;
   readonly rejected: number;
-  /** How much is sound but hardly meant. */
+  /** How many probable mistakes there are in valid documents. */
   readonly findings: number;
-  /** Whether the last try failed, so that what serves is the last good one. */
+  /** Whether the last try failed, so that the last good snapshot is used. */
   readonly failing: boolean;
-  /** Whether there is a snapshot young enough to decide by. */
+  /** Whether there is a snapshot that is not too old to decide by. */
   readonly usable: boolean;
-  /** Whether a reading neither ended nor failed by its deadline: a bug, which only another process mends. */
+  /** Whether a reading has not ended although it was aborted: a bug that only a restart ends. */
   readonly stuck: boolean;
 };
 
 export type Catalog = {
-  /** Loads for the first time and keeps loading until the signal ends it. Never rejects. */
+  /** Loads for the first time, and again and again until the signal aborts. Never rejects. */
   readonly start: (signal: AbortSignal) => Promise<void>;
-  /** The snapshot to decide by; undefined when there is none, or only one that is too old. */
+  /** The snapshot to decide by; undefined if there is none, or only one that is too old. */
   readonly current: () => Promise<Snapshot | undefined>;
   readonly state: () => CatalogState;
-  /** The sealing keys of the last good snapshot, whatever its age: they recognise, they decide nothing. */
+  /**
+   * The sealing keys of the last good snapshot, whatever its age: they verify what the TVM sealed or
+   * signed, and decide nothing.
+   */
   readonly sealingKeys: () => Snapshot['sealingKeys'];
 };
 
 type Options = {
   readonly load: LoadCatalog;
-  /** The monotonic clock: no change of the machine's time makes a snapshot young, or puts the readings to sleep. */
+  /** A monotonic clock, so that a change of the machine's time changes neither ages nor pauses. */
   readonly clock: Clock;
-  /** How long the last good snapshot may serve when no newer one can be read, in milliseconds. */
+  /** How long the last good snapshot may be used when no newer one can be read, in milliseconds. */
   readonly maxAge: number;
-  /** Whether the process is frozen between requests, as on AWS Lambda: then there are no timers to rely on. */
+  /**
+   * Whether the process is frozen between requests, as on AWS Lambda, where timers do not run then.
+   */
   readonly frozen: boolean;
   readonly onLoad: (snapshot: Snapshot, previous: Snapshot | undefined) => void;
   readonly onFault: (error: unknown) => void;
-  readonly random?: () => number;
+  /** A number from 0 to 1, for the jitter. */
+  readonly random: () => number;
 };
 
-/** Keeps the snapshot of the documents: swapped in whole, refreshed with jitter, the last good one kept for a while. */
+/**
+ * Keeps the snapshot of the documents: replaced as a whole, refreshed with jitter, the last good
+ * one kept for a while.
+ */
 export function createCatalog(options: Options): Catalog {
-  const { load, clock, maxAge, frozen, onLoad, onFault, random = Math.random } = options;
+  const { load, clock, maxAge, frozen, onLoad, onFault, random } = options;
   let snapshot: Snapshot | undefined;
   let tried = false;
   let failures = 0;
-  /** When the try under way began; undefined between two. */
+  /** When the try under way began; undefined between two tries. */
   let begun: number | undefined;
   let lastTry = { began: Number.NEGATIVE_INFINITY, ended: Number.NEGATIVE_INFINITY };
 
-  /** One reading. At its deadline, when what it has read first would be too old to serve, it is told to end. */
-  const refresh = singleFlight(async () => {
+  /**
+   * Reads once. The reading is aborted when what it read first would be too old to use. Callers who
+   * come during a reading share it.
+   */
+  const refresh = singleFlight(readOnce);
+
+  async function readOnce(): Promise<void> {
     const began = clock();
     begun = began;
     const stop = new AbortController();
@@ -94,10 +123,10 @@ export function createCatalog(options: Options): Catalog {
       clearTimeout(deadline);
       tried = true;
       begun = undefined;
-      // Only now: whoever comes while an overdue try is under way waits for it like the one who began it.
+      // Only now, so that requests which come during an overdue reading also wait for it.
       lastTry = { began, ended: clock() };
     }
-  });
+  }
 
   function ordinary(): number {
     return refreshInterval(snapshot ?? { parameters: 0, pages: 0 }, maxAge);
@@ -115,7 +144,7 @@ export function createCatalog(options: Options): Catalog {
     return age() <= maxAge;
   }
 
-  /** From the end of a try to the beginning of the next. */
+  /** The time from the end of a try to the beginning of the next. */
   function pause(): number {
     if (failures > 0) return jittered(retry());
     const took = lastTry.ended - lastTry.began;
@@ -124,15 +153,19 @@ export function createCatalog(options: Options): Catalog {
   }
 
   /**
-   * A process that AWS Lambda froze has had no timers: the request that thaws it brings the catalog up to date. While
-   * the last good one serves, a quick retry that hangs is no reason to let requests wait.
+   * Whether the last try is so long ago that a request must refresh the catalog. The short pause
+   * before a retry counts only without a usable snapshot: otherwise requests would wait for a retry
+   * that hangs.
    */
   function isOverdue(): boolean {
     const due = usable() || failures === 0 ? ordinary() : retry();
     return clock() - lastTry.ended > (frozen ? OVERDUE_FROZEN : OVERDUE) * due;
   }
 
-  /** Joins the reading under way, or begins one, and waits for its end, but not for a reading that takes too long. */
+  /**
+   * Joins the reading under way, or begins one, and waits for its end, but for no longer than the
+   * limits above.
+   */
   async function waitForRefresh(): Promise<void> {
     const refreshed = refresh();
     const patience = frozen ? PATIENCE_FROZEN : PATIENCE;
@@ -156,16 +189,16 @@ export function createCatalog(options: Options): Catalog {
     again();
   }
 
-  async function current() {
+  async function current(): Promise<Snapshot | undefined> {
     if (isOverdue()) await waitForRefresh();
     return usable() ? snapshot : undefined;
   }
 
-  function sealingKeys() {
+  function sealingKeys(): Snapshot['sealingKeys'] {
     return snapshot?.sealingKeys ?? new Map();
   }
 
-  function state() {
+  function state(): CatalogState {
     return {
       tried,
       ageSeconds: snapshot === undefined ? undefined : Math.max(0, Math.floor(age() / SECOND)),

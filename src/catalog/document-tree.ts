@@ -8,45 +8,60 @@ import {
 } from '../aws/paging.ts';
 import { MINUTE, type Clock } from '../lib/clock.ts';
 
-/** A tree of up to so many parameters is read whole, ten a page: as few calls as asking for its versions. */
+/**
+ * Parameters up to which a tree is read as a whole, ten a page: listing versions would hardly save
+ * calls.
+ */
 const SMALL = 100;
 
-/** Versions come fifty a page; this is assumed until a listing has shown it. */
+/** Versions in a page of a listing, which is assumed until the first listing. */
 const MARKS_PAGE = 50;
 
-/** DescribeParameters, filtered, pages through all parameters of the account; below this it is not worth it. */
+/**
+ * DescribeParameters pages through all parameters of the account and filters them. If the first
+ * `MARKS_TRIAL` pages have fewer than `MARKS_PER_PAGE` of this tree on average, listing versions is
+ * not worth it.
+ */
 const MARKS_PER_PAGE = 5;
 const MARKS_TRIAL = 20;
 
-/** For so long the tree itself is read, after DescribeParameters was denied, throttled or not worth it. */
+/**
+ * How long the whole tree is read after DescribeParameters was denied, throttled or not worth it.
+ */
 const MARKS_AVOIDED = 10 * MINUTE;
 
-/** What lies under one path of SSM, as far as it was read. */
+/** The parameters under one path of SSM, as far as they were read. */
 export type DocumentTree = {
   /**
-   * Brings what is known up to date. Rejects if it could not be read to its end; what was read until then is kept, so
-   * that the next reading need not fetch it again, but it is no whole: nobody may use it before a reading succeeds.
+   * Brings the tree up to date. Rejects if the reading breaks off. What was read until then is
+   * kept, so that the next reading need not fetch it again, but nobody may use the tree before a
+   * reading succeeds.
    */
   readonly read: (reading: Reading) => Promise<void>;
   readonly documents: () => Iterable<StoredParameter>;
   readonly size: () => number;
-  /** Changes whenever a document comes, goes, or has another text or type. */
+  /**
+   * A number that changes whenever a document is added, is removed, or has another text or type.
+   */
   readonly version: () => number;
-  /** About how many pages the next listing will take. */
+  /** About how many pages the next listing takes. */
   readonly pages: () => number;
 };
 
 type Options = ParameterPath & { readonly reader: ParameterReader; readonly clock: Clock };
 
+/** Ends a listing of versions that takes too many pages. */
 class NotWorthIt extends Error {}
 
 /**
- * Keeps the parameters beneath a path. A small tree is read whole each time. Of a large one only the versions are
- * listed, and what changed is fetched: a listing of 20,000 takes 400 calls instead of 2,000. Where versions cannot be
- * had, the tree is read.
+ * Keeps the parameters under a path, as long as they exist in SSM. A small tree is read as a whole
+ * each time. Of a large one only the versions are listed, and what changed is fetched: for 20,000
+ * parameters that takes 400 calls instead of 2,000. If versions cannot be listed, the whole tree is
+ * read.
  *
- * SSM's listings are eventually consistent, and whatever stands in between may answer too: what is missing from a
- * listing is gone only when SSM, asked for it by name, says so.
+ * SSM's listings are eventually consistent, and a proxy may answer in its place. So a parameter
+ * that is missing from a listing is dropped only when SSM, asked for it by name, says that it does
+ * not exist.
  */
 export function createDocumentTree({ reader, path, decrypt, clock }: Options): DocumentTree {
   const known = new Map<string, StoredParameter>();
@@ -68,7 +83,7 @@ export function createDocumentTree({ reader, path, decrypt, clock }: Options): D
     if (known.delete(name)) version += 1;
   }
 
-  /** Fetches what is new or changed, and drops what is not there any more. */
+  /** Fetches parameters by name, and drops those that no longer exist. */
   async function fetch(names: readonly string[], reading: Reading): Promise<void> {
     for await (const { found, missing } of reader.values(names, decrypt, reading)) {
       for (const parameter of found) keep(parameter);
@@ -80,6 +95,7 @@ export function createDocumentTree({ reader, path, decrypt, clock }: Options): D
     return [...known.keys()].filter((name) => !seen.has(name));
   }
 
+  /** Reads the whole tree, and asks by name for what is missing from it. */
   async function readTree(reading: Reading): Promise<void> {
     const seen = new Set<string>();
     for await (const page of reader.tree({ path, decrypt }, reading)) {
@@ -92,12 +108,13 @@ export function createDocumentTree({ reader, path, decrypt, clock }: Options): D
     try {
       await fetch(missing, reading);
     } catch (error) {
-      // A role that may read the tree only has nothing but the tree to go by.
+      // A role that may only read the tree cannot ask by name, so the listing has to do.
       if (!isDenied(error)) throw error;
       for (const name of missing) drop(name);
     }
   }
 
+  /** Lists the versions, and fetches what is new, changed or missing from the listing. */
   async function readMarks(reading: Reading): Promise<void> {
     const seen = new Set<string>();
     const changed: string[] = [];
@@ -128,19 +145,22 @@ export function createDocumentTree({ reader, path, decrypt, clock }: Options): D
     await readTree(reading);
   }
 
-  function documents() {
+  function documents(): Iterable<StoredParameter> {
     return known.values();
   }
 
-  function size() {
+  function size(): number {
     return known.size;
   }
 
-  return {
-    read,
-    documents,
-    size,
-    version: () => version,
-    pages: () => (readsMarks() ? (marksPages ?? Math.ceil(known.size / MARKS_PAGE)) : Math.ceil((known.size + 1) / 10)),
-  };
+  function currentVersion(): number {
+    return version;
+  }
+
+  function pages(): number {
+    if (readsMarks()) return marksPages ?? Math.ceil(known.size / MARKS_PAGE);
+    return Math.ceil((known.size + 1) / 10);
+  }
+
+  return { read, documents, size, version: currentVersion, pages };
 }

@@ -1,5 +1,4 @@
 import type { Client } from '../policy/documents/client.ts';
-import type { CompiledPolicy } from '../policy/compile.ts';
 import { toKnownCallers, type KnownCallers, type NameSettings } from '../policy/known-callers.ts';
 import { findEmptyDenials, lintNames, type RuleNames } from '../policy/lint-names.ts';
 import type { LintFinding } from '../policy/lint.ts';
@@ -7,25 +6,16 @@ import { leaveRoomForRoles } from '../policy/documents/profile-tags.ts';
 import type { Profile } from '../policy/documents/profile.ts';
 import { toSentence } from '../policy/reading/problem.ts';
 import { readTree } from '../policy/reading/yaml-tree.ts';
+import type { ReadPolicy } from './read-document.ts';
 import type { CatalogProfile, Finding, Rejection } from './snapshot.ts';
 
-/** An access policy as it was read, with what the documents around it are compared with. */
-export type ReadPolicy = {
-  readonly policy: CompiledPolicy;
-  readonly names: readonly RuleNames[];
-  /** What its text alone leaves to be said. */
-  readonly findings: readonly LintFinding[];
-  /** The document, for the lines of what is wrong with it. */
-  readonly text: string;
-};
-
-/** All documents that were read, before they are compared with each other. */
+/** All documents that could be read, to compare them with each other. */
 export type ReadDocuments = {
   readonly account: string;
   readonly root: string;
   readonly policies: ReadonlyMap<string, ReadPolicy>;
   readonly profiles: ReadonlyMap<string, Profile>;
-  /** Whom the documents that are about all profiles name, by the last part of their parameters' names. */
+  /** The names in documents about all profiles, by the last part of their parameters' names. */
   readonly others: ReadonlyMap<string, readonly RuleNames[]>;
   readonly clients: ReadonlyMap<string, Client>;
   /** Principals of the roles that profiles name. */
@@ -38,22 +28,24 @@ type Judged = {
   readonly findings: readonly Finding[];
 };
 
-/** What was said of one policy last time; said again unless it or the known callers changed. */
+/** The result of comparing a policy, which holds until the policy or the known callers change. */
 type Verdict = {
   readonly of: ReadPolicy;
   readonly known: KnownCallers;
+  /** Denies of names that nobody can have, as sentences: they make the policy be refused. */
   readonly denials: readonly string[];
   readonly findings: readonly LintFinding[];
 };
 
-/** More than anybody reads; bounds the log and what an instance keeps of them. */
+/** Findings of all documents: more than anybody reads, and a bound for the log and for memory. */
 const MAX_FINDINGS = 1_000;
 
 /**
- * Makes the function that compares documents with each other: it joins profiles with their policies, refuses those whose
- * denials would refuse nobody, and says what is sound but matches nobody known. Remembers its verdicts: they depend on the
- * policy, on the registered keys and on the roles of profiles, which seldom change. Yields after each document, so that
- * whoever runs it can let others have the event loop between them.
+ * Makes the function that compares documents with each other. It joins profiles with their
+ * policies, refuses policies whose denies can match nobody, and finds valid names that match no
+ * known caller. It remembers the verdict on every policy until the policy, the registered keys or
+ * the roles of profiles change, which is seldom. It yields after each document, so that its caller
+ * can let others use the event loop.
  */
 export function createJudge(settings: NameSettings): (documents: ReadDocuments) => Generator<void, Judged> {
   let before = new Map<string, Verdict>();
@@ -71,44 +63,49 @@ export function createJudge(settings: NameSettings): (documents: ReadDocuments) 
     return known.callers;
   }
 
-  return function* judge(documents) {
+  function* judge(documents: ReadDocuments): Generator<void, Judged> {
     const { root, policies, profiles, others } = documents;
     const callers = callersOf(documents);
     const verdicts = new Map<string, Verdict>();
     const joined = new Map<string, CatalogProfile>();
     const rejections: Rejection[] = [];
     const findings: Finding[] = [];
-    function tell(parameter: string, found: readonly LintFinding[]): void {
+    function report(parameter: string, found: readonly LintFinding[]): void {
       for (const { kind, rule, message } of found.slice(0, MAX_FINDINGS - findings.length)) {
         findings.push({ parameter, kind, rule, message });
       }
     }
+    // Policies: judge each anew only if it or the known callers changed.
     for (const [name, read] of policies) {
       const parameter = `${root}/policies/${name}`;
       const last = before.get(name);
       const verdict = last?.of === read && last.known === callers ? last : judgePolicy(name, read, callers);
       verdicts.set(name, verdict);
-      tell(parameter, verdict.findings);
+      report(parameter, verdict.findings);
       const profile = profiles.get(name);
       if (verdict.denials.length > 0) rejections.push({ parameter, problems: verdict.denials });
       else if (profile !== undefined) joined.set(name, { name, profile, policy: read.policy });
       yield;
     }
-    for (const [name, names] of others) tell(`${root}/${name}`, lintNames(names, callers, profiles));
+    // Documents about all profiles.
+    for (const [name, names] of others) report(`${root}/${name}`, lintNames(names, callers, profiles, undefined));
+    // Profiles.
     for (const [name, { tags }] of profiles) {
-      if (tags.length > 0 && !leaveRoomForRoles(name, tags)) tell(`${root}/profiles/${name}`, [NO_ROOM]);
+      if (tags.length > 0 && !leaveRoomForRoles(name, tags)) report(`${root}/profiles/${name}`, [NO_ROOM]);
       yield;
     }
     before = verdicts;
     return { profiles: joined, rejections, findings };
-  };
+  }
+
+  return judge;
 }
 
 const NO_ROOM: LintFinding = {
   kind: 'tags-may-not-fit',
   rule: '',
   message:
-    "the tags leave too little room for the TVM's own: STS may refuse callers with long names; write shorter ones",
+    "the tags leave too little room for the TVM's own, so STS may refuse callers with long names; write shorter tags",
 };
 
 function judgePolicy(name: string, read: ReadPolicy, known: KnownCallers): Verdict {
@@ -123,7 +120,10 @@ function judgePolicy(name: string, read: ReadPolicy, known: KnownCallers): Verdi
   };
 }
 
-/** A client that did not change is the same object, for documents are read once. */
+/**
+ * Whether two sets of registered keys have the same ids and names, which is all that names are
+ * compared with.
+ */
 function haveSameNames(a: ReadDocuments['clients'], b: ReadDocuments['clients']): boolean {
   return a.size === b.size && [...a].every(([id, { name }]) => b.get(id)?.name === name);
 }

@@ -13,50 +13,50 @@ import type { VendedRoles } from './vended-roles.ts';
 
 type Source = {
   readonly ssm: SSMClient;
-  /** Tells who the TVM is; throws while AWS cannot be reached. */
+  /** Gives the TVM's own account and role; throws while AWS cannot be reached. */
   readonly ownIdentity: () => Promise<OwnAwsIdentity>;
   readonly vendedRoles: VendedRoles;
-  /** Rejects while it is not certain that the tables were written under today's setting of names. */
+  /** Rejects unless the tables are known to have been written under today's SENTINEL_BARE_NAMES. */
   readonly confirmNames: () => Promise<void>;
   readonly root: string;
   readonly secretsRoot: string;
   readonly demoKeys: boolean;
-  /** Which callers there can be. */
+  /** The settings that determine which callers can exist. */
   readonly names: NameSettings;
-  /** How long a snapshot may serve, in milliseconds: readings must come and end well within. */
+  /**
+   * How long a snapshot may be used, in milliseconds. Readings are paced so that they end well
+   * within that.
+   */
   readonly maxAge: number;
-  /** The monotonic clock, in milliseconds. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: Clock;
 };
 
-/** Reads the documents into a snapshot. Rejects if one page cannot be read, or when the signal ends it. */
+/**
+ * Reads the documents into a snapshot. Rejects if a page cannot be read, or when the signal aborts.
+ */
 export type LoadCatalog = (signal: AbortSignal) => Promise<Snapshot>;
 
-/** By name, so that lists of profiles and of broken documents do not depend on what changed when. */
+/**
+ * Sorts by name, so that the order of profiles and of broken documents does not depend on what
+ * changed when.
+ */
 function sorted(documents: Iterable<StoredParameter>): readonly StoredParameter[] {
   return [...documents].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /**
- * Reads both trees and compiles them into a snapshot. Throws if a page cannot be read: half a catalog is none.
- * Where nothing has changed, nothing is compiled.
+ * Makes the function that reads both trees and compiles them into a snapshot. It rejects if a page
+ * cannot be read: there is no snapshot of a part of the documents. It compiles nothing if nothing
+ * has changed.
  */
-export function createCatalogLoader({
-  ssm,
-  ownIdentity,
-  vendedRoles,
-  confirmNames,
-  root,
-  secretsRoot,
-  demoKeys,
-  names,
-  maxAge,
-  now,
-}: Source): LoadCatalog {
-  const compile = createDocumentCompiler(names);
+export function createCatalogLoader(source: Source): LoadCatalog {
+  const { ssm, ownIdentity, vendedRoles, confirmNames, root, secretsRoot, demoKeys, maxAge, now } = source;
+  const compile = createDocumentCompiler(source.names);
   const reader = createParameterReader(ssm);
   const documents = createDocumentTree({ reader, path: root, decrypt: false, clock: now });
   const secrets = createDocumentTree({ reader, path: secretsRoot, decrypt: true, clock: now });
+  /** The last result of compiling, until a document changes. */
   let compiled: { readonly version: number; readonly result: Compiled } | undefined;
 
   function sizeNow(): CatalogSize {
@@ -66,7 +66,7 @@ export function createCatalogLoader({
     };
   }
 
-  /** The documents as they are known now. */
+  /** Compiles the documents as they are known now, or gives the last result if none has changed. */
   async function compileChanges(account: string): Promise<Compiled> {
     const version = documents.version() + secrets.version();
     if (compiled?.version === version) return compiled.result;
@@ -86,7 +86,7 @@ export function createCatalogLoader({
 
   async function loadCatalog(signal: AbortSignal): Promise<Snapshot> {
     const readAt = now();
-    // While there is nothing to serve by, nothing is spared.
+    // The first reading is not paced: until it ends, no request can be decided.
     const gap = compiled === undefined ? 0 : callGap(sizeNow(), maxAge);
     const reading = { signal, turn: createTurns(gap, now, (ms) => sleep(ms, undefined, { signal })) };
     const [{ account, role }] = await Promise.all([
@@ -96,6 +96,7 @@ export function createCatalogLoader({
       confirmNames(),
     ]);
     const { roles, ...rest } = await compileChanges(account);
+    // What the TVM vends, and its own role, is never a caller.
     const vended = await vendedRoles.remember(roles);
     const neverCallers = new Set(role === undefined ? vended : [...vended, role]);
     return { ...rest, readAt, account, neverCallers, ...sizeNow() };

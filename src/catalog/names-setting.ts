@@ -1,8 +1,10 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { attributes, textAt } from '../aws/attributes.ts';
 import { putIf, readItem } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import type { NamedKind } from '../lib/names.ts';
 
+/** A call for the setting in the guard table. */
 const DEADLINE = 3 * SECOND;
 
 const ID = 'setting#bare-names';
@@ -11,21 +13,26 @@ type Options = {
   readonly client: DynamoDBClient;
   readonly table: string;
   readonly bareNames: NamedKind;
-  /** Told once, in a sentence, that the tables were written under another setting: then nothing may be served. */
+  /**
+   * Is told in a sentence that the tables were written under another setting, so that nothing can
+   * be served.
+   */
   readonly onMismatch: (sentence: string) => void;
 };
 
 /**
- * Compares SENTINEL_BARE_NAMES with what the tables were first used with, and takes it down where nothing was: under
- * another setting rules and revocations would mean other people, without a word. Asks until it knows; rejects while
- * that cannot be known, and for good when the settings differ.
+ * Makes the function that compares SENTINEL_BARE_NAMES with the setting that the tables were first
+ * used with, and records it if there is none: under another setting, rules and revocations would
+ * silently mean other people. Once the settings are known to be equal, it asks no more. It rejects
+ * while the recorded setting cannot be read, and always if it differs.
  */
 export function createNamesSetting({ client, table: name, bareNames, onMismatch }: Options): () => Promise<void> {
   const table = { client, name, deadline: DEADLINE };
   let confirmed = false;
-  return async () => {
+
+  async function confirmNames(): Promise<void> {
     if (confirmed) return;
-    const found = (await takeDown()) ? bareNames : (await readItem(table, ID))?.['value']?.S;
+    const found = (await record()) ? bareNames : textAt(await readItem(table, ID), 'value');
     if (found === bareNames) {
       confirmed = true;
       return;
@@ -35,19 +42,17 @@ export function createNamesSetting({ client, table: name, bareNames, onMismatch 
       '"sentinel-tvm names migrate" show which rules and revocations would change their meaning.';
     onMismatch(sentence);
     throw new Error(sentence);
-  };
+  }
 
-  /** Writes the setting, unless another one stands there. */
-  async function takeDown(): Promise<boolean> {
-    const outcome = await putIf(
-      table,
-      { id: { S: ID }, value: { S: bareNames } },
-      {
-        condition: 'attribute_not_exists(id) OR #value = :value',
-        names: { '#value': 'value' },
-        values: { ':value': { S: bareNames } },
-      },
-    );
+  /** Writes the setting, unless another one is recorded. Gives whether it is recorded now. */
+  async function record(): Promise<boolean> {
+    const outcome = await putIf(table, attributes({ id: ID, value: bareNames }), {
+      condition: 'attribute_not_exists(id) OR #value = :value',
+      names: { '#value': 'value' },
+      values: attributes({ ':value': bareNames }),
+    });
     return outcome === 'done';
   }
+
+  return confirmNames;
 }

@@ -1,56 +1,65 @@
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
 
-/** From one beginning to the next: with jitter and a reading of 2 s, a change is everywhere within 15 s. */
+/**
+ * From the beginning of a reading to that of the next: with jitter and 2 s to read, a change takes
+ * effect within 15 s.
+ */
 const REFRESH = 11 * SECOND;
 
-/** Up to so many parameters the promise of 15 s holds, and a reading goes as fast as it can. */
+/** Parameters up to which the 15 s are promised, and readings are not paced. */
 const PROMPT = 1_000;
 
 /**
- * Beyond that an instance makes four calls a second on average, and eight within a reading: SSM's 40 a second for
- * values are the whole account's, and its limit for listings is not even written down.
- * https://docs.aws.amazon.com/general/latest/gr/ssm.html
+ * With more parameters an instance makes four calls a second on average, and eight during a
+ * reading, because SSM's limit of 40 calls a second for values is for the whole account, and its
+ * limit for listings is not documented. https://docs.aws.amazon.com/general/latest/gr/ssm.html
  */
 const PER_PAGE = 0.25 * SECOND;
 const GAP = 0.125 * SECOND;
 
 /**
- * Neither may outgrow the life of what was read: together, with jitter, they stay below three quarters of it. This
- * comes before all sparing of SSM.
+ * The most that the interval and a paced reading may take of a snapshot's life: together, with
+ * jitter, less than three quarters. That matters more than sparing SSM.
  */
 const REFRESH_SHARE = 0.4;
 const READING_SHARE = 0.3;
 
-/** So many calls of a reading need not wait for their turn. */
+/** Calls of a reading that are made at once, before the others are paced. */
 const BURST = 30;
 
-/** How large the catalog was when it was last read. */
+/** The size of the catalog at the last reading. */
 export type CatalogSize = {
   readonly parameters: number;
   /** Pages of SSM that the next listing takes. */
   readonly pages: number;
 };
 
-/** How long after the beginning of one reading the next begins, before jitter, in milliseconds. */
+/**
+ * The time from the beginning of one reading to that of the next, without jitter, in milliseconds.
+ */
 export function refreshInterval({ parameters, pages }: CatalogSize, maxAge: number): number {
   const wanted = parameters <= PROMPT ? REFRESH : Math.max(REFRESH, pages * PER_PAGE);
   return Math.min(wanted, maxAge * REFRESH_SHARE);
 }
 
-/** The pause between two calls of one reading, in milliseconds; 0 for as fast as they go. */
+/** The pause between two calls of one reading, in milliseconds; 0 if they are not paced. */
 export function callGap({ parameters, pages }: CatalogSize, maxAge: number): number {
   if (parameters <= PROMPT) return 0;
   return Math.min(GAP, (maxAge * READING_SHARE) / pages);
 }
 
-/** Makes calls wait for their turn: a burst is free, then one each `gap` milliseconds. */
+/**
+ * Makes the function that lets a call wait for its turn: a burst goes at once, then one call each
+ * `gap` milliseconds.
+ */
 export function createTurns(gap: number, clock: Clock, sleep: (ms: number) => Promise<unknown>): () => Promise<void> {
+  /** When the next call may be made. */
   let free = clock() - BURST * gap;
-  async function turns() {
+  async function waitForTurn(): Promise<void> {
     const now = clock();
     free = Math.max(free, now - BURST * gap) + gap;
     if (free > now) await sleep(Math.min(free - now, MINUTE));
   }
 
-  return turns;
+  return waitForTurn;
 }

@@ -1,21 +1,31 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { attributes, numberAt, textAt } from '../aws/attributes.ts';
 import { putIf, readItem } from '../aws/table.ts';
 import { HOUR, MINUTE, SECOND, type Clock } from '../lib/clock.ts';
 
-/** Credentials live an hour at most; the rest is how far apart two writings of this list, and two clocks, may lie. */
+/**
+ * How long a role is remembered after a profile last named it. Credentials live an hour at most;
+ * the rest allows for the time between two writes of the list and for the difference of two clocks.
+ */
 const REMEMBERED = HOUR + 30 * MINUTE;
 
-/** How often a role that is still vended is written again, so that the list tells when it was last. */
+/**
+ * How often a role that is still vended is written again, so that the list has a recent time for
+ * it.
+ */
 const REWRITE = 10 * MINUTE;
 
+/** A call for the list. */
 const DEADLINE = 3 * SECOND;
 
 const ID = 'vended-roles';
 
-/** An item of DynamoDB holds 400 KB; the roles that were vended last are kept. */
+/** Roles in the list, those that were vended last: an item of DynamoDB holds 400 KB. */
 const MAX_ROLES = 3_000;
 
-/** Two instances that write at once: the later one reads what the other wrote, and adds to it. */
+/**
+ * Tries to write the list. An instance that lost a race reads what the other wrote, and adds to it.
+ */
 const MAX_ATTEMPTS = 5;
 
 type Options = {
@@ -25,11 +35,11 @@ type Options = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** The roles that the TVM vends, and has vended lately. */
+/** The roles that the TVM vends or recently vended. */
 export type VendedRoles = {
   /**
-   * Takes down the roles that are vended now, and gives these and all whose credentials may still be alive. Rejects
-   * while the list of earlier roles has never been read.
+   * Records the roles that are vended now, and gives them with all roles whose credentials may
+   * still be valid. Rejects as long as the list of earlier roles has not been read once.
    */
   readonly remember: (roles: readonly string[]) => Promise<ReadonlySet<string>>;
 };
@@ -37,9 +47,10 @@ export type VendedRoles = {
 type Seen = ReadonlyMap<string, number>;
 
 /**
- * Remembers, beyond the end of the process, which roles were vended: what the TVM vended is never a caller, also after its
- * profile is gone. One item of the guard table, for all instances: principals with the second at which each was last
- * named by a profile. It is read once, and written when a role is new or was not written for ten minutes.
+ * Remembers which roles were vended, also across restarts: sessions of a vended role are never
+ * callers, even when its profile is gone. All instances share one item of the guard table:
+ * principals, with the second at which a profile last named each. It is read once, and written when
+ * a role is new or was last written ten minutes ago.
  */
 export function createVendedRoles({ client, table: name, clock, onFault }: Options): VendedRoles {
   const table = { client, name, deadline: DEADLINE };
@@ -48,12 +59,12 @@ export function createVendedRoles({ client, table: name, clock, onFault }: Optio
 
   async function read(): Promise<{ readonly stored: Seen; readonly version: number }> {
     const item = await readItem(table, ID);
-    const version = Number(item?.['version']?.N ?? 0);
-    const stored = new Map(Object.entries(JSON.parse(item?.['roles']?.S ?? '{}') as Record<string, number>));
+    const version = numberAt(item, 'version') ?? 0;
+    const stored = new Map(Object.entries(JSON.parse(textAt(item, 'roles') ?? '{}') as Record<string, number>));
     return { stored, version };
   }
 
-  /** Writes what is known into the item, with what others have written there meanwhile. */
+  /** Adds what is known here to the item. Gives the whole list. */
   async function write(mine: Seen): Promise<Seen> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const { stored, version } = await read();
@@ -64,13 +75,9 @@ export function createVendedRoles({ client, table: name, clock, onFault }: Optio
   }
 
   async function put(roles: Seen, version: number): Promise<boolean> {
-    const item = {
-      id: { S: ID },
-      roles: { S: JSON.stringify(Object.fromEntries(roles)) },
-      version: { N: String(version + 1) },
-    };
+    const item = attributes({ id: ID, roles: JSON.stringify(Object.fromEntries(roles)), version: version + 1 });
     const condition = 'attribute_not_exists(id) OR version = :version';
-    const outcome = await putIf(table, item, { condition, values: { ':version': { N: String(version) } } });
+    const outcome = await putIf(table, item, { condition, values: attributes({ ':version': version }) });
     return outcome === 'done';
   }
 
@@ -86,7 +93,7 @@ export function createVendedRoles({ client, table: name, clock, onFault }: Optio
         seen = await write(seen);
         writtenAt = new Map(roles.map((role) => [role, now]));
       } catch (error) {
-        // This instance knows the roles; that others may not learn of them is tried again with the next reading.
+        // This instance knows the roles. The next reading tries again to tell the others.
         onFault(error);
       }
     }
@@ -100,7 +107,7 @@ function toSeconds(ms: number): number {
   return Math.floor(ms / SECOND);
 }
 
-/** The latest second of each role, without those whose credentials have ended, the latest first. */
+/** The latest second of every role whose credentials may still be valid, the latest roles first. */
 function merge(lists: readonly Seen[], now: number): Seen {
   const latest = new Map<string, number>();
   for (const [role, second] of lists.flatMap((list) => [...list])) {

@@ -6,7 +6,7 @@ export type TvmRequest = {
   readonly url: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body: string | undefined;
 };
 
 /** What a TVM answered: the JSON object of its body, and what is needed to act on a refusal. */
@@ -14,15 +14,19 @@ export type TvmAnswer = {
   readonly status: number;
   readonly json: Readonly<Record<string, unknown>>;
   /** Seconds; undefined if the answer does not say. */
-  readonly retryAfter?: number;
+  readonly retryAfter: number | undefined;
 };
 
+/** How long a whole answer may take: somebody, or an SDK, waits for the command. */
 const DEADLINE = 10 * SECOND;
+
+/** Bytes of an answer; no TVM sends as many. */
 const ANSWER_LIMIT = 64 * 1024;
 
 /**
- * Sends a request. Refuses, with a sentence that holds nothing secret, what no TVM answers: a redirect (it would carry the
- * signature to somebody else), more than 64 KiB, something other than a JSON object, or nothing in ten seconds.
+ * Sends a request. Refuses, with a sentence that holds nothing secret, what no TVM answers: a redirect
+ * (it would carry the signature to somebody else), more than 64 KiB, anything but a JSON object, or
+ * nothing in ten seconds.
  */
 export async function send({ url, method, headers, body }: TvmRequest): Promise<Result<TvmAnswer, string>> {
   const where = new URL(url).origin;
@@ -32,7 +36,7 @@ export async function send({ url, method, headers, body }: TvmRequest): Promise<
       headers,
       redirect: 'manual',
       signal: AbortSignal.timeout(DEADLINE),
-      ...(body === undefined ? {} : { body }),
+      body: body ?? null,
     });
     if (response.status >= 300 && response.status < 400) {
       await response.body?.cancel();
@@ -40,27 +44,30 @@ export async function send({ url, method, headers, body }: TvmRequest): Promise<
     }
     const text = await readBounded(response);
     const json = text === undefined ? undefined : parseObject(text);
-    if (json === undefined)
+    if (json === undefined) {
       return refuse(`${where} does not answer as a TVM does (status ${response.status}); check --url.`);
+    }
     const retryAfter = /^\d{1,4}$/u.exec(response.headers.get('retry-after') ?? '')?.[0];
     return ok({
       status: response.status,
       json,
-      ...(retryAfter === undefined ? {} : { retryAfter: Number(retryAfter) }),
+      retryAfter: retryAfter === undefined ? undefined : Number(retryAfter),
     });
   } catch (cause) {
     return refuse(`${where} cannot be reached: ${describe(cause)}.`);
   }
 }
 
+/** Characters of what the system says of a failure. */
+const LONGEST_CAUSE = 200;
+
 function describe(cause: unknown): string {
   if (!(cause instanceof Error)) return 'unknown error';
   if (cause.name === 'TimeoutError') return `no answer in ${DEADLINE / SECOND} s`;
+  // What `fetch` throws says only that it failed; its cause says why.
   const inner = cause.cause instanceof Error ? cause.cause : cause;
-  return (('code' in inner && typeof inner.code === 'string' ? inner.code : inner.message).split('\n')[0] ?? '').slice(
-    0,
-    200,
-  );
+  const said = 'code' in inner && typeof inner.code === 'string' ? inner.code : inner.message;
+  return (said.split('\n')[0] ?? '').slice(0, LONGEST_CAUSE);
 }
 
 async function readBounded(response: Response): Promise<string | undefined> {

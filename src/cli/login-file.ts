@@ -31,43 +31,50 @@ export type Login = v.InferOutput<typeof Login>;
 export type StoredKey = v.InferOutput<typeof Key>;
 
 /** All that is kept between two runs. */
-export type LoginFile = v.InferOutput<typeof Content> & {
+type Content = v.InferOutput<typeof Content>;
+
+/** What was read of the file. */
+type ReadFile = {
+  readonly content: Content;
   /** Whether the file was there, but held something else. */
-  readonly isDamaged?: boolean;
+  readonly isDamaged: boolean;
 };
 
-const EMPTY: LoginFile = { version: 1, keys: [] };
-const DAMAGED: LoginFile = { ...EMPTY, isDamaged: true };
+const EMPTY: Content = { version: 1, keys: [] };
+const ABSENT: ReadFile = { content: EMPTY, isDamaged: false };
+const DAMAGED: ReadFile = { content: EMPTY, isDamaged: true };
 
-const OWNER_ONLY = 0o077;
+/** The bits of a file's mode by which others than its owner could use it. */
+const OTHERS = 0o077;
 
 /**
- * Reads the file of logins. One that is absent or unreadable as JSON is empty: a login writes it anew. One that others can
- * read or that somebody else owns is refused with a sentence, for what is in it is no secret any more.
+ * Reads the file of logins. One that is absent or is not JSON counts as empty: a login writes it anew.
+ * One that others can read or that somebody else owns is refused with a sentence, for what is in it is
+ * no secret any more.
  */
-export function readLoginFile(path: string): Result<LoginFile, string> {
+export function readLoginFile(path: string): Result<ReadFile, string> {
   let text: string;
   try {
     const { mode, uid } = statSync(path);
-    const isOthers = process.platform !== 'win32' && ((mode & OWNER_ONLY) !== 0 || uid !== process.getuid?.());
+    const isOthers = process.platform !== 'win32' && ((mode & OTHERS) !== 0 || uid !== process.getuid?.());
     if (isOthers) return refuse(`${path} can be read by others; remove it, log in again, and consider its keys known.`);
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     return code === 'ENOENT' || code === 'ENOTDIR'
-      ? ok(EMPTY)
+      ? ok(ABSENT)
       : refuse(`${path} cannot be read (${code ?? 'unknown'}).`);
   }
   try {
     const parsed = v.safeParse(Content, JSON.parse(text));
-    return ok(parsed.success ? parsed.output : DAMAGED);
+    return ok(parsed.success ? { content: parsed.output, isDamaged: false } : DAMAGED);
   } catch {
     return ok(DAMAGED);
   }
 }
 
 /** Writes the file whole, readable by its owner only, in the place of the old one; refuses with a sentence. */
-export function writeLoginFile(path: string, content: LoginFile): Result<undefined, string> {
+export function writeLoginFile(path: string, content: Content): Result<undefined, string> {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -85,9 +92,9 @@ function isSame(a: Omit<Login, 'region'>, b: Omit<Login, 'region'>): boolean {
   return a.url === b.url && a.serverId === b.serverId && a.source === b.source;
 }
 
-/** The key for a login, if one is kept that lives for so many milliseconds yet. */
+/** Finds the key of a login that is kept and lives for more than `atLeast` milliseconds yet. */
 export function findKey(
-  { keys }: LoginFile,
+  { keys }: Content,
   login: Omit<Login, 'region'>,
   now: number,
   atLeast: number,
@@ -101,12 +108,12 @@ export function findKey(
  * @param options.asLast whether commands without flags follow this login from now on; the first is followed in any case
  */
 export function withKey(
-  { keys, last }: LoginFile,
+  { keys, last }: Content,
   key: StoredKey,
   { now, asLast }: { readonly now: number; readonly asLast: boolean },
-): LoginFile {
+): Content {
   const { url, serverId, region, source, sourceProfile } = key;
   const others = keys.filter((other) => !isSame(other, key) && other.expiresAt > now);
-  const made = { url, serverId, region, source, ...(sourceProfile === undefined ? {} : { sourceProfile }) };
+  const made: Login = { url, serverId, region, source, sourceProfile };
   return { version: 1, last: asLast ? made : (last ?? made), keys: [...others, key] };
 }

@@ -20,6 +20,6 @@ const ended = await run({
   },
   say: (text) => process.stderr.write(text),
 });
-process.stderr.write(ended.stderr ?? '');
-process.stdout.write(ended.stdout ?? '');
+process.stderr.write(ended.stderr);
+process.stdout.write(ended.stdout);
 process.exitCode = ended.code;

@@ -2,13 +2,11 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readFrontHost } from '../lib/partitions.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import type { Flags } from './arguments.ts';
+import type { Environment } from './command.ts';
+import { REGION, type ConnectionFlags } from './connection-flags.ts';
 import type { Login } from './login-file.ts';
 
-/** The variables of the process. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Where the TVM is, and with whose AWS credentials it is asked. */
+/** Where the TVM is, and whose AWS credentials sign. */
 export type Settings = {
   /** Without a trailing slash. */
   readonly url: string;
@@ -18,13 +16,13 @@ export type Settings = {
   readonly stsRegion: string;
   /** The AWS profile that signs, if one is named. */
   readonly sourceProfile: string | undefined;
-  /** Whose credentials those are, as far as can be told without asking: keys of one source are not used for another. */
+  /** Whose credentials those are, as far as the environment tells: a key of one source is not used for another. */
   readonly source: string;
   /** The service to sign requests for with the caller's own credentials; undefined where a key of the TVM signs. */
   readonly frontService: string | undefined;
 };
 
-/** How a static key of the environment is called as a source. */
+/** The name of a static key of the environment as a source. */
 export function keySource(accessKeyId: string): string {
   return `key ${accessKeyId}`;
 }
@@ -38,8 +36,8 @@ const LOCAL_URL = 'http://127.0.0.1:8080';
 const LOCAL_SERVER_ID = 'sentinel-local';
 const LOCAL_REGION = 'us-east-1';
 
-/** The file that logins are kept in. */
-export function loginFilePath(flags: Flags, environment: Environment): string {
+/** The path of the file of logins. */
+export function loginFilePath(flags: ConnectionFlags, environment: Environment): string {
   return flags.loginFile ?? (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'));
 }
 
@@ -47,11 +45,9 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname);
 }
 
-const REGION = /^[a-z]{2,4}(?:-[a-z]+)+-\d$/u;
-
-/** Settles flags, environment, the last login and the ways of AWS, in this order; refuses with a sentence. */
+/** Settles where the TVM is and who asks, by flags, environment, the last login and the ways of AWS, in this order. */
 export function readSettings(
-  flags: Flags,
+  flags: ConnectionFlags,
   environment: Environment,
   last: Login | undefined,
 ): Result<Settings, string> {
@@ -99,17 +95,17 @@ function readUrl(text: string): Result<URL, string> {
   return refuse('--url must begin with https://; credentials travel in the clear only to this machine.');
 }
 
-/** The id of the static key in the environment; one without its secret is none, as AWS's SDKs see it. */
+/** The id of the static key in the environment, which counts only with its secret, as for AWS's SDKs. */
 export function staticKeyId({ AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret }: Environment): string | undefined {
   return (secret && id) || undefined;
 }
 
 /**
- * Who signs: the profile that is named, else AWS_PROFILE, else the static keys of the environment. Where nothing of these
- * is there, whoever logged in last; and if nobody did, the SDK's default chain finds somebody.
+ * Tells who signs: the profile that is named, else AWS_PROFILE, else the static key of the environment.
+ * Without any of these it is whoever logged in last, and if nobody did, whom the SDK's default chain finds.
  */
 function readSource(
-  { sourceProfile }: Flags,
+  { sourceProfile }: ConnectionFlags,
   environment: Environment,
   last: Login | undefined,
 ): Pick<Settings, 'source' | 'sourceProfile'> {

@@ -1,8 +1,9 @@
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SigningCredentials } from '../sigv4/sign.ts';
-import { staticKeyId, type Environment } from './settings.ts';
+import type { Environment } from './command.ts';
+import { staticKeyId } from './settings.ts';
 
-/** Says, in the environment of whatever this program starts, that it is running already. */
+/** Set in the environment of every program that this one starts, so that a run inside a run is noticed. */
 export const NESTED = 'TVM_NESTED';
 
 const NAME_THE_SOURCE = 'name the profile that signs with --source-profile.';
@@ -12,7 +13,7 @@ export const NESTED_SENTENCE = `sentinel-tvm would ask itself for the credential
 
 type Profile = Readonly<Record<string, string | undefined>>;
 
-/** AWS's shared configuration as far as it is needed here: profiles by name. */
+/** AWS's shared configuration, as far as it is needed here: profiles by name. */
 export type Profiles = Readonly<Record<string, Profile | undefined>>;
 
 /** Whether a command line runs this program: directly, by its path, or through node or npx. */
@@ -23,8 +24,8 @@ export function runsOurselves(command: string): boolean {
 }
 
 /**
- * Whether a profile gets its credentials from this program, itself or through its `source_profile`s. A chain of those that
- * comes back to itself ends there.
+ * Whether a profile gets its credentials from this program, directly or through its `source_profile`.
+ * A chain of such profiles that returns to one of them ends there.
  */
 export function isOurProfile(name: string, profiles: Profiles): boolean {
   const seen = new Set<string>();
@@ -49,10 +50,10 @@ function silent(): void {
   return undefined;
 }
 
-/** The SDK warns on the console; an SDK that runs this program may take whatever is on stderr for an error. */
+/** The SDK would warn on the console, and an SDK that runs this program may take any stderr for an error. */
 const SILENT = { debug: silent, info: silent, warn: silent, error: silent };
 
-/** Whether the SDK says of credentials that a profile gave them: each of its ways to read one leaves such a mark. */
+/** Whether the SDK says that a profile gave these credentials: it marks them so, however it read the profile. */
 function cameFromProfile(credentials: object): boolean {
   return (
     '$source' in credentials &&
@@ -61,13 +62,14 @@ function cameFromProfile(credentials: object): boolean {
 }
 
 /**
- * Gets the AWS credentials that the caller has, by the default chain of AWS's SDK: environment, SSO, shared files, web
- * identity, ECS, EC2. Refuses with a sentence where there are none, or where they would come from this program.
+ * Gets the caller's AWS credentials by the default chain of AWS's SDK: environment, SSO, shared files,
+ * web identity, ECS, EC2. Refuses with a sentence where there are none, or where they would come from
+ * this program.
  *
- * A profile that is named is the only source: where it gives nothing, the SDK would go on to the role of the container or
- * the machine, and somebody else would sign than was told to.
+ * A profile that is named is the only source. Where it gives nothing, the SDK would go on to the role
+ * of the container or the machine, and somebody else would sign than was asked to.
  *
- * The SDK is loaded only here, for most runs sign with a key that is kept.
+ * The SDK is loaded only here, because most runs sign with a key that is kept.
  */
 export async function resolveSourceCredentials(
   sourceProfile: string | undefined,
@@ -90,7 +92,7 @@ export async function resolveSourceCredentials(
       return refuse(`There are no AWS credentials to sign with: the AWS profile ${named} gives none.`);
     }
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-    return ok({ accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) });
+    return ok({ accessKeyId, secretAccessKey, sessionToken });
   } catch (cause) {
     // What a credential_process wrote may be anything; the first line of the SDK's own message is enough.
     const [why = ''] = (cause instanceof Error ? cause.message : '').split('\n');

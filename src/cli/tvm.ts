@@ -1,4 +1,8 @@
 import * as v from 'valibot';
+import { KEY_SECONDS } from '../contract/bounds.ts';
+import type { ErrorName } from '../contract/errors.ts';
+import { ROUTES, type OperationName } from '../contract/routes.ts';
+import { SigningKey } from '../contract/shapes.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { formatAmzDate } from '../sigv4/amz-date.ts';
@@ -10,21 +14,22 @@ import { findKey, readLoginFile, withKey, writeLoginFile, type StoredKey } from 
 import { printable } from './printable.ts';
 import { isKeySource, keySource, type Settings } from './settings.ts';
 
+/** The operations of the table of routes that are asked for by their query alone. */
+type QueryOperation = {
+  [Name in OperationName]: (typeof ROUTES)[Name] extends { method: 'GET'; id?: never } ? Name : never;
+}[OperationName];
+
 /** A request as a command wants it; the rest is the client's. */
-export type Wish = {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-};
+type Wish = { readonly name: QueryOperation; readonly query: Readonly<Record<string, string>> };
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A TVM, asked as the settings say. Every refusal is a sentence. */
+/** What asks a TVM as the settings say. Every refusal is a sentence. */
 export type Tvm = {
   /** Gets a key anew, and keeps it as the login that commands without flags follow. */
   readonly login: () => Promise<Result<StoredKey, string>>;
-  /** Asks with a key, logging in where there is none; behind a Lambda front with the caller's own credentials. */
-  readonly ask: (wish: Wish) => Promise<Result<Json, string>>;
+  /** Asks with a key, after a login if there is none; behind a Lambda front with the caller's own credentials. */
+  readonly ask: (name: QueryOperation, query?: Wish['query']) => Promise<Result<Json, string>>;
 };
 
 type Dependencies = {
@@ -35,35 +40,30 @@ type Dependencies = {
   readonly sleep: (ms: number) => Promise<unknown>;
 };
 
-/** A key with less life than this is not worth a request. */
+/** A key that ends sooner is not used: it could end on the way. */
 const KEY_MARGIN = 60 * SECOND;
 
-const KEY_SECONDS = 3_600;
-
-/** The longest Retry-After that is worth waiting for, in seconds: whoever waits is an SDK. */
+/** The longest Retry-After, in seconds, that is waited for: an SDK waits for the command. */
 const PATIENCE = 5;
-
-const MintedKey = v.object({
-  AccessKeyId: v.string(),
-  SecretAccessKey: v.string(),
-  SessionToken: v.string(),
-  Expiration: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u)),
-});
 
 const SIGNER_IS_GONE =
   'The AWS key of the last login is not in the environment any more; put it there, or run sentinel-tvm login with others.';
 
 type Send = () => Promise<Result<TvmAnswer, string>>;
 
-/**
- * Another request of this key and second was served first. Behind a Function URL or a REST API of AWS, which keep
- * signatures and nonces to themselves, two equal ones are taken for one.
- */
-function isCopy({ status, json }: TvmAnswer): boolean {
-  return status === 403 && json['error'] === 'RequestReplayed';
+function isRefusedAs({ status, json }: TvmAnswer, ...errors: readonly ErrorName[]): boolean {
+  return status === 403 && errors.some((error) => json['error'] === error);
 }
 
-/** Sends, and where the TVM says to come again, once more; each time signed anew, for a signature is good once. */
+/**
+ * Whether another request of this key and second was served first. A Function URL or a REST API of AWS
+ * hands on neither signatures nor nonces, so that behind it two equal requests count as one.
+ */
+function isCopy(answer: TvmAnswer): boolean {
+  return isRefusedAs(answer, 'RequestReplayed');
+}
+
+/** Sends, and once more where the TVM says so; each time signed anew, because a signature is good once. */
 async function patiently(attempt: Send, sleep: Dependencies['sleep']): Promise<Result<TvmAnswer, string>> {
   const first = await attempt();
   if (!first.ok) return first;
@@ -73,54 +73,69 @@ async function patiently(attempt: Send, sleep: Dependencies['sleep']): Promise<R
   return attempt();
 }
 
-/** What a TVM says of a refusal; it may be anybody who answers. */
+/** What a TVM says of a refusal, made printable: it may be anybody who answers. */
 function toSentence({ status, json }: TvmAnswer): string {
   const message = printable(json['message']).replace(/\.$/u, '') || `the TVM answers with status ${status}`;
   const error = printable(json['error']);
   return error === '' ? `${message}.` : `${message} (${error}).`;
 }
 
-/** Refusals after which a new key helps: the one that signed has ended, or what sealed it is gone. */
-function isStale({ status, json }: TvmAnswer): boolean {
-  return status === 403 && (json['error'] === 'ExpiredToken' || json['error'] === 'InvalidClientTokenId');
+/** Whether a new key helps: the one that signed has ended, or the key that sealed it is gone. */
+function isStale(answer: TvmAnswer): boolean {
+  return isRefusedAs(answer, 'ExpiredToken', 'InvalidClientTokenId');
 }
 
-/** A TVM as the settings describe it. */
+/** Makes what asks a TVM, as the settings describe it. */
 export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
   const { url, region, frontService } = settings;
   const { clock, loginFile, sourceCredentials, sleep } = dependencies;
   const base = new URL(url);
   const prefix = base.pathname.replace(/\/+$/u, '');
 
-  function signed({ method, path, query = {} }: Wish, credentials: SigningCredentials, service: string): Send {
+  /** Makes what signs a request and sends it, anew each time. */
+  function signed({ name, query }: Wish, credentials: SigningCredentials, service: string): Send {
+    const { method, path } = ROUTES[name];
     const target = { path: `${prefix}${path}`, rawQuery: canonicalQuery(new Map(Object.entries(query))) };
-    return () => {
+    const mark = target.rawQuery === '' ? '' : '?';
+
+    function sendSigned() {
       const { host: _, ...headers } = signRequest(
         { method, ...target, headers: { host: base.host, 'x-sentinel-nonce': newNonce() }, body: '' },
         credentials,
         { region, service, amzDate: formatAmzDate(clock()) },
       ).headers;
-      const mark = target.rawQuery === '' ? '' : '?';
-      return send({ url: `${base.origin}${target.path}${mark}${target.rawQuery}`, method, headers });
-    };
+      return send({
+        url: `${base.origin}${target.path}${mark}${target.rawQuery}`,
+        method,
+        headers,
+        body: undefined,
+      });
+    }
+
+    return sendSigned;
   }
 
-  async function forwardLogin(credentials: SigningCredentials, serverId: string): Promise<Result<TvmAnswer, string>> {
-    const body = JSON.stringify({ duration: KEY_SECONDS });
-    const path = `${prefix}/keys`;
-    const outer = { method: 'POST', path, rawQuery: '', body };
-    return patiently(async () => {
-      const authorization = forwardedAuthorization(outer, credentials, {
+  /** Asks for a key that lives as long as any may, with the word of STS on who asks. */
+  async function mintKey(credentials: SigningCredentials, serverId: string): Promise<Result<TvmAnswer, string>> {
+    const { method } = ROUTES.mintKey;
+    const path = `${prefix}${ROUTES.mintKey.path}`;
+    const body = JSON.stringify({ duration: KEY_SECONDS.longest });
+
+    async function sendForwarded(): Promise<Result<TvmAnswer, string>> {
+      const authorization = forwardedAuthorization({ method, path, rawQuery: '', body }, credentials, {
         serverId,
         region: settings.stsRegion,
         now: clock(),
       });
       if (!authorization.ok) return authorization;
       const headers = { authorization: authorization.value, 'content-type': 'application/json' };
-      return send({ url: `${base.origin}${path}`, method: 'POST', headers, body });
-    }, sleep);
+      return send({ url: `${base.origin}${path}`, method, headers, body });
+    }
+
+    return patiently(sendForwarded, sleep);
   }
 
+  /** Gets a key and keeps it; `asLast` if commands without flags are to follow this login. */
   async function logIn(asLast: boolean): Promise<Result<StoredKey, string>> {
     const { serverId, source, sourceProfile } = settings;
     if (serverId === undefined) return refuse('There is no login without the id of the TVM; name it with --server-id.');
@@ -128,25 +143,25 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
     if (!file.ok) return file;
     const credentials = await sourceCredentials();
     if (!credentials.ok) return credentials;
-    // Signed by somebody else, the new key would be kept, and used, as if it were of the one who logged in.
+    // If somebody else signed, their key would be kept and used as the key of whoever logged in.
     if (isKeySource(source) && source !== keySource(credentials.value.accessKeyId)) return refuse(SIGNER_IS_GONE);
-    const answer = await forwardLogin(credentials.value, serverId);
+    const answer = await mintKey(credentials.value, serverId);
     if (!answer.ok) return answer;
     if (answer.value.status !== 200) return refuse(`The login was refused: ${toSentence(answer.value)}`);
-    const parsed = v.safeParse(MintedKey, answer.value.json);
+    const parsed = v.safeParse(SigningKey, answer.value.json);
     if (!parsed.success) return refuse(`${base.origin} answered without a key; check --url.`);
     const key: StoredKey = {
       url,
       serverId,
       region,
       source,
-      ...(sourceProfile === undefined ? {} : { sourceProfile }),
+      sourceProfile,
       accessKeyId: parsed.output.AccessKeyId,
       secretAccessKey: parsed.output.SecretAccessKey,
       sessionToken: parsed.output.SessionToken,
       expiresAt: Date.parse(parsed.output.Expiration),
     };
-    const written = writeLoginFile(loginFile, withKey(file.value, key, { now: clock(), asLast }));
+    const written = writeLoginFile(loginFile, withKey(file.value.content, key, { now: clock(), asLast }));
     return written.ok ? ok(key) : written;
   }
 
@@ -154,7 +169,7 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
     const file = readLoginFile(loginFile);
     if (!file.ok) return file;
     const { serverId = '', source } = settings;
-    return ok(findKey(file.value, { url, serverId, source }, clock(), KEY_MARGIN));
+    return ok(findKey(file.value.content, { url, serverId, source }, clock(), KEY_MARGIN));
   }
 
   async function askWithKey(wish: Wish): Promise<Result<TvmAnswer, string>> {
@@ -173,11 +188,12 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
     return credentials.ok ? patiently(signed(wish, credentials.value, service), sleep) : credentials;
   }
 
-  function login() {
+  function login(): Promise<Result<StoredKey, string>> {
     return logIn(true);
   }
 
-  async function ask(wish: Wish): Promise<Result<Json, string>> {
+  async function ask(name: QueryOperation, query: Wish['query'] = {}): Promise<Result<Json, string>> {
+    const wish = { name, query };
     const answer = await (frontService === undefined ? askWithKey(wish) : askFront(wish, frontService));
     if (!answer.ok) return answer;
     return answer.value.status === 200 ? ok(answer.value.json) : refuse(toSentence(answer.value));

@@ -12,6 +12,7 @@ import {
   ssmRoot,
   tableName,
   topicArn,
+  toTrustedRole,
   url,
   webhookUrl,
 } from './values.ts';
@@ -20,7 +21,7 @@ import { isAccountId } from '../lib/arn.ts';
 import { MINUTE, SECOND } from '../lib/clock.ts';
 import { NAMED_KINDS } from '../lib/names.ts';
 
-/** Every `SENTINEL_*` variable that this server knows; any other is a start error. */
+/** Every `SENTINEL_*` variable that this server knows. With any other it does not start. */
 export const SENTINEL = {
   SENTINEL_ROOT: v.optional(ssmRoot, '/sentinel'),
   SENTINEL_SECRETS_ROOT: v.optional(ssmRoot, '/sentinel-secrets'),
@@ -35,7 +36,10 @@ export const SENTINEL = {
   SENTINEL_ALLOWED_ACCOUNTS: v.optional(list('an account id of twelve digits', isAccountId)),
   SENTINEL_SSO_ACCOUNTS: v.optional(list('an account id of twelve digits', isAccountId)),
   SENTINEL_TRUSTED_SESSION_ROLES: v.optional(
-    list('the ARN of an IAM role, alone or followed by "=sso"', isTrustedRole),
+    v.pipe(
+      list('the ARN of an IAM role, alone or followed by "=sso"', isTrustedRole),
+      v.transform((items) => items.map(toTrustedRole)),
+    ),
   ),
   SENTINEL_BARE_NAMES: v.optional(oneOf(...NAMED_KINDS), 'key'),
   SENTINEL_SSO_ROLES: v.optional(list('the unique id of a role (AROA…)', isRoleId)),
@@ -71,7 +75,7 @@ export const SENTINEL = {
   SENTINEL_SNS_TOPIC_ARN: v.optional(topicArn),
 };
 
-/** Every variable that this server reads, in its form. Durations come out in milliseconds. */
+/** Every variable that this server reads, with its form and default. Durations come out in milliseconds. */
 export const Variables = v.object({
   ...SENTINEL,
   PORT: v.optional(integer(0, 65_535), '8080'),
@@ -86,3 +90,21 @@ export const Variables = v.object({
   AWS_ENDPOINT_URL_IAM: v.optional(url),
   AWS_LAMBDA_RUNTIME_API: v.optional(v.string()),
 });
+
+/** The environment after reading, variable by variable. */
+export type Values = v.InferOutput<typeof Variables>;
+
+/** Variables for parts of the server that do not exist yet: they are checked, and a warning says that they do nothing. */
+export const NOT_USED_YET: readonly (keyof typeof SENTINEL)[] = [
+  'SENTINEL_APPROVAL_TABLE',
+  'SENTINEL_BREAKGLASS_TABLE',
+  'SENTINEL_AUDIT_TABLE',
+  'SENTINEL_AUDIT_BUCKET',
+  'SENTINEL_STATE_REGION',
+  'SENTINEL_STS_REGIONS',
+  'SENTINEL_WEBHOOK_URL',
+  'SENTINEL_WEBHOOK_FORMAT',
+  'SENTINEL_SNS_TOPIC_ARN',
+  'SENTINEL_LOG_SIGNING_KEY',
+  'SENTINEL_LOG_SIGNING_KEY_ID',
+];

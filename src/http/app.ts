@@ -1,4 +1,6 @@
 import { Hono } from 'hono';
+import { PATHS } from '../contract/paths.ts';
+import { ROUTES, type IdentifiedOperation, type OperationName } from '../contract/routes.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { NamedKind } from '../lib/names.ts';
 import type { NameSettings } from '../policy/known-callers.ts';
@@ -12,15 +14,16 @@ import type { Vend } from '../actions/vend/vend.ts';
 import { refusalAnswer, toResponse } from './answer.ts';
 import type { Authenticate } from './authenticate.ts';
 import { askedBy } from './asked.ts';
-import { route, type Env } from './route.ts';
+import { createAuthenticatedHandler, type Endpoints } from './endpoint.ts';
+import { servePath, type Env, type Handler, type OpenHandlers } from './route.ts';
 import type { Health } from './readiness.ts';
-import { createHealthHandler, createReadinessHandler } from './routes/health.ts';
-import { createKeysHandler } from './routes/keys.ts';
-import { createProfilesHandler } from './routes/profiles.ts';
-import { createLiftHandler, createRevocationsHandler, createRevokeHandler } from './routes/revocations.ts';
-import { createRevokeSessionHandler, createSessionHandler, createSessionsHandler } from './routes/sessions.ts';
-import { createVendHandler } from './routes/vend.ts';
-import { createWhoamiHandler } from './routes/whoami.ts';
+import { createHealthHandlers } from './routes/health.ts';
+import { createKeyEndpoints } from './routes/keys.ts';
+import { createProfileEndpoints } from './routes/profiles.ts';
+import { createRevocationEndpoints } from './routes/revocations.ts';
+import { createSessionEndpoints } from './routes/sessions.ts';
+import { createVendEndpoints } from './routes/vend.ts';
+import { whoami } from './routes/whoami.ts';
 
 /** What the endpoints need. */
 export type AppDependencies = {
@@ -41,30 +44,37 @@ export type AppDependencies = {
   readonly onBug: (error: unknown, requestId: string) => void;
 };
 
-/** All endpoints. What is not among them is answered 404 before anybody asks who is calling. */
+function needsIdentity(name: OperationName): name is IdentifiedOperation {
+  return ROUTES[name].identity;
+}
+
+/**
+ * All endpoints, as the table of routes has them. What is not among them is answered with 404 before
+ * anybody asks who is calling.
+ */
 export function createApp(dependencies: AppDependencies): Hono<Env> {
+  const open: OpenHandlers = createHealthHandlers(dependencies);
+  const endpoints: Endpoints = {
+    ...createVendEndpoints(dependencies),
+    ...createProfileEndpoints(dependencies),
+    ...createKeyEndpoints(dependencies),
+    whoami,
+    ...createSessionEndpoints(dependencies),
+    ...createRevocationEndpoints(dependencies),
+  };
+
+  function handlerOf(name: OperationName): Handler {
+    return needsIdentity(name)
+      ? createAuthenticatedHandler(name, endpoints[name], dependencies.authenticate)
+      : open[name];
+  }
+
   const app = new Hono<Env>();
-  const vend = createVendHandler(dependencies);
-  route(app, '/', { GET: vend, POST: vend }, { head: false });
-  route(app, '/profiles', { GET: createProfilesHandler(dependencies) }, { head: false });
-  route(app, '/whoami', { GET: createWhoamiHandler(dependencies) }, { head: false });
-  route(app, '/sessions', { GET: createSessionsHandler(dependencies) }, { head: false });
-  route(app, '/sessions/:id', { GET: createSessionHandler(dependencies) }, { head: false });
-  route(app, '/sessions/:id/revoke', { POST: createRevokeSessionHandler(dependencies) }, { head: false });
-  route(
-    app,
-    '/revocations',
-    { GET: createRevocationsHandler(dependencies), POST: createRevokeHandler(dependencies) },
-    { head: false },
-  );
-  route(app, '/revocations/:id', { DELETE: createLiftHandler(dependencies) }, { head: false });
-  route(app, '/keys', { POST: createKeysHandler(dependencies) }, { head: false });
-  route(app, '/healthz', { GET: createHealthHandler(dependencies) }, { head: true });
-  route(app, '/readyz', { GET: createReadinessHandler(dependencies) }, { head: true });
+  for (const routes of PATHS) servePath(app, routes, handlerOf);
   app.notFound((context) => toResponse(refusalAnswer(context.env.requestId, { kind: 'not-found' })));
   app.onError((error, context) => {
-    dependencies.onBug(error, context.env.requestId);
     const { requestId, head } = context.env;
+    dependencies.onBug(error, requestId);
     return toResponse(refusalAnswer(requestId, { kind: 'internal' }, {}, askedBy(head)));
   });
   return app;

@@ -9,5 +9,5 @@ export type Arrival = {
   /** Takes a place among the requests that are worked on, until this one is over; false if there is none. */
   readonly admit: () => Promise<boolean>;
   /** What the Lambda Web Adapter says of the request; undefined unless the server stands behind a front that verified it. */
-  readonly lambdaContext?: string;
+  readonly lambdaContext: string | undefined;
 };

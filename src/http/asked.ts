@@ -1,10 +1,9 @@
-/** What a request is for, as far as its refusal must know: what was not done, or may have been. */
-export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'question';
+import { findRoute } from '../contract/paths.ts';
+import type { Asked } from '../contract/routes.ts';
 
-/** Tells what a request is for by its first line. */
-export function askedBy({ method, path }: { readonly method: string; readonly path: string }): Asked {
-  if (path === '/') return 'credentials';
-  if (path === '/keys') return 'key';
-  if (method === 'DELETE') return 'lifting';
-  return method === 'POST' ? 'revocation' : 'question';
+export type { Asked };
+
+/** Tells what a request is for by its first line. What nothing answers asks for nothing in particular. */
+export function askedBy(head: { readonly method: string; readonly path: string }): Asked {
+  return findRoute(head)?.asks ?? 'question';
 }

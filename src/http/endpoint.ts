@@ -1,35 +1,44 @@
-import type { Result } from '../lib/result.ts';
+import { ROUTES, type AnswerOf, type IdentifiedOperation } from '../contract/routes.ts';
 import type { Operator } from '../actions/operator.ts';
+import type { Result } from '../lib/result.ts';
 import { jsonAnswer, refusalAnswer, type Answer } from './answer.ts';
 import type { Arrival } from './arrival.ts';
 import type { Authenticate, AuthenticRequest } from './authenticate.ts';
-import { askedBy } from './asked.ts';
 import type { Refusal } from './refusals.ts';
 import type { Handler } from './route.ts';
 
 /** What an endpoint is told of a request whose caller is known. */
 export type Authentic = AuthenticRequest & Pick<Arrival, 'requestId'>;
 
-/** The value of a good answer, with its status if that is not 200; or why there is none. */
-export type Outcome = Result<unknown, Refusal>;
+/** What an endpoint comes to: the body of its answer, or why there is none. */
+export type Outcome<Name extends IdentifiedOperation> = Result<AnswerOf<Name>, Refusal>;
 
-/** Makes a handler of an endpoint that needs an identity: the caller first, then the endpoint, then its answer. */
-export function authenticated(
+/** Answers one operation for a caller who is known. */
+type Endpoint<Name extends IdentifiedOperation> = (request: Authentic) => Outcome<Name> | Promise<Outcome<Name>>;
+
+/** An endpoint for each operation that needs an identity; the compiler finds one that is missing. */
+export type Endpoints = { readonly [Name in IdentifiedOperation]: Endpoint<Name> };
+
+/** Makes the handler of an operation that needs an identity: the caller first, then the endpoint, then its answer. */
+export function createAuthenticatedHandler(
+  name: IdentifiedOperation,
+  endpoint: Endpoints[IdentifiedOperation],
   authenticate: Authenticate,
-  handle: (request: Authentic) => Outcome | Promise<Outcome>,
-  status = 200,
 ): Handler {
-  return async (arrival): Promise<Answer> => {
+  const { asks, status } = ROUTES[name];
+
+  async function handleAuthenticated(arrival: Arrival): Promise<Answer> {
     const { requestId } = arrival;
-    const asked = askedBy(arrival.head);
     const authentic = await authenticate(arrival);
-    if (!authentic.ok) return refusalAnswer(requestId, authentic.refusal, {}, asked);
-    const outcome = await handle({ ...authentic.value, requestId });
-    if (!outcome.ok && outcome.refusal.kind === 'replayed') await authentic.value.onCopy();
-    return outcome.ok
-      ? jsonAnswer(requestId, outcome.value, status, authentic.value.headers)
-      : refusalAnswer(requestId, outcome.refusal, authentic.value.headers, asked);
-  };
+    if (!authentic.ok) return refusalAnswer(requestId, authentic.refusal, {}, asks);
+    const { headers, onCopy } = authentic.value;
+    const outcome = await endpoint({ ...authentic.value, requestId });
+    if (outcome.ok) return jsonAnswer(requestId, outcome.value, status, headers);
+    if (outcome.refusal.kind === 'replayed') await onCopy();
+    return refusalAnswer(requestId, outcome.refusal, headers, asks);
+  }
+
+  return handleAuthenticated;
 }
 
 /** Who operates, for the operations of sessions and revocations. */

@@ -1,8 +1,10 @@
+import type * as v from 'valibot';
+import type { Fields } from '../contract/fields.ts';
 import { ok, type Result } from '../lib/result.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
 import { quoted } from '../lib/unseen.ts';
 import { headerValues, type WireRequest } from '../sigv4/request.ts';
-import { invalid } from './fields.ts';
+import { invalid, readFields } from './fields.ts';
 import type { Refusal } from './refusals.ts';
 
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*$/iu;
@@ -10,18 +12,22 @@ const JSON_TYPE = /^application\/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*$/iu;
 /** A text can hold it in JSON, as `\\ud83d` without its other half, but no table and no file can. */
 const HALF = 'half of a character (a lone surrogate)';
 
-/**
- * Reads the body of a request as one JSON object whose values are neither objects nor lists: no endpoint takes more.
- * Refuses a query beside it, another content type, an encoding, bytes that are not UTF-8, and repeated keys.
- *
- * @param example an object that the endpoint takes, for whoever sent something else
- */
-export function readJsonBody(
+/** Reads the fields of a route that takes a body; the example is for whoever sent something else. */
+export function readBody<Entries extends v.ObjectEntries>(
   request: WireRequest,
-  example: string,
-): Result<Readonly<Record<string, unknown>>, Refusal> {
-  if (request.rawQuery !== '')
+  { body, example }: { readonly body: Fields<Entries>; readonly example: string },
+): Result<v.InferOutput<v.ObjectSchema<Entries, undefined>>, Refusal> {
+  const checked = checkHead(request, example);
+  if (!checked.ok) return checked;
+  const given = parseBody(request.body, example);
+  return given.ok ? readFields(body, given.value, 'field') : given;
+}
+
+/** Refuses a query beside the body, no body, another content type, and an encoding. */
+function checkHead(request: WireRequest, example: string): Result<undefined, Refusal> {
+  if (request.rawQuery !== '') {
     return invalid('Send the fields in the query or in the body, not in both; POST takes a body.');
+  }
   if (request.body.length === 0) return invalid(`The body is empty; send a JSON object like ${example}.`);
   const types = headerValues(request.headers, 'content-type');
   if (types.length !== 1 || !JSON_TYPE.test(types[0] ?? '')) {
@@ -30,7 +36,15 @@ export function readJsonBody(
   if (headerValues(request.headers, 'content-encoding').length > 0) {
     return invalid('The body must be sent without a content-encoding.');
   }
-  const parsed = parseStrictJson(request.body);
+  return ok(undefined);
+}
+
+/**
+ * Reads a body as one JSON object whose values are neither objects nor lists: no endpoint takes more.
+ * Refuses bytes that are not UTF-8, and repeated keys.
+ */
+function parseBody(body: Uint8Array, example: string): Result<Readonly<Record<string, unknown>>, Refusal> {
+  const parsed = parseStrictJson(body);
   if (!parsed.ok) {
     return invalid(
       parsed.refusal === 'not-json' ? 'The body is not JSON in UTF-8.' : 'A field of the body occurs more than once.',

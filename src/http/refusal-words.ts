@@ -1,6 +1,7 @@
 import type { OperatedOn, OperationRefusal } from '../actions/operator.ts';
 import type { ReasonedRefusal } from '../actions/record-refusal.ts';
 import type { DeniedRefusal, Revoked, UnavailableRefusal } from '../actions/refusal.ts';
+import { describeRoutes } from '../contract/paths.ts';
 import type { RateRefusal } from '../identity/authenticator.ts';
 import { formatInstant } from '../lib/clock.ts';
 import { escapeUnseen } from '../lib/unseen.ts';
@@ -38,8 +39,7 @@ export const REPLAYED =
   'a signature: to send several, wait a second in between, or give each a signed header x-sentinel-nonce with a random ' +
   'value, with curl -H "x-sentinel-nonce: $RANDOM".';
 
-export const NOT_FOUND =
-  'There is nothing at this path; GET / or POST / vends, GET /profiles lists your profiles, POST /keys mints a key, GET /whoami says who you are.';
+export const NOT_FOUND = `There is nothing at this path; ${describeRoutes()}.`;
 
 export const BODY_TOO_SLOW = 'The body did not arrive in time; send it at once.';
 

@@ -1,9 +1,9 @@
 import type { AdmitRefusal } from '../actions/admit.ts';
 import type { OperationRefusal } from '../actions/operator.ts';
 import type { RevokedRefusal, VendRefusal } from '../actions/refusal.ts';
+import { AUTHENTICATION_STATUS, type ErrorName, type ErrorStatus } from '../contract/errors.ts';
 import type { RateRefusal } from '../identity/authenticator.ts';
 import { formatInstant } from '../lib/clock.ts';
-import type { SigV4Error } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
 import * as words from './refusal-words.ts';
@@ -22,25 +22,9 @@ type HttpRefusal =
   | { readonly kind: 'not-found' }
   | { readonly kind: 'internal' };
 
-/** The TVM's own error names, a closed list; errors of authentication carry AWS's. */
-export type ErrorName =
-  | SigV4Error
-  | 'PolicyDenied'
-  | 'PolicyRequiresApproval'
-  | 'NotPermitted'
-  | 'Conflict'
-  | 'RequestReplayed'
-  | 'SessionRevoked'
-  | 'QuotaExceeded'
-  | 'RateLimited'
-  | 'UpstreamThrottled'
-  | 'ServiceUnavailable'
-  | 'ProfileMisconfigured'
-  | 'InternalFailure';
-
 /** A refusal in words: what goes into the body, the status, and headers beyond the ordinary ones. */
 export type RefusalAnswer = {
-  readonly status: 400 | 403 | 404 | 405 | 409 | 413 | 429 | 431 | 500 | 503;
+  readonly status: ErrorStatus;
   readonly error: ErrorName;
   readonly message: string;
   /** What is undefined is left out of the body. */
@@ -56,17 +40,6 @@ const RETRY_UNAVAILABLE = 5;
 const RETRY_OVERLOADED = 1;
 /** Signatures have a resolution of one second, so that a second later an equal request has another. */
 const RETRY_REPLAYED = 1;
-
-const AUTHENTICATION_STATUS: Readonly<Record<SigV4Error, 400 | 403>> = {
-  AccessDenied: 403,
-  ExpiredToken: 403,
-  IncompleteSignature: 400,
-  InvalidClientTokenId: 403,
-  MissingAuthenticationToken: 403,
-  SignatureDoesNotMatch: 403,
-  ValidationError: 400,
-  XAmzContentSHA256Mismatch: 400,
-};
 
 /**
  * Puts every refusal into a status and a sentence that its reader can act on. The one place that knows

@@ -1,4 +1,6 @@
 import type { Context, Hono } from 'hono';
+import { findPath, type PathRoutes } from '../contract/paths.ts';
+import type { OpenOperation, OperationName } from '../contract/routes.ts';
 import { refusalAnswer, toResponse, type Answer } from './answer.ts';
 import type { Arrival } from './arrival.ts';
 
@@ -8,43 +10,34 @@ export type Env = { Bindings: Arrival };
 /** Answers one method of one path. */
 export type Handler = (arrival: Arrival) => Answer | Promise<Answer>;
 
-type Methods = { readonly GET?: Handler; readonly POST?: Handler; readonly DELETE?: Handler };
+/** A handler for each operation that anybody may ask for; the compiler finds one that is missing. */
+export type OpenHandlers = { readonly [Name in OpenOperation]: Handler };
 
 /**
- * Serves a path: the methods given, 405 with `Allow` for every other. HEAD is such another, unless the path is free of
- * effects: Hono would run GET for it, and HEAD must never vend.
+ * Serves a path: the methods that the table of routes has, 405 with `Allow` for every other. HEAD is
+ * such another, unless the path is free of effects: Hono would run GET for it, and HEAD must never vend.
  */
-export function route(app: Hono<Env>, path: string, methods: Methods, options: { readonly head: boolean }): void {
-  const allow = [...Object.keys(methods), ...(options.head ? ['HEAD'] : [])];
-  function notAllowed(context: Context<Env>): Response {
+export function servePath(
+  app: Hono<Env>,
+  { path, operations, allow }: PathRoutes,
+  handlerOf: (name: OperationName) => Handler,
+): void {
+  function answerNotAllowed(context: Context<Env>): Response {
     return toResponse(refusalAnswer(context.env.requestId, { kind: 'method-not-allowed', allow }));
   }
-  for (const [method, handler] of Object.entries(methods)) {
+  for (const [name, { method, head }] of operations) {
+    const handler = handlerOf(name);
     app.on(method, path, async (context) =>
-      context.req.method === 'HEAD' && !options.head ? notAllowed(context) : toResponse(await handler(context.env)),
+      context.req.method === 'HEAD' && !head ? answerNotAllowed(context) : toResponse(await handler(context.env)),
     );
   }
-  app.all(path, notAllowed);
+  app.all(path, answerNotAllowed);
 }
 
-/** What metrics call a request whose path is none of the app's: strangers must not add series. */
+/** What metrics call a request whose path nothing answers: strangers must not add series. */
 const NO_ROUTE = 'other';
 
-/**
- * Tells which of the app's paths a request target is for, as metrics name it: `/sessions/:id`, or `other`. The paths are
- * those that the app serves, so that none is forgotten.
- */
-export function createRouteLabels(app: Hono<Env>): (target: string) => string {
-  const paths = [...new Set(app.routes.map(({ path }) => path))].filter((path) => path !== '/*');
-  const fixed = new Set(paths.filter((path) => !path.includes(':')));
-  const others = paths
-    .filter((path) => path.includes(':'))
-    .map((path) => [path, new RegExp(`^${path.replaceAll(/:\w+/gu, '[^/]+')}$`, 'u')] as const);
-  function labelOf(target: string): string {
-    const path = target.split('?', 1)[0] ?? '';
-    if (fixed.has(path)) return path;
-    return others.find(([, pattern]) => pattern.test(path))?.[0] ?? NO_ROUTE;
-  }
-
-  return labelOf;
+/** Tells which path of the table a request target is for, as metrics name it: `/sessions/:id`, or `other`. */
+export function toRouteLabel(target: string): string {
+  return findPath(target.split('?', 1)[0] ?? '')?.path ?? NO_ROUTE;
 }

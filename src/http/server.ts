@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { fromSigV4 } from '../identity/authenticator.ts';
 import { newRequestId } from '../lib/ids.ts';
 import { readWireHead } from '../sigv4/request.ts';
 import { inTrace, readTrace } from '../telemetry/trace.ts';
@@ -9,7 +10,7 @@ import type { Arrival } from './arrival.ts';
 import { guardConnections, SERVER_OPTIONS, type ConnectionLimits, type TurnedAway } from './connections.ts';
 import type { WorkGate } from './gate.ts';
 import type { Refusal } from './refusals.ts';
-import { createRouteLabels, type Env } from './route.ts';
+import { toRouteLabel, type Env } from './route.ts';
 
 const HEADERS_COUNT = 200;
 
@@ -71,7 +72,6 @@ export function toAdapter(home: {
 export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server {
   const { isDraining, adapter, gate, onTurnedAway } = options;
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
-  const labelOf = createRouteLabels(app);
   const listener = getRequestListener(
     (request, { incoming }) => {
       const arrival = arrivals.get(incoming as IncomingMessage);
@@ -82,15 +82,16 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
     { overrideGlobalObjects: false, autoCleanupIncoming: false },
   );
   const server = createServer(SERVER_OPTIONS, (incoming, outgoing) => {
-    if (incoming.url !== HEALTH) announce(outgoing, labelOf(incoming.url ?? ''), options);
+    if (incoming.url !== HEALTH) announce(outgoing, toRouteLabel(incoming.url ?? ''), options);
     const requestId = newRequestId();
     if (isDraining()) outgoing.setHeader('connection', 'close');
     if (gate.isFull() && incoming.url !== HEALTH && incoming.url !== READINESS) {
       onTurnedAway('overloaded');
       return writeAnswer(outgoing, refusalAnswer(requestId, { kind: 'overloaded' }));
     }
-    const { rawHeaders, ...said } = adapter === 'absent' ? { rawHeaders: incoming.rawHeaders } : takeContext(incoming);
-    const context = adapter === 'trusted' ? said : {};
+    const said = adapter === 'absent' ? toWithoutContext(incoming) : takeContext(incoming);
+    const { rawHeaders } = said;
+    const lambdaContext = adapter === 'trusted' ? said.lambdaContext : undefined;
     const head = readHead(incoming, rawHeaders);
     if ('kind' in head) return writeAnswer(outgoing, refusalAnswer(requestId, head));
     const { promise: done, resolve: finish } = Promise.withResolvers<void>();
@@ -100,7 +101,7 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
       if (!admitted) onTurnedAway('overloaded');
       return admitted;
     }
-    arrivals.set(incoming, { head, incoming, requestId, admit, ...context });
+    arrivals.set(incoming, { head, incoming, requestId, admit, lambdaContext });
     incoming.headers.host = ROUTER_HOST;
     inTrace(readTrace(requestId, rawHeaders), () => void listener(incoming, outgoing).finally(finish));
   });
@@ -118,11 +119,17 @@ function announce(outgoing: ServerResponse, route: string, { onArrival, onAnswer
   );
 }
 
+type Taken = Pick<Arrival, 'lambdaContext'> & { readonly rawHeaders: readonly string[] };
+
+function toWithoutContext({ rawHeaders }: IncomingMessage): Taken {
+  return { rawHeaders, lambdaContext: undefined };
+}
+
 /**
  * Parts the adapter's headers from the client's. Their JSON is raw UTF-8, which Node has decoded byte by byte. More than
  * one context is none: the adapter writes one.
  */
-function takeContext({ rawHeaders: all }: IncomingMessage): Pick<Arrival, 'lambdaContext'> & { rawHeaders: string[] } {
+function takeContext({ rawHeaders: all }: IncomingMessage): Taken {
   const rawHeaders: string[] = [];
   const contexts: string[] = [];
   for (let index = 0; index + 1 < all.length; index += 2) {
@@ -131,7 +138,7 @@ function takeContext({ rawHeaders: all }: IncomingMessage): Pick<Arrival, 'lambd
     if (!ADAPTER_HEADERS.has(name.toLowerCase())) rawHeaders.push(name, value);
   }
   const [only, ...more] = contexts;
-  if (only === undefined || more.length > 0) return { rawHeaders };
+  if (only === undefined || more.length > 0) return { rawHeaders, lambdaContext: undefined };
   return { rawHeaders, lambdaContext: Buffer.from(only, 'latin1').toString('utf8') };
 }
 
@@ -140,7 +147,7 @@ function readHead(incoming: IncomingMessage, rawHeaders: readonly string[]): Arr
     return { kind: 'headers-too-large', part: 'number-of-headers', limit: HEADERS_COUNT };
   }
   const head = readWireHead(incoming.method ?? '', incoming.url ?? '', rawHeaders);
-  return head.ok ? head.value : { kind: 'not-authentic', refusal: head.refusal };
+  return head.ok ? head.value : fromSigV4(head.refusal);
 }
 
 function writeAnswer(outgoing: ServerResponse, { status, headers, body }: Answer): void {

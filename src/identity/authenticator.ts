@@ -15,8 +15,8 @@ export type IdentityRefusal =
   | {
       readonly kind: 'not-authentic';
       readonly refusal: SigV4Refusal;
-      /** The error code of STS, where it was STS that refused. */
-      readonly upstreamCode?: string;
+      /** The error code of STS, where STS refused. */
+      readonly upstreamCode: string | undefined;
     }
   | { readonly kind: 'replayed' }
   | RateRefusal
@@ -46,25 +46,25 @@ export type RateRefusal =
       readonly retryAfterSeconds: number;
     };
 
-/** A caller that proved who it is. */
+/** A caller that has proved who it is. */
 export type AuthenticCaller = {
   readonly caller: Caller;
   /**
-   * What the replay guard is to remember before a secret leaves or a state changes; undefined where the mechanism itself
-   * lets nothing pass twice.
+   * What the replay guard must remember before a secret leaves or a state changes; undefined where
+   * the mechanism itself accepts nothing twice.
    */
-  readonly replay?: ReplayClaim;
-  /** What a key can be minted from; undefined for callers who may not have one minted. */
-  readonly source?: KeySource;
+  readonly replay: ReplayClaim | undefined;
+  /** What a key can be minted from; undefined for callers who may not mint one. */
+  readonly source: KeySource | undefined;
 };
 
 /** What a proof needs besides the request. */
 export type Facts = {
-  /** The keys of the snapshot that the whole request is decided by. */
+  /** The keys of the snapshot by which the whole request is decided. */
   readonly ring: KeyRing;
-  /** Where the request comes from; undefined if that cannot be told. */
+  /** Where the request comes from; undefined if the address is unknown. */
   readonly address: string | undefined;
-  /** Refuses a caller that is known here to have used up its quota; counts nothing. */
+  /** Refuses a caller that has used up its quota, as far as this instance knows; counts nothing. */
   readonly checkQuota: (caller: Caller) => Promise<Result<undefined, IdentityRefusal>>;
 };
 
@@ -74,30 +74,38 @@ export type Prove = (request: WireRequest, facts: Facts) => Promise<Result<Authe
 /** What is known of a request before its body is read. */
 export type Arriving = {
   readonly head: WireHead;
-  /** The request context that the Lambda Web Adapter hands over; undefined unless the server stands behind such a front. */
-  readonly lambdaContext?: string;
+  /**
+   * The request context from the Lambda Web Adapter; undefined unless a front of AWS Lambda
+   * verifies the callers.
+   */
+  readonly lambdaContext: string | undefined;
 };
 
 /**
- * One way of proving who calls. `begin` makes every check that the request's head allows, so that nothing is read, and
- * nobody asked, for a request that cannot be good.
+ * One way of proving who calls. `begin` makes every check that needs only the request's head, so
+ * that a request which cannot be authentic costs neither the reading of its body nor a call.
  */
 export type Authenticator = {
   readonly begin: (arriving: Arriving) => Result<Prove, IdentityRefusal>;
-  /** Where the caller says what it signs with, for the audit record of a refusal; never trusted. */
+  /** The access key that the request claims, for the audit record of a refusal; never trusted. */
   readonly claimedKey: (head: WireHead) => string | undefined;
 };
 
-/** The refusal of an identity under one of AWS's error names; `upstreamCode` where STS refused, by its own name. */
+/**
+ * Refuses an identity under one of AWS's error names.
+ *
+ * @param upstreamCode the error code of STS, where STS refused
+ */
 export function notAuthentic(error: SigV4Refusal['error'], message: string, upstreamCode?: string): IdentityRefusal {
-  return {
-    kind: 'not-authentic',
-    refusal: { error, message },
-    ...(upstreamCode === undefined ? {} : { upstreamCode }),
-  };
+  return { kind: 'not-authentic', refusal: { error, message }, upstreamCode };
 }
 
-/** Stands for a way of authenticating that is switched off: says so to whoever tries it. */
+/** The refusal of an identity for a reason that the protocol gives. */
+export function fromSigV4(refusal: SigV4Refusal): IdentityRefusal {
+  return { kind: 'not-authentic', refusal, upstreamCode: undefined };
+}
+
+/** Stands in for a way of authenticating that is switched off, and says so to whoever tries it. */
 export function switchedOff(message: string): Authenticator {
   function begin() {
     return refuse(notAuthentic('AccessDenied', message));
@@ -106,7 +114,7 @@ export function switchedOff(message: string): Authenticator {
   return { begin, claimedKey: claimsNoKey };
 }
 
-/** Where a mechanism reads no access key out of the head. */
+/** The `claimedKey` of a mechanism that finds no access key in the head. */
 export function claimsNoKey(): undefined {
   return undefined;
 }

@@ -9,6 +9,7 @@ import type { StsHosts } from '../sigv4/sts-hosts.ts';
 import { readMechanism, type ReplayClaim } from '../sigv4/verify.ts';
 import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
 import {
+  fromSigV4,
   notAuthentic,
   type AuthenticCaller,
   type Authenticator,
@@ -18,11 +19,12 @@ import {
   type Prove,
 } from './authenticator.ts';
 import type { Caller } from './caller.ts';
+import type { KeySource } from './minted-key.ts';
 import { readStsAnswer, type StsRefusal } from './sts-answer.ts';
 import type { AskSts, StsRequest } from './sts-call.ts';
 import { createStsLine, type Account, type SourceLimit } from './sts-line.ts';
 
-/** Remembers that something was used; refuses what was used before, and what it cannot remember. */
+/** Remembers a claim; refuses one that was used before, and one that it cannot remember. */
 type Reserve = (
   claim: ReplayClaim,
   now: number,
@@ -35,49 +37,60 @@ type Options = {
   readonly window: number;
   readonly admission: Admission;
   readonly askSts: AskSts;
-  /** Nonces in this instance's memory, before STS is asked. */
+  /** Reserves a nonce in this instance's memory, before STS is asked. */
   readonly reserveLocally: Reserve;
-  /** Nonces as all instances share them, after STS confirmed a caller who is admitted. */
+  /** Reserves a nonce for all instances, after STS confirmed a caller that is admitted. */
   readonly reserveForAll: Reserve;
   readonly limit: SourceLimit;
   readonly onFault: (error: unknown) => void;
 };
 
+/** When to try again after STS throttled, in seconds: throttling passes quickly. */
 const RETRY_SECONDS = 2;
 
-const BOUND_PREFIXES = /^x-(?:amz|sentinel)-/u;
+/** Headers that would steer a decision, but that nothing in a forwarded request signs. */
+const STEERING = /^x-(?:amz|sentinel)-/u;
 
 /**
- * `Sentinel-STS <token>`: the caller signed GetCallerIdentity; the request is built anew here, from constants and the few
- * values of the token, and STS says who signed it. Everything that can be checked offline is, before STS is asked:
+ * `Sentinel-STS <token>`: the caller signed GetCallerIdentity. That request is rebuilt here, from
+ * constants and the few values in the token, and STS says who signed it. Everything that can be
+ * checked offline is checked before STS is asked:
  *
  *     token ─ form, region, window, scope, signed headers ─ binding to this request ─ quota of a known key
  *           ─ limit per source ─ nonce ─ line ─ STS ─ admitted? ─ nonce for all instances ─ caller
  *
- * (aws-iam-authenticator and Vault, with what their CVEs taught: CVE-2020-16250, CVE-2022-2385.)
+ * The design follows aws-iam-authenticator and Vault, and what their CVEs taught: CVE-2020-16250,
+ * CVE-2022-2385.
  */
 export function createForwardedStsAuthenticator(options: Options): Authenticator {
   const { clock, hosts, window, serverId } = options;
   const confirm = createConfirm(options);
+
   function begin({ head }: Arriving): Result<Prove, IdentityRefusal> {
     const mechanism = readMechanism(head);
-    if (!mechanism.ok) return refuse({ kind: 'not-authentic', refusal: mechanism.refusal });
-    const unbound = head.headers.find(([name]) => BOUND_PREFIXES.test(name))?.[0];
+    if (!mechanism.ok) return refuse(fromSigV4(mechanism.refusal));
+    const unbound = head.headers.find(([name]) => STEERING.test(name))?.[0];
     if (unbound !== undefined) {
       return refuse(notAuthentic('AccessDenied', `The header "${unbound}" is bound by nothing here; leave it out.`));
     }
     const text = mechanism.value.slice(FORWARDED_SCHEME.length + 1);
     const claim = readForwardedToken(text, { hosts, window, now: clock() });
-    if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
-    return ok((request, facts) => confirm(claim.value, toStsRequest(claim.value, request, serverId), facts));
+    if (!claim.ok) return refuse(fromSigV4(claim.refusal));
+    const claimed = claim.value;
+    function prove(request: WireRequest, facts: Facts) {
+      return confirm(claimed, toStsRequest(claimed, request, serverId), facts);
+    }
+    return ok(prove);
   }
 
   return { begin, claimedKey: claimedKeyOf };
 }
 
+/** The part of the proof that needs the network: asks STS who signed, and makes a caller of the answer. */
 function createConfirm(options: Options) {
   const { clock, hosts, window, admission, askSts, onFault } = options;
   const line = createStsLine(options.limit);
+
   function nonceClaim({ nonce, signedAt }: ForwardedClaim): ReplayClaim {
     return {
       key: sha256Hex(`${FORWARDED_SCHEME}\n${nonce}`),
@@ -86,7 +99,7 @@ function createConfirm(options: Options) {
     };
   }
 
-  /** Asks STS once. */
+  /** Asks STS once, and charges a refusal to the account. */
   async function ask(request: StsRequest, account: Account): Promise<Result<AwsIdentity, IdentityRefusal>> {
     try {
       const answer = readStsAnswer(await askSts(request), hosts.partition);
@@ -100,38 +113,41 @@ function createConfirm(options: Options) {
     }
   }
 
-  /** Lets nobody to STS who need not be asked about; whatever STS says, the nonce is used up. */
+  /** Asks STS who signed, after the checks that may spare the call. The nonce is used up, whatever STS answers. */
   async function identify(
     claim: ForwardedClaim,
     request: StsRequest,
     { checkQuota }: Facts,
     account: Account,
   ): Promise<Result<AwsIdentity, IdentityRefusal>> {
-    // Whoever is known to have used up their quota costs no call; a stranger who names their key learns no more than that.
+    // A caller that has used up its quota costs no call. A stranger who names the caller's access
+    // key learns no more than that.
     const known = line.callerOf(claim.accessKeyId);
     const withinQuota = known === undefined ? ok(undefined) : await checkQuota(known);
     if (!withinQuota.ok) return withinQuota;
     const within = line.check(account);
     if (!within.ok) return within;
+
     const reserved = await options.reserveLocally(nonceClaim(claim), clock());
     if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
     let wasAsked = false;
     const answered = await line.wait(claim.host, account, async () => {
-      // Again, after the wait: a flood from one address is stopped by what its first tokens came to.
+      // Check again after the wait: refusals of the first tokens of a flood stop the rest of it.
       const still = line.check(account);
       if (!still.ok) return still;
       wasAsked = true;
       return ask(request, account);
     });
+    // STS was not asked, so the token has not been used.
     if (!wasAsked) await reserved.value.release();
     return answered.ok ? answered.value : answered;
   }
 
-  return async (
+  async function confirm(
     claim: ForwardedClaim,
     request: StsRequest,
     facts: Facts,
-  ): Promise<Result<AuthenticCaller, IdentityRefusal>> => {
+  ): Promise<Result<AuthenticCaller, IdentityRefusal>> {
     const { accessKeyId } = claim;
     const account = line.accountOf(accessKeyId, facts.address);
     const identity = await identify(claim, request, facts, account);
@@ -139,14 +155,19 @@ function createConfirm(options: Options) {
     const who = toAwsCaller(identity.value, admission, facts.ring);
     if (!who.ok) {
       line.charge(account);
-      return refuse({ kind: 'not-authentic', refusal: who.refusal });
+      return refuse(fromSigV4(who.refusal));
     }
-    const caller: Caller = { via: 'sts', ...who.value, accessKeyId };
+    const keys = { accessKeyId, sourceAccessKeyId: undefined, keyExpiresAt: undefined };
+    const caller: Caller = { via: 'sts', ...who.value, ...keys };
     line.confirm(caller, facts.address);
     const reserved = await options.reserveForAll(nonceClaim(claim), clock());
     if (!reserved.ok) return refuse(toGuardRefusal(reserved.refusal));
-    return ok({ caller, source: { via: 'sts', accessKeyId, identity: identity.value } });
-  };
+    const source: KeySource = { via: 'sts', accessKeyId, identity: identity.value };
+    // The nonce is used up, so the replay guard has nothing left to remember.
+    return ok({ caller, replay: undefined, source });
+  }
+
+  return confirm;
 }
 
 const NO_ANSWER: IdentityRefusal = { kind: 'unavailable', cause: 'sts_identity' };
@@ -172,7 +193,7 @@ function refusedMessage(code: string): string {
 
 const ADVICE_OF_ALL = "Sign with credentials that are valid now, for this server's id, and for exactly this request.";
 
-/** What to do where the code tells. A `Map`, for the code is whatever answered. */
+/** What to do, by STS's error code. A `Map`, because the code is text from outside. */
 const ADVICE: ReadonlyMap<string, string> = new Map([
   ['ExpiredToken', 'Your AWS credentials have ended; get new ones and sign anew.'],
   ['ExpiredTokenException', 'Your AWS credentials have ended; get new ones and sign anew.'],
@@ -183,7 +204,10 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
-/** The request that the caller signed, if it signed the right one: method, path, body and constants are the server's. */
+/**
+ * The request that the caller should have signed. Method, path, body and constants are the server's
+ * own, so a signature over anything else does not match.
+ */
 function toStsRequest(claim: ForwardedClaim, request: WireRequest, serverId: string): StsRequest {
   const { signedHeaders, credential, signature, securityToken } = claim;
   const values: Readonly<Record<string, string>> = {
@@ -194,13 +218,13 @@ function toStsRequest(claim: ForwardedClaim, request: WireRequest, serverId: str
     [BINDING_HEADERS.requestHash]: requestHash(request),
     ...(securityToken === undefined ? {} : { 'x-amz-security-token': securityToken }),
   };
-  // STS may ask that every x-amz- header be signed, so x-amz-content-sha256 goes along only where it was.
+  // STS may require every x-amz- header to be signed, so x-amz-content-sha256 is sent only where it was.
   const sent = Object.entries(values).filter(([name]) => !name.startsWith('x-amz-') || signedHeaders.includes(name));
   const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
   return { host: claim.host, headers: { ...Object.fromEntries(sent), authorization }, body: STS_BODY };
 }
 
-/** The access key that a token names, well-formed or not; nothing else of it is looked at. */
+/** The access key that a token names; the token may be malformed, and nothing else of it is read. */
 function claimedKeyOf({ headers }: WireHead): string | undefined {
   const [value = ''] = headerValues(headers, 'authorization');
   const text = Buffer.from(value.slice(FORWARDED_SCHEME.length + 1, 8_192), 'base64url').toString('latin1');

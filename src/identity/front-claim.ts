@@ -8,14 +8,17 @@ import { headerValues, type WireRequest } from '../sigv4/request.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
 
 /**
- * How long AWS may take a signature for at most, before and after its date: five minutes with most services, fifteen with
- * some. Forgotten too early, a request could be used again; too late costs an item in the table for half an hour.
+ * How long before and after its date AWS accepts a signature at most: five minutes for most
+ * services, fifteen for some. If a claim were forgotten too early, its request could be used again;
+ * one that is kept too long costs an item in the table for half an hour.
  */
 const WINDOW = 15 * MINUTE;
 
 const SIGNATURE = /signature\s*=/iu;
 
-/** Whether a header can be what AWS verified; one without a signature, or with another key than AWS named, cannot. */
+/**
+ * Whether AWS can have verified this header: it holds a signature and the access key that AWS named.
+ */
 function canBeVerified(value: string, accessKeyId: string): boolean {
   return SIGNATURE.test(value) && value.includes(accessKeyId);
 }
@@ -28,12 +31,13 @@ function notVerified(header: string) {
 }
 
 /**
- * What tells the copies of a request that a front of AWS Lambda verified.
+ * What identifies the copies of a request whose signature a front of AWS Lambda verified.
  *
- * HTTP APIs hand the Authorization header over, and the Lambda Web Adapter passes it on: the claim is the signature, as
- * where the TVM verifies it itself. REST APIs and Function URLs keep it; there the claim is what no two different
- * signatures can cover alike: key, time, method, path, query and body. A header beside these (a nonce) may or may not have
- * been signed, which nobody can tell there: whoever captured the request could change it.
+ * HTTP APIs pass the Authorization header to the function, and the Lambda Web Adapter passes it on:
+ * the claim is the signature, as where the TVM verifies requests itself. REST APIs and Function URLs
+ * withhold it. There the claim is made of what every signature covers: key, time, method, path,
+ * query and body. Other headers (a nonce) do not count: it is unknown whether they were signed, so
+ * whoever captured the request might change them.
  *
  * HTTP API: an event as it arrives, with `authorization`,
  * https://github.com/awslabs/swift-aws-lambda-events (Tests/AWSLambdaEventsTests/APIGateway+V2IAMTests.swift).
@@ -42,8 +46,9 @@ function notVerified(header: string) {
  * Function URL: an event as it arrives, with `x-amz-date` and without `authorization`,
  * https://github.com/awslabs/swift-aws-lambda-runtime (Examples/Streaming/README.md).
  *
- * @returns undefined where the request has neither a signature nor `x-amz-date`, so that its copies cannot be told; refuses
- * headers that cannot be those that AWS verified, for a copy could hide behind them
+ * @returns undefined where the request has neither a signature nor `x-amz-date`, so that copies of it
+ *   cannot be recognised; refuses headers that AWS cannot have verified, because a copy could hide
+ *   behind them
  */
 export function toFrontClaim(
   request: WireRequest,
@@ -55,7 +60,8 @@ export function toFrontClaim(
   const [amzDate = ''] = dates;
   const signedAt = parseAmzDate(amzDate);
   if (dates.length > 1 || (dates.length === 1 && signedAt === undefined)) return notVerified('x-amz-date');
-  // In an outage that is bridged, what may be older than the process is refused: so is what has no time.
+  // While an outage of the guard is bridged, requests that may be older than the process are refused.
+  // A request without a time may be, so it gets the earliest.
   const times = { signedAt: signedAt ?? 0, forgetAt: now + 2 * WINDOW };
   const [signature, ...more] = headerValues(headers, 'authorization').filter((value) =>
     canBeVerified(value, accessKeyId),

@@ -5,14 +5,14 @@ import type { OwnIdentity } from './aws-identity.ts';
 export type RegisteredKey = {
   readonly secret: string;
   readonly name: string;
-  /** Epoch milliseconds. */
-  readonly expiresAtMs?: number;
+  /** Epoch milliseconds; undefined for a key without an end. */
+  readonly expiresAtMs: number | undefined;
   readonly disabled: boolean;
 };
 
-/** What the verifier needs to know of the world: the keys, and what the TVM is itself. */
+/** What the verifier knows of one snapshot: the keys, and which identities are the TVM's own. */
 export type KeyRing = OwnIdentity & {
   readonly findKey: (accessKeyId: string) => RegisteredKey | undefined;
-  /** What keys are minted with, and what minted keys are opened with. */
+  /** The keys that seal and open minted keys. */
   readonly sealingKeys: SealingKeys;
 };

@@ -3,21 +3,26 @@ import type { Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
+import type { WireRequest } from '../sigv4/request.ts';
 import { toAwsCaller, type Admission, type AwsIdentity } from './aws-identity.ts';
 import {
   claimsNoKey,
+  fromSigV4,
   notAuthentic,
   type Arriving,
+  type AuthenticCaller,
   type Authenticator,
+  type Facts,
   type IdentityRefusal,
   type Prove,
 } from './authenticator.ts';
 import { toFrontClaim } from './front-claim.ts';
+import type { KeyRing } from './key-ring.ts';
 
 /** The fronts of AWS Lambda that verify SigV4 themselves (AWS_IAM). */
 export type LambdaFront = 'function-url' | 'http-api' | 'rest-api';
 
-/** What the context of one request says: who signed, with which key. */
+/** What the context of one request says: who signed, and with which access key. */
 export type FrontIdentity = AwsIdentity & { readonly accessKeyId: string };
 
 const text = v.pipe(v.string(), v.minLength(1));
@@ -39,7 +44,7 @@ const RestContext = v.object({
     accessKey: text,
     accountId: text,
     userArn: text,
-    /** The unique id of whoever called; for a session with its name, as in GetCallerIdentity. */
+    /** The caller's unique id, with the session's name for a session, as in GetCallerIdentity. */
     user: text,
   }),
 });
@@ -54,11 +59,11 @@ const unread = refused(
 );
 
 /**
- * Reads the request context that the Lambda Web Adapter hands over. Refuses what another API or URL sent, and what AWS
- * did not verify: without AWS_IAM there is no identity in it.
+ * Reads the request context from the Lambda Web Adapter. Refuses a request of another API or URL,
+ * and one that AWS did not verify: without AWS_IAM the context holds no identity.
  *
  * @param context the header's JSON, decoded as UTF-8
- * @param frontId the id of the one API or Function URL that may send requests
+ * @param frontId the id of the only API or Function URL that may send requests
  */
 function readFrontContext(context: string, front: LambdaFront, frontId: string): Result<FrontIdentity, SigV4Refusal> {
   const json = parseStrictJson(Buffer.from(context, 'utf8'));
@@ -85,7 +90,10 @@ const Address = v.union([
   v.object({ identity: v.object({ sourceIp: v.pipe(v.string(), v.ip()) }) }),
 ]);
 
-/** Where a request came from, by its context; undefined if that does not say. Behind a front the peer is the adapter. */
+/**
+ * The address that a request came from, by its context; undefined if the context has none. Behind a
+ * front the TCP peer is the adapter.
+ */
 export function frontAddress(context: string | undefined): string | undefined {
   const json = parseStrictJson(Buffer.from(context ?? '', 'utf8'));
   const parsed = v.safeParse(Address, json.ok ? json.value : undefined);
@@ -101,29 +109,38 @@ type Options = {
 };
 
 /**
- * A front of AWS Lambda with AWS_IAM: AWS verified the signature, and its word is the only one that counts; what stands in
- * Authorization proves nobody, and only tells a copy of a request.
+ * A front of AWS Lambda with AWS_IAM. AWS has verified the signature, and only what AWS says about
+ * the caller counts. The Authorization header proves nothing; it only identifies copies of a request.
  */
 export function createLambdaAuthenticator({ clock, front, frontId, admission }: Options): Authenticator {
   function begin({ lambdaContext }: Arriving): Result<Prove, IdentityRefusal> {
     const identity = lambdaContext === undefined ? unread : readFrontContext(lambdaContext, front, frontId);
-    if (!identity.ok) return refuse({ kind: 'not-authentic', refusal: identity.refusal });
-    return ok((request, { ring }) => {
-      const { accessKeyId, arn, account, userId } = identity.value;
-      if (!/^\w{1,128}$/u.test(accessKeyId)) {
-        return Promise.resolve(refuse(notAuthentic('AccessDenied', 'AWS named an access key that cannot be one.')));
-      }
-      const who = toAwsCaller(identity.value, admission, ring);
-      if (!who.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: who.refusal }));
-      const claim = toFrontClaim(request, accessKeyId, clock());
-      if (!claim.ok) return Promise.resolve(refuse({ kind: 'not-authentic', refusal: claim.refusal }));
-      return Promise.resolve(
-        ok({
-          caller: { via: 'lambda', ...who.value, accessKeyId },
-          source: { via: 'lambda', accessKeyId, identity: { arn, account, userId } },
-          ...(claim.value === undefined ? {} : { replay: claim.value }),
-        }),
-      );
+    if (!identity.ok) return refuse(fromSigV4(identity.refusal));
+    const named = identity.value;
+    function prove(request: WireRequest, { ring }: Facts) {
+      return Promise.resolve(identify(named, request, ring));
+    }
+    return ok(prove);
+  }
+
+  function identify(
+    { accessKeyId, arn, account, userId }: FrontIdentity,
+    request: WireRequest,
+    ring: KeyRing,
+  ): Result<AuthenticCaller, IdentityRefusal> {
+    if (!/^\w{1,128}$/u.test(accessKeyId)) {
+      return refuse(notAuthentic('AccessDenied', 'AWS named an access key that cannot be one.'));
+    }
+    const identity = { arn, account, userId };
+    const who = toAwsCaller(identity, admission, ring);
+    if (!who.ok) return refuse(fromSigV4(who.refusal));
+    const claim = toFrontClaim(request, accessKeyId, clock());
+    if (!claim.ok) return refuse(fromSigV4(claim.refusal));
+    const keys = { accessKeyId, sourceAccessKeyId: undefined, keyExpiresAt: undefined };
+    return ok({
+      caller: { via: 'lambda', ...who.value, ...keys },
+      replay: claim.value,
+      source: { via: 'lambda', accessKeyId, identity },
     });
   }
 

@@ -5,13 +5,14 @@ import { subkey, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import type { AwsIdentity } from './aws-identity.ts';
 
 /**
- * Keys that the TVM mints. Nothing is stored: the session token is the sealed record of whose key it is, and the secret
- * is derived from the token with a key that only the TVM has. Who finds a token alone can neither read it nor sign.
+ * Keys that the TVM mints. Nothing is stored: the session token is the sealed record of the key's
+ * owner, and the secret is derived from the token with a key that only the TVM has. Whoever finds a
+ * token alone can neither read it nor sign with it.
  *
  *     token  = TVM1.<kid>.<salt ‖ AES-256-GCM(claims)>    key, IV = HKDF(sealing key, salt, kid, server id)
  *     secret = HMAC(HKDF(sealing key), token)
  *
- * The salt gives every token a cipher key of its own, so that no number of tokens wears a sealing key out.
+ * The salt gives every token its own cipher key, so a sealing key is safe for any number of tokens.
  */
 const PREFIX = 'TVM1';
 const TOKEN = /^TVM1\.([\w-]{1,64})\.([\w-]{64,4000})$/u;
@@ -24,7 +25,7 @@ export type KeySource =
   | { readonly via: 'key'; readonly accessKeyId: string }
   | { readonly via: 'sts' | 'lambda'; readonly accessKeyId: string; readonly identity: AwsIdentity };
 
-/** A minted key as its holder gets it; `expiresAt` in epoch milliseconds. */
+/** A minted key as its owner gets it; `expiresAt` in epoch milliseconds. */
 export type MintedKey = {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -45,7 +46,10 @@ const Claims = v.strictObject({
   ]),
 });
 
-/** What a token says; `expiresAt` in epoch milliseconds. What it means for policy is settled anew at each use. */
+/**
+ * What a token says; `expiresAt` in epoch milliseconds. The caller's names are not in it: each use
+ * derives them again, by the configuration of that moment.
+ */
 export type MintedClaims = v.InferOutput<typeof Claims>;
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
@@ -55,7 +59,10 @@ function newAccessKeyId(): string {
   return `TVMK${[...randomBytes(16)].map((byte) => ALPHABET.charAt(byte % ALPHABET.length)).join('')}`;
 }
 
-/** What a token is bound to besides its content: a TVM with another id cannot open it, even with the same sealing key. */
+/**
+ * What a token is bound to besides its content: a TVM with another id cannot open it, even with the
+ * same sealing key.
+ */
 function bindingOf(kid: string, serverId: string | undefined): string {
   return `sentinel-tvm minted key\n${kid}\n${serverId ?? ''}`;
 }
@@ -69,7 +76,10 @@ function deriveSecret(sealing: SealingKey, token: string): string {
   return createHmac('sha256', subkey(sealing, 'minted secret')).update(token).digest('base64url');
 }
 
-/** Stands in the token for the secret of the registered key that it came from: with another secret, the token dies. */
+/**
+ * A digest of the source key's secret, kept in the token: once the registered key has another
+ * secret, the token is refused.
+ */
 function secretTag(sealing: SealingKey, secret: string): string {
   return createHmac('sha256', subkey(sealing, 'source secret')).update(secret).digest('hex').slice(0, 32);
 }
@@ -80,13 +90,15 @@ export function hasSecret(sealing: SealingKey, secret: string, tag: string): boo
   return expected.length === tag.length && timingSafeEqual(Buffer.from(expected), Buffer.from(tag));
 }
 
-/** The secret of a registered key goes in only to be recognised; an AWS identity as AWS told it. */
-export type MintFrom = KeySource & { readonly secret?: string };
+/** A source, and for a registered key its secret, of which the token keeps only a digest. */
+export type MintFrom =
+  | (Extract<KeySource, { readonly via: 'key' }> & { readonly secret: string })
+  | Exclude<KeySource, { readonly via: 'key' }>;
 
 /**
  * Mints a key.
  *
- * @param options.expiresAt its end, epoch milliseconds; whole seconds are kept
+ * @param options.expiresAt when it ends, in epoch milliseconds; rounded down to whole seconds
  */
 export function mintKey(
   source: MintFrom,
@@ -98,7 +110,7 @@ export function mintKey(
     expiresAt: Math.floor(expiresAt / SECOND) * SECOND,
     source:
       source.via === 'key'
-        ? { via: 'key', accessKeyId: source.accessKeyId, secretTag: secretTag(sealing, source.secret ?? '') }
+        ? { via: 'key', accessKeyId: source.accessKeyId, secretTag: secretTag(sealing, source.secret) }
         : { via: source.via, accessKeyId: source.accessKeyId, identity: source.identity },
   };
   const sessionToken = seal(claims, sealing, serverId);
@@ -124,10 +136,13 @@ function seal(claims: MintedClaims, sealing: SealingKey, serverId: string | unde
   return `${PREFIX}.${sealing.id}.${sealed.toString('base64url')}`;
 }
 
-/** A token that was opened: what it says, the secret that belongs to it, and the key that sealed it. */
+/** An opened token: what it says, the secret that belongs to it, and the key that sealed it. */
 export type OpenedKey = { readonly claims: MintedClaims; readonly secret: string; readonly sealing: SealingKey };
 
-/** Opens a token; undefined for whatever this server, with these keys and this id, did not seal. Its end is not checked. */
+/**
+ * Opens a token; undefined unless one of these keys sealed it for this server id. Does not check
+ * whether the token has expired.
+ */
 export function openKey(token: string, keys: SealingKeys, serverId: string | undefined): OpenedKey | undefined {
   const [, kid = '', text = ''] = TOKEN.exec(token) ?? [];
   const sealing = keys.get(kid);

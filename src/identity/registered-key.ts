@@ -5,16 +5,19 @@ import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { toReplayClaim, verifyClaim, type SignatureClaim } from '../sigv4/verify.ts';
 import { admitAccount, type Admission } from './aws-identity.ts';
 import type { AuthenticCaller } from './authenticator.ts';
-import type { Caller } from './caller.ts';
+import type { CallerIdentity } from './caller.ts';
 import type { KeyRing, RegisteredKey } from './key-ring.ts';
 
-/** When, and by whose rules, a signature is judged: `now` in epoch milliseconds, `window` (±) in milliseconds. */
+/**
+ * By which time and rules a signature is judged: `now` in epoch milliseconds, `window` (± around it)
+ * in milliseconds.
+ */
 export type Judgement = { readonly now: number; readonly window: number; readonly admission: Admission };
 
-/** Verified against when there is no usable key, so that an unknown key costs what a known one costs. */
+/** Used for the verification when there is no usable key, so that it takes as long as with one. */
 export const NO_SECRET = 'no key of this server has this secret';
 
-/** Said of every key that does not count, whatever the reason. {@link unknownKey} adds what to do. */
+/** The one answer to every unusable key, whatever the reason. {@link unknownKey} adds what to do. */
 export const UNKNOWN_KEY: SigV4Refusal = {
   error: 'InvalidClientTokenId',
   message: 'The access key or security token in the request is not valid here; ask your TVM operator for a key.',
@@ -37,7 +40,8 @@ const KNOWN_FORMS: readonly (readonly [form: RegExp, what: string, withLogin: st
 ];
 
 /**
- * The same with what to do, by the form of the id alone: nothing in it tells whether such a key exists.
+ * {@link UNKNOWN_KEY} with advice that depends on the form of the id alone, so that it does not
+ * reveal whether such a key exists.
  *
  * @param canLogIn whether forwarded STS is switched on
  */
@@ -52,7 +56,7 @@ export function unknownKey(accessKeyId: string, canLogIn: boolean): SigV4Refusal
   };
 }
 
-/** Whether a registered key counts at this moment (epoch milliseconds). */
+/** Whether a registered key is usable at this moment (epoch milliseconds). */
 export function isUsable(key: RegisteredKey, now: number): boolean {
   return !key.disabled && (key.expiresAtMs === undefined || now < key.expiresAtMs);
 }
@@ -63,17 +67,26 @@ export function toKeyCaller(
   { name: bare }: RegisteredKey,
   { account }: KeyRing,
   admission: Admission,
-): Result<Pick<Caller, 'account' | 'principal' | 'subject' | 'name' | 'storedName'>, SigV4Refusal> {
+): Result<CallerIdentity, SigV4Refusal> {
   const admitted = admitAccount(account, admission, account);
   if (!admitted.ok) return admitted;
   const principal = `sentinel:key/${accessKeyId}`;
   const name = toName('key', bare, admission.bareNames, undefined);
-  return ok({ account, principal, subject: principal, name, storedName: toStoredName(name, admission.bareNames) });
+  const storedName = toStoredName(name, admission.bareNames);
+  return ok({
+    account,
+    principal,
+    subject: principal,
+    name,
+    storedName,
+    sessionName: undefined,
+    uniqueId: undefined,
+  });
 }
 
 /**
- * Verifies a claim against the registered keys. Unknown, disabled and expired keys, and a registered key that comes with
- * a security token, get the same `InvalidClientTokenId` after the same work.
+ * Verifies a claim against the registered keys. Unknown, disabled and expired keys, and a registered
+ * key with a security token, get the same `InvalidClientTokenId` after the same work.
  */
 export function authenticateKey(
   claim: SignatureClaim,
@@ -89,9 +102,8 @@ export function authenticateKey(
   if (!verified.ok) return verified;
   const who = toKeyCaller(accessKeyId, key, ring, admission);
   if (!who.ok) return who;
-  const expires = key.expiresAtMs === undefined ? {} : { keyExpiresAt: key.expiresAtMs };
   return ok({
-    caller: { via: 'key', ...who.value, accessKeyId, ...expires },
+    caller: { via: 'key', ...who.value, accessKeyId, sourceAccessKeyId: undefined, keyExpiresAt: key.expiresAtMs },
     replay: toReplayClaim(claim, window),
     source: { via: 'key', accessKeyId },
   });

@@ -4,8 +4,16 @@ import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import { readClaim, toReplayClaim, verifyClaim, type SignatureClaim } from '../sigv4/verify.ts';
 import { toAwsCaller, type Admission } from './aws-identity.ts';
-import type { Arriving, AuthenticCaller, Authenticator, IdentityRefusal, Prove } from './authenticator.ts';
-import type { Caller } from './caller.ts';
+import {
+  fromSigV4,
+  type Arriving,
+  type AuthenticCaller,
+  type Authenticator,
+  type Facts,
+  type IdentityRefusal,
+  type Prove,
+} from './authenticator.ts';
+import type { CallerIdentity } from './caller.ts';
 import { hasSecret, openKey, type OpenedKey } from './minted-key.ts';
 import type { KeyRing } from './key-ring.ts';
 import {
@@ -22,45 +30,60 @@ type Options = {
   readonly clock: Clock;
   readonly region: string;
   readonly service: string;
-  /** ± milliseconds around now in which a signature is good. */
+  /** For how many milliseconds before and after its date a signature is valid. */
   readonly window: number;
   readonly serverId: string | undefined;
   readonly admission: Admission;
 };
 
 /**
- * `AWS4-HMAC-SHA256`, verified here: with a security token the key is one that the TVM minted, without one it is
- * registered.
+ * `AWS4-HMAC-SHA256`, verified here. With a security token the key is a minted one, without it a
+ * registered one.
  */
 export function createSignedRequestAuthenticator(options: Options): Authenticator {
   const { clock, region, service, window, serverId, admission } = options;
+
   function begin({ head }: Arriving): Result<Prove, IdentityRefusal> {
     const claim = readClaim(head, { region, service, now: clock(), window });
-    if (!claim.ok) return refuse({ kind: 'not-authentic', refusal: claim.refusal });
-    return ok((request, { ring }) => {
-      const judgement = { now: clock(), window, admission };
-      const known =
-        claim.value.securityToken === undefined
-          ? authenticateKey(claim.value, request, ring, judgement)
-          : authenticateMintedKey(claim.value, request, ring, { ...judgement, serverId });
-      if (known.ok) return Promise.resolve(known);
-      const isUnknown = known.refusal === UNKNOWN_KEY;
-      const refusal = isUnknown ? unknownKey(claim.value.accessKeyId, serverId !== undefined) : known.refusal;
-      return Promise.resolve(refuse({ kind: 'not-authentic', refusal }));
-    });
+    if (!claim.ok) return refuse(fromSigV4(claim.refusal));
+    const claimed = claim.value;
+    function prove(request: WireRequest, { ring }: Facts) {
+      return Promise.resolve(identify(claimed, request, ring));
+    }
+    return ok(prove);
+  }
+
+  function identify(
+    claim: SignatureClaim,
+    request: WireRequest,
+    ring: KeyRing,
+  ): Result<AuthenticCaller, IdentityRefusal> {
+    const judgement = { now: clock(), window, admission };
+    const known =
+      claim.securityToken === undefined
+        ? authenticateKey(claim, request, ring, judgement)
+        : authenticateMintedKey(claim, request, ring, { ...judgement, serverId });
+    if (known.ok) return known;
+    const isUnknown = known.refusal === UNKNOWN_KEY;
+    const refusal = isUnknown ? unknownKey(claim.accessKeyId, serverId !== undefined) : known.refusal;
+    return refuse(fromSigV4(refusal));
   }
 
   return { begin, claimedKey };
 }
 
-/** In the form of AWS's ids only: whoever swaps id and secret must not find the secret in the audit log. */
+/**
+ * The access key id in the credential, if it has the form of AWS's ids: a caller that swaps its id
+ * and its secret must not find the secret in the audit log.
+ */
 function claimedKey({ headers }: WireHead): string | undefined {
   return /\bCredential=([A-Z0-9_]{4,40})\//u.exec(headerValues(headers, 'authorization')[0] ?? '')?.[1];
 }
 
 /**
- * Verifies a claim that came with a security token: opened, signed with the secret that belongs to it, not beyond its
- * end, and what it came from still counts. Whoever the source is by now, by today's configuration, the caller is.
+ * Verifies a claim with a security token: this server sealed the token, the request is signed with
+ * the token's secret, the token has not expired, and its source is still usable. The caller is
+ * whoever the source is by the configuration of this moment.
  */
 function authenticateMintedKey(
   claim: SignatureClaim,
@@ -90,18 +113,18 @@ function authenticateMintedKey(
       keyExpiresAt: expiresAt,
     },
     replay: toReplayClaim(claim, judgement.window),
+    // A minted key mints no key.
+    source: undefined,
   });
 }
-
-type SourceCaller = Omit<Caller, 'via' | 'accessKeyId'>;
 
 function toSourceCaller(
   { claims: { source }, sealing }: OpenedKey,
   ring: KeyRing,
   { now, admission }: Judgement,
-): Result<SourceCaller, SigV4Refusal> {
+): Result<CallerIdentity, SigV4Refusal> {
   if (source.via !== 'key') return toAwsCaller(source.identity, admission, ring);
   const key = ring.findKey(source.accessKeyId);
-  const counts = key !== undefined && isUsable(key, now) && hasSecret(sealing, key.secret, source.secretTag);
-  return counts ? toKeyCaller(source.accessKeyId, key, ring, admission) : refuse(UNKNOWN_KEY);
+  const usable = key !== undefined && isUsable(key, now) && hasSecret(sealing, key.secret, source.secretTag);
+  return usable ? toKeyCaller(source.accessKeyId, key, ring, admission) : refuse(UNKNOWN_KEY);
 }

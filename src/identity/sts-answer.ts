@@ -6,12 +6,12 @@ import { parseStrictJson } from '../lib/strict-json.ts';
 import type { AwsIdentity } from './aws-identity.ts';
 import type { StsReply } from './sts-call.ts';
 
-/** What became of a question to STS, when it was not an identity. */
+/** The outcome of a call to STS that gave no identity. */
 export type StsRefusal =
-  /** STS says that the signature is not good; `code` is its error code. */
+  /** STS did not accept the signature; `code` is its error code. */
   | { readonly kind: 'refused'; readonly code: string }
   | { readonly kind: 'throttled' }
-  /** An answer that is none of STS's: nobody is known by it. `why` holds nothing of its content. */
+  /** An answer that is not one of STS's and identifies nobody. `why` repeats nothing of its content. */
   | { readonly kind: 'unexpected'; readonly why: string };
 
 const Identity = v.object({
@@ -33,8 +33,8 @@ function unexpected(why: string) {
 }
 
 /**
- * Reads an answer of STS. An identity is only what a 200 says in JSON, uncompressed, with no key twice, whose account is
- * that of its ARN, in the partition that was asked; everything else is a refusal.
+ * Reads an answer of STS. Only a 200 gives an identity, in uncompressed JSON without repeated keys,
+ * whose account is the one in its ARN, in the partition that was asked. Everything else is a refusal.
  */
 export function readStsAnswer(reply: StsReply, partition: string): Result<AwsIdentity, StsRefusal> {
   if (reply.status === 429) return refuse({ kind: 'throttled' });
@@ -45,14 +45,14 @@ export function readStsAnswer(reply: StsReply, partition: string): Result<AwsIde
   if (!json.ok) return unexpected(json.refusal === 'not-json' ? 'it is not JSON' : 'it holds a key twice');
   if (reply.status !== 200) return readError(reply.status, json.value);
   const parsed = v.safeParse(Identity, json.value);
-  if (!parsed.success) return unexpected('it is not one of GetCallerIdentity');
+  if (!parsed.success) return unexpected('it is not an answer to GetCallerIdentity');
   const {
     Account: account,
     Arn: arn,
     UserId: userId,
   } = parsed.output.GetCallerIdentityResponse.GetCallerIdentityResult;
   const read = parseArn(arn);
-  if (!read.ok) return unexpected('its ARN is none');
+  if (!read.ok) return unexpected('its ARN is malformed');
   if (read.value.account !== account) return unexpected('its account is not that of its ARN');
   if (read.value.partition !== partition) return unexpected('its ARN is of another partition');
   return ok({ arn, account, userId });
@@ -63,6 +63,7 @@ function readError(status: number, value: unknown): Result<AwsIdentity, StsRefus
   if (status < 400 || status > 499 || !parsed.success) return unexpected(`its status is ${status}`);
   const { Code: code } = parsed.output.Error;
   if (isThrottling(code)) return refuse({ kind: 'throttled' });
-  // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html: below 500, and still no word on who signed.
+  // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html: these have a status
+  // below 500, but say nothing about the signature.
   return isServiceFault(code) ? unexpected(`its error is ${code}`) : refuse({ kind: 'refused', code });
 }

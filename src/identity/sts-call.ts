@@ -2,7 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { SECOND } from '../lib/clock.ts';
 
-/** What STS, or whatever stands in its place, answered. */
+/** The answer of STS, or of whatever is in its place. */
 export type StsReply = {
   readonly status: number;
   readonly contentType: string;
@@ -10,40 +10,46 @@ export type StsReply = {
   readonly body: Uint8Array;
 };
 
-/** A request to STS: everything of it is the server's own, but the values of headers that the caller signed. */
+/** A request to STS. All of it is the server's own, except the values of headers that the caller signed. */
 export type StsRequest = {
-  /** The host that was signed for; where the connection goes unless the endpoint of a desk takes its place. */
+  /** The host that was signed for. The connection goes there, unless an endpoint is configured. */
   readonly host: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 };
 
-/** Sends one request to STS. Rejects when there is no whole answer in time, or one that is too long. */
+/** Sends one request to STS. Rejects if the answer does not arrive in time, or is too long. */
 export type AskSts = (request: StsRequest) => Promise<StsReply>;
 
-/** The longest answer, in bytes: a good one has about 500. */
+/** The longest answer that is read, in bytes: a good one has about 500. */
 const ANSWER_LIMIT = 8 * 1024;
 
+/** How long a call may take, the connection included: callers wait for it. */
 const DEADLINE = 5 * SECOND;
 
-/** In each region: as many as are asked about at once. */
+/** Connections to each region: as many as there are calls at once (`LINE` in `sts-line.ts`). */
 const MAX_SOCKETS = 64;
 
 /**
- * The client for forwarded requests. The SDK's would sign them itself and follow its own rules; this one follows no
- * redirect, decompresses nothing, takes no proxy from the environment, and ends every call by a deadline.
+ * The client for forwarded requests. The SDK's client would sign them itself. This one follows no
+ * redirect, decompresses nothing, takes no proxy from the environment, and ends every call at a
+ * deadline.
  *
- * @param endpoint a desk's AWS that takes the place of every region's STS; the Host header stays as signed
+ * @param endpoint a local AWS that replaces the STS of every region; the Host header stays as signed
  * @param deadline milliseconds for one call, the connection included
  */
 export function createStsClient(endpoint: string | undefined, deadline = DEADLINE): AskSts {
-  const desk = endpoint === undefined ? undefined : new URL(endpoint);
-  const isPlain = desk?.protocol === 'http:';
-  // Agents of our own: Node's global one may be told of a proxy by the environment.
+  const local = endpoint === undefined ? undefined : new URL(endpoint);
+  const isPlain = local?.protocol === 'http:';
+  // Node's global agent may take a proxy from the environment; agents of our own do not.
   const options = { keepAlive: true, maxSockets: MAX_SOCKETS };
   const send = isPlain ? httpRequest : httpsRequest;
-  /** By the host that was signed for, of which there is one a region: on a desk, too, one stops no other. */
+  /**
+   * One agent for each signed host, so that a slow region does not stop another. Entries stay: there
+   * are as many as the table of STS hosts has regions.
+   */
   const agents = new Map<string, HttpAgent>();
+
   function agentOf(host: string): HttpAgent {
     const known = agents.get(host);
     if (known !== undefined) return known;
@@ -55,9 +61,9 @@ export function createStsClient(endpoint: string | undefined, deadline = DEADLIN
   function attempt({ host, headers, body }: StsRequest, signal: AbortSignal, isRetry: boolean): Promise<StsReply> {
     return new Promise((resolve, reject) => {
       const place =
-        desk === undefined
+        local === undefined
           ? { host, port: 443 }
-          : { host: desk.hostname.replace(/^\[|\]$/gu, ''), port: desk.port || (isPlain ? 80 : 443) };
+          : { host: local.hostname.replace(/^\[|\]$/gu, ''), port: local.port || (isPlain ? 80 : 443) };
       const outgoing = send({
         ...place,
         agent: agentOf(host),
@@ -67,13 +73,15 @@ export function createStsClient(endpoint: string | undefined, deadline = DEADLIN
         signal,
       });
       outgoing.on('response', (answer) => void readReply(answer).then(resolve, reject));
-      // Who asks for another protocol is not STS; without a listener Node would only hang up.
+      // STS never asks for another protocol. Without a listener Node would close the connection
+      // without an error.
       outgoing.on('upgrade', (_, socket) => {
         socket.destroy();
         reject(new Error('the answer asks for another protocol'));
       });
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        // The other end closed an idle connection just as it was taken up again. The call reads only, so it may come twice.
+        // The server closed an idle connection just as it was used again. The call only reads, so it
+        // may be sent twice.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET' && !isRetry) {
           resolve(attempt({ host, headers, body }, signal, true));
         } else reject(error);

@@ -20,7 +20,7 @@ export function isAccountId(text: string): boolean {
   return /^\d{12}$/u.test(text);
 }
 
-/** Splits an ARN into its parts; refuses whatever is not one, with a sentence. */
+/** Splits an ARN into its parts; refuses anything else with a sentence. */
 export function parseArn(text: string): Result<Arn, string> {
   const match = ARN.exec(text);
   if (match === null) return refuse(`"${text}" is not an ARN`);
@@ -28,7 +28,7 @@ export function parseArn(text: string): Result<Arn, string> {
   return ok({ partition, service, region, account, resource });
 }
 
-/** Parses `arn:P:iam::A:role/path/Name`; refuses every other ARN, with a sentence. */
+/** Parses `arn:P:iam::A:role/path/Name`; refuses every other ARN with a sentence. */
 export function parseRoleArn(text: string): Result<Arn & { readonly roleName: string }, string> {
   const arn = parseArn(text);
   if (!arn.ok) return arn;
@@ -40,7 +40,7 @@ export function parseRoleArn(text: string): Result<Arn & { readonly roleName: st
   return ok({ ...arn.value, roleName });
 }
 
-/** The principal that sessions of a role have: its ARN without the path, which STS does not tell. Undefined for no role. */
+/** The principal of a role's sessions: the role's ARN without its path, which STS leaves out. Undefined for any other text. */
 export function toRolePrincipal(roleArn: string): string | undefined {
   const role = parseRoleArn(roleArn);
   if (!role.ok) return undefined;

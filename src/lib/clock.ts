@@ -4,12 +4,13 @@ export type Clock = () => number;
 /** The machine's clock. */
 export const systemClock: Clock = () => Date.now();
 
-/** Milliseconds since some moment: ages and pauses, which no change of the machine's time may move. */
+/** Milliseconds since some moment, for ages and pauses: a change of the machine's time does not move it. */
 export const monotonicClock: Clock = () => performance.now();
 
 /**
- * A monotonic clock for a process that AWS Lambda freezes and thaws: should the time of the machine have gone on further
- * than the monotonic clock, that counts, so that nothing is younger than it is. A clock that is set back changes nothing.
+ * A monotonic clock for a process that AWS Lambda freezes and thaws. Where the wall clock advanced further than the
+ * monotonic one, the wall clock counts, so that nothing looks younger than it is. Setting the wall clock back changes
+ * nothing.
  */
 export function createThawClock(monotonic: Clock = monotonicClock, wall: Clock = systemClock): Clock {
   let now = 0;

@@ -1,15 +1,15 @@
 import { ok, refuse, type Result } from './result.ts';
 
-/** Lets so many run at once and so many more wait, each for so long (milliseconds); who finds no place is refused. */
+/** How many runs may be under way, how many more may wait, and for how many milliseconds; any further one is refused. */
 export type GateLimits = { readonly running: number; readonly waiting: number; readonly patience: number };
 
-/** One who waits: told once whether there is a place. */
+/** A run that waits; `settle` tells it, once, whether it is admitted. */
 type Waiter = { readonly weight: number; readonly settle: (admitted: boolean) => void };
 
 /**
- * Bounds how many runs are under way. Whoever comes when all places are taken waits in line: the lightest first, among
- * equals the first to come. A full line gives the place of its heaviest to whoever is lighter; whoever is not, or has
- * waited too long, is refused without having run.
+ * Bounds how many runs are under way. When all places are taken, further runs wait in a line: the lightest first, and
+ * among equals the first to come. When the line is full, a lighter run takes the place of the heaviest that waits. A run
+ * that finds no place, or waits too long, is refused without having begun.
  */
 export function createGate({ running, waiting, patience }: GateLimits) {
   /** By weight, the lightest first. */
@@ -49,7 +49,7 @@ export function createGate({ running, waiting, patience }: GateLimits) {
     return wait(weight);
   }
 
-  /** The place goes to the next in line, if there is one, without being free in between. */
+  /** Gives the place to the next in line, if there is one, without freeing it in between. */
   function leave(): void {
     const [next] = line;
     if (next === undefined) taken -= 1;
@@ -59,7 +59,7 @@ export function createGate({ running, waiting, patience }: GateLimits) {
   /**
    * Runs what is given when there is a place for it.
    *
-   * @param weight how much whoever comes has cost already; zero unless told
+   * @param weight what the one who asks has cost already
    */
   return async function visit<Value>(run: () => Promise<Value>, weight = 0): Promise<Result<Value, 'full'>> {
     if (!(await enter(weight))) return refuse('full');

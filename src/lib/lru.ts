@@ -1,4 +1,4 @@
-/** A map of bounded size that forgets what was used longest ago. */
+/** A map of bounded size that drops the entry used longest ago. */
 export type Lru<Key, Value> = {
   /** Looks up, and counts as a use. */
   readonly get: (key: Key) => Value | undefined;
@@ -12,10 +12,10 @@ export type Lru<Key, Value> = {
 };
 
 /**
- * Makes one for at most `capacity` entries. A `Map` keeps its entries in the order of their insertion; what is used is
- * inserted anew, so that the first is always the one to forget.
+ * Makes one for at most `capacity` entries. A `Map` keeps its entries in the order of their insertion; an entry that is
+ * used is inserted again, so that the first is always the one to drop.
  *
- * @param onEvict told of each entry that had to make room
+ * @param onEvict is called with each entry that had to make room
  */
 export function createLru<Key, Value>(capacity: number, onEvict?: (key: Key, value: Value) => void): Lru<Key, Value> {
   const map = new Map<Key, Value>();
@@ -41,17 +41,21 @@ export function createLru<Key, Value>(capacity: number, onEvict?: (key: Key, val
     onEvict?.(...oldest);
   }
 
-  function clear() {
-    return map.clear();
+  function clear(): void {
+    map.clear();
   }
 
-  function size() {
+  function size(): number {
     return map.size;
   }
 
-  function entries() {
+  function entries(): IterableIterator<[Key, Value]> {
     return map.entries();
   }
 
-  return { get, peek, set, delete: (key) => map.delete(key), clear, size, entries };
+  function remove(key: Key): boolean {
+    return map.delete(key);
+  }
+
+  return { get, peek, set, delete: remove, clear, size, entries };
 }

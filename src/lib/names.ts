@@ -1,7 +1,8 @@
 /**
- * What policies call callers. Three kinds of caller have names of their own: registered keys, IAM users, and people of
- * IAM Identity Center. One kind owns bare names (`alice`); the others carry theirs (`user/alice`), so that whoever may
- * create names of one kind cannot be somebody of another. What comes from another account carries that account:
+ * The names that policies have for callers. Three kinds of caller have names of their own: registered keys, IAM users,
+ * and people of IAM Identity Center. One kind owns bare names (`alice`); names of the others begin with their kind
+ * (`user/alice`), so that whoever may create names of one kind cannot pose as another. A caller from another account has
+ * that account in its name:
  *
  *     alice · key/alice · user/alice · sso/alice · role/R · role/R/S · 111122223333:user/alice
  */
@@ -20,7 +21,7 @@ export function isBareName(text: string): boolean {
   return BARE.test(text);
 }
 
-/** Parts the account, `111122223333:` or empty, from the rest of a name. */
+/** Splits a name into its account, `111122223333:` or empty, and the rest. */
 export function splitAccount(name: string): readonly [account: string, rest: string] {
   const [, account = '', rest = ''] = ACCOUNT.exec(name) ?? [];
   return [account, rest];
@@ -37,8 +38,8 @@ export function toName(kind: NamedKind, bare: string, owner: NamedKind, account:
 }
 
 /**
- * A name as tables and tags hold it: always with its kind, so that it keeps its meaning whatever kind owns bare names. The
- * inverse of {@link toShownName}.
+ * A name as tables and tags hold it: always with its kind, so that it keeps its meaning whichever kind owns bare names.
+ * The inverse of {@link toShownName}.
  */
 export function toStoredName(name: string, owner: NamedKind): string {
   const [account, rest] = splitAccount(name);

@@ -1,6 +1,6 @@
 /**
- * The partitions of AWS, as botocore's and the SDKs' tables have them: which regions are theirs, and under which domain
- * their endpoints are.
+ * The partitions of AWS, as in the tables of botocore and the SDKs: the names of their regions, and the domain of their
+ * endpoints.
  * https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
  */
 const PARTITIONS = {
@@ -14,13 +14,13 @@ const PARTITIONS = {
   'aws-iso-f': { regions: /^us-isof-[a-z]+-\d+$/u, suffix: 'csp.hci.ic.gov' },
 } as const;
 
-/** A partition of AWS: accounts, regions and endpoints that others know nothing of. */
+/** A partition of AWS: accounts, regions and endpoints that are separate from all others. */
 export type Partition = keyof typeof PARTITIONS;
 
-/** All of them. */
+/** The names of all partitions. */
 export const PARTITION_NAMES = Object.keys(PARTITIONS) as readonly Partition[];
 
-/** The partition that a region's name shows; that of commercial AWS where it shows none, as the SDKs have it. */
+/** The partition of a region, by the region's name; commercial AWS for an unknown form of name, as in the SDKs. */
 export function partitionOf(region: string): Partition {
   return PARTITION_NAMES.find((name) => PARTITIONS[name].regions.test(region)) ?? 'aws';
 }
@@ -37,7 +37,7 @@ const FRONT = new RegExp(
   'u',
 );
 
-/** What a host's name tells of an API of API Gateway, or of a Function URL; undefined for every other host. */
+/** The API of API Gateway, or the Function URL, that a host name belongs to; undefined for every other host. */
 export function readFrontHost(
   hostname: string,
 ): { readonly id: string; readonly service: string; readonly region: string } | undefined {

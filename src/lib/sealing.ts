@@ -1,29 +1,29 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 
-/** A key that only the TVM has: what it seals or signs with it, it recognises as its own. */
+/** A key that only the TVM has. It recognises what it sealed or signed with this key as its own. */
 export type SealingKey = {
   /** The `<kid>` of its parameter `keys/<kid>`. */
   readonly id: string;
   /** 32 random bytes. */
   readonly key: Uint8Array;
-  /** Epoch milliseconds from which it seals; it opens and verifies always. */
+  /** Epoch milliseconds from which it seals and signs; it opens and verifies at any time. */
   readonly activeFrom: number;
 };
 
 /** The live sealing keys by id. */
 export type SealingKeys = ReadonlyMap<string, SealingKey>;
 
-/** The key to seal with: of those that are active (epoch milliseconds), the latest; undefined if there is none. */
+/** The key to seal with: the latest of those that are active at `now` (epoch milliseconds); undefined if none is. */
 export function activeSealingKey(keys: SealingKeys, now: number): SealingKey | undefined {
   return [...keys.values()]
     .filter(({ activeFrom }) => activeFrom <= now)
     .toSorted((a, b) => b.activeFrom - a.activeFrom || (a.id < b.id ? 1 : -1))[0];
 }
 
-/** Derived keys by the key that they come from; gone with it. Tables of many rows would derive them anew for each. */
+/** Cache of derived keys: a handful for each key, kept as long as the key; otherwise each row of a table derives them. */
 const derived = new WeakMap<Uint8Array, Map<string, Buffer>>();
 
-/** A key for one purpose, derived from a sealing key, so that what is made for one proves nothing for another. */
+/** A key for one purpose, derived from a sealing key: a signature for one purpose proves nothing for another. */
 export function subkey({ key }: SealingKey, purpose: string): Buffer {
   const known = derived.get(key) ?? new Map<string, Buffer>();
   derived.set(key, known);
@@ -32,7 +32,7 @@ export function subkey({ key }: SealingKey, purpose: string): Buffer {
   return made;
 }
 
-/** Unambiguous whatever the parts hold. */
+/** The parts as one text that stands for no other parts. */
 function joined(parts: readonly (string | number)[]): string {
   return JSON.stringify(parts);
 }
@@ -47,7 +47,7 @@ export function signingKeyOf(signature: string): string {
   return signature.slice(0, signature.lastIndexOf('.'));
 }
 
-/** Whether a row's parts are as this TVM, or another instance of it, once signed them. */
+/** Whether this TVM, or another instance of it, signed exactly these parts. */
 export function isSignedRow(
   signature: string,
   keys: SealingKeys,

@@ -1,11 +1,11 @@
 /**
- * Makes calls share runs without ever taking part in one that began before them: who calls while a run is under way gets
- * the next one, together with all who call until that begins. So any number of callers wait for two runs at most.
+ * Makes calls share runs, but never a run that began before the call: a call during a run gets the next one, together
+ * with all calls until that begins. So any number of callers wait for two runs at most.
  */
 export function sharedNext<Value>(run: () => Promise<Value>): () => Promise<Value> {
   let running: Promise<unknown> = Promise.resolve();
   let next: Promise<Value> | undefined;
-  return () => {
+  return function joinNext() {
     next ??= running
       .catch(() => undefined)
       .then(() => {

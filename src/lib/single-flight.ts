@@ -1,10 +1,10 @@
 /**
  * Makes concurrent calls share one run: while a run is under way, every further call gets that run's promise.
- * A run that fails rejects all who share it and leaves nothing behind, so that the next call tries anew.
+ * A run that fails rejects for all who share it and leaves nothing behind, so that the next call tries again.
  */
 export function singleFlight<Value>(run: () => Promise<Value>): () => Promise<Value> {
   let underWay: Promise<Value> | undefined;
-  return () => {
+  return function joinRun() {
     underWay ??= run().finally(() => {
       underWay = undefined;
     });

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** A slice ends with the step that passes this many milliseconds, so that no slice holds the event loop for 20. */
+/** The milliseconds after which a slice ends with the step under way: no slice may hold the event loop for 20. */
 const SLICE = 5;
 
 /**
- * Runs work that yields after each small step, and lets the event loop have a turn between slices: what else the
- * process does goes on meanwhile.
+ * Runs work that yields after each small step, and gives the event loop a turn between slices, so that the process does
+ * its other work meanwhile.
  */
 export async function runInSlices<Value>(work: Generator<void, Value>): Promise<Value> {
   let begun = performance.now();

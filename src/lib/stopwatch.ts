@@ -4,19 +4,19 @@ import type { Clock } from './clock.ts';
 export type Moment = { readonly monotonic: number; readonly wall: number };
 
 /**
- * Measures ages. A clock that is set back makes nothing younger, for the monotonic one goes on; a process that was
- * frozen together with its monotonic clock is as old as the wall clock says. The larger of the two counts, so that what
- * is known is never thought younger than it is.
+ * Measures ages by the larger of what two clocks say, so that nothing is ever taken for younger than it is. Setting the
+ * wall clock back makes nothing younger, because the monotonic clock goes on; and when a process is frozen together with
+ * its monotonic clock, the wall clock goes on.
  */
 export type Stopwatch = {
   readonly now: () => Moment;
-  /** Milliseconds since then; without end since undefined, which is a moment that never was. */
+  /** Milliseconds since a moment; infinitely many since undefined, a moment that never was. */
   readonly since: (moment: Moment | undefined) => number;
 };
 
 /** A stopwatch on these clocks. */
 export function createStopwatch(clock: Clock, monotonic: Clock): Stopwatch {
-  function now() {
+  function now(): Moment {
     return { monotonic: monotonic(), wall: clock() };
   }
 

@@ -2,12 +2,12 @@ import { ok, refuse, type Result } from './result.ts';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** In the text of a JSON value, the strings that a colon follows are its keys. */
+/** Counts the keys in the text of a JSON value: the strings that a colon follows. */
 function countKeysOfText(text: string): number {
   return [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/gu)].filter(([, colon]) => colon).length;
 }
 
-/** With a list in the place of recursion: a value may be nested more deeply than the stack is. */
+/** Counts the keys of a value with a list instead of recursion: it may be nested more deeply than the stack allows. */
 function countKeys(value: unknown): number {
   const left = [value];
   let count = 0;
@@ -22,8 +22,8 @@ function countKeys(value: unknown): number {
 }
 
 /**
- * Reads bytes as JSON in UTF-8. `JSON.parse` keeps the last of two equal keys, and another reader may keep the first, so
- * a key that occurs twice in one object, at any depth, is refused as `repeated-key`.
+ * Reads bytes as JSON in UTF-8. A key that occurs twice in one object, at any depth, is refused as `repeated-key`:
+ * `JSON.parse` keeps the last of the two, and another reader may keep the first.
  */
 export function parseStrictJson(bytes: Uint8Array): Result<unknown, 'not-json' | 'repeated-key'> {
   let value: unknown;

@@ -7,51 +7,62 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 export type SourceQuota = { readonly points: number; readonly window: number };
 
 /**
- * So many sources are remembered, so that a flood of addresses costs no memory. Beyond it the one that was heard of
- * longest ago is forgotten: its count begins anew, which harms nobody, and no source ever shares the count of another.
- * What somebody with more addresses than that can cost is bounded where it is spent: verifying a signature takes
- * microseconds, and the line to STS has places, given to whoever has cost least.
+ * How many sources are remembered, so that a flood of addresses costs no memory. Beyond that the source heard of longest
+ * ago is forgotten and its count starts over, which harms nobody; no source ever shares another's count. The cost that
+ * somebody with more addresses can cause is bounded elsewhere: verifying a signature takes microseconds, and the queue
+ * for STS prefers sources that have cost least.
  */
 const MAX_SOURCES = 20_000;
 
-/** So many requests of one IPv6 /48 weigh as much as one of a single source: a site may have as many people. */
+/** How many requests of one IPv6 /48 weigh as much as one request of a source: a site may have as many people. */
 const SITE_SHARE = 16;
 
 /** An office or a whole VPC may be behind one address: it may ask so many times what one caller may, without proving who asks. */
 export const CALLERS_PER_SOURCE = 10;
 
+/** What a source or a site has cost in its window, and when the window ends on the monotonic clock. */
 type Count = { readonly points: number; readonly endsAt: number };
 
-/** Counts in windows that begin with the first point, on the monotonic clock. */
+/** Cache: source or site → its count, until its window ends, which begins with its first point; `capacity` at most. */
 function createCounts(window: number, capacity: number) {
   const counts = createLru<string, Count>(capacity);
+
   function find(key: string, now: number): Count | undefined {
     const count = counts.get(key);
     return count !== undefined && count.endsAt > now ? count : undefined;
   }
+
   function add(key: string, now: number): void {
     const { points, endsAt } = find(key, now) ?? { points: 0, endsAt: now + window };
     counts.set(key, { points: points + 1, endsAt });
   }
+
   return { find, add, size: counts.size };
 }
 
-/** How many of each are under way; holds none that are not. */
+/** How many requests of each source or site are under way; one with none has no entry. */
 function createTally() {
-  const under = new Map<string, number>();
+  const underWay = new Map<string, number>();
+
   function get(key: string): number {
-    return under.get(key) ?? 0;
-  }
-  function remove(key: string): void {
-    return void (get(key) > 1 ? under.set(key, get(key) - 1) : under.delete(key));
+    return underWay.get(key) ?? 0;
   }
 
-  return { get, add: (key: string): void => void under.set(key, get(key) + 1), remove };
+  function add(key: string): void {
+    underWay.set(key, get(key) + 1);
+  }
+
+  function remove(key: string): void {
+    if (get(key) > 1) underWay.set(key, get(key) - 1);
+    else underWay.delete(key);
+  }
+
+  return { get, add, remove };
 }
 
 /**
- * Counts what each source costs, in this instance's memory: IPv4 by address, IPv6 by /64, and all whose address is unknown
- * as one.
+ * Counts what each source costs, in this instance's memory: IPv4 by address, IPv6 by /64, and all requests whose address
+ * is unknown as one source.
  */
 export function createSourceLimit({ points, window }: SourceQuota, maxSources = MAX_SOURCES) {
   const sources = createCounts(window, maxSources);
@@ -65,7 +76,7 @@ export function createSourceLimit({ points, window }: SourceQuota, maxSources = 
     return own + ((sites.find(site, now)?.points ?? 0) + running.get(site)) / SITE_SHARE;
   }
 
-  /** Whether the source may cost more; refuses with the whole seconds until it may again. */
+  /** Whether the source may cost more; refuses with the whole seconds until it may. */
   function check(address: string | undefined): Result<undefined, number> {
     const now = performance.now();
     const used = sources.find(sourceOf(address), now);
@@ -73,7 +84,7 @@ export function createSourceLimit({ points, window }: SourceQuota, maxSources = 
     return refuse(Math.max(1, Math.ceil((used.endsAt - now) / SECOND)));
   }
 
-  /** Counts one against the source. */
+  /** Counts one point against the source, and against its site. */
   function charge(address: string | undefined): void {
     const [now, site] = [performance.now(), siteOf(address)];
     sources.add(sourceOf(address), now);
@@ -81,23 +92,24 @@ export function createSourceLimit({ points, window }: SourceQuota, maxSources = 
   }
 
   /**
-   * Begins something for the source. Says how much it weighs: what was counted against it and what is under way for it,
-   * and for IPv6 a part of that for its /48; so that the next place goes to whoever has had least. `leave` ends it.
+   * Begins a request of the source and gives its weight, so that the next place goes to the source that has had least: the
+   * points of the source, its requests under way, and for IPv6 a share of both for its /48. `leave` ends the request.
    */
   function enter(address: string | undefined): { readonly weight: number; readonly leave: () => void } {
     const [source, site] = [sourceOf(address), siteOf(address)];
     const keys = site === undefined ? [source] : [source, site];
     const weight = weigh(source, site);
     keys.forEach(running.add);
-    function leave() {
-      return keys.forEach(running.remove);
+    function leave(): void {
+      keys.forEach(running.remove);
     }
 
     return { weight, leave };
   }
 
-  return { check, charge, enter /** How many sources are remembered, for tests of the bound. */, size: sources.size };
+  // `size` is how many sources are remembered, for tests of the bound.
+  return { check, charge, enter, size: sources.size };
 }
 
-/** What is counted against addresses; whoever gets one over sees only what it needs. */
+/** Counts what sources cost. */
 export type SourceLimit = ReturnType<typeof createSourceLimit>;

@@ -1,4 +1,4 @@
-/** A caller that is registered as a TVM key: the access key id and secret that it signs with, and its name in policies. */
+/** A demo caller with a registered key: its access key id and secret, and its name in policies. */
 export type DemoClient = { readonly accessKeyId: string; readonly secret: string; readonly name: string };
 
 function client(name: string): DemoClient {
@@ -9,7 +9,7 @@ function client(name: string): DemoClient {
   };
 }
 
-/** The demo callers. Their keys are printed everywhere and refused by every TVM whose AWS is not local. */
+/** The demo callers. Their keys are public, and every TVM whose AWS is not local refuses them. */
 export const DEMO_CLIENTS = {
   alice: client('alice'),
   bob: client('bob'),
@@ -24,7 +24,7 @@ export type DemoDocument = {
   readonly value: string;
 };
 
-/** alice has a key of the TVM; dana is an IAM user, and keys own bare names. */
+/** alice has a registered key and dana is an IAM user; bare names belong to registered keys. */
 const DEV_POLICY = `version: "1"
 rules:
   - name: engineers-in-dev
@@ -102,19 +102,19 @@ export function demoDocuments({
   readonly root: string;
   readonly secretsRoot: string;
 }): readonly DemoDocument[] {
-  function text(path: string, value: string): DemoDocument {
+  function parameter(path: string, value: string): DemoDocument {
     return { name: `${root}/${path}`, type: 'String', value };
   }
   return [
-    text('policies/dev', DEV_POLICY),
-    text('policies/prod', PROD_POLICY),
-    text('policies/vault', VAULT_POLICY),
-    text('profiles/dev', profile(account, 'dev', 'The development account: build, try, break.')),
-    text('profiles/prod', profile(account, 'prod', 'Production; somebody else approves.')),
-    text('profiles/vault', profile(account, 'vault', 'Keys and backups.')),
-    text('approval-policy', APPROVAL_POLICY),
-    text('break-glass-policy', BREAK_GLASS_POLICY),
-    text('operators', OPERATORS),
+    parameter('policies/dev', DEV_POLICY),
+    parameter('policies/prod', PROD_POLICY),
+    parameter('policies/vault', VAULT_POLICY),
+    parameter('profiles/dev', profile(account, 'dev', 'The development account: build, try, break.')),
+    parameter('profiles/prod', profile(account, 'prod', 'Production; somebody else approves.')),
+    parameter('profiles/vault', profile(account, 'vault', 'Keys and backups.')),
+    parameter('approval-policy', APPROVAL_POLICY),
+    parameter('break-glass-policy', BREAK_GLASS_POLICY),
+    parameter('operators', OPERATORS),
     ...Object.values(DEMO_CLIENTS).map(({ accessKeyId, secret, name }): DemoDocument => ({
       name: `${secretsRoot}/clients/${accessKeyId}`,
       type: 'SecureString',

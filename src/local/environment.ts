@@ -2,12 +2,12 @@ import { devNull } from 'node:os';
 import { DEFAULT_TABLE_NAMES } from '../aws/tables.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { DEMO_TVM_KEY, EMBEDDED_REGION } from './aws/account.ts';
-import type { SeedOptions } from './seed.ts';
+import { DEFAULT_ROOTS, type SeedOptions } from './seed.ts';
 
 /** The variables of a process, as `process.env` holds them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The ports of `npm run local`: the TVM's and the embedded AWS's. */
+/** The ports of `npm run local`: that of the TVM and that of the embedded AWS. */
 export type Ports = { readonly tvm: number; readonly aws: number };
 
 function readPort(environment: Environment, variable: string, fallback: number): Result<number, string> {
@@ -29,9 +29,9 @@ export function readPorts(environment: Environment): Result<Ports, string> {
 }
 
 /**
- * The environment of the TVM behind `npm run local`: what the user has set, but nothing of any real AWS. Every `AWS_*`
- * variable is dropped, and the shared configuration files with them, so that no profile, region or endpoint of the
- * machine reaches the demo.
+ * The environment of the TVM in `npm run local`: the user's own, without anything of a real AWS. Every
+ * `AWS_*` variable and the shared configuration files are left out, so that no profile, region or
+ * endpoint of the machine affects the demo.
  */
 export function tvmEnvironment(environment: Environment, ports: Ports): Record<string, string> {
   const kept = Object.entries(environment).filter(
@@ -52,14 +52,13 @@ export function tvmEnvironment(environment: Environment, ports: Ports): Record<s
   };
 }
 
-type SeedSettings = Pick<SeedOptions, 'root' | 'secretsRoot' | 'tables'>;
+type SeedSettings = Required<Pick<SeedOptions, 'root' | 'secretsRoot' | 'tables'>>;
 
-/** Roots and table names for the seed, from the variables that the TVM itself reads them from. */
+/** Roots and table names for the seed, from the same variables as the TVM's. */
 export function seedSettings(environment: Environment): SeedSettings {
-  const { SENTINEL_ROOT: root, SENTINEL_SECRETS_ROOT: secretsRoot } = environment;
   return {
-    ...(root === undefined || root === '' ? {} : { root }),
-    ...(secretsRoot === undefined || secretsRoot === '' ? {} : { secretsRoot }),
+    root: environment['SENTINEL_ROOT'] || DEFAULT_ROOTS.root,
+    secretsRoot: environment['SENTINEL_SECRETS_ROOT'] || DEFAULT_ROOTS.secretsRoot,
     tables: {
       sessions: environment['SENTINEL_SESSION_TABLE'] || DEFAULT_TABLE_NAMES.sessions,
       requests: environment['SENTINEL_APPROVAL_TABLE'] || DEFAULT_TABLE_NAMES.requests,
@@ -71,7 +70,7 @@ export function seedSettings(environment: Environment): SeedSettings {
   };
 }
 
-/** Endpoint, region and credentials for `npm run seed`; refuses with a sentence if no endpoint is named. */
+/** Endpoint, region and credentials for `npm run seed`; refuses with a sentence if no endpoint is set. */
 export function seedTarget(
   environment: Environment,
 ): Result<Pick<SeedOptions, 'endpoint' | 'region' | 'credentials'>, string> {

@@ -13,14 +13,14 @@ import { seed } from './seed.ts';
 const HOST = '127.0.0.1';
 const TVM = resolve(import.meta.dirname, '../main.ts');
 
-/** A TVM that does not end when asked to is ended after this long: longer than it takes to drain. */
+/** How long the TVM may take to end after SIGTERM before it is killed: longer than it takes to drain. */
 const DRAIN_LIMIT = 30 * SECOND;
 
 function say(text: string): void {
   process.stderr.write(text);
 }
 
-/** Whether a port can be listened on; found out before anything starts, so that the sentence can name the variable. */
+/** Whether a port is free. It is checked before anything starts, so that the sentence can name the variable. */
 function isFree(port: number): Promise<boolean> {
   return new Promise((settle) => {
     const probe = createServer();
@@ -31,7 +31,9 @@ function isFree(port: number): Promise<boolean> {
 
 async function requireFree(port: number, variable: string): Promise<void> {
   if (await isFree(port)) return;
-  throw new Error(`Port ${port} on ${HOST} cannot be listened on, it is probably taken; set ${variable} to another.`);
+  throw new Error(
+    `Port ${port} on ${HOST} is not free, probably because another program uses it; set ${variable} to another port.`,
+  );
 }
 
 async function startAws(ports: Ports): Promise<EmbeddedAws> {
@@ -41,11 +43,11 @@ async function startAws(ports: Ports): Promise<EmbeddedAws> {
     made += 1;
   }
   await seed({ endpoint: aws.url, region: EMBEDDED_REGION, ...seedSettings(process.env), report });
-  say(`The embedded AWS serves on ${aws.url}, with ${made} demo tables and documents.\n`);
+  say(`The embedded AWS listens on ${aws.url}, with ${made} demo tables and documents.\n`);
   return aws;
 }
 
-/** The TVM as a process of its own, started as in production: only its environment says that its AWS is a local one. */
+/** Starts the TVM as a process of its own, as in production. Only its environment says that its AWS is local. */
 function startTvm(ports: Ports): ChildProcess {
   return spawn(process.execPath, [TVM], {
     env: tvmEnvironment(process.env, ports),
@@ -53,7 +55,7 @@ function startTvm(ports: Ports): ChildProcess {
   });
 }
 
-/** Resolves with the exit code that this process is to end with. */
+/** Resolves with the exit code for this process. */
 function exitOf(child: ChildProcess): Promise<number> {
   return new Promise((settle, reject) => {
     child.once('error', reject);
@@ -81,18 +83,21 @@ async function announce(ports: Ports, ended: AbortSignal): Promise<void> {
   }
 }
 
-/** `npm run local`: the embedded AWS, seeded, and the TVM before it, until one of them ends or a signal comes. */
+/** `npm run local`: the embedded AWS with demo documents, and the TVM that uses it, until the TVM ends or a signal comes. */
 async function main(): Promise<number> {
   const ports = readPorts(process.env);
   if (!ports.ok) throw new Error(ports.refusal);
   await requireFree(ports.value.aws, 'AWS_PORT');
   await requireFree(ports.value.tvm, 'PORT');
+
   const aws = await startAws(ports.value);
   const child = startTvm(ports.value);
+
+  // End the TVM once on any signal.
   const ended = new AbortController();
   let stopping = false;
   function stop(): void {
-    // A terminal sends Ctrl-C to every process of the group and the entry script passes it on: once is enough.
+    // On Ctrl-C the terminal signals every process of the group, and the entry script passes it on: react once.
     if (stopping) return;
     stopping = true;
     ended.abort();
@@ -100,6 +105,8 @@ async function main(): Promise<number> {
     setTimeout(() => child.kill('SIGKILL'), DRAIN_LIMIT).unref();
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+
+  // Print the recipes once the TVM is healthy, and wait for its end.
   void announce(ports.value, ended.signal);
   try {
     const code = await exitOf(child);

@@ -1,7 +1,7 @@
 import { seedSettings, seedTarget } from './environment.ts';
 import { seed } from './seed.ts';
 
-/** `npm run seed`: tables and demo documents into the AWS that `AWS_ENDPOINT_URL` names. Exit 1 with one sentence. */
+/** `npm run seed`: makes tables and demo documents in the AWS at `AWS_ENDPOINT_URL`. Errors are one sentence, with exit code 1. */
 async function main(): Promise<void> {
   const target = seedTarget(process.env);
   if (!target.ok) throw new Error(target.refusal);

@@ -23,11 +23,11 @@ import { MINUTE, SECOND } from '../lib/clock.ts';
 import { DEMO_TVM_KEY } from './aws/account.ts';
 import { demoDocuments, type DemoDocument } from './demo.ts';
 
-/** Where to seed, with whose credentials, and who hears of it. */
+/** Where to seed, with which credentials, and what to seed. */
 export type SeedOptions = {
   readonly endpoint: string;
   readonly region: string;
-  /** The TVM's demo key unless given. */
+  /** The TVM's demo key by default. */
   readonly credentials?: {
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
@@ -36,18 +36,21 @@ export type SeedOptions = {
   readonly root?: string;
   readonly secretsRoot?: string;
   readonly tables?: TableNames;
-  /** Gets one line for each thing that was made or found. */
+  /** Gets one line for each table and document that was made or found. */
   readonly report: (line: string) => void;
   /** Milliseconds to wait for an endpoint that does not answer yet; a minute by default. */
   readonly patience?: number;
 };
 
+/** The roots of documents where none are configured, as the TVM's. */
+export const DEFAULT_ROOTS = { root: '/sentinel', secretsRoot: '/sentinel-secrets' } as const;
+
 /**
- * Makes the tables and the demo documents in the AWS at `endpoint`; what is there already is left as it is, so that it
- * can be run again at any time. The account is the one that GetCallerIdentity names.
+ * Makes the tables and the demo documents in the AWS at `endpoint`. What exists already is not changed,
+ * so it can be run again at any time. The account is the one that GetCallerIdentity returns.
  *
- * Rejects with a sentence unless the endpoint is loopback or a host name without dots, or if nothing answers there in
- * time; with the SDK's error if AWS refuses.
+ * Rejects with a sentence if the endpoint is neither loopback nor a host name without dots, or if
+ * nothing answers there in time; with the SDK's error if AWS refuses.
  */
 export async function seed(options: SeedOptions): Promise<void> {
   const { endpoint, region, report } = options;
@@ -65,7 +68,7 @@ export async function seed(options: SeedOptions): Promise<void> {
     for (const definition of tableDefinitions(options.tables ?? DEFAULT_TABLE_NAMES)) {
       report(await seedTable(dynamodb, definition));
     }
-    const { root = '/sentinel', secretsRoot = '/sentinel-secrets' } = options;
+    const { root = DEFAULT_ROOTS.root, secretsRoot = DEFAULT_ROOTS.secretsRoot } = options;
     const documents = demoDocuments({ account, root: trimmed(root), secretsRoot: trimmed(secretsRoot) });
     for (const document of documents) report(await seedParameter(ssm, document));
     report(await seedSealingKey(ssm, `${trimmed(secretsRoot)}/keys/local`));
@@ -78,7 +81,7 @@ function trimmed(root: string): string {
   return root.replace(/\/+$/u, '');
 }
 
-/** AWS answered and meant it: asking again would not change the answer. */
+/** Whether an error is AWS's final answer, which asking again would not change. */
 function isFinal(cause: unknown): boolean {
   const metadata = cause instanceof Error && '$metadata' in cause ? cause.$metadata : undefined;
   const status =
@@ -86,7 +89,7 @@ function isFinal(cause: unknown): boolean {
   return typeof status === 'number' && status >= 400 && status < 500;
 }
 
-/** The account; asks until there is an answer, for a container's AWS may still be starting. */
+/** The account. Asks until there is an answer, because the AWS of a container may still be starting. */
 async function untilReachable(
   sts: STSClient,
   { endpoint, patience = MINUTE }: Pick<SeedOptions, 'endpoint' | 'patience'>,
@@ -108,7 +111,7 @@ async function untilReachable(
   }
 }
 
-/** Makes a table with its time to live, unless it is there; says which. */
+/** Makes a table with its time to live, unless it exists; returns a line that says which. */
 export async function seedTable(dynamodb: DynamoDBClient, definition: TableDefinition): Promise<string> {
   const TableName = definition.create.TableName;
   let verb = 'made';
@@ -137,7 +140,7 @@ async function tableStatus(dynamodb: DynamoDBClient, TableName: string): Promise
   try {
     return (await dynamodb.send(new DescribeTableCommand({ TableName }))).Table?.TableStatus;
   } catch (cause) {
-    // Just after its creation a table may not be known everywhere.
+    // Right after its creation a table may not be known everywhere.
     if (cause instanceof ResourceNotFoundException) return undefined;
     throw cause;
   }
@@ -162,7 +165,7 @@ async function seedParameter(ssm: SSMClient, { name, type, value }: DemoDocument
   return same ? `found parameter ${name}` : `found parameter ${name}, which differs from the demo's and is kept`;
 }
 
-/** A sealing key is drawn once for each local AWS: no key that everybody knows may seal anything, not even on a desk. */
+/** Each local AWS gets a random sealing key: a public key must not seal anything, not even there. */
 async function seedSealingKey(ssm: SSMClient, Name: string): Promise<string> {
   const Value = JSON.stringify({ key: randomBytes(32).toString('base64') });
   try {

@@ -2,16 +2,18 @@ function isSeparator(character: string | undefined): boolean {
   return character === ':' || character === '/';
 }
 
-/** Whether a pattern has a wildcard, and so can mean more than one principal. */
+/** Whether a pattern has a wildcard, so that it may match more than one principal. */
 export function hasWildcard(pattern: string): boolean {
   return /[*?]/u.test(pattern);
 }
 
 /**
- * Whether a text is what a pattern describes: `*` is any number of characters and `?` exactly one, none of them `:` or
- * `/`; all else is itself. Goes back to the last star only. That is enough: separators stand for themselves, so both
- * sides fall into the same segments, and within one a star may take anything. Thus never more than
- * pattern × text steps, whatever the pattern.
+ * Whether a pattern matches a text. `*` matches any number of characters and `?` exactly one, but
+ * never `:` or `/`. Every other character matches itself.
+ *
+ * On a mismatch the search goes back to the last star only. That is enough: separators match only
+ * themselves, so pattern and text have the same segments, and within a segment an earlier star need
+ * not match more. So it takes at most pattern length × text length steps, whatever the pattern.
  */
 export function matchesPattern(pattern: string, text: string): boolean {
   let at = 0;

@@ -1,33 +1,35 @@
 import type { AccessPolicyDocument, AccessRule, RuleEffect } from './documents/access-policy.ts';
 import { compileConditions, compileNaming, type CompiledCondition, type PolicyCaller } from './match.ts';
 
-/** A rule, ready to be asked. */
+/** A rule, compiled for evaluation. */
 export type CompiledRule = {
   readonly name: string;
   readonly effect: RuleEffect;
-  readonly reason?: string;
+  readonly reason: string | undefined;
   /** The longest that credentials vended by this rule may live, in seconds. */
-  readonly capSeconds?: number;
+  readonly capSeconds: number | undefined;
   readonly conditions: readonly CompiledCondition[];
-  /** Whether the rule lists this caller outright, so that its name and reason may be shown to them. */
+  /**
+   * Whether the rule lists this caller individually, so that its name and reason may be shown to them.
+   */
   readonly names: (caller: PolicyCaller) => boolean;
 };
 
-/** An access policy, ready to be asked. */
+/** An access policy, compiled for evaluation. */
 export type CompiledPolicy = { readonly rules: readonly CompiledRule[] };
 
 function compileRule(rule: AccessRule): CompiledRule {
   return {
     name: rule.name,
     effect: rule.effect,
-    ...(rule.reason === undefined ? {} : { reason: rule.reason }),
-    ...(rule.max_server_duration === undefined ? {} : { capSeconds: rule.max_server_duration }),
+    reason: rule.reason,
+    capSeconds: rule.max_server_duration,
     conditions: compileConditions(rule.conditions, rule.effect),
     names: compileNaming(rule.conditions),
   };
 }
 
-/** Compiles a policy once, at load, so that a request pays for look-ups only. */
+/** Compiles a policy once, when it is loaded, so that a request costs look-ups only. */
 export function compileAccessPolicy(document: AccessPolicyDocument): CompiledPolicy {
   return {
     rules: document.rules.map(compileRule),

@@ -1,7 +1,7 @@
 import type { RuleEffect } from './documents/access-policy.ts';
 import type { CompiledPolicy, CompiledRule } from './compile.ts';
-import type { PolicyRequest } from './match.ts';
-import { momentAt, type Moment } from './time-window.ts';
+import type { ConditionName, PolicyRequest } from './match.ts';
+import { momentAt } from './time-window.ts';
 
 /** What a policy can decide here. */
 export type DecisionEffect = 'allow' | 'deny' | 'require_approval' | 'require_server_session';
@@ -9,46 +9,88 @@ export type DecisionEffect = 'allow' | 'deny' | 'require_approval' | 'require_se
 /** A policy's answer to one request. */
 export type Decision = {
   readonly effect: DecisionEffect;
-  /** The rule that decided, and what it says in the document's words; absent when no rule matched. */
-  readonly rule?: string;
-  readonly ruleEffect?: RuleEffect;
+  /** The name of the rule that decided; undefined when no rule matched. */
+  readonly rule: string | undefined;
+  /** The effect as the rule's document writes it; undefined when no rule matched. */
+  readonly ruleEffect: RuleEffect | undefined;
   /** Counted from 0; −1 when no rule matched, which denies. */
   readonly ruleIndex: number;
-  readonly reason?: string;
+  /** The rule's reason, if its document gives one. */
+  readonly reason: string | undefined;
   /** The longest that the credentials may live by this rule, in seconds. A cap, never a default. */
-  readonly capSeconds?: number;
-  /** Whether the rule lists this caller outright; only then may its name and reason be shown to them. */
+  readonly capSeconds: number | undefined;
+  /** Whether the rule lists this caller individually; only then may they see its name and reason. */
   readonly namesCaller: boolean;
 };
 
-const DEFAULT_DENY: Decision = { effect: 'deny', ruleIndex: -1, namesCaller: false };
+/** What `evaluate` found out about one rule. */
+export type RuleCheck = {
+  readonly rule: CompiledRule;
+  /** Counted from 0. */
+  readonly ruleIndex: number;
+  /** Whether every condition of the rule holds. */
+  readonly matched: boolean;
+  /** Whether no earlier rule matched. */
+  readonly reached: boolean;
+  /** The conditions that do not hold. */
+  readonly failed: () => readonly ConditionName[];
+};
 
-/** Every request to this server comes through a server, which is all that `require_server` asks for. */
+const DEFAULT_DENY: Decision = {
+  effect: 'deny',
+  rule: undefined,
+  ruleEffect: undefined,
+  ruleIndex: -1,
+  reason: undefined,
+  capSeconds: undefined,
+  namesCaller: false,
+};
+
+/**
+ * Every request to this server comes through a server, which is all that `require_server` asks for.
+ */
 function effectHere(effect: RuleEffect): DecisionEffect {
   return effect === 'require_server' ? 'allow' : effect;
 }
 
-function holds({ conditions }: CompiledRule, request: PolicyRequest, moment: Moment): boolean {
-  return conditions.every((condition) => condition.holds(request, moment));
-}
-
-/**
- * Decides by the first rule of which every condition holds; without one, and without a policy, the answer is deny. Pure:
- * the time is in the request. Throws a RangeError only if that is no instant.
- */
-export function evaluate(policy: CompiledPolicy | undefined, request: PolicyRequest): Decision {
-  const moment = momentAt(request.now);
-  const rules = policy?.rules ?? [];
-  const ruleIndex = rules.findIndex((rule) => holds(rule, request, moment));
-  const rule = rules[ruleIndex];
-  if (rule === undefined) return DEFAULT_DENY;
+function decideBy(rule: CompiledRule, ruleIndex: number, request: PolicyRequest): Decision {
   return {
     effect: effectHere(rule.effect),
     rule: rule.name,
     ruleEffect: rule.effect,
     ruleIndex,
-    ...(rule.reason === undefined ? {} : { reason: rule.reason }),
-    ...(rule.capSeconds === undefined ? {} : { capSeconds: rule.capSeconds }),
+    reason: rule.reason,
+    capSeconds: rule.capSeconds,
     namesCaller: rule.names(request.caller),
   };
+}
+
+/**
+ * Decides by the first rule whose conditions all hold. Denies if there is no such rule, or no
+ * policy. Pure: the time is in the request. Throws a RangeError only if that time is not an
+ * instant.
+ *
+ * @param observe is told of every rule in turn, also of those after the deciding one. Without an
+ *   observer the walk stops at the rule that decides.
+ */
+export function evaluate(
+  policy: CompiledPolicy | undefined,
+  request: PolicyRequest,
+  observe?: (check: RuleCheck) => void,
+): Decision {
+  const moment = momentAt(request.now);
+  let decision: Decision | undefined;
+  for (const [ruleIndex, rule] of (policy?.rules ?? []).entries()) {
+    const matched = rule.conditions.every(({ holds }) => holds(request, moment));
+    observe?.({
+      rule,
+      ruleIndex,
+      matched,
+      reached: decision === undefined,
+      failed: () => rule.conditions.filter(({ holds }) => !holds(request, moment)).map(({ name }) => name),
+    });
+    if (matched) decision ??= decideBy(rule, ruleIndex, request);
+    if (decision !== undefined && observe === undefined) break;
+  }
+  return decision ?? DEFAULT_DENY;
 }

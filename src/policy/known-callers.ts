@@ -6,31 +6,42 @@ import { accountOfPattern, keyOfPattern } from './principals.ts';
 import { quote } from './reading/problem.ts';
 import { parseUserName, type UserName } from './user-names.ts';
 
-/** The settings that say which callers there can be. */
+/** The settings that determine which callers can exist. */
 export type NameSettings = {
   readonly bareNames: NamedKind;
-  /** Accounts whose principals are callers; undefined for the TVM's own alone. */
+  /** Accounts whose principals can be callers; undefined for the TVM's own account alone. */
   readonly allowedAccounts: readonly string[] | undefined;
   readonly ssoAccounts: readonly string[];
   readonly trustedSessionRoles: readonly { readonly arn: string; readonly kind: 'role' | 'sso' }[];
 };
 
-/** What is known, beside a document, of whom there is. */
+/**
+ * What is known about callers from settings and other documents, to compare a document's names
+ * with.
+ */
 export type KnownCallers = NameSettings & {
   /** The TVM's own account. */
   readonly ownAccount: string;
-  /** Names and access key ids of registered keys, whether they are usable or not. */
+  /** Names and access key ids of registered keys, including disabled and expired ones. */
   readonly keyNames: ReadonlySet<string>;
   readonly keyIds: ReadonlySet<string>;
-  /** Names of registered keys by what Sentinel would have made of them, where that differs. */
+  /** Sentinel's shortened form of a registered key's name → the name, where the two differ. */
   readonly shortened: ReadonlyMap<string, string>;
-  /** Principals of roles that the TVM vends, and of its own: their sessions are no callers. */
+  /**
+   * Principals of the roles that the TVM vends, and of its own role: their sessions are never
+   * callers.
+   */
   readonly neverCallers: ReadonlySet<string>;
-  /** The same as `<account>:role/<name>`, in whatever partition, for names tell none. */
+  /** The same as `<account>:role/<name>`, without the partition, which names do not contain. */
   readonly neverNamed: ReadonlySet<string>;
 };
 
-/** Makes what is known of the settings, the registered keys by their access key ids, and the roles that are vended. */
+/**
+ * Collects what is known about callers.
+ *
+ * @param keys registered keys by their access key ids
+ * @param neverCallers principals of the roles that the TVM vends, and of its own role
+ */
 export function toKnownCallers(
   settings: NameSettings,
   ownAccount: string,
@@ -57,10 +68,11 @@ export function toKnownCallers(
 }
 
 /**
- * Why a name of a sound form matches nobody that is known, or not whom one may think; undefined if nothing speaks against
- * it. Users and people of other systems are not known here, so nothing is said of whether there is such a one.
+ * Says why a valid name matches no known caller, or perhaps another one than intended; undefined if
+ * there is no reason to doubt it. IAM users and people of Identity Center are not known here, so
+ * nothing is said about whether they exist.
  *
- * @param denies whether somebody is refused by this name, so that it matters most whether it is theirs
+ * @param denies whether the name is in a deny, where a wrong name would let somebody in
  */
 export function questionUserName(text: string, known: KnownCallers, denies = false): string | undefined {
   const parsed = parseUserName(text, known);
@@ -76,8 +88,8 @@ export function questionUserName(text: string, known: KnownCallers, denies = fal
 }
 
 /**
- * Why a name can refuse nobody, although its form is sound: what makes a `deny` a load error. Undefined if somebody could
- * have it.
+ * Says why no caller can have a valid name, which makes a `deny` of it a load error. Undefined if
+ * somebody could.
  */
 export function impossibleInDeny(text: string, known: KnownCallers): string | undefined {
   const parsed = parseUserName(text, known);
@@ -88,11 +100,14 @@ export function impossibleInDeny(text: string, known: KnownCallers): string | un
   return problem === undefined ? undefined : `${quote(text)} ${problem}`;
 }
 
-/** Why a pattern of principals matches nobody that is known; undefined if nothing speaks against it. */
+/**
+ * Says why a pattern of principals matches no known caller; undefined if there is no reason to
+ * doubt it.
+ */
 export function questionPrincipal(pattern: string, known: KnownCallers): string | undefined {
   const key = keyOfPattern(pattern);
   const account = accountOfPattern(pattern) ?? known.ownAccount;
-  if (key !== undefined && !isKnownKey(key, known)) return `${quote(pattern)} is no key that is registered`;
+  if (key !== undefined && !isKnownKey(key, known)) return `${quote(pattern)} matches no registered key`;
   if (known.neverCallers.has(pattern)) return `${quote(pattern)} ${VENDED}`;
   const allowed = allowedOf(known);
   if (hasWildcard(account) ? allowed.some((one) => matchesPattern(account, one)) : allowed.includes(account)) {
@@ -105,7 +120,7 @@ function isKnownKey(pattern: string, { keyIds }: KnownCallers): boolean {
   return hasWildcard(pattern) ? [...keyIds].some((id) => matchesPattern(pattern, id)) : keyIds.has(pattern);
 }
 
-/** Why callers of an account are not let in; undefined if they are. */
+/** Says why no caller of an account can exist; undefined if the account is allowed. */
 export function questionAccount(account: string, known: KnownCallers): string | undefined {
   return allowedOf(known).includes(account) ? undefined : `${quote(account)} ${notAllowed(account)}`;
 }
@@ -114,12 +129,16 @@ function allowedOf({ allowedAccounts, ownAccount }: KnownCallers): readonly stri
   return allowedAccounts ?? [ownAccount];
 }
 
-/** Whoever writes this mostly means those who hold its credentials. */
+/**
+ * The message for a vended role. Whoever writes it mostly means the callers that hold its
+ * credentials.
+ */
 const VENDED =
-  'is a role that is vended here, or the TVM itself, and its sessions are no callers; name whoever gets it, or its profile';
+  "is a role that the TVM vends, or the TVM's own, whose sessions are never callers; " +
+  'name the callers that the role is vended to, or its profile';
 
 function notAllowed(account: string): string {
-  return `is of account ${account}, and SENTINEL_ALLOWED_ACCOUNTS lets no caller of it in`;
+  return `is of account ${account}, whose callers SENTINEL_ALLOWED_ACCOUNTS does not let in`;
 }
 
 function questionPlace(account: string, known: KnownCallers): string | undefined {
@@ -127,13 +146,13 @@ function questionPlace(account: string, known: KnownCallers): string | undefined
 }
 
 /**
- * Checks that a name is not one of the TVM's own account with that account before it, as callers of other accounts are
- * called. Refuses with a sentence; hands back the text.
+ * Checks that a name does not begin with the TVM's own account, since only names of other accounts'
+ * callers have one. Refuses with a sentence, or gives the name back.
  */
 export function checkNotAtHome(text: string, ownAccount: string): Result<string, string> {
   const [account, rest] = splitAccount(text);
   if (account !== `${ownAccount}:`) return ok(text);
-  return refuse(`${quote(text)} names the TVM's own account, whose callers have none in their names; write ${rest}`);
+  return refuse(`${quote(text)} begins with the TVM's own account, whose callers' names have none; write ${rest}`);
 }
 
 function impossibleName(text: string, { ownAccount }: KnownCallers): string | undefined {
@@ -141,13 +160,13 @@ function impossibleName(text: string, { ownAccount }: KnownCallers): string | un
   return checked.ok ? undefined : checked.refusal;
 }
 
-/** A bare name belongs to one kind of caller; that it was meant for another is the likeliest mistake. */
+/** A bare name means one kind of caller. The likeliest mistake is that another kind was meant. */
 function unknownBareName(text: string, { kind, bare }: UserName, known: KnownCallers): string | undefined {
   const isBare = kind === known.bareNames && text === bare;
   if (!isBare || kind !== 'key' || known.keyNames.has(bare)) return undefined;
   return (
-    `is the name of no registered key, so it refuses nobody; write user/${bare} for an IAM user` +
-    `${bare.length < 2 ? '' : `, sso/${bare} for somebody of Identity Center`}${shortenedFrom(bare, known)}`
+    `is the name of no registered key, so it denies nobody; write user/${bare} for an IAM user` +
+    `${bare.length < 2 ? '' : `, sso/${bare} for a person of Identity Center`}${shortenedFrom(bare, known)}`
   );
 }
 
@@ -157,7 +176,7 @@ function questionKind(name: UserName, known: KnownCallers): string | undefined {
     return known.keyNames.has(bare) ? undefined : `is the name of no registered key${shortenedFrom(bare, known)}`;
   if (kind === 'role') return questionVended(name, known) ?? questionRole(bare, session, known);
   if (kind === 'sso' && !hasIdentityCenter(name, known)) {
-    return 'is somebody of Identity Center, and neither SENTINEL_SSO_ACCOUNTS nor SENTINEL_TRUSTED_SESSION_ROLES lets such in';
+    return 'is a person of Identity Center, whom neither SENTINEL_SSO_ACCOUNTS nor SENTINEL_TRUSTED_SESSION_ROLES lets in';
   }
   const isMistakable = kind === known.bareNames && name.account === undefined && known.keyNames.has(bare);
   return isMistakable ? `is not the registered key of that name, which is key/${bare} here` : undefined;
@@ -181,7 +200,7 @@ function questionRole(role: string, session: string | undefined, known: KnownCal
     return `is a session of role ${role}, which SENTINEL_TRUSTED_SESSION_ROLES does not list; if ${role} is a path, write role/${session}`;
   }
   if (session !== undefined || !isTrusted) return undefined;
-  return `is nobody's name, since SENTINEL_TRUSTED_SESSION_ROLES lists ${role}: its sessions are role/${role}/<session>`;
+  return `is nobody's name, because SENTINEL_TRUSTED_SESSION_ROLES lists ${role}: its sessions are role/${role}/<session>`;
 }
 
 function nameOfRole(arn: string): string | undefined {
@@ -189,7 +208,7 @@ function nameOfRole(arn: string): string | undefined {
   return role.ok ? role.value.roleName : undefined;
 }
 
-/** Sentinel keeps letters and digits of a name, 20 of them at most. */
+/** Sentinel keeps only the letters and digits of a name, and at most 20 of them. */
 const SHORTENED_LENGTH = 20;
 
 function shorten(name: string): string {
@@ -198,17 +217,20 @@ function shorten(name: string): string {
 
 function shortenedFrom(bare: string, { shortened }: KnownCallers): string {
   const whole = shortened.get(bare);
-  return whole === undefined ? '' : `; Sentinel shortens ${whole} to it, and here names are whole`;
+  return whole === undefined ? '' : `; Sentinel shortens ${whole} to it, but the TVM does not shorten names`;
 }
 
-/** As an e-mail address ends when its signs were taken out. */
+/** Matches the end of an e-mail address without its punctuation. */
 const LIKE_AN_ADDRESS = /^[a-z0-9]{6,}(?:com|org|net|edu|gov|example|io|co|eu|de|uk|fr|nl|jp|au|ca|in)$/iu;
 
-/** Names that Sentinel has shortened are nobody's here: whoever carries its policies over finds their denies empty. */
+/**
+ * Questions a name that Sentinel may have shortened: nobody has it here, so a deny taken over from
+ * Sentinel is empty.
+ */
 function questionShortened({ bare }: UserName, known: KnownCallers): string | undefined {
   const looksShort =
     /^[A-Za-z0-9]{1,20}$/u.test(bare) && (bare.length === SHORTENED_LENGTH || LIKE_AN_ADDRESS.test(bare));
   const whole = shortenedFrom(bare, known);
   if (!looksShort && whole === '') return undefined;
-  return `looks like a name that Sentinel shortened, as mallorycorpexample for mallory@corp.example; here names are whole${whole}`;
+  return `looks like a name that Sentinel shortened, as mallorycorpexample for mallory@corp.example; write the whole name${whole}`;
 }

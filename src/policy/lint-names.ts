@@ -14,21 +14,24 @@ import type { OperatorsDocument } from './documents/operators.ts';
 import { isNeverMet } from './overlap.ts';
 import { quote } from './reading/problem.ts';
 
-/** Whom and what one rule of any document names. */
+/** The callers and profiles that one rule of any document names. */
 export type RuleNames = {
   readonly rule: string;
-  /** Whether the rule refuses whom it names. */
+  /** Whether the rule denies access to the callers that it names. */
   readonly denies: boolean;
   readonly users: readonly string[];
   readonly principals: readonly string[];
   readonly accounts: readonly string[];
-  /** Undefined where the rule is for all profiles. */
+  /** Undefined if the rule is for all profiles. */
   readonly profiles: readonly string[] | undefined;
 };
 
 const NOBODY = { denies: false, users: [], principals: [], accounts: [], profiles: undefined } as const;
 
-/** Whom an access policy names; a rule that can never match on this server names nobody. */
+/**
+ * Collects the names in an access policy. A rule that can never match on this server counts as
+ * naming nobody.
+ */
 export function namesOfAccessPolicy({ rules }: AccessPolicyDocument): readonly RuleNames[] {
   return rules.map((rule) => {
     const { name, effect, conditions } = rule;
@@ -38,7 +41,7 @@ export function namesOfAccessPolicy({ rules }: AccessPolicyDocument): readonly R
   });
 }
 
-/** Whom the operators' document names. */
+/** Collects the names in the operators' document. */
 export function namesOfOperators({ rules }: OperatorsDocument): readonly RuleNames[] {
   return rules.map(({ name, users = [], principals = [], profiles }) => ({
     ...NOBODY,
@@ -69,7 +72,7 @@ export function namesOfApprovalPolicy({ rules }: ApprovalPolicyDocument): readon
   });
 }
 
-/** Whom a break-glass policy names, or for what a rate policy counts. */
+/** Collects the names in a break-glass policy, or the profiles in a rate policy. */
 export function namesOfBreakGlass({
   rules,
 }: BreakGlassPolicyDocument | BreakGlassRatePolicyDocument): readonly RuleNames[] {
@@ -81,14 +84,14 @@ export function namesOfBreakGlass({
   }));
 }
 
-/** A refusal that refuses nobody: where in the document, and why. */
+/** A name in a deny that can match nobody: where it is in the document, and why. */
 export type EmptyDenial = { readonly path: readonly (string | number)[]; readonly message: string };
 
 /**
- * Finds names in the denying rules of an access policy that can refuse nobody, so that whom they were meant for would be
- * let in by the next rule: load errors of that profile.
+ * Finds names in the denies of an access policy that can match nobody. They are load errors of that
+ * profile, because a later rule could allow the callers whom they were meant to deny.
  *
- * @param profile the profile that the policy is for; rules for others never match
+ * @param profile the profile that the policy is for; rules for other profiles never match
  */
 export function findEmptyDenials(
   rules: readonly RuleNames[],
@@ -108,22 +111,22 @@ export function findEmptyDenials(
 }
 
 /**
- * Finds names of a sound form that match nobody and nothing known, in a document of any kind. Warnings, bounded by
- * {@link MAX_FINDINGS}.
+ * Finds valid names that match no caller and no profile that is known, in a document of any kind.
+ * They are warnings, at most {@link MAX_FINDINGS}.
  *
- * @param profiles the names of all profiles that can be vended
- * @param own the profile that an access policy is for; undefined for documents about all
+ * @param profiles the names of all profiles that have a valid profile document
+ * @param own the profile that an access policy is for; undefined for documents about all profiles
  */
 export function lintNames(
   rules: readonly RuleNames[],
   known: KnownCallers,
   profiles: { readonly has: (name: string) => boolean },
-  own?: string,
+  own: string | undefined,
 ): readonly LintFinding[] {
   const found: LintFinding[] = [];
   for (const rule of rules) {
-    for (const finding of findingsOf(rule, known, profiles, own)) {
-      found.push(finding);
+    for (const one of findingsOf(rule, known, profiles, own)) {
+      found.push(one);
       if (found.length === MAX_FINDINGS) return found;
     }
   }
@@ -136,28 +139,27 @@ function* findingsOf(
   profiles: { readonly has: (name: string) => boolean },
   own: string | undefined,
 ): Generator<LintFinding> {
-  function tell(kind: LintFinding['kind'], problem: string): LintFinding {
-    return {
-      kind,
-      rule,
-      message: `rule ${quote(rule)}: ${problem}`,
-    };
+  function finding(kind: LintFinding['kind'], problem: string): LintFinding {
+    return { kind, rule, message: `rule ${quote(rule)}: ${problem}` };
   }
   for (const user of users) {
     const problem = questionUserName(user, known, denies);
-    if (problem !== undefined) yield tell('unknown-caller', problem);
+    if (problem !== undefined) yield finding('unknown-caller', problem);
   }
   for (const principal of principals) {
     const problem = questionPrincipal(principal, known);
-    if (problem !== undefined) yield tell('unknown-caller', problem);
+    if (problem !== undefined) yield finding('unknown-caller', problem);
   }
   for (const account of accounts) {
     const problem = questionAccount(account, known);
-    if (problem !== undefined) yield tell('unknown-caller', problem);
+    if (problem !== undefined) yield finding('unknown-caller', problem);
   }
   if (own !== undefined && denies && named?.includes(own) === false) {
-    yield tell('unknown-profile', `it denies other profiles than ${quote(own)}, for which alone this policy is asked`);
+    yield finding(
+      'unknown-profile',
+      `it denies only profiles other than ${quote(own)}, but this policy decides on ${quote(own)} alone`,
+    );
   }
   const unknown = own === undefined ? (named ?? []).filter((profile) => !profiles.has(profile)) : [];
-  for (const profile of unknown) yield tell('unknown-profile', `there is no profile ${quote(profile)}`);
+  for (const profile of unknown) yield finding('unknown-profile', `there is no profile ${quote(profile)}`);
 }

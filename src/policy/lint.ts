@@ -2,7 +2,7 @@ import type { AccessPolicyDocument, AccessRule, RuleEffect } from './documents/a
 import { quote } from './reading/problem.ts';
 import { callersOverlap, covers, isNeverMet, sameZone, windowsOverlap } from './overlap.ts';
 
-/** What a valid document may still say by mistake: the first three by Sentinel's names. */
+/** A probable mistake in a valid document. The first three kinds have Sentinel's names. */
 export type LintFinding = {
   readonly kind:
     | 'allow-before-deny'
@@ -18,7 +18,7 @@ export type LintFinding = {
 
 type Pair = { readonly earlier: AccessRule; readonly later: AccessRule };
 
-/** Effects that let a request through without anybody's consent. */
+/** Effects that allow a request without anybody's approval. */
 const GIVING: ReadonlySet<RuleEffect> = new Set(['allow', 'require_server', 'require_server_session']);
 
 function timesOverlap({ earlier, later }: Pair): boolean {
@@ -50,22 +50,26 @@ function overlappingWindows({ earlier, later }: Pair): readonly LintFinding[] {
 
 const CHECKS = [allowBeforeDeny, unreachable, overlappingWindows] as const;
 
-/** A deny that no request to this server can meet refuses nobody, whoever it names. */
+/** Finds a deny that no request to this server can match, so that it denies nobody. */
 function emptyDenial(rule: AccessRule): readonly LintFinding[] {
   if (rule.effect !== 'deny' || !isNeverMet(rule)) return [];
-  const message = `rule ${quote(rule.name)} denies nobody here: its mode leaves out server, as which every request comes`;
+  const message = `rule ${quote(rule.name)} denies nobody here: its mode does not list server, the mode of every request`;
   return [{ kind: 'unreachable-rule', rule: rule.name, message }];
 }
 
-/** Every rule is compared with every later one: of so many, which is more than a document in SSM can hold. */
+/** Rules that are compared, each with every later one. A document in SSM cannot hold as many. */
 const MAX_RULES = 200;
 
-/** So many findings of one document and kind of check are told; whoever mends them sees the rest. */
+/**
+ * Findings of one document that `lint` or `lintNames` reports. Whoever corrects them sees the next
+ * ones.
+ */
 export const MAX_FINDINGS = 20;
 
 /**
- * Looks at every pair of rules for what is valid but hardly meant. Warnings: a policy with findings works as written. A
- * rule that can never match on this server shadows no other, and is warned of only where it is a deny.
+ * Compares every pair of rules and reports what is valid but probably a mistake. Findings are
+ * warnings: the policy applies as written. A rule that can never match on this server hides no
+ * other rule, and is reported only if it is a deny.
  */
 export function lint({ rules }: AccessPolicyDocument): readonly LintFinding[] {
   const live = rules.slice(0, MAX_RULES).filter((rule) => !isNeverMet(rule));

@@ -2,9 +2,9 @@ import type { AccessConditions, RuleEffect } from './documents/access-policy.ts'
 import { hasWildcard, matchesPattern } from './arn-pattern.ts';
 import { compileTimeWindow, type Moment, type TimeWindow } from './time-window.ts';
 
-/** Who asks, as far as a policy can tell callers apart. */
+/** The facts about a caller that conditions can match. */
 export type PolicyCaller = {
-  /** What `users` matches; empty if the caller has no name of their own. */
+  /** What `users` matches; empty if the caller has no name, which no rule matches. */
   readonly name: string;
   /** `arn:P:iam::A:user/…`, `arn:P:iam::A:role/R`, or `sentinel:key/<id>`. */
   readonly principal: string;
@@ -20,7 +20,7 @@ export type PolicyRequest = { readonly profile: string; readonly caller: PolicyC
 /** The name of a condition, as the documents write it. */
 export type ConditionName = keyof AccessConditions;
 
-/** One condition of a rule, ready to be asked. */
+/** One condition of a rule, compiled for evaluation. */
 export type CompiledCondition = {
   readonly name: ConditionName;
   readonly holds: (request: PolicyRequest, moment: Moment) => boolean;
@@ -38,33 +38,47 @@ function whenGiven<Value>(value: Value | undefined, compile: (value: Value) => H
 
 function inSet(values: readonly string[], factOf: (request: PolicyRequest) => string | undefined): Holds {
   const known = new Set(values);
-  return (request) => {
+  function isInSet(request: PolicyRequest): boolean {
     const fact = factOf(request);
     return fact !== undefined && known.has(fact);
-  };
+  }
+  return isInSet;
 }
 
 function ofUsers(users: readonly string[]): Holds {
   const known = new Set(users);
-  return ({ caller }) => includesUser(known, caller.name);
+  function isUser({ caller }: PolicyRequest): boolean {
+    return includesUser(known, caller.name);
+  }
+  return isUser;
 }
 
 function ofPrincipals(patterns: readonly string[]): Holds {
-  return ({ caller }) => patterns.some((pattern) => matchesPattern(pattern, caller.principal));
+  function isPrincipal({ caller }: PolicyRequest): boolean {
+    return patterns.some((pattern) => matchesPattern(pattern, caller.principal));
+  }
+  return isPrincipal;
 }
 
 function inWindow(window: TimeWindow): Holds {
   const covers = compileTimeWindow(window);
-  return (_request, moment) => covers(moment);
+  function isInWindow(_request: PolicyRequest, moment: Moment): boolean {
+    return covers(moment);
+  }
+  return isInWindow;
 }
 
 function always(answer: boolean): Holds {
-  return () => answer;
+  function isAlways(): boolean {
+    return answer;
+  }
+  return isAlways;
 }
 
 /** Compiles a rule's conditions, all of which must hold for the rule to match. */
 export function compileConditions(given: AccessConditions, effect: RuleEffect): readonly CompiledCondition[] {
-  // A record of all names, so that the compiler notices a condition that is read and then forgotten.
+  // A record of all names, so that TypeScript rejects a condition that documents can have and
+  // nothing compiles.
   const compiled: Readonly<Record<ConditionName, Holds | undefined>> = {
     profiles: whenGiven(given.profiles, (profiles) => inSet(profiles, ({ profile }) => profile)),
     users: whenGiven(given.users, ofUsers),
@@ -73,7 +87,8 @@ export function compileConditions(given: AccessConditions, effect: RuleEffect): 
     principals: whenGiven(given.principals, ofPrincipals),
     time: whenGiven(given.time, inWindow),
     mode: whenGiven(given.mode, (modes) => always(modes.includes('server'))),
-    // No posture of a device is known here: what takes away must not depend on it, and what gives cannot.
+    // Nothing is known here about the caller's device: a deny must hold whatever the device is, and
+    // no other effect can.
     device: whenGiven(given.device, () => always(effect === 'deny')),
   };
   return (Object.keys(compiled) as readonly ConditionName[]).flatMap((name) => {
@@ -82,7 +97,10 @@ export function compileConditions(given: AccessConditions, effect: RuleEffect): 
   });
 }
 
-/** Compiles the question whether a rule lists a caller outright: by name, by unique id, or by an ARN without wildcards. */
+/**
+ * Compiles the test whether a rule lists a caller individually: in `users`, in `principal_ids`, or in
+ * `principals` without a wildcard.
+ */
 export function compileNaming({
   users = [],
   principal_ids: ids = [],
@@ -91,6 +109,10 @@ export function compileNaming({
   const knownUsers = new Set(users);
   const knownIds = new Set(ids);
   const literal = new Set(principals.filter((pattern) => !hasWildcard(pattern)));
-  return ({ name, uniqueId, principal }) =>
-    includesUser(knownUsers, name) || (uniqueId !== undefined && knownIds.has(uniqueId)) || literal.has(principal);
+  function namesCaller({ name, uniqueId, principal }: PolicyCaller): boolean {
+    return (
+      includesUser(knownUsers, name) || (uniqueId !== undefined && knownIds.has(uniqueId)) || literal.has(principal)
+    );
+  }
+  return namesCaller;
 }

@@ -8,7 +8,10 @@ function share(a: readonly string[] | undefined, b: readonly string[] | undefine
   return a === undefined || b === undefined || a.some((item) => b.includes(item));
 }
 
-/** Two patterns with wildcards are taken to overlap: a needless warning is better than none. */
+/**
+ * Assumes that two patterns with wildcards overlap: a needless warning is better than a missing
+ * one.
+ */
 function mayShareText(a: string, b: string): boolean {
   if (hasWildcard(a) && hasWildcard(b)) return true;
   return hasWildcard(a) ? matchesPattern(a, b) : matchesPattern(b, a);
@@ -18,7 +21,10 @@ function sharePrincipals(a: readonly string[] | undefined, b: readonly string[] 
   return a === undefined || b === undefined || a.some((left) => b.some((right) => mayShareText(left, right)));
 }
 
-/** The minutes of a week that a window covers, as spans from Sunday 00:00; one that crosses into Sunday is cut in two. */
+/**
+ * The minutes of a week that a window covers, as spans from Sunday 00:00. A span that crosses into
+ * Sunday is split.
+ */
 function weeklySpans({ days = WEEKDAYS, hours }: TimeWindow): readonly (readonly [number, number])[] {
   const start = hours === undefined ? 0 : minuteOfDay(hours.start);
   const end = hours === undefined ? MINUTES_PER_DAY : minuteOfDay(hours.end);
@@ -31,18 +37,18 @@ function weeklySpans({ days = WEEKDAYS, hours }: TimeWindow): readonly (readonly
   });
 }
 
-/** Whether two windows stand on the same zone's clock, so that they can be compared at all. */
+/** Whether two windows have the same time zone. Windows of different zones are not compared. */
 export function sameZone(a: TimeWindow, b: TimeWindow): boolean {
   return (a.timezone ?? 'UTC').toLowerCase() === (b.timezone ?? 'UTC').toLowerCase();
 }
 
-/** Whether two windows of one zone have a minute in common. */
+/** Whether two windows of the same zone have a minute in common. */
 export function windowsOverlap(a: TimeWindow, b: TimeWindow): boolean {
   const others = weeklySpans(b);
   return weeklySpans(a).some(([from, to]) => others.some(([start, end]) => from < end && start < to));
 }
 
-/** Whether some caller could meet both rules' conditions on some profile, leaving time aside. */
+/** Whether some request could meet both rules' conditions, apart from their times. */
 export function callersOverlap(a: AccessConditions, b: AccessConditions): boolean {
   return (
     share(a.profiles, b.profiles) &&
@@ -61,8 +67,9 @@ export function isNeverMet({ effect, conditions: { mode, device } }: AccessRule)
 const LISTS = ['profiles', 'users', 'accounts', 'principal_ids', 'principals'] as const;
 
 /**
- * Whether an earlier rule's conditions hold wherever a later one's do: each is absent, or a list with all that the later
- * one lists, or the same window. Says no where it would take more to tell. Mode and device are for {@link isNeverMet}.
+ * Whether an earlier rule's conditions hold whenever a later rule's do: each is absent, or a list
+ * that contains the later one, or the same window. Says no in cases that would take more to prove.
+ * {@link isNeverMet} looks at mode and device.
  */
 export function covers(earlier: AccessConditions, later: AccessConditions): boolean {
   return (

@@ -5,26 +5,36 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { hasWildcard, matchesPattern } from './arn-pattern.ts';
 import { quote } from './reading/problem.ts';
 
-/** IAM's limit for an ARN: https://docs.aws.amazon.com/IAM/latest/APIReference/API_PolicyDescriptorType.html */
+/**
+ * IAM's limit for an ARN:
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_PolicyDescriptorType.html
+ */
 const MAX_LENGTH = 2_048;
 
-/** What an ARN of IAM is made of: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html (path, name). */
+/**
+ * The characters of an IAM ARN: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+ * (path, name).
+ */
 const PRINTABLE = /^[\u0021-\u007e]+$/u;
 
-/** Names of roles and users: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+/**
+ * Names of roles and users:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
 const NAME = { characters: /^[\w+=,.@-]*$/u, shortest: 1, longest: 64 } as const;
 const DIGITS = { characters: /^\d*$/u, shortest: 12, longest: 12 } as const;
-/** A user's path between `user/` and its last `/`, which may hold slashes and colons of its own. */
+/** A user's path between `user/` and the last `/`. It may contain slashes and colons itself. */
 const PATH = { characters: /^[\u0021-\u007e]*$/u, shortest: 1, longest: 510 } as const;
 const KEY_ID = { characters: /^\w*$/u, shortest: 1, longest: 128 } as const;
 
 const EXAMPLE = 'arn:aws:iam::111122223333:role/Name';
 
 /**
- * Checks a text of `principals`: a pattern that some caller's principal could match. Those are
- * `arn:P:iam::A:user/path/N`, `arn:P:iam::A:role/R` without a path, which STS does not tell, and `sentinel:key/<access
- * key id>`; in all of them `*` and `?` stand for characters other than `:` and `/`. Refuses with a sentence that says what
- * could match; hands back the pattern.
+ * Checks that a text of `principals` is a pattern that some caller's principal could match.
+ * Principals are `arn:P:iam::A:user/path/N`, `arn:P:iam::A:role/R`, which has no path because STS
+ * does not report it, and `sentinel:key/<access key id>`. In a pattern `*` and `?` stand for
+ * characters other than `:` and `/`. Refuses with a sentence that says what could match, or gives
+ * the pattern back.
  */
 export function checkPrincipalPattern(pattern: string): Result<string, string> {
   if (pattern.startsWith('sentinel:key/')) return checkKey(pattern);
@@ -40,10 +50,10 @@ export function checkPrincipalPattern(pattern: string): Result<string, string> {
   return problem === undefined ? ok(pattern) : refuse(`${quote(pattern)} ${problem}`);
 }
 
-/** The same for one principal, as a revocation names it: without wildcards. */
+/** The same for one principal without wildcards, as a revocation names it. */
 export function checkPrincipal(text: string): Result<string, string> {
   if (!hasWildcard(text)) return checkPrincipalPattern(text);
-  return refuse(`${quote(text)} has a wildcard, and one principal is meant; name it in full, like ${EXAMPLE}`);
+  return refuse(`${quote(text)} has a wildcard, but must name one principal in full, like ${EXAMPLE}`);
 }
 
 function checkKey(pattern: string): Result<string, string> {
@@ -57,32 +67,32 @@ function checkKey(pattern: string): Result<string, string> {
 type Parts = Readonly<Record<'partition' | 'service' | 'account' | 'resource', string>>;
 
 function checkService({ partition, service, account, resource }: Parts): string | undefined {
-  // A session's principal is its role.
+  // The principal of a session is its role.
   const role = service === 'sts' ? /^assumed-role\/([^/]+)(?:\/|$)/u.exec(resource)?.[1] : undefined;
   if (role !== undefined) {
     return `names a session; name its role, like arn:${partition}:iam::${account || '111122223333'}:role/${role}`;
   }
-  if (service === 'sts') return `is no caller here: only IAM users and roles are; name one, like ${EXAMPLE}`;
+  if (service === 'sts') return `cannot be a caller: only IAM users and roles are; name one, like ${EXAMPLE}`;
   if (matchesPattern(service, 'iam')) return undefined;
-  return `is of the service ${quote(service)}, and only IAM users and roles are callers; name one, like ${EXAMPLE}`;
+  return `is of the service ${quote(service)}, but only IAM users and roles are callers; name one, like ${EXAMPLE}`;
 }
 
 function checkPlace(partition: string, region: string, account: string): string | undefined {
   if (!PARTITION_NAMES.some((known) => matchesPattern(partition, known))) {
     const near = partition === 'aws-gov' ? 'aws-us-gov' : nearest(partition, PARTITION_NAMES);
-    const hint = near === undefined ? `there are ${PARTITION_NAMES.join(', ')}` : `write ${near}`;
-    return `has the partition ${quote(partition)}, which AWS does not have; ${hint}`;
+    const hint = near === undefined ? `AWS has ${PARTITION_NAMES.join(', ')}` : `write ${near}`;
+    return `has the partition ${quote(partition)}, which does not exist; ${hint}`;
   }
-  if (!matchesPattern(region, '')) return `has the region ${quote(region)}; ARNs of IAM have none: write iam::`;
+  if (!matchesPattern(region, '')) return `has the region ${quote(region)}, but ARNs of IAM have none; write iam::`;
   if (couldBe(account, DIGITS)) return undefined;
   return hasWildcard(account)
-    ? `has the account ${quote(account)}, which no twelve digits match`
+    ? `has the account ${quote(account)}, which no account id of twelve digits matches`
     : `has the account ${quote(account)}; an account id is twelve digits`;
 }
 
 function checkResource(prefix: string, resource: string): string | undefined {
   if (resource === 'root') {
-    return `is the account's root, which is no caller here; name users and roles, like ${prefix}role/Name`;
+    return `is the account's root user, which cannot be a caller; name users and roles, like ${prefix}role/Name`;
   }
   const [type = '', ...segments] = resource.split('/');
   const name = segments.at(-1);
@@ -92,10 +102,10 @@ function checkResource(prefix: string, resource: string): string | undefined {
   }
   const isUser = matchesPattern(type, 'user');
   if (!isUser && !matchesPattern(type, 'role')) {
-    return `is no IAM user or role, and nobody else is a caller; name one, like ${prefix}role/Name`;
+    return `is not an IAM user or role, and only these are callers; name one, like ${prefix}role/Name`;
   }
   if (!isUser && segments.length > 1) return pathOfRole(prefix, name);
-  if (!couldBe(name, NAME)) return `ends in no name: names are 1 to 64 letters, digits and _+=,.@-`;
+  if (!couldBe(name, NAME)) return 'does not end in a valid name: names are 1 to 64 letters, digits and _+=,.@-';
   const path = segments.slice(0, -1).join('/');
   return segments.length === 1 || couldBe(path, PATH)
     ? undefined
@@ -103,15 +113,18 @@ function checkResource(prefix: string, resource: string): string | undefined {
 }
 
 function pathOfRole(prefix: string, name: string): string {
-  const why = "names a role's path, which STS does not tell, so it matches nobody";
-  // Whatever lies under a path cannot be said without it: "role/*" would be every role.
+  const why = "includes the role's path, which STS does not report, so it matches nobody";
+  // Without its path, a pattern for all roles of a path would match every role of the account.
   const isAny = name.replaceAll(/[*?]/gu, '') === '';
   return isAny ? `${why}; list each role, like ${prefix}role/Name` : `${why}; write ${prefix}role/${name}`;
 }
 
 type Form = { readonly characters: RegExp; readonly shortest: number; readonly longest: number };
 
-/** Whether some text of a form matches a pattern, in which `*` is any number of characters and `?` is one. */
+/**
+ * Whether some text of the form matches a pattern, where `*` is any number of characters and `?` is
+ * one.
+ */
 function couldBe(pattern: string, { characters, shortest, longest }: Form): boolean {
   const fixed = pattern.replaceAll('*', '').length;
   const literal = pattern.replaceAll(/[*?]/gu, '');
@@ -119,7 +132,10 @@ function couldBe(pattern: string, { characters, shortest, longest }: Form): bool
   return characters.test(literal) && isLongEnough && fixed <= longest;
 }
 
-/** The account of a pattern that {@link checkPrincipalPattern} let through; undefined for a registered key. */
+/**
+ * The account of a pattern that {@link checkPrincipalPattern} accepted; undefined for a registered
+ * key.
+ */
 export function accountOfPattern(pattern: string): string | undefined {
   return pattern.startsWith('sentinel:') ? undefined : pattern.split(':')[4];
 }
@@ -129,9 +145,12 @@ export function keyOfPattern(pattern: string): string | undefined {
   return pattern.startsWith('sentinel:key/') ? pattern.slice('sentinel:key/'.length) : undefined;
 }
 
-/** Checks a text of `accounts`: twelve digits. Refuses with a sentence; hands back the text. */
+/**
+ * Checks that a text of `accounts` is twelve digits. Refuses with a sentence, or gives the text
+ * back.
+ */
 export function checkAccount(text: string): Result<string, string> {
   if (isAccountId(text)) return ok(text);
-  const digits = /^\d+$/u.test(text) ? `, and these are ${text.length}` : '';
+  const digits = /^\d+$/u.test(text) ? `, but has ${text.length}` : '';
   return refuse(`must be an account id of twelve digits${digits}`);
 }

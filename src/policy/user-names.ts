@@ -5,26 +5,28 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { hasWildcard } from './arn-pattern.ts';
 import { oneOfWords, quote } from './reading/problem.ts';
 
-/** What a caller's name says, taken apart. */
+/** The parts of a caller's name. */
 export type UserName = {
-  /** The account that stands before it; undefined for callers of the TVM's own. */
+  /** The account id before the name; undefined for callers of the TVM's own account. */
   readonly account: string | undefined;
   readonly kind: NamedKind | 'role';
-  /** The name of the key, user or person, or of the role. */
+  /** The name of the key, user, person or role, without its kind. */
   readonly bare: string;
-  /** The session of a role whose session names are trusted, as in `role/R/S`. */
+  /** The session in `role/R/S`, the name of a session of a role whose session names are trusted. */
   readonly session: string | undefined;
 };
 
-/** Which kind of caller owns bare names: the value of SENTINEL_BARE_NAMES. */
+/** The kind of caller that bare names mean: the value of SENTINEL_BARE_NAMES. */
 export type NameRules = { readonly bareNames: NamedKind };
 
+/** The form of one kind of name: what to call it in messages, and its least length. */
 type Form = { readonly whose: string; readonly shortest: number };
 
 /**
- * Names of IAM: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html; of sessions, and so of Identity
- * Center's people: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html. Registered keys are named
- * likewise. All end at 64 characters.
+ * Names of IAM: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html. Names
+ * of sessions, which are also those of people of Identity Center:
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html. Registered keys follow
+ * the same rules. All have at most 64 characters.
  */
 const FORMS = {
   key: { whose: 'of a registered key', shortest: 1 },
@@ -39,15 +41,16 @@ const LONGEST = 64;
 const KINDS = [...NAMED_KINDS, 'role'] as const;
 
 /**
- * Checks a text of `users`, `approvers` and their like: whether some caller could ever have this name, judged by its form
- * and by who owns bare names. Refuses with a sentence that says what could match; hands back the text.
+ * Checks that a text of `users`, `approvers` and the like could be some caller's name, by its form
+ * and by the kind that bare names mean. Refuses with a sentence that says what to write, or gives
+ * the text back.
  */
 export function checkUserName(text: string, rules: NameRules): Result<string, string> {
   const parsed = parseUserName(text, rules);
   return parsed.ok ? ok(text) : parsed;
 }
 
-/** The same, taken apart. */
+/** The same, but gives the parts of the name. */
 export function parseUserName(text: string, { bareNames }: NameRules): Result<UserName, string> {
   const refusal = refusalOfText(text, bareNames);
   if (refusal !== undefined) return refuse(`${quote(text)} ${refusal}`);
@@ -61,20 +64,20 @@ export function parseUserName(text: string, { bareNames }: NameRules): Result<Us
   return checkForm(text, { ...name, kind: 'role', session: segments[1] });
 }
 
-/** What is wrong with a text before it is taken apart. */
+/** The problem of a text that cannot be split into the parts of a name. */
 function refusalOfText(text: string, bareNames: NamedKind): string | undefined {
   if (/^arn:/iu.test(text)) return ofArn(text, bareNames);
-  if (text.startsWith('sentinel:')) return 'is a principal; write the name that the document of that key has';
+  if (text.startsWith('sentinel:')) return 'is a principal; write the name in the document of that key';
   if (!/^[\u0021-\u007e]*$/u.test(text)) return ofOddCharacter(text);
   if (hasWildcard(text)) {
-    return 'has a wildcard, and names have none; list each name, or use principals like arn:aws:iam::111122223333:role/*';
+    return 'has a wildcard, but names are compared exactly; list each name, or use principals like arn:aws:iam::111122223333:role/*';
   }
   const [account, ...rest] = text.split(':');
   if (rest.length === 0 || (rest.length === 1 && isAccountId(account ?? ''))) return undefined;
   const digits = /^\d+$/u.test(account ?? '') && rest.length === 1;
   return digits
     ? `has an account of ${account?.length ?? 0} digits; an account id is twelve digits`
-    : 'has a colon, which stands only after an account id, like 111122223333:user/bob';
+    : 'has a colon, which is allowed only after an account id, like 111122223333:user/bob';
 }
 
 function partAccount(text: string): readonly [account: string | undefined, rest: string] {
@@ -93,17 +96,20 @@ function problemOfSegments({ account, first, segments }: Parts, bareNames: Named
   const last = segments.at(-1) ?? first;
   const isKey = first === 'key' ? segments.length > 0 : segments.length === 0 && bareNames === 'key';
   if (account !== undefined && isKey && last !== '') {
-    return `puts an account before a registered key's name, which has none; write ${withKind('key', last, bareNames)}, or ${at}user/${last} for an IAM user of that account`;
+    const name = withKind('key', last, bareNames);
+    return `has an account id, but a registered key's name has none; write ${name}, or ${at}user/${last} for an IAM user of that account`;
   }
   if (segments.length === 0) return undefined;
   if (first === 'role') {
-    return segments.length > 2 ? `names a role's path, which STS does not tell; write ${at}role/${last}` : undefined;
+    return segments.length > 2
+      ? `includes the role's path, which STS does not report; write ${at}role/${last}`
+      : undefined;
   }
   const kind = NAMED_KINDS.find((known) => known === first);
   if (kind === undefined) return ofUnknownKind(first, at, segments);
-  if (segments.length > 1) return `has a path, and names have none; write ${at}${withKind(kind, last, bareNames)}`;
+  if (segments.length > 1) return `includes a path, but names have none; write ${at}${withKind(kind, last, bareNames)}`;
   return kind === bareNames
-    ? `says ${kind}/, which is left out here (SENTINEL_BARE_NAMES=${bareNames}); write ${at}${last}`
+    ? `begins with ${kind}/, which is left out here because SENTINEL_BARE_NAMES is ${bareNames}; write ${at}${last}`
     : undefined;
 }
 
@@ -112,10 +118,10 @@ function ofUnknownKind(first: string, at: string, segments: readonly string[]): 
   if (first === 'assumed-role') return `names a session of a role; write ${at}role/${next}`;
   const near = nearest(first.toLowerCase(), KINDS);
   const hint = near === undefined ? '' : `; did you mean ${at}${near}/${segments.join('/')}?`;
-  return `is of no kind of caller; names are bare or begin with ${oneOfWords(KINDS.map((kind) => `${kind}/`))}${hint}`;
+  return `begins with no known kind of caller; names are bare or begin with ${oneOfWords(KINDS.map((kind) => `${kind}/`))}${hint}`;
 }
 
-/** A name of a kind, as documents write it here. */
+/** Writes a name as documents here do: without its kind if bare names mean that kind. */
 function withKind(kind: NamedKind, bare: string, bareNames: NamedKind): string {
   return kind === bareNames ? bare : `${kind}/${bare}`;
 }
@@ -131,21 +137,18 @@ function problemOfForm(bare: string, { whose, shortest }: Form): string | undefi
   const isName = bare.length >= shortest && bare.length <= LONGEST && /^[\w+=,.@-]*$/u.test(bare);
   return isName
     ? undefined
-    : `cannot be a name: that ${whose} is ${shortest} to ${LONGEST} letters, digits and _+=,.@-`;
+    : `is not a valid name: the name ${whose} is ${shortest} to ${LONGEST} letters, digits and _+=,.@-`;
 }
 
-/** An ARN as a name: what that caller is called. */
+/** The problem of an ARN, with the name that its caller has. */
 function ofArn(text: string, bareNames: NamedKind): string {
   const [, , , , account = '', ...rest] = text.split(':');
   const [type = '', ...path] = rest.join(':').split('/');
   const last = path.at(-1) ?? '';
   const name = nameOfResource({ type, last, role: path[0] ?? '' }, bareNames);
-  if (name === undefined || /[^\w+=,.@/-]/u.test(name)) return 'is an ARN, and names are none; put it under principals';
-  const foreign = type === 'user' ? `user/${last}` : name;
-  const other = isAccountId(account)
-    ? `, or ${account}:${bareNames === 'user' ? name : foreign} if that is not the TVM's own account`
-    : '';
-  return `is an ARN, and names are none; write ${name}${other}`;
+  if (name === undefined || /[^\w+=,.@/-]/u.test(name)) return 'is an ARN, not a name; put it under principals';
+  const other = isAccountId(account) ? `, or ${account}:${name} if that is not the TVM's own account` : '';
+  return `is an ARN, not a name; write ${name}${other}`;
 }
 
 function nameOfResource(
@@ -158,14 +161,19 @@ function nameOfResource(
   return type === 'role' ? `role/${last}` : undefined;
 }
 
-/** Letters of other scripts that look like Latin ones: each pair is the letter, then what it looks like. */
+/**
+ * Letters of other scripts that look like Latin ones. In each pair the Latin letter comes second.
+ */
 const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
   'аaеeоoрpсcхxуyіiјjѕsԁdһhԛqԝwАAВBЕEКKМMНHОOРPСCТTХXІIЈJЅSαaοoνvΑAΒBΕEΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXΖZ'
     .match(/../gu)
     ?.map((pair) => [pair.charAt(0), pair.charAt(1)] as const) ?? [],
 );
 
-/** A character that cannot stand in a name: which, and the name without it or with what it looks like. */
+/**
+ * The problem of a character that names cannot have, with the name without it or with its
+ * look-alike.
+ */
 function ofOddCharacter(text: string): string {
   const odd = Array.from(text).find((character) => !/[\u0021-\u007e]/u.test(character)) ?? '';
   const code = `U+${(odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
@@ -173,5 +181,5 @@ function ofOddCharacter(text: string): string {
   const seen = plain.replaceAll(/\p{C}/gu, '').trim();
   const what = odd === ' ' ? 'has a space' : `has the character ${code}`;
   const hint = /^[\u0021-\u007e]+$/u.test(seen) ? `; write ${seen}` : '';
-  return `${what}, and names are letters, digits and _+=,.@- of ASCII${hint}`;
+  return `${what}, but names are letters, digits and _+=,.@- of ASCII${hint}`;
 }

@@ -4,8 +4,9 @@ import { quote } from './reading/problem.ts';
 import { canonicalZone, isZone } from './time-window.ts';
 
 /**
- * Names of one word, and what whoever writes them most likely means. Many are other zones to a computer: BST is Dhaka's,
- * CST and IST are several countries', and EST keeps no summer time.
+ * Abbreviations, with the zone that people most likely mean by them. Computers often take them for
+ * another one: BST is Dhaka's, CST and IST are used by several countries, and EST has no summer
+ * time.
  */
 const LIKELY: Readonly<Record<string, string>> = {
   acst: 'Australia/Darwin',
@@ -62,10 +63,13 @@ const LIKELY: Readonly<Record<string, string>> = {
   z: 'UTC',
 };
 
-/** Other words for UTC. */
+/** Other names for UTC. */
 const UTC = /^(?:etc\/)?(?:gmt[+-]?0?|greenwich|uct|universal|zulu)$/iu;
 
-/** Zones by the last part of their names, in lower case; made when first asked for, some 420 of them. */
+/**
+ * Zones by the last part of their names in lower case. Made when a document first has a wrong zone,
+ * and kept for the life of the process; bounded by the some 420 zones that exist.
+ */
 let places: ReadonlyMap<string, string> | undefined;
 
 function placeOf(zone: string): string {
@@ -78,14 +82,15 @@ function zoneOfPlace(place: string): string | undefined {
 }
 
 /**
- * Checks a text of `timezone`: `Area/Location` of the IANA database, or UTC. Refuses all else with the likely one, for what
- * is short is several zones, and what is an offset knows no summer time. Hands back the text.
+ * Checks that a text of `timezone` is `Area/Location` of the IANA database, or UTC. Refuses other
+ * texts with a sentence that suggests the likely zone: abbreviations are ambiguous, and offsets
+ * have no summer time. Gives the text back.
  */
 export function checkZone(text: string): Result<string, string> {
   if (isZone(text)) return ok(text);
   const likely = likelyZone(text);
   const hint = likely === undefined ? '' : `; write ${likely}`;
-  return refuse(`${quote(text)} is not an IANA time zone like Europe/Berlin, or UTC${hint}`);
+  return refuse(`${quote(text)} is neither an IANA time zone like Europe/Berlin nor UTC${hint}`);
 }
 
 function likelyZone(text: string): string | undefined {
@@ -93,14 +98,17 @@ function likelyZone(text: string): string | undefined {
   const known = Object.hasOwn(LIKELY, key) ? LIKELY[key] : undefined;
   if (known !== undefined) return known;
   if (UTC.test(key)) return 'UTC';
-  if (/^(?:(?:etc\/)?(?:gmt|utc))?[+-]\d/u.test(key)) return 'the place whose clock is meant';
+  if (/^(?:(?:etc\/)?(?:gmt|utc))?[+-]\d/u.test(key)) return 'the zone of the place whose clock you mean';
   const place = zoneOfPlace(placeOf(key).replaceAll(' ', '_'));
   if (place !== undefined) return place;
   const canonical = canonicalZone(key);
   return canonical !== undefined && isZone(canonical) ? canonical : nearestZone(key);
 }
 
-/** Of one area only: to compare a text with all zones takes too long where a document has a hundred such. */
+/**
+ * The nearest zone of the same area. Comparing a text with all zones would take too long for a
+ * hundred such texts.
+ */
 function nearestZone(key: string): string | undefined {
   const area = /^[a-z]+\//u.exec(key)?.[0];
   if (area === undefined || key.length > 40) return undefined;

@@ -4,35 +4,39 @@ import type { GuardRefusal, ReplayGuard, Reservation } from './guard.ts';
 import { createMemoryGuard } from './memory.ts';
 
 /**
- * The shared guard, with this instance's memory in its place while an outage is bridged (`SENTINEL_OUTAGE_GRACE`). The memory
- * knows all that came through this instance before; what was signed before the process started it refuses.
+ * The shared guard, replaced by this instance's memory during an outage in the operator's grace (`SENTINEL_OUTAGE_GRACE`).
+ * The memory knows every request that this instance saw, and refuses what was signed before the process started.
  *
- * @param inGrace whether the operator's grace is being used
+ * @param inGrace whether the grace is being used
  * @param startedAt when the process started, epoch milliseconds
  */
 export function createGraceGuard(shared: ReplayGuard, inGrace: () => boolean, startedAt: number): ReplayGuard {
   const memory = createMemoryGuard(0);
+
   async function reserve(request: ReplayClaim, now: number): Promise<Result<Reservation, GuardRefusal>> {
+    // The memory is always asked, so that it knows later what came before the outage.
     const here = await memory.reserve(request, now);
     if (!here.ok && here.refusal === 'replayed') return here;
     const everywhere = inGrace() ? refuse('unavailable' as const) : await shared.reserve(request, now);
-    // A memory that is full knows less; as long as the shared guard decides, nothing depends on it.
-    if (everywhere.ok && !here.ok) return everywhere;
-    if (everywhere.ok && here.ok) {
-      const [there, local] = [everywhere.value, here.value];
-      return ok({
-        release: async () => {
-          await there.release();
-          await local.release();
-        },
-      });
-    }
-    if (!everywhere.ok && everywhere.refusal === 'unavailable' && inGrace()) {
+    // A memory that is full does not matter as long as the shared guard decides.
+    if (everywhere.ok) return here.ok ? ok(both(everywhere.value, here.value)) : everywhere;
+    // In the outage the memory decides, except about what an earlier process may have seen.
+    if (everywhere.refusal === 'unavailable' && inGrace()) {
       return here.ok && request.signedAt < startedAt ? refuse('replayed') : here;
     }
-    // What the shared guard could not record may have been recorded all the same: it is not released.
+    // The memory keeps its hold: the shared guard may have recorded the request although it failed.
     return everywhere;
   }
 
   return { reserve };
+}
+
+/** One reservation of two. */
+function both(there: Reservation, here: Reservation): Reservation {
+  async function release(): Promise<void> {
+    await there.release();
+    await here.release();
+  }
+
+  return { release };
 }

@@ -1,23 +1,23 @@
 import { ok, type Result } from '../lib/result.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
 
-/** Why a request was not reserved: it was seen before, or the guard cannot tell and so must say no. */
+/** Why a request was not reserved: it was seen before, or the guard cannot know whether it was. */
 export type GuardRefusal = 'replayed' | 'unavailable';
 
-/** The hold on one request. Only the holder can release it, and only where no credentials can have come of it. */
+/** The hold on one request. Only its holder can release it, and only if the request cannot have led to credentials. */
 export type Reservation = { readonly release: () => Promise<void> };
 
 /**
  * Lets each signed request through once. Implementations decide atomically: of two concurrent copies exactly one gets a
- * reservation. What cannot be recorded is refused.
+ * reservation. A request that cannot be recorded is refused.
  */
 export type ReplayGuard = {
   readonly reserve: (request: ReplayClaim, now: number) => Promise<Result<Reservation, GuardRefusal>>;
 };
 
 /**
- * Reserves what a caller's way of proving itself has left to be guarded. Where it guards itself there is no claim, and
- * nothing to hold.
+ * Reserves the claim that the proof of a caller's identity left, if it left one. A proof that guards itself against replay
+ * leaves none, and then there is nothing to hold.
  */
 export function reserveClaim(
   guard: ReplayGuard,

@@ -4,16 +4,18 @@ import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { GuardRefusal, ReplayGuard, Reservation } from './guard.ts';
 
 /**
- * So many used requests are known here without asking the table, until they make room for later ones; then the table says
- * it, for the price of a write.
+ * How many used requests are known without asking the table. Beyond that the oldest makes room, and a copy of it costs a
+ * write.
  */
 const MAX_REQUESTS = 100_000;
 
 /**
- * A shared guard with this instance's memory before it: a copy of a request that was used here, or found used, is refused
- * without a write, so that whoever captured one cannot make the TVM write. What nobody could tell is asked anew.
+ * A shared guard with this instance's memory before it. A copy of a request that was used here, or that was found used, is
+ * refused without a write, so that whoever captured one cannot make the TVM write. A request that the shared guard could
+ * not decide is asked about again.
  */
 export function createKnownHereGuard(shared: ReplayGuard, capacity = MAX_REQUESTS): ReplayGuard {
+  /** Cache: signed request → its hold, or that another instance used it; until it makes room. */
   const used = createLru<string, Reservation | 'elsewhere'>(capacity);
 
   async function reserve(request: ReplayClaim, now: number): Promise<Result<Reservation, GuardRefusal>> {
@@ -24,12 +26,12 @@ export function createKnownHereGuard(shared: ReplayGuard, capacity = MAX_REQUEST
       if (reserved.refusal === 'replayed' && used.peek(key) === undefined) used.set(key, 'elsewhere');
       return reserved;
     }
-    const held: Reservation = {
-      release: async () => {
-        await reserved.value.release();
-        if (used.peek(key) === held) used.delete(key);
-      },
-    };
+    const there = reserved.value;
+    const held: Reservation = { release };
+    async function release(): Promise<void> {
+      await there.release();
+      if (used.peek(key) === held) used.delete(key);
+    }
     used.set(key, held);
     return ok(held);
   }

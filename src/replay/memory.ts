@@ -24,36 +24,36 @@ function toSecond(ms: number): number {
 }
 
 /**
- * The guard of one instance, in memory. It refuses what was signed before the process started, for it cannot know what
- * an earlier process saw; and what it has no room for. Other instances do not share it: `SENTINEL_REPLAY_GUARD=instance`
- * trades that for one DynamoDB write per vend.
+ * The guard of one instance, in memory. It refuses what was signed before the process started, because it cannot know what
+ * an earlier process saw, and what it has no room for. Other instances do not share it: with
+ * `SENTINEL_REPLAY_GUARD=instance` a vend saves one write to DynamoDB and is guarded by each instance for itself.
  *
  * @param startedAt when the process started, epoch milliseconds
  * @param capacity how many requests are remembered at most
  */
 export function createMemoryGuard(startedAt: number, capacity = MAX_REQUESTS): ReplayGuard {
+  /** Cache: signed request → when it may be forgotten, which is when its signature expires. */
   const seen = new Map<string, { readonly forgetAt: number }>();
   const earliest = toSecond(startedAt);
+
   function forgetOld(now: number): void {
     for (const [key, { forgetAt }] of seen) {
       if (forgetAt >= now) break;
       seen.delete(key);
     }
   }
+
   function reserve(request: ReplayClaim, now: number): Promise<Result<Reservation, GuardRefusal>> {
     forgetOld(now);
     if (request.signedAt < earliest || seen.has(request.key)) return Promise.resolve(refuse('replayed'));
     if (seen.size >= capacity) return Promise.resolve(refuse('unavailable'));
     const held = { forgetAt: request.forgetAt };
+    function release(): Promise<void> {
+      if (seen.get(request.key) === held) seen.delete(request.key);
+      return Promise.resolve();
+    }
     seen.set(request.key, held);
-    return Promise.resolve(
-      ok({
-        release: () => {
-          if (seen.get(request.key) === held) seen.delete(request.key);
-          return Promise.resolve();
-        },
-      }),
-    );
+    return Promise.resolve(ok({ release }));
   }
 
   return { reserve };

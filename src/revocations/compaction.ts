@@ -1,4 +1,4 @@
-import type { Item } from '../aws/table.ts';
+import { attributes, numberAt, textAt, type Item } from '../aws/attributes.ts';
 import { isSignedRow, signingKeyOf, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 
 /** Numbers from … to, both included, in order and apart. */
@@ -106,12 +106,8 @@ export function includes(ranges: Ranges, n: number): boolean {
 export function toCompactionItem(version: number, ranges: Ranges, sealing: SealingKey | undefined): Item | undefined {
   if (ranges.length > MAX_RANGES) return undefined;
   const text = textOf(ranges);
-  return {
-    id: { S: COMPACTION_ID },
-    version: { N: String(version) },
-    numbers: { S: text },
-    ...(sealing === undefined ? {} : { signature: { S: signRow(sealing, PURPOSE, [version, text]) } }),
-  };
+  const signature = sealing === undefined ? undefined : signRow(sealing, PURPOSE, [version, text]);
+  return attributes({ id: COMPACTION_ID, version, numbers: text, signature });
 }
 
 /** Reads it; what the TVM did not sign names nothing. `active`: the key that signs now. */
@@ -123,8 +119,12 @@ export function readCompaction(
 ): Compaction & { readonly genuine: boolean } {
   const none = { version: 0, ranges: [], stale: false, genuine: item === undefined };
   if (item === undefined) return none;
-  const [version, text, signature] = [Number(item['version']?.N), item['numbers']?.S ?? '', item['signature']?.S ?? ''];
-  if (!Number.isSafeInteger(version)) return none;
+  const [version, text, signature] = [
+    numberAt(item, 'version'),
+    textAt(item, 'numbers') ?? '',
+    textAt(item, 'signature') ?? '',
+  ];
+  if (version === undefined || !Number.isSafeInteger(version)) return none;
   const genuine = believed || isSignedRow(signature, keys, PURPOSE, [version, text]);
   if (!genuine) return { ...none, version };
   return {

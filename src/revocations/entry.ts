@@ -1,4 +1,4 @@
-import type { Item } from '../aws/table.ts';
+import { attributes, flagAt, isoTime, numberAt, textAt, timeAt, type Item } from '../aws/attributes.ts';
 import { isSignedRow, signingKeyOf, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import type { Revocation, RevocationTarget } from './revocation.ts';
 
@@ -38,7 +38,7 @@ function numberOf(id: string | undefined): number | undefined {
   return n === undefined ? undefined : Number(n);
 }
 
-/** With its type: a value that only changes its type must not be taken for the same. */
+/** A value with its type: one that changes only its type must not pass for the same. */
 function partOf(item: Item, name: string): string {
   const value = item[name];
   if (value?.S !== undefined) return `S${value.S}`;
@@ -48,8 +48,8 @@ function partOf(item: Item, name: string): string {
 
 /** Purpose and parts of an entry's signature; a lifting's are its number and the number that it lifts. */
 function signedOf(item: Item): readonly [purpose: string, parts: readonly (string | number)[]] {
-  return item['what']?.S === 'lift'
-    ? [LIFT, [Number(item['n']?.N), Number(item['lifts']?.N)]]
+  return textAt(item, 'what') === 'lift'
+    ? [LIFT, [numberAt(item, 'n') ?? Number.NaN, numberAt(item, 'lifts') ?? Number.NaN]]
     : [ENTRY, SIGNED.map((name) => partOf(item, name))];
 }
 
@@ -57,58 +57,62 @@ function signedOf(item: Item): readonly [purpose: string, parts: readonly (strin
 export function signEntry(item: Item, sealing: SealingKey | undefined): Item {
   if (sealing === undefined) return item;
   const [purpose, parts] = signedOf(item);
-  return { ...item, signature: { S: signRow(sealing, purpose, parts) } };
+  return { ...item, ...attributes({ signature: signRow(sealing, purpose, parts) }) };
 }
 
-/** What closes entry n: the number of the entry that lifts it, and the TVM's word for it. */
+/** The signature that closes entry n, by the number of the entry that lifts it. */
+export function signClosing(n: number, by: number, sealing: SealingKey): string {
+  return signRow(sealing, CLOSED, [n, by]);
+}
+
+/** The attributes that close entry n: the number of the entry that lifts it, with its signature. */
 export function toClosing(n: number, by: number, sealing: SealingKey): Item {
-  return {
-    closed_by: { N: String(by) },
-    closing: { S: signRow(sealing, CLOSED, [n, by]) },
-  };
+  return attributes({ closed_by: by, closing: signClosing(n, by, sealing) });
+}
+
+/** The signature of a head; undefined where there is no key to sign with. */
+export function signHead(n: number, sealing: SealingKey | undefined): string | undefined {
+  return sealing === undefined ? undefined : signRow(sealing, HEAD, [n]);
 }
 
 /** The head with its signature. */
 export function toHead(n: number, sealing: SealingKey | undefined): Item {
-  return {
-    id: { S: 'head' },
-    n: { N: String(n) },
-    ...(sealing === undefined ? {} : { signature: { S: signRow(sealing, HEAD, [n]) } }),
-  };
+  return attributes({ id: 'head', n, signature: signHead(n, sealing) });
 }
 
 /** The number of a head, and whether the TVM signed it; what is no number is 0. */
 export function readHead(item: Item | undefined, keys: SealingKeys): { readonly n: number; readonly genuine: boolean } {
-  const n = Number(item?.['n']?.N ?? 0);
+  const n = numberAt(item, 'n') ?? 0;
   if (!Number.isSafeInteger(n) || n < 0) return { n: 0, genuine: false };
-  return { n, genuine: isSignedRow(item?.['signature']?.S ?? '', keys, HEAD, [n]) };
+  return { n, genuine: isSignedRow(textAt(item, 'signature') ?? '', keys, HEAD, [n]) };
 }
+
+/** The attributes of a target, of which each kind has its own. */
+const NO_TARGET = { value: undefined, subject: undefined, user: undefined, profile: undefined };
 
 /** An entry as the table has it, still without a signature. `last`: the last number of the batch that it begins. */
 export function toItem(entry: LogEntry, last: number | undefined): Item {
-  const { n } = entry;
-  const common = {
-    id: { S: idOf(n) },
-    n: { N: String(n) },
-    what: { S: entry.what },
-    ...(last === undefined ? {} : { last: { N: String(last) } }),
-  };
+  const { n, what } = entry;
+  const common = attributes({ id: idOf(n), n, what, last });
   if (entry.what === 'void') return common;
-  if (entry.what === 'lift') return { ...common, lifts: { N: String(entry.lifts) }, signature: { S: entry.signature } };
+  if (entry.what === 'lift') return { ...common, ...attributes({ lifts: entry.lifts, signature: entry.signature }) };
   const { target, reason, by, byPrincipal, createdAt, until, own } = entry;
+  const { kind, value, subject, user, profile } = { ...NO_TARGET, ...target };
   return {
     ...common,
-    kind: { S: target.kind },
-    ...(target.kind === 'all' ? {} : { value: { S: target.value } }),
-    ...(target.kind === 'session'
-      ? { subject: { S: target.subject }, user: { S: target.user }, profile: { S: target.profile } }
-      : {}),
-    reason: { S: reason },
-    by: { S: by },
-    by_principal: { S: byPrincipal },
-    created_at: { S: new Date(createdAt).toISOString() },
-    ...(until === undefined ? {} : { until: { S: new Date(until).toISOString() } }),
-    ...(own === true ? { own: { BOOL: true } } : {}),
+    ...attributes({
+      kind,
+      value,
+      subject,
+      user,
+      profile,
+      reason,
+      by,
+      by_principal: byPrincipal,
+      created_at: isoTime(createdAt),
+      until: until === undefined ? undefined : isoTime(until),
+      own: own === true ? true : undefined,
+    }),
   };
 }
 
@@ -124,7 +128,7 @@ export function toLift(n: number, lifts: number, sealing: SealingKey): Extract<L
 
 function toTarget(item: Item): RevocationTarget | undefined {
   const [kind, value = '', subject = '', user = '', profile = ''] = ['kind', 'value', 'subject', 'user', 'profile'].map(
-    (name) => item[name]?.S,
+    (name) => textAt(item, name),
   );
   if (kind === 'all') return { kind };
   if (value === '') return undefined;
@@ -135,27 +139,27 @@ function toTarget(item: Item): RevocationTarget | undefined {
 
 /** Reads what anybody may have written: what is no entry says nothing, so that nothing can stop a reader. */
 function toEntry(item: Item, n: number, genuine: boolean): LogEntry {
-  if (item['what']?.S === 'lift') {
-    const lifts = Number(item['lifts']?.N);
+  if (textAt(item, 'what') === 'lift') {
+    const lifts = numberAt(item, 'lifts');
     // Only the TVM lifts.
-    const isLift = genuine && Number.isSafeInteger(lifts);
-    return isLift ? { what: 'lift', n, lifts, signature: item['signature']?.S ?? '' } : { what: 'void', n };
+    if (!genuine || lifts === undefined || !Number.isSafeInteger(lifts)) return { what: 'void', n };
+    return { what: 'lift', n, lifts, signature: textAt(item, 'signature') ?? '' };
   }
   const target = toTarget(item);
-  if (target === undefined || item['what']?.S === 'void') return { what: 'void', n };
+  if (target === undefined || textAt(item, 'what') === 'void') return { what: 'void', n };
   // Whoever may not lift may not let a revocation end, either.
-  const until = genuine ? Date.parse(item['until']?.S ?? '') : Number.NaN;
+  const until = genuine ? timeAt(item, 'until') : undefined;
   return {
     what: 'revoke',
     n,
     target,
-    reason: item['reason']?.S ?? '',
-    by: item['by']?.S ?? '',
-    byPrincipal: item['by_principal']?.S ?? '',
-    createdAt: Date.parse(item['created_at']?.S ?? '') || 0,
-    ...(Number.isNaN(until) ? {} : { until }),
+    reason: textAt(item, 'reason') ?? '',
+    by: textAt(item, 'by') ?? '',
+    byPrincipal: textAt(item, 'by_principal') ?? '',
+    createdAt: timeAt(item, 'created_at') ?? 0,
+    ...(until === undefined ? {} : { until }),
     // What nobody vouches for reaches nobody but its subject where issued credentials are ended.
-    ...(item['own']?.BOOL === true || !genuine ? { own: true } : {}),
+    ...(flagAt(item, 'own') === true || !genuine ? { own: true } : {}),
   };
 }
 
@@ -171,16 +175,16 @@ export function readEntry(
   active: SealingKey | undefined,
   believed: boolean,
 ): ReadEntry | undefined {
-  const n = numberOf(item['id']?.S);
+  const n = numberOf(textAt(item, 'id'));
   if (n === undefined) return undefined;
-  const [signature, closing] = [item['signature']?.S ?? '', item['closing']?.S ?? ''];
-  const by = Number(item['closed_by']?.N);
-  const isNumbered = Number(item['n']?.N) === n;
+  const [signature, closing] = [textAt(item, 'signature') ?? '', textAt(item, 'closing') ?? ''];
+  const by = numberAt(item, 'closed_by') ?? Number.NaN;
+  const isNumbered = numberAt(item, 'n') === n;
   const [purpose, parts] = signedOf(item);
   const isSigned = isNumbered && isSignedRow(signature, keys, purpose, parts);
   const closed = closing !== '' && isSignedRow(closing, keys, CLOSED, [n, by]);
   // Liftings were signed from the first.
-  const genuine = isSigned || (believed && isNumbered && item['what']?.S !== 'lift');
+  const genuine = isSigned || (believed && isNumbered && textAt(item, 'what') !== 'lift');
   function isOld(one: string): boolean {
     return active !== undefined && signingKeyOf(one) !== active.id;
   }
@@ -190,6 +194,7 @@ export function readEntry(
 
 /** The last number of the batch that an item begins, as the TVM says; else its own. */
 export function endOfBatch(read: ReadEntry): number {
-  const last = Number(read.item['last']?.N);
-  return read.genuine && Number.isSafeInteger(last) ? Math.max(read.entry.n, last) : read.entry.n;
+  const last = numberAt(read.item, 'last');
+  if (!read.genuine || last === undefined || !Number.isSafeInteger(last)) return read.entry.n;
+  return Math.max(read.entry.n, last);
 }

@@ -3,23 +3,21 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { singleFlight } from '../lib/single-flight.ts';
 import { createStopwatch, type Moment } from '../lib/stopwatch.ts';
 import type { ForeignRevocations } from './sentinel-rows.ts';
-import type { Revocation, RevocationSubject } from './revocation.ts';
+import type { Block, Revocation, RevocationSubject } from './revocation.ts';
 import type { LogEntry } from './entry.ts';
 import { createRevocationFollower } from './follower.ts';
 import type { RevocationLog } from './log.ts';
-import { BrokenLog } from './reader.ts';
+import { createReadings } from './readings.ts';
 import type { NewEntry } from './writer.ts';
 
-/** How often the log is read: often enough that a revocation made just after is known within a second. */
+/** How often the log is read: often enough that every instance knows a revocation within a second. */
 const PERIOD = 0.85 * SECOND;
 
-/** How often the log is put in order, and how soon where something is signed with an older key. */
+/** How often the log is put in order: what has ended costs room and reading time, and nothing else. */
 const UPKEEP = 1 * HOUR;
-const UPKEEP_SOON = 10 * SECOND;
 
-/** Sessions that Sentinel's own CLI revoked. */
-const FOREIGN_PERIOD = 15 * SECOND;
-const FOREIGN_BOUND = 45 * SECOND;
+/** The same while something is signed with an older key: only then may that key be deleted. */
+const UPKEEP_SOON = 10 * SECOND;
 
 /** How far what this instance knows can be trusted. */
 export type FeedState = {
@@ -52,7 +50,7 @@ export type Revocations = {
   /** Whether this caller is refused everything. In memory. */
   readonly ofCaller: (subject: RevocationSubject) => Revocation | undefined;
   /** Whether this caller is refused this profile. In memory. */
-  readonly ofVend: (subject: RevocationSubject, profile: string) => Revocation | undefined;
+  readonly ofVend: (subject: RevocationSubject, profile: string) => Block | undefined;
   readonly frozen: () => Revocation | undefined;
   readonly list: () => readonly Revocation[];
   /** A revocation by its number, also where another instance has only just written it; rejects if nobody can tell. */
@@ -93,58 +91,19 @@ type Options = {
 };
 
 /**
- * Follows the log of revocations: everything once, then about once a second what is new, consistently, whatever the
- * load. What is known is as old as the beginning of the last reading that found everything up to the head.
+ * Follows the log of revocations: reads everything once, then about once a second what is new, consistently, whatever the
+ * load. Lookups are in memory.
  */
 export function createRevocations(options: Options): Revocations {
   const { log, foreign, clock, monotonic, bound, grace, keysAre, upkeep, onRevocation, onFault } = options;
   const stopwatch = createStopwatch(clock, monotonic);
   const follower = createRevocationFollower({ log, clock, stopwatch, keysAre, onRevocation, onFault });
   const { book } = follower;
-  let knownAt: Moment | undefined;
-  let foreignAt: Moment | undefined;
+  const readings = createReadings({ follower, foreign, clock, stopwatch, bound, grace, onFault });
+  const { refresh, catchUp, isFresh, inGrace, isUsable } = readings;
   let tidiedAt: Moment | undefined;
-  let failing = false;
-  let foreignFailing = false;
-  let lastFault = '';
-  let tried = false;
 
-  const readForeign = singleFlight(async (): Promise<void> => {
-    const begun = stopwatch.now();
-    try {
-      await foreign.read(clock());
-      foreignAt = begun;
-      foreignFailing = false;
-    } catch (error) {
-      if (!foreignFailing) onFault(error);
-      foreignFailing = true;
-    }
-  });
-
-  const readLog = singleFlight(async (): Promise<void> => {
-    const begun = stopwatch.now();
-    try {
-      await follower.read();
-      knownAt = begun;
-      failing = false;
-    } catch (error) {
-      // Once for each outage, and for each cause of it: it may last, and this is tried about every second.
-      const message = error instanceof Error ? error.message : 'unknown';
-      if (!failing || (error instanceof BrokenLog && message !== lastFault)) onFault(error);
-      lastFault = message;
-      failing = true;
-    }
-  });
-
-  const refresh = singleFlight(async () => {
-    const reading = stopwatch.since(foreignAt) < FOREIGN_PERIOD ? undefined : readForeign();
-    await readLog();
-    // Sentinel's rows may be late; the log is not kept waiting for them.
-    if (stopwatch.since(foreignAt) > FOREIGN_BOUND) await reading;
-    tried = true;
-  });
-
-  const tidy = singleFlight(async (): Promise<void> => {
+  const tidy = singleFlight(async function tidyOnce(): Promise<void> {
     tidiedAt = stopwatch.now();
     try {
       const left = await upkeep();
@@ -156,31 +115,7 @@ export function createRevocations(options: Options): Revocations {
 
   function tidyIfDue(): void {
     const due = follower.underOldKeys() > 0 ? UPKEEP_SOON : UPKEEP;
-    if (!failing && stopwatch.since(tidiedAt) > due) void tidy();
-  }
-
-  async function catchUp(): Promise<void> {
-    const asked = monotonic();
-    function isDone(): boolean {
-      return knownAt !== undefined && knownAt.monotonic >= asked;
-    }
-    await readLog();
-    // It may have been under way, and have read the head before this was asked.
-    if (!isDone()) await readLog();
-    if (!isDone()) throw new Error('the revocations cannot be read now');
-  }
-
-  function age(): number {
-    return Math.max(stopwatch.since(knownAt), stopwatch.since(foreignAt) - FOREIGN_BOUND + bound);
-  }
-
-  /** Also before the bound is reached: as soon as DynamoDB fails, all that depends on it has to go on without. */
-  function inGrace(): boolean {
-    const isBlind = failing || (foreignFailing && stopwatch.since(foreignAt) > FOREIGN_BOUND);
-    return grace > 0 && isBlind && follower.broken() === undefined && age() <= bound + grace;
-  }
-  function isUsable(): boolean {
-    return age() <= bound || inGrace();
+    if (!readings.isFailing() && stopwatch.since(tidiedAt) > due) void tidy();
   }
 
   async function start(signal: AbortSignal): Promise<void> {
@@ -196,32 +131,32 @@ export function createRevocations(options: Options): Revocations {
     }
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
     const begun = monotonic();
-    // What this process has just read is in order, or is noticed by its signatures.
+    // What this process has just read is in order, or its signatures show that it is not.
     tidiedAt = stopwatch.now();
     await refresh();
     again(begun);
   }
 
   async function ensure(): Promise<Result<'fresh' | 'grace', 'unavailable'>> {
-    // Twice, for the first may be a try that began long ago and hangs.
-    for (let attempt = 0; attempt < 2 && age() > bound && !inGrace(); attempt += 1) await refresh();
+    // Twice, for the first may join a reading that began long ago and hangs.
+    for (let attempt = 0; attempt < 2 && !isFresh() && !inGrace(); attempt += 1) await refresh();
     if (inGrace()) return ok('grace');
-    return age() <= bound ? ok('fresh') : refuse('unavailable');
+    return isFresh() ? ok('fresh') : refuse('unavailable');
   }
 
   function ofCaller(subject: RevocationSubject): Revocation | undefined {
     return book().ofCaller(subject, clock());
   }
 
-  function ofVend(subject: RevocationSubject, profile: string): Revocation | undefined {
+  function ofVend(subject: RevocationSubject, profile: string): Block | undefined {
     return book().ofVend(subject, profile, clock()) ?? foreign.ofVend(subject, profile, clock());
   }
 
-  function frozen() {
+  function frozen(): Revocation | undefined {
     return book().frozen(clock());
   }
 
-  function list() {
+  function list(): readonly Revocation[] {
     return book().list(clock());
   }
 
@@ -232,22 +167,19 @@ export function createRevocations(options: Options): Revocations {
 
   async function putAside(n: number): Promise<void> {
     await follower.putAside(n);
-    await readLog();
+    await readings.readLog();
   }
 
   function state(): FeedState {
     return {
-      tried,
-      ageMs: knownAt === undefined ? undefined : stopwatch.since(knownAt),
+      ...readings.state(),
       live: book().size(),
-      usable: isUsable(),
-      failing: failing || foreignFailing,
-      inGrace: inGrace(),
       underOldKeys: follower.underOldKeys(),
       broken: follower.broken() !== undefined,
     };
   }
 
+  const { append, isBroken } = follower;
   return {
     start,
     ensure,
@@ -256,9 +188,9 @@ export function createRevocations(options: Options): Revocations {
     frozen,
     list,
     findNow,
-    append: follower.append,
+    append,
     catchUp,
-    isBroken: follower.isBroken,
+    isBroken,
     putAside,
     inGrace,
     isUsable,

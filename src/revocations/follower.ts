@@ -150,6 +150,9 @@ export function createRevocationFollower(options: Options) {
   };
 }
 
+/** What the feed follows the log with. */
+export type RevocationFollower = ReturnType<typeof createRevocationFollower>;
+
 /** What this instance wrote itself needs no proof. */
 function own(entry: LogEntry): ReadEntry {
   return { entry, genuine: true, closed: false, stale: false, item: {} };

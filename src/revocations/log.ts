@@ -1,9 +1,20 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { deleteIf, putIf, putNew, readItem, scanPages, updateIf, type Item, type WriteOutcome } from '../aws/table.ts';
+import { attributes, flagAt, numberAt, type Item } from '../aws/attributes.ts';
+import { deleteIf, putIf, putNew, readItem, scanPages, updateIf, type WriteOutcome } from '../aws/table.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
 import { activeSealingKey, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import { COMPACTION_ID, readCompaction, toCompactionItem, type Ranges } from './compaction.ts';
-import { idOf, readEntry, readHead, signEntry, toClosing, toHead, toItem, type ReadEntry } from './entry.ts';
+import {
+  idOf,
+  readEntry,
+  readHead,
+  signClosing,
+  signEntry,
+  signHead,
+  toHead,
+  toItem,
+  type ReadEntry,
+} from './entry.ts';
 
 /** What one call may take. A reader that waits longer knows no more than one that failed. */
 const DEADLINE = 3 * SECOND;
@@ -68,7 +79,7 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
   /** How far the log reached, as the guard table has it; undefined if it has never been noted. */
   async function readMirror(): Promise<Mirror | undefined> {
     const item = await readItem({ ...guard, deadline: READ_DEADLINE }, MIRROR);
-    return item === undefined ? undefined : { n: Number(item['n']?.N ?? 0), signed: item['signed']?.BOOL === true };
+    return item === undefined ? undefined : { n: numberAt(item, 'n') ?? 0, signed: flagAt(item, 'signed') === true };
   }
 
   async function raiseMirror(n: number): Promise<void> {
@@ -79,7 +90,7 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
         ? 'attribute_not_exists(id) OR #n < :n OR #signed <> :signed'
         : 'attribute_not_exists(id) OR (#n < :n AND #signed = :signed)',
       names: { '#n': 'n', '#signed': 'signed' },
-      values: { ':n': { N: String(n) }, ':signed': { BOOL: signed } },
+      values: attributes({ ':n': n, ':signed': signed }),
     });
   }
 
@@ -92,11 +103,10 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
 
   /** Raises a head that is lower, in one write; false where it is as high, or not a number that the TVM signed. */
   async function raiseLower(n: number): Promise<boolean> {
-    const { signature = { S: '' } } = toHead(n, active());
     const outcome = await updateIf(table, 'head', 'SET #n = :n, #signature = :signature', {
       condition: 'attribute_not_exists(#n) OR #n < :n',
       names: { '#n': 'n', '#signature': 'signature' },
-      values: { ':n': { N: String(n) }, ':signature': signature },
+      values: attributes({ ':n': n, ':signature': signHead(n, active()) ?? '' }),
     });
     return outcome === 'done';
   }
@@ -119,7 +129,8 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     const { n } = read.entry;
     const { until, ttl: _, ...rest } = read.item;
     const kept = withEnd && until !== undefined ? { ...rest, until } : rest;
-    const asRead = read.entry.what === 'revoke' && read.entry.own === true ? { ...kept, own: { BOOL: true } } : kept;
+    const asRead =
+      read.entry.what === 'revoke' && read.entry.own === true ? { ...kept, ...attributes({ own: true }) } : kept;
     const item = read.entry.what === 'revoke' ? asRead : toItem({ what: 'void', n }, undefined);
     return putIf(table, signEntry(item, active()), unchanged(read.item));
   }
@@ -151,10 +162,9 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
 
   /** Closes entry n, which the entry `by` lifts, so that the lifting needs no other proof. */
   async function close(n: number, by: number, sealing: SealingKey): Promise<void> {
-    const { closed_by: closedBy, closing } = toClosing(n, by, sealing);
     await updateIf(table, idOf(n), 'SET closed_by = :by, closing = :closing', {
       condition: 'attribute_exists(id)',
-      values: { ':by': closedBy ?? { N: '0' }, ':closing': closing ?? { S: '' } },
+      values: attributes({ ':by': by, ':closing': signClosing(n, by, sealing) }),
     });
   }
 

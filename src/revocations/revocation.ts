@@ -36,6 +36,9 @@ export type Revocation = {
   readonly own?: boolean;
 };
 
+/** Why a caller is refused: what is revoked, and when that ends by itself. */
+export type Block = Pick<Revocation, 'target' | 'until'>;
+
 /** Who asks, as revocations tell callers apart. */
 export type RevocationSubject = {
   /** As documents have it: what others wrote into the tables may say so. */

@@ -1,7 +1,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { queryPages, type Item } from '../aws/table.ts';
+import { attributes, isoTime, textAt, timeAt, type Item } from '../aws/attributes.ts';
+import { queryPages } from '../aws/table.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
-import type { Revocation, RevocationSubject } from './revocation.ts';
+import type { Block, RevocationSubject } from './revocation.ts';
 
 /** Sessions live a day at most, so that older rows block nobody. */
 const LONGEST_SESSION = 24 * HOUR;
@@ -12,76 +13,64 @@ const DEADLINE = 5 * SECOND;
 export type ForeignRevocations = {
   /** Reads them anew; rejects if that fails. `now` in epoch milliseconds. */
   readonly read: (now: number) => Promise<void>;
-  readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Revocation | undefined;
+  readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Block | undefined;
 };
 
+/** A session that was revoked, until it would have ended. `by` is who revoked it, as Sentinel names them. */
+type Ended = Block & { readonly until: number; readonly by: string | undefined };
+
 /**
- * A row that the TVM wrote names the subject; one that it did not, only the user, by the name that Sentinel has for them.
+ * What a row refuses, and to whom. A row that the TVM wrote names the subject; any other names only the user, by the name
+ * that Sentinel has for them.
  */
-function toRevocation(item: Item): readonly [key: string, revocation: Revocation] | undefined {
-  const [id, user, profile, subject, expires, reason, by] = [
-    'id',
-    'user',
-    'profile',
-    'subject',
-    'expires_at',
-    'revoked_reason',
-    'revoked_by',
-  ].map((name) => item[name]?.S);
-  const until = Date.parse(expires ?? '');
+function toEnded(item: Item): readonly [key: string, ended: Ended] | undefined {
+  const [id, user, profile, subject] = ['id', 'user', 'profile', 'subject'].map((name) => textAt(item, name));
+  const until = timeAt(item, 'expires_at');
   // What the TVM itself revoked stands in the log, where it can be lifted again.
   const isLogged = item['revocation'] !== undefined;
-  if (isLogged || id === undefined || profile === undefined || Number.isNaN(until)) return undefined;
+  if (isLogged || id === undefined || profile === undefined || until === undefined) return undefined;
   const whom = subject ?? user;
   if (whom === undefined) return undefined;
-  const revocation: Revocation = {
-    n: 0,
-    target: { kind: 'session', value: id, subject: subject ?? '', user: user ?? '', profile },
-    reason: reason ?? '',
-    by: by ?? '',
-    byPrincipal: '',
-    createdAt: Date.parse(item['updated_at']?.S ?? '') || 0,
-    until,
-  };
-  return [`${subject === undefined ? 'user' : 'subject'}\n${whom}\n${profile}`, revocation];
+  const target = { kind: 'session', value: id, subject: subject ?? '', user: user ?? '', profile } as const;
+  return [
+    `${subject === undefined ? 'user' : 'subject'}\n${whom}\n${profile}`,
+    { target, until, by: textAt(item, 'revoked_by') },
+  ];
 }
 
 /** Reads the revoked rows of the sessions table by its index on status, to the last page. */
 export function createForeignRevocations(client: DynamoDBClient, name: string): ForeignRevocations {
   const table = { client, name, deadline: DEADLINE };
-  let blocked = new Map<string, Revocation>();
+  let blocked = new Map<string, Ended>();
 
-  function live(key: string, now: number): Revocation | undefined {
-    const revocation = blocked.get(key);
-    return revocation !== undefined && now < (revocation.until ?? 0) ? revocation : undefined;
+  function live(key: string, now: number): Ended | undefined {
+    const ended = blocked.get(key);
+    return ended !== undefined && now < ended.until ? ended : undefined;
   }
 
   async function read(now: number): Promise<void> {
-    const found = new Map<string, Revocation>();
+    const found = new Map<string, Ended>();
     const pages = queryPages(table, {
-      IndexName: 'gsi-status',
-      KeyConditionExpression: '#s = :revoked AND created_at > :since',
-      ExpressionAttributeNames: { '#s': 'status' },
-      ExpressionAttributeValues: {
-        ':revoked': { S: 'revoked' },
-        ':since': { S: new Date(now - LONGEST_SESSION).toISOString() },
-      },
+      index: 'gsi-status',
+      condition: '#s = :revoked AND created_at > :since',
+      names: { '#s': 'status' },
+      values: attributes({ ':revoked': 'revoked', ':since': isoTime(now - LONGEST_SESSION) }),
+      order: 'rising',
+      limit: undefined,
     });
     for await (const items of pages) {
       for (const item of items) {
-        const entry = toRevocation(item);
+        const entry = toEnded(item);
+        if (entry === undefined) continue;
+        const [key, ended] = entry;
         // Of several rows for one caller and profile the one that lasts longest counts.
-        if (entry !== undefined && (entry[1].until ?? 0) > (found.get(entry[0])?.until ?? 0)) found.set(...entry);
+        if (ended.until > (found.get(key)?.until ?? 0)) found.set(key, ended);
       }
     }
     blocked = found;
   }
 
-  function ofVend(
-    { name, storedName, subject }: RevocationSubject,
-    profile: string,
-    now: number,
-  ): Revocation | undefined {
+  function ofVend({ name, storedName, subject }: RevocationSubject, profile: string, now: number): Block | undefined {
     return (
       live(`subject\n${subject}\n${profile}`, now) ??
       live(`user\n${storedName}\n${profile}`, now) ??

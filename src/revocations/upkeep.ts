@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Item } from '../aws/table.ts';
+import { attributes, numberAt, textAt, type Item } from '../aws/attributes.ts';
 import { HOUR, SECOND, type Clock } from '../lib/clock.ts';
 import type { SealingKey } from '../lib/sealing.ts';
 import { includes, mergeRanges, toRanges, type Ranges } from './compaction.ts';
@@ -75,7 +75,7 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
     const compaction = await log.readCompaction();
     // What cannot be believed is for the readers to complain about.
     if (!head.genuine || !compaction.genuine) return 0;
-    if (head.item !== undefined && !(head.item['signature']?.S ?? '').startsWith(`${sealing.id}.`)) {
+    if (head.item !== undefined && !(textAt(head.item, 'signature') ?? '').startsWith(`${sealing.id}.`)) {
       await log.replace(toHead(head.n, sealing), head.item);
     }
     const seen = await look(compaction.ranges);
@@ -106,7 +106,7 @@ function signedAnew({ entry, closed, item }: ReadEntry, sealing: SealingKey): It
   const { signature: _, closing: __, ...plain } = item;
   const signed =
     entry.what === 'lift'
-      ? { ...plain, signature: { S: toLift(entry.n, entry.lifts, sealing).signature } }
+      ? { ...plain, ...attributes({ signature: toLift(entry.n, entry.lifts, sealing).signature }) }
       : signEntry(plain, sealing);
-  return closed ? { ...signed, ...toClosing(entry.n, Number(item['closed_by']?.N), sealing) } : signed;
+  return closed ? { ...signed, ...toClosing(entry.n, numberAt(item, 'closed_by') ?? Number.NaN, sealing) } : signed;
 }

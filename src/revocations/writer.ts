@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Item } from '../aws/table.ts';
+import { attributes, textAt, type Item } from '../aws/attributes.ts';
 import { SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import type { SealingKey } from '../lib/sealing.ts';
@@ -78,7 +78,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     const entry: LogEntry = wish.what === 'lift' ? toLift(n, wish.lifts, wish.sealing) : { ...wish, n };
     const item = toItem(entry, last);
     const signed = entry.what === 'lift' ? item : signEntry(item, log.active());
-    return { job, entry, item: { ...signed, attempt: { S: job.attempt } } };
+    return { job, entry, item: { ...signed, ...attributes({ attempt: job.attempt }) } };
   }
 
   async function put({ job, item }: Placed): Promise<boolean> {
@@ -111,7 +111,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
   async function stands({ entry: { n }, item }: Placed): Promise<boolean> {
     for (let repair = 0; repair <= MAX_REPAIRS; repair += 1) {
       const there = await log.readPatiently(n);
-      const isOurs = there?.['attempt']?.S === item['attempt']?.S && there?.['signature']?.S === item['signature']?.S;
+      const isOurs = ['attempt', 'signature'].every((name) => textAt(there, name) === textAt(item, name));
       if (isOurs && there !== undefined && log.understand(there)?.genuine !== false) return true;
       if (there !== undefined && !isOurs && log.understand(there)?.genuine === true) return false;
       await log.replace(item, there);

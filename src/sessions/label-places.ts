@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { putIf, readItem, updateIf, type Item } from '../aws/table.ts';
+import { attributes, numberAt, numbersAt, toTtl, type Item } from '../aws/attributes.ts';
+import { putIf, readItem, updateIf } from '../aws/table.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { LONGEST_SESSION, type Session } from './session.ts';
@@ -31,7 +32,7 @@ export type LabelsFull = {
  * What an item says: the end of the session of each label, in epoch milliseconds, and which writing
  * this is.
  */
-type Places = { readonly live: ReadonlyMap<string, number>; readonly version: string | undefined };
+type Places = { readonly live: ReadonlyMap<string, number>; readonly version: number | undefined };
 
 type Of = Pick<Session, 'subject' | 'profile' | 'label' | 'endsAt'>;
 
@@ -41,11 +42,7 @@ function itemId({ subject, profile }: Of): string {
 }
 
 function toPlaces(item: Item | undefined): Places {
-  const entries = Object.entries(item?.['live']?.M ?? {});
-  return {
-    live: new Map(entries.map(([place, { N }]) => [place, Number(N ?? 0)])),
-    version: item?.['version']?.N,
-  };
+  return { live: numbersAt(item, 'live'), version: numberAt(item, 'version') };
 }
 
 /** A label may be called `__proto__`, and maps on the wire become objects. */
@@ -71,13 +68,13 @@ export function createLabelPlaces(client: DynamoDBClient, name: string) {
       condition:
         'attribute_type(live, :map) AND ((attribute_not_exists(live.#label) AND size(live) < :most) OR live.#label < :ends)',
       names: { '#label': placeOf(session), '#ttl': 'ttl' },
-      values: {
-        ':map': { S: 'M' },
-        ':most': { N: String(MAX_LABELS) },
-        ':ends': { N: String(session.endsAt) },
-        ':ttl': ttlOf(now),
-        ':one': { N: '1' },
-      },
+      values: attributes({
+        ':map': 'M',
+        ':most': MAX_LABELS,
+        ':ends': session.endsAt,
+        ':ttl': toTtl(now + KEPT),
+        ':one': 1,
+      }),
     });
     return outcome === 'done';
   }
@@ -86,18 +83,18 @@ export function createLabelPlaces(client: DynamoDBClient, name: string) {
    * Writes the item anew, without what has ended; false if another has written since it was read.
    */
   async function rewrite(session: Of, { live, version }: Places, now: number): Promise<boolean> {
-    const kept = [...new Map([...live, [placeOf(session), session.endsAt]])];
+    const item = attributes({
+      id: itemId(session),
+      live: new Map([...live, [placeOf(session), session.endsAt]]),
+      version: (version ?? 0) + 1,
+      ttl: toTtl(now + KEPT),
+    });
     const outcome = await putIf(
       guard,
-      {
-        id: { S: itemId(session) },
-        live: { M: Object.fromEntries(kept.map(([label, ends]) => [label, { N: String(ends) }])) },
-        version: { N: String(Number(version ?? 0) + 1) },
-        ttl: ttlOf(now),
-      },
+      item,
       version === undefined
         ? { condition: 'attribute_not_exists(version)' }
-        : { condition: 'version = :read', values: { ':read': { N: version } } },
+        : { condition: 'version = :read', values: attributes({ ':read': version }) },
     );
     return outcome === 'done';
   }
@@ -130,13 +127,9 @@ export function createLabelPlaces(client: DynamoDBClient, name: string) {
     await updateIf(guard, itemId(session), 'REMOVE live.#label ADD version :one', {
       condition: 'live.#label <= :ends',
       names: { '#label': placeOf(session) },
-      values: { ':ends': { N: String(session.endsAt) }, ':one': { N: '1' } },
+      values: attributes({ ':ends': session.endsAt, ':one': 1 }),
     });
   }
 
   return { take, free };
-}
-
-function ttlOf(now: number): { readonly N: string } {
-  return { N: String(Math.ceil((now + KEPT) / SECOND)) };
 }

@@ -1,4 +1,5 @@
-import { readPage, type Item, type Table } from '../aws/table.ts';
+import { attributes, textAt, type Item } from '../aws/attributes.ts';
+import { readPage, type IndexQuery, type Table } from '../aws/table.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
 import type { Leg, Plan } from './list-plan.ts';
 import { isSpeakable, toSpeakable, type Place } from './list-token.ts';
@@ -81,8 +82,9 @@ function createBudget(monotonic: Clock): Budget {
 }
 
 function textOf(item: Item | undefined, name: string): string {
-  return item?.[name]?.S ?? '';
+  return textAt(item, name) ?? '';
 }
+
 function openedAt(item: Item | undefined): string {
   return textOf(item, 'created_at');
 }
@@ -94,7 +96,7 @@ function beginLeg({ way }: Plan, leg: Leg, from: Place | undefined): Course {
   const isOver = leg.low > leg.high || (at !== '' && at < leg.low);
   const lanes = leg.lanes.map((value, index) => {
     const id = from?.ids[index] ?? '';
-    const start = { id: { S: id }, created_at: { S: at }, [way]: { S: value } };
+    const start = attributes({ id, created_at: at, [way]: value });
     return { value, items: [], start: id === '' ? undefined : start, isOver, last: { at, id } };
   });
   return { leg, from, lanes, at };
@@ -103,19 +105,15 @@ function beginLeg({ way }: Plan, leg: Leg, from: Place | undefined): Course {
 /** Reads the next rows of a lane, and says how many there were. */
 async function fill(table: Table, { way }: Plan, { leg, from }: Course, lane: Lane): Promise<number> {
   const high = from === undefined || from.at === '' ? leg.high : from.at;
-  const [items, next] = await readPage(table, {
-    IndexName: `gsi-${way}`,
-    KeyConditionExpression: '#key = :key AND created_at BETWEEN :low AND :high',
-    ExpressionAttributeNames: { '#key': way },
-    ExpressionAttributeValues: {
-      ':key': { S: lane.value },
-      ':low': { S: leg.low },
-      ':high': { S: high },
-    },
-    ScanIndexForward: false,
-    Limit: leg.lanes.length < MANY ? ROWS_AT_ONCE : ROWS_AT_ONCE_OF_MANY,
-    ExclusiveStartKey: lane.start,
-  });
+  const newestFirst: IndexQuery = {
+    index: `gsi-${way}`,
+    condition: '#key = :key AND created_at BETWEEN :low AND :high',
+    names: { '#key': way },
+    values: attributes({ ':key': lane.value, ':low': leg.low, ':high': high }),
+    order: 'falling',
+    limit: leg.lanes.length < MANY ? ROWS_AT_ONCE : ROWS_AT_ONCE_OF_MANY,
+  };
+  const [items, next] = await readPage(table, newestFirst, lane.start);
   // A row that an earlier page ended with lies in another lane where its state changed since.
   function isUsed(item: Item): boolean {
     return openedAt(item) === from?.at && from.ids.includes(textOf(item, 'id'));

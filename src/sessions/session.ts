@@ -1,7 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { Item } from '../aws/table.ts';
-import { HOUR, SECOND } from '../lib/clock.ts';
+import { attributes, isoTime, numberAt, textAt, timeAt, toTtl, type Item } from '../aws/attributes.ts';
+import { HOUR } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import { activeSealingKey, isSignedRow, signRow, subkey, type SealingKeys } from '../lib/sealing.ts';
 
@@ -103,40 +102,38 @@ export function signSession(session: Session, keys: SealingKeys, now: number): s
   return sealing === undefined ? undefined : signRow(sealing, PURPOSE, signedParts(session));
 }
 
-function iso(ms: number): AttributeValue {
-  return { S: new Date(ms).toISOString() };
-}
-
 /** The row of a session, with Sentinel's attribute names and the TVM's own. `instance` is this server's id. */
 export function toSessionItem(session: Session, signature: string, instance: string): Item {
-  return {
-    id: { S: session.id },
-    user: { S: session.user },
-    profile: { S: session.profile },
-    server_instance_id: { S: instance },
-    status: { S: 'active' },
-    started_at: iso(session.startedAt),
-    last_access_at: iso(session.lastAccessAt),
-    expires_at: iso(session.endsAt),
-    request_count: { N: String(session.requestCount) },
-    source_identity: { S: session.sourceIdentity },
-    created_at: iso(session.startedAt),
-    updated_at: iso(session.lastAccessAt),
-    shard: { S: shardOf(session) },
-    subject: { S: session.subject },
-    principal: { S: session.principal },
-    account: { S: session.account },
-    session_label: { S: session.label },
-    signature: { S: signature },
-    ttl: { N: String(Math.ceil((session.endsAt + KEPT) / SECOND)) },
-  };
+  const { startedAt, endsAt, lastAccessAt } = session;
+  return attributes({
+    id: session.id,
+    user: session.user,
+    profile: session.profile,
+    server_instance_id: instance,
+    status: 'active',
+    started_at: isoTime(startedAt),
+    last_access_at: isoTime(lastAccessAt),
+    expires_at: isoTime(endsAt),
+    request_count: session.requestCount,
+    source_identity: session.sourceIdentity,
+    created_at: isoTime(startedAt),
+    updated_at: isoTime(lastAccessAt),
+    shard: shardOf(session),
+    subject: session.subject,
+    principal: session.principal,
+    account: session.account,
+    session_label: session.label,
+    signature,
+    ttl: toTtl(endsAt + KEPT),
+  });
 }
 
 function text(item: Item, name: string): string {
-  return item[name]?.S ?? '';
+  return textAt(item, name) ?? '';
 }
+
 function time(item: Item, name: string): number {
-  return Date.parse(text(item, name)) || 0;
+  return timeAt(item, name) ?? 0;
 }
 
 /** Reads a row that anybody may have written; undefined for what is no session at all. */
@@ -155,7 +152,7 @@ export function toSessionRow(item: Item, keys: SealingKeys): SessionRow | undefi
     startedAt: time(item, 'started_at'),
     endsAt: time(item, 'expires_at'),
     lastAccessAt: time(item, 'last_access_at'),
-    requestCount: Number(item['request_count']?.N ?? 0),
+    requestCount: numberAt(item, 'request_count') ?? 0,
     sourceIdentity: text(item, 'source_identity'),
   };
   const [by, reason] = [text(item, 'revoked_by'), text(item, 'revoked_reason')];

@@ -1,4 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { attributes, textAt, toTtl } from '../aws/attributes.ts';
 import { deleteIf, putIf, readItem } from '../aws/table.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
@@ -54,28 +55,15 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
     now: number,
     instead: string | undefined,
   ): Promise<boolean> {
-    const whole = toSessionItem(session, signature, instance);
-    const outcome = await putIf(
-      guard,
-      {
-        ...whole,
-        id: { S: slotId(session) },
-        session: { S: session.id },
-        ends: { N: String(session.endsAt) },
-        ttl: { N: String(Math.ceil((session.endsAt + SLOT_KEPT) / SECOND)) },
-      },
-      {
-        condition: 'attribute_not_exists(#s) OR ends <= :now OR (#s = :own AND ends = :ends) OR #s = :instead',
-        names: { '#s': 'session' },
-        values: {
-          ':now': { N: String(now) },
-          ':own': { S: session.id },
-          ':ends': { N: String(session.endsAt) },
-          // No session has such an id.
-          ':instead': { S: instead ?? '-' },
-        },
-      },
-    );
+    const { id, endsAt } = session;
+    const own = attributes({ id: slotId(session), session: id, ends: endsAt, ttl: toTtl(endsAt + SLOT_KEPT) });
+    const item = { ...toSessionItem(session, signature, instance), ...own };
+    const outcome = await putIf(guard, item, {
+      condition: 'attribute_not_exists(#s) OR ends <= :now OR (#s = :own AND ends = :ends) OR #s = :instead',
+      names: { '#s': 'session' },
+      // No session has the id "-".
+      values: attributes({ ':now': now, ':own': id, ':ends': endsAt, ':instead': instead ?? '-' }),
+    });
     return outcome === 'done';
   }
 
@@ -104,9 +92,9 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
     keys: SealingKeys,
   ): Promise<{ readonly named: string | undefined; readonly session: Session | undefined }> {
     const item = await readItem(guard, id);
-    const named = item?.['session']?.S;
+    const named = textAt(item, 'session');
     if (item === undefined || named === undefined) return { named, session: undefined };
-    const row = toSessionRow({ ...item, id: { S: named } }, keys);
+    const row = toSessionRow({ ...item, ...attributes({ id: named }) }, keys);
     return { named, session: row?.genuine === true && slotId(row.session) === id ? row.session : undefined };
   }
 
@@ -171,7 +159,7 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
     await deleteIf(guard, slotId(session), {
       condition: '#s = :own',
       names: { '#s': 'session' },
-      values: { ':own': { S: session.id } },
+      values: attributes({ ':own': session.id }),
     });
     if (session.label !== '') await places.free(session);
   }

@@ -1,5 +1,6 @@
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
 import { createLru } from '../lib/lru.ts';
+import { withPatience } from '../lib/patience.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
 import type { LabelsFull } from './label-places.ts';
@@ -13,7 +14,7 @@ const TOUCH = 15 * MINUTE;
 /** When it could not be written, how soon that is tried again. */
 const TOUCH_AGAIN = 1 * MINUTE;
 
-/** How long a vend waits for a session's row; after that it goes on without, unless it may not. */
+/** How long a vend waits for its session's row, longer in a busy process; then it goes on without, where it may. */
 const PATIENCE = 0.2 * SECOND;
 
 /** A session with less left is not continued: what could be vended under it would be of no use. */
@@ -67,25 +68,6 @@ type Options = {
   readonly onOpen: (session: Session) => void;
   readonly onFault: (error: unknown) => void;
 };
-
-/** A process that is itself too busy must not take DynamoDB for slow: then it waits once or twice more. */
-const ROUNDS = 3;
-const BUSY = 1.25;
-
-/** What a promise comes to, or undefined if that takes too long. */
-async function withPatience<Value>(promise: Promise<Value>): Promise<Value | undefined> {
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const begun = performance.now();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => setImmediate(() => resolve(undefined)), PATIENCE);
-    });
-    const value = await Promise.race([promise, late]);
-    clearTimeout(timer);
-    if (value !== undefined || performance.now() - begun < PATIENCE * BUSY) return value;
-  }
-  return undefined;
-}
 
 /** How many rows are written at a time at the end of the process. */
 const FLUSH_WIDTH = 32;
@@ -217,7 +199,7 @@ export function createSessionTracker(options: Options): SessionTracker {
         },
       );
       if (use.required) return found;
-      const result = await withPatience(found);
+      const result = await withPatience(found, PATIENCE);
       if (result !== undefined && (result.ok || result.refusal.kind === 'labels-full')) return result;
       const slot = slotId(use.key);
       const known = live.peek(slot);

@@ -1,5 +1,6 @@
-import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { updateIf, type Condition, type Item } from '../aws/table.ts';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { attributes, isoTime } from '../aws/attributes.ts';
+import { updateIf, type Condition, type WriteOutcome } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 
 const DEADLINE = 3 * SECOND;
@@ -7,60 +8,66 @@ const DEADLINE = 3 * SECOND;
 /** Why a row was not changed: it is not there, or not active any more. */
 export type NotActive = 'not-active';
 
-function iso(ms: number): AttributeValue {
-  return { S: new Date(ms).toISOString() };
+/** The condition that a row is active, with these values beside those of the condition. */
+function whileActive(values: Readonly<Record<string, string | number>>): Condition {
+  return {
+    condition: '#status = :active',
+    names: { '#status': 'status' },
+    values: attributes({ ...values, ':active': 'active' }),
+  };
+}
+
+function toUpdated(outcome: WriteOutcome): 'updated' | NotActive {
+  return outcome === 'done' ? 'updated' : 'not-active';
 }
 
 /** Changes of a session's row, each under the condition that it is active. */
 export function createSessionUpdates(client: DynamoDBClient, sessions: string) {
   const table = { client, name: sessions, deadline: DEADLINE };
 
-  /** Updates an active row; `not-active` where it is none. */
-  async function update(
-    id: string,
-    expression: string,
-    { condition = '#status = :active', names = {}, values }: Partial<Condition> & { readonly values: Item },
-  ): Promise<'updated' | NotActive> {
-    const outcome = await updateIf(table, id, expression, {
-      condition,
-      names: { '#status': 'status', ...names },
-      values: { ':active': { S: 'active' }, ...values },
-    });
-    return outcome === 'done' ? 'updated' : 'not-active';
+  /** Writes how often a session was used since that was last written, and when the last time was. */
+  async function touch(id: string, at: number, more: number): Promise<'updated' | NotActive> {
+    const outcome = await updateIf(
+      table,
+      id,
+      'SET last_access_at = :at, updated_at = :at ADD request_count :more',
+      whileActive({ ':at': isoTime(at), ':more': more }),
+    );
+    return toUpdated(outcome);
   }
 
-  /** Writes when the session was last used, and how often since the last time. */
-  function touch(id: string, at: number, more: number) {
-    return update(id, 'SET last_access_at = :at, updated_at = :at ADD request_count :more', {
-      values: { ':at': iso(at), ':more': { N: String(more) } },
-    });
+  /** Writes that a session has ended, by itself or because its owner wished so. */
+  async function expire(id: string, at: number, more: number): Promise<'updated' | NotActive> {
+    const outcome = await updateIf(
+      table,
+      id,
+      'SET #status = :expired, updated_at = :at ADD request_count :more',
+      whileActive({ ':expired': 'expired', ':at': isoTime(at), ':more': more }),
+    );
+    return toUpdated(outcome);
   }
 
-  /** Writes that a session has ended by itself or by its owner's wish. */
-  function expire(id: string, at: number, more: number) {
-    return update(id, 'SET #status = :expired, updated_at = :at ADD request_count :more', {
-      values: { ':expired': { S: 'expired' }, ':at': iso(at), ':more': { N: String(more) } },
-    });
-  }
-
-  /** Writes that a session was revoked, by which entry of the log. */
-  function revoke(
+  /** Writes that a session was revoked, and by which entry of the log. A revocation that was lifted may be followed by another. */
+  async function revoke(
     id: string,
     at: number,
     revocation: { readonly n: number; readonly by: string; readonly reason: string },
-  ) {
-    return update(id, 'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n', {
-      // One that was lifted may be revoked again.
+  ): Promise<'updated' | NotActive> {
+    const { n, by, reason } = revocation;
+    const update = 'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n';
+    const outcome = await updateIf(table, id, update, {
       condition: '#status = :active OR (#status = :revoked AND #r < :n)',
-      names: { '#r': 'revocation' },
-      values: {
-        ':revoked': { S: 'revoked' },
-        ':at': iso(at),
-        ':by': { S: revocation.by },
-        ':reason': { S: revocation.reason },
-        ':n': { N: String(revocation.n) },
-      },
+      names: { '#status': 'status', '#r': 'revocation' },
+      values: attributes({
+        ':active': 'active',
+        ':revoked': 'revoked',
+        ':at': isoTime(at),
+        ':by': by,
+        ':reason': reason,
+        ':n': n,
+      }),
     });
+    return toUpdated(outcome);
   }
 
   return { touch, expire, revoke };

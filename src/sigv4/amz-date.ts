@@ -1,8 +1,9 @@
 const FORMAT = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/u;
 
 /**
- * Parses `20260102T030405Z` (ISO 8601 basic format) to epoch milliseconds; undefined for anything else. `Date.UTC` rolls
- * month 13 and hour 24 over without a word, so the result is formatted again and compared.
+ * Parses `20260102T030405Z` (ISO 8601 basic format) to epoch milliseconds; undefined for anything
+ * else. `Date.UTC` silently turns month 13 and hour 24 into later dates, so the result is formatted
+ * again and compared.
  */
 export function parseAmzDate(text: string): number | undefined {
   const match = FORMAT.exec(text);

@@ -7,11 +7,12 @@ export type Authorization = {
   readonly accessKeyId: string;
   readonly scope: CredentialScope;
   readonly terminator: string;
-  /** Lower case, sorted by bytes, without repetition. */
+  /** In lower case, sorted by bytes, each once. */
   readonly signedHeaders: readonly string[];
   readonly signature: string;
 };
 
+/** Signed headers of one request: far more than any signer sends, and cheap to look through. */
 const MAX_SIGNED_HEADERS = 64;
 const COMPONENTS = ['Credential', 'SignedHeaders', 'Signature'] as const;
 const ACCESS_KEY_ID = /^\w{1,128}$/u;
@@ -23,9 +24,9 @@ function incomplete(message: string) {
 }
 
 /**
- * Parses the header's value. Refuses with `IncompleteSignature`: another algorithm, a component that is missing,
- * repeated or unknown, a credential that is not five parts, signed headers that are not lower case, sorted and distinct,
- * a signature that is not 64 lower-case hexadecimal digits.
+ * Parses the header's value. Refuses with `IncompleteSignature`: another algorithm; a component that
+ * is missing, repeated or unknown; a credential without exactly five parts; signed headers that are
+ * not in lower case, sorted and distinct; a signature that is not 64 lower-case hexadecimal digits.
  */
 export function parseAuthorization(value: string): Result<Authorization, SigV4Refusal> {
   const space = value.indexOf(' ');

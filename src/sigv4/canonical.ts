@@ -7,7 +7,7 @@ export function sha256Hex(data: Uint8Array | string): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** Percent-encodes everything but RFC 3986's unreserved characters, with upper-case digits. */
+/** Percent-encodes everything except RFC 3986's unreserved characters, with upper-case digits. */
 export function uriEncode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/gu,
@@ -16,7 +16,8 @@ export function uriEncode(text: string): string {
 }
 
 function byBytes(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 type Pair = readonly [key: string, value: string];
@@ -29,7 +30,7 @@ function joinSorted(pairs: readonly Pair[]): string {
 }
 
 /**
- * The canonical query of the specification: decoded, encoded anew, sorted by the bytes of the encoded key.
+ * The canonical query of the specification: decoded, encoded again, sorted by the encoded keys.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function canonicalQuery(query: QueryParameters): string {
@@ -37,9 +38,10 @@ export function canonicalQuery(query: QueryParameters): string {
 }
 
 /**
- * The canonical queries that clients in use sign: (a) the specification's; (b) sorted but not encoded anew (botocore);
- * (c) as sent (curl before 8.3). Each of them determines the decoded parameters, so that no two requests with different
- * parameters share one. There is no candidate in which a `+` stands for `%2B`: that would join two meanings.
+ * The canonical queries that clients sign in practice: (a) the specification's; (b) sorted but not
+ * encoded again (botocore); (c) as sent (curl before 8.3). Each determines the decoded parameters, so
+ * no two requests with different parameters share one. No candidate reads `+` as `%2B`: then a space
+ * and a plus sign would share one.
  */
 export function canonicalQueryCandidates(rawQuery: string, query: QueryParameters): readonly string[] {
   if (rawQuery === '') return [''];
@@ -47,12 +49,12 @@ export function canonicalQueryCandidates(rawQuery: string, query: QueryParameter
   return [...new Set([canonicalQuery(query), sorted, rawQuery])];
 }
 
-/** Folds inner white space to one space each and trims, as the specification asks of header values. */
+/** Trims, and folds white space to single spaces, as the specification requires of header values. */
 function fold(value: string): string {
   return value.trim().replace(/[\t ]+/gu, ' ');
 }
 
-/** One line `name:value` for each signed header; repeated headers are joined by commas in the order received. */
+/** A line `name:value` for each signed header; repeated headers are joined by commas as received. */
 function canonicalHeaders(headers: readonly Header[], signedHeaders: readonly string[]): string {
   const values = new Map<string, string>();
   for (const [name, value] of headers) {
@@ -62,7 +64,7 @@ function canonicalHeaders(headers: readonly Header[], signedHeaders: readonly st
   return signedHeaders.map((name) => `${name}:${values.get(name) ?? ''}\n`).join('');
 }
 
-/** The canonical request for one of the canonical queries; `payloadHash` is the hash of the body received. */
+/** The canonical request with one of the canonical queries; `payloadHash` is of the body as received. */
 export function canonicalRequest(
   request: Pick<WireRequest, 'method' | 'path' | 'headers'>,
   query: string,

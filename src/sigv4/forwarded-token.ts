@@ -14,8 +14,9 @@ import type { SigV4Error, SigV4Refusal } from './refusal.ts';
 import type { StsHosts } from './sts-hosts.ts';
 import { checkWindow } from './verify.ts';
 
-/** A token that is well-formed, in time and in scope; whether its signature is good only STS can tell. */
-export type ForwardedClaim = Omit<ForwardedToken, 'v' | 'signedHeaders'> & {
+/** A token that is well-formed, in time and in scope. Only STS can verify its signature. */
+export type ForwardedClaim = Omit<ForwardedToken, 'v' | 'signedHeaders' | 'securityToken'> & {
+  readonly securityToken: string | undefined;
   readonly signedHeaders: readonly string[];
   readonly accessKeyId: string;
   /** The STS endpoint that the token was signed for, from the table. */
@@ -30,6 +31,7 @@ export type ForwardedExpectation = { readonly hosts: StsHosts; readonly now: num
 function refusal(error: SigV4Error, message: string) {
   return refuse<SigV4Refusal>({ error, message });
 }
+
 function invalid(message: string) {
   return refusal('ValidationError', `The ${FORWARDED_SCHEME} token ${message}`);
 }
@@ -40,7 +42,10 @@ type Fields = Readonly<
   readonly securityToken?: string;
 };
 
-/** The form of each field; what is a part of a header or a host name later can hold nothing that would end it. */
+/**
+ * The form of each field. Fields become parts of headers and host names, so none may hold a character
+ * that would end one.
+ */
 const FORMS: Readonly<Record<keyof Fields, RegExp>> = {
   region: /^[a-z0-9-]{1,32}$/u,
   amzDate: /^\d{8}T\d{6}Z$/u,
@@ -51,6 +56,7 @@ const FORMS: Readonly<Record<keyof Fields, RegExp>> = {
   securityToken: /^[!-~]{1,4096}$/u,
 };
 
+/** What a refusal adds about the form of a field. */
 const HINTS: Readonly<Partial<Record<keyof Fields, string>>> = {
   nonce: ': 22 to 128 letters, digits and "+/=._~-", at least 128 random bits',
   signature: ': 64 lower-case hexadecimal digits',
@@ -58,8 +64,9 @@ const HINTS: Readonly<Partial<Record<keyof Fields, string>>> = {
 };
 
 /**
- * Reads a token and makes every check of it that needs no network: size, canonical base64url, JSON with exactly the
- * known fields, a region of the table, window, scope, signed headers. Refusals name what is wrong, never the content.
+ * Reads a token and makes every check that needs no network: size, canonical base64url, JSON with
+ * exactly the known fields, a known region, window, scope, signed headers. Refusals name what is
+ * wrong, but never repeat the content.
  */
 export function readForwardedToken(text: string, expected: ForwardedExpectation): Result<ForwardedClaim, SigV4Refusal> {
   const fields = readFields(text);
@@ -84,13 +91,13 @@ export function readForwardedToken(text: string, expected: ForwardedExpectation)
   }
   const headers = checkSignedHeaders(signedHeaders, securityToken !== undefined);
   if (!headers.ok) return headers;
-  return ok({ ...fields.value, signedHeaders: headers.value, accessKeyId, host, signedAt });
+  return ok({ ...fields.value, securityToken, signedHeaders: headers.value, accessKeyId, host, signedAt });
 }
 
 function readFields(text: string): Result<Fields, SigV4Refusal> {
   if (text.length > FORWARDED_LIMIT) return invalid(`is longer than ${FORWARDED_LIMIT} characters.`);
   const bytes = Buffer.from(text, 'base64url');
-  // Decoding passes over padding, foreign characters and trailing bits; encoding anew shows them.
+  // Decoding ignores padding, other characters and trailing bits; encoding again shows them.
   if (text === '' || bytes.toString('base64url') !== text) return invalid('must be base64url without padding.');
   const json = parseStrictJson(bytes);
   if (!json.ok) {
@@ -137,9 +144,9 @@ function checkSignedHeaders(text: string, withToken: boolean): Result<readonly s
   const required = ['host', 'x-amz-date', ...BINDINGS, ...(withToken ? ['x-amz-security-token'] : [])];
   const absent = required.find((name) => !parsed.value.includes(name));
   if (absent !== undefined) return refusal('IncompleteSignature', `The header "${absent}" must be signed.`);
-  const foreign = parsed.value.find((name) => !required.includes(name) && !Object.hasOwn(STS_CONSTANT_HEADERS, name));
-  if (foreign !== undefined) {
-    return refusal('IncompleteSignature', `The signed header "${foreign}" is none that this server sends to STS.`);
+  const other = parsed.value.find((name) => !required.includes(name) && !Object.hasOwn(STS_CONSTANT_HEADERS, name));
+  if (other !== undefined) {
+    return refusal('IncompleteSignature', `The signed header "${other}" is none that this server sends to STS.`);
   }
   return parsed;
 }

@@ -1,9 +1,10 @@
 import { sha256Hex } from './canonical.ts';
 
 /**
- * Forwarded STS, the protocol that client and server share: a caller signs `sts:GetCallerIdentity` with its own AWS
- * credentials and hands over only what varies in that request; the server builds the request anew from these constants
- * and asks STS who signed it. (HashiCorp Vault forwarded the client's own request: CVE-2020-16250.)
+ * Forwarded STS, the protocol that client and server share. A caller signs `sts:GetCallerIdentity`
+ * with its own AWS credentials and sends only the parts of that request that vary. The server
+ * rebuilds the request from these constants and asks STS who signed it. (HashiCorp Vault forwarded
+ * the client's own request: CVE-2020-16250.)
  *
  *     Authorization: Sentinel-STS <base64url of the token's JSON>
  */
@@ -18,7 +19,7 @@ export const FORWARDED_LIMIT = 4_096;
 /** The whole body of the signed request. */
 export const STS_BODY = 'Action=GetCallerIdentity&Version=2011-06-15';
 
-/** Headers whose value is the same in every such request. A client may sign them or leave them unsigned. */
+/** Headers with the same value in every such request. A client may sign them or leave them unsigned. */
 export const STS_CONSTANT_HEADERS: Readonly<Record<string, string>> = {
   accept: 'application/json',
   'content-length': String(STS_BODY.length),
@@ -26,7 +27,7 @@ export const STS_CONSTANT_HEADERS: Readonly<Record<string, string>> = {
   'x-amz-content-sha256': sha256Hex(STS_BODY),
 };
 
-/** Headers that bind the signature to one server, one use, one outer request. A client must sign them. */
+/** Headers that bind the signature to one server, one use and one outer request. A client must sign them. */
 export const BINDING_HEADERS = {
   serverId: 'x-sentinel-server-id',
   nonce: 'x-sentinel-nonce',
@@ -42,7 +43,7 @@ export type ForwardedToken = {
   readonly amzDate: string;
   /** `<access key id>/<YYYYMMDD>/<region>/sts/aws4_request`. */
   readonly credential: string;
-  /** As in an Authorization header, joined by `;`. */
+  /** As in an Authorization header: joined by `;`. */
   readonly signedHeaders: string;
   readonly signature: string;
   readonly securityToken?: string;
@@ -50,7 +51,7 @@ export type ForwardedToken = {
   readonly nonce: string;
 };
 
-/** The outer request, as far as the signature binds to it. */
+/** The parts of the outer request that the signature binds. */
 export type OuterRequest = {
   readonly method: string;
   /** The path as sent. */
@@ -60,7 +61,7 @@ export type OuterRequest = {
   readonly body: Uint8Array | string;
 };
 
-/** What the request hash header holds: a signature made for one request of the TVM is good for no other. */
+/** The value of the request hash header: it binds the signature to one request to the TVM. */
 export function requestHash({ method, path, rawQuery, body }: OuterRequest): string {
   return sha256Hex(['TVM1', method, path, rawQuery, sha256Hex(body)].join('\n'));
 }

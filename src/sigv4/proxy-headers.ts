@@ -1,6 +1,6 @@
 /**
- * What proxies, load balancers and service meshes rewrite, add to, or take out: the headers of one hop (RFC 9110 §7.6.1) and
- * of the way (§7.6.3), X-Forwarded-*, those of traces, and what CloudFront makes of a request.
+ * Headers that proxies, load balancers and service meshes rewrite, extend or remove: hop-by-hop
+ * headers (RFC 9110 §7.6.1), Via (§7.6.3), X-Forwarded-*, those of traces, and what CloudFront changes.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
  * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
  */
@@ -34,11 +34,12 @@ const PROXY_HEADERS: ReadonlySet<string> = new Set([
 
 const PROXY_PREFIXES = /^(?:x-forwarded-|x-envoy-|x-b3-|cf-|cloudfront-)[a-z0-9-]{1,40}$/u;
 
-/** More names than this tell nobody more. */
+/** At most so many names in the sentence: more would not help its reader. */
 const MOST = 5;
 
 /**
- * A sentence, after a blank, that names the signed headers which a proxy may have changed; empty if there is none.
+ * A sentence, after a blank, that names the signed headers that a proxy may have changed; empty if
+ * there are none.
  *
  * @param signedHeaders names in lower case
  */

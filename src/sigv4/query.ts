@@ -2,9 +2,10 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { quoted } from '../lib/unseen.ts';
 import type { SigV4Refusal } from './refusal.ts';
 
-/** The decoded parameters of a query; each key stands once. A `Map`, so that `__proto__` is a key like any other. */
+/** The decoded parameters of a query; each key occurs once. A `Map`, so `__proto__` is a key like any other. */
 export type QueryParameters = ReadonlyMap<string, string>;
 
+/** Parameters of one query: several times what any endpoint knows, so that a query costs little. */
 const MAX_PARAMETERS = 64;
 
 const MALFORMED = 'holds a malformed escape: every "%" must begin two hexadecimal digits of UTF-8.';
@@ -16,7 +17,7 @@ function invalid(message: string) {
   return refuse<SigV4Refusal>({ error: 'ValidationError', message });
 }
 
-/** `+` is a space, as in HTML forms and in AWS's own servers; a client that means a plus sign sends `%2B`. */
+/** Reads `+` as a space, as HTML forms and AWS's own servers do; a plus sign is sent as `%2B`. */
 function decode(text: string): string | undefined {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
@@ -26,8 +27,9 @@ function decode(text: string): string | undefined {
 }
 
 /**
- * Decodes a raw query string. Refuses with `ValidationError`: malformed escapes, bytes that are not UTF-8, NUL,
- * characters that do not belong into a request target, and a key that occurs twice once decoded.
+ * Decodes a raw query string. Refuses with `ValidationError`: malformed escapes, bytes that are not
+ * UTF-8, NUL, characters that are not allowed in a request target, and a key that occurs twice after
+ * decoding.
  */
 export function parseQuery(rawQuery: string): Result<QueryParameters, SigV4Refusal> {
   const parameters = new Map<string, string>();

@@ -12,5 +12,5 @@ export type SigV4Error =
   | 'ValidationError'
   | 'XAmzContentSHA256Mismatch';
 
-/** Why a request is not authentic: the error's name on the wire and a sentence for whoever signed it. */
+/** Why a request is not authentic: the error's name in the answer, and a sentence for the signer. */
 export type SigV4Refusal = { readonly error: SigV4Error; readonly message: string };

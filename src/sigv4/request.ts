@@ -2,35 +2,36 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { parseQuery, type QueryParameters } from './query.ts';
 import type { SigV4Refusal } from './refusal.ts';
 
-/** One header as received: the name in lower case, the value with its outer white space gone. */
+/** One header as received: the name in lower case, the value without outer white space. */
 export type Header = readonly [name: string, value: string];
 
 /**
- * A request as it stood on the wire, the only thing that signatures are verified over. Frameworks rewrite paths and
- * merge headers; what was signed is what was sent.
+ * A request exactly as it was sent. Signatures are verified over nothing else, because frameworks
+ * rewrite paths and merge headers.
  */
 export type WireRequest = {
   readonly method: string;
   /** The path of the request line, verbatim; unreserved characters and `/` only. */
   readonly path: string;
-  /** What follows the `?`, verbatim; empty if there is none. */
+  /** The text after the `?`, verbatim; empty if there is none. */
   readonly rawQuery: string;
-  /** The query decoded once, for the verifier and the routes alike. */
+  /** The decoded query; the verifier and the routes use the same. */
   readonly query: QueryParameters;
   readonly headers: readonly Header[];
   readonly body: Uint8Array;
 };
 
-/** The request without its body: what is known before the body is read. */
+/** A request without its body: what is known before the body is read. */
 export type WireHead = Omit<WireRequest, 'body'>;
 
 /**
- * Unreserved characters (RFC 3986 §2.3) in segments that do not begin with a dot: the paths on which every signer's
- * rule (encode once, encode twice, normalise) comes to the same canonical URI. Each character can be matched in one way
- * only, so that the expression runs in linear time.
+ * Unreserved characters (RFC 3986 §2.3) in segments that do not begin with a dot. For such a path the
+ * rules of all signers (encode once, encode twice, normalise) give the same canonical URI. Each
+ * character can be matched in only one way, so the expression runs in linear time.
  */
 const PLAIN_PATH = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*\/?)?$/u;
 
+/** Characters of a request target, so that reading one is bounded work. */
 const MAX_TARGET = 8_192;
 
 function invalid(message: string) {
@@ -38,9 +39,10 @@ function invalid(message: string) {
 }
 
 /**
- * Reads a request's first line and headers from what Node's parser hands over verbatim (`url`, `rawHeaders`). Refuses
- * with `ValidationError` whatever two readers could take for two different requests: absolute-form targets, dot
- * segments, escapes in the path, repeated query keys, several Host headers, bytes beyond ASCII in headers.
+ * Reads a request's first line and headers from what Node's parser passes on verbatim (`url`,
+ * `rawHeaders`). Refuses with `ValidationError` everything that two readers could understand
+ * differently: absolute-form targets, dot segments, escapes in the path, repeated query keys, several
+ * Host headers, bytes beyond ASCII in headers.
  */
 export function readWireHead(
   method: string,

@@ -2,26 +2,27 @@ import { canonicalRequest, sha256Hex } from './canonical.ts';
 import type { Header } from './request.ts';
 import { ALGORITHM, formatScope, signature, signingKey, stringToSign } from './signature.ts';
 
-/** Credentials of AWS, or of a key that the TVM minted. */
+/** Credentials of AWS, or a key that the TVM minted. */
 export type SigningCredentials = {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  readonly sessionToken?: string;
+  /** Undefined for long-term keys. */
+  readonly sessionToken: string | undefined;
 };
 
-/** A request to be signed. Every header given is signed, so it must arrive as it is. */
+/** A request to sign. All its headers are signed, so they must arrive unchanged. */
 export type SignableRequest = {
   readonly method: string;
-  /** Unreserved characters and `/` only: the canonical URI is then the path itself. */
+  /** Only unreserved characters and `/`: then the canonical URI is the path itself. */
   readonly path: string;
-  /** The query in canonical form already (`canonicalQuery`), without `?`. */
+  /** The query, already in canonical form (`canonicalQuery`), without `?`. */
   readonly rawQuery: string;
   /** Names in lower case; `host` among them. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | string;
 };
 
-/** For what, and when, a request is signed. */
+/** What a request is signed for, and when. */
 export type SigningScope = {
   readonly region: string;
   readonly service: string;
@@ -38,7 +39,8 @@ export type SignedRequest = {
 };
 
 /**
- * Signs a request with Signature Version 4, adding `x-amz-date` and, with temporary credentials, `x-amz-security-token`.
+ * Signs a request with Signature Version 4. Adds `x-amz-date` and, with temporary credentials,
+ * `x-amz-security-token`.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function signRequest(
@@ -46,11 +48,8 @@ export function signRequest(
   { accessKeyId, secretAccessKey, sessionToken }: SigningCredentials,
   { region, service, amzDate }: SigningScope,
 ): SignedRequest {
-  const headers: Record<string, string> = {
-    ...request.headers,
-    'x-amz-date': amzDate,
-    ...(sessionToken === undefined ? {} : { 'x-amz-security-token': sessionToken }),
-  };
+  const headers: Record<string, string> = { ...request.headers, 'x-amz-date': amzDate };
+  if (sessionToken !== undefined) headers['x-amz-security-token'] = sessionToken;
   const names = Object.keys(headers).toSorted();
   const entries: readonly Header[] = names.map((name) => [name, headers[name] ?? '']);
   const canonical = canonicalRequest(

@@ -11,7 +11,7 @@ function hmac(key: string | Uint8Array, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
 
-/** The scope as it stands in the credential and in the string to sign. */
+/** The scope as written in the credential and in the string to sign. */
 export function formatScope({ date, region, service }: CredentialScope): string {
   return `${date}/${region}/${service}/aws4_request`;
 }

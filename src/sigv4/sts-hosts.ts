@@ -1,8 +1,8 @@
 import { domainOf, partitionOf, type Partition } from '../lib/partitions.ts';
 
 /**
- * The regional endpoints of AWS STS, where callers of each partition sign GetCallerIdentity. A region that a client names
- * never becomes part of a host name: only what stands in the table does.
+ * The regions of AWS STS, by partition. Callers sign GetCallerIdentity for one of these. A region that
+ * a client names is looked up here, and never becomes part of a host name itself.
  * https://docs.aws.amazon.com/general/latest/gr/sts.html
  */
 const COMMERCIAL = [
@@ -53,18 +53,18 @@ const REGIONS: Readonly<Record<Partition, readonly string[]>> = {
   'aws-iso-f': ['us-isof-east-1', 'us-isof-south-1'],
 };
 
-/** The host that a client signs for in a region: `sts.<region>.` and the domain of its partition. */
+/** The STS host of a region: `sts.<region>.` and the domain of its partition. */
 export function stsHost(region: string): string {
   return `sts.${region}.${domainOf(partitionOf(region))}`;
 }
 
-/** Where callers may sign: hosts by region, of one partition. A `Map`, so that `__proto__` is no region. */
+/** The hosts that callers may sign for, by region, of one partition. A `Map`, so `__proto__` is not a region. */
 export type StsHosts = { readonly partition: Partition; readonly byRegion: ReadonlyMap<string, string> };
 
 /**
- * The table for a TVM whose own region is `home`.
+ * The table for a TVM in the region `home`.
  *
- * @param extra regions that are newer than this table; those of another partition than `home` are left out
+ * @param extra regions that are newer than this table; those of another partition are left out
  */
 export function stsHosts(home: string, extra: readonly string[]): StsHosts {
   const partition = partitionOf(home);

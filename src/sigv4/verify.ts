@@ -7,7 +7,10 @@ import type { SigV4Error, SigV4Refusal } from './refusal.ts';
 import { headerValues, type Header, type WireHead, type WireRequest } from './request.ts';
 import { equalSignatures, signature, signingKey, stringToSign } from './signature.ts';
 
-/** What a request must be signed for, and when. `now` in epoch milliseconds, `window` (± around it) in milliseconds. */
+/**
+ * What a request must be signed for, and when: `now` in epoch milliseconds, `window` (± around it) in
+ * milliseconds.
+ */
 export type Expectation = {
   readonly region: string;
   readonly service: string;
@@ -15,19 +18,20 @@ export type Expectation = {
   readonly window: number;
 };
 
-/** A request's claim, well-formed, in time and in scope, but not yet checked against a secret. */
+/** The claim of a request: well-formed, in time and in scope, but not yet checked against a secret. */
 export type SignatureClaim = Authorization & {
-  /** X-Amz-Date as sent, and the same in epoch milliseconds. */
+  /** X-Amz-Date as sent. */
   readonly amzDate: string;
+  /** The same time in epoch milliseconds. */
   readonly signedAt: number;
-  readonly securityToken?: string;
+  readonly securityToken: string | undefined;
 };
 
 function refusal(error: SigV4Error, message: string) {
   return refuse<SigV4Refusal>({ error, message });
 }
 
-/** Names that must stand once: a second value would be one that the signer or a proxy did not mean. */
+/** Headers that must not be repeated: it would be unclear which value the signer meant. */
 function isSingular(name: string): boolean {
   return (
     name === 'x-amz-date' ||
@@ -37,14 +41,15 @@ function isSingular(name: string): boolean {
   );
 }
 
-/** Headers that steer a decision and so must be covered by the signature; the payload hash proves itself. */
+/** Headers that influence a decision, so they must be signed; the payload hash is checked by itself. */
 function mustBeSigned(name: string): boolean {
   return (name.startsWith('x-amz-') && name !== 'x-amz-content-sha256') || name.startsWith('x-sentinel-');
 }
 
 /**
- * Every check that needs no secret, in the order that AWS's own services follow: one mechanism, components, coverage of
- * `host` and `x-amz-*`, date, window, scope. Refusals carry AWS's names and, where AWS has them, its words.
+ * Makes every check that needs no secret, in the order of AWS's own services: one mechanism,
+ * components, coverage of `host` and `x-amz-*`, date, window, scope. Refusals have AWS's names and,
+ * where AWS has them, its words.
  */
 export function readClaim(request: WireHead, expected: Expectation): Result<SignatureClaim, SigV4Refusal> {
   const mechanism = readMechanism(request);
@@ -63,17 +68,12 @@ export function readClaim(request: WireHead, expected: Expectation): Result<Sign
   const scoped = checkScope(authorization.value, amzDate, expected);
   if (!scoped.ok) return scoped;
   const [securityToken] = headerValues(request.headers, 'x-amz-security-token');
-  return ok({
-    ...authorization.value,
-    amzDate,
-    signedAt,
-    ...(securityToken === undefined ? {} : { securityToken }),
-  });
+  return ok({ ...authorization.value, amzDate, signedAt, securityToken });
 }
 
 const PRESIGNED = /^x-amz-(?:algorithm|credential|signature|signedheaders|expires|date|security-token)$/iu;
 
-/** The one value of Authorization. Refuses a request with none, with several, or presigned in its query. */
+/** The value of the Authorization header. Refuses a request with none or several, and a presigned one. */
 export function readMechanism({ headers, query }: WireHead): Result<string, SigV4Refusal> {
   const values = headerValues(headers, 'authorization');
   const presigned = [...query.keys()].some((key) => PRESIGNED.test(key));
@@ -119,7 +119,7 @@ function minutes(ms: number): string {
   return ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1_000} s`;
 }
 
-/** Whether a signature of `signedAt` is good now; the same milliseconds as `amzDate`, which the refusal repeats. */
+/** Refuses a signature outside the window. `signedAt` is `amzDate`, which the refusal repeats, in milliseconds. */
 export function checkWindow(
   amzDate: string,
   signedAt: number,
@@ -163,8 +163,9 @@ function checkScope(
 }
 
 /**
- * Checks a claim against a secret: the declared payload hash, then the signature in constant time over each canonical
- * query that clients sign. The bytes received are always hashed; nothing the client declares takes their place.
+ * Checks a claim against a secret: the declared payload hash, then the signature over each canonical
+ * query that clients sign, in constant time. The received body is always hashed; a declared hash
+ * never replaces that.
  */
 export function verifyClaim(
   claim: SignatureClaim,
@@ -202,16 +203,16 @@ function checkDeclaredHash(headers: readonly Header[], payloadHash: string): Res
   );
 }
 
-/** One signed request as a replay guard remembers it; times in epoch milliseconds. */
+/** What a replay guard remembers of a signed request; times in epoch milliseconds. */
 export type ReplayClaim = {
-  /** The same for two copies of one request, however their white space was folded on the way. */
+  /** The same for all copies of one request, even if a proxy changed their white space. */
   readonly key: string;
   readonly signedAt: number;
-  /** From then on no verifier accepts the signature any more, and a guard may forget it. */
+  /** From then on no verifier accepts the signature, so a guard may forget it. */
   readonly forgetAt: number;
 };
 
-/** What a guard has to remember of a verified claim; `window` is the verifier's, in milliseconds. */
+/** What a guard must remember of a verified claim; `window` is the verifier's, in milliseconds. */
 export function toReplayClaim(claim: SignatureClaim, window: number): ReplayClaim {
   return {
     key: sha256Hex(`${claim.accessKeyId}\n${claim.signature}`),

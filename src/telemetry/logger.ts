@@ -5,9 +5,10 @@ import { currentTrace } from './trace.ts';
 export type { Logger };
 
 /**
- * The log for people and machines that operate the TVM: JSON lines on stderr. stdout belongs to the audit records.
+ * The log for whoever operates the TVM: JSON lines on stderr. stdout is for audit records.
  *
- * @param style whether lines say their level as pino's number (30) or as text ("info"), which some log services want
+ * @param style whether lines have their level as pino's number (30) or as text ("info"), which some
+ *   log services need
  */
 export function createLogger(
   level: string,
@@ -21,19 +22,21 @@ export function createLogger(
       formatters: { level: (label, number) => ({ level: style === 'text' ? label : number }) },
       timestamp: pino.stdTimeFunctions.isoTime,
       mixin: () => ({ ...currentTrace() }),
-      // What AWS and callers say may be read at a terminal; the line's own end stays.
+      // Texts of AWS and of callers may be read at a terminal, so invisible characters are escaped.
       hooks: { streamWrite: (line) => `${escapeUnseen(line.trimEnd())}\n` },
     },
     destination,
   );
 }
 
+/** Characters of an error's message in the log: enough for what AWS says, and a bound on a line. */
 const MESSAGE_LENGTH = 500;
 
 /**
- * What may be told of an error: its name, the first line of its message and AWS's own facts. Never the whole object: an
- * SDK error carries the request that failed, and that carries credentials. Never further lines: where a signature does
- * not match, AWS prints the canonical request there, with the session token in it.
+ * What the log may show of an error: its name, the first line of its message, its code and AWS's
+ * status. Never the whole object, because an SDK error contains the failed request with its
+ * credentials. Never further lines, because AWS prints the canonical request there if a signature does
+ * not match, with the session token in it.
  */
 export function describeError(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof Error)) return { name: typeof error };

@@ -1,9 +1,9 @@
-/** The steps of a request whose time is measured. `vend` is the whole of a vend, from the decision to its audit record. */
+/** The steps of a request that are timed. `vend` is a whole vend, from the decision to its audit record. */
 export type Stage = 'authenticate' | 'vend' | 'guard' | 'session' | 'sts' | 'audit';
 
 /**
- * Things that are counted, each with the outcomes that it can have. All are closed lists: no caller adds to them, and every
- * series exists from the start, so that the first event is a change that an alert can see.
+ * What is counted, with the possible outcomes of each. The lists are closed: no caller can add to
+ * them, and every series exists from the start, so that an alert sees the first event as a change.
  */
 export const COUNTED = {
   vends: ['vended', 'denied', 'failed'],
@@ -11,9 +11,12 @@ export const COUNTED = {
   revocations: ['allow', 'deny'],
   /** What was done, and what was refused, about requests for an approval. */
   approvals: ['allow', 'deny'],
-  /** Requests whose sender could not be known, or who is shut out. */
+  /** Requests whose sender did not prove who it is, or is refused everywhere. */
   identity_refused: ['authentication', 'rate_limited', 'revoked', 'replayed'],
-  /** What there was no room for: requests, connections, and those without work that were closed to make some. */
+  /**
+   * What there was no room for: requests and connections, and idle connections that were closed to
+   * make room.
+   */
   turned_away: ['overloaded', 'connection_refused', 'connection_closed'],
   sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],
   /** Answers of 503, by what was not available. */
@@ -41,12 +44,12 @@ export const COUNTED = {
 export type Counted = { readonly [What in keyof typeof COUNTED]: (typeof COUNTED)[What][number] };
 
 /**
- * What became of a call of AWS, its retries included: `refused` is a condition that did not hold, and no fault; `late` is
- * one that its deadline ended.
+ * The outcome of a call to AWS, with its retries: `refused` is a condition that did not hold, which is
+ * not a fault; `late` is a call that its deadline ended.
  */
 type CallOutcome = 'ok' | 'refused' | 'throttled' | 'late' | 'failed';
 
-/** One call of AWS, as it is measured. */
+/** A measured call to AWS. */
 export type AwsCall = {
   readonly service: 'dynamodb' | 'ssm' | 'sts';
   /** The operation's name, like `PutItem`. */
@@ -55,10 +58,13 @@ export type AwsCall = {
   readonly milliseconds: number;
 };
 
-/** A request that was answered: for which of the server's paths, and how. */
+/** An answered request: which of the server's paths it was for, and its status. */
 export type Answered = { readonly route: string; readonly status: number; readonly milliseconds: number };
 
-/** What is so at a moment. Ages are in seconds, undefined where nothing was read yet; caches count since the start. */
+/**
+ * The state of the server at a moment. Ages are in seconds, undefined where nothing was read yet;
+ * caches count since the start.
+ */
 export type Readings = {
   readonly catalogAge: number | undefined;
   readonly catalogRejected: number;
@@ -75,36 +81,38 @@ export type Readings = {
   readonly cacheMisses: number;
 };
 
-/** Where the server tells what it does. Nothing here can fail a request. */
+/** Where the server reports what it does. Nothing here can fail a request. */
 export type Meter = {
   readonly count: <What extends keyof Counted>(what: What, outcome: Counted[What]) => void;
-  /** @param milliseconds how long the step took, well or not */
+  /** @param milliseconds how long the step took, whether it succeeded or not */
   readonly observe: (stage: Stage, milliseconds: number) => void;
-  /** A call of AWS has ended, well or not. */
+  /** Reports that a call to AWS has ended, whether it succeeded or not. */
   readonly called: (call: AwsCall) => void;
-  /** A request was answered. Health checks are not told of. */
+  /** Reports an answered request. Health checks are not reported. */
   readonly answered: (answered: Answered) => void;
 };
 
-/** Measures what a function takes until its promise settles. */
+/** Wraps a function so that the meter observes how long each call takes. */
 export function timed<Given extends readonly unknown[], Value>(
   meter: Meter,
   stage: Stage,
   step: (...given: Given) => Promise<Value>,
 ): (...given: Given) => Promise<Value> {
-  return async (...given) => {
+  async function timedStep(...given: Given): Promise<Value> {
     const begun = performance.now();
     try {
       return await step(...given);
     } finally {
       meter.observe(stage, performance.now() - begun);
     }
-  };
+  }
+
+  return timedStep;
 }
 
 function none(): void {
   return undefined;
 }
 
-/** Tells nobody. */
+/** A meter that reports nothing. */
 export const silentMeter: Meter = { count: none, observe: none, called: none, answered: none };

@@ -3,13 +3,13 @@ import { singleFlight } from '../lib/single-flight.ts';
 import type { PrometheusMeter } from './prometheus.ts';
 
 /**
- * `GET /metrics` on a port of its own, which no load balancer and no caller reaches: no identity is needed there, and no
- * name is told. Not yet listening.
+ * `GET /metrics` on a port of its own, which neither the load balancer nor callers need to reach. It
+ * asks for no identity, and no metric names a caller. The server is not yet listening.
  *
- * @param times when its connections end
+ * @param times the time limits of its connections
  */
 export function createMetricsServer(meter: Pick<PrometheusMeter, 'scrape'>, times: ServerOptions): Server {
-  // Milliseconds of the processor's time: those who ask at once share one.
+  // A scrape takes milliseconds of processor time, so requests at the same time share one.
   const scrape = singleFlight(meter.scrape);
   return createServer(times, (incoming, outgoing) => {
     function answer(status: number, headers: Record<string, string>, text: string): void {

@@ -2,17 +2,17 @@ import { SECOND } from '../lib/clock.ts';
 import type { Logger } from './logger.ts';
 import type { AwsCall } from './meter.ts';
 
-/** So many calls in a row that did not end well are an outage; one alone may be anything. */
+/** Failed calls in a row that are reported as an outage; a single one has many causes. */
 const FAILURES = 3;
 
-/** What comes and goes all the time is told of so often at most. */
+/** The least time between two reports of one service, so that one that comes and goes does not fill the log. */
 const PAUSE = 10 * SECOND;
 
-type Service = { failures: number; failingSince: number | undefined; toldAt: number };
+type Service = { failures: number; failingSince: number | undefined; reportedAt: number };
 
 /**
- * Tells the log when a service of AWS stops answering and when it is back: faults themselves are logged where they are
- * met, but that they have ended is seen only here. A refused condition is an answer like any other.
+ * Logs when a service of AWS stops answering and when it is back. Single faults are logged where they
+ * occur; only here it is seen that they have ended. A refused condition is an answer like any other.
  *
  * @param now the monotonic clock, in milliseconds
  */
@@ -23,7 +23,11 @@ export function createServiceWatch(
   const services = new Map<AwsCall['service'], Service>();
 
   return function watch({ service, outcome }) {
-    const known = services.get(service) ?? { failures: 0, failingSince: undefined, toldAt: Number.NEGATIVE_INFINITY };
+    const known = services.get(service) ?? {
+      failures: 0,
+      failingSince: undefined,
+      reportedAt: Number.NEGATIVE_INFINITY,
+    };
     services.set(service, known);
     if (outcome === 'ok' || outcome === 'refused') {
       const { failingSince } = known;
@@ -35,9 +39,9 @@ export function createServiceWatch(
       return;
     }
     known.failures += 1;
-    if (known.failures < FAILURES || known.failingSince !== undefined || now() - known.toldAt < PAUSE) return;
+    if (known.failures < FAILURES || known.failingSince !== undefined || now() - known.reportedAt < PAUSE) return;
     known.failingSince = now();
-    known.toldAt = now();
+    known.reportedAt = now();
     logger.warn(
       { service, outcome },
       `${service} of AWS does not answer as it should: ${FAILURES} calls in a row have failed`,

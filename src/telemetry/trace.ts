@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What ties a line of the logs to a request, and the request to a trace. Names as they stand in the logs. */
+/** What links a line of the logs to a request, and the request to a trace; the names are those in the logs. */
 export type Trace = {
-  /** The answer's `x-request-id`. */
+  /** The `x-request-id` of the answer. */
   readonly http_request_id: string;
   /** The trace id of W3C Trace Context: 32 hexadecimal digits. */
   readonly trace_id?: string;
@@ -18,15 +18,15 @@ const ROOT = /(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})\s*(?:;|$)/u;
 
 const storage = new AsyncLocalStorage<Trace>();
 
-/** The one value of a header, by its lower-case name; undefined where there is none, or more than one. */
+/** The only value of a header, by its lower-case name; undefined if it is missing or repeated. */
 function only(rawHeaders: readonly string[], name: string): string | undefined {
   const values = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
   return values.length === 1 ? values[0] : undefined;
 }
 
 /**
- * Reads what a request says of its trace. Nobody has verified it: it serves to find lines again and decides nothing. What
- * is not in form is left out.
+ * Reads the trace that a request names. Nothing verifies it: it helps to find lines of the logs, and
+ * decides nothing. Malformed values are left out.
  */
 export function readTrace(requestId: string, rawHeaders: readonly string[]): Trace {
   const [, version, traceId, more] = TRACEPARENT.exec(only(rawHeaders, 'traceparent') ?? '') ?? [];
@@ -40,12 +40,12 @@ export function readTrace(requestId: string, rawHeaders: readonly string[]): Tra
   };
 }
 
-/** Runs what serves a request, so that everything it logs names its trace. */
+/** Runs the handling of a request so that everything it logs has the request's trace. */
 export function inTrace(trace: Trace, run: () => void): void {
   return storage.run(trace, run);
 }
 
-/** The trace of the request that is being served; undefined outside of one. */
+/** The trace of the current request; undefined outside of one. */
 export function currentTrace(): Trace | undefined {
   return storage.getStore();
 }

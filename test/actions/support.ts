@@ -6,20 +6,13 @@ import { readProfile, type Profile } from '../../src/policy/documents/profile.ts
 import type { Grant } from '../../src/actions/vend/decide.ts';
 import { toNetwork, toPlan, toStamp, type Plan, type VendRequest } from '../../src/actions/vend/plan.ts';
 import type { VendRefusal } from '../../src/actions/refusal.ts';
+import { callerWith } from '../support/identity.ts';
 import { runWhole } from '../support/run-whole.ts';
 
 /** A Monday, 12:00 UTC. */
 export const NOON = Date.parse('2026-01-05T12:00:00Z');
 
-export const ALICE: Caller = {
-  via: 'key',
-  account: '111122223333',
-  principal: 'sentinel:key/TVMALICE',
-  subject: 'sentinel:key/TVMALICE',
-  name: 'alice',
-  storedName: 'key/alice',
-  accessKeyId: 'TVMALICE',
-};
+export const ALICE: Caller = callerWith();
 
 /** A caller of another name, and so of another principal. */
 export function callerOf(name: string, principal = `arn:aws:iam::111122223333:user/${name}`): Caller {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toAwsCaller, type Admission, type AwsCaller, type AwsIdentity } from '../../src/identity/aws-identity.ts';
+import { toAwsCaller, type Admission, type AwsIdentity } from '../../src/identity/aws-identity.ts';
+import type { CallerIdentity } from '../../src/identity/caller.ts';
 import { ADMISSION, ownIdentity } from '../support/identity.ts';
 
 /** What holds of every identity that AWS can name, and of whatever else is called one. */
@@ -52,7 +53,7 @@ function identityOf(who: User | Session): AwsIdentity {
 }
 
 /** The caller; throws if there is none. */
-function callerOf(who: User | Session, admission = OPEN): AwsCaller {
+function callerOf(who: User | Session, admission = OPEN): CallerIdentity {
   const caller = toAwsCaller(identityOf(who), admission, SELF);
   if (!caller.ok) throw new Error(`${JSON.stringify(who)}: ${caller.refusal.message}`);
   return caller.value;

@@ -3,7 +3,7 @@ import { authenticateKey } from '../../src/identity/registered-key.ts';
 import { readWireHead } from '../../src/sigv4/request.ts';
 import { readClaim } from '../../src/sigv4/verify.ts';
 import { sendRaw } from '../support/raw-http.ts';
-import { ADMISSION } from '../support/identity.ts';
+import { ADMISSION, keyRing, registeredKey } from '../support/identity.ts';
 import { add, change, drop, fire, postShot, refused, shot, useTvm, VENDED, type Shot } from './support.ts';
 
 const INVALID = refused(400, 'ValidationError');
@@ -83,13 +83,7 @@ describe('the query', () => {
       if (!head.ok) return head.refusal.error;
       const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: 300_000 });
       if (!claim.ok) return claim.refusal.error;
-      const key = { secret: 'demo-alice-not-a-secret', name: 'alice', disabled: false };
-      const ring = {
-        account: '000000000000',
-        findKey: () => key,
-        neverCallers: new Set<string>(),
-        sealingKeys: new Map(),
-      };
+      const ring = keyRing('000000000000', () => registeredKey());
       const judgement = { now, window: 300_000, admission: ADMISSION };
       const known = authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, judgement);
       return known.ok ? known.value.caller.name : known.refusal.error;

@@ -3,7 +3,7 @@ import type { RegisteredKey } from '../../src/identity/key-ring.ts';
 import { authenticateKey } from '../../src/identity/registered-key.ts';
 import { readWireHead } from '../../src/sigv4/request.ts';
 import { readClaim } from '../../src/sigv4/verify.ts';
-import { ADMISSION } from '../support/identity.ts';
+import { ADMISSION, keyRing, registeredKey } from '../support/identity.ts';
 import { shot } from './support.ts';
 
 const work = vi.hoisted(() => ({ done: [] as string[] }));
@@ -19,7 +19,7 @@ vi.mock('node:crypto', async (original) => {
   };
 });
 
-const KNOWN: RegisteredKey = { secret: 'demo-alice-not-a-secret', name: 'alice', disabled: false };
+const KNOWN = registeredKey();
 const WINDOW = 300_000;
 
 function workFor(key: RegisteredKey | undefined, query: string): { readonly error?: string; readonly done: string } {
@@ -29,7 +29,7 @@ function workFor(key: RegisteredKey | undefined, query: string): { readonly erro
   if (!head.ok) throw new Error(head.refusal.message);
   const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: WINDOW });
   if (!claim.ok) throw new Error(claim.refusal.message);
-  const ring = { account: '000000000000', findKey: () => key, neverCallers: new Set<string>(), sealingKeys: new Map() };
+  const ring = keyRing('000000000000', () => key);
   work.done = [];
   const known = authenticateKey(claim.value, { ...head.value, body: new Uint8Array(9) }, ring, {
     now,

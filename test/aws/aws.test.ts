@@ -29,7 +29,7 @@ describe('isLocalEndpoint', () => {
     'http://localstack:4566',
     'https://local_stack',
     'http://2130706433/',
-  ])('%s is a desk’s', (url) => {
+  ])('is true for %s', (url) => {
     expect(isLocalEndpoint(url)).toBe(true);
   });
 
@@ -47,13 +47,13 @@ describe('isLocalEndpoint', () => {
     'http://localhost.',
     'http://[::ffff:1.2.3.4]',
     'http://[2001:db8::1]',
-  ])('%s is not', (url) => {
+  ])('is false for %s', (url) => {
     expect(isLocalEndpoint(url)).toBe(false);
   });
 });
 
 describe('createOwnIdentity', () => {
-  it('asks twice at once for all who ask, then never again', async () => {
+  it('asks twice at once for all callers, then never again', async () => {
     fake.answer = () => stsIdentity;
     const before = fake.calls.length;
     const ownIdentity = createOwnIdentity(clients().sts);
@@ -65,7 +65,7 @@ describe('createOwnIdentity', () => {
     expect(fake.calls.length).toBe(before + 2);
   });
 
-  it('throws while STS does not tell, and asks again', async () => {
+  it('rejects while STS does not answer, and asks again', async () => {
     const ownIdentity = createOwnIdentity(clients().sts);
     for (const answer of [
       stsError('AccessDenied', 403),
@@ -82,8 +82,8 @@ describe('createOwnIdentity', () => {
   });
 });
 
-describe('createOwnIdentity, when one answer is somebody else’s', () => {
-  it('believes neither, and asks again', async () => {
+describe('createOwnIdentity, when one answer belongs to another call', () => {
+  it('believes neither answer, and asks again', async () => {
     const ownIdentity = createOwnIdentity(clients().sts);
     const other =
       '<GetCallerIdentityResponse><GetCallerIdentityResult><Account>999999999999</Account></GetCallerIdentityResult></GetCallerIdentityResponse>';
@@ -119,7 +119,7 @@ describe('readParameterTree', () => {
     return readParameterTree(clients().ssm, '/r', true);
   }
 
-  it('follows the token to the last page, through empty ones, and asks for ten at a time', async () => {
+  it('follows the token through empty pages to the last, and asks for ten parameters at a time', async () => {
     const pages = [page(['/r/a'], 't1'), page([], 't2'), page(['/r/b', '/r/c'], '')];
     const before = fake.calls.length;
     fake.answer = () => pages.shift() ?? 'close';
@@ -130,13 +130,13 @@ describe('readParameterTree', () => {
     expect(asked).toEqual([common, { ...common, NextToken: 't1' }, { ...common, NextToken: 't2' }]);
   });
 
-  it('throws if a page fails, and gives no half of a tree', async () => {
+  it('rejects if a page fails, and never gives half of a tree', async () => {
     const pages = [page(['/r/a'], 't1'), { status: 400, body: '{"__type":"InternalServerError"}' }];
     fake.answer = () => pages.shift() ?? 'close';
     await expect(read()).rejects.toMatchObject({ name: 'InternalServerError' });
   });
 
-  it('throws when the next token is one that was there already, instead of reading for ever', async () => {
+  it('rejects when a next token comes twice, instead of reading forever', async () => {
     fake.answer = () => page([], 'again');
     await expect(read()).rejects.toThrow('the same next token');
     let count = 0;
@@ -153,17 +153,17 @@ describe('readParameterTree', () => {
     ['no value', answer({ Parameters: [parameter('/r/a', { Value: undefined })] })],
     ['no version', answer({ Parameters: [parameter('/r/a', { Version: undefined })] })],
     ['no date', answer({ Parameters: [parameter('/r/a', { LastModifiedDate: undefined })] })],
-  ])('throws at an answer with %s: it is none of SSM', async (_, strange) => {
+  ])('rejects an answer with %s, which is not SSM’s', async (_, strange) => {
     fake.answer = () => strange;
     await expect(read()).rejects.toThrow('SSM');
   });
 
-  it('asks for a throttled later page again, and takes a throttled first page for an outage', async () => {
+  it('asks again for a later page that is throttled, and rejects when the first page is', async () => {
     const throttled = { status: 400, body: '{"__type":"ThrottlingException"}' };
     let throttles = 4;
     fake.answer = (body) => {
       if (!body.includes('t1')) return page(['/r/a'], 't1');
-      // More than the SDK itself puts up with.
+      // More than the SDK's own tries.
       return (throttles -= 1) >= 0 ? throttled : page(['/r/b']);
     };
     expect((await read()).map(({ name }) => name)).toEqual(['/r/a', '/r/b']);
@@ -175,7 +175,7 @@ describe('readParameterTree', () => {
 });
 
 describe('tableDefinitions', () => {
-  it('are the six tables under the names given, keyed by id and expiring by ttl', () => {
+  it('gives the six tables under the given names, keyed by id and expiring by ttl', () => {
     const names = { ...DEFAULT_TABLE_NAMES, guard: 'my-guard' };
     const tables = tableDefinitions(names);
     expect(tables.map(({ create }) => create.TableName).toSorted()).toEqual(Object.values(names).toSorted());

@@ -26,8 +26,8 @@ import { lacksDynamoDbLocal, startDynamoDbLocal, type DynamoDbLocal } from '../s
 import { startDesk, startTvm } from '../support/tvm.ts';
 
 /**
- * The writes that decide something, against AWS's own DynamoDB Local: the embedded one is dynalite, which nobody at AWS
- * wrote, and whatever both of them forgive here would come out in production first.
+ * The writes that decide something, against AWS's own DynamoDB Local. The embedded DynamoDB is dynalite, which is not
+ * AWS's: a mistake that it forgives would show in production first.
  */
 const lacking = lacksDynamoDbLocal();
 
@@ -36,10 +36,10 @@ const { sessions, guard, revocations } = DEFAULT_TABLE_NAMES;
 
 let local: DynamoDbLocal;
 let client: DynamoDBClient;
-/** A second instance, with connections of its own. */
+/** The client of a second instance, with connections of its own. */
 let other: DynamoDBClient;
 
-/** One of two instances, in turn. */
+/** The clients of the two instances, in turn. */
 function turn<Instance>([one, two]: readonly [Instance, Instance], index: number): Instance {
   return index % 2 === 0 ? one : two;
 }
@@ -50,7 +50,7 @@ async function seedTables(): Promise<readonly string[]> {
   return said;
 }
 
-/** A client whose first answer is lost on its way, although DynamoDB did what it was told. */
+/** A client whose first answer is lost on its way, although DynamoDB did what it was asked to. */
 async function startLossy() {
   let calls = 0;
   const wire = await startFake(async (body, incoming) => {
@@ -79,12 +79,12 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     await local.close();
   });
 
-  it('the tables are made once and found after', async () => {
+  it('makes the tables once and finds them afterwards', async () => {
     const names = tableDefinitions(DEFAULT_TABLE_NAMES).map(({ create }) => create.TableName);
     expect(await seedTables()).toEqual(names.map((name) => `found table ${name}`));
   });
 
-  describe('the replay guard', () => {
+  describe('createDynamoDbGuard', () => {
     const faults: unknown[] = [];
     function guardOf(of: DynamoDBClient) {
       return createDynamoDbGuard(of, guard, (error) => void faults.push(error));
@@ -95,7 +95,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       return { key: newHexId(), signedAt: now, forgetAt: now + 10 * MINUTE };
     }
 
-    it('lets one of many copies through, on whichever instance', async () => {
+    it('lets one of many copies through, on whichever instance they come', async () => {
       const request = claim();
       const guards = [guardOf(client), guardOf(other)] as const;
       const copies = Array.from({ length: 40 }, (_, index) => turn(guards, index).reserve(request, Date.now()));
@@ -105,7 +105,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect(faults).toEqual([]);
     });
 
-    it('takes its own retry for no replay where the first answer was lost', async () => {
+    it('lets a request through whose first answer was lost, although the SDK repeats the write', async () => {
       const lossy = await startLossy();
       const request = claim();
       expect((await guardOf(lossy.client).reserve(request, Date.now())).ok).toBe(true);
@@ -114,7 +114,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       await lossy.close();
     });
 
-    it('lets a released request through again, and nobody release what another holds', async () => {
+    it('lets a released request through again, and lets nobody release another’s hold', async () => {
       const request = claim();
       const first = await guardOf(client).reserve(request, Date.now());
       if (!first.ok) throw new Error(first.refusal);
@@ -122,12 +122,12 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect((await guardOf(other).reserve(request, Date.now())).ok).toBe(true);
       await first.value.release();
       expect(await guardOf(client).reserve(request, Date.now())).toEqual({ ok: false, refusal: 'replayed' });
-      // Who releases what is not theirs any more is told of, and nothing else went wrong.
+      // Only the release of a hold that is another's by now was reported.
       expect(faults).toMatchObject([{ message: expect.stringContaining("is not this attempt's") }]);
     });
   });
 
-  it('the shared count of a caller lets exactly as many through as it may', async () => {
+  it('lets exactly the quota of a caller through by the shared count', async () => {
     const quota = { requests: 7, window: MINUTE };
     const faults: unknown[] = [];
     const now = Date.now();
@@ -147,7 +147,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     expect(faults).toEqual([]);
   });
 
-  describe('a session', () => {
+  describe('createSessionStore', () => {
     const sealing: SealingKey = { id: 'k', key: randomBytes(32), activeFrom: 0 };
     const keys = new Map([[sealing.id, sealing]]);
     function all(): boolean {
@@ -170,7 +170,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       return createSessionStore(of, { sessions, guard, instance });
     }
 
-    /** A session that would open now, of a caller that nobody else has. */
+    /** A session that opens now, of a caller of its own. */
     function propose(user = newHexId()): Session {
       const now = Date.now();
       return {
@@ -189,7 +189,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       };
     }
 
-    it('is one, however many instances open it at once', async () => {
+    it('opens one session, however many instances open it at once', async () => {
       const proposed = propose();
       const stores = [storeOf(client, 'one'), storeOf(other, 'two')] as const;
       const opened = await Promise.all(
@@ -202,7 +202,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect(row).toMatchObject({ status: 'active', genuine: true, session: { user: proposed.user } });
     });
 
-    it('survives the loss of the answer to its opening', async () => {
+    it('opens one session when the first answer is lost', async () => {
       const lossy = await startLossy();
       const proposed = propose();
       const { id } = await storeOf(lossy.client, 'lossy').open(proposed, keys, proposed.startedAt);
@@ -211,7 +211,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       await lossy.close();
     });
 
-    it('counts the uses of all instances, until it is revoked', async () => {
+    it('counts the uses of all instances until the session is revoked', async () => {
       const proposed = propose();
       const [one, two] = [storeOf(client, 'one'), storeOf(other, 'two')];
       await one.open(proposed, keys, proposed.startedAt);
@@ -232,11 +232,11 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       });
     });
 
-    it('is not touched where there is none', async () => {
+    it('does not touch a row that is not there', async () => {
       expect(await storeOf(client, 'one').touch(newHexId(), Date.now(), 1)).toBe('not-active');
     });
 
-    it('gives its slot to the next one when it has ended, or was freed by whose it is', async () => {
+    it('gives the slot to the next session when the session has ended, or was freed by its owner', async () => {
       const store = storeOf(client, 'one');
       const first = propose();
       await store.open(first, keys, first.startedAt);
@@ -250,7 +250,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect((await store.open(third, keys, second.endsAt)).id).toBe(third.id);
     });
 
-    it('is found by its indexes, page by page, the latest first', async () => {
+    it('finds sessions by the indexes, page by page, the latest first', async () => {
       const user = newHexId();
       const store = storeOf(client, 'one');
       const directory = directoryOf(other, store);
@@ -269,14 +269,14 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect(none).toEqual({ rows: [], next: undefined });
     });
 
-    it('is found by day, over the shards of several days, and only once', async () => {
+    it('lists the sessions of several days from all shards, each once', async () => {
       const store = storeOf(client, 'one');
       const directory = directoryOf(other, store);
       const day = 24 * 60 * MINUTE;
       const until = Date.now() - 3 * day;
       const profile = newHexId();
       const wanted = Array.from({ length: 230 }, (_, index) => {
-        // Many of one moment, and of both sides of midnight.
+        // Many sessions of one moment, and on both sides of midnight.
         const startedAt = until - 1 - Math.floor(index / 3) * 37 * MINUTE;
         return { ...propose(), profile, startedAt, endsAt: startedAt + day };
       });
@@ -293,7 +293,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect(found.map(({ startedAt }) => startedAt)).toEqual(wanted.map(({ startedAt }) => startedAt));
     });
 
-    it('with a label takes one of a thousand places, and no instance takes more', async () => {
+    it('takes one of a thousand places for a label, and no more on any instance', async () => {
       const { subject, endsAt } = propose();
       const now = Date.now();
       const live = Object.fromEntries(Array.from({ length: 990 }, (_, n) => [`/held-${n}`, { N: `${endsAt}` }]));
@@ -320,7 +320,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       ).toEqual(['/late']);
     });
 
-    it('is listed or not, but never refused, whatever the bounds and the token', async () => {
+    it('lists sessions without an error, whatever the bounds and the token', async () => {
       const user = newHexId();
       const store = storeOf(client, 'one');
       const directory = directoryOf(client, store);
@@ -362,7 +362,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect([...counts.keys()].toSorted()).toEqual(['0', '1', 'refused']);
     });
 
-    it('that Sentinel’s own CLI revoked is known by its index', async () => {
+    it('finds by the index what Sentinel’s own CLI revoked', async () => {
       const proposed = propose();
       await storeOf(client, 'one').open(proposed, keys, proposed.startedAt);
       await storeOf(client, 'one').revoke(proposed.id, Date.now(), { n: 9, by: 'x', reason: 'of the log' });
@@ -379,7 +379,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     });
   });
 
-  describe('the log of revocations', () => {
+  describe('createRevocationLog', () => {
     const sealing: SealingKey = { id: 'k', key: randomBytes(32), activeFrom: 0 };
 
     function entryOf(value: string, reason = 'a reason') {
@@ -399,7 +399,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       return { ...log, append: createRevocationWriter(log, () => undefined), entryAt };
     }
 
-    it('numbers what instances append at once without a gap, and loses nothing', async () => {
+    it('numbers without a gap what instances append at once, and loses nothing', async () => {
       const [one, two] = [logOf(client), logOf(other)];
       const { n: head } = await one.readHead();
       const names = Array.from({ length: 16 }, () => newHexId());
@@ -412,7 +412,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect(await one.readMirror()).toEqual({ n: head + names.length, signed: true });
     });
 
-    it('appends once where the first answer was lost', async () => {
+    it('appends once when the first answer is lost', async () => {
       const log = logOf(client);
       const { n: head } = await log.readHead();
       let calls = 0;
@@ -430,7 +430,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       await wire.close();
     });
 
-    it('has a head that only rises, and is put right where others wrote it', async () => {
+    it('raises the head and never lowers it, and corrects a head that others wrote', async () => {
       const log = logOf(client);
       const { n } = await log.append(entryOf('head'));
       await log.raiseHead(n - 1);
@@ -444,7 +444,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect(await log.readHead()).toMatchObject({ n, genuine: true });
     });
 
-    it('closes what is lifted under a signature, and puts aside what cannot be verified', async () => {
+    it('closes lifted entries under a signature, and puts aside what cannot be verified', async () => {
       const log = logOf(client);
       const { n } = await log.append(entryOf('lifted'));
       const written = await log.append({ what: 'lift', lifts: n, sealing });
@@ -467,7 +467,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect(await log.remove(n)).toBe('refused');
     });
 
-    it('is read whole, beyond the megabyte that DynamoDB gives in one page', async () => {
+    it('reads the whole log, beyond the megabyte of one page', async () => {
       const log = logOf(client);
       async function readAll(): Promise<readonly number[]> {
         const numbers: number[] = [];
@@ -494,7 +494,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     });
   });
 
-  it('the list of vended roles keeps what instances write at once', async () => {
+  it('keeps what instances write at once into the list of vended roles', async () => {
     const faults: unknown[] = [];
     function onFault(error: unknown) {
       return void faults.push(error);
@@ -508,7 +508,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     expect(faults).toEqual([]);
   });
 
-  it('the setting of names is the first one’s, and no other instance serves under another', async () => {
+  it('keeps the first setting of names, and no instance serves under another', async () => {
     const told: string[] = [];
     function onMismatch(sentence: string) {
       return void told.push(sentence);
@@ -522,7 +522,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     expect(told).toHaveLength(1);
   });
 
-  it('a lease is held by one at a time, and free again after', async () => {
+  it('lets one holder at a time have a lease, which is free again afterwards', async () => {
     function sleep(ms: number) {
       return new Promise((wake) => setTimeout(wake, ms));
     }
@@ -558,7 +558,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
   });
 });
 
-/** The sources on the embedded AWS, but with AWS's DynamoDB. */
+/** The sources with the embedded AWS, but with AWS's DynamoDB Local. */
 async function startOnDynamoDbLocal() {
   const database = await startDynamoDbLocal();
   const desk = await startDesk();
@@ -577,7 +577,7 @@ async function startOnDynamoDbLocal() {
 describeConformance('the sources on DynamoDB Local', startOnDynamoDbLocal, lacking);
 
 describe.skipIf(lacking !== undefined)('a TVM on DynamoDB Local', () => {
-  it('continues a session, revokes it, and refuses from then on', async () => {
+  it('continues a session, revokes it, and refuses its caller from then on', async () => {
     const tvm = await startOnDynamoDbLocal();
     const id = await openSession(tvm);
     expect(await openSession(tvm)).toBe(id);

@@ -8,26 +8,26 @@ const SDK = resolve(
   '../../node_modules/@smithy/core/dist-es/submodules/retry/service-error-classification/constants.js',
 );
 
-/** The SDK's own list, as it is installed: it is exported to nobody. */
+/** The list of the installed SDK, which does not export it. */
 function sdkCodes(): readonly string[] {
   const [, list = ''] = /THROTTLING_ERROR_CODES = \[([^\]]*)\]/u.exec(readFileSync(SDK, 'utf8')) ?? [];
   return [...list.matchAll(/"(\w+)"/gu)].map(([, code = '']) => code);
 }
 
-describe('throttling', () => {
-  it('is all that the SDK takes for it', () => {
+describe('isThrottling and isServiceFault', () => {
+  it('know every code that the SDK takes for throttling', () => {
     expect(sdkCodes().length).toBeGreaterThan(10);
     expect(sdkCodes().filter((code) => !isThrottling(code))).toEqual([]);
   });
 
   it.each(['', 'throttling', 'AccessDenied', 'RegionDisabledException', 'toString', '__proto__'])(
-    'is not "%s"',
+    'do not take "%s" for throttling',
     (code) => {
       expect([isThrottling(code), isServiceFault(code)]).toEqual([false, false]);
     },
   );
 
-  it('and faults of the service are two things', () => {
+  it('never hold for the same code', () => {
     expect(sdkCodes().filter(isServiceFault)).toEqual([]);
     expect(['RequestTimeoutException', 'InternalFailure'].every(isServiceFault)).toBe(true);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createLease } from '../../src/aws/lease.ts';
 import { createFakeTable, NOW, type FakeTable } from '../revocations/fake-table.ts';
 
-/** One at a time, on any instance, whatever their clocks say. */
+/** One holder at a time among all instances, whatever their clocks say. */
 function instanceOf(table: FakeTable, wall = NOW) {
   const time = { monotonic: 0 };
   const lease = createLease({
@@ -22,8 +22,8 @@ function done() {
   return Promise.resolve('done' as const);
 }
 
-describe('a lease', () => {
-  it('is held by one at a time, and free again after, also where the run fails', async () => {
+describe('createLease', () => {
+  it('lets one holder at a time have it, and frees it after the run, also when the run fails', async () => {
     const table = createFakeTable();
     const [one, other] = [instanceOf(table), instanceOf(table)];
     const inside = one.lease('x', 1_000, () => other.lease('x', 1_000, done));
@@ -32,13 +32,13 @@ describe('a lease', () => {
     expect(await other.lease('x', 0, done)).toBe('done');
   });
 
-  it('is not taken from who holds it by an instance whose clock is far ahead', async () => {
+  it('is not taken from its holder by an instance whose clock is far ahead', async () => {
     const table = createFakeTable();
     const [one, other] = [instanceOf(table), instanceOf(table, NOW + 24 * 3_600_000)];
     expect(await one.lease('x', 1_000, () => other.lease('x', 10_000, done))).toBe('busy');
   });
 
-  it('of a holder that died is taken over by who has seen it for half a minute, and not sooner', async () => {
+  it('is taken over by an instance that has seen a dead holder for half a minute, and not sooner', async () => {
     const table = createFakeTable();
     table.guard.set('lease#x', { id: { S: 'lease#x' }, holder: { S: 'dead' } });
     const { lease, time } = instanceOf(table);
@@ -49,7 +49,7 @@ describe('a lease', () => {
     expect(await lease('x', 0, done)).toBe('done');
   });
 
-  it('of a holder that changed is counted anew', async () => {
+  it('starts counting again when the holder has changed', async () => {
     const table = createFakeTable();
     table.guard.set('lease#x', { id: { S: 'lease#x' }, holder: { S: 'first' } });
     const { lease, time } = instanceOf(table);
@@ -61,7 +61,7 @@ describe('a lease', () => {
     expect(await lease('x', 0, done)).toBe('busy');
   });
 
-  it('that DynamoDB cannot give is no lease', async () => {
+  it('runs nothing when DynamoDB fails', async () => {
     const table = createFakeTable(() => Promise.reject(new Error('away')));
     await expect(instanceOf(table).lease('x', 0, done)).rejects.toThrow('away');
   });

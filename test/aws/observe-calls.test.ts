@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { observeCalls } from '../../src/aws/observe-calls.ts';
 import type { AwsCall } from '../../src/telemetry/meter.ts';
 
-/** What a call that ends so is told as. */
+/** The outcome that is reported for a call that ends with this error. */
 async function toldAs(end: () => Promise<unknown>): Promise<Partial<AwsCall> | undefined> {
   const told: AwsCall[] = [];
   const observe = observeCalls('dynamodb', (call) => void told.push(call));
@@ -24,11 +24,11 @@ describe('observeCalls', () => {
     ['TimeoutError', 'late'],
     ['AbortError', 'late'],
     ['InternalServerError', 'failed'],
-  ])('tells of %s as %s', async (name, outcome) => {
+  ])('reports %s as %s', async (name, outcome) => {
     expect(await toldAs(fails(name))).toMatchObject({ service: 'dynamodb', operation: 'PutItem', outcome });
   });
 
-  it('tells of an answer as ok', async () => {
+  it('reports an answer as ok', async () => {
     expect(await toldAs(() => Promise.resolve(1))).toMatchObject({ outcome: 'ok' });
   });
 });

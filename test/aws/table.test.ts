@@ -1,5 +1,6 @@
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it } from 'vitest';
+import type { Item } from '../../src/aws/attributes.ts';
 import {
   deleteIf,
   putIf,
@@ -7,15 +8,16 @@ import {
   queryPages,
   readItem,
   scanPages,
+  updateAs,
   updateIf,
-  type Item,
+  type IndexQuery,
   type Table,
 } from '../../src/aws/table.ts';
 
-/** What counts as DynamoDB's answer, for every call that the TVM makes. */
+/** What every answer of DynamoDB holds. */
 const CAPACITY = { ConsumedCapacity: { TableName: 'here' } };
 
-/** A table whose client gives these answers in turn, or fails as told. */
+/** A table whose client gives these answers in turn, or rejects with an error among them. */
 function tableOf(...answers: readonly (object | Error)[]): Table & { readonly sent: { input: object }[] } {
   const left = [...answers];
   const sent: { input: object }[] = [];
@@ -31,6 +33,7 @@ function tableOf(...answers: readonly (object | Error)[]): Table & { readonly se
 
 const ITEM: Item = { id: { S: 'a' } };
 const ANY = { condition: 'attribute_exists(id)' };
+const ALL: IndexQuery = { index: 'gsi', condition: 'x = :x', order: 'rising', limit: undefined };
 
 const WRITES: readonly (readonly [string, (table: Table) => Promise<unknown>])[] = [
   ['putIf', (table) => putIf(table, ITEM, ANY)],
@@ -48,11 +51,11 @@ async function collect(pages: AsyncGenerator<readonly Item[]>): Promise<readonly
 const READS: readonly (readonly [string, (table: Table) => Promise<unknown>])[] = [
   ['readItem', (table) => readItem(table, 'a')],
   ['scanPages', (table) => collect(scanPages(table, 10))],
-  ['queryPages', (table) => collect(queryPages(table, {}))],
+  ['queryPages', (table) => collect(queryPages(table, ALL))],
 ];
 
 describe.each(WRITES)('%s', (_, run) => {
-  it('is done when DynamoDB names the table, refused when the condition does not hold', async () => {
+  it('gives done when DynamoDB names the table, and refused when the condition does not hold', async () => {
     expect(await run(tableOf(CAPACITY))).toBe('done');
     const refused = new ConditionalCheckFailedException({ message: 'no', $metadata: {} });
     expect(await run(tableOf(refused))).toBe('refused');
@@ -68,9 +71,36 @@ describe.each([...WRITES, ...READS])('%s', (_, run) => {
     await expect(run(tableOf(answer))).rejects.toThrow("is not DynamoDB's");
   });
 
-  it('rejects what DynamoDB cannot do, and an answer that never ends', async () => {
+  it('rejects when DynamoDB fails, and when an answer never ends', async () => {
     await expect(run(tableOf(new Error('throttled')))).rejects.toThrow('throttled');
     await expect(run(tableOf())).rejects.toThrow('has not ended within 50 ms');
+  });
+});
+
+describe('updateAs', () => {
+  const change = { ...ANY, update: 'SET attempt = :attempt' };
+  function run(...answers: readonly (object | Error)[]): Promise<Item | 'refused'> {
+    return updateAs(tableOf(...answers), 'a', 'mine', change);
+  }
+
+  it('gives what was changed when the answer holds the id of this attempt', async () => {
+    const changed = { attempt: { S: 'mine' }, count: { N: '2' } };
+    expect(await run({ ...CAPACITY, Attributes: changed })).toEqual(changed);
+  });
+
+  it('gives refused when the condition does not hold', async () => {
+    expect(await run(new ConditionalCheckFailedException({ message: 'no', $metadata: {} }))).toBe('refused');
+  });
+
+  it.each<readonly [string, object]>([
+    ['an answer without attributes', CAPACITY],
+    ['the answer to another attempt', { ...CAPACITY, Attributes: { attempt: { S: 'other' }, count: { N: '2' } } }],
+  ])('rejects %s', async (_, answer) => {
+    await expect(run(answer)).rejects.toThrow("another write's");
+  });
+
+  it("rejects an answer that is not DynamoDB's", async () => {
+    await expect(run({ Attributes: { attempt: { S: 'mine' } } })).rejects.toThrow("is not DynamoDB's");
   });
 });
 
@@ -85,13 +115,13 @@ describe('readItem', () => {
   });
 });
 
-describe('pages', () => {
-  it('are read to the last, and half of them is none', async () => {
+describe('scanPages and queryPages', () => {
+  it('read to the last page, and reject rather than give half of them', async () => {
     const first = { ...CAPACITY, Items: [{ id: { S: 'a' } }], LastEvaluatedKey: { id: { S: 'a' } } };
     const last = { ...CAPACITY, Items: [{ id: { S: 'b' } }] };
     const table = tableOf(first, last);
     expect(await collect(scanPages(table, 1))).toHaveLength(2);
     expect(table.sent[1]?.input).toMatchObject({ ExclusiveStartKey: { id: { S: 'a' } } });
-    await expect(collect(queryPages(tableOf(first, {}), {}))).rejects.toThrow("is not DynamoDB's");
+    await expect(collect(queryPages(tableOf(first, {}), ALL))).rejects.toThrow("is not DynamoDB's");
   });
 });

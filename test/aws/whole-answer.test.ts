@@ -38,7 +38,7 @@ const calls = {
 
 const SERVICES = ['sts', 'ssm', 'dynamodb'] as const;
 
-/** An endless wait is a failure of its own, long before the test runner says so. */
+/** Rejects after a wait that must have ended, long before the test runner's own limit. */
 async function within(ms: number, run: Promise<unknown>): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise((resolve) => {
@@ -57,8 +57,8 @@ async function within(ms: number, run: Promise<unknown>): Promise<unknown> {
   }
 }
 
-describe('a call of the SDK', () => {
-  it.each(['stall-body', 'trickle'] as const)('whose answers %s ends by itself, after its tries', async (fault) => {
+describe('boundWholeAnswers', () => {
+  it.each(['stall-body', 'trickle'] as const)('ends a call whose answers %s, after its tries', async (fault) => {
     const outcomes = SERVICES.map(async (service) => {
       proxy.set(service, fault);
       const before = proxy.seen(service);
@@ -72,7 +72,7 @@ describe('a call of the SDK', () => {
     ]);
   });
 
-  it.each(SERVICES)('%s is asked once more when one body stalls, and answers', async (service) => {
+  it.each(SERVICES)('%s: asks again when one body stalls, and gives that answer', async (service) => {
     let stalled = false;
     proxy.set(service, () => {
       const fault = stalled ? 'ok' : 'stall-body';
@@ -82,16 +82,16 @@ describe('a call of the SDK', () => {
     expect(await within(20_000, calls[service]())).toBe('answered');
   });
 
-  it.each(SERVICES)('%s ends when its signal says so, while the body stalls', async (service) => {
+  it.each(SERVICES)('%s: ends a call by its signal while the body stalls', async (service) => {
     proxy.set(service, 'stall-body');
     const begun = performance.now();
     const outcome = await within(20_000, calls[service](AbortSignal.timeout(300)));
     expect(outcome).toBeInstanceOf(Error);
-    // Before the end of its first try, which the signal does not wait for.
+    // The signal ends the call before its first try would end.
     expect(performance.now() - begun).toBeLessThan(1_900);
   });
 
-  it('passes on an answer of many chunks as it is', async () => {
+  it('passes an answer of many chunks on unchanged', async () => {
     for (let index = 0; index < 10; index += 1) await desk.put(`/large/${index}`, 'x'.repeat(4_000));
     const { Parameters: parameters } = await clients.ssm.send(new GetParametersByPathCommand({ Path: '/large' }));
     expect(parameters?.map(({ Value }) => Value)).toEqual(Array.from({ length: 10 }, () => 'x'.repeat(4_000)));

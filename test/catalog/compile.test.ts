@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createDocumentCompiler, type DocumentTrees, type StoredDocument } from '../../src/catalog/compile.ts';
+import { createDocumentCompiler, type DocumentTrees } from '../../src/catalog/compile.ts';
+import type { StoredDocument } from '../../src/catalog/read-document.ts';
 import { runWhole } from '../support/run-whole.ts';
 
 const PROFILE = '{"role_arn":"arn:aws:iam::111122223333:role/R"}';
@@ -32,7 +33,7 @@ function trees(
   };
 }
 
-/** A compiler that remembers, as the catalog's does. */
+/** One compiler for several calls, which remembers what it read, as the catalog's does. */
 function compiler() {
   const run = createDocumentCompiler();
   return (given: DocumentTrees) => runWhole(run(given));
@@ -46,20 +47,20 @@ function names({ profiles }: ReturnType<typeof compile>): readonly string[] {
   return [...profiles.keys()].toSorted();
 }
 
-describe('a profile', () => {
-  it('is there with both its documents, at any depth, and under no other name', () => {
+describe('createDocumentCompiler: profiles', () => {
+  it('can be vended with both documents, at any depth, under their own names only', () => {
     const compiled = compile([...both('dev'), ...both('team/prod')]);
     expect(names(compiled)).toEqual(['dev', 'team/prod']);
     expect(compiled.rejections).toEqual([]);
     expect(compiled.profiles.get('dev')?.name).toBe('dev');
   });
 
-  it('is not there with one of them, which is no fault', () => {
+  it('cannot be vended with one document, which is not reported', () => {
     expect(compile([stored('/sentinel/policies/dev', POLICY)])).toMatchObject({ rejections: [] });
     expect(names(compile([stored('/sentinel/profiles/dev', PROFILE)]))).toEqual([]);
   });
 
-  it.each(['policies', 'profiles'])('is not there if its document under %s is broken, and only it', (kind) => {
+  it.each(['policies', 'profiles'])('are left out alone when their document under %s is broken', (kind) => {
     const compiled = compile([
       ...both('dev'),
       ...both('prod').filter(({ name }) => !name.includes(kind)),
@@ -69,33 +70,33 @@ describe('a profile', () => {
     expect(compiled.rejections.map(({ parameter }) => parameter)).toEqual([`/sentinel/${kind}/prod`]);
   });
 
-  it('broken is named with the line of what is wrong', () => {
+  it('are reported with the line of the problem when a document is broken', () => {
     const text = POLICY.replace('allow', 'alow');
     const [rejection] = compile([stored('/sentinel/policies/dev', text)]).rejections;
     expect(rejection?.problems).toHaveLength(1);
     expect(rejection?.problems[0]).toMatch(/^line 4, rules\[0\]\.effect: .*did you mean "allow"/u);
   });
 
-  it.each(['', 'a//b', 'a b', '../x', 'a:b', 'x'.repeat(257)])('cannot be called "%s"', (name) => {
+  it.each(['', 'a//b', 'a b', '../x', 'a:b', 'x'.repeat(257)])('cannot be named "%s"', (name) => {
     const compiled = compile([...both('dev'), ...both(name)]);
     expect(names(compiled)).toEqual(['dev']);
     expect(compiled.rejections).toHaveLength(2);
   });
 
-  it.each(['__proto__', 'constructor', 'toString'])('can be called %s', (name) => {
+  it.each(['__proto__', 'constructor', 'toString'])('can be named %s', (name) => {
     expect(names(compile([...both(name)]))).toEqual([name]);
   });
 
-  it('is refused as SecureString, which would not be read in the clear', () => {
+  it('are refused as SecureString, which would not be decrypted', () => {
     const compiled = compile(both('dev').map((one) => ({ ...one, type: 'SecureString' })));
     expect(names(compiled)).toEqual([]);
     expect(compiled.rejections).toHaveLength(2);
   });
 });
 
-describe('the other documents', () => {
+describe('createDocumentCompiler: other documents', () => {
   it.each(['approval-policy', 'break-glass-policy', 'operators'])(
-    'a broken %s is counted and costs no profile',
+    'reports a broken %s, which affects no profile',
     (name) => {
       const compiled = compile([...both('dev'), stored(`/sentinel/${name}`, 'version: "1"\nrules: []\n')]);
       expect(names(compiled)).toEqual(['dev']);
@@ -104,13 +105,13 @@ describe('the other documents', () => {
     },
   );
 
-  it('of unknown names are none of the catalog’s business', () => {
+  it('ignores documents of unknown names', () => {
     const compiled = compile([stored('/sentinel/notes', '{{{'), stored('/sentinel/signatures/dev', 'x')]);
     expect(compiled).toMatchObject({ rejections: [] });
     expect(names(compiled)).toEqual([]);
   });
 
-  it.each(['clients/AKIAX', 'keys/1'])('a secret at %s is refused by name, never by value, and is no key', (path) => {
+  it.each(['clients/AKIAX', 'keys/1'])('refuses a secret at %s by its name, without quoting it', (path) => {
     const compiled = compile([stored(`/sentinel/${path}`, CLIENT, 'SecureString')]);
     expect(compiled.clients.size).toBe(0);
     expect(compiled.rejections[0]?.parameter).toBe(`/sentinel/${path}`);
@@ -118,8 +119,8 @@ describe('the other documents', () => {
   });
 });
 
-describe('a client key', () => {
-  it('is there under its id', () => {
+describe('createDocumentCompiler: registered keys', () => {
+  it('are found by their access key ids', () => {
     const { clients, rejections } = compile([], [secret('TVMALICE')]);
     expect(rejections).toEqual([]);
     expect(clients.get('TVMALICE')).toEqual({ secret: 'a-secret-of-alice', name: 'alice', disabled: false });
@@ -128,15 +129,15 @@ describe('a client key', () => {
   it.each([
     ['stored as String', secret('TVMALICE', CLIENT, 'String')],
     ['stored as StringList', secret('TVMALICE', CLIENT, 'StringList')],
-    ['with an id that no header can carry', secret('a/b')],
+    ['with an id that no header can hold', secret('a/b')],
     ['without an id', secret('')],
     ['with an id that is too long', secret('A'.repeat(129))],
-    ['with another key', secret('TVMALICE', '{"secret":"a-secret-of-alice","name":"alice","admin":true}')],
+    ['with an unknown key', secret('TVMALICE', '{"secret":"a-secret-of-alice","name":"alice","admin":true}')],
     ['without a name', secret('TVMALICE', '{"secret":"a-secret-of-alice"}')],
-    ['that is no document', secret('TVMALICE', 'a-secret-of-alice: [')],
-    ['that is the secret alone', secret('TVMALICE', 'a-secret-of-alice')],
-    ['whose name is a role’s', secret('TVMALICE', '{"secret":"a-secret-of-alice","name":"role/admin"}')],
-  ])('%s is refused, and its secret is not quoted', (_, document) => {
+    ['that are broken documents', secret('TVMALICE', 'a-secret-of-alice: [')],
+    ['that are the secret alone', secret('TVMALICE', 'a-secret-of-alice')],
+    ['with the name of a role', secret('TVMALICE', '{"secret":"a-secret-of-alice","name":"role/admin"}')],
+  ])('are refused %s, without quoting the secret', (_, document) => {
     const { clients, rejections } = compile([], [document]);
     expect(clients.size).toBe(0);
     expect(rejections.map(({ parameter }) => parameter)).toEqual([document.name]);
@@ -144,7 +145,7 @@ describe('a client key', () => {
   });
 
   it.each(['TVMDEMOALICE', 'AKIADEMODANA0000', 'tvmdemoalice', 'AkiaDemoX'])(
-    'of the demo (%s) is refused unless demo keys are accepted',
+    'of the demo (%s) are refused unless demo keys are accepted',
     (id) => {
       expect(compile([], [secret(id)], false).clients.size).toBe(0);
       expect(compile([], [secret(id)], false).rejections).toHaveLength(1);
@@ -152,7 +153,7 @@ describe('a client key', () => {
     },
   );
 
-  it('with a secret of the demo is refused outside a local AWS, under whatever id', () => {
+  it('with a secret of the demo are refused unless demo keys are accepted', () => {
     const text = '{"secret":"demo-alice-not-a-secret","name":"alice"}';
     expect(compile([], [secret('TVMALICE', text)], true).clients.size).toBe(1);
     const { clients, rejections } = compile([], [secret('TVMALICE', text)], false);
@@ -160,7 +161,7 @@ describe('a client key', () => {
     expect(JSON.stringify(rejections)).not.toContain('demo-alice');
   });
 
-  it('with a weak secret is refused everywhere', () => {
+  it('with a weak secret are refused also where demo keys are accepted', () => {
     const text = '{"secret":"password","name":"alice"}';
     for (const demo of [true, false]) {
       const { clients, rejections } = compile([], [secret('TVMALICE', text)], demo);
@@ -170,13 +171,13 @@ describe('a client key', () => {
   });
 });
 
-describe('the compiler, which remembers', () => {
+describe('createDocumentCompiler: remembered documents', () => {
   function policyOf(effect: string) {
     return stored('/sentinel/policies/dev', POLICY.replace('allow', effect));
   }
   const profile = stored('/sentinel/profiles/dev', PROFILE);
 
-  it('takes a document out at once when it breaks, and back when it is mended', () => {
+  it('drops a document when it breaks, and takes it back when it is corrected', () => {
     const again = compiler();
     expect(names(again(trees([policyOf('allow'), profile])))).toEqual(['dev']);
     const broken = again(trees([policyOf('alow'), profile]));
@@ -185,7 +186,7 @@ describe('the compiler, which remembers', () => {
     expect(names(again(trees([policyOf('allow'), profile])))).toEqual(['dev']);
   });
 
-  it('follows every change of a text, a type and a set', () => {
+  it('follows every change of a text, of a type, and of the documents that exist', () => {
     const again = compiler();
     const effects = ['allow', 'deny', 'require_approval', 'allow'].map(
       (effect) =>
@@ -197,7 +198,7 @@ describe('the compiler, which remembers', () => {
     expect(names(again(trees([policyOf('allow'), profile])))).toEqual(['dev']);
   });
 
-  it('forgets a key that was deleted, and reads one anew that was changed', () => {
+  it('forgets a deleted key, and reads a changed one again', () => {
     const again = compiler();
     expect(again(trees([], [secret('K')])).clients.size).toBe(1);
     const disabled = CLIENT.replace('}', ',"disabled":true}');
@@ -206,13 +207,13 @@ describe('the compiler, which remembers', () => {
   });
 });
 
-describe('a sealing key', () => {
+describe('createDocumentCompiler: sealing keys', () => {
   const KEY = JSON.stringify({ key: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64') });
   function sealing(id: string, text = KEY, type = 'SecureString') {
     return stored(`/secrets/keys/${id}`, text, type);
   }
 
-  it('is known by its id; two are both live', () => {
+  it('are found by their ids, several at once', () => {
     const { sealingKeys, rejections } = compile([], [sealing('2026-01'), sealing('b_2')]);
     expect([...sealingKeys.keys()]).toEqual(['2026-01', 'b_2']);
     expect(sealingKeys.get('b_2')).toMatchObject({ id: 'b_2', activeFrom: 0 });
@@ -221,17 +222,17 @@ describe('a sealing key', () => {
 
   it.each([
     ['of a wrong type', sealing('a', KEY, 'String')],
-    ['whose id could not stand in a token', sealing('a.b')],
-    ['below another', sealing('a/b')],
-    ['that is broken', sealing('a', '{}')],
-  ])('%s is left out and named, without its content', (_, document) => {
+    ['with an id that tokens cannot hold', sealing('a.b')],
+    ['below another level', sealing('a/b')],
+    ['that are broken', sealing('a', '{}')],
+  ])('%s are left out and reported without their content', (_, document) => {
     const { sealingKeys, rejections } = compile([], [document, sealing('good')]);
     expect([...sealingKeys.keys()]).toEqual(['good']);
     expect(rejections.map(({ parameter }) => parameter)).toEqual([document.name]);
     expect(JSON.stringify(rejections)).not.toContain('MDEyMzQ1');
   });
 
-  it('under the first root is refused, for others can read it', () => {
+  it('under the first root are refused, because others can read it', () => {
     const { sealingKeys, rejections } = compile([stored('/sentinel/keys/a', KEY, 'SecureString')]);
     expect([sealingKeys.size, rejections.length]).toEqual([0, 1]);
   });

@@ -9,16 +9,16 @@ function fault(name: string): Error {
   return Object.assign(new Error(name), { name });
 }
 
-/** An SSM whose listings and values can lag, lie and fail; it counts its calls. */
+/** An SSM whose listings and values can be stale, incomplete or fail. Counts its calls. */
 class FakeSsm {
   readonly parameters = new Map<string, StoredParameter>();
   readonly calls = { tree: 0, marks: 0, values: 0 };
-  /** Names that listings leave out although they are there. */
+  /** Names of existing parameters that listings leave out. */
   readonly hidden = new Set<string>();
-  /** What values are answered with, although the listing knows better. */
+  /** Old parameters that are given as values, although the listing has newer versions. */
   readonly stale = new Map<string, StoredParameter>();
   readonly faults: { tree?: Error | undefined; marks?: Error | undefined; values?: Error | undefined } = {};
-  /** Pages of a listing after which the fault comes. */
+  /** Pages of a listing before the fault. */
   faultAfter = 0;
   marksPerPage = 50;
   private writes = 0;
@@ -73,7 +73,7 @@ function treeOf() {
   const tree = createDocumentTree({ reader: ssm.reader, path: '/r', decrypt: false, clock: () => now });
   return {
     ...tree,
-    /** Reads, and gives what is known then. */
+    /** Reads, and gives the texts that are known then. */
     texts: async () => {
       await tree.read(reading);
       return new Map([...tree.documents()].map(({ name, text }) => [name, text]));
@@ -89,7 +89,7 @@ function truth() {
   return new Map([...ssm.parameters.values()].map(({ name, text }) => [name, text]));
 }
 
-/** The calls that a run makes. */
+/** Counts the calls that a run makes. */
 async function callsOf(run: () => Promise<unknown>) {
   const before = { ...ssm.calls };
   await run();
@@ -97,8 +97,8 @@ async function callsOf(run: () => Promise<unknown>) {
   return { tree: tree - before.tree, marks: marks - before.marks, values: values - before.values };
 }
 
-describe('a small tree', () => {
-  it('is read whole each time, with one kind of call', async () => {
+describe('createDocumentTree: a small tree', () => {
+  it('is read as a whole each time, with one kind of call', async () => {
     fill(95);
     const tree = treeOf();
     expect(await callsOf(tree.texts)).toEqual({ tree: 10, marks: 0, values: 0 });
@@ -107,7 +107,7 @@ describe('a small tree', () => {
     expect(await tree.texts()).toEqual(truth());
   });
 
-  it('that is empty is one, and may become one', async () => {
+  it('may be empty, and become so', async () => {
     const tree = treeOf();
     expect(await tree.texts()).toEqual(new Map());
     fill(3);
@@ -117,7 +117,7 @@ describe('a small tree', () => {
   });
 });
 
-describe('a large tree', () => {
+describe('createDocumentTree: a large tree', () => {
   it('is listed by versions, and only what changed is fetched', async () => {
     fill(1_000);
     const tree = treeOf();
@@ -130,7 +130,7 @@ describe('a large tree', () => {
     expect(await tree.texts()).toEqual(truth());
   });
 
-  it('has another version when a document comes, goes or changes, and only then', async () => {
+  it('has another version exactly when a document is added, deleted or changed', async () => {
     fill(200);
     const tree = treeOf();
     await tree.texts();
@@ -152,7 +152,7 @@ describe('a large tree', () => {
     expect(new Set(seen).size).toBe(4);
   });
 
-  it('sees a parameter that was deleted and made again under the same version', async () => {
+  it('has the text of a parameter that was deleted and made again under the same version', async () => {
     fill(200);
     const tree = treeOf();
     await tree.texts();
@@ -162,7 +162,7 @@ describe('a large tree', () => {
     expect((await tree.texts()).get('/r/5')).toBe('made again');
   });
 
-  it('keeps what a listing leaves out until SSM itself says that it is gone', async () => {
+  it('keeps what a listing leaves out until SSM says that it does not exist', async () => {
     fill(200);
     const tree = treeOf();
     await tree.texts();
@@ -174,7 +174,7 @@ describe('a large tree', () => {
     expect((await tree.texts()).has('/r/5')).toBe(false);
   });
 
-  it('does not vanish when a whole listing is empty, as another’s answer may be', async () => {
+  it('is kept when a whole listing is empty, as a proxy may answer', async () => {
     fill(200);
     const tree = treeOf();
     await tree.texts();
@@ -182,7 +182,7 @@ describe('a large tree', () => {
     expect(await tree.texts()).toEqual(truth());
   });
 
-  it('asks again for a value that was older than its listing', async () => {
+  it('fetches a value again that was older than its listing', async () => {
     fill(200);
     const tree = treeOf();
     await tree.texts();
@@ -194,7 +194,7 @@ describe('a large tree', () => {
     expect((await tree.texts()).get('/r/5')).toBe('new');
   });
 
-  it('goes on where a reading broke off, instead of beginning anew', async () => {
+  it('is read on from where the last reading broke off', async () => {
     fill(1_000);
     ssm.faults.tree = fault('TimeoutError');
     ssm.faultAfter = 60;
@@ -205,7 +205,7 @@ describe('a large tree', () => {
     expect(await tree.texts()).toEqual(truth());
   });
 
-  it('rejects when a page of the versions fails, or a value', async () => {
+  it('rejects when a page of versions or a value fails', async () => {
     fill(200);
     const tree = treeOf();
     await tree.texts();
@@ -221,22 +221,25 @@ describe('a large tree', () => {
   });
 });
 
-describe('where versions cannot be had', () => {
-  it.each(['AccessDeniedException', 'ThrottlingException'])('%s: the tree is read, for ten minutes', async (name) => {
-    fill(200);
-    const tree = treeOf();
-    await tree.texts();
-    ssm.faults.marks = fault(name);
-    ssm.put('/r/1', 'changed');
-    expect(await callsOf(tree.texts)).toEqual({ tree: 20, marks: 0, values: 0 });
-    expect(await tree.texts()).toEqual(truth());
-    ssm.faults.marks = undefined;
-    expect(await callsOf(tree.texts)).toMatchObject({ tree: 20, marks: 0 });
-    now += 11 * MINUTE;
-    expect(await callsOf(tree.texts)).toMatchObject({ tree: 0, marks: 4 });
-  });
+describe('createDocumentTree: without versions', () => {
+  it.each(['AccessDeniedException', 'ThrottlingException'])(
+    'reads the whole tree for ten minutes after %s',
+    async (name) => {
+      fill(200);
+      const tree = treeOf();
+      await tree.texts();
+      ssm.faults.marks = fault(name);
+      ssm.put('/r/1', 'changed');
+      expect(await callsOf(tree.texts)).toEqual({ tree: 20, marks: 0, values: 0 });
+      expect(await tree.texts()).toEqual(truth());
+      ssm.faults.marks = undefined;
+      expect(await callsOf(tree.texts)).toMatchObject({ tree: 20, marks: 0 });
+      now += 11 * MINUTE;
+      expect(await callsOf(tree.texts)).toMatchObject({ tree: 0, marks: 4 });
+    },
+  );
 
-  it('a listing that pages through an account of others is given up for the tree', async () => {
+  it('reads the whole tree when the listing pages through many other parameters', async () => {
     fill(200);
     const tree = treeOf();
     await tree.texts();
@@ -245,7 +248,7 @@ describe('where versions cannot be had', () => {
     expect(await callsOf(tree.texts)).toEqual({ tree: 20, marks: 0, values: 0 });
   });
 
-  it('a role that may read the tree only loses what the tree has no more', async () => {
+  it('drops what is missing from the tree for a role that may only read the tree', async () => {
     fill(200);
     const tree = treeOf();
     await tree.texts();
@@ -256,12 +259,12 @@ describe('where versions cannot be had', () => {
   });
 });
 
-describe('any history', () => {
+describe('createDocumentTree: any history', () => {
   function clearFaults(): void {
     for (const kind of ['tree', 'marks', 'values'] as const) ssm.faults[kind] = undefined;
   }
 
-  it('ends with what SSM holds, whatever failed and lagged on the way', async () => {
+  it('ends with what SSM holds, whatever failed or was stale before', async () => {
     const step = fc.record({
       act: fc.constantFrom('put', 'remove', 'hide', 'unhide', 'fail marks', 'fail values', 'fail tree', 'read'),
       name: fc.integer({ min: 0, max: 150 }),

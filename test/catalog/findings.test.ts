@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { call, get, putProfile } from '../http/support.ts';
 import { startDesk, startTvm, type Desk } from '../support/tvm.ts';
 
-describe('what lint finds at load', () => {
+describe('findings of a TVM', () => {
   let desk: Desk;
 
   beforeAll(async () => {
@@ -14,7 +14,7 @@ describe('what lint finds at load', () => {
     await desk.close();
   });
 
-  it('is counted in /readyz, logged once per change, and takes nothing away', async () => {
+  it('are counted in /readyz, logged once per change, and refuse nobody', async () => {
     let offset = 0;
     const tvm = await startTvm(desk.url, { monotonic: () => performance.now() + offset });
     function lines() {
@@ -43,7 +43,7 @@ describe('what lint finds at load', () => {
     }
   });
 
-  it('is logged fifty times at once at most, and then counted', async () => {
+  it('are logged at most fifty at once, and the others counted', async () => {
     const own = await startDesk();
     function ghosts(n: number) {
       return Array.from({ length: 20 }, (_, at) => `ghost-${n}-${at}`);
@@ -53,7 +53,7 @@ describe('what lint finds at load', () => {
     }
     const tvm = await startTvm(own.url);
     try {
-      expect(tvm.log().match(/hardly meant as it stands/gu)).toHaveLength(50);
+      expect(tvm.log().match(/applies as written, but probably has a mistake/gu)).toHaveLength(50);
       expect(tvm.log()).toContain('30 more');
       expect((await call(tvm, { path: '/readyz' })).json).toMatchObject({ catalog: { findings: 80 } });
     } finally {

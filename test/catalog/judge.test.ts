@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createDocumentCompiler, type StoredDocument } from '../../src/catalog/compile.ts';
+import { createDocumentCompiler } from '../../src/catalog/compile.ts';
+import type { StoredDocument } from '../../src/catalog/read-document.ts';
 import type { NameSettings } from '../../src/policy/known-callers.ts';
 import { runWhole } from '../support/run-whole.ts';
 
-/** What documents say of each other: denials of nobody, names that nobody has. */
 const OWN = '000000000000';
 const OTHER = '111122223333';
 
@@ -68,8 +68,8 @@ function messagesOf({ findings }: ReturnType<ReturnType<typeof compiler>>): stri
   return findings.map(({ message }) => message).join('\n');
 }
 
-describe('a deny of a bare name that nobody has', () => {
-  it('is a load error of that profile, with its line and what could be meant', () => {
+describe('createJudge: a deny of a bare name that no caller has', () => {
+  it('is a load error of that profile, with its line and a suggestion', () => {
     const compiled = compiler()(
       [...denying('olivia'), profileAt('prod'), ...denying('alice').slice(0, 0)],
       [client('alice')],
@@ -79,19 +79,19 @@ describe('a deny of a bare name that nobody has', () => {
       {
         parameter: '/sentinel/policies/dev',
         problems: [
-          'line 9, rules[0].conditions.users[0]: "olivia" is the name of no registered key, so it refuses nobody; ' +
-            'write user/olivia for an IAM user, sso/olivia for somebody of Identity Center',
+          'line 9, rules[0].conditions.users[0]: "olivia" is the name of no registered key, so it denies nobody; ' +
+            'write user/olivia for an IAM user, sso/olivia for a person of Identity Center',
         ],
       },
     ]);
   });
 
-  it('costs no other profile', () => {
+  it('does not affect other profiles', () => {
     const other = [profileAt('prod'), policyAt('prod', { effect: 'allow', conditions: { profiles: ['prod'] } })];
     expect([...compiler()([...denying('olivia'), ...other]).profiles.keys()]).toEqual(['prod']);
   });
 
-  it('is none as soon as a key has that name, and is one again when none has, although the policy never changed', () => {
+  it('is accepted as soon as a key has that name, and refused again when none has, without a change of the policy', () => {
     const compile = compiler();
     const documents = denying('olivia');
     function names(...secrets: readonly StoredDocument[]) {
@@ -106,7 +106,7 @@ describe('a deny of a bare name that nobody has', () => {
   });
 
   it.each([{ disabled: true }, { expires_at: '2020-01-01T00:00:00Z' }])(
-    'is none where a key with %j has it',
+    'is accepted when a key with %j has the name',
     (more) => {
       expect(problemsOf(compiler()(denying('olivia'), [client('olivia', more)]))).toEqual([]);
     },
@@ -118,80 +118,101 @@ describe('a deny of a bare name that nobody has', () => {
     ['a user of another account', `${OTHER}:user/olivia`, {}],
     ['a rule for another profile', 'olivia', { profiles: ['prod'] }],
     ['a rule that is not for servers', 'olivia', { mode: ['cli'] }],
-  ])('is none for %s', (_what, user, more) => {
+  ])('is accepted for %s', (_what, user, more) => {
     const compiled = compiler()(denying(user, more));
     expect(problemsOf(compiled)).toEqual([]);
     expect([...compiled.profiles.keys()]).toEqual(['dev']);
   });
 
-  it.each(['allow', 'require_approval', 'require_server_session'])('is none in a rule that says %s', (effect) => {
-    const compiled = compiler()([profileAt('dev'), policyAt('dev', { effect, conditions: { users: ['olivia'] } })]);
-    expect([...compiled.profiles.keys()]).toEqual(['dev']);
-    expect(kindsOf(compiled)).toEqual(['policies/dev unknown-caller r0']);
-  });
+  it.each(['allow', 'require_approval', 'require_server_session'])(
+    'is accepted in a rule with the effect %s',
+    (effect) => {
+      const compiled = compiler()([profileAt('dev'), policyAt('dev', { effect, conditions: { users: ['olivia'] } })]);
+      expect([...compiled.profiles.keys()]).toEqual(['dev']);
+      expect(kindsOf(compiled)).toEqual(['policies/dev unknown-caller r0']);
+    },
+  );
 
-  it.each(['user', 'sso'] as const)('is none where %s owns bare names, for nobody knows them all', (bareNames) => {
-    const compiled = compiler({ bareNames, ssoAccounts: [OWN] })(denying('olivia'), [client('alice')]);
-    expect([problemsOf(compiled), kindsOf(compiled)]).toEqual([[], []]);
-    const mistaken = compiler({ bareNames, ssoAccounts: [OWN] })(denying('alice'), [client('alice')]);
-    expect(messagesOf(mistaken)).toContain('which is key/alice here');
-  });
+  it.each(['user', 'sso'] as const)(
+    'is accepted where bare names mean a %s, because those are not all known',
+    (bareNames) => {
+      const compiled = compiler({ bareNames, ssoAccounts: [OWN] })(denying('olivia'), [client('alice')]);
+      expect([problemsOf(compiled), kindsOf(compiled)]).toEqual([[], []]);
+      const mistaken = compiler({ bareNames, ssoAccounts: [OWN] })(denying('alice'), [client('alice')]);
+      expect(messagesOf(mistaken)).toContain('which is key/alice here');
+    },
+  );
 
-  it('says which whole name Sentinel would have shortened to it', () => {
+  it('is reported with the name that Sentinel shortens to it', () => {
     const [problem] = problemsOf(compiler()(denying('mallorycorpexample'), [client('mallory@corp.example')]));
     expect(problem).toContain('Sentinel shortens mallory@corp.example to it');
   });
 
   it.each(['allow', 'deny'])(
-    'of the TVM’s own account with that account before it is told of in a rule that says %s',
+    'that begins with the TVM’s own account is reported in a rule with the effect %s',
     (effect) => {
       const compiled = compiler({ allowedAccounts: [OWN, OTHER] })([
         profileAt('dev'),
         policyAt('dev', { effect, conditions: { users: [`${OWN}:user/bob`] } }),
       ]);
       const told = effect === 'deny' ? problemsOf(compiled).join('') : messagesOf(compiled);
-      expect(told).toContain("names the TVM's own account, whose callers have none in their names; write user/bob");
+      expect(told).toContain("begins with the TVM's own account, whose callers' names have none; write user/bob");
       expect(compiled.profiles.size).toBe(effect === 'deny' ? 0 : 1);
     },
   );
 
-  it('is told of twenty times at most', () => {
+  it('is reported at most twenty times', () => {
     const users = Array.from({ length: 300 }, (_, n) => `u${n}`);
     expect(problemsOf(compiler()([profileAt('dev'), policyAt('dev', { conditions: { users } })]))).toHaveLength(20);
   });
 });
 
-describe('what is sound but matches nobody known', () => {
+describe('createJudge: a valid name that matches no known caller', () => {
   function policy(conditions: object, effect = 'deny'): readonly StoredDocument[] {
     return [profileAt('dev'), policyAt('dev', { effect, conditions })];
   }
 
   it.each<[string, object, Partial<NameSettings>, string]>([
-    ['an account that is not let in', { accounts: [OTHER] }, {}, 'SENTINEL_ALLOWED_ACCOUNTS lets no caller of it in'],
-    ['a role of such an account', { principals: [`arn:aws:iam::${OTHER}:role/x`] }, {}, 'is of account 111122223333'],
-    ['a pattern of accounts, none of them let in', { principals: ['arn:aws:iam::1*:role/x'] }, {}, 'is of account 1*'],
-    ['a name of such an account', { users: [`${OTHER}:role/x`] }, {}, 'is of account 111122223333'],
     [
-      'one’s own account, if it is not let in',
+      'an account that is not allowed',
+      { accounts: [OTHER] },
+      {},
+      'whose callers SENTINEL_ALLOWED_ACCOUNTS does not let in',
+    ],
+    [
+      'a role of an account that is not allowed',
+      { principals: [`arn:aws:iam::${OTHER}:role/x`] },
+      {},
+      'is of account 111122223333',
+    ],
+    ['a pattern of accounts that are not allowed', { principals: ['arn:aws:iam::1*:role/x'] }, {}, 'is of account 1*'],
+    ['a name of an account that is not allowed', { users: [`${OTHER}:role/x`] }, {}, 'is of account 111122223333'],
+    [
+      'the TVM’s own account, if it is not allowed',
       { users: ['user/x'] },
       { allowedAccounts: [OTHER] },
       `of account ${OWN}`,
     ],
-    ['a key that is none', { principals: ['sentinel:key/NONE'] }, {}, 'is no key that is registered'],
-    ['keys that are none', { principals: ['sentinel:key/NONE*'] }, {}, 'is no key that is registered'],
-    ['a role that is vended', { principals: [`arn:aws:iam::${OWN}:role/R`] }, {}, 'is a role that is vended here'],
-    ['such a role by its name', { users: ['role/R'] }, {}, 'its sessions are no callers'],
-    ['a session of such a role', { users: ['role/R/ann'] }, {}, 'its sessions are no callers'],
-    ['somebody of Identity Center, which is off', { users: ['sso/ann'] }, {}, 'SENTINEL_SSO_ACCOUNTS'],
+    ['a key that is not registered', { principals: ['sentinel:key/NONE'] }, {}, 'matches no registered key'],
     [
-      'somebody of Identity Center elsewhere',
+      'a pattern that matches no registered key',
+      { principals: ['sentinel:key/NONE*'] },
+      {},
+      'matches no registered key',
+    ],
+    ['a role that is vended', { principals: [`arn:aws:iam::${OWN}:role/R`] }, {}, 'is a role that the TVM vends'],
+    ['a role that is vended, by its name', { users: ['role/R'] }, {}, 'whose sessions are never callers'],
+    ['a session of a role that is vended', { users: ['role/R/ann'] }, {}, 'whose sessions are never callers'],
+    ['a person of Identity Center where it is not set up', { users: ['sso/ann'] }, {}, 'SENTINEL_SSO_ACCOUNTS'],
+    [
+      'a person of Identity Center that is set up for another account',
       { users: ['sso/ann'] },
       { ssoAccounts: [OTHER] },
       'SENTINEL_SSO_ACCOUNTS',
     ],
     ['a path that looks like a session', { users: ['role/eng/deploy'] }, {}, 'if eng is a path, write role/deploy'],
     [
-      'a role whose sessions are told apart',
+      'a role whose session names are trusted',
       { users: ['role/desk'] },
       { trustedSessionRoles: [{ arn: `arn:aws:iam::${OWN}:role/x/desk`, kind: 'role' }] },
       'its sessions are role/desk/<session>',
@@ -203,13 +224,13 @@ describe('what is sound but matches nobody known', () => {
       'looks like a name that Sentinel shortened',
     ],
     [
-      'a name that Sentinel cut',
+      'a name of the length to which Sentinel cuts',
       { users: ['user/abcdefghijklmnopqrst'] },
       {},
       'looks like a name that Sentinel shortened',
     ],
-    ['other profiles in a deny', { profiles: ['prod'] }, {}, 'it denies other profiles than "dev"'],
-  ])('is told: %s', (_what, conditions, settings, message) => {
+    ['a deny of other profiles only', { profiles: ['prod'] }, {}, 'it denies only profiles other than "dev"'],
+  ])('is reported: %s', (_what, conditions, settings, message) => {
     const compiled = compiler(settings)(policy(conditions), [client('alice')]);
     expect(problemsOf(compiled)).toEqual([]);
     expect(messagesOf(compiled)).toContain(message);
@@ -221,27 +242,31 @@ describe('what is sound but matches nobody known', () => {
     ['a key', { users: ['alice'] }, {}],
     ['its principal', { principals: ['sentinel:key/TVMALICE'] }, {}],
     ['every key', { principals: ['sentinel:key/*'] }, {}],
-    ['a user whom nobody can know', { users: ['user/dana'] }, {}],
+    ['an IAM user', { users: ['user/dana'] }, {}],
     ['roles of any account', { principals: ['arn:aws:iam::*:role/*'] }, {}],
-    ['an account that is let in', { accounts: [OTHER] }, { allowedAccounts: [OWN, OTHER] }],
-    ['Identity Center here', { users: ['sso/ann'] }, { ssoAccounts: [OWN] }],
-    ['Identity Center there', { users: [`${OTHER}:sso/ann`] }, { ssoAccounts: [OTHER], allowedAccounts: [OWN, OTHER] }],
+    ['an account that is allowed', { accounts: [OTHER] }, { allowedAccounts: [OWN, OTHER] }],
+    ['a person of Identity Center in the own account', { users: ['sso/ann'] }, { ssoAccounts: [OWN] }],
     [
-      'Identity Center by a listed role',
+      'a person of Identity Center in another account',
+      { users: [`${OTHER}:sso/ann`] },
+      { ssoAccounts: [OTHER], allowedAccounts: [OWN, OTHER] },
+    ],
+    [
+      'a person of Identity Center by a trusted role',
       { users: ['sso/ann'] },
       { trustedSessionRoles: [{ arn: `arn:aws:iam::${OWN}:role/desk`, kind: 'sso' }] },
     ],
     [
-      'a session of a listed role',
+      'a session of a role whose session names are trusted',
       { users: ['role/desk/ann'] },
       { trustedSessionRoles: [{ arn: `arn:aws:iam::${OWN}:role/desk`, kind: 'role' }] },
     ],
     ['its own profile', { profiles: ['dev', 'prod'] }, {}],
-  ])('is not told of what could be: %s', (_what, conditions, settings) => {
+  ])('is not reported when it could match: %s', (_what, conditions, settings) => {
     expect(compiler(settings)(policy(conditions), [client('alice')]).findings).toEqual([]);
   });
 
-  it('is told of all documents, of one profile or of all', () => {
+  it('is reported in every kind of document', () => {
     function rules(rule: object): object {
       return { version: '1', rules: [{ name: 'r', ...rule }] };
     }
@@ -267,20 +292,20 @@ describe('what is sound but matches nobody known', () => {
     ]);
   });
 
-  it('is told beside what the rules say of each other', () => {
+  it('is reported beside findings about the order of rules', () => {
     const rule = { effect: 'allow', conditions: { profiles: ['dev'] } };
     const compiled = compiler()([profileAt('dev'), policyAt('dev', rule, rule)]);
     expect(kindsOf(compiled)).toEqual(['policies/dev unreachable-rule r1']);
   });
 
-  it('is told of tags beside which long names do not fit', () => {
+  it('is reported beside tags that leave no room for long names', () => {
     const tags = { a: 'x'.repeat(200) };
     const open = policyAt('dev', { effect: 'allow', conditions: { profiles: ['dev'] } });
     expect(kindsOf(compiler()([profileAt('dev', { tags }), open]))).toEqual(['profiles/dev tags-may-not-fit ']);
     expect(kindsOf(compiler()([profileAt('dev', { tags: { a: 'b' } }), open]))).toEqual([]);
   });
 
-  it('is bounded, in one document and in all', () => {
+  it('is reported at most twenty times in one document, and a thousand times in all', () => {
     const ghosts = Array.from({ length: 300 }, (_, n) => `u${n}`);
     const rule = { effect: 'allow', conditions: { users: ghosts } };
     const one = compiler()([profileAt('dev'), policyAt('dev', rule)]);
@@ -291,7 +316,7 @@ describe('what is sound but matches nobody known', () => {
     expect(all.profiles.size).toBe(60);
   });
 
-  it('is told anew when what is known changes, and alike when nothing does', () => {
+  it('is reported again when the known callers change, and the same when nothing does', () => {
     const compile = compiler();
     const documents = policy({ users: ['alice'] }, 'allow');
     const first = compile(documents).findings;

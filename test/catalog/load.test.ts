@@ -26,14 +26,14 @@ async function start(options: Parameters<typeof startTvm>[1] = {}): Promise<Runn
 const ALLOW = { effect: 'allow', conditions: { users: ['alice'] } };
 
 describe('the catalog of a TVM', () => {
-  it('reads every page: more than ten documents are all there', async () => {
+  it('reads every page of the documents', async () => {
     for (let index = 0; index < 23; index += 1) await putProfile(desk, `paged/${index}`, ALLOW);
     const tvm = await start();
     expect(tvm.catalog.state()).toMatchObject({ profiles: 26, rejected: 0 });
     expect((await get(tvm, { profile: 'paged/22' })).status).toBe(200);
   });
 
-  it('discards a load of which one page fails, whichever that is', async () => {
+  it('discards a load when any page of it fails', async () => {
     let fail = 0;
     let page = 0;
     const gate = await startFake((body, incoming) => {
@@ -67,7 +67,7 @@ describe('the catalog of a TVM', () => {
     }
   });
 
-  it('takes a right away at once when its document breaks, and no other', async () => {
+  it('denies a profile as soon as its document breaks, and no other profile', async () => {
     let offset = 0;
     const tvm = await start({ monotonic: () => performance.now() + offset });
     await putProfile(desk, 'fragile', ALLOW);
@@ -97,7 +97,7 @@ describe('the catalog of a TVM', () => {
     expect((await get(tvm, { profile: 'fragile' })).status).toBe(200);
   });
 
-  it('logs secrets at the wrong place, and clients that are no SecureString, by name and never by value', async () => {
+  it('logs misplaced secrets and keys that are not SecureStrings by name, never by value', async () => {
     await desk.put('/sentinel/clients/MISPLACED', '{"secret":"misplaced-value-1","name":"eve"}');
     await desk.put('/sentinel-secrets/clients/PLAIN', '{"secret":"plain-value-2","name":"eve"}');
     await desk.put('/sentinel-secrets/clients/BROKEN', '{"secret":"broken-value-3","nme":"eve"}', 'SecureString');

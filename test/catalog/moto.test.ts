@@ -6,7 +6,7 @@ import { createDocumentTree } from '../../src/catalog/document-tree.ts';
 import { lacksMoto } from '../local/support.ts';
 import { freePort, startProcess, type Running } from '../support/processes.ts';
 
-/** The reading of versions and changes on an SSM that nobody here wrote; LocalStack's is the same. */
+/** Reads versions and changes from moto's SSM, which LocalStack uses too. */
 const COUNT = 130;
 const missing = lacksMoto();
 
@@ -17,7 +17,7 @@ function put(name: string, Value: string, Type: 'String' | 'SecureString' = 'Str
   return ssm.send(new PutParameterCommand({ Name: name, Value, Type, Overwrite: true }));
 }
 
-/** Python takes some seconds to start. */
+/** Tries until it succeeds: Python takes some seconds to start. */
 async function untilUp(attempt: () => Promise<unknown>): Promise<void> {
   const end = performance.now() + 40_000;
   for (;;) {
@@ -47,8 +47,8 @@ afterAll(async () => {
   await moto.stop();
 });
 
-describe.skipIf(missing)('a tree on moto', () => {
-  it('is read whole, then by versions: what changes, comes, goes and is made again', async () => {
+describe.skipIf(missing)('createDocumentTree, with moto', () => {
+  it('reads the whole tree first, then by versions what was changed, added, deleted and made again', async () => {
     const calls: string[] = [];
     const counted = createParameterReader(ssm);
     const reader: typeof counted = {

@@ -6,7 +6,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
 describe('refreshInterval', () => {
-  it('leaves room for jitter and a reading within 15 seconds, up to 1,000 parameters', () => {
+  it('leaves time for jitter and a reading within 15 seconds, up to 1,000 parameters', () => {
     fc.assert(
       fc.property(fc.nat(1_000), fc.nat(120), fc.integer({ min: 30, max: 3_600 }), (parameters, pages, age) => {
         const interval = refreshInterval({ parameters, pages }, age * SECOND);
@@ -16,7 +16,7 @@ describe('refreshInterval', () => {
     );
   });
 
-  it('never lets a snapshot die of size: the interval and a paced reading end within three quarters of its life', () => {
+  it('ends, with a paced reading, within three quarters of a snapshot’s life at any size', () => {
     fc.assert(
       fc.property(fc.nat(200_000), fc.nat(20_000), fc.integer({ min: 30, max: 3_600 }), (parameters, pages, age) => {
         const size = { parameters, pages };
@@ -27,7 +27,7 @@ describe('refreshInterval', () => {
     );
   });
 
-  it('spares SSM: 20,000 parameters are listed each 100 seconds at eight pages a second', () => {
+  it('lists 20,000 parameters every 100 seconds at eight pages a second', () => {
     const size = { parameters: 20_000, pages: 400 };
     expect(refreshInterval(size, 5 * MINUTE)).toBe(100 * SECOND);
     expect(callGap(size, 5 * MINUTE)).toBe(SECOND / 8);
@@ -49,7 +49,7 @@ describe('createTurns', () => {
     return { time, turn };
   }
 
-  it('lets a burst of 30 go at once, then one a gap', async () => {
+  it('lets 30 calls go at once, then one in each gap', async () => {
     const { time, turn } = steered(100);
     for (let index = 0; index < 30; index += 1) await turn();
     expect(time.slept).toBe(0);
@@ -57,7 +57,7 @@ describe('createTurns', () => {
     expect(time.slept).toBe(1_000);
   });
 
-  it('lets slow calls go at once', async () => {
+  it('does not delay calls that are slower than the gap', async () => {
     const { time, turn } = steered(100);
     for (let index = 0; index < 100; index += 1) {
       await turn();
@@ -66,7 +66,7 @@ describe('createTurns', () => {
     expect(time.slept).toBe(0);
   });
 
-  it('never waits without a gap', async () => {
+  it('never waits when the gap is 0', async () => {
     const { time, turn } = steered(0);
     for (let index = 0; index < 1_000; index += 1) await turn();
     expect(time.slept).toBe(0);

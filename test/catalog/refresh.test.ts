@@ -33,7 +33,7 @@ function snapshotAt(readAt: number, pages = 2, parameters = pages * 50): Snapsho
 
 type Mode = 'good' | 'bad' | 'hang' | 'deaf';
 
-/** The monotonic clock, which the fake timers move; what the wall shows is none of the catalog's business. */
+/** The monotonic clock, which the fake timers move. The catalog does not use the wall clock. */
 function now(): number {
   return performance.now();
 }
@@ -42,14 +42,15 @@ function later(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** A catalog whose loading the test steers; the jitter is in the middle. */
+/** A catalog whose loading the test controls, without jitter. */
 function steered(pages = 2, frozen = false) {
   const control = { mode: 'good' as Mode, loads: 0, faults: 0, takes: 0 };
   const catalog = createCatalog({
     load: (signal) => {
       control.loads += 1;
       if (control.mode === 'bad') return Promise.reject(new Error('down'));
-      // What hangs ends when it is told to, as every call of AWS does; what is deaf never ends: a bug.
+      // A load that hangs ends when it is aborted, as calls of AWS do. One that is deaf never ends:
+      // a bug.
       if (control.mode === 'hang') return once(signal, 'abort').then(() => Promise.reject(new Error('aborted')));
       if (control.mode === 'deaf') return new Promise(() => undefined);
       const readAt = now();
@@ -75,8 +76,8 @@ function pass(ms: number) {
   return vi.advanceTimersByTimeAsync(ms);
 }
 
-describe('the refresh', () => {
-  it('begins every 11 seconds, so that with jitter and reading a change takes 15', async () => {
+describe('createCatalog: the refresh', () => {
+  it('begins every 11 seconds', async () => {
     const { control, start, stop } = steered();
     await start();
     expect(control.loads).toBe(1);
@@ -91,7 +92,7 @@ describe('the refresh', () => {
     expect(control.loads).toBe(5);
   });
 
-  it('counts from the beginning of a reading that takes some seconds', async () => {
+  it('begins 11 seconds after the beginning of a reading that takes some seconds', async () => {
     const { control, start, stop } = steered();
     control.takes = 6 * SECOND;
     void start();
@@ -104,7 +105,7 @@ describe('the refresh', () => {
     stop.abort();
   });
 
-  it('of a large tree takes four pages a second', async () => {
+  it('of a large tree begins so that it reads four pages a second on average', async () => {
     const { control, start, stop } = steered(100);
     await start();
     await pass(24.9 * SECOND);
@@ -119,7 +120,7 @@ describe('the refresh', () => {
     ['20,000 parameters, slowly', 400, 80 * SECOND],
     ['2,000 pages, very slowly', 2_000, 130 * SECOND],
     ['100,000 pages', 100_000, 60 * SECOND],
-  ])('never outgrows the life of a snapshot: %s', async (_, pages, takes) => {
+  ])('always ends within the life of a snapshot: %s', async (_, pages, takes) => {
     const { control, catalog, start, stop } = steered(pages);
     control.takes = takes;
     void start();
@@ -132,7 +133,7 @@ describe('the refresh', () => {
     stop.abort();
   });
 
-  it('is jittered by a tenth to either side', async () => {
+  it('has a jitter of a tenth to either side', async () => {
     for (const [random, at] of [
       [0, 9.9],
       [0.999, 12],
@@ -156,7 +157,7 @@ describe('the refresh', () => {
     }
   });
 
-  it('after a failure comes soon, then at pauses that double up to the ordinary one', async () => {
+  it('is retried soon after a failure, then after pauses that double up to the regular interval', async () => {
     const { control, start, stop } = steered();
     control.mode = 'bad';
     await start();
@@ -172,7 +173,7 @@ describe('the refresh', () => {
     stop.abort();
   });
 
-  it('never rejects, and stops while one is under way', async () => {
+  it('never rejects, and ends when the signal aborts', async () => {
     const { control, start, stop } = steered();
     control.mode = 'bad';
     await expect(start()).resolves.toBeUndefined();
@@ -182,8 +183,8 @@ describe('the refresh', () => {
   });
 });
 
-describe('the last good one', () => {
-  it('serves until its limit, then nothing does, and recovers with the next good load', async () => {
+describe('createCatalog: the last good snapshot', () => {
+  it('is used up to its maximal age, then none is until the next good load', async () => {
     const { control, catalog, start, stop } = steered();
     await start();
     control.mode = 'bad';
@@ -200,7 +201,7 @@ describe('the last good one', () => {
     stop.abort();
   });
 
-  it('is as old as the beginning of its reading', async () => {
+  it('has the age of the beginning of its reading', async () => {
     const { catalog, start, stop } = steered();
     await start();
     await pass(7.9 * SECOND);
@@ -208,7 +209,7 @@ describe('the last good one', () => {
     stop.abort();
   });
 
-  it('is served at once while a quick retry hangs', async () => {
+  it('is given at once while a quick retry hangs', async () => {
     const { control, catalog, start, stop } = steered();
     await start();
     control.mode = 'bad';
@@ -224,8 +225,8 @@ describe('the last good one', () => {
   });
 });
 
-describe('a request', () => {
-  it('within the pause reads nothing', async () => {
+describe('createCatalog: a request', () => {
+  it('reads nothing within the pause', async () => {
     const { control, catalog, start, stop } = steered();
     await start();
     for (let index = 0; index < 100; index += 1) await catalog.current();
@@ -233,7 +234,7 @@ describe('a request', () => {
     stop.abort();
   });
 
-  it('that comes when the timer is overdue, as on Lambda, brings the catalog up to date first', async () => {
+  it('refreshes the catalog first when the timer is overdue', async () => {
     const { control, catalog, start, stop } = steered();
     await start();
     stop.abort();
@@ -246,7 +247,7 @@ describe('a request', () => {
     expect(snapshot?.readAt).toBe(now());
   });
 
-  it('to a process that was frozen finds it due within the 15 seconds of the others', async () => {
+  it('refreshes the catalog of a frozen process within 15 seconds of the last try', async () => {
     const { control, catalog, start, stop } = steered(2, true);
     await start();
     stop.abort();
@@ -258,14 +259,14 @@ describe('a request', () => {
     expect(control.loads).toBe(2);
   });
 
-  it('shares one reading with all others that come at once', async () => {
+  it('shares one reading with all others at the same time', async () => {
     const { control, catalog } = steered();
     const found = await Promise.all(Array.from({ length: 50 }, () => catalog.current()));
     expect(control.loads).toBe(1);
     expect(new Set(found).size).toBe(1);
   });
 
-  it('that comes while an overdue reading is under way waits for it too', async () => {
+  it('waits for an overdue reading that is already under way', async () => {
     const { control, catalog, start, stop } = steered();
     await start();
     stop.abort();
@@ -275,7 +276,7 @@ describe('a request', () => {
     expect([first?.readAt, second?.readAt]).toEqual([now(), now()]);
   });
 
-  it('after a failed first try gets nothing, and a later one tries again', async () => {
+  it('gets nothing after a failed first try, and a later one tries again', async () => {
     const { control, catalog } = steered();
     control.mode = 'bad';
     expect(await catalog.current()).toBeUndefined();
@@ -286,8 +287,8 @@ describe('a request', () => {
   });
 });
 
-describe('a reading that hangs', () => {
-  it('is told to end when what it reads would be too old, and the next one comes', async () => {
+describe('createCatalog: a reading that hangs', () => {
+  it('is aborted when what it read would be too old, and the next one begins', async () => {
     const { control, catalog, start, stop } = steered();
     control.mode = 'hang';
     void start();
@@ -302,7 +303,7 @@ describe('a reading that hangs', () => {
     stop.abort();
   });
 
-  it('is waited for by no request while the last good one may serve, but for a moment', async () => {
+  it('does not delay a request while the last good snapshot is usable', async () => {
     const { control, catalog, start, stop } = steered();
     await start();
     control.mode = 'hang';
@@ -315,7 +316,7 @@ describe('a reading that hangs', () => {
     stop.abort();
   });
 
-  it('lets the first request that finds it due wait two seconds', async () => {
+  it('delays the first request that begins it by two seconds', async () => {
     const { control, catalog, start, stop } = steered();
     await start();
     stop.abort();
@@ -329,7 +330,7 @@ describe('a reading that hangs', () => {
     expect(answered).toHaveBeenCalledWith(expect.objectContaining({ account: '111122223333' }));
   });
 
-  it('lets requests wait five seconds where nothing may serve, and later ones not at all', async () => {
+  it('delays requests by five seconds in all when no snapshot is usable', async () => {
     const { control, catalog, start, stop } = steered();
     control.mode = 'hang';
     void start();
@@ -347,7 +348,7 @@ describe('a reading that hangs', () => {
     stop.abort();
   });
 
-  it('is stuck when it does not end at its deadline; an outage is never', async () => {
+  it('is stuck when it does not end at its deadline, which an outage is not', async () => {
     const { control, catalog, start, stop } = steered();
     control.mode = 'bad';
     await start();
@@ -362,7 +363,7 @@ describe('a reading that hangs', () => {
   });
 });
 
-describe('a change of the machine’s time', () => {
+describe('createCatalog: a change of the machine’s time', () => {
   it.each([-10 * MINUTE, 10 * MINUTE])('by %i ms changes neither ages nor pauses', async (shift) => {
     const { control, catalog, start, stop } = steered();
     await start();
@@ -380,8 +381,8 @@ describe('a change of the machine’s time', () => {
   });
 });
 
-describe('the clock of a process that is frozen', () => {
-  it('goes on with whichever clock has gone on further, and never back', () => {
+describe('createThawClock', () => {
+  it('advances with whichever clock advanced further, and never goes back', () => {
     const time = { monotonic: 1_000, wall: 5_000_000 };
     const clock = createThawClock(
       () => time.monotonic,

@@ -41,7 +41,7 @@ function forwarded(): number {
 type Json = Readonly<Record<string, unknown>>;
 
 describe('login', () => {
-  it('gets a key through STS, keeps it for its owner alone, and says as whom', async () => {
+  it('gets a key through STS, keeps it readable by its owner only, and names the caller', async () => {
     const environment = asDana();
     const { code, stdout, stderr } = await runProgram(['login'], environment);
     expect([code, stdout]).toEqual([0, '']);
@@ -57,7 +57,7 @@ describe('login', () => {
     expect(readFileSync(file, 'utf8')).not.toContain(DANA.AWS_SECRET_ACCESS_KEY);
   });
 
-  it('prints the key only if asked to', async () => {
+  it('prints the key only with --print', async () => {
     const { code, stdout } = await runProgram(['login', '--print'], asDana());
     expect(code).toBe(0);
     expect(Object.keys(JSON.parse(stdout) as Json)).toEqual([
@@ -68,7 +68,7 @@ describe('login', () => {
     ]);
   });
 
-  it('is refused for another server’s id, and keeps nothing', async () => {
+  it('is refused for the id of another server, and keeps nothing', async () => {
     const environment = asDana();
     const { code, stdout, stderr } = await runProgram(['login', '--server-id', 'another'], environment);
     expect([code, stdout]).toEqual([1, '']);
@@ -78,7 +78,7 @@ describe('login', () => {
 });
 
 describe('credentials', () => {
-  it('prints what a credential_process prints and nothing else, for an hour, with one login for many', async () => {
+  it('prints exactly what a credential_process prints, for an hour, and logs in once for several calls', async () => {
     const environment = asDana();
     const before = forwarded();
     for (let vend = 0; vend < 3; vend += 1) {
@@ -93,27 +93,27 @@ describe('credentials', () => {
     expect(forwarded() - before).toBe(1);
   });
 
-  it('asks for the duration and label that it is told', async () => {
+  it('asks for the duration and the label of its flags', async () => {
     const args = ['credentials', '--profile', 'dev', '--duration', '900', '--label', 'ci.1'];
     const { stdout } = await runProgram(args, asDana());
     const minutes = (Date.parse(String((JSON.parse(stdout) as Json)['Expiration'])) - Date.now()) / 60_000;
     expect(Math.round(minutes)).toBe(15);
   });
 
-  it('refused, prints nothing on stdout, and one sentence', async () => {
+  it('prints one sentence on stderr and nothing on stdout when the TVM refuses', async () => {
     const { code, stdout, stderr } = await runProgram(['credentials', '--profile', 'prod'], asDana());
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(/^sentinel-tvm: [^\n]+\(PolicyDenied\)\.\n$/u);
   });
 
-  it('goes on with the last login where the environment names nobody', async () => {
+  it('uses the last login when the environment names no credentials', async () => {
     const { AWS_ACCESS_KEY_ID: _, AWS_SECRET_ACCESS_KEY: __, ...bare } = asDana();
     expect((await runProgram(['credentials', '--profile', 'dev'], bare)).code).toBe(1);
     await runProgram(['login'], { ...bare, ...DANA });
     expect((await runProgram(['credentials', '--profile', 'dev'], bare)).code).toBe(0);
   });
 
-  it('never uses one caller’s key for another', async () => {
+  it('never uses the key of one caller for another', async () => {
     const environment = asDana();
     await runProgram(['login'], environment);
     const sts = new STSClient(sdk(desk, DANA_KEY));
@@ -131,7 +131,7 @@ describe('credentials', () => {
     expect(JSON.parse(who.stdout)).toMatchObject({ name: 'role/deploy', session_name: 'dana', via: 'minted-key' });
   });
 
-  it('logs in anew when the key is not known any more', async () => {
+  it('logs in again when the TVM no longer knows the key', async () => {
     const environment = asDana();
     await runProgram(['login'], environment);
     const file = environment.TVM_LOGIN_FILE;
@@ -141,7 +141,7 @@ describe('credentials', () => {
     expect(forwarded() - before).toBe(1);
   });
 
-  it('refuses a file that others can read', async () => {
+  it('refuses a login file that others can read', async () => {
     const environment = asDana();
     await runProgram(['login'], environment);
     chmodSync(environment.TVM_LOGIN_FILE, 0o640);
@@ -150,14 +150,14 @@ describe('credentials', () => {
     expect(stderr).toContain('can be read by others');
   });
 
-  it('runs through a link, as npm makes it', async () => {
+  it('runs through a symbolic link, as npm makes one', async () => {
     const link = join(directory, 'sentinel-tvm');
     symlinkSync(PROGRAM, link);
     expect((await runProgram(['credentials', '--profile', 'dev'], asDana(), link)).code).toBe(0);
   });
 });
 
-describe('itself', () => {
+describe('sentinel-tvm as its own source of credentials', () => {
   function config(text: string): string {
     return writeText(directory, `config${(files += 1)}`, text);
   }
@@ -168,7 +168,7 @@ describe('itself', () => {
     ['the profile named as source', OURS, {}, ['--source-profile', 'tvm']],
     ['the default profile', OURS.replace('profile tvm', 'default'), {}, []],
     ['a source of the source', `${OURS}[profile a]\nsource_profile = tvm\nrole_arn = x\n`, { AWS_PROFILE: 'a' }, []],
-  ])('is never asked for credentials: %s', async (_, text, variables, args) => {
+  ])('is refused: %s', async (_, text, variables, args) => {
     const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _secret, ...bare } = asDana();
     const environment = { ...bare, AWS_CONFIG_FILE: config(text), ...variables };
     const { code, stdout, stderr } = await runProgram(['credentials', '--profile', 'dev', ...args], environment);
@@ -176,7 +176,7 @@ describe('itself', () => {
     expect(stderr).toMatch(/^sentinel-tvm: [^\n]*--source-profile\.\n$/u);
   });
 
-  it('is noticed when it is nested behind another program', async () => {
+  it('is noticed when another program stands between', async () => {
     const wrapper = writeText(directory, 'wrapper.sh', `#!/bin/sh\nexec '${PROGRAM}' "$@"\n`, 0o700);
     const text = `[profile wrapped]\ncredential_process = ${wrapper} credentials --profile dev\n`;
     const environment = { ...asDana(), AWS_CONFIG_FILE: config(text) };
@@ -192,7 +192,7 @@ describe('itself', () => {
 const lacking = lacksAwsCli();
 
 describe.skipIf(lacking !== undefined)('an AWS CLI profile', () => {
-  it('with our credential_process is the protected role', async () => {
+  it('whose credential_process is sentinel-tvm gets the protected role', async () => {
     const { TVM_URL, TVM_LOGIN_FILE } = asDana();
     const text = [
       '[profile dev]',

@@ -51,7 +51,7 @@ describe('an answer that no TVM gives', () => {
     ['nothing', () => (_, response) => response.end()],
     ['the end of the connection', () => (_, response) => response.destroy()],
     ['a key without a secret', () => (_, response) => answerJson(response, 200, { AccessKeyId: 'a' })],
-  ])('%s: is refused in one sentence, with nothing on stdout', async (_, answer) => {
+  ])('is refused in one sentence, with nothing on stdout: %s', async (_, answer) => {
     const elsewhere = await start((_request, response) => answerJson(response, 200, strangersKey()));
     const stranger = await start(answer(elsewhere.url));
     const { code, stdout, stderr } = await credentials(stranger.url);
@@ -62,7 +62,7 @@ describe('an answer that no TVM gives', () => {
     expect(stderr).not.toContain(first?.headers.authorization?.slice(-40) ?? 'nothing was sent');
   });
 
-  it('an error with escape sequences: reaches the terminal without them', async () => {
+  it('reaches the terminal without its escape sequences', async () => {
     const evil = { error: 'AccessDenied', message: '\u001b[2J\u001b]0;owned\u0007 no\nsentinel-tvm: all is well' };
     const stranger = await start((_, response) => answerJson(response, 403, evil));
     const { stderr } = await credentials(stranger.url);
@@ -70,8 +70,8 @@ describe('an answer that no TVM gives', () => {
   });
 });
 
-describe('a TVM that is busy', () => {
-  it('is asked once more, with another signature and nonce', async () => {
+describe('an answer that says to try again', () => {
+  it('is followed once, with another signature and nonce', async () => {
     const stranger = await start((request, response, number) => {
       if (number === 1 || number === 3)
         answerJson(response, 503, { error: 'ServiceUnavailable', message: 'm' }, { 'retry-after': '0' });
@@ -85,7 +85,7 @@ describe('a TVM that is busy', () => {
     expect(new Set(nonces).size).toBe(2);
   });
 
-  it('for long is not waited for', async () => {
+  it('is not followed when the wait would be long', async () => {
     const stranger = await start((_, response) =>
       answerJson(response, 429, { error: 'RateLimited', message: 'later' }, { 'retry-after': '60' }),
     );
@@ -94,8 +94,8 @@ describe('a TVM that is busy', () => {
   });
 });
 
-describe('a key that the TVM knows no more', () => {
-  it('is replaced once, and not for ever', async () => {
+describe('a kept key', () => {
+  it('that the TVM no longer knows is replaced once, and not again and again', async () => {
     const stranger = await start((request, response) => {
       if (request.method === 'POST') answerJson(response, 200, strangersKey());
       else answerJson(response, 403, { error: 'InvalidClientTokenId', message: 'not known' });
@@ -125,7 +125,7 @@ describe('a key that the TVM knows no more', () => {
 });
 
 describe('behind a Lambda front', () => {
-  it('requests are signed with the caller’s own credentials, without a login', async () => {
+  it('signs requests with the caller’s own credentials, without a login', async () => {
     const stranger = await start((_, response) => answerJson(response, 200, VENDED));
     const variables = { ...environment(stranger.url), AWS_SESSION_TOKEN: 'token-of-dana' };
     for (const [args, service] of [
@@ -143,7 +143,7 @@ describe('behind a Lambda front', () => {
     }
   });
 
-  it('there is no login', async () => {
+  it('refuses to log in', async () => {
     const { code, stderr } = await runProgram(['login', '--front', 'lambda'], environment('http://127.0.0.1:1'));
     expect([code, stderr]).toEqual([2, expect.stringContaining('no login')]);
   });

@@ -1,11 +1,16 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readArguments } from '../../src/cli/arguments.ts';
+import type { Login } from '../../src/cli/login-file.ts';
 import { readSettings } from '../../src/cli/settings.ts';
 import { isOurProfile, runsOurselves } from '../../src/cli/source-credentials.ts';
-import { runProgram } from './support.ts';
+import type { Process } from '../../src/cli/command.ts';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { HELP } from '../../src/cli/help.ts';
+import type { ConnectionFlags } from '../../src/cli/connection-flags.ts';
+import { connectionFlags, runProgram, understand } from './support.ts';
 
-describe('the command line', () => {
+describe('readArguments', () => {
   it.each([
     [['login'], { name: 'login', print: false, flags: {} }],
     [['whoami', '--json', '--url', 'https://x'], { name: 'whoami', json: true, flags: { url: 'https://x' } }],
@@ -27,8 +32,8 @@ describe('the command line', () => {
     [['--help'], { name: 'help' }],
     [['login', '--help'], { name: 'help' }],
     [['--version'], { name: 'version' }],
-  ])('%j is understood', (argv, value) => {
-    expect(readArguments(argv)).toEqual({ ok: true, value });
+  ])('understands %j', (argv, value) => {
+    expect(understand(argv)).toEqual({ ok: true, value });
   });
 
   it.each([
@@ -46,7 +51,7 @@ describe('the command line', () => {
     [['whoami', '--front', 'alb'], '--front'],
     [['whoami', '--front', 'lambda', '--service', 's3'], '--service'],
     [['login', '--server-id', 'a b'], '--server-id'],
-  ])('%j is refused in a sentence that names it', (argv, named) => {
+  ])('refuses %j in a sentence that names what is wrong', (argv, named) => {
     const read = readArguments(argv);
     expect(read.ok ? 'accepted' : read.refusal).toContain(named);
     expect(read.ok ? '' : read.refusal).toMatch(/^[^\n]+[.?]$/u);
@@ -56,21 +61,39 @@ describe('the command line', () => {
     fc.assert(fc.property(fc.array(fc.string()), (argv) => typeof readArguments(argv).ok === 'boolean'));
   });
 
-  it('wrong, ends the program with 2 and says so on stderr alone', async () => {
+  it('makes the program exit with 2 and write to stderr only when it refuses', async () => {
     const { code, stdout, stderr } = await runProgram(['nonsense', '--x'], {});
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^sentinel-tvm: [^\n]+\n$/u);
   });
 });
 
-describe('where the TVM is', () => {
+describe('HELP', () => {
+  it.each(COMMANDS.map(({ name }) => [name]))('has a line for %s', (name) => {
+    expect(HELP).toMatch(new RegExp(`^  sentinel-tvm ${name} .+$`, 'mu'));
+  });
+
+  it('names every flag', () => {
+    const flags = COMMANDS.flatMap((command) => Object.keys(command.flags));
+    for (const flag of flags) expect(HELP).toMatch(new RegExp(`--${flag}\\b`, 'u'));
+    expect(flags.length).toBeGreaterThan(8);
+  });
+
+  it.each(['--help', '-h', 'help', 'login --help', ''])('is printed for %j', async (line) => {
+    const read = readArguments(line.split(' ').filter(Boolean));
+    expect(read.ok && (await read.value.run({} as Process))).toMatchObject({ ok: true, value: { stdout: HELP } });
+  });
+});
+
+describe('readSettings', () => {
   const LAST = { url: 'https://tvm.example.com', serverId: 'tvm-1', region: 'eu-west-1', source: 'default' };
-  function settings(...args: Parameters<typeof readSettings>) {
-    const read = readSettings(...args);
+  type Rest = readonly [environment: Readonly<Record<string, string>>, last: Login | undefined];
+  function settings(flags: Partial<ConnectionFlags>, ...rest: Rest) {
+    const read = readSettings(connectionFlags(flags), ...rest);
     return read.ok ? read.value : read.refusal;
   }
 
-  it('is on this machine unless somebody says otherwise', () => {
+  it('takes the TVM of this machine when nothing else is given', () => {
     expect(settings({}, {}, undefined)).toEqual({
       url: 'http://127.0.0.1:8080',
       serverId: 'sentinel-local',
@@ -82,7 +105,7 @@ describe('where the TVM is', () => {
     });
   });
 
-  it('is told by flags, then the environment, then the last login', () => {
+  it('prefers flags to the environment, and the environment to the last login', () => {
     const environment = { TVM_URL: 'https://env.example', TVM_SERVER_ID: 'env', AWS_REGION: 'us-west-2' };
     const flags = { url: 'https://flag.example', serverId: 'flag', region: 'ap-south-1' };
     expect(settings(flags, environment, LAST)).toMatchObject(flags);
@@ -94,7 +117,7 @@ describe('where the TVM is', () => {
     expect(settings({}, {}, LAST)).toMatchObject({ url: LAST.url, serverId: 'tvm-1', region: 'eu-west-1' });
   });
 
-  it('shares nothing of the last login with another server', () => {
+  it('takes nothing from the last login for another server', () => {
     expect(settings({ url: 'https://other.example', region: 'eu-west-1' }, {}, LAST)).toContain('--server-id');
     expect(settings({ url: 'https://other.example', serverId: 'x' }, {}, LAST)).toContain('--region');
   });
@@ -107,7 +130,7 @@ describe('where the TVM is', () => {
     'https://u:p@x',
     'https://x/?a=1',
     'http://127.0.0.1.evil.com',
-  ])('is not %s', (url) => {
+  ])('refuses the URL %s', (url) => {
     expect(settings({ url, region: 'eu-west-1', serverId: 'x' }, {}, undefined)).toContain('--url');
   });
 
@@ -116,7 +139,7 @@ describe('where the TVM is', () => {
     ['https://abc.execute-api.eu-west-3.amazonaws.com/prod', 'execute-api', 'eu-west-3'],
     ['https://tvm.example.com', 'execute-api', 'us-east-2'],
     ['https://abc.lambda-url.eu-central-1.on.aws.evil.example', 'execute-api', 'us-east-2'],
-  ])('%s behind a front is signed for %s in %s', (url, frontService, region) => {
+  ])('signs for %s behind a front as %s in %s', (url, frontService, region) => {
     expect(settings({ url, front: 'lambda' }, { AWS_REGION: 'us-east-2' }, undefined)).toMatchObject({
       frontService,
       region,
@@ -124,7 +147,7 @@ describe('where the TVM is', () => {
   });
 });
 
-describe('a profile that is ours', () => {
+describe('runsOurselves', () => {
   it.each([
     'sentinel-tvm credentials --profile dev',
     '/usr/local/bin/sentinel-tvm credentials',
@@ -132,18 +155,18 @@ describe('a profile that is ours', () => {
     "'/opt/my tools/sentinel-tvm' x",
     'npx sentinel-tvm credentials',
     'node /x/.scripts/sentinel-tvm.mjs credentials',
-  ])('is known by %s', (command) => {
+  ])('recognises %s', (command) => {
     expect(runsOurselves(command)).toBe(true);
   });
 
   it.each(['aws-vault exec sentinel', 'my-sentinel-tvm x', 'sentinel-tvm-wrapper', '/sentinel-tvm/other', ''])(
-    'is not known by %s',
+    'does not take %s for this program',
     (command) => {
       expect(runsOurselves(command)).toBe(false);
     },
   );
 
-  it('is found through its sources, and a circle of sources ends', () => {
+  it('finds a profile of ours through its sources, and ends at a circle of sources', () => {
     const ours = { credential_process: 'sentinel-tvm credentials --profile dev' };
     expect(isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'c' }, c: ours })).toBe(true);
     expect(isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'a' } })).toBe(false);

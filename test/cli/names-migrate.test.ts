@@ -32,14 +32,14 @@ async function recorded(): Promise<string | undefined> {
 }
 
 describe('names migrate', () => {
-  it('says so where no TVM has used the tables', async () => {
+  it('says that there is nothing to migrate where no TVM has used the tables', async () => {
     expect(await migrate('--to', 'user')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('nothing to migrate'),
     });
   });
 
-  it('lists the rules and foreign revocations that change, and changes nothing without --apply', async () => {
+  it('lists the rules and Sentinel’s revocations that change, and changes nothing without --apply', async () => {
     const tvm = await startTvm(desk.url);
     await tvm.close();
     const client = clientOf(desk.url);
@@ -61,7 +61,7 @@ describe('names migrate', () => {
     expect((await migrate('--to', 'key')).stdout).toContain('already');
   });
 
-  it('records the new setting with --apply, under which a TVM then starts, and not under the old one', async () => {
+  it('records the new setting with --apply, and a TVM then starts under the new one only', async () => {
     expect((await migrate('--to', 'sso', '--apply')).stdout).toContain('SENTINEL_BARE_NAMES=sso');
     expect(await recorded()).toBe('sso');
     const tvm = await startTvm(desk.url, { environment: { SENTINEL_BARE_NAMES: 'sso' } });
@@ -78,7 +78,7 @@ describe('names migrate', () => {
     [['names', 'migrate'], '--to'],
     [['names', 'migrate', '--to', 'role'], '--to'],
     [['names', 'migrate', '--to', 'user', '--force'], '--force'],
-  ])('%j is refused in a sentence that names what is wrong', (argv, named) => {
+  ])('refuses %j in a sentence that names what is wrong', (argv, named) => {
     const read = readArguments(argv);
     expect(read.ok ? 'accepted' : read.refusal).toContain(named);
     expect(read.ok ? '' : read.refusal).toMatch(/^[^\n]+\.$/u);

@@ -3,7 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readArguments } from '../../src/cli/arguments.ts';
 import { printable } from '../../src/cli/printable.ts';
 import { readSettings } from '../../src/cli/settings.ts';
-import { answerJson, runProgram, scratch, startStranger, strangersKey, type Stranger } from './support.ts';
+import {
+  answerJson,
+  connectionFlags,
+  runProgram,
+  scratch,
+  startStranger,
+  strangersKey,
+  type Stranger,
+} from './support.ts';
 
 /** What the client says: sentences to their end, in which everything can be seen. */
 const SENTENCE = /^(?:[A-Z]|"|--)[^\n]*[^\s.?][.?]$/u;
@@ -14,7 +22,7 @@ function refusalOf(argv: readonly string[]): string {
 }
 
 describe('a command line that is wrong', () => {
-  it('says of an unknown command what is known', () => {
+  it('suggests the nearest command for an unknown one', () => {
     expect(refusalOf(['xyz'])).toBe('"xyz" is no command. See --help.');
     expect(refusalOf(['logn'])).toBe('"logn" is no command; did you mean login? See --help.');
     expect(refusalOf(['x\u202ey\u001b[31m'])).toBe(String.raw`"x\u202ey\u001b[31m" is no command. See --help.`);
@@ -38,7 +46,7 @@ describe('a command line that is wrong', () => {
     [['credentials', '--profile', 'dev', '--duration', '1']],
     [['credentials', '--profile', 'dev', '--label', '']],
     [['whoami', '--front', 'lambda', '--service', 's3']],
-  ])('%j: is refused in one sentence with its full stop', (argv) => {
+  ])('%j is refused in one sentence with its full stop', (argv) => {
     expect(refusalOf(argv)).toMatch(SENTENCE);
   });
 
@@ -48,8 +56,8 @@ describe('a command line that is wrong', () => {
     [{ url: 'https://a:b@tvm.example.com' }],
     [{ url: 'https://tvm.example.com' }],
     [{ url: 'https://tvm.example.com', region: 'eu-central-1' }],
-  ])('%j: the same', (flags) => {
-    const read = readSettings(flags, {}, undefined);
+  ])('settings of %j are refused in one sentence with its full stop', (flags) => {
+    const read = readSettings(connectionFlags(flags), {}, undefined);
     expect(read.ok ? 'accepted' : read.refusal).toMatch(SENTENCE);
   });
 
@@ -58,8 +66,8 @@ describe('a command line that is wrong', () => {
     ['https://abc.execute-api.us-isob-east-1.sc2s.sgov.gov', 'us-isob-east-1'],
     ['https://abc.execute-api.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
     ['https://abc.lambda-url.us-east-1.on.aws', 'us-east-1'],
-  ])('%s is a host of AWS that tells its region', (url, region) => {
-    const read = readSettings({ url, front: 'lambda' }, {}, undefined);
+  ])('the region comes from the AWS host %s', (url, region) => {
+    const read = readSettings(connectionFlags({ url, front: 'lambda' }), {}, undefined);
     expect(read.ok && read.value.region).toBe(region);
   });
 });
@@ -75,12 +83,12 @@ describe('printable', () => {
     ['a\u200bb\u2028c', String.raw`a\u200bb\u2028c`],
     [{ a: '\u202e' }, String.raw`{"a":"\u202e"}`],
     [undefined, ''],
-  ])('makes of %j one line of what can be seen', (value, text) => {
+  ])('makes one line of visible characters of %j', (value, text) => {
     expect(printable(value)).toBe(text);
   });
 });
 
-describe('an answer with characters that cannot be seen', () => {
+describe('an answer with invisible characters', () => {
   const directory = scratch();
   const HIDDEN = 'a\u202eb\u009b31m\u001b[2J\u200b';
   const SHOWN = String.raw`a\u202eb\u009b31m\u001b[2J\u200b`;
@@ -111,7 +119,7 @@ describe('an answer with characters that cannot be seen', () => {
     });
   }
 
-  it('comes out of whoami, whoami --json, login and credentials as what can be seen', async () => {
+  it('is printed with visible characters only by whoami, whoami --json, login and credentials', async () => {
     for (const args of [['whoami'], ['whoami', '--json'], ['login'], ['credentials', '--profile', 'dev']]) {
       const { code, stdout, stderr } = await run(...args);
       expect(code, stderr).toBe(0);

@@ -74,8 +74,12 @@ function expectForwarded(
   });
 }
 
-/** Signs a request that arrived as its sender should have, and compares. */
-function expectSigned(seen: Seen, secret: string, accessKeyId: string, region: string, service: string): void {
+/** Signs a request that arrived as its sender should have done, and compares. */
+function expectSigned(
+  seen: Seen,
+  { accessKeyId, secret }: { readonly accessKeyId: string; readonly secret: string },
+  service: string,
+): void {
   const { authorization = '', ...headers } = seen.headers as Readonly<Record<string, string>>;
   const [path = '', query = ''] = seen.url.split('?');
   const names = /SignedHeaders=([^,]+),/u.exec(authorization)?.[1]?.split(';') ?? [];
@@ -89,7 +93,7 @@ function expectSigned(seen: Seen, secret: string, accessKeyId: string, region: s
     host,
     secret,
     accessKeyId,
-    region,
+    region: 'eu-central-1',
     service,
     amzDate,
   });
@@ -115,31 +119,37 @@ const COMMAND = ['credentials', '--profile', 'team/a.b', '--label', 'ci_1', '--r
 const QUERY = 'duration=3600&profile=team%2Fa.b&session_label=ci_1';
 const SECRET = DANA.AWS_SECRET_ACCESS_KEY;
 
-describe('what leaves the program', () => {
+describe('the requests that the program sends', () => {
   it.each([
     ['a static key', {}, 'eu-central-1'],
     ['temporary credentials, for another STS', { AWS_SESSION_TOKEN: 'token-of-dana' }, 'eu-west-3'],
-  ])('is signed for STS and bound to its request, then signed with the key: %s', async (_, more, stsRegion) => {
-    const [login, vend, ...rest] = await seenBy([...COMMAND, '--sts-region', stsRegion, '--server-id', 'tvm-1'], more);
-    if (login === undefined || vend === undefined) throw new Error('no request');
-    expect(rest).toEqual([]);
-    expect([login.method, login.url, login.body]).toEqual(['POST', '/stage/keys', '{"duration":3600}']);
-    expect(login.headers['content-type']).toBe('application/json');
-    expect(Object.keys(login.headers).filter((name) => /^x-(?:amz|sentinel)-/u.test(name))).toEqual([]);
-    const token = tokenOf(login.headers.authorization ?? '');
-    expect([token['region'], token['securityToken']]).toEqual([stsRegion, Object.values(more)[0]]);
-    expectForwarded(token, { method: 'POST', path: '/stage/keys', rawQuery: '', body: login.body }, 'tvm-1', SECRET);
-    expect([vend.method, vend.url, vend.body]).toEqual(['GET', `/stage/?${QUERY}`, '']);
-    expect(vend.headers['x-amz-security-token']).toBe(KEY.SessionToken);
-    expectSigned(vend, KEY.SecretAccessKey, KEY.AccessKeyId, 'eu-central-1', 'execute-api');
-  });
+  ])(
+    'are signed for STS and bound to the request at first, then signed with the key: %s',
+    async (_, more, stsRegion) => {
+      const [login, vend, ...rest] = await seenBy(
+        [...COMMAND, '--sts-region', stsRegion, '--server-id', 'tvm-1'],
+        more,
+      );
+      if (login === undefined || vend === undefined) throw new Error('no request');
+      expect(rest).toEqual([]);
+      expect([login.method, login.url, login.body]).toEqual(['POST', '/stage/keys', '{"duration":3600}']);
+      expect(login.headers['content-type']).toBe('application/json');
+      expect(Object.keys(login.headers).filter((name) => /^x-(?:amz|sentinel)-/u.test(name))).toEqual([]);
+      const token = tokenOf(login.headers.authorization ?? '');
+      expect([token['region'], token['securityToken']]).toEqual([stsRegion, Object.values(more)[0]]);
+      expectForwarded(token, { method: 'POST', path: '/stage/keys', rawQuery: '', body: login.body }, 'tvm-1', SECRET);
+      expect([vend.method, vend.url, vend.body]).toEqual(['GET', `/stage/?${QUERY}`, '']);
+      expect(vend.headers['x-amz-security-token']).toBe(KEY.SessionToken);
+      expectSigned(vend, { accessKeyId: KEY.AccessKeyId, secret: KEY.SecretAccessKey }, 'execute-api');
+    },
+  );
 
-  it.each(['execute-api', 'lambda'])('is signed with the caller’s own key behind a front of %s', async (service) => {
+  it.each(['execute-api', 'lambda'])('are signed with the caller’s own key behind a front of %s', async (service) => {
     const more = { AWS_SESSION_TOKEN: 'token-of-dana' };
     const [vend, ...rest] = await seenBy([...COMMAND, '--front', 'lambda', '--service', service], more);
     if (vend === undefined) throw new Error('no request');
     expect([rest, vend.url]).toEqual([[], `/stage/?${QUERY}`]);
-    expectSigned(vend, SECRET, DANA.AWS_ACCESS_KEY_ID, 'eu-central-1', service);
+    expectSigned(vend, { accessKeyId: DANA.AWS_ACCESS_KEY_ID, secret: SECRET }, service);
   });
 });
 
@@ -161,10 +171,10 @@ describe('a forwarded token', () => {
   const region = fc.constantFrom('us-east-1', 'us-gov-west-1', 'cn-north-1');
   const now = fc.integer({ min: Date.UTC(2026, 0, 1), max: Date.UTC(2099, 0, 1) });
 
-  it('is one that a TVM can check, and never longer than it reads', () => {
+  it('can be verified by a TVM, and is never longer than it reads', () => {
     fc.assert(
       fc.property(outer, credentials, region, now, (request, { sessionToken, ...key }, region, now) => {
-        const source = sessionToken === undefined ? key : { ...key, sessionToken };
+        const source = { ...key, sessionToken };
         const made = forwardedAuthorization(request, source, { serverId: 'tvm-1', region, now });
         if (!made.ok) {
           expect(sessionToken?.length).toBeGreaterThan(2_300);
@@ -178,7 +188,7 @@ describe('a forwarded token', () => {
     );
   });
 
-  it('is bound to one request: two that differ have two hashes', () => {
+  it('is bound to one request: two different requests have different hashes', () => {
     fc.assert(
       fc.property(outer, outer, (a, b) => {
         const isSame = (['method', 'path', 'rawQuery', 'body'] as const).every((part) => a[part] === b[part]);

@@ -79,7 +79,7 @@ describe('a profile that is named', () => {
   it.each([
     ['is not there', 'typo'],
     ['gives nothing', 'failing'],
-  ])('and %s: nobody else signs in its place', async (_, profile) => {
+  ])('is not replaced by other credentials when it %s', async (_, profile) => {
     for (const [variables, args] of [
       [{}, ['--source-profile', profile]],
       [{ AWS_PROFILE: profile }, []],
@@ -92,13 +92,13 @@ describe('a profile that is named', () => {
     }
   });
 
-  it('comes before the keys of the environment, and without words of the SDK on stderr', async () => {
+  it('comes before the keys of the environment, and the SDK writes nothing to stderr', async () => {
     const { code, stderr } = await vend({ ...DANA, AWS_PROFILE: 'static' });
     expect([code, stderr]).toEqual([0, '']);
     expect(signers()[0]).toBe('AKIAOFTHEPROFILE');
   });
 
-  it('by AWS_PROFILE, still signs when its login is renewed without it', async () => {
+  it('by AWS_PROFILE still signs when the login is renewed without that variable', async () => {
     life = 30;
     await run({ AWS_PROFILE: 'static' }, 'login');
     stranger.seen.length = 0;
@@ -108,7 +108,7 @@ describe('a profile that is named', () => {
 });
 
 describe('the last login', () => {
-  it('with a key that is gone is not renewed as somebody else', async () => {
+  it('is not renewed with other credentials when its key is gone', async () => {
     life = 30;
     await run(DANA, 'login');
     life = 3_600;
@@ -123,7 +123,7 @@ describe('the last login', () => {
     expect(signers()[0]).toBe('ASIACONTAINER');
   });
 
-  it('is followed until the next login, also after another TVM was asked', async () => {
+  it('is used until the next login, also after another TVM was asked', async () => {
     await run(DANA, 'login', '--url', `${stranger.url}/a`, '--server-id', 'a');
     await vend(DANA, '--url', `${stranger.url}/b`, '--server-id', 'b');
     stranger.seen.length = 0;

@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { afterAll } from 'vitest';
+import { readArguments } from '../../src/cli/arguments.ts';
+import type { ConnectionFlags } from '../../src/cli/connection-flags.ts';
+import { ok } from '../../src/lib/result.ts';
 import { bareEnvironment } from '../local/support.ts';
 import { ROOT } from '../support/processes.ts';
 
@@ -102,5 +105,26 @@ export function strangersKey(id = 'TVMKAAAAAAAAAAAAAAAA') {
     SecretAccessKey: 'a-minted-secret-of-the-test',
     SessionToken: 'TVM1.k.a-minted-token-of-the-test',
     Expiration: `${new Date(Date.now() + 3_600_000).toISOString().slice(0, 19)}Z`,
+  };
+}
+
+/** What a command line asks for, as data: the command's name, and what its flags came to. */
+export function understand(argv: readonly string[]) {
+  const read = readArguments(argv);
+  return read.ok ? ok({ name: read.value.name, ...read.value.input }) : read;
+}
+
+/** The flags that say which TVM is asked and by whom, of which these are given. */
+export function connectionFlags(given: Partial<ConnectionFlags>): ConnectionFlags {
+  return {
+    url: undefined,
+    serverId: undefined,
+    region: undefined,
+    stsRegion: undefined,
+    sourceProfile: undefined,
+    front: undefined,
+    service: undefined,
+    loginFile: undefined,
+    ...given,
   };
 }

@@ -1,4 +1,4 @@
-/** Values that each variable takes, the first and last of a range among them. */
+/** Values that each variable accepts, among them the first and last of each range. */
 export const GOOD: Readonly<Record<string, readonly string[]>> = {
   PORT: ['0', '80', '65535'],
   HOST: ['127.0.0.1', '::1', 'localhost'],

@@ -69,10 +69,10 @@ describe('POST /revocations: 201', () => {
   it.each([
     ['user', 'alicia', 'is the name of no registered key'],
     ['user', '111122223333:role/deploy', 'SENTINEL_ALLOWED_ACCOUNTS'],
-    ['principal', 'sentinel:key/NOBODY', 'is no key that is registered'],
-    ['principal', 'arn:aws:iam::000000000000:role/SentinelProtected-dev', 'is a role that is vended here'],
-    ['principal', 'arn:aws:iam::000000000000:role/sentinel-tvm', 'or the TVM itself'],
-    ['user', 'role/SentinelProtected-dev', 'its sessions are no callers'],
+    ['principal', 'sentinel:key/NOBODY', 'matches no registered key'],
+    ['principal', 'arn:aws:iam::000000000000:role/SentinelProtected-dev', 'is a role that the TVM vends'],
+    ['principal', 'arn:aws:iam::000000000000:role/sentinel-tvm', "or the TVM's own"],
+    ['user', 'role/SentinelProtected-dev', 'whose sessions are never callers'],
     ['profile', 'team/vault-2', 'is no profile that can be vended'],
   ])(
     'says that the %s %s could exist, but is known to nobody, and revokes it all the same',

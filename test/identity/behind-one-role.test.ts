@@ -6,7 +6,7 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { sha256 } from '../support/sign.ts';
 import type { RunningTvm } from '../support/tvm.ts';
 
-/** People who share a role whose session names are trusted: two names, two subjects, two of everything. */
+/** People share a role whose session names are trusted: each has a name, a subject and sessions of their own. */
 const ROLE = 'arn:aws:iam::000000000000:role/deploy';
 const REASON = 'laptop stolen';
 
@@ -47,7 +47,7 @@ async function lift(id: unknown): Promise<void> {
 }
 
 describe('two people behind one role', () => {
-  it('have a subject each, which whoami tells', async () => {
+  it('each have a subject, which whoami shows', async () => {
     expect((await as('ann', {})).json).toMatchObject({
       name: 'role/deploy/ann',
       principal: ROLE,
@@ -55,7 +55,7 @@ describe('two people behind one role', () => {
     });
   });
 
-  it('have a session each, which the other neither sees nor revokes', async () => {
+  it('each have a session, which the other neither sees nor revokes', async () => {
     const [ann, ben] = [await vend('ann'), await vend('ben')];
     expect([ann.status, ben.status], ann.body + ben.body).toEqual([200, 200]);
     expect(ann.json['SessionId']).not.toBe(ben.json['SessionId']);
@@ -67,14 +67,14 @@ describe('two people behind one role', () => {
     for (const name of ['ann', 'ben', 'cyn']) expect((await vend(name)).status).toBe(200);
   });
 
-  it('list their own sessions only', async () => {
+  it('each list only their own sessions', async () => {
     await vend('ann');
     await vend('ben');
     const mine = (await as('ben', { path: '/sessions' })).json['sessions'] as { subject: string }[];
     expect(new Set(mine.map(({ subject }) => subject))).toEqual(new Set([`${ROLE}/ben`]));
   });
 
-  it('lose their own session only, when they revoke it', async () => {
+  it('lose only their own session when they revoke it', async () => {
     const { json } = await vend('dot', 'other');
     const revoked = await post('dot', `/sessions/${String(json['SessionId'])}/revoke`, { reason: REASON });
     expect(revoked.status, revoked.body).toBe(200);
@@ -103,7 +103,7 @@ describe('two people behind one role', () => {
     expect((await vend('ann')).status).toBe(200);
   });
 
-  it('have a rate limit each, whose refusal names whoever sent too much', async () => {
+  it('each have a rate limit, whose refusal names the one who sent too much', async () => {
     const tvm = await world.start({
       environment: { SENTINEL_TRUSTED_SESSION_ROLES: ROLE, SENTINEL_RATE_LIMIT_REQUESTS: '5' },
     });
@@ -114,7 +114,7 @@ describe('two people behind one role', () => {
     expect((await as('cyn', {}, tvm)).status).toBe(200);
   });
 
-  it('have stamps of their own, however alike their long names begin', async () => {
+  it('have different stamps even where their long names begin alike', async () => {
     const names = ['x', 'y'].map((end) => `${'somebody.with.a.long.name.at'.repeat(2)}${end}`.slice(-60));
     const stamps = [];
     for (const name of names)
@@ -127,7 +127,7 @@ describe('two people behind one role', () => {
     expect(stamps[0]).not.toBe(stamps[1]);
   });
 
-  it('keep their subject in a minted key', async () => {
+  it('keep their subject when they mint a key', async () => {
     const tvm = world.tvm;
     const key = (await post('fay', '/keys', {})).json;
     const audit = tvm.audit.at(-1);

@@ -3,7 +3,7 @@ import { toFrontClaim } from '../../src/identity/front-claim.ts';
 import { parseQuery } from '../../src/sigv4/query.ts';
 import type { WireRequest } from '../../src/sigv4/request.ts';
 
-/** What tells the copies of a request that AWS verified, with its signature and without. */
+/** What identifies copies of a request that AWS verified, with its signature and without it. */
 const NOW = Date.parse('2026-01-05T12:00:10Z');
 const DATE = '20260105T120000Z';
 const KEY = 'AKIAIOSFODNN7EXAMPLE';
@@ -41,27 +41,27 @@ function signedBy(...values: readonly string[]): What {
   };
 }
 
-describe('with the signature that an HTTP API hands over', () => {
-  it('is the signature: the same for a copy, however it is folded and whatever unsigned headers it has', () => {
+describe('toFrontClaim with the signature, as an HTTP API passes it on', () => {
+  it('gives a copy the same claim, whatever its white space and its unsigned headers', () => {
     const key = keyOf(signedBy(authorization()));
     expect(keyOf(signedBy(authorization().replaceAll(', ', ',')))).toBe(key);
     expect(keyOf({ headers: [...(signedBy(authorization()).headers ?? []), ['x-sentinel-nonce', 'other']] })).toBe(key);
     expect(keyOf(signedBy(authorization('b'.repeat(64))))).not.toBe(key);
   });
 
-  it('is another for another key with the same signature', () => {
+  it('gives another claim for another access key with the same signature', () => {
     const other = 'AKIAIOSFODNN7EXAMPLF';
     expect(keyOf(signedBy(authorization(SIGNATURE, other)), other)).not.toBe(keyOf(signedBy(authorization())));
   });
 
   it.each([
-    ['of a key that only begins alike', [authorization(SIGNATURE, `${KEY}X`)]],
+    ['of another key that begins alike', [authorization(SIGNATURE, `${KEY}X`)]],
     ['twice', [authorization(), authorization('b'.repeat(64))]],
     ['twice in one header', [`${authorization()},${authorization('b'.repeat(64))}`]],
     ['in capitals', [authorization(SIGNATURE.toUpperCase())]],
-    ['with something behind it', [`${authorization()}, Extra=1`]],
+    ['with something after it', [`${authorization()}, Extra=1`]],
     ['of another algorithm', [authorization().replace('HMAC-SHA256', 'ECDSA-P256-SHA256')]],
-  ])('refuses one %s: a copy could hide behind it', (_, values) => {
+  ])('refuses a signature %s, because a copy could hide behind it', (_, values) => {
     expect(toFrontClaim(request(signedBy(...values)), KEY, NOW)).toMatchObject({
       ok: false,
       refusal: { error: 'IncompleteSignature' },
@@ -71,15 +71,15 @@ describe('with the signature that an HTTP API hands over', () => {
   const OTHER = authorization(SIGNATURE, 'AKIAIOSFODNN7EXAMPLF');
 
   it.each(['garbage', 'Sentinel-STS e30', 'AWS4-HMAC-SHA256 Credential=a', '', OTHER])(
-    'takes no notice of %j',
+    'ignores the Authorization header %j',
     (value) => {
       expect(keyOf(signedBy(value))).toBe(keyOf({}));
     },
   );
 });
 
-describe('without it, as from a REST API or a Function URL', () => {
-  it('is the same for a copy, whatever headers beside the time it has', () => {
+describe('toFrontClaim without the signature, as behind a REST API or a Function URL', () => {
+  it('gives a copy the same claim, whatever other headers it has', () => {
     const key = keyOf({});
     for (const header of ['x-sentinel-nonce', 'x-amz-security-token', 'user-agent', 'content-type']) {
       expect(
@@ -94,7 +94,7 @@ describe('without it, as from a REST API or a Function URL', () => {
     }
   });
 
-  it('is the same for a query that the adapter wrote in another order or with other escapes', () => {
+  it('gives the same claim for a query in another order or with other escapes', () => {
     expect(keyOf({ rawQuery: 'profile=dev&device_id=a%20b' })).toBe(keyOf({ rawQuery: 'device_id=a+b&profile=%64ev' }));
   });
 
@@ -105,15 +105,15 @@ describe('without it, as from a REST API or a Function URL', () => {
     ['query', { rawQuery: 'profile=dew' }],
     ['key of the query', { rawQuery: 'profile%3Ddev=' }],
     ['body', { body: Buffer.from('{}') }],
-  ])('is another for another %s', (_, what) => {
+  ])('gives another claim for another %s', (_, what) => {
     expect(keyOf(what)).not.toBe(keyOf({}));
   });
 
-  it('is another for another access key', () => {
+  it('gives another claim for another access key', () => {
     expect(keyOf({}, 'AKIAIOSFODNN7EXAMPLF')).not.toBe(keyOf({}));
   });
 
-  it('is none without a time, and a refusal with one that is none', () => {
+  it('gives no claim without x-amz-date, and refuses a malformed or repeated one', () => {
     expect(toFrontClaim(request({ headers: [] }), KEY, NOW)).toEqual({ ok: true, value: undefined });
     for (const dates of [['20260105'], [''], [DATE, DATE], [`${DATE}, ${DATE}`]]) {
       const headers = dates.map((date) => ['x-amz-date', date] as const);
@@ -125,7 +125,7 @@ describe('without it, as from a REST API or a Function URL', () => {
   });
 });
 
-it('is remembered for longer than AWS may take the signature', () => {
+it('toFrontClaim is remembered for longer than AWS may accept the signature', () => {
   const claim = toFrontClaim(request(), KEY, NOW);
   expect(claim).toMatchObject({ ok: true, value: { signedAt: Date.parse('2026-01-05T12:00:00Z') } });
   expect(claim.ok ? claim.value?.forgetAt : 0).toBeGreaterThanOrEqual(NOW + 30 * 60_000);

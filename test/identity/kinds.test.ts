@@ -8,7 +8,7 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import type { RunningTvm } from '../support/tvm.ts';
 
-/** One kind of caller owns bare names, and what the TVM vends is never a caller. */
+/** One kind of caller owns bare names, and the roles that the TVM vends are never callers. */
 const OWN = '000000000000';
 const OTHER = '111122223333';
 const SSO = 'AWSReservedSSO_Admin_0123456789abcdef';
@@ -28,13 +28,13 @@ function user(path: string, account = OWN): Identity {
   };
 }
 
-describe('names of other kinds', () => {
-  it.each(['olivia', 'any/path/olivia'])('IAM user %s is not the operator olivia', async (path) => {
+describe('names of callers of different kinds', () => {
+  it.each(['olivia', 'any/path/olivia'])('the IAM user %s is not the operator olivia', async (path) => {
     expect((await as(user(path), { path: '/revocations' })).status).toBe(403);
     expect((await as(user(path))).json['name']).toBe('user/olivia');
   });
 
-  it('an Identity Center session alice is not the registered key alice', async () => {
+  it('the Identity Center session alice is not the registered key alice', async () => {
     expect((await as(session(SSO, 'alice'), { query: 'profile=dev' })).json['error']).toBe('PolicyDenied');
     expect((await as(session(SSO, 'alice'))).json).toMatchObject({
       name: 'sso/alice',
@@ -43,7 +43,7 @@ describe('names of other kinds', () => {
     expect((await as(session(SSO, 'alice', OTHER))).json['name']).toBe(`${OTHER}:sso/alice`);
   });
 
-  it('bare names belong to whom SENTINEL_BARE_NAMES says', async () => {
+  it('bare names belong to the kind that SENTINEL_BARE_NAMES names', async () => {
     const own = { SENTINEL_GUARD_TABLE: 'sentinel-requests' };
     const tvm = await world.start({ environment: { ...own, SENTINEL_BARE_NAMES: 'user' } });
     expect((await as(user('x/olivia'), {}, tvm)).json['name']).toBe('olivia');
@@ -52,13 +52,13 @@ describe('names of other kinds', () => {
     expect((await call(tvm, { path: '/whoami', as: 'olivia' })).json['name']).toBe('key/olivia');
   });
 
-  it('pinned Identity Center roles are those of the listed ids only', async () => {
+  it('SENTINEL_SSO_ROLES trusts the listed Identity Center roles only', async () => {
     const tvm = await world.start({ environment: { SENTINEL_SSO_ROLES: 'AROAPINNEDPINNED0000' } });
     expect((await as(session(SSO, 'alice', OWN, 'AROAPINNEDPINNED0000'), {}, tvm)).json['name']).toBe('sso/alice');
     expect((await as(session(SSO, 'alice'), {}, tvm)).json['name']).toBe(`role/${SSO}`);
   });
 
-  it('a role listed with =sso names people of Identity Center', async () => {
+  it('sessions of a role listed with =sso have names of Identity Center users', async () => {
     const environment = { SENTINEL_TRUSTED_SESSION_ROLES: `arn:aws:iam::${OWN}:role/broker=sso` };
     const tvm = await world.start({ environment });
     expect((await as(session('broker', 'ann'), {}, tvm)).json).toMatchObject({
@@ -68,8 +68,8 @@ describe('names of other kinds', () => {
   });
 });
 
-describe('SENTINEL_BARE_NAMES under which the tables were used', () => {
-  it('is recorded; under another nothing is served, and a sentence says what to do', async () => {
+describe('the SENTINEL_BARE_NAMES with which the tables were first used', () => {
+  it('is recorded; with another value nothing is served, and a sentence says what to do', async () => {
     const said: string[] = [];
     const tvm = await world.start({
       environment: { SENTINEL_BARE_NAMES: 'sso' },
@@ -82,14 +82,14 @@ describe('SENTINEL_BARE_NAMES under which the tables were used', () => {
   });
 });
 
-describe('what the TVM vends', () => {
+describe('the roles that the TVM vends', () => {
   const REFUSED = [403, 'AccessDenied'];
   function outcome({ status, json }: RawAnswer) {
     return [status, json['error']];
   }
 
   it.each(['SentinelProtected-dev', 'SentinelProtected-prod', 'sentinel-tvm'])(
-    'is never a caller: role %s',
+    'are never callers: %s',
     async (role) => {
       for (const what of [{}, { query: 'profile=dev' }, { method: 'POST', path: '/keys', body: '{}' }]) {
         const answer = await as(session(role, 'alice'), what);
@@ -98,11 +98,11 @@ describe('what the TVM vends', () => {
     },
   );
 
-  it('is never a caller of another name: the same role in another account is one', async () => {
+  it('have namesakes in other accounts, which are callers', async () => {
     expect((await as(session('SentinelProtected-dev', 'alice', OTHER))).status).toBe(200);
   });
 
-  it('is no caller any more as soon as a profile names its role, minted keys included', async () => {
+  it('stop being callers once a profile names them, even with a minted key', async () => {
     const { desk } = world;
     const first = await world.start();
     const { json } = await as(session('worker', 'w1'), { method: 'POST', path: '/keys', body: '{}' }, first);
@@ -137,7 +137,7 @@ describe('what the TVM vends', () => {
     expect((await sendRaw(later.port, forwarded(later, { amzDate }))).json['name']).toBe('role/worker');
   });
 
-  it('includes the roles that end credentials', async () => {
+  it('include the roles that revoke credentials', async () => {
     const more = { hard_revoke: true, revoker_role_arn: `arn:aws:iam::${OWN}:role/sentinel-revoker` };
     await world.desk.put('/sentinel/profiles/hard', profileDocument(more));
     const tvm = await world.start();

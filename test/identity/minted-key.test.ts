@@ -23,8 +23,8 @@ const awsSource = fc.record({
   identity,
 });
 
-describe('sealing', () => {
-  it('keeps every claim, whatever is in it', () => {
+describe('a minted key', () => {
+  it('keeps every claim, whatever its content', () => {
     fc.assert(
       fc.property(awsSource, fc.option(fc.string(), { nil: undefined }), (source, serverId) => {
         const key = mintKey(source, K1, { serverId, expiresAt: END });
@@ -35,7 +35,7 @@ describe('sealing', () => {
     );
   });
 
-  it('makes another key each time, in the characters that signers and headers take', () => {
+  it('differs each time, in characters that signers and headers accept', () => {
     const keys = Array.from({ length: 200 }, () => mintKey(KEY_SOURCE, K1, OPTIONS));
     for (const part of ['accessKeyId', 'secretAccessKey', 'sessionToken'] as const) {
       expect(new Set(keys.map((key) => key[part])).size).toBe(200);
@@ -47,20 +47,20 @@ describe('sealing', () => {
     }
   });
 
-  it('is broken by a change of any character of the token', () => {
+  it('is refused after a change of any character of its token', () => {
     const { sessionToken, secretAccessKey } = mintKey(KEY_SOURCE, K1, OPTIONS);
     const characters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.';
     for (let at = 0; at < sessionToken.length; at += 1) {
       const other = characters[(characters.indexOf(sessionToken[at] ?? '') + 1) % characters.length] ?? '';
       const changed = sessionToken.slice(0, at) + other + sessionToken.slice(at + 1);
       const opened = openKey(changed, ring(K1), 'tvm-1');
-      // The last character has bits that decode to nothing; the secret depends on each character all the same.
+      // The last character has bits that are not decoded, but the secret depends on all of them.
       expect(opened?.secret).not.toBe(secretAccessKey);
       if (at < sessionToken.length - 1) expect(opened).toBeUndefined();
     }
   });
 
-  it('is opened by the same key only, under the same name, for the same server', () => {
+  it('is opened only with the same sealing key, under the same name, for the same server', () => {
     const { sessionToken } = mintKey(KEY_SOURCE, K1, OPTIONS);
     expect(openKey(sessionToken, ring(K1), 'tvm-1')).toBeDefined();
     expect(openKey(sessionToken, ring(K1), 'tvm-2')).toBeUndefined();
@@ -69,12 +69,12 @@ describe('sealing', () => {
     expect(openKey(sessionToken, new Map([['k2', { ...K1, id: 'k2' }]]), 'tvm-1')).toBeUndefined();
     const renamed = sessionToken.replace('.k1.', '.k2.');
     expect(openKey(renamed, new Map([['k2', { ...K1, id: 'k2' }]]), 'tvm-1')).toBeUndefined();
-    // A name and a server id that only together spell the same are still two.
+    // The key's name and the server's id are not joined into one text that two pairs could share.
     const joined = mintKey(KEY_SOURCE, { ...K1, id: 'k' }, { ...OPTIONS, serverId: '1\nx' });
     expect(openKey(joined.sessionToken.replace('.k.', '.k1.'), ring(K1), 'x')).toBeUndefined();
   });
 
-  it('never throws on what is no token', () => {
+  it('is never opened, without an error, from text that is not a token', () => {
     const near = fc.tuple(fc.constantFrom('TVM1.k1.', 'TVM2.k1.', 'TVM1..', ''), fc.string(), fc.base64String());
     fc.assert(
       fc.property(near, ([prefix, text, base64]) => {
@@ -84,11 +84,11 @@ describe('sealing', () => {
     );
   });
 
-  it('keeps whole seconds of the end, rounded down', () => {
+  it('ends at a whole second, rounded down', () => {
     expect(mintKey(KEY_SOURCE, K1, { ...OPTIONS, expiresAt: END + 999 }).expiresAt).toBe(END);
   });
 
-  it('knows the secret of its source again, and no other', () => {
+  it('recognises the secret of its source, and no other', () => {
     const opened = openKey(mintKey(KEY_SOURCE, K1, OPTIONS).sessionToken, ring(K1), 'tvm-1');
     const tag = opened?.claims.source.via === 'key' ? opened.claims.source.secretTag : '';
     expect(hasSecret(K1, 'a-secret-of-alice', tag)).toBe(true);
@@ -98,8 +98,8 @@ describe('sealing', () => {
   });
 });
 
-describe('the key to mint with', () => {
-  it('is the latest that is active, by its id if two are equal; undefined if none is', () => {
+describe('activeSealingKey', () => {
+  it('is the key that became active last, the greater id of two; undefined if none is active', () => {
     const [old, next, future] = [sealing('a', 1), sealing('b', 10), sealing('c', 100)];
     expect(activeSealingKey(ring(old, next, future), 50)?.id).toBe('b');
     expect(activeSealingKey(ring(future, next, old), 100)?.id).toBe('c');

@@ -3,7 +3,7 @@ import type { RegisteredKey } from '../../src/identity/key-ring.ts';
 import { authenticateKey } from '../../src/identity/registered-key.ts';
 import { readWireHead } from '../../src/sigv4/request.ts';
 import { readClaim } from '../../src/sigv4/verify.ts';
-import { ADMISSION } from '../support/identity.ts';
+import { ADMISSION, keyRing, registeredKey } from '../support/identity.ts';
 import { amzDateOf, sign } from '../support/sign.ts';
 
 const NOW = Date.parse('2026-01-05T12:00:00Z');
@@ -25,13 +25,8 @@ function authenticate(
   if (!head.ok) throw new Error(head.refusal.message);
   const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: WINDOW });
   if (!claim.ok) throw new Error(claim.refusal.message);
-  const found = key === undefined ? undefined : { secret: SECRET, name: 'alice', disabled: false, ...key };
-  const ring = {
-    account: '111122223333',
-    findKey: (id: string) => (id === 'TVMDEMOALICE' ? found : undefined),
-    neverCallers: new Set<string>(),
-    sealingKeys: new Map(),
-  };
+  const found = key === undefined ? undefined : registeredKey(key);
+  const ring = keyRing('111122223333', (id) => (id === 'TVMDEMOALICE' ? found : undefined));
   return authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, {
     now,
     window: WINDOW,
@@ -39,8 +34,8 @@ function authenticate(
   });
 }
 
-describe('a registered key', () => {
-  it('is a caller of the TVM’s own account, under the name of its document', () => {
+describe('authenticateKey', () => {
+  it('gives a caller of the TVM’s own account, with the name in the key’s document', () => {
     expect(authenticate({})).toMatchObject({
       ok: true,
       value: {
@@ -56,7 +51,7 @@ describe('a registered key', () => {
     });
   });
 
-  it('unknown, disabled, expired, or with a session token: the same refusal, and nothing of why', () => {
+  it('refuses an unknown, disabled or expired key, or one with a session token, with the same words', () => {
     const refusals = [
       authenticate(undefined),
       authenticate({ disabled: true }),
@@ -71,19 +66,19 @@ describe('a registered key', () => {
     expect(refusals[0]).toMatchObject({ ok: false, refusal: { error: 'InvalidClientTokenId' } });
   });
 
-  it('is good until the very end of its life', () => {
+  it('accepts a key until the millisecond at which it expires', () => {
     expect(authenticate({ expiresAtMs: NOW + 1 }).ok).toBe(true);
     expect(authenticate({ expiresAtMs: NOW }).ok).toBe(false);
   });
 
-  it('with another secret does not match', () => {
+  it('refuses a signature with another secret', () => {
     expect(authenticate({}, { secret: 'another' })).toMatchObject({
       ok: false,
       refusal: { error: 'SignatureDoesNotMatch' },
     });
   });
 
-  it('that is unknown cannot be passed with the secret that stands in for it', () => {
+  it('refuses an unknown key that is signed with the stand-in secret', () => {
     const standIn = 'no key of this server has this secret';
     expect(authenticate(undefined, { secret: standIn }).ok).toBe(false);
     expect(authenticate({ disabled: true }, { secret: standIn }).ok).toBe(false);

@@ -45,8 +45,8 @@ function error(status: number, code: unknown): Partial<StsReply> {
 
 const KNOWN = { ok: true, value: { arn: IDENTITY.Arn, account: IDENTITY.Account, userId: IDENTITY.UserId } };
 
-describe('an answer of STS', () => {
-  it('says who signed', () => {
+describe('readStsAnswer on an identity', () => {
+  it('returns who signed', () => {
     expect(read()).toEqual(KNOWN);
     expect(read({ contentEncoding: 'identity' })).toEqual(KNOWN);
   });
@@ -57,7 +57,7 @@ describe('an answer of STS', () => {
     'APPLICATION/JSON',
     'application/x-amz-json-1.1',
     'application/json ',
-  ])('may be of the type %s', (contentType) => {
+  ])('accepts the content type %s', (contentType) => {
     expect(read({ contentType })).toEqual(KNOWN);
   });
 
@@ -70,22 +70,22 @@ describe('an answer of STS', () => {
     'text/application/json',
     'application/xml, application/json',
     'x-application/json',
-  ])('is none of the type %s', (contentType) => {
+  ])('refuses the content type %j', (contentType) => {
     expect(verdict({ contentType })).toBe('unexpected');
   });
 
-  it.each(['gzip', 'br', 'deflate', 'GZIP', 'identity, gzip', ' '])('is none in the encoding %s', (contentEncoding) => {
+  it.each(['gzip', 'br', 'deflate', 'GZIP', 'identity, gzip', ' '])('refuses the encoding %j', (contentEncoding) => {
     expect(verdict({ contentEncoding })).toBe('unexpected');
   });
 
   it.each([0, 100, 199, 201, 204, 206, 300, 302, 304, 307, 399, 400, 403, 404, 500, 503, 599, 999])(
-    'is none with status %i, be there an identity in it or not',
+    'refuses status %i, even with an identity in the body',
     (status) => {
       expect(verdict({ status })).toBe('unexpected');
     },
   );
 
-  it.each(['Account', 'Arn', 'UserId'] as const)('has %s, and that is text', (field) => {
+  it.each(['Account', 'Arn', 'UserId'] as const)('refuses an identity whose %s is missing or not text', (field) => {
     const { [field]: _, ...without } = IDENTITY;
     for (const value of [undefined, null, 0, 1e11, true, '', [], {}, [IDENTITY[field]], { S: IDENTITY[field] }]) {
       expect(verdict(said({ ...without, [field]: value }))).toBe('unexpected');
@@ -98,17 +98,17 @@ describe('an answer of STS', () => {
     ['an account of other digits', { Account: '٠٠٠٠٠٠٠٠٠٠٠٠' }],
     ['an account with a line break', { Account: '000000000000\n' }],
     ['AWS’s own account', { Account: 'aws', Arn: 'arn:aws:iam::aws:user/dana' }],
-    ['a partition that is none', { Arn: 'arn:evil:iam::000000000000:user/dana' }],
+    ['a partition that does not exist', { Arn: 'arn:evil:iam::000000000000:user/dana' }],
     ['a long ARN', { Arn: `arn:aws:iam::000000000000:user/${'a'.repeat(2_048)}` }],
     ['an ARN without resource', { Arn: 'arn:aws:iam::000000000000:' }],
-    ['an ARN in front of which something stands', { Arn: ` ${IDENTITY.Arn}` }],
+    ['an ARN after a blank', { Arn: ` ${IDENTITY.Arn}` }],
     ['a long user id', { UserId: 'A'.repeat(257) }],
     ['a user id with a line break', { UserId: 'AIDA\n' }],
-  ])('is none with %s', (_, change) => {
+  ])('refuses an identity with %s', (_, change) => {
     expect(verdict(said({ ...IDENTITY, ...change }))).toBe('unexpected');
   });
 
-  it('is of the partition that was asked', () => {
+  it('refuses an ARN of another partition than the one that was asked', () => {
     for (const [partition, asked] of [
       ['aws-cn', 'aws'],
       ['aws', 'aws-cn'],
@@ -120,7 +120,7 @@ describe('an answer of STS', () => {
     }
   });
 
-  it('holds no key twice, at any depth', () => {
+  it('refuses a repeated key at any depth', () => {
     const text = bodyOf(IDENTITY);
     for (const twice of [
       text.replace('"Arn"', '"Arn":"arn:aws:iam::111122223333:root","Arn"'),
@@ -143,13 +143,13 @@ describe('an answer of STS', () => {
     'undefined',
     `${bodyOf(IDENTITY)}x`,
     `[${bodyOf(IDENTITY)}]`,
-  ])('is none in the body %s', (body) => {
+  ])('refuses the body %j', (body) => {
     expect(verdict({ body: Buffer.from(body) })).toBe('unexpected');
   });
 });
 
-describe('an error of STS', () => {
-  it.each([400, 403, 404, 499])('of status %i refuses with its code', (status) => {
+describe('readStsAnswer on an error', () => {
+  it.each([400, 403, 404, 499])('refuses status %i with the code of STS', (status) => {
     expect(read(error(status, 'SignatureDoesNotMatch'))).toEqual({
       ok: false,
       refusal: { kind: 'refused', code: 'SignatureDoesNotMatch' },
@@ -167,7 +167,7 @@ describe('an error of STS', () => {
     'BandwidthLimitExceeded',
     'SlowDown',
     'TooManyRequestsException',
-  ])('%s is throttling', (code) => {
+  ])('reads %s as throttling', (code) => {
     expect([400, 403, 429].map((status) => verdict(error(status, code)))).toEqual([
       'throttled',
       'throttled',
@@ -183,18 +183,18 @@ describe('an error of STS', () => {
     'RequestAbortedException',
     'InternalFailure',
     'ServiceUnavailable',
-  ])('%s blames the service, so it says nothing of who signed', (code) => {
+  ])('reads %s as a fault of the service, which says nothing about the signature', (code) => {
     expect([400, 403, 408].map((status) => verdict(error(status, code)))).toEqual(Array(3).fill('unexpected'));
   });
 
-  it('429 is throttling, whatever it says', () => {
+  it('reads 429 as throttling, whatever its body', () => {
     for (const change of [{}, { contentType: 'text/html' }, { contentEncoding: 'gzip' }, { body: Buffer.from('x') }]) {
       expect(verdict({ ...change, status: 429 })).toBe('throttled');
     }
   });
 
   it.each([undefined, null, '', 1, {}, ['AccessDenied'], 'a b', 'a\r\nb', 'ä', 'a'.repeat(65), '<script>', '{}'])(
-    'the code %j is none',
+    'does not accept the code %j',
     (code) => {
       expect(verdict(error(403, code))).toBe('unexpected');
     },
@@ -208,13 +208,13 @@ describe('an error of STS', () => {
     '{"Error":{"Code":"A","Code":"B"}}',
     '[]',
     '',
-  ])('is none in %s', (body) => {
+  ])('does not accept the error %j', (body) => {
     expect(verdict({ status: 403, body: Buffer.from(body) })).toBe('unexpected');
   });
 });
 
-describe('whatever comes', () => {
-  it('is never an identity that was not in it, and tells nothing of its content', () => {
+describe('readStsAnswer on anything', () => {
+  it('gives no identity, and repeats nothing of the content', () => {
     const reply = fc.record({
       status: fc.oneof(fc.constantFrom(200, 400, 403, 429, 500), fc.integer()),
       contentType: fc.oneof(fc.constant('application/json'), fc.string()),
@@ -236,7 +236,7 @@ describe('whatever comes', () => {
     fc.assert(property, { numRuns: 2_000 });
   });
 
-  it('of any depth is read or refused', () => {
+  it('refuses JSON of any depth without an error', () => {
     for (const depth of [100, 1_000, 4_096]) {
       for (const body of [
         '['.repeat(depth) + ']'.repeat(depth),

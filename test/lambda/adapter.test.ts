@@ -4,7 +4,7 @@ import { startDesk, type Desk } from '../support/tvm.ts';
 import { behind, eventOf, FRONTS, type Asked } from './events.ts';
 import { lacksAdapter, recordsOf, startLambda, type Lambda, type Reply } from './support.ts';
 
-/** Requests through the adapter and the fronts that verify callers, from the event to the answer. */
+/** Requests through the fronts that verify callers and the adapter, from the event to the answer. */
 const noAdapter = lacksAdapter();
 
 function base64(data: string | Uint8Array): string {
@@ -42,7 +42,7 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
       });
     }
 
-    it('vends to whom the context names, from where it says, and the record says so', async () => {
+    it('vends to the caller that the context names, and records its address', async () => {
       const reply = await ask({ query: 'profile=dev' });
       expect(reply.status, JSON.stringify(reply.json)).toBe(200);
       expect(reply.json).toMatchObject({
@@ -70,9 +70,9 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
     });
 
     describe('a request that AWS verified', () => {
-      /** As the front hands them on: a signature by HTTP APIs only, see src/identity/front-claim.ts. */
+      /** As the front passes them on: only HTTP APIs pass the signature, see src/identity/front-claim.ts. */
       function signed(seconds: number): Readonly<Record<string, string>> {
-        // The fronts share a table here, so each has seconds of its own.
+        // The fronts share a table here, so each uses other seconds.
         const amzDate = amzDateOf(Date.now() + (seconds + 20 * FRONTS.indexOf(front)) * 1_000);
         const scope = `AKIAIOSFODNN7EXAMPLE/${amzDate.slice(0, 8)}/us-east-1/execute-api/aws4_request`;
         const signature = sha256(`${front} ${seconds} ${amzDate}`);
@@ -80,7 +80,7 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
         return { 'x-amz-date': amzDate, ...(front === 'http-api' ? { authorization } : {}) };
       }
 
-      it('vends once: two identical events are one request and its copy', async () => {
+      it('vends once: a second identical event is a copy', async () => {
         const event = eventOf(front, { query: 'profile=dev', headers: signed(0) });
         expect((await lambda.ask(event)).status).toBe(200);
         const copy = await lambda.ask(event);
@@ -89,14 +89,14 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
         expect((await ask({ query: 'profile=dev', headers: signed(1) })).status).toBe(200);
       });
 
-      it('is no other for an unsigned header that a copy adds', async () => {
+      it('is the same request with another unsigned header', async () => {
         const headers = signed(2);
         expect((await ask({ query: 'profile=dev', headers })).status).toBe(200);
         const more = { ...headers, 'x-sentinel-nonce': 'mine' };
         expect((await ask({ query: 'profile=dev', headers: more })).result).toEqual([403, 'RequestReplayed']);
       });
 
-      it('mints one key, and one of another body is another', async () => {
+      it('mints one key, and another one with another body', async () => {
         const [one, other] = [signed(3), front === 'http-api' ? signed(6) : undefined];
         function keys(duration: number, headers = one) {
           return post(JSON.stringify({ duration }), { path: '/keys', headers });
@@ -105,24 +105,24 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
         expect((await keys(61, other ?? one)).status).toBe(200);
       });
 
-      it('and an equal one of the same second are two where the front hands their signatures over', async () => {
+      it('differs from an equal one of the same second only where the front passes the signature', async () => {
         const [one, other] = [signed(4), signed(5)];
         const second = { ...other, 'x-amz-date': one['x-amz-date'] ?? '' };
         expect((await ask({ query: 'profile=dev', headers: one })).status).toBe(200);
         const { status } = await ask({ query: 'profile=dev', headers: second });
         expect(status).toBe(front === 'http-api' ? 200 : 403);
-        // Elsewhere what is signed has to differ.
+        // Behind the other fronts the signed parts must differ.
         expect((await ask({ query: 'device_id=x&profile=dev', headers: second })).status).toBe(
           front === 'http-api' ? 403 : 200,
         );
       });
     });
 
-    it('the adapter is registered as the only extension', () => {
+    it('has the adapter as the only extension', () => {
       expect(lambda.extensions).toEqual(['lambda-adapter']);
     });
 
-    it('a role is denied what its user may, with the headers of a refusal', async () => {
+    it('denies a role what its namesake user may have, with the headers of a refusal', async () => {
       const who = { arn: 'arn:aws:sts::000000000000:assumed-role/deploy/dana', userId: 'AROACKCEVSQ6C2EXAMPLE:dana' };
       const reply = await ask({ query: 'profile=dev', who });
       expect(reply.result).toEqual([403, 'PolicyDenied']);
@@ -136,7 +136,7 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
     it.each([
       ['text', WISH, false],
       ['base64', base64(WISH), true],
-    ])('POST vends for a body in %s', async (_, body, isBase64Encoded) => {
+    ])('vends for a POST with its body in %s', async (_, body, isBase64Encoded) => {
       const reply = await post(body, { isBase64Encoded, headers: { 'content-length': String(WISH.length) } });
       expect([reply.status, reply.json['Profile']]).toEqual([200, 'dev']);
     });
@@ -145,17 +145,17 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
       ['that is empty in base64', '', true],
       ['that is null in base64', null, true],
       ['that is null', null, false],
-      ['of bytes that are no text', base64(Uint8Array.of(0, 255, 254, 128)), true],
+      ['of bytes that are not text', base64(Uint8Array.of(0, 255, 254, 128)), true],
       ['of a NUL', base64('\0'), true],
-      ['whose base64 is not said to be base64', base64(WISH), false],
+      ['in base64 that is not declared', base64(WISH), false],
       ['encoded twice', base64(base64(WISH)), true],
-    ])('a body %s is refused in words', async (_, body, isBase64Encoded) => {
+    ])('refuses a body %s with a sentence', async (_, body, isBase64Encoded) => {
       const refused = await post(body, { isBase64Encoded });
       expect(refused.result).toEqual([400, 'ValidationError']);
       expect(refused.json['message']).toMatch(/^The body is (?:empty|not JSON)/u);
     });
 
-    it('a body beyond the limit is refused, encoded or not, and the next request is served', async () => {
+    it('refuses a body beyond the limit, encoded or not, and serves the next request', async () => {
       const long = JSON.stringify({ profile: 'x'.repeat(70_000) });
       expect((await post(long)).result).toEqual([413, 'ValidationError']);
       expect((await post(base64(long), { isBase64Encoded: true })).result).toEqual([413, 'ValidationError']);
@@ -163,7 +163,7 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
     });
 
     it.each(['!!!', 'eyJ', WISH, base64(WISH).replace(/=+$/u, '')])(
-      'base64 that is broken (%s) fails at the adapter: the TVM hears nothing of it and goes on',
+      'never sees a request with broken base64 (%s), which fails at the adapter',
       async (body) => {
         const event = eventOf(front, { method: 'POST', body, isBase64Encoded: true });
         const records = await recordsOf(lambda, front, async () => {
@@ -175,7 +175,7 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
 
     it.each([
       ['the authorizer is null', { authorizer: null, identity: {} }],
-      ['nobody was asked to sign (auth NONE)', { authorizer: undefined, identity: { sourceIp: '203.0.113.7' } }],
+      ['no signature was required (auth NONE)', { authorizer: undefined, identity: { sourceIp: '203.0.113.7' } }],
       [
         'all parts of the identity are null',
         {
@@ -184,13 +184,13 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
         },
       ],
       [
-        'another authorizer than IAM named somebody',
+        'another authorizer than IAM named a caller',
         {
           authorizer: { jwt: { claims: { sub: 'dana' }, scopes: [] }, principalId: 'dana', lambda: { iam: 'dana' } },
           identity: { sourceIp: '203.0.113.7', cognitoIdentityId: 'us-east-1:dana' },
         },
       ],
-    ])('nothing is vended where %s, and the record says that nobody was there', async (_, context) => {
+    ])('vends nothing where %s, and records that the caller is missing', async (_, context) => {
       const reply = await ask({ query: 'profile=dev', context });
       expect(reply.result).toEqual([403, 'MissingAuthenticationToken']);
       expect(await lambda.recordOf(reply)).toMatchObject({
@@ -200,13 +200,13 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
       });
     });
 
-    it('another API’s context is refused, and the record says so', async () => {
+    it('refuses the context of another API, and records that', async () => {
       const reply = await ask({ query: 'profile=dev', context: { apiId: 'zzzzzzzzzz' } });
       expect(reply.result).toEqual([403, 'AccessDenied']);
       expect(await lambda.recordOf(reply)).toMatchObject({ event: 'identity_refused', error: 'AccessDenied' });
     });
 
-    it('HEAD vends nothing', async () => {
+    it('vends nothing for HEAD', async () => {
       const records = await recordsOf(lambda, front, async () => {
         const answer = await lambda.invoke(eventOf(front, { method: 'HEAD', query: 'profile=dev' }));
         expect([answer.statusCode, answer.body]).toEqual([405, '']);

@@ -7,17 +7,17 @@ import { albEvent, eventOf, FRONTS, type AskedOfAlb } from './events.ts';
 import { lacksAdapter, startLambda, type Lambda, type Reply } from './support.ts';
 
 /**
- * Fronts that verify nobody: the TVM verifies what the adapter makes of the request, so that everything signed must come
- * through as it was, and what does not must be refused.
+ * Fronts that do not verify callers. The TVM verifies the request as the adapter passes it on, so
+ * everything that is signed must arrive unchanged, and anything else must be refused.
  */
 const noAdapter = lacksAdapter();
 
 const HOST = 'tvm.example.com';
 
-/** Whom the demo policies let vend dev, with the key that `sign` signs with. */
+/** The caller that may vend dev by the demo policies, with the key that `sign` uses. */
 const ALICE = { user: 'alice', principal: 'sentinel:key/TVMDEMOALICE', via: 'key', access_key_id: 'TVMDEMOALICE' };
 
-/** `device_id` is taken for anything and ignored, so that only the signature speaks for what it holds. */
+/** `device_id` may hold anything and is ignored, so only the signature depends on its value. */
 function device(id: string): string {
   return `device_id=${id}&profile=dev`;
 }
@@ -43,7 +43,7 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
     ['single values', false],
     ['multiple values', true],
   ])('an ALB that sends %s', (_, multiValue) => {
-    /** Signs the canonical query and sends another form of it. */
+    /** Signs the canonical query, and may send another form of it. */
     function ask(change: Partial<Signing>, sent: Partial<AskedOfAlb> = {}): Promise<Reply> {
       const { method = 'GET', query = 'profile=dev', body } = change;
       const { headers } = signed({ ...change, query: method === 'GET' ? query : '' });
@@ -51,7 +51,7 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
       return lambda.ask(albEvent({ ...asked, ...(typeof body === 'string' ? { body } : {}), ...sent }));
     }
 
-    it('a signed GET vends; the record names the key and the address that the ALB saw', async () => {
+    it('a signed GET vends, and its record has the key and the address that the ALB saw', async () => {
       const { headers } = signed({ query: 'profile=dev' });
       const spoofed = { ...headers, 'x-amzn-request-context': '{"apiId":"x"}' };
       const event = albEvent({ query: 'profile=dev', headers: spoofed, multiValue });
@@ -60,7 +60,7 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
       expect(await lambda.recordOf(reply)).toMatchObject({ ...ALICE, outcome: 'vended', source_ip: '203.0.113.7' });
     });
 
-    it('an address that the caller sent is not the caller’s', async () => {
+    it('an address in the caller’s own header is not recorded as the caller’s', async () => {
       const event = albEvent({ query: 'profile=dev', headers: signed({ query: 'profile=dev' }).headers, multiValue });
       const forwarded = '198.51.100.66, 203.0.113.9';
       const reply = await lambda.ask({
@@ -101,7 +101,7 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
       '%27%22%28%29%2A%21',
       '%0D%0A',
       '',
-    ])('what was signed in a query arrives: device_id=%s', async (id) => {
+    ])('a signed query arrives unchanged with device_id=%s', async (id) => {
       const reply = await ask({ query: device(id) });
       expect(reply.status, JSON.stringify(reply.json)).toBe(200);
     });
@@ -112,12 +112,12 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
       ['with escapes in small letters', device('%c3%bc'), device('%C3%BC')],
       ['with a plus for a space', device('a+b'), device('a%20b')],
       ['without the equals sign of an empty value', 'device_id&profile=dev', device('')],
-    ])('a query sent %s is the same query, where its canonical form was signed', async (_, query, canonical) => {
+    ])('a query sent %s matches the signature over its canonical form', async (_, query, canonical) => {
       const reply = await ask({ query: canonical }, { query });
       expect(reply.status, JSON.stringify(reply.json)).toBe(200);
     });
 
-    it('a plus signed as it was sent is what the adapter makes of a space, too', async () => {
+    it('a plus that was signed as sent matches, because the adapter writes a space as a plus', async () => {
       expect((await ask({ query: device('a+b') })).status).toBe(200);
     });
 
@@ -125,14 +125,14 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
       ['with escapes in small letters', device('%c3%bc')],
       ['with more escapes than needed', device('%61')],
     ])(
-      'a query signed as it was sent (curl before 8.3) %s is refused: the adapter writes it anew',
+      'a query that was signed as sent (curl before 8.3) %s is refused, because the adapter rewrites it',
       async (_, query) => {
         expect((await ask({ query })).result).toEqual([403, 'SignatureDoesNotMatch']);
       },
     );
 
-    it('a parameter that stands twice vends nothing, be it the signed one that is left', async () => {
-      // With single values an ALB hands over the last only, which is not what was signed.
+    it('a repeated parameter vends nothing, even if the signed one is left', async () => {
+      // With single values an ALB passes only the last, which is not what was signed.
       const expected = multiValue ? [400, 'ValidationError'] : [403, 'SignatureDoesNotMatch'];
       expect((await ask({ query: 'profile=dev&profile=dev' })).result).toEqual(expected);
       expect((await ask({ query: 'profile=dev' }, { query: 'profile=prod&profile=vault' })).result).toEqual(expected);
@@ -153,13 +153,13 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
     });
 
     it.each(['/./', '/whoami/../', '/%2e%2e/'])(
-      'a path that the adapter shortens (%s) is no other request: the signature is over what was sent',
+      'a path that the adapter shortens (%s) is refused, because the signature covers the path as sent',
       async (path) => {
         expect((await ask({ path }, { path })).result).toEqual([403, 'SignatureDoesNotMatch']);
       },
     );
 
-    it('who signed nothing is nobody', async () => {
+    it('an unsigned request is refused', async () => {
       const reply = await lambda.ask(albEvent({ query: 'profile=dev', headers: { host: HOST }, multiValue }));
       expect(reply.result).toEqual([403, 'MissingAuthenticationToken']);
       expect(await lambda.recordOf(reply)).toMatchObject({ event: 'identity_refused', source_ip: '203.0.113.7' });
@@ -173,7 +173,7 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
     });
   });
 
-  it('what is no request, or none of an ALB, vends nothing, and the next is served', async () => {
+  it('an event that is not an ALB’s request vends nothing, and the next request is served', async () => {
     const event = albEvent({ query: 'profile=dev', headers: signed({ query: 'profile=dev' }).headers });
     for (const broken of [{}, { ...event, headers: 7 }, { ...event, requestContext: null }, { Records: [event] }]) {
       expect(await lambda.invoke(broken)).toMatchObject({ error: 'ValidationError' });
@@ -182,14 +182,14 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
     expect((await lambda.ask(event)).status).toBe(200);
   });
 
-  it('a signed header that stands twice arrives in order where the ALB sends multiple values', async () => {
+  it('a repeated signed header arrives in order where the ALB sends multiple values', async () => {
     const { headers } = signed({ query: 'profile=dev', headers: { 'x-twice': 'b,a' } });
     const event = albEvent({ query: 'profile=dev', headers, multiValue: true });
     const twice = { ...(event['multiValueHeaders'] as object), 'x-twice': ['b', 'a'] };
     expect((await lambda.ask({ ...event, multiValueHeaders: twice })).status).toBe(200);
   });
 
-  it('a signed trace id is refused: the adapter puts that of the invocation in its place', async () => {
+  it('a signed trace id is refused, because the adapter replaces it with that of the invocation', async () => {
     const { headers } = signed({
       query: 'profile=dev',
       headers: { 'x-amzn-trace-id': 'Root=1-67891233-abcdef012345678912345678' },
@@ -200,10 +200,10 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
     ]);
   });
 
-  describe.each(FRONTS)('a %s that asks for no signature', (front) => {
+  describe.each(FRONTS)('a %s that requires no signature', (front) => {
     const NOBODY = { authorizer: undefined, identity: { sourceIp: '203.0.113.7' } };
 
-    it('vends to who signed for the TVM', async () => {
+    it('vends to a caller that signed for the TVM', async () => {
       const { headers } = signed({ query: device('a%20b%2Bc%C3%BC') });
       const http = { method: 'GET', path: '/', sourceIp: '203.0.113.7', userAgent: 'curl/8.5.0' };
       const context = { ...NOBODY, ...(front === 'rest-api' ? {} : { http }) };
@@ -212,7 +212,7 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
       expect(await lambda.recordOf(reply)).toMatchObject(ALICE);
     });
 
-    it('is not asked who is there: a context with an identity is no authenticator here', async () => {
+    it('does not identify callers, even if its context has an identity', async () => {
       const identity = { ...(restContext()['identity'] as object), userAgent: 'curl/8.5.0' };
       const context = { http: { method: 'GET', path: '/', sourceIp: '203.0.113.7' }, identity };
       const reply = await lambda.ask(eventOf(front, { query: 'profile=dev', context }));
@@ -226,10 +226,13 @@ describe.skipIf(noAdapter !== undefined)('behind the adapter, without a front th
       { authorizer: { lambda: { name: 'Zoë' } }, http: { method: 'GET', path: '/', sourceIp: '203.0.113.7' } },
     ],
     ['rest-api', { authorizer: { name: 'Zoë' }, identity: { sourceIp: '203.0.113.7' } }],
-  ] as const)('a %s whose own authorizer found a name beyond ASCII is no reason to refuse', async (front, context) => {
-    // The context's header is the adapter's, raw UTF-8; the caller sent nothing that could be written otherwise.
-    const { headers } = signed({ query: 'profile=dev' });
-    const reply = await lambda.ask(eventOf(front, { query: 'profile=dev', headers, context }));
-    expect(reply.status, JSON.stringify(reply.json)).toBe(200);
-  });
+  ] as const)(
+    'a %s serves requests whose context has a name beyond ASCII from its own authorizer',
+    async (front, context) => {
+      // The adapter writes the context's header as raw UTF-8; the caller cannot influence that.
+      const { headers } = signed({ query: 'profile=dev' });
+      const reply = await lambda.ask(eventOf(front, { query: 'profile=dev', headers, context }));
+      expect(reply.status, JSON.stringify(reply.json)).toBe(200);
+    },
+  );
 });

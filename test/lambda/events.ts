@@ -12,7 +12,7 @@ export function behind(front: Front): Readonly<Record<string, string>> {
   };
 }
 
-/** A request as the front got it, and what the front found out about its sender. */
+/** A request as the front received it, and what the front found out about its caller. */
 export type Asked = {
   readonly method?: string;
   readonly path?: string;
@@ -22,7 +22,7 @@ export type Asked = {
   readonly body?: string | null;
   readonly isBase64Encoded?: boolean;
   readonly who?: Parameters<typeof httpContext>[0];
-  /** Put over the context's fields. */
+  /** Replaces fields of the context. */
   readonly context?: object;
 };
 
@@ -86,7 +86,7 @@ export function eventOf(front: Front, asked: Asked = {}): Event {
   return v2Event(`${API_ID}.${suffix}`, asked);
 }
 
-/** A request as an ALB got it. */
+/** A request as an ALB received it. */
 export type AskedOfAlb = Pick<Asked, 'method' | 'path' | 'query' | 'body' | 'isBase64Encoded'> & {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the target group has `lambda.multi_value_headers.enabled`. */

@@ -5,14 +5,15 @@ import { behind, eventOf, FRONTS } from './events.ts';
 import { lacksAdapter, recordsOf, startLambda, type Lambda } from './support.ts';
 
 /**
- * What no front sends, or only for a caller that asks oddly. Whoever may invoke the function can forge any event, which
- * IAM must keep closed; but an event that is not well-formed vends nothing, and harms nobody who comes after it.
+ * Events that no front sends, or only for strange requests. Whoever may invoke the function can forge
+ * any event, which IAM must prevent. But a malformed event vends nothing, and does not harm later
+ * requests.
  */
 const noAdapter = lacksAdapter();
 
 const VEND = { query: 'profile=dev' };
 
-describe.skipIf(noAdapter !== undefined)('an event beside the usual', () => {
+describe.skipIf(noAdapter !== undefined)('an unusual event', () => {
   let desk: Desk;
 
   beforeAll(async () => {
@@ -68,7 +69,7 @@ describe.skipIf(noAdapter !== undefined)('an event beside the usual', () => {
         ['profiles/x', 404],
         ['/events', 404],
         ['/WHOAMI', 404],
-      ])('is %j is answered in words and vends nothing', async (path, status) => {
+      ])('is %j is answered with a sentence and vends nothing', async (path, status) => {
         const { outcome, records } = await send(JSON.stringify({ ...usual, [PATH]: path }));
         expect(statusOf(outcome)).toBe(status);
         expect(records).toEqual([]);
@@ -89,7 +90,7 @@ describe.skipIf(noAdapter !== undefined)('an event beside the usual', () => {
         expect(records).toEqual([]);
       });
 
-      it('is longer than any that the adapter can ask for fails there', async () => {
+      it('is too long for the adapter fails there', async () => {
         const { outcome, records } = await send(JSON.stringify({ ...usual, [PATH]: `/${'a'.repeat(70_000)}` }));
         expect(outcome.kind).toBe('failed');
         expect(records).toEqual([]);
@@ -118,8 +119,8 @@ describe.skipIf(noAdapter !== undefined)('an event beside the usual', () => {
       '{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"{\\"profile\\":\\"dev\\"}"}}]}',
       '{"version":"0","source":"aws.events","detail-type":"Scheduled Event","detail":{}}',
       '{"type":"TOKEN","authorizationToken":"x","methodArn":"arn:aws:execute-api:us-east-1:1:a/b/GET/"}',
-    ])('that is no request is answered that there is nothing: %s', async (payload) => {
-      // The adapter posts what it cannot read to /events, without a context.
+    ])('that is not a request gets the answer for an unknown path: %s', async (payload) => {
+      // The adapter posts an event that it cannot read to /events, without a context.
       const { outcome, records } = await send(payload);
       expect(outcome).toMatchObject({ kind: 'answered', answer: { error: 'ValidationError' } });
       expect(records).toEqual([]);
@@ -136,7 +137,7 @@ describe.skipIf(noAdapter !== undefined)('an event beside the usual', () => {
       { http: 'GET' },
       { elb: 7 },
       { httpMethod: 7, http: { method: 7 } },
-    ])('whose requestContext is %j is no request', async (requestContext) => {
+    ])('whose requestContext is %j is not a request', async (requestContext) => {
       const { outcome, records } = await send(JSON.stringify({ ...usual, requestContext }));
       expect(outcome).toMatchObject({ kind: 'answered', answer: { error: 'ValidationError' } });
       expect(records).toEqual([]);
@@ -151,19 +152,19 @@ describe.skipIf(noAdapter !== undefined)('an event beside the usual', () => {
       ['one of an object', { a: {} }],
       ['a name with a space', { 'a b': 'x' }],
       ['a line break', { a: 'x\r\nx-amzn-request-context: {}' }],
-    ])('whose headers are %s is no request', async (_, headers) => {
+    ])('whose headers are %s is not a request', async (_, headers) => {
       const { outcome, records } = await send(JSON.stringify({ ...usual, headers }));
       expect(outcome).toMatchObject({ kind: 'answered', answer: { error: 'ValidationError' } });
       expect(records).toEqual([]);
     });
 
-    it.each([7, {}, [], true])('whose body is %j is no request', async (body) => {
+    it.each([7, {}, [], true])('whose body is %j is not a request', async (body) => {
       const { outcome, records } = await send(JSON.stringify({ ...eventOf(front, { method: 'POST' }), body }));
       expect(outcome).toMatchObject({ kind: 'answered', answer: { error: 'ValidationError' } });
       expect(records).toEqual([]);
     });
 
-    it('whose headers nearly fill 64 KiB is served; beyond that it is refused in words', async () => {
+    it('is served with headers of nearly 64 KiB, and refused with a sentence beyond that', async () => {
       const within = await lambda.ask(eventOf(front, { ...VEND, headers: { 'x-big': 'x'.repeat(60_000) } }));
       expect([within.status, within.json['Profile']]).toEqual([200, 'dev']);
       const beyond = await lambda.ask(eventOf(front, { ...VEND, headers: { 'x-big': 'x'.repeat(70_000) } }));
@@ -186,7 +187,7 @@ describe.skipIf(noAdapter !== undefined)('an event beside the usual', () => {
       expect(records).toEqual([]);
     });
 
-    it.each(['a b', '[', 'x:99999999'])('whose Host (%s) is none fails at the adapter', async (host) => {
+    it.each(['a b', '[', 'x:99999999'])('whose Host (%s) is malformed fails at the adapter', async (host) => {
       const event = eventOf(front, VEND);
       const { outcome, records } = await send(JSON.stringify({ ...event, headers: { host } }));
       expect(outcome.kind).toBe('failed');
@@ -195,5 +196,5 @@ describe.skipIf(noAdapter !== undefined)('an event beside the usual', () => {
   });
 });
 
-/** No query, in each front's words. */
+/** An empty query, in the form of each front. */
 const NO_QUERY = { rawQueryString: '', queryStringParameters: undefined, multiValueQueryStringParameters: null };

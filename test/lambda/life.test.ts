@@ -4,7 +4,7 @@ import { startDesk, type Desk } from '../support/tvm.ts';
 import { behind, eventOf } from './events.ts';
 import { lacksAdapter, PATIENCE, startLambda, type Lambda } from './support.ts';
 
-/** An execution environment from its first moment to its last. */
+/** An execution environment from its start to its end. */
 const noAdapter = lacksAdapter();
 
 const VEND = eventOf('function-url', { query: 'profile=dev' });
@@ -27,17 +27,17 @@ describe.skipIf(noAdapter !== undefined)('an execution environment', () => {
     return lambda;
   }
 
-  it('of four that start at once answers a vend that was there before it', async () => {
+  it('answers a vend that arrived before it was ready, also if four start at once', async () => {
     const replies = await Promise.all(Array.from({ length: 4 }, async () => (await start()).ask(VEND)));
     expect(replies.map(({ status, json }) => [status, json['Profile']])).toEqual(started.map(() => [200, 'dev']));
-    // One caller, one profile: the four share a session, whoever opened it.
+    // One caller and one profile: the four share a session, whichever opened it.
     expect(new Set(replies.map(({ json }) => json['SessionId'])).size).toBe(1);
     expect(new Set(replies.map(({ json }) => json['AccessKeyId'])).size).toBe(4);
     for (const lambda of started)
       await expect.poll(() => lambda.audit(), PATIENCE).toMatchObject([{ outcome: 'vended' }]);
   });
 
-  it('takes events one after the other, and answers each with its own', async () => {
+  it('processes events one after the other, and gives each its own answer', async () => {
     const lambda = await start();
     const paths = ['/whoami', '/nowhere', '/profiles', '/healthz'];
     const replies = await Promise.all(paths.map((path) => lambda.ask(eventOf('function-url', { path }))));
@@ -45,7 +45,7 @@ describe.skipIf(noAdapter !== undefined)('an execution environment', () => {
     expect(new Set(replies.map(({ headers }) => headers['x-request-id'])).size).toBe(4);
   });
 
-  it('whose AWS is out of reach begins all the same, and says so', async () => {
+  it('starts although AWS cannot be reached, and answers 503', async () => {
     const lambda = await start('http://127.0.0.1:1');
     const reply = await lambda.ask(VEND);
     expect(reply.result).toEqual([503, 'ServiceUnavailable']);
@@ -53,21 +53,21 @@ describe.skipIf(noAdapter !== undefined)('an execution environment', () => {
     expect((await lambda.ask(eventOf('function-url', { path: '/healthz' }))).status).toBe(200);
   });
 
-  it('ends with 0 at SIGTERM while the adapter keeps its connection', async () => {
+  it('exits with 0 at SIGTERM while the adapter keeps its connection open', async () => {
     const lambda = await start();
     expect((await lambda.ask(VEND)).status).toBe(200);
-    // 1 would mean that the deadline below Lambda's SIGKILL was reached.
+    // It would exit with 1 at its own deadline, which is before Lambda's SIGKILL.
     expect(await lambda.tvm.stop()).toBe(0);
     expect(lambda.adapter.child.exitCode).toBeNull();
   });
 
-  it('ends with 0 at SIGTERM before its first request', async () => {
+  it('exits with 0 at SIGTERM before its first request', async () => {
     const lambda = await start();
     await expect.poll(() => lambda.tvm.stderr(), PATIENCE).toContain('listening on');
     expect(await lambda.tvm.stop()).toBe(0);
   });
 
-  it('writes at its end how often its session was used', async () => {
+  it('writes the number of uses of its session before it ends', async () => {
     const dynamodb = new DynamoDBClient({ endpoint: desk.url, region: 'us-east-1' });
     async function counts(): Promise<readonly number[]> {
       const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: 'sentinel-sessions' }));

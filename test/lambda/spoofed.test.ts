@@ -5,10 +5,10 @@ import { startDesk, type Desk } from '../support/tvm.ts';
 import { behind, eventOf, FRONTS, type Asked } from './events.ts';
 import { lacksAdapter, recordsOf, startLambda, type Lambda } from './support.ts';
 
-/** Callers that say who they are by any means but their signature at the front. */
+/** Callers that claim an identity by other means than their signature at the front. */
 const noAdapter = lacksAdapter();
 
-/** May vend nothing; a session that has given itself the name of dana, who may. */
+/** A session that may vend nothing, but is named after dana, who may. */
 const ROLE = { arn: 'arn:aws:sts::000000000000:assumed-role/deploy/dana', userId: 'AROACKCEVSQ6C2EXAMPLE:dana' };
 
 const ELSEWHERE = '198.51.100.66';
@@ -34,7 +34,7 @@ describe.skipIf(noAdapter !== undefined)('an identity that the caller made up', 
         ? restContext({}, { identity: { ...(restContext()['identity'] as object), sourceIp: ELSEWHERE } })
         : httpContext({}, { http: { method: 'GET', path: '/', sourceIp: ELSEWHERE } }),
     )
-      // Header values of an event are text without bytes beyond ASCII.
+      // Header values of an event are ASCII.
       .replaceAll(/[^ -~]/gu, '?');
     const signed = sign({ host: `${API_ID}.execute-api.us-east-1.amazonaws.com`, query: 'profile=dev' });
 
@@ -54,7 +54,7 @@ describe.skipIf(noAdapter !== undefined)('an identity that the caller made up', 
       ['by the key of somebody else', signed.headers],
     ];
 
-    it.each(SPOOFS)('is not believed %s: the session stays the role that signed', async (_, spoof) => {
+    it.each(SPOOFS)('is ignored %s: the caller is the role that signed', async (_, spoof) => {
       const headers = { ...spoof, 'X-Forwarded-For': `${ELSEWHERE}, 203.0.113.7`, forwarded: `for=${ELSEWHERE}` };
       const reply = await lambda.ask(eventOf(front, { query: 'profile=dev', headers, who: ROLE }));
       expect(reply.result).toEqual([403, 'PolicyDenied']);
@@ -66,14 +66,14 @@ describe.skipIf(noAdapter !== undefined)('an identity that the caller made up', 
       });
     });
 
-    it.each(SPOOFS)('is nobody %s where AWS named nobody', async (_, headers) => {
+    it.each(SPOOFS)('is ignored %s where AWS named no caller', async (_, headers) => {
       const context = { authorizer: undefined, identity: { sourceIp: '203.0.113.7' } };
       const reply = await lambda.ask(eventOf(front, { query: 'profile=dev', headers, context }));
       expect(reply.result).toEqual([403, 'MissingAuthenticationToken']);
       expect(await lambda.recordOf(reply)).toMatchObject({ event: 'identity_refused', source_ip: '203.0.113.7' });
     });
 
-    it('is not believed in lists of values, which stand beside each other on the wire', async () => {
+    it('is ignored in lists of values, which become repeated headers', async () => {
       const list = { 'x-amzn-request-context': [dana, dana], 'X-Amzn-Request-Context': [dana] };
       const event = eventOf(front, { query: 'profile=dev', who: ROLE });
       const named = event['headers'] as object;
@@ -82,7 +82,7 @@ describe.skipIf(noAdapter !== undefined)('an identity that the caller made up', 
       expect(await lambda.recordOf(reply)).toMatchObject({ user: 'role/deploy', source_ip: '203.0.113.7' });
     });
 
-    it('does not make a caller of an ALB’s event, whose context has no place for one', async () => {
+    it('is ignored in the event of an ALB, whose context names no caller', async () => {
       const { requestContext: _, ...event } = eventOf(front, {
         query: 'profile=dev',
         headers: { 'x-amzn-request-context': dana },
@@ -101,7 +101,7 @@ describe.skipIf(noAdapter !== undefined)('an identity that the caller made up', 
     it.each([
       ['a body', { method: 'POST', body: JSON.stringify({ profile: 'dev', user: 'dana', requestContext: 'x' }) }],
       ['a query', { query: 'profile=dev&user=dana' }],
-    ] satisfies readonly (readonly [string, Asked])[])('is no field of %s', async (_, asked) => {
+    ] satisfies readonly (readonly [string, Asked])[])('is not a field of %s', async (_, asked) => {
       const headers = { 'content-type': 'application/json' };
       const reply = await lambda.ask(eventOf(front, { ...asked, headers, who: ROLE }));
       expect(reply.result).toEqual([400, 'ValidationError']);
@@ -112,7 +112,7 @@ describe.skipIf(noAdapter !== undefined)('an identity that the caller made up', 
       { 'content-length': '0' },
       { 'transfer-encoding': 'chunked' },
       { 'transfer-encoding': 'chunked', 'content-length': '3' },
-    ])('cannot ride in the rest of a body behind another request (%j)', async (framing) => {
+    ])('cannot be smuggled in the rest of a body behind another request (%j)', async (framing) => {
       const second = `GET /?profile=dev HTTP/1.1\r\nhost: tvm\r\nx-amzn-request-context: ${dana}\r\n\r\n`;
       const headers = { 'content-type': 'application/json', ...framing };
       const body = `{"profile":"dev"}${second}`;
@@ -120,7 +120,7 @@ describe.skipIf(noAdapter !== undefined)('an identity that the caller made up', 
         const reply = await lambda.ask(eventOf(front, { method: 'POST', headers, body, who: ROLE }));
         expect(reply.status).toBeGreaterThanOrEqual(400);
         expect(reply.status).toBeLessThan(500);
-        // Had the rest become a request, its answer would be taken for this one's.
+        // If the rest became a request, its answer would be read as the answer to this one.
         const next = await lambda.ask(eventOf(front, { path: '/whoami', who: ROLE }));
         expect([next.status, next.json['name']]).toEqual([200, 'role/deploy']);
       });

@@ -9,7 +9,7 @@ const PARTS = process.env['LAMBDA_PARTS'] ?? '';
 
 const ADAPTER = join(PARTS, 'lambda-adapter');
 
-/** AWS's Runtime Interface Emulator, which makes a Lambda of a container. */
+/** AWS's Runtime Interface Emulator, which runs a container as a Lambda function. */
 export const EMULATOR = join(PARTS, 'aws-lambda-rie');
 
 function lacksPart(file: string, what: string): string | undefined {
@@ -34,16 +34,16 @@ type Json = Readonly<Record<string, unknown>>;
 /** An answer of the TVM, as the front gives it to the caller. */
 export type Reply = {
   readonly status: number;
-  /** By lower-case name, from wherever the front reads them. */
+  /** By lower-case name, from the field that the front reads. */
   readonly headers: Readonly<Record<string, string>>;
   readonly json: Json;
-  /** Both of which every refusal has. */
+  /** Status and error name, which every refusal has. */
   readonly result: readonly [status: number, error: unknown];
 };
 
 /** An execution environment of Lambda: the service's API, the adapter, and the TVM behind it. */
 export type Lambda = Pick<RuntimeApi, 'send' | 'invoke' | 'extensions'> & {
-  /** Invokes with an event of HTTP; rejects unless the answer is the TVM's JSON in the form that fronts take. */
+  /** Invokes with an HTTP event; rejects unless the answer is the TVM's JSON in the form that fronts accept. */
   readonly ask: (event: unknown) => Promise<Reply>;
   readonly tvm: Running;
   readonly adapter: Running;
@@ -54,7 +54,7 @@ export type Lambda = Pick<RuntimeApi, 'send' | 'invoke' | 'extensions'> & {
   readonly close: () => Promise<void>;
 };
 
-/** For what this machine does in its own time. */
+/** For polling what this machine does in its own time. */
 export const PATIENCE = { timeout: 20_000, interval: 20 };
 
 function parseLines(stdout: string): readonly Json[] {
@@ -95,9 +95,9 @@ function startAdapter(port: number, address: string): Running {
 }
 
 /**
- * Starts an execution environment; it takes events at once, and answers them when the TVM is ready.
+ * Starts an execution environment. It accepts events at once, and answers them when the TVM is ready.
  *
- * @param awsEndpoint an AWS on the desk
+ * @param awsEndpoint a local AWS
  * @param variables more of the TVM's environment, such as its front
  */
 export async function startLambda(
@@ -141,7 +141,7 @@ export async function startLambda(
   };
 }
 
-/** Sends a vend of dana's that is denied, and tells where its record stands. */
+/** Sends a vend of dana's that is denied, and gives the index of its record. */
 async function mark(lambda: Lambda, front: Front): Promise<number> {
   const reply = await lambda.ask(eventOf(front, { query: 'profile=vault' }));
   expect(reply.result).toEqual([403, 'PolicyDenied']);
@@ -151,8 +151,8 @@ async function mark(lambda: Lambda, front: Front): Promise<number> {
 }
 
 /**
- * The audit records that an action leaves. Ordinary requests before and after it mark them off, for stdout keeps its
- * order; and the one after it is answered as ever.
+ * The audit records that an action leaves: those between the records of ordinary requests before and
+ * after it, because stdout keeps its order. The one after it must be answered as usual.
  */
 export async function recordsOf(
   lambda: Lambda,

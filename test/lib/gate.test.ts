@@ -6,7 +6,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A run that ends when it is told to. */
+/** A run that ends when the test says so. */
 function open() {
   let end: (value: string) => void = () => undefined;
   let fail: (error: Error) => void = () => undefined;
@@ -25,8 +25,8 @@ function open() {
 const DONE = { ok: true, value: 'done' };
 const FULL = { ok: false, refusal: 'full' };
 
-describe('a gate', () => {
-  it('lets so many run, so many wait, and refuses the rest at once without running them', async () => {
+describe('createGate', () => {
+  it('runs as many as it may, lets as many wait as it may, and refuses the rest at once without running them', async () => {
     const gate = createGate({ running: 2, waiting: 1, patience: 60_000 });
     const runs = Array.from({ length: 4 }, open);
     const results = runs.map(({ run }) => gate(run));
@@ -41,7 +41,7 @@ describe('a gate', () => {
     expect(runs[3]?.started.yes).toBe(false);
   });
 
-  it('admits in the order of coming', async () => {
+  it('admits waiting runs in the order of their arrival', async () => {
     const gate = createGate({ running: 1, waiting: 5, patience: 60_000 });
     const order: number[] = [];
     const visits = Array.from({ length: 6 }, (_, index) => gate(() => Promise.resolve(order.push(index))));
@@ -49,7 +49,7 @@ describe('a gate', () => {
     expect(order).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  it('gives a place back when a run fails, and passes the error on', async () => {
+  it('frees the place of a run that fails, and passes the error on', async () => {
     const gate = createGate({ running: 1, waiting: 1, patience: 60_000 });
     const [one, other] = [open(), open()];
     const first = gate(one.run);
@@ -62,7 +62,7 @@ describe('a gate', () => {
     expect(await gate(() => Promise.resolve('done'))).toEqual(DONE);
   });
 
-  it('gives a place back when a run throws before it is a promise', async () => {
+  it('frees the place of a run that throws before it returns a promise', async () => {
     const gate = createGate({ running: 1, waiting: 0, patience: 60_000 });
     function thrower(): Promise<string> {
       throw new Error('at once');
@@ -71,7 +71,7 @@ describe('a gate', () => {
     expect(await gate(() => Promise.resolve('done'))).toEqual(DONE);
   });
 
-  it('refuses who has waited too long, and keeps no place for them', async () => {
+  it('refuses a run that has waited too long, and keeps no place for it', async () => {
     vi.useFakeTimers();
     const gate = createGate({ running: 1, waiting: 2, patience: 1_000 });
     const [one, impatient, late] = [open(), open(), open()];
@@ -88,7 +88,7 @@ describe('a gate', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('without a line refuses whoever finds all places taken', async () => {
+  it('refuses at once when all places are taken and none may wait', async () => {
     const gate = createGate({ running: 1, waiting: 0, patience: 60_000 });
     const one = open();
     const first = gate(one.run);
@@ -98,7 +98,7 @@ describe('a gate', () => {
     expect(await gate(() => Promise.resolve('done'))).toEqual(DONE);
   });
 
-  it('never has more running than it may, and never loses a place', async () => {
+  it('never runs more than it may, and never loses a place', async () => {
     const visits = fc.array(fc.record({ turns: fc.nat(4), fails: fc.boolean() }), { maxLength: 40 });
     const property = fc.asyncProperty(
       visits,
@@ -131,7 +131,7 @@ describe('a gate', () => {
     await fc.assert(property, { numRuns: 100 });
   });
 
-  it('gives the next place to the lightest, and among equals to the first', async () => {
+  it('gives the next place to the lightest run, and among equals to the first', async () => {
     const gate = createGate({ running: 1, waiting: 9, patience: 60_000 });
     const order: string[] = [];
     const one = open();
@@ -144,7 +144,7 @@ describe('a gate', () => {
     expect(order).toEqual(['1b', '1d', '2c', '3a', '3e']);
   });
 
-  it('gives a full line’s heaviest place to whoever is lighter, and to nobody else', async () => {
+  it('gives the heaviest run’s place in a full line to a lighter run, and to no other', async () => {
     const gate = createGate({ running: 1, waiting: 2, patience: 60_000 });
     const one = open();
     const first = gate(one.run);
@@ -162,7 +162,7 @@ describe('a gate', () => {
     expect(ran).toEqual([1, 3]);
   });
 
-  it('lets a flood of the heavy keep no light one out, whenever it comes', async () => {
+  it('admits a light run whenever it comes, however many heavy ones wait', async () => {
     const weights = fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 60 });
     const property = fc.asyncProperty(weights, fc.nat(60), async (flood, at) => {
       const gate = createGate({ running: 2, waiting: 4, patience: 60_000 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseGoDuration } from '../../src/lib/go-duration.ts';
 
-/** Go's own examples, and what lies beside them: https://pkg.go.dev/time#ParseDuration */
+/** Go's own examples, and forms close to them: https://pkg.go.dev/time#ParseDuration */
 const GOOD: readonly (readonly [text: string, ms: number])[] = [
   ['0', 0],
   ['0s', 0],
@@ -81,7 +81,7 @@ describe('parseGoDuration', () => {
     );
   });
 
-  it('is the sum of its terms, in any order', () => {
+  it('adds up the terms, in any order', () => {
     const term = fc.tuple(fc.nat(10_000), fc.constantFrom(['h', 3_600_000], ['m', 60_000], ['s', 1_000], ['ms', 1]));
     fc.assert(
       fc.property(fc.array(term, { minLength: 1, maxLength: 5 }), (terms) => {
@@ -92,7 +92,7 @@ describe('parseGoDuration', () => {
     );
   });
 
-  it('never throws, and never gives less than nothing or more than can be counted', () => {
+  it('never throws, and never gives a negative number or one beyond the safe integers', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[0-9.hmsnu]{0,80}$/u)), (text) => {
         const read = parseGoDuration(text);

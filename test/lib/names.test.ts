@@ -41,7 +41,7 @@ describe('toName', () => {
 });
 
 describe('toStoredName', () => {
-  it('says the kind whoever owns bare names, and comes back as it was', () => {
+  it('includes the kind, whichever kind owns bare names, and toShownName gives the name back', () => {
     fc.assert(
       fc.property(CALLER, OWNERS, ({ kind, bare, account }, owner) => {
         const name = toName(kind, bare, owner, account);
@@ -59,7 +59,7 @@ describe('toStoredName', () => {
 });
 
 describe('isBareName', () => {
-  it.each(['alice', 'a b', 'alice@corp.example', '+=,.@-_'])('takes %j', (text) => {
+  it.each(['alice', 'a b', 'alice@corp.example', '+=,.@-_'])('accepts %j', (text) => {
     expect(isBareName(text)).toBe(true);
   });
 
@@ -72,7 +72,7 @@ describe('isBareName', () => {
 });
 
 describe('isSamePerson', () => {
-  it('knows one person of Identity Center in two accounts, and nobody else', () => {
+  it('is true for one person of Identity Center in two accounts, and for no two others', () => {
     expect(isSamePerson('sso/alice', '111122223333:sso/alice')).toBe(true);
     expect(isSamePerson('key/alice', 'key/alice')).toBe(true);
     expect(isSamePerson('user/alice', '111122223333:user/alice')).toBe(false);

@@ -2,11 +2,11 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { activeSealingKey, isSignedRow, signRow, subkey, type SealingKey } from '../../src/lib/sealing.ts';
 
-/** What the TVM signs it recognises, and it recognises nothing else. */
+/** The TVM recognises what it signed, and nothing else. */
 const bytes = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const keyIds = fc.stringMatching(/^[\w-]{1,12}(?:\.[\w-]{1,4})?$/u);
 const sealingKeys = fc.record({ id: keyIds, key: bytes, activeFrom: fc.nat() });
-/** Numbers as rows have them: whole. */
+/** Numbers as rows hold them: integers. */
 const part = fc.oneof(fc.string({ unit: 'binary' }), fc.integer());
 const parts = fc.array(part, { maxLength: 6 });
 const purposes = fc.constantFrom('session row', 'lifted revocation', '', 'a');
@@ -29,7 +29,7 @@ describe('signRow and isSignedRow', () => {
     fc.assert(property);
   });
 
-  it('refuse other parts, one changed, added, dropped, joined or moved', () => {
+  it('refuse parts of which one was changed, added, dropped, joined or moved', () => {
     const property = fc.property(sealingKeys, purposes, parts, parts, (key, purpose, row, other) => {
       fc.pre(!same(row, other));
       expect(isSignedRow(signRow(key, purpose, row), ring(key), purpose, other)).toBe(false);
@@ -75,7 +75,7 @@ describe('signRow and isSignedRow', () => {
     expect(isSignedRow(signRow(key, 'p', other), ring(key), 'p', one)).toBe(false);
   });
 
-  it('refuse another purpose, another key of that id, another id of that key, and a key that is gone', () => {
+  it('refuse another purpose, another key under the same id, the same key under another id, and a key that is gone', () => {
     const property = fc.property(sealingKeys, bytes, keyIds, parts, (key, other, id, row) => {
       fc.pre(!same([...key.key], [...other]) && id !== key.id);
       const signature = signRow(key, 'one', row);
@@ -83,14 +83,14 @@ describe('signRow and isSignedRow', () => {
       expect(isSignedRow(signature, ring({ ...key, key: other }), 'one', row)).toBe(false);
       expect(isSignedRow(signature, ring({ ...key, id }), 'one', row)).toBe(false);
       expect(isSignedRow(signature, new Map(), 'one', row)).toBe(false);
-      // The same bytes under both ids: the id in the signature is what counts, and each row keeps its own.
+      // Both ids have the same bytes: the id in the signature decides, and each row keeps its own.
       const renamed = signature.replace(key.id, id);
       expect(isSignedRow(renamed, ring(key), 'one', row)).toBe(false);
     });
     fc.assert(property);
   });
 
-  it('recognise by an older key as long as it is there, whatever became active since', () => {
+  it('recognise the signature of an older key as long as that key is there', () => {
     const property = fc.property(sealingKeys, sealingKeys, parts, (old, young, row) => {
       fc.pre(old.id !== young.id);
       expect(isSignedRow(signRow(old, 'p', row), ring(old, young), 'p', row)).toBe(true);
@@ -98,7 +98,7 @@ describe('signRow and isSignedRow', () => {
     fc.assert(property);
   });
 
-  it('take no signature that was altered in one character, cut or made longer', () => {
+  it('refuse a signature that was altered in one character, cut or made longer', () => {
     const property = fc.property(sealingKeys, parts, fc.nat(), fc.string({ maxLength: 3 }), (key, row, at, text) => {
       const signature = signRow(key, 'p', row);
       const index = at % signature.length;
@@ -135,7 +135,7 @@ describe('signRow and isSignedRow', () => {
   });
 });
 
-describe('the keys', () => {
+describe('subkey and activeSealingKey', () => {
   it('derive another key for each purpose and each sealing key', () => {
     const property = fc.property(sealingKeys, bytes, (key, other) => {
       fc.pre(!same([...key.key], [...other]));
@@ -152,7 +152,7 @@ describe('the keys', () => {
     fc.assert(property);
   });
 
-  it('sign with the latest that is active, and by the id where two are', () => {
+  it('choose the key that became active last, and among equals the one whose id sorts last', () => {
     function key(id: string, activeFrom: number): SealingKey {
       return { id, activeFrom, key: new Uint8Array(32) };
     }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sharedNext } from '../../src/lib/shared-next.ts';
 
 describe('sharedNext', () => {
-  it('gives who calls during a run the next one, all the same, and never one that began before', async () => {
+  it('gives all calls during a run the same next run, and never one that began before them', async () => {
     const ends: (() => void)[] = [];
     let begun = 0;
     const call = sharedNext(() => {
@@ -20,7 +20,7 @@ describe('sharedNext', () => {
     expect(await Promise.all(second)).toEqual([2, 2, 2]);
   });
 
-  it('goes on after a run that failed', async () => {
+  it('starts the next run after one that failed', async () => {
     let fails = true;
     const call = sharedNext(() => (fails ? Promise.reject(new Error('no')) : Promise.resolve('yes')));
     await expect(call()).rejects.toThrow('no');

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { runInSlices } from '../../src/lib/slices.ts';
 
-/** Keeps the processor busy; returns how long that really was. */
+/** Keeps the processor busy, and returns for how long. */
 function burn(ms: number): void {
   const end = performance.now() + ms;
   while (performance.now() < end);
 }
 
 describe('runInSlices', () => {
-  it('gives what the work gives, and what it throws', async () => {
+  it('returns what the work returns, and throws what it throws', async () => {
     function* work(fails: boolean): Generator<void, string> {
       for (let step = 0; step < 10; step += 1) yield;
       if (fails) throw new Error('broken');
@@ -18,7 +18,7 @@ describe('runInSlices', () => {
     await expect(runInSlices(work(true))).rejects.toThrow('broken');
   });
 
-  it('lets others have the event loop between slices, all the time', async () => {
+  it('gives the event loop a turn after each slice', async () => {
     let turns = 0;
     let running = true;
     function count(): void {
@@ -34,11 +34,11 @@ describe('runInSlices', () => {
     }
     await runInSlices(work());
     running = false;
-    // 120 ms of work in slices that end with the step that passes 5 ms: three steps at most.
+    // 120 ms of work, in slices that end with the step that passes 5 ms: at most three steps each.
     expect(turns).toBeGreaterThanOrEqual(19);
   });
 
-  it('does not yield for work that is short', async () => {
+  it('does not yield during work that is short', async () => {
     let turned = false;
     setImmediate(() => {
       turned = true;

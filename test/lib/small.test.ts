@@ -13,7 +13,7 @@ describe('parseArn', () => {
     ['arn:aws-us-gov:sns:us-gov-west-1:111122223333:t', 'aws-us-gov', 'sns', 'us-gov-west-1', '111122223333', 't'],
     ['arn:aws-eusc:iam::aws:policy/P', 'aws-eusc', 'iam', '', 'aws', 'policy/P'],
     ['arn:aws:logs:eu-central-1:111122223333:a:b:c', 'aws', 'logs', 'eu-central-1', '111122223333', 'a:b:c'],
-  ])('reads %s', (text, partition, service, region, account, resource) => {
+  ])('reads %s', (text, ...[partition, service, region, account, resource]) => {
     expect(parseArn(text)).toEqual({ ok: true, value: { partition, service, region, account, resource } });
   });
 
@@ -74,7 +74,7 @@ describe('parseRoleArn', () => {
 });
 
 describe('formatInstant', () => {
-  it('cuts the fraction of a second off, and never rounds up', () => {
+  it('cuts off the fraction of a second, and never rounds up', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 253_402_300_799_999 }), (ms) => {
         const text = formatInstant(ms);
@@ -84,7 +84,7 @@ describe('formatInstant', () => {
     );
   });
 
-  it('is of the machine’s clock where nothing else is said', () => {
+  it('takes systemClock’s time, which is the machine’s', () => {
     const before = Date.now();
     const now = systemClock();
     expect(now).toBeGreaterThanOrEqual(before);
@@ -92,8 +92,8 @@ describe('formatInstant', () => {
   });
 });
 
-describe('ids', () => {
-  it('have their form and do not repeat', () => {
+describe('newHexId and newRequestId', () => {
+  it('give ids of their documented form that do not repeat', () => {
     const ids = Array.from({ length: 1000 }, newHexId);
     expect(ids.every((id) => /^[0-9a-f]{16}$/u.test(id))).toBe(true);
     expect(new Set(ids).size).toBe(ids.length);
@@ -110,11 +110,11 @@ describe('nearest', () => {
     ['principls', 'principals'],
     ['tiem', 'time'],
     ['users', 'users'],
-  ])('takes "%s" for "%s"', (name, meant) => {
+  ])('finds for "%s" the name "%s"', (name, meant) => {
     expect(nearest(name, known)).toBe(meant);
   });
 
-  it('says nothing where nothing is near', () => {
+  it('finds nothing when no known name is near', () => {
     expect(nearest('xxxxxxxxxxxx', known)).toBeUndefined();
     expect(nearest('user', [])).toBeUndefined();
     expect(nearest('u'.repeat(100_000), known)).toBeUndefined();
@@ -140,11 +140,11 @@ describe('nearest', () => {
     ['Time', 'time'],
     ['prinicpals', 'principals'],
     ['profil', 'profiles'],
-  ])('takes "%s" for "%s" whatever its case, with neighbours swapped, or two letters short', (name, meant) => {
+  ])('finds for "%s" the name "%s" in any case, with neighbours swapped, or two letters short', (name, meant) => {
     expect(nearest(name, known)).toBe(meant);
   });
 
-  it('never names what differs in more than a third of the letters', () => {
+  it('never finds a name that differs in more than a third of the letters', () => {
     const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), maxLength: 12 });
     fc.assert(
       fc.property(word, fc.array(word, { maxLength: 5 }), (name, names) => {
@@ -170,7 +170,7 @@ describe('nearest', () => {
 });
 
 describe('singleFlight', () => {
-  it('lets calls share the run under way, and starts anew after its end', async () => {
+  it('lets calls share the run under way, and starts another after its end', async () => {
     let runs = 0;
     const release: (() => void)[] = [];
     const fly = singleFlight(async () => {
@@ -188,7 +188,7 @@ describe('singleFlight', () => {
     expect(await second).toBe(2);
   });
 
-  it('fails all who share a run, and remembers no failure', async () => {
+  it('rejects for all who share a run that fails, and remembers no failure', async () => {
     let broken = true;
     const fly = singleFlight(() => (broken ? Promise.reject(new Error('down')) : Promise.resolve('up')));
     const results = await Promise.allSettled([fly(), fly()]);

@@ -9,8 +9,8 @@ function parse(text: string) {
 const REPEATED = { ok: false, refusal: 'repeated-key' };
 const NOT_JSON = { ok: false, refusal: 'not-json' };
 
-describe('strict JSON', () => {
-  it('is what JSON.parse reads, where no key is repeated', () => {
+describe('parseStrictJson', () => {
+  it('reads what JSON.parse reads, if no key is repeated', () => {
     const property = fc.property(fc.jsonValue(), fc.constantFrom(undefined, 2, '\t'), (value, space) => {
       const text = JSON.stringify(value, null, space);
       expect(parse(text)).toEqual({ ok: true, value: JSON.parse(text) as unknown });
@@ -58,11 +58,11 @@ describe('strict JSON', () => {
     '0',
     '""',
     '[]',
-  ])('takes %s', (text) => {
+  ])('accepts %s', (text) => {
     expect(parse(text)).toEqual({ ok: true, value: JSON.parse(text) as unknown });
   });
 
-  it('keeps __proto__ a key like any other', () => {
+  it('treats __proto__ as a key like any other', () => {
     const parsed = parse('{"__proto__":{"admin":true}}');
     expect(parsed.ok && Object.keys(parsed.value as object)).toEqual(['__proto__']);
     expect(parsed.ok && (parsed.value as { admin?: boolean }).admin).toBeUndefined();
@@ -98,7 +98,7 @@ describe('strict JSON', () => {
     expect(parseStrictJson(Uint8Array.from(bytes))).toEqual(NOT_JSON);
   });
 
-  it('finds a key that is written twice wherever it is', () => {
+  it('finds a repeated key at any depth', () => {
     const property = fc.property(
       fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }),
       fc.nat(),
@@ -122,7 +122,7 @@ describe('strict JSON', () => {
     fc.assert(property, { numRuns: 500 });
   });
 
-  it.each([1_000, 4_000, 32_000])('never throws, however deep: %i', (depth) => {
+  it.each([1_000, 4_000, 32_000])('never throws at a depth of %i', (depth) => {
     for (const text of ['['.repeat(depth) + ']'.repeat(depth), `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`]) {
       expect(() => parse(text)).not.toThrow();
     }

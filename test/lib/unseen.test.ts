@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { escapeUnseen, quoted } from '../../src/lib/unseen.ts';
 
-/** Nothing that a terminal acts on: no control, no format character, no separator of lines, no half of a character. */
+/** Nothing that a terminal acts on: no control or format character, no line separator, no half of a surrogate pair. */
 const SEEN = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]*$/u;
 
 describe('escapeUnseen', () => {
@@ -37,8 +37,8 @@ describe('escapeUnseen', () => {
     expect(escapeUnseen(text)).toBe(text);
   });
 
-  it('leaves JSON of the same value, whatever is in it, and nothing unseen', () => {
-    // Any units of UTF-16, halves of characters among them.
+  it('keeps the value of JSON, and leaves no unseen character in it', () => {
+    // Any UTF-16 code units, lone surrogates among them.
     const text = fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units));
     fc.assert(
       fc.property(fc.oneof(text, fc.dictionary(text, text), fc.jsonValue()), (value) => {
@@ -50,14 +50,14 @@ describe('escapeUnseen', () => {
     );
   });
 
-  it('shows every character of Unicode or escapes it', () => {
+  it('escapes every character of Unicode that is not shown', () => {
     const codes = Array.from({ length: 0x11_0000 }, (_, code) => code);
     expect(codes.filter((code) => !SEEN.test(escapeUnseen(String.fromCodePoint(code))))).toEqual([]);
   });
 });
 
 describe('quoted', () => {
-  it('is one short line in quotes', () => {
+  it('gives one short line in quotes', () => {
     expect(quoted('dev')).toBe('"dev"');
     expect(quoted('profile\0admin\u202e')).toBe(String.raw`"profile\u0000admin\u202e"`);
     expect(quoted('x'.repeat(10_000))).toBe(`"${'x'.repeat(80)}…"`);

@@ -15,7 +15,7 @@ import { keyOf, postKeys, sendAs } from '../support/keys.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { startTvm, type RunningTvm } from '../support/tvm.ts';
 
-/** What one caller may ask in a window, whatever it comes by, and what strangers cost their address. */
+/** How much one caller may ask in a window, by whichever key or session, and what strangers cost their address. */
 const NOW = Date.parse('2026-01-05T12:00:00Z');
 const UNAVAILABLE = { ok: false, refusal: { kind: 'unavailable' } };
 
@@ -45,7 +45,7 @@ describe.each([
   ['in memory', () => createMemoryCallerLimit({ requests: 3, window: 10_000 })],
   ['shared', () => sharedLimit(3, 10_000)],
 ] as const)('the limit of a caller, %s', (_, create) => {
-  it('counts down by principal, then refuses with the seconds until there is more', async () => {
+  it('counts down by principal, then refuses with the seconds until the window ends', async () => {
     const limit = create();
     const [one, other] = [newPrincipal(), newPrincipal()];
     expect([await take(limit, one), await take(limit, one), await take(limit, one)]).toEqual([2, 1, 0]);
@@ -57,7 +57,7 @@ describe.each([
     expect(await take(limit, other)).toBe(2);
   });
 
-  it('lets exactly so many of a burst through', async () => {
+  it('lets exactly the quota of a burst through', async () => {
     const limit = create();
     const principal = newPrincipal();
     const taken = await Promise.all(Array.from({ length: 20 }, () => limit.take(principal)));
@@ -68,8 +68,8 @@ describe.each([
 describe.each([
   ['in memory', () => createMemoryCallerLimit({ requests: 2, window: 10_000 })],
   ['shared', () => sharedLimit(2, 10_000)],
-] as const)('the limit of a caller, %s, for copies and for those who only ask', (_, create) => {
-  it('counts nothing for who only asks whether there is anything left', async () => {
+] as const)('peek and giveBack of the limit of a caller, %s', (_, create) => {
+  it('count nothing when a caller only looks whether anything is left', async () => {
     const limit = create();
     const caller = newPrincipal();
     for (let time = 0; time < 5; time += 1) expect((await limit.peek(caller)).ok).toBe(true);
@@ -82,7 +82,7 @@ describe.each([
     expect((await limit.peek(newPrincipal())).ok).toBe(true);
   });
 
-  it('gives back what a copy took, and no more than was taken', async () => {
+  it('give back what a copy took, and never more than was taken', async () => {
     const limit = create();
     const caller = newPrincipal();
     await limit.giveBack(caller);
@@ -93,8 +93,8 @@ describe.each([
   });
 });
 
-describe('the limit in memory', () => {
-  it('is whole again when the window has passed', async () => {
+describe('createMemoryCallerLimit', () => {
+  it('gives the whole quota again when the window has passed', async () => {
     const limit = createMemoryCallerLimit({ requests: 1, window: 1_000 });
     const principal = newPrincipal();
     expect([await take(limit, principal), await take(limit, principal)]).toEqual([0, 'exhausted']);
@@ -105,8 +105,8 @@ describe('the limit in memory', () => {
   });
 });
 
-describe('the shared limit', () => {
-  it('is one for all instances, and begins anew with each window', async () => {
+describe('createSharedCallerLimit', () => {
+  it('counts for all instances together, and starts over with each window', async () => {
     let now = NOW;
     const [one, other] = [sharedLimit(2, 10_000, () => now), sharedLimit(2, 10_000, () => now)];
     const principal = newPrincipal();
@@ -121,7 +121,7 @@ describe('the shared limit', () => {
     expect(await one.take(principal)).toEqual({ ok: true, value: { left: 1, resetSeconds: 10 } });
   });
 
-  it('asks the table no more about a caller that has nothing left in this window', async () => {
+  it('does not ask the table about a caller that has nothing left in this window', async () => {
     let now = NOW;
     const wire = world.kept(await startFake((body, incoming) => forward(world.desk.port, body, incoming)));
     const client = clientOf(wire.url);
@@ -137,7 +137,7 @@ describe('the shared limit', () => {
     client.destroy();
   });
 
-  it.each([5, 1])('counts a request once whose answer was lost, where %i are allowed', async (requests) => {
+  it.each([5, 1])('counts a request once whose answer was lost, with a quota of %i', async (requests) => {
     let calls = 0;
     const wire = world.kept(
       await startFake(async (body, incoming) => {
@@ -157,7 +157,7 @@ describe('the shared limit', () => {
     client.destroy();
   });
 
-  it('gives back nothing where the table cannot be asked, and says so', async () => {
+  it('gives nothing back when the table cannot be reached, and reports it', async () => {
     const wire = world.kept(await startFake(() => 'close'));
     const client = clientOf(wire.url);
     const faults: unknown[] = [];
@@ -168,7 +168,7 @@ describe('the shared limit', () => {
     client.destroy();
   });
 
-  it('leaves an item that DynamoDB forgets after the window, and that names nobody', async () => {
+  it('writes an item that expires after the window and does not name the caller', async () => {
     const written: string[] = [];
     const wire = world.kept(
       await startFake((body, incoming) => {
@@ -195,7 +195,7 @@ describe('the shared limit', () => {
   });
 
   it.each<Fault>(['down', 'hang', 'garbled', 'empty', 'error', 'throttled', 'truncated'])(
-    'refuses what it cannot count: %s',
+    'refuses a request that it cannot count: %s',
     async (fault) => {
       const proxy = world.kept(await startFaultProxy(world.desk.url));
       proxy.set('dynamodb', fault);
@@ -210,8 +210,8 @@ describe('the shared limit', () => {
   );
 });
 
-describe('the shared limit in the operator’s grace', () => {
-  it('counts in memory while the outage is bridged, from its first request on, and else in the table', async () => {
+describe('createGraceCallerLimit', () => {
+  it('counts in memory during the grace, from its first request on, and otherwise in the table', async () => {
     const state = { works: true, inGrace: false };
     const table = createMemoryCallerLimit({ requests: 3, window: 10_000 });
     const shared: CallerLimit = {
@@ -236,7 +236,7 @@ describe('the shared limit in the operator’s grace', () => {
     expect(await take(limit, caller)).toBe(1);
   });
 
-  it('decides by memory where the outage begins while the table is asked', async () => {
+  it('decides by memory when the outage begins while the table is asked', async () => {
     const state = { inGrace: false };
     const shared: CallerLimit = {
       ...createMemoryCallerLimit({ requests: 2, window: 10_000 }),
@@ -257,7 +257,7 @@ async function start(environment: Record<string, string>): Promise<RunningTvm> {
 const whoami = { path: '/whoami' } as const;
 
 describe('429 RateLimited', () => {
-  it('says in every answer what is left, and when it is over', async () => {
+  it('says in every answer what is left, and when the window ends', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '2', SENTINEL_RATE_LIMIT_WINDOW: '2s' });
     const first = await call(tvm, whoami);
     expect(first.headers).toMatchObject({ 'ratelimit-policy': '"caller";q=2;w=2' });
@@ -277,7 +277,7 @@ describe('429 RateLimited', () => {
     expect((await call(tvm, whoami)).status).toBe(200);
   });
 
-  it('counts the principal: sessions, labels and minted keys are no others, and a second key is', async () => {
+  it('counts sessions, labels and minted keys of a principal together, and a second key apart', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '4', SENTINEL_RATE_LIMIT_WINDOW: '60s' });
     const key = keyOf(await postKeys(tvm));
     for (const label of ['a', 'b']) {
@@ -290,7 +290,7 @@ describe('429 RateLimited', () => {
     expect((await callWith(tvm, two, whoami)).status, 'another key is another principal').toBe(200);
   });
 
-  it('counts callers of forwarded STS by their principal too', async () => {
+  it('counts callers of forwarded STS by their principal', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '2', SENTINEL_RATE_LIMIT_WINDOW: '60s' });
     const statuses = [];
     for (let time = 0; time < 3; time += 1) statuses.push((await sendRaw(tvm.port, forwarded(tvm))).status);
@@ -298,7 +298,7 @@ describe('429 RateLimited', () => {
     expect((await call(tvm, whoami)).status).toBe(200);
   });
 
-  it('is shared by two instances where the operator says so, and else not', async () => {
+  it('is shared by two instances only with SENTINEL_RATE_LIMIT_STORE=shared', async () => {
     for (const [store, last] of [
       ['shared', 429],
       ['memory', 200],
@@ -314,7 +314,7 @@ describe('429 RateLimited', () => {
     }
   });
 
-  it('is 503 for everybody where requests cannot be counted', async () => {
+  it('becomes 503 for everybody when requests cannot be counted', async () => {
     const proxy = world.kept(await startFaultProxy(world.desk.url));
     const tvm = await start({ SENTINEL_RATE_LIMIT_STORE: 'shared', AWS_ENDPOINT_URL_DYNAMODB: proxy.url });
     expect((await call(tvm, { ...whoami, as: 'carol' })).status).toBe(200);
@@ -330,7 +330,7 @@ describe('429 RateLimited', () => {
 });
 
 describe('SENTINEL_OUTAGE_GRACE', () => {
-  it('serves with the shared limit, too: each instance counts for itself meanwhile', async () => {
+  it('lets each instance count for itself in place of the shared limit', async () => {
     const proxy = world.kept(await startFaultProxy(world.desk.url));
     const tvm = await start({
       SENTINEL_RATE_LIMIT_STORE: 'shared',
@@ -344,7 +344,7 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
       return (await call(tvm, { path: '/readyz' })).json['revocations'];
     }
     await expect.poll(ready, { timeout: 10_000 }).toMatchObject({ grace: true });
-    // Signed in the second of the start, it would count as older than the process.
+    // A request signed in the second of the start would count as older than the process.
     await new Promise((resolve) => {
       setTimeout(resolve, 1_050);
     });
@@ -371,16 +371,16 @@ describe('strangers', () => {
     return { headers: { 'x-forwarded-for': address }, path: '/whoami' };
   }
   async function forged(tvm: RunningTvm, address: string): Promise<number> {
-    // Signed for one path, sent to another.
+    // It is signed for one path and sent to another.
     const { status } = await sendRaw(tvm.port, { ...signedCall(tvm, from(address)), target: '/profiles' });
     return status;
   }
 
-  it('may fail ten times a caller’s quota; then they wait, and nobody who proves who they are', async () => {
+  it('may fail ten times a caller’s quota and then wait, while proven callers are served', async () => {
     const tvm = await start(environment);
     for (let time = 0; time < 20; time += 1) expect(await forged(tvm, '198.51.100.7')).toBe(403);
     expect(await forged(tvm, '198.51.100.7')).toBe(429);
-    // An honest caller behind the same address is no stranger.
+    // A caller who proves who they are is served from the same address.
     const honest = await call(tvm, from('198.51.100.7'));
     expect([honest.status, honest.json['name']]).toEqual([200, 'alice']);
     const again = await sendRaw(tvm.port, { ...signedCall(tvm, from('198.51.100.7')), target: '/profiles' });
@@ -393,7 +393,7 @@ describe('strangers', () => {
     expect(await forged(tvm, '198.51.100.7')).toBe(403);
   });
 
-  it('do not shut a signed caller out with 1,001 unsigned requests from the caller’s own address', async () => {
+  it('do not lock a signed caller out with 1,001 unsigned requests from the caller’s own address', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '100' });
     const unsigned = { target: '/?profile=dev', headers: [['host', tvm.host]] as const };
     const statuses = new Set<number>();
@@ -404,7 +404,7 @@ describe('strangers', () => {
     expect((await sendAs(tvm, keyOf(await postKeys(tvm)), whoami)).status).toBe(200);
   });
 
-  it('are charged for their failures alone: who proves who they are costs the address nothing', async () => {
+  it('are charged for failures only: proven callers cost their address nothing', async () => {
     const tvm = await start({ ...environment, SENTINEL_RATE_LIMIT_REQUESTS: '10' });
     const callers = Object.keys(DEMO_CLIENTS) as (keyof typeof DEMO_CLIENTS)[];
     for (let time = 0; time < 10; time += 1) {

@@ -19,7 +19,7 @@ async function leftOf(limit: CallerLimit): Promise<number> {
 }
 
 describe('createCountOnce', () => {
-  it('counts a request once, however many copies come, one after the other or at once', async () => {
+  it('counts a request once, however many copies come, one after another or at once', async () => {
     const limit = limitOf(10);
     const { count } = createCountOnce(limit);
     expect(outcome(await count('alice', 'one'))).toEqual(FRESH);
@@ -29,21 +29,21 @@ describe('createCountOnce', () => {
     expect(await leftOf(limit)).toBe(7);
   });
 
-  it('knows a copy before it is counted, and nothing that was refused', async () => {
+  it('knows a request while it is being counted, and forgets one that was refused', async () => {
     const { count, isKnown } = createCountOnce(limitOf(1));
     expect([isKnown('one'), isKnown(undefined)]).toEqual([false, false]);
     await Promise.all([count('alice', 'one'), count('alice', 'two')]);
     expect([isKnown('one'), isKnown('two')]).toEqual([true, false]);
   });
 
-  it('counts each request that nothing tells from its copies', async () => {
+  it('counts each request whose copies cannot be recognised', async () => {
     const limit = limitOf(10);
     const { count } = createCountOnce(limit);
     for (let time = 0; time < 4; time += 1) expect(outcome(await count('alice', undefined))).toEqual(FRESH);
     expect(await leftOf(limit)).toBe(5);
   });
 
-  it('lets nobody further by sending what was refused again, at once or later', async () => {
+  it('refuses a refused request when it is sent again, at once or later', async () => {
     const { count } = createCountOnce(limitOf(1));
     expect(outcome(await count('alice', 'one'))).toEqual(FRESH);
     const both = await Promise.all([count('alice', 'two'), count('alice', 'two')]);
@@ -51,7 +51,7 @@ describe('createCountOnce', () => {
     expect((await count('alice', 'two')).taken.ok).toBe(false);
   });
 
-  it('counts anew what was refused, once there is quota again', async () => {
+  it('counts a refused request when it is sent again and there is quota', async () => {
     const limit = limitOf(1);
     const { count } = createCountOnce(limit);
     await count('alice', 'one');
@@ -62,7 +62,7 @@ describe('createCountOnce', () => {
     expect(outcome(await count('alice', 'two'))).toEqual(COPY);
   });
 
-  it('remembers so many; a copy of what made room is counted like a request', async () => {
+  it('counts a copy of a request that had to make room', async () => {
     const limit = limitOf(10);
     const { count } = createCountOnce(limit, 2);
     for (const request of ['one', 'two', 'three']) await count('alice', request);

@@ -12,15 +12,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Charges a source where it may be charged, as whoever serves it does; false where it has cost too much already. */
+/** Charges a source unless it has cost too much already, as the server does; says whether it was charged. */
 function cost(limit: ReturnType<typeof createSourceLimit>, address: string | undefined): boolean {
   const { ok } = limit.check(address);
   if (ok) limit.charge(address);
   return ok;
 }
 
-describe('the limit of a source', () => {
-  it('lets so many pass in a window, then says for how long there are none', async () => {
+describe('createSourceLimit', () => {
+  it('lets as many pass in a window as it may, then refuses with the seconds until the window ends', async () => {
     const limit = createSourceLimit({ points: 2, window: 10_000 });
     expect([cost(limit, '192.0.2.1'), cost(limit, '192.0.2.1')]).toEqual([true, true]);
     await vi.advanceTimersByTimeAsync(2_500);
@@ -32,7 +32,7 @@ describe('the limit of a source', () => {
     expect(limit.check('192.0.2.1')).toEqual(OK);
   });
 
-  it('costs nothing to ask, before or after', async () => {
+  it('charges nothing for a check', async () => {
     const limit = createSourceLimit({ points: 1, window: 10_000 });
     for (let time = 0; time < 20; time += 1) expect(limit.check('192.0.2.1')).toEqual(OK);
     limit.charge('192.0.2.1');
@@ -41,7 +41,7 @@ describe('the limit of a source', () => {
     expect(limit.check('192.0.2.1')).toEqual(OK);
   });
 
-  it('counts what is charged beyond the limit, and ends with the window all the same', async () => {
+  it('counts charges beyond the limit without extending the window', async () => {
     const limit = createSourceLimit({ points: 2, window: 10_000 });
     for (let time = 0; time < 9; time += 1) limit.charge('192.0.2.1');
     expect(limit.check('192.0.2.1').ok).toBe(false);
@@ -61,7 +61,7 @@ describe('the limit of a source', () => {
     ['::1.2.3.4', '::5.6.7.8'],
     ['64:ff9b::1.2.3.4', '64:ff9b::102:304'],
     [undefined, undefined],
-  ])('takes %s and %s for one', async (one, other) => {
+  ])('counts %s and %s as one source', async (one, other) => {
     const limit = createSourceLimit({ points: 1, window: 10_000 });
     expect([cost(limit, one), cost(limit, other)]).toEqual([true, false]);
   });
@@ -74,12 +74,12 @@ describe('the limit of a source', () => {
     ['192.0.2.1', undefined],
     ['::1', '1::'],
     ['1:2:3::', '1:2:3:4::'],
-  ])('tells %s and %s apart', async (one, other) => {
+  ])('counts %s and %s as two sources', async (one, other) => {
     const limit = createSourceLimit({ points: 1, window: 10_000 });
     expect([cost(limit, one), cost(limit, other)]).toEqual([true, true]);
   });
 
-  it('knows one /64 by its first four groups, however an address is shortened', async () => {
+  it('counts an IPv6 address by its first four groups, however it is shortened', async () => {
     const groups = fc.array(
       fc.integer({ min: 0, max: 0xffff }).map((group) => group.toString(16)),
       {
@@ -90,7 +90,7 @@ describe('the limit of a source', () => {
     const property = fc.asyncProperty(groups, async (all) => {
       const limit = createSourceLimit({ points: 1, window: 10_000 });
       cost(limit, all.join(':'));
-      // As URLs are canonicalised: the longest run of zeros as `::`.
+      // In the canonical form of URLs the longest run of zeros is `::`.
       const short = new URL(`http://[${all.join(':')}]`).hostname.slice(1, -1);
       expect(cost(limit, short)).toBe(false);
       expect(cost(limit, `${all.slice(0, 4).join(':')}::`)).toBe(false);
@@ -99,8 +99,8 @@ describe('the limit of a source', () => {
   });
 });
 
-describe('the memory of it', () => {
-  it('is bounded: beyond so many sources the one heard of longest ago is forgotten, and nobody shares a count', () => {
+describe('the memory of createSourceLimit', () => {
+  it('forgets the source heard of longest ago when it is full, and lets no two share a count', () => {
     const limit = createSourceLimit({ points: 2, window: 10_000 }, 3);
     for (const last of [1, 2, 3]) expect(cost(limit, `192.0.2.${last}`)).toBe(true);
     for (const last of [4, 5, 6, 7, 8]) {
@@ -111,7 +111,7 @@ describe('the memory of it', () => {
     expect(cost(limit, '192.0.2.1')).toBe(true);
   });
 
-  it('filled by one IPv6 /48 refuses no address that is not in it, and none that has cost nothing', () => {
+  it('refuses no address outside an IPv6 /48 that fills it, and none that has cost nothing', () => {
     const limit = createSourceLimit({ points: 1, window: 10_000 });
     for (let group = 0; group < 30_000; group += 1) cost(limit, `2001:db8:1:${group.toString(16)}::1`);
     expect(limit.size()).toBe(20_000);
@@ -120,7 +120,7 @@ describe('the memory of it', () => {
     }
   });
 
-  it('keeps a source that goes on knocking, whatever a flood of others brings', () => {
+  it('keeps a source that keeps coming during a flood of others', () => {
     const limit = createSourceLimit({ points: 1, window: 10_000 }, 4);
     expect(cost(limit, '192.0.2.1')).toBe(true);
     for (let index = 0; index < 100; index += 1) {
@@ -129,7 +129,7 @@ describe('the memory of it', () => {
     }
   });
 
-  it('holds so many and no timers, be it of 50,000 addresses, and begins anew after a window', async () => {
+  it('holds no more sources than it may and no timers after 50,000 addresses, and starts over after a window', async () => {
     const limit = createSourceLimit({ points: 1, window: 1_000 });
     for (let index = 0; index < 50_000; index += 1)
       cost(limit, `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`);
@@ -138,7 +138,7 @@ describe('the memory of it', () => {
     expect(cost(limit, '10.0.0.1')).toBe(true);
   });
 
-  it('a flood of others takes nothing from a source that was there before', async () => {
+  it('takes nothing from a source that was there before a flood of others', async () => {
     const limit = createSourceLimit({ points: 2, window: 10_000 }, 4);
     expect(cost(limit, '192.0.2.1')).toBe(true);
     for (let index = 0; index < 100; index += 1) cost(limit, `198.51.100.${index}`);
@@ -146,14 +146,14 @@ describe('the memory of it', () => {
   });
 });
 
-describe('the weight of a source', () => {
+describe('enter of createSourceLimit', () => {
   function weigh(limit: ReturnType<typeof createSourceLimit>, address: string | undefined): number {
     const { weight, leave } = limit.enter(address);
     leave();
     return weight;
   }
 
-  it('is what it was charged and what is under way for it, and nothing of that afterwards', async () => {
+  it('weighs a source by its charges and its requests under way, and by nothing after they have ended', async () => {
     const limit = createSourceLimit({ points: 100, window: 10_000 });
     const places = [1, 2, 3].map(() => limit.enter('192.0.2.1'));
     expect(places.map(({ weight }) => weight)).toEqual([0, 1, 2]);
@@ -165,7 +165,7 @@ describe('the weight of a source', () => {
     expect(weigh(limit, '192.0.2.1')).toBe(0);
   });
 
-  it('is a little heavier for each address of one /48, so that a site with 65,536 of them passes nobody', () => {
+  it('weighs each further address of one /48 a little more, so that a site with 65,536 of them overtakes nobody', () => {
     const limit = createSourceLimit({ points: 100, window: 10_000 });
     let last = -1;
     for (let group = 0; group < 200; group += 1) {
@@ -176,7 +176,7 @@ describe('the weight of a source', () => {
     expect(weigh(limit, '2001:db8:2::1')).toBe(0);
   });
 
-  it('of everybody comes to what is under way, and to nothing in the end', () => {
+  it('adds up to what is under way for all sources, and to nothing in the end', () => {
     const visits = fc.array(fc.tuple(fc.nat(5), fc.boolean()), { maxLength: 60 });
     const property = fc.property(visits, (all) => {
       const limit = createSourceLimit({ points: 100, window: 10_000 });

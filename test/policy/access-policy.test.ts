@@ -17,24 +17,28 @@ function hours(start: unknown, end: unknown): string {
   return given({ time: { hours: { start, end } } });
 }
 
-describe('an access policy with a mistake is a load error, never a wider policy', () => {
+describe('readAccessPolicy, of a policy with a mistake', () => {
   it.each([
     ['no rules', JSON.stringify({ version: '1', rules: [] }), 'rules: must not be an empty list'],
-    ['rules missing', JSON.stringify({ version: '1' }), 'rules: "rules" is missing'],
+    ['no key for rules', JSON.stringify({ version: '1' }), 'rules: "rules" is missing'],
     ['no version', JSON.stringify({ rules: [RULE] }), 'version: "version" is missing'],
     ['another version', JSON.stringify({ version: '2', rules: [RULE] }), 'version: must be "1"'],
     ['true as version', JSON.stringify({ version: true, rules: [RULE] }), 'version: must be "1"'],
-    ['an effect misspelt', policy({ effect: 'alow' }), 'did you mean "allow"?'],
+    ['a misspelt effect', policy({ effect: 'alow' }), 'did you mean "allow"?'],
     ['an effect in capitals', policy({ effect: 'Allow' }), 'effect: must be allow'],
     ['an empty name', policy({ name: '' }), 'name: must not be empty'],
     ['an empty cap', policy({ max_server_duration: '' }), 'max_server_duration: must not be empty'],
-    ['no cap after all', policy({ max_server_duration: null }), 'max_server_duration: must be text, but nothing'],
+    ['a cap of null', policy({ max_server_duration: null }), 'max_server_duration: must be text, but nothing'],
     ['a cap below a minute', policy({ max_server_duration: '59s' }), 'must be at least 60s'],
-    ['a cap as number', policy({ max_server_duration: 900 }), 'must be text'],
+    ['a cap that is a number', policy({ max_server_duration: 900 }), 'must be text'],
     ['a cap in words', policy({ max_server_duration: '15 min' }), 'is not a duration'],
     ['a negative cap', policy({ max_server_duration: '-15m' }), 'is not a duration'],
-    ['no condition', given({}), 'for every caller write profiles: with this profile'],
-    ['no condition in a last deny', policy({ effect: 'deny', conditions: {} }), 'what no rule matches is denied'],
+    ['no condition', given({}), 'to match every caller, write profiles: with this profile'],
+    [
+      'no condition in a last deny',
+      policy({ effect: 'deny', conditions: {} }),
+      'a request that no rule matches is denied',
+    ],
     [
       'users that are empty text',
       given({ profiles: ['dev'], users: '' }),
@@ -47,10 +51,10 @@ describe('an access policy with a mistake is a load error, never a wider policy'
       given({ time: { days: null, hours: { start: '09:00', end: '10:00' } } }),
       'days: must be a list, but',
     ],
-    ['users beside the conditions', policy({ users: ['alice'] }), 'the key "users" stands in the rule\'s conditions'],
+    ['users beside the conditions', policy({ users: ['alice'] }), 'the key "users" belongs in the rule\'s conditions'],
     ['users with a wildcard', given({ users: ['*'] }), 'users[0]: "*" has a wildcard'],
     ['a profile with a wildcard', given({ profiles: ['*'] }), 'profiles[0]: "*" has a wildcard'],
-    ['a profile that climbs', given({ profiles: ['..'] }), 'profiles[0]: '],
+    ['a profile called ".."', given({ profiles: ['..'] }), 'profiles[0]: '],
     [
       'a role with a path',
       given({ principals: ['arn:aws:iam::111122223333:role/eng/deploy'] }),
@@ -58,25 +62,25 @@ describe('an access policy with a mistake is a load error, never a wider policy'
     ],
     ['only a mode', given({ mode: ['server'] }), 'must have at least one of'],
     ['only a device', given({ device: { a: 1 } }), 'must have at least one of'],
-    ['nobody', given({ users: [] }), 'users: must not be an empty list'],
-    ['a nameless user', given({ users: ['alice', ''] }), 'users[1]: must not be empty'],
+    ['an empty list of users', given({ users: [] }), 'users: must not be an empty list'],
+    ['an empty user name', given({ users: ['alice', ''] }), 'users[1]: must not be empty'],
     ['an empty device', given({ users: ['a'], device: {} }), 'device: must not be empty'],
     ['a device that is a list', given({ users: ['a'], device: ['x'] }), 'device: must be a mapping'],
     ['an unknown mode', given({ users: ['a'], mode: ['web'] }), 'mode[0]: must be server'],
-    ['no mode', given({ users: ['a'], mode: [] }), 'mode: must not be an empty list'],
-    ['a day in short', given({ time: { days: ['mon'] } }), 'days[0]: must be sunday'],
+    ['an empty list of modes', given({ users: ['a'], mode: [] }), 'mode: must not be an empty list'],
+    ['an abbreviated day', given({ time: { days: ['mon'] } }), 'days[0]: must be sunday'],
     ['a day in capitals', given({ time: { days: ['Monday'] } }), 'days[0]: must be sunday'],
-    ['no days', given({ time: { days: [] } }), 'days: must not be an empty list'],
+    ['an empty list of days', given({ time: { days: [] } }), 'days: must not be an empty list'],
     ['an empty window', given({ time: {} }), 'must have at least one of days or hours'],
-    ['a window of nothing but a zone', given({ time: { timezone: 'UTC' } }), 'must have at least one of days or hours'],
+    ['a window with a time zone only', given({ time: { timezone: 'UTC' } }), 'must have at least one of days or hours'],
     ['hours without end', given({ time: { hours: { start: '09:00' } } }), '"end" is missing'],
-    ['24:00', hours('09:00', '24:00'), 'end: must be a time from 00:00 to 23:59'],
-    ['9:00', hours('9:00', '17:00'), 'start: must be a time'],
-    ['seconds', hours('09:00:00', '17:00'), 'start: must be a time'],
-    ['minute 60', hours('09:60', '17:00'), 'start: must be a time'],
-    ['a trailing newline', hours('09:00\n', '17:00'), 'start: must be a time'],
-    ['minutes as a number', hours(540, '17:00'), 'start: must be text'],
-    ['a start that is the end', hours('09:00', '09:00'), 'end: must differ from start'],
+    ['an end of 24:00', hours('09:00', '24:00'), 'end: must be a time from 00:00 to 23:59'],
+    ['an hour of one digit', hours('9:00', '17:00'), 'start: must be a time'],
+    ['a time with seconds', hours('09:00:00', '17:00'), 'start: must be a time'],
+    ['a time with minute 60', hours('09:60', '17:00'), 'start: must be a time'],
+    ['a time with a trailing newline', hours('09:00\n', '17:00'), 'start: must be a time'],
+    ['a time that is a number', hours(540, '17:00'), 'start: must be text'],
+    ['equal start and end', hours('09:00', '09:00'), 'end: must differ from start'],
     ...[
       'Mars/Olympus',
       'Local',
@@ -101,7 +105,7 @@ describe('an access policy with a mistake is a load error, never a wider policy'
         ],
     ),
     [
-      'an account as number',
+      'an account that is a number',
       given({ accounts: [123456789012] }),
       'accounts[0]: must be an account id of twelve digits in quotes',
     ],
@@ -111,29 +115,33 @@ describe('an access policy with a mistake is a load error, never a wider policy'
       'accounts[0]: must be an account id of twelve digits',
     ],
     ['an account with a wildcard', given({ accounts: ['12345678901*'] }), 'accounts[0]: must be an account id'],
-    ['other digits', given({ accounts: ['\u0661'.repeat(12)] }), 'accounts[0]: must be an account id'],
-    ['a name for a unique id', given({ principal_ids: ['alice'] }), 'principal_ids[0]: must be the unique id'],
     [
-      'an access key for a unique id',
+      'an account of digits that are not ASCII',
+      given({ accounts: ['\u0661'.repeat(12)] }),
+      'accounts[0]: must be an account id',
+    ],
+    ['a name as unique id', given({ principal_ids: ['alice'] }), 'principal_ids[0]: must be the unique id'],
+    [
+      'an access key id as unique id',
       given({ principal_ids: ['AKIAIOSFODNN7EXAMPLE'] }),
       'principal_ids[0]: must be the unique id',
     ],
-    ['a star for an ARN', given({ principals: ['*'] }), 'principals[0]: "*" is neither an ARN'],
-    ['five parts for an ARN', given({ principals: ['arn:aws:iam::role/x'] }), 'is neither an ARN'],
+    ['a star as principal', given({ principals: ['*'] }), 'principals[0]: "*" is neither an ARN'],
+    ['an ARN of five parts', given({ principals: ['arn:aws:iam::role/x'] }), 'is neither an ARN'],
     ['an ARN without resource', given({ principals: ['arn:aws:iam::111122223333:'] }), 'is neither an ARN'],
     ['an ARN with a space', given({ principals: ['arn:aws:iam::111122223333:role/x '] }), 'is neither an ARN'],
     [
-      'a session for a principal',
+      'a session as principal',
       given({ principals: ['arn:aws:sts::111122223333:assumed-role/Dev/*'] }),
       'names a session',
     ],
     ['a key without id', given({ principals: ['sentinel:key/'] }), 'is neither an ARN'],
-  ])('%s', (_what, text, problem) => {
+  ])('refuses a policy with %s', (_what, text, problem) => {
     expect(problemsOf(readAccessPolicy(text)).join('\n')).toContain(problem);
   });
 });
 
-describe('an access policy without one is read as written', () => {
+describe('readAccessPolicy', () => {
   it.each([
     ['a zone', given({ time: { days: ['monday'], timezone: 'Europe/Berlin' } })],
     ['an old name of a zone', given({ time: { days: ['monday'], timezone: 'US/Pacific' } })],
@@ -144,19 +152,19 @@ describe('an access policy without one is read as written', () => {
     ['a registered key', given({ principals: ['sentinel:key/AKIA*'] })],
     ['a role id', given({ principal_ids: ['AROAEXAMPLEID0000001'] })],
     ['an account with a leading zero', given({ accounts: ['000000000000'] })],
-    ['a zone of its own', given({ time: { days: ['monday'], timezone: 'Etc/UTC' } })],
+    ['UTC by its name in the area Etc', given({ time: { days: ['monday'], timezone: 'Etc/UTC' } })],
     ['session_table', policy({ effect: 'require_server_session', session_table: 'sessions' })],
-  ])('%s', (_what, text) => {
+  ])('reads a policy with %s as written', (_what, text) => {
     expect(valueOf(readAccessPolicy(text))).toEqual(JSON.parse(text));
   });
 
-  it.each(['', null])('%j for what could be absent and means nothing, as templates leave it', (blank) => {
+  it.each(['', null])('takes %j for absent where it restricts nothing, as templates leave it', (blank) => {
     const conditions = { time: { days: ['monday'], timezone: blank } };
     const read = valueOf(readAccessPolicy(policy({ conditions, reason: blank, session_table: blank })));
     expect(read.rules).toEqual([{ ...RULE, conditions: { time: { days: ['monday'] } } }]);
   });
 
-  it('names by whichever kind owns bare names', () => {
+  it('accepts names by the kind of caller that bare names mean', () => {
     function users(bareNames: NamedKind, name: string) {
       return readAccessPolicy(given({ users: [name] }), bareNames).ok;
     }
@@ -171,11 +179,11 @@ describe('an access policy without one is read as written', () => {
     ]);
   });
 
-  it('brings caps to whole seconds, rounded down', () => {
+  it('reads caps as whole seconds, rounded down', () => {
     expect(['1m', '1h30m', '60.9s', '0.5h'].map(capOf)).toEqual([60, 5_400, 60, 1_800]);
   });
 
-  it('takes times without quotes for text, as YAML 1.2 does', () => {
+  it('reads times without quotes as text, as YAML 1.2 does', () => {
     const text =
       'version: 1\nrules:\n- {name: r, effect: allow, conditions: {time: {hours: {start: 09:00, end: 10:30}}}}\n';
     expect(valueOf(readAccessPolicy(text)).rules[0]?.conditions.time).toEqual({

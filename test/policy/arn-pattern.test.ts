@@ -2,7 +2,10 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hasWildcard, matchesPattern } from '../../src/policy/arn-pattern.ts';
 
-/** What a pattern means, said as plainly as possible; exponential, so only for short texts. */
+/**
+ * What a pattern means, as simply as it can be written. It takes exponential time, so texts must be
+ * short.
+ */
 function means(pattern: string, text: string): boolean {
   const [first, rest] = [pattern.charAt(0), pattern.slice(1)];
   const isFree = text !== '' && !text.startsWith(':') && !text.startsWith('/');
@@ -12,8 +15,8 @@ function means(pattern: string, text: string): boolean {
   return text.startsWith(first) && means(rest, text.slice(1));
 }
 
-describe('patterns of principals', () => {
-  it('mean what a naive reading says', () => {
+describe('matchesPattern', () => {
+  it('agrees with a naive implementation', () => {
     const text = fc.array(fc.constantFrom('a', 'b', ':', '/'), { maxLength: 10 }).map((parts) => parts.join(''));
     const pattern = fc
       .array(fc.constantFrom('a', 'b', ':', '/', '*', '*', '?'), { maxLength: 8 })
@@ -26,7 +29,7 @@ describe('patterns of principals', () => {
     );
   });
 
-  it('made from a text always match it', () => {
+  it('matches a text by a pattern that was made from it', () => {
     const part = fc.constantFrom('a', 'bc', ':', '/', '');
     fc.assert(
       fc.property(fc.array(fc.tuple(part, fc.boolean())), (parts) => {
@@ -37,7 +40,7 @@ describe('patterns of principals', () => {
     );
   });
 
-  it('without wildcards match only themselves', () => {
+  it('matches only the same text without wildcards', () => {
     const arn = 'arn:aws:iam::111122223333:role/a.b+c';
     expect(matchesPattern(arn, arn)).toBe(true);
     expect(matchesPattern(arn, arn.replace('.', 'x'))).toBe(false);
@@ -46,7 +49,7 @@ describe('patterns of principals', () => {
     expect([hasWildcard(arn), hasWildcard(`${arn}?`), hasWildcard('a*')]).toEqual([false, true, true]);
   });
 
-  it('do not blow up', () => {
+  it('takes little time for patterns of many stars', () => {
     const text = 'a'.repeat(10_000);
     expect(matchesPattern(`${'*'.repeat(1_000)}x`, text)).toBe(false);
     expect(matchesPattern(`${'*a'.repeat(1_000)}x`, text)).toBe(false);

@@ -32,99 +32,169 @@ const yes = { effect: 'allow', ruleIndex: 0 } as const;
 const no = { effect: 'deny', ruleIndex: 0 } as const;
 
 const ORDER: readonly Case[] = [
-  ['allow, then deny', [rule('allow', USER), rule('deny', USER)], {}, yes],
-  ['deny, then allow', [rule('deny', USER), rule('allow', USER)], {}, no],
+  ['allows when a later rule denies', [rule('allow', USER), rule('deny', USER)], {}, yes],
+  ['denies when a later rule allows', [rule('deny', USER), rule('allow', USER)], {}, no],
   [
-    'approval, then allow',
+    'requires approval when a later rule allows',
     [rule('require_approval', USER), rule('allow', USER)],
     {},
     { effect: 'require_approval', ruleIndex: 0 },
   ],
-  ['no rule for the profile', [rule('allow', 'profiles: [dev]')], {}, none],
+  ['denies when no rule is for the profile', [rule('allow', 'profiles: [dev]')], {}, none],
   [
-    'a rule for others, then one for her',
+    'skips a rule for other users',
     [rule('deny', 'users: [bob]'), rule('allow', USER)],
     {},
     { effect: 'allow', ruleIndex: 1 },
   ],
   [
-    'require_server is met by every server',
+    'allows by require_server, because every request comes through a server',
     [rule('require_server', USER)],
     {},
     { ...yes, ruleEffect: 'require_server' },
   ],
   [
-    'require_server_session is for the caller of this module to meet',
+    'leaves it to its caller to enforce require_server_session',
     [rule('require_server_session', USER)],
     {},
     { effect: 'require_server_session' },
   ],
-  ['a cap comes out in seconds', [rule('allow', USER, ', max_server_duration: 15m')], {}, { capSeconds: 900 }],
-  ['a cap below 900 s too', [rule('allow', USER, ', max_server_duration: 1m')], {}, { capSeconds: 60 }],
-  ['a reason comes along', [rule('deny', USER, ', reason: frozen')], {}, { reason: 'frozen', rule: 'deny-rule' }],
+  ['gives the cap in seconds', [rule('allow', USER, ', max_server_duration: 15m')], {}, { capSeconds: 900 }],
+  ['gives a cap below 900 seconds', [rule('allow', USER, ', max_server_duration: 1m')], {}, { capSeconds: 60 }],
+  [
+    'gives the name and the reason of the rule',
+    [rule('deny', USER, ', reason: frozen')],
+    {},
+    { reason: 'frozen', rule: 'deny-rule' },
+  ],
 ];
 
 const NAMES: readonly Case[] = [
-  ['users regard case', [rule('allow', 'users: [Alice]')], {}, none],
-  ['profiles regard case', [rule('allow', 'profiles: [Prod]')], {}, none],
-  ['no prefix of a name', [rule('allow', 'users: [ali]')], {}, none],
-  ['conditions are joined by and', [rule('allow', 'users: [alice], profiles: [dev]')], {}, none],
-  ['an empty name is nobody', [rule('allow', USER)], as({ name: '' }), none],
-  ['account', [rule('allow', 'accounts: ["111122223333"]')], {}, yes],
-  ['another account', [rule('allow', 'accounts: ["111122223333"]')], as({ account: '999922223333' }), none],
-  ['unique id', [rule('allow', 'principal_ids: [AIDAALICE0000000000A]')], {}, { ...yes, namesCaller: true }],
+  ['compares users case-sensitively', [rule('allow', 'users: [Alice]')], {}, none],
+  ['compares profiles case-sensitively', [rule('allow', 'profiles: [Prod]')], {}, none],
+  ['does not match a prefix of a name', [rule('allow', 'users: [ali]')], {}, none],
+  ['does not match when one of two conditions fails', [rule('allow', 'users: [alice], profiles: [dev]')], {}, none],
+  ['does not match a caller without a name', [rule('allow', USER)], as({ name: '' }), none],
+  ['matches an account', [rule('allow', 'accounts: ["111122223333"]')], {}, yes],
   [
-    'the same name made anew has another unique id',
+    'does not match another account',
+    [rule('allow', 'accounts: ["111122223333"]')],
+    as({ account: '999922223333' }),
+    none,
+  ],
+  [
+    'matches a unique id, which names the caller',
+    [rule('allow', 'principal_ids: [AIDAALICE0000000000A]')],
+    {},
+    { ...yes, namesCaller: true },
+  ],
+  [
+    'does not match the unique id of a user that was deleted and created again',
     [rule('allow', 'principal_ids: [AIDAALICE0000000000A]')],
     as({ uniqueId: 'AIDAALICE0000000000B' }),
     none,
   ],
   [
-    'principal with wildcard',
+    'matches a principal by a wildcard, which does not name the caller',
     [rule('allow', 'principals: ["arn:aws:iam::111122223333:user/*/alice"]')],
     {},
     { ...yes, namesCaller: false },
   ],
-  ['a star does not cross a slash', [rule('allow', 'principals: ["arn:aws:iam::111122223333:user/*"]')], {}, none],
+  ['does not match a slash by a star', [rule('allow', 'principals: ["arn:aws:iam::111122223333:user/*"]')], {}, none],
   [
-    'a star does not cross a colon',
+    'does not match a colon by a star',
     [rule('allow', 'principals: ["arn:aws:iam::*:user/*:eng/alice", "arn:*:iam::*:*/*:*/alice"]')],
     {},
     none,
   ],
   [
-    'principal outright',
+    'matches a principal without wildcards, which names the caller',
     [rule('allow', 'principals: ["arn:aws:iam::111122223333:user/eng/alice"]')],
     {},
     { ...yes, namesCaller: true },
   ],
   [
-    'registered key',
+    'matches the principal of a registered key, which names the caller',
     [rule('allow', 'principals: [sentinel:key/AKIA1]')],
     as({ principal: 'sentinel:key/AKIA1' }),
     { ...yes, namesCaller: true },
   ],
-  ['user outright', [rule('allow', USER)], {}, { namesCaller: true }],
-  ['profile only', [rule('allow', 'profiles: [prod]')], {}, { ...yes, namesCaller: false }],
+  ['names a caller who is listed in users', [rule('allow', USER)], {}, { namesCaller: true }],
+  [
+    'does not name a caller who is matched by the profile only',
+    [rule('allow', 'profiles: [prod]')],
+    {},
+    { ...yes, namesCaller: false },
+  ],
 ];
 
 const TIME: readonly Case[] = [
-  ['before the window, by a millisecond', [rule('allow', HOURS)], at('2026-01-05T08:59:59.999Z'), none],
-  ['at its start', [rule('allow', HOURS)], at('2026-01-05T09:00:00Z'), yes],
-  ['in its last second', [rule('allow', HOURS)], at('2026-01-05T16:59:59.999Z'), yes],
-  ['at its end', [rule('allow', HOURS)], at('2026-01-05T17:00:00Z'), none],
-  ['New York in January, 14:00Z', [rule('allow', NEW_YORK)], at('2026-01-05T14:00:00Z'), yes],
-  ['New York in January, 13:59Z', [rule('allow', NEW_YORK)], at('2026-01-05T13:59:00Z'), none],
-  ['New York in January, 22:00Z', [rule('allow', NEW_YORK)], at('2026-01-05T22:00:00Z'), none],
-  ['New York in July, 13:00Z', [rule('allow', NEW_YORK)], at('2026-07-06T13:00:00Z'), yes],
-  ['overnight, on the evening of its day', [rule('allow', OVERNIGHT)], at('2026-01-09T22:00:00Z'), yes],
-  ['overnight, on Saturday at one', [rule('allow', OVERNIGHT)], at('2026-01-10T01:00:00Z'), yes],
-  ['overnight, on Saturday at six', [rule('allow', OVERNIGHT)], at('2026-01-10T06:00:00Z'), none],
-  ['overnight, not on the morning of its day', [rule('allow', OVERNIGHT)], at('2026-01-09T01:00:00Z'), none],
-  ['overnight, not on Saturday evening', [rule('allow', OVERNIGHT)], at('2026-01-10T23:00:00Z'), none],
-  ['a day in UTC', [rule('allow', 'time: {days: [monday]}')], at('2026-01-05T23:59:59Z'), yes],
+  ['does not match a millisecond before the window', [rule('allow', HOURS)], at('2026-01-05T08:59:59.999Z'), none],
+  ['matches at the start of the window', [rule('allow', HOURS)], at('2026-01-05T09:00:00Z'), yes],
+  ['matches in the last millisecond of the window', [rule('allow', HOURS)], at('2026-01-05T16:59:59.999Z'), yes],
+  ['does not match at the end of the window', [rule('allow', HOURS)], at('2026-01-05T17:00:00Z'), none],
   [
-    'a day begins in its zone',
+    'matches at 09:00 in New York in winter, which is 14:00Z',
+    [rule('allow', NEW_YORK)],
+    at('2026-01-05T14:00:00Z'),
+    yes,
+  ],
+  [
+    'does not match at 08:59 in New York in winter, which is 13:59Z',
+    [rule('allow', NEW_YORK)],
+    at('2026-01-05T13:59:00Z'),
+    none,
+  ],
+  [
+    'does not match at 17:00 in New York in winter, which is 22:00Z',
+    [rule('allow', NEW_YORK)],
+    at('2026-01-05T22:00:00Z'),
+    none,
+  ],
+  [
+    'matches at 09:00 in New York in summer, which is 13:00Z',
+    [rule('allow', NEW_YORK)],
+    at('2026-07-06T13:00:00Z'),
+    yes,
+  ],
+  [
+    'matches an overnight window on the evening of its day',
+    [rule('allow', OVERNIGHT)],
+    at('2026-01-09T22:00:00Z'),
+    yes,
+  ],
+  [
+    'matches an overnight window of Friday on Saturday at 01:00',
+    [rule('allow', OVERNIGHT)],
+    at('2026-01-10T01:00:00Z'),
+    yes,
+  ],
+  [
+    'does not match an overnight window of Friday at its end on Saturday',
+    [rule('allow', OVERNIGHT)],
+    at('2026-01-10T06:00:00Z'),
+    none,
+  ],
+  [
+    'does not match an overnight window on the morning of its day',
+    [rule('allow', OVERNIGHT)],
+    at('2026-01-09T01:00:00Z'),
+    none,
+  ],
+  [
+    'does not match an overnight window of Friday on Saturday evening',
+    [rule('allow', OVERNIGHT)],
+    at('2026-01-10T23:00:00Z'),
+    none,
+  ],
+  [
+    'matches the last second of a day in UTC',
+    [rule('allow', 'time: {days: [monday]}')],
+    at('2026-01-05T23:59:59Z'),
+    yes,
+  ],
+  [
+    'matches at midnight of the zone, when its day begins',
     [rule('allow', 'time: {days: [tuesday], timezone: Asia/Kathmandu}')],
     at('2026-01-05T18:15:00Z'),
     yes,
@@ -132,32 +202,42 @@ const TIME: readonly Case[] = [
 ];
 
 const HERE: readonly Case[] = [
-  ['mode server', [rule('allow', `${USER}, mode: [server]`)], {}, yes],
-  ['mode cli is never here', [rule('allow', `${USER}, mode: [cli]`)], {}, none],
+  ['matches mode server', [rule('allow', `${USER}, mode: [server]`)], {}, yes],
+  ['does not match mode cli', [rule('allow', `${USER}, mode: [cli]`)], {}, none],
   [
-    'nor for a deny',
+    'does not match a deny of other modes',
     [rule('deny', `${USER}, mode: [cli, credential_process]`), rule('allow', USER)],
     {},
     { effect: 'allow', ruleIndex: 1 },
   ],
-  ['mode with server among others denies', [rule('deny', `${USER}, mode: [cli, server]`)], {}, no],
-  ['a device lets nobody in', [rule('allow', `${USER}, device: {managed: true}`)], {}, none],
-  ['nor to approval', [rule('require_approval', `${USER}, device: {managed: true}`)], {}, none],
-  ['a device keeps out', [rule('deny', `${USER}, device: {managed: false}`)], {}, no],
+  ['denies by a list of modes that includes server', [rule('deny', `${USER}, mode: [cli, server]`)], {}, no],
+  ['does not allow by a device condition', [rule('allow', `${USER}, device: {managed: true}`)], {}, none],
+  [
+    'does not require approval by a device condition',
+    [rule('require_approval', `${USER}, device: {managed: true}`)],
+    {},
+    none,
+  ],
+  ['denies by a device condition', [rule('deny', `${USER}, device: {managed: false}`)], {}, no],
 ];
 
-describe('policy decides each case as documented', () => {
-  for (const [group, cases] of Object.entries({ ORDER, NAMES, TIME, HERE })) {
-    it.each(cases)(`${group}: %s`, (_what, rules, asked, expected) => {
+describe('evaluate', () => {
+  describe.each([
+    ['order of rules', ORDER],
+    ['callers and profiles', NAMES],
+    ['windows of time', TIME],
+    ['modes and devices', HERE],
+  ])('%s', (_group, cases) => {
+    it.each(cases)('%s', (_what, rules, asked, expected) => {
       expect(evaluate(policyFrom(policy(rules)), request(asked))).toMatchObject(expected);
     });
-  }
+  });
 
-  it('denies without a policy, by no rule', () => {
+  it('denies without a policy', () => {
     expect(evaluate(undefined, request())).toEqual({ effect: 'deny', ruleIndex: -1, namesCaller: false });
   });
 
-  it('takes no answer from what is not an instant', () => {
+  it('throws when the time is not an instant', () => {
     const allow = policyFrom(policy([rule('allow', USER)]));
     for (const now of [Number.NaN, Number.POSITIVE_INFINITY, 8.64e15 + 1]) {
       expect(() => evaluate(allow, request({ now }))).toThrow(RangeError);

@@ -10,8 +10,8 @@ function json(change: object): string {
   return JSON.stringify({ ...GOOD, ...change }, null, 2);
 }
 
-describe("a registered key's document is read strictly", () => {
-  it('into a client', () => {
+describe('readClientDocument', () => {
+  it('reads a registered key', () => {
     expect(valueOf(readClientDocument(json({})))).toEqual({ secret: SECRET, name: 'alice', disabled: false });
     const full = `secret: ${SECRET}\nname: a.b@example.com\nexpires_at: 2026-01-02T03:04:05Z\ndisabled: true\n`;
     expect(valueOf(readClientDocument(full))).toEqual({
@@ -46,12 +46,12 @@ describe("a registered key's document is read strictly", () => {
     ['null for disabled', json({ disabled: null }), '4 disabled: '],
     ['an unknown key', json({ expires: '2026-01-02T03:04:05Z' }), '4 : must be one YAML or JSON mapping'],
     ['a list', '- a', '1 : must be one YAML or JSON mapping'],
-  ])('and refuses %s', (_what, text, problem) => {
+  ])('refuses %s', (_what, text, problem) => {
     expect(problemsOf(readClientDocument(text)).join('\n')).toContain(problem);
   });
 });
 
-describe('a weak secret is refused, wherever it stands', () => {
+describe('a weak secret', () => {
   it.each([
     'password',
     'passwordpassword',
@@ -67,14 +67,14 @@ describe('a weak secret is refused, wherever it stands', () => {
     'my-secret-key-for-aws',
     'k3Vq81xTk3Vq81xTk3Vq81xT',
     'change-me-please!!',
-  ])('%s', (secret) => {
+  ])('is refused: %s', (secret) => {
     const problems = problemsOf(readClientDocument(JSON.stringify({ secret, name: 'alice' })));
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(/^1 secret: must be 16 to 1024 .*openssl rand/u);
     expect(problems.join('')).not.toContain(secret);
   });
 
-  it('but none that was drawn at random, in whatever alphabet', () => {
+  it('is never a random one, in any encoding', () => {
     const bytes = fc.uint8Array({ minLength: 16, maxLength: 32 }).filter((drawn) => new Set(drawn).size > 12);
     fc.assert(
       fc.property(bytes, fc.constantFrom('hex', 'base64', 'base64url'), (drawn, encoding) => {
@@ -86,8 +86,8 @@ describe('a weak secret is refused, wherever it stands', () => {
   });
 });
 
-describe('no problem of such a document tells anything of its content', () => {
-  // Letters that no fixed sentence has in a row, so that a leak cannot hide.
+describe('problems of a registered key', () => {
+  // A sequence of letters that no fixed sentence contains, so that a leak is found.
   const CANARY = 'QZJXVKWQ';
 
   it.each([
@@ -109,11 +109,11 @@ describe('no problem of such a document tells anything of its content', () => {
     `"secret.${CANARY}": 1`,
     `secret: '${CANARY}'${CANARY}`,
     `{"secret": "\\x${CANARY}"}`,
-  ])('%s', (text) => {
+  ])('tell nothing of the content of %j', (text) => {
     expect(problemsOf(readClientDocument(text)).join('\n')).not.toContain(CANARY);
   });
 
-  it('wherever the secret stands in whatever text', () => {
+  it('tell nothing of a secret anywhere in any text', () => {
     const piece = fc.oneof(
       fc.constantFrom(
         'secret: ',
@@ -147,7 +147,7 @@ describe('no problem of such a document tells anything of its content', () => {
     );
   });
 
-  it('only fixed sentences and known keys, whatever the text', () => {
+  it('are fixed sentences at known keys for any text', () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(

@@ -43,9 +43,9 @@ const SYNTAX: readonly Case[] = [
 ];
 
 const KEYS: readonly Case[] = [
-  ['a duplicate key', `${GOOD}version: "1"\n`, '7 : the key "version" stands twice, first on line 1'],
-  ['a duplicate key in JSON', '{"version": "1",\n"version": "1"}', '2 : the key "version" stands twice'],
-  ['the same key in two spellings', 'version: "1"\n"version": "1"\n', '2 : the key "version" stands twice'],
+  ['a duplicate key', `${GOOD}version: "1"\n`, '7 : the key "version" appears twice, first on line 1'],
+  ['a duplicate key in JSON', '{"version": "1",\n"version": "1"}', '2 : the key "version" appears twice'],
+  ['the same key in two spellings', 'version: "1"\n"version": "1"\n', '2 : the key "version" appears twice'],
   ['a merge key', `${GOOD}<<: {version: "1"}\n`, '7 : the key "<<" is not allowed'],
   [
     'a merge key below',
@@ -85,7 +85,7 @@ const KEYS: readonly Case[] = [
 ];
 
 const VALUES: readonly Case[] = [
-  ['a hexadecimal number', GOOD.replace('"1"', '0x1'), '1 version: is a number in an unusual spelling'],
+  ['a hexadecimal number', GOOD.replace('"1"', '0x1'), '1 version: is a number in an unusual notation'],
   ['a padded number', GOOD.replace('[alice]', '[007]'), '6 rules[0].conditions.users[0]: is a number in an unusual'],
   [
     'a number beyond 2^53',
@@ -115,12 +115,12 @@ const VALUES: readonly Case[] = [
   ],
 ];
 
-describe('documents are read strictly, and each problem has its line', () => {
+describe('readDocument, by the schema of an access policy', () => {
   it.each([...SYNTAX, ...KEYS, ...VALUES])('refuses %s', (_what, text, problem) => {
     expect(problemsOf(readAccessPolicy(text)).join('\n')).toContain(problem);
   });
 
-  it('reports all problems at once, in the order of their lines', () => {
+  it('reports all problems in the order of their lines', () => {
     const text = 'version: "2"\nrules:\n  - effect: alow\n    efect: deny\n    conditions: {}\n';
     expect(problemsOf(readAccessPolicy(text)).map((each) => each.split(': ')[0])).toEqual([
       '1 version',
@@ -131,7 +131,7 @@ describe('documents are read strictly, and each problem has its line', () => {
     ]);
   });
 
-  it('accepts what says the same in another form', () => {
+  it('reads the same from other notations of a document', () => {
     const plain = valueOf(readAccessPolicy(GOOD));
     const json = JSON.stringify({
       version: '1',
@@ -148,7 +148,7 @@ describe('documents are read strictly, and each problem has its line', () => {
     }
   });
 
-  it('takes characters of YAML for text where they are text', () => {
+  it('reads special characters of YAML as text within text', () => {
     for (const name of ['"*a"', "'&a'", '"!a"', 'a*b', 'a!b', 'a&b', '"<<"', '"%a"']) {
       const reason = valueOf(readAccessPolicy(`${GOOD}    reason: ${name}\n`)).rules[0]?.reason;
       expect(reason).toEqual(name.replaceAll(/^["']|["']$/gu, ''));
@@ -156,27 +156,27 @@ describe('documents are read strictly, and each problem has its line', () => {
   });
 });
 
-describe('no text breaks the reader', () => {
-  it('reads 32 levels and refuses 33', () => {
+describe('readDocument and readTree, of any text', () => {
+  it('read 32 levels and refuse 33', () => {
     expect(readTree(nested(32)).ok).toBe(true);
     expect(problemsOf(readTree(nested(33)))).toEqual(['1 : the document is nested deeper than 32 levels']);
     expect(valueOf(readTree(block(32))).problems).toEqual([]);
     expect(valueOf(readTree(`${block(33)} 1`)).problems).toHaveLength(1);
   });
 
-  it.each(['[', '{a: ', '- ', '? ', '{? ', '[[', '{"a":[', 'a: ', '- - ? '])('even %j without end', (piece) => {
+  it.each(['[', '{a: ', '- ', '? ', '{? ', '[[', '{"a":[', 'a: ', '- - ? '])('refuse 64 KiB of %j', (piece) => {
     const text = piece.repeat(Math.floor(65_536 / piece.length));
     expect(problemsOf(readAccessPolicy(text)).length).toBeGreaterThan(0);
   });
 
-  it('even a mapping of ten thousand keys, all unknown and half of them twice', () => {
+  it('report a hundred problems of ten thousand keys that are unknown or appear twice', () => {
     const text = Array.from({ length: 10_000 }, (_, index) => `k${index % 5_000}: 1`)
       .join('\n')
       .slice(0, 65_000);
     expect(problemsOf(readAccessPolicy(text))).toHaveLength(100);
   });
 
-  it('and every message is one line of at most 300 characters', () => {
+  it('give messages of one line with at most 300 characters', () => {
     const pieces = [
       'a',
       ':',
@@ -217,7 +217,7 @@ describe('no text breaks the reader', () => {
     );
   });
 
-  it('and JSON, however indented, means what JSON.parse says', () => {
+  it('read JSON of any indentation as JSON.parse does', () => {
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof(
         { maxDepth: 4, depthSize: 'small' },

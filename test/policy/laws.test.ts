@@ -15,7 +15,10 @@ function isMapping(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The document once for each of its mappings, with one more entry in that mapping; what a device holds is free. */
+/**
+ * Copies of the document, each with one more entry in one of its mappings. A device may hold any
+ * keys.
+ */
 function withEntryAnywhere(value: unknown, key: string, content: unknown): readonly unknown[] {
   if (Array.isArray(value)) {
     return value.flatMap((item, index) =>
@@ -38,8 +41,8 @@ const KNOWN: ReadonlySet<string> = new Set(
   ),
 );
 
-describe('laws that hold for every policy', () => {
-  it('a policy is read as it was written', () => {
+describe('every policy', () => {
+  it('is read as it was written', () => {
     fc.assert(
       fc.property(policyData, (data) => {
         expect(valueOf(readAccessPolicy(JSON.stringify(data)))).toEqual(asRead(data));
@@ -48,7 +51,7 @@ describe('laws that hold for every policy', () => {
     );
   });
 
-  it('what no rule matches is denied, by no rule', () => {
+  it('denies a request that no rule matches', () => {
     fc.assert(
       fc.property(documents, requests, (document, request) => {
         const policy = compileAccessPolicy(document);
@@ -62,7 +65,7 @@ describe('laws that hold for every policy', () => {
     );
   });
 
-  it('a rule after the first match never matters', () => {
+  it('decides the same when rules after the first match change', () => {
     fc.assert(
       fc.property(documents, documents, requests, (document, others, request) => {
         const decision = evaluate(compileAccessPolicy(document), request);
@@ -75,7 +78,7 @@ describe('laws that hold for every policy', () => {
     );
   });
 
-  it('a rule that does not match never matters', () => {
+  it('decides the same without the rules that do not match', () => {
     fc.assert(
       fc.property(documents, requests, (document, request) => {
         const policy = compileAccessPolicy(document);
@@ -92,7 +95,7 @@ describe('laws that hold for every policy', () => {
     );
   });
 
-  it('a condition more never makes a rule match more', () => {
+  it('never matches more when a rule gets another condition', () => {
     fc.assert(
       fc.property(documents, documents, requests, (document, others, request) => {
         const [rule] = document.rules;
@@ -108,7 +111,7 @@ describe('laws that hold for every policy', () => {
     );
   });
 
-  it('an unknown key anywhere is a load error', () => {
+  it('is refused with an unknown key anywhere', () => {
     const names = [
       'toString',
       'valueOf',
@@ -134,7 +137,7 @@ describe('laws that hold for every policy', () => {
     );
   });
 
-  it('explain agrees with evaluate', () => {
+  it('is explained as it is evaluated', () => {
     fc.assert(
       fc.property(documents, requests, (document, request) => {
         const policy = compileAccessPolicy(document);
@@ -151,7 +154,7 @@ describe('laws that hold for every policy', () => {
     );
   });
 
-  it('only a caller that the rule lists is named by it', () => {
+  it('names exactly the callers that the deciding rule lists', () => {
     fc.assert(
       fc.property(documents, requests, (document, request) => {
         const { ruleIndex, namesCaller } = evaluate(compileAccessPolicy(document), request);
@@ -168,7 +171,7 @@ describe('laws that hold for every policy', () => {
     );
   });
 
-  it('a rule that lint calls unreachable never decides', () => {
+  it('never decides by a rule that lint calls unreachable', () => {
     fc.assert(
       fc.property(documents, requests, (document, request) => {
         const dead = lint(document)
@@ -180,7 +183,7 @@ describe('laws that hold for every policy', () => {
     );
   });
 
-  it('an allow that hides a matching deny is warned of', () => {
+  it('gets a warning from lint where an allow hides a matching deny', () => {
     fc.assert(
       fc.property(documents, requests, (document, request) => {
         const policy = compileAccessPolicy(document);

@@ -16,8 +16,8 @@ const NIGHT = 'time: {hours: {start: 16:00, end: 08:00}}';
 const EARLY = 'time: {hours: {start: 06:00, end: 09:00}}';
 const BERLIN = 'time: {hours: {start: 09:00, end: 17:00}, timezone: Europe/Berlin}';
 
-describe('lint warns of what is valid but hardly meant', () => {
-  it('finds a deny that no request to a server can meet, and no other rule for Sentinel’s clients', () => {
+describe('lint', () => {
+  it('warns of a deny that no request to a server can match, and of no other rule for Sentinel’s clients', () => {
     function document(effect: string) {
       return `effect: ${effect}, conditions: {users: [a], mode: [cli]}`;
     }
@@ -33,7 +33,7 @@ describe('lint warns of what is valid but hardly meant', () => {
       ['allow-before-deny r0'],
     ],
     [
-      'require_server is an allow here',
+      'require_server before a deny, which allows here',
       ['effect: require_server, conditions: {profiles: [p, q]}', 'effect: deny, conditions: {users: [a]}'],
       ['allow-before-deny r0'],
     ],
@@ -43,12 +43,12 @@ describe('lint warns of what is valid but hardly meant', () => {
       [],
     ],
     [
-      'an allow and a deny of others',
+      'an allow and a deny of other users',
       ['effect: allow, conditions: {users: [a]}', 'effect: deny, conditions: {users: [b]}'],
       [],
     ],
     [
-      'an allow and a deny elsewhere',
+      'an allow and a deny for other profiles',
       ['effect: allow, conditions: {profiles: [a]}', 'effect: deny, conditions: {profiles: [b]}'],
       [],
     ],
@@ -58,7 +58,7 @@ describe('lint warns of what is valid but hardly meant', () => {
       [],
     ],
     [
-      'a principal within a pattern',
+      'a deny of a principal that an allowed pattern matches',
       [
         'effect: allow, conditions: {principals: ["arn:aws:iam::*:role/*"]}',
         'effect: deny, conditions: {principals: ["arn:aws:iam::111122223333:role/x"]}',
@@ -66,7 +66,7 @@ describe('lint warns of what is valid but hardly meant', () => {
       ['allow-before-deny r0'],
     ],
     [
-      'a principal outside a pattern',
+      'a deny of a principal that an allowed pattern does not match',
       [
         'effect: allow, conditions: {principals: ["arn:aws:iam::*:user/*"]}',
         'effect: deny, conditions: {principals: ["arn:aws:iam::111122223333:role/x"]}',
@@ -97,42 +97,42 @@ describe('lint warns of what is valid but hardly meant', () => {
       [],
     ],
     [
-      'what only other clients match',
+      'an allow that only other clients match, before a deny',
       ['effect: allow, conditions: {users: [a], mode: [cli]}', 'effect: deny, conditions: {users: [a]}'],
       [],
     ],
     [
-      'what only a device matches',
+      'an allow that only a device matches, before the same without it',
       ['effect: allow, conditions: {users: [a], device: {x: 1}}', 'effect: allow, conditions: {users: [a]}'],
       [],
     ],
     [
-      'a deny for any device',
+      'a deny for any device before an allow of the same user',
       ['effect: deny, conditions: {users: [a], device: {x: 1}}', 'effect: allow, conditions: {users: [a]}'],
       ['unreachable-rule r1'],
     ],
     [
-      'windows that overlap over night',
+      'windows with different effects that overlap at night',
       [`effect: require_approval, conditions: {${DAY}}`, `effect: allow, conditions: {${NIGHT}}`],
       ['overlapping-time-windows r1'],
     ],
     [
-      'windows that overlap, of one effect',
+      'windows with the same effect that overlap',
       [`effect: allow, conditions: {${DAY}}`, `effect: allow, conditions: {${NIGHT}}`],
       [],
     ],
     [
-      'windows that touch',
+      'windows that touch but do not overlap',
       [`effect: require_approval, conditions: {${DAY}}`, `effect: allow, conditions: {${EARLY}}`],
       [],
     ],
     [
-      'windows of two zones',
+      'windows of two time zones',
       [`effect: require_approval, conditions: {${DAY}}`, `effect: allow, conditions: {${BERLIN}}`],
       [],
     ],
     [
-      'windows of other people',
+      'windows of different users',
       [
         `effect: require_approval, conditions: {users: [a], ${DAY}}`,
         `effect: allow, conditions: {users: [b], ${NIGHT}}`,
@@ -140,20 +140,20 @@ describe('lint warns of what is valid but hardly meant', () => {
       [],
     ],
     [
-      'Saturday night and Sunday morning',
+      'a window of Saturday night and one of Sunday morning',
       [
         'effect: require_approval, conditions: {time: {days: [saturday], hours: {start: 22:00, end: 06:00}}}',
         'effect: allow, conditions: {time: {days: [sunday], hours: {start: 05:00, end: 07:00}}}',
       ],
       ['overlapping-time-windows r1'],
     ],
-  ])('%s', (_what, lines, expected) => {
+  ])('judges %s', (_what, lines, expected) => {
     expect(findings(...lines)).toEqual(expected);
   });
 });
 
-describe('explain says why', () => {
-  it('rule by rule', () => {
+describe('explain', () => {
+  it('gives for every rule whether it matched, which conditions failed, and whether it was reached', () => {
     const policy = policyFrom(
       rules(
         'effect: deny, conditions: {users: [bob], profiles: [dev, prod]}',

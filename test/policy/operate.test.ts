@@ -10,7 +10,6 @@ import { call } from '../http/support.ts';
 import { send, useDesk } from '../revocations/support.ts';
 import { problemsOf, valueOf } from './support.ts';
 
-/** Who may do what for others. */
 const ACTIONS: readonly OperatorAction[] = ['list', 'revoke', 'explain', 'lift', 'audit'];
 const OLIVIA = { name: 'olivia', principal: 'sentinel:key/OLIVIA' };
 const DEPLOY = { name: 'role/deploy', principal: 'arn:aws:iam::111122223333:role/deploy' };
@@ -24,31 +23,78 @@ function documentOf(...rules: readonly object[]): OperatorsDocument {
   );
 }
 
+type Asked = readonly [caller: typeof OLIVIA, action: OperatorAction, profile: string | undefined];
+
 const all = { actions: ACTIONS };
 
 describe('mayOperate', () => {
-  it.each<readonly [string, object, typeof OLIVIA, OperatorAction, string | undefined, boolean]>([
-    ['a user, everything', { users: ['olivia'], ...all }, OLIVIA, 'revoke', undefined, true],
-    ['a user, one profile', { users: ['olivia'], ...all }, OLIVIA, 'revoke', 'dev', true],
-    ['another user', { users: ['otto'], ...all }, OLIVIA, 'revoke', 'dev', false],
-    ['a user in other letters', { users: ['Olivia'], ...all }, OLIVIA, 'list', 'dev', false],
-    ['an action that is not granted', { users: ['olivia'], actions: ['list'] }, OLIVIA, 'lift', 'dev', false],
-    ['an action that is', { users: ['olivia'], actions: ['lift'] }, OLIVIA, 'lift', undefined, true],
-    ['their profile', { users: ['olivia'], ...all, profiles: ['dev'] }, OLIVIA, 'list', 'dev', true],
-    ['another profile', { users: ['olivia'], ...all, profiles: ['dev'] }, OLIVIA, 'list', 'prod', false],
-    ['all profiles at once', { users: ['olivia'], ...all, profiles: ['dev'] }, OLIVIA, 'list', undefined, false],
-    ['a principal', { principals: [DEPLOY.principal], ...all }, DEPLOY, 'revoke', undefined, true],
-    ['a pattern', { principals: ['arn:aws:iam::111122223333:role/*'], ...all }, DEPLOY, 'revoke', 'dev', true],
-    ['a pattern beyond', { principals: ['arn:aws:iam::999922223333:role/*'], ...all }, DEPLOY, 'list', 'dev', false],
-    ['user and principal', { users: ['olivia'], principals: ['sentinel:key/*'], ...all }, OLIVIA, 'list', 'x', true],
-    ['user, not principal', { users: ['olivia'], principals: ['sentinel:key/X'], ...all }, OLIVIA, 'list', 'x', false],
-    ['principal, not user', { users: ['otto'], principals: ['sentinel:key/*'], ...all }, OLIVIA, 'list', 'x', false],
-    ['who has no name', { users: ['olivia'], ...all }, NAMELESS, 'list', undefined, false],
-  ])('%s', (_, rule, caller, action, profile, may) => {
-    expect(mayOperate(documentOf(rule), caller, action, profile)).toBe(may);
+  it.each<readonly [what: string, rule: object, asked: Asked, may: boolean]>([
+    [
+      'allows a listed user an action on all profiles',
+      { users: ['olivia'], ...all },
+      [OLIVIA, 'revoke', undefined],
+      true,
+    ],
+    ['allows a listed user an action on one profile', { users: ['olivia'], ...all }, [OLIVIA, 'revoke', 'dev'], true],
+    ['refuses another user', { users: ['otto'], ...all }, [OLIVIA, 'revoke', 'dev'], false],
+    ['compares users case-sensitively', { users: ['Olivia'], ...all }, [OLIVIA, 'list', 'dev'], false],
+    ['refuses an action that is not granted', { users: ['olivia'], actions: ['list'] }, [OLIVIA, 'lift', 'dev'], false],
+    ['allows an action that is granted', { users: ['olivia'], actions: ['lift'] }, [OLIVIA, 'lift', undefined], true],
+    [
+      'allows an action on a listed profile',
+      { users: ['olivia'], ...all, profiles: ['dev'] },
+      [OLIVIA, 'list', 'dev'],
+      true,
+    ],
+    [
+      'refuses an action on another profile',
+      { users: ['olivia'], ...all, profiles: ['dev'] },
+      [OLIVIA, 'list', 'prod'],
+      false,
+    ],
+    [
+      'refuses an action on all profiles by a rule for some',
+      { users: ['olivia'], ...all, profiles: ['dev'] },
+      [OLIVIA, 'list', undefined],
+      false,
+    ],
+    ['allows a listed principal', { principals: [DEPLOY.principal], ...all }, [DEPLOY, 'revoke', undefined], true],
+    [
+      'allows a principal that a pattern matches',
+      { principals: ['arn:aws:iam::111122223333:role/*'], ...all },
+      [DEPLOY, 'revoke', 'dev'],
+      true,
+    ],
+    [
+      'refuses a principal that no pattern matches',
+      { principals: ['arn:aws:iam::999922223333:role/*'], ...all },
+      [DEPLOY, 'list', 'dev'],
+      false,
+    ],
+    [
+      'allows when both user and principal match',
+      { users: ['olivia'], principals: ['sentinel:key/*'], ...all },
+      [OLIVIA, 'list', 'x'],
+      true,
+    ],
+    [
+      'refuses when the user matches, but not the principal',
+      { users: ['olivia'], principals: ['sentinel:key/X'], ...all },
+      [OLIVIA, 'list', 'x'],
+      false,
+    ],
+    [
+      'refuses when the principal matches, but not the user',
+      { users: ['otto'], principals: ['sentinel:key/*'], ...all },
+      [OLIVIA, 'list', 'x'],
+      false,
+    ],
+    ['refuses a caller without a name', { users: ['olivia'], ...all }, [NAMELESS, 'list', undefined], false],
+  ])('%s', (_what, rule, asked, may) => {
+    expect(mayOperate(documentOf(rule), ...asked)).toBe(may);
   });
 
-  it('grants by any one rule, and never by two halves', () => {
+  it('grants by any one rule, and never by parts of two', () => {
     const halves = documentOf(
       { users: ['olivia'], actions: ['revoke'], profiles: ['dev'] },
       { users: ['olivia'], actions: ['lift'], profiles: ['prod'] },
@@ -60,7 +106,7 @@ describe('mayOperate', () => {
     expect([can('revoke', 'prod'), can('lift', 'dev'), can('revoke'), can('lift')]).toEqual(Array(4).fill(false));
   });
 
-  it('grants nothing to anybody without a document, whatever is asked', () => {
+  it('grants nothing without a document', () => {
     const property = fc.property(
       fc.string(),
       fc.string(),
@@ -71,7 +117,7 @@ describe('mayOperate', () => {
     fc.assert(property);
   });
 
-  it('grants for everything only what it grants for each profile', () => {
+  it('grants on all profiles only what it grants on each', () => {
     const rules = fc.array(
       fc.record(
         {
@@ -99,7 +145,7 @@ describe('mayOperate', () => {
     { rules: [{ name: 'r', users: ['olivia'], actions: ['*'] }] },
     { rules: [{ name: 'r', users: ['olivia'], actions: ['list'], profiles: [] }] },
     { rules: [{ name: 'r', users: ['olivia'], actions: ['list'], profile: ['dev'] }] },
-  ])('is never asked about a document like %j: it is refused', (document) => {
+  ])('is never asked about a document like %j, which readOperators refuses', (document) => {
     expect(problemsOf(readOperators(JSON.stringify({ version: '1', ...document }))).length).toBeGreaterThan(0);
   });
 });
@@ -112,7 +158,7 @@ rules:
 `;
   const world = useDesk({}, (desk) => desk.put('/sentinel/operators', broken));
 
-  it('gives nobody any right, not even by its good rules, and is told of in /readyz', async () => {
+  it('grants nothing by its valid rules either, and counts as rejected in /readyz', async () => {
     const body = { kind: 'all', reason: 'incident' };
     expect((await send(world.tvm, '/revocations', body)).status).toBe(403);
     expect((await call(world.tvm, { path: '/revocations', as: 'olivia' })).status).toBe(403);

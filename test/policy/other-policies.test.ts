@@ -13,8 +13,8 @@ const APPROVAL = { name: 'r', approvers: ['bob'] };
 const BREAK_GLASS = { name: 'r', users: ['carol'] };
 const OPERATORS = { name: 'r', users: ['olivia'], actions: ['list'] };
 
-describe('approval, break-glass and operator documents are read strictly', () => {
-  it('into what they say, with durations in seconds', () => {
+describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and readOperators', () => {
+  it('read documents as written, with durations in seconds', () => {
     const time = { days: ['monday'], timezone: 'Europe/Berlin' };
     const auto = { users: ['alice'], time, max_duration: '8h' };
     expect(valueOf(readApprovalPolicy(document({ ...APPROVAL, profiles: ['prod'], auto_approve: auto })))).toEqual({
@@ -43,56 +43,80 @@ describe('approval, break-glass and operator documents are read strictly', () =>
   });
 
   it.each([
-    ['no approver', { name: 'r' }, '"approvers" is missing'],
+    ['no key for approvers', { name: 'r' }, '"approvers" is missing'],
     ['an empty list of approvers', { ...APPROVAL, approvers: [] }, 'approvers: must not be an empty list'],
-    ['an approver in text', { ...APPROVAL, approvers: 'bob' }, 'approvers: must be a list'],
-    ['an approver misspelt', { ...APPROVAL, aprovers: ['x'] }, 'did you mean "approvers"?'],
-    ['automatic approval of everything', { ...APPROVAL, auto_approve: {} }, 'auto_approve: must have at least one of'],
-    ['more than 8h', { ...APPROVAL, auto_approve: { max_duration: '8h1s' } }, 'max_duration: must be at most 28800s'],
-    ['an unknown condition', { ...APPROVAL, auto_approve: { users: ['a'], hours: {} } }, 'unknown key "hours"'],
-    ['a window of nothing', { ...APPROVAL, auto_approve: { time: {} } }, 'time: must have at least one of'],
-  ])('approval: %s', (_what, rule, problem) => {
+    ['approvers that are text', { ...APPROVAL, approvers: 'bob' }, 'approvers: must be a list'],
+    ['a misspelt key for approvers', { ...APPROVAL, aprovers: ['x'] }, 'did you mean "approvers"?'],
+    [
+      'automatic approval without conditions',
+      { ...APPROVAL, auto_approve: {} },
+      'auto_approve: must have at least one of',
+    ],
+    [
+      'automatic approval of more than 8h',
+      { ...APPROVAL, auto_approve: { max_duration: '8h1s' } },
+      'max_duration: must be at most 28800s',
+    ],
+    [
+      'an unknown condition of automatic approval',
+      { ...APPROVAL, auto_approve: { users: ['a'], hours: {} } },
+      'unknown key "hours"',
+    ],
+    ['an empty window of time', { ...APPROVAL, auto_approve: { time: {} } }, 'time: must have at least one of'],
+  ])('readApprovalPolicy refuses %s', (_what, rule, problem) => {
     expect(problemsOf(readApprovalPolicy(document(rule))).join('\n')).toContain(problem);
   });
 
   it.each([
-    ['nobody', { name: 'r' }, '"users" is missing'],
+    ['no key for users', { name: 'r' }, '"users" is missing'],
     ['an empty list of users', { ...BREAK_GLASS, users: [] }, 'users: must not be an empty list'],
-    ['an unknown reason', { ...BREAK_GLASS, allowed_reason_codes: ['fun'] }, 'must be incident, maintenance'],
-    ['more than 4h', { ...BREAK_GLASS, max_duration: '4h1s' }, 'max_duration: must be at most 14400s'],
-    ['a quota', { ...BREAK_GLASS, max_per_user: 1 }, 'the key "max_per_user" stands in the document break-glass-rate'],
-    ['mfa without saying whether', { ...BREAK_GLASS, mfa: { methods: ['totp'] } }, '"required" is missing'],
-    ['mfa in words', { ...BREAK_GLASS, mfa: { required: 'yes' } }, 'required: must be true or false'],
-    ['mfa by another way', { ...BREAK_GLASS, mfa: { required: true, methods: ['push'] } }, 'must be totp or sms'],
-  ])('break-glass: %s', (_what, rule, problem) => {
+    ['an unknown reason code', { ...BREAK_GLASS, allowed_reason_codes: ['fun'] }, 'must be incident, maintenance'],
+    ['a duration of more than 4h', { ...BREAK_GLASS, max_duration: '4h1s' }, 'max_duration: must be at most 14400s'],
+    ['a quota', { ...BREAK_GLASS, max_per_user: 1 }, 'the key "max_per_user" belongs in the document break-glass-rate'],
+    ['mfa without required', { ...BREAK_GLASS, mfa: { methods: ['totp'] } }, '"required" is missing'],
+    ['mfa that is required by a word', { ...BREAK_GLASS, mfa: { required: 'yes' } }, 'required: must be true or false'],
+    ['mfa by an unknown method', { ...BREAK_GLASS, mfa: { required: true, methods: ['push'] } }, 'must be totp or sms'],
+  ])('readBreakGlassPolicy refuses %s', (_what, rule, problem) => {
     expect(problemsOf(readBreakGlassPolicy(document(rule))).join('\n')).toContain(problem);
   });
 
   it.each([
-    ['nobody', { name: 'r', actions: ['list'] }, 'must have at least one of users or principals'],
-    ['no action', { ...OPERATORS, actions: [] }, 'actions: must not be an empty list'],
+    ['neither users nor principals', { name: 'r', actions: ['list'] }, 'must have at least one of users or principals'],
+    ['an empty list of actions', { ...OPERATORS, actions: [] }, 'actions: must not be an empty list'],
     ['an unknown action', { ...OPERATORS, actions: ['vend'] }, 'must be list, revoke, lift, explain or audit'],
     ['an empty list of profiles', { ...OPERATORS, profiles: [] }, 'profiles: must not be an empty list'],
-    ['a star for everybody', { ...OPERATORS, principals: ['*'] }, 'is neither an ARN'],
-  ])('operators: %s', (_what, rule, problem) => {
+    ['a star as principal', { ...OPERATORS, principals: ['*'] }, 'is neither an ARN'],
+  ])('readOperators refuses %s', (_what, rule, problem) => {
     expect(problemsOf(readOperators(document(rule))).join('\n')).toContain(problem);
   });
 
   it.each([
     ['no limit', { name: 'r' }, 'must have at least one of cooldown, max_per_user'],
-    ['a cooldown of nothing', { name: 'r', cooldown: '0s' }, 'cooldown: must be at least 1s'],
-    ['a cooldown left empty', { name: 'r', cooldown: '' }, 'cooldown: must not be empty'],
-    ['a quota of none', { name: 'r', max_per_user: 0, quota_window: '1h' }, 'max_per_user: must be a whole number'],
-    ['half a quota', { name: 'r', max_per_user: 1.5, quota_window: '1h' }, 'max_per_user: must be a whole number'],
-    ['a quota without window', { name: 'r', max_per_user: 1 }, 'max_per_user: counts within quota_window'],
-    ['a threshold without window', { name: 'r', escalation_threshold: 1 }, 'escalation_threshold: counts within'],
+    ['a cooldown of 0s', { name: 'r', cooldown: '0s' }, 'cooldown: must be at least 1s'],
+    ['an empty cooldown', { name: 'r', cooldown: '' }, 'cooldown: must not be empty'],
+    ['a quota of 0', { name: 'r', max_per_user: 0, quota_window: '1h' }, 'max_per_user: must be a whole number'],
+    [
+      'a quota that is not a whole number',
+      { name: 'r', max_per_user: 1.5, quota_window: '1h' },
+      'max_per_user: must be a whole number',
+    ],
+    [
+      'a quota without quota_window',
+      { name: 'r', max_per_user: 1 },
+      'max_per_user: needs quota_window, the time within which',
+    ],
+    [
+      'a threshold without quota_window',
+      { name: 'r', escalation_threshold: 1 },
+      'escalation_threshold: needs quota_window',
+    ],
     ['an empty list of profiles', { name: 'r', profiles: [], cooldown: '1h' }, 'profiles: must not be an empty list'],
     ['users', { name: 'r', users: ['alice'], cooldown: '1h' }, 'unknown key "users"'],
-  ])('rates of break-glass: %s', (_what, rule, problem) => {
+  ])('readBreakGlassRatePolicy refuses %s', (_what, rule, problem) => {
     expect(problemsOf(readBreakGlassRatePolicy(document(rule))).join('\n')).toContain(problem);
   });
 
-  it('each needs rules; operators need a version, the others may leave it out as in Sentinel’s files', () => {
+  it('require rules, and readOperators alone a version, which Sentinel’s other files may leave out', () => {
     expect(problemsOf(readOperators('{}'))).toEqual(['1 version: "version" is missing', '1 rules: "rules" is missing']);
     const loose = [readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy] as const;
     for (const read of loose) expect(problemsOf(read('{}'))).toEqual(['1 rules: "rules" is missing']);
@@ -106,7 +130,7 @@ describe('approval, break-glass and operator documents are read strictly', () =>
     expect(readOperators('{version: 2, rules: []}').ok).toBe(false);
   });
 
-  it('a blank is nothing where nothing is less, and an error where it would be more', () => {
+  it('take a blank for absent unless the document would allow more without the key', () => {
     function blank(read: (text: string) => { readonly ok: boolean }, rule: object) {
       return read(document(rule)).ok;
     }
@@ -121,23 +145,23 @@ describe('approval, break-glass and operator documents are read strictly', () =>
   it.each([
     ['approvers', () => readApprovalPolicy(document({ ...APPROVAL, approvers: ['bo*'] }))],
     [
-      'whom it approves of itself',
+      'users of automatic approval',
       () => readApprovalPolicy(document({ ...APPROVAL, auto_approve: { users: ['key/bob'] } })),
     ],
-    ['profiles to approve', () => readApprovalPolicy(document({ ...APPROVAL, profiles: ['dev/'] }))],
-    ['who breaks the glass', () => readBreakGlassPolicy(document({ ...BREAK_GLASS, users: ['carol '] }))],
-    ['profiles behind glass', () => readBreakGlassPolicy(document({ ...BREAK_GLASS, profiles: ['..'] }))],
+    ['profiles of an approval policy', () => readApprovalPolicy(document({ ...APPROVAL, profiles: ['dev/'] }))],
+    ['users of a break-glass policy', () => readBreakGlassPolicy(document({ ...BREAK_GLASS, users: ['carol '] }))],
+    ['profiles of a break-glass policy', () => readBreakGlassPolicy(document({ ...BREAK_GLASS, profiles: ['..'] }))],
     [
-      'profiles that are counted',
+      'profiles of a rate policy',
       () => readBreakGlassRatePolicy(document({ name: 'r', profiles: ['*'], cooldown: '1h' })),
     ],
     ['operators', () => readOperators(document({ ...OPERATORS, users: ['\u0430lice'] }))],
     [
-      'principals that operate',
+      'principals of operators',
       () => readOperators(document({ ...OPERATORS, principals: ['arn:aws:iam::111122223333:role/a/b'] })),
     ],
-    ['profiles to operate', () => readOperators(document({ ...OPERATORS, profiles: ['a b'] }))],
-  ])('what can never be is an error in %s', (_what, read) => {
+    ['profiles of operators', () => readOperators(document({ ...OPERATORS, profiles: ['a b'] }))],
+  ])('refuse text that can never match in %s', (_what, read) => {
     expect(problemsOf(read())).toHaveLength(1);
   });
 });

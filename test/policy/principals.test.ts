@@ -6,7 +6,7 @@ import { checkAccount, checkPrincipal, checkPrincipalPattern } from '../../src/p
 
 const IAM = 'arn:aws:iam::111122223333:';
 
-/** What callers' principals look like, as `identity/` makes them. */
+/** Principals of callers, as `identity/` makes them. */
 const word = fc.stringMatching(/^[a-z@.-]{1,6}$/u);
 const part = fc.constantFrom('aws', 'aws-cn', 'aws-us-gov');
 const account = fc.constantFrom('111122223333', '000000000000');
@@ -18,7 +18,7 @@ const callers = fc.oneof(
   word.map((id) => `sentinel:key/${id.replaceAll(/\W/gu, '_')}`),
 );
 
-/** Hides pieces of a text behind wildcards, and now and then breaks it. */
+/** Patterns from a text: some characters become wildcards, some are dropped. */
 function patternOf(text: string): fc.Arbitrary<string> {
   return fc
     .array(fc.constantFrom(...Array.from(text, () => 'keep'), '*', '?', 'drop'), {
@@ -30,7 +30,7 @@ function patternOf(text: string): fc.Arbitrary<string> {
     );
 }
 
-/** A principal that an accepted pattern matches, made by filling its wildcards in. */
+/** A principal that an accepted pattern matches, made by replacing its wildcards. */
 function witnessOf(pattern: string): string {
   if (pattern.startsWith('sentinel:')) {
     const id = pattern.slice('sentinel:key/'.length).replaceAll('?', 'a').replaceAll('*', '');
@@ -52,12 +52,12 @@ const PRINCIPAL =
   /^(?:sentinel:key\/\w{1,128}|arn:[a-z-]+:iam::\d{12}:(?:role\/[\w+=,.@-]{1,64}|user\/(?:[\u0021-\u007e]{1,510}\/)?[\w+=,.@-]{1,64}))$/u;
 
 describe('checkPrincipalPattern', () => {
-  it('never refuses what matches a caller', () => {
+  it('accepts every pattern that matches a caller', () => {
     const cases = callers.chain((caller) => fc.tuple(fc.constant(caller), patternOf(caller)));
     fc.assert(
       fc.property(cases, callers, ([caller, pattern], other) => {
         const matches = [caller, other].some((one) => matchesPattern(pattern, one));
-        // What is no ARN at all is refused even where a star could stand for its beginning.
+        // A pattern must begin like an ARN, even if a star could match that beginning.
         const isArn = /^(?:arn:|sentinel:key\/)/u.test(pattern);
         return !matches || !isArn || checkPrincipalPattern(pattern).ok;
       }),
@@ -65,7 +65,7 @@ describe('checkPrincipalPattern', () => {
     );
   });
 
-  it('accepts nothing but what matches a caller that could be', () => {
+  it('accepts only patterns that match a possible caller', () => {
     const cases = callers.chain(patternOf);
     fc.assert(
       fc.property(cases, (pattern) => {
@@ -90,33 +90,37 @@ describe('checkPrincipalPattern', () => {
     'arn:aws-us-gov:iam::111122223333:role/x',
     'arn:aws:i*:*:111122223333:role/x',
     'sentinel:key/AKIA*',
-  ])('takes %s', (pattern) => {
+  ])('accepts %s', (pattern) => {
     expect(checkPrincipalPattern(pattern)).toEqual({ ok: true, value: pattern });
   });
 
   it.each([
     ['a role with a path', `${IAM}role/eng/deploy`, `write ${IAM}role/deploy`],
     ['a pattern with a path of roles', `${IAM}role/eng/deploy-*`, `write ${IAM}role/deploy-*`],
-    ['all roles of a path, never made all roles', `${IAM}role/eng/*`, `list each role, like ${IAM}role/Name`],
-    ['root', `${IAM}root`, "is the account's root, which is no caller"],
-    ['a group', `${IAM}group/eng`, 'is no IAM user or role'],
-    ['a policy', `${IAM}policy/x`, 'is no IAM user or role'],
+    ['all roles of a path, without suggesting all roles', `${IAM}role/eng/*`, `list each role, like ${IAM}role/Name`],
+    ['root', `${IAM}root`, "is the account's root user, which cannot be a caller"],
+    ['a group', `${IAM}group/eng`, 'is not an IAM user or role'],
+    ['a policy', `${IAM}policy/x`, 'is not an IAM user or role'],
     ['a bucket', 'arn:aws:s3:::bucket', 'is of the service "s3"'],
     ['a session', 'arn:aws:sts::111122223333:assumed-role/deploy/ann', `name its role, like ${IAM}role/deploy`],
     ['a session of any role', 'arn:aws:sts::111122223333:assumed-role/*', `name its role, like ${IAM}role/*`],
     ['a federated user', 'arn:aws:sts::111122223333:federated-user/x', 'only IAM users and roles are'],
     ['eleven digits', 'arn:aws:iam::11112222333:role/x', 'an account id is twelve digits'],
-    ['thirteen digits beside a star', 'arn:aws:iam::1111222233334*:role/x', 'which no twelve digits match'],
+    [
+      'thirteen digits beside a star',
+      'arn:aws:iam::1111222233334*:role/x',
+      'which no account id of twelve digits matches',
+    ],
     ['no account', 'arn:aws:iam:::role/x', 'an account id is twelve digits'],
     ['AWS’s own', 'arn:aws:iam::aws:role/x', 'an account id is twelve digits'],
     ['aws-gov', 'arn:aws-gov:iam::111122223333:role/x', 'write aws-us-gov'],
-    ['a partition that is none', 'arn:evil:iam::111122223333:role/x', 'which AWS does not have'],
+    ['an unknown partition', 'arn:evil:iam::111122223333:role/x', 'which does not exist'],
     ['a region', 'arn:aws:iam:eu-west-1:111122223333:role/x', 'write iam::'],
-    ['anything, which would need a slash', `${IAM}*`, '"*" does not cross "/"'],
+    ['a star for type and name', `${IAM}*`, '"*" does not cross "/"'],
     ['a type without a name', `${IAM}role`, 'it has no name'],
-    ['an empty name', `${IAM}role/`, 'ends in no name'],
-    ['a long name', `${IAM}role/${'x'.repeat(65)}`, 'ends in no name'],
-    ['a name with a colon', `${IAM}user/a/b:c`, 'ends in no name'],
+    ['an empty name', `${IAM}role/`, 'does not end in a valid name'],
+    ['a long name', `${IAM}role/${'x'.repeat(65)}`, 'does not end in a valid name'],
+    ['a name with a colon', `${IAM}user/a/b:c`, 'does not end in a valid name'],
     ['an empty path', `${IAM}user//dana`, `write ${IAM}user/dana`],
     [
       'a role of Identity Center in full',
@@ -129,7 +133,7 @@ describe('checkPrincipalPattern', () => {
     ['a star', '*', 'is neither an ARN'],
     ['capitals', `${IAM.toUpperCase()}role/x`, 'is neither an ARN'],
     ['a zero-width space', `${IAM}role/x\u200b`, 'is neither an ARN'],
-    ['what is longer than an ARN', `${IAM}user/${'x/'.repeat(1_024)}y`, 'is neither an ARN'],
+    ['a text longer than an ARN can be', `${IAM}user/${'x/'.repeat(1_024)}y`, 'is neither an ARN'],
   ])('refuses %s', (_what, pattern, problem) => {
     expect(checkPrincipalPattern(pattern)).toEqual({ ok: false, refusal: expect.stringContaining(problem) });
   });
@@ -140,15 +144,15 @@ describe('checkPrincipal', () => {
     expect(checkPrincipal(text)).toEqual({ ok: false, refusal: expect.stringContaining('has a wildcard') });
   });
 
-  it('takes every caller there can be', () => {
+  it('accepts every principal of a caller', () => {
     fc.assert(fc.property(callers, (caller) => checkPrincipal(caller).ok));
   });
 });
 
 describe('checkAccount', () => {
-  it('takes twelve digits and counts others', () => {
+  it('accepts twelve digits, and says how many others have', () => {
     expect(checkAccount('000000000000').ok).toBe(true);
-    expect(checkAccount('11112222333')).toEqual({ ok: false, refusal: expect.stringContaining('these are 11') });
+    expect(checkAccount('11112222333')).toEqual({ ok: false, refusal: expect.stringContaining('but has 11') });
     for (const text of ['', '1111222233334', '11112222333a', ' 111122223333', '111122223333\n']) {
       expect([text, checkAccount(text).ok]).toEqual([text, false]);
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isProfileName } from '../../src/policy/profile-name.ts';
+import { isProfileName } from '../../src/lib/profile-name.ts';
 import { readProfile } from '../../src/policy/documents/profile.ts';
 import { problemsOf, valueOf } from './support.ts';
 
@@ -19,8 +19,8 @@ function longTags(count: number, key: number, value: number): object {
 }
 const MANAGED = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
 
-describe('a profile is compiled from its document', () => {
-  it('with nothing but a role', () => {
+describe('readProfile', () => {
+  it('compiles a profile with nothing but a role', () => {
     expect(valueOf(readProfile(profile({})))).toEqual({
       roleArn: ROLE,
       account: '111122223333',
@@ -32,7 +32,7 @@ describe('a profile is compiled from its document', () => {
     });
   });
 
-  it('with everything', () => {
+  it('compiles a profile with every key', () => {
     const text = profile({
       description: 'Production',
       max_duration: '45m',
@@ -65,7 +65,7 @@ describe('a profile is compiled from its document', () => {
     });
   });
 
-  it('with a session policy in each of its forms', () => {
+  it('accepts every form of a session policy', () => {
     const forms = [
       { Statement: STATEMENT },
       { Statement: [STATEMENT] },
@@ -82,7 +82,7 @@ describe('a profile is compiled from its document', () => {
     expect(read.sessionPolicy?.statements).toEqual([full]);
   });
 
-  it('with exactly as many characters of policy as leave 500 for the TVM', () => {
+  it('accepts as many characters of policies as leave 500 for the TVM', () => {
     function sized(length: number, more: object = {}) {
       return readProfile(
         profile({ ...more, session_policy: { Statement: [{ ...STATEMENT, Resource: 'x'.repeat(length) }] } }),
@@ -95,12 +95,12 @@ describe('a profile is compiled from its document', () => {
     expect(sized(1_549 - overhead - MANAGED.length, { managed_policies: [MANAGED] }).ok).toBe(false);
   });
 
-  it('with as many characters of tags as STS packs beside the shortest caller', () => {
+  it('accepts as many characters of tags as STS packs beside those of the shortest caller', () => {
     expect(readProfile(profile({ tags: longTags(5, 5, 60) })).ok).toBe(true);
     expect(readProfile(profile({ tags: tagsOf(45) })).ok).toBe(true);
   });
 
-  it.each(['', null])('with %j for what could be absent and narrows nothing', (blank) => {
+  it.each(['', null])('takes %j for absent where it narrows nothing', (blank) => {
     const keys = { description: blank, tags: blank, external_id: blank, source_vpc: blank, revoker_role_arn: blank };
     expect(readProfile(profile(keys))).toEqual(readProfile(profile({})));
     for (const key of ['session_policy', 'managed_policies', 'max_duration', 'bind_source_ip', 'hard_revoke']) {
@@ -109,44 +109,52 @@ describe('a profile is compiled from its document', () => {
   });
 });
 
-describe('a profile with a mistake is a load error', () => {
+describe('readProfile, of a profile with a mistake', () => {
   it.each([
-    ['no role', '{}', '1 role_arn: "role_arn" is missing'],
-    ['a user for a role', profile({ role_arn: 'arn:aws:iam::111122223333:user/x' }), '2 role_arn: '],
+    ['a profile without a role', '{}', '1 role_arn: "role_arn" is missing'],
+    ['the ARN of a user as role', profile({ role_arn: 'arn:aws:iam::111122223333:user/x' }), '2 role_arn: '],
     ['a wildcard in the role', profile({ role_arn: 'arn:aws:iam::111122223333:role/*' }), '2 role_arn: '],
-    ['a role of 11 digits', profile({ role_arn: 'arn:aws:iam::11112222333:role/x' }), '2 role_arn: '],
-    ['a partition that is none', profile({ role_arn: 'arn:evil:iam::111122223333:role/x' }), '2 role_arn: '],
+    ['a role of an account of 11 digits', profile({ role_arn: 'arn:aws:iam::11112222333:role/x' }), '2 role_arn: '],
+    ['a role of an unknown partition', profile({ role_arn: 'arn:evil:iam::111122223333:role/x' }), '2 role_arn: '],
     ['a long description', profile({ description: 'x'.repeat(1_001) }), '3 description: must be at most 1000'],
-    ['a short life', profile({ max_duration: '59s' }), '3 max_duration: must be at least 60s'],
-    ['a life in seconds', profile({ max_duration: 900 }), '3 max_duration: must be text'],
+    ['a maximal duration below 60 seconds', profile({ max_duration: '59s' }), '3 max_duration: must be at least 60s'],
+    ['a maximal duration that is a number', profile({ max_duration: 900 }), '3 max_duration: must be text'],
     ['an unknown key', profile({ session_polcy: {} }), 'did you mean "session_policy"?'],
     ['an empty session policy', profile({ session_policy: {} }), 'session_policy.Statement: "Statement" is missing'],
-    ['no session policy after all', profile({ session_policy: null }), 'session_policy: must be a mapping'],
-    ['no statements', profile({ session_policy: { Statement: [] } }), 'Statement: must not be an empty list'],
+    ['a session policy of null', profile({ session_policy: null }), 'session_policy: must be a mapping'],
     [
-      'a session policy in words',
+      'a session policy without statements',
+      profile({ session_policy: { Statement: [] } }),
+      'Statement: must not be an empty list',
+    ],
+    [
+      'a session policy that is neither a mapping nor JSON',
       profile({ session_policy: 'allow all' }),
       'session_policy: must be a mapping, or text',
     ],
     [
-      'a session policy in YAML in text',
+      'a session policy that is text in YAML',
       profile({ session_policy: '{Statement: []}' }),
       'session_policy: must be a mapping, or',
     ],
     [
-      'a session policy twice in one',
+      'a session policy with a key twice',
       profile({ session_policy: `{"Statement": ${JSON.stringify(STATEMENT)}, "Id": "a",\n"Id": "b"}` }),
-      'in line 2 of the text: the key "Id" stands twice, first on line 1',
+      'in line 2 of the text: the key "Id" appears twice, first on line 1',
     ],
-    ['another version', policy({}, { Version: '2020-01-01' }), 'Version: must be 2012-10-17 or 2008-10-17'],
     [
-      'variables under the old version',
+      'a session policy of an unknown version',
+      policy({}, { Version: '2020-01-01' }),
+      'Version: must be 2012-10-17 or 2008-10-17',
+    ],
+    [
+      'policy variables under the old version',
       policy({ Resource: '${aws:username}' }, { Version: '2008-10-17' }),
       'Version: must be 2012-10-17 for',
     ],
-    ['an effect in small letters', policy({ Effect: 'allow' }), 'Effect: must be Allow or Deny'],
+    ['an effect in lower case', policy({ Effect: 'allow' }), 'Effect: must be Allow or Deny'],
     [
-      'a Sid twice',
+      'two statements with one Sid',
       profile({
         session_policy: {
           Statement: [
@@ -157,19 +165,23 @@ describe('a profile with a mistake is a load error', () => {
       }),
       'Statement: must not use a Sid twice',
     ],
-    ['a principal', policy({ Principal: '*' }), 'unknown key "Principal"'],
-    ['a negated principal', policy({ NotPrincipal: '*' }), 'unknown key "NotPrincipal"'],
+    ['a statement with a principal', policy({ Principal: '*' }), 'unknown key "Principal"'],
+    ['a statement with a negated principal', policy({ NotPrincipal: '*' }), 'unknown key "NotPrincipal"'],
     ['a misspelt condition', policy({ Conditions: {} }), 'unknown key "Conditions"; did you mean "Condition"?'],
-    ['an action twice over', policy({ NotAction: 's3:*' }), 'Action: must be there, or NotAction, and not both'],
     [
-      'no action',
-      profile({ session_policy: { Statement: { Effect: 'Allow', Resource: '*' } } }),
-      'Action: must be there',
+      'a statement with Action and NotAction',
+      policy({ NotAction: 's3:*' }),
+      'Action: must be present, or NotAction instead, but not both',
     ],
     [
-      'no resource',
+      'a statement without an action',
+      profile({ session_policy: { Statement: { Effect: 'Allow', Resource: '*' } } }),
+      'Action: must be present',
+    ],
+    [
+      'a statement without a resource',
       profile({ session_policy: { Statement: { Effect: 'Deny', Action: '*' } } }),
-      'Resource: must be there',
+      'Resource: must be present',
     ],
     ['an empty list of actions', policy({ Action: [] }), 'Action: must not be an empty list'],
     ['an empty condition', policy({ Condition: { StringEquals: { a: [] } } }), 'must not be an empty list'],
@@ -178,7 +190,11 @@ describe('a profile with a mistake is a load error', () => {
       policy({ Resource: '\u20ac' }),
       'session_policy: has a character that STS refuses',
     ],
-    ['no managed policies', profile({ managed_policies: [] }), 'managed_policies: must not be an empty list'],
+    [
+      'an empty list of managed policies',
+      profile({ managed_policies: [] }),
+      'managed_policies: must not be an empty list',
+    ],
     ['a managed policy twice', profile({ managed_policies: [MANAGED, MANAGED] }), 'must not list a policy twice'],
     [
       'eleven managed policies',
@@ -195,7 +211,11 @@ describe('a profile with a mistake is a load error', () => {
       profile({ managed_policies: ['arn:aws-cn:iam::aws:policy/x'] }),
       "the role's account",
     ],
-    ['a role for a managed policy', profile({ managed_policies: [ROLE] }), 'is not the ARN of a managed IAM policy'],
+    [
+      'the ARN of a role as managed policy',
+      profile({ managed_policies: [ROLE] }),
+      'is not the ARN of a managed IAM policy',
+    ],
     ['46 tags', profile({ tags: tagsOf(46) }), 'tags: must be at most 45 tags'],
     [
       '45 tags of 106 + 256 characters',
@@ -203,42 +223,62 @@ describe('a profile with a mistake is a load error', () => {
       'tags: take 16290 characters of keys',
     ],
     [
-      'tags that no caller leaves room for',
+      'tags that do not fit beside those of any caller',
       profile({ tags: longTags(2, 63, 100) }),
       'tags: take 326 characters of keys',
     ],
-    ['a number for a tag', profile({ tags: { a: 1 } }), 'tags.a: must be text; put it in quotes'],
-    ['a tag that STS refuses', profile({ tags: { a: 'x;y' } }), 'tags.a: must be at most 256'],
+    ['a tag that is a number', profile({ tags: { a: 1 } }), 'tags.a: must be text; put it in quotes'],
+    ['a tag with a character that STS refuses', profile({ tags: { a: 'x;y' } }), 'tags.a: must be at most 256'],
     ['a long tag', profile({ tags: { a: 'x'.repeat(257) } }), 'tags.a: must be at most 256'],
-    ['a key that STS refuses', profile({ tags: { 'a;b': '' } }), "the tag's key must be 1 to 128"],
-    ['an empty key', profile({ tags: { '': '' } }), "the tag's key must be 1 to 128"],
+    ['a tag key with a character that STS refuses', profile({ tags: { 'a;b': '' } }), "the tag's key must be 1 to 128"],
+    ['an empty tag key', profile({ tags: { '': '' } }), "the tag's key must be 1 to 128"],
     [
-      'keys that differ in case',
+      'tag keys that differ only in case',
       profile({ tags: { team: 'a', Team: 'b' } }),
       'tags.team: differs from "Team" only in case',
     ],
-    ['a tag of ours', profile({ tags: { SentinelUser: 'root' } }), 'must not begin with sentinel'],
-    ['a tag of ours in capitals', profile({ tags: { SENTINELUSER: 'root' } }), 'must not begin with sentinel'],
-    ['a tag of ours with a long s', profile({ tags: { '\u017fentinelUser': 'root' } }), 'must not begin with sentinel'],
-    ["a tag of AWS's", profile({ tags: { 'AWS:x': 'y' } }), 'must not begin with sentinel or aws:'],
-    ['tags in a list', profile({ tags: ['a'] }), 'tags: must be a mapping'],
-    ['an external id of one', profile({ external_id: 'x' }), 'external_id: must be 2 to 1224'],
-    ['an external id with a space', profile({ external_id: 'a b' }), 'external_id: must be 2 to 1224'],
-    ['a flag in words', profile({ bind_source_ip: 'true' }), 'bind_source_ip: must be true or false'],
-    ['a flag in a number', profile({ hard_revoke: 1 }), 'hard_revoke: must be true or false'],
-    ['a subnet for a VPC', profile({ source_vpc: 'subnet-12345678' }), 'source_vpc: must be the id of a VPC'],
-    ['hard revocation without a revoker', profile({ hard_revoke: true }), 'needs revoker_role_arn'],
-    ['a revoker for nothing', profile({ revoker_role_arn: ROLE }), 'means nothing unless hard_revoke is true'],
     [
-      'a revoker elsewhere',
+      'a tag that begins like the TVM’s own',
+      profile({ tags: { SentinelUser: 'root' } }),
+      'must not begin with sentinel',
+    ],
+    [
+      'a tag that begins like the TVM’s own in capitals',
+      profile({ tags: { SENTINELUSER: 'root' } }),
+      'must not begin with sentinel',
+    ],
+    [
+      'a tag that begins like the TVM’s own with a long s',
+      profile({ tags: { '\u017fentinelUser': 'root' } }),
+      'must not begin with sentinel',
+    ],
+    [
+      'a tag that begins like those of AWS',
+      profile({ tags: { 'AWS:x': 'y' } }),
+      'must not begin with sentinel or aws:',
+    ],
+    ['tags that are a list', profile({ tags: ['a'] }), 'tags: must be a mapping'],
+    ['an external id of one character', profile({ external_id: 'x' }), 'external_id: must be 2 to 1224'],
+    ['an external id with a space', profile({ external_id: 'a b' }), 'external_id: must be 2 to 1224'],
+    ['a flag that is text', profile({ bind_source_ip: 'true' }), 'bind_source_ip: must be true or false'],
+    ['a flag that is a number', profile({ hard_revoke: 1 }), 'hard_revoke: must be true or false'],
+    ['the id of a subnet as VPC', profile({ source_vpc: 'subnet-12345678' }), 'source_vpc: must be the id of a VPC'],
+    ['hard revocation without a revoker', profile({ hard_revoke: true }), 'needs revoker_role_arn'],
+    [
+      'a revoker without hard revocation',
+      profile({ revoker_role_arn: ROLE }),
+      'has no effect unless hard_revoke is true',
+    ],
+    [
+      'a revoker of another account',
       profile({ hard_revoke: true, revoker_role_arn: 'arn:aws:iam::999922223333:role/R' }),
       'must be in the account',
     ],
-  ])('%s', (_what, text, problem) => {
+  ])('refuses %s', (_what, text, problem) => {
     expect(problemsOf(readProfile(text)).join('\n')).toContain(problem);
   });
 
-  it('a condition key that looks like a number keeps its account id', () => {
+  it('refuses a number without quotes where an account id belongs', () => {
     const text = `role_arn: ${ROLE}\nsession_policy:\n  Statement:\n    Effect: Deny\n    Action: '*'\n    Resource: '*'\n    Condition:\n      StringEquals:\n        aws:ResourceAccount: 012345678901\n`;
     expect(problemsOf(readProfile(text)).join()).toContain(
       '9 session_policy.Statement.Condition.StringEquals["aws:ResourceAccount"]: is a number',
@@ -246,9 +286,9 @@ describe('a profile with a mistake is a load error', () => {
   });
 });
 
-describe('names of profiles are what SSM can store', () => {
+describe('isProfileName', () => {
   it.each(['prod', 'team/prod', 'a.b-c_d/e', '9', 'a'.repeat(256), Array(13).fill('a').join('/')])(
-    '%s is one',
+    'accepts %s',
     (name) => {
       expect(isProfileName(name)).toBe(true);
     },
@@ -269,7 +309,7 @@ describe('names of profiles are what SSM can store', () => {
     'a/./b',
     'a'.repeat(257),
     Array(14).fill('a').join('/'),
-  ])('%j is none', (name) => {
+  ])('refuses %j', (name) => {
     expect(isProfileName(name)).toBe(false);
   });
 });

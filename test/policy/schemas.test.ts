@@ -20,7 +20,7 @@ function problemsOfText(name: DocumentName, source: string): readonly string[] {
 }
 
 describe('the JSON Schemas of src/policy/schemas', () => {
-  it('are what the generator makes; else run npm run schemas', () => {
+  it('are what npm run schemas writes', () => {
     const files = readdirSync(DIRECTORY);
     const written = files.map((file) => [
       file.replace('.json', ''),
@@ -29,14 +29,14 @@ describe('the JSON Schemas of src/policy/schemas', () => {
     expect(Object.fromEntries(written)).toEqual(schemas);
   });
 
-  it('are the same whoever owns bare names', () => {
+  it('are the same whatever kind of caller bare names mean', () => {
     for (const { forms } of Object.values(DOCUMENTS)) {
       const [first, ...others] = forms.map(toJsonSchema);
       for (const other of others) expect(other).toEqual(first);
     }
   });
 
-  it('take every demo document', () => {
+  it('accept every demo document', () => {
     const [root, secretsRoot] = ['/sentinel', '/sentinel-secrets'];
     const found = demoDocuments({ account: '000000000000', root, secretsRoot }).map(({ name, value }) => {
       const path = name.replace(`${secretsRoot}/`, '').replace(`${root}/`, '');
@@ -48,7 +48,7 @@ describe('the JSON Schemas of src/policy/schemas', () => {
     expect(new Set(found).size).toBe(6);
   });
 
-  it('take every policy that the reader takes', () => {
+  it('accept every policy that the reader accepts', () => {
     fc.assert(
       fc.property(policyData, (data) => {
         expect(problemsOfText('access-policy', JSON.stringify(data))).toEqual([]);
@@ -75,21 +75,21 @@ describe('the JSON Schemas of src/policy/schemas', () => {
 });
 
 describe('toJsonSchema', () => {
-  it('refuses a kind of schema that it does not know, for a guess would be wrong', () => {
+  it('throws for a kind of schema that it does not know', () => {
     expect(() => toJsonSchema(v.bigint())).toThrow('bigint');
     expect(() => toJsonSchema(mapping({ when: v.exactOptional(v.date()) }))).toThrow('date');
   });
 
-  it('says what functions check in a description, and refuses nothing for it', () => {
+  it('describes what a function checks, and refuses nothing for it', () => {
     expect(toJsonSchema(count)).toEqual({ type: 'number', description: expect.stringContaining('at least 1') });
   });
 
-  it('leaves a pattern out that JSON Schema has no flags for', () => {
+  it('leaves out a pattern with flags that JSON Schema does not have', () => {
     expect(toJsonSchema(textLike(/^a$/iu, 'must be a'))).toEqual({ type: 'string' });
     expect(toJsonSchema(textLike(/^a$/u, 'must be a'))).toEqual({ type: 'string', pattern: '^a$' });
   });
 
-  it('says nothing of what comes out of a transformation', () => {
+  it('leaves out checks of the output of a transformation', () => {
     const form = v.pipe(
       v.string(),
       v.transform((written) => written.length),
@@ -100,14 +100,14 @@ describe('toJsonSchema', () => {
     expect(toJsonSchema(form)).toEqual({ type: 'string', description: 'Short.' });
   });
 
-  it('lets only those keys be blank that the mapping lets be', () => {
+  it('allows blanks only for the keys that may be blank', () => {
     const form = mapping({ a: v.exactOptional(list(text)), b: v.exactOptional(text) }, { blanks: ['b'] });
     const validate = ajv.compile(toJsonSchema(form));
     expect([{}, { b: null }, { b: '' }].map((value) => validate(value))).toEqual([true, true, true]);
     expect([{ a: null }, { a: [] }, { c: 1 }].map((value) => validate(value))).toEqual([false, false, false]);
   });
 
-  it('takes whatever keys a dictionary has', () => {
+  it('accepts any keys of a dictionary', () => {
     const validate = ajv.compile(toJsonSchema(dictionary(text)));
     expect([{ any: 'text' }, { any: 1 }, [], null].map((value) => validate(value))).toEqual([
       true,
@@ -119,7 +119,7 @@ describe('toJsonSchema', () => {
 });
 
 describe('putBeside', () => {
-  it('makes a reader fail that takes what its JSON Schema refuses', () => {
+  it('makes a reader throw when it accepts what its JSON Schema refuses', () => {
     const form = mapping({ a: text });
     putBeside(form, ajv.compile({ type: 'object', required: ['b'], properties: { b: {} } }));
     expect(() => readDocument('a: x', form)).toThrow('must have required property');
@@ -127,7 +127,7 @@ describe('putBeside', () => {
     expect(readDocument('{a: x, b: y}', form).ok).toBe(false);
   });
 
-  it('is done with all documents before the tests of this room', () => {
+  it('was called with the forms of all documents before these tests', () => {
     for (const { forms } of Object.values(DOCUMENTS))
       for (const form of forms) expect(form['~run'].toString()).toContain('problemsOf');
   });

@@ -6,8 +6,8 @@ import { problemsOf, valueOf } from './support.ts';
 const BYTES = randomBytes(32);
 const KEY = BYTES.toString('base64');
 
-describe("a sealing key's document is read strictly", () => {
-  it('into 32 bytes and the time from which it mints', () => {
+describe('readSealingKey', () => {
+  it('reads 32 bytes and the time from which the key is used', () => {
     expect(valueOf(readSealingKey(JSON.stringify({ key: KEY })))).toEqual({
       key: new Uint8Array(BYTES),
       activeFrom: 0,
@@ -28,7 +28,7 @@ describe("a sealing key's document is read strictly", () => {
     ['a date without time', { key: KEY, active_from: '2026-01-02' }, '1 active_from: '],
     ['another key', { key: KEY, algorithm: 'none' }, '1 : '],
     ['text', 'hello', '1 : '],
-  ])('%s is refused by name, and nothing of it is repeated', (_, document, expected) => {
+  ])('refuses %s by the name of its key, and repeats nothing of it', (_, document, expected) => {
     const text = typeof document === 'string' ? document : JSON.stringify(document);
     const problems = problemsOf(readSealingKey(text));
     expect(problems[0]?.slice(0, expected.length)).toBe(expected);

@@ -6,19 +6,22 @@ import type { PolicyCaller, PolicyRequest } from '../../src/policy/match.ts';
 import { WEEKDAYS, type TimeWindow } from '../../src/policy/time-window.ts';
 import type { Result } from '../../src/lib/result.ts';
 
-/** The value of a result that must be good; else the test fails with the problems. */
+/** The value of a result that must be ok. Throws with the problems if it is not. */
 export function valueOf<Value>(result: Result<Value, unknown>): Value {
   if (!result.ok) throw new Error(`refused: ${JSON.stringify(result.refusal)}`);
   return result.value;
 }
 
-/** The problems of a document that must be refused, as `line path: message`. */
+/**
+ * The problems of a document that must be refused, as `line path: message`. Throws if it is
+ * accepted.
+ */
 export function problemsOf(result: Result<unknown, readonly DocumentProblem[]>): readonly string[] {
   if (result.ok) throw new Error(`accepted: ${JSON.stringify(result.value)}`);
   return result.refusal.map(({ line, path, message }) => `${line} ${path}: ${message}`);
 }
 
-/** The policy that a document must be. */
+/** Reads and compiles a valid policy. */
 export function policyFrom(source: string): CompiledPolicy {
   return compileAccessPolicy(valueOf(readAccessPolicy(source)));
 }
@@ -33,7 +36,7 @@ export const ALICE: PolicyCaller = {
 /** A Monday, 12:00 UTC. */
 export const NOON = Date.parse('2026-01-05T12:00:00Z');
 
-/** Alice asking for `prod` at noon, unless told otherwise. */
+/** Alice's request for `prod` at noon, with changes. */
 export function request(change: Partial<PolicyRequest> = {}): PolicyRequest {
   return {
     profile: 'prod',
@@ -47,7 +50,7 @@ function some<Value>(values: readonly Value[]) {
   return fc.subarray([...values], { minLength: 1 });
 }
 
-/** Mostly absent: a rule with every condition there is matches next to nothing and proves as much. */
+/** Mostly absent: a rule with every condition would match hardly any request, and prove little. */
 function optional<Value>(values: fc.Arbitrary<Value>, key: string) {
   return fc.oneof(
     { weight: 2, arbitrary: fc.constant({}) },
@@ -74,7 +77,7 @@ const hhmm = fc.integer({ min: 0, max: 1439 }).map((minute) => {
   return `${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
 });
 
-/** Any valid window of time. */
+/** Valid windows of time. */
 export const windows = fc
   .record({
     days: fc.option(some(WEEKDAYS), { nil: undefined }),
@@ -124,14 +127,17 @@ const rule = fc
   )
   .map(([effect, given, cap, reason]) => Object.assign({ name: 'r', effect, conditions: given }, cap, reason));
 
-/** A valid policy as plain data, as somebody would write it. */
+/** Valid policies as plain data, as they are written. */
 export const policyData = fc
   .array(rule, { minLength: 1, maxLength: 6 })
   .map((rules) => ({ version: '1', rules: rules.map((each, index) => ({ ...each, name: `rule-${index}` })) }));
 
 const CAPS: Readonly<Record<string, number>> = { '15m': 900, '1h': 3_600, '90s': 90 };
 
-/** The same, as it is after reading: `laws.test.ts` proves that it is, and reading YAML is slow. */
+/**
+ * A policy as it is after reading, without reading YAML, which is slow. `laws.test.ts` proves that
+ * they are equal.
+ */
 export function asRead(data: { readonly rules: readonly object[] }): AccessPolicyDocument {
   return {
     version: '1',
@@ -142,22 +148,22 @@ export function asRead(data: { readonly rules: readonly object[] }): AccessPolic
   } as AccessPolicyDocument;
 }
 
-/** A valid policy, as it is after reading. */
+/** Valid policies as they are after reading. */
 export const documents: fc.Arbitrary<AccessPolicyDocument> = policyData.map(asRead);
 
-/** Requests that meet the policies above often enough. */
+/** Requests that often match rules of the policies above. */
 export const requests: fc.Arbitrary<PolicyRequest> = fc.record({
   profile: fc.constantFrom(...PROFILES, 'other'),
   caller: fc.constantFrom<PolicyCaller>(
     ALICE,
-    { name: 'bob', principal: 'sentinel:key/AKIABOB', account: '111122223333' },
+    { name: 'bob', principal: 'sentinel:key/AKIABOB', account: '111122223333', uniqueId: undefined },
     {
       name: 'role/deploy',
       principal: 'arn:aws:iam::000000000000:role/deploy',
       account: '000000000000',
       uniqueId: 'AROADEPLOY0000000000',
     },
-    { name: '', principal: 'arn:aws:iam::000000000000:user/x', account: '000000000000' },
+    { name: '', principal: 'arn:aws:iam::000000000000:user/x', account: '000000000000', uniqueId: undefined },
   ),
   now: fc.integer({ min: Date.parse('2011-12-01T00:00:00Z'), max: Date.parse('2027-01-01T00:00:00Z') }),
 });

@@ -12,7 +12,10 @@ import { windows } from './support.ts';
 
 const ZONES = ['UTC', 'America/New_York', 'Asia/Kathmandu', 'Australia/Lord_Howe', 'Pacific/Apia', 'Europe/Berlin'];
 
-/** What a wall clock shows, by another way than the code's: the text of a locale that writes dates as ISO does. */
+/**
+ * Local time, computed in another way than the code does: from the text of a locale that writes
+ * dates as ISO does.
+ */
 function wallClock(now: number, zone: string): { readonly day: Weekday; readonly time: string } {
   const [date = '', time = ''] = new Date(now).toLocaleString('sv-SE', { timeZone: zone }).split(' ');
   const day = WEEKDAYS[new Date(`${date}T00:00:00Z`).getUTCDay()];
@@ -24,7 +27,10 @@ function two(value: number) {
   return String(value).padStart(2, '0');
 }
 
-/** Every minute of the week that a window covers, found by walking from each start until the end is on the clock. */
+/**
+ * Every minute of the week that a window covers, found by counting minutes from each start to the
+ * end.
+ */
 function coveredMinutes({ days = WEEKDAYS, hours }: TimeWindow): ReadonlySet<string> {
   const covered = new Set<string>();
   for (const startDay of days) {
@@ -44,7 +50,7 @@ function covers(window: TimeWindow, now: number): boolean {
   return compileTimeWindow(window)(momentAt(now));
 }
 
-/** Instants near changes of clocks or of the date line, where arithmetic goes wrong. */
+/** Instants near clock changes and a change of the date line, where arithmetic may go wrong. */
 const EDGES = [
   '2026-03-08T07:00:00Z', // New York: 02:00 becomes 03:00
   '2026-11-01T06:00:00Z', // New York: 02:00 becomes 01:00
@@ -65,8 +71,8 @@ const instants = fc.oneof(
   fc.integer({ min: 0, max: Date.parse('2040-01-01T00:00:00Z') }),
 );
 
-describe('windows of time agree with a naive reading of the wall clock', () => {
-  it('in every zone, over changes of clocks, at any instant', () => {
+describe('compileTimeWindow and momentAt', () => {
+  it('agree with a naive implementation in every zone, at any instant, over clock changes', () => {
     fc.assert(
       fc.property(windows, instants, (window, now) => {
         const { day, time } = wallClock(now, window.timezone ?? 'UTC');
@@ -76,7 +82,7 @@ describe('windows of time agree with a naive reading of the wall clock', () => {
     );
   });
 
-  it('shows every zone its own clock at one moment', () => {
+  it('give the local time of every zone at one moment', () => {
     fc.assert(
       fc.property(instants, (now) => {
         const moment = momentAt(now);
@@ -90,7 +96,7 @@ describe('windows of time agree with a naive reading of the wall clock', () => {
     );
   });
 
-  it('converts once for each zone and moment', () => {
+  it('compute the local time of a zone once for each moment', () => {
     const moment = momentAt(EDGES[0] ?? 0);
     expect(moment.local('Asia/Kathmandu')).toBe(moment.local('Asia/Kathmandu'));
     expect(moment.local(undefined)).toBe(moment.local(undefined));
@@ -101,38 +107,73 @@ function at(timezone: string, start: string, end: string): TimeWindow {
   return { timezone, hours: { start, end } };
 }
 
-describe('windows of time at known instants', () => {
+describe('compileTimeWindow', () => {
   it.each<[what: string, window: TimeWindow, instant: string, expected: boolean]>([
     ['the hour that New York skips', at('America/New_York', '02:00', '03:00'), '2026-03-08T07:00:00Z', false],
-    ['the hour after it', at('America/New_York', '03:00', '04:00'), '2026-03-08T07:00:00Z', true],
-    ['the hour that New York repeats, first', at('America/New_York', '01:00', '02:00'), '2026-11-01T05:30:00Z', true],
-    ['the hour that New York repeats, again', at('America/New_York', '01:00', '02:00'), '2026-11-01T06:30:00Z', true],
-    ['a quarter past, in Kathmandu', at('Asia/Kathmandu', '17:45', '17:46'), '2026-01-05T12:00:00Z', true],
-    ['half an hour of summer, on Lord Howe', at('Australia/Lord_Howe', '02:30', '02:31'), '2026-10-03T15:30:00Z', true],
-    ['a half hour that Lord Howe skips', at('Australia/Lord_Howe', '02:00', '02:30'), '2026-10-03T15:30:00Z', false],
     [
-      'the Saturday after no Friday, in Apia',
+      'the hour after the one that New York skips',
+      at('America/New_York', '03:00', '04:00'),
+      '2026-03-08T07:00:00Z',
+      true,
+    ],
+    [
+      'the hour that New York repeats, the first time',
+      at('America/New_York', '01:00', '02:00'),
+      '2026-11-01T05:30:00Z',
+      true,
+    ],
+    [
+      'the hour that New York repeats, the second time',
+      at('America/New_York', '01:00', '02:00'),
+      '2026-11-01T06:30:00Z',
+      true,
+    ],
+    [
+      'a minute in Kathmandu, which is 5:45 hours from UTC',
+      at('Asia/Kathmandu', '17:45', '17:46'),
+      '2026-01-05T12:00:00Z',
+      true,
+    ],
+    [
+      'a minute in summer on Lord Howe, where clocks change by half an hour',
+      at('Australia/Lord_Howe', '02:30', '02:31'),
+      '2026-10-03T15:30:00Z',
+      true,
+    ],
+    ['the half hour that Lord Howe skips', at('Australia/Lord_Howe', '02:00', '02:30'), '2026-10-03T15:30:00Z', false],
+    [
+      'the Saturday after the Friday that Apia skipped',
       { days: ['saturday'], timezone: 'Pacific/Apia' },
       '2011-12-30T10:00:00Z',
       true,
     ],
-    ['the Thursday before it', { days: ['thursday'], timezone: 'Pacific/Apia' }, '2011-12-30T09:59:59Z', true],
-    ['midnight is minute zero', at('Europe/Berlin', '00:00', '00:01'), '2026-01-04T23:00:00Z', true],
     [
-      'the last minute of Saturday night',
+      'the Thursday before the Friday that Apia skipped',
+      { days: ['thursday'], timezone: 'Pacific/Apia' },
+      '2011-12-30T09:59:59Z',
+      true,
+    ],
+    ['midnight as minute zero', at('Europe/Berlin', '00:00', '00:01'), '2026-01-04T23:00:00Z', true],
+    [
+      'the last minute of a window over Saturday night',
       { days: ['saturday'], hours: { start: '22:00', end: '06:00' } },
       '2026-01-04T05:59:59Z',
       true,
     ],
-    ['all but one minute', { hours: { start: '12:01', end: '12:00' } }, '2026-01-05T12:00:30Z', false],
-  ])('%s', (_what, window, instant, expected) => {
+    [
+      'the minute that an overnight window leaves out',
+      { hours: { start: '12:01', end: '12:00' } },
+      '2026-01-05T12:00:30Z',
+      false,
+    ],
+  ])('covers, or does not cover, %s', (_what, window, instant, expected) => {
     expect(covers(window, Date.parse(instant))).toBe(expected);
   });
 });
 
-describe('zones', () => {
+describe('isZone', () => {
   it.each([...ZONES, 'America/Argentina/Buenos_Aires', 'US/Pacific', 'utc', 'Etc/UTC', 'Asia/Calcutta'])(
-    '%s is one',
+    'accepts %s',
     (zone) => {
       expect(isZone(zone)).toBe(true);
     },
@@ -160,7 +201,7 @@ describe('zones', () => {
     'GMT',
     'Japan',
     'SystemV/EST5',
-  ])('%j is none', (zone) => {
+  ])('refuses %j', (zone) => {
     expect(isZone(zone)).toBe(false);
   });
 });

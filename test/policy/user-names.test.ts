@@ -39,7 +39,7 @@ const identities = fc
   });
 
 describe('checkUserName', () => {
-  it('takes the name of every caller that AWS can tell of, whoever owns bare names', () => {
+  it('accepts the name of every caller that AWS can identify, whatever bare names mean', () => {
     fc.assert(
       fc.property(identities, owners, (identity, bareNames) => {
         const caller = valueOf(toAwsCaller(identity, admission(bareNames), { account: OWN, neverCallers: new Set() }));
@@ -48,7 +48,7 @@ describe('checkUserName', () => {
     );
   });
 
-  it('takes nothing apart that it could not put together again', () => {
+  it('splits a name into parts that make up the same name', () => {
     const pieces = fc.array(
       fc.constantFrom('alice', 'x', 'key/', 'user/', 'sso/', 'role/', '/', `${OTHER}:`, ':', ' ', '@'),
       {
@@ -69,7 +69,7 @@ describe('checkUserName', () => {
     );
   });
 
-  it('suggests only names that it takes', () => {
+  it('suggests only names that it accepts', () => {
     const texts = fc.oneof(
       fc
         .constantFrom('alice', 'key/bob', 'user/a/b', 'role/a/b/c', 'sso/x/yo', `${OTHER}:bob`, `${OTHER}:key/b`)
@@ -81,7 +81,7 @@ describe('checkUserName', () => {
         const checked = checkUserName(text, { bareNames });
         const hint = checked.ok ? undefined : /; write (.+?)(?:, or .*|; .*|)$/u.exec(checked.refusal)?.[1];
         if (hint === undefined) return;
-        // One mistake is mended at a time.
+        // A text with several mistakes gets one suggestion at a time.
         const again = checkUserName(hint, { bareNames });
         expect([text, hint, again.ok || again.refusal.includes('; write ')]).toEqual([text, hint, true]);
       }),
@@ -97,7 +97,7 @@ describe('checkUserName', () => {
     ['key', 'alice ', 'has a space'],
     ['key', ' alice', 'write alice'],
     ['key', 'alice\n', 'U+000A'],
-    ['key', '\u0430lice', 'the character U+0430, and names are letters, digits and _+=,.@- of ASCII; write alice'],
+    ['key', '\u0430lice', 'the character U+0430, but names are letters, digits and _+=,.@- of ASCII; write alice'],
     ['key', '\uff41lice', 'write alice'],
     ['key', 'm\u00fcller', 'U+00FC'],
     ['key', 'a b', 'has a space'],
@@ -114,26 +114,26 @@ describe('checkUserName', () => {
     ['key', 'role/a/b/deploy', 'write role/deploy'],
     ['key', 'assumed-role/deploy/ann', 'write role/deploy'],
     ['key', 'usr/bob', 'did you mean user/bob?'],
-    ['key', 'group/eng', 'is of no kind of caller'],
+    ['key', 'group/eng', 'begins with no known kind of caller'],
     ['key', 'User/bob', 'did you mean user/bob?'],
     ['key', `${OTHER}:bob`, `write bob, or ${OTHER}:user/bob`],
     ['user', `${OTHER}:key/bob`, 'write key/bob, or'],
     ['key', '11112222333:user/bob', 'has an account of 11 digits'],
     ['key', 'a:user/bob', 'has a colon'],
     ['key', `${OTHER}:user/a:b`, 'has a colon'],
-    ['key', `${OTHER}:`, 'cannot be a name'],
-    ['key', '', 'cannot be a name'],
-    ['key', 'x'.repeat(65), 'that of a registered key is 1 to 64'],
-    ['user', 'x'.repeat(65), 'that of an IAM user is 1 to 64'],
-    ['sso', 'x', 'that of an Identity Center session is 2 to 64'],
-    ['key', 'role/', 'that of a role is 1 to 64'],
-    ['key', 'role/deploy/x', "that of a role's session is 2 to 64"],
-    ['key', 'a;b', 'cannot be a name'],
-  ])('where %s owns bare names, refuses %j', (bareNames, text, problem) => {
+    ['key', `${OTHER}:`, 'is not a valid name'],
+    ['key', '', 'is not a valid name'],
+    ['key', 'x'.repeat(65), 'the name of a registered key is 1 to 64'],
+    ['user', 'x'.repeat(65), 'the name of an IAM user is 1 to 64'],
+    ['sso', 'x', 'the name of an Identity Center session is 2 to 64'],
+    ['key', 'role/', 'the name of a role is 1 to 64'],
+    ['key', 'role/deploy/x', "the name of a role's session is 2 to 64"],
+    ['key', 'a;b', 'is not a valid name'],
+  ])('refuses, where bare names mean a %s, %j', (bareNames, text, problem) => {
     expect(checkUserName(text, { bareNames })).toEqual({ ok: false, refusal: expect.stringContaining(problem) });
   });
 
-  it('quotes in a refusal nothing that cannot be seen', () => {
+  it('quotes no invisible character in a refusal', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (text) => {
         const checked = checkUserName(text, { bareNames: 'key' });

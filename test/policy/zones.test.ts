@@ -3,14 +3,14 @@ import { isZone } from '../../src/policy/time-window.ts';
 import { checkZone } from '../../src/policy/zones.ts';
 
 describe('checkZone', () => {
-  it('takes every Area/Location of the database, and UTC', () => {
+  it('accepts every Area/Location of the IANA database, and UTC', () => {
     const zones = Intl.supportedValuesOf('timeZone').filter((zone) => zone.includes('/') && !zone.startsWith('Etc/'));
     expect(zones.length).toBeGreaterThan(300);
     for (const zone of [...zones, 'UTC', 'Etc/UTC', 'US/Pacific'])
       expect(checkZone(zone)).toEqual({ ok: true, value: zone });
   });
 
-  it('takes no name of three letters but UTC', () => {
+  it('accepts no name of three letters but UTC', () => {
     const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
     const zones = letters.flatMap((a) => letters.flatMap((b) => letters.map((c) => `${a}${b}${c}`)));
     expect(zones.filter(isZone)).toEqual(['UTC']);
@@ -32,17 +32,17 @@ describe('checkZone', () => {
     ['Etc/GMT', 'UTC'],
     ['Zulu', 'UTC'],
     ['Z', 'UTC'],
-    ['Etc/GMT+5', 'the place whose clock is meant'],
-    ['Etc/GMT-14', 'the place whose clock is meant'],
-    ['GMT+5', 'the place whose clock is meant'],
-    ['+05:00', 'the place whose clock is meant'],
-    ['-0500', 'the place whose clock is meant'],
+    ['Etc/GMT+5', 'the zone of the place whose clock you mean'],
+    ['Etc/GMT-14', 'the zone of the place whose clock you mean'],
+    ['GMT+5', 'the zone of the place whose clock you mean'],
+    ['+05:00', 'the zone of the place whose clock you mean'],
+    ['-0500', 'the zone of the place whose clock you mean'],
     ['Japan', 'Asia/Tokyo'],
     ['PRC', 'Asia/Shanghai'],
     ['Berlin', 'Europe/Berlin'],
     ['Europe/Berln', 'Europe/Berlin'],
     ['America/New York', 'America/New_York'],
-  ])('refuses %s and names %s', (zone, likely) => {
+  ])('refuses %s and suggests %s', (zone, likely) => {
     expect(checkZone(zone)).toEqual({
       ok: false,
       refusal: expect.stringMatching(new RegExp(`; write ${likely}$`, 'u')),
@@ -50,9 +50,9 @@ describe('checkZone', () => {
   });
 
   it.each(['', 'Local', 'Factory', 'Etc/Unknown', 'SystemV/EST5', 'Nowhere', 'toString', '__proto__', 'Mars/Olympus'])(
-    'refuses %j without a guess',
+    'refuses %j without a suggestion',
     (zone) => {
-      expect(checkZone(zone)).toEqual({ ok: false, refusal: expect.stringMatching(/or UTC$/u) });
+      expect(checkZone(zone)).toEqual({ ok: false, refusal: expect.stringMatching(/nor UTC$/u) });
     },
   );
 });

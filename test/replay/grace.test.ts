@@ -4,7 +4,7 @@ import { createGraceGuard } from '../../src/replay/grace.ts';
 import type { ReplayGuard, Reservation } from '../../src/replay/guard.ts';
 import { createMemoryGuard } from '../../src/replay/memory.ts';
 
-/** The shared guard with a memory behind it: nothing passes twice, whatever fails when. */
+/** The shared guard with a memory behind it: no request passes twice, whatever fails at whichever moment. */
 const START = Date.parse('2026-01-05T12:00:00.500Z');
 const NOW = START + 60_000;
 
@@ -16,7 +16,7 @@ function claim(signedAt = NOW - 500) {
 const REPLAYED = { ok: false, refusal: 'replayed' };
 const UNAVAILABLE = { ok: false, refusal: 'unavailable' };
 
-/** A shared guard that can be made to fail, and the guard under test before it. */
+/** A shared guard that can be made to fail, and the guard under test in front of it. */
 function guards() {
   const table = createMemoryGuard(0);
   const state = { works: true, inGrace: false, asked: 0 };
@@ -34,7 +34,7 @@ function held(reserved: Awaited<ReturnType<ReplayGuard['reserve']>>): Reservatio
   return reserved.value;
 }
 
-describe('without an outage', () => {
+describe('createGraceGuard without an outage', () => {
   it('decides as the shared guard does, and lets each request through once', async () => {
     const { guard, table, state } = guards();
     const elsewhere = claim();
@@ -46,11 +46,11 @@ describe('without an outage', () => {
     expect(state.asked).toBe(2);
   });
 
-  it('takes what was signed before this process began: the shared guard knows all of that', async () => {
+  it('accepts what was signed before this process started, because the shared guard knows about it', async () => {
     expect((await guards().guard.reserve(claim(START - 100_000), NOW)).ok).toBe(true);
   });
 
-  it('releases in both places', async () => {
+  it('releases the hold in both places', async () => {
     const { guard, table } = guards();
     const request = claim();
     await held(await guard.reserve(request, NOW)).release();
@@ -58,7 +58,7 @@ describe('without an outage', () => {
     expect(await table.reserve(request, NOW)).toEqual(REPLAYED);
   });
 
-  it('fails closed where the shared guard fails and no grace is granted, and takes the request for used', async () => {
+  it('refuses when the shared guard fails without grace, and keeps the request as used', async () => {
     const { guard, state } = guards();
     state.works = false;
     const request = claim();
@@ -67,7 +67,7 @@ describe('without an outage', () => {
     expect(await guard.reserve(request, NOW)).toEqual(REPLAYED);
   });
 
-  it('remembers as long as the signature lives, and no longer than it must', async () => {
+  it('remembers a request as long as its signature lives, and no longer', async () => {
     const { guard, state } = guards();
     const request = claim();
     await guard.reserve(request, NOW);
@@ -75,7 +75,7 @@ describe('without an outage', () => {
     expect(await guard.reserve(request, request.forgetAt)).toEqual(REPLAYED);
   });
 
-  it('serves on when its memory has no room, for the shared guard decides', { timeout: 20_000 }, async () => {
+  it('lets the shared guard decide when the memory is full', { timeout: 20_000 }, async () => {
     const always: ReplayGuard = { reserve: () => Promise.resolve(ok({ release: () => Promise.resolve() })) };
     const guard = createGraceGuard(always, () => false, START);
     const forgetAt = NOW + 600_000;
@@ -84,8 +84,8 @@ describe('without an outage', () => {
   });
 });
 
-describe('in the grace', () => {
-  it('refuses what this instance saw before the outage, and lets nothing new through twice', async () => {
+describe('createGraceGuard in the grace', () => {
+  it('refuses what this instance saw before the outage, and lets a new request through once', async () => {
     const { guard, state } = guards();
     const seen = claim();
     await guard.reserve(seen, NOW);
@@ -96,7 +96,7 @@ describe('in the grace', () => {
     expect(await guard.reserve(fresh, NOW)).toEqual(REPLAYED);
   });
 
-  it('of two copies at the same time lets one through', async () => {
+  it('lets one of two copies at the same time through', async () => {
     const { guard, state } = guards();
     Object.assign(state, { works: false, inGrace: true });
     const request = claim();
@@ -109,20 +109,23 @@ describe('in the grace', () => {
     [START - 500, false],
     [START, true],
     [START + 500, true],
-  ])('of what was signed at %i says %s: an earlier process may have seen it', async (signedAt, passes) => {
-    const { guard, state } = guards();
-    Object.assign(state, { works: false, inGrace: true });
-    expect((await guard.reserve(claim(signedAt), NOW)).ok).toBe(passes);
-  });
+  ])(
+    'passes what was signed at %i: %s, because an earlier process may have seen what is older',
+    async (signedAt, passes) => {
+      const { guard, state } = guards();
+      Object.assign(state, { works: false, inGrace: true });
+      expect((await guard.reserve(claim(signedAt), NOW)).ok).toBe(passes);
+    },
+  );
 
-  it('does not wait for the shared guard', async () => {
+  it('does not ask the shared guard', async () => {
     const { guard, state } = guards();
     state.inGrace = true;
     expect((await guard.reserve(claim(), NOW)).ok).toBe(true);
     expect(state.asked).toBe(0);
   });
 
-  it('begins while a request waits: that request is decided by memory', async () => {
+  it('decides by memory about a request during which the grace begins', async () => {
     const { state } = guards();
     const late: ReplayGuard = {
       reserve: () => {
@@ -136,7 +139,7 @@ describe('in the grace', () => {
     expect(await guard.reserve(request, NOW)).toEqual(REPLAYED);
   });
 
-  it('releases what it held', async () => {
+  it('releases its hold', async () => {
     const { guard, state } = guards();
     state.inGrace = true;
     const request = claim();
@@ -144,7 +147,7 @@ describe('in the grace', () => {
     expect((await guard.reserve(request, NOW)).ok).toBe(true);
   });
 
-  it('over: what passed in it is still refused here', async () => {
+  it('still refuses here afterwards what passed in the grace', async () => {
     const { guard, state } = guards();
     Object.assign(state, { works: false, inGrace: true });
     const request = claim();

@@ -35,7 +35,7 @@ function dynamoGuard(url: string, faults: unknown[] = [], table = DEFAULT_TABLE_
   return createDynamoDbGuard(clientOf(url), table, (error) => void faults.push(error));
 }
 
-/** A signed request, as the guard sees it; each of another signature. */
+/** A signed request as the guard sees it, each with another signature. */
 function claim(signedAt = NOW, key = `key-${(count += 1)}`) {
   return { key, signedAt, forgetAt: signedAt + 2 * WINDOW };
 }
@@ -50,7 +50,7 @@ const REPLAYED = { ok: false, refusal: 'replayed' };
 describe.each([
   ['in memory', () => createMemoryGuard(NOW - 1_000_000)],
   ['in DynamoDB', () => dynamoGuard(desk.url)],
-] as const)('the guard %s', (_, create) => {
+] as const)('a replay guard, %s', (_, create) => {
   it('lets a request through once', async () => {
     const guard = create();
     const request = claim();
@@ -64,7 +64,7 @@ describe.each([
     for (const request of [claim(), claim(), claim()]) expect((await guard.reserve(request, NOW)).ok).toBe(true);
   });
 
-  it('lets one of many copies at once through', async () => {
+  it('lets one of many simultaneous copies through', async () => {
     const guard = create();
     const request = claim();
     const results = await Promise.all(Array.from({ length: 10 }, () => guard.reserve(request, NOW)));
@@ -80,7 +80,7 @@ describe.each([
     expect(await guard.reserve(request, NOW)).toEqual(REPLAYED);
   });
 
-  it('lets nobody release what another holds by now', async () => {
+  it('does not release a hold that is another’s by now', async () => {
     const guard = create();
     const request = claim();
     const first = held(await guard.reserve(request, NOW));
@@ -90,7 +90,7 @@ describe.each([
     expect(await guard.reserve(request, NOW)).toEqual(REPLAYED);
   });
 
-  it('releases one request and no other', async () => {
+  it('releases only the request that it holds', async () => {
     const guard = create();
     const [one, other] = [claim(), claim()];
     const reservation = held(await guard.reserve(one, NOW));
@@ -100,8 +100,8 @@ describe.each([
   });
 });
 
-describe('the guard in memory', () => {
-  it('refuses what was signed before the process started, and in the second of its start', async () => {
+describe('createMemoryGuard', () => {
+  it('refuses what was signed before the process started, or in the second of its start', async () => {
     const guard = createMemoryGuard(NOW + 1);
     expect(await guard.reserve(claim(NOW - 1_000), NOW)).toEqual(REPLAYED);
     expect(await guard.reserve(claim(NOW), NOW)).toEqual(REPLAYED);
@@ -109,7 +109,7 @@ describe('the guard in memory', () => {
     expect((await createMemoryGuard(NOW).reserve(claim(NOW), NOW)).ok).toBe(true);
   });
 
-  it('refuses what it has no room for, and makes room as signatures expire', async () => {
+  it('refuses a request that it has no room for, and makes room as signatures expire', async () => {
     const guard = createMemoryGuard(NOW, 2);
     const early = claim();
     expect((await guard.reserve(early, NOW)).ok).toBe(true);
@@ -121,7 +121,7 @@ describe('the guard in memory', () => {
     expect((await guard.reserve(claim(later), later)).ok).toBe(true);
   });
 
-  it('has room again for what was released', async () => {
+  it('has room again after a release', async () => {
     const guard = createMemoryGuard(NOW, 1);
     await held(await guard.reserve(claim(), NOW)).release();
     expect((await guard.reserve(claim(), NOW)).ok).toBe(true);
@@ -133,14 +133,14 @@ async function startWire(answer: Fake['answer']): Promise<Fake> {
   return startFake(answer);
 }
 
-describe('the guard in DynamoDB', () => {
-  it('is shared: what one instance saw, another refuses', async () => {
+describe('createDynamoDbGuard', () => {
+  it('refuses on one instance what another has seen', async () => {
     const request = claim();
     expect((await dynamoGuard(desk.url).reserve(request, NOW)).ok).toBe(true);
     expect(await dynamoGuard(desk.url).reserve(request, NOW)).toEqual(REPLAYED);
   });
 
-  it('takes its own retry for no replay, where the first answer was lost', async () => {
+  it('lets a request through whose first answer was lost, although the SDK repeats the write', async () => {
     let calls = 0;
     const wire = await startWire(async (body, incoming) => {
       calls += 1;
@@ -158,7 +158,7 @@ describe('the guard in DynamoDB', () => {
     await wire.close();
   });
 
-  it('takes another’s retry for the replay that it is', async () => {
+  it('refuses a replay whose first answer was lost', async () => {
     let calls = 0;
     const wire = await startWire(async (body, incoming) => {
       calls += 1;
@@ -171,7 +171,7 @@ describe('the guard in DynamoDB', () => {
     await wire.close();
   });
 
-  it('keeps the item for longer than any verifier takes the signature, by the second', async () => {
+  it('keeps the item longer than any verifier accepts the signature', async () => {
     const request = claim(NOW + 1);
     await dynamoGuard(desk.url).reserve(request, NOW);
     const key = { id: { S: `replay#${request.key}` } };
@@ -182,7 +182,7 @@ describe('the guard in DynamoDB', () => {
     expect(Object.keys(Item ?? {}).toSorted()).toEqual(['attempt', 'id', 'ttl']);
   });
 
-  it('that cannot be reached or read says "cannot tell", and reports why', async () => {
+  it('refuses as unavailable when DynamoDB cannot be reached or read, and reports why', async () => {
     const broken = await startWire(() => 'close');
     for (const [url, table] of [
       [broken.url, DEFAULT_TABLE_NAMES.guard],
@@ -198,7 +198,7 @@ describe('the guard in DynamoDB', () => {
     await broken.close();
   });
 
-  it('whose release fails throws nothing; the request stays used', async () => {
+  it('does not throw when a release fails; the request stays used', async () => {
     let open = true;
     const wire = await startWire((body, incoming) => (open ? forward(desk.port, body, incoming) : 'close'));
     const faults: unknown[] = [];

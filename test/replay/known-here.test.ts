@@ -13,7 +13,7 @@ function claim() {
 
 const REPLAYED = { ok: false, refusal: 'replayed' };
 
-/** A table that several instances share, which counts what it is asked. */
+/** A table that several instances share, and that counts the questions. */
 function tableOf() {
   const memory = createMemoryGuard(0);
   const state = { asked: 0, works: true };
@@ -32,7 +32,7 @@ function held(reserved: Awaited<ReturnType<ReplayGuard['reserve']>>): Reservatio
 }
 
 describe('createKnownHereGuard', () => {
-  it('refuses copies of what was used here without asking the table', async () => {
+  it('refuses copies of a request that was used here without asking the table', async () => {
     const { state, shared } = tableOf();
     const guard = createKnownHereGuard(shared);
     const request = claim();
@@ -41,7 +41,7 @@ describe('createKnownHereGuard', () => {
     expect(state.asked).toBe(1);
   });
 
-  it('asks once about what another instance used', async () => {
+  it('asks once about a request that another instance used', async () => {
     const { state, shared } = tableOf();
     const [one, other] = [createKnownHereGuard(shared), createKnownHereGuard(shared)];
     const request = claim();
@@ -50,14 +50,14 @@ describe('createKnownHereGuard', () => {
     expect(state.asked).toBe(2);
   });
 
-  it('of many copies at once lets one through', async () => {
+  it('lets one of many simultaneous copies through', async () => {
     const guard = createKnownHereGuard(tableOf().shared);
     const request = claim();
     const all = await Promise.all(Array.from({ length: 10 }, () => guard.reserve(request, NOW)));
     expect(all.filter(({ ok }) => ok)).toHaveLength(1);
   });
 
-  it('lets a released request through again, once, and nobody release what another holds', async () => {
+  it('lets a released request through again, once, and does not release another’s hold', async () => {
     const guard = createKnownHereGuard(tableOf().shared);
     const request = claim();
     const first = held(await guard.reserve(request, NOW));
@@ -67,7 +67,7 @@ describe('createKnownHereGuard', () => {
     expect(await guard.reserve(request, NOW)).toEqual(REPLAYED);
   });
 
-  it('asks anew about what nobody could tell', async () => {
+  it('asks again about a request that could not be decided', async () => {
     const { state, shared } = tableOf();
     const guard = createKnownHereGuard(shared);
     const request = claim();
@@ -78,7 +78,7 @@ describe('createKnownHereGuard', () => {
     expect(await guard.reserve(request, NOW)).toEqual(REPLAYED);
   });
 
-  it('remembers so many; the table says the rest', async () => {
+  it('asks the table about requests that had to make room', async () => {
     const { state, shared } = tableOf();
     const guard = createKnownHereGuard(shared, 2);
     const requests = [claim(), claim(), claim()];

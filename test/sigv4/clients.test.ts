@@ -7,7 +7,7 @@ import { lacksBoto, python } from '../local/support.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** Signers that nobody here wrote, against a listening TVM: each vends, and each is refused with another secret. */
+/** Signers of other projects against a running TVM: each can vend, and is refused with another secret. */
 const run = promisify(execFile);
 const ID = 'TVMDEMOALICE';
 const SECRET = 'demo-alice-not-a-secret';
@@ -27,7 +27,7 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** Signatures have a resolution of a second; a label that differs keeps requests of one second apart. */
+/** Two equal requests in the same second have the same signature; a label of its own makes each differ. */
 function label(): string {
   return `run-${(counter += 1)}`;
 }
@@ -55,17 +55,17 @@ describe.skipIf(lacksCurl)('curl', () => {
     return { status: Number(status), json: JSON.parse(body) as Json };
   }
 
-  it('vends with its query in order, and out of order', async () => {
+  it('vends with a sorted and with an unsorted query', async () => {
     expectVend(await curl(SECRET, `${tvm.url}/?profile=dev&session_label=${label()}`));
     expectVend(await curl(SECRET, `${tvm.url}/?session_label=${label()}&profile=dev&duration=900`));
   });
 
-  it('vends with a JSON body and with a signed nonce', async () => {
+  it('vends with a JSON body and a signed nonce', async () => {
     const json = ['-H', 'content-type: application/json', '-d', BODY];
     expectVend(await curl(SECRET, ...json, '-H', `x-sentinel-nonce: ${label()}`, `${tvm.url}/`));
   });
 
-  it('is refused its form body, which is no JSON, and a token that goes with no key here', async () => {
+  it('is refused with a form as its body, and with a token that belongs to no key here', async () => {
     const form = await curl(SECRET, '-d', 'profile=dev', `${tvm.url}/`);
     expect([form.status, form.json['error']]).toEqual([400, 'ValidationError']);
     const token = await curl(SECRET, '-H', 'x-amz-security-token: abc', `${tvm.url}/?profile=dev`);
@@ -102,7 +102,7 @@ const lacksBotocore = lacksBoto();
 describe.skipIf(lacksBotocore !== undefined)('botocore', () => {
   it('vends by GET and POST, with and without a declared payload hash, and is refused with another secret', async () => {
     const json = { 'content-type': 'application/json' };
-    // sha256 of BODY, which a client may declare; the server hashes what it gets all the same.
+    // The hash of BODY, which a client may declare; the server hashes the body anyway.
     const { createHash } = await import('node:crypto');
     const declared = { ...json, 'x-amz-content-sha256': createHash('sha256').update(BODY).digest('hex') };
     const calls = [

@@ -41,8 +41,8 @@ function verdict(json: unknown, expected = EXPECTED): string {
   return claim.ok ? 'ok' : claim.refusal.error;
 }
 
-describe('the constants of the protocol', () => {
-  it('are those of the independent client', () => {
+describe('forwarded STS', () => {
+  it('has the constants of the independent client', () => {
     expect(STS_BODY).toBe(GET_CALLER_IDENTITY);
     expect(STS_CONSTANT_HEADERS).toEqual(CONSTANTS);
     expect([FORWARDED_SCHEME, FORWARDED_VERSION, FORWARDED_LIMIT]).toEqual(['Sentinel-STS', 1, 4_096]);
@@ -53,7 +53,7 @@ describe('the constants of the protocol', () => {
     ]);
   });
 
-  it('bind to method, path, query and body, and to nothing that could be read as another of them', () => {
+  it('binds a signature to method, path, query and body, without ambiguity', () => {
     const piece = fc.string({ unit: fc.constantFrom('a', 'G', '/', '?', '=', '&', '.'), maxLength: 6 });
     const outer = fc.record({ method: piece, path: piece, query: piece, body: piece });
     const property = fc.property(outer, outer, (one, other) => {
@@ -68,8 +68,8 @@ describe('the constants of the protocol', () => {
   });
 });
 
-describe('a token', () => {
-  it('comes to all that it says, with the host of its region', () => {
+describe('readForwardedToken', () => {
+  it('returns all fields of the token, and the host of its region', () => {
     const fields = fieldsAt({ region: 'eu-west-1', securityToken: 'IQoJ/x==' });
     const { v: _, signedHeaders, ...rest } = fields;
     expect(read(fields)).toEqual({
@@ -89,11 +89,11 @@ describe('a token', () => {
     [-WINDOW - 1_000, 'SignatureDoesNotMatch'],
     [WINDOW, 'ok'],
     [WINDOW + 1_000, 'SignatureDoesNotMatch'],
-  ])('signed %i ms from now: %s', (offset, expected) => {
+  ])('judges a token that was signed %i ms from now: %s', (offset, expected) => {
     expect(verdict(fieldsAt({ amzDate: amzDateOf(NOW + offset) }))).toBe(expected);
   });
 
-  it('has the day of its date in its scope, also where the day changes', () => {
+  it('requires the day of the date in the scope, also at midnight', () => {
     const midnight = Date.UTC(2026, 0, 2);
     const expected = { ...EXPECTED, now: midnight };
     expect(verdict(forwardedFields({ amzDate: amzDateOf(midnight - 1_000) }), expected)).toBe('ok');
@@ -101,18 +101,18 @@ describe('a token', () => {
     expect(verdict(lie, expected)).toBe('SignatureDoesNotMatch');
   });
 
-  it('may have fields in any order, with white space between them', () => {
+  it('accepts fields in any order, with white space between them', () => {
     const fields = fieldsAt();
     const turned = Object.fromEntries(Object.entries(fields).toReversed());
     expect(read(turned)).toEqual(read(fields));
     expect(read(JSON.stringify(fields, null, 2))).toEqual(read(fields));
   });
 
-  it.each(['a'.repeat(22), 'a'.repeat(128), 'AZaz09+/=._~-AZaz09+/='])('may have the nonce %s', (nonce) => {
+  it.each(['a'.repeat(22), 'a'.repeat(128), 'AZaz09+/=._~-AZaz09+/='])('accepts the nonce %s', (nonce) => {
     expect(verdict(fieldsAt({ nonce }))).toBe('ok');
   });
 
-  it('names what is wrong, and never what it holds', () => {
+  it('names what is wrong without repeating the content', () => {
     const secret = 'THIS-IS-SECRET';
     const fields = fieldsAt();
     const wrong = [
@@ -134,7 +134,7 @@ describe('a token', () => {
     }
   });
 
-  it('is read or refused, whatever it is, and never more than once by two texts of the same bytes', () => {
+  it('refuses anything else without an error, and a second encoding of the same bytes', () => {
     const property = fc.property(fc.string({ maxLength: 200 }), fc.jsonValue(), (text, json) => {
       expect(readForwardedToken(text, EXPECTED).ok).toBe(false);
       expect(read(json).ok).toBe(false);
@@ -146,7 +146,7 @@ describe('a token', () => {
     }
   });
 
-  it('is refused in time in proportion to its length', () => {
+  it('refuses long tokens quickly', () => {
     for (const text of [
       'A'.repeat(4_096),
       '='.repeat(4_096),
@@ -161,8 +161,8 @@ describe('a token', () => {
   });
 });
 
-describe('the table of STS hosts', () => {
-  it('has the hosts of the own partition only', () => {
+describe('stsHosts', () => {
+  it('has the hosts of its own partition only', () => {
     expect(stsHosts('eu-central-1', []).byRegion.get('us-east-1')).toBe('sts.us-east-1.amazonaws.com');
     expect(stsHosts('eu-central-1', []).byRegion.has('cn-north-1')).toBe(false);
     expect([...stsHosts('cn-north-1', []).byRegion]).toEqual([
@@ -179,27 +179,27 @@ describe('the table of STS hosts', () => {
     ['us-isob-east-1', 'aws-iso-b', 'sts.us-isob-east-1.sc2s.sgov.gov'],
     ['eu-isoe-west-1', 'aws-iso-e', 'sts.eu-isoe-west-1.cloud.adc-e.uk'],
     ['us-isof-south-1', 'aws-iso-f', 'sts.us-isof-south-1.csp.hci.ic.gov'],
-  ])('of %s is of the partition %s, and has none of commercial AWS', (home, partition, host) => {
+  ])('for %s has the partition %s, and no host of commercial AWS', (home, partition, host) => {
     const hosts = stsHosts(home, ['us-east-1', 'eu-central-1']);
     expect([hosts.partition, hosts.byRegion.get(home)]).toEqual([partition, host]);
     expect([...hosts.byRegion.values()].filter((one) => one.endsWith('.amazonaws.com'))).toEqual([]);
     expect(stsHosts('us-east-1', [home]).byRegion.has(home)).toBe(false);
   });
 
-  it('takes regions that are newer than it, of its own partition', () => {
+  it('accepts newer regions of its own partition', () => {
     const { byRegion } = stsHosts('us-east-1', ['eu-north-9', 'cn-north-9', 'us-gov-north-1']);
     expect(byRegion.get('eu-north-9')).toBe('sts.eu-north-9.amazonaws.com');
     expect([byRegion.has('cn-north-9'), byRegion.has('us-gov-north-1')]).toEqual([false, false]);
     expect(stsHosts('eu-north-9', []).byRegion.get('eu-north-9')).toBe('sts.eu-north-9.amazonaws.com');
   });
 
-  it('finds nothing that an object would', () => {
+  it('does not find the properties that objects inherit', () => {
     const { byRegion } = stsHosts('us-east-1', []);
     for (const name of ['__proto__', 'constructor', 'toString', '', 'US-EAST-1', 'us-east-1 '])
       expect(byRegion.has(name)).toBe(false);
   });
 
-  it.skipIf(lacksBoto())('has every region of botocore, under the same host', async () => {
+  it.skipIf(lacksBoto())('has every region of botocore with the same host', async () => {
     const program = `
 import json, botocore.session
 session = botocore.session.get_session()
@@ -218,7 +218,7 @@ print(json.dumps(out))
       expect(ours, home).toBe(partition);
       for (const [region, url] of Object.entries(theirs)) {
         expect(byRegion.get(region), region).toBe(stsHost(region));
-        // In a few old regions botocore's default is the global endpoint still.
+        // For a few old regions botocore still defaults to the global endpoint.
         if (url !== 'https://sts.amazonaws.com') expect(url).toBe(`https://${byRegion.get(region)}`);
       }
     }

@@ -76,11 +76,11 @@ function verify(
   return claim.ok ? verifyClaim(claim.value, { ...head.value, body: given.body }, given.secret) : claim;
 }
 
-describe('what the oracle signs', () => {
-  it('verifies, in whatever order its query is sent', async () => {
+describe('a request that AWS’s own signer signed', () => {
+  it('verifies with its query in any order', async () => {
     await fc.assert(
       fc.asyncProperty(request, fc.infiniteStream(fc.nat()), async (given, dice) => {
-        // A key `__proto__` does not survive the plain object that the oracle takes its query in.
+        // The signer takes the query as a plain object, in which a key `__proto__` is lost.
         fc.pre(given.query.every(([key]) => key !== '__proto__' && !/^x-amz-/iu.test(key)));
         const signed = await signWithOracle(given);
         const shuffled = given.query.toSorted(() => ((dice.next().value ?? 0) % 2 === 0 ? 1 : -1));
@@ -90,7 +90,7 @@ describe('what the oracle signs', () => {
     );
   });
 
-  it('does not verify once method, path, query, body, a header or the secret is another', async () => {
+  it('does not verify with another method, path, query, body, header or secret', async () => {
     await fc.assert(
       fc.asyncProperty(request, text, async (given, other) => {
         fc.pre(given.query.every(([key]) => key !== '__proto__' && key !== other && !/^x-amz-/iu.test(key)));
@@ -122,8 +122,8 @@ describe('what the oracle signs', () => {
   });
 });
 
-describe('queries', () => {
-  it('decode to what was encoded', () => {
+describe('parseQuery', () => {
+  it('decodes to what was encoded', () => {
     fc.assert(
       fc.property(query, (given) => {
         const parsed = parseQuery(encode(given));
@@ -132,8 +132,9 @@ describe('queries', () => {
     );
   });
 
-  it('of different meaning never share a canonical form', () => {
-    // Few characters, so that collisions would be found: escapes in both cases, plus, equals, and the letters they hide.
+  it('gives queries of different meaning no canonical form in common', () => {
+    // Few pieces, so that collisions would be found: escapes in both cases, plus, equals, and the
+    // letters that they stand for.
     const piece = fc.constantFrom('a', 'b', '+', '%20', '%2B', '%2b', '%61', '=', '%3D', '&', '%26', '%25');
     const raw = fc.array(piece, { maxLength: 7 }).map((pieces) => pieces.join(''));
     fc.assert(
@@ -146,14 +147,14 @@ describe('queries', () => {
         function flat(given: ReadonlyMap<string, string>) {
           return JSON.stringify([...given].toSorted());
         }
-        // A query that is empty and one with an empty key are one request to a route: neither names a parameter.
+        // An empty query and one with an empty key are the same to a route: neither names a parameter.
         if (meets && left !== '' && right !== '') expect(flat(a.value)).toBe(flat(b.value));
       }),
       { numRuns: 20_000 },
     );
   });
 
-  it('that no client can mean are refused', () => {
+  it('refuses queries that no client can mean', () => {
     for (const raw of [
       '%',
       '%z',
@@ -174,8 +175,8 @@ describe('queries', () => {
   });
 });
 
-describe('the small parts', () => {
-  it('read back every second that they write', () => {
+describe('dates and the Authorization header', () => {
+  it('parseAmzDate reads every second that formatAmzDate writes', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) / 1000 }), (second) => {
         expect(parseAmzDate(formatAmzDate(second * 1000))).toBe(second * 1000);
@@ -183,7 +184,7 @@ describe('the small parts', () => {
     );
   });
 
-  it('take no date that does not exist', () => {
+  it('parseAmzDate refuses a date that does not exist', () => {
     for (const date of [
       '20261331T000000Z',
       '20260230T000000Z',
@@ -198,7 +199,7 @@ describe('the small parts', () => {
     }
   });
 
-  it('never throw on an Authorization header, whatever it holds', () => {
+  it('parseAuthorization never throws', () => {
     const words = fc.constantFrom(
       'AWS4-HMAC-SHA256 ',
       'Credential=',

@@ -6,14 +6,14 @@ import { formatScope, signature, signingKey, stringToSign } from '../../src/sigv
 import { readClaim, verifyClaim } from '../../src/sigv4/verify.ts';
 import published from './aws-vectors.json' with { type: 'json' };
 
-/** AWS's published vectors: canonical request, string to sign and signature apart, then the verification as a whole. */
+/** AWS's published vectors: canonical request, string to sign and signature, then the whole verification. */
 type Vector = (typeof published.vectors)[number];
 
 const NOW = Date.UTC(2015, 7, 30, 12, 36, 0);
 
-/** Requests of the suite that the front door refuses on purpose, each with the reason. */
+/** Requests of the suite that the server refuses on purpose, each with the reason. */
 const REFUSED: Readonly<Record<string, string>> = {
-  'get-header-value-multiline': 'a header over several lines is no header in HTTP any more',
+  'get-header-value-multiline': 'a header over several lines, which HTTP no longer allows',
   'get-relative': 'dot segments',
   'get-relative-relative': 'dot segments',
   'get-slash': 'an empty segment',
@@ -28,10 +28,10 @@ const REFUSED: Readonly<Record<string, string>> = {
   'get-vanilla-utf8-query': 'raw UTF-8 in the query',
 };
 
-/** The one that is well-formed, but whose token was added after signing: nothing would prove who added it. */
+/** A well-formed request whose token was added after signing, so nothing proves who added it. */
 const UNSIGNED_TOKEN = 'post-sts-header-after';
 
-/** The suite's credentials have a token, which the text of this request leaves for the signer to add. */
+/** The suite's credentials have a token; in this request the signer is to add it. */
 const ADDED: Readonly<Record<string, readonly string[]>> = {
   'get-vanilla-with-session-token': [
     'X-Amz-Security-Token',
@@ -68,18 +68,19 @@ function unwrap<Value>(
 
 const { region, service, secretAccessKey: secret } = published;
 const accepted = published.vectors.filter(({ name }) => REFUSED[name] === undefined);
+
 function byName(vectors: readonly Vector[]) {
   return vectors.map((vector) => [vector.name, vector] as const);
 }
 
-describe('the published vectors', () => {
-  it('are all here, and each name of the list of refusals is among them', () => {
+describe('AWS’s published vectors', () => {
+  it('are complete, and include each one that is listed as refused', () => {
     expect(published.vectors).toHaveLength(34);
     const names = published.vectors.map(({ name }) => name);
     expect([...Object.keys(REFUSED), UNSIGNED_TOKEN].filter((name) => !names.includes(name))).toEqual([]);
   });
 
-  it.each(byName(accepted))('%s: canonical request, string to sign, signature', (_, vector) => {
+  it.each(byName(accepted))('%s has the published canonical request, string to sign and signature', (_, vector) => {
     const head = unwrap(readHead(vector));
     const claim = unwrap(parseAuthorization(vector.authorization));
     const canonical = canonicalRequest(
@@ -117,13 +118,13 @@ describe('the published vectors', () => {
   );
 
   it.each(byName(published.vectors.filter(({ name }) => REFUSED[name] !== undefined)))(
-    '%s is refused at the door',
+    '%s is refused before its signature is looked at',
     (_, vector) => {
       expect(readHead(vector)).toMatchObject({ ok: false, refusal: { error: 'ValidationError' } });
     },
   );
 
-  it(`${UNSIGNED_TOKEN} is refused: its token is not signed`, () => {
+  it(`${UNSIGNED_TOKEN} is refused because its token is not signed`, () => {
     const vector = accepted.find(({ name }) => name === UNSIGNED_TOKEN);
     if (vector === undefined) throw new Error('the vector is gone');
     const head = unwrap(readHead(vector));

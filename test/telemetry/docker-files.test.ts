@@ -9,7 +9,7 @@ import { ROOT } from '../support/processes.ts';
 import { get } from '../http/support.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** What lies under docker/ is about metrics that the server really has, in forms that Prometheus and Grafana take. */
+/** The files under docker/ use metrics that the server has, in forms that Prometheus and Grafana accept. */
 function read(path: string): string {
   return readFileSync(join(ROOT, 'docker', path), 'utf8');
 }
@@ -34,7 +34,7 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** The names of all series that a scrape holds. */
+/** The names of all series in a scrape. */
 function series(): ReadonlySet<string> {
   return new Set(
     scraped
@@ -44,7 +44,7 @@ function series(): ReadonlySet<string> {
   );
 }
 
-/** The metrics that an expression asks for. */
+/** The metrics that an expression uses. */
 function metricsOf(expression: string): readonly string[] {
   return [...expression.matchAll(/\b(?:sentinel|process|nodejs)_\w+/gu)].map(([name]) => name);
 }
@@ -82,13 +82,13 @@ function lacksPromtool(): boolean {
 }
 
 describe('the alert rules', () => {
-  it('are about series that the server has', () => {
+  it('use series that the server has', () => {
     const unknown = rules().flatMap(({ expr }) => metricsOf(expr).filter((name) => !series().has(name)));
     expect(rules().length).toBeGreaterThan(5);
     expect(unknown).toEqual([]);
   });
 
-  it('say each what has happened and where to look', () => {
+  it('each say what has happened and where to look', () => {
     for (const { alert, annotations } of rules()) {
       expect(annotations['summary'], alert).toMatch(/^.{10,}$/u);
       expect(annotations['description'], alert).toMatch(/^.{20,}\.$/u);
@@ -97,13 +97,13 @@ describe('the alert rules', () => {
 });
 
 describe('the dashboard', () => {
-  it('asks for series that the server has', () => {
+  it('uses series that the server has', () => {
     const expressions = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
     expect(expressions.length).toBeGreaterThan(15);
     expect(expressions.flatMap(metricsOf).filter((name) => !series().has(name))).toEqual([]);
   });
 
-  it('has panels of Grafana’s types that lie in its 24 columns and on nobody else', () => {
+  it('has panels of Grafana’s types, within its 24 columns and without overlaps', () => {
     const taken = new Set<string>();
     expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
     for (const { title, type, gridPos, targets } of dashboard.panels) {
@@ -119,7 +119,7 @@ describe('the dashboard', () => {
     }
   });
 
-  it('is loaded by the provisioning beside it, from the data source that it names', () => {
+  it('is loaded by the provisioning beside it, with the data source that it names', () => {
     const provider = parse(read('grafana/provisioning/dashboards/sentinel.yml')) as {
       providers: { options: { path: string } }[];
     };
@@ -131,18 +131,18 @@ describe('the dashboard', () => {
 });
 
 describe.skipIf(lacksPromtool())('promtool', () => {
-  it('finds nothing wrong with the alert rules', () => {
+  it('accepts the alert rules', () => {
     const { status, stdout, stderr } = promtool(['check', 'rules', join(ROOT, 'docker/prometheus/alerts.yml')]);
     expect(status, stdout + stderr).toBe(0);
   });
 
-  it('finds nothing wrong with the configuration but where the rules will lie', () => {
+  it('accepts the configuration, except for the place of the rules', () => {
     const path = join(ROOT, 'docker/prometheus/prometheus.yml');
     const { status, stdout, stderr } = promtool(['check', 'config', '--syntax-only', path]);
     expect(status, stdout + stderr).toBe(0);
   });
 
-  it('finds nothing wrong with what is scraped', () => {
+  it('accepts a scrape', () => {
     const { status, stdout, stderr } = promtool(['check', 'metrics'], scraped);
     expect(stdout + stderr).toBe('');
     expect(status).toBe(0);

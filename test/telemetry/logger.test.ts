@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createLogger, describeError } from '../../src/telemetry/logger.ts';
 
-/** What the log tells of an error, and what it must not. */
-describe('an error in the log', () => {
-  it('has its name, its code and the status of AWS', () => {
+/** What the log shows of an error, and what it must not show. */
+describe('describeError', () => {
+  it('gives the name, the code and the status of AWS', () => {
     const error = Object.assign(new Error('Rate exceeded'), {
       name: 'Throttling',
       code: 'X',
@@ -12,27 +12,27 @@ describe('an error in the log', () => {
     expect(describeError(error)).toEqual({ name: 'Throttling', message: 'Rate exceeded', code: 'X', status: 400 });
   });
 
-  it('ends with its first line: AWS prints canonical requests, with session tokens, in the next', () => {
+  it('gives the first line of the message only, because AWS prints session tokens in later ones', () => {
     const message =
       "The request signature we calculated does not match.\n\nThe Canonical String should have been\n'POST\n/\n\nx-amz-security-token:SECRET-TOKEN'";
     expect(JSON.stringify(describeError(new Error(message)))).not.toContain('SECRET-TOKEN');
   });
 
-  it('is cut, whatever its length, and carries nothing else of the object', () => {
+  it('cuts a long message, and gives nothing else of the object', () => {
     const error = Object.assign(new Error('x'.repeat(10_000)), { $response: { headers: { token: 'SECRET-TOKEN' } } });
     const text = JSON.stringify(describeError(error));
     expect(text.length).toBeLessThan(700);
     expect(text).not.toContain('SECRET-TOKEN');
   });
 
-  it('may be anything that was thrown', () => {
+  it('accepts anything that was thrown', () => {
     expect(describeError('a string with SECRET-TOKEN')).toEqual({ name: 'string' });
     expect(describeError(undefined)).toEqual({ name: 'undefined' });
   });
 });
 
-describe('the log', () => {
-  it('is lines of JSON in which everything can be seen, and whose values stay', () => {
+describe('createLogger', () => {
+  it('writes lines of JSON with invisible characters escaped and values unchanged', () => {
     const lines: string[] = [];
     const logger = createLogger('info', { write: (line) => void lines.push(line) });
     const hidden = 'a\u001b[31m\u009b31m\u202eb\u200b\u2028\u2029\u061c\ufeffc\nd';
@@ -43,7 +43,7 @@ describe('the log', () => {
     expect(JSON.parse(line)).toMatchObject({ hidden, msg: hidden });
   });
 
-  it('says the level as a number, or as text where the operator wants it', () => {
+  it('writes the level as a number, or as text if configured', () => {
     const levels = (['number', 'text'] as const).map((style) => {
       const lines: string[] = [];
       createLogger('info', { write: (line) => void lines.push(line) }, style).warn('x');

@@ -30,7 +30,7 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** The metrics port of a TVM, listening. */
+/** Starts the metrics port of a TVM if necessary, and gives its URL. */
 async function metricsUrl({ metricsServer }: RunningTvm): Promise<string> {
   if (metricsServer === undefined) throw new Error('no metrics');
   if (!metricsServer.listening) {
@@ -40,10 +40,10 @@ async function metricsUrl({ metricsServer }: RunningTvm): Promise<string> {
   return `http://127.0.0.1:${(metricsServer.address() as AddressInfo).port}/metrics`;
 }
 
-// prom-client writes NaN as Nan; Prometheus reads it in any case.
+// prom-client writes NaN as Nan, which Prometheus accepts.
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^}]*\})? (Nan|[+-]?(?:Inf|[0-9.e+-]+))$/u;
 
-/** All samples by name and labels; throws at a line that is not of Prometheus's text format. */
+/** All samples by name and labels; throws for a line that is not in Prometheus's text format. */
 async function scrape(tvm: RunningTvm): Promise<ReadonlyMap<string, number>> {
   const answer = await fetch(await metricsUrl(tvm));
   expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/u);
@@ -59,8 +59,8 @@ async function scrape(tvm: RunningTvm): Promise<ReadonlyMap<string, number>> {
 
 const VENDED = 'sentinel_vends_total{outcome="vended"}';
 
-describe('what Prometheus is told', () => {
-  it('counts what was vended, denied, minted, revoked and refused', async () => {
+describe('/metrics for Prometheus', () => {
+  it('counts vends, denials and refusals of identity, and times their steps', async () => {
     const tvm = await start();
     const before = await scrape(tvm);
     expect(before.get(VENDED)).toBe(0);
@@ -82,7 +82,7 @@ describe('what Prometheus is told', () => {
     expect(after.get('sentinel_sessions')).toBe(1);
   });
 
-  it('is how old documents and revocations are, what is broken, and whether it drains', async () => {
+  it('shows the ages of documents and revocations, broken documents, and whether it drains', async () => {
     const fresh = await start({ start: false });
     const names = [...(await scrape(fresh)).keys()];
     expect(names).toContain('sentinel_draining');
@@ -98,7 +98,7 @@ describe('what Prometheus is told', () => {
     expect((await scrape(tvm)).get('sentinel_draining')).toBe(1);
   });
 
-  it('counts who is turned away for asking too often', async () => {
+  it('counts requests beyond the rate limit', async () => {
     const tvm = await start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '2' } });
     for (let time = 0; time < 5; time += 1) await get(tvm, { profile: 'dev' });
     const samples = await scrape(tvm);
@@ -106,7 +106,7 @@ describe('what Prometheus is told', () => {
     expect(samples.get('sentinel_request_seconds_count{route="/",status="429"}')).toBe(3);
   });
 
-  it('counts reads of sessions by whether the cache knew', async () => {
+  it('counts reads of sessions by whether the cache had them', async () => {
     const tvm = await start();
     await get(tvm, { profile: 'dev' });
     const id = String(tvm.audit.at(-1)?.['session_id']);
@@ -120,14 +120,14 @@ describe('what Prometheus is told', () => {
     expect((await scrape(tvm)).get('sentinel_session_cache_total{result="hit"}')).toBe(hits);
   });
 
-  it('counts credentials whose record could not be written as failed, and only so', async () => {
+  it('counts vends whose record could not be written as failed, not as vended', async () => {
     let stalled = false;
     const kept: (() => void)[] = [];
     const writeAudit: WriteBytes = (bytes, done) =>
       stalled ? void kept.push(() => done(null, bytes.length)) : done(null, bytes.length);
     const tvm = await start({ writeAudit });
     stalled = true;
-    // The first line is under way and stalls, the second waits behind it and is withdrawn.
+    // The first line is being written and stalls; the second waits behind it and is withdrawn.
     const answers = await Promise.all([get(tvm, { profile: 'dev' }), get(tvm, { profile: 'dev' })]);
     expect(answers.map(({ status }) => status)).toEqual([503, 503]);
     stalled = false;
@@ -136,7 +136,7 @@ describe('what Prometheus is told', () => {
     expect((await scrape(tvm)).get(VENDED)).toBe(0);
   });
 
-  it('counts what STS answered', async () => {
+  it('counts the outcomes of AssumeRole', async () => {
     const tvm = await start({ environment: { AWS_ENDPOINT_URL_STS: desk.url } });
     await desk.put('/sentinel/profiles/nowhere', 'role_arn: arn:aws:iam::000000000000:role/not-there\n');
     await desk.put(
@@ -161,7 +161,7 @@ describe('what Prometheus is told', () => {
     }
   });
 
-  it('says which version runs, and whether it is ready', async () => {
+  it('shows the version of the server, and whether it is ready', async () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     const fresh = await scrape(await start({ start: false }));
     expect(fresh.get(`sentinel_build_info{version="${version}",node="${process.version}"}`)).toBe(1);
@@ -172,7 +172,7 @@ describe('what Prometheus is told', () => {
     expect((await scrape(tvm)).get('sentinel_ready')).toBe(0);
   });
 
-  it('times the calls of AWS by service, operation and outcome', async () => {
+  it('times calls to AWS by service, operation and outcome', async () => {
     const tvm = await start();
     await get(tvm, { profile: 'dev' });
     async function count(labels: string) {
@@ -180,7 +180,7 @@ describe('what Prometheus is told', () => {
     }
     expect(await count('service="sts",operation="AssumeRole",outcome="ok"')).toBe(1);
     expect(await count('service="sts",operation="GetCallerIdentity",outcome="ok"')).toBe(2);
-    // The slot and the row of the session, and the use of the signed request.
+    // The session's slot and row, and the claim of the signed request.
     expect(await count('service="dynamodb",operation="PutItem",outcome="ok"')).toBeGreaterThanOrEqual(2);
     expect(await count('service="dynamodb",operation="UpdateItem",outcome="ok"')).toBeGreaterThanOrEqual(1);
     const dead = await start({ environment: { AWS_ENDPOINT_URL_SSM: 'http://127.0.0.1:9' } });
@@ -189,7 +189,7 @@ describe('what Prometheus is told', () => {
     expect(failed.length).toBeGreaterThan(0);
   });
 
-  it('names paths as the server has them, and all others as one', async () => {
+  it('labels requests with the server’s own paths, and all other paths alike', async () => {
     const tvm = await start();
     await call(tvm, { path: '/sessions/0123456789abcdef' });
     await call(tvm, { path: '/sessions/fedcba9876543210' });
@@ -203,7 +203,7 @@ describe('what Prometheus is told', () => {
     expect(Object.fromEntries(routes)).toEqual({ '/sessions/:id': 2, other: 4 });
   });
 
-  it('names nobody', async () => {
+  it('names no caller, profile or address', async () => {
     const tvm = await start();
     await get(tvm, { profile: 'dev' });
     await post(tvm, { profile: 'no-such-profile' });
@@ -212,7 +212,7 @@ describe('what Prometheus is told', () => {
     expect(text).not.toMatch(/alice|TVMDEMO|no-such-profile|127\.0\.0\.1/u);
   });
 
-  it('is nowhere but at /metrics of its own port, and nothing else is there', async () => {
+  it('is only at /metrics of its own port, where there is nothing else', async () => {
     const tvm = await start();
     const url = await metricsUrl(tvm);
     expect((await fetch(`${tvm.url}/metrics`)).status).toBe(404);
@@ -238,13 +238,13 @@ type EmfLine = Record<string, unknown> & {
   };
 };
 
-describe('what CloudWatch is told on AWS Lambda', () => {
+describe('metrics for CloudWatch on AWS Lambda', () => {
   const onLambda = {
     AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001',
     SENTINEL_RATE_LIMIT_STORE: 'shared',
   };
 
-  it('is one line for each request in the embedded metric format, with what happened since the last', async () => {
+  it('are one line for each request in the embedded metric format, with what happened since the last', async () => {
     const tvm = await start({ environment: onLambda });
     expect(tvm.metricsServer).toBeUndefined();
     await get(tvm, { profile: 'dev' });
@@ -273,7 +273,7 @@ describe('what CloudWatch is told on AWS Lambda', () => {
     );
   });
 
-  it('holds no more than 100 values of a metric, however many came at once', async () => {
+  it('have at most 100 values of a metric in a line, however many requests come at once', async () => {
     const environment = { ...onLambda, SENTINEL_FRONT: 'http-api', SENTINEL_FRONT_ID: API_ID };
     const tvm = await start({ environment });
     await Promise.all(Array.from({ length: 150 }, () => fetch(`${tvm.url}/whoami`)));
@@ -291,7 +291,7 @@ function directiveNames(line: EmfLine | undefined): readonly string[] {
 }
 
 describe('the metrics of 503 and of the audit log', () => {
-  it('count what was not available, one by one as the records do', async () => {
+  it('count each answer of 503 by what was not available', async () => {
     let broken = true;
     const writeAudit: WriteBytes = (bytes, done) => (broken ? done(new Error('full'), 0) : done(null, bytes.length));
     const tvm = await start({ writeAudit });
@@ -313,7 +313,7 @@ describe('the metrics of 503 and of the audit log', () => {
     expect(later.get(audit)).toBe(1);
   });
 
-  it('count refusals above the limit, though they share one line', async () => {
+  it('count each refusal beyond the rate limit, although they share one line of the audit log', async () => {
     const tvm = await start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '2' } });
     for (let time = 0; time < 7; time += 1) await call(tvm, { path: '/whoami' });
     const samples = await scrape(tvm);

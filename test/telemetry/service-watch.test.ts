@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createServiceWatch } from '../../src/telemetry/service-watch.ts';
 import { createReadinessWatch, type Health } from '../../src/http/readiness.ts';
 
-/** What the log says of services that go and come back, and of readiness that changes. */
+/** Watches with a clock of the test's own, and collects the lines of the log. */
 function watched() {
   const lines: string[] = [];
   const time = { now: 0 };
@@ -14,7 +14,7 @@ function watched() {
 }
 
 describe('createServiceWatch', () => {
-  it('tells once that a service fails, and once that it is back, with how long it took', () => {
+  it('logs once that a service fails, and once that it is back and how long it was away', () => {
     const { watch, lines, time } = watched();
     for (let call = 0; call < 6; call += 1) watch({ service: 'ssm', outcome: 'late' });
     time.now = 12_000;
@@ -26,7 +26,7 @@ describe('createServiceWatch', () => {
     ]);
   });
 
-  it('says nothing of two failures, of another service, or of a condition that was refused', () => {
+  it('logs nothing about two failures in a row, and does not count a refused condition as one', () => {
     const { watch, lines } = watched();
     watch({ service: 'dynamodb', outcome: 'failed' });
     watch({ service: 'dynamodb', outcome: 'throttled' });
@@ -36,7 +36,7 @@ describe('createServiceWatch', () => {
     expect(lines).toEqual([]);
   });
 
-  it('tells of what comes and goes all the time once in ten seconds', () => {
+  it('logs a service that comes and goes once in ten seconds at most', () => {
     const { watch, lines, time } = watched();
     for (let round = 0; round < 100; round += 1) {
       time.now = round * 100;
@@ -55,7 +55,7 @@ const GOOD = {
 } as unknown as Health;
 
 describe('createReadinessWatch', () => {
-  it('tells each change once, from what to what and why', () => {
+  it('reports each change once, with the old state, the new one and the reason', () => {
     const said: [string, boolean][] = [];
     let state = GOOD;
     const look = createReadinessWatch(

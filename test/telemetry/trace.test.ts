@@ -9,7 +9,7 @@ const ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = `00-${ID}-00f067aa0ba902b7-01`;
 const ROOT = '1-5759e988-bd862e3fe1be46a994272793';
 
-describe('a trace', () => {
+describe('readTrace', () => {
   it.each([
     ['W3C', ['traceparent', PARENT], { trace_id: ID }],
     ['a later version with more', ['Traceparent', `01-${ID}-00f067aa0ba902b7-01-more`], { trace_id: ID }],
@@ -29,11 +29,11 @@ describe('a trace', () => {
     ['two of them', ['traceparent', PARENT, 'traceparent', PARENT], {}],
     ['a root of something else', ['x-amzn-trace-id', `XRoot=${ROOT}`], {}],
     ['a root with more', ['x-amzn-trace-id', `Root=${ROOT}0`], {}],
-  ])('is read from %s', (_, headers, expected) => {
+  ])('reads %s', (_, headers, expected) => {
     expect(readTrace('r', headers)).toEqual({ http_request_id: 'r', ...expected });
   });
 
-  it('is in form, whatever was sent', () => {
+  it('gives well-formed ids only, whatever was sent', () => {
     const header = fc.tuple(fc.constantFrom('traceparent', 'x-amzn-trace-id'), fc.string({ maxLength: 200 }));
     fc.assert(
       fc.property(fc.array(header, { maxLength: 4 }), (headers) => {
@@ -45,7 +45,7 @@ describe('a trace', () => {
   });
 });
 
-describe('what is written of a request', () => {
+describe('the lines about a request', () => {
   let desk: Desk;
   let tvm: RunningTvm;
   beforeAll(async () => {
@@ -57,7 +57,7 @@ describe('what is written of a request', () => {
     await desk.close();
   });
 
-  it('names its own trace in the audit log, among many at once', async () => {
+  it('have its own trace in the audit log, among many requests at once', async () => {
     const ids = Array.from({ length: 20 }, () => randomBytes(16).toString('hex'));
     const answers = await Promise.all(
       ids.map((id) => get(tvm, { profile: 'dev' }, { headers: { traceparent: `00-${id}-00f067aa0ba902b7-01` } })),
@@ -68,7 +68,7 @@ describe('what is written of a request', () => {
     }
   });
 
-  it('names it where nobody could be known, and in the log where AWS failed', async () => {
+  it('have its trace in a refusal of identity, and in the log of a fault of AWS', async () => {
     await call(tvm, { path: '/whoami', headers: { 'x-amzn-trace-id': `Root=${ROOT}`, authorization: 'none' } });
     expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', xray_trace_id: ROOT });
     await desk.put('/sentinel/profiles/nowhere', 'role_arn: arn:aws:iam::000000000000:role/not-there\n');
@@ -88,7 +88,7 @@ describe('what is written of a request', () => {
     expect(JSON.parse(line ?? '{}')).toMatchObject({ trace_id: ID, http_request_id: broken.headers['x-request-id'] });
   });
 
-  it('has no trace where none was named', async () => {
+  it('have no trace if the request names none', async () => {
     await get(tvm, { profile: 'dev' });
     expect(Object.keys(tvm.audit.at(-1) ?? {})).not.toContain('trace_id');
   });

@@ -1,12 +1,9 @@
+import { VEND_SECONDS } from '../../contract/bounds.ts';
 import type { Caller } from '../../identity/caller.ts';
 import { SECOND } from '../../lib/clock.ts';
 
-/** How long credentials live when nothing is asked, in seconds: STS's minimum. */
-export const DEFAULT_SECONDS = 900;
-/** The shortest life that can be asked for, and that STS gives. */
+/** The shortest life of credentials that STS gives, in seconds. */
 export const STS_MINIMUM_SECONDS = 900;
-/** The longest life: the TVM's own credentials are a role's, and AWS ends chained roles after an hour. */
-export const LONGEST_SECONDS = 3_600;
 
 /**
  * Whole seconds until the registered key that signed ends, which nothing that is vended to it outlives;
@@ -28,8 +25,8 @@ export function keySecondsLeft({ via, keyExpiresAt }: Caller, now: number): numb
 export function effectiveSeconds(asked: number | undefined, caps: readonly (number | undefined)[]): number {
   return Math.floor(
     caps.reduce<number>(
-      (least, cap) => Math.min(least, cap ?? LONGEST_SECONDS),
-      Math.min(asked ?? DEFAULT_SECONDS, LONGEST_SECONDS),
+      (least, cap) => Math.min(least, cap ?? VEND_SECONDS.longest),
+      Math.min(asked ?? VEND_SECONDS.usual, VEND_SECONDS.longest),
     ),
   );
 }

@@ -2,7 +2,7 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Result } from '../../lib/result.ts';
 import type { Decision } from '../../policy/evaluate.ts';
 import type { Revocations } from '../../revocations/feed.ts';
-import type { Revocation } from '../../revocations/revocation.ts';
+import type { Block } from '../../revocations/revocation.ts';
 import type { VendRefusal } from '../refusal.ts';
 import { decide, type Grant } from './decide.ts';
 import type { VendRequest } from './plan.ts';
@@ -14,7 +14,7 @@ export type Facts = {
   /** Leave to vend, or why there is none. */
   readonly grant: Result<Grant, VendRefusal>;
   /** The revocation that stops this vend, as far as this instance knows. */
-  readonly revoked: Revocation | undefined;
+  readonly revoked: Block | undefined;
 };
 
 /**

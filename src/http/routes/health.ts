@@ -1,3 +1,4 @@
+import type { Health as HealthBody, Readiness as ReadinessBody } from '../../contract/shapes.ts';
 import { SECOND } from '../../lib/clock.ts';
 import { jsonAnswer, type Answer } from '../answer.ts';
 import type { Arrival } from '../arrival.ts';
@@ -5,57 +6,53 @@ import { readinessOf, type Health } from '../readiness.ts';
 
 type Dependencies = { readonly health: () => Health };
 
-/**
- * `GET /healthz`: whether this instance should get requests: up, not draining, the catalog tried once, audit lines
- * taken. An outage of AWS is no reason to replace an instance, so it does not show here; a reading that never ends is a
- * bug, and one.
- */
-export function createHealthHandler({ health }: Dependencies) {
-  function healthHandler({ requestId }: Arrival): Answer {
-    const { draining, ...rest } = health();
-    const status = draining ? 'draining' : livenessOf(rest);
-    return jsonAnswer(requestId, { status }, status === 'ok' ? 200 : 503);
-  }
-
-  return healthHandler;
-}
-
-type Liveness = 'stuck' | 'audit_unwritable' | 'ok' | 'starting';
-
-function livenessOf({ catalog, revocations, audit }: Omit<Health, 'draining'>): Liveness {
+function livenessOf({ draining, catalog, revocations, audit }: Health): HealthBody['status'] {
+  if (draining) return 'draining';
   if (catalog.stuck) return 'stuck';
   // Without the audit log nothing is vended here, and another instance may have one that works.
   if (!audit.writable) return 'audit_unwritable';
   return catalog.tried && revocations.tried ? 'ok' : 'starting';
 }
 
-/** `GET /readyz`: whether requests can be served now, for people and alarms: counts, no names. */
-export function createReadinessHandler({ health }: Dependencies) {
-  function readinessHandler({ requestId }: Arrival): Answer {
-    const now = health();
-    const { draining, catalog, revocations, audit } = now;
-    const status = readinessOf(now);
-    const body = {
-      status,
-      catalog: {
-        age_seconds: catalog.ageSeconds ?? null,
-        profiles: catalog.profiles,
-        rejected: catalog.rejected,
-        findings: catalog.findings,
-      },
-      revocations: {
-        age_seconds: revocations.ageMs === undefined ? null : Math.floor(revocations.ageMs / SECOND),
-        // While it is not 0, the sealing key that was used before must not be deleted.
-        under_old_keys: revocations.underOldKeys,
-        // Loudly: it is not the ordinary state.
-        ...(revocations.broken ? { broken: true } : {}),
-        ...(revocations.inGrace ? { grace: true } : {}),
-      },
-      audit: { writable: audit.writable, lost: audit.lost },
-      draining,
-    };
-    return jsonAnswer(requestId, body, status === 'unready' ? 503 : 200);
+function toReadinessBody(health: Health): ReadinessBody {
+  const { draining, catalog, revocations, audit } = health;
+  return {
+    status: readinessOf(health),
+    catalog: {
+      age_seconds: catalog.ageSeconds ?? null,
+      profiles: catalog.profiles,
+      rejected: catalog.rejected,
+      findings: catalog.findings,
+    },
+    revocations: {
+      age_seconds: revocations.ageMs === undefined ? null : Math.floor(revocations.ageMs / SECOND),
+      under_old_keys: revocations.underOldKeys,
+      // Loudly, and only then: it is not the ordinary state.
+      broken: revocations.broken || undefined,
+      grace: revocations.inGrace || undefined,
+    },
+    audit: { writable: audit.writable, lost: audit.lost },
+    draining,
+  };
+}
+
+/** `/healthz` and `/readyz`, which ask for no identity. */
+export function createHealthHandlers({ health: readHealth }: Dependencies) {
+  /**
+   * `GET /healthz`: whether this instance should get requests: it is up and not draining, the catalog
+   * was tried once, audit lines are taken. An outage of AWS is no reason to replace an instance, so it
+   * does not show here; a reading that never ends is a bug, and is one.
+   */
+  function health({ requestId }: Arrival): Answer {
+    const status = livenessOf(readHealth());
+    return jsonAnswer(requestId, { status } satisfies HealthBody, status === 'ok' ? 200 : 503);
   }
 
-  return readinessHandler;
+  /** `GET /readyz`: whether requests can be served now, for people and alarms: counts, no names. */
+  function readiness({ requestId }: Arrival): Answer {
+    const body = toReadinessBody(readHealth());
+    return jsonAnswer(requestId, body, body.status === 'unready' ? 503 : 200);
+  }
+
+  return { health, readiness };
 }

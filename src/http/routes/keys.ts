@@ -1,23 +1,19 @@
-import * as v from 'valibot';
+import { ROUTES } from '../../contract/routes.ts';
+import type { MintedKey as MintedKeyBody } from '../../contract/shapes.ts';
 import type { MintedKey } from '../../identity/minted-key.ts';
 import { formatInstant } from '../../lib/clock.ts';
 import { ok } from '../../lib/result.ts';
-import { KEY_SECONDS, type Mint } from '../../actions/mint-key.ts';
-import type { Authenticate } from '../authenticate.ts';
-import { authenticated } from '../endpoint.ts';
-import { fields, readFields, seconds } from '../fields.ts';
-import { readJsonBody } from '../json-body.ts';
+import type { Mint } from '../../actions/mint-key.ts';
+import type { Authentic, Outcome } from '../endpoint.ts';
+import { readBody } from '../json-body.ts';
 
-type Dependencies = { readonly authenticate: Authenticate; readonly mint: Mint };
-
-const BODY = fields({ duration: v.optional(seconds(KEY_SECONDS.shortest, KEY_SECONDS.longest)) });
+type Dependencies = { readonly mint: Mint };
 
 /** `POST /keys`: a key of the TVM for whoever signed, to sign ordinary SigV4 requests to it with. */
-export function createKeysHandler({ authenticate, mint }: Dependencies) {
-  return authenticated(authenticate, async ({ request, snapshot, caller, source, replay, address, requestId }) => {
-    const body = readJsonBody(request, '{"duration":900}, or {}');
-    if (!body.ok) return body;
-    const wish = readFields(BODY, body.value, 'field');
+export function createKeyEndpoints({ mint }: Dependencies) {
+  async function mintKey(authentic: Authentic): Promise<Outcome<'mintKey'>> {
+    const { request, snapshot, caller, source, replay, address, requestId } = authentic;
+    const wish = readBody(request, ROUTES.mintKey);
     if (!wish.ok) return wish;
     const { duration } = wish.value;
     const minted = await mint(
@@ -32,11 +28,12 @@ export function createKeysHandler({ authenticate, mint }: Dependencies) {
       snapshot,
     );
     return minted.ok ? ok(toBody(minted.value)) : minted;
-  });
+  }
+
+  return { mintKey };
 }
 
-/** The shape of temporary AWS credentials, so that whatever takes those takes a minted key. */
-function toBody({ accessKeyId, secretAccessKey, sessionToken, expiresAt }: MintedKey) {
+function toBody({ accessKeyId, secretAccessKey, sessionToken, expiresAt }: MintedKey): MintedKeyBody {
   return {
     Version: 1,
     AccessKeyId: accessKeyId,

@@ -1,37 +1,41 @@
+import { NEXT_TOKEN } from '../../contract/fields.ts';
+import { ROUTES } from '../../contract/routes.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { isProfileName } from '../../lib/profile-name.ts';
 import { ok } from '../../lib/result.ts';
-import { isProfileName } from '../../policy/profile-name.ts';
-import { listProfiles } from '../../actions/list-profiles.ts';
-import type { Authenticate } from '../authenticate.ts';
-import { authenticated } from '../endpoint.ts';
-import { invalid, NEXT, readQuery } from '../fields.ts';
+import { listProfiles as listProfilesOf } from '../../actions/list-profiles.ts';
+import type { Authentic, Outcome } from '../endpoint.ts';
+import { invalid, readQuery } from '../fields.ts';
 
-type Dependencies = { readonly authenticate: Authenticate; readonly clock: Clock };
+type Dependencies = { readonly clock: Clock };
 
+/** Profiles of a page. */
 const PAGE = 100;
 
 /** The token of a page is the last name before it, encoded so that nobody builds upon that. */
 function toToken(name: string): string {
   return Buffer.from(name).toString('base64url');
 }
+
 function fromToken(token: string): string {
   return Buffer.from(token, 'base64url').toString();
 }
+
 function isToken(token: string): boolean {
   return isProfileName(fromToken(token)) && toToken(fromToken(token)) === token;
 }
 
 /** `GET /profiles`: what this caller could vend or request now, by name, 100 a page. */
-export function createProfilesHandler({ authenticate, clock }: Dependencies) {
-  return authenticated(authenticate, ({ caller, snapshot, request }) => {
-    const query = readQuery(request, [NEXT]);
+export function createProfileEndpoints({ clock }: Dependencies) {
+  function listProfiles({ caller, snapshot, request }: Authentic): Outcome<'listProfiles'> {
+    const query = readQuery(request, ROUTES.listProfiles.query);
     if (!query.ok) return query;
-    const token = query.value[NEXT];
+    const token = query.value[NEXT_TOKEN];
     if (token !== undefined && !isToken(token)) {
-      return invalid(`${NEXT} is not one that this server gave out.`, NEXT);
+      return invalid(`${NEXT_TOKEN} is not one that this server gave out.`, NEXT_TOKEN);
     }
     const after = token === undefined ? '' : fromToken(token);
-    const rest = listProfiles(snapshot, caller, clock()).filter(({ name }) => name > after);
+    const rest = listProfilesOf(snapshot, caller, clock()).filter(({ name }) => name > after);
     const page = rest.slice(0, PAGE);
     const last = rest.length > PAGE ? page.at(-1) : undefined;
     return ok({
@@ -41,7 +45,9 @@ export function createProfilesHandler({ authenticate, clock }: Dependencies) {
         description,
         max_duration: maxSeconds,
       })),
-      ...(last === undefined ? {} : { next_token: toToken(last.name) }),
+      next_token: last === undefined ? undefined : toToken(last.name),
     });
-  });
+  }
+
+  return { listProfiles };
 }

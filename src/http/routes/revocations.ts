@@ -1,4 +1,7 @@
-import * as v from 'valibot';
+import type { REVOCATION_KINDS } from '../../contract/fields.ts';
+import { SESSION_ID } from '../../contract/fields.ts';
+import { ROUTES } from '../../contract/routes.ts';
+import type { Done as DoneBody, Revocation as RevocationBody } from '../../contract/shapes.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { formatInstant, type Clock } from '../../lib/clock.ts';
 import { toShownName, type NamedKind } from '../../lib/names.ts';
@@ -14,18 +17,17 @@ import { checkPrincipal } from '../../policy/principals.ts';
 import { checkProfile } from '../../policy/profile-name.ts';
 import { checkUserName } from '../../policy/user-names.ts';
 import type { Revocation, RevocationTarget } from '../../revocations/revocation.ts';
+import type { HardOutcome } from '../../actions/hard-revocation.ts';
 import type { Done } from '../../actions/describe-revocation.ts';
 import type { Lift } from '../../actions/lift.ts';
 import type { ListRevocations } from '../../actions/list-revocations.ts';
 import type { Revoking, WishedTarget } from '../../actions/revoke.ts';
-import type { Authenticate } from '../authenticate.ts';
-import { authenticated, toOperator } from '../endpoint.ts';
-import { fields, instant, invalid, readFields, readQuery, reason } from '../fields.ts';
-import { readJsonBody } from '../json-body.ts';
+import { toOperator, type Authentic, type Outcome } from '../endpoint.ts';
+import { invalid, readId, readQuery } from '../fields.ts';
+import { readBody } from '../json-body.ts';
 import type { Refusal } from '../refusals.ts';
 
 type Dependencies = {
-  readonly authenticate: Authenticate;
   readonly revoke: Revoking['revoke'];
   readonly lift: Lift;
   readonly listRevocations: ListRevocations;
@@ -35,56 +37,46 @@ type Dependencies = {
   readonly names: NameSettings;
 };
 
-const KINDS = ['session', 'user', 'principal', 'profile', 'all'] as const;
+type Kind = (typeof REVOCATION_KINDS)[number];
 
-type Kind = (typeof KINDS)[number];
-
-const BODY = fields({
-  kind: v.picklist(KINDS, `must be one of ${KINDS.join(', ')}`),
-  // Its form depends on the kind; here only its size is bounded.
-  value: v.optional(v.pipe(v.string('must be text'), v.maxLength(2_048, 'must be at most 2048 characters'))),
-  reason,
-  until: v.optional(instant),
-});
-
-/** A revocation as it is shown, with names as documents have them. */
-function toRevocationBody(
-  { n, target, reason: why, by, byPrincipal, createdAt, until }: Revocation,
-  bareNames: NamedKind,
-) {
-  return {
-    id: `${n}`,
-    kind: target.kind,
-    ...(target.kind === 'all' ? {} : { value: toShownValue(target, bareNames) }),
-    ...(target.kind === 'session' ? { subject: target.subject, profile: target.profile } : {}),
-    reason: why,
-    by: toShownName(by, bareNames),
-    by_principal: byPrincipal,
-    created_at: formatInstant(createdAt),
-    ...(until === undefined ? {} : { until: formatInstant(until) }),
-  };
-}
-
-function toShownValue(target: Exclude<RevocationTarget, { readonly kind: 'all' }>, bareNames: NamedKind): string {
+function toShownValue(target: RevocationTarget, bareNames: NamedKind): string | undefined {
+  if (target.kind === 'all') return undefined;
   return target.kind === 'user' ? toShownName(target.value, bareNames) : target.value;
 }
 
-/** What was done: the revocation, and for roles with hard revocation what became of their deny policies. */
-export function toDoneBody({ revocation, hard }: Done, bareNames: NamedKind) {
+/** A revocation as it is shown, with names as documents have them. */
+function toRevocationBody(revocation: Revocation, bareNames: NamedKind): RevocationBody {
+  const { n, target, reason, by, byPrincipal, createdAt, until } = revocation;
+  const session = target.kind === 'session' ? target : undefined;
   return {
-    ...toRevocationBody(revocation, bareNames),
-    ...(hard.length === 0
-      ? {}
-      : {
-          hard_revocation: hard.map(({ roleArn, status, code, endsAt }) => ({
-            role_arn: roleArn,
-            status,
-            code,
-            ...(endsAt === undefined ? {} : { credentials_end: formatInstant(endsAt) }),
-          })),
-          note: 'IAM takes a moment, seldom more than some seconds, until a changed policy counts everywhere.',
-        }),
+    id: `${n}`,
+    kind: target.kind,
+    value: toShownValue(target, bareNames),
+    subject: session?.subject,
+    profile: session?.profile,
+    reason,
+    by: toShownName(by, bareNames),
+    by_principal: byPrincipal,
+    created_at: formatInstant(createdAt),
+    until: until === undefined ? undefined : formatInstant(until),
   };
+}
+
+function toHardBody({ roleArn, status, code, endsAt }: HardOutcome) {
+  return {
+    role_arn: roleArn,
+    status,
+    code,
+    credentials_end: endsAt === undefined ? undefined : formatInstant(endsAt),
+  };
+}
+
+const NOTE = 'IAM takes a moment, seldom more than some seconds, until a changed policy counts everywhere.';
+
+/** What was done: the revocation, and for roles with hard revocation what became of their deny policies. */
+export function toDoneBody({ revocation, hard }: Done, bareNames: NamedKind): DoneBody {
+  const body = toRevocationBody(revocation, bareNames);
+  return hard.length === 0 ? body : { ...body, hard_revocation: hard.map(toHardBody), note: NOTE };
 }
 
 /** What the form of names depends on. */
@@ -98,7 +90,7 @@ function checkValue(kind: Exclude<Kind, 'all'>, value: string, { bareNames, ownA
   }
   if (kind === 'principal') return checkPrincipal(value);
   if (kind === 'profile') return checkProfile(value);
-  return /^[0-9a-f]{16}$/u.test(value) ? ok(value) : refuse('The id of a session is sixteen hexadecimal digits');
+  return SESSION_ID.form.test(value) ? ok(value) : refuse(SESSION_ID.sentence);
 }
 
 function toTarget(kind: Kind, value: string | undefined, names: Names): Result<WishedTarget, Refusal> {
@@ -107,37 +99,18 @@ function toTarget(kind: Kind, value: string | undefined, names: Names): Result<W
   }
   if (value === undefined) return invalid(`The field "value" is missing: which ${kind} is it?`, 'value');
   const checked = checkValue(kind, value, names);
-  if (!checked.ok) return invalid(`${checked.refusal}.`, 'value');
-  return ok({ kind, value });
+  return checked.ok ? ok({ kind, value }) : invalid(`${checked.refusal}.`, 'value');
 }
 
-/** `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more. */
-export function createRevokeHandler({ authenticate, revoke, clock, bareNames, names }: Dependencies) {
-  return authenticated(
-    authenticate,
-    async (authentic) => {
-      const body = readJsonBody(authentic.request, '{"kind":"user","value":"alice","reason":"laptop stolen"}');
-      if (!body.ok) return body;
-      const wish = readFields(BODY, body.value, 'field');
-      if (!wish.ok) return wish;
-      const { kind, value, reason: why, until } = wish.value;
-      const target = toTarget(kind, value, { bareNames, ownAccount: authentic.snapshot.account });
-      if (!target.ok) return target;
-      if (until !== undefined && until <= clock()) return invalid('The field "until" must be in the future.', 'until');
-      if (until !== undefined && kind === 'session') {
-        return invalid('A revoked session stays so until it would have ended; leave "until" out.', 'until');
-      }
-      const revoked = await revoke(toOperator(authentic), target.value, why, until);
-      if (!revoked.ok) return revoked;
-      const doubt = questionTarget(target.value, authentic.snapshot, names);
-      const warning = doubt === undefined ? undefined : `${doubt}. It is revoked all the same.`;
-      return ok({ ...toDoneBody(revoked.value, bareNames), warning });
-    },
-    201,
-  );
+/** Refuses an end that is past, and one for a session, which stays revoked until it would have ended. */
+function checkUntil(kind: Kind, until: number | undefined, now: number): Result<undefined, Refusal> {
+  if (until === undefined) return ok(undefined);
+  if (until <= now) return invalid('The field "until" must be in the future.', 'until');
+  if (kind !== 'session') return ok(undefined);
+  return invalid('A revoked session stays so until it would have ended; leave "until" out.', 'until');
 }
 
-/** Why what was revoked is known to nobody here, though it could exist: the likeliest reason is a slip of the pen. */
+/** Why nobody here is known by what was revoked, though there could be somebody: the likeliest reason is a typo. */
 function questionTarget(
   target: WishedTarget,
   { account, clients, profiles, neverCallers }: Snapshot,
@@ -156,24 +129,42 @@ function questionTarget(
   }
 }
 
-/** `GET /revocations`: those in force. */
-export function createRevocationsHandler({ authenticate, listRevocations, bareNames }: Dependencies) {
-  return authenticated(authenticate, (authentic) => {
-    const query = readQuery(authentic.request, []);
-    if (!query.ok) return query;
-    const listed = listRevocations(toOperator(authentic));
-    return listed.ok ? ok({ revocations: listed.value.map((one) => toRevocationBody(one, bareNames)) }) : listed;
-  });
-}
+/** `/revocations`: who and what gets nothing more. */
+export function createRevocationEndpoints({ clock, bareNames, names, ...actions }: Dependencies) {
+  /** `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more. */
+  async function revoke(authentic: Authentic): Promise<Outcome<'revoke'>> {
+    const { request, snapshot } = authentic;
+    const wish = readBody(request, ROUTES.revoke);
+    if (!wish.ok) return wish;
+    const { kind, value, reason, until } = wish.value;
+    const target = toTarget(kind, value, { bareNames, ownAccount: snapshot.account });
+    if (!target.ok) return target;
+    const inTime = checkUntil(kind, until, clock());
+    if (!inTime.ok) return inTime;
+    const revoked = await actions.revoke(toOperator(authentic), target.value, reason, until);
+    if (!revoked.ok) return revoked;
+    const doubt = questionTarget(target.value, snapshot, names);
+    const warning = doubt === undefined ? undefined : `${doubt}. It is revoked all the same.`;
+    return ok({ ...toDoneBody(revoked.value, bareNames), warning });
+  }
 
-/** `DELETE /revocations/{id}`: lifts one. */
-export function createLiftHandler({ authenticate, lift, bareNames }: Dependencies) {
-  return authenticated(authenticate, async (authentic) => {
-    const query = readQuery(authentic.request, []);
+  /** `GET /revocations`: those in force. */
+  function listRevocations(authentic: Authentic): Outcome<'listRevocations'> {
+    const query = readQuery(authentic.request, ROUTES.listRevocations.query);
     if (!query.ok) return query;
-    const id = /^\/revocations\/([1-9]\d{0,14})$/u.exec(authentic.request.path)?.[1];
-    if (id === undefined) return invalid('The id of a revocation is a number.', 'id');
-    const lifted = await lift(toOperator(authentic), Number(id));
+    const listed = actions.listRevocations(toOperator(authentic));
+    return listed.ok ? ok({ revocations: listed.value.map((one) => toRevocationBody(one, bareNames)) }) : listed;
+  }
+
+  /** `DELETE /revocations/{id}`: lifts one. */
+  async function lift(authentic: Authentic): Promise<Outcome<'lift'>> {
+    const query = readQuery(authentic.request, ROUTES.lift.query);
+    if (!query.ok) return query;
+    const id = readId(authentic.request, ROUTES.lift);
+    if (!id.ok) return id;
+    const lifted = await actions.lift(toOperator(authentic), Number(id.value));
     return lifted.ok ? ok({ ...toDoneBody(lifted.value, bareNames), lifted: true }) : lifted;
-  });
+  }
+
+  return { revoke, listRevocations, lift };
 }

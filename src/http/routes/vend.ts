@@ -1,23 +1,29 @@
+import { ROUTES } from '../../contract/routes.ts';
+import type { Vended as VendedBody } from '../../contract/shapes.ts';
 import { formatInstant } from '../../lib/clock.ts';
-import { ok, refuse, type Result } from '../../lib/result.ts';
-import type { WireRequest } from '../../sigv4/request.ts';
+import { ok } from '../../lib/result.ts';
 import type { Vended } from '../../actions/vend/plan.ts';
 import type { Vend } from '../../actions/vend/vend.ts';
-import type { Authenticate } from '../authenticate.ts';
-import { authenticated } from '../endpoint.ts';
-import { readJsonBody } from '../json-body.ts';
-import type { Refusal } from '../refusals.ts';
-import { readVendBody, readVendQuery, type VendWish } from '../vend-request.ts';
+import type { Authentic, Outcome } from '../endpoint.ts';
+import { invalid, readQuery } from '../fields.ts';
+import { readBody } from '../json-body.ts';
 
-type Dependencies = { readonly authenticate: Authenticate; readonly vend: Vend };
+type Dependencies = { readonly vend: Vend };
+
+/** What a caller asks for; `duration` in seconds. */
+type Wish = {
+  readonly profile: string;
+  readonly duration?: number | undefined;
+  readonly session_label?: string | undefined;
+};
 
 /** `GET /` and `POST /`: credentials for a profile. */
-export function createVendHandler({ authenticate, vend }: Dependencies) {
-  return authenticated(authenticate, async ({ caller, replay, address, snapshot, request, requestId }) => {
-    const wish = readWish(request);
-    if (!wish.ok) return wish;
-    const { profile, duration, session_label: label } = wish.value;
-    const vended = await vend(
+export function createVendEndpoints({ vend: vendTo }: Dependencies) {
+  async function answerWish(
+    { caller, replay, address, snapshot, requestId }: Authentic,
+    { profile, duration, session_label: label }: Wish,
+  ): Promise<Outcome<'vend'>> {
+    const vended = await vendTo(
       {
         caller,
         profile,
@@ -30,24 +36,24 @@ export function createVendHandler({ authenticate, vend }: Dependencies) {
       snapshot,
     );
     return vended.ok ? ok(toBody(vended.value)) : vended;
-  });
-}
-
-function readWish(request: WireRequest): Result<VendWish, Refusal> {
-  if (request.method === 'POST') {
-    const body = readJsonBody(request, '{"profile":"dev"}');
-    return body.ok ? readVendBody(body.value) : body;
   }
-  if (request.body.length > 0)
-    return refuse({ kind: 'invalid', message: 'GET takes its fields in the query, not in a body.' });
-  return readVendQuery(request.query);
+
+  async function vend(authentic: Authentic): Promise<Outcome<'vend'>> {
+    const { request } = authentic;
+    if (request.body.length > 0) return invalid('GET takes its fields in the query, not in a body.');
+    const wish = readQuery(request, ROUTES.vend.query);
+    return wish.ok ? answerWish(authentic, wish.value) : wish;
+  }
+
+  async function vendByPost(authentic: Authentic): Promise<Outcome<'vendByPost'>> {
+    const wish = readBody(authentic.request, ROUTES.vendByPost);
+    return wish.ok ? answerWish(authentic, wish.value) : wish;
+  }
+
+  return { vend, vendByPost };
 }
 
-/**
- * One shape for `credential_process` (Version, SessionToken), the SDKs' container credentials (Token) and people.
- * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
- */
-function toBody(vended: Vended) {
+function toBody(vended: Vended): VendedBody {
   return {
     Version: 1,
     AccessKeyId: vended.accessKeyId,

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { TrustPolicy } from './trust-policy.ts';
 
-/** The one account and the one region of the embedded AWS; nothing else exists in it. */
+/** The only account and the only region of the embedded AWS. */
 export const EMBEDDED_ACCOUNT = '000000000000';
 export const EMBEDDED_REGION = 'us-east-1';
 
-/** A long-lived access key of the embedded AWS: no secret, and refused by every AWS that is not local. */
+/** A long-term access key of the embedded AWS. It is public, and every other AWS refuses it. */
 export type StaticKey = { readonly accessKeyId: string; readonly secretAccessKey: string };
 
-/** The key of the TVM's own role session. AWS would add a session token; leaving it out keeps commands short. */
+/** The key of the TVM's own role session. AWS would require a session token; without one commands are short. */
 export const DEMO_TVM_KEY: StaticKey = {
   accessKeyId: 'AKIADEMOTVM00000',
   secretAccessKey: 'demo-tvm-not-a-secret',
@@ -20,7 +20,7 @@ export const DEMO_DANA_KEY: StaticKey = {
   secretAccessKey: 'demo-dana-not-a-secret',
 };
 
-/** A role: its name without path, who may assume it, and for how many seconds at most. */
+/** A role: its name without a path, who may assume it, and for how many seconds at most. */
 export type Role = {
   readonly name: string;
   readonly trustPolicy: TrustPolicy;
@@ -29,31 +29,45 @@ export type Role = {
 
 /** Who signed a request: an IAM user, or a session of a role. */
 export type Principal = {
-  /** As GetCallerIdentity prints it; for a session its `assumed-role` ARN. */
+  /** As GetCallerIdentity returns it; for a session its `assumed-role` ARN. */
   readonly arn: string;
   /** The user or role that policies name. */
   readonly principalArn: string;
   /** `AIDA…` of a user, `AROA…:session-name` of a session. */
   readonly userId: string;
-  /** The role's name, for sessions only. */
-  readonly roleName?: string;
-  readonly sourceIdentity?: string;
+  /** The role's name; undefined for users. */
+  readonly roleName: string | undefined;
+  readonly sourceIdentity: string | undefined;
   /** Session tags that later sessions inherit. */
   readonly transitiveTags: ReadonlyMap<string, string>;
   /** All tags of the session. */
-  readonly tags?: ReadonlyMap<string, string>;
-  /** When the session's credentials were issued, epoch milliseconds. */
-  readonly issuedAt?: number;
-  /** What narrows the session further: its inline policy, and the ARNs of managed ones. */
-  readonly sessionPolicy?: string;
-  readonly managedPolicies?: readonly string[];
+  readonly tags: ReadonlyMap<string, string>;
+  /** When the session's credentials were issued, in epoch milliseconds; undefined for static keys. */
+  readonly issuedAt: number | undefined;
+  /** The inline session policy, which narrows the session. */
+  readonly sessionPolicy: string | undefined;
+  /** ARNs of managed policies that narrow the session. */
+  readonly managedPolicies: readonly string[];
+};
+
+/** What a session has beyond its role and name. */
+export type Carried = Omit<Principal, 'arn' | 'principalArn' | 'userId' | 'roleName'>;
+
+/** Nothing beyond role and name, as with static keys. */
+const NOTHING_CARRIED: Carried = {
+  sourceIdentity: undefined,
+  transitiveTags: new Map(),
+  tags: new Map(),
+  issuedAt: undefined,
+  sessionPolicy: undefined,
+  managedPolicies: [],
 };
 
 function iam(resource: string): string {
   return `arn:aws:iam::${EMBEDDED_ACCOUNT}:${resource}`;
 }
 
-/** The ARN of a role without path. */
+/** The ARN of a role without a path. */
 export function roleArn(name: string): string {
   return iam(`role/${name}`);
 }
@@ -71,20 +85,13 @@ export function roleId(name: string): string {
 }
 
 /** The principal of a session of `role`. */
-export function sessionOf(
-  role: string,
-  sessionName: string,
-  carried: Partial<
-    Pick<Principal, 'sourceIdentity' | 'transitiveTags' | 'tags' | 'issuedAt' | 'sessionPolicy' | 'managedPolicies'>
-  > = {},
-): Principal {
+export function sessionOf(role: string, sessionName: string, carried: Carried = NOTHING_CARRIED): Principal {
   return {
+    ...carried,
     arn: `arn:aws:sts::${EMBEDDED_ACCOUNT}:assumed-role/${role}/${sessionName}`,
     principalArn: roleArn(role),
     userId: `${roleId(role)}:${sessionName}`,
     roleName: role,
-    ...carried,
-    transitiveTags: carried.transitiveTags ?? new Map(),
   };
 }
 
@@ -95,13 +102,14 @@ export const TVM_ROLE = 'sentinel-tvm';
 export const REVOKER_ROLE = 'sentinel-revoker';
 
 const DANA: Principal = {
+  ...NOTHING_CARRIED,
   arn: iam('user/eng/dana'),
   principalArn: iam('user/eng/dana'),
   userId: uniqueId('AIDA', 'dana'),
-  transitiveTags: new Map(),
+  roleName: undefined,
 };
 
-/** Session tags that the protected roles admit: the TVM's own five, and three that a profile may add. */
+/** Session tags that the protected roles accept: the TVM's own five, and three that a profile may add. */
 const ADMITTED_TAGS = [
   'SentinelSessionID',
   'SentinelUser',
@@ -113,7 +121,7 @@ const ADMITTED_TAGS = [
   'env',
 ];
 
-/** TagSession stands apart, for a request for it carries no `sts:SourceIdentity`. */
+/** TagSession has a statement of its own, because its requests have no `sts:SourceIdentity`. */
 const PROTECTED_TRUST: TrustPolicy = {
   Version: '2012-10-17',
   Statement: [
@@ -139,7 +147,7 @@ function trusting(...principals: readonly string[]): TrustPolicy {
   };
 }
 
-/** The account's roles. Nobody can assume the TVM's own: its session exists from the start. */
+/** The account's roles. Nobody can assume the TVM's own role; its session exists from the start. */
 export const ROLES: readonly Role[] = [
   { name: TVM_ROLE, trustPolicy: { Version: '2012-10-17', Statement: [] }, maxSessionDuration: 3_600 },
   { name: 'SentinelProtected-dev', trustPolicy: PROTECTED_TRUST, maxSessionDuration: 3_600 },
@@ -149,7 +157,7 @@ export const ROLES: readonly Role[] = [
   { name: 'deploy', trustPolicy: trusting(DANA.principalArn), maxSessionDuration: 43_200 },
 ];
 
-/** Who holds the static keys. */
+/** The static keys and their principals. */
 export const STATIC_KEYS: readonly (StaticKey & { readonly principal: Principal })[] = [
   { ...DEMO_TVM_KEY, principal: sessionOf(TVM_ROLE, 'local') },
   { ...DEMO_DANA_KEY, principal: DANA },

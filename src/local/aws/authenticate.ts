@@ -14,7 +14,7 @@ const WINDOW = 15 * MINUTE;
 type Code = readonly [code: string, status: number];
 
 /**
- * How STS (query protocol) and the JSON services name the same refusal, and with which status.
+ * The names and statuses of refusals at the services with the query protocol, and at those with JSON.
  * https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
  */
@@ -37,15 +37,16 @@ const KEY_MESSAGES: Readonly<Record<KeyRefusal, string>> = {
   ExpiredToken: 'The security token included in the request is expired',
 };
 
-/** An authentication refusal in the words and with the status of the service that was called. */
+/** A refusal of authentication, with the code and status of the service that was called. */
 export function authenticationError(service: Service, error: SigV4Error | KeyRefusal, message: string): AwsError {
   const [code, status] = service === 'sts' || service === 'iam' ? CODES[error].sts : CODES[error].json;
   return { code, status, message };
 }
 
 /**
- * The service that a request is for: the one in its credential scope, else the one that its X-Amz-Target names, else
- * STS. The last two only choose the shape of an error, for no such request is authentic.
+ * The service that a request is for: the one in its credential scope, or else the one that its
+ * X-Amz-Target names, or else STS. Without a known scope the request is not authentic, and the service
+ * only decides the form of the error.
  */
 export function serviceOf(headers: readonly Header[]): Service {
   const [authorization = ''] = headerValues(headers, 'authorization');
@@ -57,7 +58,7 @@ export function serviceOf(headers: readonly Header[]): Service {
   return target.startsWith('DynamoDB_') ? 'dynamodb' : 'sts';
 }
 
-/** Verifies a request's signature, `now` in epoch milliseconds, and says who signed it. */
+/** Verifies a request's signature, and returns who signed it; `now` in epoch milliseconds. */
 export function authenticate(
   request: WireRequest,
   service: Service,

@@ -19,13 +19,14 @@ export function operationOf(target: string): string {
 type Backend = (call: DynamoCall) => Promise<Answer>;
 
 /**
- * dynalite without a socket: its server gets a request that is replayed from memory and an answer that is collected.
- * The body is handed over within `emit`, so that an exception of its parser is ours to catch and cannot end the process.
+ * dynalite without a socket: its server gets a request from memory, and the answer is collected. The
+ * body is passed within `emit`, so that an exception of its parser can be caught here and does not end
+ * the process.
  */
 function createBackend(): Backend {
   const server = dynalite({ createTableMs: 0, updateTableMs: 0, deleteTableMs: 0 });
-  return ({ url, headers, body }) =>
-    new Promise((resolve) => {
+  function send({ url, headers, body }: DynamoCall): Promise<Answer> {
+    return new Promise((resolve) => {
       const collected: Record<string, string> = {};
       const response = {
         statusCode: 200,
@@ -44,6 +45,9 @@ function createBackend(): Backend {
         resolve(errorAnswer('dynamodb', { code: 'SerializationException', status: 400, message }));
       }
     });
+  }
+
+  return send;
 }
 
 const DescribeInput = v.object({ TableName: v.string() });
@@ -65,14 +69,14 @@ function invalid(message: string): Answer {
 }
 
 /**
- * DynamoDB: dynalite, and in front of it the calls for a table's time to live, which it lacks. The setting is remembered
- * and reported; nothing is deleted by it, and no reader may rely on deletion at AWS either.
+ * DynamoDB: dynalite, with the operations for a table's time to live, which it lacks. The setting is
+ * stored and returned, but nothing is deleted; readers must not rely on timely deletion in AWS either.
  */
 export function createDynamoDb(): Backend {
   const backend = createBackend();
   const ttlAttributes = new Map<string, string>();
 
-  /** dynalite's own DescribeTimeToLive knows which tables exist; its error is the answer for those that do not. */
+  /** The error for a table that does not exist, which dynalite's own DescribeTimeToLive gives; undefined if it exists. */
   async function missingTable(call: DynamoCall, table: string): Promise<Answer | undefined> {
     const headers = { ...call.headers, 'x-amz-target': 'DynamoDB_20120810.DescribeTimeToLive' };
     const answer = await backend({ ...call, headers, body: Buffer.from(JSON.stringify({ TableName: table })) });

@@ -4,29 +4,30 @@ import type { InlinePolicies } from './permissions.ts';
 import { readRolePolicy, type Policy } from './policy-evaluation.ts';
 import type { AwsError } from './responses.ts';
 
-/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: of all inline policies of a role together. */
+/** All inline policies of a role together: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
 const MAX_POLICY_CHARACTERS = 10_240;
 
 type Stored = { readonly text: string; readonly policy: Policy };
 
-/** A change that counts from a time on; without a policy it removes one. */
+/** A change that takes effect at a time; without a policy it removes one. */
 type Change = { readonly name: string; readonly policy: Policy | undefined; readonly from: number };
 
 type RoleState = {
-  /** What was written, by name: what IAM's reads answer. */
+  /** The written policies by name, which IAM's reads return at once. */
   readonly written: Map<string, Stored>;
-  /** What requests are judged by, and what will change that, in order. */
-  readonly counting: Map<string, Policy>;
+  /** The policies that are in effect. */
+  readonly inEffect: Map<string, Policy>;
+  /** Changes that are not in effect yet, in order. */
   pending: readonly Change[];
 };
 
-/** The inline policies of roles: written and read at once, counting after a delay, as IAM is eventually consistent. */
+/** The inline policies of roles: readable at once, in effect after a delay, because IAM is eventually consistent. */
 export type RolePolicies = InlinePolicies & {
   readonly put: (role: string, name: string, text: string) => Result<undefined, AwsError>;
   /** The document as it was written; undefined if there is none. */
   readonly get: (role: string, name: string) => string | undefined;
   readonly remove: (role: string, name: string) => void;
-  /** Names in order. */
+  /** The names of a role's policies, sorted. */
   readonly list: (role: string) => readonly string[];
 };
 
@@ -34,12 +35,12 @@ function sizeOf(text: string): number {
   return text.replace(/\s/gu, '').length;
 }
 
-/** No role has a policy at first. `delay` in milliseconds. */
+/** Starts without policies; `delay` in milliseconds. */
 export function createRolePolicies({ clock, delay }: { readonly clock: Clock; readonly delay: number }): RolePolicies {
   const states = new Map<string, RoleState>();
 
   function stateOf(role: string): RoleState {
-    const state = states.get(role) ?? { written: new Map(), counting: new Map(), pending: [] };
+    const state = states.get(role) ?? { written: new Map(), inEffect: new Map(), pending: [] };
     states.set(role, state);
     return state;
   }
@@ -47,8 +48,8 @@ export function createRolePolicies({ clock, delay }: { readonly clock: Clock; re
   function settle(state: RoleState): void {
     const now = clock();
     for (const { name, policy } of state.pending.filter(({ from }) => from <= now)) {
-      if (policy === undefined) state.counting.delete(name);
-      else state.counting.set(name, policy);
+      if (policy === undefined) state.inEffect.delete(name);
+      else state.inEffect.set(name, policy);
     }
     state.pending = state.pending.filter(({ from }) => from > now);
   }
@@ -61,7 +62,7 @@ export function createRolePolicies({ clock, delay }: { readonly clock: Clock; re
     const state = states.get(role);
     if (state === undefined) return [];
     settle(state);
-    return [...state.counting.values()];
+    return [...state.inEffect.values()];
   }
 
   function put(role: string, name: string, text: string): Result<undefined, AwsError> {

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { roleArn, roleId, type Principal, type Role } from './account.ts';
 import { createRolePolicies, type RolePolicies } from './iam-policies.ts';
-import { refusalMessage, whyRefused, type InlinePolicies } from './permissions.ts';
+import { NO_KEYS, refusalMessage, whyRefused, type InlinePolicies } from './permissions.ts';
 import { errorAnswer, queryAnswer, type Answer, type AwsError, type XmlTree } from './responses.ts';
 import { violations } from './sts-constraints.ts';
 
@@ -10,14 +10,14 @@ import { violations } from './sts-constraints.ts';
 export type IamCall = {
   readonly principal: Principal;
   readonly form: ReadonlyMap<string, string>;
-  /** Where it came from. */
+  /** The caller's address. */
   readonly peer: string;
 };
 
 type Options = {
   readonly roles: readonly Role[];
   readonly clock: Clock;
-  /** How long a changed policy takes to count, in milliseconds. */
+  /** How long a changed policy takes to come into effect, in milliseconds. */
   readonly delay: number;
 };
 
@@ -39,22 +39,24 @@ type Parameter = keyof typeof IAM_CONSTRAINTS;
 
 type World = { readonly policies: RolePolicies; readonly roles: ReadonlyMap<string, Role> };
 
-/** What an action answers; an empty result is left out of the answer. */
+/** The result of an action; an answer without a result has no element for it. */
 type Outcome = Result<XmlTree | undefined, AwsError>;
+
+type Given = Readonly<Record<Parameter, string>>;
 
 type Operation = {
   readonly takes: readonly Parameter[];
-  readonly run: (given: Readonly<Record<Parameter, string>>, world: World, form: IamCall['form']) => Outcome;
+  readonly run: (given: Given, world: World, form: IamCall['form']) => Outcome;
 };
 
 function error(code: string, status: number, message: string) {
   return refuse<AwsError>({ code, status, message });
 }
 
-/** When all roles of the account came into being. */
+/** When all roles of the account were created. */
 const CREATED = '2026-01-01T00:00:00Z';
 
-/** IAM escapes documents as RFC 3986 has it. */
+/** IAM escapes documents as in RFC 3986. */
 function escapeDocument(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/gu,
@@ -66,69 +68,51 @@ function noPolicy(name: string) {
   return error('NoSuchEntity', 404, `The role policy with name ${name} cannot be found.`);
 }
 
-/** Pages of names; the marker is the last name of the page before. */
-function listPolicies(role: string, { policies }: World, form: IamCall['form']): Outcome {
+/** A page of names; the marker is the last name of the page before. */
+function listRolePolicies({ RoleName }: Given, { policies }: World, form: IamCall['form']): Outcome {
   const [items = '100', marker = ''] = [form.get('MaxItems'), form.get('Marker')];
   if (!/^\d{1,4}$/u.test(items) || Number(items) < 1 || Number(items) > 1_000) {
     return error('ValidationError', 400, 'MaxItems must be an integer from 1 to 1000.');
   }
-  const rest = policies.list(role).filter((name) => name > marker);
+  const rest = policies.list(RoleName).filter((name) => name > marker);
   const page = rest.slice(0, Number(items));
   const more = rest.length > page.length;
   return ok({ IsTruncated: `${more}`, PolicyNames: page, Marker: more ? page.at(-1) : undefined });
 }
 
+function getRole({ RoleName }: Given, { roles }: World): Outcome {
+  const role = roles.get(RoleName);
+  const document = role === undefined ? undefined : escapeDocument(JSON.stringify(role.trustPolicy));
+  const about = { Path: '/', RoleName, RoleId: roleId(RoleName), Arn: roleArn(RoleName), CreateDate: CREATED };
+  const more = { AssumeRolePolicyDocument: document, MaxSessionDuration: role?.maxSessionDuration };
+  return ok({ Role: { ...about, ...more } });
+}
+
+function getRolePolicy({ RoleName, PolicyName }: Given, { policies }: World): Outcome {
+  const text = policies.get(RoleName, PolicyName);
+  if (text === undefined) return noPolicy(PolicyName);
+  return ok({ RoleName, PolicyName, PolicyDocument: escapeDocument(text) });
+}
+
+function putRolePolicy({ RoleName, PolicyName, PolicyDocument }: Given, { policies }: World): Outcome {
+  return policies.put(RoleName, PolicyName, PolicyDocument);
+}
+
+function deleteRolePolicy({ RoleName, PolicyName }: Given, { policies }: World): Outcome {
+  if (policies.get(RoleName, PolicyName) === undefined) return noPolicy(PolicyName);
+  policies.remove(RoleName, PolicyName);
+  return ok(undefined);
+}
+
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
-  [
-    'GetRole',
-    {
-      takes: ['RoleName'],
-      run: ({ RoleName }, { roles }) => {
-        const role = roles.get(RoleName);
-        const document = role === undefined ? undefined : escapeDocument(JSON.stringify(role.trustPolicy));
-        const about = { Path: '/', RoleName, RoleId: roleId(RoleName), Arn: roleArn(RoleName), CreateDate: CREATED };
-        const more = { AssumeRolePolicyDocument: document, MaxSessionDuration: role?.maxSessionDuration };
-        return ok({ Role: { ...about, ...more } });
-      },
-    },
-  ],
-  [
-    'ListRolePolicies',
-    { takes: ['RoleName'], run: ({ RoleName }, world, form) => listPolicies(RoleName, world, form) },
-  ],
-  [
-    'GetRolePolicy',
-    {
-      takes: ['RoleName', 'PolicyName'],
-      run: ({ RoleName, PolicyName }, { policies }) => {
-        const text = policies.get(RoleName, PolicyName);
-        if (text === undefined) return noPolicy(PolicyName);
-        return ok({ RoleName, PolicyName, PolicyDocument: escapeDocument(text) });
-      },
-    },
-  ],
-  [
-    'PutRolePolicy',
-    {
-      takes: ['RoleName', 'PolicyName', 'PolicyDocument'],
-      run: ({ RoleName, PolicyName, PolicyDocument }, { policies }) =>
-        policies.put(RoleName, PolicyName, PolicyDocument),
-    },
-  ],
-  [
-    'DeleteRolePolicy',
-    {
-      takes: ['RoleName', 'PolicyName'],
-      run: ({ RoleName, PolicyName }, { policies }) => {
-        if (policies.get(RoleName, PolicyName) === undefined) return noPolicy(PolicyName);
-        policies.remove(RoleName, PolicyName);
-        return ok(undefined);
-      },
-    },
-  ],
+  ['GetRole', { takes: ['RoleName'], run: getRole }],
+  ['ListRolePolicies', { takes: ['RoleName'], run: listRolePolicies }],
+  ['GetRolePolicy', { takes: ['RoleName', 'PolicyName'], run: getRolePolicy }],
+  ['PutRolePolicy', { takes: ['RoleName', 'PolicyName', 'PolicyDocument'], run: putRolePolicy }],
+  ['DeleteRolePolicy', { takes: ['RoleName', 'PolicyName'], run: deleteRolePolicy }],
 ]);
 
-/** The operation that is called, its parameters checked; others than it takes are ignored, as STS ignores them. */
+/** Reads which operation is called, and checks its parameters; others are ignored, as STS ignores them. */
 function readCall(form: IamCall['form']): Result<{ readonly action: string; readonly found: Operation }, AwsError> {
   const action = form.get('Action') ?? '';
   const version = form.get('Version') ?? '';
@@ -147,8 +131,8 @@ function readCall(form: IamCall['form']): Result<{ readonly action: string; read
 }
 
 /**
- * GetRole, and the inline policies of roles: PutRolePolicy, GetRolePolicy, ListRolePolicies, DeleteRolePolicy. Always XML,
- * also for clients that accept JSON.
+ * GetRole, and the inline policies of roles: PutRolePolicy, GetRolePolicy, ListRolePolicies,
+ * DeleteRolePolicy. Answers in XML, even to clients that accept JSON.
  * https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html
  */
 export function createIam({ roles, clock, delay }: Options) {
@@ -163,7 +147,7 @@ export function createIam({ roles, clock, delay }: Options) {
       return form.get(name) ?? '';
     }
     const RoleName = given('RoleName');
-    const asked = { action: `iam:${action}`, resource: roleArn(RoleName) };
+    const asked = { action: `iam:${action}`, resource: roleArn(RoleName), keys: NO_KEYS };
     const why = whyRefused(principal, asked, { inline: policies, peer, now: clock() });
     if (why !== undefined) return error('AccessDenied', 403, refusalMessage(principal, asked, why));
     if (!world.roles.has(RoleName)) {
@@ -174,11 +158,11 @@ export function createIam({ roles, clock, delay }: Options) {
     return done.ok ? ok(queryAnswer(action, done.value, 'iam')) : done;
   }
 
-  return {
-    inline: policies as InlinePolicies,
-    call: (call: IamCall): Answer => {
-      const outcome = answer(call);
-      return outcome.ok ? outcome.value : errorAnswer('iam', outcome.refusal);
-    },
-  };
+  function call(given: IamCall): Answer {
+    const outcome = answer(given);
+    return outcome.ok ? outcome.value : errorAnswer('iam', outcome.refusal);
+  }
+
+  const inline: InlinePolicies = policies;
+  return { inline, call };
 }

@@ -3,27 +3,27 @@ import { type Clock, HOUR } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { Principal, StaticKey } from './account.ts';
 
-/** Temporary credentials, with their end in epoch milliseconds. */
+/** Temporary credentials; `expiresAt` in epoch milliseconds. */
 export type IssuedKey = StaticKey & { readonly sessionToken: string; readonly expiresAt: number };
 
-/** Why a key and token are not accepted, in STS's names. */
+/** Why a key and token are refused, by STS's names. */
 export type KeyRefusal = 'InvalidClientTokenId' | 'ExpiredToken';
 
-/** Knows every access key of the embedded AWS. */
+/** All access keys of the embedded AWS. */
 export type Keyring = {
-  /** The secret and holder of a key that was sent with this token (undefined: with none). */
+  /** The secret and principal of a key that was sent with this token, or without one. */
   readonly find: (
     accessKeyId: string,
     token: string | undefined,
   ) => Result<{ readonly secret: string; readonly principal: Principal }, KeyRefusal>;
-  /** Makes temporary credentials for a session; they live `seconds` from now. */
+  /** Issues temporary credentials for a session, which expire after `seconds`. */
   readonly issue: (principal: Principal, seconds: number) => IssuedKey;
 };
 
-/** Credentials are bounded in number, the oldest go first: a load test must not eat the machine's memory. */
+/** Issued credentials that are kept; the oldest are dropped first, so that a load test does not fill the memory. */
 const MAX_ISSUED = 50_000;
 
-/** Expired credentials are remembered this long, so that their holder hears ExpiredToken, as from AWS. */
+/** How long expired credentials are kept, so that their use gets ExpiredToken, as from AWS. */
 const REMEMBERED = HOUR;
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
@@ -35,11 +35,11 @@ function upperCaseId(length: number): string {
 type Held = {
   readonly secret: string;
   readonly principal: Principal;
-  readonly token?: string;
-  readonly expiresAt?: number;
+  readonly token: string | undefined;
+  readonly expiresAt: number | undefined;
 };
 
-/** A keyring that starts with the static keys, which are sent without a token and never expire. */
+/** Starts with the static keys, which have no token and never expire. */
 export function createKeyring({
   clock,
   staticKeys,
@@ -50,7 +50,7 @@ export function createKeyring({
   const fixed = new Map<string, Held>(
     staticKeys.map(({ accessKeyId, secretAccessKey, principal }) => [
       accessKeyId,
-      { secret: secretAccessKey, principal },
+      { secret: secretAccessKey, principal, token: undefined, expiresAt: undefined },
     ]),
   );
   const issued = new Map<string, Held & { readonly expiresAt: number }>();

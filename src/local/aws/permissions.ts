@@ -2,21 +2,26 @@ import { formatInstant } from '../../lib/clock.ts';
 import { EMBEDDED_ACCOUNT, EMBEDDED_REGION, REVOKER_ROLE, roleArn, TVM_ROLE, type Principal } from './account.ts';
 import { evaluatePolicy, readPolicy, type Policy, type PolicyQuestion, type Verdict } from './policy-evaluation.ts';
 
-/** What a principal asks for; `keys` are the condition keys of this action alone, by lower-case name. */
+/** What a principal asks for. */
 export type Asked = {
   readonly action: string;
   readonly resource: string;
-  readonly keys?: ReadonlyMap<string, readonly string[]>;
+  /** The condition keys of this action alone, by lower-case name. */
+  readonly keys: ReadonlyMap<string, readonly string[]>;
 };
 
-/** Inline policies of roles that count now, as IAM keeps them. */
+/** An action without condition keys of its own. */
+export const NO_KEYS: Asked['keys'] = new Map();
+
+/** The inline policies of roles that are in effect now. */
 export type InlinePolicies = { readonly of: (role: string) => readonly Policy[] };
 
-/** Under what circumstances it is asked: the policies of roles, the caller's address, the time in epoch milliseconds. */
+/** The rest of a question: the policies of roles, the caller's address, and the time in epoch milliseconds. */
 export type Circumstances = { readonly inline: InlinePolicies; readonly peer: string; readonly now: number };
 
 function allow(actions: readonly string[], resource = '*'): Policy[number] {
   return {
+    sid: undefined,
     effect: 'Allow',
     actions: { not: false, patterns: actions },
     resources: { not: false, patterns: [resource] },
@@ -39,27 +44,27 @@ const OWN: ReadonlyMap<string, Policy> = new Map([
   ],
 ]);
 
-/** Something for a demo to do: look at the role itself. SSM and DynamoDB are the TVM's alone. */
+/** Something that a demo can do: read the role itself. SSM and DynamoDB are for the TVM only. */
 const PROTECTED_OWN: Policy = [allow(['iam:GetRole'], PROTECTED_ROLES)];
 
-/** What each role may do by a policy of its own, beside the inline ones. */
+/** What each role may do by its fixed policy, beside the inline ones. */
 function ownPolicy(role: string): Policy {
   return OWN.get(role) ?? (role.startsWith(PROTECTED) ? PROTECTED_OWN : []);
 }
 
 const READ_ONLY: Policy = [allow(['*:Get*', '*:List*', '*:Describe*', '*:Query', '*:Scan', '*:BatchGet*'])];
 
-/** Of AWS's managed policies one is known; the others allow nothing here. */
+/** The only managed policy that is known here; any other allows nothing. */
 const MANAGED: ReadonlyMap<string, Policy> = new Map([['arn:aws:iam::aws:policy/ReadOnlyAccess', READ_ONLY]]);
 
-/** A socket that listens for both families writes IPv4 addresses as IPv6. */
+/** A socket for both address families writes IPv4 addresses as IPv6. */
 function addressOf(peer: string): string {
   return peer.replace(/^::ffff:(?=\d+\.)/iu, '');
 }
 
 /**
- * The condition keys of a request of this principal. aws:VpcSourceIp and aws:SourceVpc are absent, for there is no VPC;
- * aws:TokenIssueTime is of temporary credentials only, to the second.
+ * The condition keys of a request by this principal. aws:VpcSourceIp and aws:SourceVpc are absent,
+ * because there is no VPC. aws:TokenIssueTime exists for temporary credentials only, to the second.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
  */
 function contextOf(principal: Principal, asked: Asked, { peer, now }: Circumstances): PolicyQuestion['context'] {
@@ -76,8 +81,8 @@ function contextOf(principal: Principal, asked: Asked, { peer, now }: Circumstan
     ...(roleName === undefined ? [['aws:username', [principalArn.split('/').at(-1) ?? '']] as const] : []),
     ...(issuedAt === undefined ? [] : [['aws:tokenissuetime', [formatInstant(issuedAt)]] as const]),
     ...(sourceIdentity === undefined ? [] : [['aws:sourceidentity', [sourceIdentity]] as const]),
-    ...[...(tags ?? [])].map(([key, value]) => [`aws:principaltag/${key.toLowerCase()}`, [value]] as const),
-    ...(asked.keys ?? []),
+    ...[...tags].map(([key, value]) => [`aws:principaltag/${key.toLowerCase()}`, [value]] as const),
+    ...asked.keys,
   ]);
 }
 
@@ -86,11 +91,8 @@ function among(verdicts: readonly Verdict[]): Verdict {
   return verdicts.includes('allow') ? 'allow' : 'none';
 }
 
-/** What narrows the session: its inline policy and its managed ones together; undefined if nothing does. */
-function sessionVerdict(
-  { sessionPolicy, managedPolicies = [] }: Principal,
-  question: PolicyQuestion,
-): Verdict | undefined {
+/** What the session's inline and managed policies say together; undefined if it has none. */
+function sessionVerdict({ sessionPolicy, managedPolicies }: Principal, question: PolicyQuestion): Verdict | undefined {
   if (sessionPolicy === undefined && managedPolicies.length === 0) return undefined;
   const inline = sessionPolicy === undefined ? [] : readPolicy(sessionPolicy);
   if (inline === undefined) return 'deny';
@@ -100,7 +102,7 @@ function sessionVerdict(
 
 const EXPLICIT = 'with an explicit deny in';
 
-/** Why a session or inline policy keeps something from a principal, in the words of AWS; undefined if none does. */
+/** Why a session policy or an inline policy denies a request, in AWS's words; undefined if none does. */
 function whyNarrowed(principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined {
   const question = { ...asked, context: contextOf(principal, asked, circumstances) };
   const inline = principal.roleName === undefined ? [] : circumstances.inline.of(principal.roleName);
@@ -112,8 +114,8 @@ function whyNarrowed(principal: Principal, asked: Asked, circumstances: Circumst
 }
 
 /**
- * Why a principal may not do something: an explicit Deny of its role's policies or of its session policy is final; its role
- * must allow it; and where the session has policies, they must allow it as well. Undefined if it may.
+ * Why a principal may not do something; undefined if it may. An explicit Deny in a policy of its role
+ * or session is final. The role must allow the action, and so must the session's policies, if any.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html
  */
 export function whyRefused(principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined {
@@ -126,10 +128,10 @@ export function whyRefused(principal: Principal, asked: Asked, circumstances: Ci
   return says === 'allow' ? narrowed : `because no identity-based policy allows the ${asked.action} action`;
 }
 
-/** The same where a role's trust policy allows by itself: in one account it needs no Allow of the caller's beside it. */
+/** The same for AssumeRole: within an account, the role's trust policy is enough to allow it. */
 export const whyDenied = whyNarrowed;
 
-/** AWS's sentence of a refusal, with its reason. */
+/** AWS's sentence for a refusal, with the reason. */
 export function refusalMessage(principal: Principal, { action, resource }: Asked, why: string): string {
   return `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} ${why}`;
 }

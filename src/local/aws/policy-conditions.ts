@@ -1,24 +1,24 @@
 import { BlockList, isIP } from 'node:net';
 import { matchesWildcard } from './trust-policy.ts';
 
-/** Condition keys of a request by lower-case name; a key that the request does not carry is absent. */
+/** Condition keys of a request by lower-case name; keys that the request does not have are absent. */
 export type ConditionContext = ReadonlyMap<string, readonly string[]>;
 
-/** One line of a Condition element: an operator as written, a key as written, the values as texts. */
+/** One line of a Condition element: operator and key as written, values as texts. */
 export type Condition = { readonly operator: string; readonly key: string; readonly values: readonly string[] };
 
 type Match = (expected: string, actual: string) => boolean;
 
 type Operator = {
   readonly match: Match;
-  /** Whether a value in a policy is one of this operator's kind. */
+  /** Whether a value in a policy has the form that this operator needs. */
   readonly takes: (value: string) => boolean;
-  readonly negated?: true;
+  readonly negated: boolean;
 };
 
 const PREFIX_LENGTH = { 4: 32, 6: 128 } as const;
 
-/** A CIDR block, or a single address; undefined if it is neither. */
+/** Reads a CIDR block or a single address; undefined if it is neither. */
 function readNetwork(text: string) {
   const [address = '', bits, ...rest] = text.split('/');
   const version = isIP(address) as 0 | 4 | 6;
@@ -27,15 +27,15 @@ function readNetwork(text: string) {
   return length > PREFIX_LENGTH[version] ? undefined : { address, length, version };
 }
 
-const inNetwork: Match = (expected, actual) => {
+function inNetwork(expected: string, actual: string): boolean {
   const network = readNetwork(expected);
-  // An address of the other family is outside, whatever the block.
+  // An address of the other family is outside every block.
   if (network === undefined || isIP(actual) !== network.version) return false;
   const family = network.version === 4 ? 'ipv4' : 'ipv6';
   const block = new BlockList();
   block.addSubnet(network.address, network.length, family);
   return block.check(actual, family);
-};
+}
 
 const ISO_8601 = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/u;
 
@@ -45,34 +45,51 @@ function readDate(text: string): number {
   return ISO_8601.test(text) ? Date.parse(text) : Number.NaN;
 }
 
-const same: Match = (expected, actual) => expected === actual;
-const sameWord: Match = (expected, actual) => expected.toLowerCase() === actual.toLowerCase();
+function same(expected: string, actual: string): boolean {
+  return expected === actual;
+}
+
+function sameWord(expected: string, actual: string): boolean {
+  return expected.toLowerCase() === actual.toLowerCase();
+}
 
 function partsOf(arn: string): readonly string[] {
   const all = arn.split(':');
   return [...all.slice(0, 5), all.slice(5).join(':')];
 }
 
-/** The six parts of an ARN are matched one by one: no wildcard crosses their colons. */
-const matchesArn: Match = (expected, actual) => {
+/** Matches the six parts of an ARN one by one, so that no wildcard crosses their colons. */
+function matchesArn(expected: string, actual: string): boolean {
   const given = partsOf(actual);
   return partsOf(expected).every((pattern, index) => matchesWildcard(pattern, given[index] ?? ''));
-};
+}
 
 function isText(): boolean {
   return true;
 }
+
 function isArn(value: string): boolean {
   return value === '*' || /^arn:(?:[^:]*:){4}./u.test(value);
 }
+
 function isFlag(value: string): boolean {
   return /^(?:true|false)$/iu.test(value);
 }
+
 function isNetwork(value: string): boolean {
   return readNetwork(value) !== undefined;
 }
+
 function isDate(value: string): boolean {
   return !Number.isNaN(readDate(value));
+}
+
+function plain(match: Match, takes: Operator['takes']): Operator {
+  return { match, takes, negated: false };
+}
+
+function negated(match: Match, takes: Operator['takes']): Operator {
+  return { match, takes, negated: true };
 }
 
 function date(holds: (actual: number, expected: number) => boolean): Operator {
@@ -80,26 +97,26 @@ function date(holds: (actual: number, expected: number) => boolean): Operator {
     return holds(readDate(actual), readDate(expected));
   }
 
-  return { match, takes: isDate };
+  return plain(match, isDate);
 }
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
-  ['StringEquals', { match: same, takes: isText }],
-  ['StringNotEquals', { match: same, takes: isText, negated: true }],
-  ['StringLike', { match: matchesWildcard, takes: isText }],
-  ['StringNotLike', { match: matchesWildcard, takes: isText, negated: true }],
-  ['ArnLike', { match: matchesArn, takes: isArn }],
-  ['ArnNotLike', { match: matchesArn, takes: isArn, negated: true }],
-  ['Bool', { match: sameWord, takes: isFlag }],
+  ['StringEquals', plain(same, isText)],
+  ['StringNotEquals', negated(same, isText)],
+  ['StringLike', plain(matchesWildcard, isText)],
+  ['StringNotLike', negated(matchesWildcard, isText)],
+  ['ArnLike', plain(matchesArn, isArn)],
+  ['ArnNotLike', negated(matchesArn, isArn)],
+  ['Bool', plain(sameWord, isFlag)],
   ['DateLessThan', date((actual, expected) => actual < expected)],
   ['DateLessThanEquals', date((actual, expected) => actual <= expected)],
   ['DateGreaterThan', date((actual, expected) => actual > expected)],
   ['DateGreaterThanEquals', date((actual, expected) => actual >= expected)],
-  ['IpAddress', { match: inNetwork, takes: isNetwork }],
-  ['NotIpAddress', { match: inNetwork, takes: isNetwork, negated: true }],
+  ['IpAddress', plain(inNetwork, isNetwork)],
+  ['NotIpAddress', negated(inNetwork, isNetwork)],
 ]);
 
-/** The condition keys that requests are judged by; what is absent from a request is known all the same. */
+/** The condition keys that are known here, whether or not a request has them. */
 const KEYS: ReadonlySet<string> = new Set([
   'aws:currenttime',
   'aws:tokenissuetime',
@@ -126,16 +143,17 @@ function isKnownKey(key: string): boolean {
   return KEYS.has(name) || (name.startsWith(TAG) && name.length > TAG.length);
 }
 
-type Qualified = { readonly operator: Operator; readonly set?: string; readonly ifExists: boolean };
+/** An operator with its set prefix and its IfExists suffix. */
+type Qualified = { readonly operator: Operator; readonly set: string | undefined; readonly ifExists: boolean };
 
 function readOperator(name: string): Qualified | undefined {
   const [, set, base = '', ifExists] = /^(?:(ForAnyValue|ForAllValues):)?(\w+?)(IfExists)?$/u.exec(name) ?? [];
   const operator = OPERATORS.get(base);
   if (operator === undefined) return undefined;
-  return { operator, ifExists: ifExists !== undefined, ...(set === undefined ? {} : { set }) };
+  return { operator, set, ifExists: ifExists !== undefined };
 }
 
-/** Why a condition cannot be judged here; undefined if it can. */
+/** Why a condition cannot be evaluated here; undefined if it can. */
 export function conditionProblem({ operator: name, key, values }: Condition): string | undefined {
   const operator = name === 'Null' ? { takes: isFlag } : readOperator(name)?.operator;
   if (operator === undefined) return `Invalid Condition type : ${name}.`;
@@ -146,20 +164,21 @@ export function conditionProblem({ operator: name, key, values }: Condition): st
   return odd === undefined ? undefined : `The value ${odd} cannot be used with the condition operator ${name}.`;
 }
 
-/** Whether the values of a key that is there satisfy an operator: several values OR; NOR for negated operators. */
+/** Whether the values of a present key satisfy an operator: OR of the expected values, NOR for negated operators. */
 function satisfies({ operator, set }: Qualified, expected: readonly string[], actual: readonly string[]): boolean {
   function one(value: string): boolean {
-    return expected.some((pattern) => operator.match(pattern, value)) !== (operator.negated === true);
+    return expected.some((pattern) => operator.match(pattern, value)) !== operator.negated;
   }
   if (set === 'ForAnyValue') return actual.some(one);
-  // Without a set operator a key has one value; should it have more, a negated operator demands it of all.
-  return set === 'ForAllValues' || operator.negated === true ? actual.every(one) : actual.some(one);
+  // Without a set operator a key has one value. If it has more, a negated operator must hold for all.
+  return set === 'ForAllValues' || operator.negated ? actual.every(one) : actual.some(one);
 }
 
 /**
- * Whether one condition holds; undefined if it cannot be judged. A key that is absent: negated operators, those that end in
- * IfExists and ForAllValues hold, the others do not. ForAnyValue of an absent key does not hold even with IfExists or
- * negated: https://repost.aws/questions/QU9HFmDzP0QGuU-fd7rS6B7w
+ * Whether one condition holds; undefined if it cannot be evaluated. If the key is absent, negated
+ * operators, those that end in IfExists, and ForAllValues hold; the others do not. ForAnyValue of an
+ * absent key does not hold, not even with IfExists or negated:
+ * https://repost.aws/questions/QU9HFmDzP0QGuU-fd7rS6B7w
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
  */
@@ -173,5 +192,5 @@ export function conditionHolds(condition: Condition, context: ConditionContext):
   if (qualified === undefined) return undefined;
   if (actual.length > 0) return satisfies(qualified, condition.values, actual);
   if (qualified.set !== undefined) return qualified.set === 'ForAllValues';
-  return qualified.ifExists || qualified.operator.negated === true;
+  return qualified.ifExists || qualified.operator.negated;
 }

@@ -2,22 +2,22 @@ import { conditionHolds, conditionProblem, type Condition, type ConditionContext
 import { isPolicyDocument } from './session-policy.ts';
 import { matchesWildcard } from './trust-policy.ts';
 
-/** What is asked of policies: an action on a resource, and the condition keys of the request, in lower case. */
+/** What policies are asked: an action on a resource, and the request's condition keys in lower case. */
 export type PolicyQuestion = {
   readonly action: string;
   readonly resource: string;
   readonly context: ConditionContext;
 };
 
-/** What a policy says of a request: a Deny applies, else an Allow does, else nothing does. */
+/** What a policy says about a request: a Deny applies, or else an Allow, or else neither. */
 export type Verdict = 'deny' | 'allow' | 'none';
 
-/** Elements of which a statement has one; `not`: NotAction, NotResource. */
+/** An Action or a Resource element; `not` for NotAction and NotResource. */
 type Patterns = { readonly not: boolean; readonly patterns: readonly string[] };
 
-/** A statement of an identity-based policy or session policy; all conditions have to hold. */
+/** A statement of an identity-based policy or a session policy; all its conditions must hold. */
 type Statement = {
-  readonly sid?: string;
+  readonly sid: string | undefined;
   readonly effect: 'Allow' | 'Deny';
   readonly actions: Patterns;
   readonly resources: Patterns;
@@ -42,7 +42,7 @@ function readConditions(blocks: unknown): readonly Condition[] {
 function readStatement(written: Written): Statement {
   const { Sid, Effect, Action, NotAction, Resource, NotResource, Condition } = written;
   return {
-    ...(typeof Sid === 'string' ? { sid: Sid } : {}),
+    sid: typeof Sid === 'string' ? Sid : undefined,
     effect: Effect === 'Allow' ? 'Allow' : 'Deny',
     actions: { not: Action === undefined, patterns: list(Action ?? NotAction) },
     resources: { not: Resource === undefined, patterns: list(Resource ?? NotResource) },
@@ -50,7 +50,7 @@ function readStatement(written: Written): Statement {
   };
 }
 
-/** Reads a document that has the form of a policy; undefined if it has not. What it means may still be unknown here. */
+/** Reads a policy document; undefined if it is malformed. Its operators and keys may be unknown here. */
 export function readPolicy(text: string): Policy | undefined {
   if (!isPolicyDocument(text)) return undefined;
   const { Statement: written } = JSON.parse(text) as Readonly<{ Statement: Written | readonly Written[] }>;
@@ -61,25 +61,25 @@ function hasVariable({ actions, resources }: Statement): boolean {
   return [...actions.patterns, ...resources.patterns].some((pattern) => pattern.includes('${'));
 }
 
-/** Actions are compared without regard to case; the parts of ARNs are not. */
+/** Whether a statement is about the action and the resource. Only actions are compared regardless of case. */
 function concerns(statement: Statement, { action, resource }: PolicyQuestion): boolean {
   const { actions, resources } = statement;
   const acts = actions.patterns.some((pattern) => matchesWildcard(pattern.toLowerCase(), action.toLowerCase()));
   const found = resources.patterns.some((pattern) => matchesWildcard(pattern, resource));
-  // A variable could stand for anything, so with one no resource is excluded.
+  // A variable could have any value, so it excludes no resource.
   return acts !== actions.not && (found !== resources.not || hasVariable(statement));
 }
 
 function applies(statement: Statement, question: PolicyQuestion): boolean {
   if (!concerns(statement, question)) return false;
-  // What cannot be judged never helps the caller: an Allow with it does not apply, a Deny does.
+  // What cannot be evaluated never helps the caller: with it an Allow does not apply, and a Deny does.
   const unknown = statement.effect === 'Deny';
   if (hasVariable(statement) && !unknown) return false;
   return statement.conditions.every((condition) => conditionHolds(condition, question.context) ?? unknown);
 }
 
 /**
- * What one policy says of a request: `deny` if a Deny applies, else `allow` if an Allow does, else `none`.
+ * What one policy says about a request: `deny` if a Deny applies, or else `allow` if an Allow applies.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
 export function evaluatePolicy(policy: Policy, question: PolicyQuestion): Verdict {
@@ -94,7 +94,7 @@ function countKeys(value: unknown): number {
   return inner + (Array.isArray(value) ? 0 : Object.keys(value).length);
 }
 
-/** Of two members with one name JSON.parse keeps the last and is silent about it; then there are fewer than were written. */
+/** Whether JSON has a repeated key: JSON.parse keeps only the last, so there are fewer keys than in the text. */
 function hasDuplicates(text: string): boolean {
   const strings = [...text.matchAll(/"(?:[^"\\]|\\.)*"(?<colon>\s*:)?/gsu)];
   return strings.filter(({ groups }) => groups?.['colon'] !== undefined).length !== countKeys(JSON.parse(text));
@@ -114,8 +114,8 @@ function statementProblem(statement: Statement): string | undefined {
 }
 
 /**
- * Reads a role's inline policy strictly; a text says what is wrong with it. Everything in it can be judged here: IAM would
- * take more operators and keys, but a policy must not seem to work on a desk where half of it is ignored.
+ * Reads a role's inline policy; returns a sentence if something is wrong with it. IAM accepts more
+ * operators and keys, but a policy must not seem to work here while half of it is ignored.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
  */
 export function readRolePolicy(text: string): Policy | string {

@@ -1,22 +1,22 @@
 import { randomUUID } from 'node:crypto';
 
-/** A whole HTTP answer of the embedded AWS, before it is written to a socket. */
+/** An HTTP answer of the embedded AWS, before it is written to a socket. */
 export type Answer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
 };
 
-/** The services of the embedded AWS, by the name that stands in a signature's credential scope. */
+/** The services of the embedded AWS, by their names in credential scopes. */
 export type Service = 'sts' | 'ssm' | 'dynamodb' | 'iam';
 
-/** Services of the AWS query protocol, which answer in XML. */
+/** Services with the AWS query protocol, which answer in XML. */
 export type QueryService = 'sts' | 'iam';
 
-/** An error as AWS would answer it: its code without namespace, its HTTP status, a sentence. */
+/** An error of AWS: its code without namespace, its HTTP status, and a sentence. */
 export type AwsError = { readonly code: string; readonly status: number; readonly message: string };
 
-/** A tree of XML elements; the parts that are undefined are left out. */
+/** A tree of XML elements; undefined elements are left out. */
 export type XmlTree = { readonly [element: string]: XmlValue | undefined };
 
 /** A list is written as `member` elements. */
@@ -29,7 +29,7 @@ const NAMESPACES: Readonly<Record<QueryService, string>> = {
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-/** What XML 1.0 cannot hold, not even escaped, becomes U+FFFD: error messages repeat what the caller sent. */
+/** Replaces characters that XML 1.0 cannot contain by U+FFFD, because error messages repeat what the caller sent. */
 function escapeXml(text: string): string {
   return text
     .replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\ufffd')
@@ -67,7 +67,7 @@ export function queryAnswer(action: string, result: XmlTree | undefined, service
   };
 }
 
-/** The same answer as STS gives it to a client that accepts `application/json` only. */
+/** The same answer in JSON, which STS gives to a client that accepts only `application/json`. */
 export function queryJsonAnswer(action: string, result: XmlTree): Answer {
   const { id, headers } = withRequestId('application/json');
   const response = { [`${action}Result`]: result, ResponseMetadata: { RequestId: id } };
@@ -82,7 +82,7 @@ export function jsonAnswer(service: Service, body: object): Answer {
   return { status: 200, headers, body: JSON.stringify(body) };
 }
 
-/** An error in the shape of the service's own protocol; `asJson` is for STS clients that accept JSON only. */
+/** An error in the form of the service's protocol; `asJson` is for STS clients that accept only JSON. */
 export function errorAnswer(service: Service, error: AwsError, asJson = false): Answer {
   const { code, status, message } = error;
   if (service !== 'sts' && service !== 'iam') {

@@ -6,27 +6,27 @@ import { authenticate, authenticationError, serviceOf } from './authenticate.ts'
 import { createDynamoDb, operationOf } from './dynamodb.ts';
 import { createIam } from './iam.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
-import { refusalMessage, whyRefused } from './permissions.ts';
+import { NO_KEYS, refusalMessage, whyRefused } from './permissions.ts';
 import { errorAnswer, jsonAnswer, type Answer, type QueryService, type Service } from './responses.ts';
 import { createSsm } from './ssm.ts';
 import { createSts } from './sts.ts';
 
 /** A running embedded AWS. */
 export type EmbeddedAws = {
-  /** What `AWS_ENDPOINT_URL` is to be. */
+  /** The value for `AWS_ENDPOINT_URL`. */
   readonly url: string;
   readonly port: number;
-  /** Stops listening and ends open connections; everything that was stored is gone. */
+  /** Stops listening and ends open connections; everything stored is lost. */
   readonly close: () => Promise<void>;
 };
 
-/** Longer bodies get 413. */
+/** Bytes of a body; longer ones get 413. */
 const MAX_BODY = 1_048_576;
 
-/** Session tokens make long headers. */
+/** Bytes of all headers, which session tokens make long. */
 const MAX_HEADERS = 65_536;
 
-/** What happens to an authentic request, once it is known who signed it. */
+/** The services, which get authentic requests with their principals. */
 type Services = {
   readonly iam: ReturnType<typeof createIam>;
   readonly sts: ReturnType<typeof createSts>;
@@ -35,15 +35,16 @@ type Services = {
 };
 
 /**
- * Starts STS, IAM, SSM and DynamoDB for one account in one region on one HTTP port, all in memory: for desks and tests, never
- * in what is shipped. Every request's signature is verified; who may do what is in account.ts.
+ * Starts STS, IAM, SSM and DynamoDB for one account in one region, on one HTTP port and in memory. It
+ * is for development and tests, and never shipped. Every signature is verified; who may do what is in
+ * account.ts and permissions.ts.
  *
- * Rejects as Node does when the port is taken (`EADDRINUSE`).
+ * Rejects as Node does if the port is in use (`EADDRINUSE`).
  *
  * @param options.port 0 for any free port
- * @param options.clock the time of signatures and of credentials' ends; the machine's by default
- * @param options.roles further roles, beside the account's own
- * @param options.iamDelay milliseconds until a changed policy of a role counts
+ * @param options.clock for signatures and expiration; the machine's clock by default
+ * @param options.roles further roles beside the account's own
+ * @param options.iamDelay milliseconds until a changed policy of a role comes into effect
  */
 export async function startEmbeddedAws({
   host = '127.0.0.1',
@@ -92,17 +93,17 @@ function listen(server: Server, port: number, host: string): Promise<number> {
   });
 }
 
-type Rooms = { readonly services: Services; readonly keyring: Keyring; readonly clock: Clock };
+type World = { readonly services: Services; readonly keyring: Keyring; readonly clock: Clock };
 
-async function serve(incoming: IncomingMessage, outgoing: ServerResponse, rooms: Rooms): Promise<void> {
+async function serve(incoming: IncomingMessage, outgoing: ServerResponse, world: World): Promise<void> {
   try {
     const body = await readBody(incoming);
-    const answer = body === undefined ? TOO_LARGE : await answerTo(incoming, body, rooms);
-    // What is left of a body that is too long is not read, so the connection cannot be used again.
+    const answer = body === undefined ? TOO_LARGE : await answerTo(incoming, body, world);
+    // The rest of a body that is too long is not read, so the connection cannot be used again.
     if (body === undefined) outgoing.setHeader('connection', 'close');
     outgoing.writeHead(answer.status, answer.headers).end(answer.body);
   } catch (cause) {
-    // A client that went away needs no answer; anything else is a bug here, told to whoever watches.
+    // A client that went away needs no answer. Anything else is a bug of the embedded AWS.
     if (incoming.destroyed && !incoming.complete) return;
     process.stderr.write(`embedded AWS: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`);
     if (!outgoing.headersSent) outgoing.writeHead(500);
@@ -113,7 +114,7 @@ async function serve(incoming: IncomingMessage, outgoing: ServerResponse, rooms:
 const TOO_LARGE: Answer = {
   status: 413,
   headers: { 'content-type': 'text/plain' },
-  body: `The embedded AWS takes bodies of at most ${MAX_BODY} bytes.\n`,
+  body: `The embedded AWS accepts bodies of at most ${MAX_BODY} bytes.\n`,
 };
 
 /** The whole body; undefined if it is longer than allowed. */
@@ -128,8 +129,8 @@ async function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefin
   return Buffer.concat(chunks);
 }
 
-async function answerTo(incoming: IncomingMessage, body: Uint8Array, rooms: Rooms): Promise<Answer> {
-  const { services, keyring, clock } = rooms;
+async function answerTo(incoming: IncomingMessage, body: Uint8Array, world: World): Promise<Answer> {
+  const { services, keyring, clock } = world;
   const { method = '', url = '', rawHeaders } = incoming;
   const wantsJson = (incoming.headers.accept ?? '').trim() === 'application/json';
   const head = readWireHead(method, url, rawHeaders);
@@ -140,7 +141,7 @@ async function answerTo(incoming: IncomingMessage, body: Uint8Array, rooms: Room
   }
   const request: WireRequest = { ...head.value, body };
   const service = serviceOf(request.headers);
-  // Of the query services only STS answers in JSON.
+  // Only STS among the query services answers in JSON.
   const acceptsJson = wantsJson && service === 'sts';
   const caller = authenticate(request, service, keyring, clock());
   if (!caller.ok) return errorAnswer(service, caller.refusal, acceptsJson);
@@ -156,7 +157,7 @@ function pairs(rawHeaders: readonly string[]): readonly Header[] {
   );
 }
 
-/** STS takes its parameters from the query and from a form alike; the first of two with one name counts. */
+/** STS reads parameters from both the query and a form; the first of two with the same name counts. */
 function readForm({ query, body }: WireRequest): ReadonlyMap<string, string> {
   const form = new Map(query);
   for (const [key, value] of new URLSearchParams(new TextDecoder().decode(body))) {
@@ -173,7 +174,7 @@ async function callJson(
 ): Promise<Answer> {
   const [target = ''] = headerValues(request.headers, 'x-amz-target');
   const operation = operationOf(target);
-  const asked = { action: `${service}:${operation}`, resource: resourceOf(service) };
+  const asked = { action: `${service}:${operation}`, resource: resourceOf(service), keys: NO_KEYS };
   const why = whyRefused(principal, asked, { inline: services.iam.inline, peer, now });
   if (why !== undefined) {
     const message = refusalMessage(principal, asked, why);
@@ -186,7 +187,7 @@ async function callJson(
   return outcome.ok ? jsonAnswer('ssm', outcome.value) : errorAnswer('ssm', outcome.refusal);
 }
 
-/** The resource is named as widely as it can be: no policy here tells tables or parameters apart. */
+/** All resources of a service: no policy here distinguishes tables or parameters. */
 function resourceOf(service: Service): string {
   return `arn:aws:${service}:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:*`;
 }

@@ -3,7 +3,7 @@ import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { AwsError } from './responses.ts';
 import type { Parameter } from './ssm-parameters.ts';
 
-/** One filter of DescribeParameters, as it comes; Systems Manager's own limits of lengths. */
+/** One filter of DescribeParameters, with Systems Manager's limits on lengths. */
 export const ParameterFilter = v.object({
   Key: v.pipe(v.string(), v.minLength(1), v.maxLength(132)),
   Option: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(10))),
@@ -17,7 +17,7 @@ function error(code: string, message: string) {
   return refuse<AwsError>({ code, status: 400, message });
 }
 
-/** Keys with the options that each knows, the first one the default. */
+/** Keys, each with its options; the first option is the default. */
 const OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['Path', ['OneLevel', 'Recursive']],
   ['Name', ['Equals', 'BeginsWith', 'Contains']],
@@ -26,8 +26,8 @@ const OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
- * Reads the filters of DescribeParameters: a parameter must match all of them, and one value of each. Those on keys,
- * tags and data types are not part of the embedded AWS and are refused.
+ * Reads the filters of DescribeParameters. A parameter must match one value of each filter. Filters on
+ * keys, tags and data types are not part of the embedded AWS, and are refused.
  * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterStringFilter.html
  */
 export function readFilters(filters: readonly Filter[]): Result<Matches, AwsError> {
@@ -41,13 +41,16 @@ export function readFilters(filters: readonly Filter[]): Result<Matches, AwsErro
     if (!read.ok) return read;
     all.push(read.value);
   }
-  return ok((parameter) => all.every((matches) => matches(parameter)));
+  function matchesAll(parameter: Parameter): boolean {
+    return all.every((matches) => matches(parameter));
+  }
+  return ok(matchesAll);
 }
 
 function readFilter({ Key: key, Option, Values: values = [] }: Filter): Result<Matches, AwsError> {
   const options = OPTIONS.get(key);
   if (options === undefined) {
-    return error('InvalidFilterKey', `The embedded AWS knows no filter on "${key}"; it knows ${knownKeys()}.`);
+    return error('InvalidFilterKey', `The embedded AWS has no filter on "${key}"; it has ${knownKeys()}.`);
   }
   const option = Option ?? options[0] ?? '';
   if (!options.includes(option)) {
@@ -65,7 +68,10 @@ function readFilter({ Key: key, Option, Values: values = [] }: Filter): Result<M
       'The parameter doesn\'t meet the parameter name requirements. The parameter name must begin with a forward slash "/".',
     );
   }
-  return ok((parameter) => values.some((value) => matchesValue(parameter, key, option, value)));
+  function matchesOne(parameter: Parameter): boolean {
+    return values.some((value) => matchesValue(parameter, key, option, value));
+  }
+  return ok(matchesOne);
 }
 
 function knownKeys(): string {
@@ -84,7 +90,7 @@ function fieldOf({ name, type, tier }: Parameter, key: string): string {
   return key === 'Type' ? type : tier;
 }
 
-/** `/a` covers `/a/b`, and never `/ab` or `/a` itself. */
+/** Whether a name is beneath a path: `/a/b` is beneath `/a`; `/ab` and `/a` itself are not. */
 function isBeneath(name: string, path: string, recursive: boolean): boolean {
   const prefix = `${path.replace(/\/$/u, '')}/`;
   const full = name.startsWith('/') ? name : `/${name}`;

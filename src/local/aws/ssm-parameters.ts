@@ -3,8 +3,9 @@ import { ok, refuse, type Result } from '../../lib/result.ts';
 import { EMBEDDED_ACCOUNT, EMBEDDED_REGION } from './account.ts';
 import type { AwsError } from './responses.ts';
 
-/** The types that PutParameter knows; a SecureString is shown in the clear on request only. */
+/** The types of PutParameter; a SecureString is returned in clear text only on request. */
 export type ParameterType = 'String' | 'StringList' | 'SecureString';
+
 /** The tier decides how long a value may be. */
 export type ParameterTier = 'Standard' | 'Advanced' | 'Intelligent-Tiering';
 
@@ -14,7 +15,7 @@ export type Parameter = {
   readonly type: ParameterType;
   readonly tier: ParameterTier;
   readonly value: string;
-  /** What a SecureString shows to those who do not ask for decryption. */
+  /** What is returned for a SecureString without decryption. */
   readonly sealed: string;
   readonly version: number;
   /** Epoch milliseconds. */
@@ -25,14 +26,14 @@ export type Parameter = {
 export type NewParameter = {
   readonly name: string;
   readonly value: string;
-  readonly type?: ParameterType | undefined;
-  readonly tier?: ParameterTier | undefined;
+  readonly type: ParameterType | undefined;
+  readonly tier: ParameterTier | undefined;
   readonly overwrite: boolean;
 };
 
 const MAX_LEVELS = 15;
 const MAX_NAME = 1_011;
-/** Of the standard tier, and in all: https://docs.aws.amazon.com/general/latest/gr/ssm.html */
+/** Parameters of the standard tier, and in all: https://docs.aws.amazon.com/general/latest/gr/ssm.html */
 const MAX_STANDARD = 10_000;
 const MAX_PARAMETERS = 100_000;
 const MAX_VALUE: Readonly<Record<ParameterTier, number>> = {
@@ -45,7 +46,7 @@ function error(code: string, message: string) {
   return refuse<AwsError>({ code, status: 400, message });
 }
 
-/** A parameter's ARN; the name's own leading slash is the one after `parameter`. */
+/** A parameter's ARN; the leading slash of the name is the one after `parameter`. */
 export function parameterArn(name: string): string {
   return `arn:aws:ssm:${EMBEDDED_REGION}:${EMBEDDED_ACCOUNT}:parameter/${name.replace(/^\//u, '')}`;
 }
@@ -91,11 +92,11 @@ function checkValue(value: string, tier: ParameterTier): Result<undefined, AwsEr
 /** The parameters of the account, in memory. */
 export type ParameterStore = {
   readonly get: (name: string) => Parameter | undefined;
-  /** All parameters whose names come after one, ordered by name; `''` comes before all. */
+  /** All parameters whose names come after this one, sorted by name; `''` comes before all. */
   readonly after: (name: string) => Iterable<Parameter>;
   /**
-   * Parameters beneath a path (without trailing slash) whose names come after one, ordered by name; only direct
-   * children unless recursive.
+   * Parameters beneath a path (without trailing slash) whose names come after `after`, sorted by name;
+   * only direct children unless `recursive`.
    */
   readonly beneath: (path: string, recursive: boolean, after: string) => Iterable<Parameter>;
   /** Writes the next version; `now` in epoch milliseconds. */
@@ -106,7 +107,7 @@ export type ParameterStore = {
 /** An empty store. */
 export function createParameterStore(): ParameterStore {
   const parameters = new Map<string, Parameter>();
-  /** Names in order, made again when one comes or goes: a page of a listing must not sort all. */
+  /** The sorted names, until one is added or removed, so that not every page of a listing sorts them. */
   let order: readonly string[] | undefined;
   let standard = 0;
   let lastWrite = 0;
@@ -119,9 +120,9 @@ export function createParameterStore(): ParameterStore {
     }
   }
 
-  function* beneath(path: string, recursive: boolean, after: string): Generator<Parameter> {
+  function* beneath(path: string, recursive: boolean, last: string): Generator<Parameter> {
     const prefix = `${path}/`;
-    for (const parameter of from((name) => name < prefix || name <= after)) {
+    for (const parameter of from((name) => name < prefix || name <= last)) {
       if (!parameter.name.startsWith(prefix)) return;
       if (recursive || !parameter.name.slice(prefix.length).includes('/')) yield parameter;
     }
@@ -133,7 +134,8 @@ export function createParameterStore(): ParameterStore {
 
   function put(wanted: NewParameter, now: number): Result<Parameter, AwsError> {
     const before = parameters.get(wanted.name);
-    // No two writes at one moment: a parameter that is deleted and made again begins with version 1, and is another.
+    // No two writes have the same time. A parameter that is deleted and made again has version 1 again,
+    // and differs by its time.
     const at = Math.max(now, lastWrite + 1);
     const next = nextVersion(wanted, before, at);
     if (!next.ok) return next;
@@ -155,10 +157,14 @@ export function createParameterStore(): ParameterStore {
     return parameters.delete(name);
   }
 
-  return { get, after: (after) => from((name) => name <= after), beneath, put, remove };
+  function after(last: string): Iterable<Parameter> {
+    return from((name) => name <= last);
+  }
+
+  return { get, after, beneath, put, remove };
 }
 
-/** The place of the first name that is not before what is looked for; names are in order. */
+/** The index of the first of these sorted names that is not before what is looked for. */
 function firstNotBefore(names: readonly string[], isBefore: (name: string) => boolean): number {
   let [low, high] = [0, names.length];
   while (low < high) {

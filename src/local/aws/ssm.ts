@@ -5,7 +5,7 @@ import type { AwsError } from './responses.ts';
 import { ParameterFilter, readFilters } from './ssm-filters.ts';
 import { createParameterStore, parameterArn, type Parameter, type ParameterStore } from './ssm-parameters.ts';
 
-/** One authentic call of SSM: the operation's name and the body, not parsed yet. */
+/** One authentic call of SSM: the operation's name, and the body before it is parsed. */
 export type SsmCall = { readonly operation: string; readonly body: Uint8Array };
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(2_048));
@@ -53,12 +53,14 @@ function validation(issues: readonly v.BaseIssue<unknown>[]) {
   return error('ValidationException', `${count}: ${texts.join('; ')}`);
 }
 
-/** Reads the input by its schema and hands it to the operation; a broken input is AWS's ValidationException. */
+/** Wraps an operation so that its input is checked by a schema first, with AWS's ValidationException. */
 function operation<Schema extends v.GenericSchema>(schema: Schema, run: (input: v.InferOutput<Schema>) => Outcome) {
-  return (input: unknown): Outcome => {
+  function checked(input: unknown): Outcome {
     const parsed = v.safeParse(schema, input);
     return parsed.success ? run(parsed.output) : validation(parsed.issues);
-  };
+  }
+
+  return checked;
 }
 
 function show(parameter: Parameter, decrypt: boolean): object {
@@ -73,7 +75,7 @@ function show(parameter: Parameter, decrypt: boolean): object {
   };
 }
 
-/** What DescribeParameters tells of a parameter: all but its value. */
+/** What DescribeParameters returns of a parameter: everything except its value. */
 function describe(parameter: Parameter): object {
   return {
     ARN: parameterArn(parameter.name),
@@ -89,7 +91,7 @@ function describe(parameter: Parameter): object {
 
 const PageToken = v.object({ listing: v.string(), after: v.string() });
 
-/** A token holds what it continues: the page after a name, of the same listing. */
+/** A token says how a listing continues: after which name. */
 function writeToken(listing: string, after: string): string {
   return Buffer.from(JSON.stringify({ listing, after })).toString('base64url');
 }
@@ -104,7 +106,7 @@ function readToken(token: string, listing: string): string | undefined {
 }
 
 type Listing = {
-  /** Says what is listed, so that a token of another listing is refused. */
+  /** Identifies the listing, so that a token of another one is refused. */
   readonly name: string;
   readonly token: string | undefined;
   readonly size: number;
@@ -112,7 +114,7 @@ type Listing = {
   readonly show: (parameter: Parameter) => object;
 };
 
-/** One page of a listing, and where the next one starts if there is more. */
+/** One page of a listing, with a token for the next page if there is more. */
 function readPage({ name, token, size, after, show: toShown }: Listing): Outcome {
   const start = token === undefined ? '' : readToken(token, name);
   if (start === undefined) return error('InvalidNextToken', 'The specified token is not valid.');
@@ -129,13 +131,13 @@ function readPage({ name, token, size, after, show: toShown }: Listing): Outcome
 
 function getByPath(store: ParameterStore, input: v.InferOutput<typeof ByPathInput>): Outcome {
   const { Recursive: recursive, WithDecryption: decrypt } = input;
-  // One trailing slash is allowed; the root is the empty prefix. `/a` covers `/a/b`, and never `/ab`.
+  // One trailing slash is allowed; the root is the empty prefix.
   const path = input.Path.replace(/\/$/u, '');
   return readPage({
     name: JSON.stringify(['tree', path, recursive]),
     token: input.NextToken,
     size: input.MaxResults,
-    after: (name) => store.beneath(path, recursive, name),
+    after: (last) => store.beneath(path, recursive, last),
     show: (parameter) => show(parameter, decrypt),
   });
 }
@@ -144,59 +146,60 @@ function describeAll(store: ParameterStore, input: v.InferOutput<typeof Describe
   const filters = readFilters(input.ParameterFilters);
   if (!filters.ok) return filters;
   const matches = filters.value;
+  function* matching(last: string): Generator<Parameter> {
+    for (const parameter of store.after(last)) if (matches(parameter)) yield parameter;
+  }
   return readPage({
     name: JSON.stringify(['marks', input.ParameterFilters]),
     token: input.NextToken,
     size: input.MaxResults,
-    after: function* matching(name) {
-      for (const parameter of store.after(name)) if (matches(parameter)) yield parameter;
-    },
+    after: matching,
     show: describe,
   });
 }
 
+function getOne(store: ParameterStore, { Name, WithDecryption }: v.InferOutput<typeof GetInput>): Outcome {
+  const found = store.get(Name);
+  return found === undefined ? error('ParameterNotFound', '') : ok({ Parameter: show(found, WithDecryption) });
+}
+
+function getMany(store: ParameterStore, { Names, WithDecryption }: v.InferOutput<typeof GetManyInput>): Outcome {
+  const found = Names.map((one) => store.get(one)).filter((one) => one !== undefined);
+  return ok({
+    Parameters: found.map((one) => show(one, WithDecryption)),
+    InvalidParameters: Names.filter((one) => store.get(one) === undefined),
+  });
+}
+
+function put(store: ParameterStore, input: v.InferOutput<typeof PutInput>, now: number): Outcome {
+  const { Name, Value, Type, Tier, Overwrite } = input;
+  const written = store.put({ name: Name, value: Value, type: Type, tier: Tier, overwrite: Overwrite }, now);
+  return written.ok ? ok({ Version: written.value.version, Tier: written.value.tier }) : written;
+}
+
+function remove(store: ParameterStore, { Name }: v.InferOutput<typeof DeleteInput>): Outcome {
+  return store.remove(Name) ? ok({}) : error('ParameterNotFound', '');
+}
+
 function operations(store: ParameterStore, clock: Clock) {
   return new Map<string, (input: unknown) => Outcome>([
-    [
-      'GetParameter',
-      operation(GetInput, ({ Name, WithDecryption }) => {
-        const found = store.get(Name);
-        return found === undefined ? error('ParameterNotFound', '') : ok({ Parameter: show(found, WithDecryption) });
-      }),
-    ],
-    [
-      'GetParameters',
-      operation(GetManyInput, ({ Names, WithDecryption }) => {
-        const found = Names.map((one) => store.get(one)).filter((one) => one !== undefined);
-        return ok({
-          Parameters: found.map((one) => show(one, WithDecryption)),
-          InvalidParameters: Names.filter((one) => store.get(one) === undefined),
-        });
-      }),
-    ],
+    ['GetParameter', operation(GetInput, (input) => getOne(store, input))],
+    ['GetParameters', operation(GetManyInput, (input) => getMany(store, input))],
     ['GetParametersByPath', operation(ByPathInput, (input) => getByPath(store, input))],
     ['DescribeParameters', operation(DescribeInput, (input) => describeAll(store, input))],
-    [
-      'PutParameter',
-      operation(PutInput, ({ Name, Value, Type, Tier, Overwrite }) => {
-        const put = store.put({ name: Name, value: Value, type: Type, tier: Tier, overwrite: Overwrite }, clock());
-        return put.ok ? ok({ Version: put.value.version, Tier: put.value.tier }) : put;
-      }),
-    ],
-    [
-      'DeleteParameter',
-      operation(DeleteInput, ({ Name }) => (store.remove(Name) ? ok({}) : error('ParameterNotFound', ''))),
-    ],
+    ['PutParameter', operation(PutInput, (input) => put(store, input, clock()))],
+    ['DeleteParameter', operation(DeleteInput, (input) => remove(store, input))],
   ]);
 }
 
 /**
- * Systems Manager's Parameter Store: the operations above in memory, the latest version of each parameter only. Each call
- * gives the body of the answer, or the error.
+ * Systems Manager's Parameter Store in memory, with the operations above and only the latest version of
+ * each parameter. A call returns the body of the answer, or the error.
  * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
  */
 export function createSsm({ clock }: { readonly clock: Clock }): (call: SsmCall) => Outcome {
   const known = operations(createParameterStore(), clock);
+
   function answer({ operation: wanted, body }: SsmCall): Outcome {
     const run = known.get(wanted);
     if (run === undefined) return error('UnknownOperationException', '');

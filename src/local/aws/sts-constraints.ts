@@ -1,4 +1,4 @@
-/** What STS demands of one string: its length in characters and the pattern that the whole of it must match. */
+/** What STS requires of a string: its length in characters, and the pattern that all of it must match. */
 export type Constraint = { readonly min: number; readonly max?: number; readonly pattern: string };
 
 const NAME = String.raw`[\w+=,.@-]*`;
@@ -19,22 +19,22 @@ export const CONSTRAINTS = {
   tagValue: { min: 0, max: 256, pattern: String.raw`[\p{L}\p{Z}\p{N}_.:/=+\-@]*` },
 } as const satisfies Record<string, Constraint>;
 
-/** Seconds that a session may be asked to live; the role and role chaining may allow less. */
+/** Seconds that a request may ask for; the role and role chaining may allow less. */
 export const DURATION = { min: 900, max: 43_200, default: 3_600, chained: 3_600 } as const;
 
-/** Characters that the inline policy and the ARNs of managed policies may have together. */
+/** Characters of the inline policy and the ARNs of managed policies together. */
 export const MAX_POLICY_CHARACTERS = 2_048;
 
-/** Members that the lists of managed policies and of tags may have. */
+/** Members of the lists of managed policies and of tags. */
 export const MAX_POLICY_ARNS = 10;
 export const MAX_TAGS = 50;
 
-/** The sentence of one broken constraint, in the words of AWS's request validation. */
+/** The sentence for a violated constraint, in the words of AWS's request validation. */
 function failure(value: string | null, at: string, constraint: string): string {
   return `${value === null ? 'Value null' : `Value '${value}'`} at '${at}' failed to satisfy constraint: ${constraint}`;
 }
 
-/** Everything that is wrong with one string; an absent one is wrong only if it is required. */
+/** All constraints that a string violates; an absent one violates one only if it is required. */
 export function violations(
   value: string | undefined,
   at: string,
@@ -53,7 +53,7 @@ export function violations(
   return found;
 }
 
-/** The same for a list that has more members than it may have. */
+/** The same for a list with too many members. */
 export function tooMany(values: readonly unknown[], at: string, max: number): readonly string[] {
   return values.length > max
     ? [failure(`[${values.length} members]`, at, `Member must have length less than or equal to ${max}`)]

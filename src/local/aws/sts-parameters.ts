@@ -13,21 +13,21 @@ import {
   violations,
 } from './sts-constraints.ts';
 
-/** What AssumeRole was asked for, every limit and pattern of it checked. */
+/** The parameters of AssumeRole, with all limits and patterns checked. */
 export type AssumeRoleRequest = {
   readonly roleArn: string;
   readonly sessionName: string;
   readonly seconds: number;
-  readonly sourceIdentity?: string;
-  readonly externalId?: string;
+  readonly sourceIdentity: string | undefined;
+  readonly externalId: string | undefined;
   readonly tags: ReadonlyMap<string, string>;
   readonly transitiveTagKeys: readonly string[];
-  /** The session policy, if there is one. */
-  readonly policy?: string;
+  /** The inline session policy. */
+  readonly policy: string | undefined;
   /** ARNs of managed policies that narrow the session as well. */
   readonly managedPolicies: readonly string[];
-  /** How much of the packed size policies and tags take, in per cent; undefined if there are none. */
-  readonly packedPolicySize?: number;
+  /** How much of the packed size policies and tags use, in per cent; undefined without any. */
+  readonly packedPolicySize: number | undefined;
 };
 
 type Form = ReadonlyMap<string, string>;
@@ -69,7 +69,7 @@ function readRaw(form: Form): Raw {
   };
 }
 
-/** All broken constraints at once, as AWS reports them; the paths are those of its messages. */
+/** All violated constraints together, as AWS reports them, with the paths of its messages. */
 function allViolations({ form, tags, transitive, policyArns, seconds }: Raw): readonly string[] {
   return [
     ...violations(form.get('RoleArn'), 'roleArn', CONSTRAINTS.roleArn, true),
@@ -90,7 +90,7 @@ function allViolations({ form, tags, transitive, policyArns, seconds }: Raw): re
   ];
 }
 
-/** Rules that the service's model cannot express: reserved prefixes, keys that differ by case only, forms of ARNs. */
+/** Rules that the service's model cannot express: reserved prefixes, keys that differ only in case, forms of ARNs. */
 function checkMeaning({ form, tags, transitive, policyArns }: Raw): AwsError | undefined {
   const role = form.get('RoleArn') ?? '';
   if (!parseArn(role).ok) return error('ValidationError', `${role} is invalid`);
@@ -113,7 +113,7 @@ function checkMeaning({ form, tags, transitive, policyArns }: Raw): AwsError | u
   return badArn === undefined ? undefined : error('ValidationError', `ARN ${badArn} is not valid.`);
 }
 
-/** The packed size in per cent, by our own measure (AWS's packing is secret): the characters against 2,048. */
+/** The packed size in per cent of 2,048 characters, by a measure of our own, because AWS's packing is not published. */
 function packedSize({ form, tags, policyArns }: Raw): Result<number | undefined, AwsError> {
   const policy = form.get('Policy');
   if (policy !== undefined && !isPolicyDocument(policy)) {
@@ -127,40 +127,38 @@ function packedSize({ form, tags, policyArns }: Raw): Result<number | undefined,
   }
   if (policy === undefined && policyArns.length === 0 && tags.length === 0) return ok(undefined);
   const tagged = tags.reduce((sum, [key = '', value = '']) => sum + key.length + value.length, 0);
-  // Tags pack well; counted at a tenth, fifty of the longest just fit without a policy.
+  // Tags pack well. At a tenth of their length, fifty of the longest just fit without a policy.
   return ok(Math.min(100, Math.ceil(((plain + tagged / 10) * 100) / MAX_POLICY_CHARACTERS)));
 }
 
 /**
- * Reads AssumeRole's parameters from a decoded form. Refuses with the code, status 400 and, where AWS has them, the
- * words of AWS. Parameters that STS does not know are ignored, as STS does.
+ * Reads AssumeRole's parameters from a decoded form. Refuses with AWS's code, status 400 and, where
+ * they are known, AWS's words. Unknown parameters are ignored, as STS ignores them.
  */
 export function readAssumeRole(form: Form): Result<AssumeRoleRequest, AwsError> {
   if (!/^-?\d{1,9}$/u.test(form.get('DurationSeconds') ?? '0')) {
     return refuse(error('MalformedInput', 'DurationSeconds must be an integer.'));
   }
   const raw = readRaw(form);
-  const broken = allViolations(raw);
-  if (broken.length > 0) {
-    const count = `${broken.length} validation error${broken.length === 1 ? '' : 's'} detected`;
-    return refuse(error('ValidationError', `${count}: ${broken.slice(0, 20).join('; ')}`));
+  const violated = allViolations(raw);
+  if (violated.length > 0) {
+    const count = `${violated.length} validation error${violated.length === 1 ? '' : 's'} detected`;
+    return refuse(error('ValidationError', `${count}: ${violated.slice(0, 20).join('; ')}`));
   }
   const meaningless = checkMeaning(raw);
   if (meaningless !== undefined) return refuse(meaningless);
   const packed = packedSize(raw);
   if (!packed.ok) return packed;
-  const sourceIdentity = form.get('SourceIdentity');
-  const externalId = form.get('ExternalId');
   return ok({
     roleArn: form.get('RoleArn') ?? '',
     sessionName: form.get('RoleSessionName') ?? '',
     seconds: raw.seconds,
     tags: new Map(raw.tags.map(([key = '', value = '']) => [key, value])),
     transitiveTagKeys: raw.transitive,
-    ...(sourceIdentity === undefined ? {} : { sourceIdentity }),
-    ...(externalId === undefined ? {} : { externalId }),
+    sourceIdentity: form.get('SourceIdentity'),
+    externalId: form.get('ExternalId'),
     managedPolicies: raw.policyArns.flatMap((arn) => (arn === undefined ? [] : [arn])),
-    ...(raw.form.get('Policy') === undefined ? {} : { policy: raw.form.get('Policy') ?? '' }),
-    ...(packed.value === undefined ? {} : { packedPolicySize: packed.value }),
+    policy: form.get('Policy'),
+    packedPolicySize: packed.value,
   });
 }

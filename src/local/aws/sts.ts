@@ -1,6 +1,6 @@
 import { formatInstant, type Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
-import { EMBEDDED_ACCOUNT, roleArn, sessionOf, type Principal, type Role } from './account.ts';
+import { EMBEDDED_ACCOUNT, roleArn, sessionOf, type Carried, type Principal, type Role } from './account.ts';
 import type { Keyring } from './keyring.ts';
 import { refusalMessage, whyDenied, type InlinePolicies } from './permissions.ts';
 import { errorAnswer, queryAnswer, queryJsonAnswer, type Answer, type AwsError } from './responses.ts';
@@ -13,13 +13,13 @@ export type StsCall = {
   readonly principal: Principal;
   readonly form: ReadonlyMap<string, string>;
   readonly acceptsJson: boolean;
-  /** Where the call came from. */
+  /** The caller's address. */
   readonly peer: string;
 };
 
 const VERSION = '2011-06-15';
 
-/** AssumeRole and GetCallerIdentity over the account's roles. */
+/** AssumeRole and GetCallerIdentity with the account's roles. */
 export function createSts({
   roles,
   keyring,
@@ -33,6 +33,7 @@ export function createSts({
   readonly inline: InlinePolicies;
 }): (call: StsCall) => Answer {
   const byArn = new Map(roles.map((role) => [roleArn(role.name), role]));
+
   function answer(call: StsCall): Answer {
     const { form, principal, acceptsJson } = call;
     const action = form.get('Action') ?? '';
@@ -74,45 +75,30 @@ function invalid(message: string): AwsError {
   return { code: 'ValidationError', status: 400, message };
 }
 
-/** What the new session carries from its caller and its request together. */
-type Carried = { readonly sourceIdentity?: string; readonly transitiveTags: ReadonlyMap<string, string> };
+/** What the new session gets from its caller and its request together. */
+type Combined = Pick<Carried, 'sourceIdentity' | 'transitiveTags'>;
 
-function assumeRole(
-  { form, principal, peer }: StsCall,
-  { byArn: roles, keyring, clock, inline }: World,
-): Result<Answer, AwsError> {
-  const request = readAssumeRole(form);
+function assumeRole(call: StsCall, world: World): Result<Answer, AwsError> {
+  const request = readAssumeRole(call.form);
   if (!request.ok) return request;
   const asked = request.value;
-  const carried = carry(principal, asked);
-  if (!carried.ok) return carried;
-  const role = roles.get(asked.roleArn);
-  if (role === undefined) return refuse(denied(principal, 'sts:AssumeRole', asked.roleArn));
-  const question = {
-    action: 'sts:AssumeRole',
-    resource: asked.roleArn,
-    keys: keysOf(asked, carried.value.sourceIdentity),
-  };
-  const why = whyDenied(principal, question, { inline, peer, now: clock() });
-  if (why !== undefined) {
-    return refuse({ code: 'AccessDenied', status: 403, message: refusalMessage(principal, question, why) });
-  }
-  const untrusted = firstUntrusted(role, principal, asked, carried.value);
-  if (untrusted !== undefined) return refuse(denied(principal, untrusted, asked.roleArn));
-  const tooLong = checkDuration(role, principal, asked.seconds);
-  if (tooLong !== undefined) return refuse(tooLong);
-  const { policy: sessionPolicy } = asked;
+  const combined = combine(call.principal, asked);
+  if (!combined.ok) return combined;
+  const role = world.byArn.get(asked.roleArn);
+  if (role === undefined) return refuse(denied(call.principal, 'sts:AssumeRole', asked.roleArn));
+  const why = whyNotAllowed(call, { asked, role, combined: combined.value }, world);
+  if (why !== undefined) return refuse(why);
   const session = sessionOf(role.name, asked.sessionName, {
-    ...carried.value,
-    tags: new Map([...carried.value.transitiveTags, ...asked.tags]),
-    issuedAt: clock(),
+    ...combined.value,
+    tags: new Map([...combined.value.transitiveTags, ...asked.tags]),
+    issuedAt: world.clock(),
     managedPolicies: asked.managedPolicies,
-    ...(sessionPolicy === undefined ? {} : { sessionPolicy }),
+    sessionPolicy: asked.policy,
   });
-  const key = keyring.issue(session, asked.seconds);
+  const key = world.keyring.issue(session, asked.seconds);
   return ok(
     queryAnswer('AssumeRole', {
-      SourceIdentity: carried.value.sourceIdentity,
+      SourceIdentity: session.sourceIdentity,
       AssumedRoleUser: { AssumedRoleId: session.userId, Arn: session.arn },
       Credentials: {
         AccessKeyId: key.accessKeyId,
@@ -125,8 +111,25 @@ function assumeRole(
   );
 }
 
-/** A source identity, once set, stays; so do transitive tags, and a request may not set them anew. */
-function carry(principal: Principal, asked: AssumeRoleRequest): Result<Carried, AwsError> {
+/** Why the caller may not assume the role as asked: its own policies, the role's trust policy, or the duration. */
+function whyNotAllowed(
+  { principal, peer }: StsCall,
+  { asked, role, combined }: { readonly asked: AssumeRoleRequest; readonly role: Role; readonly combined: Combined },
+  { inline, clock }: World,
+): AwsError | undefined {
+  const keys = keysOf(asked, combined.sourceIdentity);
+  const question = { action: 'sts:AssumeRole', resource: asked.roleArn, keys };
+  const why = whyDenied(principal, question, { inline, peer, now: clock() });
+  if (why !== undefined) {
+    return { code: 'AccessDenied', status: 403, message: refusalMessage(principal, question, why) };
+  }
+  const untrusted = firstUntrusted(role, principal, asked, combined);
+  if (untrusted !== undefined) return denied(principal, untrusted, asked.roleArn);
+  return checkDuration(role, principal, asked.seconds);
+}
+
+/** A source identity and transitive tags stay once they are set, and a request may not change them. */
+function combine(principal: Principal, asked: AssumeRoleRequest): Result<Combined, AwsError> {
   const kept = principal.sourceIdentity;
   if (kept !== undefined && asked.sourceIdentity !== undefined && asked.sourceIdentity !== kept) {
     return refuse(denied(principal, 'sts:SetSourceIdentity', asked.roleArn));
@@ -142,14 +145,14 @@ function carry(principal: Principal, asked: AssumeRoleRequest): Result<Carried, 
   const added = [...asked.tags].filter(([key]) => named.has(key.toLowerCase()));
   const sourceIdentity = kept ?? asked.sourceIdentity;
   const transitiveTags = new Map([...principal.transitiveTags, ...added]);
-  return ok({ transitiveTags, ...(sourceIdentity === undefined ? {} : { sourceIdentity }) });
+  return ok({ transitiveTags, sourceIdentity });
 }
 
 function present(entries: readonly (readonly [string, readonly string[] | undefined])[]) {
   return new Map(entries.flatMap(([key, values]) => (values === undefined ? [] : [[key, values] as const])));
 }
 
-/** The condition keys of AssumeRole alone. */
+/** The condition keys that only AssumeRole has. */
 function keysOf(asked: AssumeRoleRequest, sourceIdentity: string | undefined): ReadonlyMap<string, readonly string[]> {
   return present([
     ['sts:sourceidentity', sourceIdentity === undefined ? undefined : [sourceIdentity]],
@@ -159,16 +162,16 @@ function keysOf(asked: AssumeRoleRequest, sourceIdentity: string | undefined): R
 }
 
 /**
- * The first of the actions that this request needs and the role's trust policy does not allow. Setting a source identity
- * and passing tags are actions of their own, also when a chained session only keeps them; each carries its own
- * condition keys.
+ * The first action that this request needs and the role's trust policy does not allow. Setting a source
+ * identity and passing tags are actions of their own, with condition keys of their own, even if a
+ * chained session only keeps them.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
  */
 function firstUntrusted(
   { trustPolicy }: Role,
   principal: Principal,
   asked: AssumeRoleRequest,
-  { sourceIdentity, transitiveTags }: Carried,
+  { sourceIdentity, transitiveTags }: Combined,
 ): string | undefined {
   const identity = sourceIdentity === undefined ? undefined : [sourceIdentity];
   const tagKeys = [...new Set([...asked.tags.keys(), ...transitiveTags.keys()])];

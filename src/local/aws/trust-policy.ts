@@ -1,7 +1,7 @@
-/** One or several of something, as IAM's policy language writes it. */
+/** One or several texts, as in IAM's policy language. */
 type OneOrMore = string | readonly string[];
 
-/** One statement of a role's trust policy, with the elements that the evaluator knows. */
+/** A statement of a role's trust policy, with the elements that are known here. */
 export type TrustStatement = {
   readonly Effect: 'Allow' | 'Deny';
   readonly Principal: { readonly AWS: OneOrMore };
@@ -9,16 +9,16 @@ export type TrustStatement = {
   readonly Condition?: Readonly<Record<string, Readonly<Record<string, OneOrMore>>>>;
 };
 
-/** A role's trust policy, the JSON document that IAM keeps as AssumeRolePolicyDocument. */
+/** A role's trust policy: the document that IAM calls AssumeRolePolicyDocument. */
 export type TrustPolicy = { readonly Version: '2012-10-17'; readonly Statement: readonly TrustStatement[] };
 
-/** What is asked of a trust policy. */
+/** What a trust policy is asked. */
 export type TrustQuestion = {
   /** `sts:AssumeRole`, `sts:SetSourceIdentity` or `sts:TagSession`. */
   readonly action: string;
-  /** Every ARN that names the caller: for a session its role's and its own. */
+  /** The ARNs that name the caller: for a session its role's and its own. */
   readonly callers: readonly string[];
-  /** The condition keys that this action's request carries; a key that is absent from the request is absent here. */
+  /** The condition keys of the request, in lower case; keys that the request does not have are absent. */
   readonly context: ReadonlyMap<string, readonly string[]>;
 };
 
@@ -59,7 +59,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'aws:tagkeys',
 ]);
 
-/** Whether the conditions hold; undefined if one of them uses an operator or a key that is not known here. */
+/** Whether the conditions hold; undefined if one of them uses an unknown operator or key. */
 function conditionsHold(statement: TrustStatement, context: TrustQuestion['context']): boolean | undefined {
   let holds = true;
   for (const [name, byKey] of Object.entries(statement.Condition ?? {})) {
@@ -83,13 +83,13 @@ function valuesMatch({ matches, forAll }: Operator, patterns: readonly string[],
 function applies(statement: TrustStatement, { action, callers, context }: TrustQuestion): boolean {
   const named = list(statement.Principal.AWS).some((arn) => arn === '*' || callers.includes(arn));
   const acts = list(statement.Action).some((pattern) => matchesWildcard(pattern.toLowerCase(), action.toLowerCase()));
-  // What cannot be judged never helps the caller: an Allow with it does not apply, a Deny does.
+  // What cannot be evaluated never helps the caller: with it an Allow does not apply, and a Deny does.
   return named && acts && (conditionsHold(statement, context) ?? statement.Effect === 'Deny');
 }
 
 /**
- * Evaluates a trust policy by IAM's rules: a Deny that applies is final, else an Allow must apply. Condition keys are
- * compared without regard to case and must be lower case in the question's context.
+ * Evaluates a trust policy by IAM's rules: no Deny may apply, and an Allow must apply. Condition keys are
+ * compared regardless of case.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
 export function trustAllows(policy: TrustPolicy, question: TrustQuestion): boolean {

@@ -6,21 +6,29 @@ import { readDocument } from '../reading/document.ts';
 import { oneOfWords, type DocumentProblem } from '../reading/problem.ts';
 import { anyOf, dictionary, duration, list, mapping, text, version, word } from '../reading/schema.ts';
 
-/** What a rule can say, in Sentinel's words. */
+/** The effects of rules, as Sentinel names them. */
 const EFFECTS = ['allow', 'deny', 'require_approval', 'require_server', 'require_server_session'] as const;
 
-/** Which of Sentinel's clients a rule is about; a request to this server is always `server`. */
+/**
+ * Sentinel's clients that a rule can be limited to. A request to this server always has the mode
+ * `server`.
+ */
 const MODES = ['server', 'cli', 'credential_process'] as const;
 
-/** A credential's shortest useful life in seconds; below STS's 900 the session policy ends it. */
+/**
+ * The shortest life of credentials, in seconds. Below STS's 900 seconds the session policy ends it.
+ */
 const MIN_CAP_SECONDS = 60;
 
 const RESTRICTING = ['profiles', 'users', 'time', 'principals', 'accounts', 'principal_ids'] as const;
 
-/** Sentinel's guides end their policies with such a rule, which denies; with an allow it would open everything. */
+/**
+ * The message for a rule without conditions. Sentinel's guides end policies with such a deny; as an
+ * allow it would let everybody in.
+ */
 const NO_CONDITION =
-  `must have at least one of ${oneOfWords(RESTRICTING)}; for every caller write profiles: with this profile's name, and ` +
-  'leave a rule out that denies the rest, for what no rule matches is denied';
+  `must have at least one of ${oneOfWords(RESTRICTING)}; to match every caller, write profiles: with this profile's ` +
+  'name; a last rule that denies the rest is not needed, because a request that no rule matches is denied';
 
 const device = v.pipe(
   dictionary(v.unknown()),
@@ -43,7 +51,7 @@ function conditions(bareNames: NamedKind) {
   );
 }
 
-/** People forget the level between a rule and its conditions. */
+/** Conditions that are written beside `conditions` by mistake. */
 const UNDER_CONDITIONS = Object.fromEntries(
   [...RESTRICTING, 'mode', 'device'].map((key) => [key, "the rule's conditions"]),
 );
@@ -66,21 +74,21 @@ function rule(bareNames: NamedKind) {
 export const accessPolicy = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
 
 /**
- * Sentinel's access policy, read strictly. `max_server_duration` is in seconds; `session_table` is accepted, for Sentinel
- * has it, and means nothing here.
+ * Sentinel's access policy, read strictly. `max_server_duration` is in seconds. `session_table` is
+ * accepted because Sentinel has it, and has no effect here.
  */
 export type AccessPolicyDocument = v.InferOutput<ReturnType<typeof accessPolicy>>;
 
 /** One rule of an access policy. */
 export type AccessRule = AccessPolicyDocument['rules'][number];
 
-/** What must hold, all of it, for a rule to match. */
+/** The conditions of a rule, all of which must hold for it to match. */
 export type AccessConditions = AccessRule['conditions'];
 
-/** What a rule says, as the document has it. */
+/** The effect of a rule, as the document writes it. */
 export type RuleEffect = AccessRule['effect'];
 
-/** Reads an access policy, YAML or JSON: the document, or every problem with its line. */
+/** Reads an access policy in YAML or JSON. Gives the document, or every problem with its line. */
 export function readAccessPolicy(
   source: string,
   bareNames: NamedKind = 'key',

@@ -6,14 +6,14 @@ import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
 import { duration, flag, list, mapping, optionalVersion, text, word } from '../reading/schema.ts';
 
-/** Bounds of one emergency, in seconds; the upper one is Sentinel's. */
+/** Bounds of the duration of one emergency access, in seconds. The upper one is Sentinel's. */
 const MIN_SECONDS = 60;
 const MAX_SECONDS = 4 * 60 * 60;
 
-/** Why somebody breaks the glass, in Sentinel's words. */
+/** The reasons for break-glass access, as Sentinel names them. */
 const REASON_CODES = ['incident', 'maintenance', 'security', 'recovery', 'other'] as const;
 
-/** What Sentinel keeps in a policy of its own; here it is a document of its own. */
+/** Keys of the rate policy, which is a document of its own. */
 const RATE_KEYS = ['cooldown', 'max_per_user', 'max_per_profile', 'quota_window', 'escalation_threshold'] as const;
 const MOVED = Object.fromEntries(RATE_KEYS.map((key) => [key, 'the document break-glass-rate-policy']));
 
@@ -39,10 +39,15 @@ export const breakGlassPolicy = perOwner((bareNames) =>
   mapping({ version: optionalVersion, rules: list(rule(bareNames)) }, { blanks: ['version'] }),
 );
 
-/** Who may break the glass: Sentinel's policy. Durations in seconds; a rule without profiles is for all of them. */
+/**
+ * Sentinel's break-glass policy: who may use emergency access. Durations are in seconds. A rule
+ * without profiles is for all of them.
+ */
 export type BreakGlassPolicyDocument = v.InferOutput<ReturnType<typeof breakGlassPolicy>>;
 
-/** Reads a break-glass policy, YAML or JSON: the document, or every problem with its line. */
+/**
+ * Reads a break-glass policy in YAML or JSON. Gives the document, or every problem with its line.
+ */
 export function readBreakGlassPolicy(
   source: string,
   bareNames: NamedKind = 'key',

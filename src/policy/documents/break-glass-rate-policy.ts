@@ -22,7 +22,7 @@ const rule = v.pipe(
       ? []
       : COUNTED.filter((key) => read[key] !== undefined).map((key) => ({
           key,
-          message: 'counts within quota_window, which is missing',
+          message: 'needs quota_window, the time within which it counts',
         })),
   ),
   atLeastOneOf('cooldown', ...COUNTED),
@@ -33,12 +33,15 @@ const rule = v.pipe(
 export const ratePolicy = mapping({ version: optionalVersion, rules: list(rule) }, { blanks: ['version'] });
 
 /**
- * How often the glass may be broken: Sentinel's rate policy, to which it gives no place in SSM. Durations in seconds; a rule
- * without profiles is for all of them.
+ * Sentinel's rate policy of break-glass access, for which Sentinel has no place in SSM: how often
+ * it may be used. Durations are in seconds. A rule without profiles is for all of them.
  */
 export type BreakGlassRatePolicyDocument = v.InferOutput<typeof ratePolicy>;
 
-/** Reads a break-glass rate policy, YAML or JSON: the document, or every problem with its line. */
+/**
+ * Reads a break-glass rate policy in YAML or JSON. Gives the document, or every problem with its
+ * line.
+ */
 export function readBreakGlassRatePolicy(
   source: string,
 ): Result<BreakGlassRatePolicyDocument, readonly DocumentProblem[]> {

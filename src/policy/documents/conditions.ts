@@ -18,16 +18,20 @@ import { checkUserName } from '../user-names.ts';
 import { checkZone } from '../zones.ts';
 
 /**
- * Makes a schema for each kind that can own bare names, once: what a name can be depends on it.
+ * Makes a schema once for each kind of caller that bare names can mean, since valid names depend on
+ * that.
  */
 export function perOwner<Value>(make: (bareNames: NamedKind) => Value): (bareNames: NamedKind) => Value {
   const made = new Map(NAMED_KINDS.map((kind) => [kind, make(kind)]));
-  return (bareNames) => made.get(bareNames) ?? make(bareNames);
+  function schemaFor(bareNames: NamedKind): Value {
+    return made.get(bareNames) ?? make(bareNames);
+  }
+  return schemaFor;
 }
 
 const NAME = 'The whole name of a caller, without wildcards: alice, user/dana, role/deploy, 111122223333:user/bob.';
 
-/** Names of callers, compared exactly and with regard to case. */
+/** Names of callers, which are compared exactly and case-sensitively. */
 export function userNames(bareNames: NamedKind): Schema<readonly string[]> {
   return list(
     described(
@@ -37,7 +41,7 @@ export function userNames(bareNames: NamedKind): Schema<readonly string[]> {
   );
 }
 
-/** Names of profiles, compared exactly and with regard to case. */
+/** Names of profiles, which are compared exactly and case-sensitively. */
 export const profileNames: Schema<readonly string[]> = list(
   described(parsed(checkProfile), 'The whole name of a profile, without wildcards: dev, team/prod.'),
 );
@@ -54,7 +58,10 @@ const hours = v.pipe(
   v.description('The end must differ from the start; an end before it lies on the next day.'),
 );
 
-/** A window of time with `days` or `hours` or both: with neither it would restrict nothing and look as if it did. */
+/**
+ * A window of time with `days`, `hours` or both. With neither it would look like a restriction and
+ * be none.
+ */
 export const timeWindow: Schema<TimeWindow> = v.pipe(
   mapping(
     {
@@ -76,12 +83,15 @@ export const principals: Schema<readonly string[]> = list(
   ),
 );
 
-/** Unique ids of roles and users: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html */
+/**
+ * Unique ids of roles and users:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+ */
 export const principalIds: Schema<readonly string[]> = list(
   textLike(/^(?:AROA|AIDA)[A-Z0-9]{12,124}$/u, 'must be the unique id of a role (AROA\u2026) or a user (AIDA\u2026)'),
 );
 
-/** Account ids. Without quotes YAML reads a number, which has lost its leading zeros. */
+/** Account ids. Without quotes YAML reads a number and loses leading zeros. */
 export const accounts: Schema<readonly string[]> = list(
   described(
     parsed(checkAccount, v.string('must be an account id of twelve digits in quotes')),

@@ -8,7 +8,7 @@ import type { DocumentProblem } from '../reading/problem.ts';
 import type { PolicyCaller } from '../match.ts';
 import { atLeastOneOf, list, mapping, text, version, word } from '../reading/schema.ts';
 
-/** What an operator may do with what belongs to others. */
+/** What an operator may do with sessions and revocations of others. */
 const ACTIONS = ['list', 'revoke', 'lift', 'explain', 'audit'] as const;
 
 /** An operator's action. */
@@ -30,10 +30,16 @@ function rule(bareNames: NamedKind) {
 /** The form of the document. */
 export const operators = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
 
-/** Who may list, revoke, lift and explain for others, and read the trail. A rule without profiles is for all of them. */
+/**
+ * The operators' document: who may list, revoke, lift and explain for others, and read the audit
+ * trail. A rule without profiles is for all of them.
+ */
 export type OperatorsDocument = v.InferOutput<ReturnType<typeof operators>>;
 
-/** Reads the operators' document, YAML or JSON: the document, or every problem with its line. */
+/**
+ * Reads the operators' document in YAML or JSON. Gives the document, or every problem with its
+ * line.
+ */
 export function readOperators(
   source: string,
   bareNames: NamedKind = 'key',
@@ -44,7 +50,8 @@ export function readOperators(
 /**
  * Whether a caller may do this for others.
  *
- * @param profile the profile that it is about; undefined for what is about all of them, which a rule for some does not grant
+ * @param profile the profile that the action is about; undefined for an action on all profiles,
+ *   which only a rule without profiles grants
  */
 export function mayOperate(
   document: OperatorsDocument | undefined,

@@ -2,27 +2,32 @@ import * as v from 'valibot';
 import { crossCheck, dictionary, type CrossFinding, type Schema } from '../reading/schema.ts';
 import { quote } from '../reading/problem.ts';
 
-/** STS takes 50 session tags; five are the TVM's own. */
+/** STS accepts 50 session tags, five of which are the TVM's own. */
 const MAX_TAGS = 45;
 
 /**
- * STS packs all session tags into a form whose size it limits and does not tell beforehand
- * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html, "PackedPolicySize"). Nine tags of 2 + 250
- * characters took 498 % of it (https://github.com/aws-actions/configure-aws-credentials/issues/1898), and tags add up
- * (https://github.com/aws/containers-roadmap/issues/2413), so 455 characters of keys and values fill it.
+ * STS packs all session tags into a format whose size is limited, and cannot be known in advance
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html, "PackedPolicySize").
+ * Nine tags of 2 + 250 characters took 498 % of it
+ * (https://github.com/aws-actions/configure-aws-credentials/issues/1898), and tags add up
+ * (https://github.com/aws/containers-roadmap/issues/2413), so 455 characters of keys and values
+ * fill it.
  */
 const PACKED_CHARACTERS = 455;
 
-/** The keys of the TVM's five tags, a session's and a request's id, and the shortest caller and profile there can be. */
+/**
+ * The TVM's own five tags: their keys, the ids of a session and a request, and the shortest
+ * possible names.
+ */
 const OWN_KEYS = ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal', 'SentinelProfile', 'SentinelRequestID'];
 const IDS = 16 + 16;
 const OWN_WITHOUT_NAMES = OWN_KEYS.join('').length + IDS;
 const SHORTEST_NAMES = 'key/a'.length + 'sentinel:key/A'.length + 'p'.length;
 
-/** What no caller at all leaves room for. */
+/** Characters of a profile's tags, beyond which not even the caller with the shortest name fits. */
 const MAX_CHARACTERS = PACKED_CHARACTERS - OWN_WITHOUT_NAMES - SHORTEST_NAMES;
 
-/** The longest names of a role's session: of the role, and its principal. */
+/** The longest names that a session of a role can have: the caller's name, and its principal. */
 const LONGEST_ROLE = `role/${'R'.repeat(64)}`;
 const LONGEST_NAMES = LONGEST_ROLE.length + `arn:aws:iam::111122223333:${LONGEST_ROLE}`.length;
 
@@ -31,8 +36,8 @@ function sizeOf(tags: Iterable<readonly [key: string, value: string]>): number {
 }
 
 /**
- * Whether a profile's tags leave room for those of every role that asks for it. Where they do not, STS refuses callers with
- * long names.
+ * Whether a profile's tags leave room for the TVM's own tags of every role that may ask for it. If
+ * not, STS refuses callers with long names.
  */
 export function leaveRoomForRoles(profileName: string, tags: Iterable<readonly [key: string, value: string]>): boolean {
   return sizeOf(tags) + OWN_WITHOUT_NAMES + LONGEST_NAMES + profileName.length <= PACKED_CHARACTERS;
@@ -42,7 +47,10 @@ export function leaveRoomForRoles(profileName: string, tags: Iterable<readonly [
 const KEY = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u;
 const VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
 
-/** Keys that differ only in case are one key to IAM; letters with several cases (ſ, K) are folded too. */
+/**
+ * Folds case as IAM does, for which keys that differ only in case are the same. Also folds letters
+ * like ſ and K.
+ */
 function fold(key: string): string {
   return key.toLowerCase().toUpperCase();
 }
@@ -51,9 +59,10 @@ const RESERVED = ['SENTINEL', 'AWS:'] as const;
 
 function checkKey(key: string, keys: readonly string[]): string | undefined {
   if (!KEY.test(key)) return `the tag's key must be 1 to 128 letters, digits, spaces and _.:/=+-@`;
-  if (RESERVED.some((prefix) => fold(key).startsWith(prefix))) return 'tags must not begin with sentinel or aws:';
+  if (RESERVED.some((prefix) => fold(key).startsWith(prefix)))
+    return "the tag's key must not begin with sentinel or aws:";
   const twin = keys.find((other) => other !== key && fold(other) === fold(key));
-  return twin === undefined ? undefined : `differs from ${quote(twin)} only in case`;
+  return twin === undefined ? undefined : `differs from ${quote(twin)} only in case, and is the same key for IAM`;
 }
 
 function checkTags(tags: Readonly<Record<string, string>>): readonly CrossFinding[] {
@@ -71,12 +80,15 @@ const value: Schema<string> = v.pipe(
 
 function tooLong(size: number): string {
   return (
-    `take ${size} characters of keys and values, and STS packs at most about ${MAX_CHARACTERS} beside the TVM's own tags; ` +
-    'write shorter or fewer ones'
+    `take ${size} characters of keys and values; STS accepts at most about ${MAX_CHARACTERS} beside the TVM's own tags; ` +
+    'write shorter or fewer tags'
   );
 }
 
-/** A profile's own session tags: what STS accepts, and no name that could pass for one of the TVM's. */
+/**
+ * A profile's own session tags: those that STS accepts, and whose keys nobody can mistake for the
+ * TVM's.
+ */
 export const profileTags: Schema<Record<string, string>> = v.pipe(
   dictionary(value),
   v.check((tags) => Object.keys(tags).length <= MAX_TAGS, `must be at most ${MAX_TAGS} tags`),

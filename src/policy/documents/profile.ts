@@ -18,48 +18,60 @@ import {
 import { minify, sessionPolicy, type SessionPolicy } from './session-policy.ts';
 import { profileTags } from './profile-tags.ts';
 
-/** What a profile vends: the role and everything that narrows or marks its sessions. */
+/** What a profile vends: the role, and everything that narrows or marks its sessions. */
 export type Profile = {
   readonly roleArn: string;
   /** The role's account and partition. */
   readonly account: string;
   readonly partition: string;
-  readonly description?: string;
+  readonly description: string | undefined;
   /** The longest that this profile's credentials may live, in seconds. */
-  readonly maxDurationSeconds?: number;
-  readonly sessionPolicy?: SessionPolicy;
+  readonly maxDurationSeconds: number | undefined;
+  readonly sessionPolicy: SessionPolicy | undefined;
   readonly managedPolicies: readonly string[];
   /** The profile's own session tags, in the document's order. */
   readonly tags: readonly (readonly [key: string, value: string])[];
-  readonly externalId?: string;
+  readonly externalId: string | undefined;
   /** Whether credentials work only from the caller's own address. */
   readonly bindSourceIp: boolean;
-  /** The VPC from which private addresses are bound. */
-  readonly sourceVpc?: string;
-  /** Whether issued credentials can be revoked, through the role named next. */
+  /** The VPC that credentials of callers with private addresses are bound to. */
+  readonly sourceVpc: string | undefined;
+  /** Whether issued credentials can be revoked, through `revokerRoleArn`. */
   readonly hardRevoke: boolean;
-  readonly revokerRoleArn?: string;
+  readonly revokerRoleArn: string | undefined;
 };
 
-/** Below STS's 900 seconds the session policy ends the credentials. */
+/**
+ * STS issues credentials for at least 900 seconds; the session policy ends them earlier if a
+ * profile says so.
+ */
 const MIN_SECONDS = 60;
 
-/** Limits of https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html, as are the patterns below. */
+/**
+ * The limits and patterns here and below:
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+ */
 const STS_POLICY_CHARACTERS = 2_048;
 const MAX_MANAGED_POLICIES = 10;
 
-/** What the TVM's own statements may need: an end, a source address, sessions that must not chain. */
+/**
+ * Room for the TVM's own statements: the end, the source address, and the deny of role chaining.
+ */
 const OWN_CHARACTERS = 500;
 const PROFILE_CHARACTERS = STS_POLICY_CHARACTERS - OWN_CHARACTERS;
 
 const MANAGED_POLICY = /^policy\/(?:[\u0021-\u007e]{1,510}\/)?[\w+=,.@-]{1,128}$/u;
+
+const EXAMPLE_ROLE = 'arn:aws:iam::111122223333:role/Name';
 
 type NamedArn = Arn & { readonly arn: string };
 
 const roleArn = described(
   parsed((arn): Result<NamedArn, string> => {
     const read = parseRoleArn(arn);
-    return read.ok ? ok({ ...read.value, arn }) : refuse(`${quote(arn)} is not the ARN of an IAM role`);
+    return read.ok
+      ? ok({ ...read.value, arn })
+      : refuse(`${quote(arn)} is not the ARN of an IAM role, like ${EXAMPLE_ROLE}`);
   }),
   'The ARN of an IAM role.',
 );
@@ -112,14 +124,17 @@ function checkManaged({ role_arn: role, managed_policies: policies = [] }: Profi
       ? [{ key, message: `must be at most ${MAX_MANAGED_POLICIES} policies` }]
       : []),
     ...(new Set(arns).size < arns.length ? [{ key, message: 'must not list a policy twice' }] : []),
-    ...(policies.every(isNear) ? [] : [{ key, message: "must be AWS's own policies or of the role's account" }]),
+    ...(policies.every(isNear)
+      ? []
+      : [{ key, message: "must be AWS's own policies, or policies of the role's account" }]),
   ];
 }
 
 function checkSize(document: ProfileDocument): readonly CrossFinding[] {
   const { session_policy: inline, managed_policies: managed = [] } = document;
-  // Beside managed policies alone stand our Denies alone, and they need a document around them.
-  const json = minify(inline ?? { statements: [] });
+  // With managed policies alone, the TVM's own Denies are the whole session policy, and need a
+  // document around them.
+  const json = minify(inline ?? { statements: [], id: undefined });
   if (inline === undefined && managed.length === 0) return [];
   const used = managed.reduce((sum, { arn }) => sum + arn.length, json.length);
   const key = inline === undefined ? 'managed_policies' : 'session_policy';
@@ -128,7 +143,7 @@ function checkSize(document: ProfileDocument): readonly CrossFinding[] {
       ? [
           {
             key,
-            message: `the policies take ${used} characters; at most ${PROFILE_CHARACTERS} leave room for the TVM's own`,
+            message: `the policies take ${used} characters; at most ${PROFILE_CHARACTERS} fit beside the TVM's own`,
           },
         ]
       : []),
@@ -146,7 +161,7 @@ function checkRevoker(document: ProfileDocument): readonly CrossFinding[] {
   }
   const isNear = revoker.account === role.account && revoker.partition === role.partition;
   return [
-    ...(hardRevoke ? [] : [{ key, message: 'means nothing unless hard_revoke is true' }]),
+    ...(hardRevoke ? [] : [{ key, message: 'has no effect unless hard_revoke is true' }]),
     ...(isNear ? [] : [{ key, message: 'must be in the account of role_arn' }]),
   ];
 }
@@ -158,20 +173,20 @@ function compileProfile(document: ProfileDocument): Profile {
     roleArn: role.arn,
     account: role.account,
     partition: role.partition,
-    ...(description === undefined ? {} : { description }),
-    ...(maxDurationSeconds === undefined ? {} : { maxDurationSeconds }),
-    ...(policy === undefined ? {} : { sessionPolicy: policy }),
+    description,
+    maxDurationSeconds,
+    sessionPolicy: policy,
     managedPolicies: (document.managed_policies ?? []).map(({ arn }) => arn),
     tags: Object.entries(document.tags ?? {}),
-    ...(externalId === undefined ? {} : { externalId }),
+    externalId,
     bindSourceIp: document.bind_source_ip ?? false,
-    ...(sourceVpc === undefined ? {} : { sourceVpc }),
+    sourceVpc,
     hardRevoke: document.hard_revoke ?? false,
-    ...(revoker === undefined ? {} : { revokerRoleArn: revoker.arn }),
+    revokerRoleArn: revoker?.arn,
   };
 }
 
-/** The form of the document, and what a profile is made of it. */
+/** The form of the document, and how a profile is compiled from it. */
 export const compiledProfile = v.pipe(
   profile,
   crossCheck<ProfileDocument>((document) => [
@@ -187,7 +202,10 @@ export const compiledProfile = v.pipe(
   v.transform(compileProfile),
 );
 
-/** Reads a profile document, YAML or JSON: the profile ready for use, or every problem with its line. */
+/**
+ * Reads a profile document, YAML or JSON: the profile ready for use, or every problem with its
+ * line.
+ */
 export function readProfile(source: string): Result<Profile, readonly DocumentProblem[]> {
   return readDocument(source, compiledProfile);
 }

@@ -13,10 +13,10 @@ import {
   type Schema,
 } from '../reading/schema.ts';
 
-/** The statements of a session policy, as IAM writes them. They are in force under version 2012-10-17. */
-export type SessionPolicy = { readonly statements: readonly object[]; readonly id?: string };
+/** A session policy: its statements as IAM writes them, which apply under version 2012-10-17. */
+export type SessionPolicy = { readonly statements: readonly object[]; readonly id: string | undefined };
 
-/** The version of IAM's language that session policies are sent in. */
+/** The version of IAM's policy language in which session policies are sent to STS. */
 const POLICY_VERSION = '2012-10-17';
 
 const OLD_VERSION = '2008-10-17';
@@ -33,11 +33,14 @@ type Keyed = Readonly<Record<string, unknown>>;
 
 function exactlyOne(value: Keyed, key: string, negated: string): readonly CrossFinding[] {
   return Object.hasOwn(value, key) === Object.hasOwn(value, negated)
-    ? [{ key, message: `must be there, or ${negated}, and not both` }]
+    ? [{ key, message: `must be present, or ${negated} instead, but not both` }]
     : [];
 }
 
-/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html, without what sessions cannot have. */
+/**
+ * IAM's grammar without principals:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+ */
 const statement = v.pipe(
   mapping({
     Sid: v.exactOptional(textLike(/^[A-Za-z0-9]{0,64}$/u, 'must be letters and digits')),
@@ -64,7 +67,8 @@ const policy: Schema<SessionPolicy> = v.pipe(
     Statement: v.lazy((input) => (Array.isArray(input) ? list(statement) : oneStatement)),
   }),
   crossCheck((value) =>
-    // The old version reads ${…} as those very characters; sent as the new one, it would mean something else.
+    // The old version takes ${…} literally. The policy is sent under the new version, where it is a
+    // variable.
     value.Version === OLD_VERSION && JSON.stringify(value.Statement).includes('${')
       ? [{ key: 'Version', message: `must be ${POLICY_VERSION} for policy variables like \${aws:username}` }]
       : [],
@@ -73,7 +77,7 @@ const policy: Schema<SessionPolicy> = v.pipe(
     const sids = statements.flatMap(({ Sid: sid }) => (sid === undefined || sid === '' ? [] : [sid]));
     return new Set(sids).size < sids.length ? [{ key: 'Statement', message: 'must not use a Sid twice' }] : [];
   }),
-  v.transform(({ Statement: statements, Id: id }) => ({ statements, ...(id === undefined ? {} : { id }) })),
+  v.transform(({ Statement: statements, Id: id }) => ({ statements, id })),
 );
 
 function isJson(input: string): boolean {
@@ -105,12 +109,12 @@ const policyText = v.pipe(
   }),
 );
 
-/** A session policy: a mapping in IAM's own words, or the same as JSON in a text. */
+/** The form of a session policy: a mapping as IAM writes it, or the same as text in JSON. */
 export const sessionPolicy: Schema<SessionPolicy> = v.lazy((input) =>
   typeof input === 'string' ? policyText : policy,
 );
 
-/** A session policy as it is sent, without what IAM does not need. */
+/** A session policy as it is sent to STS: JSON without spaces. */
 export function minify({ statements, id }: SessionPolicy): string {
-  return JSON.stringify({ Version: POLICY_VERSION, ...(id === undefined ? {} : { Id: id }), Statement: statements });
+  return JSON.stringify({ Version: POLICY_VERSION, Id: id, Statement: statements });
 }

@@ -1,12 +1,12 @@
-/** Sixteen characters that were drawn at random cannot be tried through; AWS's own secrets have forty. */
+/** Nobody can try all texts of sixteen random characters. AWS's own secrets have forty. */
 export const MIN_SECRET_LENGTH = 16;
 
-/** A drawn secret of that length repeats few characters. */
+/** A random secret of that length has at least so many different characters. */
 const MIN_DISTINCT = 8;
 
 /**
- * What people and templates write for a secret, longest first so that a word does not hide in part. From the lists of
- * common passwords that sites refuse, and the words of this subject.
+ * Words that people and templates write into secrets, the longest first so that `password` is found
+ * before `pass`. From public lists of common passwords, and from the field.
  */
 const WORDS = [
   'abcdefghijklmnopqrstuvwxyz abcd abc xyz qwertyuiop asdfghjkl zxcvbnm qwertz qwerty azerty asdfgh asdf zxcv qwer',
@@ -21,15 +21,15 @@ const WORDS = [
 
 const SHORTEST_WORD = 3;
 
-/** Digits and signs that people write for letters. */
+/** Digits and signs that people write instead of letters. */
 const LEET: ReadonlyMap<string, string> = new Map(
   ['0o', '1i', '3e', '4a', '5s', '7t', '$s', '@a', '!i'].map((pair) => [pair.charAt(0), pair.charAt(1)]),
 );
 
-/** Secrets of AWS's documentation, which every scanner knows. */
+/** Secrets in AWS's documentation, which every scanner knows. */
 const DOCUMENTED = /examplekey$/iu;
 
-/** Secrets of the demo documents, which are printed everywhere. */
+/** Secrets of the demo documents, which are public. */
 const DEMO = /^demo-[a-z]+-not-a-secret$/u;
 
 /** Whether a secret is one of the demo's. */
@@ -38,11 +38,11 @@ export function isDemoSecret(secret: string): boolean {
 }
 
 /**
- * Whether a secret can be guessed: too short, of few characters, a repetition, a row of the alphabet or keyboard, or made of
- * known words and the caller's own name. Says no to whatever it has no reason against: it measures no entropy, and
- * cannot tell a secret that leaked.
+ * Whether a secret can be guessed: it is too short, has few different characters, is a repetition,
+ * a row of the alphabet or keyboard, or consists of known words and the caller's own name. Does not
+ * measure entropy, and does not recognise a secret that leaked.
  *
- * @param name what policies call the caller
+ * @param name the caller's name in policies
  */
 export function isWeakSecret(secret: string, name: string): boolean {
   const lower = secret.toLowerCase();
@@ -50,20 +50,20 @@ export function isWeakSecret(secret: string, name: string): boolean {
   return isRepetition(lower) || isRow(lower) || isOfWords(lower, name.toLowerCase());
 }
 
-/** Whether a text is a shorter one again and again, the last time perhaps in part. */
+/** Whether a text is a shorter text repeated, perhaps cut off at the end. */
 function isRepetition(text: string): boolean {
   const half = Math.floor(text.length / 2);
   return Array.from({ length: half }, (_, at) => at + 1).some((period) => text.startsWith(text.slice(period)));
 }
 
-/** Three in four characters follow the one before, up or down. */
+/** Whether three in four characters are neighbours of the one before, or the same. */
 function isRow(text: string): boolean {
   const steps = Array.from(text.slice(1), (character, at) => Math.abs(character.charCodeAt(0) - text.charCodeAt(at)));
   return steps.filter((step) => step <= 1).length >= steps.length * 0.75;
 }
 
 function isOfWords(text: string, name: string): boolean {
-  // So many digits, if they are no row, are enough by themselves.
+  // Enough random digits make a secret strong whatever words are around them.
   const digits = text.replaceAll(/\D/gu, '');
   if (digits.length >= MIN_SECRET_LENGTH && !isRow(digits) && !isRepetition(digits)) return false;
   const plain = Array.from(text, (character) => LEET.get(character) ?? character).join('');

@@ -10,12 +10,16 @@ function pathOf(issue: v.BaseIssue<unknown>): readonly PathStep[] {
   return (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
 }
 
-/** More than anybody mends at a time; bounds the work that a hopeless document costs. */
+/**
+ * Problems named of one document: more than anybody corrects at a time, and a bound for what a bad
+ * document costs.
+ */
 const MAX_PROBLEMS = 100;
 
 /**
- * Reads a YAML or JSON document by a schema. Out comes what the schema makes of it, or every problem found (of a
- * hundred at most), in the order of their lines (1-based). What cannot be parsed at all is not held against the schema. Never throws.
+ * Reads a YAML or JSON document by a schema. Gives what the schema makes of it, or the problems
+ * that were found, at most a hundred, in the order of their lines. Text that cannot be parsed is
+ * not checked against the schema. Never throws.
  */
 export function readDocument<Output>(
   source: string,

@@ -1,18 +1,22 @@
 import { escapeUnseen } from '../../lib/unseen.ts';
 
-/** One thing wrong with a document, for whoever wrote it. */
+/** One thing that is wrong with a document, told to whoever wrote it. */
 export type DocumentProblem = {
-  /** Where in the text, counted from 1. */
+  /** The line of the text, counted from 1. */
   readonly line: number;
-  /** Which value, like `rules[0].conditions.users`; empty for the document as a whole. */
+  /** The value's place, like `rules[0].conditions.users`; empty for the document as a whole. */
   readonly path: string;
   /** One sentence on one line that says what to change. */
   readonly message: string;
 };
 
-/** One step from a mapping to a key's value, or from a list to an item. */
+/** One step of a path: the key of a mapping, or the index of a list. */
 export type PathStep = string | number;
 
+/**
+ * Characters of a quotation and of a message, so that a log line stays readable whatever a document
+ * holds.
+ */
 const QUOTED_LENGTH = 60;
 const MESSAGE_LENGTH = 300;
 
@@ -21,8 +25,8 @@ function cut(text: string, length: number): string {
 }
 
 /**
- * Quotes a piece of a document for a message: on one line, never longer than a message can bear, and with escapes for
- * characters that cannot be seen.
+ * Quotes text of a document for a message: on one line, cut to a bounded length, with invisible
+ * characters escaped.
  */
 export function quote(text: string): string {
   return cut(escapeUnseen(JSON.stringify(text.slice(0, QUOTED_LENGTH))), QUOTED_LENGTH);
@@ -35,7 +39,7 @@ export function oneOfWords(words: readonly string[]): string {
 
 const PLAIN_KEY = /^[\w-]{1,60}$/u;
 
-/** Writes a path as people do: `rules[0].name`, with keys that need it in quotes. */
+/** Writes a path as `rules[0].name`, with unusual keys in quotes. */
 function formatPath(path: readonly PathStep[]): string {
   return path
     .map((step, index) => {
@@ -46,7 +50,7 @@ function formatPath(path: readonly PathStep[]): string {
     .join('');
 }
 
-/** Makes a problem whose message is one line of bounded length, whatever the parts it was made of. */
+/** Makes a problem. Its message becomes one line of bounded length. */
 export function problem(line: number, path: readonly PathStep[], message: string): DocumentProblem {
   return {
     line,
@@ -55,12 +59,12 @@ export function problem(line: number, path: readonly PathStep[], message: string
   };
 }
 
-/** A problem in one sentence, as the log says it. */
+/** Makes a problem and writes it as one sentence for the log. */
 export function toSentence(line: number, path: readonly PathStep[], message: string): string {
   return sayProblem(problem(line, path, message));
 }
 
-/** The same of a problem that was made before. */
+/** Writes a problem as one sentence for the log. */
 export function sayProblem({ line, path, message }: DocumentProblem): string {
   return `line ${line}${path === '' ? '' : `, ${path}`}: ${message}`;
 }

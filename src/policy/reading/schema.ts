@@ -5,57 +5,74 @@ import { nearest } from '../../lib/nearest.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { oneOfWords, quote } from './problem.ts';
 
-/** A schema for one part of a document, with its output's type. Messages never quote more than a key or a short value. */
+/**
+ * A schema for one part of a document, by the type of its output. Messages quote at most a key or a
+ * short value.
+ */
 export type Schema<Output> = v.GenericSchema<unknown, Output>;
 
 function isMapping(input: unknown): input is Record<string, unknown> {
   return typeof input === 'object' && input !== null && !Array.isArray(input);
 }
 
-/** Said of null and empty text where leaving the key out would mean more than whatever was to be written there. */
-const NOTHING_HERE = 'but nothing is written here; leave the key out if that is meant';
+/**
+ * Added for null and empty text: without the key the document would allow more, so it is not taken
+ * for absent.
+ */
+const NOTHING_HERE = 'but nothing is written here; leave the key out if that is what you mean';
 
 function isBlank(input: unknown): boolean {
   return input === null || input === '';
 }
 
 function orNothing(message: string) {
-  return ({ input }: v.BaseIssue<unknown>): string => (isBlank(input) ? `${message}, ${NOTHING_HERE}` : message);
+  function messageFor({ input }: v.BaseIssue<unknown>): string {
+    return isBlank(input) ? `${message}, ${NOTHING_HERE}` : message;
+  }
+  return messageFor;
 }
 
 const aMapping = v.custom<Record<string, unknown>>(isMapping, orNothing('must be a mapping of keys to values'));
 
 function unknownKey(key: string, known: readonly string[], moved: Readonly<Record<string, string>>): string {
   const elsewhere = Object.hasOwn(moved, key) ? moved[key] : undefined;
-  if (elsewhere !== undefined) return `the key ${quote(key)} stands in ${elsewhere}`;
+  if (elsewhere !== undefined) return `the key ${quote(key)} belongs in ${elsewhere}`;
   const near = nearest(key, known);
-  const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${quote(near)}?`;
+  const hint = near === undefined ? `the known keys are ${known.join(', ')}` : `did you mean ${quote(near)}?`;
   return `unknown key ${quote(key)}; ${hint}`;
 }
 
-/** Metadata of a mapping, for whoever makes something else of a schema: its keys are all there are; which may be blank. */
+/**
+ * Names the metadata of a mapping whose keys are all known, for `.scripts/json-schema.ts`: which
+ * keys may be blank.
+ */
 export const EXACT_KEYS = 'exactKeys';
 
-/** A schema with a sentence on what its check, which is a function, lets through: for the JSON Schemas of editors. */
+/**
+ * Adds a sentence to a schema that says what its check accepts. JSON Schemas show it, as they
+ * cannot hold functions.
+ */
 export function described<Output>(schema: Schema<Output>, sentence: string): Schema<Output> {
   return v.pipe(schema, v.description(sentence));
 }
 
-/** What else a mapping knows of its keys. */
+/** Options for some keys of a mapping. */
 type MappingOptions<Key extends string> = {
   /**
-   * Keys that are taken for absent when they hold null or empty text, as templates leave them. Only those without which a
-   * document gives no more than with them: an empty `users` must not become everybody.
+   * Keys that are taken for absent when they hold null or empty text, as templates leave them. Only
+   * keys whose absence does not make the document allow more: an empty `users` must not become
+   * everybody.
    */
   readonly blanks?: readonly Key[];
-  /** Keys that people write here and that stand elsewhere: where. */
+  /** Keys that people write here by mistake, with the place where they belong. */
   readonly moved?: Readonly<Record<string, string>>;
 };
 
 /**
- * A mapping with exactly these keys; those that may be absent are wrapped in `v.exactOptional`. Every unknown key is
- * reported with the nearest known one, since a misspelt condition must never become none. The entries lose their
- * prototype: valibot asks `key in entries`, which is true of `toString` in every ordinary object.
+ * A mapping with exactly these keys. Keys that may be absent are wrapped in `v.exactOptional`.
+ * Every unknown key is an error that suggests the nearest known one: a misspelt condition must
+ * never be ignored. The entries get no prototype, because valibot asks `key in entries`, which
+ * would be true for `toString`.
  */
 export function mapping<const Entries extends v.ObjectEntries>(
   entries: Entries,
@@ -88,12 +105,15 @@ function step(input: Record<string, unknown>, key: string) {
   return { type: 'object', origin: 'key', input, key, value: input[key] } as const;
 }
 
-/** A mapping with any keys, whose values are all alike. */
+/** A mapping with any keys, whose values all have one schema. */
 export function dictionary<Output>(value: Schema<Output>): Schema<Record<string, Output>> {
   return v.pipe(aMapping, v.record(v.string(), value));
 }
 
-/** A list of at least one item: an empty one would say "nobody" to some readers and "everybody" to others. */
+/**
+ * A list of at least one item: some people would take an empty one for "nobody", others for
+ * "everybody".
+ */
 export function list<Output>(item: Schema<Output>): Schema<readonly Output[]> {
   return v.pipe(
     v.array(item, orNothing('must be a list')),
@@ -109,12 +129,12 @@ function notText({ input }: v.BaseIssue<unknown>): string {
 /** Text of at least one character. */
 export const text: Schema<string> = v.pipe(v.string(notText), v.minLength(1, 'must not be empty'));
 
-/** Text that a pattern describes, or else the message. */
+/** Text that matches a pattern; any other text is refused with the message. */
 export function textLike(pattern: RegExp, message: string): Schema<string> {
   return v.pipe(v.string(notText), v.regex(pattern, message));
 }
 
-/** Text that a parser turns into something, or refuses with a sentence. */
+/** Text that a parser turns into a value, or refuses with a sentence. */
 export function parsed<Output>(parse: (input: string) => Result<Output, string>, schema = text): Schema<Output> {
   return v.pipe(
     schema,
@@ -135,7 +155,7 @@ export function word<const Word extends string>(words: readonly Word[]): Schema<
   });
 }
 
-/** `true` or `false`, not a word that some YAML readers take for one. */
+/** `true` or `false`, but not `yes`, `on` and the like, which some YAML readers take for them. */
 export const flag: Schema<boolean> = v.boolean(orNothing('must be true or false, without quotes'));
 
 /** A whole number of at least one. */
@@ -147,7 +167,10 @@ export const count: Schema<number> = v.pipe(
   ),
 );
 
-/** A Go duration (`45m`, `1h30m`) within bounds, both in seconds; comes out in whole seconds, rounded down. */
+/**
+ * A Go duration (`45m`, `1h30m`) within bounds in seconds. The output is in whole seconds, rounded
+ * down.
+ */
 export function duration(atLeast: number, atMost = Number.MAX_SAFE_INTEGER): Schema<number> {
   const most = atMost === Number.MAX_SAFE_INTEGER ? '' : `, at most ${atMost}s`;
   return described(
@@ -162,19 +185,22 @@ export function duration(atLeast: number, atMost = Number.MAX_SAFE_INTEGER): Sch
   );
 }
 
-/** The `version` that every policy document begins with: `"1"`, or `1` as people write it. */
+/** The `version` of a policy document: `"1"`, or `1` without quotes. */
 export const version: Schema<'1'> = v.pipe(
-  v.picklist(['1', 1] as const, 'must be "1", the only version there is'),
+  v.picklist(['1', 1] as const, 'must be "1", the only version that exists'),
   v.transform(() => '1' as const),
 );
 
-/** The same where Sentinel's files leave it out. */
+/** The same for documents in which Sentinel's own files leave it out. */
 export const optionalVersion = v.exactOptional(version, '1');
 
-/** A finding of {@link crossCheck}: which key it is about, and what to change. */
+/** What {@link crossCheck} reports: the key it is about, and what to change. */
 export type CrossFinding = { readonly key: string; readonly message: string };
 
-/** A check across several keys of one mapping that is well-formed by itself; each finding is reported at its key. */
+/**
+ * A check across several keys of a mapping whose keys are each valid. Every finding is reported at
+ * its key.
+ */
 export function crossCheck<Value extends object>(check: (value: Value) => readonly CrossFinding[]) {
   return v.rawCheck<Value>(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
@@ -183,22 +209,28 @@ export function crossCheck<Value extends object>(check: (value: Value) => readon
   });
 }
 
-/** Refuses a mapping that has none of these keys: without a condition it would hold for everybody. */
+/**
+ * Refuses a mapping that has none of these keys: without a condition a rule would apply to
+ * everybody.
+ */
 export function atLeastOneOf<Value extends object>(...keys: readonly (keyof Value & string)[]) {
   return anyOf<Value>(keys, `must have at least one of ${oneOfWords(keys)}`);
 }
 
-/** The same with a sentence of its own. */
+/** The same with another message. */
 export function anyOf<Value extends object>(keys: readonly (keyof Value & string)[], message: string) {
   return v.check<Value, string>((value) => keys.some((key) => Object.hasOwn(value, key)), message);
 }
 
-/** An instant in UTC like `2026-01-02T03:04:05Z`, to epoch milliseconds; whatever is wrong, `message` is what is said. */
+/**
+ * An instant in UTC like `2026-01-02T03:04:05Z`, read to epoch milliseconds. Any other text is
+ * refused with `message`.
+ */
 export function instant(message: string): Schema<number> {
   return described(
     parsed((input) => {
       const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u.test(input) ? Date.parse(input) : Number.NaN;
-      // Date.parse takes 31 February for 3 March; what comes back out must be what went in.
+      // Date.parse takes 31 February for 3 March, so the instant must format back to the same text.
       return !Number.isNaN(ms) && formatInstant(ms) === input ? ok(ms) : refuse(message);
     }),
     `It ${message}.`,

@@ -1,10 +1,13 @@
 import { CST, Lexer } from 'yaml';
 import { problem, type DocumentProblem } from './problem.ts';
 
-/** How many levels of mappings and lists a document may have; ours need eight. */
+/** Levels of mappings and lists that a document may have. The TVM's own documents need eight. */
 export const MAX_DEPTH = 32;
 
-/** What YAML offers and these documents must not use, because a reader no longer sees what a key's value is. */
+/**
+ * Features of YAML that documents must not use: with them, people who read a document may take a
+ * value for another.
+ */
 const FORBIDDEN: Readonly<Record<string, string>> = {
   alias: 'an alias is not allowed; write the value out',
   anchor: 'an anchor is not allowed; write the value out where it is needed',
@@ -13,8 +16,9 @@ const FORBIDDEN: Readonly<Record<string, string>> = {
 };
 
 /**
- * Looks at the tokens before anything is built from them, and refuses aliases, anchors, tags, directives and brackets
- * nested too deeply. Linear in the text and without recursion. `lineAt` maps an offset to a line.
+ * Checks the tokens before anything is built from them. Refuses aliases, anchors, tags, directives,
+ * and brackets that are nested too deeply. Takes time linear in the text, and does not recurse.
+ * `lineAt` maps an offset to a line.
  */
 export function checkTokens(text: string, lineAt: (offset: number) => number): readonly DocumentProblem[] {
   const problems: DocumentProblem[] = [];
@@ -23,7 +27,8 @@ export function checkTokens(text: string, lineAt: (offset: number) => number): r
   let inScalar = false;
   for (const source of new Lexer().lex(text)) {
     if (source === CST.DOCUMENT || source === CST.FLOW_END) continue;
-    // The lexer announces an unquoted scalar by a marker, for its text may look like any other token.
+    // The lexer puts a marker before an unquoted scalar, because its text may look like any other
+    // token.
     if (source === CST.SCALAR) {
       inScalar = true;
       continue;
@@ -40,5 +45,5 @@ export function checkTokens(text: string, lineAt: (offset: number) => number): r
   return problems;
 }
 
-/** What is said of a document that nests deeper than {@link MAX_DEPTH}. */
+/** The message for a document that is nested deeper than {@link MAX_DEPTH}. */
 export const TOO_DEEP = `the document is nested deeper than ${MAX_DEPTH} levels`;

@@ -4,33 +4,44 @@ import { ok, refuse, type Result } from '../../lib/result.ts';
 import { problem, quote, type DocumentProblem, type PathStep } from './problem.ts';
 import { checkTokens, MAX_DEPTH, TOO_DEEP } from './yaml-tokens.ts';
 
-/** A document as plain values: mappings are objects without a prototype, and nothing in them is shared. */
+/**
+ * A document as plain values: mappings are objects without a prototype, and nothing in them is
+ * shared.
+ */
 export type Tree = {
   readonly value: object;
-  /** What is wrong with single keys and values, while the rest can be read. */
+  /** Problems of single keys and values. The rest of the document was read. */
   readonly problems: readonly DocumentProblem[];
-  /** The line (from 1) of what a path leads to: a key's own line, an item's, or of the deepest part there is. */
+  /**
+   * The line, counted from 1, of the key or item at a path, or of the deepest part of the path that
+   * exists.
+   */
   readonly lineOf: (path: readonly PathStep[]) => number;
 };
 
-/** An advanced SSM parameter holds 8 KiB; this leaves room for any other source. */
+/**
+ * Size of a document. An advanced SSM parameter holds 8 KiB; this leaves room for other sources.
+ */
 const MAX_BYTES = 64 * 1024;
 
-/** One mistake in YAML's syntax makes the parser report many; the first few tell. */
+/** Syntax errors that are reported. One mistake causes many; the first ones say what it is. */
 const MAX_SYNTAX_PROBLEMS = 10;
 
-/** YAML and JSON know no such characters, and the lexer uses three of them as its own marks. */
+/** Characters that YAML and JSON do not allow. The lexer uses three of them as its own markers. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/u;
 
-/** `<<` is a merge key in YAML 1.1; the others name parts of every JavaScript object, and validators skip them. */
+/**
+ * `<<` is a merge key in YAML 1.1. Every JavaScript object inherits the others, and validators skip
+ * them.
+ */
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['<<', '__proto__', 'constructor', 'prototype']);
 
 /**
- * Reads one YAML or JSON document into plain values, refusing whatever two readers could understand differently:
- * several documents, duplicate keys, aliases, anchors, tags, merge keys, keys that are not text, numbers in another than
- * their plain spelling. The root must be a mapping. Never throws, whatever the text. A tree that has problems serves to
- * find more of them, and nothing else.
+ * Reads one YAML or JSON document into plain values. Refuses everything that two YAML readers could
+ * understand differently: several documents, duplicate keys, aliases, anchors, tags, merge keys,
+ * keys that are not text, and numbers that are not written plainly. The root must be a mapping.
+ * Never throws. A tree with problems may only be used to find more problems.
  */
 export function readTree(source: string): Result<Tree, readonly DocumentProblem[]> {
   const text = source.replace(/^\uFEFF/u, '');
@@ -51,13 +62,17 @@ function lineFinder(text: string): (offset: number) => number {
   const counter = new LineCounter();
   counter.addNewLine(0);
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) counter.addNewLine(at + 1);
-  return (offset) => Math.max(1, counter.linePos(offset).line);
+  function lineAt(offset: number): number {
+    return Math.max(1, counter.linePos(offset).line);
+  }
+  return lineAt;
 }
 
 function parse(text: string, lineAt: (offset: number) => number): Result<Document, readonly DocumentProblem[]> {
   let documents: readonly Document[];
   try {
-    // Duplicate keys are found while building, by a set: the library compares every pair of keys.
+    // The library finds duplicate keys by comparing every pair of them. buildMapping finds them
+    // with a map instead.
     documents = [
       ...parseAllDocuments(text, { schema: 'core', prettyErrors: false, uniqueKeys: false, logLevel: 'silent' }),
     ];
@@ -111,10 +126,11 @@ function buildValue(node: unknown, state: Build, path: readonly PathStep[], line
   if (isMap(node)) return buildMapping(node.items, state, path, here);
   if (isSeq(node)) return node.items.map((item, index) => buildValue(item, state, [...path, index], here));
   if (!isScalar(node)) return null;
-  // 0x1F, 012 and 1e3 are numbers to some readers and text to others, and beyond 2^53 digits are lost.
+  // Some YAML readers take 0x1F, 012 and 1e3 for numbers, others for text; and beyond 2^53 digits
+  // are lost.
   const { value } = node;
   if (typeof value === 'number' && (String(value) !== node.source || !isExact(value))) {
-    state.problems.push(problem(here, path, 'is a number in an unusual spelling; put it in quotes if it is text'));
+    state.problems.push(problem(here, path, 'is a number in an unusual notation; put it in quotes if it is text'));
   }
   return value;
 }
@@ -144,7 +160,7 @@ function keyRefusal(name: string | undefined, lines: ReadonlyMap<string, number>
   if (name === undefined) return 'has a key that is not text; put it in quotes';
   if (FORBIDDEN_KEYS.has(name)) return `the key ${quote(name)} is not allowed`;
   const first = lines.get(name);
-  return first === undefined ? undefined : `the key ${quote(name)} stands twice, first on line ${first}`;
+  return first === undefined ? undefined : `the key ${quote(name)} appears twice, first on line ${first}`;
 }
 
 function findLine(root: unknown, path: readonly PathStep[], lineAt: (offset: number) => number): number {

@@ -109,7 +109,7 @@ const WORST = { endsAt: Date.parse('9999-12-31T23:59:59Z'), network: networkOf('
 
 /** The profile's own document, or the empty one that ours needs around it. */
 function ownOf(profile: Profile): number {
-  return minify(profile.sessionPolicy ?? { statements: [] }).length;
+  return minify(profile.sessionPolicy ?? { statements: [], id: undefined }).length;
 }
 
 describe('the size of what we add', () => {

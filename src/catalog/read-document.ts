@@ -1,0 +1,137 @@
+import type { NamedKind } from '../lib/names.ts';
+import { ok, refuse, type Result } from '../lib/result.ts';
+import { compileAccessPolicy, type CompiledPolicy } from '../policy/compile.ts';
+import { readAccessPolicy } from '../policy/documents/access-policy.ts';
+import { readApprovalPolicy } from '../policy/documents/approval-policy.ts';
+import { readBreakGlassPolicy } from '../policy/documents/break-glass-policy.ts';
+import { readBreakGlassRatePolicy } from '../policy/documents/break-glass-rate-policy.ts';
+import { readClientDocument, type Client } from '../policy/documents/client.ts';
+import { readOperators, type OperatorsDocument } from '../policy/documents/operators.ts';
+import { readProfile, type Profile } from '../policy/documents/profile.ts';
+import { readSealingKey, type SealingKeyDocument } from '../policy/documents/sealing-key.ts';
+import { isDemoSecret } from '../policy/documents/weak-secret.ts';
+import { namesOfAccessPolicy, namesOfApprovalPolicy, namesOfBreakGlass, type RuleNames } from '../policy/lint-names.ts';
+import { lint, type LintFinding } from '../policy/lint.ts';
+import { checkProfile } from '../policy/profile-name.ts';
+import type { DocumentProblem } from '../policy/reading/document.ts';
+import { sayProblem } from '../policy/reading/problem.ts';
+
+/** The parts of an SSM parameter that the catalog needs. */
+export type StoredDocument = {
+  readonly name: string;
+  readonly type: string;
+  readonly text: string;
+};
+
+/** What a document was read as, or a sentence for each of its problems. */
+export type Read<Value> = Result<Value, readonly string[]>;
+
+/** An access policy as it was read, with what is needed to compare it with other documents. */
+export type ReadPolicy = {
+  readonly policy: CompiledPolicy;
+  readonly names: readonly RuleNames[];
+  /** The findings of its text alone. */
+  readonly findings: readonly LintFinding[];
+  /** The document, to find the lines of problems. */
+  readonly text: string;
+};
+
+/** A sealing key with the id in its parameter's name. */
+export type StoredSealingKey = SealingKeyDocument & { readonly id: string };
+
+function toRead<Value>(result: Result<Value, readonly DocumentProblem[]>): Read<Value> {
+  return result.ok ? result : refuse(result.refusal.map(sayProblem));
+}
+
+/** The problem of a policy or profile that is stored under a wrong name or as a wrong type. */
+function misplaced({ type }: StoredDocument, profile: string): string | undefined {
+  const checked = checkProfile(profile);
+  if (!checked.ok) return `the parameter's name is wrong: ${checked.refusal}`;
+  if (type === 'SecureString') return 'policies and profiles must be stored as String, not as SecureString';
+  return undefined;
+}
+
+/** Reads `policies/<profile>`: an access policy. */
+export function readStoredPolicy(document: StoredDocument, profile: string, bareNames: NamedKind): Read<ReadPolicy> {
+  const problem = misplaced(document, profile);
+  if (problem !== undefined) return refuse([problem]);
+  const { text } = document;
+  const read = toRead(readAccessPolicy(text, bareNames));
+  if (!read.ok) return read;
+  const { value } = read;
+  return ok({ policy: compileAccessPolicy(value), names: namesOfAccessPolicy(value), findings: lint(value), text });
+}
+
+/** Reads `profiles/<profile>`. */
+export function readStoredProfile(document: StoredDocument, profile: string): Read<Profile> {
+  const problem = misplaced(document, profile);
+  return problem === undefined ? toRead(readProfile(document.text)) : refuse([problem]);
+}
+
+/** Reads `operators`. */
+export function readStoredOperators({ text }: StoredDocument, bareNames: NamedKind): Read<OperatorsDocument> {
+  return toRead(readOperators(text, bareNames));
+}
+
+/**
+ * Reads any other document of the first tree, for the callers and profiles that it names. Only the
+ * form of the approval and break-glass policies is checked so far. Secrets are refused here, where
+ * others may read them. A parameter that is not the TVM's names nobody.
+ */
+export function readStoredOther(
+  { text }: StoredDocument,
+  path: string,
+  bareNames: NamedKind,
+): Read<readonly RuleNames[]> {
+  if (/^(?:clients|keys)\//u.test(path)) {
+    return refuse([
+      'secrets must be stored under SENTINEL_SECRETS_ROOT, because in SSM whoever may read a path may read everything ' +
+        'below it; move this parameter there',
+    ]);
+  }
+  if (path === 'approval-policy') return namesOf(readApprovalPolicy(text, bareNames), namesOfApprovalPolicy);
+  if (path === 'break-glass-policy') return namesOf(readBreakGlassPolicy(text, bareNames), namesOfBreakGlass);
+  if (path === 'break-glass-rate-policy') return namesOf(readBreakGlassRatePolicy(text), namesOfBreakGlass);
+  return ok([]);
+}
+
+function namesOf<Value>(
+  result: Result<Value, readonly DocumentProblem[]>,
+  collect: (value: Value) => readonly RuleNames[],
+): Read<readonly RuleNames[]> {
+  const read = toRead(result);
+  return read.ok ? ok(collect(read.value)) : read;
+}
+
+/** Access key ids of the demo's keys, in any case. */
+const DEMO_KEY = /^(?:TVMDEMO|AKIADEMO)/iu;
+
+/**
+ * Reads `clients/<access key id>`: a registered key.
+ *
+ * @param demoKeys whether the demo's ids and secrets, which are public, are accepted
+ */
+export function readStoredClient({ type, text }: StoredDocument, id: string, demoKeys: boolean): Read<Client> {
+  if (!/^\w{1,128}$/u.test(id)) {
+    return refuse(["the access key id in the parameter's name must be 1 to 128 letters, digits and _"]);
+  }
+  if (type !== 'SecureString') return refuse(['registered keys must be stored as SecureString']);
+  if (!demoKeys && DEMO_KEY.test(id)) {
+    return refuse(['keys of the demo are accepted only with a local AWS; delete this parameter']);
+  }
+  const read = toRead(readClientDocument(text));
+  if (read.ok && isDemoSecret(read.value.secret) && !demoKeys) {
+    return refuse(['secrets of the demo are accepted only with a local AWS; generate another secret']);
+  }
+  return read;
+}
+
+/** Reads `keys/<id>`: a sealing key. */
+export function readStoredSealingKey({ type, text }: StoredDocument, id: string): Read<StoredSealingKey> {
+  if (!/^[\w-]{1,64}$/u.test(id)) {
+    return refuse(["the sealing key's id in the parameter's name must be 1 to 64 letters, digits, _ and -"]);
+  }
+  if (type !== 'SecureString') return refuse(['sealing keys must be stored as SecureString']);
+  const read = toRead(readSealingKey(text));
+  return read.ok ? ok({ ...read.value, id }) : read;
+}

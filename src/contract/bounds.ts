@@ -1,0 +1,20 @@
+/**
+ * Seconds that credentials may be asked for: STS's minimum at least, and an hour at most, where role
+ * chaining ends, for the TVM's own credentials are a role's.
+ */
+export const VEND_SECONDS = { shortest: 900, usual: 900, longest: 3_600 } as const;
+
+/** Seconds that a minted key may be asked for. */
+export const KEY_SECONDS = { shortest: 60, usual: 900, longest: 3_600 } as const;
+
+/** Characters of a reason: Sentinel asks for 3 at least. */
+export const REASON_CHARACTERS = { fewest: 3, most: 500 } as const;
+
+/** The most characters of a session's label. */
+export const LABEL_CHARACTERS = 32;
+
+/** The most characters of what a revocation names: the longest ARN that IAM takes. */
+export const REVOKED_CHARACTERS = 2_048;
+
+/** Characters of a user's name in a query: longer than any name, shorter than what an index can be asked for. */
+export const USER_CHARACTERS = 1_024;
