@@ -123,8 +123,7 @@ const PACKAGES: readonly (readonly [pattern: RegExp, rooms: readonly string[]])[
 ];
 
 /** Files that may be longer than 250 lines, each with its reason. */
-const LONG_FILES: Readonly<Record<string, string>> = {
-};
+const LONG_FILES: Readonly<Record<string, string>> = {};
 
 function find(pattern: RegExp, allowed: (name: string) => boolean): readonly string[] {
   return files.filter(({ name, text }) => pattern.test(text) && !allowed(name)).map(({ name }) => name);

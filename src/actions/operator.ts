@@ -27,7 +27,7 @@ export type OperationRefusal =
 export type OperatedOn =
   | { readonly kind: 'all' | 'revocations' | 'sessions-of-others' }
   | {
-      readonly kind: 'user' | 'principal' | 'profile' | 'session' | 'revocation';
+      readonly kind: 'user' | 'principal' | 'profile' | 'session' | 'grant' | 'revocation';
       readonly value: string;
     };
 

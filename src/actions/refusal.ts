@@ -62,6 +62,8 @@ export type Revoked =
   | { readonly what: 'everything' }
   | { readonly what: 'profile'; readonly profile: string }
   | { readonly what: 'session'; readonly name: string; readonly profile: string }
+  /** The approval or the break-glass event that a vend rested on. */
+  | { readonly what: 'grant'; readonly id: string }
   | { readonly what: 'access'; readonly name: string };
 
 /** Something that the request needs does not answer, or is missing. */

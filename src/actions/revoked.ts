@@ -11,6 +11,8 @@ function toRevoked({ target }: Block, { name }: Pick<Caller, 'name'>, profile: s
       return { what: 'profile', profile: target.value };
     case 'session':
       return { what: 'session', name, profile: profile ?? target.profile };
+    case 'grant':
+      return { what: 'grant', id: target.value };
     case 'user':
     case 'principal':
       return { what: 'access', name };
@@ -18,11 +20,7 @@ function toRevoked({ target }: Block, { name }: Pick<Caller, 'name'>, profile: s
 }
 
 /** The refusal of a request that a revocation stops; `profile` where it asked for one. */
-export function toRevokedRefusal(
-  revocation: Block,
-  caller: Pick<Caller, 'name'>,
-  profile?: string,
-): RevokedRefusal {
+export function toRevokedRefusal(revocation: Block, caller: Pick<Caller, 'name'>, profile?: string): RevokedRefusal {
   return {
     kind: 'revoked',
     revoked: toRevoked(revocation, caller, profile),

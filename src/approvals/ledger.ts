@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { putSure } from '../aws/put-sure.ts';
-import { readItem, type Item } from '../aws/table.ts';
+import { attributes, numberAt, textAt, toTtl, type Item } from '../aws/attributes.ts';
+import { readItem } from '../aws/table.ts';
 import { newHexId } from '../lib/ids.ts';
 import { DAY, SECOND } from '../lib/clock.ts';
 
@@ -46,39 +47,14 @@ function itemId(name: string): string {
   return `requests#${createHash('sha256').update(name).digest('hex')}`;
 }
 
-function toEntry([id, value]: readonly [string, NonNullable<Item[string]>]): LedgerEntry {
-  const { profile, at, until, pending } = value.M ?? {};
-  return {
-    id,
-    profile: profile?.S ?? '',
-    at: Number(at?.N ?? 0),
-    until: Number(until?.N ?? 0),
-    pending: pending?.BOOL === true,
-  };
-}
-
-function toItem(name: string, entries: readonly LedgerEntry[], version: number) {
+function toItem(name: string, entries: readonly LedgerEntry[], version: number): Item {
   const last = Math.max(0, ...entries.map(({ until }) => until));
-  return {
-    id: { S: itemId(name) },
-    version: { N: String(version) },
-    requests: {
-      M: Object.fromEntries(
-        entries.map(({ id, profile, at, until, pending }) => [
-          id,
-          {
-            M: {
-              profile: { S: profile },
-              at: { N: String(at) },
-              until: { N: String(until) },
-              pending: { BOOL: pending },
-            },
-          },
-        ]),
-      ),
-    },
-    ttl: { N: String(Math.ceil((last + KEPT) / SECOND)) },
-  };
+  return attributes({
+    id: itemId(name),
+    version,
+    requests: JSON.stringify(entries),
+    ttl: toTtl(last + KEPT),
+  });
 }
 
 /** Constructs the ledgers of requests. */
@@ -87,8 +63,8 @@ export function createLedgers(client: DynamoDBClient, guard: string): Ledgers {
 
   async function read(name: string, now: number): Promise<Ledger> {
     const item = await readItem(table, itemId(name));
-    const entries = Object.entries(item?.['requests']?.M ?? {}).map(toEntry);
-    return { entries: entries.filter(({ until }) => until > now), version: Number(item?.['version']?.N ?? 0) };
+    const entries = JSON.parse(textAt(item, 'requests') ?? '[]') as readonly LedgerEntry[];
+    return { entries: entries.filter(({ until }) => until > now), version: numberAt(item, 'version') ?? 0 };
   }
 
   async function write(name: string, entries: readonly LedgerEntry[], version: number): Promise<'written' | 'lost'> {
@@ -98,7 +74,7 @@ export function createLedgers(client: DynamoDBClient, guard: string): Ledgers {
         : {
             condition: '#version = :before',
             names: { '#version': 'version' },
-            values: { ':before': { N: String(version) } },
+            values: attributes({ ':before': version }),
           };
     const outcome = await putSure(table, toItem(name, entries, version + 1), condition, newHexId());
     return outcome === 'done' ? 'written' : 'lost';

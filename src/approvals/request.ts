@@ -32,6 +32,8 @@ export type Review = {
   readonly seconds: number | undefined;
   readonly comment: string | undefined;
   readonly at: number;
+  /** Up to which number of the log of revocations the reviewer's instance knew what is revoked. */
+  readonly seen: number;
 };
 
 /** What an approval allows. Times in epoch milliseconds. */
@@ -66,6 +68,8 @@ export type Wish = {
   readonly root: string;
   /** Whether a vend made it, or somebody who asked for it. */
   readonly origin: 'vend' | 'request';
+  /** Up to which number of the log of revocations it was known what is revoked when it was made. */
+  readonly seen: number;
 };
 
 /** A request for access, with all that has become of it. Times in epoch milliseconds. */

@@ -1,6 +1,5 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { Item } from '../aws/table.ts';
-import { DAY, SECOND } from '../lib/clock.ts';
+import { attributes, isoTime, textAt, timeAt, toTtl, type Item } from '../aws/attributes.ts';
+import { DAY } from '../lib/clock.ts';
 import { isSignedRow, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import { latestEnd, REQUEST_STATUSES, type AccessRequest, type RequestStatus } from './request.ts';
 
@@ -26,10 +25,6 @@ const KEPT = 90 * DAY;
 const PURPOSE = 'access request';
 const NANOSECONDS = 1_000_000_000;
 
-function iso(ms: number): AttributeValue {
-  return { S: new Date(ms).toISOString() };
-}
-
 /** When a request ends for certain, epoch milliseconds. */
 export function endOf(request: AccessRequest): number {
   return request.grant === undefined ? request.expiresAt : latestEnd(request.grant);
@@ -41,26 +36,26 @@ export function endOf(request: AccessRequest): number {
  *
  * @param table the name of the table, so that a row that is copied to another one means nothing there
  */
-export function toRequestItem(request: AccessRequest, table: string, sealing: SealingKey) {
+export function toRequestItem(request: AccessRequest, table: string, sealing: SealingKey): Item {
   const state = JSON.stringify(request);
   const decided = request.reviews.findLast(({ verdict }) => verdict === 'approve' || request.status === 'denied');
-  return {
-    id: { S: request.id },
-    requester: { S: request.requester.name },
-    profile: { S: request.profile },
-    justification: { S: request.justification },
-    duration: { N: String((request.grant?.seconds ?? request.seconds) * NANOSECONDS) },
-    status: { S: request.status },
-    created_at: iso(request.createdAt),
-    updated_at: iso(request.updatedAt),
-    expires_at: iso(endOf(request)),
-    ...(decided === undefined ? {} : { approver: { S: decided.reviewer.name } }),
-    ...(decided?.comment === undefined ? {} : { approver_comment: { S: decided.comment } }),
-    version: { N: String(request.version) },
-    state: { S: state },
-    signature: { S: signRow(sealing, PURPOSE, [table, state]) },
-    ttl: { N: String(Math.ceil((endOf(request) + KEPT) / SECOND)) },
-  };
+  return attributes({
+    id: request.id,
+    requester: request.requester.name,
+    profile: request.profile,
+    justification: request.justification,
+    duration: (request.grant?.seconds ?? request.seconds) * NANOSECONDS,
+    status: request.status,
+    created_at: isoTime(request.createdAt),
+    updated_at: isoTime(request.updatedAt),
+    expires_at: isoTime(endOf(request)),
+    approver: decided?.reviewer.name,
+    approver_comment: decided?.comment,
+    version: request.version,
+    state,
+    signature: signRow(sealing, PURPOSE, [table, state]),
+    ttl: toTtl(endOf(request) + KEPT),
+  });
 }
 
 function isStatus(text: string | undefined): text is RequestStatus {
@@ -76,10 +71,10 @@ function withForeignStatus(request: AccessRequest, status: string | undefined): 
 
 /** Reads a row that anybody may have written; undefined for what is no request at all. */
 export function toRequestRow(item: Item, table: string, keys: SealingKeys): RequestRow | undefined {
-  const id = item['id']?.S ?? '';
-  const status = item['status']?.S;
-  const state = item['state']?.S ?? '';
-  if (state !== '' && isSignedRow(item['signature']?.S ?? '', keys, PURPOSE, [table, state])) {
+  const id = textAt(item, 'id') ?? '';
+  const status = textAt(item, 'status');
+  const state = textAt(item, 'state') ?? '';
+  if (state !== '' && isSignedRow(textAt(item, 'signature') ?? '', keys, PURPOSE, [table, state])) {
     const request = JSON.parse(state) as AccessRequest;
     if (request.id === id) return { genuine: true, request: withForeignStatus(request, status) };
   }
@@ -88,11 +83,11 @@ export function toRequestRow(item: Item, table: string, keys: SealingKeys): Requ
     genuine: false,
     foreign: {
       id,
-      requester: item['requester']?.S ?? '',
-      profile: item['profile']?.S ?? '',
+      requester: textAt(item, 'requester') ?? '',
+      profile: textAt(item, 'profile') ?? '',
       status,
-      justification: item['justification']?.S ?? '',
-      createdAt: Date.parse(item['created_at']?.S ?? '') || 0,
+      justification: textAt(item, 'justification') ?? '',
+      createdAt: timeAt(item, 'created_at') ?? 0,
     },
   };
 }

@@ -1,7 +1,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createHash } from 'node:crypto';
 import { putSure } from '../aws/put-sure.ts';
-import { readItem, readPage, type Item } from '../aws/table.ts';
+import { attributes, textAt, type Item } from '../aws/attributes.ts';
+import { readItem, readPage } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import type { SealingKey, SealingKeys } from '../lib/sealing.ts';
 import type { AccessRequest, RequestStatus } from './request.ts';
@@ -61,7 +62,7 @@ export function createRequestStore(client: DynamoDBClient, name: string): Reques
     const unchanged = {
       condition: '#version = :before',
       names: { '#version': 'version' },
-      values: { ':before': { N: String(request.version - 1) } },
+      values: attributes({ ':before': request.version - 1 }),
     };
     const item = toRequestItem(request, name, sealing);
     return (await putSure(table, item, unchanged, attemptOf(request))) === 'done' ? 'replaced' : 'lost';
@@ -69,15 +70,16 @@ export function createRequestStore(client: DynamoDBClient, name: string): Reques
 
   async function page(leg: RequestLeg, keys: SealingKeys, from: RequestPlace | undefined): Promise<RequestPage> {
     const attribute = KEY_OF[leg.index];
-    const [items, next] = await readPage(table, {
-      IndexName: leg.index,
-      KeyConditionExpression: '#key = :key',
-      ExpressionAttributeNames: { '#key': attribute },
-      ExpressionAttributeValues: { ':key': { S: leg.key } },
-      ScanIndexForward: false,
-      Limit: PAGE,
-      ExclusiveStartKey: from && toStartKey(from, attribute, leg.key),
-    });
+    const newestFirst = {
+      index: leg.index,
+      condition: '#key = :key',
+      names: { '#key': attribute },
+      values: attributes({ ':key': leg.key }),
+      order: 'falling',
+      limit: PAGE,
+    } as const;
+    const start = from === undefined ? undefined : toStartKey(from, attribute, leg.key);
+    const [items, next] = await readPage(table, newestFirst, start);
     const rows = items.map((item) => toRequestRow(item, name, keys)).filter((row) => row !== undefined);
     return { rows, next: toPlace(next) };
   }
@@ -91,10 +93,10 @@ function attemptOf(request: AccessRequest): string {
 }
 
 function toStartKey({ id, createdAt }: RequestPlace, attribute: string, key: string): Item {
-  return { id: { S: id }, created_at: { S: createdAt }, [attribute]: { S: key } };
+  return attributes({ id, created_at: createdAt, [attribute]: key });
 }
 
 function toPlace(key: Item | undefined): RequestPlace | undefined {
-  const [id, createdAt] = [key?.['id']?.S, key?.['created_at']?.S];
+  const [id, createdAt] = [textAt(key, 'id'), textAt(key, 'created_at')];
   return id === undefined || createdAt === undefined ? undefined : { id, createdAt };
 }

@@ -1,4 +1,5 @@
-import { putIf, readItem, type Condition, type Item, type Table, type WriteOutcome } from './table.ts';
+import { attributes, textAt, type Item } from './attributes.ts';
+import { putIf, readItem, type Condition, type Table, type WriteOutcome } from './table.ts';
 
 /**
  * Puts an item under a condition and reads it back, so that no answer is believed that belongs to another write, and none
@@ -9,15 +10,11 @@ import { putIf, readItem, type Condition, type Item, type Table, type WriteOutco
  * @returns `refused` where another's item stands there
  * @throws where DynamoDB cannot be asked: then it may have been written, and a repetition with the same attempt finds out
  */
-export async function putSure(
-  table: Table,
-  item: Item & { readonly id: { readonly S: string } },
-  condition: Condition,
-  attempt: string,
-): Promise<WriteOutcome> {
-  const outcome = await putIf(table, { ...item, attempt: { S: attempt } }, condition);
-  const stands = await readItem(table, item.id.S);
-  if (stands?.['attempt']?.S === attempt) return 'done';
+export async function putSure(table: Table, item: Item, condition: Condition, attempt: string): Promise<WriteOutcome> {
+  const id = textAt(item, 'id') ?? '';
+  const outcome = await putIf(table, { ...item, ...attributes({ attempt }) }, condition);
+  const stands = await readItem(table, id);
+  if (textAt(stands, 'attempt') === attempt) return 'done';
   if (outcome === 'refused') return 'refused';
-  throw new Error(`the answer to PutItem for ${item.id.S} on ${table.name} is another write's`);
+  throw new Error(`the answer to PutItem for ${id} on ${table.name} is another write's`);
 }

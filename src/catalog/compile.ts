@@ -15,6 +15,7 @@ import {
   readStoredSealingKey,
   type Read,
   type ReadPolicy,
+  type SingleDocuments,
   type StoredDocument,
   type StoredSealingKey,
 } from './read-document.ts';
@@ -43,7 +44,7 @@ const PLAIN_SETTINGS: NameSettings = {
 /** The result of compiling all documents. */
 export type Compiled = Pick<
   Snapshot,
-  'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'rejections' | 'findings'
+  'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'approvalPolicy' | 'people' | 'rejections' | 'findings'
 > & {
   /** Principals of all roles that profiles name, to vend them or to revoke through them. */
   readonly roles: readonly string[];
@@ -86,7 +87,11 @@ export function createDocumentCompiler(
       return undefined;
     }
     // Read every document by itself.
-    const { operators, ...documents } = yield* readDocuments(trees, readOnce, settings.bareNames);
+    const { operators, approvalPolicy, people, ...documents } = yield* readDocuments(
+      trees,
+      readOnce,
+      settings.bareNames,
+    );
     const { clients, sealingKeys } = yield* readSecrets(trees, readOnce);
     before = remembered;
     // Compare the documents with each other.
@@ -98,6 +103,8 @@ export function createDocumentCompiler(
       clients,
       sealingKeys,
       operators,
+      approvalPolicy,
+      people,
       roles,
       rejections: [...rejections, ...judged.rejections],
     };
@@ -111,6 +118,8 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
   const profiles = new Map<string, Profile>();
   const others = new Map<string, readonly RuleNames[]>();
   let operators: OperatorsDocument | undefined;
+  let kept: Partial<SingleDocuments> = {};
+  let isPeopleBroken = false;
   for (const document of documents) {
     const path = document.name.slice(root.length + 1);
     const [kind, name] = splitFirst(path);
@@ -124,12 +133,15 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
       operators = readOnce(document, () => readStoredOperators(document, bareNames));
       setIfRead(others, path, operators === undefined ? undefined : namesOfOperators(operators));
     } else {
-      const names = readOnce(document, () => readStoredOther(document, path, bareNames));
-      setIfRead(others, path, names);
+      const other = readOnce(document, () => readStoredOther(document, path, bareNames));
+      setIfRead(others, path, other?.names);
+      kept = { ...kept, ...other?.kept };
+      isPeopleBroken ||= path === 'people' && other === undefined;
     }
     yield;
   }
-  return { policies, profiles, others, operators };
+  const people = isPeopleBroken ? ('broken' as const) : kept.people;
+  return { policies, profiles, others, operators, approvalPolicy: kept.approvalPolicy, people };
 }
 
 function* readSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadOnce) {

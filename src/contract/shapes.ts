@@ -93,7 +93,8 @@ export type SessionsPage = v.InferOutput<typeof SessionsPage>;
 /** A revocation, with names as documents have them. */
 export const Revocation = v.object({
   id: v.string(),
-  kind: v.picklist(REVOCATION_KINDS),
+  // A grant is ended through the request or the event that it is of, and listed among the rest.
+  kind: v.picklist([...REVOCATION_KINDS, 'grant']),
   value: v.optional(v.string()),
   /** Whose session was revoked, and on which profile. */
   subject: v.optional(v.string()),

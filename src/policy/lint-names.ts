@@ -10,6 +10,7 @@ import {
   type KnownCallers,
 } from './known-callers.ts';
 import { MAX_FINDINGS, type LintFinding } from './lint.ts';
+import type { PeopleDocument } from './documents/people.ts';
 import type { OperatorsDocument } from './documents/operators.ts';
 import { isNeverMet } from './overlap.ts';
 import { quote } from './reading/problem.ts';
@@ -52,11 +53,12 @@ export function namesOfOperators({ rules }: OperatorsDocument): readonly RuleNam
   }));
 }
 
+/** Whether an entry of a list that takes both is a principal, and not a name. */
 function isPrincipalEntry(entry: string): boolean {
   return /^(?:arn:|sentinel:)/u.test(entry);
 }
 
-/** Whom an approval policy names. */
+/** Collects the names in an approval policy. */
 export function namesOfApprovalPolicy({ rules }: ApprovalPolicyDocument): readonly RuleNames[] {
   return rules.map((rule) => {
     const { name, approvers = [], approver_principals: principals = [], requesters, profiles } = rule;
@@ -70,6 +72,16 @@ export function namesOfApprovalPolicy({ rules }: ApprovalPolicyDocument): readon
       profiles,
     };
   });
+}
+
+/** Collects the names in the document of people. */
+export function namesOfPeople({ rules }: PeopleDocument): readonly RuleNames[] {
+  return rules.map(({ name, is }) => ({
+    ...NOBODY,
+    rule: name,
+    users: is.filter((entry) => !isPrincipalEntry(entry)),
+    principals: is.filter(isPrincipalEntry),
+  }));
 }
 
 /** Collects the names in a break-glass policy, or the profiles in a rate policy. */

@@ -11,7 +11,7 @@ export type PolicyCaller = {
   /** Twelve digits. */
   readonly account: string;
   /** IAM's unique id (AROA…, AIDA…), where the way of authenticating tells it. */
-  readonly uniqueId?: string | undefined;
+  readonly uniqueId: string | undefined;
 };
 
 /** What a policy decides on: who, what, and when (epoch milliseconds). */

@@ -22,6 +22,7 @@ function problemOf(text: string): string {
     .join('/');
   if (plain !== text && isProfileName(plain))
     return `cannot be a profile's name, because SSM could not store it; write ${plain}`;
-  if (text.split('/').length > MAX_NAME_SEGMENTS) return `has more than the ${MAX_NAME_SEGMENTS} levels that SSM can store`;
+  if (text.split('/').length > MAX_NAME_SEGMENTS)
+    return `has more than the ${MAX_NAME_SEGMENTS} levels that SSM can store`;
   return "cannot be a profile's name, which is letters, digits and _.- in segments joined by /, like team/prod";
 }

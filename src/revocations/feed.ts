@@ -51,6 +51,12 @@ export type Revocations = {
   readonly ofCaller: (subject: RevocationSubject) => Revocation | undefined;
   /** Whether this caller is refused this profile. In memory. */
   readonly ofVend: (subject: RevocationSubject, profile: string) => Block | undefined;
+  /** Whether a grant was ended before its time. In memory. */
+  readonly ofGrant: (id: string) => Revocation | undefined;
+  /** Whether a revocation of this caller came behind a number of the log, be it lifted since. In memory. */
+  readonly wasRevokedAfter: (subject: RevocationSubject, n: number) => boolean;
+  /** Everything up to this number of the log is known here. */
+  readonly top: () => number;
   readonly frozen: () => Revocation | undefined;
   readonly list: () => readonly Revocation[];
   /** A revocation by its number, also where another instance has only just written it; rejects if nobody can tell. */
@@ -152,6 +158,14 @@ export function createRevocations(options: Options): Revocations {
     return book().ofVend(subject, profile, clock()) ?? foreign.ofVend(subject, profile, clock());
   }
 
+  function ofGrant(id: string): Revocation | undefined {
+    return book().ofGrant(id, clock());
+  }
+
+  function wasRevokedAfter(subject: RevocationSubject, n: number): boolean {
+    return book().wasRevokedAfter(subject, n);
+  }
+
   function frozen(): Revocation | undefined {
     return book().frozen(clock());
   }
@@ -179,12 +193,15 @@ export function createRevocations(options: Options): Revocations {
     };
   }
 
-  const { append, isBroken } = follower;
+  const { append, isBroken, top } = follower;
   return {
     start,
     ensure,
     ofCaller,
     ofVend,
+    ofGrant,
+    wasRevokedAfter,
+    top,
     frozen,
     list,
     findNow,

@@ -141,6 +141,7 @@ export function createRevocationFollower(options: Options) {
       }
     },
     book: () => book,
+    top: () => top,
     append,
     putAside,
     broken: () => broken,

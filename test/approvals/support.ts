@@ -29,6 +29,7 @@ export function pending(more: Partial<Wish> = {}, now = NOW): AccessRequest {
     extends: undefined,
     root: id,
     origin: 'request',
+    seen: 0,
     ...more,
   };
   return toRequest(wish, { id, rule: 'prod', shown: SHOWN, now, life: 24 * HOUR });
@@ -45,6 +46,7 @@ export function review(reviewer: Party, more: Partial<Review> = {}): Review {
     seconds: undefined,
     comment: undefined,
     at: NOW,
+    seen: 0,
     ...more,
   };
 }

@@ -24,6 +24,8 @@ function snapshotAt(readAt: number, pages = 2, parameters = pages * 50): Snapsho
     neverCallers: new Set(),
     sealingKeys: new Map(),
     operators: undefined,
+    approvalPolicy: undefined,
+    people: undefined,
     rejections: [],
     findings: [],
     parameters,

@@ -28,8 +28,8 @@ export type GrantFacts = {
   readonly requesterName: string;
   /** Whether a revocation of the grant itself stands in the log. */
   readonly isGrantRevoked: (id: string) => boolean;
-  /** Whether this party was revoked since a moment, even if that was lifted. */
-  readonly wasRevokedSince: (party: Party, since: number) => boolean;
+  /** Whether this party was revoked behind a number of the log, even if that was lifted. */
+  readonly wasRevokedAfter: (party: Party, n: number) => boolean;
 };
 
 /**
@@ -57,9 +57,11 @@ export function isSameParty(then: Party, now: Party): boolean {
   return then.subject === now.subject && then.name === now.name && then.uniqueId === now.uniqueId;
 }
 
-function wasAnyRevoked(request: AccessRequest, { wasRevokedSince }: GrantFacts): boolean {
-  if (wasRevokedSince(request.requester, request.createdAt)) return true;
-  return request.reviews.some(({ reviewer, at, verdict }) => verdict === 'approve' && wasRevokedSince(reviewer, at));
+function wasAnyRevoked(request: AccessRequest, { wasRevokedAfter }: GrantFacts): boolean {
+  if (wasRevokedAfter(request.requester, request.seen)) return true;
+  return request.reviews.some(
+    ({ reviewer, seen, verdict }) => verdict === 'approve' && wasRevokedAfter(reviewer, seen),
+  );
 }
 
 /** The users and the longest time of `auto_approve` must still allow it; its window of time was for the approval. */

@@ -32,7 +32,7 @@ type Dependencies = {
   readonly clock: Clock;
   readonly store: Pick<RequestStore, 'read' | 'replace'>;
   readonly ledgers: Ledgers;
-  readonly revocations: Pick<Revocations, 'append' | 'ofGrant' | 'wasRevokedSince'>;
+  readonly revocations: Pick<Revocations, 'append' | 'ofGrant' | 'wasRevokedAfter' | 'top'>;
   readonly documentsOf: (snapshot: Operator['snapshot']) => Documents;
   readonly records: ApprovalRecords;
 };
@@ -74,7 +74,7 @@ export function createDecideRequest(dependencies: Dependencies) {
     const latest = Math.max(endOf(request), request.expiresAt + USE_WITHIN + request.seconds * SECOND);
     await revocations.append({
       what: 'revoke',
-      target: { kind: 'grant', value: request.id },
+      target: { kind: 'grant', value: request.id, profile: request.profile },
       reason,
       by: caller.storedName,
       byPrincipal: caller.principal,
@@ -156,14 +156,18 @@ export function createDecideRequest(dependencies: Dependencies) {
     } catch (error) {
       return records.fail(operator, { ...tried, request_id: id }, error);
     }
-    return records.fail(operator, { ...tried, request_id: id }, new Error(`request ${id} is changed by too many at once`));
+    return records.fail(
+      operator,
+      { ...tried, request_id: id },
+      new Error(`request ${id} is changed by too many at once`),
+    );
   }
 
   /** Refuses what is not pending, or whose requester has been revoked since. */
-  function checkPending({ request, now }: Case): OperationRefusal | undefined {
+  function checkPending({ request, documents, now }: Case): OperationRefusal | undefined {
     const status = statusAt(request, now);
     const isOver = revocations.ofGrant(request.id) !== undefined;
-    if (status === 'pending' && !isOver && !revocations.wasRevokedSince(request.requester, request.createdAt)) {
+    if (status === 'pending' && !isOver && !revocations.wasRevokedAfter(documents.toSubject(request.requester), request.seen)) {
       return undefined;
     }
     return { kind: 'request-over', id: request.id, status: status === 'pending' ? 'cancelled' : status };
@@ -191,6 +195,7 @@ export function createDecideRequest(dependencies: Dependencies) {
       seconds: undefined,
       comment: undefined,
       at: now,
+      seen: revocations.top(),
       ...said,
     };
   }
@@ -223,7 +228,8 @@ export function createDecideRequest(dependencies: Dependencies) {
     if (counting.rule.comment === 'required' && approval.comment === undefined) {
       return refuse({ kind: 'request-field', field: 'comment', profile: request.profile });
     }
-    if ((approval.seconds ?? 0) > request.seconds) return refuse({ kind: 'request-too-long', longest: request.seconds });
+    if ((approval.seconds ?? 0) > request.seconds)
+      return refuse({ kind: 'request-too-long', longest: request.seconds });
     // Approve exactly what was shown, or nothing.
     const digest = toDigest(shown);
     if (digest !== approval.digest) {

@@ -8,6 +8,7 @@ import { createPeople, type People } from '../../policy/approval/person.ts';
 import { findApprovalRule, groupsOf, type Approver } from '../../policy/approval/rule.ts';
 import type { ApprovalRule } from '../../policy/documents/approval-policy.ts';
 import { evaluate, type Decision } from '../../policy/evaluate.ts';
+import type { RevocationSubject } from '../../revocations/revocation.ts';
 import type { CountingFacts } from './tally.ts';
 
 /** What approvals are decided by: the documents of one snapshot, as this TVM names callers. */
@@ -15,6 +16,8 @@ export type Documents = {
   /** Who is one person; undefined while the document of people is broken: then nothing is approved, and no grant vends. */
   readonly people: People | undefined;
   readonly toParty: (caller: Caller, now: number) => Party;
+  /** A party as revocations tell callers apart. */
+  readonly toSubject: (party: Party) => RevocationSubject;
   /** A caller or a party as rules of approval name them. */
   readonly toApprover: (party: Party) => Approver;
   /** The rule that a request of this party for a profile falls under. */
@@ -51,6 +54,11 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
 
   function named({ name, principal }: Party) {
     return { name: toShownName(name, bareNames), principal };
+  }
+
+  function toSubject(party: Party): RevocationSubject {
+    const { name: storedName, principal, subject } = party;
+    return { name: toShownName(storedName, bareNames), storedName, principal, subject };
   }
 
   function toApprover(party: Party): Approver {
@@ -93,7 +101,7 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return toShown({ id, wish, profile: allowed, capSeconds });
   }
 
-  return { people, toParty, toApprover, ruleFor, countingFor, decisionFor, shownFor };
+  return { people, toParty, toSubject, toApprover, ruleFor, countingFor, decisionFor, shownFor };
 }
 
 function toPeople({ clients, people }: Snapshot, bareNames: NamedKind): People | undefined {

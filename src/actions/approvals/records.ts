@@ -62,11 +62,7 @@ export function createApprovalRecords({ clock, guard, audit, bareNames, onFault 
   }
 
   /** Refuses what may not be done, or is not possible. */
-  async function deny(
-    by: KnownRequest,
-    tried: Tried,
-    refusal: OperationRefusal,
-  ): Promise<Refused<OperationRefusal>> {
+  async function deny(by: KnownRequest, tried: Tried, refusal: OperationRefusal): Promise<Refused<OperationRefusal>> {
     await audit.append(toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: causeOf(refusal) }));
     return refuse(refusal);
   }
