@@ -22,7 +22,7 @@ const PROJECT_NODE = 24;
  * @param {{packages?: Record<string, {version?: string}>} | undefined} installed node_modules/.package-lock.json
  * @returns {string | undefined}
  */
-export const mismatch = (lock, installed) => {
+export function mismatch(lock, installed) {
   if (installed === undefined) return 'node_modules is missing';
   const there = installed.packages ?? {};
   for (const [path, wanted] of Object.entries(lock.packages ?? {})) {
@@ -35,27 +35,31 @@ export const mismatch = (lock, installed) => {
     if (found.version !== wanted.version) return `${path} is ${found.version} instead of ${wanted.version}`;
   }
   return undefined;
-};
+}
 
-const say = (sentence) => process.stderr.write(`${sentence}\n`);
+function say(sentence) {
+  return process.stderr.write(`${sentence}\n`);
+}
 
-const fail = (sentence) => {
+function fail(sentence) {
   say(sentence);
   process.exit(1);
-};
+}
 
-const majorOf = (version) => Number(/^v?(\d+)\./.exec(version)?.[1] ?? 0);
+function majorOf(version) {
+  return Number(/^v?(\d+)\./.exec(version)?.[1] ?? 0);
+}
 
-const readJson = (...path) => {
+function readJson(...path) {
   try {
     return JSON.parse(readFileSync(join(ROOT, ...path), 'utf8'));
   } catch {
     return undefined;
   }
-};
+}
 
 /** npm's own script if npm runs this one; else npm from the PATH, which Windows has as a batch file only. */
-const npmCi = () => {
+function npmCi() {
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const options = { cwd: ROOT, stdio: ['ignore', 2, 2] };
   const script = process.env.npm_execpath ?? '';
@@ -63,9 +67,9 @@ const npmCi = () => {
   return process.platform === 'win32'
     ? spawnSync(`npm.cmd ${args.join(' ')}`, { ...options, shell: true })
     : spawnSync('npm', args, options);
-};
+}
 
-const install = () => {
+function install() {
   const lock = readJson('package-lock.json');
   if (lock === undefined) fail('package-lock.json is missing or unreadable; this is not a whole clone.');
   const why = mismatch(lock, readJson('node_modules', '.package-lock.json'));
@@ -73,10 +77,10 @@ const install = () => {
   say(`Installing the packages of package-lock.json with npm ci, for ${why}.`);
   const { status, error } = npmCi();
   if (status !== 0) fail(`npm ci failed${error ? ` (${error.message})` : ''}; nothing was started.`);
-};
+}
 
 /** The path of a Node that runs TypeScript: the project's own, else the one that runs this file, if it is new enough. */
-const findNode = () => {
+function findNode() {
   const own = join(ROOT, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
   // By what its package says, for asking it costs a tenth of a second, and the client starts at every call of an SDK.
   const { version = '' } = readJson('node_modules', 'node', 'package.json') ?? {};
@@ -86,10 +90,10 @@ const findNode = () => {
     `The project's own Node ${PROJECT_NODE} is missing from node_modules; its install script fetches it, so run ` +
       '"npm rebuild node --ignore-scripts=false" (or use Node 24 yourself) and try again.',
   );
-};
+}
 
 /** Runs the script and ends as it ends: with its code, or with 128 + the signal that ended it. */
-const hand = (node, [script = '', ...args], cwd) => {
+function hand(node, [script = '', ...args], cwd) {
   const bin = join(ROOT, 'node_modules', '.bin');
   // Windows writes the variable in any case, and a second spelling of it would win or lose by chance.
   const key = Object.keys(process.env).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';
@@ -103,7 +107,7 @@ const hand = (node, [script = '', ...args], cwd) => {
   }
   child.on('error', (error) => fail(`${node} cannot be run: ${error.message}.`));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 1)));
-};
+}
 
 /**
  * Enters a script of the project.
@@ -111,14 +115,14 @@ const hand = (node, [script = '', ...args], cwd) => {
  * @param {readonly string[]} args the script's path within the project, and its arguments
  * @param {{readonly cwd?: string}} [options] where it runs; the project's directory unless given
  */
-export const enter = (args, { cwd = ROOT } = {}) => {
+export function enter(args, { cwd = ROOT } = {}) {
   if (majorOf(process.version) < OLDEST_HOST) {
     fail(`Node ${OLDEST_HOST} or newer is needed to begin; this is ${process.version}.`);
   }
   if (args.length === 0) fail('Usage: node .scripts/enter.mjs <script.ts> [arguments…]');
   install();
   hand(findNode(), args, cwd);
-};
+}
 
 // Whoever imports this file takes what they need; only as the program itself it acts.
 if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href)

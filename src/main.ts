@@ -73,7 +73,10 @@ function describeReach({ address }: AddressInfo): string {
     : 'to whoever reaches that address; HOST and METRICS_PORT change that';
 }
 
-/** Serves the metrics. Only the default port may be in use already, by another instance on this machine. */
+/**
+ * Serves the metrics. Only the default port may be in use already, by another instance on this
+ * machine.
+ */
 async function listenForMetrics({ metricsServer: server, logger }: Tvm, config: Config): Promise<void> {
   if (server === undefined) return;
   const { host, metricsPort: port = 0, metricsRequired } = config;
@@ -105,7 +108,10 @@ async function untilQuiet(tvm: Tvm, { grace, quiet, limit }: Drain): Promise<voi
   while (waited() < limit && !isQuiet()) await sleep(LOOK);
 }
 
-/** Ends the process; with 1 and a sentence if audit lines are lost, now or before without a line that says so. */
+/**
+ * Ends the process; with 1 and a sentence if audit lines are lost, now or before without a line
+ * that says so.
+ */
 function end(tvm: Tvm, code: number): void {
   const lines = tvm.unwritten();
   if (lines > 0) tvm.logger.error({ lines }, 'the process ends, and these lines of the audit log are not written');
@@ -113,9 +119,9 @@ function end(tvm: Tvm, code: number): void {
 }
 
 /**
- * Lets requests finish and audit lines be written, then ends the process; at the deadline it ends in
- * any case. Until no more requests come the server goes on accepting, with `/healthz` failing and
- * every answer closing its connection, so that no request on its way is lost.
+ * Lets requests finish and audit lines be written, then ends the process; at the deadline it ends
+ * in any case. Until no more requests come the server goes on accepting, with `/healthz` failing
+ * and every answer closing its connection, so that no request on its way is lost.
  */
 async function drain(tvm: Tvm, stopReading: AbortController, times: Drain): Promise<void> {
   setTimeout(() => end(tvm, 1), times.deadline).unref();
@@ -149,8 +155,8 @@ async function main(): Promise<void> {
     fail(describeListenError(error, config.value)),
   );
 
-  // Ctrl-C reaches the whole process group as SIGINT, and the parent process passes it on as SIGTERM:
-  // one of each means to end once. The same signal twice means to end at once.
+  // Ctrl-C reaches the whole process group as SIGINT, and the parent process passes it on as
+  // SIGTERM: one of each means to end once. The same signal twice means to end at once.
   let isDraining = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildBundle } from '../.scripts/build.ts';
 import { ROOT } from './support/processes.ts';
 
-/** What goes into the image: the server and what it needs, in one file, without the embedded AWS. */
+/**
+ * What goes into the image: the server and what it needs, in one file, without the embedded AWS.
+ */
 const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
 const file = join(directory, 'main.mjs');
 let modules: readonly string[] = [];

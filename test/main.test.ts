@@ -213,7 +213,8 @@ describe('the metrics of a TVM', () => {
   });
 
   it('are left out with a warning if METRICS_PORT is not set and its default is in use', async () => {
-    // Another test's TVM may use the port for a while; anybody else who keeps it serves the test, too.
+    // Another test's TVM may use the port for a while; anybody else who keeps it serves the test,
+    // too.
     function take(): Promise<boolean> {
       return listenOn(createServer(), 9_090).then(
         () => true,

@@ -20,7 +20,7 @@ describe('parseCommand', () => {
     expect(parseCommand(args)).toEqual({ kind: 'some', options, byName });
   });
 
-  it('knows the commands of package.json, and nothing after them but addresses', () => {
+  it('knows the commands of package.json, and takes only addresses after them', () => {
     expect(parseCommand(['--check'])).toEqual({ kind: 'check' });
     expect(parseCommand(['--fix'])).toEqual({ kind: 'fix' });
     expect(parseCommand(['--containers'])).toEqual({ kind: 'containers' });
@@ -55,25 +55,25 @@ describe('npm test -- PATH -t NAME', () => {
     return { status, lines: stdout.trimEnd().split('\n') };
   }
 
-  it('runs the tests of that name in that file, and ends with the sum', () => {
+  it('runs the tests with this name in this file, and ends with the sum', () => {
     const { status, lines } = run('test/run.test.ts', '-t', 'runs everything when nothing');
     expect(lines.slice(-2)).toEqual(['ok      test files that load', '2 passed, 0 failed']);
     expect(status).toBe(0);
   });
 
-  it('fails when no test has the name', () => {
+  it('fails when no test has this name', () => {
     const { status, lines } = run('test/run.test.ts', '-t', 'no such name');
     expect(lines.at(-1)).toBe('0 passed, 1 failed');
     expect(status).toBe(1);
   });
 
-  it('fails when no file has the path', () => {
+  it('fails when no file has this path', () => {
     const { status, lines } = run('test/no-such-room');
     expect(lines.at(-1)).toBe('0 passed, 1 failed');
     expect(status).toBe(1);
   });
 
-  it('fails on what it does not know, and runs nothing', () => {
+  it('fails for an unknown option, and runs nothing', () => {
     const { status, lines } = run('--fixx');
     expect(lines).toEqual([
       'FAILED  --fixx is not known here; usage: npm test -- [PATH…] [-t NAME]',
@@ -83,21 +83,21 @@ describe('npm test -- PATH -t NAME', () => {
   });
 });
 
-describe('the scripts of package.json', () => {
+describe('package.json', () => {
   const { scripts } = JSON.parse(readFileSync(resolve(ROOT, 'package.json'), 'utf8')) as {
     scripts: Readonly<Record<string, string>>;
   };
 
-  it('all enter by the door that installs what is missing and finds Node 24', () => {
+  it('starts every script with .scripts/enter.mjs, which installs what is missing and finds Node 24', () => {
     for (const [name, command] of Object.entries(scripts))
       expect(command, name).toMatch(/^node \.scripts\/enter\.mjs \S/u);
   });
 
-  it('have the names that a newcomer guesses', () => {
+  it('has scripts with the names that a newcomer guesses', () => {
     expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['start', 'test', 'check', 'fix', 'watch', 'build']));
   });
 
-  it('name the Node of the project in .nvmrc', () => {
+  it('has the same major version of Node as .nvmrc', () => {
     const { devDependencies } = JSON.parse(readFileSync(resolve(ROOT, 'package.json'), 'utf8')) as {
       devDependencies: Readonly<Record<string, string>>;
     };

@@ -7,22 +7,25 @@ import { lockfileProblems } from './support/lockfile.ts';
 import { OUTSIDE } from './support/outside.ts';
 
 /**
- * `npm test`: every check that can run with Node and npm alone. Each gate counts as one check, each test of vitest as
- * one; the last line on stdout is the sum, and the exit code is 1 if anything failed.
+ * `npm test`: every check that needs only Node and npm. Each gate counts as one check, and so does
+ * each test of vitest; the last line on stdout is the sum, and the exit code is 1 if anything
+ * failed.
  *
- * `npm test -- PATH -t NAME` runs some of the tests, `npm run check` (`--check`) the gates alone, `npm run fix`
- * (`--fix`) writes what the linter and the formatter can mend; `npm run test:containers` comes here with
- * `--containers`, `npm run test:url` with `--url`.
+ * - `npm test -- PATH -t NAME` runs some of the tests.
+ * - `npm run check` (`--check`) runs the gates only.
+ * - `npm run fix` (`--fix`) writes what the linter and the formatter can fix.
+ * - `npm run test:containers` (`--containers`) and `npm run test:url` (`--url`) run what `npm test`
+ *   cannot.
  */
 const ROOT = resolve(import.meta.dirname, '..');
 
 type Counts = { passed: number; failed: number; skipped: number };
 
 function say(line: string): void {
-  return void process.stdout.write(`${line}\n`);
+  process.stdout.write(`${line}\n`);
 }
 
-/** Runs a tool of node_modules under this Node; its output goes where ours goes. */
+/** Runs a tool of node_modules with this Node, on our own stdout and stderr. */
 function runTool(script: string, args: readonly string[]): boolean {
   return (
     spawnSync(process.execPath, [join(ROOT, 'node_modules', script), ...args], { cwd: ROOT, stdio: 'inherit' })
@@ -53,7 +56,10 @@ type Report = {
   success: boolean;
 };
 
-/** Vitest, its tests counted one by one; what is wrong beside them (coverage, a file that does not load) is one more. */
+/**
+ * Runs vitest and counts its tests one by one. Other errors, such as low coverage, count as one
+ * failed check.
+ */
 function runTests(counts: Counts, what: string, options: readonly string[]): void {
   const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
   const file = join(directory, 'report.json');
@@ -77,7 +83,7 @@ function runTests(counts: Counts, what: string, options: readonly string[]): voi
   else counts.failed += 1;
 }
 
-/** Format, lint, types, dead code, lockfile: what takes seconds. */
+/** Runs the gates: format, lint, types, dead code and lockfile. They take seconds. */
 function runGates(counts: Counts): void {
   for (const [name, check] of gates) {
     const passed = check();
@@ -87,25 +93,27 @@ function runGates(counts: Counts): void {
   }
 }
 
-/** Every gate and every test that needs Node and npm alone. */
+/** Runs every gate, and every test that needs only Node and npm. */
 function runAll(counts: Counts): void {
   runGates(counts);
   runTests(counts, 'coverage, and test files that load', ['--coverage']);
 }
 
-/** The tests that somebody named, without coverage. */
+/** Runs the tests that the command names, without coverage. */
 function runSome(counts: Counts, { options, byName }: Extract<Command, { kind: 'some' }>): void {
   runTests(counts, 'test files that load', options);
-  // Vitest reports every test that the name left out as skipped, and nothing was.
+  // Vitest reports the tests that the name leaves out as skipped, but none of them was skipped for
+  // a reason.
   if (byName) counts.skipped = 0;
-  // The files count as one check, and no test at all is what a misspelt name comes to.
+  // The files count as one check, so 1 means that no test ran: the name or the path is probably
+  // misspelt.
   if (counts.failed > 0 || counts.passed > 1 || counts.skipped > 0) return;
   say(`FAILED  no test matches ${options.join(' ')}`);
   counts.passed = 0;
   counts.failed = 1;
 }
 
-/** Lets the linter and the formatter write what they can, and says what is left to do by hand. */
+/** Lets the linter and the formatter fix what they can; they report what is left to fix by hand. */
 function fix(): number {
   const isLinted = runTool('oxlint/bin/oxlint', ['--type-aware', '--deny-warnings', '--fix']);
   const isFormatted = runTool('oxfmt/bin/oxfmt', ['.']);
@@ -118,7 +126,10 @@ function docker(...args: readonly string[]): boolean {
   return spawnSync('docker', args, { stdio: 'ignore', timeout: 60_000 }).status === 0;
 }
 
-/** What needs a container engine: the image by itself, by `docker compose`, and as AWS Lambda runs it. */
+/**
+ * Runs the tests that need a container engine: of the image alone, by `docker compose`, and as AWS
+ * Lambda runs it.
+ */
 function runContainers(counts: Counts): void {
   if (!docker('info') || !docker('compose', 'version')) {
     say('skipped  containers: no Docker engine with compose answers on this machine');
@@ -136,7 +147,7 @@ function isLoopback(text: string | undefined): text is string {
   return text !== undefined && /^http:\/\/127\.0\.0\.1:\d{1,5}\/?$/u.test(text);
 }
 
-/** The conformance suite against a TVM that runs already, and the AWS behind it. */
+/** Runs the conformance suite against a TVM that runs already, and its AWS. */
 function runAgainst(counts: Counts, [tvm, aws]: readonly string[]): void {
   if (isLoopback(tvm) && isLoopback(aws)) {
     process.env['CONFORMANCE_URL'] = tvm;

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { parseAst } from 'rolldown/parseAst';
 import { describe, expect, it } from 'vitest';
 import { toItem } from '../src/revocations/entry.ts';
 import { toSessionItem } from '../src/sessions/session.ts';
@@ -146,7 +147,10 @@ function findCircles(graph: ReadonlyMap<string, readonly string[]>): readonly (r
     lowest.set(node, number);
     path.push(node);
     for (const next of graph.get(node) ?? []) {
-      const reached = order.has(next) ? (path.includes(next) ? (order.get(next) ?? number) : number) : visit(next);
+      const isNew = !order.has(next);
+      // What is not on the path belongs to a group that was found before.
+      if (!isNew && !path.includes(next)) continue;
+      const reached = isNew ? visit(next) : (order.get(next) ?? number);
       lowest.set(node, Math.min(lowest.get(node) ?? number, reached));
     }
     const low = lowest.get(node) ?? number;
@@ -158,6 +162,44 @@ function findCircles(graph: ReadonlyMap<string, readonly string[]>): readonly (r
   }
   for (const node of graph.keys()) if (!order.has(node)) visit(node);
   return circles;
+}
+
+/** The lines of a function that a factory may declare: whoever reads it sees all of it at once. */
+const LONGEST_FUNCTION = 40;
+
+type Node = { readonly type: string; readonly start: number; readonly end: number; readonly [key: string]: unknown };
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
+}
+
+function childrenOf(node: Node): readonly Node[] {
+  return Object.values(node).flat().filter(isNode);
+}
+
+/** The functions with a name of their own in a node, those within other functions included. */
+function functionsIn(node: Node): readonly Node[] {
+  const within = childrenOf(node).flatMap(functionsIn);
+  const isNamed = /^Function(?:Declaration|Expression)$/u.test(node.type) && isNode(node['id']);
+  return isNamed ? [node, ...within] : within;
+}
+
+function linesOf(text: string, { start, end }: Node): number {
+  const lines = text.slice(start, end).split('\n');
+  return lines.filter((line) => !/^\s*(?:$|\/\/|\/?\*)/u.test(line)).length;
+}
+
+/** The functions of a file that are too long even without the functions that they declare. */
+function longFunctionsOf({ name, text }: (typeof files)[number]): readonly string[] {
+  const program: unknown = parseAst(text, { lang: 'ts' });
+  if (!isNode(program)) return [name];
+  return functionsIn(program).flatMap((node) => {
+    const inner = childrenOf(node).flatMap(functionsIn);
+    const outermost = inner.filter((one) => !inner.some((other) => other.start < one.start && one.end < other.end));
+    const own = linesOf(text, node) - outermost.reduce((sum, one) => sum + linesOf(text, one), 0);
+    const id: unknown = node['id'];
+    return own > LONGEST_FUNCTION ? [`${name}: ${isNode(id) ? String(id['name']) : ''} has ${own} lines`] : [];
+  });
 }
 
 describe('the house', () => {
@@ -245,6 +287,16 @@ describe('the house', () => {
   it('has no file over 250 lines that is not excused, and no excuse without need', () => {
     const long = files.filter(({ text }) => text.split('\n').length > 251).map(({ name }) => name);
     expect(long.toSorted()).toEqual(Object.keys(LONG_FILES).toSorted());
+  });
+
+  it('has no function over 40 lines, not counting the functions that it declares', () => {
+    expect(files.filter(({ name }) => !name.endsWith('.d.ts')).flatMap(longFunctionsOf)).toEqual([]);
+  });
+
+  it('would find a long function within a factory', () => {
+    const body = Array.from({ length: 41 }, (_, line) => `    use(${line});`).join('\n');
+    const text = `export function createIt() {\n  function it() {\n${body}\n  }\n  return it;\n}\n`;
+    expect(longFunctionsOf({ name: 'x.ts', text })).toEqual(['x.ts: it has 43 lines']);
   });
 
   it('names files in kebab-case', () => {

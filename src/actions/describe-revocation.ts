@@ -38,7 +38,7 @@ export function isOf({ target }: Revocation, { caller, snapshot }: Operator): bo
   }
 }
 
-/** What an operation was done on, as refusals and records name it; undefined where nothing is known of it. */
+/** What an operation was done on, as records name it. */
 export function describeTarget(
   on: OperatedOn | RevocationTarget,
   bareNames: NamedKind,

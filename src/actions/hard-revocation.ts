@@ -12,14 +12,17 @@ import { tagNames } from './vend/stamp.ts';
 /** What became of the deny policy of one role. */
 export type HardOutcome = {
   readonly roleArn: string;
-  /** `pending`: it is not there yet; every instance tries again each minute until it is. */
+  /** `pending`: it is not as it should be yet; every instance tries again each minute until it is. */
   readonly status: 'written' | 'removed' | 'pending';
-  readonly code?: string;
-  /** When what is pending ends by itself: epoch milliseconds. */
-  readonly endsAt?: number;
+  /** Why it is pending: an error code of AWS, or one of our own. */
+  readonly code: string | undefined;
+  /**
+   * When the credentials that a pending policy should end will have ended anyway, epoch milliseconds.
+   */
+  readonly endsAt: number | undefined;
 };
 
-/** A protected role whose issued credentials can be ended, and the profiles that vend it. */
+/** A protected role whose issued credentials can be ended, with the profiles that vend it. */
 type HardRole = {
   readonly roleArn: string;
   readonly roleName: string;
@@ -41,13 +44,16 @@ type Options = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** How long one revoker waits for another. */
+/** How long one revoker waits for another to finish with the same role. */
 const PATIENCE = 10 * SECOND;
 
-/** How long the revoker's credentials are used again; they live 15 minutes. One for each role with hard revocation. */
+/**
+ * How long the revoker's credentials, which live 15 minutes, are used again: IAM is asked each minute.
+ * There is one set for each role with hard revocation.
+ */
 const CREDENTIALS_KEPT = 10 * MINUTE;
 
-/** IAM may show what was there before for a moment: so often, and so long apart, a write is looked for. */
+/** How often, and how long apart, a write is looked for: for a moment IAM may show the policy before it. */
 const LOOKS = 4;
 const LOOK_AGAIN = 0.5 * SECOND;
 
@@ -75,22 +81,37 @@ function isSame(one: string | undefined, other: string | undefined): boolean {
   }
 }
 
+/** The policy that a role should have, and the revocations that found no room in it. */
 type Wanted = { readonly document: string | undefined; readonly waiting: readonly Revocation[] };
 
+/** What became of one try; `wanted` is undefined if nobody looked what the policy should be. */
+type Try = { readonly outcome: HardOutcome; readonly wanted: Wanted | undefined };
+
+function pending(roleArn: string, code: string): HardOutcome {
+  return { roleArn, status: 'pending', code, endsAt: undefined };
+}
+
+function settled(roleArn: string, document: string | undefined): HardOutcome {
+  const status = document === undefined ? 'removed' : 'written';
+  return { roleArn, status, code: undefined, endsAt: undefined };
+}
+
 /**
- * Ends credentials that were issued already: one inline deny policy on the protected role, rebuilt whole from the log of
- * revocations while nobody else does, so that two revokers never lose each other's. IAM takes a moment to make it so.
+ * Ends credentials that were issued already, with one inline deny policy on the protected role. It is
+ * rebuilt whole from the log of revocations under a lease, so that two revokers never overwrite each
+ * other's work. IAM takes a moment until a changed policy counts.
  *
- * Nothing of it is kept in memory: any instance finds out from the log what the policy has to be, and from IAM what it
- * is. So nothing that is pending dies with a process, and what comes too late, for IAM knows no lease, is undone.
+ * No policy is kept in memory: any instance finds out from the log what the policy has to be, and from
+ * IAM what it is. So no pending work dies with a process, and a write that comes too late, because IAM
+ * knows no lease, is undone.
  */
 export function createHardRevocation(options: Options) {
   const { clock, monotonic, sleep, skew, readRevocations, assumeRole, rolePolicies, lease, onFault } = options;
   const kept = new Map<string, { readonly credentials: RoleCredentials; readonly since: number }>();
-  /** Roles whose last try failed: a failure that lasts is told once. */
+  /** Roles whose last try failed: a failure that lasts is reported once. */
   const failing = new Set<string>();
 
-  /** May do nothing but read and write this policy of this role, whatever else the revoker's role could. */
+  /** Assumes the revoker's role, narrowed to reading and writing this one policy of this one role. */
   async function assumeRevoker({ roleArn, revokerRoleArn }: HardRole): Promise<RoleCredentials> {
     const statement = {
       Effect: 'Allow',
@@ -135,33 +156,38 @@ export function createHardRevocation(options: Options) {
     return false;
   }
 
-  async function rebuild(role: HardRole): Promise<{ readonly outcome: HardOutcome; readonly wanted?: Wanted }> {
+  /** Writes the policy unless it is as it should be, and looks for it. The lease must be held. */
+  async function write(role: HardRole): Promise<Try> {
     const { roleArn, roleName } = role;
-    const done = await lease(`hard#${roleArn}`, PATIENCE, async () => {
-      const wanted = await want(role);
-      const { document } = wanted;
-      const outcome: HardOutcome = { roleArn, status: document === undefined ? 'removed' : 'written' };
-      if (isSame(await read(role), document)) return { outcome, wanted };
-      const name = { roleName, policyName: HARD_POLICY_NAME };
-      await rolePolicies.write(await credentialsOf(role), name, document);
-      if (await isThere(role, document)) return { outcome, wanted };
-      return { outcome: { roleArn, status: 'pending' as const, code: 'NotSeen' }, wanted };
-    });
-    return done === 'busy' ? { outcome: { roleArn, status: 'pending', code: 'Busy' } } : done;
+    const wanted = await want(role);
+    const { document } = wanted;
+    if (isSame(await read(role), document)) return { outcome: settled(roleArn, document), wanted };
+    await rolePolicies.write(await credentialsOf(role), { roleName, policyName: HARD_POLICY_NAME }, document);
+    const isWritten = await isThere(role, document);
+    return { outcome: isWritten ? settled(roleArn, document) : pending(roleArn, 'NotSeen'), wanted };
   }
 
-  /** By role, rebuilding for all who ask at once; as many as there are roles with hard revocation. */
+  async function rebuild(role: HardRole): Promise<Try> {
+    const { roleArn } = role;
+    const done = await lease(`hard#${roleArn}`, PATIENCE, () => write(role));
+    return done === 'busy' ? { outcome: pending(roleArn, 'Busy'), wanted: undefined } : done;
+  }
+
+  /** For each role, the rebuilding that all who ask at once share; as many as roles with hard revocation. */
   const shared = new Map<string, typeof rebuild>();
 
-  /** Rebuilds, in one run with all others of this process that have not begun: many are revoked at a time. */
-  function rebuildTogether(role: HardRole): ReturnType<typeof rebuild> {
+  /**
+   * Rebuilds in one run for everybody in this process who asked before it began: often many revoke at a
+   * time.
+   */
+  function rebuildTogether(role: HardRole): Promise<Try> {
     const id = JSON.stringify(role);
     const run = shared.get(id) ?? sharedNext(() => rebuild(role));
     shared.set(id, run);
     return run(role);
   }
 
-  async function attempt(role: HardRole, run: typeof rebuild): ReturnType<typeof rebuild> {
+  async function attempt(role: HardRole, run: typeof rebuild): Promise<Try> {
     const { roleArn, revokerRoleArn } = role;
     try {
       const result = await run(role);
@@ -171,15 +197,16 @@ export function createHardRevocation(options: Options) {
       if (!failing.has(roleArn)) onFault(error);
       failing.add(roleArn);
       kept.delete(`${revokerRoleArn} ${roleArn}`);
-      return { outcome: { roleArn, status: 'pending', code: error instanceof Error ? error.name : 'Unknown' } };
+      const code = error instanceof Error ? error.name : 'Unknown';
+      return { outcome: pending(roleArn, code), wanted: undefined };
     }
   }
 
-  /** Looks first, without the lease: nearly always all is as it should be. */
-  async function check(role: HardRole): ReturnType<typeof rebuild> {
-    const [{ document }, there] = [await want(role), await read(role)];
-    const status = document === undefined ? 'removed' : 'written';
-    return isSame(there, document) ? { outcome: { roleArn: role.roleArn, status } } : rebuildTogether(role);
+  /** Looks first, without the lease: nearly always the policy is as it should be. */
+  async function check(role: HardRole): Promise<Try> {
+    const wanted = await want(role);
+    const isRight = isSame(await read(role), wanted.document);
+    return isRight ? { outcome: settled(role.roleArn, wanted.document), wanted } : rebuildTogether(role);
   }
 
   async function applyTo(role: HardRole, { n, createdAt }: Revocation): Promise<HardOutcome> {
@@ -187,12 +214,12 @@ export function createHardRevocation(options: Options) {
     const waits = wanted?.waiting.some((one) => one.n === n) === true;
     if (outcome.status !== 'pending' && !waits) return outcome;
     const endsAt = createdAt + LONGEST_CREDENTIALS;
-    return { ...outcome, status: 'pending', ...(waits ? { code: 'NoRoom' } : {}), endsAt };
+    return { ...outcome, status: 'pending', code: waits ? 'NoRoom' : outcome.code, endsAt };
   }
 
   let reconciling: Promise<unknown> | undefined;
 
-  /** Rebuilds the policies of all roles that a revocation, or the lifting of one, concerns; says what became of each. */
+  /** Rebuilds the policy of each role that a revocation, or its lifting, concerns. */
   function apply(revocation: Revocation, snapshot: Snapshot): Promise<readonly HardOutcome[]> {
     const concerned = hardRoles(snapshot).filter(({ profiles }) =>
       profiles.some((profile) => isInForce(revocation, profile, { now: clock(), skew })),
@@ -200,7 +227,7 @@ export function createHardRevocation(options: Options) {
     return Promise.all(concerned.map((role) => applyTo(role, revocation)));
   }
 
-  /** Brings the policy of every such role to what the log says, whoever wrote there; what has ended is taken out. */
+  /** Makes the policy of every such role what the log says, whoever wrote it; what has ended is taken out. */
   async function reconcile(snapshot: Snapshot): Promise<void> {
     reconciling ??= Promise.all(hardRoles(snapshot).map((role) => attempt(role, check))).finally(() => {
       reconciling = undefined;

@@ -29,6 +29,8 @@ const UNREADABLE: Omit<Revocation, 'n'> = {
   by: '',
   byPrincipal: '',
   createdAt: 0,
+  until: undefined,
+  own: false,
 };
 
 /** Lifting a revocation: an operator's action, and never of one's own. */

@@ -25,7 +25,7 @@ export type OperationRefusal =
 
 /** What an operation is done on. A user has the name that the request gave. */
 export type OperatedOn =
-  | { readonly kind: 'all' | 'revocations' | 'sessions-of-others' }
+  | { readonly kind: 'all' | 'revocations' | 'sessions-of-others' | 'requests-of-others' }
   | {
       readonly kind: 'user' | 'principal' | 'profile' | 'session' | 'grant' | 'revocation';
       readonly value: string;

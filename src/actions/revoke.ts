@@ -51,8 +51,8 @@ export function createRevoke(dependencies: Dependencies) {
       by: caller.storedName,
       byPrincipal: caller.principal,
       createdAt: clock(),
-      ...(until === undefined ? {} : { until }),
-      ...(own ? { own } : {}),
+      until,
+      own,
     };
     try {
       const { n } = await revocations.append({ what: 'revoke', ...revocation });

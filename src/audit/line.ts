@@ -3,8 +3,8 @@ import { currentTrace } from '../telemetry/trace.ts';
 import type { AuditEntry } from './record.ts';
 
 /**
- * Whoever has not proved who they are chooses what stands in these records: no text of theirs is
- * longer than this, in UTF-16 units, so that a line has some kilobytes at most.
+ * The longest text, in UTF-16 units, in the record of somebody who has not proved who they are. They
+ * choose what it says, and so a line of theirs has some kilobytes at most.
  */
 const STRANGERS_TEXT = 256;
 /** The longest text that a proven caller can put into a record: the value of a revocation. */
@@ -14,7 +14,7 @@ const CUT = '…';
 
 function cutText(text: string, limit: number): string {
   if (text.length <= limit) return text;
-  // What is cut in the middle of a surrogate pair is half a character, which some readers reject.
+  // A cut within a surrogate pair would leave half a character, which some readers reject.
   return `${text.slice(0, limit - CUT.length).replace(/[\ud800-\udbff]$/u, '')}${CUT}`;
 }
 
@@ -28,8 +28,8 @@ function toBytes(json: string): Buffer {
 }
 
 /**
- * Makes the line of a record: JSON with `type`, `timestamp`, and the trace of the request that is
- * being served, if the record is of a request. Texts that are too long are cut and end in "…".
+ * Makes the line of a record: JSON with `type`, `timestamp`, and, if the record is of a request, the
+ * trace of the request that is being served. Texts that are too long are cut and end in "…".
  *
  * @param now epoch milliseconds
  */
@@ -38,7 +38,7 @@ export function toLine(entry: AuditEntry, now: number): Buffer {
   const record = {
     type: 'audit',
     timestamp: new Date(now).toISOString(),
-    // Timers run in the trace of the request that set them, and what they write is not its.
+    // A timer runs in the trace of the request that set it, but what it writes is not of that request.
     ...('http_request_id' in entry ? currentTrace() : {}),
     ...entry,
   };

@@ -25,37 +25,38 @@ const NEWLINE = Buffer.from('\n');
 /** The log of decisions. */
 export type AuditLog = {
   /**
-   * Appends one record. Resolves to true when the write to stdout completed, to false when it failed or took longer than
-   * 250 ms (the time in which the process itself did not run aside): then no credentials may leave.
+   * Appends one record. Resolves to true when the write to stdout completed, and to false when it failed
+   * or took longer than 250 ms, not counting the time in which the process itself did not run.
    *
-   * @param withdraw whether a line that is not begun after 250 ms is taken back: it says that credentials left, and
-   *   after `false` they do not. Every other line stays in the queue.
+   * @param withdraw whether the line is taken back if its write has not begun after 250 ms. It is for
+   *   lines that say that something left, which after `false` does not: see `release`. Every other line
+   *   stays in the queue.
    */
   readonly append: (entry: AuditEntry, withdraw?: boolean) => Promise<boolean>;
 };
 
-/** How the log is. */
+/** The state of the log. */
 export type AuditHealth = {
   /** Whether lines are being taken: the last write did not fail, and the one under way moves. */
   readonly writable: boolean;
-  /** Lines that were not written since the start, and will not be. */
+  /** Lines that were lost since the start. */
   readonly lost: number;
   /** Whether one of them is from the last minutes. */
   readonly losing: boolean;
 };
 
-/** The log as a whole, for those who run it. */
+/** The log as a whole, for the process that runs it. */
 export type AuditStream = AuditLog & {
-  /** Whether a refusal's line would find room. Strangers fill their part of the queue only. */
+  /** Whether a refusal's line would find room in the part of the queue that is for strangers. */
   readonly hasRoomForRefusal: () => boolean;
   readonly health: () => AuditHealth;
-  /** Resolves when nothing waits to be written any more: never, if the reader sleeps for good. */
+  /** Resolves when no line waits to be written; never, if the reader sleeps for good. */
   readonly drained: () => Promise<void>;
-  /** Lines that wait, and lines that were lost and that no line tells of. */
+  /** How many lines wait, plus the lost ones that no line tells of yet. */
   readonly unwritten: () => number;
 };
 
-/** A line of this length finds room where `hasRoomForRefusal` says so: some texts of 256, escaped. */
+/** Lines of refusals are shorter than this, in bytes: they hold some texts of 256 characters, escaped. */
 const LONG_REFUSAL = 16 * 1024;
 
 const FULL = 'its reader lags behind, and there is no room for further lines';
@@ -65,7 +66,7 @@ export function createAuditLog(clock: Clock, writeBytes: WriteBytes, onFault: (e
   const queue = createQueue();
   const losses = createLosses({ clock, onFault, onWindow: () => tellOfLosses() });
   let writing = false;
-  /** Whether a failed write left part of a line behind, which must not run into the next record. */
+  /** Whether a failed write left part of a line behind; then the next write begins with a newline. */
   let torn = false;
   let failed = false;
   let progressAt = 0;
@@ -110,7 +111,7 @@ export function createAuditLog(clock: Clock, writeBytes: WriteBytes, onFault: (e
     if (recovered) tellOfLosses();
   }
 
-  /** Writes how many lines were lost, which also finds out whether the log can be written again. */
+  /** Writes how many lines were lost, and so finds out whether the log can be written again. */
   function tellOfLosses(): void {
     const entry = losses.describe();
     if (entry === undefined || telling) return;
@@ -132,7 +133,7 @@ export function createAuditLog(clock: Clock, writeBytes: WriteBytes, onFault: (e
     const bytes = toLine(entry, clock());
     const lane = isOfStranger(entry) ? 'refusals' : 'proven';
     if (!queue.hasRoom(lane, bytes.length)) {
-      // What says that it cannot be withdrawn says for the other one that it is not written.
+      // A line that may be withdrawn is followed by one that says so; that one counts as lost.
       if (!withdraw) losses.add(new Error(FULL));
       return Promise.resolve(false);
     }

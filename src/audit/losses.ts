@@ -1,21 +1,21 @@
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
 import type { AuditEntry } from './record.ts';
 
-/** Faults of the audit log are told once in so long: each lost line would be one otherwise. */
+/** How often faults of the audit log are reported at most: otherwise each lost line would report one. */
 const LOSS_WINDOW = 1 * MINUTE;
 
-/** Lines that were lost and not yet told of in the log itself. */
+/** Lines that were lost and that the log itself does not tell of yet; times in epoch milliseconds. */
 type Untold = { lines: number; first: number; last: number };
 
 type Options = {
   readonly clock: Clock;
-  /** Told of the first fault in a window at once, and of all others together at its end. */
+  /** Gets the first fault of a window at once, and all others together at its end. */
   readonly onFault: (error: unknown) => void;
-  /** Told at the end of each window in which there was a fault. */
+  /** Called at the end of each window in which there was a fault. */
   readonly onWindow: () => void;
 };
 
-/** Counts lines that were not written, and says so: at once, then once a window. */
+/** Counts lost lines and reports them: the first at once, the others once a window. */
 export function createLosses({ clock, onFault, onWindow }: Options) {
   let lost = 0;
   let lastLoss = Number.NEGATIVE_INFINITY;
@@ -42,10 +42,10 @@ export function createLosses({ clock, onFault, onWindow }: Options) {
     onFault(error);
   }
 
-  /** Counts a line that will not be written; `why` is the fault. */
-  function add(why: unknown): void {
+  /** Counts a lost line. */
+  function add(fault: unknown): void {
     const now = clock();
-    reportFault(why);
+    reportFault(fault);
     lost += 1;
     lastLoss = performance.now();
     untold = { lines: (untold?.lines ?? 0) + 1, first: untold?.first ?? now, last: now };
@@ -61,7 +61,7 @@ export function createLosses({ clock, onFault, onWindow }: Options) {
     return performance.now() - lastLoss;
   }
 
-  /** What the log is to say of them; undefined if there is nothing. */
+  /** The record that tells of the lost lines; undefined if there is nothing to tell. */
   function describe(): AuditEntry | undefined {
     return untold === undefined
       ? undefined
@@ -73,11 +73,16 @@ export function createLosses({ clock, onFault, onWindow }: Options) {
         };
   }
 
-  /** So many of them are told of. */
+  /** How many lost lines no record tells of yet. */
+  function countUntold(): number {
+    return untold?.lines ?? 0;
+  }
+
+  /** Takes note that a record tells of so many of them. */
   function told(lines: number): void {
-    const left = (untold?.lines ?? 0) - lines;
+    const left = countUntold() - lines;
     untold = untold === undefined || left <= 0 ? undefined : { ...untold, lines: left };
   }
 
-  return { reportFault, add, count, age, untold: (): number => untold?.lines ?? 0, describe, told };
+  return { reportFault, add, count, age, untold: countUntold, describe, told };
 }

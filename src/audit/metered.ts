@@ -2,6 +2,7 @@ import { timed, type Counted, type Meter } from '../telemetry/meter.ts';
 import type { AuditLog } from './log.ts';
 import type { AuditEntry, CountableRefusal } from './record.ts';
 
+/** How refusals of those who may have proved who they are count, by the error in their record. */
 const SHUT_OUT: Readonly<Record<string, Counted['identity_refused']>> = {
   RateLimited: 'rate_limited',
   SessionRevoked: 'revoked',
@@ -20,7 +21,7 @@ function countEvent(meter: Meter, entry: AuditEntry | CountableRefusal): void {
       return meter.count('approvals', entry.effect);
     case 'identity_refused':
       return meter.count('identity_refused', SHUT_OUT[entry.error] ?? 'authentication');
-    // Counted by its cause, or by the log itself.
+    // The first is counted by its cause, the second by the log itself.
     case 'unavailable':
     case 'audit_lost':
       return undefined;
@@ -34,17 +35,18 @@ export function countRecord(meter: Meter, entry: AuditEntry | CountableRefusal):
 }
 
 /**
- * The log, with a count of what its records say. So metrics and records cannot disagree: a line that was withdrawn is not
- * counted, and the one that follows it is; what a line stands for with its `count` was counted one by one.
+ * The log, with its records counted for the metrics, so that the two cannot disagree. A line that was
+ * withdrawn is not counted, and the one that follows it is. A line with a `count` stands for refusals that
+ * were counted one by one.
  */
 export function meterAuditLog<Log extends AuditLog>(audit: Log, meter: Meter): Log {
-  const append = timed(meter, 'audit', audit.append);
-  return {
-    ...audit,
-    append: async (entry, withdraw) => {
-      const written = await append(entry, withdraw);
-      if ((written || withdraw !== true) && !('count' in entry)) countRecord(meter, entry);
-      return written;
-    },
-  };
+  const write = timed(meter, 'audit', audit.append);
+
+  async function append(entry: AuditEntry, withdraw?: boolean): Promise<boolean> {
+    const written = await write(entry, withdraw);
+    if ((written || withdraw !== true) && !('count' in entry)) countRecord(meter, entry);
+    return written;
+  }
+
+  return { ...audit, append };
 }

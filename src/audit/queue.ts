@@ -1,27 +1,27 @@
 /** A line that waits to be written. */
 export type Line = {
   readonly bytes: Buffer;
-  /** Lines of refusals have a lane of their own, for strangers decide how many there are. */
+  /** Lines of refusals have a lane of their own, because strangers decide how many there are. */
   readonly lane: Lane;
-  /** Whether nothing else tells what this line says, should it not be written. */
+  /** Whether the line counts as lost if it is not written: no other line says what it says. */
   readonly countsIfLost: boolean;
-  /** Told once: whether the line was written. */
+  /** Called once, with whether the line was written. */
   readonly settle: (written: boolean) => void;
 };
 
 export type Lane = 'proven' | 'refusals';
 
 /**
- * How many bytes may wait in each lane, those that are being written among them: a reader that lags
- * further behind than this stops the vending, and no stranger takes room from a vend.
+ * How many bytes may wait in each lane, including those that are being written. A reader that lags
+ * further behind than this stops the vending. No stranger takes room from a vend.
  */
 const PROVEN_ROOM = 6 * 1024 * 1024;
 const REFUSALS_ROOM = 2 * 1024 * 1024;
 const ROOM: Readonly<Record<Lane, number>> = { proven: PROVEN_ROOM, refusals: REFUSALS_ROOM };
 
 /**
- * How much of each lane goes out in one write. A vend's line waits behind one write at most, so with
- * a slow reader it may not find much of the refusals before it.
+ * How many bytes of each lane go out in one write. A vend's line waits behind one write at most, so that
+ * write may not hold many refusals, which a slow reader would take long to read.
  */
 const PROVEN_BATCH = 64 * 1024;
 const REFUSALS_BATCH = 16 * 1024;
@@ -66,7 +66,7 @@ export function createQueue() {
     return batch;
   }
 
-  /** The write of these is over, well or not. */
+  /** Frees the room of lines whose write is over, whether it succeeded or not. */
   function release(batch: readonly Line[]): void {
     for (const { lane, bytes } of batch) used[lane] -= bytes.length;
     underWay = 0;

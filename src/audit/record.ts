@@ -89,7 +89,7 @@ export type VendRecord = Common &
     readonly role_session_name?: string | undefined;
     readonly role_arn?: string | undefined;
     readonly session_duration_seconds?: number | undefined;
-    /** The key that was vended, for incidents begin there. */
+    /** The access key that was vended: where an investigation begins. */
     readonly vended_access_key_id?: string | undefined;
     readonly expiration?: string | undefined;
   };
@@ -127,7 +127,7 @@ export type KeyRecord = Common &
 export type ApprovalRecord = Common &
   Who & {
     readonly event: 'approval';
-    readonly action: 'requested' | 'approved' | 'denied' | 'cancelled' | 'ended' | 'started';
+    readonly action: 'requested' | 'approved' | 'denied' | 'cancelled' | 'ended' | 'listed';
     readonly effect: 'allow' | 'deny';
     /** The id of the request. */
     readonly request_id?: string | undefined;
@@ -169,7 +169,7 @@ export type IdentityRefusedRecord = Common & {
   readonly subject?: string | undefined;
 };
 
-/** Refusals that got no line of their own, of one kind and from one address. They are counted in the place of `count` lines. */
+/** Refusals of one kind and from one address that have no lines of their own: it stands for `count` lines. */
 export type CountedRefusalsRecord = Pick<Common, 'type' | 'timestamp'> & {
   readonly event: 'identity_refused' | 'unavailable';
   readonly effect: 'deny';
@@ -198,7 +198,7 @@ export type UnavailableRecord = Common &
     readonly claimed_access_key_id?: string | undefined;
   };
 
-/** Lines that this log could not take, told as soon as it takes lines again. */
+/** Lines that were lost. It is written as soon as the log takes lines again. */
 export type AuditLostRecord = Pick<Common, 'type' | 'timestamp'> & {
   readonly event: 'audit_lost';
   readonly lines: number;

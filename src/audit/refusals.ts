@@ -4,19 +4,19 @@ import type { AuditStream } from './log.ts';
 import type { CountableRefusal, RefusalEntry } from './record.ts';
 
 /**
- * So many addresses and kinds of refusal are counted apart, at some hundred bytes each. Those beyond
- * share one count for each kind of refusal, without an address: a flood of addresses costs no memory.
+ * How many pairs of address and kind of refusal have a count of their own, at some hundred bytes each.
+ * The others share one count for each kind, without an address: a flood of addresses costs no memory.
  */
 const MOST_COUNTS = 5_000;
 
-/** A line that found no room is tried again after so long. */
+/** How long after it found no room a line is tried again. */
 const AGAIN = 0.5 * SECOND;
 
 /** Refusals of one kind from one address, which will be one line. Times in epoch milliseconds. */
 type Count = {
   readonly entry: Omit<CountableRefusal, 'source_ip'>;
   readonly source: string | undefined;
-  /** When the window began, on the clock of `performance.now`. */
+  /** When its window began, on the clock of `performance.now`. */
   readonly openedAt: number;
   readonly first: number;
   last: number;
@@ -26,17 +26,17 @@ type Count = {
 /** Where refusals are recorded. */
 export type Refusals = {
   /**
-   * Records one. Beyond a limit, and where their part of the queue is full, it is counted: one line
-   * tells of all from this address at the end of the window.
+   * Records one. Above a rate limit, and where the part of the queue that is for refusals is full, it is
+   * only counted: one line tells of all from this address at the end of the window.
    *
-   * @returns false if its line was not written in time; what is counted is true
+   * @returns false if its line was not written in time; true if it was written or counted
    */
   readonly record: (entry: RefusalEntry) => Promise<boolean>;
-  /** Counts one that gets no line of its own in any case. */
+  /** Counts one that never gets a line of its own. */
   readonly count: (entry: CountableRefusal) => void;
-  /** Writes the lines of all that is counted, as far as there is room, for the end of the process. */
+  /** Writes the lines of everything counted, as far as there is room, at the end of the process. */
   readonly flush: () => void;
-  /** How many lines there will be. */
+  /** How many lines are still to be written for what was counted. */
   readonly pending: () => number;
 };
 
@@ -45,17 +45,17 @@ type Options = {
   readonly clock: Clock;
   /** How long one line counts for, in milliseconds: the window of the limit per address. */
   readonly window: number;
-  /** Told of each refusal that is counted and gets no line of its own. */
+  /** Called with each refusal that is only counted. */
   readonly onCounted: (entry: CountableRefusal) => void;
 };
 
-/** IPv4 by address, IPv6 by /64, as the limit per address tells them apart. */
+/** IPv4 by address, IPv6 by /64, as the limit by address does. */
 function sourceOf(address: string | undefined): string | undefined {
   const network = address === undefined ? undefined : ipv6Network(address);
   return network === undefined ? address : `${network}::/64`;
 }
 
-/** Only who is above a limit. Their names are in the reason, and each has a count of their own. */
+/** Whether it is above a rate limit. Then its reason names the caller, and each reason has its own count. */
 function isAboveLimit({ error }: CountableRefusal): boolean {
   return error === 'RateLimited';
 }
@@ -70,8 +70,8 @@ export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
   function count(entry: CountableRefusal): void {
     onCounted(entry);
     const { event, error, reason } = entry;
-    const cause = entry.cause === undefined ? {} : { cause: entry.cause };
-    const kind = [event, error, cause.cause].join('\n');
+    const { cause } = entry;
+    const kind = [event, error, cause].join('\n');
     const source = sourceOf(entry.source_ip);
     const own = [kind, isAboveLimit(entry) ? reason : '', `from ${source ?? 'unknown'}`].join('\n');
     const isApart = counts.has(own) || counts.size < most;
@@ -84,7 +84,7 @@ export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
       return;
     }
     counts.set(key, {
-      entry: { event, error, reason, ...cause },
+      entry: { event, error, reason, cause },
       source: isApart ? source : undefined,
       openedAt: performance.now(),
       first: now,
@@ -94,7 +94,7 @@ export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
     schedule();
   }
 
-  /** Writes the line of a window that is over; whether there was room for it. */
+  /** Writes the line of a window that is over; returns whether there was room for it. */
   function write({ entry, source, count: times, first, last }: Count): boolean {
     if (!audit.hasRoomForRefusal()) return false;
     void audit.append({
@@ -108,7 +108,7 @@ export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
     return true;
   }
 
-  /** Writes what is due. What finds no room goes on being counted, and is tried again. */
+  /** Writes the lines that are due. A count whose line finds no room goes on, and is tried again. */
   function sweep(): void {
     const now = performance.now();
     for (const [key, counted] of counts) {
@@ -117,7 +117,7 @@ export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
     }
   }
 
-  /** One timer for the oldest window. Where timers stand still, on AWS Lambda, the next refusal writes. */
+  /** Sets one timer, for the oldest window. On AWS Lambda, where timers stand still, the next refusal writes. */
   function schedule(): void {
     const [oldest] = counts.values();
     if (timer !== undefined || oldest === undefined) return;

@@ -1,9 +1,9 @@
 import { write } from 'node:fs';
 
-/** A pipe whose reader sleeps answers "try again" where it does not block; so often it is tried. */
+/** How long until a full pipe, which answers "try again", is tried again. */
 const RETRY_MS = 5;
 
-/** Writes some bytes and tells how many; the shape of `fs.write`. */
+/** Writes some of the bytes and says how many; the shape of `fs.write`. */
 export type WriteBytes = (
   bytes: Uint8Array,
   done: (error: NodeJS.ErrnoException | null, written: number) => void,
@@ -12,8 +12,8 @@ export type WriteBytes = (
 let isPrepared = false;
 
 /**
- * Node makes a pipe non-blocking when it opens it as a stream. A blocking one, with a reader that
- * sleeps, would hold one of the process's four worker threads, and with it the end of the process:
+ * Opens stdout as a stream, because Node then makes a pipe non-blocking. A write to a blocking pipe whose
+ * reader sleeps would hold one of the process's four worker threads, and so the end of the process:
  * `process.exit` waits for them.
  */
 function prepareStdout(): void {
@@ -23,19 +23,19 @@ function prepareStdout(): void {
 }
 
 /**
- * `fs.write` on the descriptor, not `process.stdout`: a stream's write to a pipe blocks the whole
- * process when the reader stalls, and tells of its completion only then.
+ * Writes to stdout, with `fs.write` on the descriptor. A write of the stream `process.stdout` to a pipe
+ * would block the whole process while the reader stalls.
  */
 export function writeToStdout(bytes: Uint8Array, done: Parameters<WriteBytes>[1]): void {
   prepareStdout();
   write(1, bytes, done);
 }
 
-/** How one write of several bytes goes. */
+/** Who is told how a write of several bytes goes. */
 type Progress = {
-  /** Told whenever some of the bytes were taken. */
+  /** Called whenever some of the bytes were taken. */
   readonly onProgress: () => void;
-  /** Told at the end how many bytes are left unwritten. */
+  /** Called at the end with how many bytes are left unwritten. */
   readonly done: (error: NodeJS.ErrnoException | null, left: number) => void;
 };
 

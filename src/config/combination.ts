@@ -28,8 +28,8 @@ export type Combination = {
 };
 
 /**
- * Checks the variables that depend on one another. Refuses a combination that cannot work or cannot be
- * safe, with one sentence that names a variable to change.
+ * Checks the variables that depend on one another. Refuses a combination that cannot work or cannot
+ * be safe, with one sentence that names a variable to change.
  */
 export function combine(values: Values, place: Place): Result<Combination, string> {
   if (isNested(values.SENTINEL_ROOT, values.SENTINEL_SECRETS_ROOT)) return refuse(NESTED);
@@ -59,7 +59,9 @@ function isNested(root: string, secretsRoot: string): boolean {
   return `${root}/`.startsWith(`${secretsRoot}/`) || `${secretsRoot}/`.startsWith(`${root}/`);
 }
 
-/** The front. Its id is the configured one, or else the first part of a public URL that AWS made. */
+/**
+ * The front. Its id is the configured one, or else the first part of a public URL that AWS made.
+ */
 function readFront(values: Values, { onLambda }: Place): Result<Front | undefined, string> {
   const { SENTINEL_FRONT: kind, SENTINEL_FRONT_ID: configured, SENTINEL_PUBLIC_URL: publicUrl } = values;
   if (kind === 'none') {
@@ -82,7 +84,10 @@ function frontIdOf(publicUrl: string | undefined): string | undefined {
   return v.is(frontId, id) ? id : undefined;
 }
 
-/** What does not work on AWS Lambda, where a front or the adapter is before the server and no memory is shared. */
+/**
+ * What does not work on AWS Lambda, where a front or the adapter is before the server and no memory
+ * is shared.
+ */
 function findLambdaFault(values: Values, { onLambda }: Place): string | undefined {
   if (!onLambda) return undefined;
   if (values.SENTINEL_FRONT === 'none' && values.SENTINEL_TRUSTED_HOPS === 0) {

@@ -20,9 +20,9 @@ export type Config = ReturnType<typeof assembleConfig> & {
 };
 
 /**
- * Reads the configuration. Refuses with one sentence that names the variable: an unknown `SENTINEL_*`
- * (with the nearest known name), a malformed value, a required one that is missing, and a combination
- * that cannot work or cannot be safe.
+ * Reads the configuration. Refuses with one sentence that names the variable: an unknown
+ * `SENTINEL_*` (with the nearest known name), a malformed value, a required one that is missing,
+ * and a combination that cannot work or cannot be safe.
  */
 export function readConfig(environment: Environment = process.env): Result<Config, string> {
   // Refuse variables that this server does not know.
@@ -106,15 +106,27 @@ function toServing(values: Values, { publicUrl, front }: Combination, { local, o
   return {
     port: values.PORT,
     host: values.HOST,
-    /** Values of Host that are served; undefined for any, where AWS verified what the request was signed for. */
+    /**
+     * Values of Host that are served; undefined for any, where AWS verified what the request was
+     * signed for.
+     */
     hosts: values.SENTINEL_HOSTS ?? (front === undefined ? toHosts(publicUrl, local) : undefined),
-    /** Proxies before the server. On AWS Lambda the peer is the adapter, and one hop gives the caller's address. */
+    /**
+     * Proxies before the server. On AWS Lambda the peer is the adapter, and one hop gives the
+     * caller's address.
+     */
     trustedHops: values.SENTINEL_TRUSTED_HOPS ?? (onLambda ? 1 : 0),
-    /** Undefined where metrics are not served; on AWS Lambda no port can be reached, and they are lines of the log. */
+    /**
+     * Undefined where metrics are not served; on AWS Lambda no port can be reached, and they are
+     * lines of the log.
+     */
     metricsPort: metrics === 'off' || onLambda ? undefined : (metrics ?? METRICS_PORT),
     /** Whether the operator asked for a port, so that the server does not start without it. */
     metricsRequired: metrics !== undefined,
-    /** For how long at least the server accepts requests after SIGTERM; without effect on AWS Lambda. */
+    /**
+     * For how long at least the server accepts requests after SIGTERM; without effect on AWS
+     * Lambda.
+     */
     drain: values.SENTINEL_DRAIN ?? (local ? 0 : DRAIN),
     logLevel: values.SENTINEL_LOG_LEVEL,
     logLevelStyle: values.SENTINEL_LOG_LEVEL_STYLE,
@@ -147,7 +159,10 @@ function toCallers(values: Values) {
     ssoRoles: values.SENTINEL_SSO_ROLES ?? [],
     /** The kind of caller that documents call by a bare name. */
     bareNames: values.SENTINEL_BARE_NAMES,
-    /** What callers of forwarded STS sign for, and minted keys are bound to; undefined switches forwarded STS off. */
+    /**
+     * What callers of forwarded STS sign for, and minted keys are bound to; undefined switches
+     * forwarded STS off.
+     */
     serverId: values.SENTINEL_SERVER_ID,
     /** Regions beyond the server's own table for whose STS callers may sign. */
     stsExtraRegions: values.SENTINEL_STS_EXTRA_REGIONS ?? [],

@@ -3,7 +3,10 @@ import { escapeUnseen } from '../lib/unseen.ts';
 
 const PREFIX = 'SENTINEL_';
 
-/** Kubernetes adds `SENTINEL_SERVICE_HOST` and `SENTINEL_PORT…` to pods beside a service called `sentinel`. */
+/**
+ * Kubernetes adds `SENTINEL_SERVICE_HOST` and `SENTINEL_PORT…` to pods beside a service called
+ * `sentinel`.
+ */
 const INJECTED = /^SENTINEL_(?:SERVICE_|PORT)/u;
 
 const DEVICES = 'no device is verified here, and rules with a device condition never allow; leave it out';
@@ -13,8 +16,8 @@ const SECOND_FACTORS = 'break-glass asks for no second factor here; leave it out
 const STREAMS = 'audit records go to stdout, whose destination is set where the container runs; leave it out';
 
 /**
- * Variables of Sentinel, the Go project, that have another name here or none: what to do instead, as
- * the end of a sentence.
+ * Variables of Sentinel, the Go project, that have another name here or none: what to do instead,
+ * as the end of a sentence.
  */
 const SENTINELS_OWN: ReadonlyMap<string, string> = new Map([
   ['POLICY_ROOT', 'here policies lie under SENTINEL_ROOT/policies, so set SENTINEL_ROOT to the path above them'],

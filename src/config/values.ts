@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { isAccountId, parseArn, parseRoleArn } from '../lib/arn.ts';
 import { parseGoDuration } from '../lib/go-duration.ts';
 
-// The kinds of value that variables have. Each message is the end of a sentence that begins with the
-// name of the variable.
+// The kinds of value that variables have. Each message is the end of a sentence that begins with
+// the name of the variable.
 
 /** A Go duration within bounds, like `5m`; comes out in milliseconds. */
 export function duration(low: number, high: number, range: string) {
@@ -90,7 +90,10 @@ function isWebhookUrl(text: string): boolean {
 /** Where notifications go. Its path is often a secret, so no message repeats it. */
 export const webhookUrl = v.pipe(v.string(), v.check(isWebhookUrl, 'must be an https URL without user and password'));
 
-/** Standard topics only. FIFO topics need a group id, which notifications do not have: https://docs.aws.amazon.com/sns/latest/dg/fifo-topics.html */
+/**
+ * Standard topics only. FIFO topics need a group id, which notifications do not have:
+ * https://docs.aws.amazon.com/sns/latest/dg/fifo-topics.html
+ */
 function isTopicArn(text: string): boolean {
   const arn = parseArn(text);
   if (!arn.ok) return false;
@@ -101,7 +104,10 @@ function isTopicArn(text: string): boolean {
 /** The ARN of an SNS topic for notifications. */
 export const topicArn = v.pipe(v.string(), v.check(isTopicArn, 'must be the ARN of a standard SNS topic'));
 
-/** Whether a text is a role's unique id: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids */
+/**
+ * Whether a text is a role's unique id:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+ */
 export function isRoleId(text: string): boolean {
   return /^AROA[A-Z0-9]{12,124}$/u.test(text);
 }
@@ -117,13 +123,18 @@ const SSO_SUFFIX = /=sso$/u;
  */
 const ANY_SSO_SUFFIX = /=sso$/iu;
 
-/** Whether an item of the list of trusted roles is an ARN, alone or followed by `=sso` in lower case. */
+/**
+ * Whether an item of the list of trusted roles is an ARN, alone or followed by `=sso` in lower
+ * case.
+ */
 export function isTrustedRole(item: string): boolean {
   const { arn } = toTrustedRole(item);
   return !ANY_SSO_SUFFIX.test(arn) && parseRoleArn(arn).ok;
 }
 
-/** A role whose session names are trusted: of kind `sso` where they name Identity Center's users. */
+/**
+ * A role whose session names are trusted: of kind `sso` where they name Identity Center's users.
+ */
 export type TrustedRole = { readonly arn: string; readonly kind: 'sso' | 'role' };
 
 /** Reads `<arn>` or `<arn>=sso`. */

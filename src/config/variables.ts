@@ -75,7 +75,10 @@ export const SENTINEL = {
   SENTINEL_SNS_TOPIC_ARN: v.optional(topicArn),
 };
 
-/** Every variable that this server reads, with its form and default. Durations come out in milliseconds. */
+/**
+ * Every variable that this server reads, with its form and default. Durations come out in
+ * milliseconds.
+ */
 export const Variables = v.object({
   ...SENTINEL,
   PORT: v.optional(integer(0, 65_535), '8080'),
@@ -94,7 +97,10 @@ export const Variables = v.object({
 /** The environment after reading, variable by variable. */
 export type Values = v.InferOutput<typeof Variables>;
 
-/** Variables for parts of the server that do not exist yet: they are checked, and a warning says that they do nothing. */
+/**
+ * Variables for parts of the server that do not exist yet: they are checked, and a warning says
+ * that they do nothing.
+ */
 export const NOT_USED_YET: readonly (keyof typeof SENTINEL)[] = [
   'SENTINEL_APPROVAL_TABLE',
   'SENTINEL_BREAKGLASS_TABLE',

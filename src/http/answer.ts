@@ -3,7 +3,7 @@ import { escapeUnseen } from '../lib/unseen.ts';
 import type { Asked } from './asked.ts';
 import { toRefusalAnswer, type Refusal } from './refusals.ts';
 
-/** Headers of every answer. Credentials, and what is said of them, are stored by nobody on the way. */
+/** Headers of every answer. Nobody on the way may store credentials, or what is said of them. */
 function ordinaryHeaders(requestId: string): Record<string, string> {
   return {
     'content-type': 'application/json',
@@ -16,12 +16,12 @@ function ordinaryHeaders(requestId: string): Record<string, string> {
 /** An answer before it is written: to Hono's Response, or to a bare socket when Hono never saw the request. */
 export type Answer = { readonly status: number; readonly headers: Record<string, string>; readonly body: string };
 
-/** JSON of the value, safe to be seen: what callers and AWS named anything may be shown at a terminal. */
+/** The value as a line of JSON, safe for a terminal: names that callers and AWS chose may be in it. */
 function toLine(value: unknown): string {
   return `${escapeUnseen(JSON.stringify(value))}\n`;
 }
 
-/** A good answer with a JSON body. */
+/** An answer with a JSON body. */
 export function jsonAnswer(
   requestId: string,
   value: unknown,
@@ -36,7 +36,7 @@ export function jsonAnswer(
 }
 
 /**
- * A refusal; `Code` and `Message` repeat its name and sentence for SDKs that print those.
+ * The answer for a refusal; `Code` and `Message` repeat its name and sentence for SDKs that print those.
  *
  * @param asked what the request was for, where the sentence depends on it
  */
@@ -65,7 +65,7 @@ export function toResponse({ status, headers, body }: Answer): Response {
   return new Response(body, { status, headers });
 }
 
-/** The answer as it stands on the wire, for a connection on which Node has no response to write it to. */
+/** The answer as bytes, for a connection on which Node has no response object. */
 export function toBytes({ status, headers, body }: Answer): string {
   const lines = Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(body)) });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');

@@ -6,7 +6,7 @@ import type { Refusal } from './refusals.ts';
 /** The longest body, in bytes; the longest request that means anything is far shorter. */
 export const BODY_LIMIT = 64 * 1024;
 
-/** How long a body may take to arrive. */
+/** How long a body may take to arrive; its sender holds a connection, and nothing is worked on meanwhile. */
 const DEADLINE = 10 * SECOND;
 
 const EMPTY = new Uint8Array();

@@ -18,12 +18,12 @@ const TOO_SLOW = `The request did not arrive in time; send its head within ${HEA
 const UNREADABLE = 'This is not an HTTP request that can be read; the connection is closed.';
 
 /**
- * The answer, as bytes, to what never became a request because Node's parser refused it, or because
- * it did not arrive; undefined if there is nobody to answer.
+ * The answer, as bytes, to what never became a request: Node's parser refused it, or it did not arrive
+ * in time. Undefined if nobody waits for an answer.
  */
 export function answerBroken({ code }: NodeJS.ErrnoException, socket: Socket): string | undefined {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    // Whoever has said nothing has asked nothing, and may be about to.
+    // A connection on which nothing was sent has asked nothing: an answer could meet its first request.
     if (socket.bytesRead === 0) return undefined;
     return closing({ kind: 'invalid', message: TOO_SLOW });
   }

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionLimits } from './connections.ts';
 
-/** More are of no use to one process, and each may hold 128 KiB of a head and of what follows it. */
+/** The most connections: more are of no use to one process, and each may hold 128 KiB of what it sent. */
 const MOST = 2_048;
 
-/** Where the system does not tell: the lowest limit that is usual where this server runs. */
+/** Taken where the system does not tell its limit: the lowest that is usual where this server runs. */
 const USUAL_DESCRIPTORS = 1_024;
 
-/** What asks for metrics is one scraper, or two. */
+/** The limits of the metrics server, which one or two scrapers ask. */
 export const METRICS_LIMITS: ConnectionLimits = { total: 32, perSource: 8 };
 
 /**
@@ -25,12 +25,12 @@ export function readDescriptorLimit(file = '/proc/self/limits'): number {
 }
 
 /**
- * The caps of the API's server: half of the descriptors, for the other half belongs to calls of AWS
- * (one to three for each request that is worked on, gate.ts), files and pipes. Half of the cap
- * for one source, behind which may be an office; the rest is left to all others.
+ * The limits of the API's server: half of the descriptors, because the other half is for calls of AWS
+ * (one to three for each request that is worked on, gate.ts), files and pipes. One source, which may be
+ * a whole office, gets half of these connections.
  *
  * @param descriptors how many the process may have open
- * @param tellsSources false where all connections are a proxy's, so that its address says nothing
+ * @param tellsSources false where all connections come from a proxy, whose address says nothing
  */
 export function toConnectionLimits(descriptors: number, tellsSources: boolean): ConnectionLimits {
   const total = Math.max(1, Math.min(MOST, Math.floor(descriptors / 2)));

@@ -3,23 +3,24 @@ import type { Socket } from 'node:net';
 import { SECOND } from '../lib/clock.ts';
 
 /**
- * What a sender may still send of a body that nobody reads, and how long it has to read its answer,
- * before the connection is cut. Cut at once, it would be reset, and its sender would see that in the
- * place of the answer. Twice the body that an ALB hands to AWS Lambda; a round trip to anywhere.
+ * How many bytes of an unwanted body are still read, and how long the sender has to read its answer,
+ * before the connection is closed. If it were closed at once, it would be reset, and the sender would
+ * see the reset instead of the answer. The bytes are twice the body that an ALB hands to AWS Lambda,
+ * the time is enough for a round trip to anywhere.
  */
 const LINGER_BYTES = 2 * 1024 * 1024;
 const LINGER = 1 * SECOND;
 
-/** So many slices are parsed in one go; whoever sends empty lines only makes no others wait. */
+/** How many slices are parsed before others have their turn: a sender of nothing but empty lines makes many. */
 const SLICES_AT_ONCE = 64;
 
-/** Where a head ends, and so do the chunks of a body. */
+/** The end of a head, and of the chunks of a body. */
 const HEAD_END = '\r\n\r\n';
 
 /** One connection of an HTTP server, on which one request is worked on at a time. */
 export type Connection = {
   readonly socket: Socket;
-  /** Whom the connection counts against; undefined where addresses are not told apart. */
+  /** What the connection counts against; undefined where sources cannot be told apart. */
   readonly source: string | undefined;
   /** Notes that a request begins, and that it is over when its answer is. */
   readonly begin: (incoming: IncomingMessage, outgoing: ServerResponse) => void;
@@ -28,8 +29,9 @@ export type Connection = {
 };
 
 /**
- * What a connection is there for: `working` has a whole request that is not answered; `resting` waits
- * for its next request; `waiting` for what others owe: a first head, a body, the taking of an answer.
+ * The state of a connection: `working` has a whole request that is not answered yet; `resting` waits
+ * for its next request; `waiting` waits for the other end, to send its first head or a body, or to take
+ * its answer.
  */
 export type Place = 'working' | 'resting' | 'waiting';
 
@@ -40,9 +42,9 @@ type Owner = {
 };
 
 /**
- * Takes the bytes of a connection over from Node's HTTP server, which makes requests of all that it
- * has read, however many: here the parser gets the next request when the last one is answered, and
- * the socket rests meanwhile. No more than one reading of the socket (64 KiB) is kept.
+ * Stands between a socket and Node's HTTP parser, which would make requests of all that was read,
+ * however many they are. Here the parser gets the next request when the last one is answered, and the
+ * socket is paused meanwhile. At most one reading of the socket (64 KiB) is held.
  */
 export function openConnection(socket: Socket, { source, onPlace }: Owner): Connection {
   const [parse] = socket.listeners('data') as unknown as readonly ((bytes: Buffer) => void)[];
@@ -77,13 +79,13 @@ export function openConnection(socket: Socket, { source, onPlace }: Owner): Conn
     onPlace(now);
   }
 
-  /** A body goes to the request that waits for it; the next request waits for the answer. */
+  /** Whether the parser may get more: the body of the current request, or the next one after the answer. */
   function mayParse(): boolean {
     if (socket.destroyed || phase === 'failed' || phase === 'ending') return false;
     return !socket.writableNeedDrain && (unanswered === 0 || (unanswered === 1 && !isWhole()));
   }
 
-  /** At most one head: what else has been read may be thousands of them. */
+  /** Takes at most one head of what was read, which may hold thousands. */
   function takeSlice(bytes: Buffer): Buffer {
     const found = bytes.indexOf(HEAD_END);
     const end = found === -1 ? bytes.length : found + HEAD_END.length;
@@ -120,7 +122,7 @@ export function openConnection(socket: Socket, { source, onPlace }: Owner): Conn
     pump();
   }
 
-  /** The rest of the body has come in time: the next request may follow. */
+  /** The rest of the body arrived in time: the next request may follow. */
   function goOn(): void {
     clearTimeout(timer);
     phase = 'open';
@@ -133,7 +135,7 @@ export function openConnection(socket: Socket, { source, onPlace }: Owner): Conn
     answer = outgoing;
     const length = Number(incoming.headers['content-length'] ?? 0);
     bodyLeft = length;
-    // Nobody reads so much, nor is it read away: the sender learns that from the answer.
+    // A body of this length is neither read nor discarded: the answer says that the connection ends.
     if (length > LINGER_BYTES) outgoing.setHeader('connection', 'close');
     outgoing.once('prefinish', notePlace).once('close', answered);
   }
@@ -147,17 +149,17 @@ export function openConnection(socket: Socket, { source, onPlace }: Owner): Conn
     }
     if (unanswered === 0 && !isWhole()) readAway();
     notePlace();
-    // Not at once: a connection with a thousand requests in hand lets others have their turn.
+    // Not at once: a connection with a thousand requests waiting lets others have their turn.
     if (held !== undefined || socket.isPaused()) setImmediate(pump);
   }
 
-  /** The request is answered, but its body has not arrived: it may, within bounds. */
+  /** Discards the rest of a body whose request is answered already, within bounds. */
   function readAway(): void {
     phase = 'reading-away';
     timer = setTimeout(closeGently, LINGER);
   }
 
-  /** Says that nothing more will come, and lets the other end read what has been said. */
+  /** Closes the writing side, and gives the other end time to read what was written. */
   function closeGently(): void {
     if (phase === 'ending') return;
     phase = 'ending';
@@ -175,10 +177,10 @@ export function openConnection(socket: Socket, { source, onPlace }: Owner): Conn
     if (!socket.writable && phase !== 'ending') socket.destroy();
     if (phase === 'ending' || phase === 'failed' || socket.destroyed) return;
     held = undefined;
-    // The answer to that request was given: what broke is the body that nobody waits for.
+    // That request was answered: what broke is the rest of its body, which nobody waits for.
     if (phase !== 'reading-away') lastWords = words;
     phase = 'failed';
-    // Whatever came before is answered first, but for the request that broke itself.
+    // Requests that came before are answered first, but not the one that broke.
     if (unanswered === 0 || (unanswered === 1 && !isWhole())) closeGently();
   }
 
@@ -188,7 +190,7 @@ export function openConnection(socket: Socket, { source, onPlace }: Owner): Conn
     held = undefined;
     clearTimeout(timer);
   });
-  // What Node calls behind an answer that ends the connection.
+  // Node calls this after an answer that ends the connection.
   const closeAtOnce = socket.destroySoon.bind(socket);
   socket.destroySoon = () => (held === undefined && isWhole() ? closeAtOnce() : closeGently());
   return { socket, source, begin, fail };

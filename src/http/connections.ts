@@ -6,17 +6,17 @@ import { answerBroken, answerFull, HEAD_TIMEOUT, HEADERS_LIMIT } from './broken.
 import { clientAddress } from './client-address.ts';
 import { openConnection, type Connection, type Place } from './connection.ts';
 
-/** Longer than the 60 s after which an ALB drops an idle connection: the ALB must close first. */
+/** How long a connection may rest between requests: longer than an ALB's 60 s, so that the ALB closes first. */
 const KEEP_ALIVE = 75 * SECOND;
-/** The head, and the 10 s of a body (body.ts), with room: this is the net below both. */
+/** How long a whole request may take: a safety net below the limits of a head and of a body (body.ts). */
 const REQUEST_TIMEOUT = 30 * SECOND;
-/** How often Node looks for heads and requests that are beyond their time. */
+/** How often Node looks for heads and requests that have taken too long. */
 const TIMEOUT_CHECK = 1 * SECOND;
 
 /** What a server is created with, so that its heads and connections end. */
 export const SERVER_OPTIONS: ServerOptions = {
   maxHeaderSize: HEADERS_LIMIT,
-  /** Node would answer by itself, before anybody here has counted the request. */
+  /** Node would answer by itself, before the request is counted here. */
   requireHostHeader: false,
   keepAliveTimeout: KEEP_ALIVE,
   headersTimeout: HEAD_TIMEOUT,
@@ -24,23 +24,24 @@ export const SERVER_OPTIONS: ServerOptions = {
   connectionsCheckingInterval: TIMEOUT_CHECK,
 };
 
-/** Who has not taken one byte of an answer for so long is gone: an ALB gives up after 60 s as well. */
+/** How long an answer may wait until any byte of it is taken: an ALB gives up after 60 s as well. */
 const STALLED = 60 * SECOND;
 
-/** How many connections there may be; those of one source count only where sources can be told apart. */
+/** How many connections there may be; per source only where sources can be told apart. */
 export type ConnectionLimits = { readonly total: number; readonly perSource: number | undefined };
 
-/** What became of a connection that there was no room for: the newcomer, or the one that left for it. */
+/** A newcomer that there was no room for was refused, or another connection was closed for it. */
 export type TurnedAway = 'connection_refused' | 'connection_closed';
 
 /**
  * Bounds what connections may cost an HTTP server before any handler sees a request: how many there
- * are, in all and of one source; requests under way on each, which is one; bytes held; and how long
- * each may take. A newcomer beyond the bound takes the place of the connection that has waited for
- * the other end for longest, or else of the one that has rested for longest between requests. So
- * half-open heads cannot shut the door. Where all have work, the newcomer is refused.
+ * are, in all and per source; how many requests each works on, which is one; how many bytes it holds;
+ * and how long each step may take. When all places are taken, a newcomer gets the place of the
+ * connection that has waited for the other end for longest, or else of the one that has rested between
+ * requests for longest, so that half-open heads cannot lock others out. If all connections are working,
+ * the newcomer is refused.
  *
- * @param onTurnedAway told of each newcomer that is refused, and of each that is closed for one
+ * @param onTurnedAway called for each newcomer that is refused, and for each connection closed for one
  */
 export function guardConnections(
   server: Server,
@@ -48,13 +49,13 @@ export function guardConnections(
   onTurnedAway: (what: TurnedAway) => void,
 ): void {
   const known = new WeakMap<Socket, Connection>();
-  /** Connections by what they are there for, the longest so first. */
+  /** Connections by their state; in each, the one that is in it for longest comes first. */
   const places: Readonly<Record<Place, Set<Connection>>> = {
     waiting: new Set(),
     resting: new Set(),
     working: new Set(),
   };
-  /** How many connections each source has; those that are open bound it. */
+  /** Source → how many open connections it has; bounded by those. */
   const sources = new Map<string, number>();
   const open = new Set<Connection>();
 
@@ -72,7 +73,7 @@ export function guardConnections(
     if (places[from].delete(connection)) places[to].add(connection);
   }
 
-  /** Closes the one that needs its place least, of one source if one is given; tells whether there was one. */
+  /** Closes the connection that needs its place least, of the given source if any; false if there is none. */
   function makeRoom(source: string | undefined): boolean {
     for (const idle of [places.waiting, places.resting]) {
       for (const connection of idle) {
@@ -133,7 +134,7 @@ export function guardConnections(
   });
 }
 
-/** The holder of an IPv6 address has its whole /64. */
+/** What a connection counts against: its address, or the /64 of an IPv6 address, which has one holder. */
 function sourceOf(socket: Socket): string {
   const address = clientAddress([], socket.remoteAddress, 0);
   return (address && ipv6Network(address)) ?? address ?? 'unknown';

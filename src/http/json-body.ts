@@ -9,7 +9,7 @@ import type { Refusal } from './refusals.ts';
 
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*$/iu;
 
-/** A text can hold it in JSON, as `\\ud83d` without its other half, but no table and no file can. */
+/** JSON can hold it, as `\\ud83d` without its other half, but no table and no file can. */
 const HALF = 'half of a character (a lone surrogate)';
 
 /** Reads the fields of a route that takes a body; the example is for whoever sent something else. */

@@ -3,7 +3,7 @@ import type { AuditHealth } from '../audit/log.ts';
 import type { CatalogState } from '../catalog/catalog.ts';
 import type { FeedState } from '../revocations/feed.ts';
 
-/** What operation needs to know of the server. */
+/** The state of the server's parts, for health checks and the log. */
 export type Health = {
   readonly draining: boolean;
   readonly catalog: CatalogState;
@@ -11,13 +11,13 @@ export type Health = {
   readonly audit: AuditHealth;
 };
 
-/** How often it is looked whether readiness has changed, for the log. */
+/** How often a change of readiness is looked for, which the log then tells. */
 export const LOOK = 1 * SECOND;
 
-/** Whether requests can be served; `degraded` is served, but wants somebody to look. */
+/** Whether requests can be served; when `degraded` they are, but somebody should look. */
 export type Readiness = 'ready' | 'degraded' | 'unready';
 
-/** What keeps a server from being ready, in words for the log and for people. Empty when nothing does. */
+/** What keeps a server from being ready, in words for the log; empty when nothing does. */
 function reasonsOf({ draining, catalog, revocations, audit }: Health): readonly string[] {
   const reasons: readonly (readonly [so: boolean, reason: string])[] = [
     [draining, 'the server is about to end'],
@@ -40,26 +40,31 @@ export function readinessOf({ draining, catalog, revocations, audit }: Health): 
   return isDegraded ? 'degraded' : 'ready';
 }
 
+/** The states from bad to good. */
+const ORDER: readonly Readiness[] = ['unready', 'degraded', 'ready'];
+
 /**
- * Makes what tells the log each time that readiness has changed since it was last called.
+ * Makes what looks whether readiness has changed since it last looked.
  *
- * @param tell gets the change in one sentence, and whether it is one for the better
+ * @param tell gets a change in one sentence, and whether it is one for the better
  */
 export function createReadinessWatch(
   health: () => Health,
   tell: (sentence: string, isBetter: boolean) => void,
 ): () => void {
-  const order: readonly Readiness[] = ['unready', 'degraded', 'ready'];
   let before: Readiness | undefined;
-  return function look() {
+
+  function look(): void {
     const state = health();
     const now = readinessOf(state);
     if (now === before) return;
     const reasons = reasonsOf(state);
     const because = reasons.length === 0 ? '' : `: ${reasons.join('; ')}`;
     const from = before === undefined ? '' : ` (it was ${before})`;
-    const isBetter = now === 'ready' || (before !== undefined && order.indexOf(now) > order.indexOf(before));
+    const isBetter = now === 'ready' || (before !== undefined && ORDER.indexOf(now) > ORDER.indexOf(before));
     before = now;
     tell(`the server is ${now}${from}${because}`, isBetter);
-  };
+  }
+
+  return look;
 }

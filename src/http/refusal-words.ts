@@ -32,7 +32,7 @@ const MAYBE_DONE: Readonly<Record<Asked, string>> = {
 };
 
 export const OVERLOADED =
-  'This server has as much to do as it can, and has not begun with your request; try again, with a new signature.';
+  'This server has as much to do as it can take, and has not begun to work on your request; try again, with a new signature.';
 
 export const REPLAYED =
   'This signed request was used before, or is older than this server. Sign a new one. Equal requests of one second share ' +
@@ -45,18 +45,20 @@ export const BODY_TOO_SLOW = 'The body did not arrive in time; send it at once.'
 
 export const UPSTREAM_THROTTLED = 'AWS STS is throttling this account; try again.';
 
-export const NO_KEY_FROM_A_KEY = 'A minted key mints no other; sign with the credentials that this one came from.';
+export const NO_KEY_FROM_A_KEY = 'A minted key cannot mint another; sign with the credentials that it came from.';
 
 export const BAD_TOKEN = 'next_token is not one that this server gave out for this query.';
 
 /** What is not available, as the subject of "… is not available". */
 const UNAVAILABLE: Readonly<Record<UnavailableRefusal['cause'], string>> = {
+  approvals: 'the table of requests for an approval',
   audit: 'the audit log',
   catalog: 'the catalog of policies and keys',
   guard: 'the replay guard',
-  lifting_key: 'a sealing key, which lifting is signed with,',
+  lifting_key: 'the sealing key that a lifting is signed with',
+  people: 'the document of people, which is broken,',
   rate_limit: 'the count of your requests',
-  required_session: "the table of sessions, which this profile's vends must be in,",
+  required_session: 'the table of sessions, where each vend of this profile must be recorded,',
   revocation_log: 'the log of revocations',
   revocations: 'the list of revocations',
   sealing_key: 'a sealing key (the operator puts one under keys/ of the secrets root)',
@@ -79,13 +81,13 @@ const TOO_MANY: Readonly<Record<Exclude<RateRefusal['limit'], 'caller'>, string>
   strangers: 'Too many requests from your address could not prove who sent them, or were copies',
   'refused-by-sts': 'Too many tokens from your address were refused by AWS STS',
   'waiting-for-sts': 'Too many callers are being confirmed by AWS STS just now',
-  'throttled-by-sts': 'AWS STS is throttling those who confirm callers',
+  'throttled-by-sts': 'AWS STS is throttling the calls that confirm callers',
 };
 
 function tooMany(refusal: RateRefusal): string {
   if (refusal.limit !== 'caller') return TOO_MANY[refusal.limit];
   const { name, requests, windowSeconds } = refusal;
-  return `${name} has sent ${requests} requests in ${windowSeconds} s, which is all that one caller may`;
+  return `${name} has sent ${requests} requests in ${windowSeconds} s, which is all that one caller may send`;
 }
 
 export function rateWords(refusal: RateRefusal): string {
@@ -100,6 +102,8 @@ function whatIsRevoked(revoked: Revoked): string {
       return `Profile ${revoked.profile}`;
     case 'session':
       return `The session of ${revoked.name} on profile ${revoked.profile}`;
+    case 'grant':
+      return `What was approved as ${revoked.id}`;
     case 'access':
       return `The access of ${revoked.name}`;
   }
@@ -133,11 +137,6 @@ export function deniedWords({ profile, user, rule, reason }: DeniedRefusal): str
   return `rule "${rule}" does not let ${user} use profile ${profile}${why}`;
 }
 
-export function approvalWords(profile: string, reason: string | undefined): string {
-  const says = reason === undefined ? '' : ` The rule says: ${reason}`;
-  return `Profile ${profile} needs an approval, and this server cannot take requests for one yet; ask its operator.${says}`;
-}
-
 const ADDRESS = { unknown: 'is unknown', private: 'is a private one' } as const;
 
 export function addressWords(profile: string, address: keyof typeof ADDRESS): string {
@@ -145,7 +144,7 @@ export function addressWords(profile: string, address: keyof typeof ADDRESS): st
 }
 
 export function labelsWords({ profile, most, until }: Refused<'labels-full'>, asked: Asked): string {
-  return `${NOT_DONE[asked]}: ${most} session labels of yours live on profile ${profile}, which is the most; use one of them again, leave session_label out, or try again at ${formatInstant(until)}, when the first of them ends.`;
+  return `${NOT_DONE[asked]}: you have ${most} live session labels on profile ${profile}, which is the most that one caller may have; use one of them again, leave session_label out, or try again at ${formatInstant(until)}, when the first of them ends.`;
 }
 
 export function misconfiguredWords(profile: string): string {
@@ -161,10 +160,14 @@ function subjectOf(on: OperatedOn): string {
       return 'Revocations';
     case 'sessions-of-others':
       return 'Sessions of others';
+    case 'requests-of-others':
+      return 'Requests of others';
     case 'revocation':
       return `Revocation ${on.value}`;
     case 'session':
       return `Session ${on.value}`;
+    case 'grant':
+      return `Request ${on.value}`;
     case 'user':
     case 'principal':
     case 'profile':
@@ -173,7 +176,7 @@ function subjectOf(on: OperatedOn): string {
 }
 
 export function notOperatorWords({ action, on }: Refused<'not-operator'>): string {
-  return `${escapeUnseen(subjectOf(on))}: only operators with the right to ${action} may, and there may be no such thing; see the operators document.`;
+  return `${escapeUnseen(subjectOf(on))}: only operators with the right to ${action} may do that, and it may not exist; see the operators document.`;
 }
 
 export function conflictWords(conflict: Refused<'conflict'>): string {

@@ -1,11 +1,23 @@
 import type { AdmitRefusal } from '../actions/admit.ts';
 import type { OperationRefusal } from '../actions/operator.ts';
 import type { RevokedRefusal, VendRefusal } from '../actions/refusal.ts';
-import { AUTHENTICATION_STATUS, type ErrorName, type ErrorStatus } from '../contract/errors.ts';
+import { AUTHENTICATION_STATUS } from '../contract/errors.ts';
 import type { RateRefusal } from '../identity/authenticator.ts';
 import { formatInstant } from '../lib/clock.ts';
+import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
+import { toApprovalAnswer, toApprovalRequired } from './approval-answers.ts';
+import {
+  forbidden,
+  RETRY_OVERLOADED,
+  RETRY_REPLAYED,
+  RETRY_THROTTLED,
+  RETRY_UNAVAILABLE,
+  retryLater,
+  validation,
+  type RefusalAnswer,
+} from './refusal-answer.ts';
 import * as words from './refusal-words.ts';
 
 /** Everything that a request can be refused for. */
@@ -22,25 +34,6 @@ type HttpRefusal =
   | { readonly kind: 'not-found' }
   | { readonly kind: 'internal' };
 
-/** A refusal in words: what goes into the body, the status, and headers beyond the ordinary ones. */
-export type RefusalAnswer = {
-  readonly status: ErrorStatus;
-  readonly error: ErrorName;
-  readonly message: string;
-  /** What is undefined is left out of the body. */
-  readonly details?: Readonly<Record<string, string | number | undefined>>;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Whether the connection ends with the answer: its other end is still sending what nobody reads. */
-  readonly close?: boolean;
-};
-
-/** Seconds after which a retry is worth while. */
-const RETRY_THROTTLED = 2;
-const RETRY_UNAVAILABLE = 5;
-const RETRY_OVERLOADED = 1;
-/** Signatures have a resolution of one second, so that a second later an equal request has another. */
-const RETRY_REPLAYED = 1;
-
 /**
  * Puts every refusal into a status and a sentence that its reader can act on. The one place that knows
  * both; the sentences are in `refusal-words.ts`.
@@ -49,10 +42,8 @@ const RETRY_REPLAYED = 1;
  */
 export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): RefusalAnswer {
   switch (refusal.kind) {
-    case 'not-authentic': {
-      const { error, message } = refusal.refusal;
-      return { status: AUTHENTICATION_STATUS[error], error, message };
-    }
+    case 'not-authentic':
+      return toAuthenticationAnswer(refusal.refusal);
     case 'rate-limited':
       return toRateAnswer(refusal);
     case 'overloaded':
@@ -79,6 +70,18 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
     case 'unrecorded':
     case 'bad-token':
       return toOperationAnswer(refusal);
+    case 'no-approval-needed':
+    case 'no-approval-rule':
+    case 'request-field':
+    case 'request-too-long':
+    case 'request-pending':
+    case 'requests-full':
+    case 'no-request':
+    case 'not-approver':
+    case 'request-over':
+    case 'request-changed':
+    case 'request-unrecorded':
+      return toApprovalAnswer(refusal);
     case 'invalid':
     case 'host-not-served':
     case 'body-too-large':
@@ -104,10 +107,8 @@ function toVendAnswer(
       const { profile, rule, reason } = refusal;
       return forbidden('PolicyDenied', words.deniedWords(refusal), { profile, rule, reason });
     }
-    case 'approval-required': {
-      const { profile, reason } = refusal;
-      return forbidden('PolicyRequiresApproval', words.approvalWords(profile, reason), { profile, reason });
-    }
+    case 'approval-required':
+      return toApprovalRequired(refusal);
     case 'address-unknown': {
       const { profile, address } = refusal;
       return forbidden('PolicyDenied', words.addressWords(profile, address), { profile });
@@ -168,6 +169,10 @@ function toHttpAnswer(refusal: Exclude<HttpRefusal, { readonly kind: 'internal' 
   }
 }
 
+function toAuthenticationAnswer({ error, message }: SigV4Refusal): RefusalAnswer {
+  return { status: AUTHENTICATION_STATUS[error], error, message };
+}
+
 function toRateAnswer(refusal: RateRefusal): RefusalAnswer {
   const { retryAfterSeconds } = refusal;
   const answer = retryLater(429, 'RateLimited', words.rateWords(refusal), retryAfterSeconds);
@@ -180,22 +185,4 @@ function toRateAnswer(refusal: RateRefusal): RefusalAnswer {
 function toRevokedAnswer({ revoked, until }: RevokedRefusal): RefusalAnswer {
   const details = { until: until === undefined ? undefined : formatInstant(until) };
   return forbidden('SessionRevoked', words.revokedWords(revoked, until), details);
-}
-
-function validation(status: RefusalAnswer['status'], message: string): RefusalAnswer {
-  return { status, error: 'ValidationError', message };
-}
-
-function forbidden(error: ErrorName, message: string, details: NonNullable<RefusalAnswer['details']>): RefusalAnswer {
-  return { status: 403, error, message, details };
-}
-
-function retryLater(status: 403 | 429 | 503, error: ErrorName, message: string, retryAfter: number): RefusalAnswer {
-  return {
-    status,
-    error,
-    message,
-    details: { retry_after: retryAfter },
-    headers: { 'retry-after': String(retryAfter) },
-  };
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { ROUTES } from '../contract/routes.ts';
 import { fromSigV4 } from '../identity/authenticator.ts';
 import { newRequestId } from '../lib/ids.ts';
 import { readWireHead } from '../sigv4/request.ts';
@@ -12,17 +13,19 @@ import type { WorkGate } from './gate.ts';
 import type { Refusal } from './refusals.ts';
 import { toRouteLabel, type Env } from './route.ts';
 
+/** The most headers; Node would drop further ones without a word, see below. */
 const HEADERS_COUNT = 200;
 
 /**
- * What Hono's adapter makes its URL of. With the caller's Host, `127.1/xxx` would become a part of the path, and what is
- * no host would be answered before anybody here saw it. The verifier reads the real one from `rawHeaders`.
+ * The host that Hono's adapter makes its URL of. With the caller's Host, `127.1/xxx` would become part
+ * of the path, and an invalid one would be answered by the adapter itself. The verifier reads the
+ * caller's own from `rawHeaders`.
  */
 const ROUTER_HOST = 'sentinel';
 
 /**
- * What the Lambda Web Adapter adds to each request, over whatever the client sent. Off Lambda nobody takes them out, so
- * there they are headers like any other, which nothing reads.
+ * What the Lambda Web Adapter adds to each request, in the place of what the client sent. Elsewhere
+ * these are headers like any other, which nothing reads.
  * https://github.com/awslabs/aws-lambda-web-adapter
  */
 const REQUEST_CONTEXT = 'x-amzn-request-context';
@@ -32,13 +35,14 @@ type ServerOptions = {
   /** Whether the server is about to stop, so that connections end with their next answer. */
   readonly isDraining: () => boolean;
   /**
-   * What the Lambda Web Adapter's headers are: on AWS Lambda they stand over whatever the client sent, and are the word of
-   * a front that verified every request, or of nobody in particular; elsewhere they are headers like any other.
+   * What the Lambda Web Adapter's headers are. On AWS Lambda they replace what the client sent: they are
+   * trusted where a front verified every request, and dropped where it did not. Elsewhere the adapter is
+   * absent, and they are headers like any other.
    */
   readonly adapter: 'trusted' | 'dropped' | 'absent';
-  /** Told of each request that is no health check. */
+  /** Called for each request that is not a health check. */
   readonly onArrival: () => void;
-  /** Told of each answer to such a request: for which of the app's paths it was, and the milliseconds that it took. */
+  /** Called for each answer to such a request, with its path in the table of routes and the time it took. */
   readonly onAnswer: (answered: {
     readonly route: string;
     readonly status: number;
@@ -48,13 +52,13 @@ type ServerOptions = {
   readonly connections: ConnectionLimits;
   /** Bounds the requests that are worked on. */
   readonly gate: WorkGate;
-  /** Told of each connection and request that was turned away because there are too many. */
+  /** Called for each connection and request that is turned away because there are too many. */
   readonly onTurnedAway: (what: TurnedAway | 'overloaded') => void;
 };
 
-/** What load balancers ask, and what people and alarms do: both are answered however much there is to do. */
-const HEALTH = '/healthz';
-const READINESS = '/readyz';
+/** What load balancers, people and alarms ask: both are answered even when the server is overloaded. */
+const HEALTH: string = ROUTES.health.path;
+const READINESS: string = ROUTES.readiness.path;
 
 /** Whether the Lambda Web Adapter stands before the server, and whether what it says of callers counts. */
 export function toAdapter(home: {
@@ -66,11 +70,12 @@ export function toAdapter(home: {
 }
 
 /**
- * The HTTP server. Request line and headers are read verbatim and checked here, before Hono's adapter makes a URL of
- * them: that would resolve dot segments and take absolute-form targets for paths.
+ * Makes the HTTP server. Request line and headers are read verbatim and checked here, before Hono's
+ * adapter makes a URL of them: that would resolve dot segments and take absolute-form targets for paths.
  */
 export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server {
-  const { isDraining, adapter, gate, onTurnedAway } = options;
+  const { isDraining, gate, onTurnedAway } = options;
+  /** Request → its head as it was on the wire, until the request is answered: the adapter changes it. */
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
   const listener = getRequestListener(
     (request, { incoming }) => {
@@ -78,22 +83,28 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
       if (arrival === undefined) throw new Error('a request reached the app without passing the front door');
       return app.fetch(request, arrival);
     },
-    // What is left of a body is read away, within bounds, by the connection.
+    // The rest of a body is discarded, within bounds, by the connection.
     { overrideGlobalObjects: false, autoCleanupIncoming: false },
   );
-  const server = createServer(SERVER_OPTIONS, (incoming, outgoing) => {
+
+  function isTooMany({ url }: IncomingMessage): boolean {
+    return gate.isFull() && url !== HEALTH && url !== READINESS;
+  }
+
+  function receive(incoming: IncomingMessage, outgoing: ServerResponse): void {
     if (incoming.url !== HEALTH) announce(outgoing, toRouteLabel(incoming.url ?? ''), options);
     const requestId = newRequestId();
     if (isDraining()) outgoing.setHeader('connection', 'close');
-    if (gate.isFull() && incoming.url !== HEALTH && incoming.url !== READINESS) {
+    // Refuse before anything is read when there is no room.
+    if (isTooMany(incoming)) {
       onTurnedAway('overloaded');
       return writeAnswer(outgoing, refusalAnswer(requestId, { kind: 'overloaded' }));
     }
-    const said = adapter === 'absent' ? toWithoutContext(incoming) : takeContext(incoming);
-    const { rawHeaders } = said;
-    const lambdaContext = adapter === 'trusted' ? said.lambdaContext : undefined;
+    // Read the head as it was on the wire.
+    const { rawHeaders, lambdaContext } = readAdapter(incoming, options.adapter);
     const head = readHead(incoming, rawHeaders);
     if ('kind' in head) return writeAnswer(outgoing, refusalAnswer(requestId, head));
+    // Hand the request on to the app; its place is free when it is over.
     const { promise: done, resolve: finish } = Promise.withResolvers<void>();
     async function admit(): Promise<boolean> {
       // Nobody works for a caller who has left.
@@ -104,7 +115,9 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
     arrivals.set(incoming, { head, incoming, requestId, admit, lambdaContext });
     incoming.headers.host = ROUTER_HOST;
     inTrace(readTrace(requestId, rawHeaders), () => void listener(incoming, outgoing).finally(finish));
-  });
+  }
+
+  const server = createServer(SERVER_OPTIONS, receive);
   // Node drops headers beyond its default count without a word; a signature must see them all.
   server.maxHeadersCount = 0;
   guardConnections(server, options.connections, onTurnedAway);
@@ -121,13 +134,16 @@ function announce(outgoing: ServerResponse, route: string, { onArrival, onAnswer
 
 type Taken = Pick<Arrival, 'lambdaContext'> & { readonly rawHeaders: readonly string[] };
 
-function toWithoutContext({ rawHeaders }: IncomingMessage): Taken {
-  return { rawHeaders, lambdaContext: undefined };
+/** The client's headers, and what the Lambda Web Adapter says where that counts. */
+function readAdapter(incoming: IncomingMessage, adapter: ServerOptions['adapter']): Taken {
+  if (adapter === 'absent') return { rawHeaders: incoming.rawHeaders, lambdaContext: undefined };
+  const taken = takeContext(incoming);
+  return adapter === 'trusted' ? taken : { ...taken, lambdaContext: undefined };
 }
 
 /**
- * Parts the adapter's headers from the client's. Their JSON is raw UTF-8, which Node has decoded byte by byte. More than
- * one context is none: the adapter writes one.
+ * Separates the adapter's headers from the client's. Their JSON is raw UTF-8, which Node has decoded
+ * byte by byte. More than one context counts as none: the adapter writes one.
  */
 function takeContext({ rawHeaders: all }: IncomingMessage): Taken {
   const rawHeaders: string[] = [];

@@ -1,13 +1,13 @@
 import { MINUTE } from '../lib/clock.ts';
 
-/** Those who are turned away are said once in so long, for a flood of them must not fill the log. */
+/** How often the log tells of those who are turned away: a flood of them must not fill it. */
 const WINDOW = 1 * MINUTE;
 
 /**
- * Counts what happens too often to be said each time: the first is said at once, the others together
- * at the end of each window.
+ * Counts what happens too often to be reported each time: the first is reported at once, the others
+ * together at the end of each window.
  *
- * @param say gets how often each thing has happened since it was last said
+ * @param say gets how often each thing has happened since the last report
  */
 export function createTally<Name extends string>(
   say: (counts: Readonly<Partial<Record<Name, number>>>) => void,

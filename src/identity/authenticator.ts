@@ -8,8 +8,8 @@ import type { KeyRing } from './key-ring.ts';
 
 /**
  * Why a caller is not known: refused, or nobody can tell just now. It carries facts, which
- * `http/refusals` puts into words, but for `not-authentic`: the words of a failed verification stand
- * beside the check that failed, as AWS's do, because they say what in the request was wrong.
+ * `http/refusals` puts into words, but for `not-authentic`: the words of a failed verification
+ * stand beside the check that failed, as AWS's do, because they say what in the request was wrong.
  */
 export type IdentityRefusal =
   | {

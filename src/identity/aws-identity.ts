@@ -5,8 +5,8 @@ import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Caller, CallerIdentity } from './caller.ts';
 
 /**
- * What AWS says about the signer: the answer to GetCallerIdentity, or the request context of a front
- * that verified the signature.
+ * What AWS says about the signer: the answer to GetCallerIdentity, or the request context of a
+ * front that verified the signature.
  */
 export type AwsIdentity = {
   /** `arn:P:iam::A:user/…` or `arn:P:sts::A:assumed-role/R/S`; any other is not a caller. */
@@ -27,7 +27,10 @@ export type Admission = {
   readonly allowedAccounts: readonly string[] | undefined;
   /** Accounts whose IAM Identity Center is the organisation's own. */
   readonly ssoAccounts: readonly string[];
-  /** Unique ids (AROA…) of the Identity Center roles that are trusted; empty for all in those accounts. */
+  /**
+   * Unique ids (AROA…) of the Identity Center roles that are trusted; empty for all in those
+   * accounts.
+   */
   readonly ssoRoles: readonly string[];
   /** Other roles whose session names are trusted, because only a trusted party assumes them. */
   readonly trustedSessionRoles: readonly TrustedSessionRole[];
@@ -59,7 +62,9 @@ export function admitAccount(
     : denied(`Callers of account ${account} are not admitted here.`);
 }
 
-/** IAM's limits on names: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+/**
+ * IAM's limits on names: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
 const USER = /^user\/(?:[\u0021-\u007e]{1,510}\/)?([\w+=,.@-]{1,64})$/u;
 const SESSION = /^assumed-role\/([\w+=,.@-]{1,64})\/([\w+=,.@-]{2,64})$/u;
 
@@ -82,10 +87,10 @@ type RoleSession = {
  * Turns what AWS says about the signer into a caller.
  *
  * Whoever assumes a role chooses the session's name, so that name identifies nobody. There are two
- * exceptions, which the operator lists: sessions of Identity Center, and sessions of roles that only
- * a trusted party assumes. There each session name is a subject of its own. The name of a caller
- * from another account carries that account. Root, federated users, EC2's own role identities,
- * unknown forms of ARN, and the roles that the TVM itself vends are refused.
+ * exceptions, which the operator lists: sessions of Identity Center, and sessions of roles that
+ * only a trusted party assumes. There each session name is a subject of its own. The name of a
+ * caller from another account carries that account. Root, federated users, EC2's own role
+ * identities, unknown forms of ARN, and the roles that the TVM itself vends are refused.
  */
 export function toAwsCaller(
   { arn, account, userId }: AwsIdentity,
@@ -170,8 +175,8 @@ function qualified(name: string, account: string, own: OwnIdentity): string {
 }
 
 /**
- * Who vouches for the session's name: `sso` for Identity Center, `role` for a listed role; undefined
- * where the caller chose it.
+ * Who vouches for the session's name: `sso` for Identity Center, `role` for a listed role;
+ * undefined where the caller chose it.
  */
 function trustOf(
   session: RoleSession,
@@ -183,8 +188,8 @@ function trustOf(
 }
 
 /**
- * Whether a listed ARN is the session's role. Paths are not compared: the ARN of a session has none,
- * and role names are unique within an account anyway.
+ * Whether a listed ARN is the session's role. Paths are not compared: the ARN of a session has
+ * none, and role names are unique within an account anyway.
  */
 function isRole(listed: string, { role, partition, account }: RoleSession): boolean {
   const arn = parseRoleArn(listed);

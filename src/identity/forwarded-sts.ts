@@ -86,7 +86,10 @@ export function createForwardedStsAuthenticator(options: Options): Authenticator
   return { begin, claimedKey: claimedKeyOf };
 }
 
-/** The part of the proof that needs the network: asks STS who signed, and makes a caller of the answer. */
+/**
+ * The part of the proof that needs the network: asks STS who signed, and makes a caller of the
+ * answer.
+ */
 function createConfirm(options: Options) {
   const { clock, hosts, window, admission, askSts, onFault } = options;
   const line = createStsLine(options.limit);
@@ -113,7 +116,10 @@ function createConfirm(options: Options) {
     }
   }
 
-  /** Asks STS who signed, after the checks that may spare the call. The nonce is used up, whatever STS answers. */
+  /**
+   * Asks STS who signed, after the checks that may spare the call. The nonce is used up, whatever
+   * STS answers.
+   */
   async function identify(
     claim: ForwardedClaim,
     request: StsRequest,
@@ -218,13 +224,16 @@ function toStsRequest(claim: ForwardedClaim, request: WireRequest, serverId: str
     [BINDING_HEADERS.requestHash]: requestHash(request),
     ...(securityToken === undefined ? {} : { 'x-amz-security-token': securityToken }),
   };
-  // STS may require every x-amz- header to be signed, so x-amz-content-sha256 is sent only where it was.
+  // STS may require every x-amz- header to be signed, so x-amz-content-sha256 is sent only where it
+  // was.
   const sent = Object.entries(values).filter(([name]) => !name.startsWith('x-amz-') || signedHeaders.includes(name));
   const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
   return { host: claim.host, headers: { ...Object.fromEntries(sent), authorization }, body: STS_BODY };
 }
 
-/** The access key that a token names; the token may be malformed, and nothing else of it is read. */
+/**
+ * The access key that a token names; the token may be malformed, and nothing else of it is read.
+ */
 function claimedKeyOf({ headers }: WireHead): string | undefined {
   const [value = ''] = headerValues(headers, 'authorization');
   const text = Buffer.from(value.slice(FORWARDED_SCHEME.length + 1, 8_192), 'base64url').toString('latin1');

@@ -17,7 +17,8 @@ const WINDOW = 15 * MINUTE;
 const SIGNATURE = /signature\s*=/iu;
 
 /**
- * Whether AWS can have verified this header: it holds a signature and the access key that AWS named.
+ * Whether AWS can have verified this header: it holds a signature and the access key that AWS
+ * named.
  */
 function canBeVerified(value: string, accessKeyId: string): boolean {
   return SIGNATURE.test(value) && value.includes(accessKeyId);
@@ -34,21 +35,21 @@ function notVerified(header: string) {
  * What identifies the copies of a request whose signature a front of AWS Lambda verified.
  *
  * HTTP APIs pass the Authorization header to the function, and the Lambda Web Adapter passes it on:
- * the claim is the signature, as where the TVM verifies requests itself. REST APIs and Function URLs
- * withhold it. There the claim is made of what every signature covers: key, time, method, path,
- * query and body. Other headers (a nonce) do not count: it is unknown whether they were signed, so
- * whoever captured the request might change them.
+ * the claim is the signature, as where the TVM verifies requests itself. REST APIs and Function
+ * URLs withhold it. There the claim is made of what every signature covers: key, time, method,
+ * path, query and body. Other headers (a nonce) do not count: it is unknown whether they were
+ * signed, so whoever captured the request might change them.
  *
- * HTTP API: an event as it arrives, with `authorization`,
- * https://github.com/awslabs/swift-aws-lambda-events (Tests/AWSLambdaEventsTests/APIGateway+V2IAMTests.swift).
- * REST API: drops a header that is a signature,
+ * An event of an HTTP API has `authorization` (Tests/AWSLambdaEventsTests/APIGateway+V2IAMTests.swift):
+ * https://github.com/awslabs/swift-aws-lambda-events
+ * A REST API drops a header that is a signature:
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
- * Function URL: an event as it arrives, with `x-amz-date` and without `authorization`,
- * https://github.com/awslabs/swift-aws-lambda-runtime (Examples/Streaming/README.md).
+ * An event of a Function URL has `x-amz-date`, but no `authorization` (Examples/Streaming/README.md):
+ * https://github.com/awslabs/swift-aws-lambda-runtime
  *
- * @returns undefined where the request has neither a signature nor `x-amz-date`, so that copies of it
- *   cannot be recognised; refuses headers that AWS cannot have verified, because a copy could hide
- *   behind them
+ * @returns undefined where the request has neither a signature nor `x-amz-date`, so that copies of
+ *   it cannot be recognised; refuses headers that AWS cannot have verified, because a copy could
+ *   hide behind them
  */
 export function toFrontClaim(
   request: WireRequest,
@@ -60,8 +61,8 @@ export function toFrontClaim(
   const [amzDate = ''] = dates;
   const signedAt = parseAmzDate(amzDate);
   if (dates.length > 1 || (dates.length === 1 && signedAt === undefined)) return notVerified('x-amz-date');
-  // While an outage of the guard is bridged, requests that may be older than the process are refused.
-  // A request without a time may be, so it gets the earliest.
+  // While an outage of the guard is bridged, requests that may be older than the process are
+  // refused. A request without a time may be, so it gets the earliest.
   const times = { signedAt: signedAt ?? 0, forgetAt: now + 2 * WINDOW };
   const [signature, ...more] = headerValues(headers, 'authorization').filter((value) =>
     canBeVerified(value, accessKeyId),

@@ -37,7 +37,9 @@ const HttpContext = v.object({
   authorizer: v.object({ iam: v.object({ accessKey: text, accountId: text, userArn: text, userId: text }) }),
 });
 
-/** https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html */
+/**
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+ */
 const RestContext = v.object({
   apiId: text,
   identity: v.object({
@@ -110,7 +112,8 @@ type Options = {
 
 /**
  * A front of AWS Lambda with AWS_IAM. AWS has verified the signature, and only what AWS says about
- * the caller counts. The Authorization header proves nothing; it only identifies copies of a request.
+ * the caller counts. The Authorization header proves nothing; it only identifies copies of a
+ * request.
  */
 export function createLambdaAuthenticator({ clock, front, frontId, admission }: Options): Authenticator {
   function begin({ lambdaContext }: Arriving): Result<Prove, IdentityRefusal> {

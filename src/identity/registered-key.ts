@@ -9,15 +9,17 @@ import type { CallerIdentity } from './caller.ts';
 import type { KeyRing, RegisteredKey } from './key-ring.ts';
 
 /**
- * By which time and rules a signature is judged: `now` in epoch milliseconds, `window` (± around it)
- * in milliseconds.
+ * By which time and rules a signature is judged: `now` in epoch milliseconds, `window` (± around
+ * it) in milliseconds.
  */
 export type Judgement = { readonly now: number; readonly window: number; readonly admission: Admission };
 
 /** Used for the verification when there is no usable key, so that it takes as long as with one. */
 export const NO_SECRET = 'no key of this server has this secret';
 
-/** The one answer to every unusable key, whatever the reason. {@link unknownKey} adds what to do. */
+/**
+ * The one answer to every unusable key, whatever the reason. {@link unknownKey} adds what to do.
+ */
 export const UNKNOWN_KEY: SigV4Refusal = {
   error: 'InvalidClientTokenId',
   message: 'The access key or security token in the request is not valid here; ask your TVM operator for a key.',
@@ -61,7 +63,10 @@ export function isUsable(key: RegisteredKey, now: number): boolean {
   return !key.disabled && (key.expiresAtMs === undefined || now < key.expiresAtMs);
 }
 
-/** The part of a caller that its registered key settles; refuses where the TVM's own account is not admitted. */
+/**
+ * The part of a caller that its registered key settles; refuses where the TVM's own account is not
+ * admitted.
+ */
 export function toKeyCaller(
   accessKeyId: string,
   { name: bare }: RegisteredKey,
@@ -85,8 +90,8 @@ export function toKeyCaller(
 }
 
 /**
- * Verifies a claim against the registered keys. Unknown, disabled and expired keys, and a registered
- * key with a security token, get the same `InvalidClientTokenId` after the same work.
+ * Verifies a claim against the registered keys. Unknown, disabled and expired keys, and a
+ * registered key with a security token, get the same `InvalidClientTokenId` after the same work.
  */
 export function authenticateKey(
   claim: SignatureClaim,

@@ -11,7 +11,9 @@ export type StsRefusal =
   /** STS did not accept the signature; `code` is its error code. */
   | { readonly kind: 'refused'; readonly code: string }
   | { readonly kind: 'throttled' }
-  /** An answer that is not one of STS's and identifies nobody. `why` repeats nothing of its content. */
+  /**
+   * An answer that is not one of STS's and identifies nobody. `why` repeats nothing of its content.
+   */
   | { readonly kind: 'unexpected'; readonly why: string };
 
 const Identity = v.object({
@@ -34,7 +36,8 @@ function unexpected(why: string) {
 
 /**
  * Reads an answer of STS. Only a 200 gives an identity, in uncompressed JSON without repeated keys,
- * whose account is the one in its ARN, in the partition that was asked. Everything else is a refusal.
+ * whose account is the one in its ARN, in the partition that was asked. Everything else is a
+ * refusal.
  */
 export function readStsAnswer(reply: StsReply, partition: string): Result<AwsIdentity, StsRefusal> {
   if (reply.status === 429) return refuse({ kind: 'throttled' });

@@ -10,7 +10,10 @@ export type StsReply = {
   readonly body: Uint8Array;
 };
 
-/** A request to STS. All of it is the server's own, except the values of headers that the caller signed. */
+/**
+ * A request to STS. All of it is the server's own, except the values of headers that the caller
+ * signed.
+ */
 export type StsRequest = {
   /** The host that was signed for. The connection goes there, unless an endpoint is configured. */
   readonly host: string;
@@ -35,7 +38,8 @@ const MAX_SOCKETS = 64;
  * redirect, decompresses nothing, takes no proxy from the environment, and ends every call at a
  * deadline.
  *
- * @param endpoint a local AWS that replaces the STS of every region; the Host header stays as signed
+ * @param endpoint a local AWS that replaces the STS of every region; the Host header stays as
+ *   signed
  * @param deadline milliseconds for one call, the connection included
  */
 export function createStsClient(endpoint: string | undefined, deadline = DEADLINE): AskSts {
@@ -45,8 +49,8 @@ export function createStsClient(endpoint: string | undefined, deadline = DEADLIN
   const options = { keepAlive: true, maxSockets: MAX_SOCKETS };
   const send = isPlain ? httpRequest : httpsRequest;
   /**
-   * One agent for each signed host, so that a slow region does not stop another. Entries stay: there
-   * are as many as the table of STS hosts has regions.
+   * One agent for each signed host, so that a slow region does not stop another. Entries stay:
+   * there are as many as the table of STS hosts has regions.
    */
   const agents = new Map<string, HttpAgent>();
 
@@ -80,8 +84,8 @@ export function createStsClient(endpoint: string | undefined, deadline = DEADLIN
         reject(new Error('the answer asks for another protocol'));
       });
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        // The server closed an idle connection just as it was used again. The call only reads, so it
-        // may be sent twice.
+        // The server closed an idle connection just as it was used again. The call only reads, so
+        // it may be sent twice.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET' && !isRetry) {
           resolve(attempt({ host, headers, body }, signal, true));
         } else reject(error);

@@ -20,18 +20,21 @@ export type SourceLimit = {
 };
 
 /**
- * What a call to STS is counted against: an address, or an access key that STS confirmed before from
- * that address (`known`).
+ * What a call to STS is counted against: an address, or an access key that STS confirmed before
+ * from that address (`known`).
  */
 export type Account = { readonly address: string | undefined; readonly known: string | undefined };
 
 /**
- * STS allows an account 600 requests a second in a region, for everything. Logins must not take more
- * than a part of that: 64 calls at once, and 256 that wait, for 2 s at most.
+ * STS allows an account 600 requests a second in a region, for everything. Logins must not take
+ * more than a part of that: 64 calls at once, and 256 that wait, for 2 s at most.
  */
 const LINE = { running: 64, waiting: 256, patience: 2 * SECOND };
 
-/** Added to the weight of access keys that were confirmed before, so that it is below any stranger's. */
+/**
+ * Added to the weight of access keys that were confirmed before, so that it is below any
+ * stranger's.
+ */
 const KNOWN = -1_000_000;
 
 /**
@@ -51,8 +54,9 @@ function nameOf(accessKeyId: string, address: string | undefined): string {
 }
 
 /**
- * The line to STS: the queue of all callers that STS has to confirm. There is one for each region, so
- * that a slow region does not stop another, and in each the next place goes to whoever has cost least.
+ * The line to STS: the queue of all callers that STS has to confirm. There is one for each region,
+ * so that a slow region does not stop another, and in each the next place goes to whoever has cost
+ * least.
  *
  * An access key that was confirmed from an address before goes ahead of all strangers. It is an
  * account of its own, which the other costs of that address do not close. Whoever sends its id from
@@ -72,8 +76,8 @@ export function createStsLine(limit: SourceLimit) {
   }
 
   /**
-   * The caller that STS confirmed lately under this access key, or under the key and its address. To
-   * name an access key proves nothing.
+   * The caller that STS confirmed lately under this access key, or under the key and its address.
+   * To name an access key proves nothing.
    */
   function callerOf(name: string): Caller | undefined {
     const found = confirmed.get(name);
@@ -98,7 +102,9 @@ export function createStsLine(limit: SourceLimit) {
     return refuse({ kind: 'rate-limited', limit: 'refused-by-sts', retryAfterSeconds: within.refusal });
   }
 
-  /** Runs a call to this STS host when it is its turn. If the queue is full, the account is charged. */
+  /**
+   * Runs a call to this STS host when it is its turn. If the queue is full, the account is charged.
+   */
   async function wait<Value>(
     host: string,
     account: Account,

@@ -29,9 +29,9 @@ export function readPorts(environment: Environment): Result<Ports, string> {
 }
 
 /**
- * The environment of the TVM in `npm run local`: the user's own, without anything of a real AWS. Every
- * `AWS_*` variable and the shared configuration files are left out, so that no profile, region or
- * endpoint of the machine affects the demo.
+ * The environment of the TVM in `npm run local`: the user's own, without anything of a real AWS.
+ * Every `AWS_*` variable and the shared configuration files are left out, so that no profile,
+ * region or endpoint of the machine affects the demo.
  */
 export function tvmEnvironment(environment: Environment, ports: Ports): Record<string, string> {
   const kept = Object.entries(environment).filter(
@@ -70,7 +70,10 @@ export function seedSettings(environment: Environment): SeedSettings {
   };
 }
 
-/** Endpoint, region and credentials for `npm run seed`; refuses with a sentence if no endpoint is set. */
+/**
+ * Endpoint, region and credentials for `npm run seed`; refuses with a sentence if no endpoint is
+ * set.
+ */
 export function seedTarget(
   environment: Environment,
 ): Result<Pick<SeedOptions, 'endpoint' | 'region' | 'credentials'>, string> {

@@ -13,14 +13,20 @@ import { seed } from './seed.ts';
 const HOST = '127.0.0.1';
 const TVM = resolve(import.meta.dirname, '../main.ts');
 
-/** How long the TVM may take to end after SIGTERM before it is killed: longer than it takes to drain. */
+/**
+ * How long the TVM may take to end after SIGTERM before it is killed: longer than it takes to
+ * drain.
+ */
 const DRAIN_LIMIT = 30 * SECOND;
 
 function say(text: string): void {
   process.stderr.write(text);
 }
 
-/** Whether a port is free. It is checked before anything starts, so that the sentence can name the variable. */
+/**
+ * Whether a port is free. It is checked before anything starts, so that the sentence can name the
+ * variable.
+ */
 function isFree(port: number): Promise<boolean> {
   return new Promise((settle) => {
     const probe = createServer();
@@ -47,7 +53,10 @@ async function startAws(ports: Ports): Promise<EmbeddedAws> {
   return aws;
 }
 
-/** Starts the TVM as a process of its own, as in production. Only its environment says that its AWS is local. */
+/**
+ * Starts the TVM as a process of its own, as in production. Only its environment says that its AWS
+ * is local.
+ */
 function startTvm(ports: Ports): ChildProcess {
   return spawn(process.execPath, [TVM], {
     env: tvmEnvironment(process.env, ports),
@@ -83,7 +92,10 @@ async function announce(ports: Ports, ended: AbortSignal): Promise<void> {
   }
 }
 
-/** `npm run local`: the embedded AWS with demo documents, and the TVM that uses it, until the TVM ends or a signal comes. */
+/**
+ * `npm run local`: the embedded AWS with demo documents, and the TVM that uses it, until the TVM
+ * ends or a signal comes.
+ */
 async function main(): Promise<number> {
   const ports = readPorts(process.env);
   if (!ports.ok) throw new Error(ports.refusal);
@@ -97,7 +109,8 @@ async function main(): Promise<number> {
   const ended = new AbortController();
   let stopping = false;
   function stop(): void {
-    // On Ctrl-C the terminal signals every process of the group, and the entry script passes it on: react once.
+    // On Ctrl-C the terminal signals every process of the group, and the entry script passes it on:
+    // react once.
     if (stopping) return;
     stopping = true;
     ended.abort();

@@ -7,7 +7,10 @@ function quote(text: string, platform: string): string {
   return platform === 'win32' ? `"${text}"` : `'${text}'`;
 }
 
-/** A value that is new for each request and signed with it: two equal requests in the same second have the same signature. */
+/**
+ * A value that is new for each request and signed with it: two equal requests in the same second
+ * have the same signature.
+ */
 function nonce(platform: string): string {
   return platform === 'win32' ? '%RANDOM%%RANDOM%%RANDOM%' : '$(openssl rand -hex 16)';
 }

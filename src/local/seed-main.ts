@@ -1,7 +1,10 @@
 import { seedSettings, seedTarget } from './environment.ts';
 import { seed } from './seed.ts';
 
-/** `npm run seed`: makes tables and demo documents in the AWS at `AWS_ENDPOINT_URL`. Errors are one sentence, with exit code 1. */
+/**
+ * `npm run seed`: makes tables and demo documents in the AWS at `AWS_ENDPOINT_URL`. Errors are one
+ * sentence, with exit code 1.
+ */
 async function main(): Promise<void> {
   const target = seedTarget(process.env);
   if (!target.ok) throw new Error(target.refusal);

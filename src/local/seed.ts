@@ -46,8 +46,9 @@ export type SeedOptions = {
 export const DEFAULT_ROOTS = { root: '/sentinel', secretsRoot: '/sentinel-secrets' } as const;
 
 /**
- * Makes the tables and the demo documents in the AWS at `endpoint`. What exists already is not changed,
- * so it can be run again at any time. The account is the one that GetCallerIdentity returns.
+ * Makes the tables and the demo documents in the AWS at `endpoint`. What exists already is not
+ * changed, so it can be run again at any time. The account is the one that GetCallerIdentity
+ * returns.
  *
  * Rejects with a sentence if the endpoint is neither loopback nor a host name without dots, or if
  * nothing answers there in time; with the SDK's error if AWS refuses.
@@ -89,7 +90,9 @@ function isFinal(cause: unknown): boolean {
   return typeof status === 'number' && status >= 400 && status < 500;
 }
 
-/** The account. Asks until there is an answer, because the AWS of a container may still be starting. */
+/**
+ * The account. Asks until there is an answer, because the AWS of a container may still be starting.
+ */
 async function untilReachable(
   sts: STSClient,
   { endpoint, patience = MINUTE }: Pick<SeedOptions, 'endpoint' | 'patience'>,
@@ -165,7 +168,9 @@ async function seedParameter(ssm: SSMClient, { name, type, value }: DemoDocument
   return same ? `found parameter ${name}` : `found parameter ${name}, which differs from the demo's and is kept`;
 }
 
-/** Each local AWS gets a random sealing key: a public key must not seal anything, not even there. */
+/**
+ * Each local AWS gets a random sealing key: a public key must not seal anything, not even there.
+ */
 async function seedSealingKey(ssm: SSMClient, Name: string): Promise<string> {
   const Value = JSON.stringify({ key: randomBytes(32).toString('base64') });
   try {

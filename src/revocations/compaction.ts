@@ -1,17 +1,24 @@
 import { attributes, numberAt, textAt, type Item } from '../aws/attributes.ts';
 import { isSignedRow, signingKeyOf, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 
-/** Numbers from … to, both included, in order and apart. */
+/** Ranges of numbers, both ends included, in rising order and with a gap between any two. */
 export type Ranges = readonly (readonly [from: number, to: number])[];
 
-/** Which numbers of the log are gone for good, by the TVM's word; version 0 before there was any. */
-export type Compaction = { readonly version: number; readonly ranges: Ranges; readonly stale: boolean };
+/** The numbers of the log that are gone for good, as the TVM signed them; version 0 if there is no such list yet. */
+export type Compaction = {
+  readonly version: number;
+  readonly ranges: Ranges;
+  /** Whether it is signed with a key that is no longer the one that signs. */
+  readonly stale: boolean;
+};
 
+/** The id of the item of a compaction. */
 export const COMPACTION_ID = 'compaction';
 
+/** What compactions are signed for; see `subkey`. */
 const PURPOSE = 'compacted revocations';
 
-/** An item of DynamoDB holds 400 KB; beyond this nothing more is compacted. */
+/** How many ranges an item can have, because DynamoDB limits it to 400 KB; beyond that nothing more is compacted. */
 const MAX_RANGES = 12_000;
 
 function textOf(ranges: Ranges): string {
@@ -27,11 +34,13 @@ function parse(text: string): Ranges {
       });
 }
 
+/** How many numbers one chunk of a set holds, a byte each. */
 const CHUNK = 65_536;
 
-/** Numbers of the log: a hundred thousand are ranges within a millisecond, wherever they lie. */
+/** A set of numbers of the log, which turns a hundred thousand of them into ranges within a millisecond. */
 export function createNumberSet() {
   const chunks = new Map<number, Uint8Array>();
+
   function add(n: number): void {
     const index = Math.floor(n / CHUNK);
     const chunk = chunks.get(index) ?? new Uint8Array(CHUNK);
@@ -39,33 +48,33 @@ export function createNumberSet() {
     chunk[n % CHUNK] = 1;
   }
 
-  return {
-    add,
-    ranges: (): Ranges => {
-      const ranges: [number, number][] = [];
-      for (const [index, chunk] of [...chunks].toSorted(([one], [other]) => one - other)) {
-        for (let from = chunk.indexOf(1); from !== -1;) {
-          const end = chunk.indexOf(0, from);
-          const to = end === -1 ? CHUNK : end;
-          ranges.push([index * CHUNK + from, index * CHUNK + to - 1]);
-          from = chunk.indexOf(1, to);
-        }
+  function ranges(): Ranges {
+    const found: [number, number][] = [];
+    for (const [index, chunk] of [...chunks].toSorted(([one], [other]) => one - other)) {
+      for (let from = chunk.indexOf(1); from !== -1;) {
+        const end = chunk.indexOf(0, from);
+        const to = end === -1 ? CHUNK : end;
+        found.push([index * CHUNK + from, index * CHUNK + to - 1]);
+        from = chunk.indexOf(1, to);
       }
-      return mergeRanges(ranges, []);
-    },
-  };
+    }
+    return mergeRanges(found, []);
+  }
+
+  return { add, ranges };
 }
 
+/** A set of numbers of the log. */
 export type NumberSet = ReturnType<typeof createNumberSet>;
 
-/** Numbers, in any order, as ranges. */
+/** The ranges of numbers that come in any order. */
 export function toRanges(numbers: Iterable<number>): Ranges {
   const set = createNumberSet();
   for (const n of numbers) set.add(n);
   return set.ranges();
 }
 
-/** Both together. */
+/** The union of two lists of ranges, which may overlap and come in any order. */
 export function mergeRanges(one: Ranges, other: Ranges): Ranges {
   const merged: [number, number][] = [];
   for (const [from, to] of [...one, ...other].toSorted((a, b) => a[0] - b[0])) {
@@ -76,7 +85,7 @@ export function mergeRanges(one: Ranges, other: Ranges): Ranges {
   return merged;
 }
 
-/** What of 1 … `end` is in no range. */
+/** The numbers of 1 … `end` that are in no range. */
 export function gapsOf(ranges: Ranges, end: number): Ranges {
   const gaps: [number, number][] = [];
   let next = 1;
@@ -102,7 +111,7 @@ export function includes(ranges: Ranges, n: number): boolean {
   return false;
 }
 
-/** The item of a compaction; undefined if it would grow too large. */
+/** The item of a compaction; undefined if it would become too large. */
 export function toCompactionItem(version: number, ranges: Ranges, sealing: SealingKey | undefined): Item | undefined {
   if (ranges.length > MAX_RANGES) return undefined;
   const text = textOf(ranges);
@@ -110,7 +119,12 @@ export function toCompactionItem(version: number, ranges: Ranges, sealing: Seali
   return attributes({ id: COMPACTION_ID, version, numbers: text, signature });
 }
 
-/** Reads it; what the TVM did not sign names nothing. `active`: the key that signs now. */
+/**
+ * Reads a compaction. One that the TVM did not sign names no numbers.
+ *
+ * @param active the key that signs now
+ * @param believed whether it counts as genuine without a signature: where the log has never been signed
+ */
 export function readCompaction(
   item: Item | undefined,
   keys: SealingKeys,

@@ -10,45 +10,47 @@ type Statement = {
   readonly Condition: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 };
 
-/** The inline policy of a protected role that ends what was issued. */
+/** The inline policy of a protected role that denies everything to credentials that were issued and then revoked. */
 export type HardPolicy = { readonly Version: '2012-10-17'; readonly Statement: readonly Statement[] };
 
 /** The name of the policy: one for each role, rebuilt whole. */
 export const HARD_POLICY_NAME = 'SentinelRevocations';
 
-/** What a revoked session's tags say, in the characters that STS takes; see the names of vended sessions. */
+/** Patterns for the tags of revoked sessions, in the characters that STS accepts; see the names of vended sessions. */
 export type TagNames = {
-  /** Patterns of a tag that holds this name, of a user or a profile. */
+  /** Patterns for a tag that holds this name of a user or a profile. */
   readonly ofName: (name: string) => readonly string[];
-  /** SentinelPrincipal, which holds the subject: the principal itself, and behind a role a pattern of all its people. */
+  /** Patterns for `SentinelPrincipal`, which holds the subject: the principal itself, and for a role all people behind it. */
   readonly ofPrincipal: (principal: string) => readonly string[];
 };
 
-/** Credentials that were made just before the revocation was known everywhere are meant, too. */
+/** How long after a revocation credentials may have been issued and still be denied: it takes a moment to be known. */
 const MARGIN = 1 * MINUTE;
 
-/** No credentials of the TVM live longer. */
+/** The longest life of credentials of the TVM. */
 export const LONGEST_CREDENTIALS = 1 * HOUR;
 
-/** Beyond so many sessions, or so many characters, everything that was issued until now is denied instead. */
+/** How many sessions a policy names; beyond that it denies everything that was issued until now. */
 const MAX_SESSIONS = 100;
+
+/** How many characters a policy may have, of the 10,240 that IAM allows a role for all its policies; beyond, the same. */
 const MAX_CHARACTERS = 6_000;
 
-/** What callers' revocations of their own sessions may take of that; what operators revoke comes first. */
+/** How many characters callers' revocations of their own sessions may add; what operators revoke comes first. */
 const MAX_OWN = 3_000;
 
-/** What a role's policy is made for. */
+/** What the policy of a role depends on besides the revocations. */
 export type HardContext = {
   /** The profiles that vend the role. */
   readonly profiles: readonly string[];
   readonly tags: TagNames;
   /** Epoch milliseconds. */
   readonly now: number;
-  /** How far, in milliseconds, the clock of whoever revoked may be off AWS's own. */
+  /** How far, in milliseconds, the clock of the instance that revoked may be off AWS's. */
   readonly skew: number;
 };
 
-/** The policy, undefined if there is nothing to deny; and the revocations for which it has no room yet. */
+/** The policy, undefined if there is nothing to deny, and the revocations for which it has no room yet. */
 export type HardPlan = { readonly policy: HardPolicy | undefined; readonly waiting: readonly Revocation[] };
 
 /** IAM's own precision: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html */
@@ -72,7 +74,7 @@ function deny(Sid: string, Condition: Statement['Condition']): Statement {
   };
 }
 
-/** Whether a revocation concerns what was issued for a profile, and anything of that can still be alive. */
+/** Whether a revocation concerns credentials for a profile, and some of those can still be alive. */
 export function isInForce(
   { target, createdAt }: Revocation,
   profile: string,
@@ -87,7 +89,7 @@ function profileOf(target: Revocation['target']): string | undefined {
   return target.kind === 'profile' ? target.value : undefined;
 }
 
-/** A value without a pattern is compared as it is: what others wrote into the log may hold wildcards. */
+/** A single value is compared literally, because what others wrote into the log may hold wildcards. */
 function principalIs(values: readonly string[]): Statement['Condition'] {
   const [only, ...patterns] = values;
   const key = 'aws:PrincipalTag/SentinelPrincipal';
@@ -119,18 +121,18 @@ function statementOf(revocation: Revocation, { tags, skew }: HardContext): State
   }
 }
 
-/** Whose a revocation of one's own is, as the tags of sessions tell subjects apart; undefined for any other. */
+/** The owner of a revocation of one's own, as the tags of sessions distinguish subjects; undefined for any other. */
 function ownerOf({ target, own }: Revocation): string | undefined {
-  if (own !== true || target.kind !== 'session') return undefined;
+  if (!own || target.kind !== 'session') return undefined;
   return target.subject === '' ? `user ${target.user}` : `subject ${target.subject}`;
 }
 
-/** All that one subject revoked of its own, in one statement that reaches nobody else. */
+/** The sessions that one subject revoked of its own, in one statement that reaches nobody else. */
 function ownStatement(mine: readonly Revocation[], { profiles, tags, skew }: HardContext): Statement | undefined {
   const [first] = mine;
   if (first?.target.kind !== 'session') return undefined;
   const { subject, user } = first.target;
-  // The subject and nobody behind it, also where it is a role.
+  // The first pattern is the subject itself; the others are the people behind a role.
   const [tag = ''] = tags.ofPrincipal(subject);
   const who =
     subject === ''
@@ -152,7 +154,7 @@ function lengthOf(statements: readonly Statement[]): number {
   return JSON.stringify({ Version: '2012-10-17', Statement: statements }).length;
 }
 
-/** What operators revoked: each by its name, or everything issued until now where there is too much to name. */
+/** The revocations by operators: each by name, or everything issued until now if there are too many to name. */
 function operatorStatements(live: readonly Revocation[], context: HardContext): readonly Statement[] {
   if (live.length === 0) return [];
   const single = live.flatMap(({ target }) => (target.kind === 'session' ? [target.value] : []));
@@ -160,16 +162,16 @@ function operatorStatements(live: readonly Revocation[], context: HardContext): 
   const sessions = single.length === 0 ? [] : [deny('RevokedSessions', { StringEquals: { [SESSION]: single } })];
   const statements = [...named, ...sessions];
   if (single.length <= MAX_SESSIONS && lengthOf(statements) <= MAX_CHARACTERS) return statements;
-  // Whoever is not revoked gets new credentials at the next asking, whoever is does not.
+  // Callers who are not revoked get new credentials when they ask again; those who are revoked do not.
   const latest = Math.max(...live.map(({ createdAt }) => createdAt));
   return [deny('TooManyToName', issuedBefore(latest, context.skew))];
 }
 
 /**
- * The deny policy of a role: what is revoked by name carries the time, so that what is vended after lifting works; an
- * operator's single sessions are denied by their tag; what callers revoked of their own is one statement for each of
- * them, which never reaches others. Of those the first to come are taken first, and the newest wait while there is no
- * room. What has ended by itself is left out.
+ * The deny policy of a role. What is revoked by name is denied up to a time, so that credentials vended after lifting
+ * work; single sessions that operators revoked are denied by their tag; what a caller revoked of its own is one statement,
+ * which never reaches others. Of the callers those who came first are taken first, and the newest wait while there is no
+ * room. Revocations whose credentials have all expired are left out.
  */
 export function toHardPolicy(revocations: readonly Revocation[], context: HardContext): HardPlan {
   const live = revocations.filter((one) => context.profiles.some((profile) => isInForce(one, profile, context)));

@@ -2,7 +2,7 @@ import { attributes, flagAt, isoTime, numberAt, textAt, timeAt, type Item } from
 import { isSignedRow, signingKeyOf, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import type { Revocation, RevocationTarget } from './revocation.ts';
 
-/** An entry of the log: a revocation, the lifting of one, or a number that says nothing. */
+/** An entry of the log: a revocation, the lifting of one, or a number that says nothing (`void`). */
 export type LogEntry =
   | ({ readonly what: 'revoke' } & Revocation)
   | { readonly what: 'lift'; readonly n: number; readonly lifts: number; readonly signature: string }
@@ -11,28 +11,30 @@ export type LogEntry =
 /** What was read at a number of the log. */
 export type ReadEntry = {
   readonly entry: LogEntry;
-  /** Whether the TVM itself wrote it as it stands there. What is not genuine may revoke, and nothing else. */
+  /** Whether the TVM signed it as it stands there. An entry that is not genuine may revoke, and nothing else. */
   readonly genuine: boolean;
-  /** Whether the TVM has closed it: it is lifted, or was put aside by an operator. */
+  /** Whether the TVM has closed it, because it was lifted. */
   readonly closed: boolean;
-  /** Signatures of a key that is there, but is not the one that signs now; what rotation has to sign anew. */
+  /** Whether it has a signature of a key that is no longer the one that signs, which rotation has to replace. */
   readonly stale: boolean;
   readonly item: Item;
 };
 
+/** What the parts of the log are signed for; see `subkey`. */
 const ENTRY = 'revocation entry';
 const LIFT = 'lifted revocation';
 const CLOSED = 'closed revocation';
 const HEAD = 'head of revocations';
 
-/** All that an entry says; `attempt` and `closing` are not among it. */
+/** The attributes that the signature of an entry covers: all but `attempt` and those of closing. */
 const SIGNED = 'id n what kind value subject user profile reason by by_principal created_at until own last'.split(' ');
 
+/** The id of the entry of a number. */
 export function idOf(n: number): string {
   return `rev#${n}`;
 }
 
-/** The number in an id; undefined for what is no entry's. */
+/** The number in the id of an entry; undefined for any other id. */
 function numberOf(id: string | undefined): number | undefined {
   const n = /^rev#([1-9]\d{0,14})$/u.exec(id ?? '')?.[1];
   return n === undefined ? undefined : Number(n);
@@ -53,7 +55,7 @@ function signedOf(item: Item): readonly [purpose: string, parts: readonly (strin
     : [ENTRY, SIGNED.map((name) => partOf(item, name))];
 }
 
-/** Signs an item as it stands; unsigned where there is no key to sign with. */
+/** Signs an item as it stands; leaves it unsigned if there is no key to sign with. */
 export function signEntry(item: Item, sealing: SealingKey | undefined): Item {
   if (sealing === undefined) return item;
   const [purpose, parts] = signedOf(item);
@@ -70,7 +72,7 @@ export function toClosing(n: number, by: number, sealing: SealingKey): Item {
   return attributes({ closed_by: by, closing: signClosing(n, by, sealing) });
 }
 
-/** The signature of a head; undefined where there is no key to sign with. */
+/** The signature of a head; undefined if there is no key to sign with. */
 export function signHead(n: number, sealing: SealingKey | undefined): string | undefined {
   return sealing === undefined ? undefined : signRow(sealing, HEAD, [n]);
 }
@@ -80,7 +82,7 @@ export function toHead(n: number, sealing: SealingKey | undefined): Item {
   return attributes({ id: 'head', n, signature: signHead(n, sealing) });
 }
 
-/** The number of a head, and whether the TVM signed it; what is no number is 0. */
+/** The number of a head, and whether the TVM signed it; 0 if it holds no number. */
 export function readHead(item: Item | undefined, keys: SealingKeys): { readonly n: number; readonly genuine: boolean } {
   const n = numberAt(item, 'n') ?? 0;
   if (!Number.isSafeInteger(n) || n < 0) return { n: 0, genuine: false };
@@ -90,7 +92,7 @@ export function readHead(item: Item | undefined, keys: SealingKeys): { readonly 
 /** The attributes of a target, of which each kind has its own. */
 const NO_TARGET = { value: undefined, subject: undefined, user: undefined, profile: undefined };
 
-/** An entry as the table has it, still without a signature. `last`: the last number of the batch that it begins. */
+/** The item of an entry, still unsigned unless it is a lifting. `last` is the last number of the batch that it begins. */
 export function toItem(entry: LogEntry, last: number | undefined): Item {
   const { n, what } = entry;
   const common = attributes({ id: idOf(n), n, what, last });
@@ -111,7 +113,7 @@ export function toItem(entry: LogEntry, last: number | undefined): Item {
       by_principal: byPrincipal,
       created_at: isoTime(createdAt),
       until: until === undefined ? undefined : isoTime(until),
-      own: own === true ? true : undefined,
+      own: own ? true : undefined,
     }),
   };
 }
@@ -138,7 +140,7 @@ function toTarget(item: Item): RevocationTarget | undefined {
   return kind === 'session' && isWhole ? { kind, value, subject, user, profile } : undefined;
 }
 
-/** Reads what anybody may have written: what is no entry says nothing, so that nothing can stop a reader. */
+/** Reads what anybody may have written. An item that makes no sense reads as `void`, so that nothing stops a reader. */
 function toEntry(item: Item, n: number, genuine: boolean): LogEntry {
   if (textAt(item, 'what') === 'lift') {
     const lifts = numberAt(item, 'lifts');
@@ -148,7 +150,7 @@ function toEntry(item: Item, n: number, genuine: boolean): LogEntry {
   }
   const target = toTarget(item);
   if (target === undefined || textAt(item, 'what') === 'void') return { what: 'void', n };
-  // Whoever may not lift may not let a revocation end, either.
+  // Only the TVM lets a revocation end by itself.
   const until = genuine ? timeAt(item, 'until') : undefined;
   return {
     what: 'revoke',
@@ -158,9 +160,9 @@ function toEntry(item: Item, n: number, genuine: boolean): LogEntry {
     by: textAt(item, 'by') ?? '',
     byPrincipal: textAt(item, 'by_principal') ?? '',
     createdAt: timeAt(item, 'created_at') ?? 0,
-    ...(until === undefined ? {} : { until }),
-    // What nobody vouches for reaches nobody but its subject where issued credentials are ended.
-    ...(flagAt(item, 'own') === true || !genuine ? { own: true } : {}),
+    until,
+    // An entry that the TVM did not sign must not end issued credentials of anybody but its subject.
+    own: flagAt(item, 'own') === true || !genuine,
   };
 }
 
@@ -184,7 +186,7 @@ export function readEntry(
   const [purpose, parts] = signedOf(item);
   const isSigned = isNumbered && isSignedRow(signature, keys, purpose, parts);
   const closed = closing !== '' && isSignedRow(closing, keys, CLOSED, [n, by]);
-  // Liftings were signed from the first.
+  // Liftings have been signed since the first version.
   const genuine = isSigned || (believed && isNumbered && textAt(item, 'what') !== 'lift');
   function isOld(one: string): boolean {
     return active !== undefined && signingKeyOf(one) !== active.id;
@@ -193,7 +195,7 @@ export function readEntry(
   return { entry: isNumbered ? toEntry(item, n, genuine) : { what: 'void', n }, genuine, closed, stale, item };
 }
 
-/** The last number of the batch that an item begins, as the TVM says; else its own. */
+/** The last number of the batch that an entry begins, if the TVM signed the entry; otherwise its own number. */
 export function endOfBatch(read: ReadEntry): number {
   const last = numberAt(read.item, 'last');
   if (!read.genuine || last === undefined || !Number.isSafeInteger(last)) return read.entry.n;

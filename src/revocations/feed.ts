@@ -19,37 +19,37 @@ const UPKEEP = 1 * HOUR;
 /** The same while something is signed with an older key: only then may that key be deleted. */
 const UPKEEP_SOON = 10 * SECOND;
 
-/** How far what this instance knows can be trusted. */
+/** What this instance knows, and how far it can be trusted. */
 export type FeedState = {
-  /** Whether the first try is over, whatever came of it. */
+  /** Whether the first try to read is over, successful or not. */
   readonly tried: boolean;
-  /** Milliseconds since everything that there was had been read; undefined before the first time. */
+  /** Milliseconds since the last reading of the log that found everything began; undefined if there was none. */
   readonly ageMs: number | undefined;
   readonly live: number;
-  /** Whether what is known is young enough to vend on, or the operator's grace makes up for it. */
+  /** Whether what is known may be vended on: it is young enough, or the operator's grace applies. */
   readonly usable: boolean;
-  /** Whether the last try failed. */
+  /** Whether the last try to read failed. */
   readonly failing: boolean;
-  /** Whether decisions are made on what was known, beyond the bound, because the operator chose availability. */
+  /** Whether older knowledge is used during an outage, because the operator chose availability. */
   readonly inGrace: boolean;
-  /** How much of the log is signed with a key that is no longer the one that signs; 0 before that key may be deleted. */
+  /** How many entries are signed with a key that is no longer the one that signs: 0 before that key may be deleted. */
   readonly underOldKeys: number;
-  /** Whether entries of the log are missing, or were changed by others, so that nobody knows what is revoked. */
+  /** Whether entries of the log are missing or were changed by others, so that nobody knows what is revoked. */
   readonly broken: boolean;
 };
 
-/** Who may be refused, as this instance knows it. */
+/** The revocations in force, as this instance knows them. */
 export type Revocations = {
-  /** Reads until the signal ends it. Resolves when the first try is over; never rejects. */
+  /** Starts reading, until the signal ends it. Resolves when the first try is over; never rejects. */
   readonly start: (signal: AbortSignal) => Promise<void>;
   /**
-   * Brings what is known within its bound, reading only if it is older. Refuses when that cannot be done: then nothing may
-   * be vended. The value tells whether it is fresh, or the grace that the operator granted is being used.
+   * Makes sure that what is known is within its bound, and reads only if it is older. Refuses if that fails: then nothing
+   * may be vended. The value says whether what is known is fresh or the operator's grace is being used.
    */
   readonly ensure: () => Promise<Result<'fresh' | 'grace', 'unavailable'>>;
-  /** Whether this caller is refused everything. In memory. */
+  /** The revocation that refuses this caller everything, if there is one. In memory. */
   readonly ofCaller: (subject: RevocationSubject) => Revocation | undefined;
-  /** Whether this caller is refused this profile. In memory. */
+  /** What refuses this caller this profile, if anything does. In memory. */
   readonly ofVend: (subject: RevocationSubject, profile: string) => Block | undefined;
   /** Whether a grant was ended before its time. In memory. */
   readonly ofGrant: (id: string) => Revocation | undefined;
@@ -57,21 +57,23 @@ export type Revocations = {
   readonly wasRevokedAfter: (subject: RevocationSubject, n: number) => boolean;
   /** Everything up to this number of the log is known here. */
   readonly top: () => number;
+  /** The revocation of everything, if there is one. In memory. */
   readonly frozen: () => Revocation | undefined;
+  /** The revocations in force, by number. In memory. */
   readonly list: () => readonly Revocation[];
-  /** A revocation by its number, also where another instance has only just written it; rejects if nobody can tell. */
+  /** A revocation by its number, even if another instance has only just written it; rejects if the log cannot be read. */
   readonly findNow: (n: number) => Promise<Revocation | undefined>;
-  /** Writes an entry and knows it at once; rejects if it cannot be written. */
+  /** Writes an entry, which counts here at once; rejects if it cannot be written. */
   readonly append: (entry: NewEntry) => Promise<LogEntry>;
   /** Reads the log up to its end as it is from now on; rejects if it cannot. */
   readonly catchUp: () => Promise<void>;
-  /** Whether a number of the log is missing, or was changed by others. In memory. */
+  /** Whether an entry of the log is missing or was changed by others. In memory. */
   readonly isBroken: (n: number) => boolean;
-  /** Puts a broken number aside: from now on it says nothing. Rejects if that cannot be written. */
+  /** Replaces a broken entry by one that says nothing. Rejects if that cannot be written. */
   readonly putAside: (n: number) => Promise<void>;
-  /** Whether what is known is young enough to vend on, or the operator's grace makes up for it. In memory. */
+  /** `usable` of the state. In memory. */
   readonly isUsable: () => boolean;
-  /** Whether decisions are made on what was known, because the operator chose availability. In memory. */
+  /** `inGrace` of the state. In memory. */
   readonly inGrace: () => boolean;
   readonly state: () => FeedState;
 };
@@ -79,19 +81,19 @@ export type Revocations = {
 type Options = {
   readonly log: RevocationLog;
   readonly foreign: ForeignRevocations;
-  /** Epoch milliseconds: for what ends at a time of day. */
+  /** Epoch milliseconds: for revocations that end at some time. */
   readonly clock: Clock;
-  /** Milliseconds that no change of the machine's time moves: for ages. */
+  /** Milliseconds that a change of the machine's time does not move: for ages. */
   readonly monotonic: Clock;
-  /** A reading older than this, in milliseconds, is no ground to vend on. */
+  /** How old, in milliseconds, what is known may be when something is vended. */
   readonly bound: number;
-  /** How long, in milliseconds, the last reading serves beyond the bound while DynamoDB cannot be read; 0 for not at all. */
+  /** How much older, in milliseconds, it may be while DynamoDB cannot be read; 0 for no older. */
   readonly grace: number;
-  /** What the sealing keys are; when that changes, all is read anew. */
+  /** A text that changes with the sealing keys; when it does, everything is read again. */
   readonly keysAre: () => string;
-  /** Puts the log in order; gives how much is left under old keys, undefined if it was not done. */
+  /** Puts the log in order; gives how many entries are left under old keys, undefined if it was not done. */
   readonly upkeep: () => Promise<number | undefined>;
-  /** Told of each new revocation, whoever made it. */
+  /** Called with each new revocation, whoever made it. */
   readonly onRevocation: (revocation: Revocation) => void;
   readonly onFault: (error: unknown) => void;
 };

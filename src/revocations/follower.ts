@@ -9,32 +9,32 @@ import type { RevocationLog } from './log.ts';
 import { apply, BrokenLog, createRevocationReader } from './reader.ts';
 import { createRevocationWriter, type NewEntry } from './writer.ts';
 
-/** How often all is read anew, so that what was changed in the table behind everybody's back is noticed. */
+/** How often the whole log is read again, so that changes of old entries by others are noticed. */
 const RELOAD = 30 * MINUTE;
 
-/** How soon all is read again where that failed, or found the log broken: it may be large. */
+/** How soon it is read again after that failed or found the log broken: it may be large. */
 const RELOAD_AGAIN = 3 * SECOND;
 
-/** A number is gone 10 s after it was written at the soonest: behind a reading as young as this, none is. */
+/** How old a reading may be for its end to be where the log continues: entries stay for 10 s at least. */
 const JUST_READ = 3 * SECOND;
 
-/** So many are told of at a time. */
+/** How many revocations are reported before the event loop has a turn. */
 const SLICE = 2_000;
 
 type Options = {
   readonly log: RevocationLog;
   readonly clock: Clock;
   readonly stopwatch: Stopwatch;
-  /** What the sealing keys are; when that changes, all is read anew. */
+  /** A text that changes with the sealing keys; when it does, everything is read again. */
   readonly keysAre: () => string;
-  /** Told of each new revocation, whoever made it. */
+  /** Called with each new revocation, whoever made it. */
   readonly onRevocation: (revocation: Revocation) => void;
   readonly onFault: (error: unknown) => void;
 };
 
 /**
- * What one instance knows of the log. Everything is read once before anything is known; later only what is new, while
- * reading everything again goes on beside it and takes its place when it has caught up.
+ * What one instance knows of the log. It reads everything once before it knows anything, and later only what is new. The
+ * whole log is read again beside that, and the result replaces what is known once it has caught up.
  */
 export function createRevocationFollower(options: Options) {
   const { log, clock, stopwatch, keysAre, onRevocation, onFault } = options;
@@ -49,15 +49,15 @@ export function createRevocationFollower(options: Options) {
   let loadedWith: string | undefined;
   let broken: BrokenLog | undefined;
   let underOldKeys = 0;
-  /** What was written here since the last reading of everything began. */
+  /** The entries that were written here since the last reading of everything began. */
   let ownMeanwhile: LogEntry[] = [];
 
   function tell({ entry, closed }: Pick<ReadEntry, 'entry' | 'closed'>): void {
     if (entry.what === 'revoke' && !closed) onRevocation(entry);
   }
 
-  /** Reads everything, and what is new meanwhile: never is less known than before, not even for a moment. */
-  const load = singleFlight(async (): Promise<void> => {
+  /** Reads everything, and what came meanwhile: at no moment is less known than before. */
+  const load = singleFlight(async function loadOnce(): Promise<void> {
     ownMeanwhile = [];
     loadTriedAt = stopwatch.now();
     const keys = keysAre();
@@ -78,7 +78,7 @@ export function createRevocationFollower(options: Options) {
     }
     for (const [index, one] of loaded.added.entries()) {
       if (book.find(one.n, clock()) !== undefined) onRevocation(one);
-      // There may be a hundred thousand.
+      // There may be a hundred thousand of them.
       if (index % SLICE === SLICE - 1) await turn();
     }
     if (broken !== undefined) throw broken;
@@ -88,7 +88,7 @@ export function createRevocationFollower(options: Options) {
     await reader.follow(top, (read) => {
       apply(read, book);
       tell(read);
-      // At once: a book that is read anew beside this must reach as far before it takes this one's place.
+      // At once: a book that is being read beside this one must reach as far before it replaces this one.
       if (read.genuine || read.closed) top = Math.max(top, read.entry.n);
     });
   }
@@ -98,18 +98,18 @@ export function createRevocationFollower(options: Options) {
     await load();
   }
 
-  /** Writes an entry and knows it at once; rejects if it cannot be written. */
+  /** Writes an entry, which is known at once; rejects if it cannot be written. */
   async function append(entry: NewEntry): Promise<LogEntry> {
     const written = await write(entry);
     ownMeanwhile.push(written);
     apply(own(written), book);
     tell({ entry: written, closed: false });
-    // The lifting stands. What closes the entry that it lifts is put in order later where that fails now.
+    // The lifting is written. If closing the entry that it lifts fails now, the upkeep does it later.
     if (entry.what === 'lift') await log.close(entry.lifts, written.n, entry.sealing).catch(onFault);
     return written;
   }
 
-  /** Makes a broken number say nothing from now on. Rejects if that cannot be written. */
+  /** Replaces a broken entry by one that says nothing. Rejects if that cannot be written. */
   async function putAside(n: number): Promise<void> {
     if ((await log.silence(n, await log.read(n))) === 'refused') throw new Error(`entry ${n} has just changed`);
     loadTriedAt = undefined;
@@ -123,38 +123,40 @@ export function createRevocationFollower(options: Options) {
     underOldKeys = left;
   }
 
+  /** Reads what is new, or everything if nothing is known yet; rejects unless everything up to the head is known. */
+  async function read(): Promise<void> {
+    if (loadedAt === undefined || broken !== undefined) return mend();
+    const isDue = stopwatch.since(loadedAt) > RELOAD || keysAre() !== loadedWith;
+    // This is not waited for: what is new is read meanwhile, and reports the same faults.
+    if (isDue && stopwatch.since(loadTriedAt) > RELOAD_AGAIN) void load().catch(() => undefined);
+    try {
+      const begun = stopwatch.now();
+      await follow();
+      readAt = begun;
+    } catch (error) {
+      if (!(error instanceof BrokenLog)) throw error;
+      // A missing entry may have been named as gone meanwhile: only reading everything shows that.
+      await load();
+    }
+  }
+
   return {
-    /** Reads what is new, or everything where nothing is known; rejects unless everything up to the head is known. */
-    read: async (): Promise<void> => {
-      if (loadedAt === undefined || broken !== undefined) return mend();
-      const isDue = stopwatch.since(loadedAt) > RELOAD || keysAre() !== loadedWith;
-      // It takes as long as it takes; what is new is read meanwhile, and tells of the same faults.
-      if (isDue && stopwatch.since(loadTriedAt) > RELOAD_AGAIN) void load().catch(() => undefined);
-      try {
-        const begun = stopwatch.now();
-        await follow();
-        readAt = begun;
-      } catch (error) {
-        if (!(error instanceof BrokenLog)) throw error;
-        // What is missing may have been named as gone meanwhile: only reading everything can tell.
-        await load();
-      }
-    },
-    book: () => book,
-    top: () => top,
+    read,
     append,
     putAside,
-    broken: () => broken,
     isBroken,
-    underOldKeys: () => underOldKeys,
     noteUnderOldKeys,
+    book: () => book,
+    top: () => top,
+    broken: () => broken,
+    underOldKeys: () => underOldKeys,
   };
 }
 
 /** What the feed follows the log with. */
 export type RevocationFollower = ReturnType<typeof createRevocationFollower>;
 
-/** What this instance wrote itself needs no proof. */
+/** An entry that this instance wrote itself, as if it had been read: it needs no proof. */
 function own(entry: LogEntry): ReadEntry {
   return { entry, genuine: true, closed: false, stale: false, item: {} };
 }

@@ -16,31 +16,34 @@ import {
   type ReadEntry,
 } from './entry.ts';
 
-/** What one call may take. A reader that waits longer knows no more than one that failed. */
+/** How long one call may take that writes, its retries included. */
 const DEADLINE = 3 * SECOND;
+
+/** How long one reading may take: what is known must stay within its bound, so a slow reading is worth no more than none. */
 const READ_DEADLINE = 1.2 * SECOND;
 
-/** Items of one page of a scan: reading one keeps the process from nothing else for more than some milliseconds. */
+/** Items of one page of a scan: handling a page may occupy the process for some milliseconds, no longer. */
 const PAGE = 250;
 
-/** Two that write one item at once: the later one looks again. */
+/** How many tries writing the head gets: each fails only if another instance has just written it. */
 const MAX_ATTEMPTS = 5;
 
-/** How far the log reached when that was last noted where nobody but the TVM's own role writes. */
+/** A copy of the head, in the guard table, which only the TVM's own role writes; and whether the log is signed. */
 export type Mirror = { readonly n: number; readonly signed: boolean };
 
+/** The id of the mirror. */
 const MIRROR = 'revocations#head';
 
 type Options = {
   readonly client: DynamoDBClient;
   readonly table: string;
-  /** The guard table: what whoever may write the log cannot write. */
+  /** The guard table, which others who may write the log cannot write. */
   readonly guard: string;
   readonly sealingKeys: () => SealingKeys;
   readonly clock: Clock;
 };
 
-/** That an item is still as it was read, or still not there. */
+/** The condition that an item is still as it was seen, or still not there. */
 function unchanged(seen: Item | undefined) {
   if (seen === undefined) return { condition: 'attribute_not_exists(id)' };
   const terms: string[] = ['attribute_exists(id)'];
@@ -56,36 +59,38 @@ function unchanged(seen: Item | undefined) {
 }
 
 /**
- * The log of revocations in `sentinel-revocations`: entries `rev#<n>` without a gap; `head`, which is at least as far as
- * any entry that was ever answered for, and never goes back; and `compaction`, which names the numbers that are gone.
- * There is no index, no clock and no order to lose: who has read n reads n + 1 next. How far the head was is noted in
- * the guard table as well.
+ * The log of revocations in `sentinel-revocations`: entries `rev#<n>` without a gap; `head`, which is at least as high as
+ * any entry whose writer was told that it is written, and never goes back; and `compaction`, which names the numbers that
+ * are gone. It needs no index and no clock: after entry n a reader reads n + 1. The guard table has a copy of the head.
  *
- * All of it is signed. What others wrote may revoke; it may not lift, end, or make anything be gone.
+ * All of it is signed. What others wrote may revoke; it can neither lift nor end a revocation, nor make an entry be gone.
  */
 export function createRevocationLog({ client, table: name, guard: guardName, sealingKeys, clock }: Options) {
   const table = { client, name, deadline: DEADLINE };
   const reads = { ...table, deadline: READ_DEADLINE };
   const guard = { client, name: guardName, deadline: DEADLINE };
 
+  /** The key that signs now. */
   function active(): SealingKey | undefined {
     return activeSealingKey(sealingKeys(), clock());
   }
 
+  /** Reads an item; undefined if it is no entry. `believed`: whether it is genuine even without a signature. */
   function understand(item: Item, believed = active() === undefined): ReadEntry | undefined {
     return readEntry(item, sealingKeys(), active(), believed);
   }
 
-  /** How far the log reached, as the guard table has it; undefined if it has never been noted. */
+  /** The copy of the head in the guard table; undefined if there is none yet. */
   async function readMirror(): Promise<Mirror | undefined> {
     const item = await readItem({ ...guard, deadline: READ_DEADLINE }, MIRROR);
     return item === undefined ? undefined : { n: numberAt(item, 'n') ?? 0, signed: flagAt(item, 'signed') === true };
   }
 
+  /** Raises the copy of the head to n, unless it is there already. */
   async function raiseMirror(n: number): Promise<void> {
     const signed = active() !== undefined;
     await updateIf(guard, MIRROR, 'SET #n = :n, #signed = :signed', {
-      // Once it is signed it stays so.
+      // A log that is signed stays signed.
       condition: signed
         ? 'attribute_not_exists(id) OR #n < :n OR #signed <> :signed'
         : 'attribute_not_exists(id) OR (#n < :n AND #signed = :signed)',
@@ -94,14 +99,15 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     });
   }
 
+  /** Reads the head; `item` is undefined if there is none. */
   async function head() {
     const item = await readItem(reads, 'head');
     const read = readHead(item, sealingKeys());
-    // Where there is none there has been nothing yet; where nobody can sign, nobody has.
+    // Without a head nothing has been written yet; without a key to sign with, nothing has been signed.
     return { ...read, genuine: read.genuine || item === undefined || active() === undefined, item };
   }
 
-  /** Raises a head that is lower, in one write; false where it is as high, or not a number that the TVM signed. */
+  /** Raises a lower head in one write; false if it is as high already. */
   async function raiseLower(n: number): Promise<boolean> {
     const outcome = await updateIf(table, 'head', 'SET #n = :n, #signature = :signature', {
       condition: 'attribute_not_exists(#n) OR #n < :n',
@@ -111,12 +117,12 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     return outcome === 'done';
   }
 
-  /** Raises the head to n, unless it is there already; puts one right that the TVM did not write. */
+  /** Raises the head to n, unless it is there already, and replaces a head that the TVM did not write. */
   async function raiseHead(n: number): Promise<void> {
     if (active() !== undefined && (await raiseLower(n))) return;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const { n: current, genuine, item } = await head();
-      // Who has no key yet leaves alone what somebody signed.
+      // An instance that has no key yet leaves a signed head alone.
       if (active() === undefined && item?.['signature'] !== undefined) return;
       const isThere = genuine && item !== undefined && current >= n;
       if (isThere || (await putIf(table, toHead(n, active()), unchanged(item))) === 'done') return;
@@ -124,28 +130,32 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     throw new Error('the head of the revocations is written by others again and again');
   }
 
-  /** Signs an entry that nobody signed, without its end; one that cannot be read from then on says nothing. */
+  /** Signs an entry that nobody signed, with or without its end. One that makes no sense is replaced by `void`. */
   function adopt(read: ReadEntry, withEnd: boolean): Promise<WriteOutcome> {
     const { n } = read.entry;
     const { until, ttl: _, ...rest } = read.item;
     const kept = withEnd && until !== undefined ? { ...rest, until } : rest;
-    const asRead =
-      read.entry.what === 'revoke' && read.entry.own === true ? { ...kept, ...attributes({ own: true }) } : kept;
+    const asRead = read.entry.what === 'revoke' && read.entry.own ? { ...kept, ...attributes({ own: true }) } : kept;
     const item = read.entry.what === 'revoke' ? asRead : toItem({ what: 'void', n }, undefined);
     return putIf(table, signEntry(item, active()), unchanged(read.item));
   }
 
-  /** The same for a writer, which has more time than those who wait for what is revoked. */
+  /** The item at n, read consistently; undefined if there is none, not yet or no longer. */
+  function read(n: number): Promise<Item | undefined> {
+    return readItem(reads, idOf(n));
+  }
+
+  /** The same for a writer, which may wait longer than readers. */
   function readPatiently(n: number): Promise<Item | undefined> {
     return readItem(table, idOf(n));
   }
 
-  /** All items of the table, read consistently to the last page. */
+  /** Reads all items of the table, consistently, to the last page. */
   function scan(): AsyncGenerator<readonly Item[]> {
     return scanPages(table, PAGE);
   }
 
-  /** Puts an item at its number; `refused` if another's is there. One of our own, put twice by the SDK, is ours. */
+  /** Puts an item at its number; `refused` if another's is there. The SDK's repetition of a put is not refused. */
   function put(item: Item, attempt: string): Promise<WriteOutcome> {
     return putNew(table, item, attempt);
   }
@@ -155,12 +165,12 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     return putIf(table, item, unchanged(seen));
   }
 
-  /** Makes the number n say nothing, whatever was seen there: what nobody can verify, or nothing at all. */
+  /** Replaces what was seen at n, an entry that cannot be verified or nothing, by an entry that says nothing. */
   function silence(n: number, seen: Item | undefined): Promise<WriteOutcome> {
     return putIf(table, signEntry(toItem({ what: 'void', n }, undefined), active()), unchanged(seen));
   }
 
-  /** Closes entry n, which the entry `by` lifts, so that the lifting needs no other proof. */
+  /** Closes entry n, which the entry `by` lifts: from then on the entry itself says that it was lifted. */
   async function close(n: number, by: number, sealing: SealingKey): Promise<void> {
     await updateIf(table, idOf(n), 'SET closed_by = :by, closing = :closing', {
       condition: 'attribute_exists(id)',
@@ -168,13 +178,19 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     });
   }
 
-  /** Names more numbers as gone; false if that cannot be now. `seen`: what was read. */
+  /** Reads which numbers are gone. */
+  async function readGone(believed = active() === undefined) {
+    const item = await readItem(reads, COMPACTION_ID);
+    return { ...readCompaction(item, sealingKeys(), active(), believed), item };
+  }
+
+  /** Replaces the compaction that was seen; false if another instance has just written it, or if it would be too large. */
   async function writeCompaction(version: number, ranges: Ranges, seen: Item | undefined): Promise<boolean> {
     const item = toCompactionItem(version, ranges, active());
     return item !== undefined && (await putIf(table, item, unchanged(seen))) === 'done';
   }
 
-  /** Deletes what is named as gone. */
+  /** Deletes an entry that is named as gone. */
   function remove(n: number): Promise<WriteOutcome> {
     return deleteIf(table, idOf(n), { condition: 'attribute_exists(id)' });
   }
@@ -186,21 +202,19 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     raiseMirror,
     readHead: head,
     raiseHead,
-    adopt /** The item at n, read consistently; undefined if there is none (yet, or any more). */,
-    read: (n: number): Promise<Item | undefined> => readItem(reads, idOf(n)),
+    adopt,
+    read,
     readPatiently,
     scan,
     put,
     replace,
     silence,
     close,
-    readCompaction: async (believed = active() === undefined) => {
-      const item = await readItem(reads, COMPACTION_ID);
-      return { ...readCompaction(item, sealingKeys(), active(), believed), item };
-    },
+    readCompaction: readGone,
     writeCompaction,
     remove,
   };
 }
 
+/** Reads and writes the log of revocations. */
 export type RevocationLog = ReturnType<typeof createRevocationLog>;

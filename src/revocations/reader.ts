@@ -4,7 +4,7 @@ import { createRevocationBook, type Revocation, type RevocationBook } from './re
 import type { ReadEntry } from './entry.ts';
 import type { RevocationLog } from './log.ts';
 
-/** Numbers of the log that cannot be relied on: entries that are missing, or that somebody else changed. */
+/** The error of a log in which entries are missing or were changed by others: nobody knows what is revoked. */
 export class BrokenLog extends Error {
   readonly numbers: Ranges;
 
@@ -20,34 +20,36 @@ export class BrokenLog extends Error {
   }
 }
 
-/** All that was found by reading everything. */
+/** The result of reading everything. */
 export type Loaded = {
   readonly book: RevocationBook;
-  /** Up to here everything is known, unless it is broken. */
+  /** The number up to which everything is known, unless the log is broken. */
   readonly top: number;
-  /** Those that were not known before; some may be lifted. */
+  /** The revocations that were not known before; some may be lifted. */
   readonly added: readonly Revocation[];
-  /** How much is signed with a key that is no longer the one that signs. */
+  /** How many entries are signed with a key that is no longer the one that signs. */
   readonly stale: number;
-  /** What must be mended before this counts as everything. */
+  /** The entries that an operator has to restore or put aside before anything may be vended. */
   readonly broken: BrokenLog | undefined;
 };
 
-/** So many numbers are read at a time where the head says that they are there. */
+/** How many entries are read at a time up to the head: one by one they would take a round trip each. */
 const WINDOW = 25;
 
-/** So many missing numbers are looked for once more, one by one. */
+/** How many missing entries are looked for once more, one by one: a table that lost more is not going to find them. */
 const LOOKED_FOR = 200;
 
 const MISSING = 'is missing from the table';
 const CHANGED = 'is not signed with a key that this TVM has';
 
 /**
- * Reads the log: all of it, or what is new. Everything up to the head that was read before is there as the TVM wrote it,
- * or is named as gone by its own word: else the log is broken, and nobody may believe to know it.
+ * Reads the log: all of it, or what is new. Each entry up to the head must be there as the TVM wrote it, or be named as
+ * gone under the TVM's signature. Otherwise the log is broken, and what is revoked is not known.
+ *
+ * @param onFault is told of what others did to the log
  */
 export function createRevocationReader(log: RevocationLog, onFault: (error: unknown) => void) {
-  /** The furthest head that this process ever knew: a head never goes back. */
+  /** The highest head that this process has seen: a head never goes back. */
   let furthest = 0;
 
   async function readHead(noted: number): Promise<number> {
@@ -57,7 +59,7 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
       furthest = n;
       return n;
     }
-    // It is put right from what is known. This reading does not count; the next one will.
+    // The head is corrected from what is known. This reading fails; the next one will succeed.
     await log.raiseHead(known);
     await log.raiseMirror(known);
     furthest = known;
@@ -65,7 +67,7 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
     throw new Error(`the head of the revocations ${what}; it is put right and read again`);
   }
 
-  /** What is neither there nor named as gone, after one more look. */
+  /** The numbers that are neither there nor named as gone, after looking once more. */
   async function findMissing(there: NumberSet, head: number, gone: Ranges, to: RevocationBook) {
     const gaps = gapsOf(mergeRanges(there.ranges(), gone), head);
     const numbers = gaps.flatMap(([from, end]) =>
@@ -81,12 +83,12 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
       apply(read, to);
       if (read.genuine || read.closed) there.add(n);
     }
-    // What was named as gone while all was read is no longer there.
+    // Entries that were named as gone during the reading may already be deleted.
     const { ranges } = await log.readCompaction();
     return gapsOf(mergeRanges(there.ranges(), ranges), head);
   }
 
-  /** Where the log has never been signed: all that stands there up to its head is signed as it is. */
+  /** Signs a log that has never been signed: every entry up to the head as it is, and what is missing as gone. */
   async function signAll(head: number): Promise<void> {
     const there = createNumberSet();
     for await (const items of log.scan()) {
@@ -104,7 +106,7 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
     await log.raiseMirror(head);
   }
 
-  /** The head by which everything is read, once it is certain that all up to there is signed. */
+  /** The head up to which everything is to be read. Signs the log first if it has never been signed. */
   async function begin(): Promise<number> {
     const mirror = await log.readMirror();
     const noted = mirror?.n ?? 0;
@@ -116,7 +118,7 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
     return readHead(noted);
   }
 
-  /** Reads everything. `before`: what this process knew, which stays known where the log is broken. */
+  /** Reads everything. `before` is what this process knew, which stays in force if the log is broken. */
   async function load(before: RevocationBook): Promise<Loaded> {
     const head = await begin();
     const { ranges: gone, genuine, stale: isStale } = await log.readCompaction();
@@ -135,18 +137,21 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
         apply(read, book);
         if (read.entry.what === 'revoke' && before.find(read.entry.n, 0) === undefined) added.push(read.entry);
       }
-      // A page at a time: what waits meanwhile comes before the next.
+      // The event loop has a turn after each page.
       await turn();
     }
     const missing = await findMissing(there, head, gone, book);
     const numbers = mergeRanges(missing, changed.ranges());
     const broken = numbers.length === 0 ? undefined : new BrokenLog(numbers, missing.length > 0 ? MISSING : CHANGED);
-    // Before all time nothing has ended: everything that was known.
+    // At the beginning of time nothing has ended, so this lists everything that was known.
     if (broken !== undefined) for (const one of before.list(Number.NEGATIVE_INFINITY)) book.add(one);
     return { book, top: head, added, stale, broken };
   }
 
-  /** Takes what stands at n. What nobody signed revokes, and is signed as that, unless the head was beyond it already. */
+  /**
+   * Takes over an item of the log. An entry beyond the head that nobody signed counts if it revokes, and is signed then; one
+   * at or below the head was changed by others, and breaks the log.
+   */
   async function take(item: NonNullable<Awaited<ReturnType<RevocationLog['read']>>>, head: number, on: Take) {
     const read = log.understand(item);
     if (read === undefined) throw new Error('an item of the log has no number');
@@ -164,7 +169,7 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
     on(signed);
   }
 
-  /** Reads what is new behind `from`, number by number, and gives the last number that there is. */
+  /** Reads what is new after `from`, number by number, and gives the last number that there is. */
   async function follow(from: number, on: Take): Promise<number> {
     const head = await readHead(0);
     let top = from;
@@ -194,7 +199,7 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
 
 type Take = (read: ReadEntry) => void;
 
-/** Takes an entry into a book. */
+/** Applies an entry to a book. */
 export function apply(read: ReadEntry, to: RevocationBook): void {
   const { entry, closed } = read;
   if (closed) to.lift(entry.n);
@@ -202,4 +207,5 @@ export function apply(read: ReadEntry, to: RevocationBook): void {
   if (entry.what === 'revoke') to.add(entry);
 }
 
+/** Reads the log of revocations. */
 export type RevocationReader = ReturnType<typeof createRevocationReader>;

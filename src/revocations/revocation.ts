@@ -1,18 +1,18 @@
-/** What a revocation takes away, and from whom. */
+/** What is revoked. */
 export type RevocationTarget =
   /** Everything from everybody: the freeze switch. */
   | { readonly kind: 'all' }
-  /** Whoever policies call by this name, as names are stored: `key/alice`. */
+  /** Everybody whom policies call by this name, as tables hold it: `key/alice`. */
   | { readonly kind: 'user'; readonly value: string }
   /** One principal, in all its sessions: an ARN, or `sentinel:key/<id>`. */
   | { readonly kind: 'principal'; readonly value: string }
-  /** One profile, from everybody. */
+  /** One profile, for everybody. */
   | { readonly kind: 'profile'; readonly value: string }
   /** What one request for an approval, or one use of break-glass, allows; `value` is its id. */
   | { readonly kind: 'grant'; readonly value: string; readonly profile: string }
   /**
-   * One session: its subject on its profile, under whatever label. `value` is its id. Sentinel's own sessions know no
-   * subject (then it is empty); then it is whoever has the user's name.
+   * One session, which is its subject on its profile, under any label. `value` is the session's id. Sessions of Sentinel's
+   * own have no subject (it is empty); then everybody with the user's name is meant.
    */
   | {
       readonly kind: 'session';
@@ -22,54 +22,55 @@ export type RevocationTarget =
       readonly profile: string;
     };
 
-/** A revocation as it stands in the log of them. Times in epoch milliseconds. */
+/** A revocation as it stands in the log. Times in epoch milliseconds. */
 export type Revocation = {
   /** Its number in the log. */
   readonly n: number;
   readonly target: RevocationTarget;
   readonly reason: string;
-  /** Who revoked, by stored name and by principal. */
+  /** Who revoked: the name as tables hold it, and the principal. */
   readonly by: string;
   readonly byPrincipal: string;
   readonly createdAt: number;
   /** When it ends by itself; undefined if only lifting ends it. */
-  readonly until?: number;
-  /** Whether its subject itself revoked it, or nobody vouches for who did: then it reaches nobody else. */
-  readonly own?: boolean;
+  readonly until: number | undefined;
+  /** Whether the subject itself revoked it, or the TVM did not sign it: then it reaches nobody but the subject. */
+  readonly own: boolean;
 };
 
 /** Why a caller is refused: what is revoked, and when that ends by itself. */
 export type Block = Pick<Revocation, 'target' | 'until'>;
 
-/** Who asks, as revocations tell callers apart. */
+/** A caller, by all that revocations may name. */
 export type RevocationSubject = {
-  /** As documents have it: what others wrote into the tables may say so. */
+  /** The name as documents have it, which others may have written into the tables. */
   readonly name: string;
   readonly storedName: string;
   readonly principal: string;
   readonly subject: string;
 };
 
-/** What is in force, for decisions in memory. */
+/** The revocations in force, in memory, for decisions. */
 export type RevocationBook = {
-  /** Adds a revocation, in the place of what was known by its number; a lifted one stays lifted. */
+  /** Adds a revocation, or replaces the one of its number; one that was lifted stays lifted. */
   readonly add: (revocation: Revocation) => void;
-  /** Takes a lifted one out, for good: whoever adds it again, or only then, changes nothing. */
+  /** Removes a revocation for good: adding its number later changes nothing. */
   readonly lift: (n: number) => void;
-  /** Whether this caller gets nothing at all: revoked by name or principal. The freeze switch is another question. */
+  /** The revocation of this caller, by name or principal, if there is one. It does not look at `all`. */
   readonly ofCaller: (subject: RevocationSubject, now: number) => Revocation | undefined;
-  /** Whether this caller gets nothing for this profile, for whatever reason. */
+  /** A revocation of whatever kind that refuses this caller this profile, if there is one. */
   readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Revocation | undefined;
   /** Whether a grant was ended before its time. */
   readonly ofGrant: (id: string, now: number) => Revocation | undefined;
   /** Whether there is a revocation of this caller behind a number of the log, be it lifted. The freeze switch is none. */
   readonly wasRevokedAfter: (subject: RevocationSubject, n: number) => boolean;
-  /** The freeze switch. */
+  /** The revocation of everything, if there is one. */
   readonly frozen: (now: number) => Revocation | undefined;
-  /** All that are in force, by number. */
+  /** The revocations in force, by number. */
   readonly list: (now: number) => readonly Revocation[];
+  /** The revocation of a number, if it is in force. */
   readonly find: (n: number, now: number) => Revocation | undefined;
-  /** How many there are, those that have ended since nobody asked for them included. */
+  /** How many are held, among them some that have ended since they were last looked up. */
   readonly size: () => number;
 };
 
@@ -99,7 +100,7 @@ export function createRevocationBook(): RevocationBook {
   const byKey = new Map<string, Set<Revocation>>();
   /** The last number of those that named a caller, by what they named, whether or not they were lifted. */
   const lastOf = new Map<string, number>();
-  /** Entries may come twice, and a lifting before what it lifts: what is lifted stays so. */
+  /** The numbers that were lifted: entries may come twice, and a lifting before the entry that it lifts. */
   const lifted = new Set<number>();
 
   function remove(revocation: Revocation): void {
@@ -173,7 +174,7 @@ export function createRevocationBook(): RevocationBook {
     return [...byNumber.values()].filter((revocation) => isLive(revocation, now)).toSorted((a, b) => a.n - b.n);
   }
 
-  function size() {
+  function size(): number {
     return byNumber.size;
   }
 

@@ -4,15 +4,17 @@ import { queryPages } from '../aws/table.ts';
 import { HOUR, SECOND } from '../lib/clock.ts';
 import type { Block, RevocationSubject } from './revocation.ts';
 
-/** Sessions live a day at most, so that older rows block nobody. */
+/** How old a row is looked at: sessions live at most a day, so older rows refuse nobody. */
 const LONGEST_SESSION = 24 * HOUR;
 
+/** How long one page of the index may take, its retries included. */
 const DEADLINE = 5 * SECOND;
 
-/** Sessions that somebody other than the TVM marked as revoked, Sentinel's own CLI first of all. */
+/** The sessions that somebody other than the TVM marked as revoked, usually with Sentinel's own CLI. */
 export type ForeignRevocations = {
-  /** Reads them anew; rejects if that fails. `now` in epoch milliseconds. */
+  /** Reads them again; rejects if that fails. `now` in epoch milliseconds. */
   readonly read: (now: number) => Promise<void>;
+  /** The session by which this caller is refused this profile, if there is one. */
   readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Block | undefined;
 };
 
@@ -41,6 +43,7 @@ function toEnded(item: Item): readonly [key: string, ended: Ended] | undefined {
 /** Reads the revoked rows of the sessions table by its index on status, to the last page. */
 export function createForeignRevocations(client: DynamoDBClient, name: string): ForeignRevocations {
   const table = { client, name, deadline: DEADLINE };
+  /** Cache: subject or user, and profile → the session that refuses them; replaced by each reading. */
   let blocked = new Map<string, Ended>();
 
   function live(key: string, now: number): Ended | undefined {

@@ -7,13 +7,13 @@ import type { Lease } from '../aws/lease.ts';
 import { signEntry, toClosing, toHead, toLift, type ReadEntry } from './entry.ts';
 import type { RevocationLog } from './log.ts';
 
-/** What has ended by itself stays so much longer: a clock that is fast must not make it be gone too early. */
+/** How long an entry stays after its revocation has ended: a clock that is ahead must not remove it too early. */
 const KEPT = 24 * HOUR;
 
-/** Who finds another one at it leaves it to them. */
+/** How long an instance waits for the lease: if another one is at work, it leaves the work to that. */
 const PATIENCE = 1 * SECOND;
 
-/** So many entries are signed anew, or deleted, in one run: it has to end while the lease lasts. */
+/** How many entries are signed again, and how many deleted, in one run: a run must end while its lease lasts. */
 const MAX_CHANGES = 1_000;
 
 type Options = {
@@ -24,20 +24,25 @@ type Options = {
 
 /** What a run has seen of the log. */
 type Seen = {
+  /** The number of each lifting, and the number that it lifts. */
   readonly lifts: Map<number, number>;
+  /** Revocations in force. */
   readonly open: Set<number>;
+  /** Entries that no longer matter. */
   readonly dead: Set<number>;
+  /** Entries to be signed again. */
   readonly again: ReadEntry[];
 };
 
 /**
- * Keeps the log in order, one instance at a time: signs what an older key signed with the one that signs now, closes
- * what a writer that died did not, and takes out what matters no more, after it has said so under the TVM's signature.
+ * Keeps the log in order, one instance at a time. It signs entries of an older key with the one that signs now, closes
+ * lifted entries whose writer died before it did, and deletes entries that no longer matter, after it has named their
+ * numbers as gone under the TVM's signature.
  *
- * @returns how much is left under other keys; undefined where another instance is at it
+ * @returns a function that gives how many entries are left under other keys; undefined if another instance is at work
  */
 export function createRevocationUpkeep({ log, lease, clock }: Options) {
-  /** How far the head was at the run before: what lies beyond may not have been read by everybody yet. */
+  /** The head at the previous run: entries beyond it may not have been read by every instance yet. */
   let settled = 0;
 
   function note(read: ReadEntry, gone: Ranges, seen: Seen): void {
@@ -73,7 +78,7 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
   async function tidy(sealing: SealingKey): Promise<number> {
     const head = await log.readHead();
     const compaction = await log.readCompaction();
-    // What cannot be believed is for the readers to complain about.
+    // The readers report a head or compaction that is not genuine.
     if (!head.genuine || !compaction.genuine) return 0;
     if (head.item !== undefined && !(textAt(head.item, 'signature') ?? '').startsWith(`${sealing.id}.`)) {
       await log.replace(toHead(head.n, sealing), head.item);
@@ -84,7 +89,7 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
       else seen.dead.add(n);
     }
     for (const read of seen.again.slice(0, MAX_CHANGES)) {
-      // Of what is closed, and otherwise not the TVM's word, the number is all that matters.
+      // Of an entry that is closed but not genuine only the number matters.
       if (read.genuine) await log.replace(signedAnew(read, sealing), read.item);
       else await log.silence(read.entry.n, read.item);
     }

@@ -7,27 +7,30 @@ import type { Revocation } from './revocation.ts';
 import { endOfBatch, signEntry, toItem, toLift, type LogEntry } from './entry.ts';
 import type { RevocationLog } from './log.ts';
 
-/** What a new entry says; its number is the log's to give. */
+/** What a new entry says; the log gives it its number. */
 export type NewEntry =
   | ({ readonly what: 'revoke' } & Omit<Revocation, 'n'>)
   | { readonly what: 'lift'; readonly lifts: number; readonly sealing: SealingKey };
 
-/** How many entries one batch has: as many writes are under way at a time. */
+/** How many entries one batch has at most: that many writes are under way at a time. */
 const MAX_BATCH = 50;
 
-/** How often a batch moves to other numbers, for others keep taking those that it wanted. */
+/** How many times a batch moves to other numbers because other instances took those that it wanted. */
 const MAX_ROUNDS = 100;
 
-/** How long numbers that another instance has announced are waited for, before they are made to say nothing. */
+/** How long a writer waits for entries that another instance has announced; then it fills their numbers with `void`. */
 const ANNOUNCED = 0.5 * SECOND;
+
+/** The pause between two looks for them. */
 const LOOK = 0.03 * SECOND;
 
-/** So many announced numbers are looked for one by one. */
+/** How many announced entries are looked for one by one; for more the head is read instead. */
 const FEW = 10;
 
-/** How often an entry that does not stand where it was put is put there again. */
+/** How many times an entry is put again that does not stand where it was put. */
 const MAX_REPAIRS = 3;
 
+/** An entry that waits to be written, and whom to tell. */
 type Job = {
   readonly entry: NewEntry;
   readonly attempt: string;
@@ -35,19 +38,20 @@ type Job = {
   readonly reject: (error: unknown) => void;
 };
 
+/** An entry at its number, and the item that is put there. */
 type Placed = { readonly job: Job; readonly entry: LogEntry; readonly item: Item };
 
 /**
- * Appends entries to the log, one batch of this instance at a time. The first of a batch says how far the batch will
- * reach, so that another instance which meets it goes behind all of them at once:
+ * Appends entries to the log, one batch of this instance at a time. The first entry of a batch announces how far the batch
+ * will reach, so that another instance that meets it continues after the whole batch:
  *
  *     A  put 8, which says "to 11" ── put 9, 10, 11 ── raise the head to 11 ── read back ── answer
  *     B  put 8: there, "to 11" ── put 12 … 15 ── 9 to 11 are there ── raise the head to 15 ── read back ── answer
  *
- * Whoever dies on the way leaves numbers without entries: whoever comes behind fills them with what says nothing, so
- * that the log has no gap below anything that was ever answered for.
+ * A writer that dies on the way leaves numbers without entries. The next writer fills them with `void`, so that the log has
+ * no gap below any entry whose writer was told that it is written.
  *
- * @param knownTo the highest number up to which this instance has just read all; undefined if that was longer ago
+ * @param knownTo the highest number up to which this instance has just read everything; undefined if that is longer ago
  */
 export function createRevocationWriter(log: RevocationLog, knownTo: () => number | undefined) {
   let waiting: Job[] = [];
@@ -55,20 +59,21 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
   let written = 0;
   let isWriting = false;
 
+  /** The head; the copy in the guard table if the head is not genuine. */
   async function headNow(): Promise<number> {
     const { n, genuine } = await log.readHead();
     return genuine ? n : ((await log.readMirror())?.n ?? n);
   }
 
-  /** Where a batch that finds an entry at n goes on behind; makes what nobody signed the TVM's own on the way. */
+  /** The number after which a batch continues that found an entry at n. Signs that entry if nobody has. */
   async function endOfOther(n: number): Promise<{ readonly end: number; readonly sure: number }> {
     const [item, head] = await Promise.all([log.readPatiently(n), log.readHead()]);
     const sure = head.genuine ? head.n : 0;
     const read = item === undefined ? undefined : log.understand(item);
-    // Deleted since, or gone for good: the head knows.
+    // It was deleted since, so the head is beyond it.
     if (read === undefined) return { end: Math.max(n - 1, sure), sure };
     if (read.genuine) return { end: Math.max(Math.min(endOfBatch(read), n + MAX_BATCH), sure), sure };
-    // Below the head nobody makes it good: it was changed.
+    // At or below the head it was changed by others, and stays as it is.
     if (sure < n) await log.adopt(read, false);
     return { end: Math.max(n, sure), sure };
   }
@@ -85,7 +90,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     return (await log.put(item, job.attempt)) === 'done';
   }
 
-  /** Which of the announced numbers are not there yet: a few are looked for, of many the head tells. */
+  /** The announced numbers that are not there yet: a few are looked for, and for many the head is read. */
   async function stillMissing(announced: readonly number[]): Promise<readonly number[]> {
     if (announced.length > FEW) {
       const head = await log.readHead();
@@ -95,7 +100,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     return announced.filter((_, index) => items[index] === undefined);
   }
 
-  /** Waits until numbers that others have announced are there, and fills those that do not come. */
+  /** Waits for entries that others have announced, and fills the numbers of those that do not come. */
   async function fill(announced: ReadonlySet<number>): Promise<void> {
     let missing: readonly number[] = [...announced];
     for (let waited = 0; missing.length > 0; waited += LOOK) {
@@ -107,7 +112,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     await Promise.all(missing.map((n) => log.silence(n, undefined)));
   }
 
-  /** Whether an entry stands where it was put. What does not is put again; what another stands for has no place. */
+  /** Whether an entry stands where it was put. Puts it again if it does not; false if a genuine entry has its place. */
   async function stands({ entry: { n }, item }: Placed): Promise<boolean> {
     for (let repair = 0; repair <= MAX_REPAIRS; repair += 1) {
       const there = await log.readPatiently(n);
@@ -124,7 +129,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     const placed: Placed[] = [];
     const failed = new Map<Job, unknown>();
     const unsure = new Set<number>();
-    // A number below the head may be one that is gone, which nobody may use again.
+    // Numbers up to the head may be gone for good, and must not be used again.
     const known = knownTo() ?? (await headNow());
     let n = Math.max(written, known) + 1;
     let left = jobs;
@@ -158,7 +163,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     return { placed, failed, unsure };
   }
 
-  /** Writes a batch; gives those jobs back that lost their place and want another. */
+  /** Writes a batch; gives back the jobs that lost their place and need another. */
   async function writeBatch(jobs: readonly Job[]): Promise<readonly Job[]> {
     const { placed, failed, unsure } = await placeAll(jobs);
     for (const [job, error] of failed) job.reject(error);
@@ -166,18 +171,18 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     try {
       await fill(unsure);
     } catch (error) {
-      // They may stand; nobody can know whether others come to them over what lies before.
+      // They may be written, but readers may not reach them across the numbers before.
       for (const { job } of placed) job.reject(error);
       return [];
     }
-    // They stand, and whoever reads them raises a head that lags: they must not be told as failed.
+    // They are written, and a reader raises a head that lags: that must not be reported as a failure.
     written = Math.max(...placed.map(({ entry }) => entry.n));
     const isRaised = await log.raiseHead(written).then(
       () => true,
       () => false,
     );
     const again: Job[] = [];
-    // The note of a head that was not raised would be ahead of it.
+    // The copy of the head must not be ahead of the head.
     const noted = isRaised ? log.raiseMirror(written).catch(() => undefined) : undefined;
     await Promise.all(
       placed.map(async (one) => {
@@ -209,7 +214,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     isWriting = false;
   }
 
-  /** Appends an entry behind all others and gives it with its number; rejects where it may not stand. */
+  /** Appends an entry after all others and gives it with its number; rejects if it may not have been written. */
   return function append(entry: NewEntry): Promise<LogEntry> {
     return new Promise((resolve, reject) => {
       waiting.push({ entry, attempt: newHexId(), resolve, reject });

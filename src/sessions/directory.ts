@@ -8,17 +8,22 @@ import type { Session, SessionRow } from './session.ts';
 import { createSessionList, type SessionPage, type Wanted } from './list.ts';
 import type { SessionStore } from './store.ts';
 
-/** How many pages the query cache holds. */
+/** How many pages the query cache holds: the queries of a few consoles. */
 const QUERIES = 1_000;
 
 /**
- * DynamoDB Accelerator keeps items and queries for five minutes, whatever is written beside it. What can change here is
- * known from the feed; so a row is kept for as long, but what it says of being revoked is never believed from here alone.
+ * How long a row is kept, which is how long DynamoDB Accelerator keeps items. The feed tells of revocations; whether a
+ * session is revoked is never decided by a kept row alone.
  */
 const ITEM_LIFE = 5 * 60 * SECOND;
+
+/** How long it is remembered that a row is not there: another instance may open that session at any moment. */
 const ABSENT_LIFE = 2 * SECOND;
+
+/** How long a page is kept: a console that polls costs one reading, and nobody sees an old list. */
 const QUERY_LIFE = 2 * SECOND;
 
+/** How long one query of sessions may take, its retries included. */
 const DEADLINE = 3 * SECOND;
 
 type Options = {
@@ -29,20 +34,20 @@ type Options = {
   readonly monotonic: Clock;
   /** How many rows the item cache holds. */
   readonly capacity: number;
-  /** Told once that the table lacks the index that lists of all sessions go by. */
+  /** Is told once that the table lacks the index for lists of all sessions. */
   readonly onFallback: (error: unknown) => void;
 };
 
-/** How often the caches knew, and how often DynamoDB was asked. */
+/** How often the caches had the answer, and how often DynamoDB was asked. */
 export type DirectoryCounts = { readonly hits: number; readonly misses: number };
 
-/** Rows of the sessions table for those who ask about them, through an item cache and a query cache. */
+/** Reads rows of the sessions table, through an item cache and a query cache. */
 export type SessionDirectory = {
-  /** A row by its id; undefined for what is not there. Rejects when DynamoDB fails. */
+  /** A row by its id; undefined if there is none. Rejects when DynamoDB fails. */
   readonly find: (id: string, keys: SealingKeys) => Promise<SessionRow | undefined>;
   /**
-   * One page of a list, of the rows that are wanted; undefined if `next` is none that this server gave out for it. The
-   * same query must always come with the same wish: pages are kept by the query.
+   * One page of a list, with the rows that are wanted; undefined if this server did not give out `next` for the query. One
+   * query must always come with the same `isWanted`, because pages are kept by the query.
    */
   readonly list: (
     query: SessionQuery,
@@ -50,13 +55,17 @@ export type SessionDirectory = {
     next: string | undefined,
     isWanted: Wanted,
   ) => Promise<SessionPage | undefined>;
-  /** Write-through: a session that was opened here. */
+  /** Writes a session through that was opened here. */
   readonly put: (session: Session) => void;
-  /** What is known of a row is not so any more. */
+  /** Drops what is known of a row, because it has changed. */
   readonly forget: (id: string) => void;
   readonly counts: () => DirectoryCounts;
 };
 
+/** What the row of a session that was opened here says besides the session. */
+const OPEN = { status: 'active', genuine: true, revokedBy: undefined, revokedReason: undefined } as const;
+
+/** A directory with empty caches. */
 export function createSessionDirectory(options: Options): SessionDirectory {
   const { client, table, store, clock, monotonic, capacity, onFallback } = options;
   const pages = createSessionList({
@@ -68,6 +77,7 @@ export function createSessionDirectory(options: Options): SessionDirectory {
   const watch = createStopwatch(clock, monotonic);
   const items = createLru<string, { readonly row: SessionRow | undefined; readonly since: Moment }>(capacity);
   const queries = createLru<string, { readonly page: SessionPage; readonly since: Moment }>(QUERIES);
+  /** Reads and listings under way: many who ask for the same cost one query. */
   const reading = new Map<string, Promise<SessionRow | undefined>>();
   const listing = new Map<string, Promise<SessionPage | undefined>>();
   let hits = 0;
@@ -79,10 +89,8 @@ export function createSessionDirectory(options: Options): SessionDirectory {
     const answer = store
       .read(id, keys)
       .then((row) => {
-        // Forgotten while it was read: what came may be older than what made it be forgotten.
-        if (reading.get(id) === answer) {
-          items.set(id, { row, since: watch.now() });
-        }
+        // A row that was forgotten while it was read may be older than the change that it was forgotten for.
+        if (reading.get(id) === answer) items.set(id, { row, since: watch.now() });
         return row;
       })
       .finally(() => {
@@ -92,7 +100,7 @@ export function createSessionDirectory(options: Options): SessionDirectory {
     return answer;
   }
 
-  /** Keeps a page, unless something has happened since that it may not show. */
+  /** Reads a page and keeps it, unless the pages were forgotten meanwhile. */
   function readPage(key: string, page: Promise<SessionPage | undefined>): Promise<SessionPage | undefined> {
     const answer = page
       .then((found) => {
@@ -137,7 +145,7 @@ export function createSessionDirectory(options: Options): SessionDirectory {
   }
 
   function put(session: Session): void {
-    items.set(session.id, { row: { session, status: 'active', genuine: true }, since: watch.now() });
+    items.set(session.id, { row: { ...OPEN, session }, since: watch.now() });
     forgetPages();
   }
 
@@ -147,7 +155,7 @@ export function createSessionDirectory(options: Options): SessionDirectory {
     forgetPages();
   }
 
-  function counts() {
+  function counts(): DirectoryCounts {
     return { hits, misses };
   }
 

@@ -6,21 +6,19 @@ import { HOUR, SECOND } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { LONGEST_SESSION, type Session } from './session.ts';
 
-/**
- * How many labels one subject may have live on one profile: more sessions than that are somebody's
- * mistake.
- */
+/** How many labels one subject may have live on one profile: more sessions than that are a mistake. */
 const MAX_LABELS = 1_000;
 
+/** How long one call of DynamoDB may take, its retries included. */
 const DEADLINE = 3 * SECOND;
 
-/** Each of them fails only where another instance has just written. */
+/** How many tries a place gets: each fails only if another instance has just written the item. */
 const MAX_ATTEMPTS = 8;
 
-/** DynamoDB may forget an item only when no session in it can live. */
+/** How long DynamoDB keeps an item after it was written: no session in it can live longer. */
 const KEPT = LONGEST_SESSION + HOUR;
 
-/** Every place is taken. */
+/** The refusal of a label because every place is taken. */
 export type LabelsFull = {
   readonly kind: 'labels-full';
   readonly most: number;
@@ -28,10 +26,7 @@ export type LabelsFull = {
   readonly until: number;
 };
 
-/**
- * What an item says: the end of the session of each label, in epoch milliseconds, and which writing
- * this is.
- */
+/** What an item says: when the session of each label ends, in epoch milliseconds, and the item's version. */
 type Places = { readonly live: ReadonlyMap<string, number>; readonly version: number | undefined };
 
 type Of = Pick<Session, 'subject' | 'profile' | 'label' | 'endsAt'>;
@@ -45,24 +40,21 @@ function toPlaces(item: Item | undefined): Places {
   return { live: numbersAt(item, 'live'), version: numberAt(item, 'version') };
 }
 
-/** A label may be called `__proto__`, and maps on the wire become objects. */
+/** The name of a label's place, with a prefix: a label may be `__proto__`, and maps on the wire become objects. */
 function placeOf({ label }: Of): string {
   return `/${label}`;
 }
 
 /**
- * The places for labelled sessions of one subject on one profile, in one item of the guard table:
- * the end of each label's session. A place is taken before its session opens, and its end never becomes
- * earlier, so that whatever dies in between costs a place until that end and never gives one.
- * What has ended is removed when there is no other place left.
+ * The places for labelled sessions of one subject on one profile, in one item of the guard table, which holds when the
+ * session of each label ends. A place is taken before its session opens, and its end never becomes earlier: an instance
+ * that dies in between costs a place until that end, and never frees one that is in use. Places of ended sessions are
+ * removed when no other is free.
  */
 export function createLabelPlaces(client: DynamoDBClient, name: string) {
   const guard = { client, name, deadline: DEADLINE };
 
-  /**
-   * Takes a place that is free, or keeps the label's own until a later end; false if that is not
-   * to be had so simply.
-   */
+  /** Takes a free place, or extends the label's own, in one write; false if neither is possible that way. */
   async function takeFree(session: Of, now: number): Promise<boolean> {
     const outcome = await updateIf(guard, itemId(session), 'SET live.#label = :ends, #ttl = :ttl ADD version :one', {
       condition:
@@ -79,9 +71,7 @@ export function createLabelPlaces(client: DynamoDBClient, name: string) {
     return outcome === 'done';
   }
 
-  /**
-   * Writes the item anew, without what has ended; false if another has written since it was read.
-   */
+  /** Replaces the item by these places and the session's; false if another instance has written since it was read. */
   async function rewrite(session: Of, { live, version }: Places, now: number): Promise<boolean> {
     const item = attributes({
       id: itemId(session),
@@ -108,7 +98,7 @@ export function createLabelPlaces(client: DynamoDBClient, name: string) {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       if (await takeFree(session, now)) return ok('taken');
       const { live, version } = toPlaces(await readItem(guard, itemId(session)));
-      // Another instance opens the same session, and proposes to end it later.
+      // Another instance opens the same session and has proposed a later end.
       if ((live.get(placeOf(session)) ?? 0) >= session.endsAt) return ok('taken');
       const left = new Map([...live].filter(([, ends]) => ends > now));
       if (left.size >= MAX_LABELS && !left.has(placeOf(session))) {
@@ -119,10 +109,7 @@ export function createLabelPlaces(client: DynamoDBClient, name: string) {
     throw new Error('the item of a subject’s labels is written by others again and again');
   }
 
-  /**
-   * Frees the place of a session that has been ended before its end; does nothing if another needs
-   * it by now.
-   */
+  /** Frees the place of a session that was ended early; does nothing if another session of the label needs it by now. */
   async function free(session: Of): Promise<void> {
     await updateIf(guard, itemId(session), 'REMOVE live.#label ADD version :one', {
       condition: 'live.#label <= :ends',

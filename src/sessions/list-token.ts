@@ -3,9 +3,8 @@ import { parseStrictJson } from '../lib/strict-json.ts';
 import type { Leg, Plan, SessionQuery, Way } from './list-plan.ts';
 
 /**
- * Where a list stopped: everything newer than `at` has been read, and of what was opened at that
- * very moment, in each lane all to the row of `ids`. A lane without one has read nothing of that
- * moment.
+ * Where a list stopped. Everything newer than `at` has been read; of the sessions opened at that very moment, each lane has
+ * been read up to the row of its id in `ids`. A lane with an empty id has read nothing of that moment.
  *
  *     lane 0   r1 r2 ─┬─ r5          at = created_at of r3, the last row that was read
  *     lane 1     r3 ──┘    r6        ids = ['', 'r3']
@@ -18,10 +17,10 @@ export type Place = {
   readonly ids: readonly string[];
 };
 
-/** A place, and the query that it is of. */
+/** A place, and a mark of the query that it belongs to. */
 export type Token = { readonly mark: string; readonly place: Place };
 
-/** Sixteen of the longest ids, and all the rest, stay under 2 KB in base64. */
+/** The longest texts of a token: sixteen of the longest ids, and all the rest, stay under 2 KB in base64. */
 const MAX_AT = 40;
 const MAX_ID = 48;
 
@@ -30,28 +29,29 @@ function isShort(text: string, most: number): boolean {
 }
 
 /**
- * Whether a row's key can stand in a token. The TVM's keys have 16 and 24 characters, and
- * Sentinel's 35 at most; what is longer, or is no plain text, is nobody's session.
+ * Whether a row's key fits in a token. The TVM's keys have 16 and 24 characters, and Sentinel's at most 35: a longer one,
+ * or one with other characters than printable ASCII, is no session's.
  */
 export function isSpeakable(id: string, openedAt: string): boolean {
   return isShort(id, MAX_ID) && isShort(openedAt, MAX_AT);
 }
 
-/** A text that stands for a query and the way in which its rows are found. */
+/** A short text that identifies a query and the way in which its rows are found. */
 export function markOf(query: SessionQuery, way: Way): string {
   const { user, subject, profile, status, since, until } = query;
   const text = JSON.stringify([way, user, subject, profile, status, since, until]);
   return createHash('sha256').update(text).digest('base64url').slice(0, 11);
 }
 
+/** A place as an opaque text for the caller. */
 export function toToken({ mark, place: { leg, at, ids } }: Token): string {
   return Buffer.from(JSON.stringify({ mark, leg, at, ids })).toString('base64url');
 }
 
-/** Reads a token; undefined for what has not its form. */
+/** Reads a token; undefined for any other text. */
 export function fromToken(token: string): Token | undefined {
   const bytes = Buffer.from(token, 'base64url');
-  // Decoding passes over what does not belong there; encoding anew shows it.
+  // Decoding skips characters that do not belong there; encoding the bytes again reveals it.
   const json = bytes.toString('base64url') === token ? parseStrictJson(bytes) : undefined;
   if (json?.ok !== true || typeof json.value !== 'object' || json.value === null) return undefined;
   const { mark, leg, at, ids, ...more } = json.value as Readonly<Record<string, unknown>>;
@@ -65,9 +65,9 @@ function isTexts(value: unknown): value is readonly string[] {
 }
 
 /**
- * The leg to go on with; undefined for a place that a query cannot have stopped at. A token is no
- * secret and grants nothing: it says where in the caller's own query to go on. But what DynamoDB
- * would refuse as a start key must be refused here, or it would pass for an outage.
+ * The leg to continue with; undefined for a place at which the query cannot have stopped. A token is no secret and grants
+ * nothing: it says where to continue in the caller's own query. But a start key that DynamoDB would refuse must be refused
+ * here, or it would look like an outage.
  */
 export function resume(plan: Plan, { leg: name, at, ids }: Place): Leg | undefined {
   const found = plan.find(name);
@@ -79,8 +79,8 @@ export function resume(plan: Plan, { leg: name, at, ids }: Place): Leg | undefin
 }
 
 /**
- * The text that fits in a token next to a row's `created_at`, at or below it: between the two there
- * are only rows whose own text fits in none.
+ * The greatest text at or below a row's `created_at` that fits in a token. Between the two there are only rows whose own
+ * text does not fit.
  */
 export function toSpeakable(openedAt: string): string {
   const plain = /^[\u0021-\u007e]*/u.exec(openedAt)?.[0] ?? '';

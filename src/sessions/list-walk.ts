@@ -4,28 +4,32 @@ import { SECOND, type Clock } from '../lib/clock.ts';
 import type { Leg, Plan } from './list-plan.ts';
 import { isSpeakable, toSpeakable, type Place } from './list-token.ts';
 
-/** How many rows a page has. */
+/** How many rows a page has at most. */
 const PAGE = 100;
 
-/**
- * What one page may cost, whatever is asked: queries, of which a day takes 16; rows read, of which
- * few may match; and the time after which no further query begins. A page that comes to such an end
- * holds what was found so far.
- */
+/** How many queries one page may cost, of which a day takes 16; then the page ends with what was found so far. */
 const MAX_QUERIES = 128;
+
+/** How many rows may be read for one page, of which few may match; then the same. */
 const MAX_ROWS = 2_000;
+
+/** How long a page may take until no further query begins; then the same. */
 const PATIENCE = 2 * SECOND;
 
-/** Rows that one query reads: of few lanes a page, of one among sixteen several times its share. */
+/** How many rows one query reads: as many as a page has. */
 const ROWS_AT_ONCE = 100;
+
+/** The same where many lanes are read side by side: several times a lane's share of a page. */
 const ROWS_AT_ONCE_OF_MANY = 25;
+
+/** From how many lanes on they are many. */
 const MANY = 4;
 
 /** What is read, where it begins, and what of it is wanted. */
 export type Walk<Row> = {
   readonly plan: Plan;
   readonly leg: Leg;
-  /** Where an earlier page stopped in this leg; undefined for its beginning. */
+  /** Where an earlier page stopped in this leg; undefined to begin it. */
   readonly from: Place | undefined;
   /** The row of an item; undefined for one that is not wanted. */
   readonly toRow: (item: Item) => Row | undefined;
@@ -34,7 +38,7 @@ export type Walk<Row> = {
 /** The rows of a page, and where it stopped; undefined at the end of the list. */
 export type Found<Row> = { readonly rows: readonly Row[]; readonly next: Place | undefined };
 
-/** One value of the index: what was read of it and is not used yet. */
+/** One key of the index, with the rows that were read and are not used yet. */
 type Lane = {
   readonly value: string;
   readonly items: Item[];
@@ -55,10 +59,7 @@ type Course = {
 };
 
 type Budget = {
-  /**
-   * Asks for so many queries more. The first ones are always granted: each page goes on by
-   * something.
-   */
+  /** Asks for more queries. The first are always granted, so that each page makes progress. */
   readonly spend: (queries: number) => boolean;
   readonly count: (rows: number) => void;
 };
@@ -66,6 +67,7 @@ type Budget = {
 function createBudget(monotonic: Clock): Budget {
   const end = monotonic() + PATIENCE;
   let [queries, rows] = [0, 0];
+
   function spend(more: number): boolean {
     const isTooMuch = queries + more > MAX_QUERIES || rows >= MAX_ROWS || monotonic() >= end;
     if (queries > 0 && isTooMuch) return false;
@@ -73,26 +75,26 @@ function createBudget(monotonic: Clock): Budget {
     return true;
   }
 
-  return {
-    spend,
-    count: (more) => {
-      rows += more;
-    },
-  };
+  function count(more: number): void {
+    rows += more;
+  }
+
+  return { spend, count };
 }
 
 function textOf(item: Item | undefined, name: string): string {
   return textAt(item, name) ?? '';
 }
 
+/** The moment at which a row's session was opened, as the text that the indexes sort by. */
 function openedAt(item: Item | undefined): string {
   return textOf(item, 'created_at');
 }
 
-/** Begins a leg, or goes on in it from a place. */
+/** Begins a leg, or continues it from a place. */
 function beginLeg({ way }: Plan, leg: Leg, from: Place | undefined): Course {
   const at = from?.at ?? '';
-  // Bounds that follow the clock may have left a place behind.
+  // The lower bound follows the clock, and may have passed the place since the last page.
   const isOver = leg.low > leg.high || (at !== '' && at < leg.low);
   const lanes = leg.lanes.map((value, index) => {
     const id = from?.ids[index] ?? '';
@@ -102,7 +104,7 @@ function beginLeg({ way }: Plan, leg: Leg, from: Place | undefined): Course {
   return { leg, from, lanes, at };
 }
 
-/** Reads the next rows of a lane, and says how many there were. */
+/** Reads the next rows of a lane, and returns how many there were. */
 async function fill(table: Table, { way }: Plan, { leg, from }: Course, lane: Lane): Promise<number> {
   const high = from === undefined || from.at === '' ? leg.high : from.at;
   const newestFirst: IndexQuery = {
@@ -114,7 +116,7 @@ async function fill(table: Table, { way }: Plan, { leg, from }: Course, lane: La
     limit: leg.lanes.length < MANY ? ROWS_AT_ONCE : ROWS_AT_ONCE_OF_MANY,
   };
   const [items, next] = await readPage(table, newestFirst, lane.start);
-  // A row that an earlier page ended with lies in another lane where its state changed since.
+  // The row that an earlier page ended with is in another lane if its state has changed since.
   function isUsed(item: Item): boolean {
     return openedAt(item) === from?.at && from.ids.includes(textOf(item, 'id'));
   }
@@ -124,7 +126,7 @@ async function fill(table: Table, { way }: Plan, { leg, from }: Course, lane: La
   return items.length;
 }
 
-/** Of the lanes the one whose next row is the newest. Each has one at hand, or is at its end. */
+/** The lane whose next row is the newest. Each lane has its next row at hand, or is at its end. */
 function newestOf(lanes: readonly Lane[]): Lane | undefined {
   let newest: Lane | undefined;
   for (const lane of lanes) {
@@ -135,7 +137,7 @@ function newestOf(lanes: readonly Lane[]): Lane | undefined {
   return newest;
 }
 
-/** Uses the newest row that is left; undefined for one that is not wanted. */
+/** Takes the next row of a lane; undefined if the row is not wanted. */
 function useNext<Row>(course: Course, lane: Lane, toRow: Walk<Row>['toRow']): Row | undefined {
   const item = lane.items.shift();
   if (item === undefined) return undefined;
@@ -146,7 +148,7 @@ function useNext<Row>(course: Course, lane: Lane, toRow: Walk<Row>['toRow']): Ro
   return toRow(item);
 }
 
-/** Where a leg stopped: at a later one if it is at its end, and undefined if there is none. */
+/** Where a page stopped in a leg. At the end of the leg it is the beginning of the next; undefined if there is none. */
 function placeOf(plan: Plan, { leg, lanes, at }: Course): Place | undefined {
   const isOver = at !== '' && at < leg.low;
   if (isOver || lanes.every((lane) => lane.isOver && lane.items.length === 0)) {
@@ -157,12 +159,10 @@ function placeOf(plan: Plan, { leg, lanes, at }: Course): Place | undefined {
   return { leg: leg.name, at, ids };
 }
 
-/**
- * How the reading of a leg ended: the page is full, it may cost no more, or the leg has no more.
- */
+/** How the reading of a leg ended: the page is full, the page may cost no more, or the leg has no more rows. */
 type End = 'full' | 'spent' | 'over';
 
-/** Reads on from a place, at a bounded cost. Rejects when DynamoDB fails. */
+/** Reads one page from a place on, at a bounded cost. Rejects when DynamoDB fails. */
 export async function readRows<Row>(table: Table, walk: Walk<Row>, monotonic: Clock): Promise<Found<Row>> {
   const { plan, toRow } = walk;
   const budget = createBudget(monotonic);
@@ -170,7 +170,7 @@ export async function readRows<Row>(table: Table, walk: Walk<Row>, monotonic: Cl
 
   async function readLeg(course: Course): Promise<End> {
     for (;;) {
-      // Each lane must show its next row before the newest of them can be used.
+      // Before the newest row can be chosen, each lane needs its next row.
       const dry = course.lanes.filter(({ isOver, items }) => !isOver && items.length === 0);
       if (dry.length > 0) {
         if (!budget.spend(dry.length)) return 'spent';
@@ -195,7 +195,7 @@ export async function readRows<Row>(table: Table, walk: Walk<Row>, monotonic: Cl
   }
 }
 
-/** A page must have gone on, or whoever asks for the next one would ask without end. */
+/** The page; throws if it made no progress, because asking for the next one would never end. */
 function toFound<Row>({ from }: Walk<Row>, rows: readonly Row[], next: Place | undefined): Found<Row> {
   if (next === undefined || JSON.stringify(next) !== JSON.stringify(from)) return { rows, next };
   throw new Error(`too many rows that are no sessions say that they were opened at ${next.at}: they cannot be listed`);

@@ -7,24 +7,21 @@ import { fromToken, markOf, resume, toToken } from './list-token.ts';
 import { readRows } from './list-walk.ts';
 import { toSessionRow, type SessionRow } from './session.ts';
 
-/**
- * One page; `next` is to be given back for the page behind it. A page may be empty and have one
- * behind it.
- */
+/** One page, and the token of the next; a page may be empty and still have a next one. */
 export type SessionPage = { readonly rows: readonly SessionRow[]; readonly next: string | undefined };
 
-/** Which rows are wanted, besides what the query says of user, profile and time. */
+/** Whether a row is wanted, beyond the query's user, profile and time. */
 export type Wanted = (row: SessionRow) => boolean;
 
-/** How long a table is believed to have no `gsi-shard`: an operator may make one at any time. */
+/** How long a table is taken to have no `gsi-shard`: asking costs a query, and an operator may add the index any time. */
 const RECHECK = 10 * MINUTE;
 
 type Options = {
   readonly table: Table;
   readonly clock: Clock;
-  /** The clock that patience is measured with. */
+  /** Measures how long a page takes. */
   readonly monotonic: Clock;
-  /** Told once that the table has no `gsi-shard`, in DynamoDB's words. */
+  /** Is told once, in DynamoDB's words, that the table has no `gsi-shard`. */
   readonly onFallback: (error: unknown) => void;
 };
 
@@ -32,14 +29,15 @@ function isRefusal(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ValidationException';
 }
 
-/** Whether DynamoDB says that there is no such index, or that it is still being filled. */
+/** Whether DynamoDB says that there is no index `gsi-shard`, or that it is still being filled. */
 function lacksShards(error: unknown): boolean {
   return isRefusal(error) && /index: gsi-shard\b/u.test(error.message);
 }
 
-/** Lists sessions from the table's indexes, a page at a time and each at a bounded cost. */
+/** Lists sessions from the table's indexes, one page at a time, each at a bounded cost. */
 export function createSessionList({ table, clock, monotonic, onFallback }: Options) {
   const watch = createStopwatch(clock, monotonic);
+  /** Cache: when the table was last found without `gsi-shard`. */
   let lacked: Moment | undefined;
   let isTold = false;
 
@@ -49,7 +47,7 @@ export function createSessionList({ table, clock, monotonic, onFallback }: Optio
     isTold = true;
   }
 
-  /** The way of a list that begins. */
+  /** The way in which a new list finds its rows. */
   function chooseWay(query: SessionQuery): Way {
     const [best, other] = waysOf(query);
     return (watch.since(lacked) < RECHECK ? other : undefined) ?? best;
@@ -58,8 +56,8 @@ export function createSessionList({ table, clock, monotonic, onFallback }: Optio
   /**
    * Reads a page, newest sessions first. Rejects when DynamoDB fails.
    *
-   * @param next what an earlier page gave; undefined for the first
-   * @returns undefined if `next` is none that this server gave out for this query
+   * @param next the token that the page before gave; undefined for the first page
+   * @returns undefined if this server did not give out `next` for this query
    */
   async function read(
     query: SessionQuery,
@@ -90,8 +88,7 @@ export function createSessionList({ table, clock, monotonic, onFallback }: Optio
     } catch (error) {
       const isLacking = asked === 'shard' && lacksShards(error);
       if (isLacking) noteNoShards(error);
-      // The same query without a start key is one that DynamoDB takes, so it is the token that it
-      // refuses.
+      // DynamoDB accepts this query without a start key, so it is the token that it refuses.
       if (token !== undefined && isRefusal(error)) return undefined;
       if (isLacking) return readBy('status');
       throw error;
@@ -101,7 +98,7 @@ export function createSessionList({ table, clock, monotonic, onFallback }: Optio
   return { read };
 }
 
-/** Whether a row is of the query's user, subject and profile: an index knows only one of them. */
+/** Whether a row has the query's user, subject and profile: an index finds by one of them only. */
 function isOf({ session }: SessionRow, query: SessionQuery): boolean {
   return (['user', 'subject', 'profile'] as const).every(
     (name) => query[name] === undefined || query[name] === session[name],

@@ -4,12 +4,12 @@ import { HOUR } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import { activeSealingKey, isSignedRow, signRow, subkey, type SealingKeys } from '../lib/sealing.ts';
 
-/** Whose a session is: one for each subject, profile and label. */
+/** Whose session it is: there is one for each subject, profile and label. */
 export type SessionKey = {
   /** The one person or workload whose session it is; see Caller. */
   readonly subject: string;
   readonly principal: string;
-  /** What policies call the subject, as names are stored. */
+  /** The name that policies have for the subject, as tables hold it. */
   readonly user: string;
   readonly account: string;
   readonly profile: string;
@@ -19,7 +19,7 @@ export type SessionKey = {
 
 /** A session. Times in epoch milliseconds. */
 export type Session = SessionKey & {
-  /** Sixteen hexadecimal digits. Never an input of vending. */
+  /** Sixteen hexadecimal digits. Never read from a request to vend. */
   readonly id: string;
   readonly startedAt: number;
   readonly endsAt: number;
@@ -29,25 +29,26 @@ export type Session = SessionKey & {
   readonly sourceIdentity: string;
 };
 
-/** A session's state as everybody is told it. */
+/** A session's state as it is shown. */
 export type SessionStatus = 'active' | 'revoked' | 'expired' | 'unknown';
 
-/** A row of the table: the session, the state that stands there, and whether the TVM itself wrote it. */
+/** A row of the table: the session, the state that the row says, and whether the TVM itself wrote it. */
 export type SessionRow = {
   readonly session: Session;
   readonly status: 'active' | 'revoked' | 'expired';
   readonly genuine: boolean;
-  readonly revokedBy?: string;
-  readonly revokedReason?: string;
+  /** Who revoked the session and why; undefined unless it was revoked. */
+  readonly revokedBy: string | undefined;
+  readonly revokedReason: string | undefined;
 };
 
-/** Rows stay this much longer than the session, for those who ask later. */
+/** How much longer than its session a row stays, for those who ask later. */
 const KEPT = 30 * 24 * HOUR;
 
-/** The longest that `SENTINEL_SESSION_LIFE` may be: an older row is no live session's. */
+/** The longest that `SENTINEL_SESSION_LIFE` may be: no older row is of a live session. */
 export const LONGEST_SESSION = 24 * HOUR;
 
-/** How old a row can be: DynamoDB takes some days to delete what has expired. */
+/** How old a row can be: DynamoDB may take some days to delete what has expired. */
 export const OLDEST_ROW = KEPT + LONGEST_SESSION + 3 * 24 * HOUR;
 
 /** Into how many parts the rows of a day are split, so that no one partition of an index takes all writes. */
@@ -63,23 +64,23 @@ export function shardsOf(day: string): readonly string[] {
   return Array.from({ length: SHARDS }, (_, shard) => `${day}#${shard}`);
 }
 
-/** By the id, whose digits are evenly spread. */
+/** The shard of a session, by its id, whose digits are evenly spread. */
 function shardOf({ id, startedAt }: Session): string {
   return `${dayOf(startedAt)}#${Number.parseInt(id.slice(0, 1), 16)}`;
 }
 
+/** What rows are signed for; see `subkey`. */
 const PURPOSE = 'session row';
 
-/** Where all instances find the session of a key: an item of the guard table, written under condition. */
+/** The id of a key's slot: the item of the guard table in which all instances find the key's session. */
 export function slotId({ subject, profile, label }: SessionKey): string {
   const text = JSON.stringify([subject, profile, label]);
   return `session#${createHash('sha256').update(text).digest('hex')}`;
 }
 
 /**
- * The id that a session of this slot should have if it opens now. Every instance comes to the same one, so that those who
- * open it at the same moment agree before DynamoDB has said who was first, and even while it cannot say. Only the TVM can
- * tell it in advance.
+ * The id of a session of this slot that opens now. Every instance computes the same one, so that instances that open it at
+ * the same moment agree before DynamoDB decides, and also while it cannot. Nobody but the TVM can compute it.
  *
  * @param life how long sessions live, in milliseconds
  * @param now epoch milliseconds
@@ -91,7 +92,7 @@ export function proposeSessionId(slot: string, keys: SealingKeys, life: number, 
   return createHmac('sha256', subkey(sealing, 'session id')).update(`${period}\n${slot}`).digest('hex').slice(0, 16);
 }
 
-/** What a row's signature covers: all that `active` would mean to whoever believes it. */
+/** What a row's signature covers: everything that matters to whoever relies on the status `active`. */
 function signedParts({ id, subject, principal, user, account, profile, label, startedAt, endsAt }: Session) {
   return [id, subject, principal, user, account, profile, label, startedAt, endsAt];
 }
@@ -136,7 +137,7 @@ function time(item: Item, name: string): number {
   return timeAt(item, name) ?? 0;
 }
 
-/** Reads a row that anybody may have written; undefined for what is no session at all. */
+/** Reads a row that anybody may have written; undefined if it is no session. What it lacks reads as empty. */
 export function toSessionRow(item: Item, keys: SealingKeys): SessionRow | undefined {
   const id = text(item, 'id');
   const status = text(item, 'status');
@@ -155,12 +156,11 @@ export function toSessionRow(item: Item, keys: SealingKeys): SessionRow | undefi
     requestCount: numberAt(item, 'request_count') ?? 0,
     sourceIdentity: text(item, 'source_identity'),
   };
-  const [by, reason] = [text(item, 'revoked_by'), text(item, 'revoked_reason')];
   return {
     session,
     status,
     genuine: isSignedRow(text(item, 'signature'), keys, PURPOSE, signedParts(session)),
-    ...(by === '' ? {} : { revokedBy: by }),
-    ...(reason === '' ? {} : { revokedReason: reason }),
+    revokedBy: text(item, 'revoked_by') || undefined,
+    revokedReason: text(item, 'revoked_reason') || undefined,
   };
 }

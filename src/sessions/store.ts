@@ -16,28 +16,29 @@ import {
   type SessionRow,
 } from './session.ts';
 
+/** How long one call of DynamoDB may take, its retries included. */
 const DEADLINE = 3 * SECOND;
 
-/** DynamoDB may forget a slot only when nobody can take it for a live one. */
+/** How long a slot stays after the end of its session: no clock that is behind may still take the session for live. */
 const SLOT_KEPT = HOUR;
 
-/** A slot that others take and free all the time is not worth more. */
+/** How many tries opening a session gets: each fails only if another instance has just taken or freed the slot. */
 const MAX_ATTEMPTS = 5;
 
 const NO_KEY = 'there is no sealing key to sign sessions with';
 
-/** The tables' names, and the id of this instance. */
+/** The names of the tables, and the id of this instance. */
 type Place = { readonly sessions: string; readonly guard: string; readonly instance: string };
 
-/** The same session under an id that nobody can have used. */
+/** The same session under a new random id. */
 function renamed(session: Session, keys: SealingKeys, now: number) {
   const other = { ...session, id: newHexId() };
   return { session: other, signature: signSession(other, keys, now) ?? '' };
 }
 
 /**
- * Sessions in DynamoDB. The slot in the guard table decides which session is the one of a key, by conditional write; the
- * row in the sessions table is what others read. All writes are conditional.
+ * Sessions in DynamoDB. The slot in the guard table decides, by a conditional write, which session a key has; the row in
+ * the sessions table is for readers. All writes are conditional.
  *
  *     A  put slot if absent or ended ── mine ── put row
  *     B          put slot ── there, of A ── read it ── A's session
@@ -48,7 +49,7 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
   const guard = { client, name: place.guard, deadline: DEADLINE };
   const places = createLabelPlaces(client, place.guard);
 
-  /** Takes the slot of a session's key: if it is free, if its session has ended by `now`, or if it is that of `instead`. */
+  /** Takes the slot of a session's key if it is free, if its session has ended by `now`, or if its session is `instead`. */
   async function takeSlot(
     session: Session,
     signature: string,
@@ -67,15 +68,15 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
     return outcome === 'done';
   }
 
-  /** Puts the row of a session; `there` if one of its id is there already. */
+  /** Puts the row of a session; `there` if there is one of its id already. */
   async function putRow(session: Session, signature: string): Promise<'put' | 'there'> {
     const item = toSessionItem(session, signature, instance);
-    // Refused: the SDK's own second try, or another instance that found the slot without its row.
+    // Refused after the SDK's own second try, or when another instance found the slot without its row and put it.
     const outcome = await putIf(sessions, item, { condition: 'attribute_not_exists(id)' });
     return outcome === 'done' ? 'put' : 'there';
   }
 
-  /** Whether the row of an id is that of this very session, and nothing has ended it. */
+  /** Whether the row of a session's id is of this very session, and the session has not ended. */
   async function isAlive({ id, subject, profile, label, endsAt }: Session, keys: SealingKeys): Promise<boolean> {
     const item = await readItem(sessions, id);
     const row = item === undefined ? undefined : toSessionRow(item, keys);
@@ -86,7 +87,7 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
     );
   }
 
-  /** What stands in a slot: the id of a session, and the session itself if the slot is the TVM's own work. */
+  /** Reads a slot: the id of a session, and the session itself if the TVM signed the slot. */
   async function readSlot(
     id: string,
     keys: SealingKeys,
@@ -99,10 +100,10 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
   }
 
   /**
-   * What stands in the slot of a session's key: which session, and that session itself if it may be continued. Its row is
-   * written if whoever opened it died before.
+   * Reads the slot of a key: the id of its session, and the session itself if it may be continued. Writes the session's row,
+   * in case the instance that opened it died before it did.
    *
-   * @param instead the id of a session that is none any more
+   * @param instead the id of a session that has ended
    */
   async function readCurrent(of: SessionKey, keys: SealingKeys, now: number, instead: string | undefined) {
     const { named, session } = await readSlot(slotId(of), keys);
@@ -112,7 +113,7 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
     return { named, session };
   }
 
-  /** The session of a key that is open, if there is one. Rejects as `open` does, whose parameters these are. */
+  /** The open session of a key, if there is one. Parameters and rejections are those of `open`. */
   async function current(
     key: SessionKey,
     keys: SealingKeys,
@@ -125,9 +126,9 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
 
   /**
    * Opens a session for its key, or finds the one that is open. Rejects when DynamoDB fails, or when there is no sealing
-   * key: a row that nobody can recognise helps nobody.
+   * key, because nobody could recognise the row.
    *
-   * @param instead the id of a session of this key that has turned out to be none any more
+   * @param instead the id of a session of this key that has turned out to have ended
    */
   async function open(proposed: Session, keys: SealingKeys, now: number, instead?: string): Promise<Session> {
     const signature = signSession(proposed, keys, now);
@@ -138,22 +139,22 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
       if (await takeSlot(wanted.session, wanted.signature, now, replaced)) {
         const isNew = (await putRow(wanted.session, wanted.signature)) === 'put';
         if (isNew || (await isAlive(wanted.session, keys))) return wanted.session;
-        // A session of this id has been and ended, in the same period: this is another.
+        // A session of this id has already ended in this period, so the new one needs another id.
         replaced = wanted.session.id;
         wanted = renamed(wanted.session, keys, now);
         continue;
       }
       const { named, session } = await readCurrent(proposed, keys, now, instead);
       if (session !== undefined) return session;
-      // What stands there is not the TVM's work, or nobody's any more: it decides nothing.
+      // The slot was not written by the TVM, or its session has ended: it may be replaced.
       replaced = named ?? instead;
     }
     throw new Error('the slot of a session is taken by others again and again');
   }
 
   /**
-   * Frees the slot of a session, so that a later vend opens another, and the place of its label; does nothing to what
-   * is another's by now.
+   * Frees the slot of a session, so that the next vend opens another, and the place of its label. Leaves alone what belongs
+   * to another session by now.
    */
   async function free(session: Session): Promise<void> {
     await deleteIf(guard, slotId(session), {
@@ -170,17 +171,9 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
     return item === undefined ? undefined : toSessionRow(item, keys);
   }
 
-  return {
-    current,
-    open,
-    ...createSessionUpdates(
-      client,
-      place.sessions,
-    ) /** Takes a place for the label of a session that is about to open. */,
-    takePlace: places.take,
-    free,
-    read,
-  };
+  const { touch, expire, revoke } = createSessionUpdates(client, place.sessions);
+  return { current, open, touch, expire, revoke, takePlace: places.take, free, read };
 }
 
+/** Reads and writes sessions in DynamoDB; `takePlace` takes a place for the label of a session that is about to open. */
 export type SessionStore = ReturnType<typeof createSessionStore>;

@@ -8,16 +8,16 @@ import type { OpenSession } from './open-session.ts';
 import { proposeSessionId, slotId, type Session, type SessionKey } from './session.ts';
 import type { SessionStore } from './store.ts';
 
-/** How often a session's row is written while it is used. */
+/** The time between two writes of a session's row while it is used: a row is late by that much at most. */
 const TOUCH = 15 * MINUTE;
 
-/** When it could not be written, how soon that is tried again. */
+/** How soon a write that failed is tried again. */
 const TOUCH_AGAIN = 1 * MINUTE;
 
 /** How long a vend waits for its session's row, longer in a busy process; then it goes on without, where it may. */
 const PATIENCE = 0.2 * SECOND;
 
-/** A session with less left is not continued: what could be vended under it would be of no use. */
+/** A session with less time left is not continued: credentials vended under it would be of no use. */
 const MARGIN = 1 * MINUTE;
 
 /** The session that a vend runs under. */
@@ -29,7 +29,7 @@ export type Tracked = {
   readonly tracking: 'tracked' | 'degraded';
 };
 
-/** What a vend tells of itself. */
+/** What the tracker needs to know about a vend. */
 export type SessionUse = {
   readonly key: SessionKey;
   readonly sourceIdentity: string;
@@ -40,19 +40,21 @@ export type SessionUse = {
 /** Why a vend gets no session. */
 export type SessionRefusal = { readonly kind: 'unavailable' } | LabelsFull;
 
+/** A session in memory: when its row was last written, and how many uses the row lacks. */
 type Live = Session & { readonly writtenAt: number; readonly unwritten: number };
 
+/** The sessions that this instance serves. */
 export type SessionTracker = {
   /**
-   * Opens a session or continues it. Refuses only where the row is required and cannot be written, and a new label where
-   * the subject has too many on the profile.
+   * Opens a session or continues it. Refuses if the row is required and cannot be written, or if a session needs a new
+   * label and the subject has too many on the profile.
    */
   readonly use: (use: SessionUse, keys: SealingKeys) => Promise<Result<Tracked, SessionRefusal>>;
   /** Forgets a session that has been ended or revoked, here or elsewhere: the next vend opens another. */
   readonly forget: (id: string) => void;
-  /** Writes what has not been written; for the end of the process. */
+  /** Writes the uses that rows lack; for the end of the process. Never rejects. */
   readonly flush: () => Promise<void>;
-  /** Writes the end of sessions that have ended by themselves. */
+  /** Writes into the rows of sessions that have ended by themselves that they have. Never rejects. */
   readonly sweep: () => Promise<void>;
   readonly size: () => number;
 };
@@ -63,26 +65,28 @@ type Options = {
   readonly clock: Clock;
   /** How long a session lives, in milliseconds. */
   readonly life: number;
-  /** How many sessions are kept in memory. */
+  /** How many sessions are kept in memory; beyond that the one used longest ago is forgotten. */
   readonly capacity: number;
   readonly onOpen: (session: Session) => void;
   readonly onFault: (error: unknown) => void;
 };
 
-/** How many rows are written at a time at the end of the process. */
+/** How many rows are written at a time at the end of the process, which has to be over soon. */
 const FLUSH_WIDTH = 32;
 
 type Opened = Result<Live, LabelsFull>;
 
 /**
  * Keeps the sessions that this instance serves in memory, so that a vend of a known session reads nothing. The row is
- * written when a session opens, at most every 15 minutes while it is used, and at its end: what `kill -9` loses is the
- * count of requests and the time of the last of them since the last writing, never a session or a revocation.
+ * written when a session opens, at most every 15 minutes while it is used, and at its end. `kill -9` loses the number of
+ * requests since the last write and the time of the last one, never a session or a revocation.
  */
 export function createSessionTracker(options: Options): SessionTracker {
   const { store, openSession, clock, life, capacity, onOpen, onFault } = options;
   const idToSlot = new Map<string, string>();
+  /** Cache: slot → its session, until the session ends, is forgotten or makes room. */
   const live = createLru<string, Live>(capacity, (_, { id }) => idToSlot.delete(id));
+  /** The openings under way, by slot: vends that come meanwhile join them. */
   const opening = new Map<string, { readonly proposed: Session; readonly opened: Promise<Opened> }>();
 
   function remember(slot: string, session: Live): void {
@@ -97,22 +101,14 @@ export function createSessionTracker(options: Options): SessionTracker {
 
   function open(use: SessionUse, keys: SealingKeys, slot: string, instead?: string): Promise<Opened> {
     const underWay = opening.get(slot);
-    // Who comes while it opens is its next use.
+    // A vend that comes while the session opens is the session's next use.
     if (underWay !== undefined)
       return underWay.opened.then((entry) =>
         entry.ok ? advance(use, keys, slot, live.peek(slot) ?? entry.value) : entry,
       );
     const now = clock();
-    const proposed: Session = {
-      ...use.key,
-      id: proposeSessionId(slot, keys, life, now),
-      startedAt: now,
-      endsAt: now + life,
-      lastAccessAt: now,
-      requestCount: 1,
-      sourceIdentity: use.sourceIdentity,
-    };
-    // A session that is about to end is taken for ended, so that it can be replaced before.
+    const proposed = propose(use, keys, slot, now);
+    // A session that is about to end counts as ended, so that it is replaced in time.
     const opened = openSession({ proposed, keys, now, deadline: now + MARGIN, instead })
       .then((outcome): Opened => {
         if (!outcome.ok) return outcome;
@@ -128,7 +124,12 @@ export function createSessionTracker(options: Options): SessionTracker {
     return opened;
   }
 
-  /** Counts a use; once in 15 minutes writes it, and notices then if the row is none any more. */
+  function propose({ key, sourceIdentity }: SessionUse, keys: SealingKeys, slot: string, now: number): Session {
+    const id = proposeSessionId(slot, keys, life, now);
+    return { ...key, id, startedAt: now, endsAt: now + life, lastAccessAt: now, requestCount: 1, sourceIdentity };
+  }
+
+  /** Counts a use. Writes it once in 15 minutes, and replaces the session if its row shows then that it has ended. */
   async function advance(use: SessionUse, keys: SealingKeys, slot: string, entry: Live): Promise<Opened> {
     const now = clock();
     const used = { ...entry, lastAccessAt: now, unwritten: entry.unwritten + 1 };
@@ -136,12 +137,12 @@ export function createSessionTracker(options: Options): SessionTracker {
       remember(slot, used);
       return ok(used);
     }
-    // Before the write, so that the requests beside this one do not write as well.
+    // Before the write, so that the requests beside this one do not write too.
     remember(slot, { ...used, writtenAt: now, unwritten: 0 });
     try {
       if ((await store.touch(entry.id, now, used.unwritten)) === 'updated') return ok(used);
     } catch (error) {
-      // The row is there since the opening; that it is late by some minutes is no reason not to go on.
+      // The row exists since the opening; its being late by some minutes is no reason to stop.
       onFault(error);
       remember(slot, { ...used, writtenAt: now - TOUCH + TOUCH_AGAIN });
       return ok(used);
@@ -164,7 +165,7 @@ export function createSessionTracker(options: Options): SessionTracker {
     if (slot !== undefined) drop(slot, id);
   }
 
-  async function flush() {
+  async function flush(): Promise<void> {
     const dirty = [...live.entries()].map(([, entry]) => entry).filter(({ unwritten }) => unwritten > 0);
     const workers = Array.from({ length: FLUSH_WIDTH }, async () => {
       for (let entry = dirty.pop(); entry !== undefined; entry = dirty.pop()) {
@@ -174,7 +175,7 @@ export function createSessionTracker(options: Options): SessionTracker {
     await Promise.all(workers).catch(onFault);
   }
 
-  async function sweep() {
+  async function sweep(): Promise<void> {
     const now = clock();
     for (const [slot, { id, endsAt, unwritten }] of live.entries()) {
       if (now < endsAt) continue;
@@ -188,34 +189,43 @@ export function createSessionTracker(options: Options): SessionTracker {
     }
   }
 
-  return {
-    use: async (use, keys) => {
-      const found = find(use, keys).then(
-        (opened): Result<Tracked, SessionRefusal> =>
-          opened.ok ? ok({ id: opened.value.id, endsAt: opened.value.endsAt, tracking: 'tracked' }) : opened,
-        (error: unknown): Result<Tracked, SessionRefusal> => {
-          onFault(error);
-          return refuse({ kind: 'unavailable' });
-        },
-      );
-      if (use.required) return found;
-      const result = await withPatience(found, PATIENCE);
-      if (result !== undefined && (result.ok || result.refusal.kind === 'labels-full')) return result;
-      const slot = slotId(use.key);
-      const known = live.peek(slot);
-      if (known !== undefined) return ok({ id: known.id, endsAt: known.endsAt, tracking: 'tracked' });
-      // All who wait for one opening get the id that it will have, if it comes to pass.
-      const now = clock();
-      const proposed = opening.get(slot)?.proposed;
-      return ok({
-        id: proposed?.id ?? proposeSessionId(slot, keys, life, now),
-        endsAt: proposed?.endsAt ?? now + life,
-        tracking: 'degraded',
-      });
-    },
-    forget,
-    flush,
-    sweep,
-    size: live.size,
-  };
+  /** Finds or opens the session; refuses where `find` rejects. */
+  function track(use: SessionUse, keys: SealingKeys): Promise<Result<Tracked, SessionRefusal>> {
+    return find(use, keys).then(
+      (opened) => (opened.ok ? ok(toTracked(opened.value)) : opened),
+      (error: unknown) => {
+        onFault(error);
+        return refuse({ kind: 'unavailable' } as const);
+      },
+    );
+  }
+
+  /** The session of a vend that goes on although DynamoDB has not answered in time, or has failed. */
+  function withoutRow(use: SessionUse, keys: SealingKeys): Tracked {
+    const slot = slotId(use.key);
+    const known = live.peek(slot);
+    if (known !== undefined) return toTracked(known);
+    // All vends that wait for one opening get the id that the session will have if it opens.
+    const now = clock();
+    const proposed = opening.get(slot)?.proposed;
+    return {
+      id: proposed?.id ?? proposeSessionId(slot, keys, life, now),
+      endsAt: proposed?.endsAt ?? now + life,
+      tracking: 'degraded',
+    };
+  }
+
+  async function use(wanted: SessionUse, keys: SealingKeys): Promise<Result<Tracked, SessionRefusal>> {
+    const found = track(wanted, keys);
+    if (wanted.required) return found;
+    const result = await withPatience(found, PATIENCE);
+    if (result !== undefined && (result.ok || result.refusal.kind === 'labels-full')) return result;
+    return ok(withoutRow(wanted, keys));
+  }
+
+  return { use, forget, flush, sweep, size: live.size };
+}
+
+function toTracked({ id, endsAt }: Session): Tracked {
+  return { id, endsAt, tracking: 'tracked' };
 }

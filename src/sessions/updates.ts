@@ -3,9 +3,10 @@ import { attributes, isoTime } from '../aws/attributes.ts';
 import { updateIf, type Condition, type WriteOutcome } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 
+/** How long one call of DynamoDB may take, its retries included. */
 const DEADLINE = 3 * SECOND;
 
-/** Why a row was not changed: it is not there, or not active any more. */
+/** Why a row was not changed: it is not there, or it is no longer active. */
 export type NotActive = 'not-active';
 
 /** The condition that a row is active, with these values beside those of the condition. */
@@ -21,7 +22,7 @@ function toUpdated(outcome: WriteOutcome): 'updated' | NotActive {
   return outcome === 'done' ? 'updated' : 'not-active';
 }
 
-/** Changes of a session's row, each under the condition that it is active. */
+/** Changes of a session's row, each on the condition that it is active. */
 export function createSessionUpdates(client: DynamoDBClient, sessions: string) {
   const table = { client, name: sessions, deadline: DEADLINE };
 
@@ -47,7 +48,7 @@ export function createSessionUpdates(client: DynamoDBClient, sessions: string) {
     return toUpdated(outcome);
   }
 
-  /** Writes that a session was revoked, and by which entry of the log. A revocation that was lifted may be followed by another. */
+  /** Writes which entry of the log revoked a session; a later entry may do so again after the first was lifted. */
   async function revoke(
     id: string,
     at: number,

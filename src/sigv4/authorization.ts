@@ -24,9 +24,10 @@ function incomplete(message: string) {
 }
 
 /**
- * Parses the header's value. Refuses with `IncompleteSignature`: another algorithm; a component that
- * is missing, repeated or unknown; a credential without exactly five parts; signed headers that are
- * not in lower case, sorted and distinct; a signature that is not 64 lower-case hexadecimal digits.
+ * Parses the header's value. Refuses with `IncompleteSignature`: another algorithm; a component
+ * that is missing, repeated or unknown; a credential without exactly five parts; signed headers
+ * that are not in lower case, sorted and distinct; a signature that is not 64 lower-case
+ * hexadecimal digits.
  */
 export function parseAuthorization(value: string): Result<Authorization, SigV4Refusal> {
   const space = value.indexOf(' ');
@@ -70,7 +71,10 @@ function parseComponents(text: string): Result<Components, SigV4Refusal> {
   return ok({ Credential, SignedHeaders, Signature });
 }
 
-/** Parses `<access key id>/<YYYYMMDD>/<region>/<service>/aws4_request`; refuses with `IncompleteSignature`. */
+/**
+ * Parses `<access key id>/<YYYYMMDD>/<region>/<service>/aws4_request`; refuses with
+ * `IncompleteSignature`.
+ */
 export function parseCredential(
   text: string,
 ): Result<Pick<Authorization, 'accessKeyId' | 'scope' | 'terminator'>, SigV4Refusal> {

@@ -39,9 +39,9 @@ export function canonicalQuery(query: QueryParameters): string {
 
 /**
  * The canonical queries that clients sign in practice: (a) the specification's; (b) sorted but not
- * encoded again (botocore); (c) as sent (curl before 8.3). Each determines the decoded parameters, so
- * no two requests with different parameters share one. No candidate reads `+` as `%2B`: then a space
- * and a plus sign would share one.
+ * encoded again (botocore); (c) as sent (curl before 8.3). Each determines the decoded parameters,
+ * so no two requests with different parameters share one. No candidate reads `+` as `%2B`: then a
+ * space and a plus sign would share one.
  */
 export function canonicalQueryCandidates(rawQuery: string, query: QueryParameters): readonly string[] {
   if (rawQuery === '') return [''];
@@ -49,12 +49,16 @@ export function canonicalQueryCandidates(rawQuery: string, query: QueryParameter
   return [...new Set([canonicalQuery(query), sorted, rawQuery])];
 }
 
-/** Trims, and folds white space to single spaces, as the specification requires of header values. */
+/**
+ * Trims, and folds white space to single spaces, as the specification requires of header values.
+ */
 function fold(value: string): string {
   return value.trim().replace(/[\t ]+/gu, ' ');
 }
 
-/** A line `name:value` for each signed header; repeated headers are joined by commas as received. */
+/**
+ * A line `name:value` for each signed header; repeated headers are joined by commas as received.
+ */
 function canonicalHeaders(headers: readonly Header[], signedHeaders: readonly string[]): string {
   const values = new Map<string, string>();
   for (const [name, value] of headers) {
@@ -64,7 +68,10 @@ function canonicalHeaders(headers: readonly Header[], signedHeaders: readonly st
   return signedHeaders.map((name) => `${name}:${values.get(name) ?? ''}\n`).join('');
 }
 
-/** The canonical request with one of the canonical queries; `payloadHash` is of the body as received. */
+/**
+ * The canonical request with one of the canonical queries; `payloadHash` is of the body as
+ * received.
+ */
 export function canonicalRequest(
   request: Pick<WireRequest, 'method' | 'path' | 'headers'>,
   query: string,

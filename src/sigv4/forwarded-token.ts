@@ -25,7 +25,10 @@ export type ForwardedClaim = Omit<ForwardedToken, 'v' | 'signedHeaders' | 'secur
   readonly signedAt: number;
 };
 
-/** What a token is checked against: `now` in epoch milliseconds, `window` (± around it) in milliseconds. */
+/**
+ * What a token is checked against: `now` in epoch milliseconds, `window` (± around it) in
+ * milliseconds.
+ */
 export type ForwardedExpectation = { readonly hosts: StsHosts; readonly now: number; readonly window: number };
 
 function refusal(error: SigV4Error, message: string) {
@@ -43,8 +46,8 @@ type Fields = Readonly<
 };
 
 /**
- * The form of each field. Fields become parts of headers and host names, so none may hold a character
- * that would end one.
+ * The form of each field. Fields become parts of headers and host names, so none may hold a
+ * character that would end one.
  */
 const FORMS: Readonly<Record<keyof Fields, RegExp>> = {
   region: /^[a-z0-9-]{1,32}$/u,

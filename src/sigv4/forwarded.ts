@@ -19,7 +19,9 @@ export const FORWARDED_LIMIT = 4_096;
 /** The whole body of the signed request. */
 export const STS_BODY = 'Action=GetCallerIdentity&Version=2011-06-15';
 
-/** Headers with the same value in every such request. A client may sign them or leave them unsigned. */
+/**
+ * Headers with the same value in every such request. A client may sign them or leave them unsigned.
+ */
 export const STS_CONSTANT_HEADERS: Readonly<Record<string, string>> = {
   accept: 'application/json',
   'content-length': String(STS_BODY.length),
@@ -27,7 +29,10 @@ export const STS_CONSTANT_HEADERS: Readonly<Record<string, string>> = {
   'x-amz-content-sha256': sha256Hex(STS_BODY),
 };
 
-/** Headers that bind the signature to one server, one use and one outer request. A client must sign them. */
+/**
+ * Headers that bind the signature to one server, one use and one outer request. A client must sign
+ * them.
+ */
 export const BINDING_HEADERS = {
   serverId: 'x-sentinel-server-id',
   nonce: 'x-sentinel-nonce',

@@ -1,6 +1,7 @@
 /**
  * Headers that proxies, load balancers and service meshes rewrite, extend or remove: hop-by-hop
- * headers (RFC 9110 §7.6.1), Via (§7.6.3), X-Forwarded-*, those of traces, and what CloudFront changes.
+ * headers (RFC 9110 §7.6.1), Via (§7.6.3), X-Forwarded-*, those of traces, and what CloudFront
+ * changes.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
  * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
  */

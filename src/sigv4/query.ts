@@ -2,7 +2,10 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { quoted } from '../lib/unseen.ts';
 import type { SigV4Refusal } from './refusal.ts';
 
-/** The decoded parameters of a query; each key occurs once. A `Map`, so `__proto__` is a key like any other. */
+/**
+ * The decoded parameters of a query; each key occurs once. A `Map`, so `__proto__` is a key like
+ * any other.
+ */
 export type QueryParameters = ReadonlyMap<string, string>;
 
 /** Parameters of one query: several times what any endpoint knows, so that a query costs little. */
@@ -28,8 +31,8 @@ function decode(text: string): string | undefined {
 
 /**
  * Decodes a raw query string. Refuses with `ValidationError`: malformed escapes, bytes that are not
- * UTF-8, NUL, characters that are not allowed in a request target, and a key that occurs twice after
- * decoding.
+ * UTF-8, NUL, characters that are not allowed in a request target, and a key that occurs twice
+ * after decoding.
  */
 export function parseQuery(rawQuery: string): Result<QueryParameters, SigV4Refusal> {
   const parameters = new Map<string, string>();

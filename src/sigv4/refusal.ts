@@ -1,6 +1,7 @@
 /**
  * AWS's common error names that an authentication refusal may carry
- * (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html; XAmzContentSHA256Mismatch is Amazon S3's).
+ * (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html; XAmzContentSHA256Mismatch
+ * is Amazon S3's).
  */
 export type SigV4Error =
   | 'AccessDenied'
@@ -12,5 +13,7 @@ export type SigV4Error =
   | 'ValidationError'
   | 'XAmzContentSHA256Mismatch';
 
-/** Why a request is not authentic: the error's name in the answer, and a sentence for the signer. */
+/**
+ * Why a request is not authentic: the error's name in the answer, and a sentence for the signer.
+ */
 export type SigV4Refusal = { readonly error: SigV4Error; readonly message: string };

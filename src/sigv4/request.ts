@@ -25,8 +25,8 @@ export type WireRequest = {
 export type WireHead = Omit<WireRequest, 'body'>;
 
 /**
- * Unreserved characters (RFC 3986 §2.3) in segments that do not begin with a dot. For such a path the
- * rules of all signers (encode once, encode twice, normalise) give the same canonical URI. Each
+ * Unreserved characters (RFC 3986 §2.3) in segments that do not begin with a dot. For such a path
+ * the rules of all signers (encode once, encode twice, normalise) give the same canonical URI. Each
  * character can be matched in only one way, so the expression runs in linear time.
  */
 const PLAIN_PATH = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*\/?)?$/u;
@@ -41,8 +41,8 @@ function invalid(message: string) {
 /**
  * Reads a request's first line and headers from what Node's parser passes on verbatim (`url`,
  * `rawHeaders`). Refuses with `ValidationError` everything that two readers could understand
- * differently: absolute-form targets, dot segments, escapes in the path, repeated query keys, several
- * Host headers, bytes beyond ASCII in headers.
+ * differently: absolute-form targets, dot segments, escapes in the path, repeated query keys,
+ * several Host headers, bytes beyond ASCII in headers.
  */
 export function readWireHead(
   method: string,

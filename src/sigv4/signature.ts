@@ -21,7 +21,9 @@ export function stringToSign(amzDate: string, scope: CredentialScope, canonical:
   return [ALGORITHM, amzDate, formatScope(scope), sha256Hex(canonical)].join('\n');
 }
 
-/** Derives the signing key from a secret access key: HMAC over date, region, service and terminator. */
+/**
+ * Derives the signing key from a secret access key: HMAC over date, region, service and terminator.
+ */
 export function signingKey(secret: string, { date, region, service }: CredentialScope): Buffer {
   return hmac(hmac(hmac(hmac(`AWS4${secret}`, date), region), service), 'aws4_request');
 }

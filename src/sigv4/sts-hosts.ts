@@ -1,8 +1,8 @@
 import { domainOf, partitionOf, type Partition } from '../lib/partitions.ts';
 
 /**
- * The regions of AWS STS, by partition. Callers sign GetCallerIdentity for one of these. A region that
- * a client names is looked up here, and never becomes part of a host name itself.
+ * The regions of AWS STS, by partition. Callers sign GetCallerIdentity for one of these. A region
+ * that a client names is looked up here, and never becomes part of a host name itself.
  * https://docs.aws.amazon.com/general/latest/gr/sts.html
  */
 const COMMERCIAL = [
@@ -58,7 +58,10 @@ export function stsHost(region: string): string {
   return `sts.${region}.${domainOf(partitionOf(region))}`;
 }
 
-/** The hosts that callers may sign for, by region, of one partition. A `Map`, so `__proto__` is not a region. */
+/**
+ * The hosts that callers may sign for, by region, of one partition. A `Map`, so `__proto__` is not
+ * a region.
+ */
 export type StsHosts = { readonly partition: Partition; readonly byRegion: ReadonlyMap<string, string> };
 
 /**

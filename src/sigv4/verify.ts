@@ -8,8 +8,8 @@ import { headerValues, type Header, type WireHead, type WireRequest } from './re
 import { equalSignatures, signature, signingKey, stringToSign } from './signature.ts';
 
 /**
- * What a request must be signed for, and when: `now` in epoch milliseconds, `window` (± around it) in
- * milliseconds.
+ * What a request must be signed for, and when: `now` in epoch milliseconds, `window` (± around it)
+ * in milliseconds.
  */
 export type Expectation = {
   readonly region: string;
@@ -18,7 +18,9 @@ export type Expectation = {
   readonly window: number;
 };
 
-/** The claim of a request: well-formed, in time and in scope, but not yet checked against a secret. */
+/**
+ * The claim of a request: well-formed, in time and in scope, but not yet checked against a secret.
+ */
 export type SignatureClaim = Authorization & {
   /** X-Amz-Date as sent. */
   readonly amzDate: string;
@@ -41,7 +43,9 @@ function isSingular(name: string): boolean {
   );
 }
 
-/** Headers that influence a decision, so they must be signed; the payload hash is checked by itself. */
+/**
+ * Headers that influence a decision, so they must be signed; the payload hash is checked by itself.
+ */
 function mustBeSigned(name: string): boolean {
   return (name.startsWith('x-amz-') && name !== 'x-amz-content-sha256') || name.startsWith('x-sentinel-');
 }
@@ -73,7 +77,10 @@ export function readClaim(request: WireHead, expected: Expectation): Result<Sign
 
 const PRESIGNED = /^x-amz-(?:algorithm|credential|signature|signedheaders|expires|date|security-token)$/iu;
 
-/** The value of the Authorization header. Refuses a request with none or several, and a presigned one. */
+/**
+ * The value of the Authorization header. Refuses a request with none or several, and a presigned
+ * one.
+ */
 export function readMechanism({ headers, query }: WireHead): Result<string, SigV4Refusal> {
   const values = headerValues(headers, 'authorization');
   const presigned = [...query.keys()].some((key) => PRESIGNED.test(key));
@@ -119,7 +126,10 @@ function minutes(ms: number): string {
   return ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1_000} s`;
 }
 
-/** Refuses a signature outside the window. `signedAt` is `amzDate`, which the refusal repeats, in milliseconds. */
+/**
+ * Refuses a signature outside the window. `signedAt` is `amzDate`, which the refusal repeats, in
+ * milliseconds.
+ */
 export function checkWindow(
   amzDate: string,
   signedAt: number,
@@ -163,9 +173,9 @@ function checkScope(
 }
 
 /**
- * Checks a claim against a secret: the declared payload hash, then the signature over each canonical
- * query that clients sign, in constant time. The received body is always hashed; a declared hash
- * never replaces that.
+ * Checks a claim against a secret: the declared payload hash, then the signature over each
+ * canonical query that clients sign, in constant time. The received body is always hashed; a
+ * declared hash never replaces that.
  */
 export function verifyClaim(
   claim: SignatureClaim,

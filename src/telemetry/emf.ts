@@ -14,12 +14,13 @@ function inUnit(Unit: string, names: Iterable<string>) {
 }
 
 /**
- * A meter for AWS Lambda, where no port can be scraped: CloudWatch makes metrics of log lines in its
- * embedded metric format. A line is written with each answered request, because timers do not run
- * reliably there.
+ * A meter for AWS Lambda, where no port can be scraped: CloudWatch makes metrics of log lines in
+ * its embedded metric format. A line is written with each answered request, because timers do not
+ * run reliably there.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  *
- * @param write gets each line with its line break; to stderr, because stdout is for audit records only
+ * @param write gets each line with its line break; to stderr, because stdout is for audit records
+ *   only
  * @param now epoch milliseconds
  */
 export function createEmfMeter(

@@ -35,8 +35,8 @@ const MESSAGE_LENGTH = 500;
 /**
  * What the log may show of an error: its name, the first line of its message, its code and AWS's
  * status. Never the whole object, because an SDK error contains the failed request with its
- * credentials. Never further lines, because AWS prints the canonical request there if a signature does
- * not match, with the session token in it.
+ * credentials. Never further lines, because AWS prints the canonical request there if a signature
+ * does not match, with the session token in it.
  */
 export function describeError(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof Error)) return { name: typeof error };

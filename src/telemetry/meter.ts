@@ -1,4 +1,7 @@
-/** The steps of a request that are timed. `vend` is a whole vend, from the decision to its audit record. */
+/**
+ * The steps of a request that are timed. `vend` is a whole vend, from the decision to its audit
+ * record.
+ */
 export type Stage = 'authenticate' | 'vend' | 'guard' | 'session' | 'sts' | 'audit';
 
 /**
@@ -44,8 +47,8 @@ export const COUNTED = {
 export type Counted = { readonly [What in keyof typeof COUNTED]: (typeof COUNTED)[What][number] };
 
 /**
- * The outcome of a call to AWS, with its retries: `refused` is a condition that did not hold, which is
- * not a fault; `late` is a call that its deadline ended.
+ * The outcome of a call to AWS, with its retries: `refused` is a condition that did not hold, which
+ * is not a fault; `late` is a call that its deadline ended.
  */
 type CallOutcome = 'ok' | 'refused' | 'throttled' | 'late' | 'failed';
 

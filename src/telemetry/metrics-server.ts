@@ -3,8 +3,8 @@ import { singleFlight } from '../lib/single-flight.ts';
 import type { PrometheusMeter } from './prometheus.ts';
 
 /**
- * `GET /metrics` on a port of its own, which neither the load balancer nor callers need to reach. It
- * asks for no identity, and no metric names a caller. The server is not yet listening.
+ * `GET /metrics` on a port of its own, which neither the load balancer nor callers need to reach.
+ * It asks for no identity, and no metric names a caller. The server is not yet listening.
  *
  * @param times the time limits of its connections
  */

@@ -5,14 +5,18 @@ import type { AwsCall } from './meter.ts';
 /** Failed calls in a row that are reported as an outage; a single one has many causes. */
 const FAILURES = 3;
 
-/** The least time between two reports of one service, so that one that comes and goes does not fill the log. */
+/**
+ * The least time between two reports of one service, so that one that comes and goes does not fill
+ * the log.
+ */
 const PAUSE = 10 * SECOND;
 
 type Service = { failures: number; failingSince: number | undefined; reportedAt: number };
 
 /**
- * Logs when a service of AWS stops answering and when it is back. Single faults are logged where they
- * occur; only here it is seen that they have ended. A refused condition is an answer like any other.
+ * Logs when a service of AWS stops answering and when it is back. Single faults are logged where
+ * they occur; only here it is seen that they have ended. A refused condition is an answer like any
+ * other.
  *
  * @param now the monotonic clock, in milliseconds
  */

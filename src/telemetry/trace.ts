@@ -1,19 +1,30 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What links a line of the logs to a request, and the request to a trace; the names are those in the logs. */
+/**
+ * What links a line of the logs to a request, and the request to a trace; the names are those in
+ * the logs.
+ */
 export type Trace = {
   /** The `x-request-id` of the answer. */
   readonly http_request_id: string;
   /** The trace id of W3C Trace Context: 32 hexadecimal digits. */
   readonly trace_id?: string;
-  /** The root of AWS X-Ray, which load balancers and AWS Lambda set: `1-5759e988-bd862e3fe1be46a994272793`. */
+  /**
+   * The root of AWS X-Ray, which load balancers and AWS Lambda set:
+   * `1-5759e988-bd862e3fe1be46a994272793`.
+   */
   readonly xray_trace_id?: string;
 };
 
-/** https://www.w3.org/TR/trace-context/#traceparent-header: version ff is invalid, and so is an id of zeros. */
+/**
+ * https://www.w3.org/TR/trace-context/#traceparent-header: version ff is invalid, and so is an id
+ * of zeros.
+ */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/u;
 
-/** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html */
+/**
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html
+ */
 const ROOT = /(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})\s*(?:;|$)/u;
 
 const storage = new AsyncLocalStorage<Trace>();
@@ -25,8 +36,8 @@ function only(rawHeaders: readonly string[], name: string): string | undefined {
 }
 
 /**
- * Reads the trace that a request names. Nothing verifies it: it helps to find lines of the logs, and
- * decides nothing. Malformed values are left out.
+ * Reads the trace that a request names. Nothing verifies it: it helps to find lines of the logs,
+ * and decides nothing. Malformed values are left out.
  */
 export function readTrace(requestId: string, rawHeaders: readonly string[]): Trace {
   const [, version, traceId, more] = TRACEPARENT.exec(only(rawHeaders, 'traceparent') ?? '') ?? [];

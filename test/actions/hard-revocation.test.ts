@@ -20,6 +20,8 @@ function revocation(n: number, target: RevocationTarget, createdAt = NOON): Revo
     by: 'olivia',
     byPrincipal: 'sentinel:key/O',
     createdAt,
+    until: undefined,
+    own: false,
   };
 }
 
@@ -56,8 +58,8 @@ function policyOf(all: readonly Revocation[], now = NOON) {
   return planOf(all, now).policy;
 }
 
-describe('the deny policy', () => {
-  it('reaches everybody behind a role whose session names are trusted, and no other role', () => {
+describe('toHardPolicy', () => {
+  it('denies everybody behind a role whose session names are trusted, and no other role', () => {
     const role = 'arn:aws:iam::111122223333:role/deploy';
     expect(policyOf([revocation(1, { kind: 'principal', value: role })])?.Statement[0]?.Condition).toMatchObject({
       StringLike: { 'aws:PrincipalTag/SentinelPrincipal': [role, `${role}/*`] },
@@ -68,7 +70,7 @@ describe('the deny policy', () => {
     });
   });
 
-  it('names what is revoked by its tags, and by time what can be vended again', () => {
+  it('names what is revoked by its tags, and by issue time what can be vended again', () => {
     const before = { DateLessThan: { 'aws:TokenIssueTime': '2026-01-05T12:05:00Z' } };
     const principal = 'arn:aws:iam::111122223333:user/x/alice';
     expect(
@@ -96,7 +98,7 @@ describe('the deny policy', () => {
     });
   });
 
-  it('leaves out what concerns other profiles, and what has ended by itself', () => {
+  it('leaves out revocations of other profiles, and those that have ended by themselves', () => {
     expect(
       policyOf([revocation(1, { kind: 'profile', value: 'dev' }), revocation(2, session('a', 'dev'))]),
     ).toBeUndefined();
@@ -105,7 +107,7 @@ describe('the deny policy', () => {
     expect(policyOf(all, NOON + 65 * MINUTE)).toBeUndefined();
   });
 
-  it('denies everything issued until now where there is too much to name, and stays within IAM’s size', () => {
+  it('denies everything issued until now if there is too much to name, and stays within IAM’s limit', () => {
     const many = Array.from({ length: 101 }, (_, n) => revocation(n + 1, session(`${n}`.padStart(16, '0'))));
     expect(policyOf(many.slice(1))?.Statement).toMatchObject([{ Sid: 'RevokedSessions' }]);
     expect(policyOf(many)?.Statement).toMatchObject([
@@ -125,7 +127,7 @@ describe('the deny policy', () => {
     );
   });
 
-  it('takes what one caller revokes of their own for one statement, which reaches nobody else', () => {
+  it('makes one statement of all that a caller revoked of their own, which denies nobody else', () => {
     const mine = Array.from({ length: 101 }, (_, n) => own(n + 1, 'sentinel:key/A', NOON + n * 1_000));
     expect(policyOf(mine)?.Statement).toMatchObject([
       {
@@ -145,7 +147,7 @@ describe('the deny policy', () => {
     expect(JSON.stringify(policyOf([own(1, role)])), 'a role, and nobody behind it').not.toContain('role/deploy/*');
   });
 
-  it('gives callers their own share, the first to come first, and operators theirs before', () => {
+  it('gives callers’ own revocations a share of the room, by time, after those of operators', () => {
     const many = Array.from({ length: 60 }, (_, n) => own(n + 1, `sentinel:key/${'K'.repeat(40)}${n}`, NOON + n));
     const { policy, waiting } = planOf(many);
     const count = policy?.Statement.length ?? 0;
@@ -161,7 +163,7 @@ describe('the deny policy', () => {
     expect(all?.Statement[0]).toMatchObject({ Sid: 'TooManyToName' });
   });
 
-  it('lets no number of callers’ own revocations deny anything to anybody else', () => {
+  it('denies nothing to anybody else, however many revocations of their own callers make', () => {
     const subjects = fc.array(fc.tuple(fc.string({ maxLength: 300 }), fc.integer({ min: 0, max: 9 })), {
       maxLength: 120,
     });
@@ -180,7 +182,7 @@ describe('the deny policy', () => {
     );
   });
 
-  it('matches the tags of whoever it is, whatever their name', () => {
+  it('has patterns that match the tags of any name', () => {
     function like(pattern: string, text: string): boolean {
       return new RegExp(`^${pattern.replace(/[\\^$.*+()[\]{}|]/gu, String.raw`\$&`).replaceAll('?', '.')}$`, 'su').test(
         text,
@@ -215,16 +217,16 @@ const SNAPSHOT = snapshotOf({
 const POLICY = 'Protected/SentinelRevocations';
 const ACTIONS = ['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'];
 
-/** An IAM that keeps policies by role, fails when told to, and a log that the test fills. */
+/** An IAM that keeps policies by role and fails on demand, and a log that the test fills. */
 function worldOf() {
   const world = {
     revocations: [] as Revocation[],
     policies: new Map<string, string>(),
     writes: 0,
     fails: false,
-    /** Says that it has written, and has not. */
+    /** Whether IAM says that it has written a policy and has not. */
     loses: false,
-    /** So many readings after a write show what was there before. */
+    /** How many readings after a write still show the policy before it. */
     late: 0,
     before: undefined as string | undefined,
     assumes: [] as unknown[],
@@ -279,8 +281,8 @@ function worldOf() {
   return { world, hard, apply };
 }
 
-describe('revoking what was issued', () => {
-  it('writes one policy for a role, whatever number of profiles vend it, and says so', async () => {
+describe('createHardRevocation', () => {
+  it('writes one policy for a role that several profiles vend, and says so', async () => {
     const { world, apply } = worldOf();
     expect(await apply(revocation(1, { kind: 'user', value: 'alice' }))).toEqual([
       { roleArn: ROLE, status: 'written' },
@@ -292,7 +294,7 @@ describe('revoking what was issued', () => {
     expect(document).toContain('0123456789abcdef');
   });
 
-  it('assumes the revoker for that role and these three actions only', async () => {
+  it('assumes the revoker’s role for three actions on the protected role only', async () => {
     const { world, apply } = worldOf();
     await apply(revocation(1, { kind: 'all' }));
     expect(world.assumes).toEqual([
@@ -308,7 +310,7 @@ describe('revoking what was issued', () => {
     ]);
   });
 
-  it('does not take for written what does not stand there afterwards', async () => {
+  it('says pending if the policy is not there after the write', async () => {
     const { world, hard, apply } = worldOf();
     world.loses = true;
     expect(await apply(revocation(1, { kind: 'all' }))).toMatchObject([{ roleArn: ROLE, status: 'pending' }]);
@@ -317,7 +319,7 @@ describe('revoking what was issued', () => {
     expect(world.policies.size).toBe(1);
   });
 
-  it('leaves nothing to memory: another process finishes what one left, from the log alone', async () => {
+  it('finishes what another process left pending, from the log alone', async () => {
     const { world, apply } = worldOf();
     world.fails = true;
     expect(await apply(revocation(1, { kind: 'user', value: 'alice' }))).toMatchObject([{ status: 'pending' }]);
@@ -327,7 +329,7 @@ describe('revoking what was issued', () => {
     expect(other.world.policies.get(POLICY)).toContain('alice');
   });
 
-  it('undoes what was written too late, by whomever, and takes out what nobody revoked', async () => {
+  it('puts right what others wrote, and removes what is not revoked', async () => {
     const { world, hard, apply } = worldOf();
     await apply(revocation(1, { kind: 'user', value: 'alice' }));
     const right = world.policies.get(POLICY);
@@ -342,13 +344,13 @@ describe('revoking what was issued', () => {
     expect(world.writes, 'looks, and writes nothing').toBe(writes);
   });
 
-  it('waits a moment for IAM to show what it wrote', async () => {
+  it('waits a moment until IAM shows what was written', async () => {
     const { world, apply } = worldOf();
     world.late = 2;
     expect(await apply(revocation(1, { kind: 'all' }))).toMatchObject([{ status: 'written' }]);
   });
 
-  it('writes for all who revoke at a time in one run or two', async () => {
+  it('writes at most twice for many who revoke at the same time', async () => {
     const { world, apply } = worldOf();
     const many = Array.from({ length: 20 }, (_, n) => revocation(n + 1, { kind: 'user', value: `u-${n}` }));
     const outcomes = await Promise.all(many.map(apply));
@@ -357,7 +359,7 @@ describe('revoking what was issued', () => {
     for (let n = 0; n < 20; n += 1) expect(world.policies.get(POLICY)).toContain(`"u-${n}"`);
   });
 
-  it('says of one’s own revocation that has no room that it is pending, and when its credentials end', async () => {
+  it('says pending, and when the credentials end, if a caller’s own revocation finds no room', async () => {
     const { world, apply } = worldOf();
     world.revocations = Array.from({ length: 30 }, (_, n) => own(n + 1, `sentinel:key/${'K'.repeat(40)}${n}`));
     expect(await apply(own(99, 'sentinel:key/late', NOON + 1))).toEqual([
@@ -367,13 +369,13 @@ describe('revoking what was issued', () => {
     expect(world.policies.get(POLICY)).toContain('bob');
   });
 
-  it('asks IAM for nothing where no role can be revoked so', async () => {
+  it('does not ask IAM if no role has hard revocation', async () => {
     const { world, apply } = worldOf();
     expect(await apply(revocation(1, { kind: 'profile', value: 'soft' }))).toEqual([]);
     expect(world.writes).toBe(0);
   });
 
-  it('takes the policy away when everything is lifted, and when everything has ended', async () => {
+  it('removes the policy once everything is lifted, and once everything has ended', async () => {
     const { world, hard, apply } = worldOf();
     const one = revocation(1, { kind: 'user', value: 'alice' });
     await apply(one);
@@ -386,7 +388,7 @@ describe('revoking what was issued', () => {
     expect(world.policies.size).toBe(0);
   });
 
-  it('says what is pending and why, and tries again until it is done', async () => {
+  it('says what is pending and why, and tries again until it is written', async () => {
     const { world, hard, apply } = worldOf();
     world.fails = true;
     expect(await apply(revocation(1, { kind: 'all' }))).toEqual([

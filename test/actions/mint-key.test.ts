@@ -13,6 +13,8 @@ const REVOCATION: Revocation = {
   by: 'key/olivia',
   byPrincipal: 'sentinel:key/O',
   createdAt: NOON,
+  until: undefined,
+  own: false,
 };
 
 /** Mints once; `meanwhile` runs while the guard is asked. */
@@ -56,23 +58,23 @@ async function mintOnce(meanwhile: (known: { frozen: boolean; revoked: boolean; 
   return { minted, records };
 }
 
-describe('mint', () => {
-  it('mints where nothing was revoked while the guard was asked', async () => {
+describe('createMint', () => {
+  it('mints if nothing was revoked while the guard was asked', async () => {
     const { minted, records } = await mintOnce(() => undefined);
     expect(minted.ok).toBe(true);
     expect(records).toMatchObject([{ event: 'key', effect: 'allow', outcome: 'minted' }]);
   });
 
   it.each([
-    ['whoever was revoked', { revoked: true }],
-    ['anybody since the freeze switch', { frozen: true }],
+    ['a caller who was revoked', { revoked: true }],
+    ['everybody after the freeze switch was thrown', { frozen: true }],
   ])('refuses %s while the guard was asked', async (_, change) => {
     const { minted, records } = await mintOnce((known) => Object.assign(known, change));
     expect(minted).toMatchObject({ ok: false, refusal: { kind: 'revoked' } });
     expect(records).toMatchObject([{ event: 'key', effect: 'deny', outcome: 'denied', error: 'revoked' }]);
   });
 
-  it('refuses where nobody can tell any more who is revoked', async () => {
+  it('refuses if the revocations are not known any more', async () => {
     const { minted, records } = await mintOnce((known) => {
       known.usable = false;
     });

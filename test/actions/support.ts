@@ -27,14 +27,14 @@ export function callerOf(name: string, principal = `arn:aws:iam::111122223333:us
 
 const ROLE = 'arn:aws:iam::111122223333:role/Protected';
 
-/** The profile that a document says, or the test fails. */
+/** Reads a profile from its document, or fails the test. */
 export function profileOf(more: object = {}): Profile {
   const read = readProfile(JSON.stringify({ role_arn: ROLE, ...more }));
   if (!read.ok) throw new Error(JSON.stringify(read.refusal));
   return read.value;
 }
 
-/** One profile's documents: the rules of its policy, and what its own document has beyond the role. */
+/** The documents of profiles: the rules of the policy, and what the profile has beyond its role. */
 export type Documents = Readonly<Record<string, { readonly rules: readonly object[]; readonly profile?: object }>>;
 
 /** A snapshot with these profiles, compiled as the catalog does. */
@@ -86,7 +86,7 @@ export function rule(effect: string, more: object = {}) {
   };
 }
 
-/** Alice's request for `dev`, or what of it is given. */
+/** Alice's request for `dev`, with what is given in place of the defaults. */
 export function requestOf(more: Partial<VendRequest> = {}): VendRequest {
   return {
     caller: ALICE,
@@ -100,7 +100,7 @@ export function requestOf(more: Partial<VendRequest> = {}): VendRequest {
   };
 }
 
-/** The plan of a vend at noon under a fresh session, as `vend` makes it: the network first, which may refuse. */
+/** The plan of a vend at noon in a new session, made as `vend` does, or the refusal of its network. */
 export function planOf(request: VendRequest, grant: Grant): Result<Plan, VendRefusal> {
   const network = toNetwork(request, grant);
   if (!network.ok) return network;

@@ -4,7 +4,7 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { add, fire, outcomeOf, refused, shot, VENDED, type Shot } from './support.ts';
 
-/** What whoever captured a signed request can do with copies of it: nothing, and at nobody's cost but their own. */
+/** An attacker who captured a signed request gains nothing by copies of it; only the attacker pays. */
 const REPLAYED = refused(403, 'RequestReplayed');
 const LIMITED = refused(429, 'RateLimited');
 const DENIED = refused(403, 'PolicyDenied');
@@ -47,8 +47,8 @@ function leftOf({ headers }: RawAnswer): string | undefined {
   return headers['ratelimit']?.replace(/;t=\d+$/u, '');
 }
 
-describe('copies of a captured request', () => {
-  it.each(['memory', 'shared'])('use up nothing of their signer’s quota, counted in %s', async (store) => {
+describe('rate limits for copies of a captured request', () => {
+  it.each(['memory', 'shared'])('uses nothing of the signer’s quota for copies, with the store %s', async (store) => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '20', SENTINEL_RATE_LIMIT_STORE: store });
     const as = { accessKeyId: 'TVMDEMOBOB', secret: 'demo-bob-not-a-secret' };
     const captured = shot(tvm, { path: '/whoami', query: '', ...as });
@@ -64,7 +64,7 @@ describe('copies of a captured request', () => {
     expect([leftOf(before), leftOf(after)]).toEqual(['"caller";r=19', '"caller";r=17']);
   });
 
-  it('are charged to the address that they come from, until it waits; its own signed requests do not', async () => {
+  it('charges copies to the address that sends them, and lets its own signed requests pass', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '2' });
     const captured = shot(tvm);
     expect(await fire(tvm, from('192.0.2.1', captured))).toEqual(VENDED);
@@ -77,7 +77,7 @@ describe('copies of a captured request', () => {
     expect(await fire(tvm, from('198.51.100.1', shot(tvm)))).toEqual(VENDED);
   });
 
-  it('cost no write to the table', async () => {
+  it('refuses a copy without a write to the table', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '1000' });
     const captured = shot(tvm);
     expect(await fire(tvm, from('192.0.2.1', captured))).toEqual(VENDED);
@@ -91,31 +91,37 @@ describe('copies of a captured request', () => {
     }
   });
 
-  it.each(['memory', 'shared'])('at other instances give their signer back what they took (%s)', async (store) => {
-    const environment = { SENTINEL_RATE_LIMIT_REQUESTS: '5', SENTINEL_RATE_LIMIT_STORE: store };
-    const [one, other] = [await start(environment), await start(environment)];
-    const as = { accessKeyId: 'TVMDEMOCAROL', secret: 'demo-carol-not-a-secret' };
-    const keys = JSON.stringify({ duration: 60 });
-    function captured() {
-      return shot(anywhere, {
-        method: 'POST',
-        path: '/keys',
-        query: '',
-        body: keys,
-        headers: { 'content-type': 'application/json' },
-        ...as,
-      });
-    }
-    for (let time = 0; time < 3; time += 1) {
-      const once = captured();
-      expect((await sendRaw(one.port, from('192.0.2.1', once))).status).toBe(200);
-      expect(outcomeOf(await sendRaw(other.port, from('198.51.100.1', once)))).toEqual(REPLAYED);
-    }
-    const answer = await sendRaw(other.port, from('192.0.2.1', shot(anywhere, { ...as, path: '/whoami', query: '' })));
-    expect(leftOf(answer)).toBe(store === 'memory' ? '"caller";r=4' : '"caller";r=1');
-  });
+  it.each(['memory', 'shared'])(
+    'gives the signer back what a copy at another instance cost, with the store %s',
+    async (store) => {
+      const environment = { SENTINEL_RATE_LIMIT_REQUESTS: '5', SENTINEL_RATE_LIMIT_STORE: store };
+      const [one, other] = [await start(environment), await start(environment)];
+      const as = { accessKeyId: 'TVMDEMOCAROL', secret: 'demo-carol-not-a-secret' };
+      const keys = JSON.stringify({ duration: 60 });
+      function captured() {
+        return shot(anywhere, {
+          method: 'POST',
+          path: '/keys',
+          query: '',
+          body: keys,
+          headers: { 'content-type': 'application/json' },
+          ...as,
+        });
+      }
+      for (let time = 0; time < 3; time += 1) {
+        const once = captured();
+        expect((await sendRaw(one.port, from('192.0.2.1', once))).status).toBe(200);
+        expect(outcomeOf(await sendRaw(other.port, from('198.51.100.1', once)))).toEqual(REPLAYED);
+      }
+      const answer = await sendRaw(
+        other.port,
+        from('192.0.2.1', shot(anywhere, { ...as, path: '/whoami', query: '' })),
+      );
+      expect(leftOf(answer)).toBe(store === 'memory' ? '"caller";r=4' : '"caller";r=1');
+    },
+  );
 
-  it('bring nobody further whose quota is used up', async () => {
+  it('vends for no copy when the quota of its signer is used up', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '1' });
     expect(await fire(tvm, from('192.0.2.1', shot(tvm)))).toEqual(VENDED);
     const more = from('192.0.2.1', shot(tvm));
@@ -124,13 +130,13 @@ describe('copies of a captured request', () => {
     expect(await fire(tvm, more)).toEqual(LIMITED);
   });
 
-  it('of a request that was denied are denied again: it was used for nothing', async () => {
+  it('denies copies of a denied request again, because denial does not use a request up', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '5' });
     const denied = from('192.0.2.1', shot(tvm, { query: 'profile=vault' }));
     for (let time = 0; time < 3; time += 1) expect(await fire(tvm, denied)).toEqual(DENIED);
   });
 
-  it('are told how to be none', async () => {
+  it('says in the refusal of a copy how to send a request that is none', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '5' });
     const once = from('192.0.2.1', shot(tvm));
     await sendRaw(tvm.port, once);
@@ -144,7 +150,7 @@ describe('copies of a captured request', () => {
     expect(json['message']).toContain('-H "x-sentinel-nonce: $RANDOM"');
   });
 
-  it('of equal requests in one second are one request, and with nonces several', async () => {
+  it('counts equal requests within one second as one request unless their nonces differ', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '9' });
     const amzDate = `${new Date().toISOString().slice(0, 19).replace(/[-:]/gu, '')}Z`;
     function equal() {

@@ -21,9 +21,9 @@ function lastAddress(tvm: RunningTvm): unknown {
   return tvm.audit.at(-1)?.['source_ip'];
 }
 
-describe('what proxies say of a request, said by a client', () => {
+describe('headers that only proxies should set, sent by a client', () => {
   it.each(['x-amzn-request-context', 'X-Amzn-Request-Context', 'x-amzn-lambda-context'])(
-    '66 %s is no identity and no address',
+    '66 takes neither identity nor address from %s',
     async (name) => {
       const { tvm } = world;
       expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, CONTEXT))).toEqual(UNSIGNED);
@@ -33,7 +33,7 @@ describe('what proxies say of a request, said by a client', () => {
   );
 
   it.each(['x-amzn-oidc-data', 'x-amzn-oidc-identity', 'x-amzn-oidc-accesstoken', 'x-amzn-mtls-clientcert-subject'])(
-    '67 %s is no identity',
+    '67 takes no identity from %s',
     async (name) => {
       const { tvm } = world;
       expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, 'alice'))).toEqual(UNSIGNED);
@@ -43,14 +43,14 @@ describe('what proxies say of a request, said by a client', () => {
   );
 
   it.each(['cookie', 'proxy-authorization', 'x-forwarded-user', 'x-remote-user', 'x-api-key', 'x-request-id'])(
-    '67 %s is no identity',
+    '67 takes no identity from %s',
     async (name) => {
       const { tvm } = world;
       expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, 'alice'))).toEqual(UNSIGNED);
     },
   );
 
-  it('68 X-Forwarded-* never enter the canonical request', async () => {
+  it('68 keeps unsigned X-Forwarded-* headers out of the canonical request', async () => {
     const { tvm } = world;
     let forwarded: Shot = shot(tvm);
     for (const [name, value] of [
@@ -71,7 +71,7 @@ describe('what proxies say of a request, said by a client', () => {
     expect(await fire(tvm, add(elsewhere, 'x-forwarded-host', 'evil.example'))).toEqual(MISMATCH);
   });
 
-  it('68 one that was signed counts as it arrives', async () => {
+  it('68 verifies a signed X-Forwarded-For with the value that arrives', async () => {
     const { tvm } = world;
     const signed = shot(tvm, { headers: { 'x-forwarded-for': '203.0.113.9' } });
     expect(await fire(tvm, signed)).toEqual(VENDED);
@@ -85,7 +85,7 @@ describe('what proxies say of a request, said by a client', () => {
   });
 });
 
-describe('behind trusted hops', () => {
+describe('SENTINEL_TRUSTED_HOPS', () => {
   const running: RunningTvm[] = [];
   beforeAll(async () => {
     for (const hops of ['1', '2']) {
@@ -113,18 +113,21 @@ describe('behind trusted hops', () => {
     [2, ['198.51.100.1', '203.0.113.9, 10.0.0.1'], '203.0.113.9'],
     [2, ['203.0.113.9'], undefined],
     [2, [''], undefined],
-  ] as const)('68 with %i trusted hops and X-Forwarded-For %j the caller is at %s', async (hops, values, address) => {
-    const tvm = running[hops - 1] as RunningTvm;
-    let forwarded: Shot = shot(tvm);
-    for (const value of values) forwarded = add(forwarded, 'X-Forwarded-For', value);
-    expect(await fire(tvm, forwarded)).toEqual(VENDED);
-    expect(lastAddress(tvm)).toBe(address);
-    expect(await fire(tvm, drop(forwarded, 'authorization'))).toEqual(UNSIGNED);
-    expect(lastAddress(tvm)).toBe(address);
-  });
+  ] as const)(
+    '68 takes, with %i trusted hops and X-Forwarded-For %j, the address %s',
+    async (hops, values, address) => {
+      const tvm = running[hops - 1] as RunningTvm;
+      let forwarded: Shot = shot(tvm);
+      for (const value of values) forwarded = add(forwarded, 'X-Forwarded-For', value);
+      expect(await fire(tvm, forwarded)).toEqual(VENDED);
+      expect(lastAddress(tvm)).toBe(address);
+      expect(await fire(tvm, drop(forwarded, 'authorization'))).toEqual(UNSIGNED);
+      expect(lastAddress(tvm)).toBe(address);
+    },
+  );
 });
 
-describe('hosts', () => {
+describe('SENTINEL_HOSTS', () => {
   const running: RunningTvm[] = [];
   beforeAll(async () => {
     running.push(await startTvm(world.desk.url, { environment: { SENTINEL_HOSTS: 'tvm.example,other.example:8443' } }));
@@ -133,9 +136,12 @@ describe('hosts', () => {
     for (const tvm of running) await tvm.close();
   });
 
-  it.each(['tvm.example', 'tvm.example:443', 'TVM.example', 'other.example:8443'])('69 %s is served', async (host) => {
-    expect(await fire(running[0] as RunningTvm, shot({ host }))).toEqual(VENDED);
-  });
+  it.each(['tvm.example', 'tvm.example:443', 'TVM.example', 'other.example:8443'])(
+    '69 serves the host %s',
+    async (host) => {
+      expect(await fire(running[0] as RunningTvm, shot({ host }))).toEqual(VENDED);
+    },
+  );
 
   it.each([
     'evil.example',
@@ -145,12 +151,12 @@ describe('hosts', () => {
     'tvm.example:443:1',
     '',
     'tvm.example@evil',
-  ])('69 %s is not', async (host) => {
+  ])('69 refuses the host "%s"', async (host) => {
     expect(await fire(running[0] as RunningTvm, shot({ host }))).toEqual(refused(400, 'ValidationError'));
   });
 
   it.each(['127.1/xxx', '0/?aaaa', 'a/b', 'a:b:c', '[::g]', 'x.1', 'x:99999', 'a@b', '?', '#', ''])(
-    '69 the Host "%s" is no part of the path, nor of any other decision',
+    '69 lets the Host "%s" change neither the path nor any other decision',
     async (host) => {
       for (const tvm of [world.tvm, running[0] as RunningTvm]) {
         expect(await fire(tvm, shot({ host }))).toEqual(refused(400, 'ValidationError'));
@@ -162,7 +168,7 @@ describe('hosts', () => {
     },
   );
 
-  it('70 a signed hop-by-hop header that a proxy removed is named', async () => {
+  it('70 names a signed hop-by-hop header that a proxy removed', async () => {
     const { tvm } = world;
     const signed = shot(tvm, { headers: { te: 'trailers' } });
     expect(await fire(tvm, signed)).toEqual(VENDED);
@@ -187,7 +193,7 @@ describe('hosts', () => {
     ['accept-encoding', 'br, gzip', 'gzip'],
     ['traceparent', '00-a-b-01', '00-a-c-01'],
     ['x-request-id', 'a', 'b'],
-  ])('70 a signed %s that a proxy rewrote is named, with what to do', async (name, sent, arrived) => {
+  ])('70 names a signed %s that a proxy rewrote, and says not to sign it', async (name, sent, arrived) => {
     const { tvm } = world;
     const signed = shot(tvm, { headers: { [name]: sent } });
     const rewritten = change(signed, name, () => arrived);
@@ -203,7 +209,7 @@ describe('hosts', () => {
     expect(message).not.toContain(arrived === 'close' ? 'keep-alive' : arrived);
   });
 
-  it('70 several are named together, at most five, and others not at all', async () => {
+  it('70 names at most five of the signed headers that proxies change, and no others', async () => {
     const { tvm } = world;
     const many = Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((one) => [`x-forwarded-${one}`, '1']));
     const signed = shot(tvm, { headers: { via: '1.1 a', 'x-amzn-trace-id': 'Root=1', 'x-mine': '1' } });

@@ -31,7 +31,7 @@ function bytes(head: string, body = GOOD): Behaviour {
 }
 const JSON_OK = '200 OK\r\ncontent-type: application/json';
 
-/** No identity comes of any of these, though each has a good one in it where it can. */
+/** The TVM takes no identity from any of these answers, though most of them contain a good one. */
 const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
   '53 a redirect': replies(302, GOOD, { location: 'http://127.0.0.1:1/' }),
   '53 a permanent redirect': replies(308, GOOD, { location: '/' }),
@@ -46,14 +46,14 @@ const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
   '53 a truncated body': truncated,
   '53 a truncated chunk': raw(`HTTP/1.1 ${JSON_OK}\r\ntransfer-encoding: chunked\r\n\r\n1000\r\n${GOOD}`),
   '53 a flood of headers': replies(200, GOOD, { 'x-flood': 'a'.repeat(30_000) }),
-  '53 no HTTP': raw(GOOD),
-  '53 garbage after the status': raw('HTTP/1.1 200 OK\r\nno header\r\n\r\n'),
+  '53 an answer that is not HTTP': raw(GOOD),
+  '53 garbage after the status line': raw('HTTP/1.1 200 OK\r\nno header\r\n\r\n'),
   '53 length and chunks at once': bytes(`${JSON_OK}\r\ntransfer-encoding: chunked`),
   '54 an empty 200': replies(200, ''),
   '54 HTML': replies(200, '<html>Welcome</html>', { 'content-type': 'text/html' }),
   '54 JSON declared as HTML': replies(200, GOOD, { 'content-type': 'text/html' }),
-  '54 JSON of no type': bytes('200 OK'),
-  '54 another JSON': replies(200, GOOD, { 'content-type': 'application/jsonp' }),
+  '54 JSON without a content type': bytes('200 OK'),
+  '54 a content type like that of JSON': replies(200, GOOD, { 'content-type': 'application/jsonp' }),
   '54 XML': replies(
     200,
     '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::000000000000:user/dana</Arn><UserId>AIDA</UserId><Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>',
@@ -65,7 +65,7 @@ const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
   '54 an array': replies(200, `[${GOOD}]`),
   '54 null': replies(200, 'null'),
   '54 the result alone': replies(200, JSON.stringify({ GetCallerIdentityResult: DANA })),
-  '54 in camel case': replies(200, GOOD.replaceAll('GetCaller', 'getCaller')),
+  '54 names in camel case': replies(200, GOOD.replaceAll('GetCaller', 'getCaller')),
   '54 an array of results': replies(
     200,
     GOOD.replace('"GetCallerIdentityResult":', '"GetCallerIdentityResult":[],"X":'),
@@ -76,9 +76,9 @@ const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
   '54 an account that is a number': replies(200, GOOD.replace('"000000000000"', '111111111111')),
   '54 an ARN in a list': says({ ...DANA, Arn: [DANA.Arn] }),
   '54 an empty user id': says({ ...DANA, UserId: '' }),
-  '54 a user id of two lines': says({ ...DANA, UserId: 'AIDA\nAIDA' }),
-  '54 an ARN that is none': says({ ...DANA, Arn: 'dana' }),
-  '54 an ARN of two lines': says({ ...DANA, Arn: `${DANA.Arn}\n` }),
+  '54 a user id with a line break': says({ ...DANA, UserId: 'AIDA\nAIDA' }),
+  '54 an ARN of the wrong form': says({ ...DANA, Arn: 'dana' }),
+  '54 an ARN with a line break': says({ ...DANA, Arn: `${DANA.Arn}\n` }),
   '54 a key twice': replies(
     200,
     GOOD.replace('"Account"', '"Arn":"arn:aws:iam::000000000000:user/eng/dana","Account"'),
@@ -98,7 +98,7 @@ const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
   '54 a good answer with status 500': replies(500, GOOD),
   '55 403 in HTML': replies(403, '<html>captive portal</html>', { 'content-type': 'text/html' }),
   '55 403 without code': replies(403, '{"message":"Forbidden"}'),
-  '55 403 with a code that is none': stsError(403, 'x y\r\n<script>'),
+  '55 403 with a code of the wrong form': stsError(403, 'x y\r\n<script>'),
   '55 500 in JSON': stsError(500, 'InternalFailure'),
   '55 503 in JSON': stsError(503, 'ServiceUnavailable'),
   '55 500 that says Throttling': stsError(500, 'Throttling'),
@@ -109,10 +109,10 @@ const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
   '56 an ARN of another account': says({ ...DANA, Arn: 'arn:aws:iam::111122223333:user/dana' }),
   '56 an ARN without account': says({ ...DANA, Arn: 'arn:aws:iam:::user/dana' }),
   '61 another partition': says({ ...DANA, Arn: DANA.Arn.replace(':aws:', ':aws-cn:') }),
-  '61 a partition that is none': says({ ...DANA, Arn: DANA.Arn.replace(':aws:', ':AWS:') }),
+  '61 a partition that does not exist': says({ ...DANA, Arn: DANA.Arn.replace(':aws:', ':AWS:') }),
 };
 
-it.each(Object.keys(UNEXPECTED))('%s: 503, no identity, and well again', async (name) => {
+it.each(Object.keys(UNEXPECTED))('%s: answers 503 without an identity, and serves the next request', async (name) => {
   const { tvm, sts } = world;
   sts.behave = UNEXPECTED[name] as Behaviour;
   const answer = await sendRaw(tvm.port, forwarded(tvm));
@@ -127,7 +127,7 @@ it.each(Object.keys(UNEXPECTED))('%s: 503, no identity, and well again', async (
   expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
 });
 
-it('53 a redirect leads nowhere', async () => {
+it('53 follows no redirect of STS', async () => {
   const { tvm, sts, desk } = world;
   const trap = await startFakeSts(desk.url);
   for (const status of [301, 302, 303, 307, 308]) {
@@ -141,13 +141,13 @@ it('53 a redirect leads nowhere', async () => {
 
 it.each<readonly [string, Behaviour]>([
   [
-    '100 and 103 first',
+    'interim answers 100 and 103 before it',
     raw(
       `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\nHTTP/1.1 ${JSON_OK}\r\ncontent-length: ${GOOD.length}\r\n\r\n${GOOD}`,
     ),
   ],
   [
-    'a second answer behind the first',
+    'a second answer after it',
     raw(`HTTP/1.1 ${JSON_OK}\r\ncontent-length: ${GOOD.length}\r\n\r\n${GOOD}HTTP/1.1 403 Forbidden\r\n\r\n`),
   ],
   [
@@ -158,17 +158,17 @@ it.each<readonly [string, Behaviour]>([
       outgoing.end();
     },
   ],
-  ['just 8 KiB', replies(200, `${' '.repeat(8_192 - GOOD.length)}${GOOD}`)],
+  ['exactly 8 KiB', replies(200, `${' '.repeat(8_192 - GOOD.length)}${GOOD}`)],
   ['the encoding identity', replies(200, GOOD, { 'content-encoding': 'identity' })],
   ['further fields', says({ ...DANA, More: { of: ['it'] } })],
-])('53 a good answer is one: %s', async (_, behave) => {
+])('53 accepts a good answer of STS with %s', async (_, behave) => {
   world.sts.behave = behave;
   expect(await fire(world.tvm, forwarded(world.tvm))).toEqual(KNOWN);
 });
 
-describe('55 STS says no', () => {
+describe('55 a refusal by STS', () => {
   it.each(['InvalidClientTokenId', 'SignatureDoesNotMatch', 'ExpiredToken', 'AccessDenied', 'RequestExpired'])(
-    '%s: 403 with the code only',
+    'answers 403 to %s with nothing of STS but the code',
     async (code) => {
       const { tvm, sts } = world;
       for (const status of [400, 403]) {
@@ -193,7 +193,7 @@ describe('55 STS says no', () => {
     ['SignatureDoesNotMatch', "this server's id"],
     ['SomethingNew', "this server's id"],
     ['toString', "this server's id"],
-  ])('%s: says what to do', async (code, advice) => {
+  ])('says what to do about %s', async (code, advice) => {
     const { tvm, sts } = world;
     sts.behave = stsError(403, code);
     expect(await messageOf(tvm, forwarded(tvm))).toContain(advice);
@@ -207,7 +207,7 @@ describe('55 STS says no', () => {
     ['403 RequestLimitExceeded', stsError(403, 'RequestLimitExceeded')],
     ['429 in HTML', replies(429, '<html/>', { 'content-type': 'text/html' })],
     ['429 with an identity', replies(429, GOOD)],
-  ])('%s: 429 and when to try again', async (_, behave) => {
+  ])('answers 429 with Retry-After to %s', async (_, behave) => {
     const { tvm, sts } = world;
     sts.behave = behave;
     const answer = await sendRaw(tvm.port, forwarded(tvm));

@@ -42,22 +42,25 @@ function without(name: string): string {
   return ALL.filter((other) => other !== name).join(';');
 }
 
-describe('what must be signed', () => {
-  it.each(['x-sentinel-server-id', 'x-sentinel-nonce', 'x-sentinel-request-hash'])('49 %s is not', async (name) => {
-    expect(await fireLocally(forwarded(world.tvm, { signedHeaders: without(name) }))).toEqual(DENIED);
-    const twice = [...ALL, name].toSorted().join(';');
-    expect(await fireLocally(forwarded(world.tvm, { signedHeaders: twice }))).toEqual(DENIED);
-    const capital = ALL.join(';').replace(name, name.toUpperCase());
-    expect(await fireLocally(forwarded(world.tvm, {}, (fields) => ({ ...fields, signedHeaders: capital })))).toEqual(
-      DENIED,
-    );
-  });
+describe('the signed headers of a token', () => {
+  it.each(['x-sentinel-server-id', 'x-sentinel-nonce', 'x-sentinel-request-hash'])(
+    '49 refuses a token that does not sign %s',
+    async (name) => {
+      expect(await fireLocally(forwarded(world.tvm, { signedHeaders: without(name) }))).toEqual(DENIED);
+      const twice = [...ALL, name].toSorted().join(';');
+      expect(await fireLocally(forwarded(world.tvm, { signedHeaders: twice }))).toEqual(DENIED);
+      const capital = ALL.join(';').replace(name, name.toUpperCase());
+      expect(await fireLocally(forwarded(world.tvm, {}, (fields) => ({ ...fields, signedHeaders: capital })))).toEqual(
+        DENIED,
+      );
+    },
+  );
 
-  it.each(['host', 'x-amz-date'])('52 %s is not', async (name) => {
+  it.each(['host', 'x-amz-date'])('52 refuses a token that does not sign %s', async (name) => {
     expect(await fireLocally(forwarded(world.tvm, { signedHeaders: without(name) }))).toEqual(INCOMPLETE);
   });
 
-  it('52 the security token is not, or is without being there', async () => {
+  it('52 refuses a token whose security token is unsigned, or signed but absent', async () => {
     const signedHeaders = ALL.join(';');
     const securityToken = 'IQoJb3JpZ2luX2VjEXAMPLE';
     expect(await fireLocally(forwarded(world.tvm, { securityToken, signedHeaders }))).toEqual(INCOMPLETE);
@@ -76,11 +79,11 @@ describe('what must be signed', () => {
     'x-amz-user-agent',
     'authorization',
     'x-sentinel-x',
-  ])('52 %s is, too', async (name) => {
+  ])('52 refuses a token that also signs %s', async (name) => {
     expect(await fireLocally(forwarded(world.tvm, { extra: { ...CONSTANTS, [name]: 'x' } }))).toEqual(INCOMPLETE);
   });
 
-  it('52 out of order, with an empty name, with a trailing separator', async () => {
+  it('52 refuses names that are out of order or empty', async () => {
     const { tvm } = world;
     for (const signedHeaders of [
       ALL.toReversed().join(';'),
@@ -93,16 +96,16 @@ describe('what must be signed', () => {
   });
 });
 
-describe('whom and what it was signed for', () => {
+describe('the server and the request that a token was signed for', () => {
   it.each(['another.example', `${SERVER_ID}.`, SERVER_ID.toUpperCase(), '', ` ${SERVER_ID} x`])(
-    '49 the server id %j: STS is asked about ours, and refuses',
+    '49 asks STS about its own server id where %j was signed, and STS refuses',
     async (serverId) => {
       expect(await fire(world.tvm, forwarded(world.tvm, { serverId }))).toEqual(DENIED);
       expect(world.sts.seen.map(({ headers }) => headers['x-sentinel-server-id'])).toEqual([SERVER_ID]);
     },
   );
 
-  it('49 a token for one server is none for another, whoever relays it', async () => {
+  it('49 refuses a token for another server that somebody relays', async () => {
     const other = await world.start({ environment: { SENTINEL_SERVER_ID: 'other.example' } });
     const relayed = forwarded(other);
     expect(await fire(other, relayed)).toEqual(DENIED);
@@ -111,27 +114,27 @@ describe('whom and what it was signed for', () => {
 
   it.each<readonly [string, Outer, Outer]>([
     ['path', { path: '/whoami' }, { path: '/profiles' }],
-    ['path with a slash', { path: '/' }, { path: '/whoami' }],
+    ['path after the slash', { path: '/' }, { path: '/whoami' }],
     ['query', { query: 'profile=dev' }, { query: 'profile=prod' }],
-    ['query in other words', { query: 'profile=dev' }, { query: 'profile=d%65v' }],
-    ['query in another order', { query: 'profile=dev&device_id=a' }, { query: 'device_id=a&profile=dev' }],
-    ['query that is absent', { query: 'profile=dev' }, { query: '' }],
+    ['spelling of the query', { query: 'profile=dev' }, { query: 'profile=d%65v' }],
+    ['order of the query', { query: 'profile=dev&device_id=a' }, { query: 'device_id=a&profile=dev' }],
+    ['query, removed', { query: 'profile=dev' }, { query: '' }],
     ['body', { method: 'POST', body: '{"profile":"prod"}' }, { method: 'POST', body: '{"profile":"dev"}' }],
     [
-      'body of other white space',
+      'white space in the body',
       { method: 'POST', body: '{"profile":"dev"}' },
       { method: 'POST', body: '{"profile": "dev"}' },
     ],
     ['method', { method: 'GET', body: '{"profile":"dev"}' }, { method: 'POST', body: '{"profile":"dev"}' }],
     ['method and body', { query: 'profile=dev' }, { method: 'POST', body: '{"profile":"dev"}' }],
-  ])('50 another %s', async (_, signed, sent) => {
+  ])('50 refuses a request with another %s than the one signed', async (_, signed, sent) => {
     const { tvm, sts } = world;
     const fields = forwardedFields(signed);
     expect(await fire(tvm, withToken(tvm, encodeToken(fields), sent))).toEqual(DENIED);
     expect(sts.seen.map(({ headers }) => headers['x-sentinel-request-hash'])).toEqual([bindingOf(sent)]);
   });
 
-  it('50 the parts of the binding cannot be shifted into one another', async () => {
+  it('50 refuses a binding whose parts were shifted into one another', async () => {
     const { tvm } = world;
     for (const requestHash of [
       bindingOf({ path: '/\nprofile=dev' }),
@@ -144,7 +147,7 @@ describe('whom and what it was signed for', () => {
   });
 });
 
-describe('the request that STS gets', () => {
+describe('the request to STS', () => {
   function names(extra: object): Promise<readonly string[]> {
     return fire(world.tvm, forwarded(world.tvm, { extra: { ...extra } })).then((outcome) => {
       expect(outcome).toEqual(KNOWN);
@@ -156,7 +159,7 @@ describe('the request that STS gets', () => {
     });
   }
 
-  it('44 is made of constants, to the last header', async () => {
+  it('44 consists of constants and the fields of the token only', async () => {
     const { tvm, sts } = world;
     const fields = forwardedFields(WHOAMI);
     const sent = withToken(tvm, encodeToken(fields), WHOAMI);
@@ -182,7 +185,7 @@ describe('the request that STS gets', () => {
     expect(seen?.rawHeaders.length).toBe(2 * Object.keys(seen?.headers ?? {}).length);
   });
 
-  it('44 has the payload hash only where that was signed, and the others always', async () => {
+  it('44 has the payload hash only if that was signed, and the other headers always', async () => {
     const always = [...ALL.filter((name) => name !== 'x-amz-content-sha256'), 'authorization', 'connection'].toSorted();
     expect(await names({})).toEqual(always);
     expect(await names(CONSTANTS)).toEqual([...always, 'x-amz-content-sha256'].toSorted());

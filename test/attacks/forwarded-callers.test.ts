@@ -6,13 +6,13 @@ import { sendRaw } from '../support/raw-http.ts';
 import type { RunningTvm } from '../support/tvm.ts';
 import { fire, refused, VENDED, type Outcome } from './support.ts';
 
-/** Who callers are, decided by the ARN that STS names, and what follows for policy. */
+/** The ARN that STS names decides who a caller is, and so which rules match. */
 const OWN = '000000000000';
 const OTHER = '111122223333';
 const DENIED = refused(403, 'AccessDenied');
 const POLICY = refused(403, 'PolicyDenied');
 
-/** Profiles of one rule each, named after what the rule is about. */
+/** Profiles with one rule each; a profile is named after the conditions of its rule. */
 const RULES: Readonly<Record<string, object>> = {
   'users-admin': {
     users: ['admin', 'a@b', 'alice', 'sso/a@b', 'role/deployer/admin', `${OTHER}:user/admin`],
@@ -40,7 +40,7 @@ const world = useForwarded({}, async (desk) => {
   await desk.put('/sentinel/policies/prod', policyDocument({ effect: 'allow', conditions: { users: ['nobody'] } }));
 });
 
-/** What happens to somebody of whom STS says this. */
+/** The outcome of a request whose caller STS says is this identity. */
 function as(identity: Identity, query: string, tvm: RunningTvm = world.tvm): Promise<Outcome> {
   world.sts.behave = says(identity);
   return fire(tvm, forwarded(tvm, { query }));
@@ -64,8 +64,8 @@ function user(resource: string, account = OWN): Identity {
   };
 }
 
-describe('the name of a session', () => {
-  it.each(['admin', 'a@b', 'alice', 'dana'])('58 %s satisfies no rule for users', async (name) => {
+describe('session names of a role', () => {
+  it.each(['admin', 'a@b', 'alice', 'dana'])('58 never satisfy a rule for users: %s', async (name) => {
     for (const profile of ['users-admin', 'dev', 'users-role']) {
       expect(await vendsAs(session('writer', name), profile)).toEqual(POLICY);
     }
@@ -73,7 +73,7 @@ describe('the name of a session', () => {
     expect((await whoami(session('writer', name))).name).toBe('role/writer');
   });
 
-  it('58 nor one that looks like a role or an account', async () => {
+  it('58 never pass for a role or an account', async () => {
     for (const name of ['role/reader', `${OTHER}:admin`, 'a/b', 'x'.repeat(65), 'x', '']) {
       expect(await vendsAs(session('writer', name), 'users-role'), name).toEqual(DENIED);
     }
@@ -83,7 +83,7 @@ describe('the name of a session', () => {
     expect(await vendsAs(session('writer', 'reader'), 'users-role')).toEqual(POLICY);
   });
 
-  it('58 counts for Identity Center in a listed account only', async () => {
+  it('58 count for Identity Center only in accounts of SENTINEL_SSO_ACCOUNTS', async () => {
     const sso = 'AWSReservedSSO_Admin_0123456789abcdef';
     expect(await vendsAs(session(sso, 'a@b'), 'users-admin')).toEqual(POLICY);
     const tvm = await world.start({ environment: { SENTINEL_SSO_ACCOUNTS: OWN } });
@@ -104,7 +104,7 @@ describe('the name of a session', () => {
     );
   });
 
-  it('58 counts for roles that are listed, by account and name', async () => {
+  it('58 count for roles of SENTINEL_TRUSTED_SESSION_ROLES, by account and name', async () => {
     const environment = {
       SENTINEL_ALLOWED_ACCOUNTS: `${OWN},${OTHER}`,
       SENTINEL_TRUSTED_SESSION_ROLES: `arn:aws:iam::${OWN}:role/ci/deployer,arn:aws:iam::${OTHER}:role/broker`,
@@ -118,7 +118,7 @@ describe('the name of a session', () => {
     expect((await whoami(session('Deployer', 'admin'), tvm)).name).toBe('role/Deployer');
   });
 
-  it('58 must be the one in the unique id', async () => {
+  it('58 must equal the session name in the unique id', async () => {
     const named = session('reader', 'one');
     expect(await vendsAs({ ...named, UserId: 'AROAEXAMPLEEXAMPLE00:two' }, 'users-role')).toEqual(DENIED);
     expect(await vendsAs({ ...named, UserId: 'AROAEXAMPLEEXAMPLE00' }, 'users-role')).toEqual(DENIED);
@@ -126,14 +126,14 @@ describe('the name of a session', () => {
   });
 });
 
-describe('patterns of principals', () => {
-  it('59 a path is no part of a name', async () => {
+describe('patterns in principals', () => {
+  it('59 do not match a role by a path', async () => {
     expect(await vendsAs(session('admin-x', 's1'), 'role-path')).toEqual(POLICY);
     expect(await vendsAs(session('admin', 's1'), 'role-path')).toEqual(POLICY);
     expect(await vendsAs(session('admin-x', 's1'), 'role-any')).toEqual(VENDED);
   });
 
-  it('60 a star crosses no separator, a question mark is one character, a dot is a dot', async () => {
+  it('60 match no separator by a star, one character by a question mark, a dot by a dot', async () => {
     expect(await vendsAs(user('user/dana'), 'user-any')).toEqual(VENDED);
     expect(await vendsAs(user('user/eng/dana'), 'user-any')).toEqual(POLICY);
     expect(await vendsAs(user('user/dana'), 'user-one-letter')).toEqual(VENDED);
@@ -143,13 +143,13 @@ describe('patterns of principals', () => {
     expect(await vendsAs(user('user/d.na'), 'user-dot')).toEqual(VENDED);
   });
 
-  it('60 the session is not in the principal', async () => {
+  it('60 do not match the name of a session', async () => {
     expect(await vendsAs(session('reader', 'x1'), 'role-exact')).toEqual(VENDED);
     expect(await vendsAs(session('reader', 'x1'), 'session')).toEqual(POLICY);
     expect(await vendsAs(session('Reader', 'x1'), 'role-exact')).toEqual(POLICY);
   });
 
-  it('61 another partition is another principal', async () => {
+  it('61 do not match across partitions', async () => {
     expect(await vendsAs(session('reader', 'x1'), 'china')).toEqual(POLICY);
     const china = session('reader', 'x1');
     const outcome = await vendsAs({ ...china, Arn: china.Arn.replace(':aws:', ':aws-cn:') }, 'china');
@@ -157,7 +157,7 @@ describe('patterns of principals', () => {
   });
 });
 
-describe('who is no caller', () => {
+describe('identities that are never callers', () => {
   it.each([
     `arn:aws:iam::${OWN}:root`,
     `arn:aws:sts::${OWN}:federated-user/dana`,
@@ -176,7 +176,7 @@ describe('who is no caller', () => {
     `arn:aws:sts::${OWN}:assumed-role/reader`,
     `arn:aws:sts::${OWN}:assumed-role/path/reader/x1`,
     `arn:aws:s3::${OWN}:user/dana`,
-  ])('62 %s', async (Arn) => {
+  ])('62 denies %s', async (Arn) => {
     for (const UserId of [OWN, `${OWN}:dana`, 'AROAEXAMPLEEXAMPLE00:x1', 'AROAEXAMPLEEXAMPLE00:i-0123456789abcdef0']) {
       expect(await vendsAs({ Arn, Account: OWN, UserId }, 'account')).toEqual(DENIED);
     }
@@ -186,7 +186,7 @@ describe('who is no caller', () => {
     });
   });
 
-  it('62 other accounts, unless they are listed; then even the own one must be', async () => {
+  it('62 denies accounts that SENTINEL_ALLOWED_ACCOUNTS does not list, also the own one', async () => {
     expect(await vendsAs(session('reader', 'x1', OTHER), 'any-account')).toEqual(DENIED);
     const tvm = await world.start({ environment: { SENTINEL_ALLOWED_ACCOUNTS: OTHER } });
     expect(await vendsAs(session('reader', 'x1', OTHER), 'any-account', tvm)).toEqual(VENDED);
@@ -199,8 +199,8 @@ describe('who is no caller', () => {
   });
 });
 
-describe('names', () => {
-  it('63 a path is what the last slash ends, whatever is in it', async () => {
+describe('the identity of a caller', () => {
+  it('63 leaves out of a user’s name the path up to its last slash', async () => {
     expect(await whoami(user('user/role/Admin'))).toMatchObject({
       status: 200,
       name: 'user/Admin',
@@ -214,7 +214,7 @@ describe('names', () => {
     }
   });
 
-  it('64 a role that was made anew is another one, where the id is pinned', async () => {
+  it('64 differs for a role that was made again when its id is pinned', async () => {
     expect(await vendsAs(session('reader', 'x1'), 'pinned')).toEqual(VENDED);
     expect(await vendsAs(session('reader', 'x1', OWN, 'AROAOTHEROTHEROTHER0'), 'pinned')).toEqual(POLICY);
     const odd = session('reader', 'x1', OWN, 'AROAEXAMPLEEXAMPLE00 ');
@@ -236,7 +236,7 @@ describe('names', () => {
     'user',
     'principal',
     'account',
-  ])('65 the caller cannot choose %s', async (field) => {
+  ])('65 cannot be chosen by the caller with the field %s', async (field) => {
     const { tvm } = world;
     const invalid = refused(400, 'ValidationError');
     expect(await as(DANA, `profile=dev&${field}=admin`)).toEqual(invalid);
@@ -244,7 +244,7 @@ describe('names', () => {
     expect(await fire(tvm, forwarded(tvm, { method: 'POST', path: '/', body }))).toEqual(invalid);
   });
 
-  it('65 what is vended names whom STS named', async () => {
+  it('65 stands in the SourceIdentity as STS named it', async () => {
     world.sts.behave = says(DANA);
     const { json } = await sendRaw(world.tvm.port, forwarded(world.tvm, DEV));
     expect(json['SourceIdentity']).toMatch(/^sentinel=d=[0-9a-f]{16}=user_dana\.[0-9a-f]{10}$/u);

@@ -18,7 +18,7 @@ import {
 } from '../support/fake-sts.ts';
 import { CONSTANTS, GET_CALLER_IDENTITY } from '../support/forwarded.ts';
 
-/** The client of STS by itself, with a deadline that tests can wait for. */
+/** The STS client alone, with a deadline short enough to wait for in a test. */
 let sts: FakeSts;
 let ask: AskSts;
 const request = {
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => sts.close());
 
-/** `pending` if the promise has not settled long after the deadline. */
+/** How the promise settled; `pending` if it has not settled long after the deadline. */
 function settled(answer: Promise<unknown>): Promise<string> {
   const late = new Promise<string>((resolve) => setTimeout(() => resolve('pending'), 3_000).unref());
   return Promise.race([
@@ -61,14 +61,14 @@ it.each<readonly [string, Behaviour]>([
     (outgoing) =>
       void outgoing.socket?.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n'),
   ],
-])('53 %s: ends', async (_, behave) => {
+])('53 ends a call by its deadline after %s, and answers the next', async (_, behave) => {
   sts.behave = behave;
   expect(await settled(ask(request))).toBe('refused');
   sts.behave = says(DANA);
   expect(await settled(ask(request))).toBe('answered');
 });
 
-it('53 nobody at the other end, and somebody who does not take the connection up', async () => {
+it('53 ends a call when nobody listens, and when the TLS handshake gets no answer', async () => {
   const dead = createServer();
   await new Promise<void>((resolve) => dead.listen(0, '127.0.0.1', resolve));
   const { port } = dead.address() as { port: number };
@@ -77,13 +77,13 @@ it('53 nobody at the other end, and somebody who does not take the connection up
   expect(await settled(createStsClient(`https://127.0.0.1:${sts.url.split(':')[2]}`, 150)(request))).toBe('refused');
 });
 
-it('53 the deadline holds while all connections are taken', async () => {
+it('53 keeps the deadline while all connections are taken', async () => {
   sts.behave = never;
   const answers = await Promise.all(Array.from({ length: 80 }, () => settled(ask(request))));
   expect(new Set(answers)).toEqual(new Set(['refused']));
 });
 
-it('53 a connection that died while idle is no outage, and is tried anew once only', async () => {
+it('53 tries once more when an idle connection has died', async () => {
   const other = await startFakeSts('http://127.0.0.1:1');
   const patient = createStsClient(other.url, 2_000);
   other.behave = says(DANA);
@@ -100,7 +100,9 @@ it('53 a connection that died while idle is no outage, and is tried anew once on
   await other.close();
 });
 
-/** Asks with the TVM's client, then with Node's own, in a process that is told of a proxy. */
+/**
+ * Asks with the TVM's client, then with Node's own, in a process whose environment names a proxy.
+ */
 const PROGRAM = `
 import { request } from 'node:http';
 import { createStsClient } from './src/identity/sts-call.ts';
@@ -113,7 +115,7 @@ const own = await new Promise((resolve, reject) => {
 process.stdout.write(JSON.stringify([reply.status, own]), () => process.exit());
 `;
 
-it('53 no proxy of the environment is asked', async () => {
+it('53 uses no proxy that the environment names', async () => {
   const asked: string[] = [];
   const proxy = createHttpServer((incoming, outgoing) => {
     asked.push(incoming.url ?? '');

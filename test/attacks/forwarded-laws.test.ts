@@ -4,7 +4,7 @@ import { toAwsCaller, type Admission, type AwsIdentity } from '../../src/identit
 import type { CallerIdentity } from '../../src/identity/caller.ts';
 import { ADMISSION, ownIdentity } from '../support/identity.ts';
 
-/** What holds of every identity that AWS can name, and of whatever else is called one. */
+/** Laws that hold for every identity that AWS can name, and for any other text in its place. */
 const OWN = '000000000000';
 const ACCOUNTS = [OWN, '111122223333', '444455556666'] as const;
 
@@ -59,22 +59,22 @@ function callerOf(who: User | Session, admission = OPEN): CallerIdentity {
   return caller.value;
 }
 
-/** All that a name may stand for: an IAM user's name without its path, or a role. */
+/** What a name may stand for: an IAM user without its path, or a role. */
 function essence(who: User | Session): string {
   return JSON.stringify(who.kind === 'user' ? ['user', who.account, who.user] : ['role', who.account, who.role]);
 }
 
 const anyone = fc.oneof(users, sessions);
 
-describe('names', () => {
-  it('58 no two kinds of caller, and no two accounts, share one', () => {
+describe('toAwsCaller', () => {
+  it('58 gives different names to different kinds of caller and to different accounts', () => {
     const property = fc.property(anyone, anyone, (one, other) => {
       expect(callerOf(one).name === callerOf(other).name).toBe(essence(one) === essence(other));
     });
     fc.assert(property, { numRuns: 2_000 });
   });
 
-  it('58 nor where both are made of the same words', () => {
+  it('58 gives them different names also when all their parts are the same word', () => {
     const property = fc.property(
       word(2),
       path,
@@ -92,7 +92,7 @@ describe('names', () => {
     fc.assert(property, { numRuns: 1_000 });
   });
 
-  it('58 a session name changes neither name nor principal of a role that is not trusted', () => {
+  it('58 keeps name and principal of a role that is not trusted whatever the session is called', () => {
     const property = fc.property(sessions, word(2), (one, session) => {
       const { name, storedName, principal, subject, uniqueId } = callerOf(one);
       expect(subject).toBe(principal);
@@ -110,7 +110,7 @@ describe('names', () => {
     fc.assert(property, { numRuns: 1_000 });
   });
 
-  it('58 a trusted session has its own name, and no other account’s and no role’s', () => {
+  it('58 gives a trusted session a name that no other account and no role has', () => {
     const property = fc.property(sessions, anyone, (trusted, other) => {
       const arn = `arn:aws:iam::${trusted.account}:role/path/${trusted.role}`;
       const trustedSessionRoles = [{ arn, kind: 'role' as const }];
@@ -126,7 +126,7 @@ describe('names', () => {
     fc.assert(property, { numRuns: 2_000 });
   });
 
-  it('58 a trusted role of another partition, account, name or letter is not the one', () => {
+  it('58 trusts no role whose partition, account, kind or spelling differs', () => {
     const who: Session = { kind: 'role', account: OWN, role: 'ci', session: 'admin' };
     const wrong = [
       'arn:aws-cn:iam::000000000000:role/ci',
@@ -146,7 +146,7 @@ describe('names', () => {
     ).toBe('role/ci');
   });
 
-  it('65 the principal names the same account as the caller, and holds no session', () => {
+  it('65 gives a principal of the same account that holds no session name', () => {
     const property = fc.property(anyone, (who) => {
       const { principal, account } = callerOf(who);
       expect(account).toBe(who.account);
@@ -157,7 +157,7 @@ describe('names', () => {
   });
 });
 
-describe('whatever is said', () => {
+describe('toAwsCaller with any text', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 40 }),
     fc.constantFrom(
@@ -179,7 +179,7 @@ describe('whatever is said', () => {
       .map(([service, region, resource]) => `arn:aws:${service}:${region}:${OWN}:${resource}`),
   );
 
-  it('62 never throws, and never lets in an account that is not admitted', () => {
+  it('62 never throws, and admits no account that is not allowed', () => {
     const accounts = fc.oneof(text, fc.constantFrom(...ACCOUNTS));
     const property = fc.property(arn, accounts, text, (arn, account, userId) => {
       const closed: Admission = { ...OPEN, allowedAccounts: undefined };
@@ -196,7 +196,7 @@ describe('whatever is said', () => {
     fc.assert(property, { numRuns: 3_000 });
   });
 
-  it('62 nobody is admitted where nobody is listed', () => {
+  it('62 admits nobody of an account that is not listed', () => {
     const property = fc.property(anyone, (who) => {
       expect(toAwsCaller(identityOf(who), { ...OPEN, allowedAccounts: [] }, SELF).ok).toBe(false);
       const other = ACCOUNTS.filter((account) => account !== who.account);
@@ -205,7 +205,7 @@ describe('whatever is said', () => {
     fc.assert(property, { numRuns: 200 });
   });
 
-  it('64 a unique id is IAM’s, or none', () => {
+  it('64 takes a unique id only in the form that IAM gives', () => {
     const who = identityOf({ kind: 'user', account: OWN, path: '', user: 'dana' });
     for (const userId of [
       '',
@@ -222,7 +222,7 @@ describe('whatever is said', () => {
     expect(caller.ok && caller.value.uniqueId).toBe('AIDAEXAMPLEEXAMPLE00');
   });
 
-  it('60 takes time in proportion to its length', () => {
+  it('60 takes time in proportion to the length of the ARN', () => {
     for (const filler of ['/', 'a/', '!', 'AWSReservedSSO_', '_0123456789abcdef', ':']) {
       const resource = filler.repeat(100_000 / filler.length);
       for (const arn of [`arn:aws:iam::${OWN}:user/${resource}`, `arn:aws:sts::${OWN}:assumed-role/${resource}/x1`]) {

@@ -5,14 +5,14 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import type { RunningTvm } from '../support/tvm.ts';
 import { add, fire, outcomeOf, refused, shot, VENDED, type Outcome } from './support.ts';
 
-/** Who waits in the line to STS, and who pays for it. */
+/** Who waits in the line to STS, and whose address is charged for it. */
 const DENIED = refused(403, 'AccessDenied');
 const LIMITED = refused(429, 'RateLimited');
 const KNOWN: Outcome = { status: 200, error: undefined, credentials: false };
 
 const world = useForwarded({ SENTINEL_TRUSTED_HOPS: '1' });
 
-/** A token that STS will refuse: the fake knows them by their access key. */
+/** A token that STS will refuse: the fake knows it by its access key. */
 function bogus(tvm: RunningTvm, address: string, what: Forwarding = {}) {
   return add(forwarded(tvm, { accessKeyId: 'AKIABOGUS0000000', ...what }), 'x-forwarded-for', address);
 }
@@ -25,7 +25,7 @@ function isBogus(authorization = ''): boolean {
   return authorization.includes('AKIABOGUS');
 }
 
-/** Refuses bogus tokens after so many milliseconds, and confirms everybody else at once. */
+/** Refuses bogus tokens after `ms` milliseconds, and confirms everybody else at once. */
 function slowToRefuse(ms: number): Behaviour {
   return (outgoing, seen) => {
     if (!isBogus(seen.headers.authorization)) return says(DANA)(outgoing, seen);
@@ -33,7 +33,7 @@ function slowToRefuse(ms: number): Behaviour {
   };
 }
 
-/** What this machine may take for it when it is busy. */
+/** How long a busy machine may take. */
 const PATIENCE = { timeout: 20_000 };
 
 function asked(): number {
@@ -41,12 +41,12 @@ function asked(): number {
 }
 
 describe('the line to STS', () => {
-  it('is not shut to somebody new by bogus tokens from 200 addresses', { timeout: 60_000 }, async () => {
+  it('lets a newcomer in while 200 addresses send bogus tokens', { timeout: 60_000 }, async () => {
     const { sts } = world;
     const tvm = await world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '100' } });
     sts.behave = slowToRefuse(200);
     const flood = { goesOn: true };
-    // Two at a time from each: more than are asked about and wait together.
+    // Two at a time from each address are more than the places at STS and in the line together.
     const crowd = Array.from({ length: 400 }, async (_, index) => {
       while (flood.goesOn) {
         await sendRaw(tvm.port, bogus(tvm, `198.51.100.${(index % 200) + 1}`));
@@ -63,7 +63,7 @@ describe('the line to STS', () => {
     await Promise.all(crowd);
   });
 
-  it('gives the place of an address with many in it to an address with none', async () => {
+  it('takes a place from an address that has many for an address that has none', async () => {
     const { sts } = world;
     const tvm = await world.start();
     const held: (() => void)[] = [];
@@ -74,7 +74,7 @@ describe('the line to STS', () => {
     const crowd = Array.from({ length: 320 }, () => sendRaw(tvm.port, bogus(tvm, '198.51.100.1')));
     await expect.poll(() => held.length, PATIENCE).toBe(64);
     const honest = sendRaw(tvm.port, dana(tvm, '192.0.2.1'));
-    // One of the crowd has to go for that; none of it was asked about.
+    // One of the crowd has to leave the line; STS has not been asked about it.
     const first = await Promise.race([...crowd, honest]);
     expect(outcomeOf(first)).toEqual(LIMITED);
     sts.behave = slowToRefuse(0);
@@ -83,7 +83,7 @@ describe('the line to STS', () => {
     await Promise.all(crowd);
   });
 
-  it('charges an address for those whom it refused', async () => {
+  it('charges an address for requests that it turned away', async () => {
     const { sts } = world;
     const tvm = await world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '4' } });
     const { hold, release } = holding();
@@ -100,7 +100,7 @@ describe('the line to STS', () => {
     await Promise.all(crowd);
   });
 
-  it('lets an access key pass that was confirmed from there, whatever others at its address cost', async () => {
+  it('lets a key pass that STS confirmed from this address, though the address is over its limit', async () => {
     const { sts } = world;
     const tvm = await world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '3' } });
     sts.behave = slowToRefuse(0);
@@ -112,7 +112,7 @@ describe('the line to STS', () => {
     expect(await fire(tvm, unknown), 'not known from there').toEqual(LIMITED);
   });
 
-  it('gives who only names a known access key no more than their address has', async () => {
+  it('gives nothing more to a stranger who only names a known access key', async () => {
     const { sts } = world;
     const tvm = await world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '3' } });
     sts.behave = says(DANA);
@@ -124,7 +124,7 @@ describe('the line to STS', () => {
     }
   });
 
-  it('asks STS nothing for a caller that is known to be over its quota', async () => {
+  it('refuses without STS a known caller that is over its quota', async () => {
     const { sts } = world;
     const tvm = await world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '2' } });
     sts.behave = says(DANA);
@@ -137,7 +137,7 @@ describe('the line to STS', () => {
     expect(asked()).toBe(2);
   });
 
-  it('of one region stops nobody who signed for another', async () => {
+  it('is full for one region only, and serves who signed for another', async () => {
     const { sts } = world;
     const tvm = await world.start();
     const { hold, release } = holding();
@@ -147,7 +147,7 @@ describe('the line to STS', () => {
     );
     await expect.poll(asked, PATIENCE).toBe(64);
     sts.behave = says(DANA);
-    // From the same address even: a region's line is its own, and so are its connections.
+    // Even from the same address: each region has a line and connections of its own.
     const begun = performance.now();
     expect(await fire(tvm, dana(tvm, '198.51.100.1', { region: 'eu-west-1' }))).toEqual(KNOWN);
     expect(performance.now() - begun, 'before the deadline of the others').toBeLessThan(4_000);
@@ -156,7 +156,7 @@ describe('the line to STS', () => {
     await Promise.all(crowd);
   });
 
-  it('has no place for a token that was used before, and charges its address for it', async () => {
+  it('turns a used token away, and charges its address for it', async () => {
     const { sts } = world;
     const tvm = await world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '2' } });
     sts.behave = says(DANA);

@@ -20,7 +20,7 @@ function startLimited(points: number, more: Readonly<Record<string, string>> = {
   return world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: String(points), ...more } });
 }
 
-/** Somebody else each time, so that no caller comes to its own limit. */
+/** Confirms another caller each time, so that none reaches a limit of its own. */
 function crowdOf(): Behaviour {
   let number = 0;
   return (outgoing, seen) => {
@@ -36,8 +36,8 @@ async function repeat(times: number, what: () => Promise<Outcome>): Promise<read
   return outcomes;
 }
 
-describe('what strangers may cost', () => {
-  it('is so much per address, and says when there is more', async () => {
+describe('the limit of tokens that STS refuses, by address', () => {
+  it('answers 429 with Retry-After above the limit, without asking STS', async () => {
     const { sts } = world;
     const tvm = await startLimited(3);
     sts.behave = STRANGER;
@@ -54,13 +54,13 @@ describe('what strangers may cost', () => {
     expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
   });
 
-  it('counts whoever is no caller here, too', async () => {
+  it('counts identities that are not callers here, too', async () => {
     const tvm = await startLimited(2);
     world.sts.behave = says(session('reader', 'x', '111122223333'));
     expect(await repeat(3, () => fire(tvm, forwarded(tvm)))).toEqual([DENIED, DENIED, LIMITED]);
   });
 
-  it('is not used up by callers who are confirmed, one after the other', async () => {
+  it('counts no caller whom STS confirms, one after the other', async () => {
     const tvm = await startLimited(2);
     world.sts.behave = crowdOf();
     expect(await repeat(8, () => fire(tvm, forwarded(tvm)))).toEqual(Array.from({ length: 8 }, () => KNOWN));
@@ -69,19 +69,19 @@ describe('what strangers may cost', () => {
     expect(await repeat(3, () => fire(tvm, forwarded(tvm)))).toEqual([DENIED, DENIED, LIMITED]);
   });
 
-  it('is not used up by a crowd of callers who are all confirmed', async () => {
+  it('counts no caller whom STS confirms, many at once', async () => {
     const tvm = await startLimited(4);
     world.sts.behave = crowdOf();
     const crowd = await Promise.all(Array.from({ length: 24 }, () => sendRaw(tvm.port, forwarded(tvm))));
     expect(crowd.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(4);
-    // Nobody among them was refused by STS, so the next is none of too many.
+    // STS refused none of them, so the address is not over its limit.
     expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
   });
 
   it.each([
     ['does not answer', stsError(500, 'InternalFailure'), UNAVAILABLE],
     ['throttles', stsError(400, 'Throttling'), LIMITED],
-  ] as const)('is not used up while STS %s: nobody was refused', async (_, behave, expected) => {
+  ] as const)('counts nobody while STS %s', async (_, behave, expected) => {
     const tvm = await startLimited(3);
     world.sts.behave = behave;
     expect(await repeat(5, () => fire(tvm, forwarded(tvm)))).toEqual(Array.from({ length: 5 }, () => expected));
@@ -89,7 +89,7 @@ describe('what strangers may cost', () => {
     expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
   });
 
-  it('is not used up by tokens that were used before', async () => {
+  it('counts no token that was used before', async () => {
     const tvm = await startLimited(2);
     const once = forwarded(tvm);
     expect(await fire(tvm, once)).toEqual(KNOWN);
@@ -97,7 +97,7 @@ describe('what strangers may cost', () => {
     expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
   });
 
-  it('is not used up by tokens that are refused here', async () => {
+  it('counts no token that is refused before STS is asked', async () => {
     const tvm = await startLimited(2);
     const late = { amzDate: '20200102T030405Z' };
     const outcomes = await repeat(5, () => fire(tvm, forwarded(tvm, late)));
@@ -105,7 +105,7 @@ describe('what strangers may cost', () => {
     expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
   });
 
-  it('is counted by the address behind the trusted hops, IPv6 by /64', async () => {
+  it('counts by the address behind the trusted hops, and IPv6 by /64', async () => {
     const { sts } = world;
     const tvm = await startLimited(1, { SENTINEL_TRUSTED_HOPS: '1' });
     sts.behave = STRANGER;
@@ -127,8 +127,8 @@ describe('what strangers may cost', () => {
   });
 });
 
-describe('an STS that stalls', () => {
-  it('has 64 asked at once, 256 in line, and everybody else told at once; keys go on vending', async () => {
+describe('the line to STS while STS stalls', () => {
+  it('asks about 64 at once, queues 256, refuses the rest at once, and keys vend meanwhile', async () => {
     const { tvm, sts } = world;
     const { hold, release } = holding();
     sts.behave = hold;
@@ -142,7 +142,7 @@ describe('an STS that stalls', () => {
     sts.behave = STRANGER;
     release();
     await Promise.all(running);
-    // On a slow machine some of the line have lost their patience; whoever has was not asked about.
+    // On a slow machine some have left the line after their wait; STS was not asked about those.
     const confirmed = done.filter(({ status }) => status === 200).length;
     const asked = done.filter(({ error }) => error === 'AccessDenied').length + confirmed;
     expect([confirmed, sts.seen.length]).toEqual([64, asked]);
@@ -153,7 +153,7 @@ describe('an STS that stalls', () => {
     expect(await fire(tvm, forwarded(tvm))).toEqual(DENIED);
   });
 
-  it('keeps nobody in line for long, and who was not asked about may come again', async () => {
+  it('lets nobody wait long, and takes the same token again if STS was not asked about it', async () => {
     const { tvm, sts } = world;
     const { hold, release } = holding();
     sts.behave = hold;
@@ -168,7 +168,7 @@ describe('an STS that stalls', () => {
     expect(await fire(tvm, waiting)).toEqual(VENDED);
   });
 
-  it('has no place in line for whoever has cost too much already', async () => {
+  it('refuses at once an address that is over its limit', async () => {
     const { sts } = world;
     const tvm = await startLimited(1, { SENTINEL_TRUSTED_HOPS: '1' });
     function from(address: string) {
@@ -183,12 +183,12 @@ describe('an STS that stalls', () => {
     const answer = await sendRaw(tvm.port, from('192.0.2.1'));
     expect([answer.status, answer.json['message']]).toEqual([429, expect.stringContaining('from your address')]);
     release();
-    // All of them are dana, who may ask once: STS is asked for none of them again.
+    // All of them are dana, who may ask once, so STS is asked about none of them again.
     const statuses = (await Promise.all(running)).map(({ status }) => status);
     expect(statuses.toSorted((a, b) => a - b)).toEqual([200, ...Array.from({ length: 63 }, () => 429)]);
   });
 
-  it('keeps no place of callers who went away', async () => {
+  it('frees the places of callers who went away', async () => {
     const { tvm, sts } = world;
     sts.behave = never;
     const leaving = Array.from({ length: 64 }, () => {
@@ -210,12 +210,12 @@ describe('an STS that stalls', () => {
     for (const { controller } of leaving) controller.abort();
     expect(new Set(await Promise.all(leaving.map(({ gone }) => gone)))).toEqual(new Set(['gone']));
     sts.behave = says(DANA);
-    // At the latest when the deadline of STS is over.
+    // A place is free at the latest when the deadline of the call to STS is over.
     await expect.poll(() => fire(tvm, forwarded(tvm)), { timeout: 12_000, interval: 100 }).toEqual(KNOWN);
   });
 });
 
-/** A DynamoDB that remembers no request that was used, and does all else. */
+/** A TVM whose DynamoDB fails for the replay guard only. */
 async function startWithoutGuard(): Promise<RunningTvm> {
   const { port } = new URL(world.desk.url);
   const fake = await startFake((body, incoming) =>
@@ -225,8 +225,8 @@ async function startWithoutGuard(): Promise<RunningTvm> {
   return world.start({ environment: { AWS_ENDPOINT_URL_DYNAMODB: fake.url } });
 }
 
-describe('the guard that instances share', () => {
-  it('fails after STS said yes: 503, and the identity is used for nothing', async () => {
+describe('the shared replay guard while DynamoDB fails', () => {
+  it('answers 503 though STS confirmed the caller, and uses the token up', async () => {
     const { sts } = world;
     const tvm = await startWithoutGuard();
     for (const what of [{}, DEV, { path: '/profiles' }]) {
@@ -242,7 +242,7 @@ describe('the guard that instances share', () => {
     expect(tvm.audit.map(({ event, error, cause }) => [event, error, cause])).toEqual([...both, ...both, ...both]);
   });
 
-  it('is not asked for strangers', async () => {
+  it('is not asked about callers whom STS refuses', async () => {
     const { sts } = world;
     const tvm = await startWithoutGuard();
     sts.behave = STRANGER;

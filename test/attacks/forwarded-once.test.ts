@@ -21,8 +21,8 @@ async function fireLocally(what: Shot, tvm = world.tvm): Promise<Outcome> {
   return outcome;
 }
 
-describe('one mechanism', () => {
-  it('4 two Authorization headers, of one kind or of two', async () => {
+describe('a request with more than one proof', () => {
+  it('4 is refused for two Authorization headers, of one kind or of two', async () => {
     const { tvm } = world;
     const [one, other] = [forwarded(tvm), forwarded(tvm)];
     const second = other.headers.find(([name]) => name === 'authorization')?.[1] ?? '';
@@ -34,7 +34,7 @@ describe('one mechanism', () => {
     expect(await fireLocally(twice)).toEqual(INCOMPLETE);
   });
 
-  it('2 a token, and a signature in the query', async () => {
+  it('2 is refused for a token and a signature in the query', async () => {
     for (const key of [
       'X-Amz-Algorithm',
       'x-amz-signature',
@@ -48,7 +48,7 @@ describe('one mechanism', () => {
   });
 
   it.each(['sentinel-sts', 'SENTINEL-STS', 'Sentinel-sts', 'Sentinel-STS2', 'SentinelSTS', 'Bearer', 'Sentinel-STS,'])(
-    '7 the scheme %s',
+    '7 is refused for the scheme %s',
     async (scheme) => {
       const good = forwarded(world.tvm);
       const headers = good.headers.map(([name, value]) => [name, value.replace('Sentinel-STS', scheme)] as const);
@@ -56,11 +56,11 @@ describe('one mechanism', () => {
     },
   );
 
-  it('7 the scheme alone', async () => {
+  it('7 is refused for the scheme without a token', async () => {
     expect(await fireLocally(withToken(world.tvm, '', WHOAMI))).toEqual(INCOMPLETE);
   });
 
-  it('49 without SENTINEL_SERVER_ID nobody is asked, and registered keys vend', async () => {
+  it('49 denies all tokens without SENTINEL_SERVER_ID, while registered keys vend', async () => {
     const { desk, sts } = world;
     const tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } });
     try {
@@ -73,8 +73,8 @@ describe('one mechanism', () => {
   });
 });
 
-describe('51 a nonce', () => {
-  it('is good once, whatever else of the token differs', async () => {
+describe('51 the nonce of a token', () => {
+  it('works once, whatever else of the token differs', async () => {
     const { tvm, sts } = world;
     const good = forwarded(tvm, DEV);
     expect(await fire(tvm, good)).toEqual(VENDED);
@@ -86,7 +86,7 @@ describe('51 a nonce', () => {
     expect(sts.seen).toHaveLength(2);
   });
 
-  it('of many at once at two instances exactly one is in', async () => {
+  it('works for exactly one of many requests at once at two instances', async () => {
     const { tvm, sts, start } = world;
     const other = await start();
     for (let round = 0; round < 5; round += 1) {
@@ -96,11 +96,11 @@ describe('51 a nonce', () => {
       expect(outcomes.filter(({ credentials }) => credentials)).toEqual([VENDED]);
       expect(outcomes.filter(({ credentials }) => !credentials)).toEqual([REPLAYED, REPLAYED, REPLAYED]);
     }
-    // Each instance asks once for a nonce.
+    // Each instance asks STS once for each nonce.
     expect(sts.seen).toHaveLength(10);
   });
 
-  it('is not forgotten by a restart', async () => {
+  it('stays used after a restart', async () => {
     const { tvm, start } = world;
     const once = forwarded({ host: '127.0.0.1' });
     expect(await fire(tvm, once)).toEqual(KNOWN);
@@ -108,7 +108,7 @@ describe('51 a nonce', () => {
     expect(await fire(restarted, once)).toEqual(REPLAYED);
   });
 
-  it('is not forgotten by a restart where each instance guards itself', async () => {
+  it('stays used after a restart with SENTINEL_REPLAY_GUARD=instance', async () => {
     const restarted = await world.start({ environment: { SENTINEL_REPLAY_GUARD: 'instance' } });
     const before = { amzDate: amzDateOf(Date.now() - 5_000) };
     expect(await fire(restarted, forwarded(restarted, before))).toEqual(REPLAYED);
@@ -121,7 +121,7 @@ describe('51 a nonce', () => {
     ['failed', stsError(500, 'InternalFailure'), refused(503, 'ServiceUnavailable')],
     ['refused', stsError(403, 'SignatureDoesNotMatch'), DENIED],
     ['throttled', stsError(400, 'Throttling'), refused(429, 'RateLimited')],
-  ])('is used up when STS %s', async (_, behave, expected) => {
+  ])('is used up when the call to STS %s', async (_, behave, expected) => {
     const { tvm, sts } = world;
     const once = forwarded(tvm);
     sts.behave = behave;
@@ -131,7 +131,7 @@ describe('51 a nonce', () => {
     expect(sts.seen).toHaveLength(1);
   });
 
-  it('is not used up by a refusal that asked nobody', async () => {
+  it('is not used up by a refusal before STS is asked', async () => {
     const { tvm } = world;
     const once = forwarded(tvm);
     expect(await fire(tvm, add(once, 'x-amz-date', 'x'))).toEqual(DENIED);

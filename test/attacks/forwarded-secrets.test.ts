@@ -27,7 +27,10 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import type { RunningTvm } from '../support/tvm.ts';
 import { add } from './support.ts';
 
-/** 57: nothing of a token, beyond the access key id, is written or said anywhere, whatever becomes of the request. */
+/**
+ * 57: nothing of a token but its access key id is logged, recorded or answered, whatever becomes of
+ * the request.
+ */
 const SESSION_TOKEN = 'IQoJb3JpZ2luX2VjEXAMPLE/SESSION+TOKEN/that/nobody/may/see==';
 
 const world = useForwarded();
@@ -40,7 +43,7 @@ beforeAll(async () => {
   unguarded = await world.start({ environment: { SENTINEL_GUARD_TABLE: 'there-is-no-such-table' } });
 });
 
-/** Whether the token of these fields shows in a text, in its parts or in a spelling of it. */
+/** Expects that a text holds neither the token of these fields nor a part or an encoding of it. */
 function expectAbsent(text: string, fields: TokenFields): void {
   const token = encodeToken(fields);
   const json = JSON.stringify(fields);
@@ -73,7 +76,7 @@ function lie(change: object): Behaviour {
   return replies(200, answerOf({ ...DANA, ...change }));
 }
 
-/** Repeats all that it was sent, as an echo service or a debugging proxy does. */
+/** Repeats the whole request in its answer, as an echo service or a debugging proxy does. */
 function echo(status: number, type: string): Behaviour {
   return (outgoing, { headers, body }) =>
     void outgoing
@@ -82,11 +85,11 @@ function echo(status: number, type: string): Behaviour {
 }
 
 const CASES: Readonly<Record<string, Case>> = {
-  'a good one': { status: 200 },
+  'a good request': { status: 200 },
   'a vend': { status: 200, what: DEV },
   'a vend that policy denies': { status: 403, what: { query: 'profile=vault' } },
   'a replay': { status: 403, times: 2 },
-  'a foreign server id': { status: 403, behave: stsError(403, 'SignatureDoesNotMatch') },
+  'a signature that STS refuses': { status: 403, behave: stsError(403, 'SignatureDoesNotMatch') },
   'an error that repeats the request': { status: 403, behave: echo(403, 'application/json') },
   'an outage that repeats the request': { status: 503, behave: echo(500, 'application/json') },
   'a page that repeats the request': { status: 503, behave: echo(200, 'text/html') },
@@ -103,23 +106,26 @@ const CASES: Readonly<Record<string, Case>> = {
   'half an answer': { status: 503, behave: truncated },
   'another account': { status: 403, behave: says(session('reader', 'x1', '111122223333')) },
   root: { status: 403, behave: lie({ Arn: 'arn:aws:iam::000000000000:root' }) },
-  'a date that is over': { status: 403, what: { amzDate: '20200102T030405Z' } },
-  'a region that is none': { status: 400, alter: (fields) => ({ ...fields, region: 'us-east-9' }) },
+  'an old date': { status: 403, what: { amzDate: '20200102T030405Z' } },
+  'a region that does not exist': { status: 400, alter: (fields) => ({ ...fields, region: 'us-east-9' }) },
   'an unknown field': { status: 400, alter: (fields) => ({ ...fields, secret: DANA_SECRET, [SESSION_TOKEN]: 'x' }) },
-  'a field out of form': { status: 400, alter: (fields) => ({ ...fields, securityToken: `${SESSION_TOKEN} x` }) },
-  'a signed header that is foreign': { status: 400, what: { extra: { 'x-x': DANA_SECRET } } },
-  'a credential that is none': { status: 400, alter: (fields) => ({ ...fields, credential: `x ${SESSION_TOKEN}` }) },
-  'a token that is not signed': {
+  'a field of the wrong form': { status: 400, alter: (fields) => ({ ...fields, securityToken: `${SESSION_TOKEN} x` }) },
+  'a signed header that is not allowed': { status: 400, what: { extra: { 'x-x': DANA_SECRET } } },
+  'a credential of the wrong form': {
+    status: 400,
+    alter: (fields) => ({ ...fields, credential: `x ${SESSION_TOKEN}` }),
+  },
+  'a session token that is not signed': {
     status: 400,
     alter: (fields) => ({ ...fields, signedHeaders: fields.signedHeaders.replace('x-amz-security-token;', '') }),
   },
-  'a security token outside': { status: 403, header: ['x-amz-security-token', SESSION_TOKEN] },
-  'another Authorization': { status: 400, header: ['authorization', `Bearer ${SESSION_TOKEN}`] },
-  'too many': { status: 429, behave: stsError(403, 'AccessDenied'), to: () => limited, times: 3 },
-  'no guard': { status: 503, to: () => unguarded },
+  'a security token in a header beside the token': { status: 403, header: ['x-amz-security-token', SESSION_TOKEN] },
+  'a second Authorization header': { status: 400, header: ['authorization', `Bearer ${SESSION_TOKEN}`] },
+  'an address above its limit': { status: 429, behave: stsError(403, 'AccessDenied'), to: () => limited, times: 3 },
+  'a replay guard that fails': { status: 503, to: () => unguarded },
 };
 
-it.each(Object.keys(CASES))('57 %s', async (name) => {
+it.each(Object.keys(CASES))('57 keeps the secrets of a token out of answer, log and audit log: %s', async (name) => {
   const { sts } = world;
   const {
     status,
@@ -145,7 +151,7 @@ it.each(Object.keys(CASES))('57 %s', async (name) => {
   expect(tvm.log()).not.toMatch(/authorization|x-amz-security-token|rawPacket|GetCallerIdentityResponse/iu);
 });
 
-it('57 a refusal is on record with whom it claims to be, and no more of it', async () => {
+it('57 records a refusal with the claimed access key id and no more of the token', async () => {
   const { tvm, sts } = world;
   sts.behave = stsError(403, 'SignatureDoesNotMatch');
   const answer = await sendRaw(tvm.port, forwarded(tvm, { securityToken: SESSION_TOKEN }));
@@ -172,7 +178,7 @@ it.each([
   '{"credential":"AKIA/<script>"}',
   '{"credential":"a b/"}',
   '[]',
-])('57 what is claimed is an access key id or nothing: %j', async (text) => {
+])('57 records an access key id or nothing as what the token %j claims', async (text) => {
   const { tvm } = world;
   const token = Buffer.from(text).toString('base64url');
   expect((await sendRaw(tvm.port, withToken(tvm, token, WHOAMI))).status).toBe(400);

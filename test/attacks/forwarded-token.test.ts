@@ -15,7 +15,7 @@ import {
 import { amzDateOf, sha256 } from '../support/sign.ts';
 import { add, fire, messageOf, refused, VENDED, type Outcome, type Shot } from './support.ts';
 
-/** What is wrong with a token by itself: refused here, and STS is never asked. */
+/** A token that is wrong by itself is refused here, without a call to STS. */
 const INVALID = refused(400, 'ValidationError');
 const INCOMPLETE = refused(400, 'IncompleteSignature');
 const DENIED = refused(403, 'AccessDenied');
@@ -24,7 +24,10 @@ const KNOWN: Outcome = { status: 200, error: undefined, credentials: false };
 
 const world = useForwarded();
 
-/** The fake believes whatever it is asked, so that nothing but the check in question can refuse. */
+/**
+ * The fake STS confirms everything, so that only the TVM's own check can refuse. Expects no call to
+ * STS.
+ */
 async function fireLocally(what: Shot): Promise<Outcome> {
   world.sts.clear();
   world.sts.behave = says(DANA);
@@ -41,7 +44,7 @@ function signedAs(what: Forwarding, alter?: (fields: TokenFields) => unknown): S
   return forwarded(world.tvm, what, alter);
 }
 
-it('44 the token itself is good, at every endpoint, and STS verifies it', async () => {
+it('44 accepts a good token at every endpoint once STS confirms it', async () => {
   const { tvm, sts } = world;
   expect(await fire(tvm, signedAs({}))).toEqual(KNOWN);
   expect(await fire(tvm, signedAs(DEV))).toEqual(VENDED);
@@ -50,7 +53,7 @@ it('44 the token itself is good, at every endpoint, and STS verifies it', async 
   expect(sts.seen).toHaveLength(4);
 });
 
-it('44 with the constants signed, or some, or none', async () => {
+it('44 accepts a token that signs all, some or none of the constant headers', async () => {
   const { 'x-amz-content-sha256': hash, ...others } = CONSTANTS;
   for (const extra of [CONSTANTS, others, { 'x-amz-content-sha256': hash }, { accept: CONSTANTS.accept }, {}]) {
     expect(await fire(world.tvm, signedAs({ extra }))).toEqual(KNOWN);
@@ -58,13 +61,13 @@ it('44 with the constants signed, or some, or none', async () => {
 });
 
 it.each(['body', 'url', 'action', 'method', 'host', 'headers', 'path', 'query', 'iam_request_body', 'Version'])(
-  '44 a token with the field %s',
+  '44 refuses a token with the field %s',
   async (field) => {
     expect(await fireLocally(altered({ [field]: 'Action=GetSessionToken' }))).toEqual(INVALID);
   },
 );
 
-it('44 another action, version, method or path was signed', async () => {
+it('44 sends STS its own action, version, method and path, so a signature over others fails', async () => {
   const { tvm, sts } = world;
   const wishes: readonly Forwarding[] = [
     { stsBody: 'Action=GetSessionToken&Version=2011-06-15' },
@@ -83,19 +86,19 @@ it('44 another action, version, method or path was signed', async () => {
 });
 
 it.each([
-  ['a field twice', (json: string) => json.replace('{', '{"v":1,')],
+  ['the same field twice', (json: string) => json.replace('{', '{"v":1,')],
   ['another nonce first', (json: string) => json.replace('{', '{"nonce":"0123456789abcdef0123456789",')],
-  ['the same key in escapes', (json: string) => json.replace('{', String.raw`{"\u0076":1,`)],
-  ['the same key in capitals', (json: string) => json.replace('{', '{"Region":"us-east-1",')],
+  ['the same field in escapes', (json: string) => json.replace('{', String.raw`{"\u0076":1,`)],
+  ['the same field in capitals', (json: string) => json.replace('{', '{"Region":"us-east-1",')],
   ['a signature in capitals beside', (json: string) => json.replace('{', '{"SIGNATURE":"00",')],
   ['__proto__', (json: string) => json.replace('{', '{"__proto__":{"v":1},')],
   ['only capitals', (json: string) => json.replace('"nonce"', '"Nonce"')],
-])('45 %s', async (_, change) => {
+])('45 refuses a token with a repeated or misspelt field: %s', async (_, change) => {
   const shot = signedAs({}, (fields) => change(JSON.stringify(fields)));
   expect(await fireLocally(shot)).toEqual(INVALID);
 });
 
-it('46 4,096 characters are read, 4,097 are not', async () => {
+it('46 reads a token of 4,096 characters, and refuses one of 4,097', async () => {
   const { tvm } = world;
   const fields = forwardedFields({ ...WHOAMI });
   const json = JSON.stringify(fields);
@@ -110,9 +113,9 @@ it('46 4,096 characters are read, 4,097 are not', async () => {
   expect(await fire(tvm, withToken(tvm, ofLength(3_072), WHOAMI))).toEqual(KNOWN);
 });
 
-it('46 other spellings of the same bytes', async () => {
+it('46 refuses other base64 spellings of the same bytes', async () => {
   const { tvm } = world;
-  // 3n + 1 bytes: two characters at the end, the last of which has four bits that mean nothing.
+  // 3n + 1 bytes end in two characters, and four bits of the last one mean nothing.
   const json = JSON.stringify(forwardedFields(WHOAMI));
   const token = encodeToken(json.replace('}', `${' '.repeat((4 - ((json.length - 1) % 3) - 1) % 3)} }`));
   const padded = Buffer.from(token, 'base64url').toString('base64');
@@ -141,7 +144,7 @@ it('46 other spellings of the same bytes', async () => {
 });
 
 it.each(['null', 'true', '1', '"x"', '[]', '[{}]', '{}', ' ', '{', '{"v":1}', '{"v":1}{"v":1}', '\u0000'])(
-  '46 JSON that is no token: %j',
+  '46 refuses JSON that is not a token: %j',
   async (json) => {
     expect(await fireLocally(withToken(world.tvm, encodeToken(json), WHOAMI))).toEqual(INVALID);
   },
@@ -168,13 +171,13 @@ it.each([
   ['credential', ['', 'a b', 'a'.repeat(257), 'x\r\ny', null, {}]],
   ['securityToken', ['', 'a b', 'x\r\nhost: evil', '\u0000', 'ä', null, 1]],
   ['signedHeaders', ['', 'host x', 'a'.repeat(513), 'host\r\n', null, ['host']]],
-] as const)('46 %s out of form', async (field, values) => {
+] as const)('46 refuses values of the wrong form for %s', async (field, values) => {
   for (const value of values)
     expect(await fireLocally(altered({ [field]: value })), JSON.stringify(value)).toEqual(INVALID);
 });
 
 it.each(['v', 'region', 'amzDate', 'credential', 'signedHeaders', 'signature', 'nonce'])(
-  '46 without %s',
+  '46 refuses a token without %s',
   async (field) => {
     expect(await fireLocally(altered({ [field]: undefined }))).toEqual(INVALID);
   },
@@ -200,15 +203,15 @@ it.each([
   'us-east-1/',
   '..',
   'a'.repeat(33),
-])('47 the region %j', async (region) => {
+])('47 refuses the region %j', async (region) => {
   expect(await fireLocally(altered({ region }))).toEqual(INVALID);
   const scopeRegion = /^[\w-]{1,32}$/u.test(region) ? region : 'us-east-1';
   expect(await fireLocally(signedAs({ region, scopeRegion }))).toEqual(INVALID);
 });
 
-it('47 a region of another partition, where that is the TVM’s own', async () => {
+it('47 takes only regions of the TVM’s own partition', async () => {
   const { desk, sts, start } = world;
-  // The embedded AWS is in one region only, and that is not in China.
+  // The embedded AWS serves one region only, which is not in China.
   const endpoints = { sts: desk.url, ssm: desk.url, dynamodb: desk.url };
   const clients = createAwsClients({ region: 'us-east-1', endpoints });
   const tvm = await start({ environment: { AWS_REGION: 'cn-north-1' }, clients });
@@ -228,7 +231,7 @@ it.each([
   { service: 'execute-api' },
   { service: 'STS' },
   { terminator: 'aws4_reques' },
-])('48 signed in the scope %o', async (scope) => {
+])('48 refuses a token signed in the scope %o', async (scope) => {
   expect(await fireLocally(signedAs(scope))).toEqual(INVALID);
 });
 
@@ -237,11 +240,11 @@ it.each([
   'AKIA/20260102/us-east-1/sts',
   'AKIA/20260102/us-east-1/sts/aws4_request/x',
   '/20260102/us-east-1/sts/aws4_request',
-])('48 the credential %s', async (credential) => {
+])('48 refuses the credential %s', async (credential) => {
   expect(await fireLocally(altered({ credential }))).toEqual(INCOMPLETE);
 });
 
-it('33 the window: ±5 min as for every signature, and no date that is none', async () => {
+it('33 takes signatures within 5 minutes of now, and refuses dates that do not exist', async () => {
   function at(seconds: number): Shot {
     return signedAs({ amzDate: amzDateOf(Date.now() + seconds * 1_000) });
   }
@@ -255,7 +258,7 @@ it('33 the window: ±5 min as for every signature, and no date that is none', as
   expect(await fire(world.tvm, at(280))).toEqual(KNOWN);
 });
 
-it('12 an outer header that nothing binds', async () => {
+it('12 refuses X-Amz-* and X-Sentinel-* headers beside the token, which nothing signs', async () => {
   for (const name of [
     'x-amz-date',
     'X-Amz-Security-Token',

@@ -9,7 +9,10 @@ import { sign } from '../support/sign.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 import { statuses } from './talk.ts';
 
-/** The real program with little memory and few descriptors, and strangers at its door. */
+/**
+ * The real program with little memory and few descriptors, under load by clients that prove
+ * nothing.
+ */
 const HEAP_MB = 256;
 const DESCRIPTORS = 512;
 
@@ -42,11 +45,13 @@ afterAll(async () => {
 
 const PATIENCE = { timeout: 20_000, interval: 50 };
 
-/** What the process has open now; a number of megabytes, and one of descriptors. */
+/** Megabytes that the process keeps in memory now. */
 function residentMb(): number {
   const status = readFileSync(`/proc/${running.child.pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+) kB/u.exec(status)?.[1]) / 1024;
 }
+
+/** Descriptors that the process has open now. */
 function openDescriptors(): number {
   return readdirSync(`/proc/${running.child.pid}/fd`).length;
 }
@@ -68,7 +73,7 @@ function answered(clients: readonly { readonly text: () => string }[]): number {
   return clients.reduce((sum, { text }) => sum + statuses(text()).length, 0);
 }
 
-/** What eight floods of the program before this bound cost was 1.6 GB. */
+/** How far memory may grow. Before answers were bounded, eight floods took 1.6 GB. */
 const GROWTH_MB = 150;
 
 describe.skipIf(process.platform !== 'linux')('pipelined requests without a signature', () => {
@@ -77,7 +82,7 @@ describe.skipIf(process.platform !== 'linux')('pipelined requests without a sign
     ['20,000 on each of eight connections', 8],
     ['20,000 on each of sixty connections', 60],
   ])(
-    '%s cost no memory, and health checks are answered meanwhile',
+    'keep memory bounded and health checks answered: %s',
     async (_, connections) => {
       const before = residentMb();
       const flood = `GET /?profile=dev HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`.repeat(20_000);
@@ -95,12 +100,12 @@ describe.skipIf(process.platform !== 'linux')('pipelined requests without a sign
     60_000,
   );
 
-  it('are all answered, in the end', async () => {
+  it('are all answered in the end', async () => {
     const client = dial(port, `GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(20_000));
     await expect.poll(() => answered([client]), { timeout: 50_000, interval: 200 }).toBe(20_000);
   }, 60_000);
 
-  it('cost the port of the metrics no more', async () => {
+  it('keep memory bounded on METRICS_PORT, too', async () => {
     const before = residentMb();
     const flood = `GET /metrics HTTP/1.1\r\n\r\n`.repeat(20_000);
     const clients = Array.from({ length: 8 }, () => dial(metricsPort, flood));
@@ -113,7 +118,7 @@ describe.skipIf(process.platform !== 'linux')('pipelined requests without a sign
   }, 60_000);
 });
 
-/** What only the body can prove wrong. */
+/** Signed headers that the server can judge only once it has the body. */
 const SIGNED_LINES = Object.entries(
   sign({ host: '127.0.0.1', method: 'POST', path: '/', query: '', body: 'x'.repeat(10) }).headers,
 )
@@ -126,7 +131,7 @@ describe.skipIf(process.platform !== 'linux')(`600 half-open heads at ${DESCRIPT
     ['nothing', ''],
     ['half a body', 'POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 10\r\n\r\nx'],
     ['half a body that could be signed', `POST / HTTP/1.1\r\n${SIGNED_LINES}content-length: 10\r\n\r\nx`],
-  ])('of %s do not keep it from answering, calling AWS and writing audit', async (_, bytes) => {
+  ])('leave the server able to answer, call AWS and write audit records: %s', async (_, bytes) => {
     function records(): number {
       return running.stdout().split('\n').length;
     }
@@ -144,7 +149,7 @@ describe.skipIf(process.platform !== 'linux')(`600 half-open heads at ${DESCRIPT
     await expect.poll(records, PATIENCE).toBeGreaterThanOrEqual(before + 3);
   });
 
-  it('are said once in the log, not once each', () => {
+  it('are reported in the log together, not one by one', () => {
     const said = running
       .stderr()
       .split('\n')
@@ -154,7 +159,7 @@ describe.skipIf(process.platform !== 'linux')(`600 half-open heads at ${DESCRIPT
     expect(JSON.parse(said[0] ?? '{}')).toMatchObject({ level: 40, connection_closed: expect.any(Number) });
   });
 
-  it('are counted', async () => {
+  it('are counted in sentinel_turned_away_total', async () => {
     const { body } = await sendRaw(metricsPort, { target: '/metrics', headers: { host: 'x' } });
     const [, counted = '0'] = /^sentinel_turned_away_total\{outcome="connection_closed"\} (\d+)$/mu.exec(body) ?? [];
     expect(Number(counted)).toBeGreaterThan(300);
@@ -172,7 +177,7 @@ describe('a body of 400 MB', () => {
     ['/', 'POST', 403],
     ['*', 'POST', 400],
   ])(
-    'to %s with %s is not read, and the answer arrives: %i',
+    'is not read, and the answer arrives: %s with %s is %i',
     async (target, method, status) => {
       for (const coding of [`content-length: ${LENGTH}`, `transfer-encoding: chunked`]) {
         const size = coding.startsWith('transfer') ? `${LENGTH.toString(16)}\r\n` : '';
@@ -194,12 +199,12 @@ describe('a body of 400 MB', () => {
   );
 });
 
-describe('the port of the metrics', () => {
-  it('is named at the start, with the address that it is on', () => {
+describe('METRICS_PORT', () => {
+  it('is named in the log at start, with its address', () => {
     expect(running.stderr()).toContain(`metrics are served at http://127.0.0.1:${metricsPort}/metrics`);
   });
 
-  it('does not read bodies either', async () => {
+  it('does not read bodies', async () => {
     const head = 'POST /metrics HTTP/1.1\r\ncontent-length: 400000000\r\n\r\n';
     const { socket, text } = dial(metricsPort, head + 'x'.repeat(1_000_000));
     await expect.poll(() => socket.destroyed, PATIENCE).toBe(true);

@@ -7,8 +7,8 @@ import { holdsCredentials, statuses, talk, toBytes } from './talk.ts';
 const world = useTvm();
 
 /**
- * Two good requests of which every header but Authorization is signed, the framing and the end of the connection
- * included. Made anew for each run: whatever is refused must not be refused as a replay of the run before.
+ * Two good requests that sign every header but Authorization, Content-Length and Connection among
+ * them. They are made anew for each run, so that no refusal is that of a replay of the run before.
  */
 const ORIGINALS: readonly (() => Shot)[] = [
   () =>
@@ -21,7 +21,7 @@ const ORIGINALS: readonly (() => Shot)[] = [
 
 type Mutation = {
   readonly original: number;
-  /** Where, as a part of the whole length. */
+  /** The place, as a fraction of the whole length. */
   readonly where: number;
   readonly kind: 'replace' | 'insert' | 'delete' | 'flip';
   readonly byte: number;
@@ -56,8 +56,9 @@ function fold(value: string): string {
 }
 
 /**
- * What a request means, by the rules of HTTP and SigV4 alone: names of headers in any letters, white space folded, escapes
- * in any letters, the components of Authorization apart, the version and what follows the request left out.
+ * What a request means by the rules of HTTP and SigV4: case of header names and of escapes does not
+ * matter, white space is folded, the components of Authorization are compared one by one, and the
+ * version and what follows are left out.
  */
 function meaning(bytes: string): string {
   const end = bytes.indexOf('\r\n\r\n');
@@ -78,14 +79,14 @@ function meaning(bytes: string): string {
   return JSON.stringify([method, escapes, headers, body]);
 }
 
-describe('one byte of a good request changed', () => {
-  it('the requests themselves vend', async () => {
+describe('a good request with one byte changed', () => {
+  it('vends while it is unchanged', async () => {
     for (const original of ORIGINALS) {
       expect(statuses(await talk(world.tvm.port, toBytes(original())))).toEqual([200]);
     }
   });
 
-  it('never fails the server, never hangs, and never vends unless it means the same', async () => {
+  it('never gets a 5xx, never hangs, and never vends unless it means the same', async () => {
     const property = fc.asyncProperty(mutations, async (mutation) => {
       const original = toBytes((ORIGINALS[mutation.original] as () => Shot)());
       const mutated = mutate(original, mutation);

@@ -15,7 +15,7 @@ function lastDigit(value: string): string {
 const world = useTvm();
 
 describe('the Authorization header', () => {
-  it('01 a request without authentication', async () => {
+  it('01 is required', async () => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
     expect(await fire(tvm, drop(shot(tvm), 'authorization'))).toEqual(refused(403, 'MissingAuthenticationToken'));
@@ -31,14 +31,14 @@ describe('the Authorization header', () => {
   });
 
   it.each(['X-Amz-Algorithm=AWS4-HMAC-SHA256', 'x-amz-signature=00', '%58-Amz-Algorithm=AWS4-HMAC-SHA256'])(
-    '02 Authorization and %s in the query',
+    '02 is refused together with %s in the query',
     async (parameter) => {
       const { tvm } = world;
       expect(await fire(tvm, shot(tvm, { query: `${parameter}&profile=dev` }))).toEqual(MISMATCH);
     },
   );
 
-  it('04 two Authorization headers', async () => {
+  it('04 is refused when it is there twice', async () => {
     const { tvm } = world;
     function twice(to: (value: string) => readonly string[]) {
       return fire(tvm, withAuthorization(shot(tvm), to));
@@ -57,25 +57,25 @@ describe('the Authorization header', () => {
     ['no SignedHeaders', (value) => value.replace(/SignedHeaders=[^,]*, /u, '')],
     ['no Signature', (value) => value.replace(/, Signature=.*/u, '')],
     ['an unknown component', (value) => `${value}, Expires=1`],
-    ['a component in other letters', (value) => value.replace('Signature=', 'signature=')],
+    ['a component in lower case', (value) => value.replace('Signature=', 'signature=')],
     ['an empty component', (value) => `${value},`],
     ['a component without a value', (value) => value.replace('Signature=', 'Signature')],
     ['no component at all', () => 'AWS4-HMAC-SHA256 '],
     ['a space before "="', (value) => value.replace('Signature=', 'Signature =')],
   ];
 
-  it.each(COMPONENTS)('05 %s', async (_, to) => {
+  it.each(COMPONENTS)('05 is refused with %s', async (_, to) => {
     const { tvm } = world;
     expect(await fire(tvm, withAuthorization(shot(tvm), to))).toEqual(INCOMPLETE);
   });
 
-  it('05 the components in another order, or without spaces, are the same components', async () => {
+  it('05 is accepted with its components in another order and without spaces', async () => {
     const { tvm } = world;
     expect(await fire(tvm, withAuthorization(shot(tvm), shuffled))).toEqual(VENDED);
   });
 
   it.each(['Mon, 01 ', 'Mon, 01 Jan 2026 00:00:00 GMT', '2026010', '202601011', '2026010a'])(
-    '06 "%s" in the place of the scope\'s date',
+    '06 is refused with "%s" in place of the scope\'s date',
     async (day) => {
       const { tvm } = world;
       expect(
@@ -95,7 +95,7 @@ describe('the Authorization header', () => {
     'AWS',
     'Bearer',
     'Basic',
-  ])('07 the algorithm %s', async (algorithm) => {
+  ])('07 is refused with the algorithm %s', async (algorithm) => {
     const { tvm } = world;
     function to(value: string): string {
       return value.replace('AWS4-HMAC-SHA256', algorithm);
@@ -111,14 +111,14 @@ describe('the Authorization header', () => {
     ['an id of 129 characters', (id: string) => id.replace('TVMDEMOALICE', 'A'.repeat(129))],
     ['a path in the id', (id: string) => id.replace('TVMDEMOALICE', '..')],
     ['an empty region', (id: string) => id.replace('us-east-1', '')],
-  ] as const)('08 a credential of %s', async (_, to) => {
+  ] as const)('08 is refused when the credential has %s', async (_, to) => {
     const { tvm } = world;
     const shoot = withAuthorization(shot(tvm), (value) => value.replace(/TVMDEMOALICE[^,]*/u, to));
     expect(await fire(tvm, shoot)).toEqual(INCOMPLETE);
   });
 
   it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'tvmdemoalice'])(
-    '08 the access key id %s is unknown',
+    '08 is refused for the unknown access key id %s',
     async (accessKeyId) => {
       const { tvm } = world;
       expect(await fire(tvm, shot(tvm, { accessKeyId }))).toEqual(refused(403, 'InvalidClientTokenId'));
@@ -136,13 +136,13 @@ describe('the Authorization header', () => {
     ['no characters', () => ''],
     ['a prefix', (signature: string) => `0x${signature.slice(2)}`],
     ['quotes', (signature: string) => `"${signature}"`],
-  ] as const)('09 a signature of %s', async (_, to) => {
+  ] as const)('09 is refused when the signature has %s', async (_, to) => {
     const { tvm } = world;
     const shoot = withAuthorization(shot(tvm), (value) => value.replace(/[0-9a-f]{64}$/u, to));
     expect(await fire(tvm, shoot)).toEqual(INCOMPLETE);
   });
 
-  it('09 a signature of the right form that is wrong', async () => {
+  it('09 is refused when the signature has the right form and is wrong', async () => {
     const { tvm } = world;
     expect(await fire(tvm, withAuthorization(shot(tvm), lastDigit))).toEqual(MISMATCH);
     expect(await fire(tvm, shot(tvm, { secret: 'demo-bob-not-a-secret' }))).toEqual(MISMATCH);

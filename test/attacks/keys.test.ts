@@ -23,15 +23,15 @@ function signedBy(accessKeyId: string) {
   return shot(world.tvm, { accessKeyId, secret: SECRET });
 }
 
-it.each(['TVMGOOD', 'TVMFUTURE'])('38 the key %s is good', async (id) => {
+it.each(['TVMGOOD', 'TVMFUTURE'])('38 vends to the key %s', async (id) => {
   expect(await fire(world.tvm, signedBy(id))).toEqual(VENDED);
 });
 
-it.each(['TVMUNKNOWN', 'TVMDISABLED', 'TVMEXPIRED'])('38 the key %s is not', async (id) => {
+it.each(['TVMUNKNOWN', 'TVMDISABLED', 'TVMEXPIRED'])('38 refuses the key %s', async (id) => {
   expect(await fire(world.tvm, signedBy(id))).toEqual(INVALID_TOKEN);
 });
 
-it('38 unknown, disabled and expired keys get the same bytes but for id and date', async () => {
+it('38 answers unknown, disabled and expired keys with the same bytes but for id and date', async () => {
   const answers = [];
   for (const id of ['TVMUNKNOWN', 'TVMDISABLED', 'TVMEXPIRED']) {
     const { status, headers, body } = await sendRaw(world.tvm.port, signedBy(id));
@@ -41,7 +41,7 @@ it('38 unknown, disabled and expired keys get the same bytes but for id and date
   expect(new Set(answers).size).toBe(1);
 });
 
-it('38 with a wrong secret too, so that nobody learns which ids exist', async () => {
+it('38 gives a wrong secret the same refusal for unknown, disabled and expired keys', async () => {
   for (const accessKeyId of ['TVMUNKNOWN', 'TVMDISABLED', 'TVMEXPIRED']) {
     expect(await fire(world.tvm, shot(world.tvm, { accessKeyId, secret: 'wrong' }))).toEqual(INVALID_TOKEN);
   }
@@ -50,14 +50,14 @@ it('38 with a wrong secret too, so that nobody learns which ids exist', async ()
   );
 });
 
-it('38 the secret that unknown keys are checked against opens nothing', async () => {
+it('38 refuses the secret that stands in for those of unknown keys', async () => {
   const secret = 'no key of this server has this secret';
   for (const accessKeyId of ['TVMUNKNOWN', 'TVMDISABLED', 'TVMEXPIRED']) {
     expect(await fire(world.tvm, shot(world.tvm, { accessKeyId, secret }))).toEqual(INVALID_TOKEN);
   }
 });
 
-it('38 the refusal is in the audit log, with the id that was claimed', async () => {
+it('38 records the refusal with the claimed access key id', async () => {
   const { tvm } = world;
   await fire(tvm, signedBy('TVMDISABLED'));
   expect(tvm.audit.at(-1)).toMatchObject({
@@ -68,7 +68,7 @@ it('38 the refusal is in the audit log, with the id that was claimed', async () 
   expect(JSON.stringify(tvm.audit) + tvm.log()).not.toContain(SECRET);
 });
 
-it('39 a registered key with a security token that is not its own', async () => {
+it('39 refuses a registered key with a security token', async () => {
   const { tvm } = world;
   const token = { headers: { 'x-amz-security-token': 'IQoJb3JpZ2luX2VjEXAMPLE' } };
   expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
@@ -78,7 +78,7 @@ it('39 a registered key with a security token that is not its own', async () => 
   expect(await fire(tvm, add(shot(tvm), 'x-amz-security-token', 'x'))).toEqual(refused(403, 'AccessDenied'));
 });
 
-it("39 a key of AWS's own is no key of the TVM", async () => {
+it('39 refuses an access key of AWS', async () => {
   const { tvm } = world;
   const keys = { accessKeyId: 'AKIADEMOTVM00000', secret: 'demo-tvm-not-a-secret' };
   expect(await fire(tvm, shot(tvm, keys))).toEqual(INVALID_TOKEN);

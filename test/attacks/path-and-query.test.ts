@@ -12,7 +12,7 @@ const MISMATCH = refused(403, 'SignatureDoesNotMatch');
 const world = useTvm();
 
 describe('the path', () => {
-  it('19 an absolute-form target', async () => {
+  it('19 is refused in a target of absolute form', async () => {
     const { tvm } = world;
     const targets = [`${tvm.url}/?profile=dev`, 'http://evil.example/?profile=dev', 'HTTP://evil.example/', 'x:/', '*'];
     for (const target of targets) expect(await fire(tvm, shot(tvm, { target }))).toEqual(INVALID);
@@ -20,7 +20,7 @@ describe('the path', () => {
   });
 
   it.each(['/./', '/../', '/a/..', '/a/../', '/.', '/..', '/%2e/', '/%2e%2e/', '/a/%2E%2e', '/.hidden', '/a/.b'])(
-    '20 the dot segment in %s',
+    '20 is refused with the dot segment in %s',
     async (path) => {
       const { tvm } = world;
       expect(await fire(tvm, shot(tvm, { path }))).toEqual(INVALID);
@@ -29,7 +29,7 @@ describe('the path', () => {
   );
 
   it.each(['/%70rofiles', '/profile%73', '/%', '/%zz', '/%00', '/%2F', '/%5c', '/a%20b'])(
-    '20 22 the escape in %s',
+    '20 22 is refused with the escape in %s',
     async (path) => {
       const { tvm } = world;
       expect(await fire(tvm, shot(tvm, { path, query: '' }))).toEqual(INVALID);
@@ -50,7 +50,7 @@ describe('the path', () => {
     '/:',
     "/'",
     '/*',
-  ])('21 the path %s', async (path) => {
+  ])('21 is refused as %s', async (path) => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm, { path }))).toEqual(INVALID);
     expect(
@@ -59,7 +59,7 @@ describe('the path', () => {
   });
 
   it.each(['/creds', '/profiles/', '/PROFILES', '/healthz/', '/a.b/~c/_d-e', '/__proto__'])(
-    '21 the unknown path %s is 404, before anybody asks who is calling',
+    '21 is answered 404 before authentication when it is unknown: %s',
     async (path) => {
       const { tvm } = world;
       expect(await fire(tvm, shot(tvm, { path }))).toEqual(refused(404, 'ValidationError'));
@@ -67,7 +67,7 @@ describe('the path', () => {
     },
   );
 
-  it('21 a fragment behind the query', async () => {
+  it('21 is refused with a fragment after the query', async () => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm, { target: '/?profile=dev#' }))).toEqual(INVALID);
     expect(await fire(tvm, shot(tvm, { target: '/?profile=dev#&profile=prod' }))).toEqual(INVALID);
@@ -75,7 +75,7 @@ describe('the path', () => {
 });
 
 describe('the query', () => {
-  it('23 is ordered by key, not by the whole string', async () => {
+  it('23 is sorted by key, not by the whole text of a parameter', async () => {
     const now = Date.now();
     function verify(signedQuery: string, sentQuery: string): unknown {
       const from = shot({ host: 'tvm.example' }, { query: signedQuery });
@@ -93,7 +93,7 @@ describe('the query', () => {
     expect(verify('id-type=1&id=2', 'id=2&id-type=1')).toBe('SignatureDoesNotMatch');
   });
 
-  it('23 unsorted parameters vend, signed in order or as sent', async () => {
+  it('23 verifies when it is sent unsorted and signed sorted or as sent', async () => {
     const { tvm } = world;
     const sent = '/?profile=dev&duration=900&device_id=x';
     expect(await fire(tvm, shot(tvm, { query: 'device_id=x&duration=900&profile=dev', target: sent }))).toEqual(VENDED);
@@ -110,13 +110,13 @@ describe('the query', () => {
     'profile=dev&profil%65',
     '&',
     'profile=dev&a&a',
-  ])('24 the duplicate key in %s', async (query) => {
+  ])('24 is refused with the duplicate key in %s', async (query) => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm, { query }))).toEqual(INVALID);
     expect(await fire(tvm, shot(tvm, { query: 'profile=dev', target: `/?${query}` }))).toEqual(INVALID);
   });
 
-  it('24 keys that differ in their letters are different keys, and __proto__ is one of them', async () => {
+  it('24 is refused by the unknown key, whose case counts, and __proto__ is one', async () => {
     const { tvm } = world;
     for (const key of ['Profile', '__proto__', 'constructor', '%70rofil%45', '']) {
       const answer = await sendRaw(tvm.port, shot(tvm, { query: `profile=dev&${key}=prod` }));
@@ -125,7 +125,7 @@ describe('the query', () => {
   });
 
   it.each(['%', '%z', '%zz', '%ff', '%c0%80', '%ed%a0%80', '%00', '%2', 'a%', '%u0041'])(
-    '25 the escape %s',
+    '25 is refused with the escape %s',
     async (escape) => {
       const { tvm } = world;
       for (const query of [`device_id=${escape}&profile=dev`, `${escape}=1&profile=dev`]) {
@@ -134,7 +134,7 @@ describe('the query', () => {
     },
   );
 
-  it('25 bytes that no target may hold', async () => {
+  it('25 is refused with bytes that a target may not hold', async () => {
     const { tvm } = world;
     for (const text of ['\u00E9', '\u007F', '\u0001']) {
       const answer = await sendRaw(tvm.port, shot(tvm, { query: `device_id=${text}&profile=dev` }));
@@ -142,14 +142,14 @@ describe('the query', () => {
     }
   });
 
-  it('25 more parameters than any request means', async () => {
+  it('25 is refused with 65 parameters, and with more than 8 KiB', async () => {
     const { tvm } = world;
     const query = Array.from({ length: 65 }, (_, index) => `p${index}=`).join('&');
     expect(await fire(tvm, shot(tvm, { query }))).toEqual(INVALID);
     expect(await fire(tvm, shot(tvm, { query: `profile=dev&device_id=${'x'.repeat(9_000)}` }))).toEqual(INVALID);
   });
 
-  it('26 "+", "%20" and "%2B" swapped after signing never get another meaning', async () => {
+  it('26 never changes its meaning by "+", "%20" and "%2B" swapped after signing', async () => {
     const { tvm } = world;
     function swapped(signed: string, sent: string) {
       return fire(
@@ -173,15 +173,18 @@ describe('the query', () => {
   });
 });
 
-describe('what changed after signing', () => {
+describe('a request changed after signing', () => {
   const CHANGES: readonly (readonly [string, (from: Shot) => Shot])[] = [
     ['the method', (from) => ({ ...from, method: 'POST' })],
-    ['the method, with an override', (from) => add({ ...from, method: 'POST' }, 'x-http-method-override', 'GET')],
+    [
+      'the method, with an override header',
+      (from) => add({ ...from, method: 'POST' }, 'x-http-method-override', 'GET'),
+    ],
     ['a value in the query', (from) => ({ ...from, target: '/?profile=prod' })],
     ['a further parameter', (from) => ({ ...from, target: '/?profile=dev&duration=3600' })],
-    ['no query any more', (from) => ({ ...from, target: '/' })],
+    ['the query, removed', (from) => ({ ...from, target: '/' })],
     ['the path', (from) => ({ ...from, target: '/profiles?profile=dev' })],
-    ['a body', (from) => ({ ...from, body: '{"profile":"prod"}' })],
+    ['an added body', (from) => ({ ...from, body: '{"profile":"prod"}' })],
     [
       'a signed header',
       (from) => change(from, 'x-sentinel-nonce', (value) => value.toUpperCase().replace(/^\d*$/u, 'A')),
@@ -192,13 +195,13 @@ describe('what changed after signing', () => {
     ],
   ];
 
-  it.each(CHANGES)('27 %s', async (_, to) => {
+  it.each(CHANGES)('27 is refused when the change is %s', async (_, to) => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
     expect(await fire(tvm, to(shot(tvm)))).toEqual(MISMATCH);
   });
 
-  it('27 a body, or one in the place of another', async () => {
+  it('27 is refused with another body or content type', async () => {
     const { tvm } = world;
     expect(await fire(tvm, postShot(tvm))).toEqual(VENDED);
     expect(await fire(tvm, { ...postShot(tvm), body: '{"profile":"vault"}' })).toEqual(MISMATCH);
@@ -212,7 +215,7 @@ describe('what changed after signing', () => {
     ).toEqual(MISMATCH);
   });
 
-  it('27 HEAD never vends, and a method override is nothing', async () => {
+  it('27 never vends on HEAD, and is not affected by method overrides', async () => {
     const { tvm } = world;
     const head = await sendRaw(tvm.port, shot(tvm, { method: 'HEAD' }));
     expect([head.status, head.headers['allow'], head.body]).toEqual([405, 'GET, POST', '']);

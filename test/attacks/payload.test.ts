@@ -10,7 +10,7 @@ const HASH = 'x-amz-content-sha256';
 
 const world = useTvm();
 
-it('28 a declared hash that is not that of the body', async () => {
+it('28 refuses a declared hash that is not that of the body', async () => {
   const { tvm } = world;
   const wrong = refused(400, 'XAmzContentSHA256Mismatch');
   function declare(hash: string, payloadHash?: string) {
@@ -21,14 +21,14 @@ it('28 a declared hash that is not that of the body', async () => {
   }
   expect(await declare(sha256(DEV_BODY))).toEqual(VENDED);
   expect(await declare(sha256('another'))).toEqual(wrong);
-  // Signed over the declared hash, as a verifier would have it that believes the header.
+  // The signature is over the declared hash, so a verifier that trusts the header would accept it.
   expect(await declare(sha256('another'), sha256('another'))).toEqual(wrong);
   expect(await declare(sha256(DEV_BODY).toUpperCase())).toEqual(wrong);
   expect(await declare('')).toEqual(wrong);
   expect(await fire(tvm, add(postShot(tvm), HASH, sha256('another')))).toEqual(wrong);
 });
 
-it('28 one signature does not carry two bodies', async () => {
+it('28 refuses another body under the same signature', async () => {
   const { tvm } = world;
   const signed = postShot(tvm, { headers: { [HASH]: sha256(DEV_BODY) } });
   expect(await fire(tvm, { ...signed, body: '{"profile":"vault"}' })).toEqual(
@@ -42,7 +42,7 @@ it.each([
   'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
   'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
   'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER',
-])('29 %s', async (declared) => {
+])('29 refuses the declared hash %s', async (declared) => {
   const { tvm } = world;
   const headers = { [HASH]: declared };
   expect(await fire(tvm, postShot(tvm, { headers, payloadHash: declared }))).toEqual(INVALID);
@@ -50,14 +50,14 @@ it.each([
   expect(await fire(tvm, postShot(tvm, { payloadHash: declared }))).toEqual(MISMATCH);
 });
 
-it('30 the hash of nothing, signed for a body', async () => {
+it('30 refuses a body whose signature covers another hash', async () => {
   const { tvm } = world;
   expect(await fire(tvm, postShot(tvm, { payloadHash: sha256('') }))).toEqual(MISMATCH);
   expect(await fire(tvm, postShot(tvm, { payloadHash: '' }))).toEqual(MISMATCH);
   expect(await fire(tvm, postShot(tvm, { payloadHash: sha256('{}') }))).toEqual(MISMATCH);
 });
 
-it('31 a content encoding', async () => {
+it('31 refuses a content encoding', async () => {
   const { tvm } = world;
   const packed = gzipSync(DEV_BODY);
   const encoded = { headers: { 'content-encoding': 'gzip' } };
@@ -85,12 +85,12 @@ it.each([
   ['the prototype as a field', Buffer.from('{"profile":"dev","__proto__":"x"}')],
   ['60,000 brackets', Buffer.from('['.repeat(60_000))],
   ['nothing', Buffer.from('')],
-] as const)('31 a body of %s', async (_, body) => {
+] as const)('31 refuses a body of %s', async (_, body) => {
   const { tvm } = world;
   expect(await fire(tvm, postShot(tvm, { body }))).toEqual(INVALID);
 });
 
-it('31 a body over the limit is refused before it is sent', async () => {
+it('31 refuses a body over the limit by its Content-Length, before it is sent', async () => {
   const { tvm } = world;
   const tooLarge = refused(413, 'ValidationError');
   const announced = { ...add(postShot(tvm), 'content-length', '65537'), body: '' };
@@ -102,7 +102,7 @@ it('31 a body over the limit is refused before it is sent', async () => {
   expect(await fire(tvm, postShot(tvm, { body: largest }))).toEqual(VENDED);
 });
 
-it('31 a chunked body over the limit is refused where it passes the limit', async () => {
+it('31 refuses a chunked body as soon as it passes the limit', async () => {
   const { tvm } = world;
   const { method, target, headers } = add(postShot(tvm), 'transfer-encoding', 'chunked');
   const head = [`${method} ${target} HTTP/1.1`, ...headers.map(([name, value]) => `${name}: ${value}`)].join('\r\n');
@@ -111,12 +111,12 @@ it('31 a chunked body over the limit is refused where it passes the limit', asyn
   expect(outcomeOf(answer)).toEqual(refused(413, 'ValidationError'));
 });
 
-it('31 GET takes no body, however it is signed', async () => {
+it('31 refuses a signed body on GET', async () => {
   const { tvm } = world;
   expect(await fire(tvm, shot(tvm, { body: DEV_BODY }))).toEqual(INVALID);
 });
 
-it('32 an unsigned content type can be flipped, and nothing is parsed in another way', async () => {
+it('32 parses JSON only, whatever an unsigned content type says', async () => {
   const { tvm } = world;
   function unsigned(type: string) {
     return add(shot(tvm, { method: 'POST', query: '', body: DEV_BODY }), 'content-type', type);
@@ -143,7 +143,7 @@ it('32 an unsigned content type can be flipped, and nothing is parsed in another
   ).toEqual(MISMATCH);
 });
 
-it('32 a query beside a body is refused, not merged', async () => {
+it('32 refuses a query beside a body', async () => {
   const { tvm } = world;
   const both = await sendRaw(tvm.port, postShot(tvm, { query: 'profile=dev' }));
   expect(outcomeOf(both)).toEqual(INVALID);

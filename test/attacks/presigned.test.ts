@@ -7,7 +7,10 @@ const INVALID = refused(400, 'ValidationError');
 
 const world = useTvm();
 
-/** A request presigned as AWS does it: all in the query, Host alone signed, and the signature right. */
+/**
+ * A request presigned as AWS does it: everything in the query, only Host signed, and the signature
+ * right.
+ */
 function presigned(tvm: RunningTvm, expires: string, payloadHash?: string): Shot {
   const amzDate = amzDateOf(Date.now());
   const query = [
@@ -29,7 +32,7 @@ function presigned(tvm: RunningTvm, expires: string, payloadHash?: string): Shot
   return { method: 'GET', target: `/?${query}&X-Amz-Signature=${signature}`, headers: [['host', tvm.host]] };
 }
 
-it('03 credentials in the query, while presigned requests are not accepted', async () => {
+it('03 refuses presigned requests', async () => {
   const { tvm } = world;
   expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
   expect(await fire(tvm, presigned(tvm, '60'))).toEqual(INVALID);
@@ -37,7 +40,7 @@ it('03 credentials in the query, while presigned requests are not accepted', asy
 });
 
 it.each(['X-Amz-Signature', 'x-amz-credential', 'X-AMZ-SECURITY-TOKEN', 'X%2DAmz%2DSignature'])(
-  '03 only %s in the query',
+  '03 refuses %s in the query alone',
   async (name) => {
     const { tvm } = world;
     const bare: Shot = { method: 'GET', target: `/?profile=dev&${name}=x`, headers: [['host', tvm.host]] };
@@ -46,7 +49,7 @@ it.each(['X-Amz-Signature', 'x-amz-credential', 'X-AMZ-SECURITY-TOKEN', 'X%2DAmz
 );
 
 it.each(['0', '-1', '604801', '0x384', '1e3', '900abc', '', '1', '604800', ' 60', '60.5'])(
-  '40 presigned with X-Amz-Expires=%s',
+  '40 refuses a presigned request with X-Amz-Expires=%s',
   async (expires) => {
     const { tvm } = world;
     expect(await fire(tvm, presigned(tvm, expires))).toEqual(INVALID);

@@ -11,7 +11,7 @@ function flipLastDigit(value: string): string {
   return `${value.slice(0, -1)}${value.endsWith('0') ? '1' : '0'}`;
 }
 
-describe('the guard that instances share', () => {
+describe('SENTINEL_REPLAY_GUARD=shared', () => {
   const world = useTvm();
   const others: RunningTvm[] = [];
   beforeAll(async () => {
@@ -24,7 +24,7 @@ describe('the guard that instances share', () => {
     return [world.tvm, others[0] as RunningTvm];
   }
 
-  it('41 the same request again', async () => {
+  it('41 refuses the same request a second time', async () => {
     const [tvm] = instances();
     for (const again of [shot(tvm), postShot(tvm)]) {
       expect(await fire(tvm, again)).toEqual(VENDED);
@@ -34,7 +34,7 @@ describe('the guard that instances share', () => {
     expect((await sendRaw(tvm.port, shot(tvm))).json).toHaveProperty('SessionToken');
   });
 
-  it('41 the same request again at another instance', async () => {
+  it('41 refuses the same request at another instance', async () => {
     const [one, other] = instances();
     const again = shot({ host: '127.0.0.1' });
     expect(await fire(one, again)).toEqual(VENDED);
@@ -42,7 +42,7 @@ describe('the guard that instances share', () => {
     expect(await fire(other, shot({ host: '127.0.0.1' }))).toEqual(VENDED);
   });
 
-  it('41 of many at once, at two instances, exactly one passes', async () => {
+  it('41 lets exactly one of many requests at once through at two instances', async () => {
     const [one, other] = instances();
     for (let round = 0; round < 8; round += 1) {
       const again = shot({ host: '127.0.0.1' });
@@ -54,7 +54,7 @@ describe('the guard that instances share', () => {
     }
   });
 
-  it('41 the same request without a nonce, twice in one second, is one request', async () => {
+  it('41 takes equal requests without a nonce within one second for one', async () => {
     const [tvm] = instances();
     const bare = shot(tvm, { signedHeaders: 'host;x-amz-date' });
     const without = { ...bare, headers: bare.headers.filter(([name]) => name !== 'x-sentinel-nonce') };
@@ -62,7 +62,7 @@ describe('the guard that instances share', () => {
     expect(await fire(tvm, without)).toEqual(REPLAYED);
   });
 
-  it('41 the same request with other unsigned parts is the same request', async () => {
+  it('41 refuses the same request with other unsigned parts', async () => {
     const [tvm] = instances();
     const once = shot(tvm, { query: 'device_id=a%20b&profile=dev' });
     expect(await fire(tvm, once)).toEqual(VENDED);
@@ -73,7 +73,7 @@ describe('the guard that instances share', () => {
     expect(await fire(tvm, spaced)).toEqual(REPLAYED);
   });
 
-  it('15 white space that was folded verifies, and both forms are one request', async () => {
+  it('15 takes a signed header with folded and unfolded white space for one request', async () => {
     const [tvm] = instances();
     const folded = shot(tvm, { headers: { 'x-note': 'a b c' } });
     const unfolded = change(folded, 'x-note', () => ' \t a   b\t c  ');
@@ -89,14 +89,14 @@ describe('the guard that instances share', () => {
     ).toEqual(MISMATCH);
   });
 
-  it('42 a bad signature does not poison the good one', async () => {
+  it('42 lets the good request through after one with a bad signature', async () => {
     const [tvm] = instances();
     const good = shot(tvm);
     expect(await fire(tvm, withAuthorization(good, flipLastDigit))).toEqual(MISMATCH);
     expect(await fire(tvm, good)).toEqual(VENDED);
   });
 
-  it('42 nor does the good signature over something else', async () => {
+  it('42 lets the good request through after its signature came with other content', async () => {
     const [tvm] = instances();
     const good = postShot(tvm);
     expect(await fire(tvm, { ...good, body: '{"profile":"vault"}' })).toEqual(MISMATCH);
@@ -111,7 +111,7 @@ describe('the guard that instances share', () => {
     expect(await fire(tvm, good)).toEqual(REPLAYED);
   });
 
-  it('42 nor does a stranger who claims the key', async () => {
+  it('42 lets the good request through after its signature came with another key id', async () => {
     const [tvm] = instances();
     const good = shot(tvm);
     const unknown = withAuthorization(good, (value) => value.replace('TVMDEMOALICE', 'TVMUNKNOWN'));
@@ -121,7 +121,7 @@ describe('the guard that instances share', () => {
     expect(await fire(tvm, good)).toEqual(VENDED);
   });
 
-  it('41 a guard that cannot be asked lets nothing through', async () => {
+  it('41 answers 503 while the guard table cannot be used', async () => {
     const broken = await startTvm(world.desk.url, { environment: { SENTINEL_GUARD_TABLE: 'there-is-no-such-table' } });
     try {
       expect(await fire(broken, shot(broken))).toEqual(refused(503, 'ServiceUnavailable'));
@@ -131,7 +131,7 @@ describe('the guard that instances share', () => {
   });
 });
 
-describe('the guard of one instance', () => {
+describe('SENTINEL_REPLAY_GUARD=instance', () => {
   const START = Math.floor(Date.now() / 1_000) * 1_000;
   const clock = { now: START };
   const world = useTvm({ clock: () => clock.now, environment: { SENTINEL_REPLAY_GUARD: 'instance' } });
@@ -139,7 +139,7 @@ describe('the guard of one instance', () => {
     return shot(world.tvm, { amzDate: amzDateOf(START + ms) });
   }
 
-  it('41 the same request again, and of many at once exactly one', async () => {
+  it('41 lets exactly one of many requests at once through, and refuses it afterwards', async () => {
     const { tvm } = world;
     const again = at(0);
     const answers = await Promise.all(Array.from({ length: 6 }, () => sendRaw(tvm.port, again)));
@@ -148,21 +148,21 @@ describe('the guard of one instance', () => {
     expect(await fire(tvm, at(0))).toEqual(VENDED);
   });
 
-  it('41 what was signed before the process started may have been used before', async () => {
+  it('41 refuses requests signed before the process started', async () => {
     const { tvm } = world;
     expect(await fire(tvm, at(-1_000))).toEqual(REPLAYED);
     expect(await fire(tvm, at(-60_000))).toEqual(REPLAYED);
     expect(await fire(tvm, at(0))).toEqual(VENDED);
   });
 
-  it('41 the window is 60 s', async () => {
+  it('41 takes signatures within 60 seconds of now', async () => {
     const { tvm } = world;
     expect(await fire(tvm, at(-61_000))).toEqual(MISMATCH);
     expect(await fire(tvm, at(60_000))).toEqual(VENDED);
     expect(await fire(tvm, at(61_000))).toEqual(MISMATCH);
   });
 
-  it('41 is remembered until the window is over, when the signature is dead anyhow', async () => {
+  it('41 remembers a request until its signature is too old', async () => {
     const { tvm } = world;
     const early = at(60_000);
     expect(await fire(tvm, early)).toEqual(VENDED);
@@ -177,7 +177,7 @@ describe('the guard of one instance', () => {
     clock.now = START;
   });
 
-  it('42 a bad signature does not poison the good one', async () => {
+  it('42 lets the good request through after one with a bad signature', async () => {
     const { tvm } = world;
     const good = at(0);
     expect(await fire(tvm, withAuthorization(good, flipLastDigit))).toEqual(MISMATCH);

@@ -8,7 +8,10 @@ import { shot } from './support.ts';
 
 const work = vi.hoisted(() => ({ done: [] as string[] }));
 
-/** Counts what is hashed and compared; what the signer of the tests does is counted too, and so cleared before. */
+/**
+ * Counts hashes and comparisons. The signer of the tests hashes too, so the count is cleared after
+ * it.
+ */
 vi.mock('node:crypto', async (original) => {
   const crypto = await original<typeof import('node:crypto')>();
   return {
@@ -44,7 +47,7 @@ beforeEach(() => {
 });
 
 it.each(['profile=dev', 'profile=dev&device_id=a+b', 'b=%2F&a=1'])(
-  '38 unknown, disabled and expired keys cost what a wrong secret costs (%s)',
+  '38 does the same work for unknown, disabled and expired keys as for a wrong secret (%s)',
   (query) => {
     const wrong = workFor(KNOWN, query);
     expect(wrong.error).toBe('SignatureDoesNotMatch');

@@ -12,7 +12,7 @@ function repeated(tvm: RunningTvm, to: readonly string[]): Shot {
 const world = useTvm();
 
 describe('signed headers', () => {
-  it('10 an unsigned Host', async () => {
+  it('10 must include Host', async () => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm, { signedHeaders: 'x-amz-date;x-sentinel-nonce' }))).toEqual(MISMATCH);
     expect(await messageOf(tvm, shot(tvm, { signedHeaders: 'x-amz-date;x-sentinel-nonce' }))).toBe(
@@ -26,7 +26,7 @@ describe('signed headers', () => {
     ).toEqual(MISMATCH);
   });
 
-  it('11 a listed header that is absent, or present only as a query parameter', async () => {
+  it('11 must all be present as headers, not as query parameters', async () => {
     const { tvm } = world;
     const listed = { signedHeaders: 'host;x-absent;x-amz-date;x-sentinel-nonce' };
     expect(await fire(tvm, shot(tvm, listed))).toEqual(MISMATCH);
@@ -37,14 +37,14 @@ describe('signed headers', () => {
   });
 
   it.each(['x-amz-security-token', 'x-amz-target', 'X-Amz-Anything', 'x-sentinel-request-hash', 'X-Sentinel-Profile'])(
-    '12 the unsigned header %s',
+    '12 must include %s when it is present',
     async (name) => {
       const { tvm } = world;
       expect(await fire(tvm, add(shot(tvm), name, 'x'))).toEqual(refused(403, 'AccessDenied'));
     },
   );
 
-  it('12 an unsigned date, an unsigned nonce, and a payload hash that proves itself', async () => {
+  it('12 must include date and nonce; x-amz-content-sha256, which proves itself, may be unsigned', async () => {
     const { tvm } = world;
     const denied = refused(403, 'AccessDenied');
     expect(await fire(tvm, shot(tvm, { signedHeaders: 'host;x-sentinel-nonce' }))).toEqual(denied);
@@ -66,12 +66,12 @@ describe('signed headers', () => {
     ['a colon', 'host:;x-amz-date;x-sentinel-nonce'],
   ];
 
-  it.each(LISTS)('13 SignedHeaders with %s', async (_, signedHeaders) => {
+  it.each(LISTS)('13 are refused when the list has %s', async (_, signedHeaders) => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm, { signedHeaders }))).toEqual(INCOMPLETE);
   });
 
-  it('14 a repeated signed header counts as its values joined in order', async () => {
+  it('14 verify a repeated header by its values joined in order', async () => {
     const { tvm } = world;
     expect(await fire(tvm, repeated(tvm, ['one,two']))).toEqual(VENDED);
     expect(await fire(tvm, repeated(tvm, ['one', 'two']))).toEqual(VENDED);
@@ -88,7 +88,7 @@ describe('signed headers', () => {
   });
 
   it.each(['x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256', 'x-sentinel-nonce'])(
-    '14 a repeated %s',
+    '14 are refused with a repeated %s',
     async (name) => {
       const { tvm } = world;
       const once = shot(tvm, { headers: name === 'x-amz-date' || name === 'x-sentinel-nonce' ? {} : { [name]: 'x' } });

@@ -7,7 +7,7 @@ const TOO_LARGE = refused(431, 'ValidationError');
 
 const world = useTvm();
 
-/** Several headers of one kilobyte each. */
+/** The shot with more headers of one kilobyte each. */
 function padded(from: Shot, kilobytes: number): Shot {
   return {
     ...from,
@@ -29,7 +29,7 @@ function more(count: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`h${index}`, 'x']));
 }
 
-it('43 an Authorization header of 20 KB', async () => {
+it('43 answers 431 to an Authorization header of 20 KB', async () => {
   const { tvm } = world;
   expect(
     await fire(
@@ -57,7 +57,7 @@ it('43 an Authorization header of 20 KB', async () => {
   ).toEqual(INCOMPLETE);
 });
 
-it('43 a thousand signed headers, claimed or sent', async () => {
+it('43 refuses a thousand names in SignedHeaders', async () => {
   const { tvm } = world;
   const names = Array.from({ length: 1_000 }, (_, index) => `h${String(index).padStart(4, '0')}`).join(';');
   const signedHeaders = `${names};host;x-amz-date;x-sentinel-nonce`;
@@ -66,9 +66,9 @@ it('43 a thousand signed headers, claimed or sent', async () => {
   expect(await fire(tvm, shot(tvm, { signedHeaders: ';'.repeat(15_000) }))).toEqual(INCOMPLETE);
 });
 
-it('43 64 signed headers are enough for anybody', async () => {
+it('43 takes 64 signed headers, and refuses 65', async () => {
   const { tvm } = world;
-  // Host, X-Amz-Date and the nonce are three.
+  // Host, X-Amz-Date and the nonce make three more.
   expect(await fire(tvm, shot(tvm, { headers: more(61) }))).toEqual(VENDED);
   expect(await fire(tvm, shot(tvm, { headers: more(62) }))).toEqual(INCOMPLETE);
 });
@@ -80,7 +80,7 @@ it.each([
   ['100,000 slashes', '/'.repeat(100_000)],
   ['100,000 spaces', ' '.repeat(100_000)],
   ['100,000 equals signs', '='.repeat(100_000)],
-])('43 %s are refused in less than 5 ms', (_, text) => {
+])('43 refuses %s in less than 5 ms', (_, text) => {
   const scope = 'Credential=A/20260102/us-east-1/execute-api/aws4_request';
   const values = [
     `AWS4-HMAC-SHA256 ${scope}, SignedHeaders=${text}, Signature=${'0'.repeat(64)}`,
@@ -98,7 +98,7 @@ it.each([
   }
 });
 
-it('43 headers of more than 64 KiB together', async () => {
+it('43 answers 431 to headers of more than 64 KiB together', async () => {
   const { tvm } = world;
   expect(await fire(tvm, padded(shot(tvm), 60))).toEqual(VENDED);
   expect(await fire(tvm, padded(shot(tvm), 66))).toEqual(TOO_LARGE);
@@ -107,7 +107,7 @@ it('43 headers of more than 64 KiB together', async () => {
   expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
 });
 
-it('43 a request line of more than 64 KiB', async () => {
+it('43 answers 431 to a request line of more than 64 KiB', async () => {
   const { tvm } = world;
   expect(await fire(tvm, shot(tvm, { target: `/?profile=dev&device_id=${'x'.repeat(70_000)}` }))).toEqual(TOO_LARGE);
   expect(await fire(tvm, shot(tvm, { target: `/?profile=dev&device_id=${'x'.repeat(9_000)}` }))).toEqual(
@@ -115,15 +115,15 @@ it('43 a request line of more than 64 KiB', async () => {
   );
 });
 
-it('43 more than 200 headers', async () => {
+it('43 answers 431 to more than 200 headers', async () => {
   const { tvm } = world;
-  // Four of the signer's own, and the "connection: close" of these tests.
+  // The signer adds four headers, and these tests add "connection: close".
   expect(await fire(tvm, numbered(shot(tvm), 195))).toEqual(VENDED);
   expect(await fire(tvm, numbered(shot(tvm), 196))).toEqual(TOO_LARGE);
   expect(await fire(tvm, numbered(shot(tvm), 1_000))).toEqual(TOO_LARGE);
 });
 
-it("43 a header behind Node's default count is not lost", async () => {
+it('43 sees headers beyond the number that Node keeps by default', async () => {
   const { tvm } = world;
   const denied = refused(403, 'AccessDenied');
   expect(await fire(tvm, add(numbered(shot(tvm), 100), 'x-amz-meta', 'x'))).toEqual(denied);

@@ -17,7 +17,7 @@ function chunk(text: string): string {
   return `${text.length.toString(16)}\r\n${text}\r\n`;
 }
 
-/** Whatever a socket did, the server lives, has met no bug of its own, and vends to the next one. */
+/** After each test the server still vends, and has logged no bug. */
 afterEach(async () => {
   const { tvm } = world;
   const control = outcomeOf(await sendRaw(tvm.port, shot(tvm)));
@@ -25,7 +25,7 @@ afterEach(async () => {
   if (tvm.log().includes('bug of the server')) throw new Error(tvm.log());
 });
 
-describe('what is no request', () => {
+describe('bytes that are not a request', () => {
   it.each([
     ['garbage', 'garbage\r\n\r\n'],
     ['bytes', String.fromCharCode(...Array.from({ length: 256 }, (_, byte) => byte))],
@@ -35,21 +35,24 @@ describe('what is no request', () => {
     ['HTTP/0.9', 'GET /\r\n'],
     ['an answer', 'HTTP/1.1 200 OK\r\n\r\n'],
     ['100,000 characters without an end', 'x'.repeat(100_000)],
-  ])('%s', async (_, bytes) => {
+  ])('are answered 400: %s', async (_, bytes) => {
     const text = await talk(world.tvm.port, bytes);
     expect(statuses(text)).toEqual([400]);
     expect(holdsCredentials(text)).toBe(false);
   });
 
-  it.each(['end', 'destroy'] as const)('nothing, and only empty lines, then %s', async (leave) => {
-    for (const bytes of ['', '\r\n', '\r\n\r\n\r\n']) {
-      expect(holdsCredentials(await talk(world.tvm.port, bytes, { leave }))).toBe(false);
-    }
-  });
+  it.each(['end', 'destroy'] as const)(
+    'get no credentials when they are empty or empty lines, then %s',
+    async (leave) => {
+      for (const bytes of ['', '\r\n', '\r\n\r\n\r\n']) {
+        expect(holdsCredentials(await talk(world.tvm.port, bytes, { leave }))).toBe(false);
+      }
+    },
+  );
 });
 
-describe('what is half a request', () => {
-  it.each(['end', 'destroy'] as const)('the head is cut off, then %s', async (leave) => {
+describe('half a request', () => {
+  it.each(['end', 'destroy'] as const)('gets 400 or nothing when its head is cut off, then %s', async (leave) => {
     const bytes = toBytes(shot(world.tvm));
     for (const length of [1, 3, 10, Math.floor(bytes.length / 2), bytes.length - 1]) {
       const text = await talk(world.tvm.port, bytes.slice(0, length), { leave, patience: 100 });
@@ -57,7 +60,7 @@ describe('what is half a request', () => {
     }
   });
 
-  it.each(['end', 'destroy'] as const)('the body is shorter than announced, then %s', async (leave) => {
+  it.each(['end', 'destroy'] as const)('gets 400 or nothing when its body is too short, then %s', async (leave) => {
     for (const sent of ['', '{', DEV_BODY]) {
       const announced = add({ ...postShot(world.tvm), body: sent }, 'content-length', String(DEV_BODY.length + 1));
       const text = await talk(world.tvm.port, toBytes(announced), { leave, patience: 100 });
@@ -66,7 +69,7 @@ describe('what is half a request', () => {
     }
   });
 
-  it.each(['end', 'destroy'] as const)('the chunks do not end, then %s', async (leave) => {
+  it.each(['end', 'destroy'] as const)('gets 400 or nothing when its chunks do not end, then %s', async (leave) => {
     for (const body of ['', '1', chunk(DEV_BODY), `${chunk(DEV_BODY)}0\r\n`, `ffff\r\n${DEV_BODY}`]) {
       const text = await talk(world.tvm.port, toBytes({ ...chunkedPost(), body }), { leave, patience: 100 });
       expect(statuses(text)).toEqual(leave === 'end' ? [400] : []);
@@ -74,14 +77,14 @@ describe('what is half a request', () => {
     }
   });
 
-  it('a body that never comes is given up', async () => {
+  it('gets 400 when its body does not arrive in time', async () => {
     const announced = add({ ...postShot(world.tvm), body: '{' }, 'content-length', '17');
     const text = await talk(world.tvm.port, toBytes(announced), { patience: 15_000 });
     expect(statuses(text)).toEqual([400]);
     expect(text).toContain('The body did not arrive in time');
   });
 
-  it('a caller who has left before the answer', async () => {
+  it('leaves the server well when the caller goes before the answer', async () => {
     const { tvm } = world;
     for (let round = 0; round < 10; round += 1) {
       const text = await talk(tvm.port, toBytes(shot(tvm)), { leave: 'destroy', patience: round });
@@ -90,8 +93,8 @@ describe('what is half a request', () => {
   });
 });
 
-describe('what is more than a request', () => {
-  it('pipelined requests are answered one by one, each for itself', async () => {
+describe('more than one request on a connection', () => {
+  it('is answered one by one when requests are pipelined', async () => {
     const { tvm } = world;
     const one = shot(tvm);
     const unsigned: Shot = { method: 'GET', target: '/?profile=dev', headers: [['host', tvm.host]] };
@@ -101,7 +104,7 @@ describe('what is more than a request', () => {
     expect(text.match(/SecretAccessKey/gu)).toHaveLength(3);
   });
 
-  it('a request inside the body of another is a body', async () => {
+  it('is not found inside the body of another request', async () => {
     const { tvm } = world;
     const inner = toBytes(shot(tvm));
     const outer = add({ ...postShot(tvm), body: inner }, 'content-length', String(inner.length));
@@ -110,31 +113,32 @@ describe('what is more than a request', () => {
     expect(holdsCredentials(text)).toBe(false);
   });
 
-  it('what follows a refused body is not a request of its own', async () => {
+  it('is not found after a refused body', async () => {
     const { tvm } = world;
     const large = add({ ...postShot(tvm), body: toBytes(shot(tvm)) }, 'content-length', '70000');
     const text = await talk(tvm.port, toBytes(large));
-    // The rest of the body is read away; that the sender ends before it is whole may be answered as well.
+    // The server discards the rest of the body, and may also answer 400 when the sender ends before
+    // the body does.
     expect(statuses(text).filter((status) => status !== 400)).toEqual([413]);
     expect(holdsCredentials(text)).toBe(false);
   });
 
-  it('garbage behind a good request', async () => {
+  it('is answered 400 for garbage after a good request', async () => {
     const { tvm } = world;
     const text = await talk(tvm.port, `${toBytes(shot(tvm))}garbage\r\n\r\n`);
     expect(statuses(text).every((status) => status === 200 || status === 400)).toBe(true);
   });
 });
 
-describe('what HTTP has besides', () => {
-  it('HTTP/1.0', async () => {
+describe('other features of HTTP', () => {
+  it('serves HTTP/1.0, which must send Host, too', async () => {
     const { tvm } = world;
     expect(statuses(await talk(tvm.port, toBytes(shot(tvm), 'HTTP/1.0')))).toEqual([200]);
     const bare: Shot = { method: 'GET', target: '/healthz', headers: [] };
     expect(statuses(await talk(tvm.port, toBytes(bare, 'HTTP/1.0')))).toEqual([400]);
   });
 
-  it('chunks, their extensions, and trailers, which are never headers', async () => {
+  it('takes chunks and their extensions, and never takes trailers for headers', async () => {
     const { tvm } = world;
     const [head, tail] = [DEV_BODY.slice(0, 5), DEV_BODY.slice(5)];
     for (const body of [
@@ -151,7 +155,7 @@ describe('what HTTP has besides', () => {
     expect(statuses(await talk(tvm.port, toBytes(closing({ ...moved, headers, body }))))).toEqual([403]);
   });
 
-  it('Expect', async () => {
+  it('answers 100 to Expect: 100-continue, and 417 to other expectations', async () => {
     const { tvm } = world;
     function expecting(what: string): Shot {
       return closing(add(add(postShot(tvm), 'content-length', String(DEV_BODY.length)), 'expect', what));
@@ -170,14 +174,14 @@ describe('what HTTP has besides', () => {
     ['QUERY', '/', 405],
     ['TRACE', '/creds', 404],
     ['HEAD', '/creds', 404],
-  ])('%s %s', async (method, target, status) => {
+  ])('answers %s %s with %i', async (method, target, status) => {
     const { tvm } = world;
     const text = await talk(tvm.port, toBytes(closing(shot(tvm, { method, target }))));
     expect(statuses(text)).toEqual([status]);
     expect(holdsCredentials(text)).toBe(false);
   });
 
-  it('CONNECT', async () => {
+  it('refuses CONNECT', async () => {
     const { tvm } = world;
     for (const target of ['127.0.0.1:80', '/', '*']) {
       const text = await talk(tvm.port, toBytes(shot(tvm, { method: 'CONNECT', target })));
@@ -186,7 +190,7 @@ describe('what HTTP has besides', () => {
     }
   });
 
-  it.each(['websocket', 'h2c', 'TLS/1.3'])('an upgrade to %s is none', async (protocol) => {
+  it.each(['websocket', 'h2c', 'TLS/1.3'])('ignores an upgrade to %s', async (protocol) => {
     const { tvm } = world;
     const upgrade = add(add(shot(tvm), 'connection', 'upgrade, close'), 'upgrade', protocol);
     const text = await talk(tvm.port, toBytes(add(upgrade, 'sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ==')));

@@ -12,7 +12,10 @@ export type Shot = {
   readonly body?: string | Uint8Array;
 };
 
-/** What came of a shot. `credentials` tells of any in the whole answer, headers included. */
+/**
+ * The result of a shot. `credentials` says whether the answer holds any, in its headers or its
+ * body.
+ */
 export type Outcome = {
   readonly status: number;
   readonly error: unknown;
@@ -37,8 +40,8 @@ type Parts = Partial<Signing> & {
 };
 
 /**
- * `GET /?profile=dev`, signed by alice: vends if nothing is changed. A signed nonce makes each one of them unique, so
- * that no refusal can be that of a replay.
+ * `GET /?profile=dev`, signed by alice: vends if nothing is changed. A signed nonce makes each one
+ * unique, so that no refusal can be that of a replay.
  */
 export function shot(tvm: Target, { target, ...parts }: Parts = {}): Shot {
   const { method = 'GET', path = '/', query = 'profile=dev', body } = parts;
@@ -65,7 +68,7 @@ export function postShot(tvm: Target, parts: Parts = {}): Shot {
   });
 }
 
-/** The shot with one header more. */
+/** The shot with one more header. */
 export function add(from: Shot, name: string, value: string): Shot {
   return {
     ...from,
@@ -73,7 +76,7 @@ export function add(from: Shot, name: string, value: string): Shot {
   };
 }
 
-/** The shot with other values of one header, at the same place. */
+/** The shot with other values of one header, in the same place. */
 export function change(from: Shot, name: string, to: (value: string) => string | readonly string[]): Shot {
   return {
     ...from,
@@ -99,8 +102,8 @@ function vends(tvm: RunningTvm): number {
 }
 
 /**
- * What is to be seen in every answer of the TVM, whatever it is: JSON, never stored, a refusal's name in body and header
- * alike, an id. Throws where one of these is not so.
+ * The outcome that an answer shows. Every answer of the TVM is JSON, has `no-store`, an id, and a
+ * refusal's name both in its body and in a header; throws if one of these is missing.
  */
 export function outcomeOf({ status, headers, body, json }: RawAnswer): Outcome {
   const { error } = json;
@@ -129,7 +132,7 @@ export async function messageOf(tvm: RunningTvm, what: Shot): Promise<unknown> {
 
 type World = { readonly desk: Desk; readonly tvm: RunningTvm };
 
-/** A desk and a listening TVM for the tests of one file. */
+/** An embedded AWS and a listening TVM for the tests of one file. */
 export function useTvm(options: Parameters<typeof startTvm>[1] = {}, prepare?: (desk: Desk) => Promise<void>): World {
   const world: { desk?: Desk; tvm?: RunningTvm } = {};
   beforeAll(async () => {

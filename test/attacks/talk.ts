@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import type { Shot } from './support.ts';
 
 type Manners = {
-  /** What the client does when nothing has come for a while: say that it has said all, or vanish. */
+  /** What the client does after the silence: end its side (FIN), or destroy the connection. */
   readonly leave?: 'end' | 'destroy';
   /** Milliseconds of silence before the client leaves. */
   readonly patience?: number;
@@ -11,8 +11,8 @@ type Manners = {
 const HANG_MS = 20_000;
 
 /**
- * Writes bytes, listens, leaves after a silence, and waits until the server has closed the connection too. Rejects where
- * it does not: that is a hang.
+ * Writes bytes, listens, leaves after a silence, and waits until the server has closed the
+ * connection too. Rejects if it does not, because that is a hang.
  */
 export function talk(
   port: number,
@@ -60,7 +60,7 @@ export function toBytes({ method, target, headers, body }: Shot, version = 'HTTP
   ].join('\r\n');
 }
 
-/** The statuses of all answers on a connection, those that announce another one (1xx) included. */
+/** The statuses of all answers on a connection, interim ones (1xx) included. */
 export function statuses(text: string): readonly number[] {
   return [...text.matchAll(/^HTTP\/1\.[01] (\d{3}) /gmu)].map(([, status]) => Number(status));
 }

@@ -9,7 +9,7 @@ const MINUTE = 60 * SECOND;
 const INCOMPLETE = refused(400, 'IncompleteSignature');
 const MISMATCH = refused(403, 'SignatureDoesNotMatch');
 
-/** A whole second, from which the clock of the TVM moves only where a test moves it. */
+/** A whole second, at which the clock of the TVM stands unless a test moves it. */
 const NOON = Math.floor(Date.now() / SECOND) * SECOND;
 const clock = { now: NOON };
 
@@ -17,23 +17,23 @@ function at(ms: number) {
   return { amzDate: amzDateOf(NOON + ms) };
 }
 
-describe('the window', () => {
+describe('the time of a signature', () => {
   const world = useTvm({ clock: () => clock.now });
 
-  it.each([-5 * MINUTE, -1 * SECOND, 0, 1 * SECOND, 5 * MINUTE])('33 %i ms from now is in time', async (ms) => {
+  it.each([-5 * MINUTE, -1 * SECOND, 0, 1 * SECOND, 5 * MINUTE])('33 is accepted %i ms from now', async (ms) => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm, at(ms)))).toEqual(VENDED);
   });
 
   it.each([-5 * MINUTE - SECOND, 5 * MINUTE + SECOND, -24 * 60 * MINUTE, 24 * 60 * MINUTE])(
-    '33 %i ms from now is not',
+    '33 is refused %i ms from now',
     async (ms) => {
       const { tvm } = world;
       expect(await fire(tvm, shot(tvm, at(ms)))).toEqual(MISMATCH);
     },
   );
 
-  it("33 AWS's words", async () => {
+  it("33 is refused in AWS's words", async () => {
     const { tvm } = world;
     const now = amzDateOf(NOON);
     const early = amzDateOf(NOON - 5 * MINUTE - SECOND);
@@ -46,7 +46,7 @@ describe('the window', () => {
     );
   });
 
-  it('33 a request grows old while the clock goes on', async () => {
+  it('33 is compared with the clock at each request', async () => {
     const { tvm } = world;
     clock.now = NOON + 5 * MINUTE;
     expect(await fire(tvm, shot(tvm, at(0)))).toEqual(VENDED);
@@ -56,13 +56,13 @@ describe('the window', () => {
     expect(await fire(tvm, shot(tvm, at(0)))).toEqual(VENDED);
   });
 
-  it('33 a refusal carries the Date that SDKs set their clocks by', async () => {
+  it('33 is refused with the Date by which SDKs correct their clocks', async () => {
     const { tvm } = world;
     const { headers } = await sendRaw(tvm.port, shot(tvm, at(60 * MINUTE)));
     expect(Math.abs(Date.parse(headers['date'] ?? '') - Date.now())).toBeLessThan(MINUTE);
   });
 
-  it('36 a scope of another day than X-Amz-Date', async () => {
+  it('36 is refused when the scope has another day than X-Amz-Date', async () => {
     const { tvm } = world;
     const day = 24 * 60 * MINUTE;
     for (const ms of [-day, day]) {
@@ -76,10 +76,10 @@ describe('the window', () => {
   });
 });
 
-describe('a narrower window', () => {
+describe('SENTINEL_CLOCK_SKEW', () => {
   const world = useTvm({ clock: () => NOON, environment: { SENTINEL_CLOCK_SKEW: '90s' } });
 
-  it('33 is what the configuration says', async () => {
+  it('33 narrows the window', async () => {
     const { tvm } = world;
     for (const ms of [-90 * SECOND, 90 * SECOND]) expect(await fire(tvm, shot(tvm, at(ms)))).toEqual(VENDED);
     for (const ms of [-91 * SECOND, 91 * SECOND]) expect(await fire(tvm, shot(tvm, at(ms)))).toEqual(MISMATCH);
@@ -87,11 +87,11 @@ describe('a narrower window', () => {
   });
 });
 
-describe('around midnight', () => {
+describe('the scope around midnight', () => {
   const midnight = Math.floor(NOON / 86_400_000) * 86_400_000;
   const world = useTvm({ clock: () => midnight });
 
-  it('36 the scope is of the day of X-Amz-Date, not of the day it is', async () => {
+  it('36 has the day of X-Amz-Date, not that of the clock', async () => {
     const { tvm } = world;
     const before = amzDateOf(midnight - 1 * SECOND);
     const after = amzDateOf(midnight);
@@ -102,7 +102,7 @@ describe('around midnight', () => {
   });
 });
 
-describe('dates and scopes', () => {
+describe('dates and scopes of a signature', () => {
   const world = useTvm();
 
   it.each([
@@ -123,12 +123,12 @@ describe('dates and scopes', () => {
     'Thu, 01 Jan 2026 00:00:00 GMT',
     '1767225600',
     '',
-  ])('34 X-Amz-Date: %s', async (amzDate) => {
+  ])('34 are refused with X-Amz-Date: %s', async (amzDate) => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm, { amzDate, scopeDate: '20260101' }))).toEqual(INCOMPLETE);
   });
 
-  it('35 X-Amz-Date counts, not Date', async () => {
+  it('35 are judged by X-Amz-Date, not by Date', async () => {
     const { tvm } = world;
     const stale = new Date(Date.now() - 60 * MINUTE);
     expect(await fire(tvm, shot(tvm, { headers: { date: stale.toUTCString() } }))).toEqual(VENDED);
@@ -137,7 +137,7 @@ describe('dates and scopes', () => {
     expect(await fire(tvm, shot(tvm, { headers: fresh, amzDate: amzDateOf(stale.getTime()) }))).toEqual(MISMATCH);
   });
 
-  it('35 Date alone is no date, in any form', async () => {
+  it('35 are refused with a Date header and no X-Amz-Date', async () => {
     const { tvm } = world;
     for (const date of [new Date().toUTCString(), amzDateOf(Date.now())]) {
       const dated = shot(tvm, { headers: { date }, signedHeaders: 'date;host;x-sentinel-nonce' });
@@ -150,20 +150,20 @@ describe('dates and scopes', () => {
 
   it.each([
     ['region', { region: 'eu-west-1' }],
-    ['region in other letters', { region: 'US-EAST-1' }],
-    ['region of all', { region: 'aws-global' }],
+    ['region, in upper case', { region: 'US-EAST-1' }],
+    ['region, of all regions', { region: 'aws-global' }],
     ['service', { service: 'sts' }],
-    ['service in other letters', { service: 'Execute-Api' }],
+    ['service, in mixed case', { service: 'Execute-Api' }],
     ['terminator', { terminator: 'aws5_request' }],
-    ['terminator in other letters', { terminator: 'AWS4_REQUEST' }],
-  ] as const)('37 another %s', async (_, scope) => {
+    ['terminator, in upper case', { terminator: 'AWS4_REQUEST' }],
+  ] as const)('37 are refused with another %s', async (_, scope) => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
     expect(await fire(tvm, shot(tvm, scope))).toEqual(MISMATCH);
     expect(await messageOf(tvm, shot(tvm, scope))).toMatch(/^Credential should be scoped /u);
   });
 
-  it('37 a scope that was changed after signing', async () => {
+  it('37 are refused with a scope that was changed after signing', async () => {
     const { tvm } = world;
     const foreign = shot(tvm, { region: 'eu-west-1' });
     expect(

@@ -23,19 +23,19 @@ function read(entry: AuditEntry) {
   return JSON.parse(toLine(entry, 0).toString()) as Record<string, string>;
 }
 
-describe('a line of a refusal', () => {
-  it('cuts a path of 8 KB to 256 characters, and says so by its end', () => {
+describe('toLine of a refusal', () => {
+  it('cuts a path of 8 KB to 256 characters that end in an ellipsis', () => {
     const { path, reason } = read(refusal('x'.repeat(8_000)));
     expect(path).toBe(`/${'x'.repeat(254)}…`);
     expect(reason).toHaveLength(256);
   });
 
-  it('keeps what is not too long as it is', () => {
+  it('keeps texts that are short enough as they are', () => {
     const text = 'ü'.repeat(255);
     expect(read(refusal(text))).toMatchObject({ path: `/${text}`, reason: text });
   });
 
-  it('is some kilobytes at most, is one line of JSON, and has no half characters, whatever strangers send', () => {
+  it('gives one line of JSON of less than 16 KiB without half characters, whatever strangers send', () => {
     const text = fc.string({ unit: fc.constantFrom('a', '\u0000', '"', '\u2028', '😀', '\n'), maxLength: 2_000 });
     fc.assert(
       fc.property(text, (given) => {
@@ -51,8 +51,8 @@ describe('a line of a refusal', () => {
   });
 });
 
-describe('a line', () => {
-  it('of a proven caller keeps the longest value that a revocation can have', () => {
+describe('toLine', () => {
+  it('keeps the longest value that a proven caller can revoke', () => {
     const value = 'v'.repeat(2_048);
     const entry: AuditEntry = {
       event: 'revocation',
@@ -73,7 +73,7 @@ describe('a line', () => {
     expect(written.hard[0]).toBe(`x${'v'.repeat(2_046)}…`);
   });
 
-  it('names the trace of its request, and none where it is of no request', () => {
+  it('names the trace of the request, and no trace in a record of no request', () => {
     const lost: AuditEntry = { event: 'audit_lost', lines: 1, first: '', last: '' };
     inTrace({ http_request_id: 'mine', trace_id: 'abc' }, () => {
       expect(read(refusal(''))).toMatchObject({ trace_id: 'abc' });

@@ -24,7 +24,7 @@ function entry(reason: string, http_request_id = 'r'): AuditEntry {
 
 type Done = Parameters<WriteBytes>[1];
 
-/** A descriptor in the test's hands: each write waits for `next`. */
+/** A log that writes to a descriptor of the test: each write waits for `next`. */
 function descriptor() {
   const writes: { readonly bytes: Buffer; readonly done: Done }[] = [];
   const faults: unknown[] = [];
@@ -54,14 +54,14 @@ async function settled(promise: Promise<boolean>): Promise<boolean | 'pending'> 
   return Promise.race([promise, vi.advanceTimersByTimeAsync(0).then(() => 'pending' as const)]);
 }
 
-/** 250 ms, and the one turn of the event loop in which a write that completed meanwhile would be told. */
+/** Waits 250 ms, and the turn of the event loop in which a completed write would still be noticed. */
 async function deadline(): Promise<void> {
   await vi.advanceTimersByTimeAsync(250);
   await vi.advanceTimersByTimeAsync(1);
 }
 
-describe('a record', () => {
-  it('shows everything that is in it, and is JSON of the same value', async () => {
+describe('append', () => {
+  it('escapes what cannot be seen, as JSON of the same value', async () => {
     const { log, next, reasons, text } = descriptor();
     const hidden = '\u009b31m\u0085\u202e\u2066\u200e\u061c\u200b\u2028\u2029\ufeff\u007f\u001b[2J';
     void log.append(entry(hidden));
@@ -70,7 +70,7 @@ describe('a record', () => {
     expect(reasons()).toEqual([hidden]);
   });
 
-  it('is one line of JSON with type and time, whatever is in it', async () => {
+  it('writes one line of JSON with type and time, whatever the record holds', async () => {
     const { log, next, text } = descriptor();
     const appended = log.append(entry('a\nb\r\n\u2028"\\\u0000'));
     next();
@@ -83,7 +83,7 @@ describe('a record', () => {
     });
   });
 
-  it('is told as written only once the write has completed', async () => {
+  it('resolves only once the write has completed', async () => {
     const { log, next } = descriptor();
     const appended = log.append(entry('one'));
     expect(await settled(appended)).toBe('pending');
@@ -92,8 +92,8 @@ describe('a record', () => {
   });
 });
 
-describe('records that come while a write is under way', () => {
-  it('go out together in the next one, in order', async () => {
+describe('append while a write is under way', () => {
+  it('puts the records into the next write, in order', async () => {
     const { log, writes, next, reasons } = descriptor();
     const appended = ['1', '2', '3', '4'].map((reason) => log.append(entry(reason)));
     expect(writes).toHaveLength(1);
@@ -105,7 +105,7 @@ describe('records that come while a write is under way', () => {
     expect(await Promise.all(appended)).toEqual([true, true, true, true]);
   });
 
-  it('are each told of their own write', async () => {
+  it('resolves for each record with its own write', async () => {
     const { log, next } = descriptor();
     const first = log.append(entry('1'));
     const second = log.append(entry('2'));
@@ -117,8 +117,8 @@ describe('records that come while a write is under way', () => {
   });
 });
 
-describe('a descriptor that takes little at a time', () => {
-  it('gets the rest of what it did not take, byte by byte if need be', async () => {
+describe('append to a descriptor that takes few bytes at a time', () => {
+  it('writes the rest, byte by byte if need be', async () => {
     const { log, writes, next, reasons } = descriptor();
     const appended = log.append(entry('über'));
     while (writes.length > 0) next(1);
@@ -126,7 +126,7 @@ describe('a descriptor that takes little at a time', () => {
     expect(reasons()).toEqual(['über']);
   });
 
-  it('that says "try again" is tried again, with all and nothing twice', async () => {
+  it('tries again after "try again", and writes every byte once', async () => {
     const { log, writes, next, reasons } = descriptor();
     const appended = log.append(entry('1'));
     next(10);
@@ -142,9 +142,9 @@ describe('a descriptor that takes little at a time', () => {
   });
 });
 
-describe('a descriptor that fails', () => {
+describe('append to a descriptor that fails', () => {
   it.each(['EPIPE', 'ENOSPC', 'EIO'])(
-    'with %s: false at once, the fault reported, and the next record tried',
+    'with %s resolves to false at once, reports the fault and tries the next record',
     async (code) => {
       const { log, next, faults, reasons } = descriptor();
       const first = log.append(entry('1'));
@@ -158,7 +158,7 @@ describe('a descriptor that fails', () => {
     },
   );
 
-  it('in the middle of a line: the next record stands on a line of its own', async () => {
+  it('begins a new line for the record after a torn line', async () => {
     const { log, next, text } = descriptor();
     const first = log.append(entry('1'));
     next(10);
@@ -168,7 +168,7 @@ describe('a descriptor that fails', () => {
     next();
     expect(await second).toBe(true);
     const third = log.append(entry('3'));
-    // The line that tells of the first one is under way.
+    // The line that tells of the first loss is under way.
     next();
     next();
     expect(await third).toBe(true);
@@ -178,7 +178,7 @@ describe('a descriptor that fails', () => {
     expect(records.map(({ reason, event }) => reason ?? event)).toEqual(['2', 'audit_lost', '3']);
   });
 
-  it('again after a torn line: still no record runs into another', async () => {
+  it('runs no record into another if the write after a torn line fails too', async () => {
     const { log, next, text } = descriptor();
     void log.append(entry('1'));
     next(10);
@@ -192,8 +192,8 @@ describe('a descriptor that fails', () => {
   });
 });
 
-describe('after 250 ms', () => {
-  it('a record that is not written is told as such, not before', async () => {
+describe('append after 250 ms', () => {
+  it('resolves to false for a record that is not written, and not earlier', async () => {
     const { log } = descriptor();
     const appended = log.append(entry('1'), true);
     await vi.advanceTimersByTimeAsync(249);
@@ -203,7 +203,7 @@ describe('after 250 ms', () => {
     expect(await appended).toBe(false);
   });
 
-  it('a record that can be withdrawn is never written; the others are, in order', async () => {
+  it('never writes a record that can be withdrawn, and writes the others in order', async () => {
     const { log, next, writes, reasons } = descriptor();
     void log.append(entry('stuck'));
     const results = [log.append(entry('kept-1')), log.append(entry('gone'), true), log.append(entry('kept-2'))];
@@ -215,7 +215,7 @@ describe('after 250 ms', () => {
     expect(reasons()).toEqual(['stuck', 'kept-1', 'kept-2']);
   });
 
-  it('a record already begun is not withdrawn', async () => {
+  it('does not withdraw a record whose write has begun', async () => {
     const { log, next, reasons } = descriptor();
     const appended = log.append(entry('begun'), true);
     await deadline();
@@ -224,16 +224,16 @@ describe('after 250 ms', () => {
     expect(reasons()).toEqual(['begun']);
   });
 
-  it('a write that completed while the process was too busy to hear of it counts as written', async () => {
+  it('resolves to true for a write that completed while the process was busy', async () => {
     const { log, next } = descriptor();
     const appended = log.append(entry('busy'), true);
-    // The timer is due and its callback has run; the completion is told in the turn that follows.
+    // The timer has fired; the write completes in the turn of the event loop that follows.
     setTimeout(next, 250);
     await deadline();
     expect(await appended).toBe(true);
   });
 
-  it('a queue of nothing but withdrawn records writes nothing, and the log goes on', async () => {
+  it('writes nothing for a queue of withdrawn records, and goes on with the next one', async () => {
     const { log, next, writes, reasons } = descriptor();
     void log.append(entry('stuck'));
     void log.append(entry('gone'), true);
@@ -247,8 +247,8 @@ describe('after 250 ms', () => {
   });
 });
 
-describe('a reader that lags far behind', () => {
-  it('costs no memory without end: the log refuses, and takes records again once it has caught up', async () => {
+describe('append for a reader that lags far behind', () => {
+  it('refuses records once the queue is full, and takes them again once the reader has caught up', async () => {
     const { log, next, writes } = descriptor();
     const long = 'x'.repeat(256);
     const appended = Array.from({ length: 6_000 }, () => log.append(entry(long)));
@@ -275,8 +275,8 @@ function vend(profile: string): AuditEntry {
   };
 }
 
-describe('refusals, whose number strangers decide', () => {
-  it('fill their part of the queue only: a vend’s record still finds room, and is written before them', async () => {
+describe('append of refusals, whose number strangers decide', () => {
+  it('leaves room for a record of a vend, which is written before them', async () => {
     const { log, next, writes, text } = descriptor();
     void log.append(entry('under way'));
     let refused = 0;
@@ -288,7 +288,7 @@ describe('refusals, whose number strangers decide', () => {
     const vended = log.append(vend('dev'));
     expect(await settled(vended)).toBe('pending');
     next();
-    // One write of refusals at most lies before it.
+    // At most one write of refusals comes before it.
     expect(writes[0]?.bytes.length).toBeLessThan(32 * 1024);
     next();
     expect(await vended).toBe(true);
@@ -301,7 +301,7 @@ describe('refusals, whose number strangers decide', () => {
     expect(text().trimEnd().split('\n')).toHaveLength(refused + 2);
   });
 
-  it('are not held up for good by records that keep coming', async () => {
+  it('writes them although other records keep coming', async () => {
     const { log, next, reasons } = descriptor();
     void log.append(vend('first'));
     const refusal = log.append(entry('waits'));
@@ -312,7 +312,7 @@ describe('refusals, whose number strangers decide', () => {
     expect(reasons()).toContain('waits');
   });
 
-  it('are what they are by their event: a line that is withdrawn gives its room back', async () => {
+  it('gives the room of withdrawn records back to other records', async () => {
     const { log, writes } = descriptor();
     void log.append(entry('stuck'));
     for (let round = 0; round < 30; round += 1) {
@@ -326,8 +326,8 @@ describe('refusals, whose number strangers decide', () => {
   });
 });
 
-describe('lines that are lost', () => {
-  it('are counted, told at once and then once a minute, and in the log itself as soon as it takes lines', async () => {
+describe('lost lines', () => {
+  it('are counted, and reported at once, once a minute, and by the log itself as soon as it works', async () => {
     const { log, next, faults, text } = descriptor();
     expect(log.health()).toEqual({ writable: true, lost: 0, losing: false });
     for (const reason of ['1', '2', '3']) {
@@ -354,7 +354,7 @@ describe('lines that are lost', () => {
     expect(log.health()).toEqual({ writable: true, lost: 3, losing: false });
   });
 
-  it('are told without another record to come: the log tries by itself until it can be written', async () => {
+  it('are reported by the log itself, without another record, once it can be written', async () => {
     const { log, next, writes, text } = descriptor();
     void log.append(entry('1'));
     next(0, 'ENOSPC');
@@ -373,7 +373,7 @@ describe('lines that are lost', () => {
     expect(writes).toHaveLength(0);
   });
 
-  it('are those without room as well, but not those that were withdrawn', async () => {
+  it('include lines without room, but no withdrawn lines', async () => {
     const { log, faults } = descriptor();
     void log.append(entry('stuck'));
     const results: Promise<boolean>[] = [];
@@ -387,8 +387,8 @@ describe('lines that are lost', () => {
   });
 });
 
-describe('a reader that sleeps', () => {
-  it('shows as unwritable after a second without progress, and as writable when it takes a byte', async () => {
+describe('health while the reader sleeps', () => {
+  it('says unwritable after a second without progress, and writable once a byte is taken', async () => {
     const { log, next } = descriptor();
     void log.append(entry('1'));
     await vi.advanceTimersByTimeAsync(999);
@@ -404,7 +404,7 @@ describe('a reader that sleeps', () => {
     expect(log.health()).toEqual({ writable: true, lost: 0, losing: false });
   });
 
-  it('that answers "try again" sleeps as well', async () => {
+  it('says unwritable for a reader that keeps answering "try again"', async () => {
     const { log, next } = descriptor();
     void log.append(entry('1'));
     for (let tries = 0; tries < 250; tries += 1) {
@@ -415,7 +415,7 @@ describe('a reader that sleeps', () => {
   });
 });
 
-describe('the end of a process', () => {
+describe('drained', () => {
   it('waits until the last line is written', async () => {
     const { log, next, writes, reasons } = descriptor();
     const lines = Array.from({ length: 200 }, (_, index) => `${index}`.padStart(200, '0'));
@@ -433,7 +433,7 @@ describe('the end of a process', () => {
     expect(log.unwritten()).toBe(0);
   });
 
-  it('is at once where nothing waits, and after the last try where nothing can be written', async () => {
+  it('resolves at once if nothing waits, and after the last try if nothing can be written', async () => {
     const { log, next, writes } = descriptor();
     await log.drained();
     for (const reason of ['1', '2']) void log.append(entry(reason));

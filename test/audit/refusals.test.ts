@@ -55,8 +55,8 @@ function recorder(most?: number) {
   return { ...refusals, lines, counted, queue };
 }
 
-describe('a refusal', () => {
-  it('below the limit has a line of its own, and is told whether that was written', async () => {
+describe('record', () => {
+  it('writes a line for a refusal below the limit, and says whether it was written', async () => {
     const { record, lines, counted, queue } = recorder();
     expect(await record(refusal('SignatureDoesNotMatch', '192.0.2.1'))).toBe(true);
     expect(lines).toEqual([refusal('SignatureDoesNotMatch', '192.0.2.1')]);
@@ -65,7 +65,7 @@ describe('a refusal', () => {
     expect(await record(refusal('SignatureDoesNotMatch', '192.0.2.1'))).toBe(false);
   });
 
-  it('above the limit is counted: one line for each address and window, with the first and the last time', async () => {
+  it('counts refusals above the limit in one line for each address and window, with first and last time', async () => {
     const { record, lines, counted } = recorder();
     for (let time = 0; time < 500; time += 1) {
       expect(await record(limited('192.0.2.1'))).toBe(true);
@@ -93,7 +93,7 @@ describe('a refusal', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('of a caller who is known is counted apart from the strangers at the same address', async () => {
+  it('counts a known caller apart from the strangers at the same address', async () => {
     const { record, lines, flush } = recorder();
     await record(limited('192.0.2.1', 'alice has sent 100 requests'));
     await record(limited('192.0.2.1', 'Too many requests from your address'));
@@ -102,7 +102,7 @@ describe('a refusal', () => {
     expect(lines.map(({ count }) => count)).toEqual([2, 1]);
   });
 
-  it('of one IPv6 network is one, whichever of its addresses it comes from', async () => {
+  it('counts all addresses of one IPv6 network together', async () => {
     const { record, lines, flush } = recorder();
     for (let host = 1; host < 100; host += 1) await record(limited(`2001:db8:0:1::${host.toString(16)}`));
     await record(limited('2001:db8:0:2::1'));
@@ -113,7 +113,7 @@ describe('a refusal', () => {
     ]);
   });
 
-  it('that finds its part of the queue full is counted, whatever its kind, and none is forgotten', async () => {
+  it('counts any refusal while its part of the queue is full, and forgets none', async () => {
     const { record, lines, counted, queue } = recorder();
     queue.isFull = true;
     const kinds = ['SignatureDoesNotMatch', 'ExpiredToken', 'SignatureDoesNotMatch'];
@@ -126,7 +126,7 @@ describe('a refusal', () => {
     expect(lines.map(({ count }) => count)).toEqual([2, 1]);
   });
 
-  it('keeps nothing back at the end of the process', async () => {
+  it('leaves nothing unwritten after flush', async () => {
     const { record, lines, flush, pending } = recorder();
     await record(limited('192.0.2.1'));
     expect(pending()).toBe(1);
@@ -138,7 +138,7 @@ describe('a refusal', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('is written by the next one where timers stand still', async () => {
+  it('writes the line of an ended window with the next refusal if timers stand still', async () => {
     const { record, lines } = recorder();
     await record(limited('192.0.2.1'));
     const later = performance.now() + WINDOW;
@@ -149,8 +149,8 @@ describe('a refusal', () => {
   });
 });
 
-describe('what gets no line of its own in any case', () => {
-  it('is one line for each window', async () => {
+describe('count', () => {
+  it('writes one line for each window', async () => {
     const { count, lines } = recorder();
     const overload = { event: 'unavailable', error: 'overloaded', cause: 'overloaded', reason: 'too much' } as const;
     for (let time = 0; time < 100_000; time += 1) count(overload);
@@ -160,8 +160,8 @@ describe('what gets no line of its own in any case', () => {
   });
 });
 
-describe('more addresses than are told apart', () => {
-  it('share one line for each kind of refusal, without an address; those known before keep theirs', async () => {
+describe('record of more addresses than are counted apart', () => {
+  it('counts the rest in one line for each kind of refusal, without an address', async () => {
     const { record, lines, flush, pending } = recorder(3);
     for (let host = 0; host < 250; host += 1) await record(limited(`192.0.2.${host}`));
     await record(limited('192.0.2.1'));
@@ -176,8 +176,8 @@ describe('more addresses than are told apart', () => {
   });
 });
 
-describe('the law of the counts', () => {
-  it('every refusal is in exactly one line: its own, or one that counts it', async () => {
+describe('createRefusals', () => {
+  it('has every refusal in exactly one line: its own, or one that counts it', async () => {
     const step = fc.record({
       address: fc.constantFrom(undefined, '192.0.2.1', '192.0.2.2', '192.0.2.3', '2001:db8::1', '2001:db8::2'),
       error: fc.constantFrom('RateLimited', 'ExpiredToken'),

@@ -22,8 +22,8 @@ function expectClean(tvm: RunningTvm, secrets: readonly string[]): void {
   expect(said).not.toMatch(/SecretAccessKey|SessionToken|Signature=|"secret"/u);
 }
 
-describe('what is written down of a vend', () => {
-  it('holds no secret key, no token and no signature, in no record and at no level of the log', async () => {
+describe('the audit log and the log of a vend', () => {
+  it('hold no secret key, token or signature, at any level', async () => {
     const tvm = await startTvm(desk.url, { environment: { SENTINEL_LOG_LEVEL: 'trace' } });
     const answers = [await get(tvm, { profile: 'dev' }), await post(tvm, { profile: 'dev', duration: 3600 })];
     await get(tvm, { profile: 'vault' });
@@ -38,7 +38,7 @@ describe('what is written down of a vend', () => {
     await tvm.close();
   });
 
-  it('holds none of what goes wrong either', async () => {
+  it('hold none of them if AWS STS fails', async () => {
     const sts = await startFakeSts();
     const tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } });
     for (const fault of [stsError('AccessDenied', 403), stsError('InternalFailure', 500), 'close'] as const) {
@@ -51,7 +51,7 @@ describe('what is written down of a vend', () => {
     await sts.close();
   });
 
-  it('names each record’s type, time and request, and gives vends all that an incident begins with', async () => {
+  it('have one record of a vend, with everything that an investigation needs', async () => {
     const tvm = await startTvm(desk.url);
     const answer = await get(tvm, { profile: 'dev' });
     expect(tvm.audit).toEqual([

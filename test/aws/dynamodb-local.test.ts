@@ -10,6 +10,7 @@ import type { SealingKey } from '../../src/lib/sealing.ts';
 import { createSharedCallerLimit } from '../../src/limits/caller-limit.ts';
 import { seedTable } from '../../src/local/seed.ts';
 import { createDynamoDbGuard } from '../../src/replay/dynamodb.ts';
+import { ALL_SESSIONS } from '../../src/sessions/list-plan.ts';
 import { createSessionDirectory } from '../../src/sessions/directory.ts';
 import { createForeignRevocations } from '../../src/revocations/sentinel-rows.ts';
 import { createLabelPlaces } from '../../src/sessions/label-places.ts';
@@ -259,13 +260,13 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
         return { ...session, label: `l-${index}`, startedAt: session.startedAt - index * 1_000 };
       });
       for (const session of wanted) await store.open(session, keys, session.startedAt);
-      const query = { user, profile: 'dev', status: 'active' } as const;
+      const query = { ...ALL_SESSIONS, user, profile: 'dev', status: 'active' } as const;
       const first = await directory.list(query, keys, undefined, all);
       const second = await directory.list(query, keys, first?.next, all);
       expect([first?.rows.length, second?.rows.length, second?.next]).toEqual([100, 30, undefined]);
       const found = [...(first?.rows ?? []), ...(second?.rows ?? [])].map(({ session }) => session.id);
       expect(found).toEqual(wanted.map(({ id }) => id));
-      const none = await directory.list({ user, profile: 'prod' }, keys, undefined, all);
+      const none = await directory.list({ ...ALL_SESSIONS, user, profile: 'prod' }, keys, undefined, all);
       expect(none).toEqual({ rows: [], next: undefined });
     });
 
@@ -284,7 +285,12 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const found: Session[] = [];
       let next: string | undefined;
       do {
-        const page = await directory.list({ until }, keys, next, ({ session }) => session.profile === profile);
+        const page = await directory.list(
+          { ...ALL_SESSIONS, until },
+          keys,
+          next,
+          ({ session }) => session.profile === profile,
+        );
         expect((page?.rows.length ?? 101) <= 100).toBe(true);
         found.push(...(page?.rows ?? []).map(({ session }) => session));
         next = page?.next;
@@ -328,7 +334,13 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       await store.open(proposed, keys, proposed.startedAt);
       const at = new Date(proposed.startedAt).toISOString();
       function tokenOf(within: object, more: object): string {
-        const place = { mark: markOf({ user, ...within }, 'user'), leg: '', at, ids: [proposed.id], ...more };
+        const place = {
+          mark: markOf({ ...ALL_SESSIONS, user, ...within }, 'user'),
+          leg: '',
+          at,
+          ids: [proposed.id],
+          ...more,
+        };
         return Buffer.from(JSON.stringify(place)).toString('base64url');
       }
       const [never, ever] = ['0000-01-01T00:00:00Z', '9999-12-31T23:59:59Z'].map(Date.parse);
@@ -346,14 +358,14 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
         { at: `5${'x'.repeat(39)}` },
         { at: `5${'x'.repeat(40)}` },
         { at: 'x' },
-        { mark: markOf({ user: 'another' }, 'user') },
+        { mark: markOf({ ...ALL_SESSIONS, user: 'another' }, 'user') },
       ];
       const counts = new Map<string, number>();
       for (const since of bounds) {
         for (const until of bounds) {
-          const within = { ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) };
+          const within = { since, until };
           for (const token of [undefined, ...places.map((more) => tokenOf(within, more))]) {
-            const page = await directory.list({ user, ...within }, keys, token, all);
+            const page = await directory.list({ ...ALL_SESSIONS, user, ...within }, keys, token, all);
             const what = page === undefined ? 'refused' : `${page.rows.length}`;
             counts.set(what, (counts.get(what) ?? 0) + 1);
           }
@@ -384,7 +396,8 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
 
     function entryOf(value: string, reason = 'a reason') {
       const target = { kind: 'user', value } as const;
-      return { what: 'revoke', target, reason, by: 'olivia', byPrincipal: 'p', createdAt: Date.now() } as const;
+      const more = { by: 'olivia', byPrincipal: 'p', createdAt: Date.now(), until: undefined, own: false };
+      return { what: 'revoke', target, reason, ...more } as const;
     }
 
     function logOf(of: DynamoDBClient) {

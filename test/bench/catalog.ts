@@ -3,16 +3,13 @@ import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { ADMISSION } from '../support/identity.ts';
-import { createAwsClients } from '../../src/aws/clients.ts';
-import { createCatalogLoader } from '../../src/catalog/load.ts';
 import { DEMO_TVM_KEY } from '../../src/local/aws/account.ts';
 import { startEmbeddedAws } from '../../src/local/aws/server.ts';
+import { createCatalogReader } from '../support/catalog.ts';
 
-/** Half of the parameters are profiles, half their policies of ten rules. */
+/** Half of the parameters are profiles, half are their policies, of ten rules each. */
 const RULES = 10;
 const WRITERS = 16;
-const MAX_AGE = 300_000;
 
 const POLICY = JSON.stringify({
   version: '1',
@@ -35,7 +32,7 @@ function put(ssm: SSMClient, name: string, value: string): Promise<unknown> {
   );
 }
 
-/** The AWS, in a process of its own: its work must not count as the catalog's. */
+/** Runs the AWS in a process of its own, so that its work does not count as the catalog's. */
 async function serveAws(parameters: number): Promise<void> {
   const { url } = await startEmbeddedAws({ port: 0 });
   const ssm = clientOf(url);
@@ -57,10 +54,14 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) await serveAws(Number(pr
 export type Cost = {
   /** By the clock. */
   readonly time: number;
-  /** Of this thread's CPU, in all and at most between two turns of its event loop. */
+  /** CPU time of this thread. */
   readonly cpu: number;
+  /** CPU time of this thread in its longest turn of the event loop. */
   readonly longestTurn: number;
-  /** The longest stall of the event loop by the clock; on a busy machine that is also others' time. */
+  /**
+   * The longest stall of the event loop by the clock; on a busy machine this includes other
+   * processes' time.
+   */
   readonly stall: number;
 };
 
@@ -86,34 +87,23 @@ async function costOf(run: () => Promise<unknown>): Promise<Cost> {
   return { time: performance.now() - begun, cpu, longestTurn, stall: delay.max / 1e6 };
 }
 
-/** Measures the first load, a reading without a change, and one with a change, of so many parameters. */
+/**
+ * Measures the first load, a reading after no change, and one after a change, with this many
+ * parameters.
+ */
 export async function measureCatalog(parameters: number): Promise<Readonly<Record<string, Cost>>> {
   process.env['AWS_ACCESS_KEY_ID'] = DEMO_TVM_KEY.accessKeyId;
   process.env['AWS_SECRET_ACCESS_KEY'] = DEMO_TVM_KEY.secretAccessKey;
   const aws = fork(fileURLToPath(import.meta.url), [String(parameters)]);
   const [url] = (await once(aws, 'message')) as [string];
-  const clients = createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } });
   const ssm = clientOf(url);
-  const load = createCatalogLoader({
-    ssm: clients.ssm,
-    ownIdentity: () => Promise.resolve({ account: '000000000000', role: undefined }),
-    vendedRoles: { remember: (roles) => Promise.resolve(new Set(roles)) },
-    confirmNames: () => Promise.resolve(),
-    names: ADMISSION,
-    root: '/sentinel',
-    secretsRoot: '/sentinel-secrets',
-    demoKeys: true,
-    maxAge: MAX_AGE,
-    now: () => performance.now(),
-  });
-  function read(): Promise<unknown> {
-    return load(new AbortController().signal);
-  }
-  const first = await costOf(read);
-  const unchanged = await costOf(read);
+  const catalog = createCatalogReader(url);
+  const first = await costOf(catalog.load);
+  const unchanged = await costOf(catalog.load);
   await put(ssm, '/sentinel/policies/p-1', POLICY.replace('measured', 'changed'));
-  const changed = await costOf(read);
+  const changed = await costOf(catalog.load);
   aws.kill();
-  for (const client of [ssm, ...Object.values(clients)]) client.destroy();
+  ssm.destroy();
+  catalog.close();
   return { first, unchanged, changed };
 }

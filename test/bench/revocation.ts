@@ -2,12 +2,16 @@ import { freePort, startProcess, tvmVariables, untilHealthy } from '../support/p
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 
-/** How long after an operator's revocation was answered the last of the other instances refuses. */
+/** alice is the default of `sign`. */
+const ALICE = {};
 const OLIVIA = { accessKeyId: 'TVMDEMOOLIVIA', secret: 'demo-olivia-not-a-secret' };
 
 let nonce = 0;
 
-function send(port: number, method: string, path: string, body: string, who: object): Promise<RawAnswer> {
+type Ask = { readonly method: string; readonly path: string; readonly body?: string };
+
+/** Sends a request signed by `who` to the instance on `port`. */
+function send(port: number, who: object, { method, path, body = '' }: Ask): Promise<RawAnswer> {
   nonce += 1;
   const headers = { 'content-type': 'application/json', 'x-sentinel-nonce': `revocation-${nonce}` };
   const signed = sign({ host: `127.0.0.1:${port}`, method, path, headers, body, ...who });
@@ -15,10 +19,10 @@ function send(port: number, method: string, path: string, body: string, who: obj
 }
 
 async function statusOf(port: number): Promise<number> {
-  return (await send(port, 'GET', '/whoami', '', {})).status;
+  return (await send(port, ALICE, { method: 'GET', path: '/whoami' })).status;
 }
 
-/** Milliseconds until every port answers alice with this status. */
+/** Milliseconds until the instances on all ports answer alice with this status. */
 async function until(ports: readonly number[], status: number): Promise<number> {
   const begun = performance.now();
   await Promise.all(
@@ -29,7 +33,10 @@ async function until(ports: readonly number[], status: number): Promise<number> 
   return performance.now() - begun;
 }
 
-/** Sorted times of so many trials with so many instances of a bundle on one table. */
+/**
+ * The times from the answer to an operator's revocation until the last of the other instances
+ * refuses, sorted: `trials` of them, with `instances` instances of a bundle on one table.
+ */
 export async function measureRevocation(
   bundle: string,
   awsUrl: string,
@@ -48,12 +55,12 @@ export async function measureRevocation(
     await Promise.all(ports.map((port, n) => untilHealthy(`http://127.0.0.1:${port}/healthz`, running[n] ?? fail())));
     const [first = 0, ...others] = ports;
     for (let trial = 0; trial < trials; trial += 1) {
-      // At any moment between two readings of the others.
+      // Revoke at any moment between two readings of the others.
       await new Promise((wake) => setTimeout(wake, Math.random() * 900));
       const body = JSON.stringify({ kind: 'user', value: 'alice', reason: 'a trial of the bench' });
-      const { json } = await send(first, 'POST', '/revocations', body, OLIVIA);
+      const { json } = await send(first, OLIVIA, { method: 'POST', path: '/revocations', body });
       times.push(await until(others, 403));
-      await send(first, 'DELETE', `/revocations/${String(json['id'])}`, '', OLIVIA);
+      await send(first, OLIVIA, { method: 'DELETE', path: `/revocations/${String(json['id'])}` });
       await until(others, 200);
     }
   } finally {

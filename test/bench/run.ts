@@ -12,19 +12,23 @@ import { describeBundle, describeImage } from './sizes.ts';
 import { measureStarts, startServer, untilVended, vend } from './start.ts';
 
 /**
- * `npm run bench`: what costs how much, sides compared in one run on one machine, printed as ratios. Nothing here is a
- * test: numbers of another machine are other numbers.
+ * `npm run bench` measures starts, memory, revocation and the reading of documents, and compares
+ * them in one run on one machine. Nothing here is a test, because another machine gives other
+ * numbers.
  *
- * `--starts N` sets how often each side is started (11), `--vends N` how many vends the memory entry makes (2,000),
- * `--trials N` how often a revocation is timed (20), `--parameters N` how many documents are read (1,000).
+ * `--starts N`: starts of each kind (11); `--vends N`: vends while memory is measured (2,000);
+ * `--trials N`: timed revocations (20); `--parameters N`: documents to read (1,000).
  */
 const CONCURRENCY = 16;
 
 function say(line: string): void {
-  return void process.stdout.write(`${line}\n`);
+  process.stdout.write(`${line}\n`);
 }
 
-/** Milliseconds from spawn to the first vend, of the sources and of the bundle without and with its compile cache. */
+/**
+ * Compares the time from spawn to the first vend: the sources, the bundle, and the bundle with its
+ * compile cache.
+ */
 async function benchStart(bundle: string, directory: string, awsUrl: string, runs: number): Promise<void> {
   const { sources, bundle: cold, warm } = await measureStarts({ bundle, directory, awsUrl }, runs);
   function of(side: number, other: number): string {
@@ -44,7 +48,10 @@ function residentMegabytes(pid: number | undefined): number | undefined {
   }
 }
 
-/** Resident memory before, half way and after; a leak shows as growth in the second half. */
+/**
+ * Measures resident memory at the start, half way and at the end; a leak shows as growth in the
+ * second half.
+ */
 async function benchMemory(bundle: string, awsUrl: string, vends: number): Promise<void> {
   const port = await freePort();
   const running = startServer([bundle], port, awsUrl);

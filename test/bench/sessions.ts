@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { createSessionTracker } from '../../src/sessions/tracker.ts';
 import { ok } from '../../src/lib/result.ts';
 
-/** A store that takes everything: what is measured is the memory of the tracker. */
+/** A store that accepts everything, because only the memory of the tracker is measured. */
 const STORE = {
   touch: () => Promise.resolve('updated' as const),
   expire: () => Promise.resolve('updated' as const),
@@ -14,7 +14,7 @@ function collect(): void {
   (runInNewContext('gc') as () => void)();
 }
 
-/** Bytes of heap that one session takes in memory, with names as long as real ones. */
+/** Bytes of heap that one session takes, with names as long as real ones. */
 export async function measureSessionBytes(count: number): Promise<number> {
   const tracker = createSessionTracker({
     store: STORE,

@@ -11,7 +11,7 @@ function inMebibytes(bytes: number): string {
   return `${(bytes / 1024 ** 2).toFixed(2)} MiB`;
 }
 
-/** What the bundle weighs, in one line. */
+/** The size of the bundle, in one line. */
 export function describeBundle(file: string): string {
   const bytes = readFileSync(file);
   return `bundle: ${bytes.length} bytes, ${gzipSync(bytes).length} with gzip`;
@@ -22,20 +22,20 @@ function sizeOf(image: string): number {
   return ok ? Number(text) : Number.NaN;
 }
 
-/** The image that the runtime is made from: the Dockerfile's last. */
+/** The base image of the final image: the last one that the Dockerfile names. */
 function baseImage(): string {
   const froms = [...readFileSync(join(ROOT, 'Dockerfile'), 'utf8').matchAll(/^FROM\s+(\S+)/gmu)];
   return froms.at(-1)?.[1] ?? '';
 }
 
-/** What the image weighs beyond the one that it is made from, in one line; why that is not known where it is not. */
+/** How much the image adds to its base, in one line, or why that cannot be measured here. */
 export function describeImage(): string {
   const engine = docker(['info']);
   if (!engine.ok) return `image: skipped, no Docker engine answers (${engine.lastWords})`;
   const built = buildImage(IMAGE);
   if (!built.ok) return `image: skipped, it does not build here (${built.lastWords})`;
   const base = baseImage();
-  // BuildKit keeps the base to itself.
+  // BuildKit does not list the base among the images, so pull it to learn its size.
   if (Number.isNaN(sizeOf(base))) docker(['pull', '--quiet', base], 10 * MINUTE);
   const [whole, below] = [sizeOf(IMAGE), sizeOf(base)];
   if (Number.isNaN(below)) return `image: ${inMebibytes(whole)}; its base ${base} is not here to compare it with`;

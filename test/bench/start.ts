@@ -9,7 +9,7 @@ function median(numbers: readonly number[]): number {
 
 let nonce = 0;
 
-/** One signed vend; the status, 0 if nothing listens. */
+/** Sends one signed vend, and gives the status, 0 if nothing listens. */
 export async function vend(port: number): Promise<number> {
   nonce += 1;
   const headers = { 'x-sentinel-nonce': `bench-${nonce}` };
@@ -23,9 +23,13 @@ export async function vend(port: number): Promise<number> {
   );
 }
 
-/** Longer than any start takes, so that a server that cannot start ends the bench and not the day. */
+/**
+ * How long a start may take. It is longer than any start, and ends the bench when a server cannot
+ * start.
+ */
 const PATIENCE = 60_000;
 
+/** Vends until a vend succeeds; throws with the server's last words if none does in time. */
 export async function untilVended(port: number, running: Running): Promise<void> {
   const end = performance.now() + PATIENCE;
   while ((await vend(port)) !== 200) {
@@ -36,7 +40,10 @@ export async function untilVended(port: number, running: Running): Promise<void>
   }
 }
 
-/** Starts a TVM, by Node's arguments, that nothing but a vend keeps busy. */
+/**
+ * Starts a TVM with these arguments of Node, and without a low rate limit or log lines that would
+ * disturb a measurement.
+ */
 export function startServer(
   command: readonly string[],
   port: number,
@@ -45,7 +52,8 @@ export function startServer(
 ): Running {
   return startProcess(process.execPath, command, {
     ...tvmVariables(port, awsUrl),
-    // Any free one: the default may be taken, and opening a port is part of a start.
+    // Any free port, because the default may be taken; not `off`, because opening this port is part
+    // of a start.
     METRICS_PORT: '0',
     SENTINEL_LOG_LEVEL: 'error',
     SENTINEL_RATE_LIMIT_REQUESTS: '1000000',
@@ -53,7 +61,7 @@ export function startServer(
   });
 }
 
-/** Fills a compile cache for a bundle, as the image does, and gives its directory. */
+/** Fills a compile cache for a bundle, as the build of the image does, and gives its directory. */
 function warm(bundle: string, directory: string): string {
   const cache = join(directory, 'cache');
   const { status, stderr } = spawnSync(
@@ -68,15 +76,16 @@ function warm(bundle: string, directory: string): string {
 const SIDES = ['sources', 'bundle', 'warm'] as const;
 
 /**
- * The medians of the milliseconds from spawn to the first vend: of the sources, of the bundle, and of the bundle with the
- * compile cache that the image has. The sides take turns, so that what else the machine does meets all of them.
+ * The median milliseconds from spawn to the first vend, for the sources, the bundle, and the bundle
+ * with the compile cache that the image has. They take turns, so that other load on the machine
+ * affects all three alike.
  */
 export async function measureStarts(
   { bundle, directory, awsUrl }: { readonly bundle: string; readonly directory: string; readonly awsUrl: string },
   runs: number,
 ): Promise<Readonly<Record<(typeof SIDES)[number], number>>> {
   const uncached = { NODE_DISABLE_COMPILE_CACHE: '1' };
-  // The image's flags: a cache serves the very command that filled it.
+  // The image's flags, because a cache serves only the command that filled it.
   const bundled = ['--enable-source-maps', bundle];
   const sides = {
     sources: { command: ['src/main.ts'], environment: uncached },
@@ -91,7 +100,7 @@ export async function measureStarts(
       const running = startServer(sides[side].command, port, awsUrl, sides[side].environment);
       await untilVended(port, running);
       times[side].push(performance.now() - begun);
-      // At once: a server that ends in order would write its cache anew.
+      // SIGKILL, because a server that ends in order would write its cache again.
       await running.stop('SIGKILL');
     }
   }

@@ -10,12 +10,12 @@ const INVOCATIONS = '/2015-03-31/functions/function/invocations';
 
 const INVOCATION_MS = 30_000;
 
-/** The image's own command: the emulator stands in the place of its entry point. */
+/** The image's own command; the emulator takes the place of its entry point and starts it. */
 const COMMAND = ['/nodejs/bin/node', '--enable-source-maps', 'main.mjs'];
 
 /**
- * Waits for the emulator alone: it starts the image's program, and the adapter in it as an extension,
- * when the first event comes.
+ * Waits for the emulator only. The emulator starts the image's program, and the adapter as an
+ * extension, when the first event comes.
  */
 async function untilItListens(url: string, { child, stderr }: Container): Promise<void> {
   const end = Date.now() + INVOCATION_MS;
@@ -30,7 +30,9 @@ async function untilItListens(url: string, { child, stderr }: Container): Promis
   throw new Error(`AWS’s Runtime Interface Emulator does not listen at ${url}: ${stderr()}`);
 }
 
-/** Hands an event to the emulator; rejects with what came unless it was answered. */
+/**
+ * Hands an event to the emulator; rejects with the emulator's text if the function did not answer.
+ */
 async function invoke(url: string, event: unknown): Promise<LambdaAnswer> {
   const answer = await fetch(`${url}${INVOCATIONS}`, {
     method: 'POST',
@@ -39,12 +41,12 @@ async function invoke(url: string, event: unknown): Promise<LambdaAnswer> {
   });
   const text = await answer.text();
   const given = JSON.parse(text) as Partial<LambdaAnswer>;
-  // An error of the invocation has no status code.
+  // A failed invocation has no status code.
   if (given.statusCode === undefined) throw new Error(text);
   return given as LambdaAnswer;
 }
 
-/** The image as it is, under its own adapter and AWS's emulator, on the embedded AWS. */
+/** The unchanged image, behind its own adapter and AWS's emulator, on the embedded AWS. */
 async function startUnderEmulator(front: OpenFront): Promise<Target> {
   const image = builtImage();
   const desk = await startDesk();

@@ -2,7 +2,10 @@ import { DockerComposeEnvironment, Wait } from 'testcontainers';
 import { freePort, ROOT } from '../support/processes.ts';
 import { describeConformance, type Target } from './suite.ts';
 
-/** `docker compose up` of this repository, on ports of its own: the image on LocalStack, seeded from the build stage. */
+/**
+ * `docker compose up` in this repository, on free ports: the image on LocalStack, seeded from the
+ * build stage.
+ */
 async function startCompose(): Promise<Target> {
   const [port, awsPort] = [await freePort(), await freePort()];
   const environment = await new DockerComposeEnvironment(ROOT, 'compose.yaml')

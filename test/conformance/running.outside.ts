@@ -1,9 +1,9 @@
 import { describeConformance } from './suite.ts';
 
 /**
- * The suite against a TVM that is running already, with the demo documents behind it:
- * `npm run test:url -- http://127.0.0.1:8080 http://127.0.0.1:4566`, the second being its AWS. It needs the demo keys, so
- * it can be a desk's only.
+ * The suite against a TVM that runs already with the demo documents: `npm run test:url --
+ * http://127.0.0.1:8080 http://127.0.0.1:4566`, where the second is its AWS. It needs the demo
+ * keys, which a TVM accepts only if its AWS is local.
  */
 const [tvm = '', aws = ''] = [process.env['CONFORMANCE_URL'], process.env['CONFORMANCE_AWS_URL']];
 

@@ -4,13 +4,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { amzDateOf, sign, type Signing } from '../support/sign.ts';
 
-/** A TVM somewhere, with the demo documents in the AWS behind it. */
+/** A running TVM with the demo documents in its AWS. */
 export type Target = {
-  /** Where it listens on 127.0.0.1. */
+  /** The port of 127.0.0.1 on which it listens. */
   readonly port: number;
-  /** Where its AWS listens. */
+  /** The URL of its AWS. */
   readonly awsEndpoint: string;
-  /** Whether what stands before it resolves the target of a request as browsers do, like the Lambda Web Adapter. */
+  /**
+   * Whether a proxy before it resolves request targets as browsers do. The Lambda Web Adapter does.
+   */
   readonly resolvesTargets?: boolean;
   readonly close: () => Promise<void>;
 };
@@ -33,7 +35,7 @@ function nonce(): Record<string, string> {
   return { 'x-sentinel-nonce': randomBytes(16).toString('hex') };
 }
 
-/** A refusal in the one shape that all have, with nothing vended beside it. */
+/** Expects a refusal in the shape that all refusals have, and no credentials in it. */
 function expectRefusal(answer: RawAnswer, status: number, error: string): void {
   expect([answer.status, answer.json['error']]).toEqual([status, error]);
   expect(answer.json['message']).toBeTypeOf('string');
@@ -48,11 +50,12 @@ function fromNow(ms: number): string {
 }
 
 /**
- * What every TVM must do, whatever it runs on and whatever AWS is behind it. A black box: it knows the URL and the demo
- * keys, nothing of the server's code, and signs by itself.
+ * What every TVM must do, whatever it runs on and whatever its AWS is. The suite is a black-box
+ * test: it knows the URL and the demo keys, uses none of the server's code, and has a signer of its
+ * own.
  *
- * @param start makes the target; called once before the tests, and its target closed after them
- * @param lacking why the target cannot be made on this machine, if so: then all is skipped
+ * @param start makes the target, once before the tests; the suite closes it after them
+ * @param lacking why the target cannot be made on this machine; then all tests are skipped
  */
 export function describeConformance(name: string, start: () => Promise<Target>, lacking?: string): void {
   describe.skipIf(lacking !== undefined)(`conformance: ${name}`, () => {
@@ -84,8 +87,8 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
       return ask({ method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
     }
 
-    describe('operation', () => {
-      it('is healthy and ready, and says so without names', async () => {
+    describe('GET /healthz and GET /readyz', () => {
+      it('answer 200 without naming any document', async () => {
         const [health, ready] = await Promise.all(
           ['/healthz', '/readyz'].map((path) => sendRaw(target.port, { target: path, headers: { host: 'x' } })),
         );
@@ -97,7 +100,7 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
       });
     });
 
-    describe('minted keys', () => {
+    describe('keys of POST /keys', () => {
       function mint(as: object = {}) {
         return ask({
           method: 'POST',
@@ -115,7 +118,7 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
         };
       }
 
-      it('vend as their source does, and mint no other', async () => {
+      it('vend as the key that minted them, and cannot mint', async () => {
         const key = signedWith(await mint());
         const vended = await ask({ ...key, query: 'profile=dev' });
         expect([vended.status, vended.json['Profile']]).toEqual([200, 'dev']);
@@ -125,7 +128,7 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
         expectRefusal(await ask({ ...key, method: 'POST', path: '/keys', body: '{}', headers }), 403, 'AccessDenied');
       });
 
-      it('are refused with another secret, another token, and none', async () => {
+      it('are refused with another secret, another token or no token', async () => {
         const [key, other] = [signedWith(await mint()), signedWith(await mint())];
         function vend(change: Ask): Promise<RawAnswer> {
           return ask({ ...key, query: 'profile=dev', ...change });
@@ -136,11 +139,11 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
       });
     });
 
-    describe('vending', () => {
+    describe('GET / and POST /', () => {
       it.each([
         ['GET', () => ask({ query: 'profile=dev' })],
         ['POST', () => post('{"profile":"dev"}')],
-      ])('gives alice credentials for dev by %s', async (_, request) => {
+      ])('give alice credentials for dev by %s', async (_, request) => {
         const before = Date.now();
         const answer = await request();
         expect(answer.status).toBe(200);
@@ -154,7 +157,7 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
         expect(life).toBeLessThan(960_000);
       });
 
-      it('gives credentials that its AWS knows as the protected role', async () => {
+      it('give credentials of the protected role', async () => {
         const { json } = await ask({ query: 'profile=dev' });
         const sts = new STSClient({
           endpoint: target.awsEndpoint,
@@ -169,14 +172,14 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
         expect(Arn).toBe(`arn:aws:sts::${String(json['AccountId'])}:assumed-role/SentinelProtected-dev/alice`);
       });
 
-      it('keeps to the duration asked for, at most an hour', async () => {
+      it('give credentials that live as long as asked for, at most an hour', async () => {
         const { json } = await ask({ query: 'duration=3600&profile=dev' });
         const life = Date.parse(String(json['Expiration'])) - Date.now();
         expect(life).toBeGreaterThan(3_500_000);
         expect(life).toBeLessThanOrEqual(3_605_000);
       });
 
-      it('gives each of many concurrent requests credentials of its own', async () => {
+      it('give different credentials to each of many concurrent requests', async () => {
         const answers: RawAnswer[] = [];
         for (let wave = 0; wave < 5; wave += 1) {
           answers.push(...(await Promise.all(Array.from({ length: 20 }, () => ask({ query: 'profile=dev' })))));
@@ -185,19 +188,19 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
         for (const field of ['AccessKeyId', 'SourceIdentity']) {
           expect(new Set(answers.map(({ json }) => json[field])).size).toBe(answers.length);
         }
-        // All of them by one caller on one profile: one session.
+        // One caller on one profile has one session.
         expect(new Set(answers.map(({ json }) => json['SessionId'])).size).toBe(1);
       });
     });
 
-    describe('policy', () => {
-      it('refuses carol, whom no rule knows', async () => {
+    describe('policies of the demo documents', () => {
+      it('deny carol, whom no rule names', async () => {
         const answer = await ask({ query: 'profile=dev', ...carol });
         expectRefusal(answer, 403, 'PolicyDenied');
         expect(answer.json['message']).toBe('no rule lets carol use profile dev; GET /profiles lists yours');
       });
 
-      it('says the same of a profile that does not exist', async () => {
+      it('deny a profile that does not exist with the same answer', async () => {
         const [there, nowhere] = [
           await ask({ query: 'profile=dev', ...carol }),
           await ask({ query: 'profile=xyz', ...carol }),
@@ -206,18 +209,18 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
         expect(nowhere.status).toBe(there.status);
       });
 
-      it('denies vault to alice with the reason of the rule that names her', async () => {
+      it('deny vault to alice with the reason of the rule that names her', async () => {
         const answer = await ask({ query: 'profile=vault' });
         expectRefusal(answer, 403, 'PolicyDenied');
         expect(answer.json['reason']).toBeTypeOf('string');
         expect(answer.json['message']).toContain(String(answer.json['reason']));
       });
 
-      it('vends nothing where an approval is needed', async () => {
+      it('vend nothing where an approval is needed', async () => {
         expectRefusal(await ask({ query: 'profile=prod' }), 403, 'PolicyRequiresApproval');
       });
 
-      it('lists what each caller could have', async () => {
+      it('decide which profiles GET /profiles lists', async () => {
         const [hers, carols] = [await ask({ path: '/profiles' }), await ask({ path: '/profiles', ...carol })];
         expect(hers.json['profiles']).toMatchObject([
           { name: 'dev', access: 'allow' },
@@ -227,7 +230,7 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
       });
     });
 
-    describe('identity', () => {
+    describe('authentication', () => {
       it.each<readonly [what: string, request: Ask, status: number, error: string]>([
         ['another secret', { secret: 'not-hers' }, 403, 'SignatureDoesNotMatch'],
         ['an unknown key', { accessKeyId: 'TVMNOBODY' }, 403, 'InvalidClientTokenId'],
@@ -262,7 +265,7 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
       });
     });
 
-    describe('form', () => {
+    describe('validation', () => {
       it.each<readonly [what: string, request: () => Promise<RawAnswer>, status: number]>([
         ['an unknown parameter', () => ask({ query: 'admin=1&profile=dev' }), 400],
         ['a repeated parameter', () => ask({ query: 'profile=dev&profile=dev' }), 400],
@@ -283,22 +286,25 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
 
       it.each(['http://127.0.0.1/?profile=dev', '//?profile=dev'])('refuses the request target %s', async (line) => {
         const refused = await ask({ query: 'profile=dev', target: line });
-        // No front of Lambda hands on what the adapter cannot make a request of; it answers by itself.
+        // The front of Lambda answers by itself when the adapter can make no request of the target.
         if (target.resolvesTargets === true && refused.status === 502) expect(refused.json).toEqual({});
         else expectRefusal(refused, 400, 'ValidationError');
       });
 
-      it.each(['/x/../?profile=dev', '/%2e?profile=dev'])('takes the request target %s for no other', async (line) => {
-        // Resolved before the TVM sees it, it is the very target that was signed.
-        const resolved = await ask({ query: 'profile=dev', target: line });
-        if (target.resolvesTargets === true) expect(resolved.status).toBe(200);
-        else expectRefusal(resolved, 400, 'ValidationError');
-        // Signed as it stands, it is one that no client signs.
-        const [path = ''] = line.split('?');
-        const standing = await ask({ path, query: 'profile=dev', target: line });
-        expect(standing.status).toBe(target.resolvesTargets === true ? 403 : 400);
-        expect(standing.body).not.toContain('SecretAccessKey');
-      });
+      it.each(['/x/../?profile=dev', '/%2e?profile=dev'])(
+        'never vends for the request target %s signed as another',
+        async (line) => {
+          // Where a proxy resolves it first, the TVM sees the target that was signed.
+          const resolved = await ask({ query: 'profile=dev', target: line });
+          if (target.resolvesTargets === true) expect(resolved.status).toBe(200);
+          else expectRefusal(resolved, 400, 'ValidationError');
+          // The signature over the unresolved path verifies nowhere.
+          const [path = ''] = line.split('?');
+          const standing = await ask({ path, query: 'profile=dev', target: line });
+          expect(standing.status).toBe(target.resolvesTargets === true ? 403 : 400);
+          expect(standing.body).not.toContain('SecretAccessKey');
+        },
+      );
 
       it('never vends on HEAD', async () => {
         const answer = await ask({ method: 'HEAD', query: 'profile=dev' });

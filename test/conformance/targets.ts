@@ -21,7 +21,7 @@ export async function startEmbedded(): Promise<Target> {
   };
 }
 
-/** A bundle of its own making, as a process, against an AWS that is there. */
+/** Builds a bundle, and runs it as a process against an AWS that is running. */
 async function startBundle(awsEndpoint: string, closeAws: () => Promise<void>): Promise<Target> {
   const directory = mkdtempSync(join(tmpdir(), 'sentinel-tvm-'));
   const file = join(directory, 'main.mjs');
@@ -46,7 +46,7 @@ export async function startBundleOnEmbedded(): Promise<Target> {
   return startBundle(desk.url, desk.close);
 }
 
-/** The bundle on moto, which `python3` runs: an AWS that nobody here wrote. */
+/** The bundle on moto, an AWS that is not part of this project and that `python3` runs. */
 export async function startBundleOnMoto(): Promise<Target> {
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;

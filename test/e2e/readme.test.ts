@@ -10,7 +10,10 @@ import { bareEnvironment, lacksAwsCli } from '../local/support.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 
-/** What the README promises a user in a hurry: `npm run local` as a process of its own, and the lines as printed there. */
+/**
+ * Runs what README.md shows under "Try it": `npm run local` as a process, and the commands as they
+ * are printed.
+ */
 const ROOT = resolve(import.meta.dirname, '..', '..');
 const run = promisify(execFile);
 const directory = scratch();
@@ -53,13 +56,13 @@ afterAll(async () => {
   expect(code).toBe(0);
 });
 
-/** A curl line of the README as it is printed there, but for the port, which is that of this run. */
+/** The curl command in README.md that contains `user`, with the port of this run. */
 function curlLine(user: string): string {
   const line = lines(README).find((text) => text.startsWith('curl --aws-sigv4') && text.includes(user)) ?? '';
   return line.replace(':8080', `:${port}`);
 }
 
-/** Runs a line as a shell does, after which curl also tells the status. */
+/** Runs a curl command in a shell, and gives the status and the JSON of the answer. */
 async function curl(line: string): Promise<{ readonly status: number; readonly json: Json }> {
   const { stdout: text } = await run('sh', [
     '-c',
@@ -89,20 +92,20 @@ const lacksShell = process.platform === 'win32';
 if (lacksCurl) process.stderr.write('skipped: curl is not on this machine\n');
 const lacksCli = lacksAwsCli() !== undefined;
 
-describe('the README on a fresh desk', () => {
-  it.skipIf(lacksCurl || lacksShell)('vends to alice by the line as printed', async () => {
+describe('README.md, "Try it"', () => {
+  it.skipIf(lacksCurl || lacksShell)('vends to alice with the printed command', async () => {
     const { status, json } = await curl(curlLine('TVMDEMOALICE'));
     expect(status).toBe(200);
     expect(json).toMatchObject({ Version: 1, Profile: 'dev', AccountId: '000000000000' });
     expect(json['SourceIdentity']).toMatch(/^sentinel=d=[0-9a-f]{16}=alice$/u);
   });
 
-  it.skipIf(lacksCurl || lacksShell)('vends by the same line four times in one second', async () => {
+  it.skipIf(lacksCurl || lacksShell)('vends with the same command four times in one second', async () => {
     const all = await Promise.all(Array.from({ length: 4 }, () => curl(curlLine('TVMDEMOALICE'))));
     expect(all.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
   });
 
-  it.skipIf(lacksCurl || lacksShell)('refuses carol by the line as printed, with the reason', async () => {
+  it.skipIf(lacksCurl || lacksShell)('refuses carol with the printed command and the printed message', async () => {
     const { status, json } = await curl(curlLine('TVMDEMOCAROL'));
     expect(status).toBe(403);
     expect(json).toMatchObject({
@@ -122,7 +125,7 @@ describe('the README on a fresh desk', () => {
     expect(vault.json['reason']).toBeTypeOf('string');
   });
 
-  it('refuses a changed byte', async () => {
+  it('refuses a request that was changed after signing', async () => {
     const { headers } = sign({ host: `127.0.0.1:${port}`, query: 'profile=dev' });
     const answer = await sendRaw(port, { target: '/?profile=deV', headers });
     expect(answer).toMatchObject({ status: 403, json: { error: 'SignatureDoesNotMatch' } });
@@ -137,7 +140,7 @@ describe('the README on a fresh desk', () => {
   });
 
   it.skipIf(lacksCurl || lacksShell || lacksCli)(
-    'keeps the protected roles for itself: vended credentials and dana are refused there',
+    'keeps vended credentials and dana from assuming the protected role',
     async () => {
       const { json } = await curl(curlLine('TVMDEMOALICE'));
       const role = [
@@ -151,7 +154,7 @@ describe('the README on a fresh desk', () => {
     },
   );
 
-  it.skipIf(process.platform === 'win32')('vends to dana by the client’s line as printed', async () => {
+  it.skipIf(process.platform === 'win32')('vends to dana with the printed command of the client', async () => {
     const line = lines(README).find((text) => text.startsWith('AWS_ACCESS_KEY_ID=AKIADEMODANA')) ?? '';
     const command = line.replace('sentinel-tvm', `'${PROGRAM}'`);
     const env = {
@@ -164,7 +167,7 @@ describe('the README on a fresh desk', () => {
     expect(stderr).toContain('credentials --profile dev --url');
   });
 
-  it('writes audit records, and nothing else, to stdout', async () => {
+  it('writes only audit records to stdout', async () => {
     await expect.poll(() => lines(stdout).length).toBeGreaterThan(2);
     for (const line of lines(stdout)) expect(JSON.parse(line)).toMatchObject({ type: 'audit' });
     expect(stderr).toContain(`listening on http://127.0.0.1:${port}`);

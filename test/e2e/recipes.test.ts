@@ -9,7 +9,7 @@ import { bareEnvironment, DANA, lacksBoto, role, sdk } from '../local/support.ts
 import { ROOT } from '../support/processes.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** The recipes of the clients' page, run as they stand there. */
+/** Runs the recipes of src/cli/README.md as they are printed. */
 const TEXT = readFileSync(resolve(ROOT, 'src/cli/README.md'), 'utf8');
 const directory = scratch();
 const exec = promisify(execFile);
@@ -45,14 +45,14 @@ function environment(more: Readonly<Record<string, string>>) {
 
 const lacking = lacksBoto();
 
-describe.skipIf(lacking !== undefined)('the recipe in Python', () => {
+describe.skipIf(lacking !== undefined)('the Python recipe of src/cli/README.md', () => {
   async function vend(credentials: Readonly<Record<string, string>>) {
     const file = writeText(directory, 'tvm.py', recipe('python'));
     const { stdout } = await exec('python3', [file, 'dev'], { env: environment(credentials) });
     return JSON.parse(stdout) as Record<string, unknown>;
   }
 
-  it('is short, and vends with a user’s key', async () => {
+  it('has at most 25 lines, and vends with an IAM user’s key', async () => {
     expect(recipe('python').trim().split('\n').length).toBeLessThanOrEqual(25);
     const vended = await vend({
       AWS_ACCESS_KEY_ID: DANA.accessKeyId,
@@ -65,7 +65,7 @@ describe.skipIf(lacking !== undefined)('the recipe in Python', () => {
     });
   });
 
-  it('forwards a session token, and is refused as the role deploy whatever the session’s name', async () => {
+  it('forwards a session token, and is refused as the role, not let in by the session’s name', async () => {
     const sts = new STSClient(sdk(desk, DANA));
     const { Credentials } = await sts.send(new AssumeRoleCommand({ RoleArn: role('deploy'), RoleSessionName: 'dana' }));
     sts.destroy();
@@ -82,7 +82,7 @@ describe.skipIf(lacking !== undefined)('the recipe in Python', () => {
 const lacksCurl = spawnSync('curl', ['--version']).status !== 0;
 if (lacksCurl) process.stderr.write('skipped: curl is not on this machine\n');
 
-describe.skipIf(lacksCurl || process.platform === 'win32')('the recipe for curl', () => {
+describe.skipIf(lacksCurl || process.platform === 'win32')('the curl recipe of src/cli/README.md', () => {
   it('mints a key and vends with it', async () => {
     const file = writeText(directory, 'vend.sh', recipe('sh'));
     const variables = { TVM_ACCESS_KEY_ID: 'TVMDEMOALICE', TVM_SECRET: 'demo-alice-not-a-secret' };

@@ -3,7 +3,7 @@ import { call, forward, get, putProfile, startFake, type FakeAnswer } from '../h
 import { clientOf, lift, openSession, revoke, REVOKED, send, tableOf, until, vend } from '../revocations/support.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** Single answers of DynamoDB that are not what they should be: none is taken for a success. */
+/** Single wrong answers of DynamoDB, none of which the TVM may take for a success. */
 let desk: Desk;
 const running: { close: () => Promise<void> }[] = [];
 
@@ -18,12 +18,15 @@ afterEach(async () => {
 
 const EMPTY: FakeAnswer = { status: 200, body: '{}' };
 
-/** A TVM whose DynamoDB answers those calls with an empty 200 that a test names; nothing of them is done. */
+/**
+ * A TVM whose DynamoDB answers an empty 200 to the calls that `loses` picks, and does nothing for
+ * them.
+ */
 async function startLosing(loses: (operation: string, body: string) => boolean): Promise<RunningTvm> {
   const wire = await startFake((body, incoming) => {
     const operation = String(incoming.headers['x-amz-target']).split('.')[1] ?? '';
     if (loses(operation, body)) return EMPTY;
-    // Readings that are under way when the test ends.
+    // The feed may be reading when the test ends.
     return forward(desk.port, body, incoming).catch((): FakeAnswer => 'close');
   });
   const tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: wire.url } });
@@ -39,14 +42,14 @@ async function start(): Promise<RunningTvm> {
 
 const ALICE = { kind: 'user', value: 'alice', reason: 'the laptop was stolen' };
 
-describe('an empty 200', () => {
-  it('to the entry of a revocation is no revocation: 503, and nobody is refused for it', async () => {
+describe('an empty 200 of DynamoDB', () => {
+  it('for the entry of a revocation is a 503, and nobody is revoked', async () => {
     const tvm = await startLosing((operation, body) => operation === 'PutItem' && body.includes('"rev#'));
     expect((await send(tvm, '/revocations', ALICE)).status).toBe(503);
     expect(await vend(tvm)).toBe(200);
   });
 
-  it('to the head or to its note costs no revocation', async () => {
+  it('for the head of the log or its note loses no revocation', async () => {
     const tvm = await startLosing(
       (operation, body) => operation !== 'Query' && (body.includes('"head"') || body.includes('revocations#head')),
     );
@@ -57,7 +60,7 @@ describe('an empty 200', () => {
     await until(async () => (await vend(other)) === REVOKED, 3_000);
   });
 
-  it('to the row of a session is no session: degraded, and none where the row is required', async () => {
+  it('for the row of a session is recorded as degraded, and is a 503 if the row is required', async () => {
     await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['alice'] } });
     const tvm = await startLosing((operation, body) => operation === 'PutItem' && body.includes('sentinel-sessions'));
     expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
@@ -65,7 +68,7 @@ describe('an empty 200', () => {
     expect((await get(tvm, { profile: 'tracked' })).status).toBe(503);
   });
 
-  it('to a vend of hard_revoke without its row vends nothing', async () => {
+  it('for the row of a session with hard_revoke is a 503', async () => {
     const arn = 'arn:aws:iam::000000000000:role/SentinelProtected-dev';
     const more = {
       role_arn: arn,
@@ -78,8 +81,8 @@ describe('an empty 200', () => {
   });
 });
 
-describe('lifting', () => {
-  it('through another instance at once finds what it lifts, every time', async () => {
+describe('DELETE /revocations/{id}', () => {
+  it('finds at once a revocation that another instance made', async () => {
     const [one, other] = [await start(), await start()];
     for (let time = 0; time < 20; time += 1) {
       const id = await revoke(one, 'user', `victim-${time}`);
@@ -87,7 +90,7 @@ describe('lifting', () => {
     }
   });
 
-  it('a session lets it be revoked again', async () => {
+  it('lets a session be revoked again once it is lifted', async () => {
     const [one, other] = [await start(), await start()];
     const id = await openSession(one);
     const first = await revoke(one, 'session', id);
@@ -102,8 +105,8 @@ describe('lifting', () => {
   });
 });
 
-describe('a hole in the log', () => {
-  it('stops every instance, says so, and is closed by an operator by its number, and by nobody else', async () => {
+describe('an entry missing from the log of revocations', () => {
+  it('makes instances answer 503 until an operator lifts its number', async () => {
     const [one, other] = [await start(), await start()];
     const first = await revoke(one, 'user', 'victim');
     await revoke(one, 'user', 'alice');
@@ -116,7 +119,7 @@ describe('a hole in the log', () => {
     const ready = await call(late, { path: '/readyz' });
     expect([ready.status, ready.json['revocations']]).toMatchObject([503, { broken: true }]);
     expect(late.log()).toContain(`revocation ${first} is missing from the table`);
-    expect(await asBob(one), 'who knew it goes on').toBe(200);
+    expect(await asBob(one), 'an instance that knew the entry goes on').toBe(200);
     expect((await lift(late, first, 'bob')).status).toBe(403);
     expect((await lift(late, String(Number(first) + 1))).status, 'only what is broken').toBe(503);
     expect((await lift(late, first)).status).toBe(200);

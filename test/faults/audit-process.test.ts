@@ -8,7 +8,10 @@ import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
-/** The real program with a reader of its audit log that is slow, sleeps, or is gone; and killed, or told to end. */
+/**
+ * The real program when nobody reads its audit log for a while or ever again, and when it is ended
+ * or killed.
+ */
 let desk: Desk;
 let port = 0;
 let started: Running[] = [];
@@ -31,7 +34,7 @@ async function start(environment: Readonly<Record<string, string>> = {}): Promis
   const variables = { ...tvmVariables(port, desk.url), METRICS_PORT: 'off', ...environment };
   const running = startProcess(process.execPath, ['src/main.ts'], variables);
   started.push(running);
-  // Unlike `exit`, it comes when all that was written is read.
+  // Unlike `exit`, `close` comes once all output has been read.
   const closed = once(running.child, 'close').then(([code]) => code as number | null);
   await untilHealthy(`http://127.0.0.1:${port}/healthz`, running);
   return { ...running, port, host: `127.0.0.1:${port}`, closed };
@@ -46,7 +49,7 @@ function linesOf({ stdout }: Running): readonly Line[] {
     .map((line) => JSON.parse(line) as Line);
 }
 
-/** Requests that nobody signed, some at a time; the ids of their answers. */
+/** Sends unsigned requests, 64 at a time; gives the ids of their answers. */
 async function strangers({ port: to, host }: Program, count: number): Promise<readonly string[]> {
   const ids: string[] = [];
   let sent = 0;
@@ -65,13 +68,13 @@ function ask({ port: to, host }: Program, target: string): Promise<RawAnswer> {
   return sendRaw(to, { target, headers: { host } });
 }
 
-/** What the program says, at its end, that it did not write. */
+/** The number of lines that the program says, at its end, it did not write. */
 function unwrittenBy({ stderr }: Running): number {
   return Number(/"lines":(\d+),[^\n]*these lines of the audit log are not written/u.exec(stderr())?.[1] ?? 0);
 }
 
-describe('a reader of the audit log that sleeps', () => {
-  it('and wakes after SIGTERM gets every line, and the process ends with 0', async () => {
+describe('the process while nobody reads stdout', () => {
+  it('writes every line and exits with 0 if the reader comes back after SIGTERM', async () => {
     const program = await start();
     program.child.stdout?.pause();
     const ids = await strangers(program, 1_200);
@@ -86,7 +89,7 @@ describe('a reader of the audit log that sleeps', () => {
     expect(unwrittenBy(program)).toBe(0);
   }, 120_000);
 
-  it('for good does not keep the process from ending, which says how many lines are lost, with 1', async () => {
+  it('exits with 1 and says how many lines are lost if the reader never comes back', async () => {
     const program = await start();
     program.child.stdout?.pause();
     await strangers(program, 1_200);
@@ -94,7 +97,7 @@ describe('a reader of the audit log that sleeps', () => {
     const exited = once(program.child, 'exit') as Promise<[number | null]>;
     program.child.kill('SIGTERM');
     expect((await exited)[0]).toBe(1);
-    // What lies in the pipe is read now.
+    // Read what is left in the pipe.
     program.child.stdout?.resume();
     await program.closed;
     const whole = program.stdout().split('\n').slice(0, -1);
@@ -103,8 +106,8 @@ describe('a reader of the audit log that sleeps', () => {
   }, 120_000);
 });
 
-describe('a reader of the audit log that is gone', () => {
-  it('shows in /healthz and /readyz from the first refused vend on, and the end is said to lose lines', async () => {
+describe('the process when stdout is closed', () => {
+  it('answers 503 to vends, /healthz and /readyz, and exits with 1', async () => {
     const program = await start();
     program.child.stdout?.destroy();
     const refused = await call(program, { query: 'profile=dev' });
@@ -116,7 +119,7 @@ describe('a reader of the audit log that is gone', () => {
     for (let time = 0; time < 20; time += 1) {
       expect((await call(program, { query: 'profile=dev' })).status).toBe(503);
     }
-    // Once, not for each line.
+    // It is logged once, not for each line.
     expect(program.stderr().split('the audit log cannot be written')).toHaveLength(2);
     const exited = once(program.child, 'exit') as Promise<[number | null]>;
     program.child.kill('SIGTERM');
@@ -125,8 +128,8 @@ describe('a reader of the audit log that is gone', () => {
   }, 60_000);
 });
 
-describe('strangers above the limit', () => {
-  it('share one line for each address and window, with short paths, and it is written at the end', async () => {
+describe('refusals above the limit', () => {
+  it('share one short line for each address and window, which is written at the end', async () => {
     const program = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '3' });
     const long = `/${'x'.repeat(8_000)}`;
     const answers = await Promise.all(
@@ -145,7 +148,7 @@ describe('strangers above the limit', () => {
     for (const line of program.stdout().split('\n')) expect(line.length).toBeLessThan(2_000);
   }, 60_000);
 
-  it('are written on AWS Lambda as well, within what is left of the process there', async () => {
+  it('are written on AWS Lambda, too, in the time that is left after SIGTERM', async () => {
     const program = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '1', AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9' });
     for (let time = 0; time < 15; time += 1) await ask(program, '/?profile=dev');
     const expected = linesOf(program).length;
@@ -156,8 +159,8 @@ describe('strangers above the limit', () => {
   }, 60_000);
 });
 
-describe('kill -9 right after an answer', () => {
-  it('loses no revocation that was acknowledged: its row and its record are there', async () => {
+describe('SIGKILL right after an answer', () => {
+  it('loses neither entry nor record of an acknowledged revocation', async () => {
     const dynamodb = clientOf(desk.url);
     const table = tableOf(dynamodb, 'revocations');
     for (let round = 0; round < 3; round += 1) {
@@ -175,8 +178,8 @@ describe('kill -9 right after an answer', () => {
   }, 120_000);
 });
 
-describe('a client that sends half a head and no more', () => {
-  it('does not keep the process from ending, nor from writing what it counted', async () => {
+describe('a client that sends half a head', () => {
+  it('does not keep the process from writing its counts and ending', async () => {
     const program = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '1' });
     for (let time = 0; time < 15; time += 1) await ask(program, '/?profile=dev');
     const half = connect(program.port, '127.0.0.1');

@@ -1,30 +1,33 @@
 import { DeleteParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ADMISSION } from '../support/identity.ts';
-import { createAwsClients } from '../../src/aws/clients.ts';
-import { createCatalogLoader } from '../../src/catalog/load.ts';
 import type { Snapshot } from '../../src/catalog/snapshot.ts';
 import { DEMO_TVM_KEY } from '../../src/local/aws/account.ts';
 import { startEmbeddedAws, type EmbeddedAws } from '../../src/local/aws/server.ts';
+import { createCatalogReader } from '../support/catalog.ts';
 import { BREAKING_FAULTS, startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import { startDesk, startTvm, type RunningTvm } from '../support/tvm.ts';
 
-/** What whatever does to single answers of SSM can do to the documents: delay a change, and nothing else. */
+/**
+ * A fault in single answers of SSM can delay a change of the documents, and can do nothing else to
+ * them.
+ */
 const PROFILES = 60;
 const PROFILE = '{"role_arn":"arn:aws:iam::000000000000:role/R"}';
 function policy(user: string): string {
   return JSON.stringify({ version: '1', rules: [{ name: user, effect: 'allow', conditions: { users: [user] } }] });
 }
 
-/** An AWS with enough documents that versions are listed, behind a proxy, and a loader that reads through it. */
+/**
+ * An AWS behind a proxy, and a loader that reads through it. There are enough documents that the
+ * loader lists their versions.
+ */
 async function startWorld() {
   const aws: EmbeddedAws = await startEmbeddedAws({ port: 0 });
   const proxy: FaultProxy = await startFaultProxy(aws.url);
   const direct = new SSMClient({ endpoint: aws.url, region: 'us-east-1', credentials: DEMO_TVM_KEY });
-  const { url } = proxy;
-  const clients = createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } });
+  const catalog = createCatalogReader(proxy.url);
   function put(name: string, Value: string): Promise<unknown> {
     return direct.send(new PutParameterCommand({ Name: `/sentinel/${name}`, Value, Type: 'String', Overwrite: true }));
   }
@@ -32,54 +35,34 @@ async function startWorld() {
     await put(`policies/p${index}`, policy('alice'));
     await put(`profiles/p${index}`, PROFILE);
   }
-  const load = createCatalogLoader({
-    ssm: clients.ssm,
-    ownIdentity: () => Promise.resolve({ account: '000000000000', role: undefined }),
-    vendedRoles: { remember: (roles) => Promise.resolve(new Set(roles)) },
-    confirmNames: () => Promise.resolve(),
-    names: ADMISSION,
-    root: '/sentinel',
-    secretsRoot: '/sentinel-secrets',
-    demoKeys: true,
-    maxAge: 300_000,
-    now: () => performance.now(),
-  });
   return {
     proxy,
     put,
     remove: (name: string) => direct.send(new DeleteParameterCommand({ Name: `/sentinel/${name}` })),
-    load: () => load(new AbortController().signal),
+    load: catalog.load,
     close: async () => {
-      for (const client of [direct, ...Object.values(clients)]) client.destroy();
+      direct.destroy();
+      catalog.close();
       await proxy.close();
       await aws.close();
     },
   };
 }
 
-/** Whom each profile's first rule names. */
+/** The user whom each profile's first rule names, by profile. */
 function users({ profiles }: Snapshot): Readonly<Record<string, string | undefined>> {
-  return Object.fromEntries(
-    [...profiles].map(
-      ([
-        name,
-        {
-          policy: { rules },
-        },
-      ]) => [name, rules[0]?.name],
-    ),
-  );
+  return Object.fromEntries([...profiles].map(([name, { policy: own }]) => [name, own.rules[0]?.name]));
 }
 
 const EXPECTED = Object.fromEntries(Array.from({ length: PROFILES }, (_, index) => [`p${index}`, 'alice']));
 const CHANGED: Record<string, string> = { ...EXPECTED, p3: 'bob' };
 delete CHANGED['p4'];
 
-/** Twelve worlds at once on a busy machine. */
+/** Twelve worlds run at once; on a busy machine this takes long. */
 const PATIENCE = 90_000;
 
-describe.concurrent('one answer of SSM that is broken', { timeout: PATIENCE }, () => {
-  it.each(BREAKING_FAULTS)('%s: at worst that reading fails, and the next one is right', async (fault) => {
+describe.concurrent('the catalog loader when one answer of SSM is broken', { timeout: PATIENCE }, () => {
+  it.each(BREAKING_FAULTS)('reads the documents right at the next reading after "%s"', async (fault) => {
     for (const operation of ['GetParametersByPath', 'DescribeParameters', 'GetParameters'] as const) {
       const world = await startWorld();
       try {
@@ -103,7 +86,7 @@ describe.concurrent('one answer of SSM that is broken', { timeout: PATIENCE }, (
   });
 });
 
-describe('SSM that stalls for good', () => {
+describe('the catalog while SSM stalls', () => {
   let desk: Awaited<ReturnType<typeof startDesk>>;
   let proxy: FaultProxy;
   let tvm: RunningTvm;
@@ -135,10 +118,11 @@ describe('SSM that stalls for good', () => {
     return (await sendRaw(tvm.port, { target: '/healthz', headers: { host: tvm.host } })).status;
   }
 
-  it('lets requests wait for a moment, then serves by the last good documents, then says 503, and recovers', async () => {
+  it('serves the last good documents, answers 503 once they are too old, and recovers', async () => {
     proxy.set('ssm', 'stall-body');
     offset = 60_000;
-    // The first one finds the reading due and waits for it a while; no other does.
+    // The first request finds that a reading is due and waits for it a while; later ones do not
+    // wait.
     expect((await vend()).status).toBe(200);
     expect(await vend()).toMatchObject({ status: 200 });
     expect(tvm.catalog.state()).toMatchObject({ usable: true, stuck: false });
@@ -152,8 +136,8 @@ describe('SSM that stalls for good', () => {
   });
 });
 
-describe('/healthz', () => {
-  it('is 503 when a reading does not end at its deadline, for only another process mends that', async () => {
+describe('GET /healthz', () => {
+  it('answers 503 while a reading of SSM has not ended by its deadline', async () => {
     const desk = await startDesk();
     const proxy = await startFaultProxy(desk.url);
     let offset = 0;
@@ -166,7 +150,8 @@ describe('/healthz', () => {
         return sendRaw(tvm.port, { target: '/healthz', headers: { host: tvm.host } });
       }
       expect((await ask()).status).toBe(200);
-      // As if the calls under way had ended neither by themselves nor at their deadlines.
+      // Only a new process mends this: the calls under way ended neither by themselves nor at their
+      // deadlines.
       offset = 60_000 + 400_000;
       expect(await ask()).toMatchObject({ status: 503, json: { status: 'stuck' } });
       await expect.poll(async () => (await ask()).status, { timeout: 20_000, interval: 500 }).toBe(200);

@@ -7,7 +7,10 @@ import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from
 import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
-/** An instance that is told to end while requests come seldom: quiet is no sign that nobody will come. */
+/**
+ * An instance that is told to end while requests are rare: a quiet second does not mean that no
+ * request will come.
+ */
 let desk: Desk;
 let started: Running[] = [];
 let alb: Alb | undefined;
@@ -35,13 +38,13 @@ async function start(drain: string) {
   return { ...running, port, host: `127.0.0.1:${port}`, exited };
 }
 
-describe('an instance behind a load balancer that asks for health each second, at 0.7 requests a second', () => {
-  it('is replaced without losing one of them', async () => {
+describe('an instance behind a load balancer at 0.7 requests a second', () => {
+  it('is replaced without a lost request', async () => {
     const [leaving, staying] = [await start('6s'), await start('6s')];
     const balancer = await startAlb([leaving.port, staying.port], { healthInterval: 1_000, unhealthyThreshold: 3 });
     alb = balancer;
     await expect.poll(() => balancer.healthy().length, { timeout: 20_000 }).toBe(2);
-    // Nobody has come for longer than any quiet that could be waited for.
+    // The instance has been idle for longer than the quiet second for which it waits.
     await sleep(2_000);
     leaving.child.kill('SIGTERM');
     const statuses: number[] = [];
@@ -51,14 +54,14 @@ describe('an instance behind a load balancer that asks for health each second, a
     }
     expect(statuses).toEqual([200, 200, 200, 200, 200]);
     expect(balancer.accessLog.filter(({ targetStatus }) => targetStatus !== 200)).toEqual([]);
-    // It did get some of them after its SIGTERM.
+    // The instance served some of them after its SIGTERM.
     expect(balancer.accessLog.map(({ target }) => target)).toContain(leaving.port);
     expect((await leaving.exited)[0]).toBe(0);
   }, 120_000);
 });
 
-describe('from SIGTERM on', () => {
-  it('/healthz is 503 and requests are served, for as long as SENTINEL_DRAIN says and nobody comes', async () => {
+describe('the process after SIGTERM', () => {
+  it('serves requests for SENTINEL_DRAIN, with 503 on /healthz, then exits with 0', async () => {
     const program = await start('3s');
     await sleep(1_500);
     const begun = performance.now();
@@ -71,7 +74,7 @@ describe('from SIGTERM on', () => {
         }),
       );
       if (status === 0) break;
-      // The first answer may be older than the signal.
+      // The first answers may be from before the signal.
       if (performance.now() - begun > 500) expect(status).toBe(503);
       lastServed = performance.now() - begun;
       await sleep(50);
@@ -80,7 +83,7 @@ describe('from SIGTERM on', () => {
     expect((await program.exited)[0]).toBe(0);
   }, 60_000);
 
-  it('a second signal of the same kind ends it at once', async () => {
+  it('exits at once with 1 on a second SIGTERM', async () => {
     const program = await start('100s');
     program.child.kill('SIGTERM');
     await expect.poll(() => program.stderr(), { timeout: 10_000 }).toContain('draining');
@@ -88,7 +91,7 @@ describe('from SIGTERM on', () => {
     expect((await program.exited)[0]).toBe(1);
   }, 60_000);
 
-  it('a signal of the other kind is the same wish', async () => {
+  it('ignores a SIGINT', async () => {
     const program = await start('2s');
     program.child.kill('SIGTERM');
     program.child.kill('SIGINT');

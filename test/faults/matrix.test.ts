@@ -7,8 +7,8 @@ import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
 /**
- * Every write that an answer acknowledges, under every way in which DynamoDB can fail to acknowledge it: a good answer of
- * the TVM means that what it says stands in the table, and a bad one is a 503 that may be tried again.
+ * Each write that an answer acknowledges, with each fault of DynamoDB: if the TVM answers 2xx, the
+ * write is in the table; else it answers 503, and the request may be sent again.
  */
 let desk: Desk;
 let direct: DynamoDBClient;
@@ -25,7 +25,9 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** A TVM behind a proxy of its own: what one case leaves hanging is none of the next one's business. */
+/**
+ * A TVM behind a proxy of its own, so that what one case leaves hanging does not affect the next.
+ */
 async function startBehind(): Promise<{ readonly tvm: RunningTvm; readonly proxy: FaultProxy }> {
   const proxy = await startFaultProxy(desk.url);
   const tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url } });
@@ -37,7 +39,7 @@ function isPut({ operation, body }: Call, what: string): boolean {
   return operation === 'PutItem' && body.includes(what);
 }
 
-/** Whether a call takes down the use of a signed request. */
+/** Whether a call records the use of a signed request. */
 function isUse({ operation, body }: Call): boolean {
   return operation === 'UpdateItem' && body.includes('"replay#');
 }
@@ -53,7 +55,7 @@ async function isRevokedInTable(user: string): Promise<boolean> {
 describe.each(BREAKING_FAULTS)('while DynamoDB answers writes with "%s"', (fault) => {
   const user = `victim-of-${fault}`;
 
-  it('a revocation is answered 201 only if its entry stands in the log', async () => {
+  it('answers 201 to a revocation only if its entry is in the log', async () => {
     const { tvm, proxy } = await startBehind();
     proxy.set('dynamodb', (one) => (isPut(one, '"rev#') ? fault : 'ok'));
     const answer = await send(tvm, '/revocations', { kind: 'user', value: user, reason: 'laptop stolen' });
@@ -66,7 +68,7 @@ describe.each(BREAKING_FAULTS)('while DynamoDB answers writes with "%s"', (fault
     expect(await isRevokedInTable(`key/${user}`)).toBe(true);
   });
 
-  it('a vend that needs a session is answered 200 only if the row of its session stands in the table', async () => {
+  it('answers 200 to a vend that requires a session only if its row is in the table', async () => {
     const { tvm, proxy } = await startBehind();
     const label = `label-${fault}`;
     proxy.set('dynamodb', (one) => (isPut(one, '"sentinel-sessions"') ? fault : 'ok'));
@@ -80,7 +82,7 @@ describe.each(BREAKING_FAULTS)('while DynamoDB answers writes with "%s"', (fault
     expect(await tableOf(direct, 'sessions').get(String(again.json['SessionId']))).toBeDefined();
   });
 
-  it('a request vends only if its use stands in the guard, and then never again', async () => {
+  it('vends for a request only if its use is in the guard table, and never again', async () => {
     const { tvm, proxy } = await startBehind();
     const once = signedCall(tvm, { query: 'profile=dev' });
     proxy.set('dynamodb', (one) => (isUse(one) ? fault : 'ok'));
@@ -91,14 +93,14 @@ describe.each(BREAKING_FAULTS)('while DynamoDB answers writes with "%s"', (fault
     const there = signedCall(tvm, { query: 'profile=dev' });
     expect((await sendRaw(tvm.port, there)).status).toBe(200);
     expect((await sendRaw(tvm.port, there)).json['error']).toBe('RequestReplayed');
-    // The same bytes at another instance, which knows of them only by the table.
+    // Another instance can know of the same bytes only from the table.
     if (first.status === 200) expect((await sendRaw(other.port, once)).json['error']).toBe('RequestReplayed');
     expect((await call(other, { path: '/whoami' })).status).toBe(200);
   });
 });
 
-describe('while DynamoDB answers with what belongs to another write of the same table', () => {
-  it('a used request is not vended for again', async () => {
+describe('while DynamoDB answers with the item of another write', () => {
+  it('does not vend for a used request', async () => {
     const { tvm, proxy } = await startBehind();
     const { tvm: other } = await startBehind();
     const once = signedCall(other, { query: 'profile=dev' });

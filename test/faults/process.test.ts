@@ -7,7 +7,10 @@ import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from
 import { sign, type Signed } from '../support/sign.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
-/** The server as a process under load: killed, drained, restarted. Nothing that was answered may be unaccounted for. */
+/**
+ * The server as a process under load, killed, drained and restarted. Every answer must have its
+ * audit record.
+ */
 let desk: Desk;
 let port = 0;
 
@@ -25,7 +28,7 @@ async function start(): Promise<Running> {
 
 type Outcome = { readonly status: number; readonly accessKeyId?: string; readonly signed: Signed };
 
-/** Status 0: the connection ended without an answer. */
+/** Vends once. Status 0 means that the connection ended without an answer. */
 function vend(agent: Agent, signed: Signed): Promise<Outcome> {
   return new Promise((resolve) => {
     const request = get(
@@ -80,24 +83,24 @@ function vendedKeys(running: Running): readonly unknown[] {
     .map(({ vended_access_key_id: key }) => key);
 }
 
-describe('a process under load', () => {
-  it('answers 2,000 requests at concurrency 64, none lost, none doubled, each in the audit log', async () => {
+describe('the process under load', () => {
+  it('answers 2,000 requests, 64 at a time, and records each vend', async () => {
     const running = await start();
     const outcomes = await load(2_000, 64);
     await running.stop();
     const vended = outcomes.filter(({ status }) => status === 200);
-    // On a machine that is busy with other things this process reads the audit log late, and then nothing may leave.
+    // On a busy machine this test reads the audit log late, and then the TVM vends nothing.
     expect(outcomes.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
     expect(vended.length).toBeGreaterThan(1_900);
     const keys = vended.map(({ accessKeyId }) => accessKeyId);
     expect(new Set(keys).size).toBe(vended.length);
     const recorded = new Set(vendedKeys(running));
     expect(keys.filter((key) => !recorded.has(key))).toEqual([]);
-    // A line that was begun when the wait for it ended stands there, and its vend is one of those that were refused.
+    // A line may be written although the wait for it has ended; its vend was refused.
     expect(recorded.size - keys.length).toBeLessThanOrEqual(outcomes.length - vended.length);
   }, 120_000);
 
-  it('killed in the middle of vends: every answer that left has its record, and no request works twice after the restart', async () => {
+  it('has a record of each answer after SIGKILL, and refuses the same requests after a restart', async () => {
     const killed = await start();
     const outcomes = await load(400, 16, () => killed.child.kill('SIGKILL'));
     await killed.stop('SIGKILL');
@@ -114,11 +117,11 @@ describe('a process under load', () => {
     expect(await restarted.stop()).toBe(0);
   }, 120_000);
 
-  it('drains on SIGTERM: what was accepted is answered, connections are told to close, and it exits with 0', async () => {
+  it('answers what it accepted before SIGTERM, and exits with 0', async () => {
     const running = await start();
     const exit = once(running.child, 'exit') as Promise<[number | null]>;
     const outcomes = await load(400, 16, () => running.child.kill('SIGTERM'));
-    // A second SIGTERM would end it at once.
+    // No `stop` here: a second SIGTERM would end it at once.
     expect((await exit)[0]).toBe(0);
     const answered = outcomes.filter(({ status }) => status === 200);
     expect(answered.length).toBeGreaterThanOrEqual(200);
@@ -126,7 +129,7 @@ describe('a process under load', () => {
     expect(new Set(vendedKeys(running))).toEqual(new Set(answered.map(({ accessKeyId }) => accessKeyId)));
   }, 120_000);
 
-  it('writes at its end how often its sessions were used', async () => {
+  it('writes the use counts of its sessions when it ends', async () => {
     const dynamodb = new DynamoDBClient({ endpoint: desk.url, region: 'us-east-1' });
     async function rows() {
       return (await dynamodb.send(new ScanCommand({ TableName: 'sentinel-sessions' }))).Items ?? [];
@@ -144,7 +147,7 @@ describe('a process under load', () => {
     }
     const inTable = await counted();
     expect(await running.stop()).toBe(0);
-    // What the first vend of a session wrote is there from the start; the others were in memory only.
+    // The first vend of a session is counted in its row at once, further ones only in memory.
     const opened = (await rows()).some(({ id }) => !before.has(id?.S));
     expect((await counted()) - inTable).toBe(opened ? 4 : 5);
     dynamodb.destroy();

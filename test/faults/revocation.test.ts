@@ -7,7 +7,7 @@ import { sendRaw } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** Revocation between instances, and when DynamoDB fails. */
+/** Revocation across instances, and while DynamoDB fails. */
 const WHY = 'the laptop was stolen';
 let desk: Desk;
 
@@ -38,7 +38,7 @@ async function statusOf(tvm: RunningTvm): Promise<number> {
 }
 
 describe('five instances on one table', () => {
-  it('all refuse whom one of them revoked, all serve again when another lifts it', async () => {
+  it('refuse a user whom one of them revoked, and serve again when another lifts that', async () => {
     const tvms = await Promise.all([1, 2, 3, 4, 5].map(() => startTvm(desk.url)));
     const [first, second] = tvms as [RunningTvm, RunningTvm];
     for (let trial = 0; trial < 3; trial += 1) {
@@ -54,7 +54,7 @@ describe('five instances on one table', () => {
     for (const tvm of tvms) await tvm.close();
   });
 
-  it('revoking at the same moment on all of them loses nothing', async () => {
+  it('lose no revocation when all of them revoke at the same time', async () => {
     const tvms = await Promise.all([1, 2, 3, 4, 5].map(() => startTvm(desk.url)));
     const names = Array.from({ length: 40 }, (_, n) => `victim-${n}`);
     const made = await Promise.all(names.map((name, n) => revoke(tvms[n % tvms.length] as RunningTvm, name)));
@@ -69,7 +69,7 @@ describe('five instances on one table', () => {
   });
 });
 
-describe('while DynamoDB fails', () => {
+describe('the TVM while DynamoDB fails', () => {
   let proxy: FaultProxy;
 
   beforeAll(async () => {
@@ -81,7 +81,7 @@ describe('while DynamoDB fails', () => {
   });
 
   it.each(['down', 'hang', 'empty', 'garbled', 'error', 'throttled'] as const)(
-    '%s: nobody is served after the bound, and everybody again when it is back',
+    'answers 503 while DynamoDB is %s, and serves again afterwards',
     async (fault) => {
       const tvm = await startTvm(proxy.url);
       expect(await statusOf(tvm)).toBe(200);
@@ -95,7 +95,7 @@ describe('while DynamoDB fails', () => {
     },
   );
 
-  it('and the operator has granted grace: whoever was known as revoked stays so, replays are refused, others go on', async () => {
+  it('refuses known revocations and replays in SENTINEL_OUTAGE_GRACE, and serves others', async () => {
     let offset = 0;
     const tvm = await startTvm(proxy.url, {
       environment: { SENTINEL_OUTAGE_GRACE: '5m' },

@@ -7,13 +7,13 @@ import { freePort, startProcess, tvmVariables, type Running } from '../support/p
 import { startDesk, type Desk } from '../support/tvm.ts';
 
 /**
- * Two instances behind a load balancer that sends nothing twice, under load without a pause. Restarting them one by one
- * must fail no request; killing one may fail only what was sent to that one.
+ * Two instances under constant load, behind a load balancer that sends no request twice. Restarting
+ * them one by one must fail no request; killing one may fail only requests that were sent to it.
  */
 const CLIENTS = 8;
 const PATIENCE = { timeout: 60_000, interval: 20 };
 
-/** An instance, with all processes that ever were it. */
+/** An instance, by its port; its process may be replaced. */
 type Instance = { readonly port: number; running: Running; closed: Promise<unknown[]> };
 
 let desk: Desk;
@@ -21,7 +21,7 @@ let instances: readonly [Instance, Instance];
 let processes: Running[] = [];
 let alb: Alb;
 
-/** Starts a process; `closed` comes when it has ended and all that it wrote is read. */
+/** Starts a process; `closed` resolves when it has ended and all its output has been read. */
 function launch(port: number): Instance {
   const running = startProcess(process.execPath, ['src/main.ts'], {
     ...tvmVariables(port, desk.url),
@@ -36,7 +36,7 @@ function relaunch(instance: Instance): void {
   Object.assign(instance, launch(instance.port));
 }
 
-/** Ends an instance by a signal and tells its exit code, null if the signal ended it. */
+/** Ends an instance with a signal, and gives its exit code, or null if the signal ended it. */
 async function end({ running, closed }: Instance, signal: NodeJS.Signals): Promise<unknown> {
   running.child.kill(signal);
   const [code] = await closed;
@@ -67,14 +67,14 @@ afterEach(async () => {
   await desk.close();
 });
 
-/** What a client got; status 0 is an end without a whole answer. */
+/** What a client got; status 0 means that the connection ended without a whole answer. */
 type Outcome = { readonly status: number; readonly accessKeyId?: string; readonly body: string };
 
 function send(agent: Agent, what: Parameters<typeof signedCall>[1]): Promise<Outcome> {
   return new Promise((resolve) => {
     const { method, target: path, headers } = signedCall(alb, what);
     function lost({ message }: Error): void {
-      return resolve({ status: 0, body: message });
+      resolve({ status: 0, body: message });
     }
     const sent = request({ agent, host: '127.0.0.1', port: alb.port, method, path, headers }, (answer) => {
       let body = '';
@@ -92,7 +92,10 @@ function send(agent: Agent, what: Parameters<typeof signedCall>[1]): Promise<Out
 const VEND = { query: 'profile=dev' };
 const WHOAMI = { path: '/whoami', as: 'bob' } as const;
 
-/** Clients with a kept connection each, who vend and ask who they are in turn until told to stop. */
+/**
+ * Clients with one kept connection each, which send vends and `GET /whoami` in turn until they are
+ * stopped.
+ */
 function startLoad() {
   const outcomes: Outcome[] = [];
   const until = new AbortController();
@@ -122,7 +125,7 @@ function keysOf(outcomes: readonly Outcome[]): readonly string[] {
   return outcomes.flatMap(({ accessKeyId }) => (accessKeyId === undefined ? [] : [accessKeyId]));
 }
 
-/** The keys that a process wrote to its audit log as vended, each as often as it is there. */
+/** The keys in a process's audit records of vends, each as often as it is there. */
 function recordedBy(running: Running): readonly string[] {
   return running
     .stdout()
@@ -134,7 +137,7 @@ function recordedBy(running: Running): readonly string[] {
 }
 
 describe('two instances behind a load balancer', () => {
-  it('are restarted one by one under load: every request is answered 200, every credential is recorded once', async () => {
+  it('answer every request and record every vend once while they are restarted one by one', async () => {
     await startBehind();
     const load = startLoad();
     await expect.poll(load.sent, PATIENCE).toBeGreaterThan(100);
@@ -154,11 +157,11 @@ describe('two instances behind a load balancer', () => {
     const answered = keysOf(outcomes);
     expect(answered.length).toBeGreaterThan(150);
     expect(processes.flatMap(recordedBy).toSorted()).toEqual(answered.toSorted());
-    // Each of the four processes had its part of the load.
+    // Each of the four processes served a part of the load.
     expect(processes.map((running) => recordedBy(running).length > 0)).toEqual([true, true, true, true]);
   }, 180_000);
 
-  it('one is killed under load: only what was sent to it fails, and nothing once the load balancer has seen it', async () => {
+  it('fail only requests sent to the killed one until the load balancer notices', async () => {
     await startBehind();
     const [killed, other] = instances;
     const load = startLoad();
@@ -193,8 +196,9 @@ describe('two instances behind a load balancer', () => {
     expect(recordedBy(killed.running).length).toBeGreaterThan(0);
   }, 180_000);
 
-  it('keep the connections that the load balancer keeps, until that one closes them', async () => {
-    // Longer than a busy machine lets a client wait: whoever waits longer is closed, and opens another.
+  it('keep idle connections open until the load balancer closes them', async () => {
+    // On a busy machine a client may wait long: a connection idle for longer is closed, and another
+    // one opened.
     await startBehind({ idleTimeout: 3_000 });
     const load = startLoad();
     await expect.poll(load.sent, PATIENCE).toBeGreaterThan(200);

@@ -13,7 +13,7 @@ import { sendRaw } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** Sessions between instances, among forged rows, and without DynamoDB. */
+/** Sessions across instances, with forged rows, and without DynamoDB. */
 let desk: Desk;
 let dynamodb: DynamoDBClient;
 const running: { close: () => Promise<void> }[] = [];
@@ -59,7 +59,7 @@ async function vendId(tvm: RunningTvm, session_label: string): Promise<unknown> 
   return json['SessionId'];
 }
 
-/** A proxy before DynamoDB that counts operations, and fails those that a test names. */
+/** A proxy before DynamoDB that counts operations, and fails those that a test picks. */
 async function startCounter(fails: (body: string, operation: string) => FakeAnswer | undefined = () => undefined) {
   const counts = new Map<string, number>();
   const fake = await startFake((body, incoming) => {
@@ -71,8 +71,8 @@ async function startCounter(fails: (body: string, operation: string) => FakeAnsw
   return { url: fake.url, counts };
 }
 
-describe('first vends at the same moment', () => {
-  it('open exactly one session, on one instance and on five', async () => {
+describe('first vends at the same time', () => {
+  it('open exactly one session on five instances', async () => {
     const tvms = await Promise.all([1, 2, 3, 4, 5].map(() => start()));
     for (const label of ['crowd-1', 'crowd-2', 'crowd-3']) {
       const ids = await Promise.all(
@@ -84,8 +84,8 @@ describe('first vends at the same moment', () => {
   });
 });
 
-describe('a session in its steady state', () => {
-  it('costs no read, and no write but the replay guard’s', async () => {
+describe('a session in use', () => {
+  it('needs no read, and no write but that of the replay guard', async () => {
     const { url, counts } = await startCounter();
     const tvm = await start({ environment: { AWS_ENDPOINT_URL_DYNAMODB: url } });
     await vendId(tvm, 'steady');
@@ -97,11 +97,11 @@ describe('a session in its steady state', () => {
     expect(counts.get('UpdateItem')).toBe(100);
     expect(counts.get('PutItem')).toBeUndefined();
     expect(counts.get('GetItem')).toBeUndefined();
-    // The feed's own readings, whatever the load.
+    // The feed reads at its own pace, whatever the load.
     expect(counts.get('Query') ?? 0).toBeLessThanOrEqual(Math.ceil(seconds * 2.5) + 3);
   });
 
-  it('is written again after 15 minutes, and another opens after its life', async () => {
+  it('has its row written after 15 minutes, and is replaced after SENTINEL_SESSION_LIFE', async () => {
     let offset = 0;
     const tvm = await start({ clock: () => Date.now() + offset, environment: { SENTINEL_SESSION_LIFE: '1h' } });
     async function later(): Promise<unknown> {
@@ -129,8 +129,8 @@ describe('a session in its steady state', () => {
   });
 });
 
-describe('what others wrote', () => {
-  it('is never active, and a slot of theirs decides nothing', async () => {
+describe('rows and slots that the TVM did not write', () => {
+  it('are never active, and their slots have no effect', async () => {
     const tvm = await start();
     const id = await vendId(tvm, 'forged');
     const [row] = await rowsOf('forged');
@@ -164,7 +164,7 @@ describe('what others wrote', () => {
     }
   });
 
-  it('takes away: a row that Sentinel’s CLI marked as revoked blocks its principal on its profile', async () => {
+  it('revoke a principal on its profile when Sentinel’s CLI marked its row as revoked', async () => {
     const id = await vendId(await start(), 'by-sentinel');
     await dynamodb.send(
       new UpdateItemCommand({
@@ -194,8 +194,8 @@ describe('what others wrote', () => {
   });
 });
 
-describe('without the table', () => {
-  it('a vend goes on and says so in its record; one that needs the row does not', async () => {
+describe('a vend whose session cannot be written', () => {
+  it('is recorded as degraded, and is a 503 if the session is required', async () => {
     function broken(body: string, operation: string): FakeAnswer | undefined {
       return operation === 'PutItem' && body.includes('"session_label"') ? { status: 500, body: '{}' } : undefined;
     }
@@ -208,7 +208,7 @@ describe('without the table', () => {
     expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'failed', error: 'unavailable' });
   });
 
-  it('a denied vend leaves neither row nor slot', async () => {
+  it('leaves neither row nor slot when it is denied', async () => {
     const tvm = await start();
     expect((await get(tvm, { profile: 'vault', session_label: 'denied' })).status).toBe(403);
     expect(await rowsOf('denied')).toEqual([]);

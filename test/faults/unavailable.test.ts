@@ -4,7 +4,7 @@ import { send } from '../revocations/support.ts';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** Every 503 leaves a record that says what was not available. */
+/** Every 503 leaves a record that says what was unavailable. */
 let desk: Desk;
 let proxy: FaultProxy;
 let tvm: RunningTvm;
@@ -26,13 +26,13 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** What the records since then say of their causes. */
+/** The causes in the records after the first `before`. */
 function causesSince(before: number): readonly unknown[] {
   return tvm.audit.slice(before).map(({ cause }) => cause);
 }
 
-describe('a 503', () => {
-  it.each(['down', 'hang'] as const)('of a vend while DynamoDB is %s: one record, with its cause', async (fault) => {
+describe('the audit record of a 503', () => {
+  it.each(['down', 'hang'] as const)('is one for each vend, with its cause, while DynamoDB is %s', async (fault) => {
     await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 }).toBe(200);
     const before = tvm.audit.length;
     proxy.set('dynamodb', fault);
@@ -47,7 +47,7 @@ describe('a 503', () => {
     }
   });
 
-  it('of a vend while STS is down or throttles says so', async () => {
+  it('has the cause sts while STS is down, and sts_throttled while it throttles', async () => {
     await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 }).toBe(200);
     const before = tvm.audit.length;
     proxy.set('sts', 'down');
@@ -57,7 +57,7 @@ describe('a 503', () => {
     expect(causesSince(before)).toEqual(['sts', 'sts_throttled']);
   });
 
-  it('of whoever asks for anything while the revocations are not known has a record with the path', async () => {
+  it('has the path and the claimed key while the revocations are unknown', async () => {
     await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 }).toBe(200);
     proxy.set('dynamodb', 'down');
     await expect.poll(async () => (await call(tvm, { path: '/whoami' })).status, { timeout: 10_000 }).toBe(503);
@@ -73,7 +73,7 @@ describe('a 503', () => {
     });
   });
 
-  it('of a list of sessions, and of a revocation of one, has a record of who asked', async () => {
+  it('names the caller of GET /sessions and of POST /sessions/{id}/revoke', async () => {
     await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 }).toBe(200);
     const before = tvm.audit.length;
     proxy.set('dynamodb', 'down');
@@ -86,7 +86,7 @@ describe('a 503', () => {
     ]);
   });
 
-  it('of an instance that has no documents yet has a record', async () => {
+  it('has the cause catalog while an instance has no documents yet', async () => {
     proxy.set('ssm', 'down');
     const fresh = await startTvm(proxy.url);
     expect((await get(fresh, { profile: 'dev' })).status).toBe(503);

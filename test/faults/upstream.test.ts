@@ -5,7 +5,10 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** What a caller is told while an AWS service fails, and that everything works again afterwards without a restart. */
+/**
+ * What callers are answered while an AWS service fails, and that the TVM then recovers without a
+ * restart.
+ */
 let desk: Desk;
 let proxy: FaultProxy;
 let tvm: RunningTvm;
@@ -42,13 +45,14 @@ const BROKEN: readonly Fault[] = ['down', 'hang', 'garbled', 'empty', 'error', '
 
 const LOSES_ANSWERS: ReadonlySet<Fault> = new Set(['truncated', 'stall-body']);
 
-describe('while the vend path is broken', () => {
+describe('GET / while STS or DynamoDB fails', () => {
   it.each(BROKEN.flatMap((fault) => [['sts', fault] as const, ['dynamodb', fault] as const]))(
-    '%s %s: 503, no credentials, and vends again afterwards',
+    'answers 503 while %s is %s, and vends again afterwards',
     async (service: Service, fault: Fault) => {
       proxy.set(service, fault);
       const answer = await vend();
-      // A write that DynamoDB took, but whose answer was lost, was ours: the vend may go on.
+      // If DynamoDB did the write and only its answer was lost, the retry finds the write, and the
+      // vend may go on.
       if (service === 'dynamodb' && LOSES_ANSWERS.has(fault) && answer.status === 200) return;
       expectOutage(answer, 'ServiceUnavailable');
       expect(proxy.seen(service)).toBeGreaterThan(0);
@@ -57,7 +61,7 @@ describe('while the vend path is broken', () => {
     },
   );
 
-  it('STS throttling: 503 UpstreamThrottled, and the throttled request itself may be sent again', async () => {
+  it('answers 503 UpstreamThrottled while STS throttles, and vends for the same request later', async () => {
     proxy.set('sts', 'throttled');
     const signed = sign({ host: tvm.host, query: 'profile=dev', headers: { 'x-sentinel-nonce': 'throttled' } });
     function send() {
@@ -69,17 +73,17 @@ describe('while the vend path is broken', () => {
     expect((await send()).json['error']).toBe('RequestReplayed');
   });
 
-  it('DynamoDB throttling: 503, for what cannot be recorded is not vended', async () => {
+  it('answers 503 while DynamoDB throttles', async () => {
     proxy.set('dynamodb', 'throttled');
     expectOutage(await vend(), 'ServiceUnavailable');
   });
 
-  it.each(['sts', 'dynamodb'] as const)('%s slow: vends all the same', async (service) => {
+  it.each(['sts', 'dynamodb'] as const)('vends while %s is slow', async (service) => {
     proxy.set(service, 'slow');
     expect((await vend()).status).toBe(200);
   });
 
-  it('leaves a record of each failure, with the code of AWS in it and never in the answer', async () => {
+  it('records the failure with the code of AWS, whose message is not in the answer', async () => {
     proxy.set('sts', 'throttled');
     const answer = await vend();
     const record = tvm.audit.at(-1);
@@ -89,9 +93,9 @@ describe('while the vend path is broken', () => {
   });
 });
 
-describe('while SSM is broken', () => {
+describe('GET / while SSM fails', () => {
   it.each([...BROKEN, 'throttled', 'empty-json', 'foreign'] as const)(
-    '%s at start: healthy, unready, 503; then well without a restart',
+    'answers 503 while SSM is %s at the start, and vends later without a restart',
     async (fault) => {
       proxy.set('ssm', fault);
       const started = await startTvm(proxy.url);
@@ -110,7 +114,7 @@ describe('while SSM is broken', () => {
     },
   );
 
-  it('down once loaded: the last good documents serve', async () => {
+  it('vends by the last good documents while SSM is down', async () => {
     proxy.set('ssm', 'down');
     expect((await vend()).status).toBe(200);
   });

@@ -6,12 +6,18 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { call, signedCall, type Call } from './support.ts';
 
-/** The TVM behind an Application Load Balancer: what that one changes must not matter, nor what a client forges of it. */
+/**
+ * The TVM behind an Application Load Balancer. Neither its changes nor forged headers of clients
+ * may matter.
+ */
 const KIB = 1024;
-/** Who the load balancer is told that its client is, so that it can be told from the load balancer itself. */
+/**
+ * The address that the load balancer takes for its client's, so that it differs from that of the
+ * load balancer.
+ */
 const CLIENT = '198.51.100.7';
 
-/** What callers sign for: the load balancer's names, and the address of the tests. */
+/** The hosts that callers sign for: names of the load balancer, and the address of the tests. */
 const HOSTS = 'tvm.example.com,[2001:db8::1],127.0.0.1';
 
 let desk: Desk;
@@ -40,7 +46,7 @@ function pad(count: number, size: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-pad-${index}`, 'x'.repeat(size)]));
 }
 
-/** A vend with headers beside those that are signed, some before and some behind them. */
+/** Vends with further headers before and after the signed ones. */
 function vendBeside(
   headers: readonly (readonly [name: string, value: string])[],
   what: Call = DEV,
@@ -51,7 +57,7 @@ function vendBeside(
   return sendRaw(alb.port, { ...signed, headers: all });
 }
 
-/** Whether the TVM goes on as if nothing had happened. */
+/** Expects that the TVM still vends. */
 async function expectToVend(): Promise<void> {
   const answer = await call(alb, DEV);
   expect(answer.status, answer.body).toBe(200);
@@ -66,7 +72,7 @@ describe('the Host behind a load balancer', () => {
     },
   );
 
-  it('is the client’s and not the target’s', async () => {
+  it('is the client’s, not the target’s', async () => {
     const { headers, ...rest } = signedCall(tvm, DEV);
     const moved = await sendRaw(alb.port, { ...rest, headers: { ...headers, host: alb.host } });
     expect(result(moved)).toEqual([403, 'SignatureDoesNotMatch']);
@@ -75,7 +81,7 @@ describe('the Host behind a load balancer', () => {
 
 describe('the address behind a load balancer', () => {
   it.each([
-    ['nothing', []],
+    ['no header', []],
     ['X-Forwarded-For', [['X-Forwarded-For', '203.0.113.9']]],
     ['more hops', [['x-forwarded-for', '203.0.113.9, 10.0.0.1,127.0.0.1']]],
     [
@@ -86,7 +92,7 @@ describe('the address behind a load balancer', () => {
       ],
     ],
     ['an open end', [['X-Forwarded-For', '203.0.113.9,']]],
-    ['no address', [['X-Forwarded-For', 'unknown, "']]],
+    ['a text that is no address', [['X-Forwarded-For', 'unknown, "']]],
     ['an empty line', [['X-Forwarded-For', '']]],
     [
       'the protocol and port',
@@ -97,7 +103,7 @@ describe('the address behind a load balancer', () => {
     ],
     ['a trace', [['X-Amzn-Trace-Id', 'Root=1-67891233-abcdef012345678912345678;Self=203.0.113.9']]],
     [
-      'the names of others',
+      'headers of other proxies',
       [
         ['Forwarded', 'for=203.0.113.9'],
         ['X-Real-IP', '203.0.113.9'],
@@ -106,14 +112,14 @@ describe('the address behind a load balancer', () => {
       ],
     ],
     ['the context of AWS Lambda', [['X-Amzn-Request-Context', '{"identity":{"sourceIp":"203.0.113.9"}}']]],
-  ] as const)('is the one that the load balancer saw, where the client forges %s', async (_, forged) => {
+  ] as const)('is the one that the load balancer saw when the client forges %s', async (_, forged) => {
     const before = tvm.audit.length;
     const answer = await vendBeside(forged);
     expect(answer.status, answer.body).toBe(200);
     expect(tvm.audit.slice(before)).toEqual([expect.objectContaining({ outcome: 'vended', source_ip: CLIENT })]);
   });
 
-  it('stands in the record of a refusal as well', async () => {
+  it('is in the record of a refusal', async () => {
     const before = tvm.audit.length;
     const { headers, ...rest } = signedCall(alb, DEV);
     const forged = { ...headers, 'x-forwarded-for': '203.0.113.9', authorization: `${headers['authorization']}0` };
@@ -124,7 +130,7 @@ describe('the address behind a load balancer', () => {
   });
 
   it.each(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-port', 'x-amzn-trace-id'])(
-    'cannot be signed: a client that signs %s is refused, for the load balancer changes it',
+    'is not trusted from signed headers: refuses %s, which the load balancer changes',
     async (name) => {
       const answer = await call(alb, { ...DEV, headers: { [name]: 'Root=1-67891233-abcdef012345678912345678' } });
       expect(result(answer)).toEqual([403, 'SignatureDoesNotMatch']);
@@ -137,7 +143,7 @@ describe('sizes behind a load balancer', () => {
     ['a header of 15 KiB', pad(1, 15 * KIB)],
     ['four headers of 15 KiB', pad(4, 15 * KIB)],
     ['150 headers', pad(150, 10)],
-  ])('%s passes, signed or not', async (_, headers) => {
+  ])('accepts %s, signed or not', async (_, headers) => {
     const unsigned = await vendBeside(Object.entries(headers));
     expect(unsigned.status, unsigned.body).toBe(200);
     const [name = '', value = ''] = Object.entries(headers)[0] ?? [];
@@ -149,7 +155,7 @@ describe('sizes behind a load balancer', () => {
     ['a header of 17 KiB', pad(1, 17 * KIB)],
     ['five headers of 15 KiB', pad(5, 15 * KIB)],
     ['a hundred headers of a kilobyte', pad(100, KIB)],
-  ])('%s is refused by the load balancer, and the TVM lives', async (_, headers) => {
+  ])('leaves %s to the load balancer, which answers 400', async (_, headers) => {
     const seen = tvm.lastArrival();
     const answer = await call(alb, { ...DEV, headers });
     expect([answer.status, answer.headers['server'], answer.headers['content-type']]).toEqual([
@@ -161,7 +167,7 @@ describe('sizes behind a load balancer', () => {
     await expectToVend();
   });
 
-  it('a target of 9 KiB is refused by the TVM, one of 17 KiB by the load balancer', async () => {
+  it('answers 400 to a target of 9 KiB, and the load balancer to one of 17 KiB', async () => {
     const long = await call(alb, { query: `device_id=${'x'.repeat(9 * KIB)}&profile=dev` });
     expect(result(long)).toEqual([400, 'ValidationError']);
     const longer = await call(alb, { query: `device_id=${'x'.repeat(17 * KIB)}&profile=dev` });
@@ -169,7 +175,7 @@ describe('sizes behind a load balancer', () => {
     await expectToVend();
   });
 
-  it('a session token of 12 KiB is read whole, and refused for what it is', async () => {
+  it('reads a session token of 12 KiB whole, and refuses it with 403', async () => {
     const before = tvm.audit.length;
     const key = { accessKeyId: 'TVMKAAAAAAAAAAAAAAAA', secret: 'x', token: 'x'.repeat(12 * KIB) };
     const answer = await sendAs(alb, key, DEV);
@@ -185,12 +191,12 @@ describe('sizes behind a load balancer', () => {
 describe('bodies behind a load balancer', () => {
   const json = { 'content-type': 'application/json' };
 
-  it('a key is minted, and vends with its token', async () => {
+  it('mint a key, which then vends', async () => {
     const key = keyOf(await postKeys(alb));
     expect((await sendAs(alb, key, DEV)).status).toBe(200);
   });
 
-  it('in chunks are verified whole', async () => {
+  it('are verified whole when they come in chunks', async () => {
     const body = '{"profile":"dev"}';
     const chunks = [body.slice(0, 3), body.slice(3, 4), body.slice(4)];
     const coded = `${chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('')}0\r\n\r\n`;
@@ -207,7 +213,7 @@ describe('bodies behind a load balancer', () => {
   it.each([
     ['announced', false],
     ['in chunks', true],
-  ])('over 64 KiB, %s, are refused, and what comes next vends', async (_, chunked) => {
+  ])('are refused with 413 over 64 KiB, %s, and the next request vends', async (_, chunked) => {
     const body = 'x'.repeat(1024 * KIB);
     const signed = signedCall(alb, { method: 'POST', body, headers: json });
     const coded = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
@@ -219,12 +225,12 @@ describe('bodies behind a load balancer', () => {
 });
 
 describe('connections behind a load balancer', () => {
-  it('are kept for longer than the 60 s after which that one closes them', async () => {
+  it('are kept for longer than the 60 s after which the load balancer closes them', async () => {
     const { headers } = await fetch(`${tvm.url}/healthz`);
     expect(Number(/^timeout=(\d+)$/u.exec(headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(60);
   });
 
-  it('serve the next request after HEAD /healthz, which is answered without a body', async () => {
+  it('serve the next request after HEAD /healthz', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const opened = alb.connections(tvm.port).opened;
     function send(method: string): Promise<readonly [status: number | undefined, body: string]> {

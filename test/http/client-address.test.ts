@@ -16,7 +16,7 @@ describe('clientAddress', () => {
     [undefined, undefined],
     ['', undefined],
     ['a socket', undefined],
-  ])('without trusted hops the peer %s is %s, whatever the header says', (peer, expected) => {
+  ])('gives, without trusted hops, the peer %s as %s, whatever the header says', (peer, expected) => {
     expect(clientAddress(forwarded('198.51.100.1'), peer, 0)).toBe(expected);
   });
 
@@ -30,7 +30,7 @@ describe('clientAddress', () => {
     [1, ['[2001:db8::1]:4711'], '2001:db8::1'],
     [1, ['2001:db8::1'], '2001:db8::1'],
     [1, ['[::ffff:198.51.100.1]:80'], '198.51.100.1'],
-  ] as const)('behind %i hops the header %j tells %s', (hops, values, expected) => {
+  ] as const)('takes, behind %i hops, from the header %j the address %s', (hops, values, expected) => {
     expect(clientAddress(forwarded(...values), '10.9.9.9', hops)).toBe(expected);
   });
 
@@ -45,12 +45,12 @@ describe('clientAddress', () => {
     [1, ['198.51.100.256']],
     [1, ['010.0.0.1']],
     [1, ['1.1.1.1 2.2.2.2']],
-  ] as const)('behind %i hops the header %j tells nothing, and the peer does not stand in', (hops, values) => {
+  ] as const)('gives undefined, behind %i hops, for the header %j, and not the peer', (hops, values) => {
     expect(clientAddress(forwarded(...values), '10.9.9.9', hops)).toBeUndefined();
   });
 });
 
-describe('the address on the vend path', () => {
+describe('GET / with SENTINEL_TRUSTED_HOPS=1', () => {
   let desk: Desk;
   let tvm: RunningTvm;
 
@@ -65,21 +65,21 @@ describe('the address on the vend path', () => {
     await desk.close();
   });
 
-  it('is the one that the nearest proxy wrote, in the record and for the profile', async () => {
+  it('uses the address that the nearest proxy wrote, in the record and for the profile', async () => {
     const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.7' };
     const answer = await call(tvm, { query: 'profile=bound', headers });
     expect(answer.status, answer.body).toBe(200);
     expect(tvm.audit.at(-1)).toMatchObject({ source_ip: '203.0.113.7' });
   });
 
-  it('that is unknown does not vend where the profile needs it', async () => {
+  it('denies a profile with bind_source_ip when the address is unknown', async () => {
     const answer = await call(tvm, { query: 'profile=bound' });
     expect(answer.status).toBe(403);
     expect(answer.json['message']).toContain('is unknown');
     expect(tvm.audit.at(-1)).not.toHaveProperty('source_ip');
   });
 
-  it('that is unknown vends where the profile does not need it', async () => {
+  it('vends other profiles when the address is unknown', async () => {
     expect((await call(tvm, { query: 'profile=dev' })).status).toBe(200);
   });
 });

@@ -12,12 +12,12 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const HEAD = 'Limit                     Soft Limit           Hard Limit           Units     \n';
 const CPU = 'Max cpu time              unlimited            unlimited            seconds   \n';
 
-describe('the limit of descriptors', () => {
+describe('readDescriptorLimit', () => {
   it.each([
     ['512', '4096', 512],
     ['1048576', '1048576', 1_048_576],
     ['unlimited', 'unlimited', Number.POSITIVE_INFINITY],
-  ])('is the soft one: %s of %s', (soft, hard, limit) => {
+  ])('gives the soft limit: %s of %s', (soft, hard, limit) => {
     const file = join(directory, soft);
     writeFileSync(
       file,
@@ -26,7 +26,7 @@ describe('the limit of descriptors', () => {
     expect(readDescriptorLimit(file)).toBe(limit);
   });
 
-  it('is taken for a usual one where the system does not tell', () => {
+  it('gives 1,024 where the system does not say', () => {
     expect(readDescriptorLimit(join(directory, 'not-there'))).toBe(1_024);
     const file = join(directory, 'empty');
     writeFileSync(file, '');
@@ -34,8 +34,8 @@ describe('the limit of descriptors', () => {
   });
 });
 
-describe('the caps of connections', () => {
-  it('leave half of the descriptors, and never shut the door wholly', () => {
+describe('toConnectionLimits', () => {
+  it('leaves half of the descriptors free, and allows at least one connection', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 2_000_000 }), fc.boolean(), (descriptors, tellsSources) => {
         const { total, perSource } = toConnectionLimits(descriptors, tellsSources);
@@ -49,8 +49,8 @@ describe('the caps of connections', () => {
   });
 });
 
-describe('a tally', () => {
-  it('says the first at once, and the others together at the end of the window', () => {
+describe('createTally', () => {
+  it('reports the first event at once, and the others together at the end of the window', () => {
     vi.useFakeTimers();
     try {
       const said: unknown[] = [];

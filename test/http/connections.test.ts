@@ -16,7 +16,7 @@ afterEach(() => {
   for (const clean of cleanups.splice(0)) clean();
 });
 
-/** A guarded server of one handler, and what was turned away from it. */
+/** Starts a guarded server with one handler; gives also what it turned away. */
 async function serve(handle: Handler, limits = MANY) {
   const turnedAway: string[] = [];
   const server: Server = createServer(SERVER_OPTIONS, handle);
@@ -52,7 +52,7 @@ const echo: Handler = (incoming, outgoing) => {
 };
 
 describe('requests on one connection', () => {
-  it('are worked on one at a time, however many have arrived, in their order', async () => {
+  it('are handled one at a time and in order, however many have arrived', async () => {
     let [under, most] = [0, 0];
     const seen: string[] = [];
     const { port } = await serve((incoming, outgoing) => {
@@ -72,7 +72,7 @@ describe('requests on one connection', () => {
     expect(most).toBe(1);
   });
 
-  it('are not read beyond what the socket gave at once, while one of them waits', async () => {
+  it('are not read further while one of them waits', async () => {
     const { port } = await serve(() => undefined);
     const { socket } = await dial(port);
     const sent = 64 * 1024 * 1024;
@@ -83,7 +83,7 @@ describe('requests on one connection', () => {
     expect(socket.bytesWritten - socket.writableLength).toBeLessThan(sent);
   });
 
-  it('begin no second time when the first ends with its connection', async () => {
+  it('are not handled after one that ends the connection', async () => {
     let begun = 0;
     const { port } = await serve((_, outgoing) => {
       begun += 1;
@@ -96,7 +96,7 @@ describe('requests on one connection', () => {
     expect([begun, statuses(text())]).toEqual([1, [200]]);
   });
 
-  it('let other connections have their turn', async () => {
+  it('let other connections take turns', async () => {
     const { port } = await serve((_, outgoing) => outgoing.end());
     const busy = await dial(port);
     const other = await dial(port);
@@ -107,7 +107,7 @@ describe('requests on one connection', () => {
     expect(statuses(busy.text()).length).toBeLessThan(20_000);
   });
 
-  it('of garbage end with one refusal, behind the answer to what came before', async () => {
+  it('get one 400 for garbage, after the answer to the request before it', async () => {
     const waiting: ServerResponse[] = [];
     const { port } = await serve((_, outgoing) => waiting.push(outgoing));
     const { socket, text, closed } = await dial(port);
@@ -130,7 +130,7 @@ describe('requests on one connection', () => {
     })),
   );
 
-  it('mean the same however their bytes are cut', async () => {
+  it('mean the same however their bytes are split', async () => {
     const under = { now: 0, most: 0 };
     const { port } = await serve((incoming, outgoing) => {
       under.most = Math.max(under.most, (under.now += 1));
@@ -168,15 +168,16 @@ describe('requests on one connection', () => {
       },
     );
     await fc.assert(once100, { numRuns: 100 });
-    // The second is one whose head was cut between its last line and its end.
+    // Two at once: a head that was split between its last line and its end counts before the other
+    // ends.
     expect(under.most).toBeLessThanOrEqual(2);
   });
 });
 
-describe('a body that nobody reads', () => {
+describe('a body that no handler reads', () => {
   const refusing: Handler = (_, outgoing) => outgoing.writeHead(404, { 'content-length': 3 }).end('no\n');
 
-  /** Sends for ever; tells how much was taken when the server had enough. */
+  /** Sends until the server closes the connection; `sent` gives how much the server took. */
   async function flood(port: number, head: string): Promise<Client & { readonly sent: () => number }> {
     const client = await dial(port);
     const { socket } = client;
@@ -194,15 +195,15 @@ describe('a body that nobody reads', () => {
     ['announced', `POST / HTTP/1.1\r\ncontent-length: ${400 * 1024 * 1024}\r\n\r\n`],
     ['of one chunk', 'POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n40000000\r\n'],
     ['with GET', `GET / HTTP/1.1\r\ncontent-length: ${400 * 1024 * 1024}\r\n\r\n`],
-  ])('%s is taken for a while at most, and its sender has the answer', async (_, head) => {
+  ])('is read for a limited time, and the sender gets the answer: %s', async (_, head) => {
     const { port } = await serve(refusing);
     const { text, sent } = await flood(port, head);
     expect(statuses(text())).toEqual([404]);
-    // What the kernels of both sides hold is beyond anybody's reach.
+    // The socket buffers of both kernels hold a part that the server cannot limit.
     expect(sent()).toBeLessThan(32 * 1024 * 1024);
   });
 
-  it('under an expectation that nobody meets as well', async () => {
+  it('is read for a limited time when its Expect header is answered 417', async () => {
     const { port } = await serve(refusing);
     const { text, sent } = await flood(
       port,
@@ -212,7 +213,7 @@ describe('a body that nobody reads', () => {
     expect(sent()).toBeLessThan(32 * 1024 * 1024);
   });
 
-  it('that never comes ends the connection in a second or so, and one that comes leaves it open', async () => {
+  it('ends the connection if it does not come, and leaves it open if it does', async () => {
     const { port } = await serve(refusing);
     const [slow, whole] = [await dial(port), await dial(port)];
     const head = 'POST / HTTP/1.1\r\ncontent-length: 100000\r\n\r\n';
@@ -227,7 +228,7 @@ describe('a body that nobody reads', () => {
     expect(whole.closed()).toBe(false);
   });
 
-  it('is announced as the last of its connection where it is too long to be read away', async () => {
+  it('is answered with Connection: close if it is too long to be discarded', async () => {
     const { port } = await serve(refusing);
     const { socket, text } = await dial(port);
     socket.write('POST / HTTP/1.1\r\ncontent-length: 400000000\r\n\r\n');
@@ -235,10 +236,10 @@ describe('a body that nobody reads', () => {
   });
 });
 
-describe('connections beyond the cap', () => {
+describe('connections above the limit', () => {
   const idle: Handler = (_, outgoing) => outgoing.end();
 
-  it('take the place of those that have never said anything whole, the longest first', async () => {
+  it('replace those that never sent a whole request, the oldest first', async () => {
     const { port, turnedAway } = await serve(idle, { total: 3, perSource: undefined });
     const kept = await dial(port);
     kept.socket.write(GET);
@@ -258,7 +259,7 @@ describe('connections beyond the cap', () => {
     expect(statuses(asking.text())).toEqual([200]);
   });
 
-  it('take the place of those between requests where there are no others', async () => {
+  it('replace idle ones if there are no others', async () => {
     const { port, turnedAway } = await serve(idle, { total: 2, perSource: undefined });
     const clients: Client[] = [];
     for (let n = 0; n < 3; n += 1) {
@@ -271,7 +272,7 @@ describe('connections beyond the cap', () => {
     expect(turnedAway).toEqual(['connection_closed']);
   });
 
-  it('are refused at once, with an answer, where all others have work', async () => {
+  it('are answered 503 at once if all others have a request under way', async () => {
     const waiting: ServerResponse[] = [];
     const { port, turnedAway } = await serve((_, outgoing) => waiting.push(outgoing), {
       total: 2,
@@ -290,7 +291,7 @@ describe('connections beyond the cap', () => {
     await expect.poll(() => statuses(one.text() + other.text()), PATIENCE).toEqual([200, 200]);
   });
 
-  it('of one address leave those of another alone', async () => {
+  it('from one address do not affect those from another', async () => {
     const waiting: ServerResponse[] = [];
     const limits = { total: 100, perSource: 2 };
     const { port, turnedAway } = await serve((_, outgoing) => waiting.push(outgoing), limits);
@@ -304,7 +305,7 @@ describe('connections beyond the cap', () => {
     expect(turnedAway).toEqual(['connection_refused']);
   });
 
-  it('count no more once they are closed, by either side', async () => {
+  it('are no longer counted once either side has closed them', async () => {
     const { port, turnedAway } = await serve(idle, { total: 2, perSource: 2 });
     for (let n = 0; n < 50; n += 1) {
       const { socket, closed } = await dial(port);
@@ -318,8 +319,8 @@ describe('connections beyond the cap', () => {
   });
 });
 
-describe('time', () => {
-  it('is short for a head, and long for a connection between requests', async () => {
+describe('timeouts', () => {
+  it('are short for a head, and long for an idle connection', async () => {
     const { port } = await serve((_, outgoing) => outgoing.end());
     const [half, later, silent, resting] = [await dial(port), await dial(port), await dial(port), await dial(port)];
     half.socket.write('GET / HTTP/1.1\r\nx: ');
@@ -333,7 +334,8 @@ describe('time', () => {
     expect(statuses(half.text())).toEqual([400]);
     expect(half.text()).toContain('did not arrive in time');
     expect(statuses(later.text())).toEqual([200, 400]);
-    // Whoever has asked nothing is told nothing, for it would be taken for the answer to what comes next.
+    // Without a request there is no answer, because the client would take it for the answer to its
+    // next request.
     expect(silent.text()).toBe('');
     await sleep(2_000);
     resting.socket.write(GET);

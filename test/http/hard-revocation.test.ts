@@ -6,7 +6,10 @@ import type { RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { call, get, putProfile, startFake } from './support.ts';
 
-/** Credentials that left already, on an AWS that evaluates policies: they work, they die, they work again when it is lifted. */
+/**
+ * Issued credentials with an AWS that evaluates policies: a revocation ends them, and lifting it
+ * restores them.
+ */
 let desk: Desk;
 let tvm: RunningTvm;
 
@@ -46,7 +49,7 @@ async function vend(as: 'alice' | 'bob' = 'alice', label?: string) {
 
 type Vended = Awaited<ReturnType<typeof vend>>;
 
-/** Whether the credentials still do what they are for; throws for every other error than AWS's own no. */
+/** Whether the credentials still work; throws for every error but AccessDenied. */
 async function works({ credentials }: Vended): Promise<boolean> {
   const client = new IAMClient(sdk(desk, credentials));
   try {
@@ -72,7 +75,7 @@ function operate(method: string, path: string, body?: object): Promise<RawAnswer
 const WHY = 'the laptop was stolen';
 
 describe('hard revocation', () => {
-  it('of a user ends what was issued to them, and to nobody else, until it is lifted', async () => {
+  it('of a user ends the credentials of that user only, until it is lifted', async () => {
     const [hers, his] = [await vend('alice'), await vend('bob')];
     expect([await works(hers), await works(his)]).toEqual([true, true]);
     const revoked = await operate('POST', '/revocations', { kind: 'user', value: 'alice', reason: WHY });
@@ -87,7 +90,7 @@ describe('hard revocation', () => {
     expect([await works(hers), await works(his)]).toEqual([true, true]);
   });
 
-  it('leaves who they are to be asked, as AWS does, and no other role to be had', async () => {
+  it('leaves GetCallerIdentity allowed, as AWS does, and denies AssumeRole', async () => {
     const hers = await vend();
     const revoked = await operate('POST', '/revocations', { kind: 'user', value: 'alice', reason: WHY });
     const sts = new STSClient(sdk(desk, hers.credentials));
@@ -98,7 +101,7 @@ describe('hard revocation', () => {
     await operate('DELETE', `/revocations/${String(revoked.json['id'])}`);
   });
 
-  it('of a session ends that session only; of everything, everything', async () => {
+  it('of a session ends that session only, and of `all` every session', async () => {
     const [hers, his] = [await vend('alice'), await vend('bob')];
     const one = await operate('POST', `/sessions/${hers.sessionId}/revoke`, { reason: WHY });
     expect(one.json['hard_revocation']).toMatchObject([{ status: 'written' }]);
@@ -111,7 +114,7 @@ describe('hard revocation', () => {
     expect([await works(hers), await works(his)]).toEqual([true, true]);
   });
 
-  it('by two revokers at the same moment loses neither', async () => {
+  it('by two instances at the same time loses neither', async () => {
     const other = await startTvm(desk.url);
     const names = ['alice', 'bob', 'mallory-1', 'mallory-2'];
     const [hers, his] = [await vend('alice'), await vend('bob')];
@@ -135,7 +138,7 @@ describe('hard revocation', () => {
     await other.close();
   });
 
-  it('that IAM does not take is said to be pending; nothing is vended all the same', async () => {
+  it('is answered as pending while IAM fails, and nothing is vended', async () => {
     const iam = await startFake(() => ({ status: 500, body: '' }));
     const broken = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_IAM: iam.url } });
     const hers = await vend();
@@ -147,7 +150,7 @@ describe('hard revocation', () => {
       { status: 'pending', credentials_end: expect.stringMatching(/^20.+Z$/u) },
     ]);
     expect(await works(hers)).toBe(true);
-    // The process that knew of it is gone: another finds it in the log, at its start.
+    // Another instance finds the pending revocation in the log at its start.
     const other = await startTvm(desk.url);
     await expect.poll(() => works(hers), { timeout: 5_000 }).toBe(false);
     await other.close();
@@ -158,7 +161,7 @@ describe('hard revocation', () => {
     await iam.close();
   });
 
-  it('of one’s own sessions under a hundred labels and more ends them, and nobody else’s credentials', async () => {
+  it('of a caller’s own sessions under 101 labels ends those, and nobody else’s', async () => {
     const his = await vend('bob');
     const mine: Vended[] = [];
     for (let n = 0; n < 101; n += 1) mine.push(await vend('alice', `label-${n}`));
@@ -181,10 +184,10 @@ describe('hard revocation', () => {
       if (id !== undefined) await operate('DELETE', `/revocations/${id}`);
     }
     expect(await works(mine[100] ?? his)).toBe(true);
-    // Some hundred policies are written, one after the other.
+    // This writes about a hundred policies, one after the other.
   }, 120_000);
 
-  it('is the revoker’s alone: neither the TVM’s own role nor what it vends can write policies', async () => {
+  it('is possible for the revoker role only, not for the TVM’s role or vended credentials', async () => {
     const hers = await vend();
     const tvmKey = { accessKeyId: 'AKIADEMOTVM00000', secretAccessKey: 'demo-tvm-not-a-secret' };
     for (const credentials of [hers.credentials, tvmKey]) {

@@ -14,7 +14,7 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** Without a signature: nobody's identity is needed here. */
+/** Sends an unsigned request, because these endpoints need no identity. */
 function ask(tvm: RunningTvm, target: string, method = 'GET'): Promise<RawAnswer> {
   return sendRaw(tvm.port, { method, target, headers: { host: 'whatever.example' } });
 }
@@ -33,7 +33,7 @@ async function withTvm(
 }
 
 describe('GET /healthz', () => {
-  it('is 503 until the first try of the catalog is over, then 200', async () => {
+  it('answers 503 until the first reading of the documents is over, then 200', async () => {
     await withTvm({ start: false }, async (tvm) => {
       expect(await ask(tvm, '/healthz')).toMatchObject({ status: 503, json: { status: 'starting' } });
       const stop = new AbortController();
@@ -43,7 +43,7 @@ describe('GET /healthz', () => {
     });
   });
 
-  it('is 200 though the first try failed: replacing the instance would not mend AWS', async () => {
+  it('answers 200 when the first reading failed, because a new instance would not repair AWS', async () => {
     const ssm = await startFake(() => 'close');
     await withTvm({ environment: { AWS_ENDPOINT_URL_SSM: ssm.url } }, async (tvm) => {
       expect(await ask(tvm, '/healthz')).toMatchObject({ status: 200, json: { status: 'ok' } });
@@ -52,7 +52,7 @@ describe('GET /healthz', () => {
     await ssm.close();
   });
 
-  it('is 503 while draining, and connections end with their answer', async () => {
+  it('answers 503 with Connection: close while draining', async () => {
     await withTvm({}, async (tvm) => {
       tvm.startDraining();
       const answer = await ask(tvm, '/healthz');
@@ -62,7 +62,7 @@ describe('GET /healthz', () => {
     });
   });
 
-  it('says nothing but its status', async () => {
+  it('answers nothing but its status', async () => {
     await withTvm({}, async (tvm) => {
       expect((await ask(tvm, '/healthz')).json).toEqual({ status: 'ok' });
     });
@@ -72,7 +72,7 @@ describe('GET /healthz', () => {
 describe('GET /readyz', () => {
   const counts = { age_seconds: expect.any(Number), profiles: 3, rejected: 0, findings: 0 };
 
-  it('is ready with the demo documents, in exactly the documented shape', async () => {
+  it('answers ready with the demo documents, in exactly the documented shape', async () => {
     await withTvm({}, async (tvm) => {
       const answer = await ask(tvm, '/readyz');
       expect(answer.status).toBe(200);
@@ -86,7 +86,7 @@ describe('GET /readyz', () => {
     });
   });
 
-  it('is unready before the catalog was read, with an age that is null', async () => {
+  it('answers unready with the age null before the documents are read', async () => {
     await withTvm({ start: false }, async (tvm) => {
       const answer = await ask(tvm, '/readyz');
       expect(answer.status).toBe(503);
@@ -97,7 +97,7 @@ describe('GET /readyz', () => {
     });
   });
 
-  it('is degraded and still 200 where a document is broken, and names none', async () => {
+  it('answers 200 degraded when a document is broken, and names no document', async () => {
     const own = await startDesk();
     await putProfile(own, 'a-telling-name', { effect: 'alow', conditions: { users: ['mallory'] } });
     await withTvm(
@@ -113,7 +113,7 @@ describe('GET /readyz', () => {
     await own.close();
   });
 
-  it('tells the age of what it serves', async () => {
+  it('answers the age of the documents', async () => {
     let offset = 0;
     await withTvm({ monotonic: () => performance.now() + offset }, async (tvm) => {
       offset = 42_000;
@@ -125,13 +125,13 @@ describe('GET /readyz', () => {
   });
 });
 
-describe('an audit log that cannot be written', () => {
+describe('GET /healthz and GET /readyz while audit records cannot be written', () => {
   async function status(tvm: RunningTvm, path: string) {
     const { status: code, json } = await ask(tvm, path);
     return [code, json['status'], json['audit']];
   }
 
-  it('shows in both from the first loss on, and no longer once it can be written again', async () => {
+  it('answer 503 from the first lost record until records can be written again', async () => {
     let code: string | undefined = 'ENOSPC';
     const writeAudit: WriteBytes = (bytes, done) =>
       code === undefined ? done(null, bytes.length) : done(Object.assign(new Error(code), { code }), 0);
@@ -141,14 +141,15 @@ describe('an audit log that cannot be written', () => {
       expect(await status(tvm, '/healthz')).toEqual([503, 'audit_unwritable', undefined]);
       expect(await status(tvm, '/readyz')).toEqual([503, 'unready', { writable: false, lost: 1 }]);
       code = undefined;
-      // By itself: a load balancer sends nothing more that could be written.
+      // The TVM notices by itself, because a load balancer no longer sends requests that leave
+      // records.
       await expect.poll(() => status(tvm, '/healthz'), { timeout: 5_000 }).toEqual([200, 'ok', undefined]);
       expect(await status(tvm, '/readyz')).toEqual([200, 'degraded', { writable: true, lost: 1 }]);
     });
   });
 
-  it('shows where its reader sleeps, and no longer when it wakes', async () => {
-    let wake = (): void => undefined;
+  it('answer 503 while nobody reads stdout', async () => {
+    let wake: () => void = () => undefined;
     const writeAudit: WriteBytes = (bytes, done) => {
       wake = () => done(null, bytes.length);
     };
@@ -172,7 +173,7 @@ describe.each(['/healthz', '/readyz'])('%s', (path) => {
     });
   });
 
-  it('needs no identity, minds no bad one, and leaves no audit record', async () => {
+  it('ignores signatures, good or bad, and leaves no audit record', async () => {
     await withTvm({}, async (tvm) => {
       const headers = { host: tvm.host, authorization: 'AWS4-HMAC-SHA256 garbage' };
       expect((await sendRaw(tvm.port, { target: path, headers })).status).toBe(200);

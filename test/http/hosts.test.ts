@@ -46,7 +46,7 @@ describe('SENTINEL_HOSTS', () => {
     'xtvm.example.com',
     'evil.example',
     'localhost',
-  ])('refuses the host "%s" however well it is signed, before the signature is looked at', async (host) => {
+  ])('refuses the host "%s" before it checks the signature', async (host) => {
     const before = tvm.audit.length;
     const answer = await vendAs(host);
     expect(answer.status, answer.body).toBe(400);
@@ -65,12 +65,12 @@ describe('SENTINEL_HOSTS', () => {
     },
   );
 
-  it.each(['/healthz', '/readyz'])('does not hold for %s, which load balancers ask by address', async (target) => {
+  it.each(['/healthz', '/readyz'])('does not apply to %s, which load balancers request by address', async (target) => {
     const answer = await sendRaw(tvm.port, { target, headers: { host: '10.0.0.7:8080' } });
     expect(answer.status).toBe(200);
   });
 
-  it('names what is served, and repeats of the host that is not no more than a line of printable text', async () => {
+  it('names the served hosts in its refusal, and repeats the refused one short and printable', async () => {
     const { json } = await vendAs('evil.example');
     expect(json['message']).toBe(
       'The host "evil.example" is not one that this server answers for; it answers for TVM.example.com, exact.example.com:8443, [2001:db8::1]. Sign for one of these, or ask its operator to set SENTINEL_HOSTS.',
@@ -85,7 +85,7 @@ describe('SENTINEL_HOSTS', () => {
   });
 });
 
-describe('the hosts that are served where SENTINEL_HOSTS is not set', () => {
+describe('the served hosts without SENTINEL_HOSTS', () => {
   const running: RunningTvm[] = [];
   beforeAll(async () => {
     running.push(await startTvm(desk.url));
@@ -100,14 +100,14 @@ describe('the hosts that are served where SENTINEL_HOSTS is not set', () => {
   }
 
   it.each(['localhost', 'LOCALHOST:8080', '127.0.0.1', '127.0.0.1:1', '[::1]', '[::1]:8080'])(
-    'are those of the machine on a desk: %s',
+    'include those of this machine if the AWS endpoint is local: %s',
     async (host) => {
       expect(await statusAt(0, host)).toBe(200);
       expect(await statusAt(1, host)).toBe(200);
     },
   );
 
-  it('are that of the public URL, on any port', async () => {
+  it('include that of SENTINEL_PUBLIC_URL on any port', async () => {
     for (const host of ['tvm.example.com', 'TVM.example.com:443']) {
       expect(await statusAt(1, host)).toBe(200);
       expect(await statusAt(0, host)).toBe(400);
@@ -115,7 +115,7 @@ describe('the hosts that are served where SENTINEL_HOSTS is not set', () => {
   });
 
   it.each(['evil.example', 'tvm.example.com.evil.example', '10.0.0.7', '127.0.0.2', 'localhost.', '0.0.0.0', ''])(
-    'are no others: "%s", however well it is signed',
+    'do not include "%s"',
     async (host) => {
       expect(await statusAt(0, host)).toBe(400);
       expect(await statusAt(1, host)).toBe(400);
@@ -130,11 +130,11 @@ describe('the hosts that are served where SENTINEL_HOSTS is not set', () => {
 });
 
 describe('SENTINEL_ALLOWED_ACCOUNTS', () => {
-  it('admits callers of the TVM’s own account where nothing is listed', async () => {
+  it('admits callers of the TVM’s own account when it is not set', async () => {
     expect((await vendAs('tvm.example.com')).status).toBe(200);
   });
 
-  it('refuses callers of the own account where others are listed, and records it', async () => {
+  it('refuses callers of the own account when it lists only others, and records that', async () => {
     const answer = await call(foreign, { query: 'profile=dev' });
     expect(answer.status).toBe(403);
     expect(answer.json['error']).toBe('AccessDenied');
@@ -147,7 +147,7 @@ describe('SENTINEL_ALLOWED_ACCOUNTS', () => {
     expect((await call(foreign, { path: '/profiles' })).status).toBe(403);
   });
 
-  it('says the same of a wrong signature as without the list', async () => {
+  it('is checked after authentication', async () => {
     const answer = await call(foreign, { query: 'profile=dev', host: '127.0.0.1' });
     const moved = await sendRaw(foreign.port, { target: '/?profile=dev', headers: { host: foreign.host } });
     expect(answer.json['error']).toBe('AccessDenied');

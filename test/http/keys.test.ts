@@ -6,7 +6,7 @@ import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { call, get } from './support.ts';
 
-/** `POST /keys`, and what the keys that it mints can do; each property has an attempt to break it. */
+/** `POST /keys` and its keys. Each property is tested with an attempt to break it. */
 let desk: Desk;
 let tvm: RunningTvm;
 let offset = 0;
@@ -54,7 +54,7 @@ async function vend(of: Pick<RunningTvm, 'host' | 'port'>, key: Minted) {
 const UNKNOWN = [403, 'InvalidClientTokenId'];
 
 describe('a minted key', () => {
-  it('signs as its source does: vends, lists, and is the same caller', async () => {
+  it('vends and lists as the key that minted it, and is the same caller', async () => {
     const key = keyOf(await postKeys(tvm));
     expect(await vend(tvm, key)).toEqual([200, undefined]);
     expect((await sendAs(tvm, key, { path: '/profiles' })).json['profiles']).toMatchObject([
@@ -80,7 +80,7 @@ describe('a minted key', () => {
     });
   });
 
-  it('looks like temporary AWS credentials, and lives 15 minutes unless asked', async () => {
+  it('has the shape of temporary AWS credentials, and lives 15 minutes by default', async () => {
     const { json, headers } = await postKeys(tvm);
     expect(Object.keys(json)).toEqual([
       'Version',
@@ -100,7 +100,7 @@ describe('a minted key', () => {
     expect(Math.round(life(hour.json['Expiration']) / MINUTE)).toBe(60);
   });
 
-  it('ends when it says, and says so', async () => {
+  it('is refused with ExpiredToken after its expiration', async () => {
     const key = keyOf(await postKeys(tvm, '{"duration":60}'));
     offset = 58_000;
     expect(await vend(tvm, key)).toEqual([200, undefined]);
@@ -110,21 +110,21 @@ describe('a minted key', () => {
     expect(await vend(tvm, wrong)).toEqual([403, 'SignatureDoesNotMatch']);
   });
 
-  it('mints no other', async () => {
+  it('cannot mint another key', async () => {
     const key = keyOf(await postKeys(tvm));
     const second = await postKeys(tvm, '{}', key, { 'x-amz-security-token': key.token });
     expect([second.status, second.json['error']]).toEqual([403, 'AccessDenied']);
     expect(tvm.audit.at(-1)).toMatchObject({ event: 'key', effect: 'deny', outcome: 'denied' });
   });
 
-  it('never outlives the registered key that it came from', async () => {
+  it('does not outlive the registered key that minted it', async () => {
     const end = `${new Date(Date.now() + 2 * MINUTE).toISOString().slice(0, 19)}Z`;
     await desk.put(ALICE, alice({ expires_at: end }), 'SecureString');
     const other = await start();
     expect((await postKeys(other, '{"duration":3600}')).json['Expiration']).toBe(end);
   });
 
-  it('vends beyond its own end, while what the registered key itself gets ends with that', async () => {
+  it('vends credentials beyond its own end, but not beyond that of the registered key', async () => {
     const end = `${new Date(Date.now() + 2 * MINUTE).toISOString().slice(0, 19)}Z`;
     await desk.put(ALICE, alice({ expires_at: end }), 'SecureString');
     const other = await start();
@@ -140,11 +140,11 @@ describe('a minted key', () => {
   });
 
   it.each([
-    ['a longer wish', '30m', '{"duration":3600}', 30 * MINUTE],
-    ['a shorter wish', '30m', '{"duration":60}', MINUTE],
-    ['no wish', '5m', '{}', 5 * MINUTE],
-    ['an hour’s wish', '1h', '{"duration":3600}', 60 * MINUTE],
-  ])('for %s, lives no longer than SENTINEL_KEY_LIFE=%s', async (_, life, body, expected) => {
+    ['a longer duration asked for', '30m', '{"duration":3600}', 30 * MINUTE],
+    ['a shorter duration asked for', '30m', '{"duration":60}', MINUTE],
+    ['no duration asked for', '5m', '{}', 5 * MINUTE],
+    ['an hour asked for', '1h', '{"duration":3600}', 60 * MINUTE],
+  ])('lives, with %s, no longer than SENTINEL_KEY_LIFE=%s', async (_, life, body, expected) => {
     const other = await start({ SENTINEL_KEY_LIFE: life });
     const before = Math.floor(Date.now() / 1_000) * 1_000;
     const { status, json } = await postKeys(other, body);
@@ -159,15 +159,15 @@ describe('a minted key', () => {
   it.each([
     ['is disabled', alice({ disabled: true })],
     ['has expired', alice({ expires_at: '2026-01-01T00:00:00Z' })],
-    ['got another secret, its own having leaked', alice({ secret: 'another-secret' })],
+    ['has another secret', alice({ secret: 'another-secret' })],
     ['is broken', '{'],
-  ])('dies when the registered key that it came from %s', async (_, document) => {
+  ])('is refused when the registered key that minted it %s', async (_, document) => {
     const key = keyOf(await postKeys(tvm));
     await desk.put(ALICE, document, 'SecureString');
     expect(await vend(await start(), key)).toEqual(UNKNOWN);
   });
 
-  it('is replayed no more than any other signature', async () => {
+  it('vends once for each signed request', async () => {
     const key = keyOf(await postKeys(tvm));
     const headers = { 'x-amz-security-token': key.token, 'x-sentinel-nonce': 'once' };
     const signed = sign({ host: tvm.host, query: 'profile=dev', ...key, headers });
@@ -179,8 +179,8 @@ describe('a minted key', () => {
   });
 });
 
-describe('a leaked token', () => {
-  it('holds neither secret nor name in the clear', async () => {
+describe('the token of a minted key', () => {
+  it('does not show the secret or the name', async () => {
     const key = keyOf(await postKeys(tvm));
     const [prefix, kid, sealed = ''] = key.token.split('.');
     expect([prefix, kid]).toEqual(['TVM1', 'local']);
@@ -190,7 +190,7 @@ describe('a leaked token', () => {
     }
   });
 
-  it('alone signs nothing', async () => {
+  it('is useless without the secret', async () => {
     const key = keyOf(await postKeys(tvm));
     for (const secret of [
       '',
@@ -203,7 +203,7 @@ describe('a leaked token', () => {
     }
   });
 
-  it('fits no other key: not another minted one, not a registered one', async () => {
+  it('is refused with any other key, minted or registered', async () => {
     const [one, two] = [keyOf(await postKeys(tvm)), keyOf(await postKeys(tvm))];
     expect(await vend(tvm, { ...one, token: two.token })).toEqual(UNKNOWN);
     expect(await vend(tvm, { ...one, accessKeyId: two.accessKeyId })).toEqual(UNKNOWN);
@@ -212,7 +212,7 @@ describe('a leaked token', () => {
     expect(await vend(tvm, { ...registered, secret: one.secret })).toEqual(UNKNOWN);
   });
 
-  it('without its key, or with the token unsigned, is refused', async () => {
+  it('must be sent and signed', async () => {
     const key = keyOf(await postKeys(tvm));
     const signed = sign({ host: tvm.host, query: 'profile=dev', ...key });
     const bare = await sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
@@ -223,7 +223,7 @@ describe('a leaked token', () => {
   });
 });
 
-describe('the sealing keys', () => {
+describe('sealing keys', () => {
   function put(id: string, activeFrom?: string) {
     return desk.put(
       `/sentinel-secrets/keys/${id}`,
@@ -235,7 +235,7 @@ describe('the sealing keys', () => {
     return token.split('.')[1];
   }
 
-  it('rotate: both are live, the newest active one mints, the old one’s keys die with it', async () => {
+  it('rotate: both are valid, the newest active one mints, and keys end with the old one', async () => {
     const old = keyOf(await postKeys(tvm));
     await put('next', '2026-01-01T00:00:00Z');
     await put('future', `${new Date(Date.now() + 10 * MINUTE).toISOString().slice(0, 19)}Z`);
@@ -252,15 +252,15 @@ describe('the sealing keys', () => {
     expect(without.log()).toContain('/sentinel-secrets/keys/local');
   });
 
-  it('serve one server id: a TVM with another, or with none, opens nothing', async () => {
+  it('are bound to SENTINEL_SERVER_ID', async () => {
     const key = keyOf(await postKeys(await start()));
     expect(await vend(await start({ SENTINEL_SERVER_ID: 'tvm-2' }), key)).toEqual(UNKNOWN);
     expect(await vend(await start({ SENTINEL_SERVER_ID: '' }), key)).toEqual(UNKNOWN);
     expect(await vend(await start(), key)).toEqual([200, undefined]);
   });
 
-  it('where there is none, minting says what the operator has to do', async () => {
-    // On tables that were never signed: where they were, nobody is served without the key.
+  it('are named in the 503 of POST /keys when there is none', async () => {
+    // This needs tables that were never signed; with signed ones, nobody is served without the key.
     const unsigned = await startDesk();
     await unsigned.put('/elsewhere/clients/TVMDEMOALICE', alice(), 'SecureString');
     const other = await startTvm(unsigned.url, { environment: { SENTINEL_SECRETS_ROOT: '/elsewhere' } });
@@ -287,7 +287,7 @@ describe('POST /keys', () => {
     expect(JSON.stringify(json)).not.toContain('SecretAccessKey');
   });
 
-  it('answers a signed request once', async () => {
+  it('mints once for each signed request', async () => {
     const headers = { 'content-type': 'application/json', 'x-sentinel-nonce': 'just-this-once' };
     const signed = sign({ host: tvm.host, method: 'POST', path: '/keys', headers, body: '{}' });
     function shot() {
@@ -298,14 +298,14 @@ describe('POST /keys', () => {
     expect(answers.find(({ status }) => status === 403)?.json['error']).toBe('RequestReplayed');
   });
 
-  it('gives no key whose record cannot be written', async () => {
+  it('answers 503 without a key when the record cannot be written', async () => {
     const mute = await startTvm(desk.url, { writeAudit: () => undefined });
     const { status, json } = await postKeys(mute);
     expect([status, json['error']]).toEqual([503, 'ServiceUnavailable']);
     await mute.close();
   });
 
-  it('leaves a record with the key’s id and end, and no secret anywhere', async () => {
+  it('records the key’s id and end, and no secret in any log', async () => {
     const other = await startTvm(desk.url, { environment: { SENTINEL_LOG_LEVEL: 'trace' } });
     const answer = await postKeys(other);
     const key = keyOf(answer);

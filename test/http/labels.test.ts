@@ -5,7 +5,7 @@ import { openSession, revoke, tableOf, useDesk } from '../revocations/support.ts
 import { startTvm } from '../support/tvm.ts';
 import { get, post, putProfile, startFakeSts } from './support.ts';
 
-/** A thousand labels live for one subject on one profile: what the next vend is told, and whom it does not concern. */
+/** The limit of a thousand live labels of one subject on one profile. */
 const MOST = 1_000;
 const HOUR = 3_600_000;
 
@@ -19,7 +19,10 @@ function itemId(profile: string): string {
   return `labels#${createHash('sha256').update(text).digest('hex')}`;
 }
 
-/** Says of alice that so many labels of hers live on a profile, of which the first ends then, epoch milliseconds. */
+/**
+ * Writes that alice has `count` live labels on a profile; the first ends at `firstEnds`, in epoch
+ * milliseconds.
+ */
 async function hold(count: number, firstEnds: number, profile = 'dev'): Promise<void> {
   function ends(index: number): string {
     return String(index === 0 ? firstEnds : firstEnds + HOUR);
@@ -33,8 +36,8 @@ async function placesOf(profile = 'dev') {
   return Object.keys((await tableOf(world.client, 'guard').get(itemId(profile)))?.['live']?.M ?? {});
 }
 
-describe('a vend with a new label, where a thousand live', () => {
-  it('is a 429 QuotaExceeded that says when to try again and what to do instead', async () => {
+describe('a vend with a new label when a thousand are live', () => {
+  it('is answered 429 QuotaExceeded with when to try again and what to do instead', async () => {
     const ends = Date.now() + 2 * HOUR;
     await hold(MOST, ends);
     for (const answer of [
@@ -52,7 +55,7 @@ describe('a vend with a new label, where a thousand live', () => {
       expect(wait).toBeLessThanOrEqual(7_200);
       const at = `${new Date(ends).toISOString().slice(0, 19)}Z`;
       expect(answer.json['message']).toBe(
-        `Nothing was vended: 1000 session labels of yours live on profile dev, which is the most; use one of them again, leave session_label out, or try again at ${at}, when the first of them ends.`,
+        `Nothing was vended: you have 1000 live session labels on profile dev, which is the most that one caller may have; use one of them again, leave session_label out, or try again at ${at}, when the first of them ends.`,
       );
       expect(world.tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', error: 'labels-full', profile: 'dev' });
       expect(world.tvm.audit.at(-1)).not.toHaveProperty('vended_access_key_id');
@@ -60,7 +63,7 @@ describe('a vend with a new label, where a thousand live', () => {
     expect(await placesOf()).toHaveLength(MOST);
   });
 
-  it('asks no STS, and leaves neither row nor slot', async () => {
+  it('does not call STS', async () => {
     const sts = world.kept(await startFakeSts());
     const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }));
     await hold(MOST, Date.now() + HOUR);
@@ -70,14 +73,14 @@ describe('a vend with a new label, where a thousand live', () => {
     expect(sts.assumed()).toHaveLength(1);
   });
 
-  it('is refused where the session is required, too', async () => {
+  it('is answered 429 when the session is required, too', async () => {
     await hold(MOST, Date.now() + HOUR, 'tracked');
     const refused = await get(world.tvm, { profile: 'tracked', session_label: 'one-more' });
     expect([refused.status, refused.json['error']]).toEqual([429, 'QuotaExceeded']);
     expect((await get(world.tvm, { profile: 'tracked' })).status).toBe(200);
   });
 
-  it('concerns no vend without a label, no label that lives, no other caller and no other profile', async () => {
+  it('affects no vend without a label, with a live label, by another caller or on another profile', async () => {
     await hold(0, 0);
     const id = await openSession(world.tvm, 'alice', 'profile=dev&session_label=known');
     await hold(MOST, Date.now() + HOUR);
@@ -91,7 +94,7 @@ describe('a vend with a new label, where a thousand live', () => {
     expect((await get(world.tvm, { profile: 'beside', session_label: 'two-more' }, { as: 'bob' })).status).toBe(200);
   });
 
-  it('vends again when the first of them has ended', async () => {
+  it('is answered 200 when the first label has ended', async () => {
     await hold(MOST, Date.now() - 1);
     expect((await get(world.tvm, { profile: 'dev', session_label: 'at-last' })).status).toBe(200);
     expect(await placesOf()).toContain('/at-last');
@@ -100,7 +103,7 @@ describe('a vend with a new label, where a thousand live', () => {
   });
 });
 
-it('a revoked session gives its label’s place back', async () => {
+it('frees the place of a label when its session is revoked', async () => {
   await hold(0, 0);
   const id = await openSession(world.tvm, 'alice', 'profile=dev&session_label=given-back');
   expect(await placesOf()).toEqual(['/given-back']);
@@ -108,9 +111,10 @@ it('a revoked session gives its label’s place back', async () => {
   await expect.poll(() => placesOf()).toEqual([]);
 });
 
-it('five instances at once let no more than a thousand labels live', async () => {
+it('allows a thousand live labels across five instances at once', async () => {
   const tvms = await Promise.all([1, 2, 3, 4, 5].map(async () => world.kept(await startTvm(world.desk.url))));
-  // A session that must be written is not vended without it, however slow the machine is.
+  // The profile requires its session, so that a slow machine vends nothing whose label is not
+  // counted.
   await hold(MOST - 12, Date.now() + HOUR, 'tracked');
   const answers = await Promise.all(
     Array.from({ length: 30 }, (_, n) => {

@@ -6,8 +6,9 @@ import { amzDateOf, sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
 /**
- * Fronts of AWS Lambda that verified the caller: the context is the only authenticator there, and nothing anywhere else.
- * The requests are such as the Web Adapter makes; the adapter itself is not in these tests.
+ * Fronts of AWS Lambda that verify callers. Behind them the context is the only authenticator;
+ * elsewhere it is ignored. The requests are as the Web Adapter makes them; the adapter itself is
+ * not part of these tests.
  */
 const FRONTS = ['function-url', 'http-api', 'rest-api'] as const;
 type Front = (typeof FRONTS)[number];
@@ -54,8 +55,8 @@ function resultOf({ status, json }: RawAnswer) {
 
 const ROLE = { arn: 'arn:aws:sts::000000000000:assumed-role/deploy/dana', userId: 'AROACKCEVSQ6C2EXAMPLE:dana' };
 
-describe.each(FRONTS)('behind the front %s', (front) => {
-  it('the context’s identity is the caller, and its address the caller’s', async () => {
+describe.each(FRONTS)('SENTINEL_FRONT=%s', (front) => {
+  it('takes caller and address from the context', async () => {
     const vended = await withContext(front, contextOf(front));
     expect([vended.status, vended.json['Profile']]).toEqual([200, 'dev']);
     expect(tvmOf(front).audit.at(-1)).toMatchObject({
@@ -67,10 +68,10 @@ describe.each(FRONTS)('behind the front %s', (front) => {
     });
   });
 
-  it('a request works once, by the signature where it is handed over, and by what was signed where not', async () => {
+  it('lets a request work once, known by its signature, or by what was signed if that is absent', async () => {
     const tvm = tvmOf(front);
     const context = ['x-amzn-request-context', toHeader(contextOf(front))] as const;
-    // The fronts share a table here.
+    // Different dates, because the fronts share one table in this file.
     const now = Date.now() + 10_000 * FRONTS.indexOf(front);
     function signedWith(signature: string): Headers {
       return [
@@ -93,7 +94,7 @@ describe.each(FRONTS)('behind the front %s', (front) => {
     }
   });
 
-  it('POST /keys mints one key for one request', async () => {
+  it('mints one key for one request of POST /keys', async () => {
     const tvm = tvmOf(front);
     const headers: Headers = [
       ['host', tvm.host],
@@ -107,7 +108,7 @@ describe.each(FRONTS)('behind the front %s', (front) => {
     expect([(await post()).status, resultOf(await post())]).toEqual([200, [403, 'RequestReplayed']]);
   });
 
-  it('a session named like a user is its role', async () => {
+  it('takes a session with a user’s name for its role', async () => {
     expect(resultOf(await withContext(front, contextOf(front, ROLE)))).toEqual([403, 'PolicyDenied']);
     expect((await withContext(front, contextOf(front, ROLE), '/whoami')).json).toMatchObject({
       name: 'role/deploy',
@@ -116,7 +117,7 @@ describe.each(FRONTS)('behind the front %s', (front) => {
     });
   });
 
-  it('Authorization is not looked at: neither a good one helps nor a bad one harms', async () => {
+  it('ignores Authorization, good or bad', async () => {
     const tvm = tvmOf(front);
     const signed = sign({ host: tvm.host, query: 'profile=dev', headers: { 'x-sentinel-nonce': randomUUID() } });
     expect(
@@ -145,7 +146,7 @@ describe.each(FRONTS)('behind the front %s', (front) => {
     ['with an authorizer of another kind', httpContext({}, { authorizer: { jwt: { claims: {} } }, identity: {} })],
     ['with null for every part', { apiId: API_ID, authorizer: { iam: null }, identity: { userArn: null } }],
     ['of the other shape', front === 'rest-api' ? httpContext() : restContext()],
-  ])('a context of %s is no identity', async (_, context) => {
+  ])('takes no identity from this context: %s', async (_, context) => {
     const before = tvmOf(front).audit.length;
     const headers: Headers = context === undefined ? [] : [['x-amzn-request-context', toHeader(context)]];
     expect(resultOf(await ask(tvmOf(front), headers))).toEqual([403, 'MissingAuthenticationToken']);
@@ -153,7 +154,7 @@ describe.each(FRONTS)('behind the front %s', (front) => {
   });
 
   it.each(['b1b2c3d4e5', '', `${API_ID} `, API_ID.toUpperCase(), 7])(
-    'another API’s context (%j) is refused',
+    'refuses the context of another API (%j)',
     async (id) => {
       const refused = await withContext(front, contextOf(front, {}, { apiId: id }));
       expect(refused.status).toBe(403);
@@ -161,7 +162,7 @@ describe.each(FRONTS)('behind the front %s', (front) => {
     },
   );
 
-  it('two contexts are none, in whatever case', async () => {
+  it('refuses two contexts, in whatever case of the header’s name', async () => {
     const context = toHeader(contextOf(front));
     for (const name of ['x-amzn-request-context', 'X-Amzn-Request-Context']) {
       const twice = await ask(tvmOf(front), [
@@ -180,13 +181,13 @@ describe.each(FRONTS)('behind the front %s', (front) => {
     ['two accounts', { account: '111122223333' }],
     ['no ARN', { arn: 'dana' }],
     ['the id of another session', { arn: ROLE.arn, userId: 'AROACKCEVSQ6C2EXAMPLE:alice' }],
-    ['a key that cannot be one', { accessKey: 'AKIA EXAMPLE' }],
-  ])('%s is no caller', async (_, who) => {
+    ['an access key of the wrong form', { accessKey: 'AKIA EXAMPLE' }],
+  ])('denies %s', async (_, who) => {
     expect(resultOf(await withContext(front, contextOf(front, who)))).toEqual([403, 'AccessDenied']);
   });
 
-  it('a name beyond ASCII is read as UTF-8, not as what Node makes of it', async () => {
-    // IAM lets no such name be; if that ever changes, the name must not be mangled into somebody else's.
+  it('reads a name that is not ASCII as UTF-8, and denies it', async () => {
+    // IAM allows no such name. If that ever changes, the name must not be turned into another one.
     const mangled = await withContext(
       front,
       contextOf(front, { arn: 'arn:aws:iam::000000000000:user/dänä' }),
@@ -196,13 +197,13 @@ describe.each(FRONTS)('behind the front %s', (front) => {
     expect((await withContext(front, contextOf(front), '/whoami')).status).toBe(200);
   });
 
-  it('the start log names it as the only authenticator', () => {
+  it('is logged at start as the only authenticator', () => {
     expect(tvmOf(front).log()).toContain(`"authenticators":["${front}"]`);
   });
 });
 
-describe('without a front', () => {
-  it('the context is ignored, alone and beside a signature, spoofed or not', async () => {
+describe('SENTINEL_FRONT not set', () => {
+  it('ignores the context, alone and beside a signature', async () => {
     const tvm = await startTvm(desk.url, { environment: { SENTINEL_SERVER_ID: 'tvm-1' } });
     const context = JSON.stringify(httpContext({}, { http: { sourceIp: '203.0.113.7' } }));
     expect(resultOf(await ask(tvm, [['x-amzn-request-context', context]]))).toEqual([

@@ -5,7 +5,7 @@ import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { signedCall, type Call } from './support.ts';
 
-/** Every change of state uses its request up: signed once, done once, by whatever guard vends go. */
+/** Each request that changes something works once, with both settings of SENTINEL_REPLAY_GUARD. */
 let desk: Desk;
 const running: RunningTvm[] = [];
 
@@ -34,7 +34,7 @@ function json(path: string, body: object, as: Call['as'] = 'olivia'): Call {
   };
 }
 
-/** Signed for a host that both instances stand for. */
+/** Signs for a host that both instances serve. */
 function signed(what: Call) {
   return signedCall({ host: 'localhost' }, { host: 'localhost', ...what });
 }
@@ -47,19 +47,20 @@ const REPLAYED = [403, 'RequestReplayed'];
 
 const MALLORY = { kind: 'user', value: 'mallory', reason: 'laptop stolen' };
 
-describe.each(['shared', 'instance'])('with SENTINEL_REPLAY_GUARD=%s', (guard) => {
+describe.each(['shared', 'instance'])('changes with SENTINEL_REPLAY_GUARD=%s', (guard) => {
   let tvm: RunningTvm;
   let other: RunningTvm;
 
   beforeAll(async () => {
     [tvm, other] = [await start({ SENTINEL_REPLAY_GUARD: guard }), await start({ SENTINEL_REPLAY_GUARD: guard })];
-    // In memory, what was signed in the second of the start counts as older than it.
+    // The guard in memory refuses what was signed in the same second as the start, so wait for the
+    // next one.
     await new Promise((resolve) => {
       setTimeout(resolve, 1_050);
     });
   });
 
-  it('POST /revocations works once, and not again after the revocation was lifted, here or elsewhere', async () => {
+  it('refuse a copy of POST /revocations at any instance, also after the revocation is lifted', async () => {
     const request = signed(json('/revocations', MALLORY));
     const made = await sendRaw(tvm.port, request);
     expect(made.status, made.body).toBe(201);
@@ -78,7 +79,7 @@ describe.each(['shared', 'instance'])('with SENTINEL_REPLAY_GUARD=%s', (guard) =
     });
   });
 
-  it('POST /revocations for a session, and POST /sessions/{id}/revoke, work once', async () => {
+  it('refuse a copy of POST /revocations for a session, and of POST /sessions/{id}/revoke', async () => {
     for (const path of ['/revocations', '/sessions/ID/revoke']) {
       const id = await openSession(tvm, 'alice', `profile=dev&session_label=once-${path.length}`);
       const body = path === '/revocations' ? { kind: 'session', value: id, reason: 'why' } : { reason: 'why' };
@@ -92,7 +93,7 @@ describe.each(['shared', 'instance'])('with SENTINEL_REPLAY_GUARD=%s', (guard) =
     }
   });
 
-  it('DELETE /revocations/{id} works once, and says so of a copy', async () => {
+  it('refuse a copy of DELETE /revocations/{id}', async () => {
     const id = await revoke(tvm, 'user', 'mallory');
     const request = signed({ method: 'DELETE', path: `/revocations/${id}`, as: 'olivia' });
     expect((await sendRaw(tvm.port, request)).status).toBe(200);
@@ -100,14 +101,14 @@ describe.each(['shared', 'instance'])('with SENTINEL_REPLAY_GUARD=%s', (guard) =
     expect(result(await sendRaw(other.port, request))).toEqual(REPLAYED);
   });
 
-  it('POST /keys mints one key, whichever instances are asked', async () => {
+  it('mint one key for copies of POST /keys at two instances', async () => {
     const request = signed(json('/keys', { duration: 60 }, 'alice'));
     const all = await Promise.all([tvm, other, tvm, other].map(({ port }) => sendRaw(port, request)));
     expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
     expect(all.filter(({ status }) => status !== 200).map(result)).toEqual([REPLAYED, REPLAYED, REPLAYED]);
   });
 
-  it('of copies at once at two instances one revokes', async () => {
+  it('revoke once for copies at once at two instances', async () => {
     const request = signed(json('/revocations', { ...MALLORY, value: 'many' }));
     const all = await Promise.all([tvm, other, tvm, other].map(({ port }) => sendRaw(port, request)));
     expect(all.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 403, 403, 403]);
@@ -122,7 +123,7 @@ describe('a request that changes nothing', () => {
     tvm = await start({});
   });
 
-  it('for want of the right is not used up: the right may come', async () => {
+  it('is not used up when the caller lacks the right', async () => {
     const request = signed(json('/revocations', MALLORY, 'bob'));
     for (let time = 0; time < 2; time += 1) {
       const denied = await sendRaw(tvm.port, request);
@@ -131,7 +132,7 @@ describe('a request that changes nothing', () => {
     }
   });
 
-  it('for a conflict is used up: what is in its way may go while a copy is still good', async () => {
+  it('is used up by a conflict, which may be gone while a copy is still valid', async () => {
     const id = await openSession(tvm, 'alice', 'profile=dev&session_label=conflict');
     const first = await sendRaw(tvm.port, signed(json(`/sessions/${id}/revoke`, { reason: 'why' })));
     const second = signed(json(`/sessions/${id}/revoke`, { reason: 'why' }));
@@ -141,13 +142,13 @@ describe('a request that changes nothing', () => {
     expect(await listed(tvm)).toEqual([]);
   });
 
-  it('for a body that is refused is not used up', async () => {
+  it('is not used up when its body is refused', async () => {
     const request = signed(json('/revocations', { ...MALLORY, kind: 'nobody' }));
     for (let time = 0; time < 2; time += 1) expect((await sendRaw(tvm.port, request)).status).toBe(400);
   });
 });
 
-it('nothing is changed while the guard cannot tell, and the next request works', async () => {
+it('changes nothing while the replay guard fails, and serves the next request', async () => {
   const proxy = await startFaultProxy(desk.url);
   const tvm = await start({ AWS_ENDPOINT_URL_DYNAMODB: proxy.url });
   try {

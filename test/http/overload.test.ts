@@ -61,7 +61,7 @@ function statusesOf(answers: readonly RawAnswer[], status: number): readonly Raw
   return answers.filter((answer) => answer.status === status);
 }
 
-/** Sends a request and does not wait for what becomes of it. */
+/** Sends a request and does not wait for the answer. */
 function begin(bytes: string): Socket {
   const socket = connect(tvm.port, '127.0.0.1');
   socket.on('error', () => undefined).write(bytes);
@@ -69,8 +69,8 @@ function begin(bytes: string): Socket {
   return socket;
 }
 
-describe('more vends than one process can work on', () => {
-  it('are refused at once with Retry-After, and STS is asked for nobody who gets no answer', async () => {
+describe('vends above the limit of one process', () => {
+  it('are answered 503 with Retry-After: 1 at once, without a call to STS', async () => {
     hold();
     const more = 60;
     const pending = vendMany(running + waiting + more);
@@ -96,7 +96,7 @@ describe('more vends than one process can work on', () => {
     expect(tvm.audit.filter(({ outcome }) => outcome === 'vended').length).toBeGreaterThanOrEqual(vended.length);
   });
 
-  it('find the door open again when there is room, and the log and the metrics have said so', async () => {
+  it('are reported in the log and the audit log, and vends work again afterwards', async () => {
     expect((await call(tvm, DEV)).status).toBe(200);
     expect(tvm.log()).toMatch(/"overloaded":\d+,[^\n]*these were turned away/u);
     await tvm.flush();
@@ -104,7 +104,7 @@ describe('more vends than one process can work on', () => {
     expect(told).toMatchObject([{ event: 'unavailable', error: 'overloaded', count: expect.any(Number) }]);
   });
 
-  it('keep their connections, so that trying again costs no new one', async () => {
+  it('keep their connections for the next try', async () => {
     hold();
     const pending = vendMany(running + waiting);
     await expect.poll(() => held.length, PATIENCE).toBe(running);
@@ -122,7 +122,7 @@ describe('more vends than one process can work on', () => {
     await Promise.all(pending);
   });
 
-  it('are not worked on for callers who have left while they waited', async () => {
+  it('are dropped if the caller leaves while waiting', async () => {
     hold();
     const pending = vendMany(running);
     await expect.poll(() => held.length, PATIENCE).toBe(running);
@@ -139,8 +139,8 @@ describe('more vends than one process can work on', () => {
   });
 });
 
-describe('whoever has not proved who they are', () => {
-  it('takes no place, however many they are', async () => {
+describe('requests that prove nobody', () => {
+  it('take no place, however many there are', async () => {
     const { headers } = signedCall(tvm, { method: 'POST', body: '{"profile":"dev"}' });
     const lines = Object.entries({ ...headers, 'content-length': '17' });
     const half = toBytes({ method: 'POST', target: '/', headers: lines, body: '{' });
@@ -156,8 +156,8 @@ describe('whoever has not proved who they are', () => {
   });
 });
 
-describe('the gate', () => {
-  it('gives a place back when its request is over, and only then', async () => {
+describe('createWorkGate', () => {
+  it('frees a place when its request is over', async () => {
     const gate = createWorkGate({ running: 1, waiting: 1, patience: 10_000 });
     const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     expect(await gate.enter(first.promise)).toBe(true);
@@ -172,7 +172,7 @@ describe('the gate', () => {
     await expect.poll(async () => gate.enter(Promise.resolve())).toBe(true);
   });
 
-  it('lets nobody wait for longer than its patience', async () => {
+  it('lets nobody wait longer than its patience', async () => {
     const gate = createWorkGate({ running: 1, waiting: 1, patience: 20 });
     expect(await gate.enter(new Promise(() => undefined))).toBe(true);
     expect(await gate.enter(Promise.resolve())).toBe(false);

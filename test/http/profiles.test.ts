@@ -39,8 +39,8 @@ function profilesOf(answer: RawAnswer): readonly Listed[] {
   return answer.json['profiles'] as readonly Listed[];
 }
 
-describe('200: GET /profiles', () => {
-  it('shows alice what she can vend and request, and not what denies her', async () => {
+describe('GET /profiles: 200', () => {
+  it('lists what alice can vend or request, and not what denies her', async () => {
     const answer = await list('alice');
     expect(answer.status, answer.body).toBe(200);
     expect(answer.headers['cache-control']).toBe('no-store');
@@ -52,7 +52,7 @@ describe('200: GET /profiles', () => {
     });
   });
 
-  it('shows bob caps in seconds', async () => {
+  it('lists the longest duration of each profile in seconds', async () => {
     const answer = await list('bob');
     expect(answer.json).toEqual({
       profiles: [
@@ -64,11 +64,11 @@ describe('200: GET /profiles', () => {
     });
   });
 
-  it('shows olivia, whom no rule opens anything, an empty list and nobody else’s names', async () => {
+  it('lists nothing for olivia, whom no rule allows anything', async () => {
     expect((await list('olivia')).json).toEqual({ profiles: [] });
   });
 
-  it('agrees with what vending says', async () => {
+  it('agrees with what GET / decides', async () => {
     for (const { name, access } of [...profilesOf(await list('alice')), ...profilesOf(await list('bob'))]) {
       const as = name === 'dev' || name === 'prod' ? 'alice' : 'bob';
       const answer = await get(tvm, { profile: name }, { as });
@@ -76,7 +76,7 @@ describe('200: GET /profiles', () => {
     }
   });
 
-  it('gives a hundred a page, each profile once, to the end', async () => {
+  it('lists a hundred profiles a page, each once', async () => {
     const seen: string[] = [];
     const sizes: number[] = [];
     let token: unknown;
@@ -93,7 +93,7 @@ describe('200: GET /profiles', () => {
     expect(seen).toEqual(seen.toSorted());
   });
 
-  it('leaves no token after a page that is just full', async () => {
+  it('gives no token after a last page that is full', async () => {
     const first = await list('carol');
     const after = profilesOf(first).at(-1)?.name ?? '';
     const again = await list('carol', { next_token: Buffer.from(after).toString('base64url') });
@@ -102,41 +102,41 @@ describe('200: GET /profiles', () => {
     expect(rest.json).not.toHaveProperty('next_token');
   });
 
-  it('shows nobody more for another caller’s token', async () => {
+  it('lists nothing more for the token of another caller', async () => {
     const token = String((await list('carol')).json['next_token']);
     const answer = await list('olivia', { next_token: token });
     expect(answer.json).toEqual({ profiles: [] });
   });
 });
 
-describe('400: GET /profiles', () => {
-  it.each(['', '!', 'a b', 'AB', '_w', 'w6Q=', 'Zm9v===='])('next_token "%s" is refused by name', async (token) => {
+describe('GET /profiles: 400', () => {
+  it.each(['', '!', 'a b', 'AB', '_w', 'w6Q=', 'Zm9v===='])('names next_token when it is "%s"', async (token) => {
     const answer = await list('alice', { next_token: token });
     expect(answer.status, answer.body).toBe(400);
     expect(answer.json).toMatchObject({ error: 'ValidationError', field: 'next_token' });
   });
 
-  it.each(['profile', '__proto__', 'Next_token', 'limit'])('the unknown key "%s" is refused by name', async (key) => {
+  it.each(['profile', '__proto__', 'Next_token', 'limit'])('names the unknown key "%s"', async (key) => {
     const answer = await list('alice', { [key]: 'x' });
     expect(answer.status).toBe(400);
     expect(answer.json).toMatchObject({ error: 'ValidationError', field: key });
   });
 
-  it('a body is refused', async () => {
+  it('refuses a body', async () => {
     const answer = await call(tvm, { path: '/profiles', body: '{}' });
     expect(answer.status).toBe(400);
   });
 });
 
-describe('403: GET /profiles', () => {
-  it('is told to nobody who has not signed', async () => {
+describe('GET /profiles: 403', () => {
+  it('refuses an unsigned request', async () => {
     const answer = await sendRaw(tvm.port, { target: '/profiles', headers: { host: tvm.host } });
     expect(answer.status).toBe(403);
     expect(answer.json['error']).toBe('MissingAuthenticationToken');
     expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', path: '/profiles', method: 'GET' });
   });
 
-  it('is told to nobody whose signature is for another path', async () => {
+  it('refuses a signature for another path', async () => {
     const { headers } = signedCall(tvm, { path: '/' });
     const answer = await sendRaw(tvm.port, { target: '/profiles', headers });
     expect(answer.json['error']).toBe('SignatureDoesNotMatch');

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { listed, send, useDesk } from '../revocations/support.ts';
 
-/** A revocation of what can never be is no revocation, although it would look like one. */
+/**
+ * Values that no caller and no profile can have; a revocation of them would look effective and stop
+ * nobody.
+ */
 const world = useDesk({});
 
 const OWN = '000000000000';
 
-describe('POST /revocations: 400 for what no caller and no profile can be', () => {
+describe('POST /revocations: values', () => {
   it.each([
     ['principal', `arn:aws:iam::${OWN}:role/eng/deploy`, `write arn:aws:iam::${OWN}:role/deploy.`],
     ['principal', `arn:aws:sts::${OWN}:assumed-role/deploy/ann`, `like arn:aws:iam::${OWN}:role/deploy.`],
@@ -32,7 +35,7 @@ describe('POST /revocations: 400 for what no caller and no profile can be', () =
     ['profile', '*', 'has a wildcard'],
     ['profile', `${'a/'.repeat(14)}b`, 'levels that SSM can store'],
     ['session', '95541EF14FAEDEF4', 'sixteen hexadecimal digits'],
-  ])('the %s %j', async (kind, value, message) => {
+  ])('refuses with 400 the %s %j', async (kind, value, message) => {
     const answer = await send(world.tvm, '/revocations', { kind, value, reason: 'laptop stolen' });
     expect([answer.status, answer.json['error'], answer.json['field']]).toEqual([400, 'ValidationError', 'value']);
     expect(answer.json['message']).toContain(message);
@@ -47,7 +50,7 @@ describe('POST /revocations: 400 for what no caller and no profile can be', () =
     ['principal', `arn:aws:iam::${OWN}:user/eng/dana`],
     ['principal', 'sentinel:key/TVMNOBODY'],
     ['profile', 'not-there'],
-  ])('but 201 for what could be: the %s %s', async (kind, value) => {
+  ])('accepts with 201 the %s %s, which could exist', async (kind, value) => {
     const answer = await send(world.tvm, '/revocations', { kind, value, reason: 'laptop stolen' });
     expect([answer.status, answer.json['value']]).toEqual([201, value]);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { lift, listed, openSession, revoke, send, useDesk } from '../revocations/support.ts';
 import { call } from './support.ts';
 
-/** `POST /revocations`, `GET /revocations` and `DELETE /revocations/{id}`, by the book. */
+/** The shapes, bounds and errors of the endpoints under `/revocations`. */
 const OPERATORS = `version: "1"
 rules:
   - name: security-desk
@@ -32,7 +32,7 @@ describe('POST /revocations: 201', () => {
     ['principal', 'sentinel:key/TVMDEMOMALLORY'],
     ['principal', 'arn:aws:iam::000000000000:role/deploy'],
     ['profile', 'team/vault-2'],
-  ])('revokes the %s %s and shows it, here and in the list', async (kind, value) => {
+  ])('revokes the %s %s, and shows it in the answer and in the list', async (kind, value) => {
     const answer = await send(world.tvm, '/revocations', { ...good, kind, value });
     expect(answer.status, answer.body).toBe(201);
     const revocation = { ...answer.json };
@@ -74,15 +74,12 @@ describe('POST /revocations: 201', () => {
     ['principal', 'arn:aws:iam::000000000000:role/sentinel-tvm', "or the TVM's own"],
     ['user', 'role/SentinelProtected-dev', 'whose sessions are never callers'],
     ['profile', 'team/vault-2', 'is no profile that can be vended'],
-  ])(
-    'says that the %s %s could exist, but is known to nobody, and revokes it all the same',
-    async (kind, value, why) => {
-      const { status, json } = await send(world.tvm, '/revocations', { ...good, kind, value });
-      expect(status).toBe(201);
-      expect(json['warning']).toContain(why);
-      expect(json['warning']).toMatch(/It is revoked all the same\.$/u);
-    },
-  );
+  ])('revokes the unknown %s %s with a warning', async (kind, value, why) => {
+    const { status, json } = await send(world.tvm, '/revocations', { ...good, kind, value });
+    expect(status).toBe(201);
+    expect(json['warning']).toContain(why);
+    expect(json['warning']).toMatch(/It is revoked all the same\.$/u);
+  });
 
   it.each([
     ['user', 'bob'],
@@ -90,16 +87,16 @@ describe('POST /revocations: 201', () => {
     ['principal', 'sentinel:key/TVMDEMOBOB'],
     ['principal', 'arn:aws:iam::000000000000:role/whichever'],
     ['profile', 'vault'],
-  ])('does not warn of the %s %s, who is known or may be', async (kind, value) => {
+  ])('does not warn of the %s %s, which is known or may exist', async (kind, value) => {
     expect((await send(world.tvm, '/revocations', { ...good, kind, value })).json).not.toHaveProperty('warning');
   });
 
-  it('freezes everything, without a value', async () => {
+  it('revokes all without a value', async () => {
     const answer = await send(world.tvm, '/revocations', { kind: 'all', reason: 'drill' });
     expect([answer.status, answer.json['kind'], 'value' in answer.json]).toEqual([201, 'all', false]);
   });
 
-  it('revokes a session by its id, with whose it is and until when', async () => {
+  it('revokes a session by its id, and shows its subject, profile and end', async () => {
     const id = await openSession(world.tvm);
     const answer = await send(world.tvm, '/revocations', { ...good, kind: 'session', value: id });
     expect(answer.status, answer.body).toBe(201);
@@ -109,7 +106,7 @@ describe('POST /revocations: 201', () => {
     expect(left).toBeLessThan(8.1 * 3_600_000);
   });
 
-  it('numbers them upwards, never twice, and trims the reason', async () => {
+  it('gives each revocation a higher number, and trims the reason', async () => {
     const first = Number(await revoke(world.tvm, 'user', 'one'));
     const second = Number(await revoke(world.tvm, 'user', 'one'));
     expect(second).toBeGreaterThan(first);
@@ -119,7 +116,7 @@ describe('POST /revocations: 201', () => {
     expect(padded.json['reason']).toBe('why');
   });
 
-  it('ends by itself at `until`, which is shown and recorded', async () => {
+  it('ends a revocation at `until`, which is shown and recorded', async () => {
     const end = soon(2_000);
     const answer = await send(world.tvm, '/revocations', { ...good, until: end });
     expect([answer.status, answer.json['until']]).toEqual([201, end]);
@@ -149,7 +146,7 @@ describe('POST /revocations: 400', () => {
     ['too long a value', { ...good, value: long }, 'value'],
     ['a value that is a number', { ...good, value: 1 }, 'value'],
     ['a value for all', { ...good, kind: 'all' }, 'value'],
-    ['a session that is no id', { ...good, kind: 'session', value: 'mallory' }, 'value'],
+    ['a session id of the wrong form', { ...good, kind: 'session', value: 'mallory' }, 'value'],
     ['a session id in capitals', { ...good, kind: 'session', value: '0123456789ABCDEF' }, 'value'],
     ['no reason', { kind: 'user', value: 'x' }, 'reason'],
     ['a reason of two characters', { ...good, reason: 'no' }, 'reason'],
@@ -160,11 +157,11 @@ describe('POST /revocations: 400', () => {
     ['an until of now', { ...good, until: soon(-1_000) }, 'until'],
     ['an until with an offset', { ...good, until: '2099-01-02T03:04:05+01:00' }, 'until'],
     ['an until with a fraction', { ...good, until: '2099-01-02T03:04:05.678Z' }, 'until'],
-    ['an until of no day', { ...good, until: '2099-02-30T03:04:05Z' }, 'until'],
+    ['an until on a day that does not exist', { ...good, until: '2099-02-30T03:04:05Z' }, 'until'],
     ['an until that is a number', { ...good, until: 4_000_000_000 }, 'until'],
     ['an until for a session', { ...good, kind: 'session', value: '0123456789abcdef', until: soon() }, 'until'],
     ['a field that is unknown', { ...good, by: 'alice' }, 'by'],
-    ['a number of its own', { ...good, id: '7' }, 'id'],
+    ['an id', { ...good, id: '7' }, 'id'],
     ['a null', { ...good, until: null }, 'until'],
     ['a list', { ...good, value: ['a', 'b'] }, 'value'],
     ['an object', { ...good, reason: { why: 'x' } }, 'reason'],
@@ -174,11 +171,11 @@ describe('POST /revocations: 400', () => {
     ['a year before the first', { ...good, until: '-000001-01-01T00:00:00Z' }, 'until'],
     ['a leap second', { ...good, until: '2099-12-31T23:59:60Z' }, 'until'],
     ['the hour 24', { ...good, until: '2099-12-31T24:00:00Z' }, 'until'],
-    ['nothing', '', undefined],
+    ['an empty body', '', undefined],
     ['a list around it', [good], undefined],
-    ['what is no JSON', '{kind:user}', undefined],
+    ['a text that is not JSON', '{kind:user}', undefined],
     ['a field twice', '{"kind":"user","kind":"all","value":"x","reason":"why"}', undefined],
-  ])('refuses %s and names the field', async (_, body, field) => {
+  ])('refuses %s, and names the field', async (_, body, field) => {
     const answer = await send(world.tvm, '/revocations', body);
     expect([answer.status, answer.json['error'], answer.json['field']], answer.body).toEqual([
       400,
@@ -193,7 +190,7 @@ describe('POST /revocations: 400', () => {
     expect((await send(world.tvm, '/revocations', { ...good, reason: 'x'.repeat(length) })).status).toBe(201);
   });
 
-  it('refuses another content type, and a query', async () => {
+  it('refuses another content type and a query', async () => {
     const body = JSON.stringify(good);
     const plain = { method: 'POST', path: '/revocations', as: 'olivia', body } as const;
     expect((await call(world.tvm, { ...plain, headers: { 'content-type': 'text/plain' } })).status).toBe(400);
@@ -203,7 +200,7 @@ describe('POST /revocations: 400', () => {
   });
 });
 
-describe('405 and 404', () => {
+describe('paths under /revocations and /sessions', () => {
   it.each([
     ['PUT', '/revocations', 'GET, POST'],
     ['DELETE', '/revocations', 'GET, POST'],
@@ -213,12 +210,12 @@ describe('405 and 404', () => {
     ['HEAD', '/revocations/1', 'DELETE'],
     ['GET', '/sessions/0123456789abcdef/revoke', 'POST'],
     ['DELETE', '/sessions/0123456789abcdef/revoke', 'POST'],
-  ])('%s %s says what is answered', async (method, path, allow) => {
+  ])('answer %s %s with 405 and Allow', async (method, path, allow) => {
     const answer = await call(world.tvm, { method, path, as: 'olivia' });
     expect([answer.status, answer.headers['allow']]).toEqual([405, allow]);
   });
 
-  it.each(['/revocations/', '/revocations/1/2', '/revocation'])('%s is nothing', async (path) => {
+  it.each(['/revocations/', '/revocations/1/2', '/revocation'])('answer 404 to %s', async (path) => {
     expect((await call(world.tvm, { method: 'DELETE', path, as: 'olivia' })).status).toBe(404);
   });
 });
@@ -229,7 +226,7 @@ describe('GET /revocations', () => {
     expect((await call(world.tvm, { path: '/revocations', as: 'olivia', body: '{}' })).status).toBe(400);
   });
 
-  it('shows an operator of some profiles only what is about those', async () => {
+  it('lists for an operator of some profiles only revocations of those', async () => {
     await revoke(world.tvm, 'user', 'mallory');
     await revoke(world.tvm, 'profile', 'dev');
     const vault = await revoke(world.tvm, 'profile', 'vault');

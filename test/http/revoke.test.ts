@@ -4,7 +4,7 @@ import type { RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { call, get, type Call } from './support.ts';
 
-/** What an operator can do, and what is left to whoever was revoked: nothing, by whatever door they come. */
+/** What operators can do, and that a revoked caller can do nothing at any endpoint. */
 let desk: Desk;
 let tvm: RunningTvm;
 
@@ -42,7 +42,7 @@ function result({ status, json }: RawAnswer) {
 const REVOKED = [403, 'SessionRevoked'];
 const WHY = 'the laptop was stolen';
 
-/** Revokes, looks, and lifts again, so that no test stands in the way of another. */
+/** Revokes, looks, and lifts, so that no test affects another. */
 async function during(body: object, look: (revocation: RawAnswer) => Promise<void>): Promise<void> {
   const revocation = await revoke({ reason: WHY, ...body });
   expect(revocation.status, revocation.body).toBe(201);
@@ -51,7 +51,7 @@ async function during(body: object, look: (revocation: RawAnswer) => Promise<voi
   } finally {
     expect((await lift(revocation)).status).toBe(200);
   }
-  // What another instance of these tests lifted is known here within a second.
+  // This instance learns within a second what another one lifted.
   await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 3_000 }).toBe(200);
 }
 
@@ -69,7 +69,7 @@ describe('a revoked caller', () => {
   it.each([
     ['by name', { kind: 'user', value: 'alice' }],
     ['by principal', { kind: 'principal', value: 'sentinel:key/TVMDEMOALICE' }],
-  ])('%s is refused on every endpoint, with no word of why', async (_, body) => {
+  ])('is refused %s at every endpoint, without the reason', async (_, body) => {
     await during(body, async () => {
       for (const what of EVERYWHERE) {
         const answer = await call(tvm, what);
@@ -81,7 +81,7 @@ describe('a revoked caller', () => {
     });
   });
 
-  it('gets nothing by a label, by a key minted before, or after a restart', async () => {
+  it('gets nothing with a label, with a key minted before, or after a restart', async () => {
     const key = keyOf(await postKeys(tvm));
     await during({ kind: 'user', value: 'alice' }, async () => {
       for (const session_label of ['a', 'b'])
@@ -94,7 +94,7 @@ describe('a revoked caller', () => {
     expect((await sendAs(tvm, key, { query: 'profile=dev' })).status).toBe(200);
   });
 
-  it('of another name is not refused: names are whole', async () => {
+  it('is not one whose name only resembles the revoked name', async () => {
     for (const value of ['alic', 'alicea', 'Alice', 'ALICE', 'alice ', '*']) {
       const made = await revoke({ kind: 'user', value, reason: WHY });
       expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
@@ -103,17 +103,17 @@ describe('a revoked caller', () => {
   });
 });
 
-describe('a revoked profile, and the freeze switch', () => {
-  it('a profile vends nothing, to anybody; everything else goes on', async () => {
+describe('a revocation of a profile or of all', () => {
+  it('of a profile stops vends of that profile only', async () => {
     await during({ kind: 'profile', value: 'dev' }, async () => {
       expect(result(await get(tvm, { profile: 'dev' }))).toEqual(REVOKED);
       expect((await call(tvm, { path: '/whoami' })).status).toBe(200);
-      // Whoever the profile is not open to learns nothing from it.
+      // A caller without the profile gets the same answer as before.
       expect(result(await call(tvm, { query: 'profile=dev', as: 'carol' }))).toEqual([403, 'PolicyDenied']);
     });
   });
 
-  it('frozen, nothing is vended and no key is minted, and an operator can still lift it', async () => {
+  it('of all stops vending and minting, and an operator can still lift it', async () => {
     await during({ kind: 'all' }, async () => {
       expect(result(await get(tvm, { profile: 'dev' }))).toEqual(REVOKED);
       expect(result(await postKeys(tvm))).toEqual(REVOKED);
@@ -122,7 +122,7 @@ describe('a revoked profile, and the freeze switch', () => {
     });
   });
 
-  it('ends by itself at its time', async () => {
+  it('ends at `until`', async () => {
     const until = `${new Date(Date.now() + 2_500).toISOString().slice(0, 19)}Z`;
     const made = await revoke({ kind: 'user', value: 'bob', reason: WHY, until });
     expect(made.json['until']).toBe(until);
@@ -134,7 +134,7 @@ describe('a revoked profile, and the freeze switch', () => {
 });
 
 describe('a revoked session', () => {
-  it('blocks its principal on its profile under any label, and a new one opens after lifting', async () => {
+  it('blocks its principal on its profile under any label, until it is lifted', async () => {
     const { json } = await get(tvm, { profile: 'dev', session_label: 'one' });
     const id = String(json['SessionId']);
     const revoked = await send('POST', `/sessions/${id}/revoke`, { reason: WHY });
@@ -150,7 +150,7 @@ describe('a revoked session', () => {
     expect(again.json['SessionId']).not.toBe(id);
   });
 
-  it('can be revoked by its owner, who cannot lift it, and by nobody else', async () => {
+  it('can be revoked by its owner, who cannot lift it, and by no other caller', async () => {
     const { json } = await get(tvm, { profile: 'dev', session_label: 'own' });
     const path = `/sessions/${String(json['SessionId'])}/revoke`;
     expect(result(await send('POST', path, { reason: WHY }, 'bob'))).toEqual([403, 'NotPermitted']);
@@ -166,7 +166,7 @@ describe('a revoked session', () => {
 });
 
 describe('an operator', () => {
-  it('is who the document says, and nobody else', async () => {
+  it('is only who /sentinel/operators names', async () => {
     for (const as of ['alice', 'bob', 'carol'] as const) {
       expect(result(await revoke({ kind: 'user', value: 'x', reason: WHY }, as))).toEqual([403, 'NotPermitted']);
       expect(result(await send('GET', '/revocations', undefined, as))).toEqual([403, 'NotPermitted']);
@@ -175,7 +175,7 @@ describe('an operator', () => {
     expect(tvm.audit.at(-1)).toMatchObject({ event: 'revocation', action: 'lifted', effect: 'deny' });
   });
 
-  it('cannot lift what names themselves', async () => {
+  it('cannot lift a revocation of their own session', async () => {
     await desk.put('/sentinel/operators', OPERATORS);
     const other = await startTvm(desk.url);
     const signed = { method: 'POST', path: '/revocations', headers: { 'content-type': 'application/json' } };
@@ -203,18 +203,18 @@ describe('an operator', () => {
     [{ kind: 'user', value: 'x', reason: WHY, until: 'tomorrow' }],
     [{ kind: 'session', value: 'x', reason: WHY }],
     [{ kind: 'user', value: 'x', reason: WHY, hard: true }],
-  ])('is told what is wrong with %j', async (body) => {
+  ])('is answered 400 to %j', async (body) => {
     expect(result(await revoke(body))).toEqual([400, 'ValidationError']);
   });
 
   it.each(['0', '-1', '1.5', 'x', '99999999999999999999'])(
-    'is told that %s is no number of a revocation',
+    'is answered 400 to the revocation number %s',
     async (id) => {
       expect(result(await send('DELETE', `/revocations/${id}`, undefined))).toEqual([400, 'ValidationError']);
     },
   );
 
-  it('leaves a record of what they did and why', async () => {
+  it('leaves a record of each revocation and its reason', async () => {
     await during({ kind: 'user', value: 'mallory' }, async ({ json, headers }) => {
       expect(tvm.audit.at(-1)).toMatchObject({
         event: 'revocation',

@@ -24,9 +24,9 @@ const PATHS = [
   ['/readyz', 'GET, HEAD', ['POST', 'PUT', 'DELETE', 'OPTIONS']],
 ] as const;
 
-describe('405', () => {
+describe('a method that a path does not take', () => {
   it.each(PATHS.flatMap(([path, allow, methods]) => methods.map((method) => [method, path, allow] as const)))(
-    '%s %s names in Allow what it takes, signed or not',
+    'is answered 405 with Allow, signed or not: %s %s',
     async (method, path, allow) => {
       const signed = signedCall(tvm, { method, path, query: path === '/' ? 'profile=dev' : '' });
       for (const headers of [signed.headers, { host: tvm.host }]) {
@@ -38,14 +38,14 @@ describe('405', () => {
     },
   );
 
-  it('HEAD never vends, however well it is signed', async () => {
+  it('is answered 405 without a vend: HEAD /', async () => {
     const before = tvm.audit.length;
     const answer = await call(tvm, { method: 'HEAD', query: 'profile=dev' });
     expect(answer).toMatchObject({ status: 405, body: '' });
     expect(tvm.audit.length).toBe(before);
   });
 
-  it('a method cannot be put over another by a header', async () => {
+  it('is not changed by an override header', async () => {
     const headers = { 'x-http-method-override': 'GET' };
     const answer = await call(tvm, { method: 'DELETE', query: 'profile=dev', headers });
     expect(answer.status).toBe(405);
@@ -53,7 +53,7 @@ describe('405', () => {
   });
 });
 
-describe('404', () => {
+describe('an unknown path', () => {
   it.each([
     '/x',
     '/Profiles',
@@ -64,7 +64,7 @@ describe('404', () => {
     '/metrics',
     '/keys/x',
     '/robots.txt',
-  ])('%s is not there, whoever asks and by whatever method', async (path) => {
+  ])('is answered 404, signed or not, by any method: %s', async (path) => {
     const before = tvm.audit.length;
     const answers = await Promise.all([
       sendRaw(tvm.port, { target: path, headers: { host: tvm.host } }),
@@ -78,22 +78,22 @@ describe('404', () => {
   });
 });
 
-describe('413', () => {
+describe('a body at the limit', () => {
   const atLimit = `{"profile":"dev","device_id":"${'x'.repeat(BODY_LIMIT)}`.slice(0, BODY_LIMIT - 2);
 
-  it('a body of exactly the limit is read', async () => {
+  it('is read when it has exactly the limit', async () => {
     const answer = await postText(tvm, `${atLimit}"}`);
     expect(answer.status, answer.body).toBe(200);
   });
 
-  it('one byte more is refused and the connection ends', async () => {
+  it('is answered 413 with Connection: close when it has one byte more', async () => {
     const answer = await postText(tvm, `${atLimit}x"}`);
     expect(answer.status).toBe(413);
     expect(answer.json).toMatchObject({ error: 'ValidationError' });
     expect(answer.headers['connection']).toBe('close');
   });
 
-  it('an announced length is refused before a byte of it has come', async () => {
+  it('is answered 413 by its Content-Length, before a byte of it has come', async () => {
     const { headers } = signedCall(tvm, { method: 'POST' });
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const raw = await sendBytes(
@@ -103,7 +103,7 @@ describe('413', () => {
     expect(raw).toMatch(/^HTTP\/1\.1 413 /u);
   });
 
-  it('a chunked body is refused once it passes the limit, without its end', async () => {
+  it('is answered 413 in chunks once it passes the limit', async () => {
     const { headers } = signedCall(tvm, { method: 'POST' });
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const size = BODY_LIMIT + 1;
@@ -115,7 +115,7 @@ describe('413', () => {
     expect(raw).toMatch(/^HTTP\/1\.1 413 /u);
   });
 
-  it('a chunked body within the limit vends', async () => {
+  it('vends in chunks within the limit', async () => {
     const body = '{"profile":"dev"}';
     const signed = signedCall(tvm, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
     const chunked = `5\r\n${body.slice(0, 5)}\r\n${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\n\r\n`;
@@ -124,7 +124,7 @@ describe('413', () => {
     expect(answer.status, answer.body).toBe(200);
   });
 
-  it('is told to nobody whose signature claim could not hold', async () => {
+  it('is answered 403, not 413, without a signature', async () => {
     const headers = { host: tvm.host, 'content-length': String(BODY_LIMIT + 1) };
     const answer = await sendRaw(tvm.port, { method: 'POST', target: '/', headers });
     expect(answer.status).toBe(403);

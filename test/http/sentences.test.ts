@@ -4,14 +4,15 @@ import { sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { askedBy, type Asked } from '../../src/http/asked.ts';
 import { toRefusalAnswer, type Refusal } from '../../src/http/refusals.ts';
+import { COUNTED } from '../../src/telemetry/meter.ts';
 import { callWith } from '../revocations/support.ts';
 import { call, forward, get, startFake, type Call, type Fake } from './support.ts';
 
-/** What refusals say: of what was asked, to whom it helps, and with nothing in it that cannot be seen. */
+/** What refusals say: they fit the request, say what to do, and hold no invisible characters. */
 let desk: Desk;
 let tvm: RunningTvm;
 let dynamodb: Fake;
-/** The table that cannot be written just now. */
+/** The table that cannot be written at present. */
 let down: string | undefined;
 /** A TVM that cannot read its documents. */
 let blind: RunningTvm;
@@ -62,7 +63,7 @@ describe('503 ServiceUnavailable', () => {
     ['POST /revocations', json('POST', '/revocations', { kind: 'all', ...REASON }), /^Nothing was revoked: /u],
     ['POST …/revoke', json('POST', '/sessions/0123456789abcdef/revoke', REASON), /^Nothing was revoked: /u],
     ['DELETE', { method: 'DELETE', path: '/revocations/1', as: 'olivia' }, /^Nothing was lifted: /u],
-  ])('of %s says what was not done', async (_, what, words) => {
+  ])('says what %s did not do', async (_, what, words) => {
     const answer = await call(blind, what);
     expect(answer.status, answer.body).toBe(503);
     expect(answer.json['message']).toMatch(words);
@@ -73,7 +74,7 @@ describe('503 ServiceUnavailable', () => {
   it.each([
     ['sentinel-revocations', /^It is not certain that it was revoked \(GET \/revocations tells\): /u],
     ['sentinel-guard', /^Nothing was revoked: /u],
-  ])('of a revocation whose write to %s got no answer says what is certain', async (table, words) => {
+  ])('says what is certain of a revocation whose write to %s got no answer', async (table, words) => {
     down = table;
     try {
       const answer = await call(tvm, json('POST', '/revocations', { kind: 'user', value: 'mallory', ...REASON }));
@@ -84,7 +85,18 @@ describe('503 ServiceUnavailable', () => {
     }
   });
 
-  it('and a bug speak of what was asked, and of nothing else', () => {
+  it('says that nothing was vended to those who asked for credentials, and to nobody else', () => {
+    const causes = COUNTED.unavailable.filter((cause) => cause !== 'overloaded' && cause !== 'sts_throttled');
+    for (const cause of causes) {
+      const refusal: Refusal = { kind: 'unavailable', cause };
+      expect(toRefusalAnswer(refusal, 'credentials').message).toMatch(/^Nothing was vended: /u);
+      for (const asked of ['key', 'revocation', 'lifting', 'question'] as const) {
+        expect(toRefusalAnswer(refusal, asked).message).not.toContain('vended');
+      }
+    }
+  });
+
+  it('and the message of a bug name only what was asked for', () => {
     function told(refusal: Refusal, asked: Asked): string {
       return toRefusalAnswer(refusal, asked).message;
     }
@@ -107,12 +119,12 @@ describe('503 ServiceUnavailable', () => {
     ['GET', '/revocations', 'question'],
     ['GET', '/whoami', 'question'],
     ['GET', '/readyz', 'question'],
-  ])('%s %s asks for this', (method, path, asked) => {
+  ])('takes %s %s for a request of this kind', (method, path, asked) => {
     expect(askedBy({ method, path })).toBe(asked);
   });
 });
 
-describe('an access key that does not count', () => {
+describe('the refusal of an unknown access key', () => {
   async function told(accessKeyId: string, to: RunningTvm = tvm): Promise<string> {
     const answer = await callWith(to, { accessKeyId, secret: 'whatever-it-is' }, { path: '/whoami' });
     expect([answer.status, answer.json['error']], answer.body).toEqual([403, 'InvalidClientTokenId']);
@@ -120,13 +132,13 @@ describe('an access key that does not count', () => {
   }
 
   it.each(['AKIAIOSFODNN7EXAMPLE', 'ASIAIOSFODNN7EXAMPLE', 'AKIADEMODANA0000'])(
-    'and is one of AWS (%s) is told of the login',
+    'names the login for a key of AWS (%s)',
     async (id) => {
       expect(await told(id)).toContain('run "sentinel-tvm login"');
     },
   );
 
-  it('and is one of AWS is not told of a login that is switched off', async () => {
+  it('does not name the login for a key of AWS when it is switched off', async () => {
     const without = await startTvm(desk.url);
     const message = await told('AKIAIOSFODNN7EXAMPLE', without);
     await without.close();
@@ -134,7 +146,7 @@ describe('an access key that does not count', () => {
     expect(message).toContain('switched off here');
   });
 
-  it('with a session token of AWS is told of the login as well', async () => {
+  it('names the login for a session token of AWS', async () => {
     const headers = { 'x-amz-security-token': 'FwoGZXIvYXdzEXAMPLE' };
     const answer = await call(tvm, { path: '/whoami', headers });
     expect(answer.json['error']).toBe('InvalidClientTokenId');
@@ -145,18 +157,18 @@ describe('an access key that does not count', () => {
     });
   });
 
-  it('and looks like a minted one is told of its token', async () => {
+  it('names the token header for a key that looks minted', async () => {
     expect(await told('TVMKAAAAAAAAAAAAAAAA')).toContain('x-amz-security-token');
   });
 
   it.each(['TVMDEMONOBODY', 'AKIA', 'akiaiosfodnn7example', 'AKIA_IOSFODNN7_EXAMPLE', 'XAKIAIOSFODNN7EXAMPLE'])(
-    'and is of no known form (%s) is told to ask the operator',
+    'names the operator for a key of no known form (%s)',
     async (id) => {
       expect(await told(id)).toMatch(/ask your TVM operator for a key\.$/u);
     },
   );
 
-  it('says the same whether it is unknown, disabled, or ended', async () => {
+  it('is the same for an unknown, a disabled and an expired key', async () => {
     function put(id: string, more: object) {
       const text = JSON.stringify({ secret: 'whatever-it-is', name: 'x', ...more });
       return desk.put(`/sentinel-secrets/clients/${id}`, text, 'SecureString');
@@ -178,7 +190,7 @@ function asAws(headers: Readonly<Record<string, string>>) {
   return { target: '/whoami', headers: signed.headers };
 }
 
-describe('a query out of form', () => {
+describe('the refusal of a malformed query', () => {
   async function ask(query: string, path = '/', as: Call['as'] = 'olivia'): Promise<RawAnswer> {
     return call(tvm, { path, query, ...(as === undefined ? {} : { as }) });
   }
@@ -206,7 +218,7 @@ describe('a query out of form', () => {
     ['profile[]=dev', '"profile[]"'],
     ['profile=dev&duration=15m', '"duration"'],
     ['profile=dev&session_label=%E2%80%AE', '"session_label"'],
-  ])('%s: 400 that names it', async (query, named) => {
+  ])('names the parameter in %s', async (query, named) => {
     const answer = await ask(query);
     expect([answer.status, answer.json['error']], answer.body).toEqual([400, 'ValidationError']);
     expect(answer.json['message']).toContain(named);
@@ -215,7 +227,7 @@ describe('a query out of form', () => {
   });
 
   it.each(['profile=dev&', '&profile=dev', 'profile=dev&=', 'profile=dev&=x', 'profile=dev&&', '&', '='])(
-    '%s: 400 that says how "&" and "=" are written',
+    'says how to write "&" and "=" for %s',
     async (query) => {
       const answer = await ask(query);
       expect([answer.status, answer.json['error']], answer.body).toEqual([400, 'ValidationError']);
@@ -223,7 +235,7 @@ describe('a query out of form', () => {
     },
   );
 
-  it.each(['/profiles', '/sessions', '/revocations', '/whoami'])('%s says so too', async (path) => {
+  it.each(['/profiles', '/sessions', '/revocations', '/whoami'])('is the same at %s', async (path) => {
     for (const query of ['a%E2%80%AEb=1', 'next%00token=1', '&']) {
       const answer = await ask(query, path);
       expect([answer.status, answer.json['error']], answer.body).toEqual([400, 'ValidationError']);
@@ -232,16 +244,16 @@ describe('a query out of form', () => {
     }
   });
 
-  it('is cut where it is long', async () => {
+  it('is cut when it is long', async () => {
     const answer = await ask(`${'x'.repeat(4_000)}=1`);
     expect(String(answer.json['message']).length).toBeLessThan(250);
   });
 });
 
-describe('characters that cannot be seen', () => {
+describe('invisible characters', () => {
   const HIDDEN = 'team\u202e\u200b\u009b31m\u2028x';
 
-  it('reach neither an answer, nor the audit log, nor the log as they are', async () => {
+  it('are escaped in answers, the audit log and the log', async () => {
     const lines: string[] = [];
     const other = await startTvm(desk.url, {
       writeAudit: (bytes, done) => {
@@ -272,7 +284,7 @@ describe('characters that cannot be seen', () => {
     ).toEqual([]);
   });
 
-  it('leave a vend as it is', async () => {
+  it('do not affect a later vend', async () => {
     expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
   });
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_TABLE_NAMES, tableDefinitions } from '../../src/aws/tables.ts';
 import { seedTable } from '../../src/local/seed.ts';
-import type { SessionQuery, Way } from '../../src/sessions/list-plan.ts';
+import { ALL_SESSIONS, type SessionQuery, type Way } from '../../src/sessions/list-plan.ts';
 import { markOf } from '../../src/sessions/list-token.ts';
 import { signSession, toSessionItem, type Session } from '../../src/sessions/session.ts';
 import { revoke, tableOf, useDesk } from '../revocations/support.ts';
@@ -11,7 +11,7 @@ import type { RawAnswer } from '../support/raw-http.ts';
 import { startTvm, type RunningTvm } from '../support/tvm.ts';
 import { call, forward, queryOf, startFake, type Call, type FakeAnswer } from './support.ts';
 
-/** `GET /sessions`: what a caller may ask, and that no mistake of a caller looks like an outage. */
+/** `GET /sessions`: its queries and pages, and that no mistake of a caller looks like an outage. */
 const OPERATORS = `version: "1"
 rules:
   - name: security-desk
@@ -56,7 +56,10 @@ beforeAll(async () => {
 const HOUR = 3_600_000;
 const BEGUN = Date.now() - 60_000;
 
-/** Sessions of trudy's on prod, as the TVM writes them, an hour apart: the first eight live, and none was swept. */
+/**
+ * Sessions of trudy on prod, as the TVM writes them, an hour apart. The first eight are live; none
+ * was swept.
+ */
 const SESSIONS = Array.from({ length: ROWS }, (_, hours): Session => {
   const startedAt = BEGUN - hours * HOUR;
   return {
@@ -75,7 +78,7 @@ const SESSIONS = Array.from({ length: ROWS }, (_, hours): Session => {
   };
 });
 
-/** Some of those that ended long ago were revoked while they lived. */
+/** Some sessions that ended long ago were revoked before their end. */
 function isRevoked(index: number): boolean {
   return index > 30 && index % 10 === 5;
 }
@@ -129,32 +132,35 @@ describe('GET /sessions: 200', () => {
     ['by user and profile', { user: 'mallory', profile: 'dev' }],
     ['by profile', { profile: 'dev' }],
     ['by profile and time', { profile: 'dev', since: '2026-01-01T00:00:00Z', until: '2027-01-01T00:00:00Z' }],
-  ])('walks all pages %s, and gives each row once', async (_, fields) => {
+  ])('gives each row once over all pages, %s', async (_, fields) => {
     const ids = await walk(fields);
     expect(ids).toEqual(Array.from({ length: ROWS }, (_row, index) => idOf(ROWS - 1 - index)));
   });
 
-  /** What is shown of each session of the TVM's own. */
+  /** The status that is shown of each of the TVM's own sessions. */
   function shown(index: number): string {
     if (isRevoked(index)) return 'revoked';
     return index < 8 ? 'active' : 'expired';
   }
 
-  it.each(['active', 'expired', 'revoked'])('gives for status=%s what is shown so, swept or not', async (status) => {
-    const expected = SESSIONS.filter((_, index) => shown(index) === status).map(({ id }) => id);
-    for (const more of [{}, { user: 'trudy' }, { profile: 'prod' }, { user: 'trudy', profile: 'prod' }]) {
-      expect(await walk({ status, ...more }), JSON.stringify(more)).toEqual(expected);
-    }
-  });
+  it.each(['active', 'expired', 'revoked'])(
+    'lists for status=%s the sessions that are shown so, swept or not',
+    async (status) => {
+      const expected = SESSIONS.filter((_, index) => shown(index) === status).map(({ id }) => id);
+      for (const more of [{}, { user: 'trudy' }, { profile: 'prod' }, { user: 'trudy', profile: 'prod' }]) {
+        expect(await walk({ status, ...more }), JSON.stringify(more)).toEqual(expected);
+      }
+    },
+  );
 
-  it('walks all sessions of the TVM’s own by day, the newest first, with what is shown of each', async () => {
+  it('lists all of the TVM’s own sessions, the newest first, with their statuses', async () => {
     expect(await walk({})).toEqual(SESSIONS.map(({ id }) => id));
     const first = await list({});
     const statuses = (first.json['sessions'] as { status: string }[]).map(({ status }) => status);
     expect(statuses).toEqual(Array.from({ length: 100 }, (_, index) => shown(index)));
   });
 
-  it('shows a session as revoked at once, also on a page that is kept', async () => {
+  it('shows a session as revoked at once, also on a cached page', async () => {
     const session = {
       ...SESSIONS[3],
       id: 'fedcba9876543210',
@@ -169,21 +175,21 @@ describe('GET /sessions: 200', () => {
     await tableOf(world.client, 'sessions').remove(session.id);
   });
 
-  it('takes since as included and until as not', async () => {
+  it('includes the time of since, and excludes that of until', async () => {
     const fields = { user: 'mallory', since: '2026-01-01T02:00:00Z', until: '2026-01-01T05:00:00Z' };
     expect(await walk(fields)).toEqual([idOf(4), idOf(3), idOf(2)]);
   });
 
   it.each<[string, Fields]>([
     ['until the epoch', { until: '1970-01-01T00:00:00Z' }],
-    ['until the first second that has a name', { until: '0000-01-01T00:00:01Z' }],
+    ['until the first second of the year 0', { until: '0000-01-01T00:00:01Z' }],
     ['until the year 0', { until: '0000-01-01T00:00:00Z' }],
-    ['since the last second that has a name', { since: '9999-12-31T23:59:59Z' }],
+    ['since the last second of the year 9999', { since: '9999-12-31T23:59:59Z' }],
     ['within a second before all rows', { since: '1969-12-31T23:59:59Z', until: '1970-01-01T00:00:00Z' }],
-    ['of a user that nobody is', { user: 'no such user' }],
+    ['of a user that does not exist', { user: 'no such user' }],
     ['of a user of another account', { user: '111122223333:user/mallory' }],
-    ['of a profile that is none', { profile: 'no/such.profile' }],
-  ])('is an empty page %s', async (_, fields) => {
+    ['of a profile that does not exist', { profile: 'no/such.profile' }],
+  ])('gives an empty page %s', async (_, fields) => {
     for (const base of [{ user: 'mallory' }, { profile: 'dev' }, { profile: 'dev', status: 'expired' }]) {
       const answer = await list({ ...base, ...fields });
       expect([answer.status, answer.json], answer.body).toEqual([200, { sessions: [] }]);
@@ -223,14 +229,14 @@ describe('GET /sessions: 400', () => {
     ['status', { status: 'unknown' }],
     ['status', { status: '' }],
     ['next_token', { next_token: '' }],
-  ])('%s in %j is refused by name', async (field, fields) => {
+  ])('names %s in %j', async (field, fields) => {
     for (const as of ['olivia', 'alice'] as const) {
       const answer = await list(fields, as);
       expect(verdict(answer), answer.body).toEqual(INVALID(field));
     }
   });
 
-  it('refuses a token of another query, of another user, or of other bounds', async () => {
+  it('refuses a token of another query, user or time range', async () => {
     const token = await tokenOf({ user: 'mallory' });
     const others: readonly Fields[] = [
       { profile: 'dev' },
@@ -247,7 +253,7 @@ describe('GET /sessions: 400', () => {
     expect(verdict(own), own.body).toEqual(INVALID('next_token'));
   });
 
-  it('refuses what was forged, and DynamoDB is not asked', async () => {
+  it('refuses forged tokens without a query to DynamoDB', async () => {
     const plain = decode(await tokenOf({ user: 'mallory' }));
     const { mark, leg, at, ids } = plain;
     const forged: readonly unknown[] = [
@@ -290,14 +296,14 @@ describe('GET /sessions: 400', () => {
     expect(world.tvm.log()).not.toContain('cannot be read or written');
   });
 
-  it('never answers with an outage, whatever the fields and the token', async () => {
+  it('never answers 503 to any fields and tokens', async () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 30 });
     const day = fc
       .integer({ min: Date.parse('0000-01-01T00:00:00Z') / DAY, max: Date.parse('9999-12-31T00:00:00Z') / DAY })
       .map((days) => `${new Date(days * DAY).toISOString().slice(0, 19)}Z`);
     const opened = fc.oneof(text, day, fc.constant('2026-01-03T00:00:00.000Z'));
     const id = fc.oneof(text, fc.constant(idOf(3)), fc.constant(''));
-    function start(query: SessionQuery, way: Way, lanes: number) {
+    function start(query: Partial<SessionQuery>, way: Way, lanes: number) {
       return fc
         .record({
           leg: fc.oneof(
@@ -307,7 +313,7 @@ describe('GET /sessions: 400', () => {
           at: opened,
           ids: fc.array(id, { minLength: lanes, maxLength: lanes }),
         })
-        .map((place) => encode({ mark: markOf(query, way), ...place }));
+        .map((place) => encode({ mark: markOf({ ...ALL_SESSIONS, ...query }, way), ...place }));
     }
     const fields = fc.record(
       {
@@ -338,12 +344,15 @@ describe('GET /sessions: 400', () => {
   });
 });
 
-/** A TVM whose queries of indexes pass a fake, which counts them and may answer in DynamoDB's place. */
+/**
+ * A TVM whose queries of indexes go through a fake, which counts them and may answer in place of
+ * DynamoDB.
+ */
 async function startCounted(fails: (body: string, query: number) => FakeAnswer | undefined = () => undefined) {
   const counts = { queries: 0 };
   const wire = world.kept(
     await startFake((body, incoming) => {
-      // The feed looks for what Sentinel revoked, whoever asks for lists.
+      // The feed queries an index, too, for sessions that Sentinel revoked.
       const isList = body.includes('"IndexName"') && !body.includes(':revoked');
       if (isList) counts.queries += 1;
       return (isList ? fails(body, counts.queries) : undefined) ?? forward(world.desk.port, body, incoming);
@@ -353,8 +362,8 @@ async function startCounted(fails: (body: string, query: number) => FakeAnswer |
   return { tvm, counts };
 }
 
-describe('GET /sessions: what it costs', () => {
-  it('asks DynamoDB so often for one page and not more, and then gives a token', async () => {
+describe('GET /sessions: queries of DynamoDB', () => {
+  it('makes at most 128 queries for a page, then gives a token', async () => {
     const { tvm, counts } = await startCounted();
     const since = `${new Date(BEGUN - 30 * DAY).toISOString().slice(0, 19)}Z`;
     const until = `${new Date(BEGUN - 7 * DAY).toISOString().slice(0, 19)}Z`;
@@ -368,7 +377,7 @@ describe('GET /sessions: what it costs', () => {
     expect(counts.queries).toBe(32);
   });
 
-  it('asks once for many who ask the same', async () => {
+  it('makes one query for many equal requests', async () => {
     const { tvm, counts } = await startCounted();
     const answers = await Promise.all(Array.from({ length: 20 }, () => list({ user: 'mallory' }, 'olivia', tvm)));
     expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
@@ -378,7 +387,7 @@ describe('GET /sessions: what it costs', () => {
   it.each([
     ['the first query', (query: number) => query >= 1],
     ['one of many', (query: number) => query % 16 === 9],
-  ])('is a 503 with Retry-After where %s fails, and asks anew then', async (_, isDown) => {
+  ])('answers 503 with Retry-After when %s fails, and queries again at the next request', async (_, isDown) => {
     let broken = true;
     const { tvm } = await startCounted((_body, query) =>
       broken && isDown(query)
@@ -396,7 +405,7 @@ describe('GET /sessions: what it costs', () => {
   });
 });
 
-it('GET /sessions goes by gsi-status where a kept table has no gsi-shard, and the log says so once', async () => {
+it('lists GET /sessions by gsi-status when the table has no gsi-shard, and logs that once', async () => {
   const [definition] = tableDefinitions({ ...DEFAULT_TABLE_NAMES, sessions: 'kept-sessions' });
   if (definition === undefined) throw new Error('no table');
   const { GlobalSecondaryIndexes, AttributeDefinitions, ...rest } = definition.create;

@@ -6,11 +6,11 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import type { RunningTvm } from '../support/tvm.ts';
 
-/** A request of a demo caller; each gets a nonce of its own, so that no two are the same. */
+/** A request of a demo caller. Each gets a nonce of its own, so that no two are equal. */
 export type Call = {
   readonly method?: string;
   readonly path?: string;
-  /** The query, canonical already. */
+  /** The query, in canonical form. */
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
@@ -18,7 +18,7 @@ export type Call = {
   readonly host?: string;
 };
 
-/** Signs a request and gives it in the form that can be sent any number of times. */
+/** Signs a request, which can then be sent any number of times. */
 export function signedCall(tvm: Pick<RunningTvm, 'host'>, what: Call = {}) {
   const { method = 'GET', path = '/', query = '', as = 'alice', body = '' } = what;
   const { accessKeyId, secret } = DEMO_CLIENTS[as];
@@ -49,7 +49,7 @@ export function get(tvm: RunningTvm, fields: Readonly<Record<string, string>>, m
   return call(tvm, { query: queryOf(fields), ...more });
 }
 
-/** `POST /` with these very bytes as JSON. */
+/** `POST /` with exactly these bytes as JSON. */
 export function postText(tvm: RunningTvm, body: string | Uint8Array, more: Call = {}): Promise<RawAnswer> {
   return call(tvm, { method: 'POST', body, headers: { 'content-type': 'application/json' }, ...more });
 }
@@ -64,7 +64,7 @@ export function outcomes(tvm: RunningTvm, outcome: string): readonly Record<stri
   return tvm.audit.filter((record) => record['event'] === 'vend' && record['outcome'] === outcome);
 }
 
-/** Documents in one line each. */
+/** A profile document in one line. */
 export function profileDocument(more: object = {}): string {
   return JSON.stringify({ role_arn: 'arn:aws:iam::000000000000:role/SentinelProtected-dev', ...more });
 }
@@ -110,7 +110,8 @@ export async function startFake(answer: Fake['answer']): Promise<Fake> {
     if (what === 'close') incoming.socket.destroy();
     else if (what !== 'hang') outgoing.writeHead(what.status ?? 200, what.headers ?? {}).end(what.body);
   }
-  // What it hands calls on to may end before it: then the caller's connection ends as well, and no test fails of it.
+  // When the service that it passes calls on to has ended, only the caller's connection ends; no
+  // test fails because of it.
   const server = createServer((incoming, outgoing) => {
     serve(incoming, outgoing).catch(() => incoming.socket.destroy());
   });
@@ -128,7 +129,10 @@ export async function startFake(answer: Fake['answer']): Promise<Fake> {
   return fake;
 }
 
-/** Hands a call on to another service, its Host and so its signature untouched, and gives that one's answer. */
+/**
+ * Passes a call on to another service with its Host, so that its signature stays valid, and gives
+ * the answer.
+ */
 export function forward(port: number, body: string, { headers, method }: IncomingMessage): Promise<FakeAnswer> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ host: '127.0.0.1', port, method: method ?? 'POST', headers, agent: false }, (answer) => {
@@ -159,13 +163,13 @@ export function stsError(code: string, status = 400): FakeAnswer {
   );
 }
 
-/** Who the TVM itself is. */
+/** The answer that names the TVM's own role. */
 export const stsIdentity = xml(
   200,
   '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::000000000000:assumed-role/sentinel-tvm/local</Arn><UserId>AROA:local</UserId><Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>',
 );
 
-/** Credentials, whole unless told otherwise. */
+/** An answer with credentials, complete unless changed. */
 export function stsCredentials(
   change: Readonly<Record<string, string>> = {},
   { seconds = 900 }: { readonly seconds?: number } = {},
@@ -184,7 +188,9 @@ export function stsCredentials(
   );
 }
 
-/** A fake STS: the TVM's own identity is always told; AssumeRole does what `assumeRole` says. */
+/**
+ * A fake STS. It always answers the TVM's own GetCallerIdentity; `assumeRole` answers AssumeRole.
+ */
 export async function startFakeSts(assumeRole: Fake['answer'] = () => stsCredentials()) {
   const control = { assumeRole };
   const fake = await startFake((body, incoming) =>

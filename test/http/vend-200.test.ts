@@ -55,7 +55,7 @@ describe.each([
   ['GET', (fields: Record<string, string | number>) => get(tvm, toText(fields))],
   ['POST', (fields: Record<string, string | number>) => post(tvm, fields)],
 ] as const)('200: %s /', (_, send) => {
-  it('answers with exactly the fields that credential_process and the container provider read', async () => {
+  it('answers exactly the fields that credential_process and the container provider read', async () => {
     const answer = await send({ profile: 'dev' });
     expect(answer.status, answer.body).toBe(200);
     expect(Object.keys(answer.json).toSorted()).toEqual(KEYS);
@@ -71,7 +71,7 @@ describe.each([
     expect(answer.json['Expiration']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u);
   });
 
-  it('forbids storing the answer and names the request as the audit record does', async () => {
+  it('answers with no-store, and with the ids that are in the audit record', async () => {
     const answer = await send({ profile: 'dev' });
     expect(answer.headers).toMatchObject({
       'cache-control': 'no-store',
@@ -89,7 +89,7 @@ describe.each([
     });
   });
 
-  it('gives every vend its own SourceIdentity and request id, and all of one caller the same session', async () => {
+  it('gives each vend its own SourceIdentity and request id, and one caller one session', async () => {
     const answers = await Promise.all([1, 2, 3].map(() => send({ profile: 'dev' })));
     for (const field of ['SourceIdentity', 'AccessKeyId', 'SecretAccessKey']) {
       expect(new Set(answers.map(({ json }) => json[field])).size, field).toBe(3);
@@ -107,28 +107,31 @@ describe.each([
     expect(tvm.audit.at(-1)).toMatchObject({ session_duration_seconds: duration });
   });
 
-  it('vends for 15 minutes if nothing is asked, though the profile would allow an hour', async () => {
+  it('vends for 15 minutes without a duration, though the profile allows an hour', async () => {
     const answer = await send({ profile: 'dev' });
     expect(answer.status).toBe(200);
     expect(life(answer, Date.now())).toBeLessThanOrEqual(900);
   });
 
-  it.each(['short', 'half-hour'])('cuts what is asked to the cap of %s and says so in Expiration', async (profile) => {
-    const cap = { short: 300, 'half-hour': 1800 }[profile] ?? 0;
-    const before = Date.now();
-    const answer = await send({ profile, duration: 3600 });
-    expect(answer.status, answer.body).toBe(200);
-    expect(life(answer, before)).toBeGreaterThan(cap - 2);
-    expect(life(answer, Date.now())).toBeLessThanOrEqual(cap);
-  });
+  it.each(['short', 'half-hour'])(
+    'cuts the duration to the maximum of %s, and shows that in Expiration',
+    async (profile) => {
+      const cap = { short: 300, 'half-hour': 1800 }[profile] ?? 0;
+      const before = Date.now();
+      const answer = await send({ profile, duration: 3600 });
+      expect(answer.status, answer.body).toBe(200);
+      expect(life(answer, before)).toBeGreaterThan(cap - 2);
+      expect(life(answer, Date.now())).toBeLessThanOrEqual(cap);
+    },
+  );
 
-  it('takes device_id and session_label and lets neither decide anything', async () => {
+  it('accepts device_id and session_label', async () => {
     const answer = await send({ profile: 'dev', device_id: 'a device', session_label: 'laptop_1.a-b' });
     expect(answer.status, answer.body).toBe(200);
     expect(answer.body).not.toContain('a device');
   });
 
-  it('takes a profile whose name has every character that SSM takes', async () => {
+  it('accepts every character in a profile’s name that SSM accepts', async () => {
     const answer = await send({ profile: 'team/a.b-c_d' });
     expect(answer.json).toMatchObject({ Profile: 'team/a.b-c_d' });
   });
@@ -138,14 +141,14 @@ function toText(fields: Record<string, string | number>): Record<string, string>
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, String(value)]));
 }
 
-describe('200: the credentials', () => {
-  it('are those of the protected role, under the name of the caller', async () => {
+describe('the credentials of GET /', () => {
+  it('belong to the protected role, with the caller’s name as the session name', async () => {
     const { json } = await get(tvm, { profile: 'dev' });
     const identity = await clientOf(json).send(new GetCallerIdentityCommand({}));
     expect(identity.Arn).toBe('arn:aws:sts::000000000000:assumed-role/SentinelProtected-dev/alice');
   });
 
-  it('open no further protected role', async () => {
+  it('cannot assume another protected role', async () => {
     const { json } = await get(tvm, { profile: 'dev' });
     const assume = new AssumeRoleCommand({
       RoleArn: 'arn:aws:iam::000000000000:role/SentinelProtected-prod',
@@ -155,7 +158,7 @@ describe('200: the credentials', () => {
     await expect(clientOf(json).send(assume)).rejects.toMatchObject({ name: 'AccessDenied' });
   });
 
-  it('do not work with another vend’s secret', async () => {
+  it('do not work with the secret of another vend', async () => {
     const [one, two] = await Promise.all([get(tvm, { profile: 'dev' }), get(tvm, { profile: 'dev' })]);
     const mixed = { ...one.json, SecretAccessKey: two.json['SecretAccessKey'] };
     await expect(clientOf(mixed).send(new GetCallerIdentityCommand({}))).rejects.toMatchObject({
@@ -164,23 +167,23 @@ describe('200: the credentials', () => {
   });
 });
 
-describe('200: the spelling of a body', () => {
+describe('the body of POST /', () => {
   it.each(['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"'])(
-    'accepts the content type %s',
+    'is accepted with the content type %s',
     async (type) => {
       const answer = await postText(tvm, '{"profile":"dev"}', { headers: { 'content-type': type } });
       expect(answer.status, answer.body).toBe(200);
     },
   );
 
-  it('accepts white space, escapes, and strings that look like keys', async () => {
+  it('may have white space, escapes, and strings that look like keys', async () => {
     const body = ' { "pro\\u0066ile" : "dev" ,\n "device_id" : "\\"profile\\" : \\"prod\\", {" } ';
     const answer = await postText(tvm, body);
     expect(answer.status, answer.body).toBe(200);
     expect(answer.json['Profile']).toBe('dev');
   });
 
-  it('writes one record for each vend', async () => {
+  it('leaves one record for each vend, as GET / does', async () => {
     const before = outcomes(tvm, 'vended').length;
     await get(tvm, { profile: 'dev' });
     await post(tvm, { profile: 'dev' });

@@ -16,7 +16,7 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** A refusal that names the field, in both spellings of errors, and has vended nothing. */
+/** Expects a refusal that names the field, in both spellings of errors, and no vend. */
 function expectInvalid(answer: RawAnswer, field?: string): void {
   expect(answer.status, answer.body).toBe(400);
   expect(answer.json).toMatchObject({ error: 'ValidationError', Code: 'ValidationError' });
@@ -45,7 +45,7 @@ const HOSTILE_KEYS = [
   ' profile',
 ];
 
-describe('400: a field of the query', () => {
+describe('GET /: 400', () => {
   it.each([
     '899',
     '3601',
@@ -61,56 +61,56 @@ describe('400: a field of the query', () => {
     '0x384',
     '9'.repeat(30),
     '٩٠٠',
-  ])('duration "%s" is refused by name', async (duration) => {
+  ])('names duration when it is "%s"', async (duration) => {
     expectInvalid(await get(tvm, { profile: 'dev', duration }), 'duration');
   });
 
-  it.each(BAD_PROFILES)('profile "%s" is refused by name', async (profile) => {
+  it.each(BAD_PROFILES)('names profile when it is "%s"', async (profile) => {
     expectInvalid(await get(tvm, { profile }), 'profile');
   });
 
-  it.each(BAD_LABELS)('session_label "%s" is refused by name', async (label) => {
+  it.each(BAD_LABELS)('names session_label when it is "%s"', async (label) => {
     expectInvalid(await get(tvm, { profile: 'dev', session_label: label }), 'session_label');
   });
 
-  it.each(HOSTILE_KEYS)('the unknown key "%s" is refused by name', async (key) => {
+  it.each(HOSTILE_KEYS)('names the unknown key "%s"', async (key) => {
     expectInvalid(await get(tvm, { profile: 'dev', [key]: 'x' }), key);
   });
 
-  it('a missing profile is refused by name', async () => {
+  it('names profile when it is missing', async () => {
     expectInvalid(await get(tvm, {}), 'profile');
     expectInvalid(await get(tvm, { duration: '900' }), 'profile');
     expectInvalid(await call(tvm, { query: 'device_id=' }), 'profile');
   });
 
-  it('a repeated key is refused before anybody is asked', async () => {
+  it('refuses a repeated key', async () => {
     expectInvalid(await call(tvm, { query: 'profile=dev&profile=dev' }));
     expectInvalid(await call(tvm, { query: 'profile=dev&pro%66ile=prod' }));
   });
 
-  it('a presigned request is refused', async () => {
+  it('refuses a presigned request', async () => {
     const query = 'X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00&profile=dev';
     expectInvalid(await sendRaw(tvm.port, { target: `/?${query}`, headers: { host: tvm.host } }));
   });
 });
 
-describe('400: a field of the body', () => {
+describe('POST /: 400 for a field', () => {
   it.each([899, 3601, 900.5, -1, 0, 1e9, '900', '', 'abc', true, null])(
-    'duration %j is refused by name',
+    'names duration when it is %j',
     async (duration) => {
       expectInvalid(await post(tvm, { profile: 'dev', duration }), 'duration');
     },
   );
 
-  it.each([...BAD_PROFILES, null, 1, true])('profile %j is refused by name', async (profile) => {
+  it.each([...BAD_PROFILES, null, 1, true])('names profile when it is %j', async (profile) => {
     expectInvalid(await post(tvm, { profile }), 'profile');
   });
 
-  it.each([...BAD_LABELS, 1, null])('session_label %j is refused by name', async (label) => {
+  it.each([...BAD_LABELS, 1, null])('names session_label when it is %j', async (label) => {
     expectInvalid(await post(tvm, { profile: 'dev', session_label: label }), 'session_label');
   });
 
-  it.each(HOSTILE_KEYS)('the unknown key "%s" is refused by name', async (key) => {
+  it.each(HOSTILE_KEYS)('names the unknown key "%s"', async (key) => {
     expectInvalid(await postText(tvm, `{"profile":"dev",${JSON.stringify(key)}:"x"}`), key);
     expectInvalid(await postText(tvm, `{${JSON.stringify(key)}:"dev"}`), key);
   });
@@ -120,7 +120,7 @@ describe('400: a field of the body', () => {
     '{"profile":["dev"]}',
     '{"profile":"dev","device_id":{}}',
     '{"profile":"dev","__proto__":{"profile":"x"}}',
-  ])('a nested value is refused: %s', async (body) => {
+  ])('refuses a nested value: %s', async (body) => {
     expectInvalid(await postText(tvm, body));
   });
 
@@ -132,17 +132,17 @@ describe('400: a field of the body', () => {
     '{"profile":"a\\"b","profile":"dev"}',
     '{"profile":"dev\\\\","profile":"dev"}',
     '{"__proto__":"x","__proto__":"y","profile":"dev"}',
-  ])('a key that occurs twice is refused: %s', async (body) => {
+  ])('refuses a repeated key: %s', async (body) => {
     expectInvalid(await postText(tvm, body));
   });
 
-  it('a missing profile is refused by name', async () => {
+  it('names profile when it is missing', async () => {
     expectInvalid(await post(tvm, {}), 'profile');
     expectInvalid(await post(tvm, { duration: 900 }), 'profile');
   });
 });
 
-describe('400: the body as a whole', () => {
+describe('POST /: 400 for the whole body', () => {
   it.each([
     '[]',
     '[{"profile":"dev"}]',
@@ -158,23 +158,23 @@ describe('400: the body as a whole', () => {
     '{"profile":"dev"}{"profile":"dev"}',
     '\u0000',
     'NaN',
-  ])('anything but one JSON object is refused: %j', async (body) => {
+  ])('refuses anything but one JSON object: %j', async (body) => {
     expectInvalid(await postText(tvm, body));
   });
 
-  it('an empty body is refused', async () => {
+  it('refuses an empty body', async () => {
     expectInvalid(await call(tvm, { method: 'POST', headers: { 'content-type': 'application/json' } }));
     expectInvalid(await call(tvm, { method: 'POST' }));
   });
 
-  it('fields in the query of a POST are refused, with a body and without', async () => {
+  it('refuses fields in the query, with a body and without', async () => {
     const query = queryOf({ profile: 'dev' });
     expectInvalid(await post(tvm, { profile: 'dev' }, { query }));
     expectInvalid(await post(tvm, {}, { query }));
     expectInvalid(await call(tvm, { method: 'POST', query }));
   });
 
-  it('a body of a GET is refused, whatever it says', async () => {
+  it('refuses a body of GET', async () => {
     for (const body of ['{"profile":"dev"}', ' ']) {
       expectInvalid(await get(tvm, { profile: 'dev' }, { body, headers: { 'content-type': 'application/json' } }));
     }
@@ -188,20 +188,20 @@ describe('400: the body as a whole', () => {
     'application/json; charset=iso-8859-1',
     'application/json; charset=utf-16',
     '',
-  ])('the content type "%s" is refused', async (type) => {
+  ])('refuses the content type "%s"', async (type) => {
     expectInvalid(await postText(tvm, '{"profile":"dev"}', { headers: { 'content-type': type } }));
   });
 
-  it('no content type is refused', async () => {
+  it('refuses a body without a content type', async () => {
     expectInvalid(await postText(tvm, '{"profile":"dev"}', { headers: {} }));
   });
 
-  it.each(['gzip', 'identity', 'br'])('the content encoding %s is refused', async (encoding) => {
+  it.each(['gzip', 'identity', 'br'])('refuses the content encoding %s', async (encoding) => {
     const headers = { 'content-type': 'application/json', 'content-encoding': encoding };
     expectInvalid(await postText(tvm, '{"profile":"dev"}', { headers }));
   });
 
-  it('bytes that are not UTF-8 are refused', async () => {
+  it('refuses bytes that are not UTF-8', async () => {
     const bytes = Buffer.concat([
       Buffer.from('{"profile":"dev","device_id":"'),
       Buffer.from([0xc3, 0x28]),

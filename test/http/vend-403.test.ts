@@ -47,7 +47,7 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** A zone in which it is not the first minute of a Monday. */
+/** A time zone in which it is not the first minute of a Monday. */
 function neverNow(): string {
   return new Date().getUTCHours() < 12 ? 'Etc/GMT-6' : 'Etc/GMT+6';
 }
@@ -61,13 +61,13 @@ function expectDenied(answer: RawAnswer, error = 'PolicyDenied'): void {
   expect(answer.headers).toMatchObject({ 'x-amzn-errortype': error, 'cache-control': 'no-store' });
 }
 
-/** The answer with the profile's name and the request's id taken out. */
+/** The answer without the profile's name and the request's id. */
 function anonymous({ status, headers, body }: RawAnswer, profile: string): string {
   const { date: _date, 'x-request-id': _id, 'content-length': _length, ratelimit: _left, ...kept } = headers;
   return JSON.stringify([status, kept, body]).replaceAll(profile, '<profile>');
 }
 
-describe('403 PolicyDenied: names cannot be probed', () => {
+describe('GET /: 403 PolicyDenied for a profile without a rule for the caller', () => {
   it.each([
     'for-bob',
     'bad-policy',
@@ -82,7 +82,7 @@ describe('403 PolicyDenied: names cannot be probed', () => {
     'toString',
     'constructor',
     '__proto__',
-  ])('%s answers alice the same bytes as a profile that does not exist', async (profile) => {
+  ])('gives alice the same bytes for %s as for a profile that does not exist', async (profile) => {
     const unknown = await get(tvm, { profile: 'there-is-no-such' });
     const answer = await get(tvm, { profile });
     expectDenied(answer);
@@ -90,7 +90,7 @@ describe('403 PolicyDenied: names cannot be probed', () => {
     expect(answer.json['message']).toBe(`no rule lets alice use profile ${profile}; GET /profiles lists yours`);
   });
 
-  it('the audit record still tells the operator which rule it was', async () => {
+  it('records the rule that denied', async () => {
     const answer = await get(tvm, { profile: 'closed' });
     expectDenied(answer);
     expect(tvm.audit.at(-1)).toMatchObject({
@@ -104,19 +104,19 @@ describe('403 PolicyDenied: names cannot be probed', () => {
     });
   });
 
-  it('the audit record of the default deny names no rule', async () => {
+  it('records no rule when none matched', async () => {
     await get(tvm, { profile: 'for-bob' });
     expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', effect: 'deny', rule: '', rule_index: -1 });
   });
 
-  it('the same profile vends to whom its rule opens it', async () => {
+  it('vends the same profile to a caller whom its rule allows', async () => {
     const answer = await get(tvm, { profile: 'for-bob' }, { as: 'bob' });
     expect(answer.status, answer.body).toBe(200);
   });
 });
 
-describe('403 PolicyDenied: an explicit deny', () => {
-  it('shows rule and reason to the caller whom it names', async () => {
+describe('GET /: 403 PolicyDenied by a deny rule', () => {
+  it('shows rule and reason to a caller whom the rule names', async () => {
     const answer = await get(tvm, { profile: 'vault' });
     expectDenied(answer);
     expect(answer.json).toMatchObject({ profile: 'vault', rule: 'alice-left-the-vault' });
@@ -124,7 +124,7 @@ describe('403 PolicyDenied: an explicit deny', () => {
     expect(answer.json['message']).toContain('alice-left-the-vault');
   });
 
-  it.each(['bob', 'carol', 'olivia'] as const)('shows %s nothing of a rule about somebody else', async (as) => {
+  it.each(['bob', 'carol', 'olivia'] as const)('shows %s nothing of a rule that names somebody else', async (as) => {
     const answer = await get(tvm, { profile: 'vault' }, { as });
     expectDenied(answer);
     expect(Object.keys(answer.json).toSorted()).toEqual(['Code', 'Message', 'error', 'message', 'profile']);
@@ -132,8 +132,8 @@ describe('403 PolicyDenied: an explicit deny', () => {
   });
 });
 
-describe('403 PolicyDenied: what needs parts that are not there yet', () => {
-  it('a profile bound to addresses refuses a private one that no VPC accounts for', async () => {
+describe('GET /: 403 PolicyDenied by bind_source_ip', () => {
+  it('refuses a private address when the profile has no source_vpc', async () => {
     const answer = await get(tvm, { profile: 'bound' });
     expectDenied(answer);
     expect(answer.json['message']).toContain('your address');
@@ -141,15 +141,15 @@ describe('403 PolicyDenied: what needs parts that are not there yet', () => {
   });
 });
 
-describe('403 PolicyRequiresApproval', () => {
-  it('vends nothing and tells whom the rule names why', async () => {
+describe('GET /: 403 PolicyRequiresApproval', () => {
+  it('vends nothing, and gives the reason to a caller whom the rule names', async () => {
     const answer = await get(tvm, { profile: 'prod', duration: '900' });
     expectDenied(answer, 'PolicyRequiresApproval');
     expect(answer.json['reason']).toContain('second person');
     expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', effect: 'require_approval', rule: 'prod-takes-two' });
   });
 
-  it('keeps the reason from whom the rule does not name', async () => {
+  it('hides the reason from a caller whom the rule does not name', async () => {
     const answer = await get(tvm, { profile: 'approval-unnamed' });
     expectDenied(answer, 'PolicyRequiresApproval');
     expect(answer.body).not.toContain('not for strangers');
@@ -157,8 +157,8 @@ describe('403 PolicyRequiresApproval', () => {
   });
 });
 
-describe('403 RequestReplayed', () => {
-  it('a signed request vends once, and again under another nonce', async () => {
+describe('GET /: 403 RequestReplayed', () => {
+  it('refuses a copy, and vends for the request with another nonce', async () => {
     const request = signedCall(tvm, { query: 'profile=dev' });
     expect((await sendRaw(tvm.port, request)).status).toBe(200);
     const again = await sendRaw(tvm.port, request);
@@ -168,7 +168,7 @@ describe('403 RequestReplayed', () => {
     expect((await sendRaw(tvm.port, signedCall(tvm, { query: 'profile=dev' }))).status).toBe(200);
   });
 
-  it('of many copies at once exactly one vends', async () => {
+  it('vends for exactly one of many copies at once', async () => {
     const request = signedCall(tvm, { query: 'profile=dev' });
     const vended = outcomes(tvm, 'vended').length;
     const answers = await Promise.all(Array.from({ length: 8 }, () => sendRaw(tvm.port, request)));
@@ -178,7 +178,7 @@ describe('403 RequestReplayed', () => {
     expect(outcomes(tvm, 'vended').length).toBe(vended + 1);
   });
 
-  it('a denied request stays denied and is not counted as used', async () => {
+  it('does not use a denied request up', async () => {
     const request = signedCall(tvm, { query: 'profile=vault' });
     for (const _ of [1, 2]) expectDenied(await sendRaw(tvm.port, request));
   });

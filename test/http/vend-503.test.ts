@@ -44,7 +44,7 @@ const GUARD_FAULTS: readonly (readonly [string, FakeAnswer])[] = [
   ['nothing and hangs', 'hang'],
 ];
 
-/** DynamoDB as it is, but for the writes of the replay guard. */
+/** A DynamoDB that fails only for the writes of the replay guard. */
 async function startGuardFault(fault: FakeAnswer) {
   const writes: string[] = [];
   const fake = await startFake((body, incoming) => {
@@ -55,24 +55,27 @@ async function startGuardFault(fault: FakeAnswer) {
   return { ...fake, writes };
 }
 
-describe('503 ServiceUnavailable: DynamoDB', () => {
-  it.each(GUARD_FAULTS)('answers the replay guard with %s: fail closed, STS is not asked', async (_, fault) => {
-    const dynamodb = kept(await startGuardFault(fault));
-    const sts = kept(await startFakeSts());
-    const environment = { AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url, AWS_ENDPOINT_URL_STS: sts.url };
-    const tvm = kept(await startTvm(desk.url, { environment }));
-    const answer = await get(tvm, { profile: 'dev' });
-    expect(answer.status, answer.body).toBe(503);
-    expect(answer.json).toMatchObject({ error: 'ServiceUnavailable', retry_after: 5 });
-    expect(answer.headers['retry-after']).toBe('5');
-    expect(answer.body).not.toContain('upstream says no');
-    expect(dynamodb.writes.length).toBeGreaterThan(0);
-    expect(sts.assumed()).toEqual([]);
-    expect(tvm.audit).toHaveLength(1);
-    expect(tvm.audit[0]).toMatchObject({ outcome: 'failed', error: 'unavailable', effect: 'allow' });
-  });
+describe('GET /: 503 ServiceUnavailable by DynamoDB', () => {
+  it.each(GUARD_FAULTS)(
+    'vends nothing and does not call STS when DynamoDB answers %s to the replay guard',
+    async (_, fault) => {
+      const dynamodb = kept(await startGuardFault(fault));
+      const sts = kept(await startFakeSts());
+      const environment = { AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url, AWS_ENDPOINT_URL_STS: sts.url };
+      const tvm = kept(await startTvm(desk.url, { environment }));
+      const answer = await get(tvm, { profile: 'dev' });
+      expect(answer.status, answer.body).toBe(503);
+      expect(answer.json).toMatchObject({ error: 'ServiceUnavailable', retry_after: 5 });
+      expect(answer.headers['retry-after']).toBe('5');
+      expect(answer.body).not.toContain('upstream says no');
+      expect(dynamodb.writes.length).toBeGreaterThan(0);
+      expect(sts.assumed()).toEqual([]);
+      expect(tvm.audit).toHaveLength(1);
+      expect(tvm.audit[0]).toMatchObject({ outcome: 'failed', error: 'unavailable', effect: 'allow' });
+    },
+  );
 
-  it('is not asked for what policy denies', async () => {
+  it('does not use DynamoDB for a request that policy denies', async () => {
     const dynamodb = kept(await startGuardFault('close'));
     const environment = { AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url };
     const tvm = kept(await startTvm(desk.url, { environment }));
@@ -81,10 +84,10 @@ describe('503 ServiceUnavailable: DynamoDB', () => {
     expect(dynamodb.writes).toEqual([]);
   });
 
-  it('is not needed where the guard is the instance’s own', async () => {
+  it('does not use DynamoDB with SENTINEL_REPLAY_GUARD=instance', async () => {
     const dynamodb = kept(await startGuardFault('close'));
     const environment = { AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url, SENTINEL_REPLAY_GUARD: 'instance' };
-    // A clock some seconds ahead of the signer's: what is signed now is dated before this process started.
+    // With a clock ahead of the signer's, what is signed now is dated before the start of this TVM.
     let now = Date.now() + 5_000;
     const tvm = kept(await startTvm(desk.url, { environment, clock: () => now }));
     expect((await get(tvm, { profile: 'dev' })).json['error']).toBe('RequestReplayed');
@@ -97,7 +100,7 @@ describe('503 ServiceUnavailable: DynamoDB', () => {
   });
 });
 
-/** Forwards to the desk until told to fail. */
+/** An SSM that works until the gate is closed. */
 async function startSsmGate() {
   const gate = { open: true };
   const fake = await startFake((body, incoming) =>
@@ -106,8 +109,8 @@ async function startSsmGate() {
   return { ...fake, gate };
 }
 
-describe('503 ServiceUnavailable: the catalog', () => {
-  it('was never read: vends and lists are refused, and nothing is said of who asks', async () => {
+describe('GET /: 503 ServiceUnavailable by the documents', () => {
+  it('refuses vends and lists while the documents were never read', async () => {
     const ssm = kept(await startFake(() => ({ status: 500, body: '{}' })));
     const tvm: RunningTvm = kept(await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_SSM: ssm.url } }));
     for (const path of ['/', '/profiles']) {
@@ -122,7 +125,7 @@ describe('503 ServiceUnavailable: the catalog', () => {
     ]);
   });
 
-  it('is older than its limit: 503 until it can be read again; before that, the last good one serves', async () => {
+  it('serves the last good documents until SENTINEL_CATALOG_MAX_AGE, then answers 503', async () => {
     const { url, gate } = kept(await startSsmGate());
     let offset = 0;
     function monotonic(): number {

@@ -19,13 +19,13 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** Vends while STS does this. */
+/** Vends while STS gives this answer. */
 function vendWhile(answer: FakeAnswer): Promise<RawAnswer> {
   sts.control.assumeRole = () => answer;
   return get(tvm, { profile: 'dev' });
 }
 
-/** Nothing of what STS said is in the answer; the record has STS's code. */
+/** Expects nothing of STS's text in the answer, and STS's code in the record. */
 function expectFailed(answer: RawAnswer, code: string | undefined): void {
   expect(answer.json).toMatchObject({ Code: answer.json['error'], Message: answer.json['message'] });
   for (const key of ['AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Token', 'upstream_code']) {
@@ -39,7 +39,7 @@ function expectFailed(answer: RawAnswer, code: string | undefined): void {
   expect(record?.['upstream_code']).toEqual(code ?? expect.any(String));
 }
 
-describe('500 ProfileMisconfigured', () => {
+describe('GET /: 500 ProfileMisconfigured', () => {
   it.each([
     'AccessDenied',
     'MalformedPolicyDocument',
@@ -52,7 +52,7 @@ describe('500 ProfileMisconfigured', () => {
     'OptInRequired',
     'NotAuthorized',
     'RequestEntityTooLargeException',
-  ])('is the answer to %s, which a retry cannot mend', async (code) => {
+  ])('is answered to %s of STS, without a retry', async (code) => {
     const before = sts.assumed().length;
     const answer = await vendWhile(stsError(code, code === 'AccessDenied' ? 403 : 400));
     expect(answer.status, answer.body).toBe(500);
@@ -60,15 +60,15 @@ describe('500 ProfileMisconfigured', () => {
     expect(answer.headers).not.toHaveProperty('retry-after');
     expect(sts.assumed().length).toBe(before + 1);
     const logged = String(tvm.audit.at(-1)?.['upstream_code']);
-    // The SDK names some errors by its own class.
+    // The SDK names some errors after its own classes.
     expect([code, `${code}Exception`, code.replace(/Exception$/u, '')]).toContain(logged);
     expectFailed(answer, logged);
   });
 });
 
-describe('503 UpstreamThrottled', () => {
+describe('GET /: 503 UpstreamThrottled', () => {
   it.each(['Throttling', 'ThrottlingException', 'RequestLimitExceeded', 'RequestThrottled', 'PriorRequestNotComplete'])(
-    'is the answer to %s, after retries, with Retry-After',
+    'is answered to %s of STS after retries, with Retry-After',
     async (code) => {
       const before = sts.assumed().length;
       const answer = await vendWhile(stsError(code));
@@ -81,12 +81,12 @@ describe('503 UpstreamThrottled', () => {
     },
   );
 
-  it('is the answer to 429 under whatever name', async () => {
+  it('is answered to status 429 of STS with any code', async () => {
     const answer = await vendWhile(stsError('SomethingNew', 429));
     expect([answer.status, answer.json['error']], answer.body).toEqual([503, 'UpstreamThrottled']);
   });
 
-  it('releases the guard, so that the same signed request then vends, once', async () => {
+  it('lets the same signed request vend later, once', async () => {
     sts.control.assumeRole = () => stsError('Throttling');
     const request = signedCall(tvm, { query: 'profile=dev' });
     expect((await sendRaw(tvm.port, request)).status).toBe(503);
@@ -95,7 +95,7 @@ describe('503 UpstreamThrottled', () => {
     expect((await sendRaw(tvm.port, request)).json['error']).toBe('RequestReplayed');
   });
 
-  it('is no answer where a retry within the request gets through', async () => {
+  it('is not answered if a retry within the request succeeds', async () => {
     let calls = 0;
     sts.control.assumeRole = () => {
       calls += 1;
@@ -110,7 +110,7 @@ const FAULTS: readonly (readonly [string, FakeAnswer, string | undefined])[] = [
   ['a gateway’s page', { status: 502, body: '<html>bad gateway</html>' }, undefined],
   ['an unknown error', stsError('SomethingNew', 400), 'SomethingNew'],
   ['AccessDenied of a broken server', stsError('AccessDenied', 500), 'AccessDenied'],
-  ['a key of the TVM’s own that is not valid', stsError('InvalidClientTokenId', 403), 'InvalidClientTokenId'],
+  ['an invalid key of the TVM’s own', stsError('InvalidClientTokenId', 403), 'InvalidClientTokenId'],
   ['garbage', { status: 200, body: '\u0000\u0001 not xml <<<' }, undefined],
   ['JSON', { status: 200, body: '{"AccessKeyId":"x"}' }, undefined],
   ['an empty answer', { status: 200, body: '' }, undefined],
@@ -118,34 +118,31 @@ const FAULTS: readonly (readonly [string, FakeAnswer, string | undefined])[] = [
   ['credentials without token', stsCredentials({ SessionToken: '' }), undefined],
   ['credentials without secret', stsCredentials({ SecretAccessKey: '' }), undefined],
   ['credentials without end', stsCredentials({ Expiration: '' }), undefined],
-  ['credentials with a senseless end', stsCredentials({ Expiration: 'soon' }), undefined],
+  ['credentials with an end that is no date', stsCredentials({ Expiration: 'soon' }), undefined],
 ];
 
-describe('503 ServiceUnavailable: STS', () => {
-  it.each(FAULTS)(
-    'answers with %s: Retry-After, no credentials, and the request is used up',
-    async (_, fault, code) => {
-      const vended = outcomes(tvm, 'vended').length;
-      sts.control.assumeRole = () => fault;
-      const request = signedCall(tvm, { query: 'profile=dev' });
-      const answer = await sendRaw(tvm.port, request);
-      expect(answer.status, answer.body).toBe(503);
-      expect(answer.json).toMatchObject({ error: 'ServiceUnavailable', retry_after: 5 });
-      expect(answer.headers['retry-after']).toBe('5');
-      expectFailed(answer, code);
-      sts.control.assumeRole = () => stsCredentials();
-      expect((await sendRaw(tvm.port, request)).json['error']).toBe('RequestReplayed');
-      expect(outcomes(tvm, 'vended').length).toBe(vended);
-    },
-  );
+describe('GET /: 503 ServiceUnavailable by STS', () => {
+  it.each(FAULTS)('uses the request up and gives no credentials after %s', async (_, fault, code) => {
+    const vended = outcomes(tvm, 'vended').length;
+    sts.control.assumeRole = () => fault;
+    const request = signedCall(tvm, { query: 'profile=dev' });
+    const answer = await sendRaw(tvm.port, request);
+    expect(answer.status, answer.body).toBe(503);
+    expect(answer.json).toMatchObject({ error: 'ServiceUnavailable', retry_after: 5 });
+    expect(answer.headers['retry-after']).toBe('5');
+    expectFailed(answer, code);
+    sts.control.assumeRole = () => stsCredentials();
+    expect((await sendRaw(tvm.port, request)).json['error']).toBe('RequestReplayed');
+    expect(outcomes(tvm, 'vended').length).toBe(vended);
+  });
 
-  it('hangs: the request ends all the same', async () => {
+  it('is answered in time when STS hangs', async () => {
     const answer = await vendWhile('hang');
     expect(answer.status).toBe(503);
     expectFailed(answer, undefined);
   });
 
-  it('does not listen at all', async () => {
+  it('is answered when STS does not listen', async () => {
     const gone = await startFakeSts();
     const lonely = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_STS: gone.url } });
     await gone.close();
@@ -155,15 +152,15 @@ describe('503 ServiceUnavailable: STS', () => {
   });
 });
 
-describe('an expired credential of the TVM’s own', () => {
-  it.each(['ExpiredToken', 'ExpiredTokenException'])('is refreshed once at %s, and the request vends', async (code) => {
+describe('GET / with expired credentials of the TVM’s own', () => {
+  it.each(['ExpiredToken', 'ExpiredTokenException'])('refreshes them once at %s, and vends', async (code) => {
     const before = sts.assumed().length;
     sts.control.assumeRole = () => (sts.assumed().length === before + 1 ? stsError(code, 403) : stsCredentials());
     expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
     expect(sts.assumed().length).toBe(before + 2);
   });
 
-  it('that stays expired is 503 after the second try', async () => {
+  it('answers 503 if they are still expired at the second try', async () => {
     const before = sts.assumed().length;
     const answer = await vendWhile(stsError('ExpiredToken', 403));
     expect(answer.status).toBe(503);
@@ -172,8 +169,8 @@ describe('an expired credential of the TVM’s own', () => {
   });
 });
 
-describe('what the operator’s log says of a fault', () => {
-  it('has AWS’s code and none of the TVM’s own credentials', async () => {
+describe('the log of a fault of STS', () => {
+  it('has the code of AWS and no credentials', async () => {
     await vendWhile(stsError('AccessDenied', 403));
     expect(tvm.log()).toContain('AccessDenied');
     expect(tvm.log()).not.toContain('demo-tvm-not-a-secret');

@@ -16,7 +16,7 @@ afterAll(async () => {
 });
 
 describe('GET /whoami', () => {
-  it('says whom the server takes the caller for', async () => {
+  it('answers the identity of the caller', async () => {
     const { status, json, headers } = await call(tvm, { path: '/whoami', as: 'bob' });
     expect(status).toBe(200);
     expect(headers['cache-control']).toBe('no-store');
@@ -38,7 +38,7 @@ describe('GET /whoami', () => {
     expect([status, json['error']]).toEqual([400, 'ValidationError']);
   });
 
-  it.each(['POST', 'HEAD', 'PUT'])('answers %s with 405 and what it takes', async (method) => {
+  it.each(['POST', 'HEAD', 'PUT'])('answers %s with 405 and Allow', async (method) => {
     const { status, headers } = await call(tvm, { path: '/whoami', method });
     expect([status, headers['allow']]).toEqual([405, 'GET']);
   });

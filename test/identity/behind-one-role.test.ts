@@ -6,7 +6,10 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { sha256 } from '../support/sign.ts';
 import type { RunningTvm } from '../support/tvm.ts';
 
-/** People share a role whose session names are trusted: each has a name, a subject and sessions of their own. */
+/**
+ * People share a role whose session names are trusted: each has a name, a subject and sessions of
+ * their own.
+ */
 const ROLE = 'arn:aws:iam::000000000000:role/deploy';
 const REASON = 'laptop stolen';
 

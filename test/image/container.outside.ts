@@ -5,7 +5,10 @@ import { docker } from '../support/docker.ts';
 import { freePort, tvmVariables, untilHealthy } from '../support/processes.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
-/** Enough that memory which nothing gives back would be seen: before it was bounded, a process held 285 MB by then. */
+/**
+ * Enough that a leak would show: before its memory was bounded, a process held 285 MB after this
+ * many.
+ */
 const VENDS = 20_000;
 const CONCURRENCY = 16;
 
@@ -20,7 +23,7 @@ describe('the image', () => {
     await desk.close();
   });
 
-  /** What a script says that runs in the image, in the place of the TVM. */
+  /** The output of a script that runs in the image in place of the TVM. */
   function inside(script: string): string {
     const answer = docker(['run', '--rm', '--entrypoint', '/nodejs/bin/node', image, '-e', script]);
     if (!answer.ok) throw new Error(answer.lastWords);
@@ -51,7 +54,7 @@ describe('the image', () => {
     expect(inside('console.log(`${process.getuid()} ${process.getgid()}`)')).toMatch(/^[1-9]\d* [1-9]\d*$/u);
   });
 
-  it('has no shell, no package manager and nothing to download with, wherever one may look', () => {
+  it('has no shell, no package manager and no downloader in any directory', () => {
     const names = [
       'sh',
       'bash',
@@ -81,22 +84,22 @@ describe('the image', () => {
     expect(inside(walk)).toBe('[]');
   });
 
-  it('has the Lambda Web Adapter where Lambda looks for it, and nothing beside it', () => {
+  it('has the Lambda Web Adapter, and nothing else, where Lambda looks for extensions', () => {
     expect(inside('console.log(fs.readdirSync("/opt/extensions").join())')).toBe('lambda-adapter');
   });
 
-  it('holds no sources, no packages and no secrets of a build', () => {
+  it('holds the bundle, its map and its cache, and nothing else of the build', () => {
     expect(inside('console.log(fs.readdirSync("/app").sort().join())')).toBe('cache,main.mjs,main.mjs.map');
   });
 
-  it('vends with a root filesystem that it cannot write to', async () => {
+  it('vends on a read-only root file system', async () => {
     await using(async (port, { inspect }) => {
       expect(await vend(port)).toBe(200);
       expect(inspect('{{.HostConfig.ReadonlyRootfs}}')).toBe('true');
     });
   });
 
-  it('ends with 0 at SIGTERM', async () => {
+  it('exits with 0 on SIGTERM', async () => {
     await using(async (port, { child, close }) => {
       expect(await vend(port)).toBe(200);
       const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -105,7 +108,7 @@ describe('the image', () => {
     });
   });
 
-  it('keeps within 256 MB however much it vends', async () => {
+  it('stays within 256 MB during 20,000 vends', async () => {
     await using(
       async (port, { inspect }) => {
         let begun = 0;
@@ -118,7 +121,7 @@ describe('the image', () => {
           }
         }
         await Promise.all(Array.from({ length: CONCURRENCY }, work));
-        // On a machine that is busy with other things the audit log may be read late, and then nothing leaves.
+        // On a busy machine the audit log may be read late, and then the TVM vends nothing.
         expect(others.filter((status) => status !== 503)).toEqual([]);
         expect(others.length).toBeLessThan(VENDS / 100);
         const state = inspect('{{.State.Running}} {{.State.OOMKilled}} {{.HostConfig.Memory}}');

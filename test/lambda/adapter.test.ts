@@ -4,7 +4,9 @@ import { startDesk, type Desk } from '../support/tvm.ts';
 import { behind, eventOf, FRONTS, type Asked } from './events.ts';
 import { lacksAdapter, recordsOf, startLambda, type Lambda, type Reply } from './support.ts';
 
-/** Requests through the fronts that verify callers and the adapter, from the event to the answer. */
+/**
+ * Requests through the fronts that verify callers and the adapter, from the event to the answer.
+ */
 const noAdapter = lacksAdapter();
 
 function base64(data: string | Uint8Array): string {
@@ -70,7 +72,10 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
     });
 
     describe('a request that AWS verified', () => {
-      /** As the front passes them on: only HTTP APIs pass the signature, see src/identity/front-claim.ts. */
+      /**
+       * As the front passes them on: only HTTP APIs pass the signature, see
+       * src/identity/front-claim.ts.
+       */
       function signed(seconds: number): Readonly<Record<string, string>> {
         // The fronts share a table here, so each uses other seconds.
         const amzDate = amzDateOf(Date.now() + (seconds + 20 * FRONTS.indexOf(front)) * 1_000);

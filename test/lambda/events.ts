@@ -57,7 +57,10 @@ function listed(values: Readonly<Record<string, string>>): Record<string, string
   return group(Object.entries(values));
 }
 
-/** Payload format 1.0: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html */
+/**
+ * Payload format 1.0:
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+ */
 function v1Event(asked: Asked): Event {
   const { method = 'GET', path = '/', query = '', body = null, isBase64Encoded = false, who, context } = asked;
   const host = `${API_ID}.execute-api.us-east-1.amazonaws.com`;
@@ -93,7 +96,10 @@ export type AskedOfAlb = Pick<Asked, 'method' | 'path' | 'query' | 'body' | 'isB
   readonly multiValue?: boolean;
 };
 
-/** An ALB leaves the query's escapes as they are: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html */
+/**
+ * An ALB leaves the query's escapes as they are:
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+ */
 export function albEvent(asked: AskedOfAlb): Event {
   const { method = 'GET', path = '/', query = '', body = '', isBase64Encoded = false, multiValue = false } = asked;
   const headers = { ...asked.headers, 'x-forwarded-for': '203.0.113.7', 'x-forwarded-proto': 'https' };

@@ -5,9 +5,9 @@ import { behind, eventOf, FRONTS } from './events.ts';
 import { lacksAdapter, recordsOf, startLambda, type Lambda } from './support.ts';
 
 /**
- * Events that no front sends, or only for strange requests. Whoever may invoke the function can forge
- * any event, which IAM must prevent. But a malformed event vends nothing, and does not harm later
- * requests.
+ * Events that no front sends, or only for strange requests. Whoever may invoke the function can
+ * forge any event, which IAM must prevent. But a malformed event vends nothing, and does not harm
+ * later requests.
  */
 const noAdapter = lacksAdapter();
 

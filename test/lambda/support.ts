@@ -19,7 +19,10 @@ function lacksPart(file: string, what: string): string | undefined {
   return reason;
 }
 
-/** Why tests that need the Lambda Web Adapter cannot run here; undefined if they can. The reason is printed once. */
+/**
+ * Why tests that need the Lambda Web Adapter cannot run here; undefined if they can. The reason is
+ * printed once.
+ */
 export function lacksAdapter(): string | undefined {
   return lacksPart(ADAPTER, 'the AWS Lambda Web Adapter');
 }
@@ -43,7 +46,10 @@ export type Reply = {
 
 /** An execution environment of Lambda: the service's API, the adapter, and the TVM behind it. */
 export type Lambda = Pick<RuntimeApi, 'send' | 'invoke' | 'extensions'> & {
-  /** Invokes with an HTTP event; rejects unless the answer is the TVM's JSON in the form that fronts accept. */
+  /**
+   * Invokes with an HTTP event; rejects unless the answer is the TVM's JSON in the form that fronts
+   * accept.
+   */
   readonly ask: (event: unknown) => Promise<Reply>;
   readonly tvm: Running;
   readonly adapter: Running;
@@ -95,7 +101,8 @@ function startAdapter(port: number, address: string): Running {
 }
 
 /**
- * Starts an execution environment. It accepts events at once, and answers them when the TVM is ready.
+ * Starts an execution environment. It accepts events at once, and answers them when the TVM is
+ * ready.
  *
  * @param awsEndpoint a local AWS
  * @param variables more of the TVM's environment, such as its front
@@ -126,7 +133,8 @@ export async function startLambda(
     adapter,
     audit,
     recordOf: async ({ headers }) => {
-      // The record was written before the answer, but this process reads the two from different pipes.
+      // The record was written before the answer, but this process reads the two from different
+      // pipes.
       function find() {
         return audit().find(({ http_request_id: id }) => id === headers['x-request-id']);
       }
@@ -151,8 +159,8 @@ async function mark(lambda: Lambda, front: Front): Promise<number> {
 }
 
 /**
- * The audit records that an action leaves: those between the records of ordinary requests before and
- * after it, because stdout keeps its order. The one after it must be answered as usual.
+ * The audit records that an action leaves: those between the records of ordinary requests before
+ * and after it, because stdout keeps its order. The one after it must be answered as usual.
  */
 export async function recordsOf(
   lambda: Lambda,

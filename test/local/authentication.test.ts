@@ -28,7 +28,7 @@ afterAll(() => aws.close());
 
 const noBoto = lacksBoto();
 
-/** The same three calls, one of each service, and how each refuses. */
+/** The same call to three services, and the refusal of each. */
 function everywhere(as: Credentials) {
   return [
     { method: 'get_caller_identity', as },
@@ -45,8 +45,8 @@ async function vend() {
   return credentialsOf(await new STSClient(sdk(aws)).send(new AssumeRoleCommand(protectedRequest())));
 }
 
-describe.skipIf(noBoto)('a request', () => {
-  it('with a bad signature', async () => {
+describe.skipIf(noBoto)('a signed request is refused', () => {
+  it('with a wrong signature', async () => {
     expect(await refusals({ ...TVM, secretAccessKey: 'wrong' })).toEqual([
       ['SignatureDoesNotMatch', 403],
       ['InvalidSignatureException', 400],
@@ -64,7 +64,7 @@ describe.skipIf(noBoto)('a request', () => {
     expect(await refusals({ ...TVM, accessKeyId: 'AKIAUNKNOWN00000' })).toEqual(unknown);
   });
 
-  it('with a token that is not its own, or none, or one too many', async () => {
+  it('with another key’s token, without its token, or with a token that the key does not have', async () => {
     const vended = await vend();
     const { sessionToken: _gone, ...without } = vended;
     const changed = { ...vended, sessionToken: `${vended.sessionToken}x` };
@@ -86,7 +86,7 @@ describe.skipIf(noBoto)('a request', () => {
     ]);
   });
 
-  it('signed too long ago, or for another region', async () => {
+  it('if it was signed too long ago, or for another region', async () => {
     offset = 16 * 60_000;
     expect((await refusals(TVM))[0]).toEqual(['SignatureDoesNotMatch', 403]);
     offset = 0;
@@ -98,7 +98,7 @@ describe.skipIf(noBoto)('a request', () => {
 });
 
 describe('SSM and DynamoDB', () => {
-  it('are for the TVM alone', async () => {
+  it('refuse everybody except the TVM', async () => {
     const vended = await vend();
     const denied = {
       name: 'AccessDeniedException',
@@ -114,7 +114,7 @@ describe('SSM and DynamoDB', () => {
   });
 });
 
-describe('a stranger', () => {
+describe('a request without a valid signature', () => {
   it.each([
     ['sts', {}, 403, 'text/xml', '<Code>MissingAuthenticationToken</Code>'],
     [
@@ -131,14 +131,14 @@ describe('a stranger', () => {
       'application/x-amz-json-1.0',
       'com.amazon.coral.service#',
     ],
-  ])('who signs nothing is told so in the shape of %s', async (_service, headers, status, type, part) => {
+  ])('is refused in the form of %s', async (...[, headers, status, type, part]) => {
     const response = await fetch(aws.url, { method: 'POST', body: '{}', headers });
     expect(response.status).toBe(status);
     expect(response.headers.get('content-type')).toBe(type);
     expect(await response.text()).toContain(part);
   });
 
-  it('who sends more than a mebibyte is cut off', async () => {
+  it('gets 413 with a body of more than a mebibyte', async () => {
     const response = await fetch(aws.url, { method: 'POST', body: 'x'.repeat(1_048_577) });
     expect(response.status).toBe(413);
   });
@@ -153,7 +153,7 @@ describe('a stranger', () => {
     'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n',
   ];
 
-  it.each(HOSTILE)('who sends %j ends nothing', async (text) => {
+  it.each(HOSTILE)('does not stop the server: %j', async (text) => {
     await new Promise<void>((settle) => {
       const socket = connect(aws.port, '127.0.0.1', () => socket.end(text));
       socket.on('error', () => undefined).on('close', () => settle());

@@ -19,16 +19,16 @@ const readers: readonly (readonly [RegExp, (source: string) => { readonly ok: bo
 ];
 
 describe('the demo documents', () => {
-  it.each(documents)('$name is read strictly and accepted', ({ name, value }) => {
+  it.each(documents)('$name is valid', ({ name, value }) => {
     const reader = readers.find(([pattern]) => pattern.test(name))?.[1];
     expect(reader?.(value)).toMatchObject({ ok: true });
   });
 
-  it('keep secrets under their own root, and only there, as SecureStrings', () => {
+  it('have secrets only under the root for secrets, as SecureStrings', () => {
     for (const { name, type } of documents) expect(type).toBe(name.startsWith('/s/') ? 'SecureString' : 'String');
   });
 
-  it('name the account that they are made for', () => {
+  it('contain the account that they are made for', () => {
     const dev = documents.find(({ name }) => name === '/r/profiles/dev');
     expect(dev?.value).toContain('arn:aws:iam::123456789012:role/SentinelProtected-dev');
   });

@@ -40,7 +40,7 @@ describe('tables and items', () => {
     for (const { create } of tableDefinitions(DEFAULT_TABLE_NAMES)) await dynamodb.send(new CreateTableCommand(create));
   });
 
-  it('makes a table once', async () => {
+  it('refuses to create a table twice', async () => {
     const [definition] = tableDefinitions(DEFAULT_TABLE_NAMES);
     await expect(dynamodb.send(new CreateTableCommand(definition!.create))).rejects.toMatchObject({
       name: 'ResourceInUseException',
@@ -49,7 +49,7 @@ describe('tables and items', () => {
     expect(Table).toMatchObject({ TableStatus: 'ACTIVE', TableName });
   });
 
-  it('puts on condition', async () => {
+  it('puts an item on a condition', async () => {
     const once = new PutItemCommand({
       TableName,
       Item: item('1', 'alice'),
@@ -59,7 +59,7 @@ describe('tables and items', () => {
     await expect(dynamodb.send(once)).rejects.toBeInstanceOf(ConditionalCheckFailedException);
   });
 
-  it('queries an index, backwards', async () => {
+  it('queries an index in reverse order', async () => {
     for (const id of ['2', '3']) await dynamodb.send(new PutItemCommand({ TableName, Item: item(id, 'bob') }));
     const { Items } = await dynamodb.send(
       new QueryCommand({
@@ -74,7 +74,7 @@ describe('tables and items', () => {
     expect(Items?.map(({ id }) => id)).toEqual([{ S: '3' }, { S: '2' }]);
   });
 
-  it('counts, and reads consistently', async () => {
+  it('counts items, and reads consistently', async () => {
     const Key = { id: { S: 'counter' } };
     const add = new UpdateItemCommand({
       TableName: DEFAULT_TABLE_NAMES.guard,
@@ -97,7 +97,7 @@ describe('tables and items', () => {
   });
 });
 
-describe('time to live', () => {
+describe('the time to live of a table', () => {
   const table = DEFAULT_TABLE_NAMES.requests;
   function update(Enabled: boolean, name = table) {
     return dynamodb.send(
@@ -108,14 +108,14 @@ describe('time to live', () => {
     return (await dynamodb.send(new DescribeTimeToLiveCommand({ TableName: table }))).TimeToLiveDescription;
   }
 
-  it('is remembered for each table', async () => {
+  it('is stored for each table', async () => {
     expect(await describeTtl()).toEqual({ TimeToLiveStatus: 'DISABLED' });
     await update(true);
     expect(await describeTtl()).toEqual({ TimeToLiveStatus: 'ENABLED', AttributeName: 'ttl' });
     await expect(update(true)).rejects.toMatchObject({ message: 'TimeToLive is already enabled' });
   });
 
-  it('goes with its table', async () => {
+  it('is deleted with its table', async () => {
     await dynamodb.send(new DeleteTableCommand({ TableName: table }));
     await expect(describeTtl()).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
     await expect(update(true)).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
@@ -125,7 +125,7 @@ describe('time to live', () => {
   });
 });
 
-describe('a body that is not understood', () => {
+describe('a malformed body', () => {
   const signer = new SignatureV4({ credentials: TVM, region: 'us-east-1', service: 'dynamodb', sha256: Sha256 });
 
   async function send(operation: string, body: string): Promise<Response> {
@@ -146,7 +146,7 @@ describe('a body that is not understood', () => {
   }
 
   it.each(['', 'null', '[]', '1', '{', '"x"', '{"TableName":[]}', '{"TableName":null,"Item":{"id":{"S":1}}}'])(
-    'is an error and no more: %j',
+    'is answered with an error: %j',
     async (body) => {
       for (const operation of ['PutItem', 'UpdateTimeToLive', 'DescribeTimeToLive', 'DeleteTable', 'Nothing']) {
         const response = await send(operation, body);

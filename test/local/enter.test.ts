@@ -25,7 +25,7 @@ describe('mismatch', () => {
     },
   };
 
-  it('finds none where all is there, or only something optional is not', () => {
+  it('finds nothing if all required packages are installed', () => {
     expect(mismatch(lock, installed({ 'node_modules/a': { version: '1.0.0' } }))).toBeUndefined();
     expect(mismatch(lock, lock)).toBeUndefined();
   });
@@ -61,7 +61,7 @@ describe('the entry script', () => {
     return spawn(process.execPath, [ENTER, script, ...args], { stdio: ['ignore', 'pipe', 'inherit'], cwd: directory });
   }
 
-  it('runs TypeScript under Node 24, from the project, with its tools on the PATH, and passes arguments and code', async () => {
+  it('runs TypeScript with Node 24 in the project, with its tools on the PATH, arguments and exit code', async () => {
     const child = await enter(
       `const path: string = process.env['PATH'] ?? process.env['Path'] ?? '';
        console.log(JSON.stringify([process.version, process.cwd(), path, process.argv.slice(2)]));
@@ -78,7 +78,7 @@ describe('the entry script', () => {
     expect(args).toEqual(['one', 'two words']);
   });
 
-  it.skipIf(process.platform === 'win32')('passes a signal on and ends as the script ends', async () => {
+  it.skipIf(process.platform === 'win32')('passes a signal on, and exits as the script exits', async () => {
     const child = await enter(
       `process.on('SIGTERM', () => process.exit(5)); setInterval(() => {}, 1000); console.log('up');`,
     );
@@ -87,7 +87,7 @@ describe('the entry script', () => {
     expect(await once(child, 'exit')).toEqual([5, null]);
   });
 
-  it.skipIf(process.platform === 'win32')('ends with 128 and the signal that ended the script', async () => {
+  it.skipIf(process.platform === 'win32')('exits with 128 plus the signal that ended the script', async () => {
     const child = await enter(`process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000);`);
     expect(await once(child, 'exit')).toEqual([143, null]);
   });

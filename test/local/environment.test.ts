@@ -15,13 +15,13 @@ describe('readPorts', () => {
     expect(readPorts({ AWS_PORT })).toEqual({ ok: false, refusal: expect.stringContaining('AWS_PORT') });
   });
 
-  it('refuses one port for both', () => {
+  it('refuses the same port for both', () => {
     expect(readPorts({ PORT: '9000', AWS_PORT: '9000' }).ok).toBe(false);
   });
 });
 
 describe('tvmEnvironment', () => {
-  it('keeps the settings and nothing of a real AWS', () => {
+  it('keeps the user’s settings, but nothing of a real AWS', () => {
     const environment = tvmEnvironment(
       {
         PATH: '/bin',
@@ -51,17 +51,17 @@ describe('tvmEnvironment', () => {
     });
   });
 
-  it('lets the user name the server', () => {
+  it('accepts the user’s SENTINEL_SERVER_ID', () => {
     expect(tvmEnvironment({ SENTINEL_SERVER_ID: 'mine' }, PORTS)['SENTINEL_SERVER_ID']).toBe('mine');
   });
 });
 
-describe('the seed', () => {
-  it('needs an endpoint', () => {
+describe('seedTarget and seedSettings', () => {
+  it('require an endpoint', () => {
     expect(seedTarget({})).toEqual({ ok: false, refusal: expect.stringContaining('AWS_ENDPOINT_URL') });
   });
 
-  it('takes region and credentials from the environment', () => {
+  it('read region and credentials from the environment', () => {
     const AWS_ENDPOINT_URL = 'http://localstack:4566';
     expect(seedTarget({ AWS_ENDPOINT_URL, AWS_DEFAULT_REGION: 'eu-west-1' })).toEqual({
       ok: true,
@@ -73,7 +73,7 @@ describe('the seed', () => {
     });
   });
 
-  it('honours roots and table names', () => {
+  it('read roots and table names from the environment', () => {
     expect(seedSettings({ SENTINEL_ROOT: '/a', SENTINEL_SECRETS_ROOT: '/b', SENTINEL_GUARD_TABLE: 'g' })).toMatchObject(
       {
         root: '/a',
@@ -84,8 +84,8 @@ describe('the seed', () => {
   });
 });
 
-describe('the recipes', () => {
-  it('hold the vend of the README as it is there', () => {
+describe('recipes', () => {
+  it('contain the same vend as the README', () => {
     const line =
       'curl --aws-sigv4 aws:amz:us-east-1:execute-api --user TVMDEMOALICE:demo-alice-not-a-secret ' +
       `-H "x-sentinel-nonce: $(openssl rand -hex 16)" 'http://127.0.0.1:8080/?profile=dev'`;
@@ -93,7 +93,7 @@ describe('the recipes', () => {
     expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8').split('\n')).toContain(line);
   });
 
-  it.each(['linux', 'win32'])('sign a nonce with every curl, so that two in one second are two: %s', (platform) => {
+  it.each(['linux', 'win32'])('sign a nonce with every curl, so that two in the same second differ: %s', (platform) => {
     const curls = recipes(PORTS, platform)
       .split('\n')
       .filter((line) => line.includes('curl'));
@@ -101,7 +101,7 @@ describe('the recipes', () => {
     for (const line of curls) expect(line).toContain('-H "x-sentinel-nonce: ');
   });
 
-  it('hold no single quote on Windows, whose shell knows none', () => {
+  it('contain no single quotes on Windows, whose shell does not support them', () => {
     expect(recipes(PORTS, 'win32')).not.toContain("'");
   });
 });

@@ -71,8 +71,8 @@ async function codes(...calls: readonly BotoCall[]) {
 
 const DENIED = 'AccessDenied 403';
 
-describe.skipIf(noBoto)('a denied role', () => {
-  it('works, is denied within the next call, and works again', async () => {
+describe.skipIf(noBoto)('a role with a deny policy', () => {
+  it('is denied from the next call on, and works again once the policy is deleted', async () => {
     const hers = await vend();
     const whoami: BotoCall = { method: 'get_caller_identity', as: hers };
     const chain: BotoCall = { method: 'assume_role', params: protectedRequest(), as: hers };
@@ -101,7 +101,7 @@ describe.skipIf(noBoto)('a denied role', () => {
     expect(await codes(aged, listAs(hers), listAs(later), remove())).toEqual(['ok', DENIED, 'ok', 'ok']);
   });
 
-  it('counts later where IAM is slow, each change in its turn', async () => {
+  it('is affected after a delay, by each change in order', async () => {
     let ahead = 0;
     const slow = await startEmbeddedAws({ port: 0, clock: () => Date.now() + ahead, iamDelay: 60_000 });
     async function of(params: object) {
@@ -169,7 +169,7 @@ describe.skipIf(noBoto)('a session policy', () => {
     ],
     ['managed: read only', { PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }] }, 'ok'],
     ['managed: unknown', { PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/PowerUserAccess' }] }, DENIED],
-  ])('%s', async (_what, more, outcome) => {
+  ])('%s is evaluated', async (_what, more, outcome) => {
     expect(await codes(listAs(await vend(more)))).toEqual([outcome]);
   });
 });
@@ -185,7 +185,7 @@ describe.skipIf(noBoto)('IAM', () => {
     expect(await python(MODEL)).toEqual(IAM_CONSTRAINTS);
   });
 
-  it('answers nobody but the revoker', async () => {
+  it('refuses everybody except the revoker', async () => {
     const hers = await vend();
     const tvm = { ...put(), as: { accessKeyId: 'AKIADEMOTVM00000', secretAccessKey: 'demo-tvm-not-a-secret' } };
     const dana = { ...put(), as: { accessKeyId: 'AKIADEMODANA0000', secretAccessKey: 'demo-dana-not-a-secret' } };
@@ -193,7 +193,7 @@ describe.skipIf(noBoto)('IAM', () => {
     expect(new Set(await codes(tvm, dana, { ...put(), as: hers }, others))).toEqual(new Set(['AccessDenied 403']));
   });
 
-  it('keeps, lists, pages and gives back documents as they were written', async () => {
+  it('stores, lists and pages policies, and returns documents as they were written', async () => {
     const text = ` ${document({ StringLike: { 'aws:userid': "é'(*)! +%" } })}\n`;
     function named(PolicyName: string) {
       return { ...NAMES, PolicyName };
@@ -215,7 +215,7 @@ describe.skipIf(noBoto)('IAM', () => {
     expect(outcomes[5]?.answer?.['Role']).toMatchObject({ Arn: role(NAMES.RoleName), MaxSessionDuration: 3_600 });
   });
 
-  it('refuses in its own words', async () => {
+  it('refuses with AWS’s codes and words', async () => {
     const padded = document({ StringEquals: { 'aws:userid': 'x'.repeat(10_240) } });
     function named(PolicyName: string) {
       return { ...NAMES, PolicyName };

@@ -19,7 +19,7 @@ async function run(script: string, environment: Readonly<Record<string, string>>
   return { stdout, stderr, code };
 }
 
-/** One sentence on one line, on stderr, and exit 1. */
+/** One sentence on one line of stderr, and exit code 1. */
 function sentence(part: string) {
   return {
     stdout: '',
@@ -40,11 +40,11 @@ describe('npm run local', () => {
     occupied.close();
   });
 
-  it('names the variable of a port that is none', async () => {
+  it('names the variable of a malformed port', async () => {
     expect(await run('main.ts', { AWS_PORT: '4566x' })).toEqual(sentence('AWS_PORT must be a port'));
   });
 
-  it('names port and variable of a port that is taken', async () => {
+  it('names the port and the variable if a port is in use', async () => {
     expect(await run('main.ts', { AWS_PORT: taken })).toEqual(sentence(`${taken}.*set AWS_PORT`));
     expect(await run('main.ts', { PORT: taken, AWS_PORT: String(await freePort()) })).toEqual(
       sentence(`${taken}.*set PORT`),
@@ -53,7 +53,7 @@ describe('npm run local', () => {
 });
 
 describe('npm run seed', () => {
-  it('needs an endpoint, and one that is local', async () => {
+  it('requires a local endpoint', async () => {
     expect(await run('seed-main.ts', {})).toEqual(sentence('AWS_ENDPOINT_URL must name the local AWS'));
     const real = { AWS_ENDPOINT_URL: 'https://dynamodb.us-east-1.amazonaws.com' };
     expect(await run('seed-main.ts', real)).toEqual(sentence('local AWS only'));

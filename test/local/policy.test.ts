@@ -19,7 +19,7 @@ function holds(operator: string, key: string, ...values: readonly string[]) {
 const TEAM = 'aws:PrincipalTag/Team';
 const ABSENT = 'aws:PrincipalTag/none';
 
-describe('a condition', () => {
+describe('conditionHolds', () => {
   it.each<[operator: string, key: string, values: readonly string[], verdict: boolean | undefined]>([
     ['StringEquals', TEAM, ['core'], true],
     ['StringEquals', TEAM, ['CORE', 'c*'], false],
@@ -57,7 +57,7 @@ describe('a condition', () => {
     ['StringEquals', 'aws:MultiFactorAuthAge', ['1'], undefined],
     ['StringEquals', TEAM, ['${aws:username}'], undefined],
     ['StringEquals', TEAM, [], undefined],
-  ])('%s of %s in %j: %s', (operator, key, values, verdict) => {
+  ])('%s of %s with %j gives %s', (operator, key, values, verdict) => {
     expect(holds(operator, key, ...values)).toBe(verdict);
   });
 
@@ -65,7 +65,7 @@ describe('a condition', () => {
   const word = fc.stringMatching(/^[a-c]{0,3}$/u);
   const values = fc.array(word, { minLength: 1, maxLength: 4 });
 
-  it('negated says the opposite, for present and absent keys', () => {
+  it('gives the opposite for the negated operator, for present and absent keys', () => {
     fc.assert(
       fc.property(base, fc.constantFrom(TEAM, ABSENT), values, fc.option(word), (operator, key, expected, actual) => {
         const request = new Map(actual === null ? [] : [['aws:principaltag/team', [actual]]]);
@@ -80,7 +80,7 @@ describe('a condition', () => {
     );
   });
 
-  it('of all values is the opposite of the negated one of any', () => {
+  it('gives the opposite for ForAllValues and the negated operator with ForAnyValue', () => {
     fc.assert(
       fc.property(base, values, fc.array(word, { maxLength: 4 }), (operator, expected, actual) => {
         const request = new Map([['aws:principaltag/team', actual]]);
@@ -92,7 +92,7 @@ describe('a condition', () => {
     );
   });
 
-  it('of dates orders as the dates do', () => {
+  it('compares dates by their order', () => {
     const instant = fc.date({ min: new Date('2020-01-01'), max: new Date('2030-01-01'), noInvalidDate: true });
     fc.assert(
       fc.property(instant, instant, (now, bound) => {
@@ -115,7 +115,7 @@ function document(statement: unknown, more: object = {}) {
   return JSON.stringify({ Version: '2012-10-17', Statement: statement, ...more });
 }
 
-describe("a role's policy", () => {
+describe('readRolePolicy and evaluatePolicy', () => {
   it.each([
     ['an unknown operator', document({ ...DENY, Condition: { StrEq: { 'aws:SourceIp': 'x' } } })],
     ['an unknown key', document({ ...DENY, Condition: { StringEquals: { 'aws:Colour': 'x' } } })],
@@ -132,9 +132,9 @@ describe("a role's policy", () => {
       ]),
     ],
     ['an action without service', document({ ...DENY, Action: 'ListTables' })],
-    ['a resource that is no ARN', document({ ...DENY, Resource: 'table' })],
+    ['a resource that is not an ARN', document({ ...DENY, Resource: 'table' })],
     ['no JSON', '{'],
-  ])('is not taken with %s', (_what, text) => {
+  ])('refuse a policy with %s', (_what, text) => {
     expect(readRolePolicy(text)).toBeTypeOf('string');
   });
 
@@ -149,7 +149,7 @@ describe("a role's policy", () => {
     ['NotResource', [{ Effect: 'Deny', Action: '*', NotResource: 'arn:aws:s3:::*' }], 'deny'],
     ['actions in any case', [{ ...DENY, Action: 'DynamoDB:list?ables' }], 'deny'],
     [
-      'keys AND',
+      'several keys, all of which must match',
       [{ ...DENY, Condition: { StringEquals: { [TEAM]: 'core' }, IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } } }],
       'none',
     ],
@@ -157,7 +157,7 @@ describe("a role's policy", () => {
     ['an unknown Allow', [{ ...DENY, Effect: 'Allow', Condition: { StringEquals: { 'a:b': 'c' } } }], 'none'],
     ['a Deny with a variable', [{ ...DENY, Resource: 'arn:aws:s3:::${aws:userid}' }], 'deny'],
     ['an Allow with a variable', [{ Effect: 'Allow', Action: '*', Resource: ['*', 'arn:${x}'] }], 'none'],
-  ])('%s', (_what, statements, verdict) => {
+  ])('evaluate %s', (_what, statements, verdict) => {
     expect(says(...statements)).toBe(verdict);
   });
 });

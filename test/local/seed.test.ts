@@ -33,8 +33,8 @@ async function freePort(): Promise<number> {
 
 const OPERATORS = '/sentinel/operators';
 
-describe('the seed', () => {
-  it('makes everything once, keeps what differs, and says so', async () => {
+describe('seed', () => {
+  it('makes everything once, keeps what differs, and reports each', async () => {
     aws = await startAws();
     const first = await seeded(aws.url);
     expect(first).toContain('made table sentinel-sessions');
@@ -54,7 +54,7 @@ describe('the seed', () => {
     expect(ttl.TimeToLiveDescription).toEqual({ TimeToLiveStatus: 'ENABLED', AttributeName: 'ttl' });
   });
 
-  it('honours other roots', async () => {
+  it('uses other roots if given', async () => {
     aws = await startAws();
     const lines = await seeded(aws.url, { root: '/other/', secretsRoot: '/hidden' });
     expect(lines).toContain('made parameter /other/policies/dev');
@@ -68,12 +68,12 @@ describe('the seed', () => {
     expect(await waiting).toHaveLength(20);
   });
 
-  it('gives up in a sentence when nothing answers', async () => {
+  it('gives up with a sentence if nothing answers', async () => {
     const endpoint = `http://127.0.0.1:${await freePort()}`;
     await expect(seeded(endpoint, { patience: 0 })).rejects.toThrow(`No AWS answers at ${endpoint}`);
   });
 
-  it('does not ask again once AWS has refused', async () => {
+  it('does not retry once AWS has refused', async () => {
     aws = await startAws();
     const credentials = { accessKeyId: 'AKIAUNKNOWN00000', secretAccessKey: 'x' };
     await expect(seeded(aws.url, { credentials })).rejects.toMatchObject({ name: 'InvalidClientTokenId' });

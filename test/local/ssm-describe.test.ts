@@ -38,7 +38,7 @@ async function names(...filters: ParameterStringFilter[]): Promise<readonly (str
 }
 
 describe('DescribeParameters', () => {
-  it('goes through all pages of fifty, ordered by name, each name once', async () => {
+  it('returns pages of fifty, sorted by name, with each name once', async () => {
     const filter = { Key: 'Path', Option: 'Recursive', Values: ['/tree'] };
     const first = await describeAll({ ParameterFilters: [filter] });
     const second = await describeAll({ ParameterFilters: [filter], NextToken: first.NextToken });
@@ -47,7 +47,7 @@ describe('DescribeParameters', () => {
     expect(all).toEqual([...new Set(all)].toSorted());
   });
 
-  it('tells version and date, which change with each value, and never a value', async () => {
+  it('returns version and date, which change with each value, but no value', async () => {
     async function look() {
       return (await describeAll({ ParameterFilters: [{ Key: 'Name', Values: ['/secret/one'] }] })).Parameters?.[0];
     }
@@ -60,7 +60,7 @@ describe('DescribeParameters', () => {
     expect(after?.LastModifiedDate?.getTime()).toBeGreaterThan(before?.LastModifiedDate?.getTime() ?? 0);
   });
 
-  it('begins with version 1 again after a deletion, at a later date', async () => {
+  it('starts at version 1 again after a deletion, with a later date', async () => {
     async function look() {
       return (await describeAll({ ParameterFilters: [{ Key: 'Name', Values: ['/deeply/again'] }] })).Parameters?.[0];
     }
@@ -74,7 +74,7 @@ describe('DescribeParameters', () => {
     expect(after?.LastModifiedDate?.getTime()).toBeGreaterThan(before?.LastModifiedDate?.getTime() ?? 0);
   });
 
-  it('filters by path: children only unless recursive, and no path that merely begins alike', async () => {
+  it('filters by path: only children unless recursive, and no path that only begins alike', async () => {
     expect(await names({ Key: 'Path', Values: ['/tree/deep'] })).toEqual(['/tree/deep/a']);
     expect(await names({ Key: 'Path', Option: 'Recursive', Values: ['/tree/deep/', '/tree-secrets'] })).toEqual([
       '/tree-secrets/x',
@@ -85,7 +85,7 @@ describe('DescribeParameters', () => {
     expect(await names({ Key: 'Path', Option: 'Recursive', Values: ['/treetop'] })).toEqual([]);
   });
 
-  it('filters by name, type and tier, and by all of them at once', async () => {
+  it('filters by name, type and tier, and by all of them together', async () => {
     expect(await names({ Key: 'Name', Option: 'BeginsWith', Values: ['/tree/leaf-1', '/treetop'] })).toHaveLength(11);
     expect(await names({ Key: 'Name', Option: 'Contains', Values: ['-secrets'] })).toEqual(['/tree-secrets/x']);
     expect(await names({ Key: 'Type', Values: ['SecureString'] })).toEqual(['/secret/one']);
@@ -104,7 +104,7 @@ describe('DescribeParameters', () => {
     await expect(names(filter)).rejects.toMatchObject({ name });
   });
 
-  it('refuses a key twice, 51 results, the deprecated filters, tokens of other listings', async () => {
+  it('refuses a repeated key, 51 results, the deprecated filters and tokens of other listings', async () => {
     const filter = { Key: 'Path', Option: 'Recursive', Values: ['/tree'] };
     await expect(names(filter, filter)).rejects.toMatchObject({ name: 'InvalidFilterKey' });
     await expect(describeAll({ MaxResults: 51 })).rejects.toMatchObject({ name: 'ValidationException' });
@@ -115,15 +115,15 @@ describe('DescribeParameters', () => {
     await expect(describeAll({ NextToken })).rejects.toMatchObject({ name: 'InvalidNextToken' });
   });
 
-  it.skipIf(lacksBoto())('answers botocore alike', async () => {
+  it.skipIf(lacksBoto())('answers botocore in the same way', async () => {
     const params = { ParameterFilters: [{ Key: 'Path', Option: 'Recursive', Values: ['/tree/deep'] }] };
     const [outcome] = await boto(aws.url, [{ service: 'ssm', method: 'describe_parameters', params }]);
     expect(outcome?.answer?.['Parameters']).toMatchObject([{ Name: '/tree/deep/a' }, { Name: '/tree/deep/b/c' }]);
   });
 });
 
-describe('the limits of an account', () => {
-  it('are 10,000 parameters of the standard tier, and more of the advanced', () => {
+describe('createParameterStore', () => {
+  it('accepts 10,000 parameters of the standard tier, and more of the advanced tier', () => {
     const store = createParameterStore();
     function add(index: number, tier: 'Standard' | 'Advanced') {
       return store.put({ name: `/p/${index}`, value: 'v', type: 'String', tier, overwrite: false }, index).ok;

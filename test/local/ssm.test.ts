@@ -38,7 +38,7 @@ describe('GetParametersByPath', () => {
     for (const name of ['/tree/deep/a', '/tree/deep/b/c', '/tree-secrets/x', '/treetop']) await put(name);
   });
 
-  it('goes through all pages of ten, ordered by name, each name once', async () => {
+  it('returns pages of ten, sorted by name, with each name once', async () => {
     const seen: (string | undefined)[] = [];
     const sizes: number[] = [];
     let NextToken: string | undefined;
@@ -53,7 +53,7 @@ describe('GetParametersByPath', () => {
     expect(seen).toContain('/tree/deep/b/c');
   });
 
-  it('covers children only, and no path that merely begins alike', async () => {
+  it('returns only children unless recursive, and no path that only begins alike', async () => {
     expect(names((await page({ Path: '/tree/deep' })).Parameters)).toEqual(['/tree/deep/a']);
     expect(names((await page({ Path: '/tree/deep/', Recursive: true })).Parameters)).toEqual([
       '/tree/deep/a',
@@ -64,14 +64,14 @@ describe('GetParametersByPath', () => {
     expect((await page({ Path: '/nothing' })).Parameters).toEqual([]);
   });
 
-  it('is not led astray by a parameter that goes away between pages', async () => {
+  it('continues correctly if a parameter is deleted between pages', async () => {
     const first = await page({ Path: '/tree', MaxResults: 2 });
     await ssm.send(new DeleteParameterCommand({ Name: '/tree/leaf-11' }));
     const second = await page({ Path: '/tree', MaxResults: 1, NextToken: first.NextToken });
     expect(names(second.Parameters)).toEqual(['/tree/leaf-12']);
   });
 
-  it('refuses tokens of other listings, too many results, a path without slash', async () => {
+  it('refuses tokens of other listings, too many results and a path without a slash', async () => {
     const { NextToken } = await page({ Path: '/tree', MaxResults: 1 });
     await expect(page({ Path: '/tree', Recursive: true, NextToken })).rejects.toMatchObject({
       name: 'InvalidNextToken',
@@ -83,7 +83,7 @@ describe('GetParametersByPath', () => {
 });
 
 describe('SecureString', () => {
-  it('shows its value only when decryption is asked for', async () => {
+  it('has its value returned only with decryption', async () => {
     await put('/secret/one', { Type: 'SecureString', Value: 'plain words' });
     const sealed = await get('/secret/one');
     expect(sealed).toMatchObject({ Type: 'SecureString', Version: 1 });
@@ -96,7 +96,7 @@ describe('SecureString', () => {
 });
 
 describe('PutParameter', () => {
-  it('keeps what is there unless it may overwrite, and counts versions', async () => {
+  it('overwrites only if allowed, and counts versions', async () => {
     expect((await put('/put/a')).Version).toBe(1);
     await expect(put('/put/a', { Value: 'w' })).rejects.toMatchObject({ name: 'ParameterAlreadyExists' });
     expect((await get('/put/a'))?.Value).toBe('v');
@@ -120,7 +120,7 @@ describe('PutParameter', () => {
     await expect(put(Name, more)).rejects.toMatchObject({ name });
   });
 
-  it('takes 4,096 characters, 8,192 in the advanced tier, 15 levels, a name without slashes', async () => {
+  it('accepts 4,096 characters, 8,192 in the advanced tier, 15 levels, and a name without slashes', async () => {
     await put('/put/c', { Value: 'x'.repeat(4_096) });
     await put('/put/d', { Value: 'x'.repeat(8_192), Tier: 'Advanced' });
     await put('/l'.repeat(15));
@@ -129,8 +129,8 @@ describe('PutParameter', () => {
   });
 });
 
-describe('the others', () => {
-  it('say what is not there', async () => {
+describe('the other operations of SSM', () => {
+  it('report missing parameters and unknown operations', async () => {
     await expect(get('/nowhere')).rejects.toMatchObject({ name: 'ParameterNotFound' });
     await expect(ssm.send(new DeleteParameterCommand({ Name: '/nowhere' }))).rejects.toMatchObject({
       name: 'ParameterNotFound',
@@ -140,7 +140,7 @@ describe('the others', () => {
     expect([names(some.Parameters), some.InvalidParameters]).toEqual([['/some'], ['/nowhere']]);
   });
 
-  it.skipIf(lacksBoto())('answer botocore alike', async () => {
+  it.skipIf(lacksBoto())('answer botocore in the same way', async () => {
     const outcomes = await boto(aws.url, [
       { service: 'ssm', method: 'put_parameter', params: { Name: '/boto/a', Value: 'ä', Type: 'String' } },
       { service: 'ssm', method: 'get_parameter', params: { Name: '/boto/a' } },
@@ -152,7 +152,7 @@ describe('the others', () => {
     expect(outcomes[3]).toMatchObject({ code: 'UnknownOperationException', status: 400 });
   });
 
-  it.skipIf(lacksAwsCli())('answer the AWS CLI, which pages by itself', async () => {
+  it.skipIf(lacksAwsCli())('answer the AWS CLI, which requests all pages', async () => {
     const all = await awsCli(aws.url, TVM, 'ssm', 'get-parameters-by-path', '--path', '/tree', '--recursive');
     expect(all['Parameters'].length).toBeGreaterThan(20);
   });

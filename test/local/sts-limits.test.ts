@@ -23,7 +23,7 @@ print(json.dumps({k: v.metadata for k, v in {
 }.items()}))
 `;
 
-/** Java writes characters beyond the BMP without braces. */
+/** The model has Java's escapes, which have no braces for characters beyond the BMP. */
 function inJava(pattern: string) {
   return pattern.replaceAll(/\\u\{(10{4}|10F{4})\}/gu, String.raw`\u$1`);
 }
@@ -53,10 +53,10 @@ function arns(count: number) {
 /** What is asked, AWS's code, and a part of its message. */
 const REFUSED: readonly (readonly [what: string, params: object, code: string, message: string])[] = [
   ['a role ARN of 19 characters', { RoleArn: 'arn:aws:iam::0:role' }, 'ValidationError', "at 'roleArn'"],
-  ['what is no ARN', { RoleArn: 'a-role-but-not-an-arn-at-all' }, 'ValidationError', 'is invalid'],
+  ['a role that is not an ARN', { RoleArn: 'a-role-but-not-an-arn-at-all' }, 'ValidationError', 'is invalid'],
   ['no role', { RoleArn: null }, 'ValidationError', "Value null at 'roleArn'"],
   [
-    'a role that is not there',
+    'a role that does not exist',
     { RoleArn: 'arn:aws:iam::000000000000:role/nobody' },
     'AccessDenied',
     'is not authorized',
@@ -132,13 +132,10 @@ describe.skipIf(noBoto)('AssumeRole', () => {
     outcomes = await boto(aws.url, calls);
   });
 
-  it.each(REFUSED.map((row, index) => [...row, index] as const))(
-    'refuses %s',
-    (_what, _params, code, message, index) => {
-      expect(outcomes[index]).toMatchObject({ code, message: expect.stringContaining(message) });
-      expect(outcomes[index]?.status).toBe(code === 'AccessDenied' ? 403 : 400);
-    },
-  );
+  it.each(REFUSED.map((row, index) => [...row, index] as const))('refuses %s', (...[, , code, message, index]) => {
+    expect(outcomes[index]).toMatchObject({ code, message: expect.stringContaining(message) });
+    expect(outcomes[index]?.status).toBe(code === 'AccessDenied' ? 403 : 400);
+  });
 
   it.each(ACCEPTED.map(([what], index) => [what, index] as const))('accepts %s', (_what, index) => {
     expect(outcomes[REFUSED.length + index]?.answer?.['Credentials']).toBeDefined();
@@ -149,7 +146,7 @@ function document(more: object, version = '2012-10-17') {
   return JSON.stringify({ Version: version, Statement: [more] });
 }
 
-describe('a session policy', () => {
+describe('isPolicyDocument', () => {
   const statement = { Effect: 'Allow', Action: '*', Resource: '*' };
 
   it.each([
@@ -162,7 +159,7 @@ describe('a session policy', () => {
       Condition: { Bool: { k: 'true' } },
     }),
     JSON.stringify({ Version: '2012-10-17', Statement: statement }),
-  ])('is one: %s', (text) => {
+  ])('accepts %s', (text) => {
     expect(isPolicyDocument(text)).toBe(true);
   });
 
@@ -178,7 +175,7 @@ describe('a session policy', () => {
     '{"Version":"2012-10-17","Statement":[null]}',
     '[]',
     'null',
-  ])('is none: %s', (text) => {
+  ])('refuses %s', (text) => {
     expect(isPolicyDocument(text)).toBe(false);
   });
 });

@@ -26,7 +26,7 @@ afterAll(() => aws.close());
 const TVM_ARN = 'arn:aws:sts::000000000000:assumed-role/sentinel-tvm/local';
 const noBoto = lacksBoto();
 
-/** Asks who it is, as a client that accepts nothing but JSON. */
+/** Calls GetCallerIdentity as a client that accepts only JSON. */
 async function askInJson(secret: string) {
   const body = 'Action=GetCallerIdentity&Version=2011-06-15';
   const credentials = { ...TVM, secretAccessKey: secret };
@@ -44,7 +44,7 @@ async function askInJson(secret: string) {
 }
 
 describe('GetCallerIdentity', () => {
-  it.skipIf(lacksAwsCli())('answers the AWS CLI in XML, and the credentials it vends', async () => {
+  it.skipIf(lacksAwsCli())('answers the AWS CLI in XML, also with vended credentials', async () => {
     expect(await awsCli(aws.url, TVM, 'sts', 'get-caller-identity')).toEqual({
       UserId: expect.stringMatching(/^AROA[A-Z2-7]{17}:local$/u),
       Account: '000000000000',
@@ -58,13 +58,13 @@ describe('GetCallerIdentity', () => {
     });
   });
 
-  it('knows the IAM user dana by path and a stable unique id', async () => {
+  it('returns the IAM user dana with her path and a stable unique id', async () => {
     const dana = await new STSClient(sdk(aws, DANA)).send(new GetCallerIdentityCommand({}));
     expect(dana.Arn).toBe('arn:aws:iam::000000000000:user/eng/dana');
     expect(dana.UserId).toMatch(/^AIDA[A-Z2-7]{17}$/u);
   });
 
-  it('answers JSON to a client that accepts nothing else', async () => {
+  it('answers in JSON to a client that accepts nothing else', async () => {
     const response = await askInJson(TVM.secretAccessKey);
     expect(response.headers.get('content-type')).toBe('application/json');
     expect(await response.json()).toEqual({
@@ -75,7 +75,7 @@ describe('GetCallerIdentity', () => {
     });
   });
 
-  it('refuses in JSON too', async () => {
+  it('refuses in JSON, too', async () => {
     const response = await askInJson('wrong');
     expect(response.status).toBe(403);
     expect(await response.json()).toMatchObject({ Error: { Code: 'SignatureDoesNotMatch', Type: 'Sender' } });
@@ -83,7 +83,7 @@ describe('GetCallerIdentity', () => {
 });
 
 describe('AssumeRole', () => {
-  it.skipIf(noBoto)('vends with source identity, tags and a session policy', async () => {
+  it.skipIf(noBoto)('gives credentials with source identity, tags and a session policy', async () => {
     const policy = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
     const params = protectedRequest({
       DurationSeconds: 900,
@@ -111,7 +111,7 @@ describe('AssumeRole', () => {
     expect(life).toBeLessThanOrEqual(900_000);
   });
 
-  it('says nothing of a source identity or a packed size that there is not', async () => {
+  it('leaves out a source identity or a packed size that there is not', async () => {
     const dana = new STSClient(sdk(aws, DANA));
     const answer = await dana.send(new AssumeRoleCommand({ RoleArn: role('deploy'), RoleSessionName: 'dana' }));
     expect(answer.SourceIdentity).toBeUndefined();
@@ -120,8 +120,8 @@ describe('AssumeRole', () => {
   });
 });
 
-describe('anything else', () => {
-  it.skipIf(noBoto)('is an action that is not there', async () => {
+describe('an unknown action', () => {
+  it.skipIf(noBoto)('is refused with InvalidAction', async () => {
     const [outcome] = await boto(aws.url, [{ method: 'get_session_token' }]);
     expect(outcome).toMatchObject({ code: 'InvalidAction', status: 400 });
   });

@@ -6,7 +6,7 @@ import { startEmbeddedAws, type EmbeddedAws } from '../../src/local/aws/server.t
 
 const run = promisify(execFile);
 
-/** Credentials as the SDKs take them. */
+/** Credentials in the form that the SDKs accept. */
 export type Credentials = {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -16,7 +16,9 @@ export type Credentials = {
 export const TVM: Credentials = DEMO_TVM_KEY;
 export const DANA: Credentials = DEMO_DANA_KEY;
 
-/** Why tests that need a tool cannot run here; undefined if they can. The reason is printed once. */
+/**
+ * Why tests that need a tool cannot run here; undefined if they can. The reason is printed once.
+ */
 function lacking(command: string, args: readonly string[], what: string): string | undefined {
   const { status } = spawnSync(command, args, { stdio: 'ignore' });
   if (status === 0) return undefined;
@@ -39,7 +41,9 @@ export function lacksAwsCli(): string | undefined {
   return lacking('aws', ['--version'], 'the AWS CLI');
 }
 
-/** This process's environment without any setting of AWS, and without the files that could hold some. */
+/**
+ * This process's environment without settings of AWS, and without files that could contain some.
+ */
 export function bareEnvironment(): Record<string, string | undefined> {
   return {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'))),
@@ -55,7 +59,7 @@ export async function python(program: string, input: unknown = null): Promise<un
   return JSON.parse((await running).stdout);
 }
 
-/** One call by boto3, without its own checks of parameters. */
+/** A call by boto3, without its own checks of parameters. */
 export type BotoCall = {
   readonly service?: 'sts' | 'ssm' | 'dynamodb' | 'iam';
   readonly method: string;
@@ -63,11 +67,11 @@ export type BotoCall = {
   readonly as?: Credentials;
 };
 
-/** An answer of AWS as a client of another language read it; tests look into it as they need. */
+/** An answer of AWS as a client in another language parsed it; tests read what they need. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Answer = Record<string, any>;
 
-/** What came of a call: the answer, or AWS's error. */
+/** The outcome of a call: the answer, or AWS's error. */
 export type BotoOutcome = {
   readonly answer?: Answer;
   readonly code?: string;
@@ -101,7 +105,7 @@ for call in job["calls"]:
 print(json.dumps(out, default=str))
 `;
 
-/** Makes calls with boto3 in one Python process, in order; by default of STS, as the TVM. */
+/** Makes calls with boto3 in one Python process, in order; by default calls of STS as the TVM. */
 export async function boto(url: string, calls: readonly BotoCall[]): Promise<readonly BotoOutcome[]> {
   const whole = calls.map((call) => ({ service: 'sts', as: TVM, params: {}, ...call }));
   const out = await python(CALLS, { url, region: EMBEDDED_REGION, calls: whole });
@@ -122,7 +126,7 @@ export async function awsCli(url: string, as: Credentials, ...args: readonly str
   return JSON.parse(stdout);
 }
 
-/** Settings of a JavaScript SDK client that tries once. */
+/** Settings of a JavaScript SDK client that does not retry. */
 export function sdk(aws: Pick<EmbeddedAws, 'url'>, credentials: Credentials = TVM) {
   return {
     endpoint: aws.url,
@@ -132,7 +136,7 @@ export function sdk(aws: Pick<EmbeddedAws, 'url'>, credentials: Credentials = TV
   };
 }
 
-/** An embedded AWS on a free port whose clock runs `offset()` milliseconds ahead. */
+/** An embedded AWS on a free port, whose clock is `offset()` milliseconds ahead. */
 export function startAws(offset: () => number = () => 0): Promise<EmbeddedAws> {
   return startEmbeddedAws({ port: 0, clock: () => Date.now() + offset() });
 }
@@ -152,7 +156,7 @@ export function protectedRequest(more: object = {}) {
   };
 }
 
-/** The credentials of an AssumeRole answer, as the SDKs take them. */
+/** The credentials of an AssumeRole answer, in the form that the SDKs accept. */
 export function credentialsOf(answer: Answer): Credentials & { readonly sessionToken: string } {
   const { AccessKeyId, SecretAccessKey, SessionToken } = answer['Credentials'];
   return { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };

@@ -45,7 +45,7 @@ function deniedFor(action: string) {
 }
 
 describe('the protected roles', () => {
-  it('trust the TVM, with a source identity of its own form only', async () => {
+  it('trust only the TVM, with a source identity in its form', async () => {
     await expect(assume(protectedRequest())).resolves.toBeDefined();
     await expect(assume({ RoleArn: role('SentinelProtected-dev'), RoleSessionName: 'alice' })).rejects.toEqual(
       deniedFor('sts:AssumeRole'),
@@ -53,19 +53,19 @@ describe('the protected roles', () => {
     await expect(assume(protectedRequest({ SourceIdentity: 'alice' }))).rejects.toEqual(deniedFor('sts:AssumeRole'));
   });
 
-  it('take only the tags that their trust policy admits', async () => {
+  it('accept only the tags in their trust policy', async () => {
     await expect(assume(protectedRequest({ Tags: [{ Key: 'Admin', Value: 'yes' }] }))).rejects.toEqual(
       deniedFor('sts:TagSession'),
     );
   });
 
-  it('refuse dana, who may assume deploy', async () => {
+  it('refuse dana, who may assume the role deploy', async () => {
     await expect(assume(protectedRequest(), DANA)).rejects.toEqual(deniedFor('sts:AssumeRole'));
     await expect(assume(deploy, DANA)).resolves.toBeDefined();
     await expect(assume(deploy, TVM)).rejects.toEqual(deniedFor('sts:AssumeRole'));
   });
 
-  it('refuse the sessions of deploy and the credentials that they themselves gave', async () => {
+  it('refuse sessions of the role deploy, and their own sessions', async () => {
     const deployed = credentialsOf(await assume(deploy, DANA));
     const vended = credentialsOf(await assume(protectedRequest()));
     await expect(assume(protectedRequest(), deployed)).rejects.toEqual(deniedFor('sts:AssumeRole'));
@@ -94,7 +94,7 @@ describe('a chained session', () => {
     );
   });
 
-  it('keeps transitive tags and no others', async () => {
+  it('keeps only transitive tags', async () => {
     const vended = credentialsOf(await assume(tagged));
     function withTag(Key: string) {
       return assume({ ...chained, Tags: [{ Key, Value: 'x' }] }, vended);
@@ -103,7 +103,7 @@ describe('a chained session', () => {
     await expect(withTag('sentineluser')).rejects.toMatchObject({ name: 'InvalidParameterValue' });
   });
 
-  it('lives an hour at most, whatever its role allows', async () => {
+  it('lives for an hour at most, even if its role allows more', async () => {
     const deployed = credentialsOf(await assume({ ...deploy, DurationSeconds: 43_200 }, DANA));
     const long = { RoleArn: role('anybody'), RoleSessionName: 'long', DurationSeconds: 3_601 };
     await expect(assume(long, deployed)).rejects.toMatchObject({
@@ -121,7 +121,7 @@ function when(operator: string, key: string, values: string | readonly string[])
   };
 }
 
-describe('the evaluator', () => {
+describe('trustAllows', () => {
   const me = roleArn(TVM_ROLE);
   function allow(more: Partial<TrustStatement> = {}): TrustStatement {
     return {
@@ -148,16 +148,24 @@ describe('the evaluator', () => {
     ['a wildcard for the action', [allow({ Action: 'STS:*' })], true],
     ['a Deny beside it', [allow(), allow({ Effect: 'Deny' })], false],
     ['StringLike', [allow(when('StringLike', 'sts:SourceIdentity', ['x', 'sentinel=?']))], true],
-    ['a dot is no wildcard', [allow(when('StringLike', 'sts:SourceIdentity', 'sentinel..'))], false],
-    ['StringEquals takes no wildcard', [allow(when('StringEquals', 'sts:SourceIdentity', 'sentinel=*'))], false],
+    ['a dot, which is not a wildcard', [allow(when('StringLike', 'sts:SourceIdentity', 'sentinel..'))], false],
+    ['StringEquals, which has no wildcards', [allow(when('StringEquals', 'sts:SourceIdentity', 'sentinel=*'))], false],
     ['a key that the request lacks', [allow(when('StringLike', 'sts:ExternalId', '*'))], false],
-    ['ForAllValues, all', [allow(when('ForAllValues:StringEquals', 'aws:TagKeys', ['a', 'b', 'c']))], true],
-    ['ForAllValues, not all', [allow(when('ForAllValues:StringEquals', 'aws:TagKeys', ['a']))], false],
-    ['ForAllValues of none', [allow(when('ForAllValues:StringLike', 'sts:ExternalId', 'x'))], true],
+    [
+      'ForAllValues with all values listed',
+      [allow(when('ForAllValues:StringEquals', 'aws:TagKeys', ['a', 'b', 'c']))],
+      true,
+    ],
+    [
+      'ForAllValues with a value that is not listed',
+      [allow(when('ForAllValues:StringEquals', 'aws:TagKeys', ['a']))],
+      false,
+    ],
+    ['ForAllValues of an absent key', [allow(when('ForAllValues:StringLike', 'sts:ExternalId', 'x'))], true],
     ['an unknown operator', [allow(when('StringEqualsIgnoreCase', 'sts:SourceIdentity', 'sentinel=x'))], false],
     ['an unknown key', [allow(when('StringLike', 'aws:SourceIp', '*'))], false],
     [
-      'a Deny that cannot be judged',
+      'a Deny that cannot be evaluated',
       [allow(), allow({ Effect: 'Deny', ...when('Bool', 'aws:SecureTransport', 'x') })],
       false,
     ],
@@ -166,7 +174,7 @@ describe('the evaluator', () => {
       [allow(), allow({ Effect: 'Deny', ...when('StringLike', 'sts:SourceIdentity', 'y') })],
       true,
     ],
-  ])('%s', (_what, statements, verdict) => {
+  ])('evaluates %s', (_what, statements, verdict) => {
     expect(asks(...statements)).toBe(verdict);
   });
 });

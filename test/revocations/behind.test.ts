@@ -15,17 +15,17 @@ import {
 } from './fake-table.ts';
 import type { Item } from './support.ts';
 
-/** A reader that does not know everything up to the head knows that, whatever stands in the table. */
+/** A reader notices that it does not know everything up to the head, whatever the table holds. */
 const HOUR = 3_600_000;
 
-/** A table with these users revoked. */
+/** A table in which these users are revoked. */
 async function tableWith(...names: readonly string[]): Promise<FakeTable> {
   const table = createFakeTable();
   for (const name of names) await logOf(table).append(entry(user(name)));
   return table;
 }
 
-/** Lets each query's answer be changed; gives back undefined to leave it as it is. */
+/** Lets a test change the answer to each query; undefined leaves it as it is. */
 function answering(table: FakeTable, change: (id: string) => object | undefined): Pick<FakeTable, 'client'> {
   async function send(command: { input: { ExpressionAttributeValues?: Item; TableName: string } }) {
     const answer = await table.client.send(command as never);
@@ -36,8 +36,8 @@ function answering(table: FakeTable, change: (id: string) => object | undefined)
   return { client: { send } as unknown as FakeTable['client'] };
 }
 
-describe('a hole in the log', () => {
-  it('is no end of it: who follows is not fresh, and nothing behind it is taken for unknown', async () => {
+describe('a missing entry in the log', () => {
+  it('stops an instance that follows the log, which still learns of the entries after it', async () => {
     const table = await tableWith('one');
     const feed = feedOf(table);
     await feed.ensure();
@@ -51,7 +51,7 @@ describe('a hole in the log', () => {
     expect(feed.isBroken(3)).toBe(false);
   });
 
-  it('at the start is no end of it either, and grace makes up for an outage only', async () => {
+  it('stops an instance that starts, and no grace is given for it', async () => {
     const table = await tableWith('one', 'two', 'three');
     table.items.delete('rev#2');
     const feed = feedOf(table, { grace: HOUR });
@@ -59,7 +59,7 @@ describe('a hole in the log', () => {
     expect(feed.names()).toEqual(['one', 'three']);
   });
 
-  it('that was only one bad answer is read once more, and tells nobody anything', async () => {
+  it('is read once more, and not reported if that was only one bad answer', async () => {
     const table = await tableWith('one');
     let bad = 0;
     const feed = feedOf(
@@ -77,7 +77,7 @@ describe('a hole in the log', () => {
     expect(feed.faults).toEqual([]);
   });
 
-  it('is closed by an operator by its number; then all are fresh again', async () => {
+  it('is put aside by an operator by its number; then all instances are fresh again', async () => {
     const table = await tableWith('one', 'two', 'three');
     table.items.delete('rev#2');
     const [feed, other] = [feedOf(table), feedOf(table)];
@@ -88,14 +88,14 @@ describe('a hole in the log', () => {
     expect(feed.names()).toEqual(['one', 'three']);
   });
 
-  it('is one at the end of the log as well', async () => {
+  it('is noticed at the end of the log as well', async () => {
     const table = await tableWith('one', 'two');
     table.items.delete('rev#2');
     expect(await feedOf(table).ensure()).toEqual(UNAVAILABLE);
   });
 });
 
-describe('an answer with another id', () => {
+describe('an answer with another entry’s id', () => {
   it('is an error, and the number is read again', async () => {
     const table = await tableWith('one');
     let bad = false;
@@ -111,7 +111,7 @@ describe('an answer with another id', () => {
 });
 
 describe('a head that went back', () => {
-  it('does not count, is put right, and hides nothing', async () => {
+  it('is not believed, is corrected, and hides nothing', async () => {
     const table = await tableWith('one', 'two', 'three');
     const feed = feedOf(table);
     await feed.ensure();
@@ -128,7 +128,7 @@ describe('a head that went back', () => {
     ['signed by the TVM, once', toHead(1, SEALING)],
     ['forged', rawHead(1)],
     ['deleted', undefined],
-  ])('together with the last entries (%s) is noticed by who starts then', async (_, head) => {
+  ])('is noticed by an instance that starts after it and the last entries went (%s)', async (_, head) => {
     const table = await tableWith('one', 'two', 'three');
     for (const n of [2, 3]) table.items.delete(`rev#${n}`);
     if (head === undefined) table.items.delete('head');
@@ -139,7 +139,7 @@ describe('a head that went back', () => {
   });
 });
 
-describe('an entry that somebody changed', () => {
+describe('an entry that was changed by others', () => {
   const changes: readonly (readonly [string, (item: Item) => Item])[] = [
     ['its end', (item) => ({ ...item, until: { S: '2026-01-05T12:00:01.000Z' } })],
     ['whom it names', (item) => ({ ...item, value: { S: 'nobody' } })],
@@ -149,7 +149,7 @@ describe('an entry that somebody changed', () => {
   ];
 
   it.each(changes)(
-    '(%s) is no ground to vend on for who starts then, and changes nothing for who knew it',
+    '(%s) stops an instance that starts then, and changes nothing for one that knew it',
     async (_, change) => {
       const table = await tableWith('one', 'two');
       const knew = feedOf(table);
@@ -167,7 +167,7 @@ describe('an entry that somebody changed', () => {
     },
   );
 
-  it('is closed by an operator by its number', async () => {
+  it('is put aside by an operator by its number', async () => {
     const table = await tableWith('one', 'two');
     table.items.set('rev#2', rawEntry(2, { value: { S: 'nobody' } }));
     const feed = feedOf(table);
@@ -179,20 +179,20 @@ describe('an entry that somebody changed', () => {
 });
 
 describe('an entry that others added', () => {
-  it('revokes for good: its end is ignored, also by who starts later', async () => {
+  it('revokes for good: its end is ignored, also by an instance that starts later', async () => {
     const table = await tableWith('one');
     const feed = feedOf(table);
     await feed.ensure();
     table.items.set('rev#2', rawEntry(2, { until: { S: '2026-01-05T12:00:01.000Z' } }));
     expect(await feed.poll(HOUR)).toEqual(FRESH);
-    expect(feed.list().at(-1)).not.toHaveProperty('until');
+    expect(feed.list().at(-1)).toMatchObject({ until: undefined });
     const later = feedOf(table);
     expect(await later.ensure()).toEqual(FRESH);
     later.time.now += HOUR;
     expect(later.names()).toEqual(['one', 'alice']);
   });
 
-  it('is met by a writer: its number is not used again, and both are in force', async () => {
+  it('keeps its number when a writer meets it, and both entries are in force', async () => {
     const table = await tableWith('one');
     table.items.set('rev#2', rawEntry(2));
     expect(await logOf(table).append(entry(user('three')))).toMatchObject({ n: 3 });
@@ -202,8 +202,8 @@ describe('an entry that others added', () => {
   });
 });
 
-describe('a list of numbers that are gone', () => {
-  it('that the TVM did not sign names nothing', async () => {
+describe('the list of numbers that are gone', () => {
+  it('names nothing if the TVM did not sign it', async () => {
     const table = await tableWith('one', 'two');
     table.items.delete('rev#1');
     table.items.set('compaction', { id: { S: 'compaction' }, version: { N: '1' }, numbers: { S: '1' } });
@@ -214,7 +214,7 @@ describe('a list of numbers that are gone', () => {
 });
 
 describe('a log that was never signed', () => {
-  it('is signed as it stands, with what is missing in it, at the first start', async () => {
+  it('is signed as it stands at the first start, and what is missing is named as gone', async () => {
     const table = createFakeTable();
     table.items.set('rev#1', rawEntry(1, { until: { S: '2026-01-05T13:00:00.000Z' } }));
     table.items.set('rev#3', rawEntry(3, { value: { S: 'bob' } }));
@@ -227,7 +227,7 @@ describe('a log that was never signed', () => {
     expect(await feedOf(table).ensure(), 'from then on it is held to its word').toEqual(UNAVAILABLE);
   });
 
-  it('works without any sealing key, also where revocations end', async () => {
+  it('works without any sealing key, also with revocations that end', async () => {
     const table = createFakeTable();
     const feed = feedOf(table, { keys: () => new Map() });
     expect(await feed.ensure()).toEqual(FRESH);
@@ -237,7 +237,7 @@ describe('a log that was never signed', () => {
     expect(other.names()).toEqual(['short']);
     await other.poll(2 * HOUR);
     expect(other.names()).toEqual([]);
-    // The first key signs what is there.
+    // The first key signs the entries that are there.
     expect(await feedOf(table).ensure()).toEqual(FRESH);
   });
 });

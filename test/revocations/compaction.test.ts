@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { gapsOf, includes, mergeRanges, toRanges, type Ranges } from '../../src/revocations/compaction.ts';
 
-/** Ranges of numbers are sets of numbers. */
+/** Ranges behave as the sets of numbers that they stand for. */
 const numbers = fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 65_530, max: 65_545 })));
 
 function spread(ranges: Ranges): readonly number[] {
@@ -13,8 +13,8 @@ function sorted(list: Iterable<number>): readonly number[] {
   return [...new Set(list)].toSorted((a, b) => a - b);
 }
 
-describe('ranges', () => {
-  it('hold the numbers that they are made of, in order and apart', () => {
+describe('toRanges, mergeRanges, gapsOf and includes', () => {
+  it('give ranges of exactly the numbers, in order and with gaps between them', () => {
     fc.assert(
       fc.property(numbers, (list) => {
         const ranges = toRanges(list);
@@ -26,7 +26,7 @@ describe('ranges', () => {
     );
   });
 
-  it('merge to the union, and have as gaps what they lack', () => {
+  it('merge ranges to their union, and give the missing numbers as gaps', () => {
     fc.assert(
       fc.property(numbers, numbers, fc.integer({ min: 0, max: 60 }), (one, other, end) => {
         const both = mergeRanges(toRanges(one), toRanges(other));
@@ -37,7 +37,7 @@ describe('ranges', () => {
     );
   });
 
-  it('include what is in them, and nothing that is no number', () => {
+  it('include the numbers in the ranges, and no others', () => {
     fc.assert(
       fc.property(numbers, fc.integer({ min: 0, max: 65_560 }), (list, n) => {
         expect(includes(toRanges(list), n)).toBe(list.includes(n));
@@ -46,7 +46,7 @@ describe('ranges', () => {
     expect(includes([[1, 9]], Number.NaN)).toBe(false);
   });
 
-  it('end where the log does, however far that is', () => {
+  it('handle numbers as high as the log goes', () => {
     expect(gapsOf(toRanges([3]), 1e15)).toEqual([
       [1, 2],
       [4, 1e15],

@@ -21,16 +21,16 @@ function refused(): Error {
   return new ConditionalCheckFailedException({ message: 'no', $metadata: {} });
 }
 
-/** Before or after a call takes effect: here a test may wait, or throw. */
+/** Is called before and after a call takes effect: here a test may wait, or throw. */
 export type Step = (what: string, when: 'before' | 'after') => Promise<void>;
 
 /**
- * A table in memory that takes the very commands that the log sends, one effect at a time, so that a test decides what
- * happens between them. A scan goes by pages of two items and is no snapshot, as DynamoDB's is none.
+ * A table in memory for the commands that the log sends. They take effect one at a time, so that a test decides what
+ * happens between them. A scan has pages of two items and, as in DynamoDB, is no snapshot.
  */
 export function createFakeTable(step: Step = () => Promise.resolve()) {
   const items = new Map<string, Item>();
-  /** The guard table, which whoever may write the log need not be able to write. */
+  /** The guard table, which others who may write the log cannot write. */
   const guard = new Map<string, Item>();
   const control = { step };
 
@@ -46,7 +46,7 @@ export function createFakeTable(step: Step = () => Promise.resolve()) {
       return { Items: item === undefined ? [] : [item] };
     }
     if (command instanceof ScanCommand) {
-      // By an order that has nothing to do with the numbers, as a hash has none.
+      // In an order that has nothing to do with the numbers, as by a hash.
       const ids = [...items.keys()].toSorted((a, b) => scatter(a) - scatter(b));
       const after = command.input.ExclusiveStartKey?.['id']?.S;
       const start = after === undefined ? 0 : ids.filter((id) => scatter(id) <= scatter(after)).length;
@@ -102,12 +102,12 @@ function sealingKey(id: string): SealingKey {
 }
 export const SEALING = sealingKey('k1');
 const KEYS: SealingKeys = new Map([[SEALING.id, SEALING]]);
-/** A key that no TVM of the tests has. */
+/** A key of the same id that no TVM of the tests has. */
 export const STRANGE = sealingKey('k1');
 
 export const NOW = Date.parse('2026-01-05T12:00:00Z');
 
-/** What is revoked here: alice unless told otherwise. */
+/** A new entry that revokes a target, alice by default. */
 export function entry(target: RevocationTarget = ALICE, more: Partial<Revocation> = {}): NewEntry {
   return {
     what: 'revoke',
@@ -116,6 +116,8 @@ export function entry(target: RevocationTarget = ALICE, more: Partial<Revocation
     by: 'olivia',
     byPrincipal: 'sentinel:key/O',
     createdAt: NOW,
+    until: undefined,
+    own: false,
     ...more,
   };
 }
@@ -125,7 +127,7 @@ export function user(value: string): RevocationTarget {
   return { kind: 'user', value };
 }
 
-/** A row as somebody past the TVM may put it. */
+/** An unsigned row, as others may put it. */
 export function rawEntry(n: number, more: Item = {}): Item {
   return {
     id: { S: `rev#${n}` },
@@ -145,7 +147,7 @@ export const NO_FOREIGN: ForeignRevocations = { read: () => Promise.resolve(), o
 
 type FeedOptions = Partial<Parameters<typeof createRevocations>[0]> & { readonly keys?: () => SealingKeys };
 
-/** The log of one instance over a table; `append` knows nothing of what others wrote before. */
+/** The log of one instance on a table, with a writer that does not know what others wrote before. */
 export function logOf(table: Pick<FakeTable, 'client'>, keys: () => SealingKeys = () => KEYS) {
   const log = createRevocationLog({
     client: table.client,
@@ -157,7 +159,7 @@ export function logOf(table: Pick<FakeTable, 'client'>, keys: () => SealingKeys 
   return { ...log, append: createRevocationWriter(log, () => undefined) };
 }
 
-/** The feed of one instance over a table, with a clock that stands until it is moved. */
+/** The feed of one instance on a table, with clocks that stand still until a test moves them. */
 export function feedOf(table: Pick<FakeTable, 'client'>, more: FeedOptions = {}) {
   const time = { now: NOW, monotonic: 1_000 };
   const faults: unknown[] = [];
@@ -181,7 +183,7 @@ export function feedOf(table: Pick<FakeTable, 'client'>, more: FeedOptions = {})
     time,
     faults,
     told,
-    /** Reads, by letting what is known grow too old first. */
+    /** Lets what is known grow too old, and so makes the feed read. */
     poll: (ms = 4_000) => {
       time.now += ms;
       time.monotonic += ms;

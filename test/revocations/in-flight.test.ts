@@ -4,10 +4,10 @@ import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startTvm, type RunningTvm } from '../support/tvm.ts';
 import { openSession, revoke, SECRET_REASON, until, useDesk } from './support.ts';
 
-/** A revocation that comes while AWS makes the credentials. */
+/** Revocations that come while STS makes the credentials. */
 const world = useDesk();
 
-/** An STS that holds its answer until it is let go. */
+/** An STS that holds its answer back until the test lets it go. */
 async function startHeldSts() {
   let letGo: (answer: FakeAnswer) => void = () => undefined;
   let held = false;
@@ -38,8 +38,8 @@ describe.each([
   ['profile', () => 'dev'],
   ['session', (id: string) => id],
   ['all', () => undefined],
-] as const)('a revoked %s', (kind, valueOf) => {
-  it('gets nothing of what STS has just made, though the audit log names it', async () => {
+] as const)('a %s that is revoked while STS makes the credentials', (kind, valueOf) => {
+  it('does not get the credentials that STS has just made, but the audit log has their vend', async () => {
     const sts = await startHeldSts();
     const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }));
     const session = await openSession(tvm);
@@ -66,8 +66,8 @@ describe.each([
   });
 });
 
-describe('while STS takes its time', () => {
-  it('a revocation of another changes nothing', async () => {
+describe('during a slow AssumeRole', () => {
+  it('changes nothing when somebody else is revoked', async () => {
     const sts = await startHeldSts();
     const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }));
     sts.hold();
@@ -78,7 +78,7 @@ describe('while STS takes its time', () => {
     expect((await asked).status).toBe(200);
   });
 
-  it('a revocation on another instance counts as well', async () => {
+  it('refuses a caller who is revoked on another instance', async () => {
     const sts = await startHeldSts();
     const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }));
     sts.hold();
@@ -92,7 +92,7 @@ describe('while STS takes its time', () => {
     expect((await asked).json['error']).toBe('SessionRevoked');
   });
 
-  it('and DynamoDB cannot be read for longer than the bound: nothing is vended', async () => {
+  it('vends nothing if DynamoDB cannot be read for longer than the bound', async () => {
     const sts = await startHeldSts();
     const proxy = world.kept(await startFaultProxy(world.desk.url));
     let offset = 0;

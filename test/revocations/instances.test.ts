@@ -19,7 +19,7 @@ async function everywhere(instances: readonly RunningTvm[], is: string | number)
 }
 
 describe.each([2, 5])('%i instances', (count) => {
-  it('all refuse within the bound what one was told, and all serve again when another lifts it', async () => {
+  it('refuse within the bound what was revoked on one, and serve again when it is lifted on another', async () => {
     const instances = await startSome(count);
     const [first, last] = [instances[0], instances.at(-1)];
     if (first === undefined || last === undefined) throw new Error('no instance');
@@ -33,7 +33,7 @@ describe.each([2, 5])('%i instances', (count) => {
 });
 
 describe('two instances', () => {
-  it('that revoke at the same time lose nothing and share no number', async () => {
+  it('lose no revocation and share no number when they revoke at the same time', async () => {
     const [one, other] = (await startSome(2)) as [RunningTvm, RunningTvm];
     const names = Array.from({ length: 20 }, (_, index) => `user-${index}`);
     const ids = await Promise.all(names.map((name, index) => revoke(index % 2 === 0 ? one : other, 'user', name)));
@@ -50,7 +50,7 @@ describe('two instances', () => {
     }
   });
 
-  it('a session revoked on one is not continued on the other, nor shown as active there', async () => {
+  it('do not continue, nor show as active, a session that was revoked on the other', async () => {
     const [one, other] = (await startSome(2)) as [RunningTvm, RunningTvm];
     const id = await openSession(one);
     expect(await openSession(other)).toBe(id);
@@ -61,8 +61,8 @@ describe('two instances', () => {
   });
 });
 
-describe('what the feed costs', () => {
-  it('is about two small reads a second and instance, the head and the next number, idle or under load', async () => {
+describe('the cost of the feed', () => {
+  it('is about two small reads a second for each instance, the head and the next number, idle or under load', async () => {
     const counts = { queries: 0, scans: 0 };
     const proxy = world.kept(
       await startFake((body, incoming) => {

@@ -3,19 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { createFakeTable, entry, feedOf, FRESH, logOf, rawEntry, SEALING, user } from './fake-table.ts';
 
 /**
- * Writers and readers whose calls take effect in whatever order the scheduler picks: whoever reads afterwards knows
+ * Writers and readers whose calls take effect in an order that fast-check's scheduler picks: a reader afterwards knows
  * exactly what was appended and not lifted.
  */
 type Plan = { readonly writers: readonly (readonly boolean[])[]; readonly readers: number; readonly polls: number };
 
-/** Each writer revokes some; `true` lifts what it revoked last instead. */
+/** What each writer appends: `false` revokes, `true` lifts what it revoked last. */
 const plans: fc.Arbitrary<Plan> = fc.record({
   writers: fc.array(fc.array(fc.boolean(), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 }),
   readers: fc.integer({ min: 1, max: 3 }),
   polls: fc.integer({ min: 1, max: 3 }),
 });
 
-/** Appends a writer's entries one after the other; gives the numbers, and which of them it lifted. */
+/** Appends a writer's entries one after another; gives their numbers, and which of them it lifted. */
 async function write(table: ReturnType<typeof createFakeTable>, name: string, plan: readonly boolean[]) {
   const log = logOf(table);
   const numbers: number[] = [];
@@ -67,22 +67,22 @@ async function run(
   }
 }
 
-describe('whatever the order of their calls', () => {
-  it('readers that follow end up with exactly what was appended', async () => {
+describe('readers and writers, in any order of their calls', () => {
+  it('let readers that follow end up with exactly what was appended', async () => {
     const property = fc.asyncProperty(fc.scheduler(), plans, (scheduler, plan) =>
       run(scheduler, plan, { loadedBefore: true }),
     );
     await fc.assert(property, { numRuns: 150 });
   });
 
-  it('readers that load meanwhile do so too', async () => {
+  it('let readers that load meanwhile end up with exactly what was appended', async () => {
     const property = fc.asyncProperty(fc.scheduler(), plans, (scheduler, plan) =>
       run(scheduler, plan, { loadedBefore: false }),
     );
     await fc.assert(property, { numRuns: 300 });
   });
 
-  it('readers that load meanwhile do so too, where nothing is lifted', async () => {
+  it('let readers that load meanwhile end up with exactly what was appended, if nothing is lifted', async () => {
     const revoking = plans.map((plan) => ({ ...plan, writers: plan.writers.map((one) => one.map(() => false)) }));
     const property = fc.asyncProperty(fc.scheduler(), revoking, (scheduler, plan) =>
       run(scheduler, plan, { loadedBefore: false }),
@@ -90,7 +90,7 @@ describe('whatever the order of their calls', () => {
     await fc.assert(property, { numRuns: 150 });
   });
 
-  it('an instance never forgets what it revoked itself, not even while it reads all anew', async () => {
+  it('never let an instance forget what it revoked itself, not even while it reads everything again', async () => {
     const property = fc.asyncProperty(fc.scheduler(), fc.integer({ min: 0, max: 3 }), async (scheduler, before) => {
       const table = createFakeTable();
       for (let n = 1; n <= before; n += 1) table.items.set(`rev#${n}`, rawEntry(n, { value: { S: `old-${n}` } }));
@@ -114,7 +114,7 @@ describe('whatever the order of their calls', () => {
 });
 
 describe('a writer that dies between entry and head', () => {
-  it('leaves an entry that everybody sees, and no number that is used twice', async () => {
+  it('leaves an entry that every reader sees, and a number that is not used twice', async () => {
     const property = fc.asyncProperty(fc.scheduler(), fc.integer({ min: 1, max: 4 }), async (scheduler, others) => {
       const table = createFakeTable();
       const feed = feedOf(table);
@@ -127,7 +127,7 @@ describe('a writer that dies between entry and head', () => {
         await schedule();
         if (what === 'UpdateItemCommand') throw new Error('killed');
       });
-      // The same items under other calls.
+      // The same items, with calls that the scheduler does not delay.
       dying.items.set = (id, item) => {
         table.items.set(id, item);
         return dying.items;
@@ -140,7 +140,7 @@ describe('a writer that dies between entry and head', () => {
       );
       const rest = Promise.all(Array.from({ length: others }, (_, index) => write(table, `w${index}`, [false])));
       await scheduler.waitFor(Promise.all([fate, rest, feed.poll()]));
-      // Its entry stands, so it is told as written, be the head raised or not.
+      // Its entry is in the table, so the append resolves, whether or not the head was raised.
       expect(await fate).toBe('written');
       table.control.step = () => Promise.resolve();
       await feed.poll();

@@ -6,7 +6,7 @@ import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { callWith, revoke, REVOKED, signedWith, until, vend } from './support.ts';
 
-/** DynamoDB fails in every way, while time passes by a clock that the test moves. */
+/** DynamoDB fails in every way, and time passes on a clock that the test moves. */
 let desk: Desk;
 let proxy: FaultProxy;
 let offset = 0;
@@ -29,7 +29,7 @@ async function start(environment: Readonly<Record<string, string>> = {}): Promis
   return tvm;
 }
 
-/** Makes DynamoDB fail for the length of a test, on an instance that was fine before. */
+/** Makes DynamoDB fail for the length of a test, for an instance that worked before. */
 async function during(fault: Fault, tvm: RunningTvm, test: () => Promise<void>): Promise<void> {
   proxy.set('dynamodb', fault);
   try {
@@ -57,7 +57,7 @@ const PATHS: readonly Call[] = [
 const FAULTS: readonly Fault[] = ['down', 'hang', 'garbled', 'empty', 'error', 'throttled', 'truncated'];
 
 describe.each(FAULTS)('DynamoDB: %s', (fault) => {
-  it('stops every identity when the bound is over, and serves again without a restart', async () => {
+  it('stops every way of proving who one is after the bound, and serves again without a restart', async () => {
     const tvm = await start();
     expect(await vend(tvm)).toBe(200);
     await during(fault, tvm, async () => {
@@ -82,7 +82,7 @@ describe.each(FAULTS)('DynamoDB: %s', (fault) => {
 });
 
 describe('DynamoDB: slow', () => {
-  it('is slow, and no reason to refuse', async () => {
+  it('makes vends slow, and refuses none', async () => {
     const tvm = await start();
     await during('slow', tvm, async () => {
       offset = 3_500;
@@ -90,7 +90,7 @@ describe('DynamoDB: slow', () => {
     });
   });
 
-  it('at its start fails: nobody is served before the revocations are known, and all are then', async () => {
+  it('DynamoDB that fails at the start: serves nobody before the revocations are known, and everybody then', async () => {
     proxy.set('dynamodb', 'down');
     const tvm = await start({ SENTINEL_OUTAGE_GRACE: '15m' });
     expect(await vend(tvm)).toBe(UNAVAILABLE);
@@ -103,7 +103,7 @@ describe('DynamoDB: slow', () => {
     await tvm.close();
   });
 
-  it('refuses to revoke or lift what cannot be written, and says so in the audit log', async () => {
+  it('refuses to revoke or lift when it cannot be written, and records that in the audit log', async () => {
     const tvm = await start();
     await during('down', tvm, async () => {
       const body = '{"kind":"user","value":"mallory","reason":"laptop stolen"}';
@@ -123,7 +123,7 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
     return (await callWith(tvm, DEMO_CLIENTS.alice, { query: 'profile=dev', at })).status;
   }
 
-  it('vends on with what is known, loudly, for so long and no longer', async () => {
+  it('keeps vending with what is known, and reports it, until the grace is over', async () => {
     const tvm = await start(environment);
     expect(await vendNow(tvm)).toBe(200);
     expect(tvm.audit.at(-1)).not.toHaveProperty('revocations');
@@ -145,7 +145,7 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
     });
   });
 
-  it('still refuses who was revoked before', async () => {
+  it('still refuses callers who were revoked before', async () => {
     const tvm = await start(environment);
     const id = await revoke(tvm, 'user', 'alice');
     await during('down', tvm, async () => {
@@ -158,7 +158,7 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
     });
   });
 
-  it('lets no request through twice, be it from before the outage or in it, nor one older than the process', async () => {
+  it('lets no request through twice, neither from before the outage nor in it, and none older than the process', async () => {
     const tvm = await start(environment);
     const started = Date.now();
     async function send(request: ReturnType<typeof signedWith>) {

@@ -6,7 +6,7 @@ import { sendRaw } from '../support/raw-http.ts';
 import { startTvm, type Desk } from '../support/tvm.ts';
 import { callWith, lift, openSession, register, revoke, REVOKED, SECRET_REASON, useDesk, vend } from './support.ts';
 
-/** What is refused after a revocation, and that nothing leads around it. */
+/** What is refused after a revocation, and that no way avoids it. */
 const DEV = `version: "1"
 rules:
   - { name: some, effect: allow, conditions: { users: [alice, bob, user/dana] } }
@@ -47,7 +47,7 @@ describe.each([
   ['user', 'alice'],
   ['principal', 'sentinel:key/TVMDEMOALICE'],
 ])('a revoked %s', (kind, value) => {
-  it.each(ENDPOINTS)('gets SessionRevoked from %s, and no word of the reason', async (_, what) => {
+  it.each(ENDPOINTS)('gets SessionRevoked from %s, without the reason', async (_, what) => {
     await revoke(world.tvm, kind, value);
     const answer = await call(world.tvm, what);
     expect([answer.status, answer.json['error']], answer.body).toEqual([403, 'SessionRevoked']);
@@ -63,7 +63,7 @@ describe.each([
     expect(await vend(world.tvm, 'bob')).toBe(200);
   });
 
-  it('is one of many: nobody else is refused, and all is well when it is lifted or over', async () => {
+  it('is the only one refused, and is served again when the revocation is lifted or has ended', async () => {
     const id = await revoke(world.tvm, kind, value);
     expect(await vend(world.tvm)).toBe(REVOKED);
     expect((await lift(world.tvm, id)).status).toBe(200);
@@ -80,7 +80,7 @@ describe.each([
 });
 
 describe('a revoked profile', () => {
-  it('is vended to nobody; callers and other profiles are as before', async () => {
+  it('is vended to nobody, while callers keep their other profiles', async () => {
     await revoke(world.tvm, 'profile', 'dev');
     expect([await vend(world.tvm), await vend(world.tvm, 'bob')]).toEqual([REVOKED, REVOKED]);
     expect(await vend(world.tvm, 'alice', 'profile=other')).toBe(200);
@@ -91,7 +91,7 @@ describe('a revoked profile', () => {
     });
   });
 
-  it('tells whom policy denies nothing of it', async () => {
+  it('is not revealed to callers whom policy denies', async () => {
     const before = await call(world.tvm, { query: 'profile=dev', as: 'carol' });
     await revoke(world.tvm, 'profile', 'dev');
     const after = await call(world.tvm, { query: 'profile=dev', as: 'carol' });
@@ -100,7 +100,7 @@ describe('a revoked profile', () => {
 });
 
 describe('a revoked session', () => {
-  it('blocks its principal on its profile under any label, and nothing else', async () => {
+  it('refuses its principal on its profile under any label, and nothing else', async () => {
     const id = await openSession(world.tvm, 'alice', 'profile=dev&session_label=laptop');
     await revoke(world.tvm, 'session', id);
     for (const query of ['profile=dev', 'profile=dev&session_label=laptop', 'profile=dev&session_label=new']) {
@@ -112,7 +112,7 @@ describe('a revoked session', () => {
     expect((await call(world.tvm, { path: `/sessions/${id}` })).json).toMatchObject({ status: 'revoked' });
   });
 
-  it('is followed by another when the revocation is lifted', async () => {
+  it('is followed by another session when the revocation is lifted', async () => {
     const id = await openSession(world.tvm);
     const revocation = await revoke(world.tvm, 'session', id);
     await lift(world.tvm, revocation);
@@ -122,7 +122,7 @@ describe('a revoked session', () => {
 });
 
 describe('the freeze switch', () => {
-  it('stops vends and keys for everybody; people can still look, and operators lift', async () => {
+  it('stops vends and keys for everybody, while people can still look and operators lift', async () => {
     const id = await revoke(world.tvm, 'all');
     expect([await vend(world.tvm), await vend(world.tvm, 'bob')]).toEqual([REVOKED, REVOKED]);
     const minted = await postKeys(world.tvm);
@@ -138,8 +138,8 @@ describe('the freeze switch', () => {
   });
 });
 
-describe('no way around', () => {
-  it('by another key of the same user; a principal is that key alone', async () => {
+describe('a revocation cannot be avoided', () => {
+  it('by another key of the same user, while a revoked principal is that key alone', async () => {
     const id = await revoke(world.tvm, 'user', 'alice');
     expect((await callWith(world.tvm, ALICE_TWO, { query: 'profile=dev' })).json['error']).toBe('SessionRevoked');
     await lift(world.tvm, id);
@@ -193,7 +193,7 @@ describe('no way around', () => {
     }
   });
 
-  it('by a restart, or by another instance', async () => {
+  it('by a restart, or by asking another instance', async () => {
     const session = await openSession(world.tvm, 'bob');
     await revoke(world.tvm, 'user', 'alice');
     await revoke(world.tvm, 'session', session);

@@ -3,7 +3,7 @@ import { call } from '../http/support.ts';
 import type { Desk } from '../support/tvm.ts';
 import { callWith, lift, listed, openSession, register, revoke, send, SECRET_REASON, useDesk } from './support.ts';
 
-/** Who may revoke and lift what, what the others are told, and what the audit log keeps of both. */
+/** Who may revoke and lift what, what everybody else is answered, and what the audit log records. */
 const OPERATORS = `version: "1"
 rules:
   - name: security-desk
@@ -43,14 +43,14 @@ function revokeSession(id: string, as: 'alice' | 'bob' | 'carol' | 'olivia', bod
   return send(world.tvm, `/sessions/${id}/revoke`, body, as);
 }
 
-describe('who is no operator', () => {
+describe('a caller who is no operator', () => {
   it.each([
     ['user', 'olivia'],
     ['principal', 'sentinel:key/TVMDEMOOLIVIA'],
     ['profile', 'dev'],
     ['all', undefined],
     ['user', 'alice'],
-  ])('revokes no %s %s', async (kind, value) => {
+  ])('cannot revoke %s %s', async (kind, value) => {
     const answer = await send(world.tvm, '/revocations', { kind, value, ...reason }, 'alice');
     expect([answer.status, answer.json['error']]).toEqual([403, 'NotPermitted']);
     expect(await listed(world.tvm)).toEqual([]);
@@ -59,7 +59,7 @@ describe('who is no operator', () => {
     ]);
   });
 
-  it('sees no list, and lifts nothing', async () => {
+  it('sees no list, and cannot lift', async () => {
     const id = await revoke(world.tvm, 'user', 'mallory');
     const list = await call(world.tvm, { path: '/revocations' });
     expect([list.status, list.json['error']]).toEqual([403, 'NotPermitted']);
@@ -69,7 +69,7 @@ describe('who is no operator', () => {
     expect(records().at(-1)).toMatchObject({ action: 'lifted', effect: 'deny', error: 'not-operator', user: 'alice' });
   });
 
-  it('may list without lifting or revoking, where the rule says so', async () => {
+  it('may list without lifting or revoking, if the rule says so', async () => {
     const id = await revoke(world.tvm, 'profile', 'dev');
     expect((await call(world.tvm, { path: '/revocations', as: 'carol' })).json['revocations']).toHaveLength(1);
     expect((await lift(world.tvm, id, 'carol')).status).toBe(403);
@@ -81,7 +81,7 @@ describe('who is no operator', () => {
 });
 
 describe('an operator of some profiles', () => {
-  it('revokes and lifts these, and nothing that is about more', async () => {
+  it('revokes and lifts these, and nothing that reaches further', async () => {
     const body = { kind: 'profile', value: 'dev', ...reason };
     const made = await send(world.tvm, '/revocations', body, 'bob');
     expect(made.status, made.body).toBe(201);
@@ -102,7 +102,7 @@ describe('an operator of some profiles', () => {
 });
 
 describe('DELETE /revocations/{id}', () => {
-  it('lifts, and says so to the operator and the audit log', async () => {
+  it('lifts the revocation, and answers and records that', async () => {
     const id = await revoke(world.tvm, 'user', 'mallory');
     const answer = await lift(world.tvm, id);
     expect(answer.status, answer.body).toBe(200);
@@ -119,7 +119,7 @@ describe('DELETE /revocations/{id}', () => {
     expect((await lift(world.tvm, id)).status).toBe(403);
   });
 
-  it('lifts that one and no other like it', async () => {
+  it('lifts that revocation and no other of the same target', async () => {
     const [first, second] = [await revoke(world.tvm, 'user', 'alice'), await revoke(world.tvm, 'user', 'alice')];
     await lift(world.tvm, first);
     expect((await call(world.tvm, { path: '/whoami' })).json['error']).toBe('SessionRevoked');
@@ -127,7 +127,7 @@ describe('DELETE /revocations/{id}', () => {
     expect((await call(world.tvm, { path: '/whoami' })).status).toBe(200);
   });
 
-  it('answers the same for what there is not and what is not theirs', async () => {
+  it('answers the same for a revocation that does not exist and one that is not the operator’s', async () => {
     const there = await revoke(world.tvm, 'profile', 'prod');
     const ids = [there, '999999', String(Number(there) + 1)];
     const answers = await Promise.all(ids.map((id) => lift(world.tvm, id, 'bob')));
@@ -140,14 +140,14 @@ describe('DELETE /revocations/{id}', () => {
   });
 
   it.each(['0', '-1', '1.5', '1e3', '01', 'abc', '%31', '1%20', '9'.repeat(16), 'rev%231'])(
-    'takes only a number, not %s',
+    'accepts only a number, not %s',
     async (id) => {
       const answer = await call(world.tvm, { method: 'DELETE', path: `/revocations/${id}`, as: 'olivia' });
       expect([answer.status, answer.json['error']], answer.body).toEqual([400, 'ValidationError']);
     },
   );
 
-  it('takes no body and no query', async () => {
+  it('accepts no body and no query', async () => {
     const id = await revoke(world.tvm, 'user', 'mallory');
     const path = `/revocations/${id}`;
     for (const more of [{ body: '{}' }, { query: 'force=1' }]) {
@@ -157,8 +157,8 @@ describe('DELETE /revocations/{id}', () => {
   });
 });
 
-describe('never one’s own', () => {
-  it('a session: its operator has to ask another', async () => {
+describe('an operator cannot lift a revocation of their own', () => {
+  it('of a session: another operator has to', async () => {
     const id = await revoke(world.tvm, 'session', await openSession(world.tvm, 'olivia'));
     const answer = await lift(world.tvm, id);
     expect([answer.status, answer.json['error']]).toEqual([409, 'Conflict']);
@@ -166,14 +166,14 @@ describe('never one’s own', () => {
     expect((await callWith(world.tvm, OTTO, { method: 'DELETE', path: `/revocations/${id}` })).status).toBe(200);
   });
 
-  it.each(['user', 'principal'])('%s: whoever is revoked cannot even ask', async (kind) => {
+  it.each(['user', 'principal'])('of %s: a revoked caller cannot even ask', async (kind) => {
     const id = await revoke(world.tvm, kind, kind === 'user' ? 'otto' : 'sentinel:key/TVMDEMOOTTO');
     const answer = await callWith(world.tvm, OTTO, { method: 'DELETE', path: `/revocations/${id}` });
     expect(answer.json['error']).toBe('SessionRevoked');
     expect(await listed(world.tvm)).toHaveLength(1);
   });
 
-  it('nor by another key of one’s own', async () => {
+  it('not by another key of their own either', async () => {
     const id = await revoke(world.tvm, 'principal', 'sentinel:key/TVMDEMOOTTO');
     const answer = await callWith(world.tvm, OTTO_TWO, { method: 'DELETE', path: `/revocations/${id}` });
     expect(answer.status, 'otto lifts the revocation of one of his keys with the other').toBe(409);
@@ -181,7 +181,7 @@ describe('never one’s own', () => {
 });
 
 describe('POST /sessions/{id}/revoke', () => {
-  it('is its owner’s, once', async () => {
+  it('is allowed to the session’s owner, once', async () => {
     const id = await openSession(world.tvm);
     const answer = await revokeSession(id, 'alice');
     expect(answer.status, answer.body).toBe(200);
@@ -195,11 +195,11 @@ describe('POST /sessions/{id}/revoke', () => {
     expect((await lift(world.tvm, String(answer.json['id']), 'alice')).status).toBe(403);
   });
 
-  it.each(['olivia', 'bob'] as const)('is %s’s, who operates that profile', async (as) => {
+  it.each(['olivia', 'bob'] as const)('is allowed to %s, who operates the profile', async (as) => {
     expect((await revokeSession(await openSession(world.tvm), as)).status).toBe(200);
   });
 
-  it('is nobody else’s, to whom it is as if it were not there', async () => {
+  it('answers everybody else as if the session did not exist', async () => {
     const id = await openSession(world.tvm);
     const [there, absent] = [await revokeSession(id, 'carol'), await revokeSession('0123456789abcdef', 'carol')];
     expect([there.status, there.json['error']]).toEqual([403, 'NotPermitted']);
@@ -224,7 +224,7 @@ describe('POST /sessions/{id}/revoke', () => {
     expect((await revokeSession(await openSession(world.tvm), 'olivia', body)).status).toBe(status);
   });
 
-  it.each(['x', '0123456789ABCDEF', '0123456789abcde', '0123456789abcdef0'])('takes no id like %s', async (id) => {
+  it.each(['x', '0123456789ABCDEF', '0123456789abcde', '0123456789abcdef0'])('refuses the id %s', async (id) => {
     expect((await revokeSession(id, 'olivia')).status).toBe(400);
   });
 });

@@ -4,7 +4,7 @@ import type { SealingKey, SealingKeys } from '../../src/lib/sealing.ts';
 import { createRevocationUpkeep } from '../../src/revocations/upkeep.ts';
 import { createFakeTable, entry, feedOf, FRESH, logOf, NOW, UNAVAILABLE, user, type FakeTable } from './fake-table.ts';
 
-/** What was lifted stays lifted, whatever becomes of the key that it was lifted under. */
+/** A lifted revocation stays lifted, whatever happens to the key that signed the lifting. */
 const HOUR = 3_600_000;
 function keyOf(id: string, activeFrom: number): SealingKey {
   return { id, key: randomBytes(32), activeFrom };
@@ -15,7 +15,7 @@ function only(...keys: readonly SealingKey[]): SealingKeys {
   return new Map(keys.map((key) => [key.id, key]));
 }
 
-/** An instance with these keys, and the clock that its upkeep goes by. */
+/** An instance with these keys, and the clock of its upkeep. */
 function instanceOf(table: FakeTable, keys: { now: SealingKeys }, time = { now: NOW }) {
   const upkeep = createRevocationUpkeep({
     log: logOf(table, () => keys.now),
@@ -25,7 +25,7 @@ function instanceOf(table: FakeTable, keys: { now: SealingKeys }, time = { now: 
   return { ...feedOf(table, { keys: () => keys.now, upkeep }), upkeep };
 }
 
-/** One and four in force, two and three lifted, all under the old key. */
+/** Revocations one and four in force, two and three lifted, all signed with the old key. */
 async function tableWithLifted(): Promise<FakeTable> {
   const table = createFakeTable();
   const feed = instanceOf(table, { now: only(OLD) });
@@ -36,7 +36,7 @@ async function tableWithLifted(): Promise<FakeTable> {
 }
 
 describe('rotating the sealing key', () => {
-  it('brings nothing back: all is signed anew before the old key goes, and the count says when', async () => {
+  it('brings no lifted revocation back: everything is signed again before the old key goes, and the count says when', async () => {
     const table = await tableWithLifted();
     const keys = { now: only(OLD) };
     const feed = instanceOf(table, keys);
@@ -59,7 +59,7 @@ describe('rotating the sealing key', () => {
     expect(later.state().underOldKeys).toBe(0);
   });
 
-  it('closes what a lifting names, so that the lifting itself is not needed any more', async () => {
+  it('closes the entry that a lifting names, so that the lifting itself is no longer needed', async () => {
     const table = await tableWithLifted();
     const lift = table.items.get('rev#5') ?? {};
     table.items.set('rev#5', { ...lift, what: { S: 'void' } });
@@ -68,7 +68,7 @@ describe('rotating the sealing key', () => {
     expect(feed.names(), 'entry 2 is closed under a signature').toEqual(['one', 'four']);
   });
 
-  it('with the old key gone too early refuses all, and is well again when the key is back', async () => {
+  it('refuses everybody while the old key is gone too early, and recovers when it is back', async () => {
     const table = await tableWithLifted();
     const keys = { now: only(NEW) };
     const feed = instanceOf(table, keys);
@@ -79,8 +79,8 @@ describe('rotating the sealing key', () => {
   });
 });
 
-describe('keys that come later than the log', () => {
-  it('are waited for: nobody is served before what was lifted can be told, and all are at once then', async () => {
+describe('sealing keys that are read later than the log', () => {
+  it('are waited for: nobody is served before liftings can be verified, and everybody right after', async () => {
     const table = await tableWithLifted();
     const keys: { now: SealingKeys } = { now: new Map() };
     const feed = instanceOf(table, keys);
@@ -92,8 +92,8 @@ describe('keys that come later than the log', () => {
   });
 });
 
-describe('a forged closing', () => {
-  it('does not close', async () => {
+describe('a forged closing of an entry', () => {
+  it('does not count', async () => {
     const table = await tableWithLifted();
     const two = table.items.get('rev#2') ?? {};
     const one = table.items.get('rev#1') ?? {};
@@ -106,8 +106,8 @@ describe('a forged closing', () => {
   });
 });
 
-describe('keeping the log in order', () => {
-  it('takes out what matters no more, once everybody has read it, under the TVM’s signature', async () => {
+describe('createRevocationUpkeep', () => {
+  it('deletes entries that no longer matter once every instance has read them, under the TVM’s signature', async () => {
     const table = await tableWithLifted();
     const [keys, time] = [{ now: only(OLD) }, { now: NOW }];
     const feed = instanceOf(table, keys, time);
@@ -127,7 +127,7 @@ describe('keeping the log in order', () => {
     expect((await later.append(entry())).n, 'no number is used twice').toBe(8);
   });
 
-  it('closes what a writer that died left open', async () => {
+  it('closes an entry that a writer left open when it died', async () => {
     const table = await tableWithLifted();
     const { closing: _, closed_by: __, ...open } = table.items.get('rev#2') ?? {};
     table.items.set('rev#2', open);

@@ -16,7 +16,7 @@ import {
   type Item,
 } from './support.ts';
 
-/** Rows of the sessions table that somebody other than the TVM marked as revoked, with Sentinel's attributes. */
+/** Rows of the sessions table that others than the TVM marked as revoked, with Sentinel's attributes. */
 const HOUR = 3_600_000;
 function keyOf(name: string, id: string) {
   return {
@@ -73,8 +73,8 @@ beforeEach(async () => {
   foreign = createForeignRevocations(world.client, 'sentinel-sessions');
 });
 
-describe('what Sentinel revoked', () => {
-  it('blocks its user on its profile until the session would have ended, and nothing else', async () => {
+describe('createForeignRevocations', () => {
+  it('refuses the user of a revoked row on its profile until the session would have ended, and nothing else', async () => {
     const now = Date.now();
     const id = await put(sentinelRow({}, now));
     await foreign.read(now);
@@ -86,7 +86,7 @@ describe('what Sentinel revoked', () => {
     expect(foreign.ofVend(ALICE, 'dev', now + HOUR)).toBeUndefined();
   });
 
-  it('blocks the subject where the row names one, as those do that the TVM opened', async () => {
+  it('refuses the subject if the row names one, as rows of the TVM’s own sessions do', async () => {
     const now = Date.now();
     await put(sentinelRow({ subject: { S: ALICE.subject } }, now));
     await foreign.read(now);
@@ -94,7 +94,7 @@ describe('what Sentinel revoked', () => {
     expect(foreign.ofVend(keyOf('alice', 'ANOTHER'), 'dev', now)).toBeUndefined();
   });
 
-  it('counts by the row that lasts longest, and ends when the row is gone', async () => {
+  it('goes by the row that lasts longest, until that row is gone', async () => {
     const now = Date.now();
     await put(sentinelRow({ expires_at: at(now + 1_000) }, now));
     const long = await put(sentinelRow({ expires_at: at(now + 2 * HOUR) }, now));
@@ -114,7 +114,7 @@ describe('what Sentinel revoked', () => {
     ['ends at no time', { expires_at: { S: 'never' } }],
     ['has no end', { expires_at: { N: '1' } }],
     ['has no profile', { profile: { S: 'prod' } }],
-  ])('is not read from a row that %s; nothing stops the others', async (_, more) => {
+  ])('ignores a row that %s, and reads the others', async (_, more) => {
     const now = Date.now();
     await put(sentinelRow(more, now));
     await put(sentinelRow({ user: { S: 'bob' } }, now));
@@ -123,7 +123,7 @@ describe('what Sentinel revoked', () => {
     expect(foreign.ofVend(BOB, 'dev', now)).toBeDefined();
   });
 
-  it('is read to the last page', async () => {
+  it('reads to the last page', async () => {
     const now = Date.now();
     const filler = { S: 'x'.repeat(60_000) };
     for (let row = 0; row < 20; row += 1) {
@@ -134,7 +134,7 @@ describe('what Sentinel revoked', () => {
     expect(blocked.filter((one) => foreign.ofVend(one, 'dev', now) === undefined)).toEqual([]);
   });
 
-  it('stays blocked while the table cannot be read', async () => {
+  it('keeps refusing while the table cannot be read', async () => {
     const now = Date.now();
     await put(sentinelRow({}, now));
     let works = true;
@@ -151,8 +151,8 @@ describe('what Sentinel revoked', () => {
   });
 });
 
-describe('an instance', () => {
-  it('refuses whom Sentinel revoked within its poll, under any label, and says nothing of why', async () => {
+describe('an instance that reads Sentinel’s rows', () => {
+  it('refuses within one reading a user whom Sentinel revoked, under any label, without the reason', async () => {
     let offset = 0;
     const tvm = world.kept(await startTvm(world.desk.url, { clock: () => Date.now() + offset }));
     const id = await openSession(tvm);
@@ -166,7 +166,7 @@ describe('an instance', () => {
     expect((await call(tvm, { path: `/sessions/${id}` })).json).toMatchObject({ active: false, status: 'revoked' });
   });
 
-  it('leaves its own revocations to the log, so that lifting works after the next poll too', async () => {
+  it('leaves its own revocations to the log, so that lifting works after the next reading too', async () => {
     let offset = 0;
     const tvm = world.kept(await startTvm(world.desk.url, { clock: () => Date.now() + offset }));
     const id = await openSession(tvm);
@@ -183,7 +183,7 @@ describe('an instance', () => {
     expect(await vend(tvm)).toBe(200);
   });
 
-  it('blocks the user of a session that Sentinel opened, when an operator revokes it here', async () => {
+  it('refuses the user of a session that Sentinel opened when an operator revokes it here', async () => {
     const id = await put(sentinelRow({ status: { S: 'active' } }));
     const answer = await send(world.tvm, `/sessions/${id}/revoke`, { reason: 'laptop stolen' });
     expect(answer.status, answer.body).toBe(200);

@@ -24,7 +24,7 @@ export function clientOf(url: string): DynamoDBClient {
   return createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } }).dynamodb;
 }
 
-/** Somebody who writes to the tables past the TVM. */
+/** Reads and writes a table directly, as others than the TVM may. */
 export function tableOf(client: DynamoDBClient, table: keyof typeof DEFAULT_TABLE_NAMES) {
   const TableName = DEFAULT_TABLE_NAMES[table];
   return {
@@ -39,10 +39,10 @@ export function tableOf(client: DynamoDBClient, table: keyof typeof DEFAULT_TABL
   };
 }
 
-/** A registered key that is none of the demo's. */
+/** A registered key that is not one of the demo's. */
 export type Key = { readonly accessKeyId: string; readonly secret: string };
 
-/** Registers a key; a TVM knows it from its next load of the catalog on. */
+/** Registers a key, which a TVM knows after its next reading of the catalog. */
 export async function register(desk: Desk, accessKeyId: string, name: string): Promise<Key> {
   const secret = `secret-of-${accessKeyId}`;
   await desk.put(`/sentinel-secrets/clients/${accessKeyId}`, JSON.stringify({ secret, name }), 'SecureString');
@@ -54,16 +54,16 @@ type What = {
   readonly path?: string;
   readonly query?: string;
   readonly body?: string;
-  /** When it says that it was signed; now by default. */
+  /** The time of the signature; now by default. */
   readonly at?: number;
 };
 
-/** A request of a registered key, each with a nonce of its own. */
+/** Sends a request signed with a registered key, each with a nonce of its own. */
 export function callWith(tvm: Instance, key: Key, what: What): Promise<RawAnswer> {
   return sendRaw(tvm.port, signedWith(tvm, key, what));
 }
 
-/** The same in a form that can be sent again. */
+/** The same request, signed but not sent, so that it can be sent twice. */
 export function signedWith(tvm: Instance, key: Key, what: What) {
   const { method = 'GET', path = '/', query = '', body = '', at = Date.now() } = what;
   const headers = {
@@ -82,7 +82,7 @@ export function send(tvm: Instance, path: string, value: unknown, as: Who = 'oli
   return call(tvm, { method: 'POST', path, body, as, headers: { 'content-type': 'application/json' } });
 }
 
-/** Revokes, and gives the id; throws unless it was done. */
+/** Revokes, and gives the id of the revocation; throws if that was refused. */
 export async function revoke(tvm: Instance, kind: string, value?: string, more: object = {}): Promise<string> {
   const body = { kind, reason: SECRET_REASON, ...(value === undefined ? {} : { value }), ...more };
   const answer = await send(tvm, '/revocations', body);
@@ -90,7 +90,7 @@ export async function revoke(tvm: Instance, kind: string, value?: string, more: 
   return String(answer.json['id']);
 }
 
-/** What no caller may ever read. */
+/** A reason that no caller may ever read. */
 export const SECRET_REASON = 'found in a pastebin by the night watch';
 
 export function lift(tvm: Instance, id: string, as: Who = 'olivia'): Promise<RawAnswer> {
@@ -101,12 +101,12 @@ export async function listed(tvm: Instance): Promise<readonly Record<string, unk
   return (await call(tvm, { path: '/revocations', as: 'olivia' })).json['revocations'] as Record<string, unknown>[];
 }
 
-/** Lifts all that olivia may lift. */
+/** Lifts every revocation that olivia may lift. */
 async function liftAll(tvm: Instance): Promise<void> {
   for (const { id } of (await listed(tvm)) ?? []) await lift(tvm, String(id));
 }
 
-/** Status and error of a vend of `dev`, alice's unless told otherwise. */
+/** Status and error of a vend of `dev`, for alice by default. */
 export async function vend(tvm: Instance, as: Who = 'alice', query = 'profile=dev') {
   const { status, json } = await call(tvm, { query, as });
   return status === 200 ? 200 : `${status} ${String(json['error'])}`;
@@ -121,7 +121,7 @@ export async function openSession(tvm: Instance, as: Who = 'alice', query = 'pro
   return String(answer.json['SessionId']);
 }
 
-/** Resolves with the milliseconds that it took until a condition held; throws after `limit`. */
+/** Resolves, with the milliseconds that it took, when a condition holds; rejects after `limit`. */
 export async function until(holds: () => Promise<boolean>, limit: number): Promise<number> {
   const begun = performance.now();
   for (;;) {
@@ -133,7 +133,7 @@ export async function until(holds: () => Promise<boolean>, limit: number): Promi
   }
 }
 
-/** A desk and one TVM for a file; whatever is `kept` ends with its test, and what was revoked is lifted then. */
+/** An embedded AWS and one TVM for a file. What is `kept` is closed after its test, and every revocation is lifted then. */
 export function useDesk(
   options: Parameters<typeof startTvm>[1] = {},
   prepare?: (desk: Desk) => Promise<void>,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Revocation } from '../../src/revocations/revocation.ts';
+import type { Block } from '../../src/revocations/revocation.ts';
 import {
   createFakeTable,
   entry,
@@ -15,7 +15,7 @@ import {
   user,
 } from './fake-table.ts';
 
-/** How far an instance trusts what it knows: clocks that jump, tables that fail, and rows that want to mislead. */
+/** How far an instance trusts what it knows: clocks that jump, tables that fail, and rows that mislead. */
 const SUBJECT = {
   name: 'alice',
   storedName: 'key/alice',
@@ -28,11 +28,11 @@ function fail() {
   return Promise.reject(new Error('DynamoDB is away'));
 }
 
-describe('rows that others wrote hide nothing that the TVM writes', () => {
+describe('rows of others hide no entry of the TVM', () => {
   it.each<readonly [string, Parameters<typeof rawEntry>[1]]>([
     ['a revocation', {}],
     ['a lifting', { what: { S: 'lift' }, lifts: { N: '1' } }],
-  ])('%s far ahead: whoever loads then still learns of the next revocations', async (_, more) => {
+  ])('%s far ahead: an instance that loads then still learns of the next revocations', async (_, more) => {
     const table = createFakeTable();
     await logOf(table).append(entry(user('one')));
     table.items.set('rev#40', rawEntry(40, { value: { S: 'mallory' }, ...more }));
@@ -43,7 +43,7 @@ describe('rows that others wrote hide nothing that the TVM writes', () => {
     expect(feed.ofCaller(SUBJECT), 'a revocation is not seen').toBeDefined();
   });
 
-  it('a row very far ahead does not keep anybody from loading', async () => {
+  it('a row very far ahead does not keep an instance from loading', async () => {
     const table = createFakeTable();
     table.items.set('rev#900000', rawEntry(900_000));
     let reads = 0;
@@ -60,7 +60,7 @@ describe('rows that others wrote hide nothing that the TVM writes', () => {
     ['a fraction', { id: { S: 'head' }, n: { N: '1.5' } }],
     ['negative', { id: { S: 'head' }, n: { N: '-7' } }],
     ['a text', { id: { S: 'head' }, n: { S: 'x' } }],
-  ])('a head that was forged (%s): whoever follows still learns of the next revocations', async (_, head) => {
+  ])('a forged head (%s): an instance that follows still learns of the next revocations', async (_, head) => {
     const table = createFakeTable();
     await logOf(table).append(entry(user('one')));
     const feed = feedOf(table);
@@ -73,7 +73,7 @@ describe('rows that others wrote hide nothing that the TVM writes', () => {
 });
 
 describe('a table that fails', () => {
-  it('is no ground to vend on beyond the bound, and is again as soon as it answers', async () => {
+  it('stops vends beyond the bound, which continue as soon as it answers', async () => {
     const table = createFakeTable();
     const feed = feedOf(table);
     expect(feed.state()).toMatchObject({ tried: false, usable: false });
@@ -90,7 +90,7 @@ describe('a table that fails', () => {
     expect(feed.faults).toHaveLength(2);
   });
 
-  it.each([0, 15 * MINUTE])('was never read: nobody is served, with a grace of %i ms', async (grace) => {
+  it.each([0, 15 * MINUTE])('that was never read serves nobody, with a grace of %i ms', async (grace) => {
     const table = createFakeTable(fail);
     const feed = feedOf(table, { grace });
     for (let time = 0; time < 3; time += 1) expect(await feed.poll()).toEqual(UNAVAILABLE);
@@ -99,7 +99,7 @@ describe('a table that fails', () => {
     expect(await feed.ensure()).toEqual(FRESH);
   });
 
-  it('was read whole but for one page: that is not read', async () => {
+  it('does not count as read if one page is missing', async () => {
     const table = createFakeTable();
     for (let n = 1; n < 6; n += 1) await logOf(table).append(entry(user(`u${n}`)));
     let scans = 0;
@@ -112,7 +112,7 @@ describe('a table that fails', () => {
     expect(scans).toBeGreaterThan(1);
   });
 
-  it('lets an append fail loudly; what may have been written is known by the next reading', async () => {
+  it('rejects an append, whose entry is known by the next reading if it was written', async () => {
     const table = createFakeTable();
     const feed = feedOf(table);
     await feed.ensure();
@@ -124,8 +124,8 @@ describe('a table that fails', () => {
   });
 });
 
-describe('the grace', () => {
-  it('serves with what is known for so long beyond the bound, still refuses who was revoked, and ends', async () => {
+describe('the operator’s grace', () => {
+  it('serves with what is known beyond the bound, still refuses revoked callers, and ends', async () => {
     const table = createFakeTable();
     await logOf(table).append(entry());
     const feed = feedOf(table, { grace: 10 * MINUTE });
@@ -144,7 +144,7 @@ describe('the grace', () => {
     expect(feed.state()).toMatchObject({ usable: true, failing: false, inGrace: false });
   });
 
-  it('is not used where only Sentinel’s rows cannot be read and the log can', async () => {
+  it('is not used while the log can be read and only Sentinel’s rows cannot', async () => {
     const foreign = { ...NO_FOREIGN, read: (): Promise<void> => Promise.resolve() };
     const feed = feedOf(createFakeTable(), { grace: MINUTE, foreign });
     await feed.ensure();
@@ -156,7 +156,7 @@ describe('the grace', () => {
 });
 
 describe('Sentinel’s rows', () => {
-  it('are read every 15 s, and stop everybody when they could not be read for 45', async () => {
+  it('are read every 15 s, and stop every vend when they could not be read for 45 s', async () => {
     let reads = 0;
     let works = true;
     function read() {
@@ -178,7 +178,7 @@ describe('Sentinel’s rows', () => {
 });
 
 describe('a clock that steps back', () => {
-  it('does not make an old reading young: what cannot be read is no ground to vend on', async () => {
+  it('does not make an old reading young', async () => {
     const table = createFakeTable();
     const feed = feedOf(table);
     await feed.ensure();
@@ -188,7 +188,7 @@ describe('a clock that steps back', () => {
   });
 });
 
-describe('the feed by the clock', () => {
+describe('the timers of createRevocations', () => {
   let stop = new AbortController();
   beforeEach(() => {
     stop = new AbortController();
@@ -199,9 +199,9 @@ describe('the feed by the clock', () => {
     vi.useRealTimers();
   });
 
-  it.each([0, 60])('reads Sentinel’s rows within 15 s, also after a step back of %i minutes', async (minutes) => {
-    let there: Revocation | undefined;
-    let found: Revocation | undefined;
+  it.each([0, 60])('read Sentinel’s rows within 15 s, also after a step back of %i minutes', async (minutes) => {
+    let there: Block | undefined;
+    let found: Block | undefined;
     function read() {
       found = there;
       return Promise.resolve();
@@ -213,13 +213,13 @@ describe('the feed by the clock', () => {
     });
     await feed.start(stop.signal);
     vi.setSystemTime(NOW - minutes * MINUTE);
-    there = { n: 0, target: { kind: 'all' }, reason: '', by: '', byPrincipal: '', createdAt: 0 };
+    there = { target: { kind: 'all' }, until: undefined };
     await vi.advanceTimersByTimeAsync(16_000);
     expect(feed.ofVend(SUBJECT, 'dev'), '16 s after Sentinel revoked').toBeDefined();
   });
 
   it.each([10, -10])(
-    'knows a revocation within a second after its clock was set back by %i minutes',
+    'find a revocation within a second after the clock was set back by %i minutes',
     async (minutes) => {
       const table = createFakeTable();
       const feed = feedOf(table, { clock: () => Date.now(), monotonic: () => performance.now() });
@@ -232,7 +232,7 @@ describe('the feed by the clock', () => {
     },
   );
 
-  it.each([false, true])('reads the log about once a second, though Sentinel’s rows hang: %s', async (hangs) => {
+  it.each([false, true])('read the log about once a second, although Sentinel’s rows hang: %s', async (hangs) => {
     const table = createFakeTable();
     let polls = 0;
     function hang(): Promise<void> {
@@ -252,7 +252,7 @@ describe('the feed by the clock', () => {
       return Promise.resolve();
     };
     await vi.advanceTimersByTimeAsync(10_000);
-    // The head, then the next number.
+    // Each reading is of the head and of the next number.
     expect(polls, 'readings of the log in ten seconds').toBeGreaterThanOrEqual(18);
     expect(polls).toBeLessThanOrEqual(26);
   });

@@ -4,14 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { signEntry, toItem } from '../../src/revocations/entry.ts';
 import { createFakeTable, entry, feedOf, FRESH, logOf, SEALING, user, type FakeTable } from './fake-table.ts';
 
-/** What an append is answered for stands in the table, at a number that everybody comes to. */
+/** When an append resolves, its entry is in the table, at a number that every reader reaches. */
 async function namesOf(table: FakeTable): Promise<readonly string[]> {
   const feed = feedOf(table);
   expect(await feed.ensure()).toEqual(FRESH);
   return feed.names().toSorted();
 }
 
-/** A client whose writes are answered without being done, so many times. */
+/** A client of which the first writes are acknowledged and not done. */
 function losing(table: FakeTable, what: string, times: number): Pick<FakeTable, 'client'> {
   let left = times;
   function send(command: { constructor: { name: string }; input: { TableName: string; Item?: object } }) {
@@ -23,8 +23,8 @@ function losing(table: FakeTable, what: string, times: number): Pick<FakeTable, 
   return { client: { send } as unknown as DynamoDBClient };
 }
 
-describe('writers', () => {
-  it('of five instances write 200 entries at once, each in one batch or few, and lose none', async () => {
+describe('createRevocationWriter', () => {
+  it('writes 200 entries of five instances at once, in few batches each, and loses none', async () => {
     const table = createFakeTable();
     let puts = 0;
     table.control.step = async (what, when) => {
@@ -42,7 +42,7 @@ describe('writers', () => {
     expect(puts, 'writes of entries and heads').toBeLessThan(300);
   });
 
-  it('go behind what another one has announced, and fill what it does not write', async () => {
+  it('continues after what another writer announced, and fills what that does not write', async () => {
     const table = createFakeTable();
     const announced = toItem({ ...entry(user('one')), n: 1 } as never, 4);
     table.items.set('rev#1', { ...signEntry(announced, SEALING), attempt: { S: 'dead' } });
@@ -56,31 +56,31 @@ describe('writers', () => {
     expect(await namesOf(table)).toEqual(['five', 'one']);
   });
 
-  it('do not believe an announcement that nobody signed', async () => {
+  it('does not believe an announcement that nobody signed', async () => {
     const table = createFakeTable();
     table.items.set('rev#1', toItem({ ...entry(user('one')), n: 1 } as never, 900_000));
     expect(await logOf(table).append(entry(user('two')))).toMatchObject({ n: 2 });
   });
 });
 
-describe('an entry that was answered for and not written', () => {
-  it('is written again before anybody is told', async () => {
+describe('an entry that DynamoDB acknowledged and did not write', () => {
+  it('is written again before the append resolves', async () => {
     const table = createFakeTable();
     expect(await logOf(losing(table, 'PutItemCommand', 1)).append(entry(user('one')))).toMatchObject({ n: 1 });
     expect(await namesOf(table)).toEqual(['one']);
   });
 
-  it('is no revocation where that happens again and again', async () => {
+  it('rejects the append if that happens again and again', async () => {
     const table = createFakeTable();
     const append = logOf(losing(table, 'PutItemCommand', 99)).append(entry(user('one')));
     await expect(append).rejects.toThrow('does not stand where it was written');
   });
 
-  it('is put again where somebody wrote over it before it was told', async () => {
+  it('is put again if others overwrote it before the append resolves', async () => {
     const table = createFakeTable();
     let isOver = false;
     table.control.step = (what, when) => {
-      // After the head was raised, before the entry is read back.
+      // After the head is raised and before the entry is read back.
       if (what === 'UpdateItemCommand' && when === 'after' && !isOver) {
         isOver = true;
         table.items.set('rev#1', toItem({ ...entry(user('nobody')), n: 1 } as never, undefined));
@@ -94,7 +94,7 @@ describe('an entry that was answered for and not written', () => {
 });
 
 describe('an append that fails', () => {
-  it('leaves the ones behind it their way', async () => {
+  it('does not stop the appends after it', async () => {
     const table = createFakeTable();
     const log = logOf(table);
     let fails = 1;
@@ -108,7 +108,7 @@ describe('an append that fails', () => {
     expect(await namesOf(table)).toEqual(['two']);
   });
 
-  it('in the middle of a batch makes no hole', async () => {
+  it('leaves no missing entry when it was in the middle of a batch', async () => {
     const table = createFakeTable();
     const log = logOf(table);
     await log.append(entry(user('zero')));
@@ -116,7 +116,7 @@ describe('an append that fails', () => {
     table.control.step = (what, when) => {
       if (what !== 'PutItemCommand' || when !== 'before') return Promise.resolve();
       put += 1;
-      // The first of five is alone in its batch; the third of its followers' batch fails.
+      // The first of five has a batch of its own; the third entry of the others' batch fails.
       return put === 5 ? Promise.reject(new Error('throttled')) : Promise.resolve();
     };
     const names = ['one', 'two', 'three', 'four', 'five'];

@@ -4,7 +4,7 @@ export type Item = Record<string, AttributeValue>;
 
 export const TABLE = 'sentinel-sessions';
 
-/** What DynamoDB refuses a query with. */
+/** The error with which DynamoDB refuses a query. */
 class ValidationException extends Error {
   override readonly name = 'ValidationException';
 }
@@ -13,7 +13,7 @@ function text(item: Item | undefined, name: string): string {
   return item?.[name]?.S ?? '';
 }
 
-/** Rows of one moment have an order that nobody is told, but always the same. */
+/** The order of rows of one moment, which DynamoDB does not document but does not change. */
 function scatter(id: string): number {
   return Array.from(id).reduce((sum, one) => (sum * 31 + one.charCodeAt(0)) % 9_973, 7);
 }
@@ -28,13 +28,13 @@ function isBefore(a: Item, b: Item): boolean {
 type Options = {
   /** Indexes that the table has. */
   readonly indexes?: readonly string[];
-  /** How many rows a query gives at most, however many are asked for: DynamoDB ends a page at a megabyte. */
+  /** How many rows a query gives at most, whatever its limit: DynamoDB ends a page at a megabyte. */
   readonly cut?: () => number;
   /** Awaited before each query; may throw. */
   readonly onQuery?: () => Promise<void> | void;
 };
 
-/** The indexes of a table in memory: queries as DynamoDB takes, and refuses, them. */
+/** The indexes of a table in memory, which accept and refuse queries as DynamoDB does. */
 export function createFakeIndex(rows: readonly Item[], options: Options = {}) {
   const items = new Map(rows.map((row) => [text(row, 'id'), row]));
   const counts = { queries: 0, read: 0 };
@@ -70,7 +70,7 @@ export function createFakeIndex(rows: readonly Item[], options: Options = {}) {
     const page = found.slice(0, Math.min(input.Limit ?? 1_000, options.cut?.() ?? 1_000));
     const last = page.at(-1);
     counts.read += page.length;
-    // DynamoDB names a next page, too, where it has stopped at the very last row.
+    // DynamoDB also names a next page when it stopped at the very last row.
     const isMore = last !== undefined && (page.length < found.length || page.length === input.Limit);
     return {
       Items: page,

@@ -10,7 +10,7 @@ import type { Session } from '../../src/sessions/session.ts';
 import { clientOf, tableOf } from '../revocations/support.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
-/** The bound of labels: a thousand for one subject on one profile, whatever instances do at once. */
+/** The bound of labels: a thousand for one subject on one profile, whatever several instances do at once. */
 const MOST = 1_000;
 const KEYS = new Map([['k', { id: 'k', key: randomBytes(32), activeFrom: 0 }]]);
 const NOW = Date.parse('2026-03-10T12:00:00Z');
@@ -34,7 +34,7 @@ function client(index = 0): DynamoDBClient {
   return clients[index % clients.length] as DynamoDBClient;
 }
 
-/** A session that would open at a moment, of a subject that nobody else is. */
+/** A session that opens at a moment, of a subject of its own. */
 function sessionOf(label: string, more: Partial<Session> = {}): Session {
   return {
     id: newHexId(),
@@ -68,7 +68,7 @@ function itemOf(of: string) {
   return tableOf(client(), 'guard').get(itemId(of));
 }
 
-/** Writes the places of sessions of one subject as if they had been taken one by one. */
+/** Writes the places of one subject's sessions as if they had been taken one by one. */
 async function hold(sessions: readonly Session[]): Promise<void> {
   const live = Object.fromEntries(sessions.map(({ label, endsAt }) => [`/${label}`, { N: String(endsAt) }]));
   const id = itemId(sessions[0]?.subject ?? '');
@@ -94,8 +94,8 @@ function labelled(count: number, more: Partial<Session>, name = 'job'): readonly
   return Array.from({ length: count }, (_, n) => sessionOf(`${name}-${n}`, more));
 }
 
-describe('places for labels', () => {
-  it('are a thousand, however many instances are asked at once, and other subjects and profiles have theirs', async () => {
+describe('createLabelPlaces', () => {
+  it('gives a thousand places, however many instances are asked at once, to each subject on each profile', async () => {
     const more = { subject: subject() };
     await hold(labelled(MOST - 70, more, 'held'));
     const rush = labelled(100, more);
@@ -110,7 +110,7 @@ describe('places for labels', () => {
     expect((await places.take(known[7] as Session, NOW)).ok, 'a label that has one').toBe(true);
   }, 60_000);
 
-  it('are free again when all end at once, and five instances rush for them', async () => {
+  it('gives a thousand places again when all sessions end at once and five instances ask', async () => {
     const more = { subject: subject() };
     await hold([...labelled(900, more, 'ending'), ...labelled(100, { ...more, endsAt: NOW + 3 * LIFE }, 'held')]);
     const rush = labelled(50, { ...more, endsAt: NOW + 2 * LIFE });
@@ -119,7 +119,7 @@ describe('places for labels', () => {
     expect(Object.keys((await itemOf(more.subject))?.['live']?.M ?? {})).toHaveLength(150);
   }, 60_000);
 
-  it('are free again when a session has been ended, and only that one’s', async () => {
+  it('frees the place of a session that was ended, and no other', async () => {
     const more = { subject: subject() };
     await hold(labelled(MOST, more));
     const places = createLabelPlaces(client(), 'sentinel-guard');
@@ -132,7 +132,7 @@ describe('places for labels', () => {
     expect((await places.take(sessionOf('two-more', more), NOW)).ok).toBe(false);
   }, 60_000);
 
-  it('never give more than there are, in whatever order labels are taken, freed and end', async () => {
+  it('never gives more places than there are, in whatever order labels are taken, freed and end', async () => {
     const step = fc.record({
       label: fc.integer({ min: 0, max: 5 }).map((n) => `l-${n}`),
       what: fc.constantFrom('take', 'take', 'take', 'free'),
@@ -141,7 +141,7 @@ describe('places for labels', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
         const more = { subject: subject() };
-        // All but three are taken by what outlives the test.
+        // All places but three are taken by sessions that outlive the test.
         const held = labelled(MOST - 3, { ...more, endsAt: NOW + 1_000 * LIFE }, 'held');
         await hold(held);
         const known = new Map<string, number>();
@@ -167,18 +167,23 @@ describe('places for labels', () => {
     );
   }, 120_000);
 
-  it.each(['__proto__', 'constructor', 'toString', '.', '-', 'x'.repeat(32)])('know the label %s', async (label) => {
-    const more = { subject: subject() };
-    const places = createLabelPlaces(client(), 'sentinel-guard');
-    await hold(labelled(MOST - 1, { ...more, endsAt: NOW + 1 }));
-    expect((await places.take(sessionOf(label, more), NOW)).ok).toBe(true);
-    // Written anew without what has ended, and then full again: the label must not have been lost.
-    expect((await places.take(sessionOf('after', more), NOW + 1)).ok).toBe(true);
-    const item = await itemOf(more.subject);
-    expect(Object.getOwnPropertyNames(item?.['live']?.M ?? {}).toSorted()).toEqual([`/${label}`, '/after'].toSorted());
-  });
+  it.each(['__proto__', 'constructor', 'toString', '.', '-', 'x'.repeat(32)])(
+    'keeps the place of the label %s',
+    async (label) => {
+      const more = { subject: subject() };
+      const places = createLabelPlaces(client(), 'sentinel-guard');
+      await hold(labelled(MOST - 1, { ...more, endsAt: NOW + 1 }));
+      expect((await places.take(sessionOf(label, more), NOW)).ok).toBe(true);
+      // The item is rewritten without ended sessions and full again: the label must not have been lost.
+      expect((await places.take(sessionOf('after', more), NOW + 1)).ok).toBe(true);
+      const item = await itemOf(more.subject);
+      expect(Object.getOwnPropertyNames(item?.['live']?.M ?? {}).toSorted()).toEqual(
+        [`/${label}`, '/after'].toSorted(),
+      );
+    },
+  );
 
-  it('expire by themselves, and not before any session in them', async () => {
+  it('writes items that expire, but not before any session in them', async () => {
     const more = { subject: subject() };
     await createLabelPlaces(client(), 'sentinel-guard').take(sessionOf('a', { ...more, endsAt: NOW + 24 * HOUR }), NOW);
     const ttl = Number((await itemOf(more.subject))?.['ttl']?.N);
@@ -186,7 +191,7 @@ describe('places for labels', () => {
   });
 });
 
-describe('opening a session', () => {
+describe('createOpenSession', () => {
   function opener(index: number) {
     const store = createSessionStore(client(index), {
       sessions: 'sentinel-sessions',
@@ -202,7 +207,7 @@ describe('opening a session', () => {
     return (await itemOf(of))?.['live']?.M;
   }
 
-  it('with a label takes one place, on however many instances it opens at once', async () => {
+  it('takes one place for a label, on however many instances the session opens at once', async () => {
     const more = { subject: subject() };
     const opened = await Promise.all(
       Array.from({ length: 15 }, (_, index) =>
@@ -213,12 +218,12 @@ describe('opening a session', () => {
     expect(new Set(ids).size).toBe(1);
     const places = await placesOf(more.subject);
     expect(Object.keys(places ?? {})).toEqual(['/job']);
-    // Held at least as long as the session lives.
+    // The place is kept at least as long as the session lives.
     const [first] = opened;
     expect(Number(places?.['/job']?.N)).toBeGreaterThanOrEqual(first?.ok === true ? first.value.endsAt : Infinity);
   });
 
-  it('continues one that is open without touching its place', async () => {
+  it('continues an open session without touching its place', async () => {
     const more = { subject: subject() };
     await open(0, sessionOf('job', more));
     const before = await placesOf(more.subject);
@@ -231,13 +236,13 @@ describe('opening a session', () => {
     expect(await placesOf(more.subject)).toEqual(before);
   });
 
-  it('without a label takes none', async () => {
+  it('takes no place for a session without a label', async () => {
     const more = { subject: subject() };
     expect((await open(0, sessionOf('', more))).ok).toBe(true);
     expect(await placesOf(more.subject)).toBeUndefined();
   });
 
-  it('without a sealing key takes none, and is no session', async () => {
+  it('rejects without a sealing key, and takes no place', async () => {
     const more = { subject: subject() };
     const proposed = sessionOf('job', more);
     const opening = { proposed, keys: new Map(), now: NOW, deadline: NOW, instead: undefined };

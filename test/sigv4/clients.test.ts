@@ -7,7 +7,10 @@ import { lacksBoto, python } from '../local/support.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** Signers of other projects against a running TVM: each can vend, and is refused with another secret. */
+/**
+ * Signers of other projects against a running TVM: each can vend, and is refused with another
+ * secret.
+ */
 const run = promisify(execFile);
 const ID = 'TVMDEMOALICE';
 const SECRET = 'demo-alice-not-a-secret';
@@ -27,7 +30,10 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** Two equal requests in the same second have the same signature; a label of its own makes each differ. */
+/**
+ * Two equal requests in the same second have the same signature; a label of its own makes each
+ * differ.
+ */
 function label(): string {
   return `run-${(counter += 1)}`;
 }

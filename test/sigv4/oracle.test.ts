@@ -9,7 +9,10 @@ import { parseQuery } from '../../src/sigv4/query.ts';
 import { readWireHead } from '../../src/sigv4/request.ts';
 import { readClaim, verifyClaim } from '../../src/sigv4/verify.ts';
 
-/** Our verifier against AWS's own JavaScript signer, which shares no code with it, on generated requests. */
+/**
+ * Our verifier against AWS's own JavaScript signer, which shares no code with it, on generated
+ * requests.
+ */
 const NOW = Date.UTC(2026, 0, 5, 12, 0, 0);
 const EXPECTED = { region: 'eu-central-1', service: 'execute-api', now: NOW, window: 0 };
 
@@ -147,7 +150,8 @@ describe('parseQuery', () => {
         function flat(given: ReadonlyMap<string, string>) {
           return JSON.stringify([...given].toSorted());
         }
-        // An empty query and one with an empty key are the same to a route: neither names a parameter.
+        // An empty query and one with an empty key are the same to a route: neither names a
+        // parameter.
         if (meets && left !== '' && right !== '') expect(flat(a.value)).toBe(flat(b.value));
       }),
       { numRuns: 20_000 },

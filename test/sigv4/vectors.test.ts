@@ -6,7 +6,10 @@ import { formatScope, signature, signingKey, stringToSign } from '../../src/sigv
 import { readClaim, verifyClaim } from '../../src/sigv4/verify.ts';
 import published from './aws-vectors.json' with { type: 'json' };
 
-/** AWS's published vectors: canonical request, string to sign and signature, then the whole verification. */
+/**
+ * AWS's published vectors: canonical request, string to sign and signature, then the whole
+ * verification.
+ */
 type Vector = (typeof published.vectors)[number];
 
 const NOW = Date.UTC(2015, 7, 30, 12, 36, 0);

@@ -2,26 +2,26 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 /**
- * What an Application Load Balancer does to the head of a request, as AWS describes it:
+ * How an Application Load Balancer changes the head of a request, as AWS describes it:
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
  */
 const KIB = 1024;
 const REQUEST_LINE_LIMIT = 16 * KIB;
 const HEADER_LIMIT = 16 * KIB;
-/** All headers of a request together. */
+/** The limit of all headers of a request together. */
 export const HEADERS_LIMIT = 64 * KIB;
-/** Above this the trace of the client is not kept. */
+/** If the headers are larger than this, the load balancer does not keep the client's trace. */
 const TRACE_LIMIT = 7 * KIB;
 
 const TRACE = 'X-Amzn-Trace-Id';
 
-/** They belong to one connection; Expect is answered by the load balancer itself. */
+/** Headers that belong to one connection, and Expect, which the load balancer answers itself. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect'];
 
-/** What the load balancer writes itself, whatever the client sent. */
+/** Headers that the load balancer always writes itself. */
 const REWRITTEN = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-port', TRACE.toLowerCase()];
 
-/** The client's side of a connection, as the load balancer tells its targets. */
+/** The client's side of a connection, as targets are told it. */
 export type ClientSide = { readonly address: string; readonly listenerPort: number };
 
 function pairsOf(raw: readonly string[]): readonly (readonly [name: string, value: string])[] {
@@ -34,7 +34,7 @@ function valuesOf(raw: readonly string[], wanted: string): readonly string[] {
     .map(([, value]) => value);
 }
 
-/** Raw headers without these names, the others as they were written and in their order. */
+/** Raw headers without these names; the others keep their spelling and order. */
 function without(raw: readonly string[], names: readonly string[]): readonly string[] {
   return pairsOf(raw)
     .filter(([name]) => !names.includes(name.toLowerCase()))
@@ -45,7 +45,7 @@ function sizeOf(raw: readonly string[]): number {
   return pairsOf(raw).reduce((sum, [name, value]) => sum + name.length + value.length + ': \r\n'.length, 0);
 }
 
-/** Whether the head of a request is longer than the load balancer takes. */
+/** Whether the head of a request is longer than the load balancer accepts. */
 export function isTooLong({ method, url, rawHeaders }: IncomingMessage): boolean {
   return (
     `${method} ${url} HTTP/1.1`.length > REQUEST_LINE_LIMIT ||
@@ -60,7 +60,10 @@ function newTrace(): string {
     .padStart(8, '0')}-${randomBytes(12).toString('hex')}`;
 }
 
-/** Keeps the client's fields behind a Self of its own; makes a Root where there is none. */
+/**
+ * The trace header for the target: a new Self before the client's fields, or a new Root if the
+ * client sent none.
+ */
 function traceOf(raw: readonly string[]): string {
   const fields = valuesOf(raw, TRACE.toLowerCase())
     .join(';')
@@ -71,7 +74,10 @@ function traceOf(raw: readonly string[]): string {
   return keepsRoot ? [`Self=${newTrace()}`, ...fields].join(';') : `Root=${newTrace()}`;
 }
 
-/** The headers that a target gets: the client's as they were written, Host among them, and what the load balancer adds. */
+/**
+ * The headers for the target: those of the client as they were written, Host included, and those
+ * that are added.
+ */
 export function toTargetHeaders(raw: readonly string[], { address, listenerPort }: ClientSide): readonly string[] {
   return [
     ...without(raw, [...HOP_BY_HOP, ...REWRITTEN]),
@@ -88,7 +94,7 @@ export function toTargetHeaders(raw: readonly string[], { address, listenerPort 
   ];
 }
 
-/** The headers that a client gets of a target's answer; how the body is framed is a matter of each connection. */
+/** The headers of a target's answer for the client, without those that belong to one connection. */
 export function toClientHeaders(raw: readonly string[]): string[] {
   return [...without(raw, [...HOP_BY_HOP, 'transfer-encoding'])];
 }

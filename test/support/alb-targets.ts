@@ -2,7 +2,7 @@ import { Agent, get } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How targets are checked and how long their connections are kept, in milliseconds. */
+/** How targets are checked, and how long their idle connections are kept; times in milliseconds. */
 export type TargetSettings = {
   readonly healthPath: string;
   readonly healthInterval: number;
@@ -11,22 +11,22 @@ export type TargetSettings = {
   readonly idleTimeout: number;
 };
 
-/** What became of the connections to one target; health checks have their own, which do not count. */
+/** Counts of the connections to one target, without those of health checks. */
 export type Connections = { opened: number; open: number; closedByTarget: number };
 
-/** The targets of a load balancer, by the port of 127.0.0.1 that they listen on. */
+/** The targets of a load balancer, each named by its port on 127.0.0.1. */
 export type Targets = {
   readonly agent: Agent;
   readonly healthy: () => readonly number[];
   readonly connections: (target: number) => Connections;
-  /** The next one in turn; undefined if none is registered. */
+  /** The next target in turn; undefined if there are no targets. */
   readonly next: () => number | undefined;
   readonly close: () => void;
 };
 
 /**
- * Keeps idle connections for exactly its own time. Node's agent would heed what a server says in `Keep-Alive`, which
- * spares it the races that a load balancer runs into.
+ * Keeps idle connections for exactly its own timeout. Node's agent would obey the server's
+ * `Keep-Alive` header, and so avoid the races that a load balancer runs into.
  */
 class Pool extends Agent {
   readonly #idleTimeout: number;
@@ -60,7 +60,7 @@ function createPool(idleTimeout: number, connections: (target: number) => Connec
   return pool;
 }
 
-/** One health check, on a connection of its own. */
+/** Sends one health check, on a connection of its own. Never rejects. */
 function isGood(target: number, { healthPath, healthInterval }: TargetSettings): Promise<boolean> {
   return new Promise((resolve) => {
     const headers = { 'user-agent': 'ELB-HealthChecker/2.0', connection: 'close' };
@@ -76,7 +76,10 @@ function isGood(target: number, { healthPath, healthInterval }: TargetSettings):
   });
 }
 
-/** Checks the targets until closed. Who is not known to be healthy gets nothing, unless nobody is: then all do. */
+/**
+ * Checks the targets until closed. Only healthy targets get requests, unless none is healthy: then
+ * all of them do.
+ */
 export function createTargets(targets: readonly number[], settings: TargetSettings): Targets {
   const stop = new AbortController();
   const healthy = new Set<number>();
@@ -102,6 +105,7 @@ export function createTargets(targets: readonly number[], settings: TargetSettin
       await sleep(settings.healthInterval, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   }
+  // `watch` never rejects, because a health check that fails is `false`.
   for (const target of targets) void watch(target);
 
   let turn = 0;

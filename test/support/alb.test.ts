@@ -6,7 +6,7 @@ import { startAlb, type Alb, type AlbOptions } from './alb.ts';
 import { freePort } from './processes.ts';
 import { sendRaw } from './raw-http.ts';
 
-/** The load balancer of these tests is itself tested, against targets that misbehave. */
+/** Tests the load balancer of the other tests, against targets that misbehave. */
 const PATIENCE = { timeout: 20_000, interval: 20 };
 const HOST: readonly [string, string] = ['Host', 'tvm.example.com:8443'];
 
@@ -18,7 +18,7 @@ afterEach(async () => {
 
 type Target = { readonly port: number; readonly seen: IncomingMessage[]; readonly server: Server };
 
-/** A target that is healthy and does this with every other request. */
+/** A target that is healthy; `serve` answers everything but health checks. */
 async function startTarget(serve: RequestListener = (_, outgoing) => outgoing.end('ok'), port = 0): Promise<Target> {
   const seen: IncomingMessage[] = [];
   const server = createServer({ maxHeaderSize: 128 * 1024 }, (incoming, outgoing) => {
@@ -48,8 +48,8 @@ function headersSeen({ seen }: Target): readonly string[] {
   return seen.at(-1)?.rawHeaders ?? [];
 }
 
-describe('what the load balancer makes of a head', () => {
-  it('names and order are the client’s, hop-by-hop headers go, its own come behind', async () => {
+describe('the head of a request through startAlb', () => {
+  it('keeps the client’s names and order, loses hop-by-hop headers, and gets new ones at the end', async () => {
     const target = await startTarget();
     const alb = await startBefore([target.port], { clientAddress: '198.51.100.7' });
     const trace = 'Self=1-00000000-000000000000000000000000;Root=1-67891233-abcdef012345678912345678;CalledFrom=app';
@@ -105,12 +105,12 @@ describe('what the load balancer makes of a head', () => {
   });
 });
 
-describe('what the load balancer says of its targets', () => {
+describe('the answers of startAlb', () => {
   async function get(alb: Alb): Promise<number> {
     return (await sendRaw(alb.port, { target: '/', headers: [HOST] })).status;
   }
 
-  it('502 when one closes the connection instead of answering, and the request is sent once', async () => {
+  it('are 502 when the target closes the connection, and the request is sent once', async () => {
     const dropping = await startTarget((incoming) => incoming.socket.destroy());
     const alb = await startBefore([dropping.port]);
     expect(await get(alb)).toBe(502);
@@ -118,7 +118,7 @@ describe('what the load balancer says of its targets', () => {
     expect(alb.accessLog).toEqual([{ target: dropping.port, elbStatus: 502, reason: 'ECONNRESET' }]);
   });
 
-  it('502 where nobody listens, 503 without targets, 504 when one is silent', async () => {
+  it('are 502 where nobody listens, 503 without targets, 504 when a target is silent', async () => {
     expect(await get(await startBefore([await freePort()]))).toBe(502);
     expect(await get(await startBefore([]))).toBe(503);
     const silent = await startTarget(() => undefined);
@@ -126,7 +126,7 @@ describe('what the load balancer says of its targets', () => {
     expect(silent.seen).toHaveLength(1);
   });
 
-  it('cuts the answer off where the target did', async () => {
+  it('are cut off where the target cut them off', async () => {
     const cutting = await startTarget((_, outgoing) => {
       outgoing.writeHead(200, { 'content-length': 10 });
       outgoing.write('half', () => outgoing.destroy());
@@ -136,7 +136,7 @@ describe('what the load balancer says of its targets', () => {
     expect([answer.status, answer.headers['content-length'], answer.body]).toEqual([200, '10', 'half']);
   });
 
-  it('goes round those that are healthy, and to all when none is', async () => {
+  it('come from the healthy targets in turn, and from all when none is healthy', async () => {
     const one = await startTarget();
     const two = await startTarget();
     const alb = await startBefore([one.port, two.port]);

@@ -4,19 +4,19 @@ import type { AddressInfo, Socket } from 'node:net';
 import { HEADERS_LIMIT, isTooLong, toClientHeaders, toTargetHeaders } from './alb-headers.ts';
 import { createTargets, type Targets, type TargetSettings } from './alb-targets.ts';
 
-/** One request in the access log, in the words of AWS's own. */
+/** One request in the access log, with the fields of AWS's own. */
 export type AccessLogEntry = {
-  /** The port of the target that it was sent to; undefined if the load balancer answered alone. */
+  /** The port of the target that got it; undefined if the load balancer answered by itself. */
   readonly target?: number;
-  /** What the client was answered. */
+  /** The status that the client got. */
   readonly elbStatus: number;
-  /** What the target answered; undefined if it did not. */
+  /** The status that the target answered; undefined if it did not answer. */
   readonly targetStatus?: number;
   /** Why there is no answer of the target. */
   readonly reason?: string;
 };
 
-/** A load balancer in front of some targets. */
+/** A load balancer before some targets. */
 export type Alb = Pick<Targets, 'healthy' | 'connections'> & {
   readonly port: number;
   /** The Host header that a client sends. */
@@ -25,9 +25,9 @@ export type Alb = Pick<Targets, 'healthy' | 'connections'> & {
   readonly close: () => Promise<void>;
 };
 
-/** Settings that differ from a real one's in their scale only; times in milliseconds. */
+/** Settings as of a real load balancer, but with shorter times, in milliseconds. */
 export type AlbOptions = Partial<TargetSettings> & {
-  /** What the load balancer takes for the address of its client; by default the peer's. */
+  /** The client's address as the load balancer sees it; by default that of the peer. */
   readonly clientAddress?: string;
 };
 
@@ -39,31 +39,32 @@ const DEFAULTS: TargetSettings = {
   idleTimeout: 10_000,
 };
 
-/** A target that answers with longer headers is answered for with 502. */
+/** When a target answers with longer headers, the client gets a 502. */
 const RESPONSE_HEADERS_LIMIT = 32 * 1024;
 
 function pageOf(status: number): string {
   return `<html>\r\n<head><title>${status} ${STATUS_CODES[status]}</title></head>\r\n</html>\r\n`;
 }
 
-/** Answers in the load balancer's own name, as every one of its errors is: in HTML. */
+/** Answers by itself, in HTML like all errors of a load balancer. */
 function answerAlone(outgoing: ServerResponse, status: number): void {
   const headers = { server: 'awselb/2.0', 'content-type': 'text/html', 'content-length': pageOf(status).length };
   outgoing.writeHead(status, status === 400 ? { ...headers, connection: 'close' } : headers).end(pageOf(status));
 }
 
+/** Answers 400 to bytes that are not a request. */
 function answerBroken(socket: Socket): void {
   const page = pageOf(400);
   const head = `HTTP/1.1 400 Bad Request\r\nServer: awselb/2.0\r\nContent-Length: ${page.length}\r\nConnection: close\r\n`;
   socket.end(`${head}Content-Type: text/html\r\n\r\n${page}`);
 }
 
-/** The error of a target that let the idle timeout pass. */
+/** The error code of a target that does not answer within the idle timeout. */
 const TIMED_OUT = 'ETIMEDOUT';
 
 /**
- * Sends a request to its target, once: whatever becomes of it there, it is not sent again, so that a request that was
- * lost can be seen. Bodies are passed on as they come.
+ * Sends a request to its target once, and never again, so that a test sees each request that is
+ * lost. Bodies are passed on as they come.
  */
 function pass(
   incoming: IncomingMessage,
@@ -81,7 +82,7 @@ function pass(
     const upstream = request({ agent, host: '127.0.0.1', port, method, path, headers, ...limits });
     let targetStatus: number | undefined;
     function settle(reason?: string): void {
-      return resolve({
+      resolve({
         ...(targetStatus === undefined ? {} : { targetStatus }),
         ...(reason === undefined ? {} : { reason }),
       });
@@ -109,8 +110,9 @@ function pass(
 }
 
 /**
- * Starts a load balancer on a free port, before targets on these ports of 127.0.0.1. It does what an Application Load
- * Balancer of AWS does to HTTP/1.1: health checks, round robin over kept connections, headers, limits and errors.
+ * Starts a load balancer on a free port, before targets on these ports of 127.0.0.1. It treats
+ * HTTP/1.1 as an Application Load Balancer does: health checks, round robin over kept connections,
+ * headers, limits and errors.
  */
 export async function startAlb(ports: readonly number[], { clientAddress, ...options }: AlbOptions = {}): Promise<Alb> {
   const settings = { ...DEFAULTS, ...options };
@@ -140,9 +142,11 @@ export async function startAlb(ports: readonly number[], { clientAddress, ...opt
     accessLog.push({ target, elbStatus: outgoing.statusCode, ...outcome });
   }
 
-  // Half as much again: what is too long shall be read, and refused by what it is.
+  // 1.5 times the limit, so that a head that is too long is read and refused by `isTooLong`.
   const limits = { maxHeaderSize: 1.5 * HEADERS_LIMIT, keepAliveTimeout: settings.idleTimeout };
-  const server = createServer(limits, (incoming, outgoing) => void serve(incoming, outgoing));
+  const server = createServer(limits, (incoming, outgoing) => {
+    serve(incoming, outgoing).catch(() => outgoing.destroy());
+  });
   server.maxHeadersCount = 0;
   server.on('clientError', ({ code }: NodeJS.ErrnoException, socket: Socket) => {
     if (code === 'ECONNRESET' || !socket.writable) {

@@ -1,21 +1,24 @@
-/** What `test/run.ts` is asked to do. */
+/** What `test/run.ts` has to do. */
 export type Command =
   /** Every gate and every test. */
   | { readonly kind: 'all' }
-  /** The gates alone. */
+  /** The gates only. */
   | { readonly kind: 'check' }
-  /** Mends what a tool can mend. */
+  /** Fix what a tool can fix. */
   | { readonly kind: 'fix' }
   | { readonly kind: 'containers' }
-  /** The conformance suite against a TVM that runs: its address, and that of its AWS. */
+  /** The conformance suite against a running TVM, given by its address and that of its AWS. */
   | { readonly kind: 'url'; readonly addresses: readonly string[] }
-  /** Some tests only. `byName`: all others of the same files are left out, not skipped. */
+  /**
+   * Some tests. With `byName`, the other tests of these files are left out and do not count as
+   * skipped.
+   */
   | { readonly kind: 'some'; readonly options: readonly string[]; readonly byName: boolean }
   | { readonly kind: 'wrong'; readonly message: string };
 
 const USAGE = 'usage: npm test -- [PATH…] [-t NAME]';
 
-/** Commands of package.json that stand first and take nothing more. */
+/** Commands of package.json that take no further arguments. */
 const PLAIN: Readonly<Record<string, Command>> = {
   '--check': { kind: 'check' },
   '--fix': { kind: 'fix' },
@@ -23,8 +26,8 @@ const PLAIN: Readonly<Record<string, Command>> = {
 };
 
 /**
- * Reads the arguments of `test/run.ts`: those of the scripts in package.json, or what somebody wrote after
- * `npm test --`, which are parts of paths of test files and `-t NAME`.
+ * Reads the arguments of `test/run.ts`: an option of the scripts in package.json, or what somebody
+ * wrote after `npm test --`, that is parts of the paths of test files and `-t NAME`.
  */
 export function parseCommand(args: readonly string[]): Command {
   const [first, ...rest] = args;

@@ -3,10 +3,13 @@ import { startProcess, type Running } from './processes.ts';
 
 const IMAGE = 'sentinel-tvm:test';
 
-/** Seconds between SIGTERM and SIGKILL; the TVM ends sooner by itself. */
+/** Seconds between SIGTERM and SIGKILL. The TVM ends sooner by itself. */
 const STOP_SECONDS = 30;
 
-/** Builds the image of this repository for tests, and gives its name; throws with Docker's last words. */
+/**
+ * Builds the image of this repository for tests, and gives its name; throws with the last line of
+ * Docker's output.
+ */
 export function builtImage(): string {
   const { ok, lastWords } = buildImage(IMAGE);
   if (!ok) throw new Error(`the image does not build: ${lastWords}`);
@@ -15,19 +18,20 @@ export function builtImage(): string {
 
 let started = 0;
 
-/** A container on the network of this machine, which reaches what tests serve on 127.0.0.1. */
+/** A container on the host's network, so that it reaches what tests serve on 127.0.0.1. */
 export type Container = Running & {
-  /** What `docker inspect` says, by Go's template. */
+  /** The output of `docker inspect` with a Go template. */
   readonly inspect: (template: string) => string;
-  /** Ends it as `docker stop` does (SIGTERM, SIGKILL after 30 s), unless it has ended, and removes it. */
+  /** Stops it as `docker stop` does (SIGTERM, then SIGKILL after 30 s), and removes it. */
   readonly close: () => void;
 };
 
 /**
- * Runs an image as production should: no root filesystem to write to, no capabilities, 256 MB of memory.
+ * Runs an image as production should: read-only root file system, no capabilities, 256 MB of
+ * memory.
  *
  * @param options more options of `docker run`
- * @param command what follows the image
+ * @param command the arguments after the image
  */
 export function startContainer(
   image: string,
@@ -36,7 +40,7 @@ export function startContainer(
 ): Container {
   started += 1;
   const name = `sentinel-tvm-test-${process.pid}-${started}`;
-  // Equal to the memory, `--memory-swap` leaves no swap to hide in.
+  // With `--memory-swap` equal to the memory, the container has no swap.
   const bounded = ['--memory', '256m', '--memory-swap', '256m'];
   const hardened = ['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
   const variables = Object.entries(environment).flatMap(([key, value]) => ['--env', `${key}=${value}`]);

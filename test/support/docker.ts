@@ -3,22 +3,22 @@ import { ROOT } from './processes.ts';
 
 const MINUTE = 60_000;
 
-/** What a build may take on a machine that has nothing of it yet. */
+/** How long a build may take on a machine that has no layer of it yet. */
 const BUILD = 10 * MINUTE;
 
-/** How a command of Docker ended. */
+/** The result of a Docker command. */
 export type DockerAnswer = {
   readonly ok: boolean;
-  /** What it wrote to stdout, without white space around it. */
+  /** Its stdout, without white space around it. */
   readonly text: string;
-  /** The last line that it wrote anywhere, or why it could not be run. */
+  /** The last line of its output, or why it could not be run. */
   readonly lastWords: string;
 };
 
 /**
  * Runs `docker` in the repository.
  *
- * @param timeout milliseconds after which it is ended; a minute
+ * @param timeout milliseconds after which it is killed; by default a minute
  */
 export function docker(args: readonly string[], timeout = MINUTE): DockerAnswer {
   const options = { cwd: ROOT, encoding: 'utf8', timeout, maxBuffer: 64 << 20 } as const;

@@ -5,11 +5,11 @@ const JARS = process.env['DYNAMODB_LOCAL'] ?? '';
 
 const MAIN = 'com.amazonaws.services.dynamodbv2.local.main.ServerRunner';
 
-/** A Java that starts on a busy machine takes seconds. */
+/** How long a start may take, because Java needs seconds on a busy machine. */
 const PATIENCE = 45_000;
 const PAUSE = 50;
 
-/** Why tests against DynamoDB Local cannot run here; undefined if they can. The reason is printed once. */
+/** Why tests against DynamoDB Local cannot run here; undefined if they can. Prints the reason. */
 export function lacksDynamoDbLocal(): string | undefined {
   const isThere = existsSync(JARS) && readdirSync(JARS).some((name) => /^DynamoDBLocal-.+\.jar$/u.test(name));
   if (isThere) return undefined;
@@ -18,7 +18,9 @@ export function lacksDynamoDbLocal(): string | undefined {
   return reason;
 }
 
-/** Whatever it answers: it is DynamoDB's error for a request that nobody signed. */
+/**
+ * Whether anything answers. To an unsigned request DynamoDB answers with an error, which counts.
+ */
 function answers(url: string): Promise<boolean> {
   return fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
     () => true,
@@ -35,13 +37,13 @@ async function untilItAnswers(url: string, { child, stderr }: Running): Promise<
   throw new Error(`DynamoDB Local does not answer: ${stderr()}`);
 }
 
-/** DynamoDB Local, all in memory. */
+/** A running DynamoDB Local, which keeps everything in memory. */
 export type DynamoDbLocal = { readonly url: string; readonly close: () => Promise<void> };
 
-/** Starts DynamoDB Local on a free port; rejects with what it said unless it answers in time. */
+/** Starts DynamoDB Local on a free port; rejects with its stderr if it does not answer in time. */
 export async function startDynamoDbLocal(): Promise<DynamoDbLocal> {
   const port = await freePort();
-  // Telemetry would call AWS, and leave a file where it was started.
+  // Telemetry would call AWS and write a file into the working directory.
   const options = ['-inMemory', '-sharedDb', '-disableTelemetry', '-port', String(port)];
   const java = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-cp', `${JARS}/*`, MAIN, ...options];
   const running = startProcess('java', java, {});
@@ -51,7 +53,7 @@ export async function startDynamoDbLocal(): Promise<DynamoDbLocal> {
   }
   async function close(): Promise<void> {
     process.off('exit', kill);
-    // It has nothing to keep, and takes its time over SIGTERM.
+    // SIGKILL, because it is slow to obey SIGTERM and has nothing to save.
     await running.stop('SIGKILL');
   }
   process.once('exit', kill);

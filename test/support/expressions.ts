@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 
-/** DynamoDB's expressions, as far as the TVM sends them: for tables in memory. */
+/** Evaluates those of DynamoDB's expressions that the TVM sends, for fake tables in memory. */
 type Item = Record<string, AttributeValue>;
 
 export type Expressions = {
@@ -15,7 +15,7 @@ function plain(value: AttributeValue | undefined): string | number | boolean | u
   return value?.S ?? value?.BOOL;
 }
 
-/** Values of different types are unequal, and in no order. */
+/** Compares two values. Values of different types are unequal and have no order. */
 function compare(operator: string, left: AttributeValue | undefined, right: AttributeValue | undefined): boolean {
   const [a, b] = [plain(left), plain(right)];
   if (operator === '<>') return a !== b;
@@ -28,7 +28,9 @@ function compare(operator: string, left: AttributeValue | undefined, right: Attr
   throw new Error(`an operator that is not known here: ${operator}`);
 }
 
-/** Whether a condition holds of an item; undefined for none. */
+/**
+ * Whether the condition of a command holds for an item, which is undefined if it does not exist.
+ */
 export function holds(command: Expressions, item: Item | undefined): boolean {
   const tokens = command.ConditionExpression?.match(/[()]|<=|>=|<>|[=<>]|[#:\w]+/gu) ?? [];
   function nameOf(token: string): string {
@@ -79,7 +81,7 @@ export function holds(command: Expressions, item: Item | undefined): boolean {
   return tokens.length === 0 || either();
 }
 
-/** An item after SET and REMOVE. */
+/** The item after the SET and REMOVE of a command. */
 export function updated(command: Expressions, id: string, item: Item | undefined): Item {
   const result: Item = { ...item, id: { S: id } };
   function nameOf(token: string): string {

@@ -9,16 +9,16 @@ import { startDesk, startTvm, type Desk, type RunningTvm } from './tvm.ts';
 export type Seen = {
   readonly method: string;
   readonly path: string;
-  /** Name and value in turn, verbatim. */
+  /** Names and values in turn, as they were sent. */
   readonly rawHeaders: readonly string[];
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
 };
 
-/** What the fake does with one forwarded request. */
+/** What the fake STS does with one forwarded request. */
 export type Behaviour = (outgoing: ServerResponse, seen: Seen) => void;
 
-/** Who the fake says has signed. */
+/** The identity that the fake STS names as the signer. */
 export type Identity = { readonly Arn: string; readonly Account: string; readonly UserId: string };
 
 export const DANA: Identity = {
@@ -27,7 +27,7 @@ export const DANA: Identity = {
   UserId: 'AIDAEXAMPLEEXAMPLE00',
 };
 
-/** A session of a role, in the embedded account unless told otherwise. */
+/** The identity of a role's session, by default in the embedded account. */
 export function session(role: string, name: string, account = '000000000000', id = 'AROAEXAMPLEEXAMPLE00'): Identity {
   return {
     Arn: `arn:aws:sts::${account}:assumed-role/${role}/${name}`,
@@ -46,7 +46,7 @@ export function answerOf(identity: object): string {
   });
 }
 
-/** Any answer; JSON unless the headers say otherwise. */
+/** Answers this, as JSON unless the headers say otherwise. */
 export function replies(
   status: number,
   body: string | Uint8Array,
@@ -55,17 +55,17 @@ export function replies(
   return (outgoing) => void outgoing.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
 }
 
-/** Believes every signature, and says that this is who signed. */
+/** Accepts every signature, and answers that this identity signed. */
 export function says(identity: object): Behaviour {
   return replies(200, answerOf(identity));
 }
 
-/** An error as STS puts it in JSON. */
+/** Answers with an error in the JSON of STS. */
 export function stsError(status: number, code: string, message = 'the words of STS'): Behaviour {
   return replies(status, JSON.stringify({ Error: { Code: code, Message: message, Type: 'Sender' }, RequestId: 'x' }));
 }
 
-/** Bytes of its own, then the end of the connection. */
+/** Writes these bytes, then ends the connection. */
 export function raw(...parts: readonly (string | Uint8Array)[]): Behaviour {
   return (outgoing) => {
     for (const part of parts) outgoing.socket?.write(part);
@@ -73,39 +73,43 @@ export function raw(...parts: readonly (string | Uint8Array)[]): Behaviour {
   };
 }
 
+/** Never answers. */
 export const never: Behaviour = () => undefined;
 
+/** Resets the connection. */
 export const reset: Behaviour = (outgoing) => void outgoing.socket?.resetAndDestroy();
 
-/** Promises all of a good answer and leaves in the middle. */
+/** Announces a whole good answer, and closes the connection in the middle of it. */
 export const truncated: Behaviour = (outgoing) => {
   const body = answerOf(DANA);
   outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': String(body.length) });
   outgoing.write(body.slice(0, -20), () => outgoing.destroy());
 };
 
-/** A byte now and then, without end. */
+/** Sends a byte every 20 ms, without end. */
 export const drip: Behaviour = (outgoing) => {
   outgoing.writeHead(200, { 'content-type': 'application/json' });
   const timer = setInterval(() => outgoing.write(' '), 20);
   outgoing.on('close', () => clearInterval(timer));
 };
 
-/** Keeps whoever asks waiting, until all are let go with one answer. */
+/** Keeps requests waiting with `hold` until `release` answers all of them. */
 export function holding() {
   const waiting: (() => void)[] = [];
   const hold: Behaviour = (outgoing, seen) => void waiting.push(() => says(DANA)(outgoing, seen));
   return { hold, release: () => waiting.splice(0).forEach((answer) => answer()) };
 }
 
-/** A server that stands for STS before the embedded one. */
+/** A fake STS before the embedded one. */
 export type FakeSts = {
   readonly url: string;
-  /** The forwarded requests so far; what the TVM asks for itself is passed on and not among them. */
+  /**
+   * The forwarded requests so far. The TVM's own requests are passed on, and are not among them.
+   */
   readonly seen: Seen[];
-  /** What it does with forwarded requests; passes them on to the embedded STS by default. */
+  /** What it does with forwarded requests; by default it passes them on to the embedded STS. */
   behave: Behaviour;
-  /** Forgets what was told and seen. */
+  /** Resets `seen` and `behave`. */
   readonly clear: () => void;
   readonly close: () => Promise<void>;
 };
@@ -116,13 +120,13 @@ async function read(incoming: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Starts it on a free port, before the AWS at `endpoint`. */
+/** Starts a fake STS on a free port, before the AWS at `endpoint`. */
 export async function startFakeSts(endpoint: string): Promise<FakeSts> {
   const { hostname, port } = new URL(endpoint);
   const pass: Behaviour = (outgoing, { method, path, headers, body }) => {
     const upstream = forward({ host: hostname, port, method, path, headers, agent: false }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
+      answer.once('error', () => outgoing.destroy()).pipe(outgoing);
     });
     upstream.on('error', () => outgoing.destroy()).end(body);
   };
@@ -133,7 +137,10 @@ export async function startFakeSts(endpoint: string): Promise<FakeSts> {
     fake.seen.push(seen);
     fake.behave(outgoing, seen);
   }
-  const server = createServer({ maxHeaderSize: 65_536 }, (incoming, outgoing) => void serve(incoming, outgoing));
+  const server = createServer({ maxHeaderSize: 65_536 }, (incoming, outgoing) => {
+    // A caller that leaves in the middle of its request fails no test: only its connection ends.
+    serve(incoming, outgoing).catch(() => outgoing.destroy());
+  });
   server.on('clientError', (_, socket) => socket.destroy());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -154,7 +161,7 @@ export async function startFakeSts(endpoint: string): Promise<FakeSts> {
   return fake;
 }
 
-/** What the tests of one file share; further TVMs see the same STS and the same tables. */
+/** What the tests of one file share. TVMs of `start` use the same STS and the same tables. */
 export type ForwardedWorld = {
   readonly desk: Desk;
   readonly sts: FakeSts;
@@ -162,10 +169,10 @@ export type ForwardedWorld = {
   readonly start: (options?: Parameters<typeof startTvm>[1]) => Promise<RunningTvm>;
 };
 
-/** Strangers are many in tests, and all come from one address. */
+/** The limit is high because tests send many unproven requests from one address. */
 const ENVIRONMENT = { SENTINEL_SERVER_ID: SERVER_ID, SENTINEL_RATE_LIMIT_REQUESTS: '100000' };
 
-/** A desk, an STS that does as it is told, and a TVM that asks it. */
+/** An embedded AWS, a fake STS, and a TVM that asks it, for the tests of one file. */
 export function useForwarded(
   environment: Readonly<Record<string, string>> = {},
   prepare?: (desk: Desk) => Promise<void>,

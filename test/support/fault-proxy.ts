@@ -2,13 +2,14 @@ import { once } from 'node:events';
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** The services that can be made to fail, as the credential scope names them. */
+/** The services that can be made to fail, named as in the credential scope. */
 export type Service = 'sts' | 'ssm' | 'dynamodb' | 'iam';
 
 /**
- * How a service fails: `ok` passes everything through. `hang` sends nothing, `stall-body` the head and half of the body
- * and no more, `trickle` the body at a byte a second; `lost` lets the service do its work and loses the answer;
- * `empty` is a 200 without a body, `empty-json` one with `{}`, `foreign` a well-formed answer about something else.
+ * How a service fails. `ok` passes everything through. `hang` sends nothing; `stall-body` sends the
+ * head and half of the body; `trickle` sends the body at a byte a second; `lost` lets the service
+ * do its work and loses the answer; `empty` is a 200 without a body, `empty-json` one with `{}`,
+ * `foreign` a well-formed answer to another request.
  */
 export type Fault =
   | 'ok'
@@ -26,7 +27,10 @@ export type Fault =
   | 'trickle'
   | 'lost';
 
-/** All but `ok` and `slow`: while one of them lasts, no answer arrives that may be believed. */
+/**
+ * All faults but `ok` and `slow`. While one of them lasts, no answer arrives that the TVM may
+ * trust.
+ */
 export const BREAKING_FAULTS: readonly Fault[] = [
   'down',
   'hang',
@@ -42,31 +46,33 @@ export const BREAKING_FAULTS: readonly Fault[] = [
   'lost',
 ];
 
-/** One request that came to the proxy. */
+/** One request that the proxy received. */
 export type Call = {
   readonly service: Service;
-  /** As AWS names it: `GetParametersByPath`, `Query`, `AssumeRole`. */
+  /** The operation as AWS names it, like `Query` or `AssumeRole`. */
   readonly operation: string;
   readonly body: string;
 };
 
-/** An answer of the test's own. */
+/** An answer that a test makes itself. */
 export type Reply = { readonly status: number; readonly type?: string; readonly body: string };
 
-/** A fault, or a function that looks at each call and gives a fault or an answer of its own. */
+/** A fault, or a function that chooses a fault or an answer for each call. */
 export type Behaviour = Fault | ((call: Call) => Fault | Reply);
 
-/** Long enough to be felt, short enough to be waited for. */
+/** The delay of `slow`: long enough to matter, short enough to be waited for. */
 const SLOW_MS = 700;
 const TRICKLE_MS = 1_000;
 
-/** A proxy before an AWS endpoint that fails as it is told. */
+/** A proxy before an AWS endpoint that fails as a test tells it. */
 export type FaultProxy = {
   readonly url: string;
-  /** Requests seen so far, by service; of one operation only where that is named. */
+  /** The number of requests so far to a service, or to one operation of it. */
   readonly seen: (service: Service, operation?: string) => number;
   readonly set: (service: Service, behaviour: Behaviour) => void;
-  /** Lets the next call of an operation fail, and only that; all others keep the behaviour of their service. */
+  /**
+   * Lets only the next call of an operation fail; all others keep the behaviour of their service.
+   */
   readonly failNext: (service: Service, operation: string, fault: Fault | Reply) => void;
   readonly close: () => Promise<void>;
 };
@@ -100,7 +106,7 @@ const THROTTLED: Readonly<Record<Service, Reply>> = {
   },
 };
 
-/** What the service could have answered to somebody who asked for something else. */
+/** An answer that the service could have given to another request. */
 function foreignReply({ service, operation }: Call): Reply {
   if (service === 'ssm') {
     const parameter = {
@@ -129,7 +135,7 @@ function foreignReply({ service, operation }: Call): Reply {
 
 type Upstream = { readonly status: number; readonly headers: IncomingMessage['headers']; readonly body: Buffer };
 
-/** Asks AWS itself, and resolves with its whole answer. */
+/** Sends the request to AWS, and resolves with the whole answer. */
 function ask(target: URL, incoming: IncomingMessage, body: Buffer): Promise<Upstream> {
   return new Promise((resolve, reject) => {
     const { method, url, headers } = incoming;
@@ -147,7 +153,7 @@ function ask(target: URL, incoming: IncomingMessage, body: Buffer): Promise<Upst
   });
 }
 
-/** The head as AWS would have sent it: with the length of the whole body, whatever of it arrives. */
+/** Writes the head as AWS would, with the length of the whole body, however much of it arrives. */
 function writeHead(outgoing: ServerResponse, { status, headers, body }: Upstream): void {
   const { 'transfer-encoding': _, ...others } = headers;
   outgoing.writeHead(status, { ...others, 'content-length': String(body.length) });
@@ -169,7 +175,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
-/** Lets AWS answer, and spoils how the answer arrives. */
+/** Lets AWS answer, and delivers the answer with a fault. */
 async function spoil(fault: Fault, outgoing: ServerResponse, answered: () => Promise<Upstream>): Promise<void> {
   if (fault === 'slow') await pause(SLOW_MS);
   const upstream = await answered();
@@ -189,7 +195,7 @@ function reply(outgoing: ServerResponse, { status, type = SSM_JSON, body }: Repl
   outgoing.writeHead(status, { 'content-type': type }).end(body);
 }
 
-/** The faults for which AWS is not asked at all. */
+/** The answer of a fault for which AWS is not asked at all. */
 function replyOf(fault: Fault, call: Call): Reply | undefined {
   if (fault === 'garbled') {
     return { status: 200, type: 'text/html', body: '<html><body>Welcome to the captive portal</body></html>' };
@@ -217,7 +223,7 @@ export async function startFaultProxy(endpoint: string): Promise<FaultProxy> {
   const nextFaults = new Map<string, Fault | Reply>();
   const counts = new Map<string, number>();
   function count(key: string): void {
-    return void counts.set(key, (counts.get(key) ?? 0) + 1);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
   }
 
   function choose(call: Call): Fault | Reply {
@@ -244,6 +250,7 @@ export async function startFaultProxy(endpoint: string): Promise<FaultProxy> {
       else if (chosen === 'down') incoming.socket.destroy();
       else if (chosen !== 'hang') await spoil(chosen as Fault, outgoing, () => ask(target, incoming, body));
     }
+    // When AWS or the caller goes away, only this connection ends; no test fails because of it.
     serve().catch(() => outgoing.destroy());
   });
   server.listen(0, '127.0.0.1');

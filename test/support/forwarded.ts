@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { sha256, sign } from './sign.ts';
 
 /**
- * A client of forwarded STS for tests, written from the protocol's description and sharing nothing with `src/`: every
- * part of what is signed and every field of the token can be made to differ.
+ * A client of forwarded STS for tests. It is written from the protocol's description and shares
+ * nothing with `src/`: a test can change every part of what is signed and every field of the token.
  */
 export const SERVER_ID = 'tvm.test.example';
 
@@ -33,7 +33,7 @@ export type TokenFields = {
   readonly nonce: string;
 };
 
-/** The request to the TVM that the signature binds to. */
+/** The request to the TVM to which the signature is bound. */
 export type Outer = {
   readonly method?: string;
   readonly path?: string;
@@ -41,11 +41,11 @@ export type Outer = {
   readonly body?: string;
 };
 
-/** What is signed; each part may be a lie. */
+/** What is signed. Each part may be wrong. */
 export type Forwarding = Outer & {
   readonly serverId?: string;
   readonly nonce?: string;
-  /** In the place of the binding hash of the outer request. */
+  /** Replaces the binding hash of the outer request. */
   readonly requestHash?: string;
   readonly region?: string;
   /** The region in the scope; by default that of the token. */
@@ -61,9 +61,9 @@ export type Forwarding = Outer & {
   readonly stsMethod?: string;
   readonly stsPath?: string;
   readonly stsBody?: string;
-  /** Headers to sign beside the six; by default the constants. */
+  /** Further headers to sign; by default the constants. */
   readonly extra?: Readonly<Record<string, string>>;
-  /** SignedHeaders as claimed, signed as claimed too. */
+  /** Replaces SignedHeaders; the signature covers these, too. */
   readonly signedHeaders?: string;
 };
 
@@ -71,12 +71,12 @@ function randomNonce(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** What the request-hash header holds for an outer request. */
+/** The value of x-sentinel-request-hash for an outer request. */
 export function bindingOf({ method = 'GET', path = '/', query = '', body = '' }: Outer): string {
   return sha256(`TVM1\n${method}\n${path}\n${query}\n${sha256(body)}`);
 }
 
-/** Signs GetCallerIdentity, as dana unless told otherwise, and gives the fields of the token. */
+/** Signs GetCallerIdentity, by default as dana, and gives the fields of the token. */
 export function forwardedFields(what: Forwarding = {}): TokenFields {
   const { region = 'us-east-1', nonce = randomNonce(), securityToken } = what;
   const signed = sign({
@@ -105,14 +105,14 @@ export function forwardedFields(what: Forwarding = {}): TokenFields {
   return { v: 1, region, amzDate, credential, signedHeaders, signature, ...token, nonce };
 }
 
-/** The token of a JSON value, or of a JSON text as it stands. */
+/** The token of a JSON value, or of a JSON text as it is. */
 export function encodeToken(json: unknown): string {
   return Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)).toString('base64url');
 }
 
 type Target = { readonly host: string };
 
-/** A request to the TVM with this token, or with any other text in its place. */
+/** A request to the TVM with this token, or any other text in its place. */
 export function withToken(tvm: Target, token: string, outer: Outer = {}) {
   const { method = 'GET', path = '/', query = '', body } = outer;
   const type = body === undefined ? [] : [['content-type', 'application/json'] as const];
@@ -124,16 +124,16 @@ export function withToken(tvm: Target, token: string, outer: Outer = {}) {
   };
 }
 
-/** `GET /whoami`, where nothing but who calls is decided. */
+/** `GET /whoami`, which decides nothing but who is calling. */
 export const WHOAMI: Outer = { path: '/whoami' };
 
 /** `GET /?profile=dev`, which dana may vend. */
 export const DEV: Outer = { query: 'profile=dev' };
 
 /**
- * A request by forwarded STS: `GET /whoami` as dana, good if nothing is changed.
+ * A request with forwarded STS: `GET /whoami` as dana, which is good if nothing is changed.
  *
- * @param alter changes the token's fields after they were signed; may give any JSON value, or a JSON text
+ * @param alter changes the token's fields after signing; may give any JSON value, or a JSON text
  */
 export function forwarded(
   tvm: Target,

@@ -2,7 +2,9 @@ import type { Admission, OwnIdentity } from '../../src/identity/aws-identity.ts'
 import type { Caller } from '../../src/identity/caller.ts';
 import type { KeyRing, RegisteredKey } from '../../src/identity/key-ring.ts';
 
-/** What holds where the operator has configured nothing: callers of the TVM's own account, no session name trusted. */
+/**
+ * The default configuration: callers of the TVM's own account only, and no trusted session names.
+ */
 export const ADMISSION: Admission = {
   allowedAccounts: undefined,
   ssoAccounts: [],
@@ -11,7 +13,7 @@ export const ADMISSION: Admission = {
   bareNames: 'key',
 };
 
-/** A TVM of this account, which vends no role. */
+/** The identity of a TVM in this account that vends no role. */
 export function ownIdentity(account: string): OwnIdentity {
   return { account, neverCallers: new Set() };
 }

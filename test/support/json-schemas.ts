@@ -9,15 +9,15 @@ export const validators = Object.fromEntries(
   Object.entries(documentSchemas()).map(([name, schema]) => [name, ajv.compile(schema)]),
 ) as Readonly<Record<DocumentName, ValidateFunction>>;
 
-/** What a JSON Schema has against a document that is parsed; nothing if it takes it. */
+/** The errors that a JSON Schema finds in a parsed document; none if it accepts it. */
 export function problemsOf(validate: ValidateFunction, document: unknown): readonly string[] {
   if (validate(document)) return [];
   return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
 }
 
 /**
- * Puts a JSON Schema beside a form of documents: from then on each document that the form takes and the JSON Schema does
- * not is an error, in whatever test it is read.
+ * Puts a JSON Schema beside a valibot schema: from then on, parsing throws for each document that
+ * the valibot schema accepts and the JSON Schema refuses, in whatever test.
  */
 export function putBeside(form: GenericSchema, validate: ValidateFunction): void {
   const run = form['~run'];
@@ -32,10 +32,13 @@ export function putBeside(form: GenericSchema, validate: ValidateFunction): void
   });
 }
 
-/** Forms that have their JSON Schema: test files without isolation share them, and this file runs for each. */
+/**
+ * The schemas that have been paired. Test files without isolation share them, and this file runs
+ * for each file.
+ */
 const DONE = Symbol.for('sentinel-tvm.test.json-schemas');
 
-/** Does so with all documents. The project `pure` begins its test files with this. */
+/** Does so for all documents. Each test file of the project `pure` begins with this. */
 export function putAllBeside(): void {
   const shared = globalThis as { [DONE]?: WeakSet<GenericSchema> };
   const done = (shared[DONE] ??= new WeakSet());

@@ -4,10 +4,13 @@ import { sendRaw, type RawAnswer } from './raw-http.ts';
 import { sign, type Signing } from './sign.ts';
 import type { RunningTvm } from './tvm.ts';
 
-/** A key that a TVM minted, as a client holds it. */
+/** A minted key, as its client has it. */
 export type Minted = { readonly accessKeyId: string; readonly secret: string; readonly token: string };
 
-/** Signs with a minted key (or whatever the change makes of it) and sends; each request gets a nonce of its own. */
+/**
+ * Signs a request with a minted key, with changes if there are any, and sends it; each has a nonce
+ * of its own.
+ */
 export function sendAs(
   tvm: Pick<RunningTvm, 'host' | 'port'>,
   { accessKeyId, secret, token }: Minted,
@@ -24,7 +27,7 @@ export function sendAs(
   });
 }
 
-/** `POST /keys` by a demo caller or by another key. */
+/** Sends `POST /keys`, signed by alice or by another key. */
 export function postKeys(
   tvm: Pick<RunningTvm, 'host' | 'port'>,
   body: string = '{}',
@@ -37,7 +40,7 @@ export function postKeys(
   return sendRaw(tvm.port, { method: 'POST', target: '/keys', headers: signed.headers, body });
 }
 
-/** The key of a good answer of `POST /keys`; throws for any other. */
+/** The key in a good answer of `POST /keys`; throws for any other answer. */
 export function keyOf({ status, json, body }: RawAnswer): Minted {
   const { AccessKeyId, SecretAccessKey, SessionToken } = json;
   if (status !== 200) throw new Error(`no key: ${status} ${body}`);

@@ -5,10 +5,10 @@ import { buffer } from 'node:stream/consumers';
 import { albEvent, eventOf } from '../lambda/events.ts';
 import type { LambdaAnswer } from './runtime-api.ts';
 
-/** Fronts of AWS Lambda that verify nobody: the TVM does, from what the event holds. */
+/** Fronts of AWS Lambda that do not verify callers, so the TVM does. */
 export type OpenFront = 'alb' | 'function-url';
 
-/** The event that a front makes of a request, whose URL and body it hands on as they are. */
+/** The event that a front makes of a request. It passes URL and body on unchanged. */
 async function toEvent(front: OpenFront, request: IncomingMessage): Promise<unknown> {
   const [path = '/', ...query] = (request.url ?? '/').split('?');
   const body = (await buffer(request)).toString('base64');
@@ -24,7 +24,7 @@ async function toEvent(front: OpenFront, request: IncomingMessage): Promise<unkn
   };
   return front === 'alb'
     ? albEvent({ ...asked, multiValue: true })
-    : // AuthType NONE: nobody was asked who they are.
+    : // AuthType NONE: the front has not verified the caller.
       eventOf('function-url', { ...asked, context: { authentication: null, authorizer: undefined } });
 }
 
@@ -34,8 +34,18 @@ function give(response: ServerResponse, { statusCode, headers, multiValueHeaders
 }
 
 /**
- * Serves HTTP on 127.0.0.1 as a front of one execution environment does: each request is one invocation, one at a time.
- * What is not answered in the form of HTTP gets 502, as there.
+ * Answers 502 for an invocation that failed; ends the connection if the head of an answer has left
+ * already.
+ */
+function fail(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) response.destroy();
+  else response.writeHead(502, { 'x-front': encodeURI(String(error)).slice(0, 200), 'content-length': 0 }).end();
+}
+
+/**
+ * Serves HTTP on 127.0.0.1 as a front of one execution environment does: each request is one
+ * invocation, and there is one at a time. As on AWS, a function's answer that is not in the form of
+ * HTTP becomes a 502.
  */
 export async function startLambdaFront(
   front: OpenFront,
@@ -44,11 +54,12 @@ export async function startLambdaFront(
   let last: Promise<unknown> = Promise.resolve();
   const server = createServer({ maxHeaderSize: 64 * 1024 }, (request, response) => {
     const event = toEvent(front, request);
+    // The client may leave while the invocation before this one is under way, when nobody waits for
+    // `event` yet.
+    event.catch(() => response.destroy());
     last = last
       .then(async () => give(response, await invoke(await event)))
-      .catch((error: unknown) =>
-        response.writeHead(502, { 'x-front': String(error).slice(0, 200), 'content-length': 0 }).end(),
-      );
+      .catch((error: unknown) => fail(response, error));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

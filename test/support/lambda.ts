@@ -1,5 +1,6 @@
 /**
- * Request contexts as the Lambda Web Adapter hands them over, after the events of AWS's documentation:
+ * Request contexts as the Lambda Web Adapter passes them on, made from the events in AWS's
+ * documentation:
  * https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
  */
@@ -69,7 +70,9 @@ export function restContext(who: Who = {}, change: object = {}): Record<string, 
   };
 }
 
-/** The header as it stands on the wire: raw UTF-8, which a socket written in latin1 sends byte by byte. */
+/**
+ * The header as it is on the wire: raw UTF-8, in a latin1 string that a socket sends byte by byte.
+ */
 export function toHeader(context: unknown): string {
   return Buffer.from(JSON.stringify(context), 'utf8').toString('latin1');
 }

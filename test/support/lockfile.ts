@@ -22,11 +22,12 @@ const PERMISSIVE = new Set([
   'Unlicense',
 ]);
 
-/** What else is admitted, of packages that never ship: licences that are not permissive, and such as npm cannot read. */
+/** Packages that never ship and may have another licence, or one that npm cannot read. */
 const DEVELOPMENT_ONLY: readonly (readonly [name: RegExp, license: string])[] = [
-  // Vite's CSS minifier, which this project has no CSS for.
+  // Vite's CSS minifier. This project has no CSS.
   [/^lightningcss(?:-|$)/u, 'MPL-2.0'],
-  // Of testcontainers; MIT, in the old form `licenses` of package.json.
+  // Dependencies of testcontainers under MIT, which is in the old field `licenses` of their
+  // package.json.
   [/^(?:ssh2|buildcheck|cpu-features)$/u, 'none'],
 ];
 
@@ -35,9 +36,9 @@ function nameOf(path: string): string {
 }
 
 /**
- * What is wrong with the lockfile. A registry that lags behind on platform bindings makes npm drop optional packages
- * without a word, and then `npm ci` refuses on other platforms; so each that is named must be there. Versions are exact,
- * no registry's address is in it, licences are permissive.
+ * The problems of the lockfile: a missing optional dependency, the address of a registry, a licence
+ * that is not permissive, a version that is not exact. When a registry lacks a platform's package,
+ * npm leaves an optional dependency out without a word, and `npm ci` then fails on that platform.
  */
 export function lockfileProblems(root: string): readonly string[] {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, Entry> };

@@ -1,11 +1,11 @@
-/** The suite against a TVM that runs already: `npm run test:url`. */
+/** The conformance suite against a running TVM: `npm run test:url`. */
 const RUNNING = 'test/conformance/running.outside.ts';
 
 const CONFIG = ['--config', 'vitest.outside.config.ts'];
 
 /**
- * What vitest is told so that it runs a part of `test/**\/*.outside.ts`: all that needs a container engine, whatever it
- * is called, or the suite against a running TVM.
+ * Vitest's options to run a part of `test/**\/*.outside.ts`: everything that needs a container
+ * engine, or the conformance suite against a running TVM.
  */
 export const OUTSIDE = {
   containers: [...CONFIG, '--exclude', RUNNING],

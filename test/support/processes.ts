@@ -4,10 +4,10 @@ import { createServer, type AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { bareEnvironment } from '../local/support.ts';
 
-/** The repository. */
+/** The directory of the repository. */
 export const ROOT = resolve(import.meta.dirname, '..', '..');
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/** A port of 127.0.0.1 that is free now. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -17,16 +17,21 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A program that runs beside the tests. */
+/** A program that runs as a child process. */
 export type Running = {
   readonly child: ChildProcess;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Sends a signal (SIGTERM) and resolves to the exit code, null if a signal ended it. */
+  /**
+   * Sends a signal, by default SIGTERM, and resolves to the exit code, or null if a signal ended
+   * it.
+   */
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>;
 };
 
-/** Starts a program in the repository, with nothing of the machine's AWS settings in its environment. */
+/**
+ * Starts a program in the repository, without the AWS settings of this machine in its environment.
+ */
 export function startProcess(
   command: string,
   args: readonly string[],
@@ -48,7 +53,10 @@ export function startProcess(
   };
 }
 
-/** Waits until a URL answers 200; rejects after a minute with what the program said. */
+/**
+ * Waits until a URL answers 200; rejects after a minute, or when the program ends, with the
+ * program's stderr.
+ */
 export async function untilHealthy(url: string, running: Pick<Running, 'child' | 'stderr'>): Promise<void> {
   const end = Date.now() + 60_000;
   while (Date.now() < end && running.child.exitCode === null) {
@@ -62,7 +70,7 @@ export async function untilHealthy(url: string, running: Pick<Running, 'child' |
   throw new Error(`${url} does not answer 200: ${running.stderr()}`);
 }
 
-/** The TVM's environment against an AWS on the desk. */
+/** The environment of a TVM with a local AWS. */
 export function tvmVariables(port: number, awsEndpoint: string): Record<string, string> {
   return {
     PORT: String(port),

@@ -1,4 +1,5 @@
 import { putAllBeside } from './json-schemas.ts';
 
-// What the tests of test/policy let the readers take, the JSON Schemas for editors must take as well.
+// Every document that the readers accept in these tests must be valid by the JSON Schemas for
+// editors, too.
 putAllBeside();

@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
 
-/** An answer as it stood on the wire. */
+/** An answer as it was on the wire. */
 export type RawAnswer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** The body as JSON; an empty object where it is none. */
+  /** The body as JSON; an empty object if it is not JSON. */
   readonly json: Readonly<Record<string, unknown>>;
 };
 
@@ -13,7 +13,10 @@ type HeaderList = readonly (readonly [name: string, value: string])[];
 
 const DEADLINE_MS = 15_000;
 
-/** Writes bytes to a socket and reads until the other end closes it; rejects after 15 s, for nothing may hang. */
+/**
+ * Writes bytes to a socket and reads until the server closes it; rejects after 15 s, because that
+ * is a hang.
+ */
 export function sendBytes(port: number, bytes: string | Uint8Array): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -55,7 +58,9 @@ function parseJson(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Sends one request exactly as given, request target and repeated headers included, and reads the answer. */
+/**
+ * Sends one request exactly as given, with its target and repeated headers, and reads the answer.
+ */
 export async function sendRaw(
   port: number,
   request: {

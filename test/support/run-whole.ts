@@ -1,4 +1,7 @@
-/** Runs work that yields between its steps in one go, as nothing else waits in a test of what it gives. */
+/**
+ * Runs a generator to its end and gives its value. The server would let other work run at each
+ * `yield`.
+ */
 export function runWhole<Value>(work: Generator<void, Value>): Value {
   for (;;) {
     const step = work.next();

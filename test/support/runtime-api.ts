@@ -4,7 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** What a function answers to an event of HTTP: the union of what Function URLs, both kinds of APIs and ALBs take. */
+/**
+ * A function's answer to an HTTP event, in the form that Function URLs, both kinds of APIs or ALBs
+ * accept.
+ */
 export type LambdaAnswer = {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -13,7 +16,9 @@ export type LambdaAnswer = {
   readonly isBase64Encoded: boolean;
 };
 
-/** What came of one invocation; `abandoned` if whoever took it ended without a word. */
+/**
+ * The result of one invocation; `abandoned` if the process that took it ended without an answer.
+ */
 export type Outcome =
   | { readonly kind: 'answered'; readonly answer: LambdaAnswer }
   | { readonly kind: 'failed'; readonly errorType: string; readonly errorMessage: string }
@@ -21,22 +26,22 @@ export type Outcome =
 
 type Invocation = { readonly id: string; readonly payload: string | Uint8Array; settle: (outcome: Outcome) => void };
 
-/** A Lambda service of the test's own process, for one execution environment. */
+/** The Lambda service for one execution environment, in the test's own process. */
 export type RuntimeApi = {
-  /** What AWS_LAMBDA_RUNTIME_API is set to. */
+  /** The value for AWS_LAMBDA_RUNTIME_API. */
   readonly address: string;
   /** Names of the extensions that registered. */
   readonly extensions: readonly string[];
-  /** Hands over an event, verbatim, as soon as those before it are done. Never rejects. */
+  /** Hands over an event as it is, once those before it are done. Never rejects. */
   readonly send: (payload: string | Uint8Array) => Promise<Outcome>;
-  /** Hands over an event as JSON; rejects unless it is answered. */
+  /** Hands over an event as JSON; rejects if the function does not answer it. */
   readonly invoke: (event: unknown) => Promise<LambdaAnswer>;
-  /** Settles what was handed over as abandoned: whoever took it is gone. */
+  /** Settles all open invocations as abandoned, because the process that took them is gone. */
   readonly abandon: () => void;
   readonly close: () => Promise<void>;
 };
 
-/** How long an invocation may take, as the deadline says it. */
+/** How long an invocation may take; the function is told the deadline. */
 const TIMEOUT_MS = 30_000;
 
 const ARN = 'arn:aws:lambda:us-east-1:123456789012:function:sentinel-tvm';
@@ -60,7 +65,8 @@ function toOutcome(what: string | undefined, body: string): Outcome {
 }
 
 /**
- * Starts the part of AWS Lambda that an execution environment talks to. One event at a time is under way, as there.
+ * Starts the part of AWS Lambda that an execution environment talks to. As there, it handles one
+ * event at a time.
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
  */
@@ -95,7 +101,7 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
       extensions.push(String(request.headers['lambda-extension-name']));
       return answer(response, 200, '{}', { 'lambda-extension-identifier': randomUUID() });
     }
-    // Answered when there is something to say, which for whoever registered for no event is never.
+    // Never answered, because the adapter registers for no events.
     if (url === '/2020-01-01/extension/event/next') return;
     const [, id = '', what] = INVOCATION.exec(url) ?? [];
     const invocation = underWay.get(id);
@@ -106,7 +112,7 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
   }
 
   const server = createServer((request, response) => {
-    serve(request, response).catch((error: unknown) => response.destroy(error as Error));
+    serve(request, response).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

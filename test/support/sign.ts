@@ -1,18 +1,18 @@
 import { createHash, createHmac } from 'node:crypto';
 
 /**
- * A signer for tests, written from AWS's description and sharing nothing with `src/`: what it signs and what is sent can
- * be made to differ, which is what the attacks need.
+ * A signer for tests. It is written from AWS's description and shares nothing with `src/`. What it
+ * signs may differ from what is sent, which attacks need.
  */
 export type Signing = {
   readonly method?: string;
   readonly path?: string;
-  /** The canonical query to sign, verbatim. */
+  /** The canonical query to sign, as it is. */
   readonly query?: string;
   /** Headers to sign, by lower-case name. Host and X-Amz-Date are added. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
-  /** In the place of the body's SHA-256. */
+  /** Replaces the SHA-256 of the body. */
   readonly payloadHash?: string;
   readonly host: string;
   readonly accessKeyId?: string;
@@ -20,11 +20,11 @@ export type Signing = {
   readonly region?: string;
   readonly service?: string;
   readonly terminator?: string;
-  /** X-Amz-Date; by default the time now. */
+  /** X-Amz-Date; by default now. */
   readonly amzDate?: string;
   /** The day in the credential scope; by default that of X-Amz-Date. */
   readonly scopeDate?: string;
-  /** SignedHeaders as claimed; by default all headers given. */
+  /** Replaces SignedHeaders; by default all headers are signed. */
   readonly signedHeaders?: string;
 };
 
@@ -34,7 +34,7 @@ export type Signed = {
   readonly signedHeaders: string;
   readonly signature: string;
   readonly authorization: string;
-  /** All headers to send, Authorization among them. */
+  /** All headers to send, Authorization included. */
   readonly headers: Readonly<Record<string, string>>;
 };
 
@@ -50,7 +50,7 @@ export function amzDateOf(ms: number): string {
   return new Date(ms).toISOString().replace(/[-:]|\.\d{3}/gu, '');
 }
 
-/** Signs with alice's demo key unless told otherwise. */
+/** Signs, by default with alice's demo key. */
 export function sign(what: Signing): Signed {
   const amzDate = what.amzDate ?? amzDateOf(Date.now());
   const headers: Record<string, string> = { ...what.headers, host: what.host, 'x-amz-date': amzDate };

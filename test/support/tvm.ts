@@ -8,9 +8,9 @@ import { startEmbeddedAws, type EmbeddedAws } from '../../src/local/aws/server.t
 import { seed } from '../../src/local/seed.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 
-/** An embedded AWS with the demo documents in it. */
+/** An embedded AWS with the demo documents. */
 export type Desk = EmbeddedAws & {
-  /** Writes a parameter, over what is there. */
+  /** Writes a parameter, and replaces the one that is there. */
   readonly put: (name: string, value: string, type?: 'String' | 'SecureString') => Promise<void>;
 };
 
@@ -31,17 +31,17 @@ export async function startDesk(): Promise<Desk> {
   };
 }
 
-/** A TVM of the test's own process, listening on a free port. */
+/** A TVM in the test's own process that listens on a free port. */
 export type RunningTvm = Tvm & {
   readonly port: number;
   /** The Host header that reaches it. */
   readonly host: string;
   readonly url: string;
-  /** Audit records written so far. */
+  /** The audit records so far. */
   readonly audit: Record<string, unknown>[];
-  /** The lines of metrics written so far, on AWS Lambda. */
+  /** The lines of metrics so far, which are written on AWS Lambda only. */
   readonly metrics: readonly string[];
-  /** What was logged so far, as text. */
+  /** The log so far, as text. */
   readonly log: () => string;
   readonly close: () => Promise<void>;
 };
@@ -49,8 +49,8 @@ export type RunningTvm = Tvm & {
 type Options = Overrides & { readonly environment?: Readonly<Record<string, string>>; readonly start?: boolean };
 
 /**
- * Starts a TVM against an AWS endpoint, as `main` does. The SDK takes its credentials from the environment, where the
- * tests' set-up puts the demo TVM key.
+ * Starts a TVM with an AWS endpoint, as `main` does. The SDK takes its credentials from the
+ * environment, where the set-up of the tests puts the TVM's demo key.
  */
 export async function startTvm(
   endpoint: string,
@@ -74,7 +74,7 @@ export async function startTvm(
   const logger = createLogger('trace', { write: (line) => void logged.push(line) });
   const metrics: string[] = [];
   function writeMetrics(line: string): void {
-    return void metrics.push(line);
+    metrics.push(line);
   }
   const tvm = assemble(config.value, { writeAudit, logger, writeMetrics, ...overrides });
   const stop = new AbortController();

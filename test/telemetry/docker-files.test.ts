@@ -9,7 +9,10 @@ import { ROOT } from '../support/processes.ts';
 import { get } from '../http/support.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
-/** The files under docker/ use metrics that the server has, in forms that Prometheus and Grafana accept. */
+/**
+ * The files under docker/ use metrics that the server has, in forms that Prometheus and Grafana
+ * accept.
+ */
 function read(path: string): string {
   return readFileSync(join(ROOT, 'docker', path), 'utf8');
 }

@@ -80,6 +80,7 @@ export function createDecideRequest(dependencies: Dependencies) {
       byPrincipal: caller.principal,
       createdAt: now,
       until: latest,
+      own: false,
     });
   }
 
@@ -167,7 +168,11 @@ export function createDecideRequest(dependencies: Dependencies) {
   function checkPending({ request, documents, now }: Case): OperationRefusal | undefined {
     const status = statusAt(request, now);
     const isOver = revocations.ofGrant(request.id) !== undefined;
-    if (status === 'pending' && !isOver && !revocations.wasRevokedAfter(documents.toSubject(request.requester), request.seen)) {
+    if (
+      status === 'pending' &&
+      !isOver &&
+      !revocations.wasRevokedAfter(documents.toSubject(request.requester), request.seen)
+    ) {
       return undefined;
     }
     return { kind: 'request-over', id: request.id, status: status === 'pending' ? 'cancelled' : status };

@@ -15,7 +15,8 @@ import type { CountingFacts } from './tally.ts';
 export type Documents = {
   /** Who is one person; undefined while the document of people is broken: then nothing is approved, and no grant vends. */
   readonly people: People | undefined;
-  readonly toParty: (caller: Caller, now: number) => Party;
+  /** A caller as a row holds it. With `like`, the tag of their secret is the one of that party, if the secret is the same. */
+  readonly toParty: (caller: Caller, now: number, like?: Party) => Party;
   /** A party as revocations tell callers apart. */
   readonly toSubject: (party: Party) => RevocationSubject;
   /** A caller or a party as rules of approval name them. */
@@ -44,12 +45,19 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
   const { clients, sealingKeys, profiles, approvalPolicy } = snapshot;
   const people = toPeople(snapshot, bareNames);
 
-  function toParty(caller: Caller, now: number): Party {
+  function toParty(caller: Caller, now: number, like?: Party): Party {
     const { subject, principal, storedName: name, account } = caller;
     const id = keyIdOf({ principal });
     const secret = id === undefined ? undefined : clients.get(id)?.secret;
-    const tag = id === undefined || secret === undefined ? undefined : secretTag(id, secret, sealingKeys, now);
+    const tag = id === undefined || secret === undefined ? undefined : tagOf(id, secret, like, now);
     return { subject, principal, name, account, uniqueId: tag ?? caller.uniqueId };
+  }
+
+  /** Sealing keys rotate, and tags with them: of the same secret the older tag is kept. */
+  function tagOf(id: string, secret: string, like: Party | undefined, now: number): string | undefined {
+    const older = like?.uniqueId;
+    if (older !== undefined && isTagOf(older, id, secret, sealingKeys)) return older;
+    return secretTag(id, secret, sealingKeys, now);
   }
 
   function named({ name, principal }: Party) {

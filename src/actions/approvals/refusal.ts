@@ -30,5 +30,35 @@ export type ApprovalRefusal =
   /** It was done and stands, but its record could not be written in time. */
   | { readonly kind: 'request-unrecorded'; readonly id: string };
 
+/** A vend needs an approval, and what its caller can do about it. */
+export type ApprovalRequired = {
+  readonly kind: 'approval-required';
+  readonly profile: string;
+  /** What the policy's rule says, where it names this caller. */
+  readonly reason: string | undefined;
+  readonly next:
+    | {
+        /** A request is there, or was made by this vend. */
+        readonly kind: 'requested';
+        readonly id: string;
+        readonly statusUrl: string;
+        readonly needs: readonly Need[];
+        /** Why an approved request does not vend; undefined for one that is pending. */
+        readonly why: string | undefined;
+      }
+    /** The rule wants something of a request that this vend did not say, so none was made. */
+    | { readonly kind: 'ask'; readonly field: RequestField }
+    /** No rule is for this profile and caller. */
+    | { readonly kind: 'nobody' };
+};
+
+/** What a group has and needs, and who is eligible, by the names and patterns of the rule. */
+export type Need = {
+  readonly group: string;
+  readonly have: number;
+  readonly need: number;
+  readonly eligible: readonly string[];
+};
+
 /** What the rule wants of a request or a review, and what is wrong with it. */
 export type RequestField = 'justification' | 'ticket-missing' | 'ticket-malformed' | 'comment' | 'extends';

@@ -1,15 +1,8 @@
 import { differencesOf, toDigest } from '../../approvals/digest.ts';
 import { isLive, statusAt, type AccessRequest } from '../../approvals/request.ts';
+import type { Need } from './refusal.ts';
 import { tally } from './tally.ts';
 import type { Documents } from './documents.ts';
-
-/** What a group has and needs, and who is eligible, by the names and patterns of the rule. */
-export type Need = {
-  readonly group: string;
-  readonly have: number;
-  readonly need: number;
-  readonly eligible: readonly string[];
-};
 
 /** Where a request is, beyond the status in its row. */
 export type Phase = 'waiting' | 'active' | 'ended' | 'stale' | 'suspended';

@@ -55,7 +55,12 @@ function toOutcome(profile: CatalogProfile, decision: Decision, caller: Caller):
   }
 }
 
-function denied({ namesCaller, rule, reason }: Decision, { name: user }: Caller, profile: string): DeniedRefusal {
+/** Policy says no: nothing of the rule is told to those whom it does not name. */
+export function denied(
+  { namesCaller, rule, reason }: Decision,
+  { name: user }: Caller,
+  profile: string,
+): DeniedRefusal {
   return {
     kind: 'denied',
     profile,

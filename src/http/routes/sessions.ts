@@ -4,7 +4,7 @@ import type { Session as SessionBody } from '../../contract/shapes.ts';
 import { formatInstant } from '../../lib/clock.ts';
 import { toShownName, type NamedKind } from '../../lib/names.ts';
 import { ok } from '../../lib/result.ts';
-import type { SessionQuery } from '../../sessions/list-plan.ts';
+import { ALL_SESSIONS, type SessionQuery } from '../../sessions/list-plan.ts';
 import type { ListSessions } from '../../actions/list-sessions.ts';
 import type { Revoking } from '../../actions/revoke.ts';
 import type { ShowSession } from '../../actions/show-session.ts';
@@ -59,7 +59,7 @@ export function createSessionEndpoints({ bareNames, ...actions }: Dependencies) 
     const { [NEXT_TOKEN]: next, ...wanted } = given.value;
     const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = wanted;
     if (since >= until) return invalid('The query parameter "since" must lie before "until".', 'since');
-    const query: SessionQuery = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
+    const query: SessionQuery = { ...ALL_SESSIONS, ...wanted };
     const page = await actions.listSessions(toOperator(authentic), query, next);
     if (!page.ok) return page;
     return ok({

@@ -24,15 +24,7 @@ export function createVendEndpoints({ vend: vendTo }: Dependencies) {
     { profile, duration, session_label: label }: Wish,
   ): Promise<Outcome<'vend'>> {
     const vended = await vendTo(
-      {
-        caller,
-        profile,
-        httpRequestId: requestId,
-        replay,
-        label,
-        duration,
-        address,
-      },
+      { caller, profile, httpRequestId: requestId, replay, label, duration, address },
       snapshot,
     );
     return vended.ok ? ok(toBody(vended.value)) : vended;

@@ -8,7 +8,10 @@ export const EMBEDDED_REGION = 'us-east-1';
 /** A long-term access key of the embedded AWS. It is public, and every other AWS refuses it. */
 export type StaticKey = { readonly accessKeyId: string; readonly secretAccessKey: string };
 
-/** The key of the TVM's own role session. AWS would require a session token; without one commands are short. */
+/**
+ * The key of the TVM's own role session. AWS would require a session token; without one commands
+ * are short.
+ */
 export const DEMO_TVM_KEY: StaticKey = {
   accessKeyId: 'AKIADEMOTVM00000',
   secretAccessKey: 'demo-tvm-not-a-secret',
@@ -42,7 +45,9 @@ export type Principal = {
   readonly transitiveTags: ReadonlyMap<string, string>;
   /** All tags of the session. */
   readonly tags: ReadonlyMap<string, string>;
-  /** When the session's credentials were issued, in epoch milliseconds; undefined for static keys. */
+  /**
+   * When the session's credentials were issued, in epoch milliseconds; undefined for static keys.
+   */
   readonly issuedAt: number | undefined;
   /** The inline session policy, which narrows the session. */
   readonly sessionPolicy: string | undefined;
@@ -109,7 +114,10 @@ const DANA: Principal = {
   roleName: undefined,
 };
 
-/** Session tags that the protected roles accept: the TVM's own five, and three that a profile may add. */
+/**
+ * Session tags that the protected roles accept: the TVM's own five, and three that a profile may
+ * add.
+ */
 const ADMITTED_TAGS = [
   'SentinelSessionID',
   'SentinelUser',

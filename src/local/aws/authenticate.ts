@@ -14,7 +14,8 @@ const WINDOW = 15 * MINUTE;
 type Code = readonly [code: string, status: number];
 
 /**
- * The names and statuses of refusals at the services with the query protocol, and at those with JSON.
+ * The names and statuses of refusals at the services with the query protocol, and at those with
+ * JSON.
  * https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
  */
@@ -45,8 +46,8 @@ export function authenticationError(service: Service, error: SigV4Error | KeyRef
 
 /**
  * The service that a request is for: the one in its credential scope, or else the one that its
- * X-Amz-Target names, or else STS. Without a known scope the request is not authentic, and the service
- * only decides the form of the error.
+ * X-Amz-Target names, or else STS. Without a known scope the request is not authentic, and the
+ * service only decides the form of the error.
  */
 export function serviceOf(headers: readonly Header[]): Service {
   const [authorization = ''] = headerValues(headers, 'authorization');

@@ -2,7 +2,9 @@
 declare module 'dynalite' {
   import type { Server } from 'node:http';
 
-  /** Milliseconds that tables stay in CREATING, UPDATING and DELETING. The tables live in memory. */
+  /**
+   * Milliseconds that tables stay in CREATING, UPDATING and DELETING. The tables live in memory.
+   */
   type Options = { readonly createTableMs: number; readonly updateTableMs: number; readonly deleteTableMs: number };
 
   /** An HTTP server, not listening yet. */

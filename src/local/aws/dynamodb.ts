@@ -19,9 +19,9 @@ export function operationOf(target: string): string {
 type Backend = (call: DynamoCall) => Promise<Answer>;
 
 /**
- * dynalite without a socket: its server gets a request from memory, and the answer is collected. The
- * body is passed within `emit`, so that an exception of its parser can be caught here and does not end
- * the process.
+ * dynalite without a socket: its server gets a request from memory, and the answer is collected.
+ * The body is passed within `emit`, so that an exception of its parser can be caught here and does
+ * not end the process.
  */
 function createBackend(): Backend {
   const server = dynalite({ createTableMs: 0, updateTableMs: 0, deleteTableMs: 0 });
@@ -69,14 +69,18 @@ function invalid(message: string): Answer {
 }
 
 /**
- * DynamoDB: dynalite, with the operations for a table's time to live, which it lacks. The setting is
- * stored and returned, but nothing is deleted; readers must not rely on timely deletion in AWS either.
+ * DynamoDB: dynalite, with the operations for a table's time to live, which it lacks. The setting
+ * is stored and returned, but nothing is deleted; readers must not rely on timely deletion in AWS
+ * either.
  */
 export function createDynamoDb(): Backend {
   const backend = createBackend();
   const ttlAttributes = new Map<string, string>();
 
-  /** The error for a table that does not exist, which dynalite's own DescribeTimeToLive gives; undefined if it exists. */
+  /**
+   * The error for a table that does not exist, which dynalite's own DescribeTimeToLive gives;
+   * undefined if it exists.
+   */
   async function missingTable(call: DynamoCall, table: string): Promise<Answer | undefined> {
     const headers = { ...call.headers, 'x-amz-target': 'DynamoDB_20120810.DescribeTimeToLive' };
     const answer = await backend({ ...call, headers, body: Buffer.from(JSON.stringify({ TableName: table })) });

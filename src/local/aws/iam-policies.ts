@@ -4,7 +4,10 @@ import type { InlinePolicies } from './permissions.ts';
 import { readRolePolicy, type Policy } from './policy-evaluation.ts';
 import type { AwsError } from './responses.ts';
 
-/** All inline policies of a role together: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+/**
+ * All inline policies of a role together:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
 const MAX_POLICY_CHARACTERS = 10_240;
 
 type Stored = { readonly text: string; readonly policy: Policy };
@@ -21,7 +24,10 @@ type RoleState = {
   pending: readonly Change[];
 };
 
-/** The inline policies of roles: readable at once, in effect after a delay, because IAM is eventually consistent. */
+/**
+ * The inline policies of roles: readable at once, in effect after a delay, because IAM is
+ * eventually consistent.
+ */
 export type RolePolicies = InlinePolicies & {
   readonly put: (role: string, name: string, text: string) => Result<undefined, AwsError>;
   /** The document as it was written; undefined if there is none. */

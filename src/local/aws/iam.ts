@@ -26,7 +26,8 @@ const VERSION = '2010-05-08';
 const NAME = String.raw`[\w+=,.@-]+`;
 
 /**
- * The constraints of the parameters, as in the service's own model; a test compares them with the model in botocore.
+ * The constraints of the parameters, as in the service's own model; a test compares them with the
+ * model in botocore.
  * https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
  */
 export const IAM_CONSTRAINTS = {
@@ -112,7 +113,10 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['DeleteRolePolicy', { takes: ['RoleName', 'PolicyName'], run: deleteRolePolicy }],
 ]);
 
-/** Reads which operation is called, and checks its parameters; others are ignored, as STS ignores them. */
+/**
+ * Reads which operation is called, and checks its parameters; others are ignored, as STS ignores
+ * them.
+ */
 function readCall(form: IamCall['form']): Result<{ readonly action: string; readonly found: Operation }, AwsError> {
   const action = form.get('Action') ?? '';
   const version = form.get('Version') ?? '';

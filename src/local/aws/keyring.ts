@@ -20,7 +20,10 @@ export type Keyring = {
   readonly issue: (principal: Principal, seconds: number) => IssuedKey;
 };
 
-/** Issued credentials that are kept; the oldest are dropped first, so that a load test does not fill the memory. */
+/**
+ * Issued credentials that are kept; the oldest are dropped first, so that a load test does not fill
+ * the memory.
+ */
 const MAX_ISSUED = 50_000;
 
 /** How long expired credentials are kept, so that their use gets ExpiredToken, as from AWS. */

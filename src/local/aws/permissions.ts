@@ -16,7 +16,10 @@ export const NO_KEYS: Asked['keys'] = new Map();
 /** The inline policies of roles that are in effect now. */
 export type InlinePolicies = { readonly of: (role: string) => readonly Policy[] };
 
-/** The rest of a question: the policies of roles, the caller's address, and the time in epoch milliseconds. */
+/**
+ * The rest of a question: the policies of roles, the caller's address, and the time in epoch
+ * milliseconds.
+ */
 export type Circumstances = { readonly inline: InlinePolicies; readonly peer: string; readonly now: number };
 
 function allow(actions: readonly string[], resource = '*'): Policy[number] {
@@ -34,7 +37,8 @@ const PROTECTED_ROLES = roleArn(`${PROTECTED}*`);
 
 const OWN: ReadonlyMap<string, Policy> = new Map([
   [TVM_ROLE, [allow(['ssm:*', 'dynamodb:*'])]],
-  // IAM has no condition key for a policy's name, so the role may write any inline policy of the protected roles.
+  // IAM has no condition key for a policy's name, so the role may write any inline policy of the
+  // protected roles.
   [
     REVOKER_ROLE,
     [
@@ -102,7 +106,10 @@ function sessionVerdict({ sessionPolicy, managedPolicies }: Principal, question:
 
 const EXPLICIT = 'with an explicit deny in';
 
-/** Why a session policy or an inline policy denies a request, in AWS's words; undefined if none does. */
+/**
+ * Why a session policy or an inline policy denies a request, in AWS's words; undefined if none
+ * does.
+ */
 function whyNarrowed(principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined {
   const question = { ...asked, context: contextOf(principal, asked, circumstances) };
   const inline = principal.roleName === undefined ? [] : circumstances.inline.of(principal.roleName);
@@ -114,8 +121,9 @@ function whyNarrowed(principal: Principal, asked: Asked, circumstances: Circumst
 }
 
 /**
- * Why a principal may not do something; undefined if it may. An explicit Deny in a policy of its role
- * or session is final. The role must allow the action, and so must the session's policies, if any.
+ * Why a principal may not do something; undefined if it may. An explicit Deny in a policy of its
+ * role or session is final. The role must allow the action, and so must the session's policies, if
+ * any.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html
  */
 export function whyRefused(principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined {

@@ -1,7 +1,9 @@
 import { BlockList, isIP } from 'node:net';
 import { matchesWildcard } from './trust-policy.ts';
 
-/** Condition keys of a request by lower-case name; keys that the request does not have are absent. */
+/**
+ * Condition keys of a request by lower-case name; keys that the request does not have are absent.
+ */
 export type ConditionContext = ReadonlyMap<string, readonly string[]>;
 
 /** One line of a Condition element: operator and key as written, values as texts. */
@@ -164,20 +166,24 @@ export function conditionProblem({ operator: name, key, values }: Condition): st
   return odd === undefined ? undefined : `The value ${odd} cannot be used with the condition operator ${name}.`;
 }
 
-/** Whether the values of a present key satisfy an operator: OR of the expected values, NOR for negated operators. */
+/**
+ * Whether the values of a present key satisfy an operator: OR of the expected values, NOR for
+ * negated operators.
+ */
 function satisfies({ operator, set }: Qualified, expected: readonly string[], actual: readonly string[]): boolean {
   function one(value: string): boolean {
     return expected.some((pattern) => operator.match(pattern, value)) !== operator.negated;
   }
   if (set === 'ForAnyValue') return actual.some(one);
-  // Without a set operator a key has one value. If it has more, a negated operator must hold for all.
+  // Without a set operator a key has one value. If it has more, a negated operator must hold for
+  // all.
   return set === 'ForAllValues' || operator.negated ? actual.every(one) : actual.some(one);
 }
 
 /**
  * Whether one condition holds; undefined if it cannot be evaluated. If the key is absent, negated
- * operators, those that end in IfExists, and ForAllValues hold; the others do not. ForAnyValue of an
- * absent key does not hold, not even with IfExists or negated:
+ * operators, those that end in IfExists, and ForAllValues hold; the others do not. ForAnyValue of
+ * an absent key does not hold, not even with IfExists or negated:
  * https://repost.aws/questions/QU9HFmDzP0QGuU-fd7rS6B7w
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html

@@ -2,7 +2,9 @@ import { conditionHolds, conditionProblem, type Condition, type ConditionContext
 import { isPolicyDocument } from './session-policy.ts';
 import { matchesWildcard } from './trust-policy.ts';
 
-/** What policies are asked: an action on a resource, and the request's condition keys in lower case. */
+/**
+ * What policies are asked: an action on a resource, and the request's condition keys in lower case.
+ */
 export type PolicyQuestion = {
   readonly action: string;
   readonly resource: string;
@@ -50,7 +52,10 @@ function readStatement(written: Written): Statement {
   };
 }
 
-/** Reads a policy document; undefined if it is malformed. Its operators and keys may be unknown here. */
+/**
+ * Reads a policy document; undefined if it is malformed. Its operators and keys may be unknown
+ * here.
+ */
 export function readPolicy(text: string): Policy | undefined {
   if (!isPolicyDocument(text)) return undefined;
   const { Statement: written } = JSON.parse(text) as Readonly<{ Statement: Written | readonly Written[] }>;
@@ -61,7 +66,10 @@ function hasVariable({ actions, resources }: Statement): boolean {
   return [...actions.patterns, ...resources.patterns].some((pattern) => pattern.includes('${'));
 }
 
-/** Whether a statement is about the action and the resource. Only actions are compared regardless of case. */
+/**
+ * Whether a statement is about the action and the resource. Only actions are compared regardless of
+ * case.
+ */
 function concerns(statement: Statement, { action, resource }: PolicyQuestion): boolean {
   const { actions, resources } = statement;
   const acts = actions.patterns.some((pattern) => matchesWildcard(pattern.toLowerCase(), action.toLowerCase()));
@@ -72,14 +80,16 @@ function concerns(statement: Statement, { action, resource }: PolicyQuestion): b
 
 function applies(statement: Statement, question: PolicyQuestion): boolean {
   if (!concerns(statement, question)) return false;
-  // What cannot be evaluated never helps the caller: with it an Allow does not apply, and a Deny does.
+  // What cannot be evaluated never helps the caller: with it an Allow does not apply, and a Deny
+  // does.
   const unknown = statement.effect === 'Deny';
   if (hasVariable(statement) && !unknown) return false;
   return statement.conditions.every((condition) => conditionHolds(condition, question.context) ?? unknown);
 }
 
 /**
- * What one policy says about a request: `deny` if a Deny applies, or else `allow` if an Allow applies.
+ * What one policy says about a request: `deny` if a Deny applies, or else `allow` if an Allow
+ * applies.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
 export function evaluatePolicy(policy: Policy, question: PolicyQuestion): Verdict {
@@ -94,7 +104,10 @@ function countKeys(value: unknown): number {
   return inner + (Array.isArray(value) ? 0 : Object.keys(value).length);
 }
 
-/** Whether JSON has a repeated key: JSON.parse keeps only the last, so there are fewer keys than in the text. */
+/**
+ * Whether JSON has a repeated key: JSON.parse keeps only the last, so there are fewer keys than in
+ * the text.
+ */
 function hasDuplicates(text: string): boolean {
   const strings = [...text.matchAll(/"(?:[^"\\]|\\.)*"(?<colon>\s*:)?/gsu)];
   return strings.filter(({ groups }) => groups?.['colon'] !== undefined).length !== countKeys(JSON.parse(text));

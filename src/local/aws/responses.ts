@@ -29,7 +29,10 @@ const NAMESPACES: Readonly<Record<QueryService, string>> = {
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-/** Replaces characters that XML 1.0 cannot contain by U+FFFD, because error messages repeat what the caller sent. */
+/**
+ * Replaces characters that XML 1.0 cannot contain by U+FFFD, because error messages repeat what the
+ * caller sent.
+ */
 function escapeXml(text: string): string {
   return text
     .replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\ufffd')
@@ -56,7 +59,10 @@ function withRequestId(contentType: string): { readonly id: string; readonly hea
   return { id, headers: { 'content-type': contentType, 'x-amzn-requestid': id } };
 }
 
-/** The XML answer of an action of the AWS query protocol: `<XResponse><XResult>…`; some actions have no result. */
+/**
+ * The XML answer of an action of the AWS query protocol: `<XResponse><XResult>…`; some actions have
+ * no result.
+ */
 export function queryAnswer(action: string, result: XmlTree | undefined, service: QueryService = 'sts'): Answer {
   const { id, headers } = withRequestId('text/xml');
   const inner = renderXml({ [`${action}Result`]: result, ResponseMetadata: { RequestId: id } });
@@ -82,7 +88,10 @@ export function jsonAnswer(service: Service, body: object): Answer {
   return { status: 200, headers, body: JSON.stringify(body) };
 }
 
-/** An error in the form of the service's protocol; `asJson` is for STS clients that accept only JSON. */
+/**
+ * An error in the form of the service's protocol; `asJson` is for STS clients that accept only
+ * JSON.
+ */
 export function errorAnswer(service: Service, error: AwsError, asJson = false): Answer {
   const { code, status, message } = error;
   if (service !== 'sts' && service !== 'iam') {

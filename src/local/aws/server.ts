@@ -35,9 +35,9 @@ type Services = {
 };
 
 /**
- * Starts STS, IAM, SSM and DynamoDB for one account in one region, on one HTTP port and in memory. It
- * is for development and tests, and never shipped. Every signature is verified; who may do what is in
- * account.ts and permissions.ts.
+ * Starts STS, IAM, SSM and DynamoDB for one account in one region, on one HTTP port and in memory.
+ * It is for development and tests, and never shipped. Every signature is verified; who may do what
+ * is in account.ts and permissions.ts.
  *
  * Rejects as Node does if the port is in use (`EADDRINUSE`).
  *
@@ -157,7 +157,9 @@ function pairs(rawHeaders: readonly string[]): readonly Header[] {
   );
 }
 
-/** STS reads parameters from both the query and a form; the first of two with the same name counts. */
+/**
+ * STS reads parameters from both the query and a form; the first of two with the same name counts.
+ */
 function readForm({ query, body }: WireRequest): ReadonlyMap<string, string> {
   const form = new Map(query);
   for (const [key, value] of new URLSearchParams(new TextDecoder().decode(body))) {

@@ -23,7 +23,10 @@ function isCondition(value: unknown): boolean {
   return value === undefined || (isObject(value) && Object.values(value).every(isObject));
 }
 
-/** Whether a value is a statement without a principal, with one Action or NotAction and one Resource or NotResource. */
+/**
+ * Whether a value is a statement without a principal, with one Action or NotAction and one Resource
+ * or NotResource.
+ */
 function isStatement(value: unknown): boolean {
   if (!isObject(value) || Object.keys(value).some((key) => !STATEMENT_ELEMENTS.has(key))) return false;
   const { Effect, Action, NotAction, Resource, NotResource, Condition } = value;
@@ -39,8 +42,8 @@ function isStatement(value: unknown): boolean {
 }
 
 /**
- * Whether a text is a well-formed policy document: JSON with a known Version, and statements of known
- * elements.
+ * Whether a text is a well-formed policy document: JSON with a known Version, and statements of
+ * known elements.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
  */
 export function isPolicyDocument(text: string): boolean {

@@ -26,8 +26,8 @@ const OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
- * Reads the filters of DescribeParameters. A parameter must match one value of each filter. Filters on
- * keys, tags and data types are not part of the embedded AWS, and are refused.
+ * Reads the filters of DescribeParameters. A parameter must match one value of each filter. Filters
+ * on keys, tags and data types are not part of the embedded AWS, and are refused.
  * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterStringFilter.html
  */
 export function readFilters(filters: readonly Filter[]): Result<Matches, AwsError> {

@@ -33,7 +33,10 @@ export type NewParameter = {
 
 const MAX_LEVELS = 15;
 const MAX_NAME = 1_011;
-/** Parameters of the standard tier, and in all: https://docs.aws.amazon.com/general/latest/gr/ssm.html */
+/**
+ * Parameters of the standard tier, and in all:
+ * https://docs.aws.amazon.com/general/latest/gr/ssm.html
+ */
 const MAX_STANDARD = 10_000;
 const MAX_PARAMETERS = 100_000;
 const MAX_VALUE: Readonly<Record<ParameterTier, number>> = {
@@ -95,8 +98,8 @@ export type ParameterStore = {
   /** All parameters whose names come after this one, sorted by name; `''` comes before all. */
   readonly after: (name: string) => Iterable<Parameter>;
   /**
-   * Parameters beneath a path (without trailing slash) whose names come after `after`, sorted by name;
-   * only direct children unless `recursive`.
+   * Parameters beneath a path (without trailing slash) whose names come after `after`, sorted by
+   * name; only direct children unless `recursive`.
    */
   readonly beneath: (path: string, recursive: boolean, after: string) => Iterable<Parameter>;
   /** Writes the next version; `now` in epoch milliseconds. */
@@ -107,7 +110,10 @@ export type ParameterStore = {
 /** An empty store. */
 export function createParameterStore(): ParameterStore {
   const parameters = new Map<string, Parameter>();
-  /** The sorted names, until one is added or removed, so that not every page of a listing sorts them. */
+  /**
+   * The sorted names, until one is added or removed, so that not every page of a listing sorts
+   * them.
+   */
   let order: readonly string[] | undefined;
   let standard = 0;
   let lastWrite = 0;
@@ -134,8 +140,8 @@ export function createParameterStore(): ParameterStore {
 
   function put(wanted: NewParameter, now: number): Result<Parameter, AwsError> {
     const before = parameters.get(wanted.name);
-    // No two writes have the same time. A parameter that is deleted and made again has version 1 again,
-    // and differs by its time.
+    // No two writes have the same time. A parameter that is deleted and made again has version 1
+    // again, and differs by its time.
     const at = Math.max(now, lastWrite + 1);
     const next = nextVersion(wanted, before, at);
     if (!next.ok) return next;

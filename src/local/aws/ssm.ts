@@ -53,7 +53,10 @@ function validation(issues: readonly v.BaseIssue<unknown>[]) {
   return error('ValidationException', `${count}: ${texts.join('; ')}`);
 }
 
-/** Wraps an operation so that its input is checked by a schema first, with AWS's ValidationException. */
+/**
+ * Wraps an operation so that its input is checked by a schema first, with AWS's
+ * ValidationException.
+ */
 function operation<Schema extends v.GenericSchema>(schema: Schema, run: (input: v.InferOutput<Schema>) => Outcome) {
   function checked(input: unknown): Outcome {
     const parsed = v.safeParse(schema, input);
@@ -193,8 +196,8 @@ function operations(store: ParameterStore, clock: Clock) {
 }
 
 /**
- * Systems Manager's Parameter Store in memory, with the operations above and only the latest version of
- * each parameter. A call returns the body of the answer, or the error.
+ * Systems Manager's Parameter Store in memory, with the operations above and only the latest
+ * version of each parameter. A call returns the body of the answer, or the error.
  * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
  */
 export function createSsm({ clock }: { readonly clock: Clock }): (call: SsmCall) => Outcome {

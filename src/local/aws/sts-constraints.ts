@@ -1,11 +1,15 @@
-/** What STS requires of a string: its length in characters, and the pattern that all of it must match. */
+/**
+ * What STS requires of a string: its length in characters, and the pattern that all of it must
+ * match.
+ */
 export type Constraint = { readonly min: number; readonly max?: number; readonly pattern: string };
 
 const NAME = String.raw`[\w+=,.@-]*`;
 const ARN = String.raw`[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]+`;
 
 /**
- * The constraints of AssumeRole, as in the service's own model; a test compares them with the model in botocore.
+ * The constraints of AssumeRole, as in the service's own model; a test compares them with the model
+ * in botocore.
  * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
  */
 export const CONSTRAINTS = {

@@ -36,7 +36,10 @@ function error(code: string, message: string): AwsError {
   return { code, status: 400, message };
 }
 
-/** The members of a list in the query protocol, `Prefix.member.N` or `Prefix.member.N.Field`, in the order of N. */
+/**
+ * The members of a list in the query protocol, `Prefix.member.N` or `Prefix.member.N.Field`, in the
+ * order of N.
+ */
 function members(form: Form, prefix: string): readonly ReadonlyMap<string, string>[] {
   const byIndex = new Map<number, Map<string, string>>();
   for (const [key, value] of form) {
@@ -90,7 +93,10 @@ function allViolations({ form, tags, transitive, policyArns, seconds }: Raw): re
   ];
 }
 
-/** Rules that the service's model cannot express: reserved prefixes, keys that differ only in case, forms of ARNs. */
+/**
+ * Rules that the service's model cannot express: reserved prefixes, keys that differ only in case,
+ * forms of ARNs.
+ */
 function checkMeaning({ form, tags, transitive, policyArns }: Raw): AwsError | undefined {
   const role = form.get('RoleArn') ?? '';
   if (!parseArn(role).ok) return error('ValidationError', `${role} is invalid`);
@@ -113,7 +119,10 @@ function checkMeaning({ form, tags, transitive, policyArns }: Raw): AwsError | u
   return badArn === undefined ? undefined : error('ValidationError', `ARN ${badArn} is not valid.`);
 }
 
-/** The packed size in per cent of 2,048 characters, by a measure of our own, because AWS's packing is not published. */
+/**
+ * The packed size in per cent of 2,048 characters, by a measure of our own, because AWS's packing
+ * is not published.
+ */
 function packedSize({ form, tags, policyArns }: Raw): Result<number | undefined, AwsError> {
   const policy = form.get('Policy');
   if (policy !== undefined && !isPolicyDocument(policy)) {

@@ -8,7 +8,10 @@ import { DURATION } from './sts-constraints.ts';
 import { readAssumeRole, type AssumeRoleRequest } from './sts-parameters.ts';
 import { trustAllows } from './trust-policy.ts';
 
-/** One authentic call of STS: the decoded parameters of query and form, and whether the client accepts JSON. */
+/**
+ * One authentic call of STS: the decoded parameters of query and form, and whether the client
+ * accepts JSON.
+ */
 export type StsCall = {
   readonly principal: Principal;
   readonly form: ReadonlyMap<string, string>;
@@ -111,7 +114,10 @@ function assumeRole(call: StsCall, world: World): Result<Answer, AwsError> {
   );
 }
 
-/** Why the caller may not assume the role as asked: its own policies, the role's trust policy, or the duration. */
+/**
+ * Why the caller may not assume the role as asked: its own policies, the role's trust policy, or
+ * the duration.
+ */
 function whyNotAllowed(
   { principal, peer }: StsCall,
   { asked, role, combined }: { readonly asked: AssumeRoleRequest; readonly role: Role; readonly combined: Combined },
@@ -128,7 +134,9 @@ function whyNotAllowed(
   return checkDuration(role, principal, asked.seconds);
 }
 
-/** A source identity and transitive tags stay once they are set, and a request may not change them. */
+/**
+ * A source identity and transitive tags stay once they are set, and a request may not change them.
+ */
 function combine(principal: Principal, asked: AssumeRoleRequest): Result<Combined, AwsError> {
   const kept = principal.sourceIdentity;
   if (kept !== undefined && asked.sourceIdentity !== undefined && asked.sourceIdentity !== kept) {
@@ -162,9 +170,9 @@ function keysOf(asked: AssumeRoleRequest, sourceIdentity: string | undefined): R
 }
 
 /**
- * The first action that this request needs and the role's trust policy does not allow. Setting a source
- * identity and passing tags are actions of their own, with condition keys of their own, even if a
- * chained session only keeps them.
+ * The first action that this request needs and the role's trust policy does not allow. Setting a
+ * source identity and passing tags are actions of their own, with condition keys of their own, even
+ * if a chained session only keeps them.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
  */
 function firstUntrusted(

@@ -18,7 +18,10 @@ export type TrustQuestion = {
   readonly action: string;
   /** The ARNs that name the caller: for a session its role's and its own. */
   readonly callers: readonly string[];
-  /** The condition keys of the request, in lower case; keys that the request does not have are absent. */
+  /**
+   * The condition keys of the request, in lower case; keys that the request does not have are
+   * absent.
+   */
   readonly context: ReadonlyMap<string, readonly string[]>;
 };
 
@@ -83,13 +86,14 @@ function valuesMatch({ matches, forAll }: Operator, patterns: readonly string[],
 function applies(statement: TrustStatement, { action, callers, context }: TrustQuestion): boolean {
   const named = list(statement.Principal.AWS).some((arn) => arn === '*' || callers.includes(arn));
   const acts = list(statement.Action).some((pattern) => matchesWildcard(pattern.toLowerCase(), action.toLowerCase()));
-  // What cannot be evaluated never helps the caller: with it an Allow does not apply, and a Deny does.
+  // What cannot be evaluated never helps the caller: with it an Allow does not apply, and a Deny
+  // does.
   return named && acts && (conditionsHold(statement, context) ?? statement.Effect === 'Deny');
 }
 
 /**
- * Evaluates a trust policy by IAM's rules: no Deny may apply, and an Allow must apply. Condition keys are
- * compared regardless of case.
+ * Evaluates a trust policy by IAM's rules: no Deny may apply, and an Allow must apply. Condition
+ * keys are compared regardless of case.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
 export function trustAllows(policy: TrustPolicy, question: TrustQuestion): boolean {

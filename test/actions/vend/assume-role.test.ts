@@ -21,7 +21,7 @@ function assume(answer: object) {
 }
 
 describe('createAssumeRole', () => {
-  it('takes credentials of the session that was asked for', async () => {
+  it('takes the credentials of the session that was asked for', async () => {
     const answer = { AssumedRoleUser: { Arn: SESSION, AssumedRoleId: 'AROA:alice' } };
     expect(await assume({ ...answer, SourceIdentity: INPUT.SourceIdentity })).toMatchObject({ ok: true });
     expect(await assume({})).toMatchObject({ ok: true });
@@ -32,7 +32,7 @@ describe('createAssumeRole', () => {
     ['another account', { AssumedRoleUser: { Arn: SESSION.replace('1111', '9999') } }],
     ['another session', { AssumedRoleUser: { Arn: SESSION.replace('alice', 'malice') } }],
     ['another stamp', { SourceIdentity: 'sentinel=d=ffffffffffffffff=bob' }],
-  ])('gives nobody the credentials of %s, which are the answer to another call', async (_, answer) => {
+  ])('refuses the credentials of %s, which answer another call', async (_, answer) => {
     expect(await assume(answer)).toMatchObject({
       ok: false,
       refusal: { kind: 'unavailable', certainlyNone: false },

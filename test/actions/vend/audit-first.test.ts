@@ -29,7 +29,7 @@ async function start(writeAudit: WriteBytes): Promise<RunningTvm> {
   return tvm;
 }
 
-/** A writer whose completions the test decides upon. */
+/** A writer whose writes the test completes. */
 function heldWriter() {
   const text: string[] = [];
   const held: (() => void)[] = [];
@@ -53,8 +53,8 @@ function expectNoCredentials(answer: Awaited<ReturnType<typeof get>>): void {
   expect(answer.body).not.toMatch(/fake-secret-key|fake-session-token|ASIAFAKE/u);
 }
 
-describe('credentials leave only after their record is written', () => {
-  it('they wait for the write', async () => {
+describe('GET / answers only after the record is written', () => {
+  it('waits for the write', async () => {
     const writer = heldWriter();
     const pending = get(await start(writer.write), { profile: 'dev' });
     let answered = false;
@@ -68,21 +68,21 @@ describe('credentials leave only after their record is written', () => {
     expect(writer.records()).toMatchObject([{ outcome: 'vended', effect: 'allow' }]);
   });
 
-  it('a write that never completes: 503, and STS’s answer is thrown away', async () => {
+  it('answers 503 if the write never completes, and discards what STS gave', async () => {
     const writer = heldWriter();
     const before = sts.assumed().length;
     expectNoCredentials(await get(await start(writer.write), { profile: 'dev' }));
     expect(sts.assumed().length).toBe(before + 1);
   });
 
-  it('a write that fails: 503', async () => {
+  it('answers 503 if the write fails', async () => {
     const running = await start((_bytes, done) => done(Object.assign(new Error('broken pipe'), { code: 'EPIPE' }), 0));
     expectNoCredentials(await get(running, { profile: 'dev' }));
     expect(running.log()).toContain('the audit log cannot be written');
     expect(running.log()).not.toMatch(/fake-secret-key|fake-session-token/u);
   });
 
-  it('a write that comes too late: 503, and the log says of the begun record that it failed', async () => {
+  it('answers 503 if the write is too late, and records that the vend failed', async () => {
     const writer = heldWriter();
     expectNoCredentials(await get(await start(writer.write), { profile: 'dev' }));
     writer.complete();
@@ -96,7 +96,7 @@ describe('credentials leave only after their record is written', () => {
     }
   });
 
-  it('behind a write that is stuck: a record not begun is withdrawn, and only its failure is told', async () => {
+  it('withdraws a record behind a stuck write, and records the failure only', async () => {
     const writer = heldWriter();
     const running = await start(writer.write);
     expect((await get(running, { profile: 'vault' })).status).toBe(403);
@@ -110,13 +110,13 @@ describe('credentials leave only after their record is written', () => {
     ]);
   });
 
-  it('a refusal is answered though its record cannot be written', async () => {
+  it('answers a refusal although its record cannot be written', async () => {
     const running = await start((_bytes, done) => done(new Error('full'), 0));
     expect((await get(running, { profile: 'vault' })).status).toBe(403);
     expect((await call(running, { query: 'profile=prod' })).json['error']).toBe('PolicyRequiresApproval');
   });
 
-  it('writing works again: the next vend goes through', async () => {
+  it('vends again once writing works again', async () => {
     let broken = true;
     const running = await start((bytes, done) => (broken ? done(new Error('full'), 0) : done(null, bytes.length)));
     expectNoCredentials(await get(running, { profile: 'dev' }));
@@ -125,10 +125,10 @@ describe('credentials leave only after their record is written', () => {
   });
 });
 
-describe('revocations are acknowledged only once their record is written', () => {
+describe('a revocation whose record cannot be written', () => {
   const alice = { kind: 'user', value: 'alice', reason: 'the laptop was stolen' };
 
-  it('without: 503, which says that the revocation stands; it does, and can be lifted', async () => {
+  it('is answered with 503 that says that it stands, and can be lifted', async () => {
     let isStuck = false;
     const writer = heldWriter();
     const running = await start((bytes, done) => (isStuck ? writer.write(bytes, done) : done(null, bytes.length)));
@@ -161,7 +161,7 @@ describe('revocations are acknowledged only once their record is written', () =>
     await expect.poll(async () => (await get(running, { profile: 'dev' })).status).toBe(200);
   });
 
-  it('of a session as well: the session is revoked, and its row says so', async () => {
+  it('stands for a session as well, and the session’s row says so', async () => {
     let broken = false;
     const running = await start((bytes, done) => (broken ? done(new Error('full'), 0) : done(null, bytes.length)));
     const id = String((await get(running, { profile: 'dev' })).json['SessionId']);
@@ -176,10 +176,10 @@ describe('revocations are acknowledged only once their record is written', () =>
   });
 });
 
-describe('refusals of identity', () => {
+describe('a refusal of identity', () => {
   const unsigned = { target: '/?profile=dev', headers: { host: 'tvm.example' } };
 
-  it('wait for their record', async () => {
+  it('waits for its record', async () => {
     const writer = heldWriter();
     const running = await start(writer.write);
     const pending = sendRaw(running.port, unsigned);
@@ -193,14 +193,14 @@ describe('refusals of identity', () => {
     ['never completes', () => undefined],
   ];
 
-  it.each(broken)('are 503 where the write %s', async (_, write) => {
+  it.each(broken)('is 503 if the write %s', async (_, write) => {
     const running = await start(write);
     expectNoCredentials(await sendRaw(running.port, unsigned));
   });
 });
 
-describe('a replay', () => {
-  it('is recorded as a refusal, not as what policy allowed', async () => {
+describe('the record of a replay', () => {
+  it('says deny, although policy allowed the request', async () => {
     tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } });
     const signed = signedCall(tvm, { query: 'profile=dev' });
     expect((await sendRaw(tvm.port, signed)).status).toBe(200);

@@ -32,17 +32,17 @@ function networkOf(address: string): ClientNetwork {
   return network;
 }
 
-/** Confined by what is given, and by nothing else. */
+/** A confinement by what is given, and by nothing else. */
 function confined(by: Partial<Confinement> = {}): Confinement {
   return { endsAt: undefined, network: undefined, ...by };
 }
 
-describe('the session policy without need of ours', () => {
-  it.each(['neither', 'managed'] as const)('of a profile with %s is none', (shape) => {
+describe('toSessionPolicy without an end or a network', () => {
+  it.each(['neither', 'managed'] as const)('gives no policy for a profile with %s', (shape) => {
     expect(toSessionPolicy(profileOf(SHAPES[shape]), confined())).toBeUndefined();
   });
 
-  it.each(['session_policy', 'both'] as const)('of a profile with %s is the profile’s own', (shape) => {
+  it.each(['session_policy', 'both'] as const)('gives the profile’s own policy for a profile with %s', (shape) => {
     expect(statementsOf(toSessionPolicy(profileOf(SHAPES[shape]), confined()))).toEqual([OWN]);
   });
 });
@@ -54,12 +54,12 @@ const KEPT: Readonly<Record<keyof typeof SHAPES, readonly Statement[]>> = {
   both: [OWN],
 };
 
-describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])('the session policy of a profile with %s', (shape) => {
+describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])('toSessionPolicy for a profile with %s', (shape) => {
   function sent(by: Partial<Confinement>, more: object = {}): readonly Statement[] {
     return statementsOf(toSessionPolicy(profileOf({ ...SHAPES[shape], ...more }), confined(by)));
   }
 
-  it('that ends early has exactly the two Denies of the end beside what was there', () => {
+  it('adds exactly two Denies for an early end', () => {
     expect(sent({ endsAt: NOON })).toEqual([
       ...KEPT[shape],
       {
@@ -76,7 +76,7 @@ describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])('the session polic
     ['203.0.113.7', '203.0.113.7/32'],
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
     ['2001:db8::1', '2001:db8:0:0::/64'],
-  ])('bound to the public address %s denies every other but AWS’s own services', (address, cidr) => {
+  ])('denies every address but the public %s, except to AWS’s own services', (address, cidr) => {
     expect(sent({ network: networkOf(address) })).toEqual([
       ...KEPT[shape],
       {
@@ -91,38 +91,35 @@ describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])('the session polic
   it.each([
     ['10.1.2.3', '10.1.2.3/32'],
     ['fd00:1:2:3::9', 'fd00:1:2:3::/64'],
-  ])('bound to the private address %s denies every other, and every other VPC', (address, cidr) => {
+  ])('denies every address but the private %s, and every other VPC', (address, cidr) => {
     const [one, two, ...none] = sent({ network: networkOf(address) }, { source_vpc: VPC }).slice(KEPT[shape].length);
     expect(one).toMatchObject({ Effect: 'Deny', Condition: { NotIpAddress: { 'aws:VpcSourceIp': cidr } } });
     expect(two).toMatchObject({ Effect: 'Deny', Condition: { StringNotEquals: { 'aws:SourceVpc': VPC } } });
     expect(none).toEqual([]);
   });
 
-  it('never gives more than the profile: what we add are Denies', () => {
+  it('adds nothing but Denies', () => {
     const added = sent({ endsAt: NOON, network: networkOf('10.1.2.3') }, { source_vpc: VPC }).slice(KEPT[shape].length);
     expect(new Set(added.map(({ Effect }) => Effect))).toEqual(new Set(['Deny']));
   });
 });
 
-/** The longest that each fact can be. */
+/** The longest end and network that there can be. */
 const WORST = { endsAt: Date.parse('9999-12-31T23:59:59Z'), network: networkOf('fdff:ffff:ffff:ffff::1') };
 
-/** The profile's own document, or the empty one that ours needs around it. */
+/** The length of the profile's own policy, or of the empty one around our Denies. */
 function ownOf(profile: Profile): number {
   return minify(profile.sessionPolicy ?? { statements: [], id: undefined }).length;
 }
 
-describe('the size of what we add', () => {
-  it.each(['session_policy', 'managed', 'both'] as const)(
-    'is at most 500 characters at its worst, with %s',
-    (shape) => {
-      const profile = profileOf({ ...SHAPES[shape], source_vpc: VPC });
-      const policy = toSessionPolicy(profile, WORST) ?? '';
-      expect(policy.length - ownOf(profile)).toBeLessThanOrEqual(500);
-    },
-  );
+describe('the size of what toSessionPolicy adds', () => {
+  it.each(['session_policy', 'managed', 'both'] as const)('is at most 500 characters, with %s', (shape) => {
+    const profile = profileOf({ ...SHAPES[shape], source_vpc: VPC });
+    const policy = toSessionPolicy(profile, WORST) ?? '';
+    expect(policy.length - ownOf(profile)).toBeLessThanOrEqual(500);
+  });
 
-  it('leaves a profile that is as large as it may be within STS’s 2,048', () => {
+  it('keeps the largest profile that is allowed within STS’s 2,048', () => {
     function policyOf(room: number) {
       return {
         session_policy: { Statement: [{ ...OWN, Resource: `arn:aws:s3:::${'b'.repeat(room)}` }] },
@@ -136,7 +133,7 @@ describe('the size of what we add', () => {
     expect((toSessionPolicy(profile, WORST) ?? '').length).toBeLessThanOrEqual(2_048);
   });
 
-  it('leaves managed policies, as long as they may be together, within STS’s 2,048', () => {
+  it('keeps the longest managed policies that are allowed within STS’s 2,048', () => {
     function managed(last: number): string[] {
       return [...Array.from({ length: 9 }, (_, n) => `${n}${'x'.repeat(100)}`), 'y'.repeat(last)].map(
         (name) => `arn:aws:iam::111122223333:policy/${name}`,
@@ -154,7 +151,7 @@ describe('the size of what we add', () => {
     expect(arns + (toSessionPolicy(profile, WORST) ?? '').length).toBeLessThanOrEqual(2_048);
   });
 
-  it('has no white space that IAM does not need', () => {
+  it('has no unnecessary white space', () => {
     const spaced = { session_policy: '{ "Statement" : [ { "Effect":"Allow", "Action":"*" , "Resource": "*" } ] }' };
     const policy = toSessionPolicy(profileOf(spaced), confined({ endsAt: NOON })) ?? '';
     expect(policy).toBe(JSON.stringify(JSON.parse(policy)));
@@ -175,7 +172,7 @@ describe('toClientNetwork', () => {
     'fc00::1',
     'fdff::1',
     'fe80::1',
-  ])('%s is private', (address) => {
+  ])('says that %s is private', (address) => {
     expect(toClientNetwork(address)).toMatchObject({ isPrivate: true });
   });
 
@@ -190,18 +187,18 @@ describe('toClientNetwork', () => {
     '2001:db8::1',
     'fbff::1',
     'ff02::1',
-  ])('%s is not', (address) => {
+  ])('says that %s is not private', (address) => {
     expect(toClientNetwork(address)).toMatchObject({ isPrivate: false });
   });
 
   it.each([undefined, '', 'host', '1.2.3', '1.2.3.4/8', '::ffff:1.2.3.4', 'fe80::1%eth0', '[::1]', '1.2.3.4 '])(
-    '%s is no address',
+    'gives undefined for %s, which is no address',
     (address) => {
       expect(toClientNetwork(address)).toBeUndefined();
     },
   );
 
-  it('keeps the first 64 bits of every IPv6 address, however it is written', () => {
+  it('keeps the first 64 bits of any IPv6 address, however it is written', () => {
     const group = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff }));
     fc.assert(
       fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {

@@ -37,13 +37,13 @@ function freeze<Value>(value: Value): Value {
 }
 
 describe('decide', () => {
-  it('allows where a rule allows or asks for a server, and nowhere else', () => {
+  it('allows if a rule allows or requires a server, and only then', () => {
     const allowed = NAMES.filter((name) => decide(SNAPSHOT, ALICE, name, NOON).outcome.ok);
     expect(allowed).toEqual(['allowed', 'server', 'tracked', 'hard']);
     expect(NAMES.filter((name) => decide(SNAPSHOT, BOB, name, NOON).outcome.ok)).toEqual([]);
   });
 
-  it('lets no approval rule vend, whatever stands below it', () => {
+  it('refuses when a rule requires approval, even if a later rule allows', () => {
     const { decision, outcome } = decide(SNAPSHOT, ALICE, 'approval', NOON);
     expect(decision.effect).toBe('require_approval');
     expect(outcome).toEqual({
@@ -52,20 +52,20 @@ describe('decide', () => {
     });
   });
 
-  it('is final where it denies, whatever stands below', () => {
+  it('denies when a later rule allows', () => {
     expect(decide(SNAPSHOT, ALICE, 'denied', NOON).outcome).toMatchObject({
       ok: false,
       refusal: { kind: 'denied', rule: 'deny-for-alice', reason: 'no more' },
     });
   });
 
-  it('keeps to itself a rule that does not name the caller, and keeps it for the record', () => {
+  it('hides a rule that does not name the caller from the refusal, and keeps it for the record', () => {
     const { decision, outcome } = decide(SNAPSHOT, ALICE, 'wide', NOON);
     expect(outcome).toEqual({ ok: false, refusal: { kind: 'denied', profile: 'wide', user: 'alice' } });
     expect(decision).toMatchObject({ rule: 'deny-for-alice', reason: 'inner matters', ruleIndex: 0 });
   });
 
-  it('asks for a written session where the rule does, or credentials must be revocable', () => {
+  it('requires a session if the rule does, or if the profile has hard revocation', () => {
     function requires(name: string) {
       const { outcome } = decide(SNAPSHOT, ALICE, name, NOON);
       return outcome.ok && outcome.value.requiresSession;
@@ -73,7 +73,7 @@ describe('decide', () => {
     expect(NAMES.filter(requires)).toEqual(['tracked', 'hard']);
   });
 
-  it('goes by the instant it is given', () => {
+  it('decides by the time it is given', () => {
     function at(instant: string): boolean {
       return decide(SNAPSHOT, ALICE, 'nights', Date.parse(instant)).outcome.ok;
     }
@@ -84,7 +84,7 @@ describe('decide', () => {
     expect(at('2026-01-06T23:00:00Z')).toBe(false);
   });
 
-  it('is pure: it says the same of the same, and changes nothing', () => {
+  it('is pure: gives the same for the same input, and changes nothing', () => {
     const frozen = freeze(SNAPSHOT);
     const instant = fc.integer({ min: Date.parse('2020-01-01T00:00:00Z'), max: Date.parse('2030-01-01T00:00:00Z') });
     fc.assert(
@@ -96,7 +96,7 @@ describe('decide', () => {
 });
 
 describe('listProfiles', () => {
-  it('lists by name what a vend would give or ask an approval for', () => {
+  it('lists by name what a vend would allow or require an approval for', () => {
     expect(listProfiles(SNAPSHOT, ALICE, NOON)).toEqual([
       { name: 'allowed', access: 'allow', maxSeconds: 1200 },
       { name: 'approval', access: 'approval', maxSeconds: 3600 },
@@ -107,7 +107,7 @@ describe('listProfiles', () => {
     expect(listProfiles(SNAPSHOT, BOB, NOON)).toEqual([]);
   });
 
-  it('changes with the time as the decision does', () => {
+  it('changes with time as the decision does', () => {
     function names(instant: string) {
       return listProfiles(SNAPSHOT, ALICE, Date.parse(instant)).map(({ name }) => name);
     }
@@ -116,7 +116,7 @@ describe('listProfiles', () => {
   });
 });
 
-describe('a plan', () => {
+describe('toNetwork and toPlan', () => {
   function bound(profile: object, address?: string) {
     const { outcome } = decide(snapshotOf({ dev: { rules: [rule('allow')], profile } }), ALICE, 'dev', NOON);
     if (!outcome.ok) throw new Error('denied');
@@ -127,10 +127,10 @@ describe('a plan', () => {
   it.each([
     ['an unknown address', { bind_source_ip: true }, undefined],
     ['an unknown address, with a VPC', VPC, undefined],
-    ['what is no address', { bind_source_ip: true }, 'somewhere'],
+    ['a text that is no address', { bind_source_ip: true }, 'somewhere'],
     ['a private address without a VPC', { bind_source_ip: true }, '10.0.0.1'],
     ['loopback without a VPC', { bind_source_ip: true }, '::1'],
-  ])('refuses to bind to %s', (_, profile, address) => {
+  ])('refuse to bind to %s', (_, profile, address) => {
     expect(bound(profile, address)).toMatchObject({ ok: false, refusal: { kind: 'address-unknown', profile: 'dev' } });
   });
 
@@ -138,16 +138,16 @@ describe('a plan', () => {
     ['a public address', { bind_source_ip: true }, '203.0.113.7', '"aws:SourceIp":"203.0.113.7/32"'],
     ['a public address, with a VPC', VPC, '203.0.113.7', '"aws:SourceIp":"203.0.113.7/32"'],
     ['a private address of the VPC', VPC, '10.0.0.1', '"aws:VpcSourceIp":"10.0.0.1/32"'],
-  ])('binds to %s', (_, profile, address, condition) => {
+  ])('bind to %s', (_, profile, address, condition) => {
     const plan = bound(profile, address);
     expect(plan.ok && plan.value.input.Policy).toContain(condition);
   });
 
-  it('does not ask for the address where the profile does not', () => {
+  it('ignore the address if the profile binds to none', () => {
     expect(bound({ source_vpc: VPC.source_vpc }, undefined)).toMatchObject({ ok: true });
   });
 
-  it('hands on managed policies and the external id, and asks under the vend’s own id', () => {
+  it('hand on managed policies and the external id, and name the vend’s own id', () => {
     const arn = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
     const plan = bound({ managed_policies: [arn], external_id: 'ext-1', tags: { team: 'x' } });
     if (!plan.ok) throw new Error('refused');

@@ -21,7 +21,7 @@ describe('effectiveSeconds', () => {
     expect(effectiveSeconds(asked, caps)).toBe(expected);
   });
 
-  it('never passes what is asked, a cap, or one hour', () => {
+  it('never exceeds what is asked, a cap, or one hour', () => {
     const cap = fc.option(fc.integer({ min: 60, max: 90_000 }), { nil: undefined });
     fc.assert(
       fc.property(fc.option(fc.integer({ min: 900, max: 3600 }), { nil: undefined }), fc.array(cap), (asked, caps) => {
@@ -65,7 +65,7 @@ function assumedFor(seconds: number) {
   };
 }
 
-describe('a plan', () => {
+describe('toPlan', () => {
   it.each([
     [{ cap: '15m', asked: 3600 }, 900],
     [{ cap: '1h' }, 900],
@@ -85,7 +85,7 @@ describe('a plan', () => {
     [{ cap: '5m', asked: 3600 }, 300],
     [{ profileCap: '14m59s', asked: 900 }, 899],
     [{ cap: '10m', profileCap: '2m' }, 120],
-  ])('%j asks STS for its 900 and ends at %i by the session policy', (more, seconds) => {
+  ])('%j asks STS for its minimum and ends at %i by the session policy', (more, seconds) => {
     const plan = planFor(more);
     expect(plan.input.DurationSeconds).toBe(900);
     const policy = JSON.parse(plan.input.Policy ?? '') as { readonly Statement: readonly object[] };
@@ -100,49 +100,61 @@ describe('a plan', () => {
     expect(toVended(assumedFor(900), plan).expiration).toBe(NOON + seconds * 1000);
   });
 
-  it('at exactly 900 needs no end of ours, at 899 it does', () => {
+  it('sends an end in the policy for 899 seconds, and none for 900', () => {
     expect(planFor({ cap: '900s' }).input.Policy).toBeUndefined();
     expect(planFor({ cap: '899s' }).input.Policy).toContain('aws:CurrentTime');
   });
 });
 
-/** Alice's own key, ending so many milliseconds after noon. */
+/** Alice with a key that ends so many milliseconds after noon. */
 function endingIn(ms: number, via: Caller['via'] = 'key'): Caller {
   return { ...ALICE, via, keyExpiresAt: NOON + ms };
 }
 
 function endOf(policy: string | undefined): string {
-  return /"aws:CurrentTime":"([^"]*)"/u.exec(policy ?? '')?.[1] ?? 'no end of ours';
+  return /"aws:CurrentTime":"([^"]*)"/u.exec(policy ?? '')?.[1] ?? 'no end in the policy';
 }
 
-describe('what is vended to a registered key', () => {
+describe('the life of credentials for a registered key', () => {
   it.each([
-    ['less than STS gives', 300_000, undefined, 300, 900, '2026-01-05T12:05:00Z'],
-    ['a fraction of a second less than STS gives', 899_999, undefined, 899, 900, '2026-01-05T12:14:59Z'],
-    ['a fraction of a second more than was asked', 900_999, undefined, 900, 900, '2026-01-05T12:15:00Z'],
-    ['exactly what STS gives', 900_000, undefined, 900, 900, '2026-01-05T12:15:00Z'],
-    ['less than was asked', 1_800_000, 3600, 1800, 1800, '2026-01-05T12:30:00Z'],
-    ['as much as was asked', 3_600_000, 3600, 3600, 3600, '2026-01-05T13:00:00Z'],
-    ['more than is given', 900_001_000, undefined, 900, 900, 'no end of ours'],
-    ['a second', 1_000, undefined, 1, 900, '2026-01-05T12:00:01Z'],
-    ['no whole second', 999, undefined, 0, 900, '2026-01-05T12:00:00Z'],
-  ])('ends with the key that has %s left', (_, left, asked, seconds, ofSts, end) => {
+    ['less than STS gives', { left: 300_000, asked: undefined, seconds: 300, ofSts: 900, end: '2026-01-05T12:05:00Z' }],
+    [
+      'a fraction of a second less than STS gives',
+      { left: 899_999, asked: undefined, seconds: 899, ofSts: 900, end: '2026-01-05T12:14:59Z' },
+    ],
+    [
+      'a fraction of a second more than was asked',
+      { left: 900_999, asked: undefined, seconds: 900, ofSts: 900, end: '2026-01-05T12:15:00Z' },
+    ],
+    [
+      'exactly what STS gives',
+      { left: 900_000, asked: undefined, seconds: 900, ofSts: 900, end: '2026-01-05T12:15:00Z' },
+    ],
+    ['less than was asked', { left: 1_800_000, asked: 3600, seconds: 1800, ofSts: 1800, end: '2026-01-05T12:30:00Z' }],
+    ['as much as was asked', { left: 3_600_000, asked: 3600, seconds: 3600, ofSts: 3600, end: '2026-01-05T13:00:00Z' }],
+    [
+      'more than is given',
+      { left: 900_001_000, asked: undefined, seconds: 900, ofSts: 900, end: 'no end in the policy' },
+    ],
+    ['a second', { left: 1_000, asked: undefined, seconds: 1, ofSts: 900, end: '2026-01-05T12:00:01Z' }],
+    ['no whole second', { left: 999, asked: undefined, seconds: 0, ofSts: 900, end: '2026-01-05T12:00:00Z' }],
+  ])('ends with the key that has %s left', (_, { left, asked, seconds, ofSts, end }) => {
     const plan = planFor({ caller: endingIn(left), ...(asked === undefined ? {} : { asked }) });
     expect([plan.seconds, plan.input.DurationSeconds]).toEqual([seconds, ofSts]);
     expect(endOf(plan.input.Policy)).toBe(end);
-    // However late STS answers.
+    // STS answers 2.5 s late.
     const { expiration } = toVended({ ...assumedFor(ofSts), expiration: NOON + ofSts * 1000 + 2_500 }, plan);
-    if (end !== 'no end of ours') expect(expiration).toBeLessThanOrEqual(NOON + left);
+    if (end !== 'no end in the policy') expect(expiration).toBeLessThanOrEqual(NOON + left);
   });
 
-  it('ends earlier where policy says so', () => {
+  it('ends earlier if policy says so', () => {
     expect(planFor({ caller: endingIn(300_000), cap: '1m' }).seconds).toBe(60);
     expect(planFor({ caller: endingIn(60_900), cap: '1m' })).toMatchObject({ seconds: 60, endsAt: NOON + 60_000 });
     expect(planFor({ caller: endingIn(59_900), cap: '1m' })).toMatchObject({ seconds: 59, endsAt: NOON + 59_900 });
     expect(planFor({ caller: endingIn(3_600_000), profileCap: '20m', asked: 3600 }).seconds).toBe(1200);
   });
 
-  it('never outlives it, whatever is asked and left', () => {
+  it('never exceeds that of the key, whatever is asked and left', () => {
     const asked = fc.option(fc.integer({ min: 900, max: 3600 }), { nil: undefined });
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 5_000_000 }), asked, fc.nat(8_000), (left, wanted, latency) => {
@@ -156,16 +168,13 @@ describe('what is vended to a registered key', () => {
     );
   });
 
-  it.each(['minted-key', 'sts', 'lambda'] as const)(
-    'is the only thing that ends with a key: by %s it does not',
-    (via) => {
-      const plan = planFor({ caller: endingIn(60_000, via), asked: 3600 });
-      expect([plan.seconds, plan.input.Policy]).toEqual([3600, undefined]);
-      expect(keySecondsLeft(endingIn(60_000, via), NOON)).toBeUndefined();
-    },
-  );
+  it.each(['minted-key', 'sts', 'lambda'] as const)('does not end with the key of a caller by %s', (via) => {
+    const plan = planFor({ caller: endingIn(60_000, via), asked: 3600 });
+    expect([plan.seconds, plan.input.Policy]).toEqual([3600, undefined]);
+    expect(keySecondsLeft(endingIn(60_000, via), NOON)).toBeUndefined();
+  });
 
-  it('is what GET /profiles tells of it', () => {
+  it('is what GET /profiles shows', () => {
     const snapshot = snapshotOf({ dev: { rules: [rule('allow')] } });
     expect(listProfiles(snapshot, ALICE, NOON)[0]?.maxSeconds).toBe(3600);
     expect(listProfiles(snapshot, endingIn(120_500), NOON)[0]?.maxSeconds).toBe(120);

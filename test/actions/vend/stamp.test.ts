@@ -19,8 +19,8 @@ function suffixOf(of: string): string {
   return `.${createHash('sha256').update(of).digest('hex').slice(0, 10)}`;
 }
 
-describe('the SourceIdentity', () => {
-  it('of any name is one that STS takes, and tells kind, id and user', () => {
+describe('toSourceIdentity', () => {
+  it('gives what STS takes for any name, with kind, id and user', () => {
     fc.assert(
       fc.property(anyName, principal, fc.constantFrom('d', 'a', 'b'), (name, who, kind) => {
         const id = newHexId();
@@ -34,7 +34,7 @@ describe('the SourceIdentity', () => {
     );
   });
 
-  it('keeps a plain name as it is, "=" and all', () => {
+  it('keeps a plain name as it is, even with "="', () => {
     for (const name of ['alice', 'a', 'a=b=c', 'alice+dev@example.com', 'x'.repeat(36)]) {
       const stamp = toSourceIdentity('d', '0123456789abcdef', callerOf(name));
       expect(stamp).toBe(`sentinel=d=0123456789abcdef=${name}`);
@@ -49,8 +49,8 @@ describe('the SourceIdentity', () => {
   });
 });
 
-describe('the RoleSessionName', () => {
-  it('of any name is one that STS takes', () => {
+describe('toRoleSessionName', () => {
+  it('gives what STS takes for any name', () => {
     fc.assert(
       fc.property(anyName, principal, (name, who) => {
         const stamp = toRoleSessionName(callerOf(name, who));
@@ -60,7 +60,7 @@ describe('the RoleSessionName', () => {
     );
   });
 
-  it.each(['a', '=', '.', '_', '0'])('of the one character "%s" is long enough for STS', (name) => {
+  it.each(['a', '=', '.', '_', '0'])('makes the one character "%s" long enough for STS', (name) => {
     expect(toRoleSessionName(callerOf(name, 'who'))).toBe(`${name}${suffixOf('who')}`);
   });
 
@@ -75,7 +75,7 @@ function stampsOf(name: string, who: string) {
   return [toRoleSessionName(caller), toSourceIdentity('d', '0123456789abcdef', caller)];
 }
 
-describe('two principals of different names', () => {
+describe('the stamps of two principals with different names', () => {
   it.each([
     ['role/deploy', 'role:deploy'],
     ['role/deploy', 'role_deploy'],
@@ -86,13 +86,13 @@ describe('two principals of different names', () => {
     ['very.long.e-mail.address.of.somebody.a@example.com', 'very.long.e-mail.address.of.somebody.b@example.com'],
     ['ä', 'ö'],
     ['a/b', 'a//b'],
-  ])('"%s" and "%s" share no stamp', (one, other) => {
+  ])('differ for "%s" and "%s"', (one, other) => {
     const first = stampsOf(one, `arn:${one}`);
     const second = stampsOf(other, `arn:${other}`);
     for (const [index, stamp] of first.entries()) expect(stamp).not.toBe(second[index]);
   });
 
-  it('never share a stamp, whatever the names', () => {
+  it('differ, whatever the names', () => {
     fc.assert(
       fc.property(anyName, anyName, (one, other) => {
         fc.pre(one !== other);
@@ -103,7 +103,7 @@ describe('two principals of different names', () => {
     );
   });
 
-  it('do not share one even if one is named like the other’s stamp', () => {
+  it('differ even if one is named like the other’s stamp', () => {
     fc.assert(
       fc.property(anyName, (name) => {
         const [sessionName = '', sourceIdentity = ''] = stampsOf(name, 'one');

@@ -17,8 +17,8 @@ function stamp(name: string, principal: string, profile: string) {
   };
 }
 
-describe('the session tags', () => {
-  it('are exactly the five, then the profile’s own in order', () => {
+describe('toSessionTags', () => {
+  it('gives the five tags, then the profile’s own in order', () => {
     const tags = toSessionTags(stamp('alice', 'sentinel:key/TVMALICE', 'team/dev'), [
       ['project', 'x'],
       ['env', ''],
@@ -34,7 +34,7 @@ describe('the session tags', () => {
     ]);
   });
 
-  it('are what STS takes, whoever calls for whatever', () => {
+  it('gives what STS takes for any caller and profile', () => {
     const any = fc.oneof(
       fc.string({ maxLength: 300 }),
       fc.string({ unit: 'binary', maxLength: 400 }),
@@ -50,7 +50,7 @@ describe('the session tags', () => {
     );
   });
 
-  it('tell two long principals apart', () => {
+  it('gives two long principals different tags', () => {
     function long(end: string): string {
       return `arn:aws:iam::111122223333:role/${'p'.repeat(300)}/${end}`;
     }
@@ -80,7 +80,7 @@ type Shape = {
   readonly members?: Readonly<Record<string, Shape>>;
 };
 
-/** What of a value breaks the model; AWS writes code points beyond the BMP as it cannot be read here. */
+/** Where a value breaks the model. AWS writes code points beyond the BMP in another way than JavaScript. */
 function breaches(value: unknown, shape: Shape | undefined, at: string): readonly string[] {
   if (shape === undefined) return [`${at} is not in the model`];
   const { min = 0, max = Number.POSITIVE_INFINITY } = shape;
@@ -102,12 +102,12 @@ function breaches(value: unknown, shape: Shape | undefined, at: string): readonl
   return Object.entries(value as object).flatMap(([key, item]) => breaches(item, shape.members?.[key], `${at}.${key}`));
 }
 
-/** Nothing of the tests' AWS, which Python would take for a profile. */
+/** The environment without the AWS settings of the tests, which boto would read. */
 const PLAIN = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/' };
 
 const noBoto = lacksBoto();
 
-describe.skipIf(noBoto !== undefined)('what AssumeRole is asked for', () => {
+describe.skipIf(noBoto !== undefined)('the input of AssumeRole', () => {
   function model(): Shape {
     return {
       type: 'structure',
@@ -118,7 +118,7 @@ describe.skipIf(noBoto !== undefined)('what AssumeRole is asked for', () => {
     };
   }
 
-  it('keeps to AWS’s own model of the call, at its extremes too', () => {
+  it('fits AWS’s own model of the call, at its extremes too', () => {
     const shape = model();
     const profiles = [
       profileOf(),
