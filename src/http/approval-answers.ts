@@ -1,4 +1,5 @@
-import type { ApprovalRefusal, ApprovalRequired, RequestField } from '../actions/approvals/refusal.ts';
+import type { GrantProblem } from '../actions/approvals/check-grant.ts';
+import type { ApprovalRefusal, ApprovalRequired, Blocked, RequestField } from '../actions/approvals/refusal.ts';
 import { forbidden, RETRY_UNAVAILABLE, retryLater, validation, type RefusalAnswer } from './refusal-answer.ts';
 
 /** The statuses and words of what is refused about approvals. */
@@ -17,15 +18,31 @@ const WHY = {
   'not-now': 'the rule lets it be approved at certain times only, and this is none of them',
 } as const;
 
+const BLOCKED: Readonly<Record<GrantProblem, string>> = {
+  'not-approved': 'was not approved',
+  ended: 'has ended',
+  'another-requester': 'was given to somebody else of this name',
+  revoked: 'was ended for good, for its requester or an approver was revoked meanwhile',
+  stale: 'does not vend, for it was given for something else than what would be vended now',
+  quorum: 'does not vend, for not everybody who approved it still may',
+  suspended: 'does not vend while the document of people is broken',
+};
+
+function blockedWords(blocked: Blocked | undefined): string {
+  if (blocked === undefined) return '';
+  const { id, why, changed } = blocked;
+  const what = changed.length === 0 ? '' : `: ${changed.join(', ')}`;
+  return ` Request ${id}, which was approved, ${BLOCKED[why]}${what}.`;
+}
+
 /** What a vend is told that needs an approval: where to go on. */
 export function toApprovalRequired({ profile, reason, next }: ApprovalRequired): RefusalAnswer {
   const says = reason === undefined ? '' : ` The rule says: ${reason}`;
   const details = { profile, reason };
   switch (next.kind) {
     case 'requested': {
-      const { id, statusUrl, needs, why } = next;
-      const state = why === undefined ? 'is requested and waits for its approvers' : why;
-      const message = `Profile ${profile} needs an approval, which ${state}; ask for ${statusUrl} until it is approved, then vend again.${says}`;
+      const { id, statusUrl, needs, blocked } = next;
+      const message = `Profile ${profile} needs an approval, and request ${id} for one waits for its approvers; ask for ${statusUrl} until it is approved, then vend again.${blockedWords(blocked)}${says}`;
       return forbidden('PolicyRequiresApproval', message, {
         ...details,
         request_id: id,

@@ -1,4 +1,5 @@
 import type { RequestStatus } from '../../approvals/request.ts';
+import type { GrantProblem } from './check-grant.ts';
 
 /** Why something about an approval was not done. `http/refusals` has the words. */
 export type ApprovalRefusal =
@@ -43,13 +44,21 @@ export type ApprovalRequired = {
         readonly id: string;
         readonly statusUrl: string;
         readonly needs: readonly Need[];
-        /** Why an approved request does not vend; undefined for one that is pending. */
-        readonly why: string | undefined;
+        /** An approved request that does not vend; undefined if there is none. */
+        readonly blocked: Blocked | undefined;
       }
     /** The rule wants something of a request that this vend did not say, so none was made. */
     | { readonly kind: 'ask'; readonly field: RequestField }
     /** No rule is for this profile and caller. */
     | { readonly kind: 'nobody' };
+};
+
+/** An approved request that does not vend now. */
+export type Blocked = {
+  readonly id: string;
+  readonly why: GrantProblem;
+  /** What is not as it was approved, where that is why. */
+  readonly changed: readonly string[];
 };
 
 /** What a group has and needs, and who is eligible, by the names and patterns of the rule. */

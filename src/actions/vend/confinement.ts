@@ -8,11 +8,13 @@ type Statement = Readonly<Record<string, unknown>>;
 export type Confinement = {
   /** The exact end, epoch milliseconds, where STS's minimum life would outlast it. */
   readonly endsAt: number | undefined;
+  /** Whether the vend rests on an approval, whose end nothing may outlive. */
+  readonly isGranted: boolean;
   /** The caller's network, where the profile binds credentials to it. */
   readonly network: ClientNetwork | undefined;
 };
 
-function deny(action: string, condition?: Statement): Statement {
+function deny(action: string | readonly string[], condition?: Statement): Statement {
   return {
     Effect: 'Deny',
     Action: action,
@@ -21,12 +23,16 @@ function deny(action: string, condition?: Statement): Statement {
   };
 }
 
+/** Every way to credentials that outlive the session: https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html */
+const CHAINING = ['sts:AssumeRole', 'sts:AssumeRoot', 'sts:GetWebIdentityToken'] as const;
+
 /**
  * After the end nothing works. Before it no role can be assumed, because that role's session would
  * outlast the grant.
  */
-function untilEnd(endsAt: number): readonly Statement[] {
-  return [deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } }), deny('sts:AssumeRole')];
+function untilEnd(endsAt: number, isGranted: boolean): readonly Statement[] {
+  const chaining = isGranted ? CHAINING : 'sts:AssumeRole';
+  return [deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } }), deny(chaining)];
 }
 
 /**
@@ -49,9 +55,9 @@ function boundTo({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): r
  * beside the profile's own statements there are only Denies of ours. Beside managed policies alone an
  * Allow would cancel them, so there are only Denies; with neither, `Allow *` keeps what the role may.
  */
-export function toSessionPolicy(profile: Profile, { endsAt, network }: Confinement): string | undefined {
+export function toSessionPolicy(profile: Profile, { endsAt, network, isGranted }: Confinement): string | undefined {
   const denies = [
-    ...(endsAt === undefined ? [] : untilEnd(endsAt)),
+    ...(endsAt === undefined ? [] : untilEnd(endsAt, isGranted)),
     ...(network === undefined ? [] : boundTo(network, profile.sourceVpc)),
   ];
   const own = profile.sessionPolicy?.statements ?? [];

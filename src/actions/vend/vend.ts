@@ -10,9 +10,10 @@ import type { SessionTracker, Tracked } from '../../sessions/tracker.ts';
 import { toGuardRefusal, unavailable, type VendRefusal } from '../refusal.ts';
 import { toRevokedRefusal } from '../revoked.ts';
 import type { AssumeRole, AssumeRoleFault } from './assume-role.ts';
-import type { Grant } from './decide.ts';
-import { gather } from './gather.ts';
-import { toNetwork, toPlan, toStamp, toVended, type Stamp, type Vended, type VendRequest } from './plan.ts';
+import type { FoundGrant, Grants } from '../approvals/find-grant.ts';
+import type { VendApprovals } from '../approvals/for-vend.ts';
+import { gather, type Facts } from './gather.ts';
+import { toNetwork, toPlan, toStamp, toVended, type Grant, type Stamp, type Vended, type VendRequest } from './plan.ts';
 import { createVendEnds, describeIssued, describePlan, describeStamp, type Failure } from './record.ts';
 
 type Dependencies = {
@@ -21,16 +22,20 @@ type Dependencies = {
   readonly revocations: Pick<Revocations, 'ofVend' | 'isUsable' | 'inGrace'>;
   readonly sessions: Pick<SessionTracker, 'use'>;
   readonly assumeRole: AssumeRole;
+  /** The approvals that vends rest on, and what a vend is told that lacks one. */
+  readonly grants: Grants;
+  readonly approvals: VendApprovals;
   readonly audit: AuditLog;
+  readonly onFault: (error: unknown) => void;
 };
 
-export type Vend = (request: VendRequest, snapshot: Snapshot) => Promise<Result<Vended, VendRefusal>>;
+export type Vend = (request: VendRequest, snapshot: Snapshot) => Promise<Result<Vended, VendRefusal | ApprovalRefusal>>;
 
-function denied(refusal: VendRefusal, more: Partial<Failure> = {}): Failure {
+function denied(refusal: Failure['refusal'], more: Partial<Failure> = {}): Failure {
   return { ...more, refusal, outcome: 'denied' };
 }
 
-function failed(refusal: VendRefusal, more: Partial<Failure> = {}): Failure {
+function failed(refusal: Failure['refusal'], more: Partial<Failure> = {}): Failure {
   return { ...more, refusal, outcome: 'failed' };
 }
 
