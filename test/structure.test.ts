@@ -420,6 +420,7 @@ describe('src/README.md', () => {
       account: '',
       profile: '',
       label: '',
+      grant: '',
     };
     const target = { kind: 'session', value: '', subject: '', user: '', profile: '' } as const;
     const revocation = { what: 'revoke', n: 1, target, reason: '', by: '', byPrincipal: '', createdAt: 0 } as const;

@@ -144,7 +144,7 @@ export function createAdmit(dependencies: Dependencies) {
   /** Turns a request away: gives the refusal to answer with, once its record is written. */
   async function turnAway(refused: AdmitRefusal, asking: Asking): Promise<Refused<AdmitRefusal>> {
     const refusal = asStranger(refused, asking.address);
-    // What is overloaded counts such requests together, and records them in one line.
+    // Requests that find no place are counted where they are turned away, and share one line.
     if (refusal.kind === 'overloaded') return refuse(refusal);
     const isRecorded = await refusals.record(toRefusalEntry(refusal, asking, reasonOf));
     return refuse(isRecorded ? refusal : unavailable('audit'));

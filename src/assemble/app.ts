@@ -19,6 +19,7 @@ import type { Revocations } from '../revocations/feed.ts';
 import { describeError } from '../telemetry/logger.ts';
 import { timed } from '../telemetry/meter.ts';
 import type { Audit } from './audit.ts';
+import { assembleApprovals } from './grants.ts';
 import {
   assembleAddressOf,
   assembleAuthenticators,
@@ -84,6 +85,7 @@ function assembleAuthenticate({ runtime, audit, catalog, revocations }: Parts, g
 
 /** Constructs what callers can do, once it is known who they are. */
 function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, guards: Guards) {
+  const approving = assembleApprovals(runtime, parts.audit, revocations, guards.ofChanges);
   const { config, clock, meter, onFault } = runtime;
   const { bareNames, serverId, keyLife } = config;
   const audit = parts.audit.log;
@@ -95,7 +97,10 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
     revocations,
     sessions: { use },
     assumeRole: parts.assumeRole,
+    grants: approving.grants,
+    approvals: approving.approvals,
     audit,
+    onFault: onFault('approvals cannot be read or written'),
   });
   const mint = createMint({ clock, guard: guards.ofKeys, revocations, serverId, keyLife, audit });
   const records = createRevocationRecords({ clock, guard: guards.ofChanges, audit });
@@ -103,6 +108,7 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
   const operation = { ...common, hardRevocation: parts.hardRevocation, records };
   const view = createSessionView({ ...common, audit, reasonOf });
   return {
+    ...approving,
     vend: timed(meter, 'vend', vend),
     mint,
     ...createRevoke({ ...operation, store: sessions.store }),

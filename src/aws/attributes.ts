@@ -43,7 +43,9 @@ export function numbersAt(item: Item | undefined, name: string): ReadonlyMap<str
   return new Map(entries.map(([key, { N: digits }]) => [key, Number(digits ?? 0)]));
 }
 
-/** A moment (epoch milliseconds) as an attribute with text holds it, so that texts sort like time. */
+/**
+ * A moment (epoch milliseconds) as an attribute with text holds it, so that texts sort like time.
+ */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
@@ -54,7 +56,10 @@ export function timeAt(item: Item | undefined, name: string): number | undefined
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** A moment (epoch milliseconds) as a time to live: whole epoch seconds, rounded up so that nothing is deleted early. */
+/**
+ * A moment (epoch milliseconds) as a time to live: whole epoch seconds, rounded up so that nothing
+ * is deleted early.
+ */
 export function toTtl(ms: number): number {
   return Math.ceil(ms / SECOND);
 }

@@ -11,7 +11,10 @@ export type AwsClients = {
   readonly sts: STSClient;
   readonly ssm: SSMClient;
   readonly dynamodb: DynamoDBClient;
-  /** DynamoDB with sockets of its own, so that the feed of revocations gets through however many requests wait. */
+  /**
+   * DynamoDB with sockets of its own, so that the feed of revocations gets through however many
+   * requests wait.
+   */
   readonly feed: DynamoDBClient;
 };
 
@@ -20,13 +23,19 @@ type Place = {
   readonly endpoints: { readonly [service in 'sts' | 'ssm' | 'dynamodb']: string | undefined };
 };
 
-/** Connections of each client: more than the requests that are worked on at once, so that none waits for a socket. */
+/**
+ * Connections of each client: more than the requests that are worked on at once, so that none waits
+ * for a socket.
+ */
 const MAX_SOCKETS = 256;
 
 /** How long connecting may take; a try as a whole is bounded by `TRY`. */
 const CONNECTING = 1 * SECOND;
 
-/** The settings of a client. A try ends after `requestTimeout`: the SDK's default is no limit at all. */
+/**
+ * The settings of a client. A try ends after `requestTimeout`: the SDK's default is no limit at
+ * all.
+ */
 function common(region: string, endpoint: string | undefined, requestTimeout: number, maxAttempts: number) {
   return {
     region,
@@ -42,11 +51,15 @@ function common(region: string, endpoint: string | undefined, requestTimeout: nu
   };
 }
 
-/** How long one try of a call may take, its whole answer included: a peer that stalls may cost a caller seconds. */
+/**
+ * How long one try of a call may take, its whole answer included: a peer that stalls may cost a
+ * caller seconds.
+ */
 const TRY = { sts: 3 * SECOND, ssm: 3 * SECOND, dynamodb: 2 * SECOND };
 
 /**
- * Constructs the clients: regional endpoints, credentials from the SDK's default chain, bounded time for every call.
+ * Constructs the clients: regional endpoints, credentials from the SDK's default chain, bounded
+ * time for every call.
  *
  * @param called is told of each call that has ended
  */

@@ -1,6 +1,6 @@
 /**
- * The error codes that AWS's SDKs take for throttling: all names that a service, or a proxy in front of it, may use. This
- * is the one list for all code that sorts AWS's errors.
+ * The error codes that AWS's SDKs take for throttling: all names that a service, or a proxy in
+ * front of it, may use. This is the one list for all code that sorts AWS's errors.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
  */
 const THROTTLING: ReadonlySet<string> = new Set([
@@ -20,7 +20,10 @@ const THROTTLING: ReadonlySet<string> = new Set([
   'TransactionInProgressException',
 ]);
 
-/** Codes that blame the service although their status may be below 500: nothing is wrong with the request. */
+/**
+ * Codes that blame the service although their status may be below 500: nothing is wrong with the
+ * request.
+ */
 const SERVICE_FAULTS: ReadonlySet<string> = new Set([
   'InternalError',
   'InternalFailure',

@@ -4,7 +4,10 @@ import { deleteIf, putIf, readItem } from './table.ts';
 import { HOUR, SECOND, type Clock } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 
-/** How long the same holder must be seen before it counts as dead: longer than any run under a lease may take. */
+/**
+ * How long the same holder must be seen before it counts as dead: longer than any run under a lease
+ * may take.
+ */
 const HELD = 30 * SECOND;
 
 /** How long one call of DynamoDB may take, its retries included. */
@@ -13,7 +16,9 @@ const DEADLINE = 3 * SECOND;
 /** The pause between two tries to take a lease that is held: each try costs a write and a read. */
 const PAUSE = 0.25 * SECOND;
 
-/** How long DynamoDB keeps the item of a lease that nobody gave back: far longer than it can matter. */
+/**
+ * How long DynamoDB keeps the item of a lease that nobody gave back: far longer than it can matter.
+ */
 const KEPT = HOUR;
 
 type Options = {
@@ -29,14 +34,18 @@ type Options = {
 type Held = { readonly holder: string; readonly since: number };
 
 /**
- * Runs something on one instance at a time. The lease is an item of the guard table with the holder's id, deleted at the
- * end. An instance that has seen the same holder for 30 seconds, by its own clock, takes the holder for dead and the
- * lease over; so the clocks of instances need not agree. A holder whose run takes longer has lost the lease without
- * knowing, so whatever runs under a lease must bear a second one beside it.
+ * Runs something on one instance at a time. The lease is an item of the guard table with the
+ * holder's id, deleted at the end. An instance that has seen the same holder for 30 seconds, by its
+ * own clock, takes the holder for dead and the lease over; so the clocks of instances need not
+ * agree. A holder whose run takes longer has lost the lease without knowing, so whatever runs under
+ * a lease must bear a second one beside it.
  */
 export function createLease({ client, table: name, clock, monotonic, sleep }: Options) {
   const table = { client, name, deadline: DEADLINE };
-  /** Cache: lease → its holder and since when this process has seen it; one entry for each lease that it waited for. */
+  /**
+   * Cache: lease → its holder and since when this process has seen it; one entry for each lease
+   * that it waited for.
+   */
   const seen = new Map<string, Held>();
 
   async function take(id: string, holder: string): Promise<boolean> {
@@ -66,7 +75,10 @@ export function createLease({ client, table: name, clock, monotonic, sleep }: Op
     }
   }
 
-  /** Gives the value of the run, or `busy` if the lease could not be taken within `patience` milliseconds. */
+  /**
+   * Gives the value of the run, or `busy` if the lease could not be taken within `patience`
+   * milliseconds.
+   */
   async function lease<Value>(what: string, patience: number, run: () => Promise<Value>): Promise<Value | 'busy'> {
     const id = `lease#${what}`;
     const holder = newHexId();

@@ -5,8 +5,8 @@ import { isThrottling } from './error-codes.ts';
 export const OUTERMOST = { step: 'initialize', name: 'observeCalls', priority: 'high' } as const;
 
 /**
- * A middleware of AWS's SDK that reports how each call of a client ended and how long it took, all tries together. It
- * looks at neither input nor output.
+ * A middleware of AWS's SDK that reports how each call of a client ended and how long it took, all
+ * tries together. It looks at neither input nor output.
  */
 export function observeCalls(service: AwsCall['service'], called: (call: AwsCall) => void) {
   return function observe<Args, Answer>(

@@ -11,14 +11,18 @@ const DEADLINE = 5 * SECOND;
 export type OwnAwsIdentity = {
   /** The account that the TVM's own credentials belong to. */
   readonly account: string;
-  /** The principal of the TVM's own role, without its path; undefined if the TVM does not run as a role. */
+  /**
+   * The principal of the TVM's own role, without its path; undefined if the TVM does not run as a
+   * role.
+   */
   readonly role: string | undefined;
 };
 
 /**
- * Tells who the TVM is, by GetCallerIdentity. STS is asked twice at once; when both answers agree they are kept for the
- * life of the process (the credentials' role does not change). An answer that belongs to somebody else's call would let
- * that account's callers in. Rejects while STS does not answer; the next call asks again.
+ * Tells who the TVM is, by GetCallerIdentity. STS is asked twice at once; when both answers agree
+ * they are kept for the life of the process (the credentials' role does not change). An answer that
+ * belongs to somebody else's call would let that account's callers in. Rejects while STS does not
+ * answer; the next call asks again.
  */
 export function createOwnIdentity(sts: STSClient): () => Promise<OwnAwsIdentity> {
   let known: OwnAwsIdentity | undefined;

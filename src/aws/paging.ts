@@ -11,7 +11,10 @@ import { SECOND } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { isThrottling } from './error-codes.ts';
 
-/** How long one call may take with its retries: three tries of three seconds, and the pauses between them. */
+/**
+ * How long one call may take with its retries: three tries of three seconds, and the pauses between
+ * them.
+ */
 const DEADLINE = 11 * SECOND;
 
 /**
@@ -24,13 +27,22 @@ const TREE_PAGE = 10;
 const MARKS_PAGE = 50;
 const VALUES = 10;
 
-/** The most pages of a listing: an account has at most 100,000 parameters, ten a page, and some pages may be empty. */
+/**
+ * The most pages of a listing: an account has at most 100,000 parameters, ten a page, and some
+ * pages may be empty.
+ */
 const MAX_PAGES = 15_000;
 
-/** The pauses, before jitter, after which a page that was throttled in the middle of a reading is asked for again. */
+/**
+ * The pauses, before jitter, after which a page that was throttled in the middle of a reading is
+ * asked for again.
+ */
 const THROTTLED_PAUSES = [0.5 * SECOND, 1 * SECOND, 2 * SECOND, 4 * SECOND];
 
-/** Which version of a parameter there is. Versions start over when it is deleted and made again; dates do not. */
+/**
+ * Which version of a parameter there is. Versions start over when it is deleted and made again;
+ * dates do not.
+ */
 export type ParameterMark = {
   readonly name: string;
   readonly version: number;
@@ -47,11 +59,17 @@ export type ParameterPath = { readonly path: string; readonly decrypt: boolean }
 /** What bounds a whole reading. */
 export type Reading = {
   readonly signal: AbortSignal;
-  /** Resolves when the next call may be made, so that other users of the account's SSM rate have their share. */
+  /**
+   * Resolves when the next call may be made, so that other users of the account's SSM rate have
+   * their share.
+   */
   readonly turn: () => Promise<void>;
 };
 
-/** Reads parameters page by page. Every function rejects if a page fails or is not SSM's answer to what was asked. */
+/**
+ * Reads parameters page by page. Every function rejects if a page fails or is not SSM's answer to
+ * what was asked.
+ */
 export type ParameterReader = {
   /** All parameters beneath a path, ten a page. */
   readonly tree: (place: ParameterPath, reading: Reading) => AsyncGenerator<readonly StoredParameter[]>;
@@ -144,8 +162,9 @@ type PageAnswer<Item> = {
 };
 
 /**
- * All pages of a listing. A page may be empty and still have a next one. A throttled first page rejects at once, as an
- * outage does. A later one is asked for again, because otherwise the pages before it would be lost.
+ * All pages of a listing. A page may be empty and still have a next one. A throttled first page
+ * rejects at once, as an outage does. A later one is asked for again, because otherwise the pages
+ * before it would be lost.
  */
 async function* readPages<Item>(
   what: string,
@@ -157,7 +176,8 @@ async function* readPages<Item>(
   do {
     const input = token === undefined ? {} : { NextToken: token };
     const answer = await ask(what, reading, (signal) => send(input, signal), token === undefined);
-    // The SDK takes an empty 200 of a proxy in between for an empty page; SSM always sends the list.
+    // The SDK takes an empty 200 of a proxy in between for an empty page; SSM always sends the
+    // list.
     if (answer.Parameters === undefined) throw notSsm(what);
     yield answer.Parameters;
     token = answer.NextToken === '' ? undefined : answer.NextToken;

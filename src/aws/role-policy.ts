@@ -30,8 +30,8 @@ export type RolePolicies = {
 const DEADLINE = 6 * SECOND;
 
 /**
- * Reads and writes inline policies, with credentials of each call's own. IAM has one endpoint for a whole partition; the
- * SDK finds it by any region of the partition.
+ * Reads and writes inline policies, with credentials of each call's own. IAM has one endpoint for a
+ * whole partition; the SDK finds it by any region of the partition.
  */
 export function createRolePolicies(region: string, endpoint: string | undefined): RolePolicies {
   async function withClient<Value>(
@@ -69,7 +69,8 @@ export function createRolePolicies(region: string, endpoint: string | undefined)
     document: string | undefined,
   ): Promise<void> {
     const names = { RoleName: roleName, PolicyName: policyName };
-    // IAM answers a write with nothing: the caller has to read the policy to know that it was written.
+    // IAM answers a write with nothing: the caller has to read the policy to know that it was
+    // written.
     if (document === undefined) {
       await withClient('DeleteRolePolicy', credentials, (iam, abortSignal) =>
         iam.send(new DeleteRolePolicyCommand(names), { abortSignal }),

@@ -12,7 +12,7 @@ import {
 import { withDeadline } from '../lib/deadline.ts';
 import { attributes, textAt, type Item } from './attributes.ts';
 
-/** One table: its client, its name, and how long any one call may take, its retries and its whole answer included. */
+/** A table: client, name, and how long one call may take, retries and whole answer included. */
 export type Table = {
   readonly client: DynamoDBClient;
   readonly name: string;
@@ -27,12 +27,12 @@ export type Condition = {
   readonly values?: Item;
 };
 
-/** `refused`: DynamoDB says that the condition does not hold, so nothing was written. Every other failure rejects. */
+/** `refused`: the condition does not hold, so nothing was written. Other failures reject. */
 export type WriteOutcome = 'done' | 'refused';
 
 /**
- * Throws unless an answer is DynamoDB's own. The SDK takes an empty 200 of a proxy in between for a success; DynamoDB,
- * when asked to, names the table that it worked on as the request named it:
+ * Throws unless an answer is DynamoDB's own. The SDK takes an empty 200 of a proxy in between for a
+ * success; DynamoDB, when asked to, names the table that it worked on as the request named it:
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ConsumedCapacity.html
  */
 function checkAnswer(what: string, table: Table, capacity: ConsumedCapacity | undefined): void {
@@ -85,8 +85,9 @@ export function putIf(table: Table, item: Item, condition: Condition): Promise<W
 }
 
 /**
- * Puts an item if there is none of its id. It holds the id of the attempt: an SDK that repeats a write whose answer was
- * lost finds its own item, which is no refusal. Another attempt of the same caller has another id, unless it is given.
+ * Puts an item if there is none of its id. It holds the id of the attempt: an SDK that repeats a
+ * write whose answer was lost finds its own item, which is no refusal. Another attempt of the same
+ * caller has another id, unless it is given.
  */
 export function putNew(table: Table, item: Item, attempt: string): Promise<WriteOutcome> {
   const own = attributes({ attempt });
@@ -101,13 +102,10 @@ export function putNew(table: Table, item: Item, attempt: string): Promise<Write
   );
 }
 
-/** A change of an item that writes the id of its attempt, as `:attempt`, into the attribute `attempt`. */
+/** A change that writes the id of its attempt, `:attempt`, into the attribute `attempt`. */
 export type Change = Condition & { readonly update: string };
 
-/**
- * Changes the item of an id under a condition and gives the attributes that it changed. It believes only the answer to
- * this very attempt, whose id is among them: an answer that belongs to another write of the same table is an error.
- */
+/** Changes an item under a condition; makes it if there is none and the condition allows that. */
 export async function updateAs(table: Table, id: string, attempt: string, change: Change): Promise<Item | 'refused'> {
   const command = new UpdateItemCommand({
     ...common(table, change),
@@ -121,7 +119,7 @@ export async function updateAs(table: Table, id: string, attempt: string, change
   throw new Error(`the answer to UpdateItem for ${id} on ${table.name} is another write's`);
 }
 
-/** Makes an item of an id that is not there, as {@link putNew} does, and believes the answer as {@link updateAs} does. */
+/** Makes an item as {@link putNew} does, and believes the answer as {@link updateAs} does. */
 export async function claimNew(table: Table, id: string, ttl: number, attempt: string): Promise<WriteOutcome> {
   const changed = await updateAs(table, id, attempt, {
     update: 'SET #attempt = :attempt, #ttl = :ttl',
@@ -132,7 +130,10 @@ export async function claimNew(table: Table, id: string, ttl: number, attempt: s
   return changed === 'refused' ? changed : 'done';
 }
 
-/** Changes the item of an id under a condition. Makes the item where there was none, if the condition allows that. */
+/**
+ * Changes the item of an id under a condition. Makes the item where there was none, if the
+ * condition allows that.
+ */
 export function updateIf(table: Table, id: string, update: string, condition: Condition): Promise<WriteOutcome> {
   const command = new UpdateItemCommand({
     ...common(table, condition),
@@ -149,9 +150,10 @@ export function deleteIf(table: Table, id: string, condition: Condition): Promis
 }
 
 /**
- * Reads one item by its key `id`, consistently; undefined if it is not there. It asks by Query, at the price of GetItem:
- * an answer without a list of items is not DynamoDB's, while GetItem's "there is none" looks like an empty 200. An item
- * with another id than the one asked for is an error, and never "not there".
+ * Reads one item by its key `id`, consistently; undefined if it is not there. It asks by Query, at
+ * the price of GetItem: an answer without a list of items is not DynamoDB's, while GetItem's "there
+ * is none" looks like an empty 200. An item with another id than the one asked for is an error, and
+ * never "not there".
  */
 export async function readItem(table: Table, id: string): Promise<Item | undefined> {
   const [[item]] = await query(table, {
@@ -166,7 +168,7 @@ export async function readItem(table: Table, id: string): Promise<Item | undefin
   return item;
 }
 
-/** What an index is asked for: a condition on its key, and in which order and how many items a page gives. */
+/** What an index is asked for: a condition on its key, the order, and how many items a page. */
 export type IndexQuery = Condition & {
   readonly index: string;
   readonly order: 'rising' | 'falling';

@@ -1,6 +1,8 @@
 import type { CreateTableCommandInput, GlobalSecondaryIndex } from '@aws-sdk/client-dynamodb';
 
-/** One DynamoDB table: the input of CreateTable, and the attribute by which DynamoDB expires items. */
+/**
+ * One DynamoDB table: the input of CreateTable, and the attribute by which DynamoDB expires items.
+ */
 export type TableDefinition = {
   readonly create: CreateTableCommandInput & { readonly TableName: string };
   readonly ttlAttribute: string;
@@ -53,9 +55,10 @@ function table(name: string, indexes: readonly (readonly [name: string, hashKey:
 }
 
 /**
- * The tables with the keys and indexes of the Go project (primary key `id`, time to live `ttl`, indexes sorted by
- * `created_at`), so that an organisation that runs Sentinel keeps its tables and its CLI. `gsi-shard` is the TVM's own,
- * for lists of all sessions; `gsi-status` serves Sentinel's CLI, and finds the sessions that it revoked.
+ * The tables with the keys and indexes of the Go project (primary key `id`, time to live `ttl`,
+ * indexes sorted by `created_at`), so that an organisation that runs Sentinel keeps its tables and
+ * its CLI. `gsi-shard` is the TVM's own, for lists of all sessions; `gsi-status` serves Sentinel's
+ * CLI, and finds the sessions that it revoked.
  */
 export function tableDefinitions(names: TableNames): readonly TableDefinition[] {
   return [

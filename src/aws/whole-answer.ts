@@ -3,7 +3,9 @@ import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { STSClient } from '@aws-sdk/client-sts';
 import { withDeadline } from '../lib/deadline.ts';
 
-/** The longest answer, in bytes: a page of DynamoDB is 1 MB of data, and a few times that as JSON. */
+/**
+ * The longest answer, in bytes: a page of DynamoDB is 1 MB of data, and a few times that as JSON.
+ */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
 type Body = AsyncIterable<Uint8Array> & { readonly destroy: (error?: Error) => void };
@@ -34,9 +36,9 @@ async function readBody(body: Body, signal: AbortSignal): Promise<Uint8Array> {
 }
 
 /**
- * Bounds each try of each call of a client by a deadline for its whole answer. The SDK's own time limit ends with the
- * head, so it would wait forever for a body that stalls or comes a byte a second. A late answer is a TimeoutError, and
- * the SDK tries again as it does for a late head.
+ * Bounds each try of each call of a client by a deadline for its whole answer. The SDK's own time
+ * limit ends with the head, so it would wait forever for a body that stalls or comes a byte a
+ * second. A late answer is a TimeoutError, and the SDK tries again as it does for a late head.
  *
  * @param ms for one try: connection, head and body
  */

@@ -110,6 +110,7 @@ function toServing(values: Values, { publicUrl, front }: Combination, { local, o
      * Values of Host that are served; undefined for any, where AWS verified what the request was
      * signed for.
      */
+    publicUrl,
     hosts: values.SENTINEL_HOSTS ?? (front === undefined ? toHosts(publicUrl, local) : undefined),
     /**
      * Proxies before the server. On AWS Lambda the peer is the adapter, and one hop gives the

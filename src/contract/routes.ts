@@ -1,11 +1,17 @@
 import * as v from 'valibot';
-import { KEY_SECONDS, VEND_SECONDS } from './bounds.ts';
+import { APPROVAL_SECONDS, KEY_SECONDS, VEND_SECONDS } from './bounds.ts';
 import {
+  comment,
+  digest,
   fields,
   instant,
+  justification,
   NEXT_TOKEN,
   profileName,
   reason,
+  REQUEST_ID,
+  REQUEST_STATUSES,
+  REQUEST_VIEWS,
   REVOCATION_ID,
   REVOCATION_KINDS,
   revokedValue,
@@ -14,17 +20,21 @@ import {
   SESSION_ID,
   SESSION_STATUSES,
   sessionLabel,
+  ticket,
   userName,
   type Fields,
   type IdForm,
 } from './fields.ts';
 import {
+  AccessRequest,
   Done,
   Health,
   Lifted,
   MintedKey,
   ProfilesPage,
   Readiness,
+  RequestedAccess,
+  RequestsPage,
   Revocations,
   Revoked,
   Session,
@@ -34,7 +44,7 @@ import {
 } from './shapes.ts';
 
 /** What a request is for, as far as its refusal must know: what was not done, or may have been. */
-export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'question';
+export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'approval' | 'question';
 
 /** One method of one path, and what is agreed on it. */
 export type Route = {
@@ -94,7 +104,15 @@ export const ROUTES = {
     path: '/',
     does: 'vends credentials for a profile',
     asks: 'credentials',
-    body: fields({ ...VEND_FIELDS, duration: v.optional(seconds(VEND_SECONDS)) }, VEND_OPTIONS),
+    body: fields(
+      {
+        ...VEND_FIELDS,
+        duration: v.optional(seconds(VEND_SECONDS)),
+        justification: v.optional(justification),
+        ticket: v.optional(ticket),
+      },
+      VEND_OPTIONS,
+    ),
     example: '{"profile":"dev"}',
     answer: Vended,
   },
@@ -197,6 +215,96 @@ export const ROUTES = {
     id: REVOCATION_ID,
     query: NO_FIELDS,
     answer: Lifted,
+  },
+  requestApproval: {
+    ...IDENTIFIED,
+    method: 'POST',
+    path: '/requests',
+    does: 'asks for an approval',
+    asks: 'approval',
+    body: fields(
+      {
+        profile: profileName,
+        justification: v.optional(justification),
+        duration: v.optional(seconds(APPROVAL_SECONDS)),
+        ticket: v.optional(ticket),
+      },
+      { hints: { profile: 'GET /profiles lists yours' } },
+    ),
+    example: '{"profile":"prod","justification":"deploy release 42"}',
+    answer: RequestedAccess,
+    status: 201,
+  },
+  listRequests: {
+    ...IDENTIFIED,
+    method: 'GET',
+    path: '/requests',
+    does: 'lists requests for approvals',
+    asks: 'question',
+    query: fields({
+      view: v.optional(v.picklist(REQUEST_VIEWS, `must be one of ${REQUEST_VIEWS.join(', ')}`)),
+      status: v.optional(v.picklist(REQUEST_STATUSES, `must be one of ${REQUEST_STATUSES.join(', ')}`)),
+      profile: v.optional(profileName),
+      [NEXT_TOKEN]: v.optional(v.string()),
+    }),
+    answer: RequestsPage,
+  },
+  showRequest: {
+    ...IDENTIFIED,
+    method: 'GET',
+    path: '/requests/:id',
+    does: 'shows one request, and what exactly an approval of it allows',
+    asks: 'question',
+    id: REQUEST_ID,
+    query: NO_FIELDS,
+    answer: AccessRequest,
+  },
+  approveRequest: {
+    ...IDENTIFIED,
+    method: 'POST',
+    path: '/requests/:id/approve',
+    does: 'approves what one request shows',
+    asks: 'approval',
+    id: REQUEST_ID,
+    body: fields(
+      { digest, comment: v.optional(comment), duration: v.optional(seconds(APPROVAL_SECONDS)) },
+      { hints: { digest: 'GET /requests/{id} shows it' } },
+    ),
+    example: '{"digest":"…"}',
+    answer: AccessRequest,
+  },
+  denyRequest: {
+    ...IDENTIFIED,
+    method: 'POST',
+    path: '/requests/:id/deny',
+    does: 'denies one request',
+    asks: 'approval',
+    id: REQUEST_ID,
+    body: fields({ comment }, { hints: { comment: 'say why' } }),
+    example: '{"comment":"not on a Friday"}',
+    answer: AccessRequest,
+  },
+  cancelRequest: {
+    ...IDENTIFIED,
+    method: 'POST',
+    path: '/requests/:id/cancel',
+    does: 'withdraws your request',
+    asks: 'approval',
+    id: REQUEST_ID,
+    body: NO_FIELDS,
+    example: '{}',
+    answer: AccessRequest,
+  },
+  endRequest: {
+    ...IDENTIFIED,
+    method: 'POST',
+    path: '/requests/:id/end',
+    does: 'ends what was approved before its time',
+    asks: 'approval',
+    id: REQUEST_ID,
+    body: fields({ reason }),
+    example: '{"reason":"the deployment is done"}',
+    answer: AccessRequest,
   },
   health: {
     ...OPEN,

@@ -21,6 +21,7 @@ const NOT_DONE: Readonly<Record<Asked, string>> = {
   key: 'No key was minted',
   revocation: 'Nothing was revoked',
   lifting: 'Nothing was lifted',
+  approval: 'Nothing was changed',
   question: 'There is no answer',
 };
 
@@ -29,6 +30,7 @@ const MAYBE_DONE: Readonly<Record<Asked, string>> = {
   ...NOT_DONE,
   revocation: 'It is not certain that it was revoked (GET /revocations tells)',
   lifting: 'It is not certain that it was lifted (GET /revocations tells)',
+  approval: 'It is not certain what was changed (GET /requests tells)',
 };
 
 export const OVERLOADED =
@@ -69,7 +71,7 @@ const UNAVAILABLE: Readonly<Record<UnavailableRefusal['cause'], string>> = {
 
 /** The log of revocations may have taken what was sent, though its answer did not come. */
 export function unavailableWords({ cause }: UnavailableRefusal, asked: Asked): string {
-  const done = cause === 'revocation_log' ? MAYBE_DONE : NOT_DONE;
+  const done = cause === 'revocation_log' || cause === 'approvals' ? MAYBE_DONE : NOT_DONE;
   return `${done[asked]}: ${UNAVAILABLE[cause]} is not available just now; try again.`;
 }
 

@@ -12,7 +12,10 @@ export type Arn = {
 
 const ARN = new RegExp(`^arn:(${PARTITION_NAMES.join('|')}):([a-z0-9-]+):([a-z0-9-]*):(\\d{12}|aws|):(.+)$`, 'u');
 
-/** IAM's limits for a role's path and name: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html */
+/**
+ * IAM's limits for a role's path and name:
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+ */
 const ROLE = /^role\/(?:[\u0021-\u007e]{1,510}\/)?([\w+=,.@-]{1,64})$/u;
 
 /** An account id is twelve decimal digits. */
@@ -40,7 +43,10 @@ export function parseRoleArn(text: string): Result<Arn & { readonly roleName: st
   return ok({ ...arn.value, roleName });
 }
 
-/** The principal of a role's sessions: the role's ARN without its path, which STS leaves out. Undefined for any other text. */
+/**
+ * The principal of a role's sessions: the role's ARN without its path, which STS leaves out.
+ * Undefined for any other text.
+ */
 export function toRolePrincipal(roleArn: string): string | undefined {
   const role = parseRoleArn(roleArn);
   if (!role.ok) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Runs something for at most `ms` milliseconds and rejects then, whether or not the run heeds its signal: an AWS SDK that
- * has read the head of an answer may wait for its body forever.
+ * Runs something for at most `ms` milliseconds and rejects then, whether or not the run heeds its
+ * signal: an AWS SDK that has read the head of an answer may wait for its body forever.
  *
  * @param what named in the error
  */
@@ -18,7 +18,8 @@ export async function withDeadline<Value>(
   }
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    // A busy process comes late to this timer: after one more turn of the event loop it has seen an answer that lies ready.
+    // A busy process comes late to this timer: after one more turn of the event loop it has seen an
+    // answer that lies ready.
     timer = setTimeout(() => setImmediate(end, reject), ms);
   });
   try {

@@ -1,15 +1,19 @@
 import { ok, refuse, type Result } from './result.ts';
 
-/** How many runs may be under way, how many more may wait, and for how many milliseconds; any further one is refused. */
+/**
+ * How many runs may be under way, how many more may wait, and for how many milliseconds; any
+ * further one is refused.
+ */
 export type GateLimits = { readonly running: number; readonly waiting: number; readonly patience: number };
 
 /** A run that waits; `settle` tells it, once, whether it is admitted. */
 type Waiter = { readonly weight: number; readonly settle: (admitted: boolean) => void };
 
 /**
- * Bounds how many runs are under way. When all places are taken, further runs wait in a line: the lightest first, and
- * among equals the first to come. When the line is full, a lighter run takes the place of the heaviest that waits. A run
- * that finds no place, or waits too long, is refused without having begun.
+ * Bounds how many runs are under way. When all places are taken, further runs wait in a line: the
+ * lightest first, and among equals the first to come. When the line is full, a lighter run takes
+ * the place of the heaviest that waits. A run that finds no place, or waits too long, is refused
+ * without having begun.
  */
 export function createGate({ running, waiting, patience }: GateLimits) {
   /** By weight, the lightest first. */

@@ -15,8 +15,9 @@ const TERM = /(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/gu;
 const WHOLE = /^(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/u;
 
 /**
- * Parses a duration as Go's `time.ParseDuration` reads it (`45m`, `1h30m`, `0.5h`, `0`), the format of Sentinel's
- * documents, into milliseconds. Refuses anything else with a sentence, negative durations included.
+ * Parses a duration as Go's `time.ParseDuration` reads it (`45m`, `1h30m`, `0.5h`, `0`), the format
+ * of Sentinel's documents, into milliseconds. Refuses anything else with a sentence, negative
+ * durations included.
  */
 export function parseGoDuration(text: string): Result<number, string> {
   if (text === '0') return ok(0);

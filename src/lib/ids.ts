@@ -1,6 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
-/** Sixteen lower-case hexadecimal digits from the system's random source: Sentinel's format of every id. */
+/**
+ * Sixteen lower-case hexadecimal digits from the system's random source: Sentinel's format of every
+ * id.
+ */
 export function newHexId(): string {
   return randomBytes(8).toString('hex');
 }

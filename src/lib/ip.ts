@@ -1,11 +1,15 @@
 import { isIPv6 } from 'node:net';
 
-/** How many groups of an IPv6 address name a network: a /64 is one host's, a /48 is the largest that one site has. */
+/**
+ * How many groups of an IPv6 address name a network: a /64 is one host's, a /48 is the largest that
+ * one site has.
+ */
 const HOST_GROUPS = 4;
 const SITE_GROUPS = 3;
 
 /**
- * The first groups of an IPv6 address, in one spelling. Undefined for any other text, and for an address with a zone.
+ * The first groups of an IPv6 address, in one spelling. Undefined for any other text, and for an
+ * address with a zone.
  */
 function ipv6Groups(address: string, count: number): string | undefined {
   if (!isIPv6(address) || address.includes('%')) return undefined;
@@ -18,15 +22,16 @@ function ipv6Groups(address: string, count: number): string | undefined {
 }
 
 /**
- * The /64 of an IPv6 address: its holder has the whole of it and can change the rest at will. Undefined for any other
- * text, and for an address with a zone.
+ * The /64 of an IPv6 address: its holder has the whole of it and can change the rest at will.
+ * Undefined for any other text, and for an address with a zone.
  */
 export function ipv6Network(address: string): string | undefined {
   return ipv6Groups(address, HOST_GROUPS);
 }
 
 /**
- * What counts as one source: an IPv4 address or an IPv6 /64. All callers whose address is unknown count as one.
+ * What counts as one source: an IPv4 address or an IPv6 /64. All callers whose address is unknown
+ * count as one.
  */
 export function sourceOf(address: string | undefined): string {
   if (address === undefined || address === '') return 'unknown';

@@ -12,8 +12,8 @@ export type Lru<Key, Value> = {
 };
 
 /**
- * Makes one for at most `capacity` entries. A `Map` keeps its entries in the order of their insertion; an entry that is
- * used is inserted again, so that the first is always the one to drop.
+ * Makes one for at most `capacity` entries. A `Map` keeps its entries in the order of their
+ * insertion; an entry that is used is inserted again, so that the first is always the one to drop.
  *
  * @param onEvict is called with each entry that had to make room
  */

@@ -1,8 +1,9 @@
 /**
- * The names that policies have for callers. Three kinds of caller have names of their own: registered keys, IAM users,
- * and people of IAM Identity Center. One kind owns bare names (`alice`); names of the others begin with their kind
- * (`user/alice`), so that whoever may create names of one kind cannot pose as another. A caller from another account has
- * that account in its name:
+ * The names that policies have for callers. Three kinds of caller have names of their own:
+ * registered keys, IAM users, and people of IAM Identity Center. One kind owns bare names
+ * (`alice`); names of the others begin with their kind (`user/alice`), so that whoever may create
+ * names of one kind cannot pose as another. A caller from another account has that account in its
+ * name:
  *
  *     alice · key/alice · user/alice · sso/alice · role/R · role/R/S · 111122223333:user/alice
  */
@@ -38,8 +39,8 @@ export function toName(kind: NamedKind, bare: string, owner: NamedKind, account:
 }
 
 /**
- * A name as tables and tags hold it: always with its kind, so that it keeps its meaning whichever kind owns bare names.
- * The inverse of {@link toShownName}.
+ * A name as tables and tags hold it: always with its kind, so that it keeps its meaning whichever
+ * kind owns bare names. The inverse of {@link toShownName}.
  */
 export function toStoredName(name: string, owner: NamedKind): string {
   const [account, rest] = splitAccount(name);
@@ -53,7 +54,8 @@ export function toShownName(stored: string, owner: NamedKind): string {
 }
 
 /**
- * Whether two stored names are of one person: the same name, or the same person of Identity Center in two accounts.
+ * Whether two stored names are of one person: the same name, or the same person of Identity Center
+ * in two accounts.
  */
 export function isSamePerson(a: string, b: string): boolean {
   const [[, left], [, right]] = [splitAccount(a), splitAccount(b)];

@@ -1,4 +1,7 @@
-/** How many insertions, deletions, replacements and swaps of neighbours lead from `a` to `b` (optimal string alignment). */
+/**
+ * How many insertions, deletions, replacements and swaps of neighbours lead from `a` to `b`
+ * (optimal string alignment).
+ */
 function distance(a: readonly string[], b: readonly string[]): number {
   let before: readonly number[] = [];
   let previous: readonly number[] = Array.from({ length: b.length + 1 }, (_, column) => column);
@@ -16,17 +19,23 @@ function distance(a: readonly string[], b: readonly string[]): number {
   return previous.at(-1) ?? 0;
 }
 
-/** The longest name that is compared: comparing takes time in proportion to both lengths, and no known name is longer. */
+/**
+ * The longest name that is compared: comparing takes time in proportion to both lengths, and no
+ * known name is longer.
+ */
 const LONGEST = 200;
 
-/** How many edits a near name may be away: a third of its length, as in the compilers of Rust and C++. */
+/**
+ * How many edits a near name may be away: a third of its length, as in the compilers of Rust and
+ * C++.
+ */
 function reach(name: string): number {
   return Math.floor(Math.max(name.length, 3) / 3);
 }
 
 /**
- * The known name with the fewest edits to `name`, ignoring case, for "did you mean" sentences. Undefined if none is near:
- * a wrong guess misleads its reader.
+ * The known name with the fewest edits to `name`, ignoring case, for "did you mean" sentences.
+ * Undefined if none is near: a wrong guess misleads its reader.
  */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   if (name.length > LONGEST) return undefined;

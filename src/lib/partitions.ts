@@ -1,6 +1,6 @@
 /**
- * The partitions of AWS, as in the tables of botocore and the SDKs: the names of their regions, and the domain of their
- * endpoints.
+ * The partitions of AWS, as in the tables of botocore and the SDKs: the names of their regions, and
+ * the domain of their endpoints.
  * https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
  */
 const PARTITIONS = {
@@ -20,7 +20,10 @@ export type Partition = keyof typeof PARTITIONS;
 /** The names of all partitions. */
 export const PARTITION_NAMES = Object.keys(PARTITIONS) as readonly Partition[];
 
-/** The partition of a region, by the region's name; commercial AWS for an unknown form of name, as in the SDKs. */
+/**
+ * The partition of a region, by the region's name; commercial AWS for an unknown form of name, as
+ * in the SDKs.
+ */
 export function partitionOf(region: string): Partition {
   return PARTITION_NAMES.find((name) => PARTITIONS[name].regions.test(region)) ?? 'aws';
 }
@@ -37,7 +40,10 @@ const FRONT = new RegExp(
   'u',
 );
 
-/** The API of API Gateway, or the Function URL, that a host name belongs to; undefined for every other host. */
+/**
+ * The API of API Gateway, or the Function URL, that a host name belongs to; undefined for every
+ * other host.
+ */
 export function readFrontHost(
   hostname: string,
 ): { readonly id: string; readonly service: string; readonly region: string } | undefined {

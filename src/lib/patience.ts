@@ -7,9 +7,10 @@ const BUSY = 1.25;
 const ROUNDS = 3;
 
 /**
- * Waits `ms` milliseconds and then calls `giveUp`, once. A busy process comes late to its timers and to the answers that
- * lie ready, which is no fault of whoever answers: a timer that is late starts the wait again, twice at most. One turn of
- * the event loop passes before each decision, so that an answer that lies ready is seen first.
+ * Waits `ms` milliseconds and then calls `giveUp`, once. A busy process comes late to its timers
+ * and to the answers that lie ready, which is no fault of whoever answers: a timer that is late
+ * starts the wait again, twice at most. One turn of the event loop passes before each decision, so
+ * that an answer that lies ready is seen first.
  *
  * @returns a function that ends the wait; `giveUp` is not called after it
  */
@@ -40,7 +41,10 @@ export function waitPatiently(ms: number, giveUp: () => void, monotonic: Clock =
   return stop;
 }
 
-/** The value of a promise, or undefined if the promise takes longer than `ms` (see {@link waitPatiently}). */
+/**
+ * The value of a promise, or undefined if the promise takes longer than `ms` (see {@link
+ * waitPatiently}).
+ */
 export async function withPatience<Value>(
   promise: Promise<Value>,
   ms: number,

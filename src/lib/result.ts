@@ -1,4 +1,7 @@
-/** A value, or a refusal that the caller is expected to handle. Exceptions are kept for bugs and outages. */
+/**
+ * A value, or a refusal that the caller is expected to handle. Exceptions are kept for bugs and
+ * outages.
+ */
 export type Result<Value, Refusal> = Ok<Value> | Refused<Refusal>;
 
 export type Ok<Value> = { readonly ok: true; readonly value: Value };

@@ -13,17 +13,26 @@ export type SealingKey = {
 /** The live sealing keys by id. */
 export type SealingKeys = ReadonlyMap<string, SealingKey>;
 
-/** The key to seal with: the latest of those that are active at `now` (epoch milliseconds); undefined if none is. */
+/**
+ * The key to seal with: the latest of those that are active at `now` (epoch milliseconds);
+ * undefined if none is.
+ */
 export function activeSealingKey(keys: SealingKeys, now: number): SealingKey | undefined {
   return [...keys.values()]
     .filter(({ activeFrom }) => activeFrom <= now)
     .toSorted((a, b) => b.activeFrom - a.activeFrom || (a.id < b.id ? 1 : -1))[0];
 }
 
-/** Cache of derived keys: a handful for each key, kept as long as the key; otherwise each row of a table derives them. */
+/**
+ * Cache of derived keys: a handful for each key, kept as long as the key; otherwise each row of a
+ * table derives them.
+ */
 const derived = new WeakMap<Uint8Array, Map<string, Buffer>>();
 
-/** A key for one purpose, derived from a sealing key: a signature for one purpose proves nothing for another. */
+/**
+ * A key for one purpose, derived from a sealing key: a signature for one purpose proves nothing for
+ * another.
+ */
 export function subkey({ key }: SealingKey, purpose: string): Buffer {
   const known = derived.get(key) ?? new Map<string, Buffer>();
   derived.set(key, known);

@@ -4,9 +4,9 @@ import type { Clock } from './clock.ts';
 export type Moment = { readonly monotonic: number; readonly wall: number };
 
 /**
- * Measures ages by the larger of what two clocks say, so that nothing is ever taken for younger than it is. Setting the
- * wall clock back makes nothing younger, because the monotonic clock goes on; and when a process is frozen together with
- * its monotonic clock, the wall clock goes on.
+ * Measures ages by the larger of what two clocks say, so that nothing is ever taken for younger
+ * than it is. Setting the wall clock back makes nothing younger, because the monotonic clock goes
+ * on; and when a process is frozen together with its monotonic clock, the wall clock goes on.
  */
 export type Stopwatch = {
   readonly now: () => Moment;

@@ -7,7 +7,10 @@ function countKeysOfText(text: string): number {
   return [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/gu)].filter(([, colon]) => colon).length;
 }
 
-/** Counts the keys of a value with a list instead of recursion: it may be nested more deeply than the stack allows. */
+/**
+ * Counts the keys of a value with a list instead of recursion: it may be nested more deeply than
+ * the stack allows.
+ */
 function countKeys(value: unknown): number {
   const left = [value];
   let count = 0;
@@ -22,8 +25,8 @@ function countKeys(value: unknown): number {
 }
 
 /**
- * Reads bytes as JSON in UTF-8. A key that occurs twice in one object, at any depth, is refused as `repeated-key`:
- * `JSON.parse` keeps the last of the two, and another reader may keep the first.
+ * Reads bytes as JSON in UTF-8. A key that occurs twice in one object, at any depth, is refused as
+ * `repeated-key`: `JSON.parse` keeps the last of the two, and another reader may keep the first.
  */
 export function parseStrictJson(bytes: Uint8Array): Result<unknown, 'not-json' | 'repeated-key'> {
   let value: unknown;

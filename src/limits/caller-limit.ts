@@ -12,7 +12,10 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 /** How many requests a caller may make in each window of so many milliseconds. */
 export type CallerQuota = { readonly requests: number; readonly window: number };
 
-/** What a caller has left: requests, and whole seconds until the window ends and the quota is whole again. */
+/**
+ * What a caller has left: requests, and whole seconds until the window ends and the quota is whole
+ * again.
+ */
 export type Allowance = { readonly left: number; readonly resetSeconds: number };
 
 /** Why a request is not served: too many came before it, or nobody knows how many did. */
@@ -25,9 +28,14 @@ export type CallerLimit = {
   readonly quota: CallerQuota;
   /** Counts one request of the caller, unless there were too many. */
   readonly take: (caller: string) => Promise<Result<Allowance, LimitRefusal>>;
-  /** Refuses a caller that is known here to have nothing left. Asks no table, and counts nothing. */
+  /**
+   * Refuses a caller that is known here to have nothing left. Asks no table, and counts nothing.
+   */
   readonly peek: (caller: string) => Promise<Result<undefined, LimitRefusal>>;
-  /** Gives one request back, which turned out to be somebody's copy of the caller's. A best effort; never rejects. */
+  /**
+   * Gives one request back, which turned out to be somebody's copy of the caller's. A best effort;
+   * never rejects.
+   */
   readonly giveBack: (caller: string) => Promise<void>;
 };
 
@@ -40,8 +48,9 @@ function exhausted(resetSeconds: number) {
 }
 
 /**
- * Counts in this instance's memory: caller → requests in the window, for as long as the window lasts. The number of
- * entries is bounded by that of callers who proved who they are within a window.
+ * Counts in this instance's memory: caller → requests in the window, for as long as the window
+ * lasts. The number of entries is bounded by that of callers who proved who they are within a
+ * window.
  */
 export function createMemoryCallerLimit(quota: CallerQuota): CallerLimit {
   const limiter = new RateLimiterMemory({ points: quota.requests, duration: quota.window / SECOND });
@@ -71,19 +80,24 @@ export function createMemoryCallerLimit(quota: CallerQuota): CallerLimit {
 /** How long counting one request may take, its second look included: the request waits for it. */
 const DEADLINE = 2 * SECOND;
 
-/** How many callers that have nothing left in this window are remembered, and refused without a write. */
+/**
+ * How many callers that have nothing left in this window are remembered, and refused without a
+ * write.
+ */
 const MAX_EXHAUSTED = 10_000;
 
 /** The item that counts a caller's requests in one window. */
 type Place = { readonly id: string; readonly end: number };
 
 /**
- * Counts for all instances, in the guard table: one conditional update a request, on an item for each caller and window
- * that DynamoDB deletes by itself. The item holds the id of the attempt that wrote it last. When the SDK repeats an update
- * whose answer was lost, it finds its own attempt and does not count twice (unless another request of the same caller
- * came in between). A request that cannot be counted is refused.
+ * Counts for all instances, in the guard table: one conditional update a request, on an item for
+ * each caller and window that DynamoDB deletes by itself. The item holds the id of the attempt that
+ * wrote it last. When the SDK repeats an update whose answer was lost, it finds its own attempt and
+ * does not count twice (unless another request of the same caller came in between). A request that
+ * cannot be counted is refused.
  *
- *     update if last is not mine ── counted ── answer lost ── update again: last is mine ── read: mine ── ok
+ * update if last is not mine ── counted ── answer lost ── update again: last is mine ── read: mine
+ * ── ok
  *
  * @param onFault is told of each error of DynamoDB
  */
@@ -93,7 +107,10 @@ export function createSharedCallerLimit(
   onFault: (error: unknown) => void,
 ): CallerLimit {
   const table = { client, name, deadline: DEADLINE };
-  /** Cache: caller → end of the window in which nothing is left; until then each further request costs no write. */
+  /**
+   * Cache: caller → end of the window in which nothing is left; until then each further request
+   * costs no write.
+   */
   const spent = createLru<string, number>(MAX_EXHAUSTED);
 
   function placeOf(caller: string, now: number): Place {
@@ -102,7 +119,10 @@ export function createSharedCallerLimit(
     return { id: `rate#${name}#${number}`, end: (number + 1) * quota.window };
   }
 
-  /** Counts the request; undefined where there were too many before, or where this very attempt was counted already. */
+  /**
+   * Counts the request; undefined where there were too many before, or where this very attempt was
+   * counted already.
+   */
   async function count({ id, end }: Place, attempt: string): Promise<number | undefined> {
     const changed = await updateAs(table, id, attempt, {
       update: 'SET #ttl = :ttl, #last = :attempt ADD #count :one',
@@ -148,7 +168,8 @@ export function createSharedCallerLimit(
   async function giveBack(caller: string): Promise<void> {
     spent.delete(caller);
     try {
-      // Refused: the window is over, or nothing was counted in it, so there is nothing to give back.
+      // Refused: the window is over, or nothing was counted in it, so there is nothing to give
+      // back.
       await updateIf(table, placeOf(caller, clock()).id, 'ADD #count :less', {
         condition: '#count > :none',
         names: { '#count': 'count' },
@@ -175,8 +196,8 @@ function readCount(item: Item): number {
 }
 
 /**
- * The shared count, replaced by this instance's own during an outage in the operator's grace (`SENTINEL_OUTAGE_GRACE`).
- * Each instance then gives a caller the whole quota.
+ * The shared count, replaced by this instance's own during an outage in the operator's grace
+ * (`SENTINEL_OUTAGE_GRACE`). Each instance then gives a caller the whole quota.
  *
  * @param inGrace whether the grace is being used
  */

@@ -7,23 +7,35 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 export type SourceQuota = { readonly points: number; readonly window: number };
 
 /**
- * How many sources are remembered, so that a flood of addresses costs no memory. Beyond that the source heard of longest
- * ago is forgotten and its count starts over, which harms nobody; no source ever shares another's count. The cost that
- * somebody with more addresses can cause is bounded elsewhere: verifying a signature takes microseconds, and the queue
- * for STS prefers sources that have cost least.
+ * How many sources are remembered, so that a flood of addresses costs no memory. Beyond that the
+ * source heard of longest ago is forgotten and its count starts over, which harms nobody; no source
+ * ever shares another's count. The cost that somebody with more addresses can cause is bounded
+ * elsewhere: verifying a signature takes microseconds, and the queue for STS prefers sources that
+ * have cost least.
  */
 const MAX_SOURCES = 20_000;
 
-/** How many requests of one IPv6 /48 weigh as much as one request of a source: a site may have as many people. */
+/**
+ * How many requests of one IPv6 /48 weigh as much as one request of a source: a site may have as
+ * many people.
+ */
 const SITE_SHARE = 16;
 
-/** An office or a whole VPC may be behind one address: it may ask so many times what one caller may, without proving who asks. */
+/**
+ * An office or a whole VPC may be behind one address: it may ask so many times what one caller may,
+ * without proving who asks.
+ */
 export const CALLERS_PER_SOURCE = 10;
 
-/** What a source or a site has cost in its window, and when the window ends on the monotonic clock. */
+/**
+ * What a source or a site has cost in its window, and when the window ends on the monotonic clock.
+ */
 type Count = { readonly points: number; readonly endsAt: number };
 
-/** Cache: source or site → its count, until its window ends, which begins with its first point; `capacity` at most. */
+/**
+ * Cache: source or site → its count, until its window ends, which begins with its first point;
+ * `capacity` at most.
+ */
 function createCounts(window: number, capacity: number) {
   const counts = createLru<string, Count>(capacity);
 
@@ -61,8 +73,8 @@ function createTally() {
 }
 
 /**
- * Counts what each source costs, in this instance's memory: IPv4 by address, IPv6 by /64, and all requests whose address
- * is unknown as one source.
+ * Counts what each source costs, in this instance's memory: IPv4 by address, IPv6 by /64, and all
+ * requests whose address is unknown as one source.
  */
 export function createSourceLimit({ points, window }: SourceQuota, maxSources = MAX_SOURCES) {
   const sources = createCounts(window, maxSources);
@@ -92,8 +104,9 @@ export function createSourceLimit({ points, window }: SourceQuota, maxSources = 
   }
 
   /**
-   * Begins a request of the source and gives its weight, so that the next place goes to the source that has had least: the
-   * points of the source, its requests under way, and for IPv6 a share of both for its /48. `leave` ends the request.
+   * Begins a request of the source and gives its weight, so that the next place goes to the source
+   * that has had least: the points of the source, its requests under way, and for IPv6 a share of
+   * both for its /48. `leave` ends the request.
    */
   function enter(address: string | undefined): { readonly weight: number; readonly leave: () => void } {
     const [source, site] = [sourceOf(address), siteOf(address)];

@@ -7,15 +7,22 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { GuardRefusal, ReplayGuard, Reservation } from './guard.ts';
 
-/** How long items outlive their signature, so that no clock that is behind lets DynamoDB delete them too early. */
+/**
+ * How long items outlive their signature, so that no clock that is behind lets DynamoDB delete them
+ * too early.
+ */
 const TTL_MARGIN = 60 * SECOND;
 
-/** How long one reservation may take, its retries included; then the request is refused as `unavailable`. */
+/**
+ * How long one reservation may take, its retries included; then the request is refused as
+ * `unavailable`.
+ */
 const DEADLINE = 5 * SECOND;
 
 /**
- * The guard that all instances share: one conditional write per request. The item holds the id of the attempt that wrote
- * it. When the SDK repeats a write whose answer was lost, it finds its own item, and that is no replay.
+ * The guard that all instances share: one conditional write per request. The item holds the id of
+ * the attempt that wrote it. When the SDK repeats a write whose answer was lost, it finds its own
+ * item, and that is no replay.
  *
  *     A  make if absent ── written ── answer lost ── make again: mine ── ok
  *     B               make if absent ── there, of A ── replayed

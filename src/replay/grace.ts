@@ -4,8 +4,9 @@ import type { GuardRefusal, ReplayGuard, Reservation } from './guard.ts';
 import { createMemoryGuard } from './memory.ts';
 
 /**
- * The shared guard, replaced by this instance's memory during an outage in the operator's grace (`SENTINEL_OUTAGE_GRACE`).
- * The memory knows every request that this instance saw, and refuses what was signed before the process started.
+ * The shared guard, replaced by this instance's memory during an outage in the operator's grace
+ * (`SENTINEL_OUTAGE_GRACE`). The memory knows every request that this instance saw, and refuses
+ * what was signed before the process started.
  *
  * @param inGrace whether the grace is being used
  * @param startedAt when the process started, epoch milliseconds

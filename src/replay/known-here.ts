@@ -4,15 +4,15 @@ import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { GuardRefusal, ReplayGuard, Reservation } from './guard.ts';
 
 /**
- * How many used requests are known without asking the table. Beyond that the oldest makes room, and a copy of it costs a
- * write.
+ * How many used requests are known without asking the table. Beyond that the oldest makes room, and
+ * a copy of it costs a write.
  */
 const MAX_REQUESTS = 100_000;
 
 /**
- * A shared guard with this instance's memory before it. A copy of a request that was used here, or that was found used, is
- * refused without a write, so that whoever captured one cannot make the TVM write. A request that the shared guard could
- * not decide is asked about again.
+ * A shared guard with this instance's memory before it. A copy of a request that was used here, or
+ * that was found used, is refused without a write, so that whoever captured one cannot make the TVM
+ * write. A request that the shared guard could not decide is asked about again.
  */
 export function createKnownHereGuard(shared: ReplayGuard, capacity = MAX_REQUESTS): ReplayGuard {
   /** Cache: signed request → its hold, or that another instance used it; until it makes room. */

@@ -3,10 +3,15 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { GuardRefusal, ReplayGuard, Reservation } from './guard.ts';
 
-/** So many requests are remembered; beyond, 503: forgetting one early would let it be used twice. */
+/**
+ * So many requests are remembered; beyond, 503: forgetting one early would let it be used twice.
+ */
 const MAX_REQUESTS = 500_000;
 
-/** How far a signature's date may be off where each instance guards for itself: what it must remember is bounded by this. */
+/**
+ * How far a signature's date may be off where each instance guards for itself: what it must
+ * remember is bounded by this.
+ */
 const INSTANCE_WINDOW = 1 * MINUTE;
 
 /**
@@ -18,15 +23,19 @@ export function guardWindow(store: 'shared' | 'instance', skew: number): number 
   return store === 'instance' ? Math.min(skew, INSTANCE_WINDOW) : skew;
 }
 
-/** Signatures have a resolution of one second, so the second in which the process started counts as before it. */
+/**
+ * Signatures have a resolution of one second, so the second in which the process started counts as
+ * before it.
+ */
 function toSecond(ms: number): number {
   return Math.ceil(ms / SECOND) * SECOND;
 }
 
 /**
- * The guard of one instance, in memory. It refuses what was signed before the process started, because it cannot know what
- * an earlier process saw, and what it has no room for. Other instances do not share it: with
- * `SENTINEL_REPLAY_GUARD=instance` a vend saves one write to DynamoDB and is guarded by each instance for itself.
+ * The guard of one instance, in memory. It refuses what was signed before the process started,
+ * because it cannot know what an earlier process saw, and what it has no room for. Other instances
+ * do not share it: with `SENTINEL_REPLAY_GUARD=instance` a vend saves one write to DynamoDB and is
+ * guarded by each instance for itself.
  *
  * @param startedAt when the process started, epoch milliseconds
  * @param capacity how many requests are remembered at most

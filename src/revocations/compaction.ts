@@ -4,7 +4,10 @@ import { isSignedRow, signingKeyOf, signRow, type SealingKey, type SealingKeys }
 /** Ranges of numbers, both ends included, in rising order and with a gap between any two. */
 export type Ranges = readonly (readonly [from: number, to: number])[];
 
-/** The numbers of the log that are gone for good, as the TVM signed them; version 0 if there is no such list yet. */
+/**
+ * The numbers of the log that are gone for good, as the TVM signed them; version 0 if there is no
+ * such list yet.
+ */
 export type Compaction = {
   readonly version: number;
   readonly ranges: Ranges;
@@ -18,7 +21,10 @@ export const COMPACTION_ID = 'compaction';
 /** What compactions are signed for; see `subkey`. */
 const PURPOSE = 'compacted revocations';
 
-/** How many ranges an item can have, because DynamoDB limits it to 400 KB; beyond that nothing more is compacted. */
+/**
+ * How many ranges an item can have, because DynamoDB limits it to 400 KB; beyond that nothing more
+ * is compacted.
+ */
 const MAX_RANGES = 12_000;
 
 function textOf(ranges: Ranges): string {
@@ -37,7 +43,10 @@ function parse(text: string): Ranges {
 /** How many numbers one chunk of a set holds, a byte each. */
 const CHUNK = 65_536;
 
-/** A set of numbers of the log, which turns a hundred thousand of them into ranges within a millisecond. */
+/**
+ * A set of numbers of the log, which turns a hundred thousand of them into ranges within a
+ * millisecond.
+ */
 export function createNumberSet() {
   const chunks = new Map<number, Uint8Array>();
 
@@ -123,7 +132,8 @@ export function toCompactionItem(version: number, ranges: Ranges, sealing: Seali
  * Reads a compaction. One that the TVM did not sign names no numbers.
  *
  * @param active the key that signs now
- * @param believed whether it counts as genuine without a signature: where the log has never been signed
+ * @param believed whether it counts as genuine without a signature: where the log has never been
+ *   signed
  */
 export function readCompaction(
   item: Item | undefined,

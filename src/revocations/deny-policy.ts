@@ -10,21 +10,33 @@ type Statement = {
   readonly Condition: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 };
 
-/** The inline policy of a protected role that denies everything to credentials that were issued and then revoked. */
+/**
+ * The inline policy of a protected role that denies everything to credentials that were issued and
+ * then revoked.
+ */
 export type HardPolicy = { readonly Version: '2012-10-17'; readonly Statement: readonly Statement[] };
 
 /** The name of the policy: one for each role, rebuilt whole. */
 export const HARD_POLICY_NAME = 'SentinelRevocations';
 
-/** Patterns for the tags of revoked sessions, in the characters that STS accepts; see the names of vended sessions. */
+/**
+ * Patterns for the tags of revoked sessions, in the characters that STS accepts; see the names of
+ * vended sessions.
+ */
 export type TagNames = {
   /** Patterns for a tag that holds this name of a user or a profile. */
   readonly ofName: (name: string) => readonly string[];
-  /** Patterns for `SentinelPrincipal`, which holds the subject: the principal itself, and for a role all people behind it. */
+  /**
+   * Patterns for `SentinelPrincipal`, which holds the subject: the principal itself, and for a role
+   * all people behind it.
+   */
   readonly ofPrincipal: (principal: string) => readonly string[];
 };
 
-/** How long after a revocation credentials may have been issued and still be denied: it takes a moment to be known. */
+/**
+ * How long after a revocation credentials may have been issued and still be denied: it takes a
+ * moment to be known.
+ */
 const MARGIN = 1 * MINUTE;
 
 /** The longest life of credentials of the TVM. */
@@ -33,10 +45,16 @@ export const LONGEST_CREDENTIALS = 1 * HOUR;
 /** How many sessions a policy names; beyond that it denies everything that was issued until now. */
 const MAX_SESSIONS = 100;
 
-/** How many characters a policy may have, of the 10,240 that IAM allows a role for all its policies; beyond, the same. */
+/**
+ * How many characters a policy may have, of the 10,240 that IAM allows a role for all its policies;
+ * beyond, the same.
+ */
 const MAX_CHARACTERS = 6_000;
 
-/** How many characters callers' revocations of their own sessions may add; what operators revoke comes first. */
+/**
+ * How many characters callers' revocations of their own sessions may add; what operators revoke
+ * comes first.
+ */
 const MAX_OWN = 3_000;
 
 /** What the policy of a role depends on besides the revocations. */
@@ -50,10 +68,16 @@ export type HardContext = {
   readonly skew: number;
 };
 
-/** The policy, undefined if there is nothing to deny, and the revocations for which it has no room yet. */
+/**
+ * The policy, undefined if there is nothing to deny, and the revocations for which it has no room
+ * yet.
+ */
 export type HardPlan = { readonly policy: HardPolicy | undefined; readonly waiting: readonly Revocation[] };
 
-/** IAM's own precision: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html */
+/**
+ * IAM's own precision:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+ */
 function instant(ms: number): string {
   return `${new Date(Math.ceil(ms / 1_000) * 1_000).toISOString().slice(0, 19)}Z`;
 }
@@ -74,7 +98,9 @@ function deny(Sid: string, Condition: Statement['Condition']): Statement {
   };
 }
 
-/** Whether a revocation concerns credentials for a profile, and some of those can still be alive. */
+/**
+ * Whether a revocation concerns credentials for a profile, and some of those can still be alive.
+ */
 export function isInForce(
   { target, createdAt }: Revocation,
   profile: string,
@@ -89,7 +115,9 @@ function profileOf(target: Revocation['target']): string | undefined {
   return target.kind === 'profile' ? target.value : undefined;
 }
 
-/** A single value is compared literally, because what others wrote into the log may hold wildcards. */
+/**
+ * A single value is compared literally, because what others wrote into the log may hold wildcards.
+ */
 function principalIs(values: readonly string[]): Statement['Condition'] {
   const [only, ...patterns] = values;
   const key = 'aws:PrincipalTag/SentinelPrincipal';
@@ -121,7 +149,10 @@ function statementOf(revocation: Revocation, { tags, skew }: HardContext): State
   }
 }
 
-/** The owner of a revocation of one's own, as the tags of sessions distinguish subjects; undefined for any other. */
+/**
+ * The owner of a revocation of one's own, as the tags of sessions distinguish subjects; undefined
+ * for any other.
+ */
 function ownerOf({ target, own }: Revocation): string | undefined {
   if (!own || target.kind !== 'session') return undefined;
   return target.subject === '' ? `user ${target.user}` : `subject ${target.subject}`;
@@ -154,7 +185,10 @@ function lengthOf(statements: readonly Statement[]): number {
   return JSON.stringify({ Version: '2012-10-17', Statement: statements }).length;
 }
 
-/** The revocations by operators: each by name, or everything issued until now if there are too many to name. */
+/**
+ * The revocations by operators: each by name, or everything issued until now if there are too many
+ * to name.
+ */
 function operatorStatements(live: readonly Revocation[], context: HardContext): readonly Statement[] {
   if (live.length === 0) return [];
   const single = live.flatMap(({ target }) => (target.kind === 'session' ? [target.value] : []));
@@ -162,16 +196,18 @@ function operatorStatements(live: readonly Revocation[], context: HardContext): 
   const sessions = single.length === 0 ? [] : [deny('RevokedSessions', { StringEquals: { [SESSION]: single } })];
   const statements = [...named, ...sessions];
   if (single.length <= MAX_SESSIONS && lengthOf(statements) <= MAX_CHARACTERS) return statements;
-  // Callers who are not revoked get new credentials when they ask again; those who are revoked do not.
+  // Callers who are not revoked get new credentials when they ask again; those who are revoked do
+  // not.
   const latest = Math.max(...live.map(({ createdAt }) => createdAt));
   return [deny('TooManyToName', issuedBefore(latest, context.skew))];
 }
 
 /**
- * The deny policy of a role. What is revoked by name is denied up to a time, so that credentials vended after lifting
- * work; single sessions that operators revoked are denied by their tag; what a caller revoked of its own is one statement,
- * which never reaches others. Of the callers those who came first are taken first, and the newest wait while there is no
- * room. Revocations whose credentials have all expired are left out.
+ * The deny policy of a role. What is revoked by name is denied up to a time, so that credentials
+ * vended after lifting work; single sessions that operators revoked are denied by their tag; what a
+ * caller revoked of its own is one statement, which never reaches others. Of the callers those who
+ * came first are taken first, and the newest wait while there is no room. Revocations whose
+ * credentials have all expired are left out.
  */
 export function toHardPolicy(revocations: readonly Revocation[], context: HardContext): HardPlan {
   const live = revocations.filter((one) => context.profiles.some((profile) => isInForce(one, profile, context)));

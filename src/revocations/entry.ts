@@ -2,7 +2,9 @@ import { attributes, flagAt, isoTime, numberAt, textAt, timeAt, type Item } from
 import { isSignedRow, signingKeyOf, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import type { Revocation, RevocationTarget } from './revocation.ts';
 
-/** An entry of the log: a revocation, the lifting of one, or a number that says nothing (`void`). */
+/**
+ * An entry of the log: a revocation, the lifting of one, or a number that says nothing (`void`).
+ */
 export type LogEntry =
   | ({ readonly what: 'revoke' } & Revocation)
   | { readonly what: 'lift'; readonly n: number; readonly lifts: number; readonly signature: string }
@@ -11,11 +13,17 @@ export type LogEntry =
 /** What was read at a number of the log. */
 export type ReadEntry = {
   readonly entry: LogEntry;
-  /** Whether the TVM signed it as it stands there. An entry that is not genuine may revoke, and nothing else. */
+  /**
+   * Whether the TVM signed it as it stands there. An entry that is not genuine may revoke, and
+   * nothing else.
+   */
   readonly genuine: boolean;
   /** Whether the TVM has closed it, because it was lifted. */
   readonly closed: boolean;
-  /** Whether it has a signature of a key that is no longer the one that signs, which rotation has to replace. */
+  /**
+   * Whether it has a signature of a key that is no longer the one that signs, which rotation has to
+   * replace.
+   */
   readonly stale: boolean;
   readonly item: Item;
 };
@@ -48,7 +56,10 @@ function partOf(item: Item, name: string): string {
   return value === undefined ? '' : JSON.stringify(value);
 }
 
-/** Purpose and parts of an entry's signature; a lifting's are its number and the number that it lifts. */
+/**
+ * Purpose and parts of an entry's signature; a lifting's are its number and the number that it
+ * lifts.
+ */
 function signedOf(item: Item): readonly [purpose: string, parts: readonly (string | number)[]] {
   return textAt(item, 'what') === 'lift'
     ? [LIFT, [numberAt(item, 'n') ?? Number.NaN, numberAt(item, 'lifts') ?? Number.NaN]]
@@ -92,7 +103,10 @@ export function readHead(item: Item | undefined, keys: SealingKeys): { readonly 
 /** The attributes of a target, of which each kind has its own. */
 const NO_TARGET = { value: undefined, subject: undefined, user: undefined, profile: undefined };
 
-/** The item of an entry, still unsigned unless it is a lifting. `last` is the last number of the batch that it begins. */
+/**
+ * The item of an entry, still unsigned unless it is a lifting. `last` is the last number of the
+ * batch that it begins.
+ */
 export function toItem(entry: LogEntry, last: number | undefined): Item {
   const { n, what } = entry;
   const common = attributes({ id: idOf(n), n, what, last });
@@ -140,7 +154,10 @@ function toTarget(item: Item): RevocationTarget | undefined {
   return kind === 'session' && isWhole ? { kind, value, subject, user, profile } : undefined;
 }
 
-/** Reads what anybody may have written. An item that makes no sense reads as `void`, so that nothing stops a reader. */
+/**
+ * Reads what anybody may have written. An item that makes no sense reads as `void`, so that nothing
+ * stops a reader.
+ */
 function toEntry(item: Item, n: number, genuine: boolean): LogEntry {
   if (textAt(item, 'what') === 'lift') {
     const lifts = numberAt(item, 'lifts');
@@ -161,7 +178,8 @@ function toEntry(item: Item, n: number, genuine: boolean): LogEntry {
     byPrincipal: textAt(item, 'by_principal') ?? '',
     createdAt: timeAt(item, 'created_at') ?? 0,
     until,
-    // An entry that the TVM did not sign must not end issued credentials of anybody but its subject.
+    // An entry that the TVM did not sign must not end issued credentials of anybody but its
+    // subject.
     own: flagAt(item, 'own') === true || !genuine,
   };
 }
@@ -170,7 +188,8 @@ function toEntry(item: Item, n: number, genuine: boolean): LogEntry {
  * Reads an item of the log.
  *
  * @param active the key that signs now
- * @param believed whether it counts as genuine without a signature: where the log has never been signed
+ * @param believed whether it counts as genuine without a signature: where the log has never been
+ *   signed
  */
 export function readEntry(
   item: Item,
@@ -195,7 +214,10 @@ export function readEntry(
   return { entry: isNumbered ? toEntry(item, n, genuine) : { what: 'void', n }, genuine, closed, stale, item };
 }
 
-/** The last number of the batch that an entry begins, if the TVM signed the entry; otherwise its own number. */
+/**
+ * The last number of the batch that an entry begins, if the TVM signed the entry; otherwise its own
+ * number.
+ */
 export function endOfBatch(read: ReadEntry): number {
   const last = numberAt(read.item, 'last');
   if (!read.genuine || last === undefined || !Number.isSafeInteger(last)) return read.entry.n;

@@ -10,10 +10,14 @@ import type { RevocationLog } from './log.ts';
 import { createReadings } from './readings.ts';
 import type { NewEntry } from './writer.ts';
 
-/** How often the log is read: often enough that every instance knows a revocation within a second. */
+/**
+ * How often the log is read: often enough that every instance knows a revocation within a second.
+ */
 const PERIOD = 0.85 * SECOND;
 
-/** How often the log is put in order: what has ended costs room and reading time, and nothing else. */
+/**
+ * How often the log is put in order: what has ended costs room and reading time, and nothing else.
+ */
 const UPKEEP = 1 * HOUR;
 
 /** The same while something is signed with an older key: only then may that key be deleted. */
@@ -23,28 +27,42 @@ const UPKEEP_SOON = 10 * SECOND;
 export type FeedState = {
   /** Whether the first try to read is over, successful or not. */
   readonly tried: boolean;
-  /** Milliseconds since the last reading of the log that found everything began; undefined if there was none. */
+  /**
+   * Milliseconds since the last reading of the log that found everything began; undefined if there
+   * was none.
+   */
   readonly ageMs: number | undefined;
   readonly live: number;
-  /** Whether what is known may be vended on: it is young enough, or the operator's grace applies. */
+  /**
+   * Whether what is known may be vended on: it is young enough, or the operator's grace applies.
+   */
   readonly usable: boolean;
   /** Whether the last try to read failed. */
   readonly failing: boolean;
   /** Whether older knowledge is used during an outage, because the operator chose availability. */
   readonly inGrace: boolean;
-  /** How many entries are signed with a key that is no longer the one that signs: 0 before that key may be deleted. */
+  /**
+   * How many entries are signed with a key that is no longer the one that signs: 0 before that key
+   * may be deleted.
+   */
   readonly underOldKeys: number;
-  /** Whether entries of the log are missing or were changed by others, so that nobody knows what is revoked. */
+  /**
+   * Whether entries of the log are missing or were changed by others, so that nobody knows what is
+   * revoked.
+   */
   readonly broken: boolean;
 };
 
 /** The revocations in force, as this instance knows them. */
 export type Revocations = {
-  /** Starts reading, until the signal ends it. Resolves when the first try is over; never rejects. */
+  /**
+   * Starts reading, until the signal ends it. Resolves when the first try is over; never rejects.
+   */
   readonly start: (signal: AbortSignal) => Promise<void>;
   /**
-   * Makes sure that what is known is within its bound, and reads only if it is older. Refuses if that fails: then nothing
-   * may be vended. The value says whether what is known is fresh or the operator's grace is being used.
+   * Makes sure that what is known is within its bound, and reads only if it is older. Refuses if
+   * that fails: then nothing may be vended. The value says whether what is known is fresh or the
+   * operator's grace is being used.
    */
   readonly ensure: () => Promise<Result<'fresh' | 'grace', 'unavailable'>>;
   /** The revocation that refuses this caller everything, if there is one. In memory. */
@@ -61,7 +79,10 @@ export type Revocations = {
   readonly frozen: () => Revocation | undefined;
   /** The revocations in force, by number. In memory. */
   readonly list: () => readonly Revocation[];
-  /** A revocation by its number, even if another instance has only just written it; rejects if the log cannot be read. */
+  /**
+   * A revocation by its number, even if another instance has only just written it; rejects if the
+   * log cannot be read.
+   */
   readonly findNow: (n: number) => Promise<Revocation | undefined>;
   /** Writes an entry, which counts here at once; rejects if it cannot be written. */
   readonly append: (entry: NewEntry) => Promise<LogEntry>;
@@ -91,7 +112,10 @@ type Options = {
   readonly grace: number;
   /** A text that changes with the sealing keys; when it does, everything is read again. */
   readonly keysAre: () => string;
-  /** Puts the log in order; gives how many entries are left under old keys, undefined if it was not done. */
+  /**
+   * Puts the log in order; gives how many entries are left under old keys, undefined if it was not
+   * done.
+   */
   readonly upkeep: () => Promise<number | undefined>;
   /** Called with each new revocation, whoever made it. */
   readonly onRevocation: (revocation: Revocation) => void;
@@ -99,8 +123,8 @@ type Options = {
 };
 
 /**
- * Follows the log of revocations: reads everything once, then about once a second what is new, consistently, whatever the
- * load. Lookups are in memory.
+ * Follows the log of revocations: reads everything once, then about once a second what is new,
+ * consistently, whatever the load. Lookups are in memory.
  */
 export function createRevocations(options: Options): Revocations {
   const { log, foreign, clock, monotonic, bound, grace, keysAre, upkeep, onRevocation, onFault } = options;

@@ -15,7 +15,10 @@ const RELOAD = 30 * MINUTE;
 /** How soon it is read again after that failed or found the log broken: it may be large. */
 const RELOAD_AGAIN = 3 * SECOND;
 
-/** How old a reading may be for its end to be where the log continues: entries stay for 10 s at least. */
+/**
+ * How old a reading may be for its end to be where the log continues: entries stay for 10 s at
+ * least.
+ */
 const JUST_READ = 3 * SECOND;
 
 /** How many revocations are reported before the event loop has a turn. */
@@ -33,8 +36,9 @@ type Options = {
 };
 
 /**
- * What one instance knows of the log. It reads everything once before it knows anything, and later only what is new. The
- * whole log is read again beside that, and the result replaces what is known once it has caught up.
+ * What one instance knows of the log. It reads everything once before it knows anything, and later
+ * only what is new. The whole log is read again beside that, and the result replaces what is known
+ * once it has caught up.
  */
 export function createRevocationFollower(options: Options) {
   const { log, clock, stopwatch, keysAre, onRevocation, onFault } = options;
@@ -88,7 +92,8 @@ export function createRevocationFollower(options: Options) {
     await reader.follow(top, (read) => {
       apply(read, book);
       tell(read);
-      // At once: a book that is being read beside this one must reach as far before it replaces this one.
+      // At once: a book that is being read beside this one must reach as far before it replaces
+      // this one.
       if (read.genuine || read.closed) top = Math.max(top, read.entry.n);
     });
   }
@@ -104,7 +109,8 @@ export function createRevocationFollower(options: Options) {
     ownMeanwhile.push(written);
     apply(own(written), book);
     tell({ entry: written, closed: false });
-    // The lifting is written. If closing the entry that it lifts fails now, the upkeep does it later.
+    // The lifting is written. If closing the entry that it lifts fails now, the upkeep does it
+    // later.
     if (entry.what === 'lift') await log.close(entry.lifts, written.n, entry.sealing).catch(onFault);
     return written;
   }
@@ -123,7 +129,10 @@ export function createRevocationFollower(options: Options) {
     underOldKeys = left;
   }
 
-  /** Reads what is new, or everything if nothing is known yet; rejects unless everything up to the head is known. */
+  /**
+   * Reads what is new, or everything if nothing is known yet; rejects unless everything up to the
+   * head is known.
+   */
   async function read(): Promise<void> {
     if (loadedAt === undefined || broken !== undefined) return mend();
     const isDue = stopwatch.since(loadedAt) > RELOAD || keysAre() !== loadedWith;

@@ -19,16 +19,18 @@ import {
 /** How long one call may take that writes, its retries included. */
 const DEADLINE = 3 * SECOND;
 
-/** How long one reading may take: what is known must stay within its bound, so a slow reading is worth no more than none. */
+/** How long one reading may take: what is known must stay within its bound. */
 const READ_DEADLINE = 1.2 * SECOND;
 
-/** Items of one page of a scan: handling a page may occupy the process for some milliseconds, no longer. */
+/** Items of one page of a scan: a page may occupy the process for some milliseconds. */
 const PAGE = 250;
 
-/** How many tries writing the head gets: each fails only if another instance has just written it. */
+/**
+ * How many tries writing the head gets: each fails only if another instance has just written it.
+ */
 const MAX_ATTEMPTS = 5;
 
-/** A copy of the head, in the guard table, which only the TVM's own role writes; and whether the log is signed. */
+/** A copy of the head in the guard table, which only the TVM writes, and whether it is signed. */
 export type Mirror = { readonly n: number; readonly signed: boolean };
 
 /** The id of the mirror. */
@@ -59,11 +61,13 @@ function unchanged(seen: Item | undefined) {
 }
 
 /**
- * The log of revocations in `sentinel-revocations`: entries `rev#<n>` without a gap; `head`, which is at least as high as
- * any entry whose writer was told that it is written, and never goes back; and `compaction`, which names the numbers that
- * are gone. It needs no index and no clock: after entry n a reader reads n + 1. The guard table has a copy of the head.
+ * The log of revocations in `sentinel-revocations`: entries `rev#<n>` without a gap; `head`, which
+ * is at least as high as any entry whose writer was told that it is written, and never goes back;
+ * and `compaction`, which names the numbers that are gone. It needs no index and no clock: after
+ * entry n a reader reads n + 1. The guard table has a copy of the head.
  *
- * All of it is signed. What others wrote may revoke; it can neither lift nor end a revocation, nor make an entry be gone.
+ * All of it is signed. What others wrote may revoke; it can neither lift nor end a revocation, nor
+ * make an entry be gone.
  */
 export function createRevocationLog({ client, table: name, guard: guardName, sealingKeys, clock }: Options) {
   const table = { client, name, deadline: DEADLINE };
@@ -75,7 +79,7 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     return activeSealingKey(sealingKeys(), clock());
   }
 
-  /** Reads an item; undefined if it is no entry. `believed`: whether it is genuine even without a signature. */
+  /** Reads an item; undefined if it is no entry. `believed`: genuine even without a signature. */
   function understand(item: Item, believed = active() === undefined): ReadEntry | undefined {
     return readEntry(item, sealingKeys(), active(), believed);
   }
@@ -103,7 +107,8 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
   async function head() {
     const item = await readItem(reads, 'head');
     const read = readHead(item, sealingKeys());
-    // Without a head nothing has been written yet; without a key to sign with, nothing has been signed.
+    // Without a head nothing has been written yet; without a key to sign with, nothing has been
+    // signed.
     return { ...read, genuine: read.genuine || item === undefined || active() === undefined, item };
   }
 
@@ -117,7 +122,7 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     return outcome === 'done';
   }
 
-  /** Raises the head to n, unless it is there already, and replaces a head that the TVM did not write. */
+  /** Raises the head to n unless it is there, and replaces one that the TVM did not write. */
   async function raiseHead(n: number): Promise<void> {
     if (active() !== undefined && (await raiseLower(n))) return;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -130,7 +135,10 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     throw new Error('the head of the revocations is written by others again and again');
   }
 
-  /** Signs an entry that nobody signed, with or without its end. One that makes no sense is replaced by `void`. */
+  /**
+   * Signs an entry that nobody signed, with or without its end. One that makes no sense is replaced
+   * by `void`.
+   */
   function adopt(read: ReadEntry, withEnd: boolean): Promise<WriteOutcome> {
     const { n } = read.entry;
     const { until, ttl: _, ...rest } = read.item;
@@ -155,7 +163,7 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     return scanPages(table, PAGE);
   }
 
-  /** Puts an item at its number; `refused` if another's is there. The SDK's repetition of a put is not refused. */
+  /** Puts an item at its number; `refused` if another's is there. A repeated put is not refused. */
   function put(item: Item, attempt: string): Promise<WriteOutcome> {
     return putNew(table, item, attempt);
   }
@@ -165,12 +173,15 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     return putIf(table, item, unchanged(seen));
   }
 
-  /** Replaces what was seen at n, an entry that cannot be verified or nothing, by an entry that says nothing. */
+  /**
+   * Replaces what was seen at n, an entry that cannot be verified or nothing, by an entry that says
+   * nothing.
+   */
   function silence(n: number, seen: Item | undefined): Promise<WriteOutcome> {
     return putIf(table, signEntry(toItem({ what: 'void', n }, undefined), active()), unchanged(seen));
   }
 
-  /** Closes entry n, which the entry `by` lifts: from then on the entry itself says that it was lifted. */
+  /** Closes entry n, which the entry `by` lifts: from then on entry n itself says so. */
   async function close(n: number, by: number, sealing: SealingKey): Promise<void> {
     await updateIf(table, idOf(n), 'SET closed_by = :by, closing = :closing', {
       condition: 'attribute_exists(id)',
@@ -184,7 +195,10 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     return { ...readCompaction(item, sealingKeys(), active(), believed), item };
   }
 
-  /** Replaces the compaction that was seen; false if another instance has just written it, or if it would be too large. */
+  /**
+   * Replaces the compaction that was seen; false if another instance has just written it, or if it
+   * would be too large.
+   */
   async function writeCompaction(version: number, ranges: Ranges, seen: Item | undefined): Promise<boolean> {
     const item = toCompactionItem(version, ranges, active());
     return item !== undefined && (await putIf(table, item, unchanged(seen))) === 'done';

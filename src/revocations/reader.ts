@@ -4,7 +4,10 @@ import { createRevocationBook, type Revocation, type RevocationBook } from './re
 import type { ReadEntry } from './entry.ts';
 import type { RevocationLog } from './log.ts';
 
-/** The error of a log in which entries are missing or were changed by others: nobody knows what is revoked. */
+/**
+ * The error of a log in which entries are missing or were changed by others: nobody knows what is
+ * revoked.
+ */
 export class BrokenLog extends Error {
   readonly numbers: Ranges;
 
@@ -33,18 +36,24 @@ export type Loaded = {
   readonly broken: BrokenLog | undefined;
 };
 
-/** How many entries are read at a time up to the head: one by one they would take a round trip each. */
+/**
+ * How many entries are read at a time up to the head: one by one they would take a round trip each.
+ */
 const WINDOW = 25;
 
-/** How many missing entries are looked for once more, one by one: a table that lost more is not going to find them. */
+/**
+ * How many missing entries are looked for once more, one by one: a table that lost more is not
+ * going to find them.
+ */
 const LOOKED_FOR = 200;
 
 const MISSING = 'is missing from the table';
 const CHANGED = 'is not signed with a key that this TVM has';
 
 /**
- * Reads the log: all of it, or what is new. Each entry up to the head must be there as the TVM wrote it, or be named as
- * gone under the TVM's signature. Otherwise the log is broken, and what is revoked is not known.
+ * Reads the log: all of it, or what is new. Each entry up to the head must be there as the TVM
+ * wrote it, or be named as gone under the TVM's signature. Otherwise the log is broken, and what is
+ * revoked is not known.
  *
  * @param onFault is told of what others did to the log
  */
@@ -88,7 +97,10 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
     return gapsOf(mergeRanges(there.ranges(), ranges), head);
   }
 
-  /** Signs a log that has never been signed: every entry up to the head as it is, and what is missing as gone. */
+  /**
+   * Signs a log that has never been signed: every entry up to the head as it is, and what is
+   * missing as gone.
+   */
   async function signAll(head: number): Promise<void> {
     const there = createNumberSet();
     for await (const items of log.scan()) {
@@ -106,7 +118,9 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
     await log.raiseMirror(head);
   }
 
-  /** The head up to which everything is to be read. Signs the log first if it has never been signed. */
+  /**
+   * The head up to which everything is to be read. Signs the log first if it has never been signed.
+   */
   async function begin(): Promise<number> {
     const mirror = await log.readMirror();
     const noted = mirror?.n ?? 0;
@@ -118,7 +132,10 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
     return readHead(noted);
   }
 
-  /** Reads everything. `before` is what this process knew, which stays in force if the log is broken. */
+  /**
+   * Reads everything. `before` is what this process knew, which stays in force if the log is
+   * broken.
+   */
   async function load(before: RevocationBook): Promise<Loaded> {
     const head = await begin();
     const { ranges: gone, genuine, stale: isStale } = await log.readCompaction();
@@ -149,8 +166,9 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
   }
 
   /**
-   * Takes over an item of the log. An entry beyond the head that nobody signed counts if it revokes, and is signed then; one
-   * at or below the head was changed by others, and breaks the log.
+   * Takes over an item of the log. An entry beyond the head that nobody signed counts if it
+   * revokes, and is signed then; one at or below the head was changed by others, and breaks the
+   * log.
    */
   async function take(item: NonNullable<Awaited<ReturnType<RevocationLog['read']>>>, head: number, on: Take) {
     const read = log.understand(item);

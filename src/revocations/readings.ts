@@ -5,7 +5,10 @@ import type { RevocationFollower } from './follower.ts';
 import { BrokenLog } from './reader.ts';
 import type { ForeignRevocations } from './sentinel-rows.ts';
 
-/** How often the rows of sessions that Sentinel's own CLI revoked are read: seldom, for they are a page of a large table. */
+/**
+ * How often the rows of sessions that Sentinel's own CLI revoked are read: seldom, for they are a
+ * page of a large table.
+ */
 const FOREIGN_PERIOD = 15 * SECOND;
 
 /** How old that reading may be when something is vended: it may fail twice before vending stops. */
@@ -25,8 +28,9 @@ type Options = {
 };
 
 /**
- * Reads the log of revocations and Sentinel's revoked rows, and says how far what was read can be trusted. What is known
- * is as old as the beginning of the last reading that found everything up to the head.
+ * Reads the log of revocations and Sentinel's revoked rows, and says how far what was read can be
+ * trusted. What is known is as old as the beginning of the last reading that found everything up to
+ * the head.
  */
 export function createReadings(options: Options) {
   const { follower, foreign, clock, stopwatch, bound, grace, onFault } = options;
@@ -57,7 +61,8 @@ export function createReadings(options: Options) {
       knownAt = begun;
       failing = false;
     } catch (error) {
-      // Told once for each outage and each cause: this is tried about every second, and an outage may last.
+      // Told once for each outage and each cause: this is tried about every second, and an outage
+      // may last.
       const message = error instanceof Error ? error.message : 'unknown';
       if (!failing || (error instanceof BrokenLog && message !== lastFault)) onFault(error);
       lastFault = message;
@@ -69,7 +74,8 @@ export function createReadings(options: Options) {
   const refresh = singleFlight(async function refreshOnce(): Promise<void> {
     const reading = stopwatch.since(foreignAt) < FOREIGN_PERIOD ? undefined : readForeign();
     await readLog();
-    // Sentinel's rows may be late: the log does not wait for them unless they are older than their bound.
+    // Sentinel's rows may be late: the log does not wait for them unless they are older than their
+    // bound.
     if (stopwatch.since(foreignAt) > FOREIGN_BOUND) await reading;
     tried = true;
   });
@@ -95,7 +101,10 @@ export function createReadings(options: Options) {
     return age() <= bound;
   }
 
-  /** Also before the bound is reached: as soon as DynamoDB fails, whatever depends on it has to go on without it. */
+  /**
+   * Also before the bound is reached: as soon as DynamoDB fails, whatever depends on it has to go
+   * on without it.
+   */
   function inGrace(): boolean {
     const isBlind = failing || (foreignFailing && stopwatch.since(foreignAt) > FOREIGN_BOUND);
     return grace > 0 && isBlind && follower.broken() === undefined && age() <= bound + grace;

@@ -11,8 +11,9 @@ export type RevocationTarget =
   /** What one request for an approval, or one use of break-glass, allows; `value` is its id. */
   | { readonly kind: 'grant'; readonly value: string; readonly profile: string }
   /**
-   * One session, which is its subject on its profile, under any label. `value` is the session's id. Sessions of Sentinel's
-   * own have no subject (it is empty); then everybody with the user's name is meant.
+   * One session, which is its subject on its profile, under any label. `value` is the session's id.
+   * Sessions of Sentinel's own have no subject (it is empty); then everybody with the user's name
+   * is meant.
    */
   | {
       readonly kind: 'session';
@@ -34,7 +35,10 @@ export type Revocation = {
   readonly createdAt: number;
   /** When it ends by itself; undefined if only lifting ends it. */
   readonly until: number | undefined;
-  /** Whether the subject itself revoked it, or the TVM did not sign it: then it reaches nobody but the subject. */
+  /**
+   * Whether the subject itself revoked it, or the TVM did not sign it: then it reaches nobody but
+   * the subject.
+   */
   readonly own: boolean;
 };
 
@@ -56,7 +60,10 @@ export type RevocationBook = {
   readonly add: (revocation: Revocation) => void;
   /** Removes a revocation for good: adding its number later changes nothing. */
   readonly lift: (n: number) => void;
-  /** The revocation of this caller, by name or principal, if there is one. It does not look at `all`. */
+  /**
+   * The revocation of this caller, by name or principal, if there is one. It does not look at
+   * `all`.
+   */
   readonly ofCaller: (subject: RevocationSubject, now: number) => Revocation | undefined;
   /** A revocation of whatever kind that refuses this caller this profile, if there is one. */
   readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Revocation | undefined;
@@ -100,7 +107,10 @@ export function createRevocationBook(): RevocationBook {
   const byKey = new Map<string, Set<Revocation>>();
   /** The last number of those that named a caller, by what they named, whether or not they were lifted. */
   const lastOf = new Map<string, number>();
-  /** The numbers that were lifted: entries may come twice, and a lifting before the entry that it lifts. */
+  /**
+   * The numbers that were lifted: entries may come twice, and a lifting before the entry that it
+   * lifts.
+   */
   const lifted = new Set<number>();
 
   function remove(revocation: Revocation): void {

@@ -10,7 +10,9 @@ const LONGEST_SESSION = 24 * HOUR;
 /** How long one page of the index may take, its retries included. */
 const DEADLINE = 5 * SECOND;
 
-/** The sessions that somebody other than the TVM marked as revoked, usually with Sentinel's own CLI. */
+/**
+ * The sessions that somebody other than the TVM marked as revoked, usually with Sentinel's own CLI.
+ */
 export type ForeignRevocations = {
   /** Reads them again; rejects if that fails. `now` in epoch milliseconds. */
   readonly read: (now: number) => Promise<void>;
@@ -18,12 +20,15 @@ export type ForeignRevocations = {
   readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Block | undefined;
 };
 
-/** A session that was revoked, until it would have ended. `by` is who revoked it, as Sentinel names them. */
+/**
+ * A session that was revoked, until it would have ended. `by` is who revoked it, as Sentinel names
+ * them.
+ */
 type Ended = Block & { readonly until: number; readonly by: string | undefined };
 
 /**
- * What a row refuses, and to whom. A row that the TVM wrote names the subject; any other names only the user, by the name
- * that Sentinel has for them.
+ * What a row refuses, and to whom. A row that the TVM wrote names the subject; any other names only
+ * the user, by the name that Sentinel has for them.
  */
 function toEnded(item: Item): readonly [key: string, ended: Ended] | undefined {
   const [id, user, profile, subject] = ['id', 'user', 'profile', 'subject'].map((name) => textAt(item, name));
@@ -43,7 +48,9 @@ function toEnded(item: Item): readonly [key: string, ended: Ended] | undefined {
 /** Reads the revoked rows of the sessions table by its index on status, to the last page. */
 export function createForeignRevocations(client: DynamoDBClient, name: string): ForeignRevocations {
   const table = { client, name, deadline: DEADLINE };
-  /** Cache: subject or user, and profile → the session that refuses them; replaced by each reading. */
+  /**
+   * Cache: subject or user, and profile → the session that refuses them; replaced by each reading.
+   */
   let blocked = new Map<string, Ended>();
 
   function live(key: string, now: number): Ended | undefined {

@@ -7,13 +7,21 @@ import type { Lease } from '../aws/lease.ts';
 import { signEntry, toClosing, toHead, toLift, type ReadEntry } from './entry.ts';
 import type { RevocationLog } from './log.ts';
 
-/** How long an entry stays after its revocation has ended: a clock that is ahead must not remove it too early. */
+/**
+ * How long an entry stays after its revocation has ended: a clock that is ahead must not remove it
+ * too early.
+ */
 const KEPT = 24 * HOUR;
 
-/** How long an instance waits for the lease: if another one is at work, it leaves the work to that. */
+/**
+ * How long an instance waits for the lease: if another one is at work, it leaves the work to that.
+ */
 const PATIENCE = 1 * SECOND;
 
-/** How many entries are signed again, and how many deleted, in one run: a run must end while its lease lasts. */
+/**
+ * How many entries are signed again, and how many deleted, in one run: a run must end while its
+ * lease lasts.
+ */
 const MAX_CHANGES = 1_000;
 
 type Options = {
@@ -35,14 +43,17 @@ type Seen = {
 };
 
 /**
- * Keeps the log in order, one instance at a time. It signs entries of an older key with the one that signs now, closes
- * lifted entries whose writer died before it did, and deletes entries that no longer matter, after it has named their
- * numbers as gone under the TVM's signature.
+ * Keeps the log in order, one instance at a time. It signs entries of an older key with the one
+ * that signs now, closes lifted entries whose writer died before it did, and deletes entries that
+ * no longer matter, after it has named their numbers as gone under the TVM's signature.
  *
- * @returns a function that gives how many entries are left under other keys; undefined if another instance is at work
+ * @returns a function that gives how many entries are left under other keys; undefined if another
+ *   instance is at work
  */
 export function createRevocationUpkeep({ log, lease, clock }: Options) {
-  /** The head at the previous run: entries beyond it may not have been read by every instance yet. */
+  /**
+   * The head at the previous run: entries beyond it may not have been read by every instance yet.
+   */
   let settled = 0;
 
   function note(read: ReadEntry, gone: Ranges, seen: Seen): void {

@@ -15,10 +15,15 @@ export type NewEntry =
 /** How many entries one batch has at most: that many writes are under way at a time. */
 const MAX_BATCH = 50;
 
-/** How many times a batch moves to other numbers because other instances took those that it wanted. */
+/**
+ * How many times a batch moves to other numbers because other instances took those that it wanted.
+ */
 const MAX_ROUNDS = 100;
 
-/** How long a writer waits for entries that another instance has announced; then it fills their numbers with `void`. */
+/**
+ * How long a writer waits for entries that another instance has announced; then it fills their
+ * numbers with `void`.
+ */
 const ANNOUNCED = 0.5 * SECOND;
 
 /** The pause between two looks for them. */
@@ -42,16 +47,19 @@ type Job = {
 type Placed = { readonly job: Job; readonly entry: LogEntry; readonly item: Item };
 
 /**
- * Appends entries to the log, one batch of this instance at a time. The first entry of a batch announces how far the batch
- * will reach, so that another instance that meets it continues after the whole batch:
+ * Appends entries to the log, one batch of this instance at a time. The first entry of a batch
+ * announces how far the batch will reach, so that another instance that meets it continues after
+ * the whole batch:
  *
- *     A  put 8, which says "to 11" ── put 9, 10, 11 ── raise the head to 11 ── read back ── answer
- *     B  put 8: there, "to 11" ── put 12 … 15 ── 9 to 11 are there ── raise the head to 15 ── read back ── answer
+ * A  put 8, which says "to 11" ── put 9, 10, 11 ── raise the head to 11 ── read back ── answer B
+ * put 8: there, "to 11" ── put 12 … 15 ── 9 to 11 are there ── raise the head to 15 ── read back ──
+ * answer
  *
- * A writer that dies on the way leaves numbers without entries. The next writer fills them with `void`, so that the log has
- * no gap below any entry whose writer was told that it is written.
+ * A writer that dies on the way leaves numbers without entries. The next writer fills them with
+ * `void`, so that the log has no gap below any entry whose writer was told that it is written.
  *
- * @param knownTo the highest number up to which this instance has just read everything; undefined if that is longer ago
+ * @param knownTo the highest number up to which this instance has just read everything; undefined
+ *   if that is longer ago
  */
 export function createRevocationWriter(log: RevocationLog, knownTo: () => number | undefined) {
   let waiting: Job[] = [];
@@ -65,7 +73,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     return genuine ? n : ((await log.readMirror())?.n ?? n);
   }
 
-  /** The number after which a batch continues that found an entry at n. Signs that entry if nobody has. */
+  /** The number after which a batch continues that found an entry at n; signs it if nobody has. */
   async function endOfOther(n: number): Promise<{ readonly end: number; readonly sure: number }> {
     const [item, head] = await Promise.all([log.readPatiently(n), log.readHead()]);
     const sure = head.genuine ? head.n : 0;
@@ -90,7 +98,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     return (await log.put(item, job.attempt)) === 'done';
   }
 
-  /** The announced numbers that are not there yet: a few are looked for, and for many the head is read. */
+  /** The announced numbers that are not there yet: a few are read one by one, else the head. */
   async function stillMissing(announced: readonly number[]): Promise<readonly number[]> {
     if (announced.length > FEW) {
       const head = await log.readHead();
@@ -100,7 +108,9 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     return announced.filter((_, index) => items[index] === undefined);
   }
 
-  /** Waits for entries that others have announced, and fills the numbers of those that do not come. */
+  /**
+   * Waits for entries that others have announced, and fills the numbers of those that do not come.
+   */
   async function fill(announced: ReadonlySet<number>): Promise<void> {
     let missing: readonly number[] = [...announced];
     for (let waited = 0; missing.length > 0; waited += LOOK) {
@@ -112,7 +122,10 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     await Promise.all(missing.map((n) => log.silence(n, undefined)));
   }
 
-  /** Whether an entry stands where it was put. Puts it again if it does not; false if a genuine entry has its place. */
+  /**
+   * Whether an entry stands where it was put. Puts it again if it does not; false if a genuine
+   * entry has its place.
+   */
   async function stands({ entry: { n }, item }: Placed): Promise<boolean> {
     for (let repair = 0; repair <= MAX_REPAIRS; repair += 1) {
       const there = await log.readPatiently(n);
@@ -124,7 +137,10 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     throw new Error(`entry ${n} of the revocations does not stand where it was written`);
   }
 
-  /** Finds numbers for a batch. Gives what was placed, what failed with its error, and what others announced before. */
+  /**
+   * Finds numbers for a batch. Gives what was placed, what failed with its error, and what others
+   * announced before.
+   */
   async function placeAll(jobs: readonly Job[]) {
     const placed: Placed[] = [];
     const failed = new Map<Job, unknown>();
@@ -175,7 +191,8 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
       for (const { job } of placed) job.reject(error);
       return [];
     }
-    // They are written, and a reader raises a head that lags: that must not be reported as a failure.
+    // They are written, and a reader raises a head that lags: that must not be reported as a
+    // failure.
     written = Math.max(...placed.map(({ entry }) => entry.n));
     const isRaised = await log.raiseHead(written).then(
       () => true,
@@ -214,7 +231,10 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     isWriting = false;
   }
 
-  /** Appends an entry after all others and gives it with its number; rejects if it may not have been written. */
+  /**
+   * Appends an entry after all others and gives it with its number; rejects if it may not have been
+   * written.
+   */
   return function append(entry: NewEntry): Promise<LogEntry> {
     return new Promise((resolve, reject) => {
       waiting.push({ entry, attempt: newHexId(), resolve, reject });

@@ -12,12 +12,15 @@ import type { SessionStore } from './store.ts';
 const QUERIES = 1_000;
 
 /**
- * How long a row is kept, which is how long DynamoDB Accelerator keeps items. The feed tells of revocations; whether a
- * session is revoked is never decided by a kept row alone.
+ * How long a row is kept, which is how long DynamoDB Accelerator keeps items. The feed tells of
+ * revocations; whether a session is revoked is never decided by a kept row alone.
  */
 const ITEM_LIFE = 5 * 60 * SECOND;
 
-/** How long it is remembered that a row is not there: another instance may open that session at any moment. */
+/**
+ * How long it is remembered that a row is not there: another instance may open that session at any
+ * moment.
+ */
 const ABSENT_LIFE = 2 * SECOND;
 
 /** How long a page is kept: a console that polls costs one reading, and nobody sees an old list. */
@@ -46,8 +49,9 @@ export type SessionDirectory = {
   /** A row by its id; undefined if there is none. Rejects when DynamoDB fails. */
   readonly find: (id: string, keys: SealingKeys) => Promise<SessionRow | undefined>;
   /**
-   * One page of a list, with the rows that are wanted; undefined if this server did not give out `next` for the query. One
-   * query must always come with the same `isWanted`, because pages are kept by the query.
+   * One page of a list, with the rows that are wanted; undefined if this server did not give out
+   * `next` for the query. One query must always come with the same `isWanted`, because pages are
+   * kept by the query.
    */
   readonly list: (
     query: SessionQuery,
@@ -89,7 +93,8 @@ export function createSessionDirectory(options: Options): SessionDirectory {
     const answer = store
       .read(id, keys)
       .then((row) => {
-        // A row that was forgotten while it was read may be older than the change that it was forgotten for.
+        // A row that was forgotten while it was read may be older than the change that it was
+        // forgotten for.
         if (reading.get(id) === answer) items.set(id, { row, since: watch.now() });
         return row;
       })

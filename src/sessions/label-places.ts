@@ -6,7 +6,9 @@ import { HOUR, SECOND } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { LONGEST_SESSION, type Session } from './session.ts';
 
-/** How many labels one subject may have live on one profile: more sessions than that are a mistake. */
+/**
+ * How many labels one subject may have live on one profile: more sessions than that are a mistake.
+ */
 const MAX_LABELS = 1_000;
 
 /** How long one call of DynamoDB may take, its retries included. */
@@ -26,7 +28,10 @@ export type LabelsFull = {
   readonly until: number;
 };
 
-/** What an item says: when the session of each label ends, in epoch milliseconds, and the item's version. */
+/**
+ * What an item says: when the session of each label ends, in epoch milliseconds, and the item's
+ * version.
+ */
 type Places = { readonly live: ReadonlyMap<string, number>; readonly version: number | undefined };
 
 type Of = Pick<Session, 'subject' | 'profile' | 'label' | 'endsAt'>;
@@ -40,21 +45,27 @@ function toPlaces(item: Item | undefined): Places {
   return { live: numbersAt(item, 'live'), version: numberAt(item, 'version') };
 }
 
-/** The name of a label's place, with a prefix: a label may be `__proto__`, and maps on the wire become objects. */
+/**
+ * The name of a label's place, with a prefix: a label may be `__proto__`, and maps on the wire
+ * become objects.
+ */
 function placeOf({ label }: Of): string {
   return `/${label}`;
 }
 
 /**
- * The places for labelled sessions of one subject on one profile, in one item of the guard table, which holds when the
- * session of each label ends. A place is taken before its session opens, and its end never becomes earlier: an instance
- * that dies in between costs a place until that end, and never frees one that is in use. Places of ended sessions are
- * removed when no other is free.
+ * The places for labelled sessions of one subject on one profile, in one item of the guard table,
+ * which holds when the session of each label ends. A place is taken before its session opens, and
+ * its end never becomes earlier: an instance that dies in between costs a place until that end, and
+ * never frees one that is in use. Places of ended sessions are removed when no other is free.
  */
 export function createLabelPlaces(client: DynamoDBClient, name: string) {
   const guard = { client, name, deadline: DEADLINE };
 
-  /** Takes a free place, or extends the label's own, in one write; false if neither is possible that way. */
+  /**
+   * Takes a free place, or extends the label's own, in one write; false if neither is possible that
+   * way.
+   */
   async function takeFree(session: Of, now: number): Promise<boolean> {
     const outcome = await updateIf(guard, itemId(session), 'SET live.#label = :ends, #ttl = :ttl ADD version :one', {
       condition:
@@ -71,7 +82,10 @@ export function createLabelPlaces(client: DynamoDBClient, name: string) {
     return outcome === 'done';
   }
 
-  /** Replaces the item by these places and the session's; false if another instance has written since it was read. */
+  /**
+   * Replaces the item by these places and the session's; false if another instance has written
+   * since it was read.
+   */
   async function rewrite(session: Of, { live, version }: Places, now: number): Promise<boolean> {
     const item = attributes({
       id: itemId(session),
@@ -109,7 +123,10 @@ export function createLabelPlaces(client: DynamoDBClient, name: string) {
     throw new Error('the item of a subject’s labels is written by others again and again');
   }
 
-  /** Frees the place of a session that was ended early; does nothing if another session of the label needs it by now. */
+  /**
+   * Frees the place of a session that was ended early; does nothing if another session of the label
+   * needs it by now.
+   */
   async function free(session: Of): Promise<void> {
     await updateIf(guard, itemId(session), 'REMOVE live.#label ADD version :one', {
       condition: 'live.#label <= :ends',

@@ -27,13 +27,19 @@ export const ALL_SESSIONS: SessionQuery = {
 /** The attribute by which rows are found; its index is `gsi-<way>`. */
 export type Way = 'user' | 'profile' | 'shard' | 'status';
 
-/** The ways to find the rows of a query, the best first. `status` is for a table of Sentinel's without `gsi-shard`. */
+/**
+ * The ways to find the rows of a query, the best first. `status` is for a table of Sentinel's
+ * without `gsi-shard`.
+ */
 export function waysOf({ user, profile }: SessionQuery): readonly [Way, ...Way[]] {
   if (user !== undefined) return ['user'];
   return profile === undefined ? ['shard', 'status'] : ['profile'];
 }
 
-/** One stretch of a list, usually a day, whose rows are read from several keys of the index and merged. */
+/**
+ * One stretch of a list, usually a day, whose rows are read from several keys of the index and
+ * merged.
+ */
 export type Leg = {
   readonly name: string;
   /** The values of the index's key. */
@@ -48,7 +54,10 @@ export type Plan = {
   readonly way: Way;
   readonly first: Leg;
   readonly after: (leg: Leg) => Leg | undefined;
-  /** The leg of a name, and the lowest `created_at` that the query allows; undefined if there is no such leg. */
+  /**
+   * The leg of a name, and the lowest `created_at` that the query allows; undefined if there is no
+   * such leg.
+   */
   readonly find: (name: string) => { readonly leg: Leg; readonly lowest: string } | undefined;
 };
 
@@ -56,7 +65,9 @@ export type Plan = {
 const EARLIEST = '0000-01-01T00:00:00.000Z';
 const LATEST = '9999-12-31T23:59:59.999Z';
 
-/** How far the clocks of other instances may be ahead: a list begins with the day of that moment. */
+/**
+ * How far the clocks of other instances may be ahead: a list begins with the day of that moment.
+ */
 const AHEAD = 15 * MINUTE;
 const DAY = 24 * HOUR;
 
@@ -72,7 +83,10 @@ function earlier(a: string, b: string): string {
   return a < b ? a : b;
 }
 
-/** The earliest moment at which a row of a query can have been opened; older rows are not looked for. */
+/**
+ * The earliest moment at which a row of a query can have been opened; older rows are not looked
+ * for.
+ */
 function oldestOf({ status }: SessionQuery, way: Way, now: number): string {
   if (status === 'active') return isoOf(now - LONGEST_SESSION);
   return way === 'shard' ? isoOf(now - OLDEST_ROW) : EARLIEST;

@@ -3,8 +3,9 @@ import { parseStrictJson } from '../lib/strict-json.ts';
 import type { Leg, Plan, SessionQuery, Way } from './list-plan.ts';
 
 /**
- * Where a list stopped. Everything newer than `at` has been read; of the sessions opened at that very moment, each lane has
- * been read up to the row of its id in `ids`. A lane with an empty id has read nothing of that moment.
+ * Where a list stopped. Everything newer than `at` has been read; of the sessions opened at that
+ * very moment, each lane has been read up to the row of its id in `ids`. A lane with an empty id
+ * has read nothing of that moment.
  *
  *     lane 0   r1 r2 ─┬─ r5          at = created_at of r3, the last row that was read
  *     lane 1     r3 ──┘    r6        ids = ['', 'r3']
@@ -20,7 +21,10 @@ export type Place = {
 /** A place, and a mark of the query that it belongs to. */
 export type Token = { readonly mark: string; readonly place: Place };
 
-/** The longest texts of a token: sixteen of the longest ids, and all the rest, stay under 2 KB in base64. */
+/**
+ * The longest texts of a token: sixteen of the longest ids, and all the rest, stay under 2 KB in
+ * base64.
+ */
 const MAX_AT = 40;
 const MAX_ID = 48;
 
@@ -29,8 +33,8 @@ function isShort(text: string, most: number): boolean {
 }
 
 /**
- * Whether a row's key fits in a token. The TVM's keys have 16 and 24 characters, and Sentinel's at most 35: a longer one,
- * or one with other characters than printable ASCII, is no session's.
+ * Whether a row's key fits in a token. The TVM's keys have 16 and 24 characters, and Sentinel's at
+ * most 35: a longer one, or one with other characters than printable ASCII, is no session's.
  */
 export function isSpeakable(id: string, openedAt: string): boolean {
   return isShort(id, MAX_ID) && isShort(openedAt, MAX_AT);
@@ -65,9 +69,9 @@ function isTexts(value: unknown): value is readonly string[] {
 }
 
 /**
- * The leg to continue with; undefined for a place at which the query cannot have stopped. A token is no secret and grants
- * nothing: it says where to continue in the caller's own query. But a start key that DynamoDB would refuse must be refused
- * here, or it would look like an outage.
+ * The leg to continue with; undefined for a place at which the query cannot have stopped. A token
+ * is no secret and grants nothing: it says where to continue in the caller's own query. But a start
+ * key that DynamoDB would refuse must be refused here, or it would look like an outage.
  */
 export function resume(plan: Plan, { leg: name, at, ids }: Place): Leg | undefined {
   const found = plan.find(name);
@@ -79,8 +83,8 @@ export function resume(plan: Plan, { leg: name, at, ids }: Place): Leg | undefin
 }
 
 /**
- * The greatest text at or below a row's `created_at` that fits in a token. Between the two there are only rows whose own
- * text does not fit.
+ * The greatest text at or below a row's `created_at` that fits in a token. Between the two there
+ * are only rows whose own text does not fit.
  */
 export function toSpeakable(openedAt: string): string {
   const plain = /^[\u0021-\u007e]*/u.exec(openedAt)?.[0] ?? '';

@@ -7,7 +7,10 @@ import { isSpeakable, toSpeakable, type Place } from './list-token.ts';
 /** How many rows a page has at most. */
 const PAGE = 100;
 
-/** How many queries one page may cost, of which a day takes 16; then the page ends with what was found so far. */
+/**
+ * How many queries one page may cost, of which a day takes 16; then the page ends with what was
+ * found so far.
+ */
 const MAX_QUERIES = 128;
 
 /** How many rows may be read for one page, of which few may match; then the same. */
@@ -148,7 +151,10 @@ function useNext<Row>(course: Course, lane: Lane, toRow: Walk<Row>['toRow']): Ro
   return toRow(item);
 }
 
-/** Where a page stopped in a leg. At the end of the leg it is the beginning of the next; undefined if there is none. */
+/**
+ * Where a page stopped in a leg. At the end of the leg it is the beginning of the next; undefined
+ * if there is none.
+ */
 function placeOf(plan: Plan, { leg, lanes, at }: Course): Place | undefined {
   const isOver = at !== '' && at < leg.low;
   if (isOver || lanes.every((lane) => lane.isOver && lane.items.length === 0)) {
@@ -159,7 +165,10 @@ function placeOf(plan: Plan, { leg, lanes, at }: Course): Place | undefined {
   return { leg: leg.name, at, ids };
 }
 
-/** How the reading of a leg ended: the page is full, the page may cost no more, or the leg has no more rows. */
+/**
+ * How the reading of a leg ended: the page is full, the page may cost no more, or the leg has no
+ * more rows.
+ */
 type End = 'full' | 'spent' | 'over';
 
 /** Reads one page from a place on, at a bounded cost. Rejects when DynamoDB fails. */

@@ -13,7 +13,10 @@ export type SessionPage = { readonly rows: readonly SessionRow[]; readonly next:
 /** Whether a row is wanted, beyond the query's user, profile and time. */
 export type Wanted = (row: SessionRow) => boolean;
 
-/** How long a table is taken to have no `gsi-shard`: asking costs a query, and an operator may add the index any time. */
+/**
+ * How long a table is taken to have no `gsi-shard`: asking costs a query, and an operator may add
+ * the index any time.
+ */
 const RECHECK = 10 * MINUTE;
 
 type Options = {

@@ -19,8 +19,8 @@ export type Opening = {
 export type OpenSession = (opening: Opening) => Promise<Result<Session, LabelsFull>>;
 
 /**
- * Opens sessions, or finds those that are open. A session with a label takes a place for the label first, and is refused
- * if there is none; a session without a label is never refused.
+ * Opens sessions, or finds those that are open. A session with a label takes a place for the label
+ * first, and is refused if there is none; a session without a label is never refused.
  */
 export function createOpenSession(store: Pick<SessionStore, 'current' | 'open' | 'takePlace'>): OpenSession {
   return async function openSession({ proposed, keys, now, deadline, instead }) {

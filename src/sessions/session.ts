@@ -13,6 +13,8 @@ export type SessionKey = {
   readonly user: string;
   readonly account: string;
   readonly profile: string;
+  /** The id of the approval that its vends rest on; empty if they rest on policy alone. */
+  readonly grant: string;
   /** The caller's own; empty if it gave none. */
   readonly label: string;
 };
@@ -32,7 +34,10 @@ export type Session = SessionKey & {
 /** A session's state as it is shown. */
 export type SessionStatus = 'active' | 'revoked' | 'expired' | 'unknown';
 
-/** A row of the table: the session, the state that the row says, and whether the TVM itself wrote it. */
+/**
+ * A row of the table: the session, the state that the row says, and whether the TVM itself wrote
+ * it.
+ */
 export type SessionRow = {
   readonly session: Session;
   readonly status: 'active' | 'revoked' | 'expired';
@@ -51,7 +56,10 @@ export const LONGEST_SESSION = 24 * HOUR;
 /** How old a row can be: DynamoDB may take some days to delete what has expired. */
 export const OLDEST_ROW = KEPT + LONGEST_SESSION + 3 * 24 * HOUR;
 
-/** Into how many parts the rows of a day are split, so that no one partition of an index takes all writes. */
+/**
+ * Into how many parts the rows of a day are split, so that no one partition of an index takes all
+ * writes.
+ */
 const SHARDS = 16;
 
 /** The UTC day of a moment, `2026-01-02`. */
@@ -72,15 +80,20 @@ function shardOf({ id, startedAt }: Session): string {
 /** What rows are signed for; see `subkey`. */
 const PURPOSE = 'session row';
 
-/** The id of a key's slot: the item of the guard table in which all instances find the key's session. */
-export function slotId({ subject, profile, label }: SessionKey): string {
-  const text = JSON.stringify([subject, profile, label]);
+/**
+ * The id of a key's slot: the item of the guard table in which all instances find the key's
+ * session.
+ */
+export function slotId({ subject, profile, label, grant }: SessionKey): string {
+  // What rests on policy alone has the slot that it had before there were approvals.
+  const text = JSON.stringify([subject, profile, label, ...(grant === '' ? [] : [grant])]);
   return `session#${createHash('sha256').update(text).digest('hex')}`;
 }
 
 /**
- * The id of a session of this slot that opens now. Every instance computes the same one, so that instances that open it at
- * the same moment agree before DynamoDB decides, and also while it cannot. Nobody but the TVM can compute it.
+ * The id of a session of this slot that opens now. Every instance computes the same one, so that
+ * instances that open it at the same moment agree before DynamoDB decides, and also while it
+ * cannot. Nobody but the TVM can compute it.
  *
  * @param life how long sessions live, in milliseconds
  * @param now epoch milliseconds
@@ -92,9 +105,13 @@ export function proposeSessionId(slot: string, keys: SealingKeys, life: number, 
   return createHmac('sha256', subkey(sealing, 'session id')).update(`${period}\n${slot}`).digest('hex').slice(0, 16);
 }
 
-/** What a row's signature covers: everything that matters to whoever relies on the status `active`. */
-function signedParts({ id, subject, principal, user, account, profile, label, startedAt, endsAt }: Session) {
-  return [id, subject, principal, user, account, profile, label, startedAt, endsAt];
+/**
+ * What a row's signature covers: everything that matters to whoever relies on the status `active`.
+ */
+function signedParts(session: Session) {
+  const { id, subject, principal, user, account, profile, label, startedAt, endsAt, grant } = session;
+  const parts = [id, subject, principal, user, account, profile, label, startedAt, endsAt];
+  return grant === '' ? parts : [...parts, grant];
 }
 
 /** Signs a session's row; undefined where there is no sealing key. `now` in epoch milliseconds. */
@@ -103,7 +120,10 @@ export function signSession(session: Session, keys: SealingKeys, now: number): s
   return sealing === undefined ? undefined : signRow(sealing, PURPOSE, signedParts(session));
 }
 
-/** The row of a session, with Sentinel's attribute names and the TVM's own. `instance` is this server's id. */
+/**
+ * The row of a session, with Sentinel's attribute names and the TVM's own. `instance` is this
+ * server's id.
+ */
 export function toSessionItem(session: Session, signature: string, instance: string): Item {
   const { startedAt, endsAt, lastAccessAt } = session;
   return attributes({
@@ -124,6 +144,7 @@ export function toSessionItem(session: Session, signature: string, instance: str
     principal: session.principal,
     account: session.account,
     session_label: session.label,
+    grant_id: session.grant === '' ? undefined : session.grant,
     signature,
     ttl: toTtl(endsAt + KEPT),
   });
@@ -137,7 +158,10 @@ function time(item: Item, name: string): number {
   return timeAt(item, name) ?? 0;
 }
 
-/** Reads a row that anybody may have written; undefined if it is no session. What it lacks reads as empty. */
+/**
+ * Reads a row that anybody may have written; undefined if it is no session. What it lacks reads as
+ * empty.
+ */
 export function toSessionRow(item: Item, keys: SealingKeys): SessionRow | undefined {
   const id = text(item, 'id');
   const status = text(item, 'status');
@@ -150,6 +174,7 @@ export function toSessionRow(item: Item, keys: SealingKeys): SessionRow | undefi
     account: text(item, 'account'),
     profile: text(item, 'profile'),
     label: text(item, 'session_label'),
+    grant: text(item, 'grant_id'),
     startedAt: time(item, 'started_at'),
     endsAt: time(item, 'expires_at'),
     lastAccessAt: time(item, 'last_access_at'),

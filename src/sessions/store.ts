@@ -19,10 +19,16 @@ import {
 /** How long one call of DynamoDB may take, its retries included. */
 const DEADLINE = 3 * SECOND;
 
-/** How long a slot stays after the end of its session: no clock that is behind may still take the session for live. */
+/**
+ * How long a slot stays after the end of its session: no clock that is behind may still take the
+ * session for live.
+ */
 const SLOT_KEPT = HOUR;
 
-/** How many tries opening a session gets: each fails only if another instance has just taken or freed the slot. */
+/**
+ * How many tries opening a session gets: each fails only if another instance has just taken or
+ * freed the slot.
+ */
 const MAX_ATTEMPTS = 5;
 
 const NO_KEY = 'there is no sealing key to sign sessions with';
@@ -37,8 +43,8 @@ function renamed(session: Session, keys: SealingKeys, now: number) {
 }
 
 /**
- * Sessions in DynamoDB. The slot in the guard table decides, by a conditional write, which session a key has; the row in
- * the sessions table is for readers. All writes are conditional.
+ * Sessions in DynamoDB. The slot in the guard table decides, by a conditional write, which session
+ * a key has; the row in the sessions table is for readers. All writes are conditional.
  *
  *     A  put slot if absent or ended ── mine ── put row
  *     B          put slot ── there, of A ── read it ── A's session
@@ -49,7 +55,10 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
   const guard = { client, name: place.guard, deadline: DEADLINE };
   const places = createLabelPlaces(client, place.guard);
 
-  /** Takes the slot of a session's key if it is free, if its session has ended by `now`, or if its session is `instead`. */
+  /**
+   * Takes the slot of a session's key if it is free, if its session has ended by `now`, or if its
+   * session is `instead`.
+   */
   async function takeSlot(
     session: Session,
     signature: string,
@@ -71,7 +80,8 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
   /** Puts the row of a session; `there` if there is one of its id already. */
   async function putRow(session: Session, signature: string): Promise<'put' | 'there'> {
     const item = toSessionItem(session, signature, instance);
-    // Refused after the SDK's own second try, or when another instance found the slot without its row and put it.
+    // Refused after the SDK's own second try, or when another instance found the slot without its
+    // row and put it.
     const outcome = await putIf(sessions, item, { condition: 'attribute_not_exists(id)' });
     return outcome === 'done' ? 'put' : 'there';
   }
@@ -100,8 +110,8 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
   }
 
   /**
-   * Reads the slot of a key: the id of its session, and the session itself if it may be continued. Writes the session's row,
-   * in case the instance that opened it died before it did.
+   * Reads the slot of a key: the id of its session, and the session itself if it may be continued.
+   * Writes the session's row, in case the instance that opened it died before it did.
    *
    * @param instead the id of a session that has ended
    */
@@ -125,8 +135,8 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
   }
 
   /**
-   * Opens a session for its key, or finds the one that is open. Rejects when DynamoDB fails, or when there is no sealing
-   * key, because nobody could recognise the row.
+   * Opens a session for its key, or finds the one that is open. Rejects when DynamoDB fails, or
+   * when there is no sealing key, because nobody could recognise the row.
    *
    * @param instead the id of a session of this key that has turned out to have ended
    */
@@ -153,8 +163,8 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
   }
 
   /**
-   * Frees the slot of a session, so that the next vend opens another, and the place of its label. Leaves alone what belongs
-   * to another session by now.
+   * Frees the slot of a session, so that the next vend opens another, and the place of its label.
+   * Leaves alone what belongs to another session by now.
    */
   async function free(session: Session): Promise<void> {
     await deleteIf(guard, slotId(session), {
@@ -175,5 +185,8 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
   return { current, open, touch, expire, revoke, takePlace: places.take, free, read };
 }
 
-/** Reads and writes sessions in DynamoDB; `takePlace` takes a place for the label of a session that is about to open. */
+/**
+ * Reads and writes sessions in DynamoDB; `takePlace` takes a place for the label of a session that
+ * is about to open.
+ */
 export type SessionStore = ReturnType<typeof createSessionStore>;

@@ -8,16 +8,21 @@ import type { OpenSession } from './open-session.ts';
 import { proposeSessionId, slotId, type Session, type SessionKey } from './session.ts';
 import type { SessionStore } from './store.ts';
 
-/** The time between two writes of a session's row while it is used: a row is late by that much at most. */
+/** The time between two writes of a row while its session is used. */
 const TOUCH = 15 * MINUTE;
 
 /** How soon a write that failed is tried again. */
 const TOUCH_AGAIN = 1 * MINUTE;
 
-/** How long a vend waits for its session's row, longer in a busy process; then it goes on without, where it may. */
+/**
+ * How long a vend waits for its session's row, longer in a busy process; then it goes on without,
+ * where it may.
+ */
 const PATIENCE = 0.2 * SECOND;
 
-/** A session with less time left is not continued: credentials vended under it would be of no use. */
+/**
+ * A session with less time left is not continued: credentials vended under it would be of no use.
+ */
 const MARGIN = 1 * MINUTE;
 
 /** The session that a vend runs under. */
@@ -33,6 +38,8 @@ export type Tracked = {
 export type SessionUse = {
   readonly key: SessionKey;
   readonly sourceIdentity: string;
+  /** When the approval ends that the vend rests on, epoch milliseconds: the session ends with it. */
+  readonly endsBy?: number | undefined;
   /** Whether the vend may go on only once the row is written. */
   readonly required: boolean;
 };
@@ -46,15 +53,20 @@ type Live = Session & { readonly writtenAt: number; readonly unwritten: number }
 /** The sessions that this instance serves. */
 export type SessionTracker = {
   /**
-   * Opens a session or continues it. Refuses if the row is required and cannot be written, or if a session needs a new
-   * label and the subject has too many on the profile.
+   * Opens a session or continues it. Refuses if the row is required and cannot be written, or if a
+   * session needs a new label and the subject has too many on the profile.
    */
   readonly use: (use: SessionUse, keys: SealingKeys) => Promise<Result<Tracked, SessionRefusal>>;
-  /** Forgets a session that has been ended or revoked, here or elsewhere: the next vend opens another. */
+  /**
+   * Forgets a session that has been ended or revoked, here or elsewhere: the next vend opens
+   * another.
+   */
   readonly forget: (id: string) => void;
   /** Writes the uses that rows lack; for the end of the process. Never rejects. */
   readonly flush: () => Promise<void>;
-  /** Writes into the rows of sessions that have ended by themselves that they have. Never rejects. */
+  /**
+   * Writes into the rows of sessions that have ended by themselves that they have. Never rejects.
+   */
   readonly sweep: () => Promise<void>;
   readonly size: () => number;
 };
@@ -71,15 +83,21 @@ type Options = {
   readonly onFault: (error: unknown) => void;
 };
 
+/** A session that ends with an approval is of use to its last second: there is no other to take its place. */
+function marginOf({ endsBy }: SessionUse): number {
+  return endsBy === undefined ? MARGIN : 0;
+}
+
 /** How many rows are written at a time at the end of the process, which has to be over soon. */
 const FLUSH_WIDTH = 32;
 
 type Opened = Result<Live, LabelsFull>;
 
 /**
- * Keeps the sessions that this instance serves in memory, so that a vend of a known session reads nothing. The row is
- * written when a session opens, at most every 15 minutes while it is used, and at its end. `kill -9` loses the number of
- * requests since the last write and the time of the last one, never a session or a revocation.
+ * Keeps the sessions that this instance serves in memory, so that a vend of a known session reads
+ * nothing. The row is written when a session opens, at most every 15 minutes while it is used, and
+ * at its end. `kill -9` loses the number of requests since the last write and the time of the last
+ * one, never a session or a revocation.
  */
 export function createSessionTracker(options: Options): SessionTracker {
   const { store, openSession, clock, life, capacity, onOpen, onFault } = options;
@@ -109,7 +127,7 @@ export function createSessionTracker(options: Options): SessionTracker {
     const now = clock();
     const proposed = propose(use, keys, slot, now);
     // A session that is about to end counts as ended, so that it is replaced in time.
-    const opened = openSession({ proposed, keys, now, deadline: now + MARGIN, instead })
+    const opened = openSession({ proposed, keys, now, deadline: now + marginOf(use), instead })
       .then((outcome): Opened => {
         if (!outcome.ok) return outcome;
         const session = outcome.value;
@@ -124,12 +142,20 @@ export function createSessionTracker(options: Options): SessionTracker {
     return opened;
   }
 
-  function propose({ key, sourceIdentity }: SessionUse, keys: SealingKeys, slot: string, now: number): Session {
-    const id = proposeSessionId(slot, keys, life, now);
-    return { ...key, id, startedAt: now, endsAt: now + life, lastAccessAt: now, requestCount: 1, sourceIdentity };
+  function endOf({ endsBy }: SessionUse, now: number): number {
+    return Math.min(now + life, endsBy ?? now + life);
   }
 
-  /** Counts a use. Writes it once in 15 minutes, and replaces the session if its row shows then that it has ended. */
+  function propose(use: SessionUse, keys: SealingKeys, slot: string, now: number): Session {
+    const { key, sourceIdentity } = use;
+    const id = proposeSessionId(slot, keys, life, now);
+    return { ...key, id, startedAt: now, endsAt: endOf(use, now), lastAccessAt: now, requestCount: 1, sourceIdentity };
+  }
+
+  /**
+   * Counts a use. Writes it once in 15 minutes, and replaces the session if its row shows then that
+   * it has ended.
+   */
   async function advance(use: SessionUse, keys: SealingKeys, slot: string, entry: Live): Promise<Opened> {
     const now = clock();
     const used = { ...entry, lastAccessAt: now, unwritten: entry.unwritten + 1 };
@@ -155,7 +181,7 @@ export function createSessionTracker(options: Options): SessionTracker {
     const slot = slotId(use.key);
     const entry = live.get(slot);
     if (entry === undefined) return open(use, keys, slot);
-    if (clock() + MARGIN < entry.endsAt) return advance(use, keys, slot, entry);
+    if (clock() + marginOf(use) < entry.endsAt) return advance(use, keys, slot, entry);
     drop(slot, entry.id);
     return open(use, keys, slot);
   }
@@ -200,7 +226,9 @@ export function createSessionTracker(options: Options): SessionTracker {
     );
   }
 
-  /** The session of a vend that goes on although DynamoDB has not answered in time, or has failed. */
+  /**
+   * The session of a vend that goes on although DynamoDB has not answered in time, or has failed.
+   */
   function withoutRow(use: SessionUse, keys: SealingKeys): Tracked {
     const slot = slotId(use.key);
     const known = live.peek(slot);
@@ -210,7 +238,7 @@ export function createSessionTracker(options: Options): SessionTracker {
     const proposed = opening.get(slot)?.proposed;
     return {
       id: proposed?.id ?? proposeSessionId(slot, keys, life, now),
-      endsAt: proposed?.endsAt ?? now + life,
+      endsAt: proposed?.endsAt ?? endOf(use, now),
       tracking: 'degraded',
     };
   }

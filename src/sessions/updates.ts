@@ -26,7 +26,9 @@ function toUpdated(outcome: WriteOutcome): 'updated' | NotActive {
 export function createSessionUpdates(client: DynamoDBClient, sessions: string) {
   const table = { client, name: sessions, deadline: DEADLINE };
 
-  /** Writes how often a session was used since that was last written, and when the last time was. */
+  /**
+   * Writes how often a session was used since that was last written, and when the last time was.
+   */
   async function touch(id: string, at: number, more: number): Promise<'updated' | NotActive> {
     const outcome = await updateIf(
       table,
@@ -48,7 +50,10 @@ export function createSessionUpdates(client: DynamoDBClient, sessions: string) {
     return toUpdated(outcome);
   }
 
-  /** Writes which entry of the log revoked a session; a later entry may do so again after the first was lifted. */
+  /**
+   * Writes which entry of the log revoked a session; a later entry may do so again after the first
+   * was lifted.
+   */
   async function revoke(
     id: string,
     at: number,

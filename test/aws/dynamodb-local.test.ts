@@ -27,8 +27,8 @@ import { lacksDynamoDbLocal, startDynamoDbLocal, type DynamoDbLocal } from '../s
 import { startDesk, startTvm } from '../support/tvm.ts';
 
 /**
- * The writes that decide something, against AWS's own DynamoDB Local. The embedded DynamoDB is dynalite, which is not
- * AWS's: a mistake that it forgives would show in production first.
+ * The writes that decide something, against AWS's own DynamoDB Local. The embedded DynamoDB is
+ * dynalite, which is not AWS's: a mistake that it forgives would show in production first.
  */
 const lacking = lacksDynamoDbLocal();
 
@@ -182,6 +182,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
         account: '000000000000',
         profile: 'dev',
         label: '',
+        grant: '',
         startedAt: now,
         endsAt: now + 60 * MINUTE,
         lastAccessAt: now,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { AUTHENTICATION_STATUS, OWN_ERRORS } from '../../src/contract/errors.ts';
+import { OWN_ERRORS } from '../../src/contract/errors.ts';
 import { describeRoutes, findPath, findRoute, idIn, PATHS, toShownPath } from '../../src/contract/paths.ts';
 import { ROUTES, type OperationName, type Route } from '../../src/contract/routes.ts';
 import { createApp } from '../../src/http/app.ts';
@@ -60,6 +60,11 @@ const app = createApp({
   listRevocations: unreachable,
   listSessions: unreachable,
   showSession: unreachable,
+  requestApproval: unreachable,
+  listRequests: unreachable,
+  showRequest: unreachable,
+  decisions: { approve: unreachable, deny: unreachable, cancel: unreachable, end: unreachable },
+  statusUrlOf: unreachable,
   clock: () => 0,
   bareNames: 'key',
   names: { bareNames: 'key' } as Parameters<typeof createApp>[0]['names'],
@@ -209,12 +214,15 @@ describe('README', () => {
     }
   });
 
-  it("has the TVM's own error names, but for that of a bug", () => {
-    const line = page.slice(page.indexOf("the TVM's own are"), page.indexOf('## Documents'));
-    const named = [...line.matchAll(/`([A-Z][A-Za-z]+)`/gu)].map(([, name = '']) => name);
-    const own = Object.keys(OWN_ERRORS).filter((name) => name !== 'InternalFailure');
-    expect(named.toSorted()).toEqual(own.toSorted());
-    const known = new Set([...Object.keys(OWN_ERRORS), ...Object.keys(AUTHENTICATION_STATUS)]);
-    expect(named.filter((name) => !known.has(name))).toEqual([]);
+  it("has the TVM's own error names with their statuses, but for that of a bug", () => {
+    const table = page.slice(page.indexOf('| status '), page.indexOf('## Operate it'));
+    const rows = table.matchAll(/^\| (\d{3}(?:, \d{3})*) +\| (.+)\|$/gmu);
+    const told = [...rows].flatMap(([, statuses = '', text = '']) =>
+      [...text.matchAll(/`([A-Z][A-Za-z]+)`/gu)].map(([, name = '']) => [name, statuses.split(', ').map(Number)]),
+    );
+    const { InternalFailure: _, ...own } = OWN_ERRORS;
+    // Retry-After is not a word of letters only, so that it is not taken for a name.
+    expect(Object.fromEntries(told)).toEqual(own);
+    expect(told).toHaveLength(Object.keys(own).length);
   });
 });

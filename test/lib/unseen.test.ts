@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { escapeUnseen, quoted } from '../../src/lib/unseen.ts';
 
-/** Nothing that a terminal acts on: no control or format character, no line separator, no half of a surrogate pair. */
+/**
+ * Nothing that a terminal acts on: no control or format character, no line separator, no half of a
+ * surrogate pair.
+ */
 const SEEN = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]*$/u;
 
 describe('escapeUnseen', () => {

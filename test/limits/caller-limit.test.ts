@@ -15,7 +15,10 @@ import { keyOf, postKeys, sendAs } from '../support/keys.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { startTvm, type RunningTvm } from '../support/tvm.ts';
 
-/** How much one caller may ask in a window, by whichever key or session, and what strangers cost their address. */
+/**
+ * How much one caller may ask in a window, by whichever key or session, and what strangers cost
+ * their address.
+ */
 const NOW = Date.parse('2026-01-05T12:00:00Z');
 const UNAVAILABLE = { ok: false, refusal: { kind: 'unavailable' } };
 

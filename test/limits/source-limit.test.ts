@@ -12,7 +12,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Charges a source unless it has cost too much already, as the server does; says whether it was charged. */
+/**
+ * Charges a source unless it has cost too much already, as the server does; says whether it was
+ * charged.
+ */
 function cost(limit: ReturnType<typeof createSourceLimit>, address: string | undefined): boolean {
   const { ok } = limit.check(address);
   if (ok) limit.charge(address);

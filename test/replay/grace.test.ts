@@ -4,7 +4,10 @@ import { createGraceGuard } from '../../src/replay/grace.ts';
 import type { ReplayGuard, Reservation } from '../../src/replay/guard.ts';
 import { createMemoryGuard } from '../../src/replay/memory.ts';
 
-/** The shared guard with a memory behind it: no request passes twice, whatever fails at whichever moment. */
+/**
+ * The shared guard with a memory behind it: no request passes twice, whatever fails at whichever
+ * moment.
+ */
 const START = Date.parse('2026-01-05T12:00:00.500Z');
 const NOW = START + 60_000;
 

@@ -25,8 +25,9 @@ function refused(): Error {
 export type Step = (what: string, when: 'before' | 'after') => Promise<void>;
 
 /**
- * A table in memory for the commands that the log sends. They take effect one at a time, so that a test decides what
- * happens between them. A scan has pages of two items and, as in DynamoDB, is no snapshot.
+ * A table in memory for the commands that the log sends. They take effect one at a time, so that a
+ * test decides what happens between them. A scan has pages of two items and, as in DynamoDB, is no
+ * snapshot.
  */
 export function createFakeTable(step: Step = () => Promise.resolve()) {
   const items = new Map<string, Item>();
@@ -147,7 +148,9 @@ export const NO_FOREIGN: ForeignRevocations = { read: () => Promise.resolve(), o
 
 type FeedOptions = Partial<Parameters<typeof createRevocations>[0]> & { readonly keys?: () => SealingKeys };
 
-/** The log of one instance on a table, with a writer that does not know what others wrote before. */
+/**
+ * The log of one instance on a table, with a writer that does not know what others wrote before.
+ */
 export function logOf(table: Pick<FakeTable, 'client'>, keys: () => SealingKeys = () => KEYS) {
   const log = createRevocationLog({
     client: table.client,

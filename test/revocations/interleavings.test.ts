@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { createFakeTable, entry, feedOf, FRESH, logOf, rawEntry, SEALING, user } from './fake-table.ts';
 
 /**
- * Writers and readers whose calls take effect in an order that fast-check's scheduler picks: a reader afterwards knows
- * exactly what was appended and not lifted.
+ * Writers and readers whose calls take effect in an order that fast-check's scheduler picks: a
+ * reader afterwards knows exactly what was appended and not lifted.
  */
 type Plan = { readonly writers: readonly (readonly boolean[])[]; readonly readers: number; readonly polls: number };
 
@@ -15,7 +15,9 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   polls: fc.integer({ min: 1, max: 3 }),
 });
 
-/** Appends a writer's entries one after another; gives their numbers, and which of them it lifted. */
+/**
+ * Appends a writer's entries one after another; gives their numbers, and which of them it lifted.
+ */
 async function write(table: ReturnType<typeof createFakeTable>, name: string, plan: readonly boolean[]) {
   const log = logOf(table);
   const numbers: number[] = [];

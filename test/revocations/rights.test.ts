@@ -3,7 +3,9 @@ import { call } from '../http/support.ts';
 import type { Desk } from '../support/tvm.ts';
 import { callWith, lift, listed, openSession, register, revoke, send, SECRET_REASON, useDesk } from './support.ts';
 
-/** Who may revoke and lift what, what everybody else is answered, and what the audit log records. */
+/**
+ * Who may revoke and lift what, what everybody else is answered, and what the audit log records.
+ */
 const OPERATORS = `version: "1"
 rules:
   - name: security-desk

@@ -16,7 +16,10 @@ import {
   type Item,
 } from './support.ts';
 
-/** Rows of the sessions table that others than the TVM marked as revoked, with Sentinel's attributes. */
+/**
+ * Rows of the sessions table that others than the TVM marked as revoked, with Sentinel's
+ * attributes.
+ */
 const HOUR = 3_600_000;
 function keyOf(name: string, id: string) {
   return {

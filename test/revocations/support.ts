@@ -133,7 +133,10 @@ export async function until(holds: () => Promise<boolean>, limit: number): Promi
   }
 }
 
-/** An embedded AWS and one TVM for a file. What is `kept` is closed after its test, and every revocation is lifted then. */
+/**
+ * An embedded AWS and one TVM for a file. What is `kept` is closed after its test, and every
+ * revocation is lifted then.
+ */
 export function useDesk(
   options: Parameters<typeof startTvm>[1] = {},
   prepare?: (desk: Desk) => Promise<void>,

@@ -15,7 +15,10 @@ import {
   user,
 } from './fake-table.ts';
 
-/** How far an instance trusts what it knows: clocks that jump, tables that fail, and rows that mislead. */
+/**
+ * How far an instance trusts what it knows: clocks that jump, tables that fail, and rows that
+ * mislead.
+ */
 const SUBJECT = {
   name: 'alice',
   storedName: 'key/alice',

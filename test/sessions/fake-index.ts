@@ -28,7 +28,9 @@ function isBefore(a: Item, b: Item): boolean {
 type Options = {
   /** Indexes that the table has. */
   readonly indexes?: readonly string[];
-  /** How many rows a query gives at most, whatever its limit: DynamoDB ends a page at a megabyte. */
+  /**
+   * How many rows a query gives at most, whatever its limit: DynamoDB ends a page at a megabyte.
+   */
   readonly cut?: () => number;
   /** Awaited before each query; may throw. */
   readonly onQuery?: () => Promise<void> | void;

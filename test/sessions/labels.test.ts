@@ -10,7 +10,10 @@ import type { Session } from '../../src/sessions/session.ts';
 import { clientOf, tableOf } from '../revocations/support.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
-/** The bound of labels: a thousand for one subject on one profile, whatever several instances do at once. */
+/**
+ * The bound of labels: a thousand for one subject on one profile, whatever several instances do at
+ * once.
+ */
 const MOST = 1_000;
 const KEYS = new Map([['k', { id: 'k', key: randomBytes(32), activeFrom: 0 }]]);
 const NOW = Date.parse('2026-03-10T12:00:00Z');
@@ -44,6 +47,7 @@ function sessionOf(label: string, more: Partial<Session> = {}): Session {
     account: '000000000000',
     profile: 'dev',
     label,
+    grant: '',
     startedAt: NOW,
     endsAt: NOW + LIFE,
     lastAccessAt: NOW,
@@ -174,7 +178,8 @@ describe('createLabelPlaces', () => {
       const places = createLabelPlaces(client(), 'sentinel-guard');
       await hold(labelled(MOST - 1, { ...more, endsAt: NOW + 1 }));
       expect((await places.take(sessionOf(label, more), NOW)).ok).toBe(true);
-      // The item is rewritten without ended sessions and full again: the label must not have been lost.
+      // The item is rewritten without ended sessions and full again: the label must not have been
+      // lost.
       expect((await places.take(sessionOf('after', more), NOW + 1)).ok).toBe(true);
       const item = await itemOf(more.subject);
       expect(Object.getOwnPropertyNames(item?.['live']?.M ?? {}).toSorted()).toEqual(

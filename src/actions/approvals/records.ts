@@ -8,6 +8,7 @@ import { ok, refuse, type Refused, type Result } from '../../lib/result.ts';
 import { reserveClaim, type ReplayGuard } from '../../replay/guard.ts';
 import { describeRequest, type KnownRequest } from '../describe-request.ts';
 import type { OperationRefusal, Operator } from '../operator.ts';
+import type { ApprovalRefusal } from './refusal.ts';
 import { causeOf, toGuardRefusal, unavailable } from '../refusal.ts';
 import { toDigest } from '../../approvals/digest.ts';
 
@@ -49,8 +50,8 @@ export function createApprovalRecords({ clock, guard, audit, bareNames, onFault 
   /** Acknowledges what was done once its record is written. Without one it stands, and the answer says so. */
   function conclude<Value>(by: KnownRequest, tried: Tried, request: AccessRequest, value: Value) {
     const record = toEntry(by, { ...describe(request), ...tried, effect: 'allow' });
-    const refusal: OperationRefusal = { kind: 'request-unrecorded', id: request.id };
-    return release<Value, OperationRefusal>(audit, { value, record, otherwise: record, refusal });
+    const refusal: ApprovalRefusal = { kind: 'request-unrecorded', id: request.id };
+    return release<Value, ApprovalRefusal>(audit, { value, record, otherwise: record, refusal });
   }
 
   /** Refuses because something cannot be reached. */

@@ -8,7 +8,7 @@ import { MAX_WINDOW_SECONDS, type ApprovalRule } from '../../policy/documents/ap
 import type { Revocations } from '../../revocations/feed.ts';
 import type { KnownRequest } from '../describe-request.ts';
 import type { OperationRefusal, Operator } from '../operator.ts';
-import { unavailable } from '../refusal.ts';
+import { unavailable, type UnavailableRefusal } from '../refusal.ts';
 import { denied } from '../vend/decide.ts';
 import type { Ask, Asked } from './ask.ts';
 import type { Documents } from './documents.ts';
@@ -60,7 +60,7 @@ export function createRequestApproval(dependencies: Dependencies) {
     wish: ApprovalWish,
     rule: ApprovalRule,
     now: number,
-  ): Promise<Result<Asked, OperationRefusal>> {
+  ): Promise<Result<Asked, ApprovalRefusal | UnavailableRefusal>> {
     const longest = rule.max_duration ?? MAX_WINDOW_SECONDS;
     const seconds = wish.seconds ?? Math.min(USUAL_SECONDS, longest);
     if (seconds > longest) return refuse({ kind: 'request-too-long', longest });
@@ -151,7 +151,7 @@ export function createRequestApproval(dependencies: Dependencies) {
     wish: ApprovalWish,
     rule: ApprovalRule,
     now: number,
-  ): Promise<Result<RequestedApproval, OperationRefusal>> {
+  ): Promise<Result<RequestedApproval, ApprovalRefusal | UnavailableRefusal>> {
     const asked = await make(by, wish, rule, now);
     return asked.ok ? conclude(by, by.snapshot, asked.value, now) : asked;
   }

@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createAsk } from '../actions/approvals/ask.ts';
+import { createDecideRequest } from '../actions/approvals/decide-request.ts';
+import { createDocumentsOf } from '../actions/approvals/documents.ts';
+import { createFindGrant } from '../actions/approvals/find-grant.ts';
+import { createVendApprovals } from '../actions/approvals/for-vend.ts';
+import { createListRequests } from '../actions/approvals/list-requests.ts';
+import { createApprovalRecords } from '../actions/approvals/records.ts';
+import { createRequestApproval } from '../actions/approvals/request-approval.ts';
+import { createLedgers } from '../approvals/ledger.ts';
+import { createRequestStore } from '../approvals/store.ts';
+import type { ReplayGuard } from '../replay/guard.ts';
+import type { Revocations } from '../revocations/feed.ts';
+import type { Audit } from './audit.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Constructs what asks for approvals, decides on them, and lets vends rest on them. */
+export function assembleApprovals(
+  { config, clock, clients, onFault }: Runtime,
+  { log: audit }: Audit,
+  revocations: Revocations,
+  guard: ReplayGuard,
+) {
+  const { bareNames, publicUrl, tables } = config;
+  const onApprovalFault = onFault('requests for approvals cannot be read or written');
+  const store = createRequestStore(clients.dynamodb, tables.requests);
+  const ledgers = createLedgers(clients.dynamodb, tables.guard);
+  const documentsOf = createDocumentsOf(bareNames);
+  const records = createApprovalRecords({ clock, guard, audit, bareNames, onFault: onApprovalFault });
+  const common = { clock, store, ledgers, revocations, documentsOf, records };
+  const ask = createAsk({ store, ledgers, sleep });
+  const requesting = createRequestApproval({ ...common, ask });
+
+  function statusUrlOf(id: string): string {
+    return `${publicUrl.replace(/\/+$/u, '')}/requests/${id}`;
+  }
+
+  return {
+    ...createListRequests(common),
+    requestApproval: requesting.requestApproval,
+    decisions: createDecideRequest(common),
+    grants: createFindGrant(common),
+    approvals: createVendApprovals({
+      requestForVend: requesting.requestForVend,
+      revocations,
+      documentsOf,
+      statusUrlOf,
+      onFault: onApprovalFault,
+    }),
+    statusUrlOf,
+  };
+}
