@@ -43,6 +43,9 @@ const RATES = {
   rules: [{ name: 'r', cooldown: 300, max_per_user: 2, max_per_profile: 3, quota_window: 3_600 }],
 };
 
+/** Where somebody copies rows to. */
+const COPY = 'f'.repeat(16);
+
 /** One thing that somebody does on one of the instances. `which` picks one of the events so far, the newest first. */
 export type Command =
   | { readonly do: 'open'; readonly who: Who; readonly profile: 'p' | 'q'; readonly drill: boolean; readonly needs: number }
@@ -194,9 +197,12 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
   async function vend({ who, profile }: Extract<Command, { do: 'vend' }>): Promise<void> {
     const before = new Map([...truths].map(([id, truth]) => [id, { ...truth }]));
     const invoker = CALLERS[who];
-    for (const id of await quota.liveIds(invoker.name, profile, clock.now)) {
+    const live = await quota.liveIds(invoker.name, profile, clock.now);
+    // Also what nobody is led to: the last events, and the row that somebody has copied.
+    for (const id of new Set([...live, ...[...truths.keys()].slice(-2), COPY])) {
       const row = await store.read(id, SIGNING.keys);
       if (row?.genuine !== true) continue;
+      if (row.event.id !== id) wrong.push('an event in the row of another');
       const now = clock.now;
       const checked = checkEvent(row.event, {
         now,
@@ -212,7 +218,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       const truth = truths.get(id);
       if (checked.ok) judgeVend(id, { now, invoker, profile, end: checked.value.endsAt }, before.get(id));
       tally(checked.ok ? 'vended' : checked.refusal);
-      const isForGood = !checked.ok && checked.refusal !== 'another-invoker';
+      const isForGood = !checked.ok && checked.refusal !== 'another-invoker' && checked.refusal !== 'rule';
       if (isForGood && truth !== undefined) truth.isSeenOver = true;
       if (checked.ok) return;
     }
@@ -294,7 +300,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     if (what === 'open') rows.set(id, { ...item, status: { S: 'active' }, expires_at: { S: '2036-01-01T00:00:00Z' } });
     if (what === 'close') rows.set(id, { ...item, status: { S: 'closed' } });
     if (what === 'delete') rows.delete(id);
-    if (what === 'copy') rows.set('f'.repeat(16), { ...item, id: { S: 'f'.repeat(16) } });
+    if (what === 'copy') rows.set(COPY, { ...item, id: { S: COPY } });
   }
 
   function touch(id: string | undefined): void {
