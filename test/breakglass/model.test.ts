@@ -71,8 +71,6 @@ describe('break-glass, whatever happens in whatever order', () => {
       expect(world.wrong).toEqual([]);
     });
     await fc.assert(property, { numRuns: RUNS });
-    const happened = Object.fromEntries(tallied);
-    process.stderr.write(JSON.stringify({ steps, happened }));//
     expect(steps).toBeGreaterThan(100_000);
     for (const what of ['opened', 'drill', 'vended', 'confirmed', 'vended after a confirmation', 'closed', 'expired']) {
       expect(tallied.get(what), what).toBeGreaterThan(20);
@@ -81,4 +79,31 @@ describe('break-glass, whatever happens in whatever order', () => {
       expect(tallied.get(what), what).toBeGreaterThan(20);
     }
   }, 120_000);
+
+  it('writes no confirmation after its deadline, however close to it somebody confirms', async () => {
+    const moments = fc.constantFrom(295_000, 296_999, 297_000, 297_001, 298_500, 299_999, 300_000);
+    const delays = fc.constantFrom(1, 1_500, 2_999, 3_000);
+    const property = fc.asyncProperty(fc.scheduler(), moments, delays, async (scheduler, moment, delay) => {
+      let isRacing = false;
+      const world = createWorld(async () => void (isRacing && (await scheduler.schedule(Promise.resolve()))), []);
+      await world.run({ do: 'open', who: 'alice', profile: 'p', drill: false, needs: 1 });
+      await world.run({ do: 'pass', ms: moment });
+      isRacing = true;
+      const racing: readonly Command[] = [
+        { do: 'confirm', who: 'bob', which: 0 },
+        { do: 'pass', ms: delay },
+        { do: 'vend', who: 'alice', profile: 'p' },
+        { do: 'vend', who: 'alice', profile: 'p' },
+      ];
+      const running = racing.map(async (command) => {
+        await scheduler.schedule(Promise.resolve());
+        await world.run(command);
+      });
+      await scheduler.waitFor(Promise.all(running));
+      isRacing = false;
+      await world.run({ do: 'vend', who: 'alice', profile: 'p' });
+      expect(world.wrong).toEqual([]);
+    });
+    await fc.assert(property, { numRuns: 500 });
+  });
 });
