@@ -117,7 +117,10 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: readonly (readonly [pattern: RegExp, rooms: readonly string[]])[] = [
   [/^hono(?:\/|$)|^@hono\//u, ['http']],
   [/^@aws-sdk\/credential-provider-node$|^@smithy\/core\/config$/u, ['cli']],
-  [/^@aws-sdk\/client-/u, ['aws', 'catalog', 'cli', 'limits', 'replay', 'sessions', 'revocations', 'breakglass', 'actions', 'local']],
+  [
+    /^@aws-sdk\/client-/u,
+    ['aws', 'catalog', 'cli', 'limits', 'replay', 'sessions', 'revocations', 'breakglass', 'actions', 'local'],
+  ],
   [/^rate-limiter-flexible(?:\/|$)/u, ['limits']],
   [/^pino$|^prom-client$/u, ['telemetry']],
   [/^yaml$/u, ['policy']],

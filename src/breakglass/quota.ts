@@ -48,16 +48,19 @@ export type UseQuota = {
   readonly reserve: <Verdict, Refusal>(
     reservation: Reservation<Verdict, Refusal>,
   ) => Promise<Result<Verdict, Refusal | ReviewOverdue | LedgerFull>>;
-  /** Notes that the event of a use was written, so that a row that is deleted frees nobody of its review. */
+  /**
+   * Notes that the event of a use was written, so that a row that is deleted frees nobody of its review: when it was
+   * opened, and before a vend whose use is not `opened`. Does nothing where no blocking review is owed.
+   */
   readonly noteOpened: (event: BreakGlassEvent) => Promise<void>;
   /** Notes that an event was reviewed; after its row was written, which alone proves it. */
   readonly noteReviewed: (event: BreakGlassEvent, now: number) => Promise<void>;
   /**
-   * The ids of events by which somebody may have a profile now, newest first. Whether an event is open, its row says.
+   * The uses by which somebody may have a profile now, newest first. Whether an event is open, its row says.
    *
    * @param name one of the caller's own names of `ledgerNamesOf`
    */
-  readonly liveIds: (name: string, profile: string, now: number) => Promise<readonly string[]>;
+  readonly liveUses: (name: string, profile: string, now: number) => Promise<readonly Use[]>;
 };
 
 function toUse({ id, profile, openedAt, endsAt, reviewBy, overdueBlocks }: BreakGlassEvent): Use {
@@ -117,10 +120,7 @@ export function createUseQuota(ledgers: UseLedgers, store: Pick<EventStore, 'rea
   }
 
   /** Writes a use into all ledgers that do not have it. */
-  async function enter(
-    read: readonly UseLedger[],
-    use: Use,
-  ): Promise<Result<'entered' | 'lost', LedgerFull>> {
+  async function enter(read: readonly UseLedger[], use: Use): Promise<Result<'entered' | 'lost', LedgerFull>> {
     for (const ledger of read.filter(({ uses }) => !uses.some(({ id }) => id === use.id))) {
       const uses = withUse(ledger.uses, use, use.at);
       if (uses === 'full') return refuse({ kind: 'ledger-full', of: ledger.name.of });
@@ -204,13 +204,10 @@ export function createUseQuota(ledgers: UseLedgers, store: Pick<EventStore, 'rea
     await changeUse(event, now, (use) => (use.reviewBy === undefined ? use : { ...use, reviewBy: undefined }));
   }
 
-  async function liveIds(name: string, profile: string, now: number): Promise<readonly string[]> {
+  async function liveUses(name: string, profile: string, now: number): Promise<readonly Use[]> {
     const { uses } = await ledgers.read({ of: 'person', name, drill: false }, now);
-    return uses
-      .filter((use) => use.profile === profile && use.until > now)
-      .toSorted((a, b) => b.at - a.at)
-      .map(({ id }) => id);
+    return uses.filter((use) => use.profile === profile && use.until > now).toSorted((a, b) => b.at - a.at);
   }
 
-  return { reserve, noteOpened, noteReviewed, liveIds };
+  return { reserve, noteOpened, noteReviewed, liveUses };
 }

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { closed, confirmed, endOf, expired, owesBlockingReview, reviewed, statusAt } from '../../src/breakglass/event.ts';
+import {
+  closed,
+  confirmed,
+  endOf,
+  expired,
+  owesBlockingReview,
+  reviewed,
+  statusAt,
+} from '../../src/breakglass/event.ts';
 import { toEventItem, toEventRow } from '../../src/breakglass/row.ts';
 import { signRow } from '../../src/lib/sealing.ts';
 import { ALICE, BOB, eventOf, NOW, SIGNING, TABLE, valueOf } from './support.ts';

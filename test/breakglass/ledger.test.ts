@@ -11,7 +11,9 @@ function use(id: string, change: Partial<Use> = {}): Use {
 
 /** As many uses as there is room for, the oldest first. */
 function full(change: Partial<Use> = {}): readonly Use[] {
-  return Array.from({ length: MAX_USES }, (_, n) => use(`u${n}`, { at: NOW - DAY + n, until: NOW - DAY + n, ...change }));
+  return Array.from({ length: MAX_USES }, (_, n) =>
+    use(`u${n}`, { at: NOW - DAY + n, until: NOW - DAY + n, ...change }),
+  );
 }
 
 describe('withUse', () => {
@@ -27,7 +29,11 @@ describe('withUse', () => {
 
   it('keeps what is open, owes a review or is the last of its profile', () => {
     const [first, second, third, ...rest] = full() as readonly [Use, Use, Use, ...Use[]];
-    const kept = [{ ...first, until: NOW + 1 }, { ...second, reviewBy: NOW }, { ...third, profile: 'rare' }];
+    const kept = [
+      { ...first, until: NOW + 1 },
+      { ...second, reviewBy: NOW },
+      { ...third, profile: 'rare' },
+    ];
     const uses = withUse([...kept, ...rest], use('new'), NOW);
     expect(uses).toEqual([...kept, ...rest.slice(1), use('new')]);
   });

@@ -24,7 +24,11 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: fc.constant('vend'), who: invoker, profile }) },
   {
     weight: 5,
-    arbitrary: fc.record({ do: fc.constantFrom('confirm', 'confirm', 'confirm', 'close', 'review', 'review', 'expire'), who, which }),
+    arbitrary: fc.record({
+      do: fc.constantFrom('confirm', 'confirm', 'confirm', 'close', 'review', 'review', 'expire'),
+      who,
+      which,
+    }),
   },
   {
     weight: 1,
@@ -38,10 +42,20 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('pass'),
-      ms: fc.constantFrom(1_000, 2_999, 298_000, 0.5 * MINUTE, 2 * MINUTE, 4 * MINUTE, 5 * MINUTE, 11 * MINUTE, 45 * MINUTE),
+      ms: fc.constantFrom(
+        1_000,
+        2_999,
+        298_000,
+        0.5 * MINUTE,
+        2 * MINUTE,
+        4 * MINUTE,
+        5 * MINUTE,
+        11 * MINUTE,
+        45 * MINUTE,
+      ),
     }),
   },
-) as fc.Arbitrary<Command>;
+);
 
 /** Two instances, and somebody to whom neither belongs: each does one thing after the other. */
 const plans = fc.array(fc.array(commands, { minLength: 8, maxLength: 30 }), { minLength: 3, maxLength: 3 });

@@ -25,7 +25,13 @@ const MINUTE = 60 * SECOND;
 const DEADLINE = 3 * SECOND;
 
 /** alice has two names. */
-export const CALLERS = { alice: party('alice'), also: party('alice', 'sso'), bob: party('bob'), dora: party('dora'), olivia: party('olivia') };
+export const CALLERS = {
+  alice: party('alice'),
+  also: party('alice', 'sso'),
+  bob: party('bob'),
+  dora: party('dora'),
+  olivia: party('olivia'),
+};
 export type Who = keyof typeof CALLERS;
 const PERSON = { alice: 'alice', also: 'alice', bob: 'bob', dora: 'dora', olivia: 'olivia' } as const;
 const PEOPLE = createPeople([['key/alice', 'sso/alice']]);
@@ -48,7 +54,13 @@ const COPY = 'f'.repeat(16);
 
 /** One thing that somebody does on one of the instances. `which` picks one of the events so far, the newest first. */
 export type Command =
-  | { readonly do: 'open'; readonly who: Who; readonly profile: 'p' | 'q'; readonly drill: boolean; readonly needs: number }
+  | {
+      readonly do: 'open';
+      readonly who: Who;
+      readonly profile: 'p' | 'q';
+      readonly drill: boolean;
+      readonly needs: number;
+    }
   | { readonly do: 'vend'; readonly who: Who; readonly profile: 'p' | 'q' }
   | { readonly do: 'confirm' | 'close' | 'review' | 'expire'; readonly who: Who; readonly which: number }
   | { readonly do: 'foreign'; readonly what: 'put-back' | 'open' | 'close' | 'delete' | 'copy'; readonly which: number }
@@ -178,7 +190,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     const asked = opening({ invoker, profile, drill, seconds: 900, reviewWithin: 600, overdueBlocks: true, ...more });
     const event = toEvent({ ...asked, ledgers }, { id, now });
     const owedBefore = [...truths.values()].filter(
-      (one) => isOwed(one, now) && personOf(one.event.invoker) === personOf(invoker) && (one.isNoted || !one.isTouched),
+      (one) => isOwed(one, now) && personOf(one.event.invoker) === personOf(invoker),
     );
     const reserved = await quota.reserve({
       event,
@@ -187,22 +199,29 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     });
     tally(reserved.ok ? (drill ? 'drill' : 'opened') : reserved.refusal.kind);
     if (!reserved.ok) return;
-    if (!drill && owedBefore.some((one) => !one.isReviewed)) wrong.push('a use in spite of a review that is overdue');
+    // A row that was deleted before anybody noted it, or vended under it, is as if it had never been written.
+    const isStillOwed = owedBefore.some((one) => !one.isReviewed && (one.isNoted || !one.isTouched));
+    if (!drill && isStillOwed) wrong.push('a use in spite of a review that is overdue');
     if ((await store.create(event, SIGNING)) === 'there') throw new Error('there is an event of this id');
+    await note(event);
+  }
+
+  async function note(event: BreakGlassEvent): Promise<void> {
     await quota.noteOpened(event);
-    const truth = truths.get(id);
+    const truth = truths.get(event.id);
     if (truth !== undefined) truth.isNoted = true;
   }
 
   async function vend({ who, profile }: Extract<Command, { do: 'vend' }>): Promise<void> {
     const before = new Map([...truths].map(([id, truth]) => [id, { ...truth }]));
     const invoker = CALLERS[who];
-    const live = await quota.liveIds(invoker.name, profile, clock.now);
+    const live = await quota.liveUses(invoker.name, profile, clock.now);
     // Also what nobody is led to: the last events, and the row that somebody has copied.
-    for (const id of new Set([...live, ...[...truths.keys()].slice(-2), COPY])) {
+    for (const id of new Set([...live.map((use) => use.id), ...[...truths.keys()].slice(-2), COPY])) {
       const row = await store.read(id, SIGNING.keys);
       if (row?.genuine !== true) continue;
       if (row.event.id !== id) wrong.push('an event in the row of another');
+      if (live.some((use) => use.id === id && !use.opened)) await note(row.event);
       const now = clock.now;
       const checked = checkEvent(row.event, {
         now,
@@ -236,6 +255,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     }
     const { event, confirmedInTime } = truth;
     if (event.drill) wrong.push('a vend under a drill');
+    if (!truth.isNoted) wrong.push('a vend of which no review would be owed');
     if (event.invoker.subject !== vended.invoker.subject || event.profile !== vended.profile) wrong.push('not theirs');
     const end = confirmedInTime ? event.endsAt : endOf(event);
     if (vended.now >= end || vended.end > end) wrong.push('a vend after the end');
@@ -316,9 +336,9 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       else if (command.do === 'confirm') await confirm(command.who, command.which);
       else if (command.do === 'close') await close(command.who, command.which);
       else if (command.do === 'review') await review(command.who, command.which);
-      else if (command.do === 'expire') await expire(command.which);
       else if (command.do === 'foreign') tamper(command);
-      else clock.now += command.ms;
+      else if (command.do === 'pass') clock.now += command.ms;
+      else await expire(command.which);
     } catch (error) {
       if (!/the call failed|the answer was lost|again and again/u.test(String(error))) throw error;
       tally('failed');

@@ -106,7 +106,10 @@ describe('reserve', () => {
       ]);
       return 'ok';
     };
-    const one = await reserve(eventOf(), ({ byProfile }) => (byProfile.length === 0 ? ok('yes') : refuse('no')) as never);
+    const one = await reserve(
+      eventOf(),
+      ({ byProfile }) => (byProfile.length === 0 ? ok('yes') : refuse('no')) as never,
+    );
     expect(one).toEqual({ ok: false, refusal: 'no' });
     control.step = () => Promise.resolve('ok');
     const past = await pastOf();
@@ -197,8 +200,8 @@ describe('a review that is owed', () => {
   });
 });
 
-describe('liveIds', () => {
-  it('gives the ids of uses of a profile that have not ended, the newest first, by each name', async () => {
+describe('liveUses', () => {
+  it('gives the uses of a profile that have not ended, the newest first, by each name', async () => {
     const { open, quota } = setUp();
     const names = { ledgers: ['key/alice', 'sso/alice'] };
     const old = await open(names, NOW - HOUR);
@@ -208,8 +211,8 @@ describe('liveIds', () => {
     await open({ ...names, drill: true }, NOW + 3);
     expect(expired(old, NOW)).toBeDefined();
     for (const name of names.ledgers) {
-      expect(await quota.liveIds(name, 'prod', NOW + 4)).toEqual([second.id, first.id]);
+      expect(idsOf(await quota.liveUses(name, 'prod', NOW + 4))).toEqual([second.id, first.id]);
     }
-    expect(await quota.liveIds(ALICE.name, 'prod', NOW + 2 * HOUR)).toEqual([]);
+    expect(await quota.liveUses(ALICE.name, 'prod', NOW + 2 * HOUR)).toEqual([]);
   });
 });

@@ -61,10 +61,7 @@ export function checkRates(
 
 type Limit = Pick<RateRefusal, 'kind' | 'retryAt'>;
 
-function endOfCooldown(
-  { cooldown }: BreakGlassRateRule,
-  { profile, now, byPerson }: RateFacts,
-): Limit | undefined {
+function endOfCooldown({ cooldown }: BreakGlassRateRule, { profile, now, byPerson }: RateFacts): Limit | undefined {
   const times = byPerson.filter((use) => use.profile === profile).map(({ at }) => at);
   if (cooldown === undefined || times.length === 0) return undefined;
   const retryAt = Math.max(...times) + cooldown * SECOND;
