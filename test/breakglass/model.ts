@@ -10,7 +10,7 @@ import {
   type BreakGlassEvent,
   type Party,
 } from '../../src/breakglass/event.ts';
-import { createUseLedgers } from '../../src/breakglass/ledger.ts';
+import { createUseLedgers, type Use } from '../../src/breakglass/ledger.ts';
 import { createUseQuota } from '../../src/breakglass/quota.ts';
 import { toEventRow } from '../../src/breakglass/row.ts';
 import { createEventStore } from '../../src/breakglass/store.ts';
@@ -25,7 +25,7 @@ const MINUTE = 60 * SECOND;
 const DEADLINE = 3 * SECOND;
 
 /** alice has two names. */
-export const CALLERS = {
+const CALLERS = {
   alice: party('alice'),
   also: party('alice', 'sso'),
   bob: party('bob'),
@@ -37,7 +37,7 @@ const PERSON = { alice: 'alice', also: 'alice', bob: 'bob', dora: 'dora', olivia
 const PEOPLE = createPeople([['key/alice', 'sso/alice']]);
 
 /** The rules of the model. */
-export const LIMITS = { cooldown: 5 * MINUTE, window: 60 * MINUTE, byPerson: 2, byProfile: 3 };
+const LIMITS = { cooldown: 5 * MINUTE, window: 60 * MINUTE, byPerson: 2, byProfile: 3 };
 const RULE = {
   name: 'emergencies',
   users: ['alice', 'also', 'bob', 'dora'],
@@ -206,6 +206,14 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     await note(event);
   }
 
+  /** One ledger of the person that has it noted is enough. */
+  async function noteBefore(live: readonly Use[], event: BreakGlassEvent): Promise<void> {
+    const use = live.find(({ id }) => id === event.id);
+    const truth = truths.get(event.id);
+    if (use?.opened === true && truth !== undefined) truth.isNoted = true;
+    if (use?.opened === false) await note(event);
+  }
+
   async function note(event: BreakGlassEvent): Promise<void> {
     await quota.noteOpened(event);
     const truth = truths.get(event.id);
@@ -221,7 +229,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       const row = await store.read(id, SIGNING.keys);
       if (row?.genuine !== true) continue;
       if (row.event.id !== id) wrong.push('an event in the row of another');
-      if (live.some((use) => use.id === id && !use.opened)) await note(row.event);
+      await noteBefore(live, row.event);
       const now = clock.now;
       const checked = checkEvent(row.event, {
         now,

@@ -28,7 +28,7 @@ export type RateRefusal = {
 export type RateVerdict = { readonly escalate: boolean };
 
 /** The rate rule for a profile: the first one that is for it. Undefined if there is none: then there is no limit. */
-export function findRateRule(
+function findRateRule(
   policy: BreakGlassRatePolicyDocument | undefined,
   profile: string,
 ): BreakGlassRateRule | undefined {

@@ -22,7 +22,7 @@ const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 
 /** Bounds of one emergency, in seconds; the upper one is Sentinel's. */
-export const MIN_EVENT_SECONDS = MINUTE;
+const MIN_EVENT_SECONDS = MINUTE;
 export const MAX_EVENT_SECONDS = 4 * HOUR;
 
 /** The longest time that a review may take, in seconds: 30 days. */
