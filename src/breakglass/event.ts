@@ -43,7 +43,12 @@ export type Opening = {
   readonly overdueBlocks: boolean;
   /** The names of its person's ledgers, in which it is on record. */
   readonly ledgers: readonly string[];
+  /** Up to which number of the log of revocations it was known what is revoked when it was opened. */
+  readonly seen: number;
 };
+
+/** A second person's word, and up to which number of the log of revocations their instance knew what is revoked. */
+export type Confirmation = { readonly at: number; readonly by: Party; readonly seen: number };
 
 /** An emergency, with all that has become of it. Times in epoch milliseconds. */
 export type BreakGlassEvent = Omit<Opening, 'confirmWithin' | 'reviewWithin'> & {
@@ -58,7 +63,7 @@ export type BreakGlassEvent = Omit<Opening, 'confirmWithin' | 'reviewWithin'> & 
   readonly endsAt: number;
   /** Until when a second person must have confirmed it; undefined where none is needed. */
   readonly confirmBy: number | undefined;
-  readonly confirmed: { readonly at: number; readonly by: Party } | undefined;
+  readonly confirmed: Confirmation | undefined;
   /** Set where somebody closed it before its end. */
   readonly closed: { readonly at: number; readonly by: Party; readonly reason: string } | undefined;
   /** Until when somebody else must have reviewed it; undefined where nobody must. */
@@ -119,14 +124,14 @@ function changed(event: BreakGlassEvent, now: number, change: Partial<BreakGlass
  */
 export function confirmed(
   event: BreakGlassEvent,
-  by: Party,
-  now: number,
+  confirmation: Confirmation,
 ): Result<BreakGlassEvent, 'over' | 'not-needed' | 'already'> {
+  const { at: now } = confirmation;
   if (statusAt(event, now) !== 'active') return refuse('over');
   if (event.confirmBy === undefined) return refuse('not-needed');
   if (event.confirmed !== undefined) return refuse('already');
   if (now + CONFIRM_MARGIN >= event.confirmBy) return refuse('over');
-  return ok(changed(event, now, { confirmed: { at: now, by } }));
+  return ok(changed(event, now, { confirmed: confirmation }));
 }
 
 /** The next version, closed before its end. `over`: it is closed or has ended already. */

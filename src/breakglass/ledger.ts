@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { putIf, readItem, type Item } from '../aws/table.ts';
-import { DAY, SECOND } from '../lib/clock.ts';
+import { attributes, numberAt, textAt, toTtl } from '../aws/attributes.ts';
+import { readItem, updateAs, type Change } from '../aws/table.ts';
+import { DAY } from '../lib/clock.ts';
+import { newHexId } from '../lib/ids.ts';
 import { CALL_DEADLINE, KEPT } from './bounds.ts';
 
 /** One use of break-glass that is on record. Times in epoch milliseconds. */
@@ -53,26 +55,11 @@ function itemId({ of, name, drill }: LedgerName): string {
   return `break-glass#${createHash('sha256').update(text).digest('hex')}`;
 }
 
-function toUse([id, value]: readonly [string, NonNullable<Item[string]>]): Use {
-  const { profile, at, until, review_by: reviewBy, opened } = value.M ?? {};
-  return {
-    id,
-    profile: profile?.S ?? '',
-    at: Number(at?.N ?? 0),
-    until: Number(until?.N ?? 0),
-    reviewBy: reviewBy?.N === undefined ? undefined : Number(reviewBy.N),
-    opened: opened?.BOOL === true,
-  };
-}
+/** As JSON holds it, without the member that is undefined. */
+type StoredUse = Omit<Use, 'reviewBy'> & { readonly reviewBy?: number };
 
-function toEntry({ profile, at, until, reviewBy, opened }: Use): Item {
-  return {
-    profile: { S: profile },
-    at: { N: String(at) },
-    until: { N: String(until) },
-    opened: { BOOL: opened },
-    ...(reviewBy === undefined ? {} : { review_by: { N: String(reviewBy) } }),
-  };
+function toUse(stored: StoredUse): Use {
+  return { ...stored, reviewBy: stored.reviewBy };
 }
 
 /** What still counts: for as long as rate rules can look back, and until a review that is owed is done. */
@@ -80,15 +67,23 @@ function isKept({ at, until, reviewBy }: Use, now: number): boolean {
   return reviewBy !== undefined || until > now || at > now - KEPT;
 }
 
-function toItem({ name, version }: UseLedger, uses: readonly Use[]): Item {
+/** A ledger with other uses, if nobody has written it since it was read, or this very attempt did. */
+function toChange({ version }: UseLedger, uses: readonly Use[], attempt: string): Change {
   const last = Math.max(0, ...uses.map(({ at, until }) => Math.max(at + KEPT, until)));
   const owes = uses.some(({ reviewBy }) => reviewBy !== undefined);
+  const isNew = version === 0;
   return {
-    id: { S: itemId(name) },
-    version: { N: String(version + 1) },
-    uses: { M: Object.fromEntries(uses.map((use) => [use.id, { M: toEntry(use) }])) },
-    // A day later than nothing in it counts, whatever DynamoDB's clock says.
-    ...(owes ? {} : { ttl: { N: String(Math.ceil((last + DAY) / SECOND)) } }),
+    update: `SET #uses = :uses, #version = :next, #attempt = :attempt${owes ? ' REMOVE #ttl' : ', #ttl = :ttl'}`,
+    condition: `${isNew ? 'attribute_not_exists(id)' : '#version = :before'} OR #attempt = :attempt`,
+    names: { '#uses': 'uses', '#version': 'version', '#attempt': 'attempt', '#ttl': 'ttl' },
+    values: attributes({
+      ':uses': JSON.stringify(uses),
+      ':next': version + 1,
+      ':before': isNew ? undefined : version,
+      ':attempt': attempt,
+      // A day later than nothing in it counts, whatever DynamoDB's clock says.
+      ':ttl': owes ? undefined : toTtl(last + DAY),
+    }),
   };
 }
 
@@ -98,17 +93,14 @@ export function createUseLedgers(client: DynamoDBClient, guard: string): UseLedg
 
   async function read(name: LedgerName, now: number): Promise<UseLedger> {
     const item = await readItem(table, itemId(name));
-    const uses = Object.entries(item?.['uses']?.M ?? {}).map(toUse);
-    return { name, uses: uses.filter((use) => isKept(use, now)), version: Number(item?.['version']?.N ?? 0) };
+    const uses = (JSON.parse(textAt(item, 'uses') ?? '[]') as readonly StoredUse[]).map(toUse);
+    return { name, uses: uses.filter((use) => isKept(use, now)), version: numberAt(item, 'version') ?? 0 };
   }
 
   async function write(ledger: UseLedger, uses: readonly Use[]): Promise<'written' | 'lost'> {
-    const { version } = ledger;
-    const outcome = await putIf(table, toItem(ledger, uses), {
-      condition: version === 0 ? 'attribute_not_exists(id)' : '#version = :before',
-      ...(version === 0 ? {} : { names: { '#version': 'version' }, values: { ':before': { N: String(version) } } }),
-    });
-    return outcome === 'done' ? 'written' : 'lost';
+    const attempt = newHexId();
+    const outcome = await updateAs(table, itemId(ledger.name), attempt, toChange(ledger, uses, attempt));
+    return outcome === 'refused' ? 'lost' : 'written';
   }
 
   return { read, write };

@@ -1,6 +1,4 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { Item } from '../aws/table.ts';
-import { SECOND } from '../lib/clock.ts';
+import { attributes, isoTime, textAt, timeAt, toTtl, type Item } from '../aws/attributes.ts';
 import { isSignedRow, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import { KEPT } from './bounds.ts';
 import { endOf, EVENT_STATUSES, owesBlockingReview, type BreakGlassEvent, type EventStatus } from './event.ts';
@@ -30,19 +28,14 @@ const NANOSECONDS = 1_000_000_000;
 /** What Sentinel's programs are told of a drill, which they would take for a grant: that it is over. */
 const DRILL_REASON = 'a drill';
 
-function iso(ms: number): AttributeValue {
-  return { S: new Date(ms).toISOString() };
-}
-
 function purposeOf({ drill }: Pick<BreakGlassEvent, 'drill'>): string {
   return drill ? PURPOSES.drill : PURPOSES.grant;
 }
 
 /** What Sentinel's attributes say of the end. */
-function toClosing({ drill, status, closed }: BreakGlassEvent): Item {
-  if (drill) return { status: { S: 'closed' }, closed_reason: { S: DRILL_REASON } };
-  if (closed === undefined) return { status: { S: status } };
-  return { status: { S: status }, closed_by: { S: closed.by.name }, closed_reason: { S: closed.reason } };
+function toClosing({ drill, status, closed }: BreakGlassEvent) {
+  if (drill) return { status: 'closed', closed_by: undefined, closed_reason: DRILL_REASON };
+  return { status, closed_by: closed?.by.name, closed_reason: closed?.reason };
 }
 
 /**
@@ -53,25 +46,24 @@ function toClosing({ drill, status, closed }: BreakGlassEvent): Item {
  */
 export function toEventItem(event: BreakGlassEvent, table: string, sealing: SealingKey): Item {
   const state = JSON.stringify(event);
-  const waits = event.confirmBy !== undefined && event.confirmed === undefined;
-  return {
-    id: { S: event.id },
-    invoker: { S: event.invoker.name },
-    profile: { S: event.profile },
-    reason_code: { S: event.reasonCode },
-    justification: { S: event.justification },
-    duration: { N: String(event.seconds * NANOSECONDS) },
+  return attributes({
+    id: event.id,
+    invoker: event.invoker.name,
+    profile: event.profile,
+    reason_code: event.reasonCode,
+    justification: event.justification,
+    duration: event.seconds * NANOSECONDS,
     ...toClosing(event),
-    created_at: iso(event.openedAt),
-    updated_at: iso(event.updatedAt),
-    expires_at: iso(endOf(event)),
-    request_id: { S: event.id },
-    version: { N: String(event.version) },
-    ...(waits ? { confirm_by: { N: String(event.confirmBy) } } : {}),
-    state: { S: state },
-    signature: { S: signRow(sealing, purposeOf(event), [table, state]) },
-    ...(owesBlockingReview(event) ? {} : { ttl: { N: String(Math.ceil((event.endsAt + KEPT) / SECOND)) } }),
-  };
+    created_at: isoTime(event.openedAt),
+    updated_at: isoTime(event.updatedAt),
+    expires_at: isoTime(endOf(event)),
+    request_id: event.id,
+    version: event.version,
+    confirm_by: event.confirmed === undefined ? event.confirmBy : undefined,
+    state,
+    signature: signRow(sealing, purposeOf(event), [table, state]),
+    ttl: owesBlockingReview(event) ? undefined : toTtl(event.endsAt + KEPT),
+  });
 }
 
 function isStatus(text: string | undefined): text is EventStatus {
@@ -86,32 +78,32 @@ function withForeignStatus(event: BreakGlassEvent, status: string | undefined): 
 
 /** The event of a row that the TVM wrote; undefined for every other row. */
 function toGenuine(item: Item, table: string, keys: SealingKeys): BreakGlassEvent | undefined {
-  const state = item['state']?.S ?? '';
-  const signature = item['signature']?.S ?? '';
+  const state = textAt(item, 'state') ?? '';
+  const signature = textAt(item, 'signature') ?? '';
   const purpose = Object.values(PURPOSES).find((one) => isSignedRow(signature, keys, one, [table, state]));
   if (state === '' || purpose === undefined) return undefined;
   const event = JSON.parse(state) as BreakGlassEvent;
-  const isItsOwn = event.id === item['id']?.S && purposeOf(event) === purpose;
-  return isItsOwn ? withForeignStatus(event, item['status']?.S) : undefined;
+  const isItsOwn = event.id === textAt(item, 'id') && purposeOf(event) === purpose;
+  return isItsOwn ? withForeignStatus(event, textAt(item, 'status')) : undefined;
 }
 
 /** Reads a row that anybody may have written; undefined for what is no event at all. */
 export function toEventRow(item: Item, table: string, keys: SealingKeys): EventRow | undefined {
   const event = toGenuine(item, table, keys);
   if (event !== undefined) return { genuine: true, event };
-  const id = item['id']?.S ?? '';
-  const status = item['status']?.S;
+  const id = textAt(item, 'id') ?? '';
+  const status = textAt(item, 'status');
   if (id === '' || !isStatus(status)) return undefined;
   return {
     genuine: false,
     foreign: {
       id,
-      invoker: item['invoker']?.S ?? '',
-      profile: item['profile']?.S ?? '',
+      invoker: textAt(item, 'invoker') ?? '',
+      profile: textAt(item, 'profile') ?? '',
       status,
-      reasonCode: item['reason_code']?.S ?? '',
-      justification: item['justification']?.S ?? '',
-      createdAt: Date.parse(item['created_at']?.S ?? '') || 0,
+      reasonCode: textAt(item, 'reason_code') ?? '',
+      justification: textAt(item, 'justification') ?? '',
+      createdAt: timeAt(item, 'created_at') ?? 0,
     },
   };
 }

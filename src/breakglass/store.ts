@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { putIf, putNew, readItem, readPage, type Condition, type Item } from '../aws/table.ts';
+import { attributes, textAt, type Item } from '../aws/attributes.ts';
+import { putSure } from '../aws/put-sure.ts';
+import { readItem, readPage, type Condition } from '../aws/table.ts';
 import type { SealingKey, SealingKeys } from '../lib/sealing.ts';
 import { CALL_DEADLINE } from './bounds.ts';
 import type { BreakGlassEvent, EventStatus } from './event.ts';
@@ -22,13 +25,10 @@ export type EventPage = { readonly rows: readonly EventRow[]; readonly next: Eve
 
 const KEY_OF = { 'gsi-invoker': 'invoker', 'gsi-profile': 'profile', 'gsi-status': 'status' } as const;
 
-/** The key to sign with, and all keys that signed before. */
-export type SigningKeys = { readonly sealing: SealingKey; readonly keys: SealingKeys };
-
 /** The table of events. Every method rejects where DynamoDB cannot be asked: nothing is taken for granted then. */
 export type EventStore = {
   /** Writes a new event; `there` if a row of its id is there already and is not this very one. */
-  readonly create: (event: BreakGlassEvent, signing: SigningKeys) => Promise<'created' | 'there'>;
+  readonly create: (event: BreakGlassEvent, sealing: SealingKey) => Promise<'created' | 'there'>;
   /** Reads the row of an id, consistently; undefined where there is none, or none that is an event. */
   readonly read: (id: string, keys: SealingKeys) => Promise<EventRow | undefined>;
   /** Whether anything at all is written under an id. */
@@ -37,12 +37,12 @@ export type EventStore = {
    * Replaces an event by its next version; `lost` if another has written since it was read. An answer that was lost is
    * looked for: what was written and not acknowledged counts as written.
    */
-  readonly replace: (event: BreakGlassEvent, signing: SigningKeys) => Promise<'replaced' | 'lost'>;
+  readonly replace: (event: BreakGlassEvent, sealing: SealingKey) => Promise<'replaced' | 'lost'>;
   /**
    * Replaces an event by its next version, confirmed: one write under the condition that it is active still, also by a
    * status that somebody else wrote, and that its deadline has not passed. `lost` as for `replace`.
    */
-  readonly confirm: (event: BreakGlassEvent, signing: SigningKeys) => Promise<'replaced' | 'lost'>;
+  readonly confirm: (event: BreakGlassEvent, sealing: SealingKey) => Promise<'replaced' | 'lost'>;
   /** Reads one page of an index, which may lag by a moment. */
   readonly page: (leg: EventLeg, keys: SealingKeys, from: EventPlace | undefined) => Promise<EventPage>;
 };
@@ -51,10 +51,9 @@ export type EventStore = {
 export function createEventStore(client: DynamoDBClient, name: string): EventStore {
   const table = { client, name, deadline: CALL_DEADLINE };
 
-  async function create(event: BreakGlassEvent, signing: SigningKeys): Promise<'created' | 'there'> {
-    const item = toEventItem(event, name, signing.sealing);
-    if ((await putNew(table, item, `${event.id}#${event.openedAt}`)) === 'done') return 'created';
-    return (await isThis(event, signing.keys)) ? 'created' : 'there';
+  async function create(event: BreakGlassEvent, sealing: SealingKey): Promise<'created' | 'there'> {
+    const outcome = await write(event, sealing, { condition: 'attribute_not_exists(id)' });
+    return outcome === 'done' ? 'created' : 'there';
   }
 
   async function read(id: string, keys: SealingKeys): Promise<EventRow | undefined> {
@@ -66,49 +65,46 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
     return (await readItem(table, id)) !== undefined;
   }
 
-  async function isThis(event: BreakGlassEvent, keys: SealingKeys): Promise<boolean> {
-    const row = await read(event.id, keys);
-    return row?.genuine === true && JSON.stringify(row.event) === JSON.stringify(event);
+  function write(event: BreakGlassEvent, sealing: SealingKey, condition: Condition) {
+    return putSure(table, toEventItem(event, name, sealing), condition, attemptOf(event));
   }
 
-  async function write(event: BreakGlassEvent, signing: SigningKeys, condition: Condition) {
-    const outcome = await putIf(table, toEventItem(event, name, signing.sealing), condition);
-    return outcome === 'done' || (await isThis(event, signing.keys)) ? 'replaced' : 'lost';
-  }
-
-  function replace(event: BreakGlassEvent, signing: SigningKeys): Promise<'replaced' | 'lost'> {
-    return write(event, signing, {
+  async function replace(event: BreakGlassEvent, sealing: SealingKey): Promise<'replaced' | 'lost'> {
+    const outcome = await write(event, sealing, {
       condition: '#version = :before',
       names: { '#version': 'version' },
-      values: { ':before': { N: String(event.version - 1) } },
+      values: attributes({ ':before': event.version - 1 }),
     });
+    return outcome === 'done' ? 'replaced' : 'lost';
   }
 
-  async function confirm(event: BreakGlassEvent, signing: SigningKeys): Promise<'replaced' | 'lost'> {
+  async function confirm(event: BreakGlassEvent, sealing: SealingKey): Promise<'replaced' | 'lost'> {
     if (event.confirmed === undefined) throw new Error('the event is not confirmed');
-    return write(event, signing, {
+    const outcome = await write(event, sealing, {
       condition: '#version = :before AND #status = :status AND confirm_by > :now',
       names: { '#version': 'version', '#status': 'status' },
-      values: {
-        ':before': { N: String(event.version - 1) },
+      values: attributes({
+        ':before': event.version - 1,
         // A drill is never active in the eyes of Sentinel's programs.
-        ':status': { S: event.drill ? 'closed' : 'active' },
-        ':now': { N: String(event.confirmed.at) },
-      },
+        ':status': event.drill ? 'closed' : 'active',
+        ':now': event.confirmed.at,
+      }),
     });
+    return outcome === 'done' ? 'replaced' : 'lost';
   }
 
   async function page(leg: EventLeg, keys: SealingKeys, from: EventPlace | undefined): Promise<EventPage> {
     const attribute = KEY_OF[leg.index];
-    const [items, next] = await readPage(table, {
-      IndexName: leg.index,
-      KeyConditionExpression: '#key = :key',
-      ExpressionAttributeNames: { '#key': attribute },
-      ExpressionAttributeValues: { ':key': { S: leg.key } },
-      ScanIndexForward: false,
-      Limit: PAGE,
-      ExclusiveStartKey: from && toStartKey(from, attribute, leg.key),
-    });
+    const newestFirst = {
+      index: leg.index,
+      condition: '#key = :key',
+      names: { '#key': attribute },
+      values: attributes({ ':key': leg.key }),
+      order: 'falling',
+      limit: PAGE,
+    } as const;
+    const start = from === undefined ? undefined : toStartKey(from, attribute, leg.key);
+    const [items, next] = await readPage(table, newestFirst, start);
     const rows = items.map((item) => toEventRow(item, name, keys)).filter((row) => row !== undefined);
     return { rows, next: toPlace(next) };
   }
@@ -116,11 +112,16 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
   return { create, read, isWritten, replace, confirm, page };
 }
 
+/** By what is written: whoever repeats a write finds their own. */
+function attemptOf(event: BreakGlassEvent): string {
+  return createHash('sha256').update(JSON.stringify(event)).digest('hex');
+}
+
 function toStartKey({ id, createdAt }: EventPlace, attribute: string, key: string): Item {
-  return { id: { S: id }, created_at: { S: createdAt }, [attribute]: { S: key } };
+  return attributes({ id, created_at: createdAt, [attribute]: key });
 }
 
 function toPlace(key: Item | undefined): EventPlace | undefined {
-  const [id, createdAt] = [key?.['id']?.S, key?.['created_at']?.S];
+  const [id, createdAt] = [textAt(key, 'id'), textAt(key, 'created_at')];
   return id === undefined || createdAt === undefined ? undefined : { id, createdAt };
 }

@@ -10,7 +10,7 @@ import {
 } from '../../src/breakglass/event.ts';
 import { toEventItem, toEventRow } from '../../src/breakglass/row.ts';
 import { signRow } from '../../src/lib/sealing.ts';
-import { ALICE, BOB, eventOf, NOW, SIGNING, TABLE, valueOf } from './support.ts';
+import { ALICE, BOB, KEYS, NOW, SEALING, TABLE, eventOf, valueOf } from './support.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -37,20 +37,20 @@ describe('an event', () => {
   });
 
   it('lasts to its end once it is confirmed', () => {
-    const event = valueOf(confirmed(eventOf(WAITING), BOB, NOW + MINUTE));
+    const event = valueOf(confirmed(eventOf(WAITING), { by: BOB, at: NOW + MINUTE, seen: 9 }));
     expect(endOf(event)).toBe(NOW + HOUR);
     expect(event).toMatchObject({ version: 2, confirmed: { at: NOW + MINUTE, by: BOB } });
-    expect(confirmed(event, BOB, NOW + MINUTE)).toEqual({ ok: false, refusal: 'already' });
+    expect(confirmed(event, { by: BOB, at: NOW + MINUTE, seen: 9 })).toEqual({ ok: false, refusal: 'already' });
   });
 
   it('is not revived by a confirmation that comes late, or so that it may be written late', () => {
     const event = eventOf(WAITING);
     const over = { ok: false, refusal: 'over' };
-    expect(confirmed(event, BOB, NOW + 5 * MINUTE)).toEqual(over);
-    expect(confirmed(event, BOB, NOW + 5 * MINUTE - 3 * SECOND)).toEqual(over);
-    expect(confirmed(event, BOB, NOW + 5 * MINUTE - 3 * SECOND - 1).ok).toBe(true);
-    expect(confirmed(valueOf(closed(event, ALICE, 'done', NOW)), BOB, NOW + 1)).toEqual(over);
-    expect(confirmed(eventOf(), BOB, NOW)).toEqual({ ok: false, refusal: 'not-needed' });
+    expect(confirmed(event, { by: BOB, at: NOW + 5 * MINUTE, seen: 9 })).toEqual(over);
+    expect(confirmed(event, { by: BOB, at: NOW + 5 * MINUTE - 3 * SECOND, seen: 9 })).toEqual(over);
+    expect(confirmed(event, { by: BOB, at: NOW + 5 * MINUTE - 3 * SECOND - 1, seen: 9 }).ok).toBe(true);
+    expect(confirmed(valueOf(closed(event, ALICE, 'done', NOW)), { by: BOB, at: NOW + 1, seen: 9 })).toEqual(over);
+    expect(confirmed(eventOf(), { by: BOB, at: NOW, seen: 9 })).toEqual({ ok: false, refusal: 'not-needed' });
   });
 
   it('is closed once, before its end', () => {
@@ -82,9 +82,9 @@ describe('an event', () => {
 
 describe('the row of an event', () => {
   const event = eventOf({ ...WAITING, ticket: 'INC-1' });
-  const item = toEventItem(event, TABLE, SIGNING.sealing);
+  const item = toEventItem(event, TABLE, SEALING);
   function read(changed: typeof item, table = TABLE) {
-    return toEventRow(changed, table, SIGNING.keys);
+    return toEventRow(changed, table, KEYS);
   }
 
   it('has the attributes of Sentinel', () => {
@@ -100,7 +100,7 @@ describe('the row of an event', () => {
       request_id: { S: event.id },
     });
     const over = valueOf(closed(event, BOB, 'solved', NOW + MINUTE));
-    expect(toEventItem(over, TABLE, SIGNING.sealing)).toMatchObject({
+    expect(toEventItem(over, TABLE, SEALING)).toMatchObject({
       status: { S: 'closed' },
       closed_by: { S: 'key/bob' },
       closed_reason: { S: 'solved' },
@@ -127,25 +127,25 @@ describe('the row of an event', () => {
   it('is closed by whoever writes so over it, and opened by nobody', () => {
     expect(read({ ...item, status: { S: 'closed' } })).toMatchObject({ event: { status: 'closed' } });
     expect(read({ ...item, status: { S: 'expired' } })).toMatchObject({ event: { status: 'expired' } });
-    const over = toEventItem(valueOf(closed(event, BOB, 'solved', NOW)), TABLE, SIGNING.sealing);
+    const over = toEventItem(valueOf(closed(event, BOB, 'solved', NOW)), TABLE, SEALING);
     expect(read({ ...over, status: { S: 'active' } })).toMatchObject({ event: { status: 'closed' } });
   });
 
   it('never passes a drill for a use, and is over in the eyes of Sentinel’s programs', () => {
     const drill = eventOf({ drill: true });
-    const row = toEventItem(drill, TABLE, SIGNING.sealing);
+    const row = toEventItem(drill, TABLE, SEALING);
     expect(row).toMatchObject({ status: { S: 'closed' }, closed_reason: { S: 'a drill' } });
     expect(read(row)).toMatchObject({ genuine: true, event: { drill: true, status: 'active' } });
     const state = JSON.stringify({ ...drill, drill: false });
-    const signature = signRow(SIGNING.sealing, 'break-glass drill', [TABLE, state]);
+    const signature = signRow(SEALING, 'break-glass drill', [TABLE, state]);
     expect(read({ ...row, state: { S: state }, signature: { S: signature } })).toMatchObject({ genuine: false });
   });
 
   it('stays until a review that is owed is done', () => {
     const owing = eventOf({ reviewWithin: 3_600, overdueBlocks: true });
-    expect(toEventItem(owing, TABLE, SIGNING.sealing)['ttl']).toBeUndefined();
+    expect(toEventItem(owing, TABLE, SEALING)['ttl']).toBeUndefined();
     const done = valueOf(reviewed(owing, BOB, 'fine', NOW + HOUR));
-    expect(toEventItem(done, TABLE, SIGNING.sealing)['ttl']?.N).toBe(String((NOW + HOUR) / 1_000 + 90 * 86_400));
+    expect(toEventItem(done, TABLE, SEALING)['ttl']?.N).toBe(String((NOW + HOUR) / 1_000 + 90 * 86_400));
   });
 
   it('is no event at all without a status of Sentinel', () => {

@@ -17,7 +17,7 @@ import { createEventStore } from '../../src/breakglass/store.ts';
 import { createPeople } from '../../src/policy/approval/person.ts';
 import { ledgerNamesOf } from '../../src/policy/break-glass/ledger-names.ts';
 import { checkRates } from '../../src/policy/break-glass/rates.ts';
-import { createFakeTables, GUARD, opening, party, SIGNING, TABLE, type Item } from './support.ts';
+import { GUARD, KEYS, SEALING, TABLE, createFakeTables, opening, party, type Item } from './support.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -104,7 +104,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
 
   /** Looks at each row as it is about to land. */
   function onRow(item: Item): void {
-    const row = toEventRow(item, TABLE, SIGNING.keys);
+    const row = toEventRow(item, TABLE, KEYS);
     if (row?.genuine !== true) throw new Error('the TVM wrote a row that it does not believe');
     const { event } = row;
     history.push(item);
@@ -194,7 +194,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     );
     const reserved = await quota.reserve({
       event,
-      keys: SIGNING.keys,
+      keys: KEYS,
       judge: ({ byPerson, byProfile }) => checkRates(RATES, { profile, now, byPerson, byProfile }),
     });
     tally(reserved.ok ? (drill ? 'drill' : 'opened') : reserved.refusal.kind);
@@ -202,7 +202,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     // A row that was deleted before anybody noted it, or vended under it, is as if it had never been written.
     const isStillOwed = owedBefore.some((one) => !one.isReviewed && (one.isNoted || !one.isTouched));
     if (!drill && isStillOwed) wrong.push('a use in spite of a review that is overdue');
-    if ((await store.create(event, SIGNING)) === 'there') throw new Error('there is an event of this id');
+    if ((await store.create(event, SEALING)) === 'there') throw new Error('there is an event of this id');
     await note(event);
   }
 
@@ -226,7 +226,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     const live = await quota.liveUses(invoker.name, profile, clock.now);
     // Also what nobody is led to: the last events, and the row that somebody has copied.
     for (const id of new Set([...live.map((use) => use.id), ...[...truths.keys()].slice(-2), COPY])) {
-      const row = await store.read(id, SIGNING.keys);
+      const row = await store.read(id, KEYS);
       if (row?.genuine !== true) continue;
       if (row.event.id !== id) wrong.push('an event in the row of another');
       await noteBefore(live, row.event);
@@ -240,7 +240,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
         people: PEOPLE,
         approverNow: ({ name, principal }) => ({ name: nameOf(name), principal, isBot: false }),
         isGrantRevoked: (of) => revoked.has(of),
-        wasRevokedSince: () => false,
+        wasRevokedAfter: () => false,
       });
       const truth = truths.get(id);
       if (checked.ok) judgeVend(id, { now, invoker, profile, end: checked.value.endsAt }, before.get(id));
@@ -275,15 +275,15 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
   /** Reads the event that is picked, and what it is now. */
   async function pick(which: number): Promise<BreakGlassEvent | undefined> {
     const id = [...truths.keys()].at(-1 - which);
-    const row = id === undefined ? undefined : await store.read(id, SIGNING.keys);
+    const row = id === undefined ? undefined : await store.read(id, KEYS);
     return row?.genuine === true ? row.event : undefined;
   }
 
   async function confirm(who: Who, which: number): Promise<void> {
     const event = await pick(which);
     if (event === undefined || personOf(event.invoker) === PERSON[who]) return;
-    const next = confirmed(event, CALLERS[who], clock.now);
-    if (next.ok && (await store.confirm(next.value, SIGNING)) === 'replaced') tally('confirmed');
+    const next = confirmed(event, { by: CALLERS[who], at: clock.now, seen: 0 });
+    if (next.ok && (await store.confirm(next.value, SEALING)) === 'replaced') tally('confirmed');
   }
 
   async function close(who: Who, which: number): Promise<void> {
@@ -294,14 +294,14 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     revoked.add(event.id);
     const truth = truths.get(event.id);
     if (truth !== undefined) truth.isClosed = true;
-    if ((await store.replace(next.value, SIGNING)) === 'replaced') tally('closed');
+    if ((await store.replace(next.value, SEALING)) === 'replaced') tally('closed');
   }
 
   async function review(who: Who, which: number): Promise<void> {
     const event = await pick(which);
     if (event === undefined || personOf(event.invoker) === PERSON[who]) return;
     const next = reviewed(event, CALLERS[who], 'seen', clock.now);
-    if (!next.ok || (await store.replace(next.value, SIGNING)) === 'lost') return;
+    if (!next.ok || (await store.replace(next.value, SEALING)) === 'lost') return;
     tally('reviewed');
     await quota.noteReviewed(next.value, clock.now);
   }
@@ -309,7 +309,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
   async function expire(which: number): Promise<void> {
     const event = await pick(which);
     const next = event && expired(event, clock.now);
-    if (next !== undefined && (await store.replace(next, SIGNING)) === 'replaced') tally('expired');
+    if (next !== undefined && (await store.replace(next, SEALING)) === 'replaced') tally('expired');
   }
 
   /** What somebody does who can write the table, and has no key. */
@@ -348,7 +348,7 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       else if (command.do === 'pass') clock.now += command.ms;
       else await expire(command.which);
     } catch (error) {
-      if (!/the call failed|the answer was lost|again and again/u.test(String(error))) throw error;
+      if (!/the call failed|the answer was lost|again and again|is another write's/u.test(String(error))) throw error;
       tally('failed');
     }
   }

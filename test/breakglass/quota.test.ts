@@ -5,7 +5,7 @@ import { createUseQuota, sayLedgerFull, type PastUses } from '../../src/breakgla
 import { createEventStore } from '../../src/breakglass/store.ts';
 import { newHexId } from '../../src/lib/ids.ts';
 import { ok, refuse } from '../../src/lib/result.ts';
-import { ALICE, BOB, createFakeTables, eventOf, GUARD, NOW, SIGNING, TABLE, valueOf } from './support.ts';
+import { ALICE, BOB, GUARD, KEYS, NOW, SEALING, TABLE, createFakeTables, eventOf, valueOf } from './support.ts';
 
 const HOUR = 3_600_000;
 const OWING = { reviewWithin: 3_600, overdueBlocks: true };
@@ -19,21 +19,21 @@ function setUp() {
   const quota = createUseQuota(ledgers, store);
 
   function reserve(event: BreakGlassEvent, judge: (past: PastUses) => ReturnType<typeof ok> = () => ok('yes')) {
-    return quota.reserve({ event, keys: SIGNING.keys, judge });
+    return quota.reserve({ event, keys: KEYS, judge });
   }
 
   /** Opens an event as an action does. */
   async function open(change: Partial<Opening> = {}, now = NOW): Promise<BreakGlassEvent> {
     const event = eventOf(change, now);
     valueOf(await reserve(event));
-    await store.create(event, SIGNING);
+    await store.create(event, SEALING);
     await quota.noteOpened(event);
     return event;
   }
 
   async function review(event: BreakGlassEvent): Promise<BreakGlassEvent> {
     const done = valueOf(reviewed(event, BOB, 'fine', event.endsAt));
-    await store.replace(done, SIGNING);
+    await store.replace(done, SEALING);
     return done;
   }
 
@@ -41,7 +41,7 @@ function setUp() {
     let seen: PastUses | undefined;
     await quota.reserve({
       event: eventOf(change),
-      keys: SIGNING.keys,
+      keys: KEYS,
       judge: (past) => {
         seen = past;
         return refuse('only asking');
@@ -95,7 +95,7 @@ describe('reserve', () => {
     const rival = eventOf({ invoker: BOB, ledgers: ['key/bob'] });
     let writes = 0;
     control.step = async (command) => {
-      writes += command.constructor.name === 'PutItemCommand' ? 1 : 0;
+      writes += command.constructor.name === 'UpdateItemCommand' ? 1 : 0;
       if (writes !== 2) return 'ok';
       // Before alice's use enters the profile's ledger, which is the second that she writes.
       writes += 1;
@@ -134,7 +134,7 @@ describe('reserve', () => {
     const event = eventOf();
     let calls = 0;
     control.step = (command) => {
-      if (command.constructor.name !== 'PutItemCommand') return Promise.resolve('ok');
+      if (command.constructor.name !== 'UpdateItemCommand') return Promise.resolve('ok');
       calls += 1;
       if (calls !== 2) return Promise.resolve('ok');
       return fault === 'crash' ? Promise.reject(new Error('down')) : Promise.resolve(fault);
@@ -195,7 +195,7 @@ describe('a review that is owed', () => {
     const { reserve, store } = setUp();
     const event = eventOf(OWING);
     valueOf(await reserve(event));
-    await store.create(event, SIGNING);
+    await store.create(event, SEALING);
     expect((await reserve(eventOf({}, OVERDUE))).ok).toBe(false);
   });
 });

@@ -9,7 +9,7 @@ import { ok, refuse } from '../../src/lib/result.ts';
 import { clientOf, tableOf } from '../revocations/support.ts';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
-import { ALICE, BOB, eventOf, GUARD, NOW, party, SIGNING, TABLE, valueOf } from './support.ts';
+import { ALICE, BOB, GUARD, KEYS, NOW, SEALING, TABLE, eventOf, party, valueOf } from './support.ts';
 
 let desk: Desk;
 let proxy: FaultProxy;
@@ -34,12 +34,12 @@ function storeOf(of = client) {
 }
 
 async function create(event: BreakGlassEvent): Promise<BreakGlassEvent> {
-  expect(await storeOf().create(event, SIGNING)).toBe('created');
+  expect(await storeOf().create(event, SEALING)).toBe('created');
   return event;
 }
 
 async function read(id: string): Promise<BreakGlassEvent> {
-  const row = await storeOf().read(id, SIGNING.keys);
+  const row = await storeOf().read(id, KEYS);
   if (row?.genuine !== true) throw new Error('not genuine');
   return row.event;
 }
@@ -61,9 +61,9 @@ describe('the store of events', () => {
   it('reads what it wrote, and writes no other event of its id', async () => {
     const event = await create(eventOf());
     expect(JSON.stringify(await read(event.id))).toBe(JSON.stringify(event));
-    expect(await storeOf().create(event, SIGNING), 'this very one').toBe('created');
-    expect(await storeOf().create({ ...eventOf(), id: event.id, openedAt: NOW + 1 }, SIGNING)).toBe('there');
-    expect(await storeOf().read(newHexId(), SIGNING.keys)).toBeUndefined();
+    expect(await storeOf().create(event, SEALING), 'this very one').toBe('created');
+    expect(await storeOf().create({ ...eventOf(), id: event.id, openedAt: NOW + 1 }, SEALING)).toBe('there');
+    expect(await storeOf().read(newHexId(), KEYS)).toBeUndefined();
     expect(await storeOf().isWritten(event.id)).toBe(true);
     expect(await storeOf().isWritten(newHexId())).toBe(false);
   });
@@ -72,9 +72,9 @@ describe('the store of events', () => {
     const event = await create(eventOf());
     const next = valueOf(closed(event, BOB, 'done', NOW + 1));
     const other = valueOf(closed(event, ALICE, 'done too', NOW + 2));
-    expect(await storeOf().replace(next, SIGNING)).toBe('replaced');
-    expect(await storeOf().replace(next, SIGNING), 'the same again').toBe('replaced');
-    expect(await storeOf().replace(other, SIGNING)).toBe('lost');
+    expect(await storeOf().replace(next, SEALING)).toBe('replaced');
+    expect(await storeOf().replace(next, SEALING), 'the same again').toBe('replaced');
+    expect(await storeOf().replace(other, SEALING)).toBe('lost');
     expect((await read(event.id)).closed?.reason).toBe('done');
   });
 
@@ -82,38 +82,40 @@ describe('the store of events', () => {
     const event = await create(eventOf());
     const next = valueOf(closed(event, BOB, 'done', NOW + 1));
     proxy.failNext('dynamodb', 'PutItem', 'lost');
-    expect(await storeOf().replace(next, SIGNING)).toBe('replaced');
+    expect(await storeOf().replace(next, SEALING)).toBe('replaced');
     const another = eventOf();
     proxy.failNext('dynamodb', 'PutItem', 'lost');
-    expect(await storeOf().create(another, SIGNING)).toBe('created');
+    expect(await storeOf().create(another, SEALING)).toBe('created');
   });
 
   it('lets one of two racing writers win: who confirms, or who closes', async () => {
     const event = await create(eventOf({ confirmWithin: 300 }));
-    const confirming = valueOf(confirmed(event, BOB, NOW + 1));
+    const confirming = valueOf(confirmed(event, { by: BOB, at: NOW + 1, seen: 9 }));
     const closing = valueOf(closed(event, ALICE, 'done', NOW + 1));
     const outcomes = await Promise.all([
-      storeOf(clients[0]).confirm(confirming, SIGNING),
-      storeOf(clients[1]).replace(closing, SIGNING),
+      storeOf(clients[0]).confirm(confirming, SEALING),
+      storeOf(clients[1]).replace(closing, SEALING),
     ]);
     expect(outcomes.toSorted()).toEqual(['lost', 'replaced']);
   });
 
   it('confirms nothing that somebody else has closed, and nothing whose deadline has passed', async () => {
     const event = await create(eventOf({ confirmWithin: 300 }));
-    const next = valueOf(confirmed(event, BOB, NOW + 1));
+    const next = valueOf(confirmed(event, { by: BOB, at: NOW + 1, seen: 9 }));
     await setStatus(event.id, 'closed');
-    expect(await storeOf().confirm(next, SIGNING)).toBe('lost');
+    expect(await storeOf().confirm(next, SEALING)).toBe('lost');
     await setStatus(event.id, 'active');
-    const late = { ...next, confirmed: { by: BOB, at: NOW + 300_000 } };
-    expect(await storeOf().confirm(late, SIGNING)).toBe('lost');
-    expect(await storeOf().confirm(next, SIGNING)).toBe('replaced');
+    const late = { ...next, confirmed: { by: BOB, at: NOW + 300_000, seen: 9 } };
+    expect(await storeOf().confirm(late, SEALING)).toBe('lost');
+    expect(await storeOf().confirm(next, SEALING)).toBe('replaced');
     expect((await read(event.id)).confirmed?.by).toEqual(BOB);
   });
 
   it('confirms a drill as well', async () => {
     const event = await create(eventOf({ drill: true, confirmWithin: 300 }));
-    expect(await storeOf().confirm(valueOf(confirmed(event, BOB, NOW + 1)), SIGNING)).toBe('replaced');
+    expect(await storeOf().confirm(valueOf(confirmed(event, { by: BOB, at: NOW + 1, seen: 9 })), SEALING)).toBe(
+      'replaced',
+    );
   });
 
   it('lists the rows of an index to the end, the newest first, those of others too', async () => {
@@ -123,7 +125,7 @@ describe('the store of events', () => {
     await Promise.all(
       clients.map(async (of) => {
         for (let next = queue.shift(); next !== undefined; next = queue.shift())
-          await storeOf(of).create(next, SIGNING);
+          await storeOf(of).create(next, SEALING);
       }),
     );
     await tableOf(client, 'breakglass').put({
@@ -135,7 +137,7 @@ describe('the store of events', () => {
     const found: string[] = [];
     let from: EventPlace | undefined;
     do {
-      const { rows, next } = await storeOf().page({ index: 'gsi-invoker', key: invoker.name }, SIGNING.keys, from);
+      const { rows, next } = await storeOf().page({ index: 'gsi-invoker', key: invoker.name }, KEYS, from);
       found.push(...rows.map((row) => (row.genuine ? row.event.id : 'foreign')));
       from = next;
     } while (from !== undefined);
@@ -144,8 +146,8 @@ describe('the store of events', () => {
 
   it('rejects while DynamoDB is down', async () => {
     proxy.set('dynamodb', 'down');
-    await expect(storeOf().read(newHexId(), SIGNING.keys)).rejects.toThrow(/./u);
-    await expect(storeOf().create(eventOf(), SIGNING)).rejects.toThrow(/./u);
+    await expect(storeOf().read(newHexId(), KEYS)).rejects.toThrow(/./u);
+    await expect(storeOf().create(eventOf(), SEALING)).rejects.toThrow(/./u);
     proxy.set('dynamodb', 'ok');
   }, 30_000);
 });
@@ -158,7 +160,7 @@ describe('five instances that reserve at once', () => {
       events.map((event, index) =>
         (quotas[index % quotas.length] as (typeof quotas)[number]).reserve({
           event,
-          keys: SIGNING.keys,
+          keys: KEYS,
           judge: (past) => (past[of].length < 3 ? ok('yes') : refuse('no')),
         }),
       ),

@@ -1,18 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { ConditionalCheckFailedException, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import {
+  ConditionalCheckFailedException,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { toEvent, type BreakGlassEvent, type Opening, type Party } from '../../src/breakglass/event.ts';
 import { newHexId } from '../../src/lib/ids.ts';
 import type { Result } from '../../src/lib/result.ts';
-import type { SealingKey } from '../../src/lib/sealing.ts';
-import type { SigningKeys } from '../../src/breakglass/store.ts';
-import { holds } from '../support/expressions.ts';
+import type { SealingKey, SealingKeys } from '../../src/lib/sealing.ts';
+import { holds, updated } from '../support/expressions.ts';
 
 export const NOW = Date.parse('2026-03-10T12:00:00Z');
 export const TABLE = 'sentinel-breakglass';
 export const GUARD = 'sentinel-guard';
-const SEALING: SealingKey = { id: 'k', key: randomBytes(32), activeFrom: 0 };
-export const SIGNING: SigningKeys = { sealing: SEALING, keys: new Map([[SEALING.id, SEALING]]) };
+export const SEALING: SealingKey = { id: 'k', key: randomBytes(32), activeFrom: 0 };
+export const KEYS: SealingKeys = new Map([[SEALING.id, SEALING]]);
 
 export type Item = Record<string, AttributeValue>;
 
@@ -41,6 +45,7 @@ export function opening(change: Partial<Opening> = {}): Opening {
     reviewWithin: undefined,
     overdueBlocks: false,
     ledgers: ['key/alice'],
+    seen: 7,
     ...change,
   };
 }
@@ -55,8 +60,10 @@ export function valueOf<Value>(result: Result<Value, unknown>): Value {
   return result.value;
 }
 
+type Command = PutItemCommand | QueryCommand | UpdateItemCommand;
+
 /** Before a call takes effect: here a test may wait, throw, or say that the call fails behind it. */
-export type Step = (command: PutItemCommand | QueryCommand) => Promise<'ok' | 'lost' | 'twice'>;
+export type Step = (command: Command) => Promise<'ok' | 'lost' | 'twice'>;
 
 /**
  * The tables in memory, which take the commands that this room sends, one effect at a time. `lost` does what was asked and
@@ -71,23 +78,24 @@ export function createFakeTables(step: Step = () => Promise.resolve('ok')) {
     return table;
   }
 
-  function execute(command: PutItemCommand | QueryCommand): object {
+  function execute(command: Command): object {
     const { TableName } = command.input;
     const table = tableOf(TableName);
     if (command instanceof QueryCommand) {
       const item = table.get(command.input.ExpressionAttributeValues?.[':id']?.S ?? '');
       return { Items: item === undefined ? [] : [item], ConsumedCapacity: { TableName } };
     }
-    const item = command.input.Item as Item;
-    const id = item['id']?.S ?? '';
+    const key = command instanceof PutItemCommand ? command.input.Item : command.input.Key;
+    const id = key?.['id']?.S ?? '';
     if (!holds(command.input, table.get(id))) {
       throw new ConditionalCheckFailedException({ message: 'no', $metadata: {} });
     }
-    table.set(id, item);
-    return { ConsumedCapacity: { TableName } };
+    const item = command instanceof PutItemCommand ? key : updated(command.input, id, table.get(id));
+    table.set(id, item as Item);
+    return { ConsumedCapacity: { TableName }, Attributes: item };
   }
 
-  async function send(command: PutItemCommand | QueryCommand): Promise<object> {
+  async function send(command: Command): Promise<object> {
     const outcome = await control.step(command);
     const answer = execute(command);
     if (outcome === 'lost') throw new Error('the answer was lost');

@@ -28,8 +28,8 @@ export type EventFacts = {
   readonly approverNow: (party: Party) => Approver | undefined;
   /** Whether a revocation of the event itself stands in the log. */
   readonly isGrantRevoked: (id: string) => boolean;
-  /** Whether this party was revoked since a moment, even if that was lifted. */
-  readonly wasRevokedSince: (party: Party, since: number) => boolean;
+  /** Whether this party was revoked behind a number of the log, even if that was lifted. */
+  readonly wasRevokedAfter: (party: Party, n: number) => boolean;
 };
 
 /** What an event allows: vends that end by then, epoch milliseconds. */
@@ -46,7 +46,7 @@ export function checkEvent(event: BreakGlassEvent, facts: EventFacts): Result<Op
   if (event.status === 'closed' || facts.isGrantRevoked(event.id)) return refuse('closed');
   if (event.status !== 'active' || now >= event.endsAt) return refuse('ended');
   if (!isInvoker(event, facts)) return refuse('another-invoker');
-  if (facts.wasRevokedSince(event.invoker, event.openedAt)) return refuse('revoked');
+  if (facts.wasRevokedAfter(event.invoker, event.seen)) return refuse('revoked');
   // The rule as it is now: its window of time was for the opening, its longest duration holds for what is left.
   const asked = { name: facts.invokerName, reasonCode: event.reasonCode as ReasonCode };
   const rule = isRuleFor(facts.rule, asked);
@@ -66,11 +66,11 @@ function isInvoker({ invoker: then, profile }: BreakGlassEvent, { invoker: now, 
 /** The event without a confirmation that counts no more. Where the rule names nobody any more, it counts as it is. */
 function withCountingConfirmation(event: BreakGlassEvent, facts: EventFacts, rule: BreakGlassRule): BreakGlassEvent {
   if (event.confirmed === undefined) return event;
-  const { by, at } = event.confirmed;
+  const { by, seen } = event.confirmed;
   const approver = facts.approverNow(by);
   const counts =
     approver !== undefined &&
-    !facts.wasRevokedSince(by, at) &&
+    !facts.wasRevokedAfter(by, seen) &&
     !isOnePerson(facts.people, by, event.invoker) &&
     (rule.second_person === undefined || isSecondPerson(rule, approver));
   return counts ? event : { ...event, confirmed: undefined };

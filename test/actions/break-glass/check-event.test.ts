@@ -32,7 +32,7 @@ function facts(change: Partial<EventFacts> = {}): EventFacts {
     people: PEOPLE,
     approverNow: ({ name, principal }) => ({ name: name.replace('key/', ''), principal, isBot: false }),
     isGrantRevoked: () => false,
-    wasRevokedSince: () => false,
+    wasRevokedAfter: () => false,
     ...change,
   };
 }
@@ -42,7 +42,7 @@ function outcome(event: BreakGlassEvent, change: Partial<EventFacts> = {}) {
   return checked.ok ? `until ${(checked.value.endsAt - NOW) / MINUTE}` : checked.refusal;
 }
 
-const CONFIRMED = valueOf(confirmed(eventOf({ confirmWithin: 300 }), BOB, NOW + MINUTE));
+const CONFIRMED = valueOf(confirmed(eventOf({ confirmWithin: 300 }), { by: BOB, at: NOW + MINUTE, seen: 9 }));
 
 describe('checkEvent', () => {
   it('lets the invoker vend what is left of the event', () => {
@@ -68,7 +68,7 @@ describe('checkEvent', () => {
     ['a key with another secret', { invoker: { ...ALICE, uniqueId: 'other' } }, 'another-invoker'],
     ['another identity of the same person', { invoker: party('alice', 'sso') }, 'another-invoker'],
     ['another profile', { profile: 'dev' }, 'another-invoker'],
-    ['an invoker who was revoked since', { wasRevokedSince: () => true }, 'revoked'],
+    ['an invoker who was revoked since', { wasRevokedAfter: () => true }, 'revoked'],
     ['no rule for the profile any more', { rule: undefined }, 'rule'],
     ['a rule without the invoker', { rule: { ...RULE, users: ['bob'] } }, 'rule'],
     ['a rule without the reason', { rule: { ...RULE, allowed_reason_codes: ['security'] } }, 'rule'],
@@ -77,10 +77,10 @@ describe('checkEvent', () => {
     expect(outcome(eventOf(), change)).toBe(expected);
   });
 
-  it('asks since the opening whether the invoker was revoked', () => {
+  it('asks whether the invoker was revoked after what was known at the opening', () => {
     const since: [string, number][] = [];
-    outcome(eventOf(), { wasRevokedSince: ({ name }, at) => (since.push([name, at]), false) });
-    expect(since).toEqual([['key/alice', NOW]]);
+    outcome(eventOf(), { wasRevokedAfter: ({ name }, at) => (since.push([name, at]), false) });
+    expect(since).toEqual([['key/alice', 7]]);
   });
 
   it('lasts on outside the window of time of the rule, which was for the opening', () => {
@@ -106,7 +106,7 @@ describe('checkEvent', () => {
     ['not by one whom the rule does not name', { rule: { ...RULE, second_person: { from: ['x'], within: 1 } } }, 'no'],
     ['not by one who is nobody any more', { approverNow: () => undefined }, 'no'],
     ['not by a bot', { approverNow: () => ({ name: 'bob', principal: BOB.principal, isBot: true }) }, 'no'],
-    ['not by one revoked since', { wasRevokedSince: (who: Party) => who.name === 'key/bob' }, 'no'],
+    ['not by one revoked since', { wasRevokedAfter: (who: Party) => who.name === 'key/bob' }, 'no'],
     ['not by the invoker’s person', { people: createPeople([['key/alice', 'key/bob']]) }, 'no'],
   ])('counts a confirmation %s', (_what, change, expected) => {
     const late = { now: NOW + 10 * MINUTE, ...change };
