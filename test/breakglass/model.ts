@@ -197,8 +197,11 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       keys: KEYS,
       judge: ({ byPerson, byProfile }) => checkRates(RATES, { profile, now, byPerson, byProfile }),
     });
-    tally(reserved.ok ? (drill ? 'drill' : 'opened') : reserved.refusal.kind);
-    if (!reserved.ok) return;
+    if (!reserved.ok) {
+      tally(reserved.refusal.kind);
+      return;
+    }
+    tally(drill ? 'drill' : 'opened');
     // A row that was deleted before anybody noted it, or vended under it, is as if it had never been written.
     const isStillOwed = owedBefore.some((one) => !one.isReviewed && (one.isNoted || !one.isTouched));
     if (!drill && isStillOwed) wrong.push('a use in spite of a review that is overdue');
