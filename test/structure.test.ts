@@ -61,6 +61,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   replay: ['lib', 'sigv4', 'aws'],
   sessions: ['lib', 'aws'],
   revocations: ['lib', 'aws'],
+  breakglass: ['lib', 'aws'],
   catalog: ['lib', 'policy', 'aws', 'telemetry'],
   actions: [
     'lib',
@@ -72,6 +73,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'replay',
     'sessions',
     'revocations',
+    'breakglass',
     'catalog',
     'audit',
     'telemetry',
@@ -115,7 +117,10 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: readonly (readonly [pattern: RegExp, rooms: readonly string[]])[] = [
   [/^hono(?:\/|$)|^@hono\//u, ['http']],
   [/^@aws-sdk\/credential-provider-node$|^@smithy\/core\/config$/u, ['cli']],
-  [/^@aws-sdk\/client-/u, ['aws', 'catalog', 'cli', 'limits', 'replay', 'sessions', 'revocations', 'actions', 'local']],
+  [
+    /^@aws-sdk\/client-/u,
+    ['aws', 'catalog', 'cli', 'limits', 'replay', 'sessions', 'revocations', 'breakglass', 'actions', 'local'],
+  ],
   [/^rate-limiter-flexible(?:\/|$)/u, ['limits']],
   [/^pino$|^prom-client$/u, ['telemetry']],
   [/^yaml$/u, ['policy']],

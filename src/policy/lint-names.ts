@@ -88,12 +88,17 @@ export function namesOfPeople({ rules }: PeopleDocument): readonly RuleNames[] {
 export function namesOfBreakGlass({
   rules,
 }: BreakGlassPolicyDocument | BreakGlassRatePolicyDocument): readonly RuleNames[] {
-  return rules.map((rule) => ({
-    ...NOBODY,
-    rule: rule.name,
-    users: 'users' in rule ? rule.users : [],
-    profiles: rule.profiles,
-  }));
+  return rules.map((rule) => {
+    if (!('users' in rule)) return { ...NOBODY, rule: rule.name, profiles: rule.profiles };
+    const others = [...(rule.second_person?.from ?? []), ...(rule.review?.by ?? [])];
+    return {
+      ...NOBODY,
+      rule: rule.name,
+      users: [...new Set([...rule.users, ...others.filter((entry) => !isPrincipalEntry(entry))])],
+      principals: [...new Set(others.filter(isPrincipalEntry))],
+      profiles: rule.profiles,
+    };
+  });
 }
 
 /** A name in a deny that can match nobody: where it is in the document, and why. */

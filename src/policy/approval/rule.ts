@@ -26,7 +26,8 @@ const APPROVERS = 'approvers';
 
 const SECOND = 1_000;
 
-function isListed(from: readonly string[], { name, principal }: Named): boolean {
+/** Whether a list of names and of patterns of principals holds somebody. */
+export function isListed(from: readonly string[], { name, principal }: Named): boolean {
   return from.some((entry) =>
     /^(?:arn:|sentinel:)/u.test(entry) ? matchesPattern(entry, principal) : entry === name && name !== '',
   );

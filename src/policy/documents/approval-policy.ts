@@ -39,7 +39,7 @@ const REQUEST_TTL = { shortest: 15 * MINUTE, longest: 7 * 24 * HOUR } as const;
 const MOST_APPROVALS = 20;
 
 /** Names, and patterns of principals, in one list. */
-function approversFrom(bareNames: NamedKind): Schema<readonly string[]> {
+export function approversFrom(bareNames: NamedKind): Schema<readonly string[]> {
   return list(
     described(
       parsed((input) =>
