@@ -1,5 +1,6 @@
 import { statusAt, type AccessRequest, type RequestStatus } from '../../approvals/request.ts';
 import type { RequestLeg, RequestPlace, RequestStore } from '../../approvals/store.ts';
+import { REQUEST_STATUSES, type REQUEST_VIEWS } from '../../contract/fields.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
@@ -9,9 +10,6 @@ import type { Documents } from './documents.ts';
 import type { ApprovalRecords } from './records.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
 import { isOwn, isVisible, mayEverReview } from './visible.ts';
-
-/** What a list of requests has: one's own, those that one could decide now, or all that one may see. */
-export const REQUEST_VIEWS = ['mine', 'review', 'all'] as const;
 
 /** A list of requests that somebody asks for. */
 export type RequestQuery = {
@@ -39,14 +37,12 @@ const PAGE = 50;
 /** Where a list stopped: in which of its legs, and at which row. */
 type Place = { readonly leg: number; readonly at: RequestPlace | undefined };
 
-const STATUSES: readonly RequestStatus[] = ['pending', 'approved', 'denied', 'cancelled', 'expired'];
-
 /** The parts of the table in which the requests of a query are, one after the other. */
 function legsOf({ view, status, profile }: RequestQuery, name: string): readonly RequestLeg[] {
   if (view === 'mine') return [{ index: 'gsi-requester', key: name }];
   if (view === 'review') return [{ index: 'gsi-status', key: 'pending' }];
   if (profile !== undefined) return [{ index: 'gsi-profile', key: profile }];
-  return (status === undefined ? STATUSES : [status]).map((key) => ({ index: 'gsi-status', key }));
+  return (status === undefined ? REQUEST_STATUSES : [status]).map((key) => ({ index: 'gsi-status', key }));
 }
 
 function toToken({ leg, at }: Place, mark: string): string {
