@@ -8,6 +8,7 @@ import { client } from '../src/policy/documents/client.ts';
 import { operators } from '../src/policy/documents/operators.ts';
 import { compiledProfile } from '../src/policy/documents/profile.ts';
 import { sealingKey } from '../src/policy/documents/sealing-key.ts';
+import { webhook } from '../src/policy/documents/webhook.ts';
 import { toJsonSchema, type JsonSchema } from './json-schema.ts';
 
 /**
@@ -54,6 +55,10 @@ export const DOCUMENTS = {
   'sealing-key': {
     title: '/sentinel-secrets/keys/<id>: a key that seals minted keys',
     forms: [sealingKey],
+  },
+  webhook: {
+    title: '/sentinel-secrets/webhook: what events are signed with',
+    forms: [webhook],
   },
 } as const satisfies Readonly<Record<string, Document>>;
 
