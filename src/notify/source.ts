@@ -1,3 +1,4 @@
+import { SECOND } from '../lib/clock.ts';
 import type { Event } from './event.ts';
 
 /** Something that may have an event to send: a row, as it was seen last. */
@@ -40,7 +41,7 @@ export type Source = {
  * How long a row is one instance's: longer than it takes to send all its events, so that an instance that dies costs a
  * minute and no event. It ends by the clock of whoever looks; a clock that is wrong makes an event come twice, or late.
  */
-export const LEASE = 60_000;
+export const LEASE = 60 * SECOND;
 
 /** So many events of one row are sent under one claim, {@link LEASE} being enough for all of them. */
 export const MAX_EVENTS = 8;
