@@ -80,9 +80,7 @@ const KINDS: Readonly<Record<ApprovalRefusal['kind'], true>> = {
 };
 
 /** Whether a refusal is about an approval. */
-export function isApprovalRefusal<Other extends { readonly kind: string }>(
-  refusal: Other | ApprovalRefusal,
-): refusal is ApprovalRefusal {
+export function isApprovalRefusal(refusal: { readonly kind: string }): refusal is ApprovalRefusal {
   return Object.hasOwn(KINDS, refusal.kind);
 }
 

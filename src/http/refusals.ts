@@ -48,13 +48,11 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
     case 'rate-limited':
       return toRateAnswer(refusal);
     case 'overloaded':
-      return retryLater(503, 'ServiceUnavailable', words.OVERLOADED, RETRY_OVERLOADED);
     case 'replayed':
-      return retryLater(403, 'RequestReplayed', words.REPLAYED, RETRY_REPLAYED);
+    case 'upstream-throttled':
+      return toRetryAnswer(refusal.kind);
     case 'revoked':
       return toRevokedAnswer(refusal);
-    case 'upstream-throttled':
-      return retryLater(503, 'UpstreamThrottled', words.UPSTREAM_THROTTLED, RETRY_THROTTLED);
     case 'unavailable':
       return retryLater(503, 'ServiceUnavailable', words.unavailableWords(refusal, asked), RETRY_UNAVAILABLE);
     case 'internal':
@@ -79,6 +77,18 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
     case 'method-not-allowed':
     case 'not-found':
       return toHttpAnswer(refusal);
+  }
+}
+
+/** Refusals of what may be possible shortly. */
+function toRetryAnswer(kind: 'overloaded' | 'replayed' | 'upstream-throttled'): RefusalAnswer {
+  switch (kind) {
+    case 'overloaded':
+      return retryLater(503, 'ServiceUnavailable', words.OVERLOADED, RETRY_OVERLOADED);
+    case 'replayed':
+      return retryLater(403, 'RequestReplayed', words.REPLAYED, RETRY_REPLAYED);
+    case 'upstream-throttled':
+      return retryLater(503, 'UpstreamThrottled', words.UPSTREAM_THROTTLED, RETRY_THROTTLED);
   }
 }
 

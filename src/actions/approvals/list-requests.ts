@@ -1,9 +1,10 @@
-import { statusAt, type AccessRequest, type RequestStatus } from '../../approvals/request.ts';
+import { expired, statusAt, type AccessRequest, type RequestStatus } from '../../approvals/request.ts';
 import type { RequestLeg, RequestPlace, RequestStore } from '../../approvals/store.ts';
 import { REQUEST_STATUSES, type REQUEST_VIEWS } from '../../contract/fields.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
+import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
 import type { Documents } from './documents.ts';
@@ -23,7 +24,7 @@ export type RequestsPage = { readonly requests: readonly ShownRequest[]; readonl
 
 type Dependencies = {
   readonly clock: Clock;
-  readonly store: Pick<RequestStore, 'page' | 'read'>;
+  readonly store: Pick<RequestStore, 'page' | 'read' | 'replace'>;
   readonly revocations: Pick<Revocations, 'ofGrant'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: ApprovalRecords;
@@ -124,6 +125,14 @@ export function createListRequests({ clock, store, revocations, documentsOf, rec
     }
   }
 
+  /** Writes down that nobody decided a request in time, which the first tells who looks at it afterwards. */
+  async function withExpiry(request: AccessRequest, { snapshot }: Operator, now: number): Promise<AccessRequest> {
+    const sealing = activeSealingKey(snapshot.sealingKeys, now);
+    if (request.status !== 'pending' || statusAt(request, now) !== 'expired' || sealing === undefined) return request;
+    const over = expired(request, now);
+    return (await store.replace(over, sealing)) === 'replaced' ? over : request;
+  }
+
   /** Shows one request to those whose business it is. */
   async function showRequest(operator: Operator, id: string): Promise<Result<ShownRequest, OperationRefusal>> {
     try {
@@ -135,7 +144,7 @@ export function createListRequests({ clock, store, revocations, documentsOf, rec
       if (request === undefined || !isVisible(request, party, operator, documents)) {
         return refuse({ kind: 'no-request', id });
       }
-      return ok(show(request, documents, now));
+      return ok(show(await withExpiry(request, operator, now), documents, now));
     } catch (error) {
       return records.fail(operator, { action: 'listed', request_id: id }, error);
     }
