@@ -61,6 +61,9 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   replay: ['lib', 'sigv4', 'aws'],
   sessions: ['lib', 'aws'],
   revocations: ['lib', 'aws'],
+  breakglass: ['lib', 'aws'],
+  notify: ['lib', 'aws', 'telemetry'],
+  approvals: ['lib', 'aws', 'contract', 'notify'],
   catalog: ['lib', 'policy', 'aws', 'telemetry'],
   actions: [
     'lib',
@@ -72,6 +75,8 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'replay',
     'sessions',
     'revocations',
+    'approvals',
+    'breakglass',
     'catalog',
     'audit',
     'telemetry',
@@ -101,12 +106,14 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'replay',
     'sessions',
     'revocations',
+    'approvals',
     'catalog',
     'audit',
     'actions',
     'http',
     'telemetry',
     'config',
+    'notify',
   ],
   'main.ts': ['lib', 'config', 'assemble'],
 };
@@ -115,7 +122,23 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: readonly (readonly [pattern: RegExp, rooms: readonly string[]])[] = [
   [/^hono(?:\/|$)|^@hono\//u, ['http']],
   [/^@aws-sdk\/credential-provider-node$|^@smithy\/core\/config$/u, ['cli']],
-  [/^@aws-sdk\/client-/u, ['aws', 'catalog', 'cli', 'limits', 'replay', 'sessions', 'revocations', 'actions', 'local']],
+  [
+    /^@aws-sdk\/client-/u,
+    [
+      'aws',
+      'catalog',
+      'cli',
+      'limits',
+      'replay',
+      'sessions',
+      'revocations',
+      'breakglass',
+      'notify',
+      'approvals',
+      'actions',
+      'local',
+    ],
+  ],
   [/^rate-limiter-flexible(?:\/|$)/u, ['limits']],
   [/^pino$|^prom-client$/u, ['telemetry']],
   [/^yaml$/u, ['policy']],
@@ -420,6 +443,7 @@ describe('src/README.md', () => {
       account: '',
       profile: '',
       label: '',
+      grant: '',
     };
     const target = { kind: 'session', value: '', subject: '', user: '', profile: '' } as const;
     const revocation = { what: 'revoke', n: 1, target, reason: '', by: '', byPrincipal: '', createdAt: 0 } as const;

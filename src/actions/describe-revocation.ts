@@ -11,7 +11,7 @@ export type Done = { readonly revocation: Revocation; readonly hard: readonly Ha
 /** The profile whose operators may touch a revocation; undefined where it concerns more than one. */
 export function profileOf(target: RevocationTarget): string | undefined {
   if (target.kind === 'profile') return target.value;
-  return target.kind === 'session' ? target.profile : undefined;
+  return target.kind === 'session' || target.kind === 'grant' ? target.profile : undefined;
 }
 
 /**
@@ -33,6 +33,7 @@ export function isOf({ target }: Revocation, { caller, snapshot }: Operator): bo
       return isMine(target.subject) || isSamePerson(target.user, storedName);
     case 'all':
     case 'profile':
+    case 'grant':
       return false;
   }
 }

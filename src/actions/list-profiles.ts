@@ -15,7 +15,7 @@ export type ProfileSummary = {
 
 function accessBy({ outcome }: Verdict): ProfileSummary['access'] | undefined {
   if (outcome.ok) return 'allow';
-  return outcome.refusal.kind === 'approval-required' ? 'approval' : undefined;
+  return outcome.refusal.kind === 'needs-approval' ? 'approval' : undefined;
 }
 
 /** Lists them by name, decided exactly as a vend would be. `now` in epoch milliseconds. */

@@ -1,3 +1,4 @@
+import type { ApprovalRequired } from './approvals/refusal.ts';
 import type { UnavailableCause } from '../audit/record.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { GuardRefusal } from '../replay/guard.ts';
@@ -8,11 +9,7 @@ import type { GuardRefusal } from '../replay/guard.ts';
  */
 export type VendRefusal =
   | DeniedRefusal
-  | {
-      readonly kind: 'approval-required';
-      readonly profile: string;
-      readonly reason: string | undefined;
-    }
+  | ApprovalRequired
   | {
       /** The profile binds credentials to the caller's address, and this one cannot be bound to. */
       readonly kind: 'address-unknown';
@@ -62,6 +59,8 @@ export type Revoked =
   | { readonly what: 'everything' }
   | { readonly what: 'profile'; readonly profile: string }
   | { readonly what: 'session'; readonly name: string; readonly profile: string }
+  /** The approval or the break-glass event that a vend rested on. */
+  | { readonly what: 'grant'; readonly id: string }
   | { readonly what: 'access'; readonly name: string };
 
 /** Something that the request needs does not answer, or is missing. */

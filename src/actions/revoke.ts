@@ -24,7 +24,7 @@ type Dependencies = {
 
 /** What is to be revoked. Whose a session is, and on which profile, is found in its row. */
 export type WishedTarget =
-  | Exclude<RevocationTarget, { readonly kind: 'session' }>
+  | Exclude<RevocationTarget, { readonly kind: 'session' | 'grant' }>
   | { readonly kind: 'session'; readonly value: string };
 
 /** A revocation that is to be made. */

@@ -11,6 +11,8 @@ function toRevoked({ target }: Block, { name }: Pick<Caller, 'name'>, profile: s
       return { what: 'profile', profile: target.value };
     case 'session':
       return { what: 'session', name, profile: profile ?? target.profile };
+    case 'grant':
+      return { what: 'grant', id: target.value };
     case 'user':
     case 'principal':
       return { what: 'access', name };

@@ -24,7 +24,7 @@ export function isOwn({ subject }: Caller, row: SessionRow | undefined): boolean
 
 type Dependencies = {
   readonly clock: Clock;
-  readonly revocations: Pick<Revocations, 'ofVend'>;
+  readonly revocations: Pick<Revocations, 'ofVend' | 'ofGrant'>;
   readonly audit: AuditLog;
   readonly reasonOf: ReasonOf;
   readonly bareNames: NamedKind;
@@ -38,7 +38,8 @@ export function createSessionView(dependencies: Dependencies) {
   function isRevoked({ session, status }: SessionRow): boolean {
     const { user, profile } = session;
     const whose = { ...session, name: toShownName(user, bareNames), storedName: user };
-    return status === 'revoked' || revocations.ofVend(whose, profile) !== undefined;
+    const isEnded = session.grant !== '' && revocations.ofGrant(session.grant) !== undefined;
+    return status === 'revoked' || isEnded || revocations.ofVend(whose, profile) !== undefined;
   }
 
   /** What a row comes to. What takes away is believed of anybody, what gives only of the TVM itself. */

@@ -19,6 +19,8 @@ import type { Revocations } from '../revocations/feed.ts';
 import { describeError } from '../telemetry/logger.ts';
 import { timed } from '../telemetry/meter.ts';
 import type { Audit } from './audit.ts';
+import type { Events } from './events.ts';
+import { assembleApprovals } from './grants.ts';
 import {
   assembleAddressOf,
   assembleAuthenticators,
@@ -39,6 +41,7 @@ export type Parts = {
   readonly revocations: Revocations;
   readonly assumeRole: AssumeRole;
   readonly hardRevocation: HardRevocation;
+  readonly events: Events;
   readonly health: () => Health;
 };
 
@@ -84,6 +87,10 @@ function assembleAuthenticate({ runtime, audit, catalog, revocations }: Parts, g
 
 /** Constructs what callers can do, once it is known who they are. */
 function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, guards: Guards) {
+  const approving = assembleApprovals(runtime, parts.audit, revocations, {
+    guard: guards.ofChanges,
+    events: parts.events,
+  });
   const { config, clock, meter, onFault } = runtime;
   const { bareNames, serverId, keyLife } = config;
   const audit = parts.audit.log;
@@ -95,7 +102,10 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
     revocations,
     sessions: { use },
     assumeRole: parts.assumeRole,
+    grants: approving.grants,
+    approvals: approving.approvals,
     audit,
+    onFault: onFault('approvals cannot be read or written'),
   });
   const mint = createMint({ clock, guard: guards.ofKeys, revocations, serverId, keyLife, audit });
   const records = createRevocationRecords({ clock, guard: guards.ofChanges, audit });
@@ -103,6 +113,7 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
   const operation = { ...common, hardRevocation: parts.hardRevocation, records };
   const view = createSessionView({ ...common, audit, reasonOf });
   return {
+    ...approving,
     vend: timed(meter, 'vend', vend),
     mint,
     ...createRevoke({ ...operation, store: sessions.store }),

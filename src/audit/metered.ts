@@ -17,6 +17,8 @@ function countEvent(meter: Meter, entry: AuditEntry | CountableRefusal): void {
       return meter.count('keys', entry.outcome);
     case 'revocation':
       return meter.count('revocations', entry.effect);
+    case 'approval':
+      return meter.count('approvals', entry.effect);
     case 'identity_refused':
       return meter.count('identity_refused', SHUT_OUT[entry.error] ?? 'authentication');
     // The first is counted by its cause, the second by the log itself.

@@ -70,6 +70,16 @@ export type VendRecord = Common &
     readonly upstream_code?: string | undefined;
     /** The id of this vend, which its SourceIdentity carries. */
     readonly vend_id?: string | undefined;
+    /** The id of the request that was approved, on which this vend rests, or that a vend without an approval made. */
+    readonly request_id?: string | undefined;
+    /** Who approved it, by the names that documents use. */
+    readonly approvers?: readonly string[] | undefined;
+    /** Sentinel's name for `request_id` of a vend that rests on it. */
+    readonly approved_request_id?: string | undefined;
+    /** IAM's unique id of the caller, where it is known. */
+    readonly unique_id?: string | undefined;
+    /** How long was asked for, in seconds. */
+    readonly asked_duration_seconds?: number | undefined;
     readonly session_id?: string | undefined;
     /** `degraded`: the session could not be written to its table. */
     readonly tracking?: 'tracked' | 'degraded' | undefined;
@@ -111,6 +121,34 @@ export type KeyRecord = Common &
     readonly cause?: UnavailableCause | undefined;
     readonly minted_access_key_id?: string | undefined;
     readonly expiration?: string | undefined;
+  };
+
+/** What somebody did about a request for an approval, or tried to. Sentinel's names of fields, and more of ours. */
+export type ApprovalRecord = Common &
+  Who & {
+    readonly event: 'approval';
+    readonly action: 'requested' | 'approved' | 'denied' | 'cancelled' | 'ended' | 'listed';
+    readonly effect: 'allow' | 'deny';
+    /** The id of the request. */
+    readonly request_id?: string | undefined;
+    /** Who did it, by the name that documents use. */
+    readonly actor: string;
+    readonly requester?: string | undefined;
+    readonly profile?: string | undefined;
+    /** The state of the request after it. */
+    readonly status?: string | undefined;
+    readonly justification?: string | undefined;
+    readonly ticket?: string | undefined;
+    readonly duration_seconds?: number | undefined;
+    readonly digest?: string | undefined;
+    /** Those who approved it so far. */
+    readonly approver?: string | undefined;
+    readonly approver_comment?: string | undefined;
+    readonly auto_approved?: boolean | undefined;
+    /** Why it was ended or denied. */
+    readonly reason?: string | undefined;
+    readonly error?: string | undefined;
+    readonly cause?: UnavailableCause | undefined;
   };
 
 /** A request whose caller could not be known. */
@@ -173,6 +211,7 @@ export type AuditRecord =
   | VendRecord
   | KeyRecord
   | RevocationRecord
+  | ApprovalRecord
   | IdentityRefusedRecord
   | UnavailableRecord
   | CountedRefusalsRecord
@@ -189,12 +228,14 @@ export type CountableRefusal = Omit<Entry<CountedRefusalsRecord>, 'effect' | 'co
 export type VendEntry = Entry<VendRecord>;
 export type KeyEntry = Entry<KeyRecord>;
 export type RevocationEntry = Entry<RevocationRecord>;
+export type ApprovalEntry = Entry<ApprovalRecord>;
 
 /** What a caller of the audit log fills in; type and time are the log's own. */
 export type AuditEntry =
   | VendEntry
   | KeyEntry
   | RevocationEntry
+  | ApprovalEntry
   | RefusalEntry
   | Entry<CountedRefusalsRecord>
   | Entry<AuditLostRecord>;

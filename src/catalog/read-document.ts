@@ -2,15 +2,23 @@ import type { NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { compileAccessPolicy, type CompiledPolicy } from '../policy/compile.ts';
 import { readAccessPolicy } from '../policy/documents/access-policy.ts';
-import { readApprovalPolicy } from '../policy/documents/approval-policy.ts';
+import { readApprovalPolicy, type ApprovalPolicyDocument } from '../policy/documents/approval-policy.ts';
 import { readBreakGlassPolicy } from '../policy/documents/break-glass-policy.ts';
 import { readBreakGlassRatePolicy } from '../policy/documents/break-glass-rate-policy.ts';
 import { readClientDocument, type Client } from '../policy/documents/client.ts';
+import { readPeople, type PeopleDocument } from '../policy/documents/people.ts';
 import { readOperators, type OperatorsDocument } from '../policy/documents/operators.ts';
 import { readProfile, type Profile } from '../policy/documents/profile.ts';
 import { readSealingKey, type SealingKeyDocument } from '../policy/documents/sealing-key.ts';
+import { readWebhook, type WebhookDocument } from '../policy/documents/webhook.ts';
 import { isDemoSecret } from '../policy/documents/weak-secret.ts';
-import { namesOfAccessPolicy, namesOfApprovalPolicy, namesOfBreakGlass, type RuleNames } from '../policy/lint-names.ts';
+import {
+  namesOfAccessPolicy,
+  namesOfApprovalPolicy,
+  namesOfBreakGlass,
+  namesOfPeople,
+  type RuleNames,
+} from '../policy/lint-names.ts';
 import { lint, type LintFinding } from '../policy/lint.ts';
 import { checkProfile } from '../policy/profile-name.ts';
 import type { DocumentProblem } from '../policy/reading/document.ts';
@@ -34,6 +42,18 @@ export type ReadPolicy = {
   readonly findings: readonly LintFinding[];
   /** The document, to find the lines of problems. */
   readonly text: string;
+};
+
+/** The documents of which there is one each, as they were read. */
+export type SingleDocuments = {
+  readonly approvalPolicy: ApprovalPolicyDocument;
+  readonly people: PeopleDocument;
+};
+
+/** Any other document: the callers and profiles that it names, and what of it is kept. */
+export type ReadOther = {
+  readonly names: readonly RuleNames[];
+  readonly kept: Partial<SingleDocuments>;
 };
 
 /** A sealing key with the id in its parameter's name. */
@@ -74,33 +94,40 @@ export function readStoredOperators({ text }: StoredDocument, bareNames: NamedKi
 }
 
 /**
- * Reads any other document of the first tree, for the callers and profiles that it names. Only the
- * form of the approval and break-glass policies is checked so far. Secrets are refused here, where
- * others may read them. A parameter that is not the TVM's names nobody.
+ * Reads any other document of the first tree. Only the form of the break-glass policies is checked so
+ * far. Secrets are refused here, where others may read them. A parameter that is not the TVM's names
+ * nobody.
  */
-export function readStoredOther(
-  { text }: StoredDocument,
-  path: string,
-  bareNames: NamedKind,
-): Read<readonly RuleNames[]> {
-  if (/^(?:clients|keys)\//u.test(path)) {
+export function readStoredOther({ text }: StoredDocument, path: string, bareNames: NamedKind): Read<ReadOther> {
+  if (/^(?:clients|keys)\/|^webhook$/u.test(path)) {
     return refuse([
       'secrets must be stored under SENTINEL_SECRETS_ROOT, because in SSM whoever may read a path may read everything ' +
         'below it; move this parameter there',
     ]);
   }
-  if (path === 'approval-policy') return namesOf(readApprovalPolicy(text, bareNames), namesOfApprovalPolicy);
-  if (path === 'break-glass-policy') return namesOf(readBreakGlassPolicy(text, bareNames), namesOfBreakGlass);
-  if (path === 'break-glass-rate-policy') return namesOf(readBreakGlassRatePolicy(text), namesOfBreakGlass);
-  return ok([]);
+  switch (path) {
+    case 'approval-policy':
+      return other(readApprovalPolicy(text, bareNames), namesOfApprovalPolicy, (approvalPolicy) => ({
+        approvalPolicy,
+      }));
+    case 'people':
+      return other(readPeople(text, bareNames), namesOfPeople, (people) => ({ people }));
+    case 'break-glass-policy':
+      return other(readBreakGlassPolicy(text, bareNames), namesOfBreakGlass, () => ({}));
+    case 'break-glass-rate-policy':
+      return other(readBreakGlassRatePolicy(text), namesOfBreakGlass, () => ({}));
+    default:
+      return ok({ names: [], kept: {} });
+  }
 }
 
-function namesOf<Value>(
+function other<Value>(
   result: Result<Value, readonly DocumentProblem[]>,
-  collect: (value: Value) => readonly RuleNames[],
-): Read<readonly RuleNames[]> {
+  namesOf: (value: Value) => readonly RuleNames[],
+  keep: (value: Value) => Partial<SingleDocuments>,
+): Read<ReadOther> {
   const read = toRead(result);
-  return read.ok ? ok(collect(read.value)) : read;
+  return read.ok ? ok({ names: namesOf(read.value), kept: keep(read.value) }) : read;
 }
 
 /** Access key ids of the demo's keys, in any case. */
@@ -134,4 +161,14 @@ export function readStoredSealingKey({ type, text }: StoredDocument, id: string)
   if (type !== 'SecureString') return refuse(['sealing keys must be stored as SecureString']);
   const read = toRead(readSealingKey(text));
   return read.ok ? ok({ ...read.value, id }) : read;
+}
+
+/**
+ * Reads `webhook`: the keys of events.
+ *
+ * @param allowsLoopback whether events may be posted to this machine, over plain http
+ */
+export function readStoredWebhook({ type, text }: StoredDocument, allowsLoopback: boolean): Read<WebhookDocument> {
+  if (type !== 'SecureString') return refuse(['the keys of events must be stored as SecureString']);
+  return toRead(readWebhook(text, allowsLoopback));
 }

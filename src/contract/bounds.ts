@@ -7,6 +7,18 @@ export const VEND_SECONDS = { shortest: 900, usual: 900, longest: 3_600 } as con
 /** Seconds that a minted key may be asked for. */
 export const KEY_SECONDS = { shortest: 60, usual: 900, longest: 3_600 } as const;
 
+/** Characters of the justification of a request for an approval: Sentinel's. */
+export const JUSTIFICATION_CHARACTERS = { fewest: 10, most: 500 } as const;
+
+/** Characters of a comment on one. */
+export const COMMENT_CHARACTERS = { fewest: 1, most: 500 } as const;
+
+/** The most characters of a ticket. */
+export const TICKET_CHARACTERS = 100;
+
+/** Seconds that an approval may last; Sentinel's upper bound. */
+export const APPROVAL_SECONDS = { shortest: 60, longest: 28_800 } as const;
+
 /** Characters of a reason: Sentinel asks for 3 at least. */
 export const REASON_CHARACTERS = { fewest: 3, most: 500 } as const;
 

@@ -23,6 +23,7 @@ export const OWN_ERRORS = {
   SessionRevoked: [403],
   ValidationError: [400, 404, 405, 413, 431],
   Conflict: [409],
+  RequestChanged: [409],
   RateLimited: [429],
   QuotaExceeded: [429],
   UpstreamThrottled: [503],

@@ -1,7 +1,15 @@
 import * as v from 'valibot';
 import { formatInstant } from '../lib/clock.ts';
 import { isProfileName } from '../lib/profile-name.ts';
-import { LABEL_CHARACTERS, REASON_CHARACTERS, REVOKED_CHARACTERS, USER_CHARACTERS } from './bounds.ts';
+import {
+  COMMENT_CHARACTERS,
+  JUSTIFICATION_CHARACTERS,
+  LABEL_CHARACTERS,
+  REASON_CHARACTERS,
+  REVOKED_CHARACTERS,
+  TICKET_CHARACTERS,
+  USER_CHARACTERS,
+} from './bounds.ts';
 
 /**
  * The fields that an endpoint takes, in its query or its body. The messages of their schemas go on
@@ -30,6 +38,12 @@ export const NEXT_TOKEN = 'next_token';
 /** What can be revoked. */
 export const REVOCATION_KINDS = ['session', 'user', 'principal', 'profile', 'all'] as const;
 
+/** The states of a request for an approval. */
+export const REQUEST_STATUSES = ['pending', 'approved', 'denied', 'expired', 'cancelled'] as const;
+
+/** The lists of requests: one's own, those that one could decide now, all. */
+export const REQUEST_VIEWS = ['mine', 'review', 'all'] as const;
+
 /** What a session is shown as, where it is known. */
 export const SESSION_STATUSES = ['active', 'revoked', 'expired'] as const;
 
@@ -40,6 +54,12 @@ export type IdForm = { readonly form: RegExp; readonly sentence: string };
 export const SESSION_ID: IdForm = {
   form: /^[0-9a-f]{16}$/u,
   sentence: 'The id of a session is sixteen hexadecimal digits',
+};
+
+/** Sentinel's form of ids, see `newHexId` of `lib/ids`. */
+export const REQUEST_ID: IdForm = {
+  form: /^[0-9a-f]{16}$/u,
+  sentence: 'The id of a request is sixteen hexadecimal digits',
 };
 
 /** The number of a revocation in the log; fifteen digits are exact in JSON. */
@@ -102,6 +122,32 @@ export const reason = v.pipe(
   v.trim(),
   v.minLength(REASON_CHARACTERS.fewest, REASON_RANGE),
   v.maxLength(REASON_CHARACTERS.most, REASON_RANGE),
+);
+
+function words({ fewest, most }: { readonly fewest: number; readonly most: number }) {
+  const range = `must be text of ${fewest} to ${most} characters`;
+  return v.pipe(v.string('must be text'), v.trim(), v.minLength(fewest, range), v.maxLength(most, range));
+}
+
+/** Why an approval is asked for. */
+export const justification = words(JUSTIFICATION_CHARACTERS);
+
+/** What somebody says who decides. */
+export const comment = words(COMMENT_CHARACTERS);
+
+/** The ticket that something is for. Its form depends on the rule. */
+export const ticket = v.pipe(
+  v.string('must be text'),
+  v.regex(
+    new RegExp(`^[\\u0021-\\u007e]{1,${TICKET_CHARACTERS}}$`, 'u'),
+    `must be the id of a ticket, of at most ${TICKET_CHARACTERS} characters without blanks`,
+  ),
+);
+
+/** The digest of what was shown to whoever approves it. */
+export const digest = v.pipe(
+  v.string('must be text'),
+  v.regex(/^[0-9a-f]{64}$/u, 'must be the digest that GET /requests/{id} shows, of 64 hexadecimal digits'),
 );
 
 /** Of four digits' years only: beyond 9999 a date has another form, which no table sorts among the others. */

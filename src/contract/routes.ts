@@ -3,6 +3,7 @@ import { KEY_SECONDS, VEND_SECONDS } from './bounds.ts';
 import {
   fields,
   instant,
+  justification,
   NEXT_TOKEN,
   profileName,
   reason,
@@ -14,10 +15,11 @@ import {
   SESSION_ID,
   SESSION_STATUSES,
   sessionLabel,
+  ticket,
   userName,
-  type Fields,
-  type IdForm,
 } from './fields.ts';
+import { REQUEST_ROUTES } from './request-routes.ts';
+import { IDENTIFIED, NO_FIELDS, type Route } from './route.ts';
 import {
   Done,
   Health,
@@ -33,32 +35,6 @@ import {
   Whoami,
 } from './shapes.ts';
 
-/** What a request is for, as far as its refusal must know: what was not done, or may have been. */
-export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'question';
-
-/** One method of one path, and what is agreed on it. */
-export type Route = {
-  /** Beginning with `/`; `:id` stands for the id of something. */
-  readonly path: string;
-  /** What it does, in words that go on from its method and path. */
-  readonly does: string;
-  /** Whether the caller must prove who they are. */
-  readonly identity: boolean;
-  /** Whether HEAD is answered as well: never where GET has an effect. */
-  readonly head: boolean;
-  readonly asks: Asked;
-  /** The form of `:id`, where the path has one. */
-  readonly id?: IdForm;
-  readonly answer: v.GenericSchema;
-  /** The status of a good answer. */
-  readonly status: 200 | 201;
-} & (
-  | { readonly method: 'GET' | 'DELETE'; readonly query: Fields }
-  | { readonly method: 'POST'; readonly body: Fields; /** A body that is good. */ readonly example: string }
-);
-
-const NO_FIELDS = fields({});
-
 /** Of a vend; `device_id` is what Sentinel's clients send, and nothing here can verify a device. */
 const VEND_FIELDS = {
   profile: profileName,
@@ -67,9 +43,6 @@ const VEND_FIELDS = {
 };
 
 const VEND_OPTIONS = { quiet: ['device_id'], hints: { profile: 'GET /profiles lists yours' } };
-
-/** What all endpoints that need an identity have in common. */
-const IDENTIFIED = { identity: true, head: false, status: 200 } as const;
 
 /** What the endpoints have in common that tell of the server alone. */
 const OPEN = { method: 'GET', identity: false, head: true, asks: 'question', query: NO_FIELDS, status: 200 } as const;
@@ -94,7 +67,15 @@ export const ROUTES = {
     path: '/',
     does: 'vends credentials for a profile',
     asks: 'credentials',
-    body: fields({ ...VEND_FIELDS, duration: v.optional(seconds(VEND_SECONDS)) }, VEND_OPTIONS),
+    body: fields(
+      {
+        ...VEND_FIELDS,
+        duration: v.optional(seconds(VEND_SECONDS)),
+        justification: v.optional(justification),
+        ticket: v.optional(ticket),
+      },
+      VEND_OPTIONS,
+    ),
     example: '{"profile":"dev"}',
     answer: Vended,
   },
@@ -198,6 +179,7 @@ export const ROUTES = {
     query: NO_FIELDS,
     answer: Lifted,
   },
+  ...REQUEST_ROUTES,
   health: {
     ...OPEN,
     path: '/healthz',
@@ -211,6 +193,8 @@ export const ROUTES = {
     answer: Readiness,
   },
 } as const satisfies Readonly<Record<string, Route>>;
+
+export type { Asked, Route } from './route.ts';
 
 /** The name of an operation. */
 export type OperationName = keyof typeof ROUTES;

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { instantText, REVOCATION_KINDS, SESSION_STATUSES } from './fields.ts';
+import { instantText, REQUEST_STATUSES, REVOCATION_KINDS, SESSION_STATUSES } from './fields.ts';
 
 /** What stands in the bodies of answers. Names and order are the wire's, members that may be absent are optional. */
 
@@ -93,7 +93,8 @@ export type SessionsPage = v.InferOutput<typeof SessionsPage>;
 /** A revocation, with names as documents have them. */
 export const Revocation = v.object({
   id: v.string(),
-  kind: v.picklist(REVOCATION_KINDS),
+  // A grant is ended through the request or the event that it is of, and listed among the rest.
+  kind: v.picklist([...REVOCATION_KINDS, 'grant']),
   value: v.optional(v.string()),
   /** Whose session was revoked, and on which profile. */
   subject: v.optional(v.string()),
@@ -134,6 +135,60 @@ export type Revoked = v.InferOutput<typeof Revoked>;
 /** The same of what was lifted. */
 export const Lifted = v.object({ ...Done.entries, lifted: v.literal(true) });
 export type Lifted = v.InferOutput<typeof Lifted>;
+
+/** A request for an approval, as those see it whose business it is. */
+export const AccessRequest = v.object({
+  request_id: v.string(),
+  status: v.picklist(REQUEST_STATUSES),
+  /** Where it is beyond its status: `stale` if the profile has changed since it was approved. */
+  phase: v.picklist(['waiting', 'active', 'ended', 'stale', 'suspended']),
+  requester: v.string(),
+  profile: v.string(),
+  justification: v.string(),
+  ticket: v.optional(v.string()),
+  /** Seconds that were asked for, or that were approved. */
+  duration: v.number(),
+  start: v.picklist(['approval', 'first_use']),
+  created_at: instantText,
+  expires_at: instantText,
+  /** When what was approved ends. */
+  effective_end: v.optional(instantText),
+  rule: v.string(),
+  needs: v.array(
+    v.object({
+      group: v.string(),
+      have: v.number(),
+      need: v.number(),
+      eligible: v.array(v.string()),
+    }),
+  ),
+  reviews: v.array(
+    v.object({
+      reviewer: v.string(),
+      verdict: v.picklist(['approve', 'deny']),
+      comment: v.optional(v.string()),
+      duration: v.optional(v.number()),
+      at: instantText,
+    }),
+  ),
+  auto_approved: v.optional(v.literal(true)),
+  /** Exactly what an approval allows; its digest is what is approved. */
+  digest: v.string(),
+  facts: v.unknown(),
+  /** What is not as it was approved, or as it was when somebody last wrote the request. */
+  changed: v.optional(v.array(v.string())),
+  ended_by: v.optional(v.string()),
+  ended_reason: v.optional(v.string()),
+});
+export type AccessRequest = v.InferOutput<typeof AccessRequest>;
+
+/** The same of a request that was asked for, with where its state is to be seen. */
+export const RequestedAccess = v.object({ ...AccessRequest.entries, approval_status_url: v.string() });
+export type RequestedAccess = v.InferOutput<typeof RequestedAccess>;
+
+/** A page of requests; one that is not full may have a next one. */
+export const RequestsPage = v.object({ requests: v.array(AccessRequest), next_token: v.optional(v.string()) });
+export type RequestsPage = v.InferOutput<typeof RequestsPage>;
 
 /** Whether an instance should get requests: with 200 only if it is `ok`, else with 503. */
 export const Health = v.object({

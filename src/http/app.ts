@@ -20,13 +20,14 @@ import type { Health } from './readiness.ts';
 import { createHealthHandlers } from './routes/health.ts';
 import { createKeyEndpoints } from './routes/keys.ts';
 import { createProfileEndpoints } from './routes/profiles.ts';
+import { createRequestEndpoints, type RequestDependencies } from './routes/requests.ts';
 import { createRevocationEndpoints } from './routes/revocations.ts';
 import { createSessionEndpoints } from './routes/sessions.ts';
 import { createVendEndpoints } from './routes/vend.ts';
 import { whoami } from './routes/whoami.ts';
 
 /** What the endpoints need. */
-export type AppDependencies = {
+export type AppDependencies = RequestDependencies & {
   readonly authenticate: Authenticate;
   readonly vend: Vend;
   readonly mint: Mint;
@@ -61,6 +62,7 @@ export function createApp(dependencies: AppDependencies): Hono<Env> {
     whoami,
     ...createSessionEndpoints(dependencies),
     ...createRevocationEndpoints(dependencies),
+    ...createRequestEndpoints(dependencies),
   };
 
   function handlerOf(name: OperationName): Handler {

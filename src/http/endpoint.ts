@@ -11,7 +11,10 @@ import type { Handler } from './route.ts';
 export type Authentic = AuthenticRequest & Pick<Arrival, 'requestId'>;
 
 /** What an endpoint comes to: the body of its answer, or why there is none. */
-export type Outcome<Name extends IdentifiedOperation> = Result<AnswerOf<Name>, Refusal>;
+export type Outcome<Name extends IdentifiedOperation> = Result<AnswerOf<Name>, Refusal> & {
+  /** The status of a good answer, where it is not the one of the table. */
+  readonly status?: 200 | undefined;
+};
 
 /** Answers one operation for a caller who is known. */
 type Endpoint<Name extends IdentifiedOperation> = (request: Authentic) => Outcome<Name> | Promise<Outcome<Name>>;
@@ -33,7 +36,7 @@ export function createAuthenticatedHandler(
     if (!authentic.ok) return refusalAnswer(requestId, authentic.refusal, {}, asks);
     const { headers, onCopy } = authentic.value;
     const outcome = await endpoint({ ...authentic.value, requestId });
-    if (outcome.ok) return jsonAnswer(requestId, outcome.value, status, headers);
+    if (outcome.ok) return jsonAnswer(requestId, outcome.value, outcome.status ?? status, headers);
     if (outcome.refusal.kind === 'replayed') await onCopy();
     return refusalAnswer(requestId, outcome.refusal, headers, asks);
   }

@@ -21,6 +21,7 @@ const NOT_DONE: Readonly<Record<Asked, string>> = {
   key: 'No key was minted',
   revocation: 'Nothing was revoked',
   lifting: 'Nothing was lifted',
+  approval: 'Nothing was changed',
   question: 'There is no answer',
 };
 
@@ -29,6 +30,7 @@ const MAYBE_DONE: Readonly<Record<Asked, string>> = {
   ...NOT_DONE,
   revocation: 'It is not certain that it was revoked (GET /revocations tells)',
   lifting: 'It is not certain that it was lifted (GET /revocations tells)',
+  approval: 'It is not certain what was changed (GET /requests tells)',
 };
 
 export const OVERLOADED =
@@ -51,10 +53,12 @@ export const BAD_TOKEN = 'next_token is not one that this server gave out for th
 
 /** What is not available, as the subject of "… is not available". */
 const UNAVAILABLE: Readonly<Record<UnavailableRefusal['cause'], string>> = {
+  approvals: 'the table of requests for an approval',
   audit: 'the audit log',
   catalog: 'the catalog of policies and keys',
   guard: 'the replay guard',
   lifting_key: 'the sealing key that a lifting is signed with',
+  people: 'the document of people, which is broken,',
   rate_limit: 'the count of your requests',
   required_session: 'the table of sessions, where each vend of this profile must be recorded,',
   revocation_log: 'the log of revocations',
@@ -67,7 +71,7 @@ const UNAVAILABLE: Readonly<Record<UnavailableRefusal['cause'], string>> = {
 
 /** The log of revocations may have taken what was sent, though its answer did not come. */
 export function unavailableWords({ cause }: UnavailableRefusal, asked: Asked): string {
-  const done = cause === 'revocation_log' ? MAYBE_DONE : NOT_DONE;
+  const done = cause === 'revocation_log' || cause === 'approvals' ? MAYBE_DONE : NOT_DONE;
   return `${done[asked]}: ${UNAVAILABLE[cause]} is not available just now; try again.`;
 }
 
@@ -100,6 +104,8 @@ function whatIsRevoked(revoked: Revoked): string {
       return `Profile ${revoked.profile}`;
     case 'session':
       return `The session of ${revoked.name} on profile ${revoked.profile}`;
+    case 'grant':
+      return `What was approved as ${revoked.id}`;
     case 'access':
       return `The access of ${revoked.name}`;
   }
@@ -133,11 +139,6 @@ export function deniedWords({ profile, user, rule, reason }: DeniedRefusal): str
   return `rule "${rule}" does not let ${user} use profile ${profile}${why}`;
 }
 
-export function approvalWords(profile: string, reason: string | undefined): string {
-  const says = reason === undefined ? '' : ` The rule says: ${reason}`;
-  return `Profile ${profile} needs an approval, and this server cannot take requests for one yet; ask its operator.${says}`;
-}
-
 const ADDRESS = { unknown: 'is unknown', private: 'is a private one' } as const;
 
 export function addressWords(profile: string, address: keyof typeof ADDRESS): string {
@@ -161,10 +162,14 @@ function subjectOf(on: OperatedOn): string {
       return 'Revocations';
     case 'sessions-of-others':
       return 'Sessions of others';
+    case 'requests-of-others':
+      return 'Requests of others';
     case 'revocation':
       return `Revocation ${on.value}`;
     case 'session':
       return `Session ${on.value}`;
+    case 'grant':
+      return `Request ${on.value}`;
     case 'user':
     case 'principal':
     case 'profile':

@@ -1,12 +1,23 @@
 import type { AdmitRefusal } from '../actions/admit.ts';
 import type { OperationRefusal } from '../actions/operator.ts';
 import type { RevokedRefusal, VendRefusal } from '../actions/refusal.ts';
-import { AUTHENTICATION_STATUS, type ErrorName, type ErrorStatus } from '../contract/errors.ts';
+import { AUTHENTICATION_STATUS } from '../contract/errors.ts';
 import type { RateRefusal } from '../identity/authenticator.ts';
 import { formatInstant } from '../lib/clock.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
+import { isApprovalRefusal, toApprovalAnswer, toApprovalRequired } from './approval-answers.ts';
+import {
+  forbidden,
+  RETRY_OVERLOADED,
+  RETRY_REPLAYED,
+  RETRY_THROTTLED,
+  RETRY_UNAVAILABLE,
+  retryLater,
+  validation,
+  type RefusalAnswer,
+} from './refusal-answer.ts';
 import * as words from './refusal-words.ts';
 
 /** Everything that a request can be refused for. */
@@ -23,25 +34,6 @@ type HttpRefusal =
   | { readonly kind: 'not-found' }
   | { readonly kind: 'internal' };
 
-/** A refusal in words: what goes into the body, the status, and headers beyond the ordinary ones. */
-export type RefusalAnswer = {
-  readonly status: ErrorStatus;
-  readonly error: ErrorName;
-  readonly message: string;
-  /** What is undefined is left out of the body. */
-  readonly details?: Readonly<Record<string, string | number | undefined>>;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Whether the connection ends with the answer: its other end is still sending what nobody reads. */
-  readonly close?: boolean;
-};
-
-/** Seconds after which a retry is worth while. */
-const RETRY_THROTTLED = 2;
-const RETRY_UNAVAILABLE = 5;
-const RETRY_OVERLOADED = 1;
-/** Signatures have a resolution of one second, so that a second later an equal request has another. */
-const RETRY_REPLAYED = 1;
-
 /**
  * Puts every refusal into a status and a sentence that its reader can act on. The one place that knows
  * both; the sentences are in `refusal-words.ts`.
@@ -49,19 +41,18 @@ const RETRY_REPLAYED = 1;
  * @param asked what the request was for
  */
 export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): RefusalAnswer {
+  if (isApprovalRefusal(refusal)) return toApprovalAnswer(refusal);
   switch (refusal.kind) {
     case 'not-authentic':
       return toAuthenticationAnswer(refusal.refusal);
     case 'rate-limited':
       return toRateAnswer(refusal);
     case 'overloaded':
-      return retryLater(503, 'ServiceUnavailable', words.OVERLOADED, RETRY_OVERLOADED);
     case 'replayed':
-      return retryLater(403, 'RequestReplayed', words.REPLAYED, RETRY_REPLAYED);
+    case 'upstream-throttled':
+      return toRetryAnswer(refusal.kind);
     case 'revoked':
       return toRevokedAnswer(refusal);
-    case 'upstream-throttled':
-      return retryLater(503, 'UpstreamThrottled', words.UPSTREAM_THROTTLED, RETRY_THROTTLED);
     case 'unavailable':
       return retryLater(503, 'ServiceUnavailable', words.unavailableWords(refusal, asked), RETRY_UNAVAILABLE);
     case 'internal':
@@ -89,6 +80,18 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
   }
 }
 
+/** Refusals of what may be possible shortly. */
+function toRetryAnswer(kind: 'overloaded' | 'replayed' | 'upstream-throttled'): RefusalAnswer {
+  switch (kind) {
+    case 'overloaded':
+      return retryLater(503, 'ServiceUnavailable', words.OVERLOADED, RETRY_OVERLOADED);
+    case 'replayed':
+      return retryLater(403, 'RequestReplayed', words.REPLAYED, RETRY_REPLAYED);
+    case 'upstream-throttled':
+      return retryLater(503, 'UpstreamThrottled', words.UPSTREAM_THROTTLED, RETRY_THROTTLED);
+  }
+}
+
 type Of<Kind> = Extract<Refusal, { readonly kind: Kind }>;
 
 /** Refusals of vends and of minted keys. */
@@ -103,10 +106,8 @@ function toVendAnswer(
       const { profile, rule, reason } = refusal;
       return forbidden('PolicyDenied', words.deniedWords(refusal), { profile, rule, reason });
     }
-    case 'approval-required': {
-      const { profile, reason } = refusal;
-      return forbidden('PolicyRequiresApproval', words.approvalWords(profile, reason), { profile, reason });
-    }
+    case 'approval-required':
+      return toApprovalRequired(refusal);
     case 'address-unknown': {
       const { profile, address } = refusal;
       return forbidden('PolicyDenied', words.addressWords(profile, address), { profile });
@@ -183,22 +184,4 @@ function toRateAnswer(refusal: RateRefusal): RefusalAnswer {
 function toRevokedAnswer({ revoked, until }: RevokedRefusal): RefusalAnswer {
   const details = { until: until === undefined ? undefined : formatInstant(until) };
   return forbidden('SessionRevoked', words.revokedWords(revoked, until), details);
-}
-
-function validation(status: RefusalAnswer['status'], message: string): RefusalAnswer {
-  return { status, error: 'ValidationError', message };
-}
-
-function forbidden(error: ErrorName, message: string, details: NonNullable<RefusalAnswer['details']>): RefusalAnswer {
-  return { status: 403, error, message, details };
-}
-
-function retryLater(status: 403 | 429 | 503, error: ErrorName, message: string, retryAfter: number): RefusalAnswer {
-  return {
-    status,
-    error,
-    message,
-    details: { retry_after: retryAfter },
-    headers: { 'retry-after': String(retryAfter) },
-  };
 }

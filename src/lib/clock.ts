@@ -34,6 +34,7 @@ export function createThawClock(monotonic: Clock = monotonicClock, wall: Clock =
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
 
 /**
  * Formats epoch milliseconds as `2026-01-02T03:04:05Z`; the fraction of the second is cut off,

@@ -10,6 +10,7 @@ import {
   type KnownCallers,
 } from './known-callers.ts';
 import { MAX_FINDINGS, type LintFinding } from './lint.ts';
+import type { PeopleDocument } from './documents/people.ts';
 import type { OperatorsDocument } from './documents/operators.ts';
 import { isNeverMet } from './overlap.ts';
 import { quote } from './reading/problem.ts';
@@ -52,13 +53,34 @@ export function namesOfOperators({ rules }: OperatorsDocument): readonly RuleNam
   }));
 }
 
+/** Whether an entry of a list that takes both is a principal, and not a name. */
+function isPrincipalEntry(entry: string): boolean {
+  return /^(?:arn:|sentinel:)/u.test(entry);
+}
+
 /** Collects the names in an approval policy. */
 export function namesOfApprovalPolicy({ rules }: ApprovalPolicyDocument): readonly RuleNames[] {
-  return rules.map(({ name, approvers, auto_approve: auto, profiles }) => ({
+  return rules.map((rule) => {
+    const { name, approvers = [], approver_principals: principals = [], requesters, profiles } = rule;
+    const from = [...(rule.require ?? []).flatMap((group) => group.from), ...(rule.escalate?.from ?? [])];
+    const users = [...approvers, ...(rule.auto_approve?.users ?? []), ...(requesters?.users ?? [])];
+    return {
+      ...NOBODY,
+      rule: name,
+      users: [...new Set([...users, ...from.filter((entry) => !isPrincipalEntry(entry))])],
+      principals: [...new Set([...principals, ...(requesters?.principals ?? []), ...from.filter(isPrincipalEntry)])],
+      profiles,
+    };
+  });
+}
+
+/** Collects the names in the document of people. */
+export function namesOfPeople({ rules }: PeopleDocument): readonly RuleNames[] {
+  return rules.map(({ name, is }) => ({
     ...NOBODY,
     rule: name,
-    users: [...new Set([...approvers, ...(auto?.users ?? [])])],
-    profiles,
+    users: is.filter((entry) => !isPrincipalEntry(entry)),
+    principals: is.filter(isPrincipalEntry),
   }));
 }
 
@@ -66,12 +88,17 @@ export function namesOfApprovalPolicy({ rules }: ApprovalPolicyDocument): readon
 export function namesOfBreakGlass({
   rules,
 }: BreakGlassPolicyDocument | BreakGlassRatePolicyDocument): readonly RuleNames[] {
-  return rules.map((rule) => ({
-    ...NOBODY,
-    rule: rule.name,
-    users: 'users' in rule ? rule.users : [],
-    profiles: rule.profiles,
-  }));
+  return rules.map((rule) => {
+    if (!('users' in rule)) return { ...NOBODY, rule: rule.name, profiles: rule.profiles };
+    const others = [...(rule.second_person?.from ?? []), ...(rule.review?.by ?? [])];
+    return {
+      ...NOBODY,
+      rule: rule.name,
+      users: [...new Set([...rule.users, ...others.filter((entry) => !isPrincipalEntry(entry))])],
+      principals: [...new Set(others.filter(isPrincipalEntry))],
+      profiles: rule.profiles,
+    };
+  });
 }
 
 /** A name in a deny that can match nobody: where it is in the document, and why. */

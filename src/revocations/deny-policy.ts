@@ -111,7 +111,7 @@ export function isInForce(
 }
 
 function profileOf(target: Revocation['target']): string | undefined {
-  if (target.kind === 'session') return target.profile;
+  if (target.kind === 'session' || target.kind === 'grant') return target.profile;
   return target.kind === 'profile' ? target.value : undefined;
 }
 
@@ -127,6 +127,7 @@ function principalIs(values: readonly string[]): Statement['Condition'] {
 const USER = 'aws:PrincipalTag/SentinelUser';
 const PROFILE = 'aws:PrincipalTag/SentinelProfile';
 const SESSION = 'aws:PrincipalTag/SentinelSessionID';
+const REQUEST = 'aws:PrincipalTag/SentinelRequestID';
 
 function statementOf(revocation: Revocation, { tags, skew }: HardContext): Statement {
   const { n, target, createdAt } = revocation;
@@ -143,6 +144,8 @@ function statementOf(revocation: Revocation, { tags, skew }: HardContext): State
       return deny(sid, { ...time, StringLike: { [PROFILE]: tags.ofName(target.value) } });
     case 'session':
       return deny(sid, { StringEquals: { [SESSION]: target.value } });
+    case 'grant':
+      return deny(sid, { StringEquals: { [REQUEST]: target.value } });
   }
 }
 

@@ -149,6 +149,7 @@ function toTarget(item: Item): RevocationTarget | undefined {
   if (kind === 'all') return { kind };
   if (value === '') return undefined;
   if (kind === 'user' || kind === 'principal' || kind === 'profile') return { kind, value };
+  if (kind === 'grant') return { kind, value, profile };
   const isWhole = profile !== '' && (subject !== '' || user !== '');
   return kind === 'session' && isWhole ? { kind, value, subject, user, profile } : undefined;
 }

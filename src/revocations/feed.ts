@@ -69,6 +69,12 @@ export type Revocations = {
   readonly ofCaller: (subject: RevocationSubject) => Revocation | undefined;
   /** What refuses this caller this profile, if anything does. In memory. */
   readonly ofVend: (subject: RevocationSubject, profile: string) => Block | undefined;
+  /** Whether a grant was ended before its time. In memory. */
+  readonly ofGrant: (id: string) => Revocation | undefined;
+  /** Whether a revocation of this caller came behind a number of the log, be it lifted since. In memory. */
+  readonly wasRevokedAfter: (subject: RevocationSubject, n: number) => boolean;
+  /** Everything up to this number of the log is known here. */
+  readonly top: () => number;
   /** The revocation of everything, if there is one. In memory. */
   readonly frozen: () => Revocation | undefined;
   /** The revocations in force, by number. In memory. */
@@ -178,6 +184,14 @@ export function createRevocations(options: Options): Revocations {
     return book().ofVend(subject, profile, clock()) ?? foreign.ofVend(subject, profile, clock());
   }
 
+  function ofGrant(id: string): Revocation | undefined {
+    return book().ofGrant(id, clock());
+  }
+
+  function wasRevokedAfter(subject: RevocationSubject, n: number): boolean {
+    return book().wasRevokedAfter(subject, n);
+  }
+
   function frozen(): Revocation | undefined {
     return book().frozen(clock());
   }
@@ -205,12 +219,15 @@ export function createRevocations(options: Options): Revocations {
     };
   }
 
-  const { append, isBroken } = follower;
+  const { append, isBroken, top } = follower;
   return {
     start,
     ensure,
     ofCaller,
     ofVend,
+    ofGrant,
+    wasRevokedAfter,
+    top,
     frozen,
     list,
     findNow,

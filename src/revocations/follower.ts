@@ -156,6 +156,7 @@ export function createRevocationFollower(options: Options) {
     isBroken,
     noteUnderOldKeys,
     book: () => book,
+    top: () => top,
     broken: () => broken,
     underOldKeys: () => underOldKeys,
   };

@@ -8,6 +8,8 @@ export type RevocationTarget =
   | { readonly kind: 'principal'; readonly value: string }
   /** One profile, for everybody. */
   | { readonly kind: 'profile'; readonly value: string }
+  /** What one request for an approval, or one use of break-glass, allows; `value` is its id. */
+  | { readonly kind: 'grant'; readonly value: string; readonly profile: string }
   /**
    * One session, which is its subject on its profile, under any label. `value` is the session's id.
    * Sessions of Sentinel's own have no subject (it is empty); then everybody with the user's name
@@ -65,6 +67,10 @@ export type RevocationBook = {
   readonly ofCaller: (subject: RevocationSubject, now: number) => Revocation | undefined;
   /** A revocation of whatever kind that refuses this caller this profile, if there is one. */
   readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Revocation | undefined;
+  /** Whether a grant was ended before its time. */
+  readonly ofGrant: (id: string, now: number) => Revocation | undefined;
+  /** Whether there is a revocation of this caller behind a number of the log, be it lifted. The freeze switch is none. */
+  readonly wasRevokedAfter: (subject: RevocationSubject, n: number) => boolean;
   /** The revocation of everything, if there is one. */
   readonly frozen: (now: number) => Revocation | undefined;
   /** The revocations in force, by number. */
@@ -86,6 +92,7 @@ function keyOf(target: RevocationTarget): string {
     case 'user':
     case 'principal':
     case 'profile':
+    case 'grant':
       return `${target.kind}\n${target.value}`;
   }
 }
@@ -98,6 +105,8 @@ function isLive({ until }: Revocation, now: number): boolean {
 export function createRevocationBook(): RevocationBook {
   const byNumber = new Map<number, Revocation>();
   const byKey = new Map<string, Set<Revocation>>();
+  /** The last number of those that named a caller, by what they named, whether or not they were lifted. */
+  const lastOf = new Map<string, number>();
   /**
    * The numbers that were lifted: entries may come twice, and a lifting before the entry that it
    * lifts.
@@ -124,7 +133,14 @@ export function createRevocationBook(): RevocationBook {
     return live(`user\n${storedName}`, now) ?? live(`user\n${name}`, now) ?? live(`principal\n${principal}`, now);
   }
 
+  function note({ n, target }: Revocation): void {
+    if (target.kind !== 'user' && target.kind !== 'principal') return;
+    const key = keyOf(target);
+    lastOf.set(key, Math.max(n, lastOf.get(key) ?? 0));
+  }
+
   function add(revocation: Revocation): void {
+    note(revocation);
     if (lifted.has(revocation.n)) return;
     const before = byNumber.get(revocation.n);
     if (before !== undefined) remove(before);
@@ -151,6 +167,15 @@ export function createRevocationBook(): RevocationBook {
     );
   }
 
+  function ofGrant(id: string, now: number): Revocation | undefined {
+    return live(`grant\n${id}`, now);
+  }
+
+  function wasRevokedAfter({ name, storedName, principal }: RevocationSubject, n: number): boolean {
+    const keys = [`user\n${storedName}`, `user\n${name}`, `principal\n${principal}`];
+    return keys.some((key) => (lastOf.get(key) ?? 0) > n);
+  }
+
   function frozen(now: number): Revocation | undefined {
     return live('all', now);
   }
@@ -168,5 +193,5 @@ export function createRevocationBook(): RevocationBook {
     return revocation !== undefined && isLive(revocation, now) ? revocation : undefined;
   }
 
-  return { add, lift, ofCaller, ofVend, frozen, list, size, find };
+  return { add, lift, ofCaller, ofVend, ofGrant, wasRevokedAfter, frozen, list, size, find };
 }

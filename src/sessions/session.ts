@@ -13,6 +13,8 @@ export type SessionKey = {
   readonly user: string;
   readonly account: string;
   readonly profile: string;
+  /** The id of the approval that its vends rest on; empty if they rest on policy alone. */
+  readonly grant: string;
   /** The caller's own; empty if it gave none. */
   readonly label: string;
 };
@@ -82,8 +84,9 @@ const PURPOSE = 'session row';
  * The id of a key's slot: the item of the guard table in which all instances find the key's
  * session.
  */
-export function slotId({ subject, profile, label }: SessionKey): string {
-  const text = JSON.stringify([subject, profile, label]);
+export function slotId({ subject, profile, label, grant }: SessionKey): string {
+  // What rests on policy alone has the slot that it had before there were approvals.
+  const text = JSON.stringify([subject, profile, label, ...(grant === '' ? [] : [grant])]);
   return `session#${createHash('sha256').update(text).digest('hex')}`;
 }
 
@@ -105,8 +108,10 @@ export function proposeSessionId(slot: string, keys: SealingKeys, life: number, 
 /**
  * What a row's signature covers: everything that matters to whoever relies on the status `active`.
  */
-function signedParts({ id, subject, principal, user, account, profile, label, startedAt, endsAt }: Session) {
-  return [id, subject, principal, user, account, profile, label, startedAt, endsAt];
+function signedParts(session: Session) {
+  const { id, subject, principal, user, account, profile, label, startedAt, endsAt, grant } = session;
+  const parts = [id, subject, principal, user, account, profile, label, startedAt, endsAt];
+  return grant === '' ? parts : [...parts, grant];
 }
 
 /** Signs a session's row; undefined where there is no sealing key. `now` in epoch milliseconds. */
@@ -139,6 +144,7 @@ export function toSessionItem(session: Session, signature: string, instance: str
     principal: session.principal,
     account: session.account,
     session_label: session.label,
+    grant_id: session.grant === '' ? undefined : session.grant,
     signature,
     ttl: toTtl(endsAt + KEPT),
   });
@@ -168,6 +174,7 @@ export function toSessionRow(item: Item, keys: SealingKeys): SessionRow | undefi
     account: text(item, 'account'),
     profile: text(item, 'profile'),
     label: text(item, 'session_label'),
+    grant: text(item, 'grant_id'),
     startedAt: time(item, 'started_at'),
     endsAt: time(item, 'expires_at'),
     lastAccessAt: time(item, 'last_access_at'),

@@ -5,8 +5,11 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
 import type { LabelsFull } from './label-places.ts';
 import type { OpenSession } from './open-session.ts';
-import { proposeSessionId, slotId, type Session, type SessionKey } from './session.ts';
+import { proposeSessionId, slotId, type Session } from './session.ts';
 import type { SessionStore } from './store.ts';
+import type { SessionRefusal, SessionUse, Tracked } from './use.ts';
+
+export type { Tracked } from './use.ts';
 
 /** The time between two writes of a row while its session is used. */
 const TOUCH = 15 * MINUTE;
@@ -24,26 +27,6 @@ const PATIENCE = 0.2 * SECOND;
  * A session with less time left is not continued: credentials vended under it would be of no use.
  */
 const MARGIN = 1 * MINUTE;
-
-/** The session that a vend runs under. */
-export type Tracked = {
-  readonly id: string;
-  /** Epoch milliseconds. */
-  readonly endsAt: number;
-  /** `degraded`: DynamoDB does not know of it. */
-  readonly tracking: 'tracked' | 'degraded';
-};
-
-/** What the tracker needs to know about a vend. */
-export type SessionUse = {
-  readonly key: SessionKey;
-  readonly sourceIdentity: string;
-  /** Whether the vend may go on only once the row is written. */
-  readonly required: boolean;
-};
-
-/** Why a vend gets no session. */
-export type SessionRefusal = { readonly kind: 'unavailable' } | LabelsFull;
 
 /** A session in memory: when its row was last written, and how many uses the row lacks. */
 type Live = Session & { readonly writtenAt: number; readonly unwritten: number };
@@ -80,6 +63,11 @@ type Options = {
   readonly onOpen: (session: Session) => void;
   readonly onFault: (error: unknown) => void;
 };
+
+/** A session that ends with an approval is of use to its last second: there is no other to take its place. */
+function marginOf({ endsBy }: SessionUse): number {
+  return endsBy === undefined ? MARGIN : 0;
+}
 
 /** How many rows are written at a time at the end of the process, which has to be over soon. */
 const FLUSH_WIDTH = 32;
@@ -120,7 +108,7 @@ export function createSessionTracker(options: Options): SessionTracker {
     const now = clock();
     const proposed = propose(use, keys, slot, now);
     // A session that is about to end counts as ended, so that it is replaced in time.
-    const opened = openSession({ proposed, keys, now, deadline: now + MARGIN, instead })
+    const opened = openSession({ proposed, keys, now, deadline: now + marginOf(use), instead })
       .then((outcome): Opened => {
         if (!outcome.ok) return outcome;
         const session = outcome.value;
@@ -135,9 +123,14 @@ export function createSessionTracker(options: Options): SessionTracker {
     return opened;
   }
 
-  function propose({ key, sourceIdentity }: SessionUse, keys: SealingKeys, slot: string, now: number): Session {
+  function endOf({ endsBy }: SessionUse, now: number): number {
+    return Math.min(now + life, endsBy ?? now + life);
+  }
+
+  function propose(use: SessionUse, keys: SealingKeys, slot: string, now: number): Session {
+    const { key, sourceIdentity } = use;
     const id = proposeSessionId(slot, keys, life, now);
-    return { ...key, id, startedAt: now, endsAt: now + life, lastAccessAt: now, requestCount: 1, sourceIdentity };
+    return { ...key, id, startedAt: now, endsAt: endOf(use, now), lastAccessAt: now, requestCount: 1, sourceIdentity };
   }
 
   /**
@@ -169,7 +162,7 @@ export function createSessionTracker(options: Options): SessionTracker {
     const slot = slotId(use.key);
     const entry = live.get(slot);
     if (entry === undefined) return open(use, keys, slot);
-    if (clock() + MARGIN < entry.endsAt) return advance(use, keys, slot, entry);
+    if (clock() + marginOf(use) < entry.endsAt) return advance(use, keys, slot, entry);
     drop(slot, entry.id);
     return open(use, keys, slot);
   }
@@ -226,7 +219,7 @@ export function createSessionTracker(options: Options): SessionTracker {
     const proposed = opening.get(slot)?.proposed;
     return {
       id: proposed?.id ?? proposeSessionId(slot, keys, life, now),
-      endsAt: proposed?.endsAt ?? now + life,
+      endsAt: proposed?.endsAt ?? endOf(use, now),
       tracking: 'degraded',
     };
   }

@@ -12,6 +12,8 @@ export const COUNTED = {
   vends: ['vended', 'denied', 'failed'],
   keys: ['minted', 'denied', 'failed'],
   revocations: ['allow', 'deny'],
+  /** What was done, and what was refused, about requests for an approval. */
+  approvals: ['allow', 'deny'],
   /** Requests whose sender did not prove who it is, or is refused everywhere. */
   identity_refused: ['authentication', 'rate_limited', 'revoked', 'replayed'],
   /**
@@ -19,14 +21,21 @@ export const COUNTED = {
    * make room.
    */
   turned_away: ['overloaded', 'connection_refused', 'connection_closed'],
+  /**
+   * Events, counted once for each receiver: those that it took, tries that failed, and events that were given up after
+   * the last try.
+   */
+  events: ['delivered', 'failed', 'dead'],
   sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],
   /** Answers of 503, by what was not available. */
   unavailable: [
+    'approvals',
     'audit',
     'catalog',
     'guard',
     'lifting_key',
     'overloaded',
+    'people',
     'rate_limit',
     'required_session',
     'revocation_log',
@@ -50,7 +59,7 @@ type CallOutcome = 'ok' | 'refused' | 'throttled' | 'late' | 'failed';
 
 /** A measured call to AWS. */
 export type AwsCall = {
-  readonly service: 'dynamodb' | 'ssm' | 'sts';
+  readonly service: 'dynamodb' | 'sns' | 'ssm' | 'sts';
   /** The operation's name, like `PutItem`. */
   readonly operation: string;
   readonly outcome: CallOutcome;

@@ -22,8 +22,10 @@ const HELP: Readonly<Record<keyof Counted, string>> = {
   vends: 'Requests for credentials that were decided, by outcome',
   keys: 'Requests for a key of the TVM, by outcome',
   revocations: 'Attempts to revoke or to lift, by effect',
+  approvals: 'Actions on requests for an approval, by effect',
   identity_refused: 'Requests refused before they were decided, by reason',
   turned_away: 'Requests and connections that there was no room for, by what was done',
+  events: 'Events to receivers: taken, tries that failed, and those given up',
   sts: 'Calls of AssumeRole, by region and outcome',
   unavailable: 'Answers of 503, by what was not available',
 };
@@ -91,8 +93,10 @@ function addCounters(registry: Registry, region: string): Counters {
     vends: counter('vends'),
     keys: counter('keys'),
     revocations: counter('revocations'),
+    approvals: counter('approvals'),
     identity_refused: counter('identity_refused'),
     turned_away: counter('turned_away'),
+    events: counter('events'),
     sts: counter('sts'),
     unavailable: counter('unavailable'),
   };

@@ -196,7 +196,7 @@ describe('toHardPolicy', () => {
       fc.property(names, (name) => {
         const caller = callerOf(name, `arn:aws:iam::111122223333:user/${name}`);
         const tags = new Map(
-          toSessionTags({ sessionId: 's', vendId: 'r', caller, profile: 'hard' }, []).map(({ Key, Value }) => [
+          toSessionTags({ sessionId: 's', requestId: 'r', caller, profile: 'hard' }, []).map(({ Key, Value }) => [
             Key,
             Value,
           ]),

@@ -3,7 +3,7 @@ import { createDocumentCompiler } from '../../src/catalog/compile.ts';
 import type { Caller } from '../../src/identity/caller.ts';
 import { ok, type Result } from '../../src/lib/result.ts';
 import { readProfile, type Profile } from '../../src/policy/documents/profile.ts';
-import type { Grant } from '../../src/actions/vend/decide.ts';
+import type { Leave } from '../../src/actions/vend/decide.ts';
 import { toNetwork, toPlan, toStamp, type Plan, type VendRequest } from '../../src/actions/vend/plan.ts';
 import type { VendRefusal } from '../../src/actions/refusal.ts';
 import { callerWith } from '../support/identity.ts';
@@ -94,6 +94,8 @@ export function requestOf(more: Partial<VendRequest> = {}): VendRequest {
     profile: 'dev',
     label: undefined,
     duration: undefined,
+    justification: undefined,
+    ticket: undefined,
     address: undefined,
     httpRequestId: 'r',
     ...more,
@@ -101,9 +103,18 @@ export function requestOf(more: Partial<VendRequest> = {}): VendRequest {
 }
 
 /** The plan of a vend at noon in a new session, made as `vend` does, or the refusal of its network. */
-export function planOf(request: VendRequest, grant: Grant): Result<Plan, VendRefusal> {
+export function planOf(request: VendRequest, leave: Leave): Result<Plan, VendRefusal> {
+  const grant = { ...leave, approval: undefined };
   const network = toNetwork(request, grant);
   if (!network.ok) return network;
   const session = { id: '0123456789abcdef', endsAt: NOON + 8 * 3_600_000, tracking: 'tracked' } as const;
-  return ok(toPlan(request, { grant, stamp: toStamp(request.caller), session, network: network.value, begun: NOON }));
+  return ok(
+    toPlan(request, {
+      grant,
+      stamp: toStamp(request.caller, grant.approval),
+      session,
+      network: network.value,
+      begun: NOON,
+    }),
+  );
 }

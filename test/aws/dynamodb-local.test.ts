@@ -182,6 +182,7 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
         account: '000000000000',
         profile: 'dev',
         label: '',
+        grant: '',
         startedAt: now,
         endsAt: now + 60 * MINUTE,
         lastAccessAt: now,

@@ -38,6 +38,7 @@ export async function measureSessionBytes(count: number): Promise<number> {
           account: '111122223333',
           profile: 'team/prod',
           label: '',
+          grant: '',
         },
         sourceIdentity: `sentinel=d=0123456789abcdef=${user}`,
         required: true,

@@ -70,6 +70,7 @@ const SESSIONS = Array.from({ length: ROWS }, (_, hours): Session => {
     account: '000000000000',
     profile: 'prod',
     label: '',
+    grant: '',
     startedAt,
     endsAt: startedAt + 8 * HOUR,
     lastAccessAt: startedAt,

@@ -22,6 +22,7 @@ const session: Session = {
   account: '000000000000',
   profile: 'dev',
   label: '',
+  grant: '',
   startedAt: NOW,
   endsAt: NOW + 3_600_000,
   lastAccessAt: NOW,

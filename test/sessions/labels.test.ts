@@ -47,6 +47,7 @@ function sessionOf(label: string, more: Partial<Session> = {}): Session {
     account: '000000000000',
     profile: 'dev',
     label,
+    grant: '',
     startedAt: NOW,
     endsAt: NOW + LIFE,
     lastAccessAt: NOW,

@@ -34,6 +34,7 @@ function sessionOf(index: number, startedAt: number, more: Partial<Session> = {}
     account: '000000000000',
     profile: 'dev',
     label: '',
+    grant: '',
     startedAt,
     endsAt: startedAt + 8 * HOUR,
     lastAccessAt: startedAt,

@@ -8,6 +8,8 @@ type Statement = Readonly<Record<string, unknown>>;
 export type Confinement = {
   /** The exact end, epoch milliseconds, where STS's minimum life would outlast it. */
   readonly endsAt: number | undefined;
+  /** Whether the vend rests on an approval, whose end nothing may outlive. */
+  readonly isGranted: boolean;
   /** The caller's network, where the profile binds credentials to it. */
   readonly network: ClientNetwork | undefined;
 };
@@ -22,11 +24,20 @@ function deny(action: string, condition?: Statement): Statement {
 }
 
 /**
+ * AssumeRole, AssumeRoot and GetWebIdentityToken all give what outlives the session. Their names do not
+ * fit into what a profile leaves, so a session that rests on an approval is denied all of STS but
+ * GetCallerIdentity, which no policy can deny:
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+ */
+const CHAINING = 'sts:*';
+
+/**
  * After the end nothing works. Before it no role can be assumed, because that role's session would
  * outlast the grant.
  */
-function untilEnd(endsAt: number): readonly Statement[] {
-  return [deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } }), deny('sts:AssumeRole')];
+function untilEnd(endsAt: number, isGranted: boolean): readonly Statement[] {
+  const chaining = isGranted ? CHAINING : 'sts:AssumeRole';
+  return [deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } }), deny(chaining)];
 }
 
 /**
@@ -49,9 +60,9 @@ function boundTo({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): r
  * beside the profile's own statements there are only Denies of ours. Beside managed policies alone an
  * Allow would cancel them, so there are only Denies; with neither, `Allow *` keeps what the role may.
  */
-export function toSessionPolicy(profile: Profile, { endsAt, network }: Confinement): string | undefined {
+export function toSessionPolicy(profile: Profile, { endsAt, network, isGranted }: Confinement): string | undefined {
   const denies = [
-    ...(endsAt === undefined ? [] : untilEnd(endsAt)),
+    ...(endsAt === undefined ? [] : untilEnd(endsAt, isGranted)),
     ...(network === undefined ? [] : boundTo(network, profile.sourceVpc)),
   ];
   const own = profile.sessionPolicy?.statements ?? [];

@@ -2,16 +2,25 @@ import type { CatalogProfile, Snapshot } from '../../catalog/snapshot.ts';
 import type { Caller } from '../../identity/caller.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { evaluate, type Decision } from '../../policy/evaluate.ts';
-import type { DeniedRefusal, VendRefusal } from '../refusal.ts';
+import type { DeniedRefusal } from '../refusal.ts';
 
 /** What policy made of a request: the decision for the audit record, and what follows from it. */
 export type Verdict = {
   readonly decision: Decision;
-  readonly outcome: Result<Grant, VendRefusal>;
+  readonly outcome: Result<Leave, DeniedRefusal | NeedsApproval>;
 };
 
-/** Leave to vend a profile. */
-export type Grant = {
+/** Policy opens the profile to those who have an approval. */
+export type NeedsApproval = {
+  readonly kind: 'needs-approval';
+  /** Leave to vend, once there is an approval. */
+  readonly leave: Leave;
+  /** What the rule says, only where it names this caller. */
+  readonly reason: string | undefined;
+};
+
+/** Leave to vend a profile, as far as policy gives it. */
+export type Leave = {
   readonly profile: CatalogProfile;
   /** The longest life of the credentials by the rule, in seconds; undefined if the rule has no cap. */
   readonly capSeconds: number | undefined;
@@ -21,8 +30,7 @@ export type Grant = {
 
 /**
  * Decides one request against the snapshot: pure, no I/O. A profile that is unknown or broken, and one
- * that no rule opens to this caller, come to the same refusal, so that names cannot be probed. A rule
- * that needs approvals denies until there are approvals.
+ * that no rule opens to this caller, come to the same refusal, so that names cannot be probed.
  *
  * @param now epoch milliseconds
  */
@@ -33,29 +41,34 @@ export function decide(snapshot: Snapshot, caller: Caller, name: string, now: nu
   return { decision, outcome: toOutcome(profile, decision, caller) };
 }
 
-function toOutcome(profile: CatalogProfile, decision: Decision, caller: Caller): Result<Grant, VendRefusal> {
-  const { name } = profile;
+function toOutcome(profile: CatalogProfile, decision: Decision, caller: Caller): Verdict['outcome'] {
+  const leave: Leave = {
+    profile,
+    capSeconds: decision.capSeconds,
+    // Issued credentials can be ended only by the tags of a session that is on record.
+    requiresSession: decision.effect === 'require_server_session' || profile.profile.hardRevoke,
+  };
   switch (decision.effect) {
     case 'deny':
-      return refuse(denied(decision, caller, name));
+      return refuse(denied(decision, caller, profile.name));
     case 'require_approval':
       return refuse({
-        kind: 'approval-required',
-        profile: name,
+        kind: 'needs-approval',
+        leave,
         reason: decision.namesCaller ? decision.reason : undefined,
       });
     case 'allow':
     case 'require_server_session':
-      return ok({
-        profile,
-        capSeconds: decision.capSeconds,
-        // Issued credentials can be ended only by the tags of a session that is on record.
-        requiresSession: decision.effect === 'require_server_session' || profile.profile.hardRevoke,
-      });
+      return ok(leave);
   }
 }
 
-function denied({ namesCaller, rule, reason }: Decision, { name: user }: Caller, profile: string): DeniedRefusal {
+/** Policy says no: nothing of the rule is told to those whom it does not name. */
+export function denied(
+  { namesCaller, rule, reason }: Decision,
+  { name: user }: Caller,
+  profile: string,
+): DeniedRefusal {
   return {
     kind: 'denied',
     profile,

@@ -10,7 +10,8 @@ import type { VendRefusal } from '../refusal.ts';
 import type { AssumedRole } from './assume-role.ts';
 import { toClientNetwork, type ClientNetwork } from './client-network.ts';
 import { toSessionPolicy } from './confinement.ts';
-import type { Grant } from './decide.ts';
+import type { FoundGrant } from '../approvals/find-grant.ts';
+import type { Leave } from './decide.ts';
 import { effectiveSeconds, keySecondsLeft, STS_MINIMUM_SECONDS } from './duration.ts';
 import { toRoleSessionName, toSessionTags, toSourceIdentity } from './stamp.ts';
 
@@ -23,6 +24,9 @@ export type VendRequest = KnownRequest & {
   readonly label: string | undefined;
   /** Seconds asked for. */
   readonly duration: number | undefined;
+  /** Why it is wanted and for which ticket, for the request that a vend makes where it needs an approval. */
+  readonly justification: string | undefined;
+  readonly ticket: string | undefined;
 };
 
 /** What a caller gets: credentials, and what they are. */
@@ -37,10 +41,22 @@ export type Vended = AssumedRole & {
 /** The marks of one vend, drawn before any other service is asked. */
 export type Stamp = { readonly vendId: string; readonly sourceIdentity: string };
 
-/** Draws the marks of a vend that rests on policy alone. */
-export function toStamp(caller: Caller): Stamp {
+/** Leave to vend: by policy alone, or with the approval that it wants. */
+export type Grant = Leave & {
+  /** Undefined where policy gives leave by itself. */
+  readonly approval: FoundGrant | undefined;
+};
+
+/** Draws the marks of a vend: they carry the id of the approval that it rests on, or else its own. */
+export function toStamp(caller: Caller, approval: FoundGrant | undefined): Stamp {
   const vendId = newHexId();
-  return { vendId, sourceIdentity: toSourceIdentity('d', vendId, caller) };
+  return {
+    vendId,
+    sourceIdentity:
+      approval === undefined
+        ? toSourceIdentity('d', vendId, caller)
+        : toSourceIdentity('a', approval.request.id, caller),
+  };
 }
 
 /** What is known of a vend by the time that the role is to be assumed. */
@@ -72,16 +88,20 @@ export function toPlan(request: VendRequest, settled: Settled): Plan {
   const { caller, profile: name, duration } = request;
   const { grant, stamp, session, network, begun } = settled;
   const { profile } = grant.profile;
-  const left = Math.floor((session.endsAt - begun) / SECOND);
+  const grantEnd = grant.approval?.grant.endsAt;
+  const left = Math.floor((Math.min(session.endsAt, grantEnd ?? session.endsAt) - begun) / SECOND);
   const allowed = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left]);
-  const { seconds, endsAt } = toLife(caller, allowed, begun);
-  const policy = toSessionPolicy(profile, { endsAt, network });
+  const { seconds, endsAt } = toLife(caller, { allowed, begun, grantEnd });
+  const policy = toSessionPolicy(profile, { endsAt, network, isGranted: grant.approval !== undefined });
   const input: AssumeRoleCommandInput = {
     RoleArn: profile.roleArn,
     RoleSessionName: toRoleSessionName(caller),
     SourceIdentity: stamp.sourceIdentity,
     DurationSeconds: Math.max(seconds, STS_MINIMUM_SECONDS),
-    Tags: toSessionTags({ sessionId: session.id, vendId: stamp.vendId, caller, profile: name }, profile.tags),
+    Tags: toSessionTags(
+      { sessionId: session.id, requestId: grant.approval?.request.id ?? stamp.vendId, caller, profile: name },
+      profile.tags,
+    ),
     ...(profile.hardRevoke ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal'] } : {}),
     ...(policy === undefined ? {} : { Policy: policy }),
     ...(profile.managedPolicies.length === 0 ? {} : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
@@ -90,19 +110,29 @@ export function toPlan(request: VendRequest, settled: Settled): Plan {
   return { ...settled, input, seconds, endsAt };
 }
 
+/** What the life of credentials depends on; moments in epoch milliseconds. */
+type LifeFacts = {
+  /** What policy and session allow, in seconds from `begun`. */
+  readonly allowed: number;
+  readonly begun: number;
+  /** When the approval ends; undefined without one. */
+  readonly grantEnd: number | undefined;
+};
+
 /**
  * The life of the credentials: what policy and session allow, or what the registered key that signed
- * has left.
- *
- * @param allowed seconds, from `begun`, epoch milliseconds
+ * has left. STS counts from when it answers, and gives 900 seconds at least, so what ends sooner, with
+ * a key, or with an approval, gets its exact end by the session policy.
  */
-function toLife(caller: Caller, allowed: number, begun: number): Pick<Plan, 'seconds' | 'endsAt'> {
-  const shortly = allowed < STS_MINIMUM_SECONDS ? begun + allowed * SECOND : undefined;
+function toLife(caller: Caller, { allowed, begun, grantEnd }: LifeFacts): Pick<Plan, 'seconds' | 'endsAt'> {
   const keyLeft = keySecondsLeft(caller, begun);
-  if (keyLeft === undefined || keyLeft > allowed) return { seconds: allowed, endsAt: shortly };
-  // STS counts from when it answers, so what ends with the key needs an exact end, however long it lives.
-  const keyEnds = caller.keyExpiresAt ?? begun;
-  return { seconds: keyLeft, endsAt: Math.min(keyEnds, shortly ?? keyEnds) };
+  const isByKey = keyLeft !== undefined && keyLeft <= allowed;
+  const ends = [
+    ...(allowed < STS_MINIMUM_SECONDS ? [begun + allowed * SECOND] : []),
+    ...(isByKey ? [caller.keyExpiresAt ?? begun] : []),
+    ...(grantEnd === undefined ? [] : [grantEnd]),
+  ];
+  return { seconds: isByKey ? keyLeft : allowed, endsAt: ends.length === 0 ? undefined : Math.min(...ends) };
 }
 
 /**

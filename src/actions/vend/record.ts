@@ -4,13 +4,14 @@ import { release } from '../../audit/release.ts';
 import { formatInstant } from '../../lib/clock.ts';
 import { refuse, type Refused, type Result } from '../../lib/result.ts';
 import { describeRequest } from '../describe-request.ts';
+import type { ApprovalRefusal } from '../approvals/refusal.ts';
 import { causeOf, unavailable, type VendRefusal } from '../refusal.ts';
 import type { Facts } from './gather.ts';
 import type { Plan, Stamp, Vended, VendRequest } from './plan.ts';
 
 /** Why a vend ended without credentials, with what its record says besides. */
 export type Failure = {
-  readonly refusal: VendRefusal;
+  readonly refusal: VendRefusal | ApprovalRefusal;
   readonly outcome: 'denied' | 'failed';
 } & Partial<Pick<VendRecord, 'upstream_code' | 'vended_access_key_id' | 'expiration'>>;
 
@@ -40,6 +41,9 @@ export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
       ...describeRequest(request),
       profile: request.profile,
       policy_path: `policies/${request.profile}`,
+      unique_id: request.caller.uniqueId,
+      asked_duration_seconds: request.duration,
+      ...describeApproval(facts),
       effect: effectOf(facts),
       rule: decision.rule ?? '',
       rule_index: decision.ruleIndex,
@@ -50,8 +54,8 @@ export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
   }
 
   /** Ends without credentials. */
-  async function end({ refusal, ...rest }: Failure, more: Described): Promise<Refused<VendRefusal>> {
-    const said = { ...more, ...rest, error: refusal.kind, cause: causeOf(refusal) };
+  async function end({ refusal, ...rest }: Failure, more: Described): Promise<Refused<Failure['refusal']>> {
+    const said = { ...more, ...rest, ...requestOf(refusal), error: refusal.kind, cause: causeOf(refusal) };
     // Policy allowed the first of the copies; about this one it was not asked.
     await audit.append(entry(refusal.kind === 'replayed' ? { ...said, effect: 'deny' } : said));
     return refuse(refusal);
@@ -69,6 +73,24 @@ export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
   }
 
   return { end, letGo };
+}
+
+/** The request for an approval that a refused vend was pointed to. */
+function requestOf(refusal: Failure['refusal']): Partial<VendRecord> {
+  const isRequested = refusal.kind === 'approval-required' && refusal.next.kind === 'requested';
+  return isRequested ? { request_id: refusal.next.id } : {};
+}
+
+/** The approval that a vend rests on, as a record names it. */
+function describeApproval({ grant }: Facts): Partial<VendRecord> {
+  if (!grant.ok || grant.value.approval === undefined) return {};
+  const { request } = grant.value.approval;
+  const approvals = request.reviews.filter(({ verdict }) => verdict === 'approve');
+  return {
+    request_id: request.id,
+    approved_request_id: request.id,
+    approvers: approvals.map(({ reviewer }) => reviewer.name),
+  };
 }
 
 /** The credentials that STS made, as a record names them. */

@@ -80,17 +80,18 @@ export type SessionTag = { readonly Key: string; readonly Value: string };
 
 type Tagged = {
   readonly sessionId: string;
-  readonly vendId: string;
+  /** The id of the approval that the vend rests on, or its own. */
+  readonly requestId: string;
   readonly caller: Caller;
   readonly profile: string;
 };
 
 /**
  * The five tags of every vended session, then the profile's own. `SentinelRequestID` is Sentinel's name
- * for what here is the id of the vend; `VendRecord` tells of it.
+ * for the id of the approval that the vend rests on, or else of the vend; `VendRecord` tells of it.
  */
 export function toSessionTags(
-  { sessionId, vendId, caller, profile }: Tagged,
+  { sessionId, requestId, caller, profile }: Tagged,
   own: readonly (readonly [key: string, value: string])[],
 ): SessionTag[] {
   function value(text: string): string {
@@ -101,7 +102,7 @@ export function toSessionTags(
     { Key: 'SentinelUser', Value: value(caller.storedName) },
     { Key: 'SentinelPrincipal', Value: value(caller.subject) },
     { Key: 'SentinelProfile', Value: value(profile) },
-    { Key: 'SentinelRequestID', Value: vendId },
+    { Key: 'SentinelRequestID', Value: requestId },
     ...own.map(([Key, Value]) => ({ Key, Value })),
   ];
 }

@@ -15,16 +15,18 @@ type Wish = {
   readonly profile: string;
   readonly duration?: number | undefined;
   readonly session_label?: string | undefined;
+  readonly justification?: string | undefined;
+  readonly ticket?: string | undefined;
 };
 
 /** `GET /` and `POST /`: credentials for a profile. */
 export function createVendEndpoints({ vend: vendTo }: Dependencies) {
   async function answerWish(
     { caller, replay, address, snapshot, requestId }: Authentic,
-    { profile, duration, session_label: label }: Wish,
+    { profile, duration, session_label: label, justification, ticket }: Wish,
   ): Promise<Outcome<'vend'>> {
     const vended = await vendTo(
-      { caller, profile, httpRequestId: requestId, replay, label, duration, address },
+      { caller, profile, httpRequestId: requestId, replay, label, duration, address, justification, ticket },
       snapshot,
     );
     return vended.ok ? ok(toBody(vended.value)) : vended;

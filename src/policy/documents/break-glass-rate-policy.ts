@@ -5,17 +5,26 @@ import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
 import { atLeastOneOf, count, crossCheck, duration, list, mapping, optionalVersion, text } from '../reading/schema.ts';
 
+/** The longest time that uses are counted over, in seconds: as long as they are on record, which is 90 days. */
+const MAX_WINDOW = 90 * 24 * 60 * 60;
+
+/** The highest count there is: as many uses as are on record for one person or profile. */
+const MAX_COUNT = 500;
+
+const uses = v.pipe(count, v.maxValue(MAX_COUNT, `must be at most ${MAX_COUNT}`));
+const window = duration(1, MAX_WINDOW);
+
 const COUNTED = ['max_per_user', 'max_per_profile', 'escalation_threshold'] as const;
 
 const rule = v.pipe(
   mapping({
     name: text,
     profiles: v.exactOptional(profileNames),
-    cooldown: v.exactOptional(duration(1)),
-    max_per_user: v.exactOptional(count),
-    max_per_profile: v.exactOptional(count),
-    quota_window: v.exactOptional(duration(1)),
-    escalation_threshold: v.exactOptional(count),
+    cooldown: v.exactOptional(window),
+    max_per_user: v.exactOptional(uses),
+    max_per_profile: v.exactOptional(uses),
+    quota_window: v.exactOptional(window),
+    escalation_threshold: v.exactOptional(uses),
   }),
   crossCheck((read) =>
     read.quota_window !== undefined
@@ -38,10 +47,10 @@ export const ratePolicy = mapping({ version: optionalVersion, rules: list(rule) 
  */
 export type BreakGlassRatePolicyDocument = v.InferOutput<typeof ratePolicy>;
 
-/**
- * Reads a break-glass rate policy in YAML or JSON. Gives the document, or every problem with its
- * line.
- */
+/** One rule of it. */
+export type BreakGlassRateRule = BreakGlassRatePolicyDocument['rules'][number];
+
+/** Reads a break-glass rate policy, YAML or JSON: the document, or every problem with its line. */
 export function readBreakGlassRatePolicy(
   source: string,
 ): Result<BreakGlassRatePolicyDocument, readonly DocumentProblem[]> {

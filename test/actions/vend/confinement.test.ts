@@ -34,7 +34,7 @@ function networkOf(address: string): ClientNetwork {
 
 /** A confinement by what is given, and by nothing else. */
 function confined(by: Partial<Confinement> = {}): Confinement {
-  return { endsAt: undefined, network: undefined, ...by };
+  return { endsAt: undefined, network: undefined, isGranted: false, ...by };
 }
 
 describe('toSessionPolicy without an end or a network', () => {
@@ -105,7 +105,11 @@ describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])('toSessionPolicy f
 });
 
 /** The longest end and network that there can be. */
-const WORST = { endsAt: Date.parse('9999-12-31T23:59:59Z'), network: networkOf('fdff:ffff:ffff:ffff::1') };
+const WORST = {
+  isGranted: true,
+  endsAt: Date.parse('9999-12-31T23:59:59Z'),
+  network: networkOf('fdff:ffff:ffff:ffff::1'),
+};
 
 /** The length of the profile's own policy, or of the empty one around our Denies. */
 function ownOf(profile: Profile): number {

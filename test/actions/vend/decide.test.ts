@@ -46,9 +46,9 @@ describe('decide', () => {
   it('refuses when a rule requires approval, even if a later rule allows', () => {
     const { decision, outcome } = decide(SNAPSHOT, ALICE, 'approval', NOON);
     expect(decision.effect).toBe('require_approval');
-    expect(outcome).toEqual({
+    expect(outcome).toMatchObject({
       ok: false,
-      refusal: { kind: 'approval-required', profile: 'approval', reason: 'two of us' },
+      refusal: { kind: 'needs-approval', reason: 'two of us' },
     });
   });
 

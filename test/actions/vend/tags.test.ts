@@ -11,7 +11,7 @@ const VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
 function stamp(name: string, principal: string, profile: string) {
   return {
     sessionId: '0123456789abcdef',
-    vendId: 'fedcba9876543210',
+    requestId: 'fedcba9876543210',
     caller: callerOf(name, principal),
     profile,
   };
@@ -133,6 +133,7 @@ describe.skipIf(noBoto !== undefined)('the input of AssumeRole', () => {
         const longest = 'p'.repeat(256);
         const grant = {
           requiresSession: false,
+          approval: undefined,
           capSeconds: undefined,
           profile: { name: longest, profile, policy: { rules: [] } },
         };

@@ -1,0 +1,171 @@
+import { withoutSsoAccount } from '../../policy/approval/person.ts';
+import type { Ledger, LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
+import { MAX_ENTRIES } from '../../approvals/ledger.ts';
+import { approved, statusAt, toRequest, type AccessRequest, type Wish } from '../../approvals/request.ts';
+import { toDigest } from '../../approvals/digest.ts';
+import { endOf } from '../../approvals/row.ts';
+import type { RequestStore } from '../../approvals/store.ts';
+import { SECOND } from '../../lib/clock.ts';
+import { newHexId } from '../../lib/ids.ts';
+import { ok, refuse, type Result } from '../../lib/result.ts';
+import type { SealingKey, SealingKeys } from '../../lib/sealing.ts';
+import { isAutoApproved } from '../../policy/approval/rule.ts';
+import type { ApprovalRule } from '../../policy/documents/approval-policy.ts';
+import type { Documents } from './documents.ts';
+import type { ApprovalRefusal } from './refusal.ts';
+
+/** How many requests of one person may be open at once. */
+const MAX_OPEN = 10;
+
+/** How often a ledger is tried again that another has written meanwhile. */
+const MAX_ATTEMPTS = 8;
+
+/** How long a request waits for its approvers, in seconds, unless the rule says otherwise: Sentinel's. */
+const USUAL_TTL = 24 * 3_600;
+
+/** A request that is to be made, and all that its making depends on. */
+export type Ask = {
+  readonly wish: Omit<Wish, 'root'>;
+  readonly rule: ApprovalRule;
+  readonly documents: Documents;
+  readonly keys: SealingKeys;
+  readonly sealing: SealingKey;
+  /** Epoch milliseconds. */
+  readonly now: number;
+};
+
+/** The request that asks for it, and whether it is new. */
+export type Asked = { readonly request: AccessRequest; readonly created: boolean };
+
+/** The requests of a person that are not over, by what their ledgers and rows say. */
+type Open = {
+  readonly own: Ledger;
+  readonly pending: readonly AccessRequest[];
+  /** Entries without a row: of somebody who is just writing it, or died before. */
+  readonly rowless: readonly LedgerEntry[];
+};
+
+/** An entry without a row is taken for one that is just being written for so long, and then for dead. */
+const IN_FLIGHT = 3 * SECOND;
+/** How long its row is waited for between looks. */
+const PAUSE_MS = 100;
+
+/** The name by which the ledger of a requester is found. */
+export function ledgerName({ requester }: Pick<Wish, 'requester'>): string {
+  return withoutSsoAccount(requester.name);
+}
+
+/** Whether a pending request asks for the same. */
+function isSameWish(request: AccessRequest, wish: Omit<Wish, 'root'>): boolean {
+  return (
+    request.requester.subject === wish.requester.subject &&
+    request.seconds === wish.seconds &&
+    request.justification === wish.justification &&
+    request.ticket === wish.ticket &&
+    request.start === wish.start &&
+    request.extends === wish.extends
+  );
+}
+
+type Dependencies = {
+  readonly store: Pick<RequestStore, 'read' | 'create'>;
+  readonly ledgers: Ledgers;
+  readonly sleep: (ms: number) => Promise<unknown>;
+};
+
+/** What a pending request is to whoever asks once more: a vend finds whatever is pending, a request only its equal. */
+function toFound(request: AccessRequest, wish: Omit<Wish, 'root'>): Result<Asked, ApprovalRefusal> {
+  if (wish.origin === 'vend' || isSameWish(request, wish)) return ok({ request, created: false });
+  return refuse({ kind: 'request-pending', id: request.id, profile: request.profile });
+}
+
+/** Refuses whoever has as many open requests as one may have. */
+function checkRoom({ own, pending }: Open, now: number): ApprovalRefusal | undefined {
+  if (pending.length < MAX_OPEN && own.entries.length < MAX_ENTRIES) return undefined;
+  const ends = [...own.entries.map(({ until }) => until), ...pending.map(({ expiresAt }) => expiresAt)];
+  const retryAfterSeconds = Math.max(1, Math.ceil((Math.min(...ends) - now) / SECOND));
+  return { kind: 'requests-full', most: MAX_OPEN, retryAfterSeconds };
+}
+
+function toEntry(request: AccessRequest): LedgerEntry {
+  return {
+    id: request.id,
+    profile: request.profile,
+    at: request.createdAt,
+    until: endOf(request),
+    pending: request.status === 'pending',
+  };
+}
+
+/** The request as it begins: approved at once where the rule does that by itself. */
+function begin({ wish, rule, documents, now }: Ask): AccessRequest | undefined {
+  const id = newHexId();
+  const whole: Wish = { ...wish, root: wish.extends ?? id };
+  const shown = documents.shownFor(id, whole, now);
+  if (shown === undefined) return undefined;
+  const life = (rule.request_ttl ?? USUAL_TTL) * SECOND;
+  const request = toRequest(whole, { id, rule: rule.name, shown, now, life });
+  const requester = documents.toApprover(wish.requester);
+  const isAuto = isAutoApproved(rule, {
+    requester,
+    seconds: wish.seconds,
+    ticket: wish.ticket,
+    extends: wish.extends,
+    now,
+  });
+  return isAuto ? approved(request, { reviews: [], digest: toDigest(shown), now, auto: true }) : request;
+}
+
+/**
+ * Makes a request, or finds the pending one that asks for the same. The ledger is written before the row: whoever asks at the
+ * same moment finds it there, and what dies in between costs the person a place until the request would have expired.
+ */
+export function createAsk({ store, ledgers, sleep }: Dependencies) {
+  /** The pending requests of a person, under all the names that are theirs. */
+  async function findOpen({ wish, documents, keys, now }: Ask): Promise<Open> {
+    const names = documents.people?.namesOf(wish.requester) ?? [ledgerName(wish)];
+    const read = await Promise.all(names.map((name) => ledgers.read(name, now)));
+    const entries = read.flatMap((ledger) => ledger.entries.filter(({ pending }) => pending));
+    const rows = await Promise.all(entries.map(async (entry) => ({ entry, row: await store.read(entry.id, keys) })));
+    const requests = rows.flatMap(({ row }) => (row?.genuine === true ? [row.request] : []));
+    return {
+      own: read[0] ?? { entries: [], version: 0 },
+      pending: requests.filter((request) => statusAt(request, now) === 'pending'),
+      rowless: rows.filter(({ row }) => row === undefined).map(({ entry }) => entry),
+    };
+  }
+
+  /** Writes the ledger, then the row; undefined if another wrote the ledger meanwhile. */
+  async function write(request: AccessRequest, { own, rowless }: Open, sealing: SealingKey) {
+    const dead = new Set(rowless.map(({ id }) => id));
+    const entries = [...own.entries.filter(({ id }) => !dead.has(id)), toEntry(request)];
+    if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost') return undefined;
+    return (await store.create(request, sealing)) === 'created' ? request : undefined;
+  }
+
+  async function ask(asking: Ask): Promise<Result<Asked, ApprovalRefusal>> {
+    const { wish, sealing, now } = asking;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const open = await findOpen(asking);
+      // Find the pending one of this person for this profile.
+      const there = open.pending.find(({ profile }) => profile === wish.profile);
+      if (there !== undefined) return toFound(there, wish);
+      // Let whoever asks at this moment write their row: it may be the same request.
+      const inFlight = open.rowless.some(({ profile, at }) => profile === wish.profile && now - at < IN_FLIGHT);
+      if (inFlight && attempt < MAX_ATTEMPTS / 2) {
+        await sleep(PAUSE_MS);
+        continue;
+      }
+      const full = checkRoom(open, now);
+      if (full !== undefined) return refuse(full);
+      const request = begin(asking);
+      if (request === undefined) return refuse({ kind: 'no-approval-rule', profile: wish.profile });
+      // Who lost the race for the ledger looks again.
+      const written = await write(request, open, sealing);
+      if (written !== undefined) return ok({ request: written, created: true });
+    }
+    throw new Error(`the ledger of requests of ${ledgerName(wish)} is written by too many at once`);
+  }
+
+  return ask;
+}

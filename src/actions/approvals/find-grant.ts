@@ -1,0 +1,110 @@
+import type { Ledgers } from '../../approvals/ledger.ts';
+import { latestEnd, started, statusAt, type AccessRequest, type Grant } from '../../approvals/request.ts';
+import type { RequestStore } from '../../approvals/store.ts';
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import type { Caller } from '../../identity/caller.ts';
+import { refuse, type Result } from '../../lib/result.ts';
+import type { SealingKey } from '../../lib/sealing.ts';
+import type { Revocations } from '../../revocations/feed.ts';
+import { ledgerName } from './ask.ts';
+import { checkGrant, type GrantProblem } from './check-grant.ts';
+import type { Documents } from './documents.ts';
+
+/** An approved request that vends now. */
+export type FoundGrant = { readonly request: AccessRequest; readonly grant: Grant };
+
+/** Why no approval lets this caller have this profile now. */
+export type NoGrant = {
+  /** A request that is pending; undefined if there is none. */
+  readonly pending: AccessRequest | undefined;
+  /** An approved request that has not ended, and why it does not vend; undefined if there is none. */
+  readonly blocked: { readonly request: AccessRequest; readonly why: GrantProblem } | undefined;
+};
+
+type Dependencies = {
+  readonly store: Pick<RequestStore, 'read' | 'replace'>;
+  readonly ledgers: Pick<Ledgers, 'read'>;
+  readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
+  readonly documentsOf: (snapshot: Snapshot) => Documents;
+};
+
+/** What may be worth telling of a grant that does not vend; what has ended is nobody's business any more. */
+const LASTING: ReadonlySet<GrantProblem> = new Set(['stale', 'quorum', 'suspended', 'revoked']);
+
+/** Finds approvals by the ledger of the caller, which names their requests, and reads these consistently. */
+export function createFindGrant({ store, ledgers, revocations, documentsOf }: Dependencies) {
+  function check(
+    request: AccessRequest,
+    caller: Caller,
+    documents: Documents,
+    now: number,
+  ): Result<Grant, GrantProblem> {
+    if (documents.people === undefined) return refuse('suspended');
+    return checkGrant(request, {
+      now,
+      requester: documents.toParty(caller, now, request.requester),
+      shown: documents.shownFor(request.id, request, now),
+      counting: documents.countingFor(request, now),
+      requesterName: caller.name,
+      isGrantRevoked: (id) => revocations.ofGrant(id) !== undefined,
+      wasRevokedAfter: (party, n) => revocations.wasRevokedAfter(documents.toSubject(party), n),
+    });
+  }
+
+  /** The requests of a caller for a profile that are not over. Rejects where a table cannot be read. */
+  async function read(caller: Caller, profile: string, snapshot: Snapshot, now: number) {
+    const requester = documentsOf(snapshot).toParty(caller, now);
+    const { entries } = await ledgers.read(ledgerName({ requester }), now);
+    const ids = entries.filter((entry) => entry.profile === profile).map(({ id }) => id);
+    const rows = await Promise.all(ids.map((id) => store.read(id, snapshot.sealingKeys)));
+    const requests = rows.flatMap((row) => (row?.genuine === true ? [row.request] : []));
+    return requests.filter((request) => request.requester.subject === caller.subject);
+  }
+
+  /** Finds the approval that lasts longest. */
+  async function findGrant(
+    caller: Caller,
+    profile: string,
+    snapshot: Snapshot,
+    now: number,
+  ): Promise<Result<FoundGrant, NoGrant>> {
+    const documents = documentsOf(snapshot);
+    const requests = await read(caller, profile, snapshot, now);
+    const checked = requests.map((request) => ({ request, result: check(request, caller, documents, now) }));
+    const good = checked.flatMap(({ request, result }) => (result.ok ? [{ request, grant: result.value }] : []));
+    const [best] = good.toSorted((a, b) => latestEnd(b.grant) - latestEnd(a.grant));
+    if (best !== undefined) return { ok: true, value: best };
+    const blocked = checked.flatMap(({ request, result }) =>
+      result.ok || !LASTING.has(result.refusal) ? [] : [{ request, why: result.refusal }],
+    );
+    const pending = requests.find(
+      (request) => statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined,
+    );
+    return refuse({ pending, blocked: blocked[0] });
+  }
+
+  /**
+   * Starts a grant that begins with its first use, once, before STS is asked: a vend that fails afterwards keeps the start.
+   * Whoever loses the race uses the start that the other set.
+   */
+  async function start(
+    found: FoundGrant,
+    snapshot: Snapshot,
+    sealing: SealingKey,
+    now: number,
+  ): Promise<FoundGrant | undefined> {
+    if (found.grant.startsAt !== undefined) return found;
+    const request = started(found.request, found.grant, now);
+    if ((await store.replace(request, sealing)) === 'replaced' && request.grant !== undefined) {
+      return { request, grant: request.grant };
+    }
+    const row = await store.read(found.request.id, snapshot.sealingKeys);
+    const grant = row?.genuine === true && row.request.status === 'approved' ? row.request.grant : undefined;
+    if (row?.genuine !== true || grant?.endsAt === undefined || now >= grant.endsAt) return undefined;
+    return { request: row.request, grant };
+  }
+
+  return { findGrant, start };
+}
+
+export type Grants = ReturnType<typeof createFindGrant>;

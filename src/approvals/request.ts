@@ -1,0 +1,219 @@
+import type { REQUEST_STATUSES } from '../contract/fields.ts';
+
+/** An identity as a row of an approval holds it, so that it is recognised later. */
+export type Party = {
+  readonly subject: string;
+  readonly principal: string;
+  /** The stored name, such as `key/alice`. */
+  readonly name: string;
+  readonly account: string;
+  /** IAM's unique id, or for a registered key a tag of its secret; undefined where nothing of the kind is known. */
+  readonly uniqueId: string | undefined;
+};
+
+/** The state of a request, as Sentinel has them. A request that ended before its time is cancelled. */
+export type RequestStatus = (typeof REQUEST_STATUSES)[number];
+
+/** When the time of an approved request begins: with the approval, or with its first vend. */
+export type StartMode = 'approval' | 'first_use';
+
+/** One reviewer's word. Times in epoch milliseconds. */
+export type Review = {
+  readonly reviewer: Party;
+  /** Whether the reviewer was a workload and not a person. */
+  readonly isBot: boolean;
+  readonly verdict: 'approve' | 'deny';
+  /** The groups in which it could count when it was given. It counts by the rule of the moment. */
+  readonly groups: readonly string[];
+  /** The digest of what the reviewer saw. */
+  readonly digest: string;
+  /** The longest time, in seconds, that the reviewer agrees to; undefined for as long as was asked. */
+  readonly seconds: number | undefined;
+  readonly comment: string | undefined;
+  readonly at: number;
+  /** Up to which number of the log of revocations the reviewer's instance knew what is revoked. */
+  readonly seen: number;
+};
+
+/** What an approval allows. Times in epoch milliseconds. */
+export type Grant = {
+  readonly approvedAt: number;
+  /** Whether the rule approved it by itself. */
+  readonly auto: boolean;
+  /** What was approved. */
+  readonly digest: string;
+  /** How long it lasts from its start: the shortest that was asked for or agreed to, in seconds. */
+  readonly seconds: number;
+  /** When it can be used for the first time at the latest. */
+  readonly useBy: number;
+  /** Undefined until the first use, where that is the start. */
+  readonly startsAt: number | undefined;
+  /** Undefined until the first use, where that is the start. */
+  readonly endsAt: number | undefined;
+};
+
+/** What somebody asks for. */
+export type Wish = {
+  readonly requester: Party;
+  readonly profile: string;
+  /** How long, in seconds. */
+  readonly seconds: number;
+  readonly justification: string;
+  readonly ticket: string | undefined;
+  readonly start: StartMode;
+  /** The id of the request that it extends. */
+  readonly extends: string | undefined;
+  /** The id of the first request of such a chain; its own where it extends none. */
+  readonly root: string;
+  /** Whether a vend made it, or somebody who asked for it. */
+  readonly origin: 'vend' | 'request';
+  /** Up to which number of the log of revocations it was known what is revoked when it was made. */
+  readonly seen: number;
+};
+
+/** Those writings of a request that receivers of events are told of. */
+export type RequestEventType =
+  | 'request.created'
+  | 'request.reviewed'
+  | 'request.approved'
+  | 'request.denied'
+  | 'request.expired'
+  | 'request.cancelled'
+  | 'request.ended';
+
+/** What one writing tells, kept for as long as a later one cannot say it: until it was sent. */
+export type Told = {
+  readonly version: number;
+  readonly type: RequestEventType;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** The stored name of who did it; undefined where nobody did. */
+  readonly actor: string | undefined;
+  readonly comment: string | undefined;
+};
+
+/** A request for access, with all that has become of it. Times in epoch milliseconds. */
+export type AccessRequest = Wish & {
+  /** Sixteen hexadecimal digits. */
+  readonly id: string;
+  /** Counts the writings; the first is 1. */
+  readonly version: number;
+  /** The name of the approval rule that it fell under when it was made. */
+  readonly rule: string;
+  /** The canonical JSON of what an approval of it allows, as it stood at its last writing. */
+  readonly shown: string;
+  readonly status: RequestStatus;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** When it expires unless it was decided. */
+  readonly expiresAt: number;
+  readonly reviews: readonly Review[];
+  readonly grant: Grant | undefined;
+  /** Set where it was denied, withdrawn or ended before its time. */
+  readonly ended: { readonly at: number; readonly by: Party; readonly reason: string } | undefined;
+  /**
+   * What was told by versions before this one and not sent when this one was made, oldest first. Of a request that was
+   * read, what its own version tells is the last of it, if that is not sent: so the next version carries it on.
+   */
+  readonly untold: readonly Told[];
+};
+
+/** An approved request may begin with its first use within this time. */
+export const USE_WITHIN = 24 * 3_600_000;
+
+/** The state at a moment, which for what nobody has decided in time no writing tells. */
+export function statusAt(request: AccessRequest, now: number): RequestStatus {
+  return request.status === 'pending' && now >= request.expiresAt ? 'expired' : request.status;
+}
+
+/** When a grant ends for certain, epoch milliseconds: with its time, or unused. */
+export function latestEnd({ endsAt, useBy, seconds }: Grant): number {
+  return endsAt ?? useBy + seconds * 1_000;
+}
+
+/** Whether a grant can be used at a moment. */
+export function isLive(grant: Grant, now: number): boolean {
+  return grant.endsAt === undefined ? now < grant.useBy : now < grant.endsAt;
+}
+
+function changed(request: AccessRequest, now: number, change: Partial<AccessRequest>): AccessRequest {
+  return { ...request, ...change, version: request.version + 1, updatedAt: now };
+}
+
+/** Makes a request. */
+export function toRequest(
+  wish: Wish,
+  made: {
+    readonly id: string;
+    readonly rule: string;
+    readonly shown: string;
+    readonly now: number;
+    /** Milliseconds until it expires undecided. */
+    readonly life: number;
+  },
+): AccessRequest {
+  const { id, rule, shown, now, life } = made;
+  return {
+    ...wish,
+    id,
+    version: 1,
+    rule,
+    shown,
+    status: 'pending',
+    createdAt: now,
+    updatedAt: now,
+    expiresAt: now + life,
+    reviews: [],
+    grant: undefined,
+    ended: undefined,
+    untold: [],
+  };
+}
+
+/** Adds a review. What the same reviewer said before it replaces. */
+export function withReview(request: AccessRequest, review: Review, shown: string): AccessRequest {
+  const others = request.reviews.filter(({ reviewer }) => reviewer.subject !== review.reviewer.subject);
+  return changed(request, review.at, { reviews: [...others, review], shown });
+}
+
+/** The same writing of a request, approved: its time is the shortest that was asked for or agreed to by `reviews`. */
+export function approved(
+  request: AccessRequest,
+  { reviews, digest, now, auto }: { reviews: readonly Review[]; digest: string; now: number; auto: boolean },
+): AccessRequest {
+  const seconds = Math.min(request.seconds, ...reviews.map((review) => review.seconds ?? request.seconds));
+  const startsAt = request.start === 'approval' ? now : undefined;
+  const endsAt = startsAt === undefined ? undefined : startsAt + seconds * 1_000;
+  const grant = { approvedAt: now, auto, digest, seconds, useBy: endsAt ?? now + USE_WITHIN, startsAt, endsAt };
+  return { ...request, status: 'approved', grant };
+}
+
+/** Sets the start of a grant that begins with its first use. */
+export function started(request: AccessRequest, grant: Grant, now: number): AccessRequest {
+  return changed(request, now, { grant: { ...grant, startsAt: now, endsAt: now + grant.seconds * 1_000 } });
+}
+
+/** The same writing of a request, denied. */
+export function denied(request: AccessRequest, by: Party, reason: string, now: number): AccessRequest {
+  return { ...request, status: 'denied', ended: { at: now, by, reason } };
+}
+
+/** A request that nobody decided in time. */
+export function expired(request: AccessRequest, now: number): AccessRequest {
+  return changed(request, now, { status: 'expired' });
+}
+
+/** A request that is withdrawn, or ended before its time. */
+export function cancelled(request: AccessRequest, by: Party, reason: string, now: number): AccessRequest {
+  return changed(request, now, { status: 'cancelled', ended: { at: now, by, reason } });
+}
+
+/** A pending request whose fields are replaced: it is another one for those who reviewed it. */
+export function replaced(
+  request: AccessRequest,
+  fields: Pick<Wish, 'justification' | 'ticket' | 'seconds' | 'start' | 'origin'>,
+  shown: string,
+  now: number,
+): AccessRequest {
+  return changed(request, now, { ...fields, shown, reviews: [] });
+}

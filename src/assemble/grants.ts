@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createAsk } from '../actions/approvals/ask.ts';
+import { createDecideRequest } from '../actions/approvals/decide-request.ts';
+import { createDocumentsOf } from '../actions/approvals/documents.ts';
+import { createFindGrant } from '../actions/approvals/find-grant.ts';
+import { createVendApprovals } from '../actions/approvals/for-vend.ts';
+import { createListRequests } from '../actions/approvals/list-requests.ts';
+import { createApprovalRecords } from '../actions/approvals/records.ts';
+import { createRequestApproval } from '../actions/approvals/request-approval.ts';
+import { createLedgers } from '../approvals/ledger.ts';
+import { createRequestStore, type RequestStore } from '../approvals/store.ts';
+import type { ReplayGuard } from '../replay/guard.ts';
+import type { Revocations } from '../revocations/feed.ts';
+import type { Audit } from './audit.ts';
+import type { Events } from './events.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Hints at each writing that there is an event; a hint that is lost costs some seconds. */
+function withNotice(store: RequestStore, { noticeRequest }: Events): RequestStore {
+  async function create(...given: Parameters<RequestStore['create']>): ReturnType<RequestStore['create']> {
+    const outcome = await store.create(...given);
+    if (outcome === 'created') noticeRequest(given[0]);
+    return outcome;
+  }
+
+  async function replace(...given: Parameters<RequestStore['replace']>): ReturnType<RequestStore['replace']> {
+    const outcome = await store.replace(...given);
+    if (outcome === 'replaced') noticeRequest(given[0]);
+    return outcome;
+  }
+
+  return { ...store, create, replace };
+}
+
+/** Constructs what asks for approvals, decides on them, and lets vends rest on them. */
+export function assembleApprovals(
+  { config, clock, clients, onFault }: Runtime,
+  { log: audit }: Audit,
+  revocations: Revocations,
+  { guard, events }: { readonly guard: ReplayGuard; readonly events: Events },
+) {
+  const { bareNames, publicUrl, tables } = config;
+  const onApprovalFault = onFault('requests for approvals cannot be read or written');
+  const store = withNotice(createRequestStore(clients.dynamodb, tables.requests, events.isHeard), events);
+  const ledgers = createLedgers(clients.dynamodb, tables.guard);
+  const documentsOf = createDocumentsOf(bareNames);
+  const records = createApprovalRecords({ clock, guard, audit, bareNames, onFault: onApprovalFault });
+  const common = { clock, store, ledgers, revocations, documentsOf, records };
+  const ask = createAsk({ store, ledgers, sleep });
+  const requesting = createRequestApproval({ ...common, ask });
+
+  function statusUrlOf(id: string): string {
+    return `${publicUrl.replace(/\/+$/u, '')}/requests/${id}`;
+  }
+
+  return {
+    ...createListRequests(common),
+    requestApproval: requesting.requestApproval,
+    decisions: createDecideRequest(common),
+    grants: createFindGrant(common),
+    approvals: createVendApprovals({
+      requestForVend: requesting.requestForVend,
+      revocations,
+      documentsOf,
+      statusUrlOf,
+      onFault: onApprovalFault,
+    }),
+    statusUrlOf,
+  };
+}
