@@ -101,7 +101,7 @@ describe('readSettings', () => {
       stsRegion: 'us-east-1',
       source: 'default',
       sourceProfile: undefined,
-      frontService: undefined,
+      ownService: undefined,
     });
   });
 
@@ -139,9 +139,9 @@ describe('readSettings', () => {
     ['https://abc.execute-api.eu-west-3.amazonaws.com/prod', 'execute-api', 'eu-west-3'],
     ['https://tvm.example.com', 'execute-api', 'us-east-2'],
     ['https://abc.lambda-url.eu-central-1.on.aws.evil.example', 'execute-api', 'us-east-2'],
-  ])('signs for %s behind a front as %s in %s', (url, frontService, region) => {
+  ])('signs for %s behind a front as %s in %s', (url, ownService, region) => {
     expect(settings({ url, front: 'lambda' }, { AWS_REGION: 'us-east-2' }, undefined)).toMatchObject({
-      frontService,
+      ownService,
       region,
     });
   });
