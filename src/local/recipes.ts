@@ -92,10 +92,10 @@ function story(where: Where): readonly string[] {
       : `REQUEST=$(${clientOf(alice, `${ASKS} --json`, where)} | ${ID})`;
   const id = where.platform === 'win32' ? 'ID' : '"$REQUEST"';
   return [
-    '# Profile prod needs an approval, so alice gets 403, with the id of the request that waits for one now:',
-    vend(alice, where, 'prod'),
-    '# She says why she needs it:',
+    '# Profile prod needs an approval. alice asks for one, and says why:',
     asks,
+    '# Until somebody approves, a vend gets 403, which says what waits for whom (without a request it makes one):',
+    vend(alice, where, 'prod'),
     `# bob looks what waits for him, and approves what he is shown${id === 'ID' ? ' (ID is that of the request)' : ''}:`,
     clientOf(bob, 'requests --view review', where),
     clientOf(bob, `approve ${id} --comment "Go ahead"`, where),

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { VEND_SECONDS } from '../../contract/bounds.ts';
-import { REQUEST_ID, secondsText, sessionLabel } from '../../contract/fields.ts';
+import { justification, REQUEST_ID, secondsText, sessionLabel, ticket } from '../../contract/fields.ts';
 import { AccessRequest, SigningKey } from '../../contract/shapes.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { toStdout, type Outcome, type Process } from '../command.ts';
@@ -23,6 +23,8 @@ const FLAGS = {
   profile: textFlag(profileText),
   duration: textFlag(v.optional(secondsText(VEND_SECONDS), `${USUAL_SECONDS}`)),
   label: textFlag(v.optional(sessionLabel)),
+  justification: textFlag(v.optional(justification)),
+  ticket: textFlag(v.optional(ticket)),
   wait: optionalTextFlag(v.optional(durationText({ shortest: 1, longest: LONGEST_WAIT })), `${LONGEST_WAIT}`),
 };
 
@@ -51,19 +53,25 @@ function toOutput({ json }: TvmAnswer): Awaited<Outcome> {
   return ok(toStdout(jsonLine({ Version: 1, ...vended.output })));
 }
 
+/** What a vend says for the request that it makes where it needs an approval belongs into a body. */
+function vend(tvm: Tvm, input: ValuesOf<typeof FLAGS>): Promise<Result<TvmAnswer, string>> {
+  const { profile, duration, label, justification: why, ticket: of } = input;
+  if (why !== undefined || of !== undefined) {
+    const body = { profile, duration, session_label: label, justification: why, ticket: of };
+    return tvm.askOpenly('vendByPost', { body });
+  }
+  const labelled = label === undefined ? {} : { session_label: label };
+  return tvm.askOpenly('vend', { query: { profile, duration: `${duration}`, ...labelled } });
+}
+
 /**
  * `credentials`: exactly what AWS's SDKs take from a credential_process.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
  */
 async function run(tvm: Tvm, input: ValuesOf<typeof FLAGS>, process: Process): Outcome {
-  const { profile, duration, label, wait } = input;
+  const { profile, wait } = input;
 
-  function vend(): Promise<Result<TvmAnswer, string>> {
-    const labelled = label === undefined ? {} : { session_label: label };
-    return tvm.askOpenly('vend', { query: { profile, duration: `${duration}`, ...labelled } });
-  }
-
-  const first = await vend();
+  const first = await vend(tvm, input);
   if (!first.ok) return first;
   if (isGood(first.value)) return toOutput(first.value);
   const waiting = v.safeParse(Waiting, first.value.json);
@@ -73,7 +81,7 @@ async function run(tvm: Tvm, input: ValuesOf<typeof FLAGS>, process: Process): O
   const approved = await waitForApproval(tvm, waiting.output.request_id, wait, process);
   if (!approved.ok) return approved;
 
-  const second = await vend();
+  const second = await vend(tvm, input);
   if (!second.ok) return second;
   return isGood(second.value) ? toOutput(second.value) : refuse(toSentence(second.value));
 }
@@ -84,7 +92,8 @@ export const credentials = defineTvmCommand({
   help: [
     ['credentials --profile NAME', 'credentials of a profile, as an AWS credential_process prints them'],
     ['[--duration SECONDS] [--label TEXT]', ''],
-    ['[--wait[=DURATION]]', 'where they need an approval, wait until it is decided'],
+    ['[--wait[=DURATION]]', 'where they need an approval, wait until it is decided;'],
+    ['[--justification TEXT] [--ticket ID]', 'for the request that is made then'],
   ],
   run,
 });
