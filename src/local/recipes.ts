@@ -81,7 +81,7 @@ function dana(where: Where): readonly string[] {
 const ASKS = 'request prod --justification "Deploy release 42 of the shop"';
 
 /** Takes the id out of the JSON of a request. */
-const ID = "node -pe 'JSON.parse(require(\"fs\").readFileSync(0)).request_id'";
+const ID = 'node -pe \'JSON.parse(require("fs").readFileSync(0)).request_id\'';
 
 /** What an approval is: alice asks, bob looks and approves, alice vends. */
 function story(where: Where): readonly string[] {

@@ -128,7 +128,9 @@ describe.skipIf(isLacking)('the commands that npm run local prints', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as Json);
-    const vends = records.filter(({ event, outcome, profile }) => event === 'vend' && outcome === 'vended' && profile === 'prod');
+    const vends = records.filter(
+      ({ event, outcome, profile }) => event === 'vend' && outcome === 'vended' && profile === 'prod',
+    );
     expect(vends).toHaveLength(2);
     for (const vend of vends) expect(vend).toMatchObject({ approved_request_id: id, approvers: ['key/bob'] });
   });

@@ -37,7 +37,10 @@ const Waiting = v.object({
 });
 
 /** Says that the command waits, for what, for whom and where. */
-function describeWait(profile: string, { request_id: id, approval_status_url: url, needs }: v.InferOutput<typeof Waiting>) {
+function describeWait(
+  profile: string,
+  { request_id: id, approval_status_url: url, needs }: v.InferOutput<typeof Waiting>,
+) {
   const who = describeNeeds(needs);
   const from = who === '' ? '' : ` of ${who}`;
   const where = url === '' ? '' : ` at ${printable(url)}`;

@@ -63,13 +63,21 @@ function toColumns(request: AccessRequest): readonly string[] {
 function toTable(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
-    .map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}\n`)
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
     .join('');
 }
 
 /** `requests`: a line for each request of a view, newest first. */
 async function run(tvm: Tvm, { view, status, profile, json }: ValuesOf<typeof FLAGS>, process: Process): Outcome {
-  const asked = Object.entries({ view, status, profile }).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  const asked = Object.entries({ view, status, profile }).filter((entry): entry is [string, string] =>
+    Boolean(entry[1]),
+  );
   const requests = await readAll(tvm, Object.fromEntries(asked), process);
   if (!requests.ok) return requests;
   if (json) return ok(toStdout(jsonLine({ requests: requests.value })));
