@@ -30,7 +30,8 @@ function describeApproved({ phase, effective_end: end, duration, changed = [] }:
       return 'was approved, and does not vend while the document of people is broken';
     case 'ended':
       return 'was approved, and has ended';
-    default:
+    case 'active':
+    case 'waiting':
       return end === undefined
         ? `is approved, for ${duration} s from its first vend on`
         : `is approved until ${printable(end)}`;

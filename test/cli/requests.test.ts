@@ -281,14 +281,16 @@ describe('credentials --wait', () => {
   });
 
   it.each([
-    ['denied', 'refused', ['deny'], ['--comment', 'not today'], 'was denied by bob: not today'],
-    ['cancelled', 'gone', ['end'], ['--reason', 'made by mistake'], 'was cancelled by olivia: made by mistake'],
-  ] as const)('exits with 1 and a sentence when the request is %s', async (_, profile, [verb], more, sentence) => {
+    { becomes: 'denied', profile: 'refused', by: 'bob', command: ['deny', '--comment', 'not today'] },
+    { becomes: 'cancelled', profile: 'gone', by: 'olivia', command: ['end', '--reason', 'not today'] },
+  ] as const)('exits with 1 and a sentence when the request is $becomes', async ({ becomes, profile, by, command }) => {
     const wait = await startWait(profile, '--wait');
-    await as(verb === 'deny' ? 'bob' : 'olivia', verb, wait.id, ...more);
+    await as(by, ...command, wait.id);
     const { code, stdout, stderr } = await wait.end();
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr.split('\n')[1]).toBe(`sentinel-tvm: Request ${wait.id} for profile ${profile} ${sentence}.`);
+    expect(stderr.split('\n')[1]).toBe(
+      `sentinel-tvm: Request ${wait.id} for profile ${profile} was ${becomes} by ${by}: not today.`,
+    );
   });
 
   it('gives up when it was not decided in time', async () => {

@@ -5,11 +5,16 @@ import { ok, refuse, type Result } from '../../src/lib/result.ts';
 
 const ID = '0123456789abcdef';
 
+const PHASES = new Map([
+  ['pending', 'waiting'],
+  ['approved', 'active'],
+]);
+
 function request(status: string, more: object = {}): Result<TvmAnswer, string> {
   const json = {
     request_id: ID,
     status,
-    phase: status === 'pending' ? 'waiting' : status === 'approved' ? 'active' : 'ended',
+    phase: PHASES.get(status) ?? 'ended',
     requester: 'alice',
     profile: 'prod',
     justification: 'deploy release 42',
