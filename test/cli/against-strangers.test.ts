@@ -94,31 +94,31 @@ describe('an answer that says to try again', () => {
   });
 });
 
+function request(index: number) {
+  return {
+    request_id: index.toString(16).padStart(16, '0'),
+    status: 'pending',
+    phase: 'waiting',
+    requester: 'alice',
+    profile: 'prod',
+    justification: 'deploy\u001b[2J release 42',
+    duration: 3_600,
+    start: 'approval',
+    created_at: '2026-01-02T03:04:05Z',
+    expires_at: '2026-01-02T04:04:05Z',
+    rule: 'all',
+    needs: [],
+    reviews: [],
+    digest: 'a'.repeat(64),
+    facts: { profile: { policy: 'x'.repeat(2_000) } },
+  };
+}
+
+function list(url: string, ...more: readonly string[]) {
+  return runProgram(['requests', '--registered-key', ...more], environment(url));
+}
+
 describe('a long list of requests', () => {
-  function request(index: number) {
-    return {
-      request_id: index.toString(16).padStart(16, '0'),
-      status: 'pending',
-      phase: 'waiting',
-      requester: 'alice',
-      profile: 'prod',
-      justification: 'deploy\u001b[2J release 42',
-      duration: 3_600,
-      start: 'approval',
-      created_at: '2026-01-02T03:04:05Z',
-      expires_at: '2026-01-02T04:04:05Z',
-      rule: 'all',
-      needs: [],
-      reviews: [],
-      digest: 'a'.repeat(64),
-      facts: { profile: { policy: 'x'.repeat(2_000) } },
-    };
-  }
-
-  function list(url: string, ...more: readonly string[]) {
-    return runProgram(['requests', '--registered-key', ...more], environment(url));
-  }
-
   it('is read to its end, over empty pages and over a limit of requests', async () => {
     const stranger = await start(({ url }, response, number) => {
       if (number === 3) {
@@ -153,19 +153,7 @@ describe('approve', () => {
       answerJson(response, method === 'GET' ? 200 : 409, {
         error: 'RequestChanged',
         message: 'changed',
-        request_id: '0123456789abcdef',
-        status: 'pending',
-        phase: 'waiting',
-        requester: 'alice',
-        profile: 'prod',
-        justification: 'x',
-        duration: 3_600,
-        start: 'approval',
-        created_at: '2026-01-02T03:04:05Z',
-        expires_at: '2026-01-02T04:04:05Z',
-        rule: 'all',
-        needs: [],
-        reviews: [],
+        ...request(1),
         digest: 'd'.repeat(64),
         facts: { justification: '\u001b[2Jdigest: fake\ndigest:  fake', profile: { roleArn: 'arn', more: { a: 1 } } },
       }),
