@@ -34,7 +34,7 @@ function withNotice(store: RequestStore, { noticeRequest }: Events): RequestStor
 
 /** Constructs what asks for approvals, decides on them, and lets vends rest on them. */
 export function assembleApprovals(
-  { config, clock, clients, onFault }: Runtime,
+  { config, clock, clients, skew, onFault }: Runtime,
   { log: audit }: Audit,
   revocations: Revocations,
   { guard, events }: { readonly guard: ReplayGuard; readonly events: Events },
@@ -57,7 +57,7 @@ export function assembleApprovals(
     ...createListRequests(common),
     requestApproval: requesting.requestApproval,
     decisions: createDecideRequest(common),
-    grants: createFindGrant(common),
+    grants: createFindGrant({ ...common, skew }),
     approvals: createVendApprovals({
       requestForVend: requesting.requestForVend,
       revocations,
