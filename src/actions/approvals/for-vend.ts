@@ -52,9 +52,11 @@ export function createVendApprovals(dependencies: Dependencies) {
     return { kind: 'approval-required', profile, reason: vend.unapproved.reason, next };
   }
 
-  function requested(vend: Unvended, { request, needs }: ShownRequest): ApprovalRequired {
+  function requested(vend: Unvended, { request, status, needs }: ShownRequest): ApprovalRequired {
     const { id } = request;
-    return require(vend, { kind: 'requested', id, statusUrl: statusUrlOf(id), needs, blocked: toBlocked(vend) });
+    const isApproved = status === 'approved';
+    const statusUrl = statusUrlOf(id);
+    return require(vend, { kind: 'requested', id, isApproved, statusUrl, needs, blocked: toBlocked(vend) });
   }
 
   /** What the vend asks for, or what it cannot ask for by itself. */
