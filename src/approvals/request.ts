@@ -1,3 +1,5 @@
+import type { REQUEST_STATUSES } from '../contract/fields.ts';
+
 /** An identity as a row of an approval holds it, so that it is recognised later. */
 export type Party = {
   readonly subject: string;
@@ -9,10 +11,7 @@ export type Party = {
   readonly uniqueId: string | undefined;
 };
 
-/** The states of a request, as Sentinel has them. A request that ended before its time is cancelled. */
-export const REQUEST_STATUSES = ['pending', 'approved', 'denied', 'expired', 'cancelled'] as const;
-
-/** The state of a request. */
+/** The state of a request, as Sentinel has them. A request that ended before its time is cancelled. */
 export type RequestStatus = (typeof REQUEST_STATUSES)[number];
 
 /** When the time of an approved request begins: with the approval, or with its first vend. */

@@ -1,7 +1,8 @@
 import { attributes, isoTime, textAt, timeAt, toTtl, type Item } from '../aws/attributes.ts';
 import { DAY } from '../lib/clock.ts';
 import { isSignedRow, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
-import { latestEnd, REQUEST_STATUSES, type AccessRequest, type RequestStatus } from './request.ts';
+import { REQUEST_STATUSES } from '../contract/fields.ts';
+import { latestEnd, type AccessRequest, type RequestStatus } from './request.ts';
 
 /** A row as Sentinel has it, which anybody may have written. It is shown and can take away; it never grants. */
 export type ForeignRequest = {

@@ -118,7 +118,7 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
   const profiles = new Map<string, Profile>();
   const others = new Map<string, readonly RuleNames[]>();
   let operators: OperatorsDocument | undefined;
-  let kept: Partial<SingleDocuments> = {};
+  const kept: { -readonly [Name in keyof SingleDocuments]?: SingleDocuments[Name] } = {};
   let isPeopleBroken = false;
   for (const document of documents) {
     const path = document.name.slice(root.length + 1);
@@ -135,7 +135,7 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
     } else {
       const other = readOnce(document, () => readStoredOther(document, path, bareNames));
       setIfRead(others, path, other?.names);
-      kept = { ...kept, ...other?.kept };
+      Object.assign(kept, other?.kept);
       isPeopleBroken ||= path === 'people' && other === undefined;
     }
     yield;

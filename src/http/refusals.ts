@@ -7,7 +7,7 @@ import { formatInstant } from '../lib/clock.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
-import { toApprovalAnswer, toApprovalRequired } from './approval-answers.ts';
+import { isApprovalRefusal, toApprovalAnswer, toApprovalRequired } from './approval-answers.ts';
 import {
   forbidden,
   RETRY_OVERLOADED,
@@ -41,6 +41,7 @@ type HttpRefusal =
  * @param asked what the request was for
  */
 export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): RefusalAnswer {
+  if (isApprovalRefusal(refusal)) return toApprovalAnswer(refusal);
   switch (refusal.kind) {
     case 'not-authentic':
       return toAuthenticationAnswer(refusal.refusal);
@@ -70,18 +71,6 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
     case 'unrecorded':
     case 'bad-token':
       return toOperationAnswer(refusal);
-    case 'no-approval-needed':
-    case 'no-approval-rule':
-    case 'request-field':
-    case 'request-too-long':
-    case 'request-pending':
-    case 'requests-full':
-    case 'no-request':
-    case 'not-approver':
-    case 'request-over':
-    case 'request-changed':
-    case 'request-unrecorded':
-      return toApprovalAnswer(refusal);
     case 'invalid':
     case 'host-not-served':
     case 'body-too-large':

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   actBy,
   approvalPolicy,
@@ -63,6 +63,18 @@ beforeAll(async () => {
     JSON.stringify({ version: '1', rules: [{ name: 'ops', users: ['ops'], actions: ['list', 'revoke', 'lift'] }] }),
   );
   tvm = await fresh();
+});
+
+afterEach(async () => {
+  // Put everything back, and end what was asked for.
+  for (const who of [ann, ben, cid]) await register(desk, who);
+  await desk.put('/sentinel/people', PEOPLE);
+  const on = await fresh();
+  for (const who of [ann, annOps, ben]) {
+    const { json } = await sendBy(on, who, ['GET', '/requests?view=mine']);
+    const open = (json['requests'] as { request_id: string; phase: string }[]).filter(({ phase }) => phase !== 'ended');
+    for (const one of open) await actBy(on, who, [one.request_id, 'cancel']);
+  }
 });
 
 afterAll(async () => {

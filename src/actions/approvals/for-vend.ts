@@ -11,7 +11,7 @@ import { fieldProblem, type ApprovalWish, type createRequestApproval } from './r
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
 
 type Dependencies = Pick<ReturnType<typeof createRequestApproval>, 'requestForVend'> & {
-  readonly revocations: Pick<Revocations, 'ofGrant'>;
+  readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   /** Where the state of a request is to be seen, built on SENTINEL_PUBLIC_URL. */
   readonly statusUrlOf: (id: string) => string;
@@ -30,6 +30,11 @@ type Unvended = {
   readonly now: number;
 };
 
+function require(vend: Unvended, next: ApprovalRequired['next']): ApprovalRequired {
+  const { profile } = vend.request;
+  return { kind: 'approval-required', profile, reason: vend.unapproved.reason, next };
+}
+
 /** Tells a vend that needs an approval what to do, and makes the request for one where there is none. */
 export function createVendApprovals(dependencies: Dependencies) {
   const { requestForVend, revocations, documentsOf, statusUrlOf, onFault } = dependencies;
@@ -44,12 +49,7 @@ export function createVendApprovals(dependencies: Dependencies) {
   }
 
   function show({ snapshot, now }: Unvended, request: AccessRequest): ShownRequest {
-    return toShownRequest(request, documentsOf(snapshot), revocations.ofGrant(request.id) !== undefined, now);
-  }
-
-  function require(vend: Unvended, next: ApprovalRequired['next']): ApprovalRequired {
-    const { profile } = vend.request;
-    return { kind: 'approval-required', profile, reason: vend.unapproved.reason, next };
+    return toShownRequest(request, documentsOf(snapshot), revocations, now);
   }
 
   function requested(vend: Unvended, { request, status, needs }: ShownRequest): ApprovalRequired {

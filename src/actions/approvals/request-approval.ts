@@ -19,7 +19,7 @@ import { toShownRequest, type ShownRequest } from './shown-request.ts';
 type Dependencies = {
   readonly clock: Clock;
   readonly ask: (ask: Ask) => Promise<Result<Asked, ApprovalRefusal>>;
-  readonly revocations: Pick<Revocations, 'top' | 'ofGrant' | 'ofVend'>;
+  readonly revocations: Pick<Revocations, 'top' | 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: ApprovalRecords;
 };
@@ -48,6 +48,11 @@ export function fieldProblem(rule: ApprovalRule, wish: ApprovalWish): RequestFie
   if (needsWords && wish.justification === undefined) return 'justification';
   const ticket = checkTicket(rule, wish.ticket);
   return ticket === undefined ? undefined : `ticket-${ticket}`;
+}
+
+function toTried(wish: ApprovalWish): Tried {
+  const { profile, justification, ticket, seconds } = wish;
+  return { action: 'requested', profile, justification, ticket, duration_seconds: seconds };
 }
 
 /** Makes requests for an approval: ahead of time, or by a vend that needs one. */
@@ -104,14 +109,8 @@ export function createRequestApproval(dependencies: Dependencies) {
     return rule === undefined ? refuse<OperationRefusal>({ kind: 'no-approval-rule', profile }) : ok(rule);
   }
 
-  function toTried(wish: ApprovalWish): Tried {
-    const { profile, justification, ticket, seconds } = wish;
-    return { action: 'requested', profile, justification, ticket, duration_seconds: seconds };
-  }
-
   async function conclude(by: KnownRequest, snapshot: Snapshot, { request, created }: Asked, now: number) {
-    const isOver = revocations.ofGrant(request.id) !== undefined;
-    const shown = toShownRequest(request, documentsOf(snapshot), isOver, now);
+    const shown = toShownRequest(request, documentsOf(snapshot), revocations, now);
     const requested: RequestedApproval = { shown, created };
     // What was there before has its record already.
     if (!created) return ok(requested);
