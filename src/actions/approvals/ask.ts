@@ -131,12 +131,12 @@ export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) 
     const requests = rows.flatMap(({ row }) => (row?.genuine === true ? [row.request] : []));
     const rowless = rows.filter(({ row }) => row === undefined).map(({ entry }) => entry);
     const pending = requests.filter((request) => isOpen(request, now));
-    // What was decided or withdrawn needs no place any more; what was just begun keeps its own.
+    // What was decided, withdrawn or ended needs no place any more; what was just begun keeps its own.
     const over = requests.filter((request) => request.status !== 'approved' && !isOpen(request, now));
     const dead = rowless.filter(({ at }) => now - at >= IN_FLIGHT);
     const gone = new Set([...over, ...dead].map(({ id }) => id));
     const { entries: all = [], version = 0 } = read[0] ?? {};
-    const own = { entries: all.filter(({ id }) => !gone.has(id)), version };
+    const own = { entries: all.filter(({ id }) => !gone.has(id) && revocations.ofGrant(id) === undefined), version };
     return { own, pending, rowless: rowless.filter(({ id }) => !gone.has(id)) };
   }
 
