@@ -19,6 +19,8 @@ export type Documents = {
   readonly toParty: (caller: Caller, now: number, like?: Party) => Party;
   /** A party as revocations tell callers apart. */
   readonly toSubject: (party: Party) => RevocationSubject;
+  /** Whether a party still is what it was: a registered key has the same name and secret, and is not disabled or over. */
+  readonly isStill: (party: Party, now: number) => boolean;
   /** A caller or a party as rules of approval name them. */
   readonly toApprover: (party: Party) => Approver;
   /** The rule that a request of this party for a profile falls under. */
@@ -77,14 +79,18 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return findApprovalRule(approvalPolicy, named(requester), profile);
   }
 
-  /** A registered key that is disabled, gone, or has another secret approves nothing any more, and neither did it. */
-  function approverNow({ reviewer }: Review, now: number): Approver | undefined {
-    const id = keyIdOf(reviewer);
-    if (id === undefined) return toApprover(reviewer);
+  function isStill(party: Party, now: number): boolean {
+    const id = keyIdOf(party);
+    if (id === undefined) return true;
     const key = clients.get(id);
-    const isGood = key !== undefined && !key.disabled && (key.expiresAtMs ?? now + 1) > now;
-    const isSame = isGood && reviewer.uniqueId !== undefined && isTagOf(reviewer.uniqueId, id, key.secret, sealingKeys);
-    return isSame ? toApprover(reviewer) : undefined;
+    if (key === undefined || key.disabled || (key.expiresAtMs ?? now + 1) <= now) return false;
+    const isSame = party.uniqueId !== undefined && isTagOf(party.uniqueId, id, key.secret, sealingKeys);
+    return isSame && party.name === `key/${key.name}`;
+  }
+
+  /** Who is not what they were when they approved approves nothing any more, and neither did they. */
+  function approverNow({ reviewer }: Review, now: number): Approver | undefined {
+    return isStill(reviewer, now) ? toApprover(reviewer) : undefined;
   }
 
   function countingFor(request: AccessRequest, now: number): CountingFacts | undefined {
@@ -109,7 +115,7 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return toShown({ id, wish, profile: allowed, capSeconds });
   }
 
-  return { people, toParty, toSubject, toApprover, ruleFor, countingFor, decisionFor, shownFor };
+  return { people, toParty, toSubject, isStill, toApprover, ruleFor, countingFor, decisionFor, shownFor };
 }
 
 function toPeople({ clients, people }: Snapshot, bareNames: NamedKind): People | undefined {
