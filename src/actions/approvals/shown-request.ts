@@ -35,6 +35,7 @@ const PHASE_OF: Readonly<Record<GrantProblem, Phase>> = {
   stale: 'stale',
   quorum: 'suspended',
   suspended: 'suspended',
+  clock: 'suspended',
 };
 
 /** Where an approved request is: what a vend of its requester would be told now. */
