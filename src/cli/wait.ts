@@ -37,6 +37,12 @@ function isApproved({ json }: TvmAnswer): Result<boolean, string> {
   return status === 'approved' && phase !== 'ended' ? ok(true) : refuse(toSentenceOf(request.value));
 }
 
+/** Whether the log of revocations says that it is over, and its row does not say yet how that came. */
+function isEnding({ json }: TvmAnswer): boolean {
+  const request = readRequest(json);
+  return request.ok && request.value.status === 'pending' && request.value.phase === 'ended';
+}
+
 /**
  * Looks at a request, less and less often, until it is approved. Refuses with a sentence if it comes to nothing, if it is not
  * decided in time, or if the TVM does not answer any more.
@@ -53,6 +59,7 @@ export async function waitForApproval(
   let pause: number = PAUSE.first;
   let retryAfter = 0;
   let failures = 0;
+  let endings = 0;
   for (let left = deadline - clock(); left > 0; left = deadline - clock()) {
     await sleep(Math.min(left, Math.max(pause, retryAfter)));
     pause = Math.min(pause * PAUSE.growth, PAUSE.longest);
@@ -65,6 +72,11 @@ export async function waitForApproval(
     }
     failures = 0;
     if (!isGood(answer.value)) return refuse(toSentence(answer.value));
+    // The row follows the log at once, unless whoever ended it died in between.
+    if (isEnding(answer.value)) {
+      endings += 1;
+      if (endings === 1) continue;
+    }
     const approved = isApproved(answer.value);
     if (!approved.ok) return approved;
     if (approved.value) return ok(undefined);
