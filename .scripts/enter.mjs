@@ -32,7 +32,8 @@ export function mismatch(lock, installed) {
     const mayBeMissing = wanted.optional === true || wanted.devOptional === true;
     if (found === undefined && mayBeMissing) continue;
     if (found === undefined) return `${path} is missing`;
-    if (found.version !== wanted.version) return `${path} is ${found.version} instead of ${wanted.version}`;
+    if (found.version !== wanted.version)
+      return `${path} is ${found.version} instead of ${wanted.version}`;
   }
   return undefined;
 }
@@ -71,17 +72,25 @@ function npmCi() {
 
 function install() {
   const lock = readJson('package-lock.json');
-  if (lock === undefined) fail('package-lock.json is missing or unreadable; this is not a whole clone.');
+  if (lock === undefined)
+    fail('package-lock.json is missing or unreadable; this is not a whole clone.');
   const why = mismatch(lock, readJson('node_modules', '.package-lock.json'));
   if (why === undefined) return;
   say(`Installing the packages of package-lock.json with npm ci, for ${why}.`);
   const { status, error } = npmCi();
-  if (status !== 0) fail(`npm ci failed${error ? ` (${error.message})` : ''}; nothing was started.`);
+  if (status !== 0)
+    fail(`npm ci failed${error ? ` (${error.message})` : ''}; nothing was started.`);
 }
 
 /** The path of a Node that runs TypeScript: the project's own, else the one that runs this file, if it is new enough. */
 function findNode() {
-  const own = join(ROOT, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  const own = join(
+    ROOT,
+    'node_modules',
+    'node',
+    'bin',
+    process.platform === 'win32' ? 'node.exe' : 'node',
+  );
   // By what its package says, for asking it costs a tenth of a second, and the client starts at every call of an SDK.
   const { version = '' } = readJson('node_modules', 'node', 'package.json') ?? {};
   if (existsSync(own) && majorOf(version) === PROJECT_NODE) return own;

@@ -82,7 +82,8 @@ async function main([cache = '', ...command]: readonly string[]): Promise<void> 
   await aws.close();
   if (code !== 0) throw new Error(`the bundle ended with ${code}`);
   const [made, ...others] = readdirSync(cache);
-  if (made === undefined || others.length > 0) throw new Error(`${cache} should hold one cache now`);
+  if (made === undefined || others.length > 0)
+    throw new Error(`${cache} should hold one cache now`);
   // Node writes what only its own user may read.
   for (const file of readdirSync(join(cache, made))) chmodSync(join(cache, made, file), 0o644);
   for (const user of USERS) symlinkSync(made, join(cache, made.replace(/\d+$/u, `${user}`)));

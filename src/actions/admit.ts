@@ -9,7 +9,12 @@ import { createCountOnce } from '../limits/count-once.ts';
 import type { SourceLimit } from '../limits/source-limit.ts';
 import type { Revocations } from '../revocations/feed.ts';
 import type { WireRequest } from '../sigv4/request.ts';
-import { toRefusalEntry, type Asking, type ReasonedRefusal, type ReasonOf } from './record-refusal.ts';
+import {
+  toRefusalEntry,
+  type Asking,
+  type ReasonedRefusal,
+  type ReasonOf,
+} from './record-refusal.ts';
 import { unavailable } from './refusal.ts';
 import { toRevokedRefusal } from './revoked.ts';
 
@@ -64,14 +69,19 @@ function countedAs({ subject }: Caller): string {
  * is written to the audit log before it is answered.
  */
 export function createAdmit(dependencies: Dependencies) {
-  const { currentSnapshot, revocations, callerLimit, strangerLimit, refusals, reasonOf } = dependencies;
+  const { currentSnapshot, revocations, callerLimit, strangerLimit, refusals, reasonOf } =
+    dependencies;
   const countOnce = createCountOnce(callerLimit);
 
   /** Refuses a stranger whose address has cost too much, and otherwise charges it. */
   function chargeStranger(address: string | undefined): Result<undefined, AdmitRefusal> {
     const within = strangerLimit.check(address);
     if (!within.ok) {
-      return refuse({ kind: 'rate-limited', limit: 'strangers', retryAfterSeconds: within.refusal });
+      return refuse({
+        kind: 'rate-limited',
+        limit: 'strangers',
+        retryAfterSeconds: within.refusal,
+      });
     }
     strangerLimit.charge(address);
     return ok(undefined);
@@ -168,7 +178,11 @@ function toQuota({ requests, window }: CallerQuota): Pick<Rate, 'requests' | 'wi
   return { requests, windowSeconds: window / SECOND };
 }
 
-function toLimitRefusal(refusal: LimitRefusal, { name }: Caller, quota: CallerQuota): IdentityRefusal {
+function toLimitRefusal(
+  refusal: LimitRefusal,
+  { name }: Caller,
+  quota: CallerQuota,
+): IdentityRefusal {
   if (refusal.kind === 'unavailable') return unavailable('rate_limit');
   const { resetSeconds: retryAfterSeconds } = refusal.allowance;
   return { kind: 'rate-limited', limit: 'caller', name, ...toQuota(quota), retryAfterSeconds };

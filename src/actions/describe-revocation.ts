@@ -22,7 +22,11 @@ export function isOf({ target }: Revocation, { caller, snapshot }: Operator): bo
   const { storedName, principal, subject } = caller;
   function isMine(other: string): boolean {
     const key = snapshot.clients.get(other.replace(/^sentinel:key\//u, ''));
-    return other === principal || other === subject || (key !== undefined && `key/${key.name}` === storedName);
+    return (
+      other === principal ||
+      other === subject ||
+      (key !== undefined && `key/${key.name}` === storedName)
+    );
   }
   switch (target.kind) {
     case 'user':
@@ -63,5 +67,7 @@ export function describeRevocation(
 
 /** What became of the deny policies, as the record tells of it; nothing where no role is concerned. */
 export function describeHard(hard: readonly HardOutcome[]): Partial<RevocationRecord> {
-  return hard.length === 0 ? {} : { hard: hard.map(({ roleArn, status }) => `${status} ${roleArn}`) };
+  return hard.length === 0
+    ? {}
+    : { hard: hard.map(({ roleArn, status }) => `${status} ${roleArn}`) };
 }

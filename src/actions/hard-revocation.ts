@@ -2,7 +2,12 @@ import type { RoleCredentials, RolePolicies } from '../aws/role-policy.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { parseRoleArn } from '../lib/arn.ts';
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
-import { HARD_POLICY_NAME, isInForce, LONGEST_CREDENTIALS, toHardPolicy } from '../revocations/deny-policy.ts';
+import {
+  HARD_POLICY_NAME,
+  isInForce,
+  LONGEST_CREDENTIALS,
+  toHardPolicy,
+} from '../revocations/deny-policy.ts';
 import { sharedNext } from '../lib/shared-next.ts';
 import type { Lease } from '../aws/lease.ts';
 import type { Revocation } from '../revocations/revocation.ts';
@@ -106,7 +111,17 @@ function settled(roleArn: string, document: string | undefined): HardOutcome {
  * knows no lease, is undone.
  */
 export function createHardRevocation(options: Options) {
-  const { clock, monotonic, sleep, skew, readRevocations, assumeRole, rolePolicies, lease, onFault } = options;
+  const {
+    clock,
+    monotonic,
+    sleep,
+    skew,
+    readRevocations,
+    assumeRole,
+    rolePolicies,
+    lease,
+    onFault,
+  } = options;
   const kept = new Map<string, { readonly credentials: RoleCredentials; readonly since: number }>();
   /** Roles whose last try failed: a failure that lasts is reported once. */
   const failing = new Set<string>();
@@ -124,14 +139,18 @@ export function createHardRevocation(options: Options) {
       DurationSeconds: 900,
       Policy: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }),
     });
-    if (!assumed.ok) throw Object.assign(new Error(`AssumeRole of ${revokerRoleArn}`), { name: assumed.refusal.code });
+    if (!assumed.ok)
+      throw Object.assign(new Error(`AssumeRole of ${revokerRoleArn}`), {
+        name: assumed.refusal.code,
+      });
     return assumed.value;
   }
 
   async function credentialsOf(role: HardRole): Promise<RoleCredentials> {
     const id = `${role.revokerRoleArn} ${role.roleArn}`;
     const known = kept.get(id);
-    if (known !== undefined && monotonic() - known.since < CREDENTIALS_KEPT) return known.credentials;
+    if (known !== undefined && monotonic() - known.since < CREDENTIALS_KEPT)
+      return known.credentials;
     const credentials = await assumeRevoker(role);
     kept.set(id, { credentials, since: monotonic() });
     return credentials;
@@ -144,7 +163,10 @@ export function createHardRevocation(options: Options) {
   }
 
   async function read(role: HardRole): Promise<string | undefined> {
-    return rolePolicies.read(await credentialsOf(role), { roleName: role.roleName, policyName: HARD_POLICY_NAME });
+    return rolePolicies.read(await credentialsOf(role), {
+      roleName: role.roleName,
+      policyName: HARD_POLICY_NAME,
+    });
   }
 
   /** Whether the policy is as it should be, once IAM shows what was written. */
@@ -162,9 +184,16 @@ export function createHardRevocation(options: Options) {
     const wanted = await want(role);
     const { document } = wanted;
     if (isSame(await read(role), document)) return { outcome: settled(roleArn, document), wanted };
-    await rolePolicies.write(await credentialsOf(role), { roleName, policyName: HARD_POLICY_NAME }, document);
+    await rolePolicies.write(
+      await credentialsOf(role),
+      { roleName, policyName: HARD_POLICY_NAME },
+      document,
+    );
     const isWritten = await isThere(role, document);
-    return { outcome: isWritten ? settled(roleArn, document) : pending(roleArn, 'NotSeen'), wanted };
+    return {
+      outcome: isWritten ? settled(roleArn, document) : pending(roleArn, 'NotSeen'),
+      wanted,
+    };
   }
 
   async function rebuild(role: HardRole): Promise<Try> {
@@ -206,7 +235,9 @@ export function createHardRevocation(options: Options) {
   async function check(role: HardRole): Promise<Try> {
     const wanted = await want(role);
     const isRight = isSame(await read(role), wanted.document);
-    return isRight ? { outcome: settled(role.roleArn, wanted.document), wanted } : rebuildTogether(role);
+    return isRight
+      ? { outcome: settled(role.roleArn, wanted.document), wanted }
+      : rebuildTogether(role);
   }
 
   async function applyTo(role: HardRole, { n, createdAt }: Revocation): Promise<HardOutcome> {
@@ -229,9 +260,11 @@ export function createHardRevocation(options: Options) {
 
   /** Makes the policy of every such role what the log says, whoever wrote it; what has ended is taken out. */
   async function reconcile(snapshot: Snapshot): Promise<void> {
-    reconciling ??= Promise.all(hardRoles(snapshot).map((role) => attempt(role, check))).finally(() => {
-      reconciling = undefined;
-    });
+    reconciling ??= Promise.all(hardRoles(snapshot).map((role) => attempt(role, check))).finally(
+      () => {
+        reconciling = undefined;
+      },
+    );
     await reconciling;
   }
 

@@ -24,7 +24,10 @@ export type MintRequest = KnownRequest & {
   readonly duration: number | undefined;
 };
 
-export type Mint = (request: MintRequest, snapshot: Snapshot) => Promise<Result<MintedKey, VendRefusal>>;
+export type Mint = (
+  request: MintRequest,
+  snapshot: Snapshot,
+) => Promise<Result<MintedKey, VendRefusal>>;
 
 type Dependencies = {
   readonly clock: Clock;
@@ -81,7 +84,10 @@ export function createMint(dependencies: Dependencies): Mint {
     return revocations.isUsable() ? ok({ source, sealing }) : failed(unavailable('revocations'));
   }
 
-  async function mint(request: MintRequest, snapshot: Snapshot): Promise<Result<MintedKey, VendRefusal>> {
+  async function mint(
+    request: MintRequest,
+    snapshot: Snapshot,
+  ): Promise<Result<MintedKey, VendRefusal>> {
     const now = clock();
     const { caller, duration } = request;
     function entry(what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): KeyEntry {

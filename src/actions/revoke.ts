@@ -5,7 +5,13 @@ import type { Revocations } from '../revocations/feed.ts';
 import type { Revocation, RevocationTarget } from '../revocations/revocation.ts';
 import type { Session, SessionRow } from '../sessions/session.ts';
 import type { SessionStore } from '../sessions/store.ts';
-import { describeHard, describeRevocation, describeTarget, profileOf, type Done } from './describe-revocation.ts';
+import {
+  describeHard,
+  describeRevocation,
+  describeTarget,
+  profileOf,
+  type Done,
+} from './describe-revocation.ts';
 import type { HardRevocation } from './hard-revocation.ts';
 import { may, type OperatedOn, type OperationRefusal, type Operator } from './operator.ts';
 import { unavailable } from './refusal.ts';
@@ -44,7 +50,11 @@ export function createRevoke(dependencies: Dependencies) {
 
   async function append(operator: Operator, { target, reason, until, own }: Wish): Outcome<Done> {
     const { caller, snapshot } = operator;
-    const tried = { action: 'revoked', ...describeTarget(target, bareNames), revocation_reason: reason } as const;
+    const tried = {
+      action: 'revoked',
+      ...describeTarget(target, bareNames),
+      revocation_reason: reason,
+    } as const;
     const revocation = {
       target,
       reason,
@@ -86,10 +96,16 @@ export function createRevoke(dependencies: Dependencies) {
 
   /** Brings the row of a revoked session up to date. The log is what counts; rows are for readers of the table. */
   async function mark(session: Session, { n, by, reason }: Revocation): Promise<void> {
-    await Promise.all([store.revoke(session.id, clock(), { n, by, reason }), store.free(session)]).catch(onFault);
+    await Promise.all([
+      store.revoke(session.id, clock(), { n, by, reason }),
+      store.free(session),
+    ]).catch(onFault);
   }
 
-  function checkActive({ session, status }: SessionRow, isRevoked: boolean): Result<undefined, OperationRefusal> {
+  function checkActive(
+    { session, status }: SessionRow,
+    isRevoked: boolean,
+  ): Result<undefined, OperationRefusal> {
     const conflict = { kind: 'conflict', of: 'session', id: session.id } as const;
     if (isRevoked) return refuse({ ...conflict, status: 'revoked' });
     const hasEnded = status === 'expired' || clock() >= session.endsAt;
@@ -106,7 +122,8 @@ export function createRevoke(dependencies: Dependencies) {
     const { row, isRevoked } = found;
     // Refuse whoever is neither its owner nor an operator as if there were no such session.
     const own = isOwn(operator.caller, row);
-    if (row === undefined || !(own || may(operator, 'revoke', row.session.profile))) return deny(operator, on);
+    if (row === undefined || !(own || may(operator, 'revoke', row.session.profile)))
+      return deny(operator, on);
     // Use the request up: one of its copies revokes.
     const reserved = await records.reserve(operator, tried);
     if (!reserved.ok) return reserved;
@@ -114,7 +131,12 @@ export function createRevoke(dependencies: Dependencies) {
     if (!active.ok) return active;
     // Write it into the log, and then into the row, also where its record could not be written.
     const { subject, user, profile, endsAt } = row.session;
-    const revoked = await append(operator, { target: { ...on, subject, user, profile }, reason, until: endsAt, own });
+    const revoked = await append(operator, {
+      target: { ...on, subject, user, profile },
+      reason,
+      until: endsAt,
+      own,
+    });
     const done = revoked.ok ? revoked.value : revoked.refusal;
     if ('revocation' in done) await mark(row.session, done.revocation);
     return revoked;
@@ -128,7 +150,8 @@ export function createRevoke(dependencies: Dependencies) {
     until: number | undefined,
   ): Outcome<Done> {
     if (wished.kind === 'session') return revokeSession(operator, wished.value, reason);
-    const target = wished.kind === 'user' ? { ...wished, value: toStoredName(wished.value, bareNames) } : wished;
+    const target =
+      wished.kind === 'user' ? { ...wished, value: toStoredName(wished.value, bareNames) } : wished;
     if (!may(operator, 'revoke', profileOf(target))) return deny(operator, wished, target);
     // Use the request up: one of its copies revokes.
     const tried = { action: 'revoked', ...describeTarget(target, bareNames) } as const;

@@ -51,7 +51,10 @@ export function createSessionView(dependencies: Dependencies) {
   }
 
   /** Refuses because the table cannot be read, and leaves the record that every 503 leaves. */
-  async function failOnTable(operator: Operator, error: unknown): Promise<Refused<OperationRefusal>> {
+  async function failOnTable(
+    operator: Operator,
+    error: unknown,
+  ): Promise<Refused<OperationRefusal>> {
     onFault(error);
     const refusal = unavailable('sessions');
     await audit.append({

@@ -4,7 +4,10 @@ import type { Wish } from './request.ts';
 
 /** What an approval of a request allows: all that the requester could do with it, and why they want it. */
 export type Shown = {
-  readonly wish: Pick<Wish, 'requester' | 'profile' | 'seconds' | 'justification' | 'ticket' | 'start' | 'extends'>;
+  readonly wish: Pick<
+    Wish,
+    'requester' | 'profile' | 'seconds' | 'justification' | 'ticket' | 'start' | 'extends'
+  >;
   readonly id: string;
   /** Every field of the profile's document but its description. */
   readonly profile: Readonly<Record<string, unknown>>;

@@ -9,7 +9,12 @@ const MAX_UNTOLD = 8;
  * a grant. A request whose fields were replaced is a new one to those who decide. Where one writing is two things, as
  * with an approval by a rule, it is the later one.
  */
-function typeOf({ status, grant, reviews, updatedAt }: AccessRequest): RequestEventType | undefined {
+function typeOf({
+  status,
+  grant,
+  reviews,
+  updatedAt,
+}: AccessRequest): RequestEventType | undefined {
   switch (status) {
     case 'expired':
       return 'request.expired';
@@ -27,7 +32,10 @@ function typeOf({ status, grant, reviews, updatedAt }: AccessRequest): RequestEv
 type Act = { readonly by: Party | undefined; readonly comment: string | undefined };
 
 /** Who did it, and what they said to it. */
-function actOf({ ended, reviews, updatedAt, requester, grant }: AccessRequest, type: RequestEventType): Act {
+function actOf(
+  { ended, reviews, updatedAt, requester, grant }: AccessRequest,
+  type: RequestEventType,
+): Act {
   const review = reviews.findLast(({ at }) => at === updatedAt);
   if (type === 'request.created') return { by: requester, comment: undefined };
   if (type === 'request.expired') return { by: undefined, comment: undefined };
@@ -47,12 +55,19 @@ export function toldBy(request: AccessRequest): Told | undefined {
 export function withUntold(request: AccessRequest, isPending: boolean): AccessRequest {
   if (!isPending) return { ...request, untold: [] };
   const told = toldBy(request);
-  return { ...request, untold: [...request.untold, ...(told === undefined ? [] : [told])].slice(-MAX_UNTOLD) };
+  return {
+    ...request,
+    untold: [...request.untold, ...(told === undefined ? [] : [told])].slice(-MAX_UNTOLD),
+  };
 }
 
 /** The event of one writing of a request. All but that writing's own facts is as the request has it now. */
-export function toRequestEvent(request: AccessRequest, { version, type, at, actor, comment }: Told): Event {
-  const { id, profile, requester, justification, ticket, status, grant, seconds, expiresAt } = request;
+export function toRequestEvent(
+  request: AccessRequest,
+  { version, type, at, actor, comment }: Told,
+): Event {
+  const { id, profile, requester, justification, ticket, status, grant, seconds, expiresAt } =
+    request;
   return {
     version,
     type,

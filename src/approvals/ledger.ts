@@ -39,7 +39,11 @@ export type Ledgers = {
   /** Reads the ledger of a stored name, without what has ended. */
   readonly read: (name: string, now: number) => Promise<Ledger>;
   /** Writes it, if nobody has since it was read. */
-  readonly write: (name: string, entries: readonly LedgerEntry[], version: number) => Promise<'written' | 'lost'>;
+  readonly write: (
+    name: string,
+    entries: readonly LedgerEntry[],
+    version: number,
+  ) => Promise<'written' | 'lost'>;
 };
 
 /** By a hash: a name may be long, and hold what an id may not. */
@@ -64,10 +68,17 @@ export function createLedgers(client: DynamoDBClient, guard: string): Ledgers {
   async function read(name: string, now: number): Promise<Ledger> {
     const item = await readItem(table, itemId(name));
     const entries = JSON.parse(textAt(item, 'requests') ?? '[]') as readonly LedgerEntry[];
-    return { entries: entries.filter(({ until }) => until > now), version: numberAt(item, 'version') ?? 0 };
+    return {
+      entries: entries.filter(({ until }) => until > now),
+      version: numberAt(item, 'version') ?? 0,
+    };
   }
 
-  async function write(name: string, entries: readonly LedgerEntry[], version: number): Promise<'written' | 'lost'> {
+  async function write(
+    name: string,
+    entries: readonly LedgerEntry[],
+    version: number,
+  ): Promise<'written' | 'lost'> {
     const condition =
       version === 0
         ? { condition: 'attribute_not_exists(id)' }

@@ -136,7 +136,11 @@ export function isLive(grant: Grant, now: number): boolean {
   return grant.endsAt === undefined ? now < grant.useBy : now < grant.endsAt;
 }
 
-function changed(request: AccessRequest, now: number, change: Partial<AccessRequest>): AccessRequest {
+function changed(
+  request: AccessRequest,
+  now: number,
+  change: Partial<AccessRequest>,
+): AccessRequest {
   return { ...request, ...change, version: request.version + 1, updatedAt: now };
 }
 
@@ -172,29 +176,54 @@ export function toRequest(
 
 /** Adds a review. What the same reviewer said before it replaces. */
 export function withReview(request: AccessRequest, review: Review, shown: string): AccessRequest {
-  const others = request.reviews.filter(({ reviewer }) => reviewer.subject !== review.reviewer.subject);
+  const others = request.reviews.filter(
+    ({ reviewer }) => reviewer.subject !== review.reviewer.subject,
+  );
   return changed(request, review.at, { reviews: [...others, review], shown });
 }
 
 /** The same writing of a request, approved: its time is the shortest that was asked for or agreed to by `reviews`. */
 export function approved(
   request: AccessRequest,
-  { reviews, digest, now, auto }: { reviews: readonly Review[]; digest: string; now: number; auto: boolean },
+  {
+    reviews,
+    digest,
+    now,
+    auto,
+  }: { reviews: readonly Review[]; digest: string; now: number; auto: boolean },
 ): AccessRequest {
-  const seconds = Math.min(request.seconds, ...reviews.map((review) => review.seconds ?? request.seconds));
+  const seconds = Math.min(
+    request.seconds,
+    ...reviews.map((review) => review.seconds ?? request.seconds),
+  );
   const startsAt = request.start === 'approval' ? now : undefined;
   const endsAt = startsAt === undefined ? undefined : startsAt + seconds * 1_000;
-  const grant = { approvedAt: now, auto, digest, seconds, useBy: endsAt ?? now + USE_WITHIN, startsAt, endsAt };
+  const grant = {
+    approvedAt: now,
+    auto,
+    digest,
+    seconds,
+    useBy: endsAt ?? now + USE_WITHIN,
+    startsAt,
+    endsAt,
+  };
   return { ...request, status: 'approved', grant };
 }
 
 /** Sets the start of a grant that begins with its first use. */
 export function started(request: AccessRequest, grant: Grant, now: number): AccessRequest {
-  return changed(request, now, { grant: { ...grant, startsAt: now, endsAt: now + grant.seconds * 1_000 } });
+  return changed(request, now, {
+    grant: { ...grant, startsAt: now, endsAt: now + grant.seconds * 1_000 },
+  });
 }
 
 /** The same writing of a request, denied. */
-export function denied(request: AccessRequest, by: Party, reason: string, now: number): AccessRequest {
+export function denied(
+  request: AccessRequest,
+  by: Party,
+  reason: string,
+  now: number,
+): AccessRequest {
   return { ...request, status: 'denied', ended: { at: now, by, reason } };
 }
 
@@ -204,7 +233,12 @@ export function expired(request: AccessRequest, now: number): AccessRequest {
 }
 
 /** A request that is withdrawn, or ended before its time. */
-export function cancelled(request: AccessRequest, by: Party, reason: string, now: number): AccessRequest {
+export function cancelled(
+  request: AccessRequest,
+  by: Party,
+  reason: string,
+  now: number,
+): AccessRequest {
   return changed(request, now, { status: 'cancelled', ended: { at: now, by, reason } });
 }
 

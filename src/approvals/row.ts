@@ -40,9 +40,16 @@ export function endOf(request: AccessRequest): number {
  * @param table the name of the table, so that a row that is copied to another one means nothing there
  * @param isHeard whether there is a receiver of events, so that what this writing tells is to be sent
  */
-export function toRequestItem(request: AccessRequest, table: string, sealing: SealingKey, isHeard = false): Item {
+export function toRequestItem(
+  request: AccessRequest,
+  table: string,
+  sealing: SealingKey,
+  isHeard = false,
+): Item {
   const state = JSON.stringify(request);
-  const decided = request.reviews.findLast(({ verdict }) => verdict === 'approve' || request.status === 'denied');
+  const decided = request.reviews.findLast(
+    ({ verdict }) => verdict === 'approve' || request.status === 'denied',
+  );
   return attributes({
     id: request.id,
     requester: request.requester.name,
@@ -79,9 +86,14 @@ function withForeignStatus(request: AccessRequest, status: string | undefined): 
 }
 
 /** Reads what the TVM has signed of a row, whatever else stands in it; undefined if that is nothing. */
-export function readSigned(item: Item, table: string, keys: SealingKeys): AccessRequest | undefined {
+export function readSigned(
+  item: Item,
+  table: string,
+  keys: SealingKeys,
+): AccessRequest | undefined {
   const state = textAt(item, 'state') ?? '';
-  if (state === '' || !isSignedRow(textAt(item, 'signature') ?? '', keys, PURPOSE, [table, state])) return undefined;
+  if (state === '' || !isSignedRow(textAt(item, 'signature') ?? '', keys, PURPOSE, [table, state]))
+    return undefined;
   const request = JSON.parse(state) as AccessRequest;
   return request.id === textAt(item, 'id') ? withUntold(request, isOutboxPending(item)) : undefined;
 }

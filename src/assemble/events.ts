@@ -40,9 +40,26 @@ export function assembleEvents(
     local: config.local,
     onLambda: config.onLambda,
   });
-  const requests = createRequestOutbox({ client: clients.feed, table: config.tables.requests, clock, sealingKeys });
-  const revocations = createRevocationOutbox({ client: clients.feed, guard: config.tables.guard, clock, log });
-  const dispatcher = createDispatcher({ sources: [requests, revocations], receivers, clock, monotonic, meter, logger });
+  const requests = createRequestOutbox({
+    client: clients.feed,
+    table: config.tables.requests,
+    clock,
+    sealingKeys,
+  });
+  const revocations = createRevocationOutbox({
+    client: clients.feed,
+    guard: config.tables.guard,
+    clock,
+    log,
+  });
+  const dispatcher = createDispatcher({
+    sources: [requests, revocations],
+    receivers,
+    clock,
+    monotonic,
+    meter,
+    logger,
+  });
   return {
     dispatcher,
     isHeard: () => receivers().length > 0,

@@ -17,13 +17,17 @@ import type { Runtime } from './runtime.ts';
 
 /** Hints at each writing that there is an event; a hint that is lost costs some seconds. */
 function withNotice(store: RequestStore, { noticeRequest }: Events): RequestStore {
-  async function create(...given: Parameters<RequestStore['create']>): ReturnType<RequestStore['create']> {
+  async function create(
+    ...given: Parameters<RequestStore['create']>
+  ): ReturnType<RequestStore['create']> {
     const outcome = await store.create(...given);
     if (outcome === 'created') noticeRequest(given[0]);
     return outcome;
   }
 
-  async function replace(...given: Parameters<RequestStore['replace']>): ReturnType<RequestStore['replace']> {
+  async function replace(
+    ...given: Parameters<RequestStore['replace']>
+  ): ReturnType<RequestStore['replace']> {
     const outcome = await store.replace(...given);
     if (outcome === 'replaced') noticeRequest(given[0]);
     return outcome;
@@ -41,10 +45,19 @@ export function assembleApprovals(
 ) {
   const { bareNames, publicUrl, tables } = config;
   const onApprovalFault = onFault('requests for approvals cannot be read or written');
-  const store = withNotice(createRequestStore(clients.dynamodb, tables.requests, events.isHeard), events);
+  const store = withNotice(
+    createRequestStore(clients.dynamodb, tables.requests, events.isHeard),
+    events,
+  );
   const ledgers = createLedgers(clients.dynamodb, tables.guard);
   const documentsOf = createDocumentsOf(bareNames);
-  const records = createApprovalRecords({ clock, guard, audit, bareNames, onFault: onApprovalFault });
+  const records = createApprovalRecords({
+    clock,
+    guard,
+    audit,
+    bareNames,
+    onFault: onApprovalFault,
+  });
   const common = { clock, store, ledgers, revocations, documentsOf, records };
   const ask = createAsk({ store, ledgers, sleep });
   const requesting = createRequestApproval({ ...common, ask });

@@ -12,7 +12,12 @@ import { assembleCatalog } from './catalog.ts';
 import { assembleEvents } from './events.ts';
 import { assembleRuntime, type Overrides } from './runtime.ts';
 import { assembleServer } from './server.ts';
-import { assembleAssumeRole, assembleHardRevocation, assembleRevocations, assembleSessions } from './sessions.ts';
+import {
+  assembleAssumeRole,
+  assembleHardRevocation,
+  assembleRevocations,
+  assembleSessions,
+} from './sessions.ts';
 
 export type { Overrides } from './runtime.ts';
 
@@ -64,7 +69,12 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
   const server = assembleServer(runtime, app, audit, { isDraining: () => draining, onArrival });
 
   function health(): Health {
-    return { draining, catalog: catalog.state(), revocations: revocations.state(), audit: audit.log.health() };
+    return {
+      draining,
+      catalog: catalog.state(),
+      revocations: revocations.state(),
+      audit: audit.log.health(),
+    };
   }
 
   function readings(): Readings {

@@ -20,7 +20,9 @@ function cutText(text: string, limit: number): string {
 
 /** Whether a record is of somebody who may not have proved who they are. */
 export function isOfStranger(entry: AuditEntry): boolean {
-  return entry.event === 'identity_refused' || (entry.event === 'unavailable' && !('user' in entry));
+  return (
+    entry.event === 'identity_refused' || (entry.event === 'unavailable' && !('user' in entry))
+  );
 }
 
 function toBytes(json: string): Buffer {

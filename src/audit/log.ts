@@ -62,7 +62,11 @@ const LONG_REFUSAL = 16 * 1024;
 const FULL = 'its reader lags behind, and there is no room for further lines';
 
 /** Constructs the log. Lines leave in the order of `append`; those of refusals after the others that wait. */
-export function createAuditLog(clock: Clock, writeBytes: WriteBytes, onFault: (error: unknown) => void): AuditStream {
+export function createAuditLog(
+  clock: Clock,
+  writeBytes: WriteBytes,
+  onFault: (error: unknown) => void,
+): AuditStream {
   const queue = createQueue();
   const losses = createLosses({ clock, onFault, onWindow: () => tellOfLosses() });
   let writing = false;

@@ -61,7 +61,10 @@ export function createQueue() {
 
   /** The lines of the next write: the proven first. */
   function take(): readonly Line[] {
-    const batch = [...takeFrom(lanes.proven, PROVEN_BATCH), ...takeFrom(lanes.refusals, REFUSALS_BATCH)];
+    const batch = [
+      ...takeFrom(lanes.proven, PROVEN_BATCH),
+      ...takeFrom(lanes.refusals, REFUSALS_BATCH),
+    ];
     underWay = batch.length;
     return batch;
   }

@@ -227,7 +227,10 @@ type Entry<Record> = Omit<Record, 'type' | 'timestamp'>;
 export type RefusalEntry = Entry<IdentityRefusedRecord> | Entry<UnavailableRecord>;
 
 /** A refusal as far as one that is only counted is kept. */
-export type CountableRefusal = Omit<Entry<CountedRefusalsRecord>, 'effect' | 'count' | 'first' | 'last'>;
+export type CountableRefusal = Omit<
+  Entry<CountedRefusalsRecord>,
+  'effect' | 'count' | 'first' | 'last'
+>;
 
 export type VendEntry = Entry<VendRecord>;
 export type KeyEntry = Entry<KeyRecord>;

@@ -10,7 +10,12 @@ import { putIf, readItem, type Condition, type Table, type WriteOutcome } from '
  * @returns `refused` where another's item stands there
  * @throws where DynamoDB cannot be asked: then it may have been written, and a repetition with the same attempt finds out
  */
-export async function putSure(table: Table, item: Item, condition: Condition, attempt: string): Promise<WriteOutcome> {
+export async function putSure(
+  table: Table,
+  item: Item,
+  condition: Condition,
+  attempt: string,
+): Promise<WriteOutcome> {
   const id = textAt(item, 'id') ?? '';
   const outcome = await putIf(table, { ...item, ...attributes({ attempt }) }, condition);
   const stands = await readItem(table, id);

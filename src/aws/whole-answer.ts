@@ -12,7 +12,9 @@ const MAX_ANSWER = 16 * 1024 * 1024;
 type Body = AsyncIterable<Uint8Array> & { readonly destroy: (error?: Error) => void };
 
 function isStream(body: unknown): body is Body {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body && 'destroy' in body;
+  return (
+    typeof body === 'object' && body !== null && Symbol.asyncIterator in body && 'destroy' in body
+  );
 }
 
 async function readBody(body: Body, signal: AbortSignal): Promise<Uint8Array> {
@@ -43,7 +45,10 @@ async function readBody(body: Body, signal: AbortSignal): Promise<Uint8Array> {
  *
  * @param ms for one try: connection, head and body
  */
-export function boundWholeAnswers(client: DynamoDBClient | SNSClient | SSMClient | STSClient, ms: number): void {
+export function boundWholeAnswers(
+  client: DynamoDBClient | SNSClient | SSMClient | STSClient,
+  ms: number,
+): void {
   // The stacks of the clients differ only in the types of their commands.
   const { middlewareStack } = client as SSMClient;
   middlewareStack.add(

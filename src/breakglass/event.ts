@@ -68,7 +68,9 @@ export type BreakGlassEvent = Omit<Opening, 'confirmWithin' | 'reviewWithin'> & 
   readonly closed: { readonly at: number; readonly by: Party; readonly reason: string } | undefined;
   /** Until when somebody else must have reviewed it; undefined where nobody must. */
   readonly reviewBy: number | undefined;
-  readonly reviewed: { readonly at: number; readonly by: Party; readonly comment: string } | undefined;
+  readonly reviewed:
+    | { readonly at: number; readonly by: Party; readonly comment: string }
+    | undefined;
 };
 
 /**
@@ -78,7 +80,10 @@ export type BreakGlassEvent = Omit<Opening, 'confirmWithin' | 'reviewWithin'> & 
 const CONFIRM_MARGIN = CALL_DEADLINE;
 
 /** Makes an event. */
-export function toEvent(opening: Opening, { id, now }: { readonly id: string; readonly now: number }): BreakGlassEvent {
+export function toEvent(
+  opening: Opening,
+  { id, now }: { readonly id: string; readonly now: number },
+): BreakGlassEvent {
   const { confirmWithin, reviewWithin, ...rest } = opening;
   const endsAt = now + opening.seconds * SECOND;
   const owesReview = reviewWithin !== undefined && !opening.drill;
@@ -110,11 +115,19 @@ export function statusAt(event: BreakGlassEvent, now: number): EventStatus {
 }
 
 /** Whether a review is owed that, once overdue, blocks. */
-export function owesBlockingReview({ reviewBy, overdueBlocks, reviewed }: BreakGlassEvent): boolean {
+export function owesBlockingReview({
+  reviewBy,
+  overdueBlocks,
+  reviewed,
+}: BreakGlassEvent): boolean {
   return reviewBy !== undefined && overdueBlocks && reviewed === undefined;
 }
 
-function changed(event: BreakGlassEvent, now: number, change: Partial<BreakGlassEvent>): BreakGlassEvent {
+function changed(
+  event: BreakGlassEvent,
+  now: number,
+  change: Partial<BreakGlassEvent>,
+): BreakGlassEvent {
   return { ...event, ...change, version: event.version + 1, updatedAt: now };
 }
 

@@ -31,7 +31,11 @@ export type LedgerName = {
 };
 
 /** The uses on record of one name, as they were read. */
-export type UseLedger = { readonly name: LedgerName; readonly uses: readonly Use[]; readonly version: number };
+export type UseLedger = {
+  readonly name: LedgerName;
+  readonly uses: readonly Use[];
+  readonly version: number;
+};
 
 /**
  * As many uses are on record at most: no rate rule counts further. Beyond, the oldest are forgotten that are over, owe no
@@ -95,12 +99,21 @@ export function createUseLedgers(client: DynamoDBClient, guard: string): UseLedg
   async function read(name: LedgerName, now: number): Promise<UseLedger> {
     const item = await readItem(table, itemId(name));
     const uses = (JSON.parse(textAt(item, 'uses') ?? '[]') as readonly StoredUse[]).map(toUse);
-    return { name, uses: uses.filter((use) => isKept(use, now)), version: numberAt(item, 'version') ?? 0 };
+    return {
+      name,
+      uses: uses.filter((use) => isKept(use, now)),
+      version: numberAt(item, 'version') ?? 0,
+    };
   }
 
   async function write(ledger: UseLedger, uses: readonly Use[]): Promise<'written' | 'lost'> {
     const attempt = newHexId();
-    const outcome = await updateAs(table, itemId(ledger.name), attempt, toChange(ledger, uses, attempt));
+    const outcome = await updateAs(
+      table,
+      itemId(ledger.name),
+      attempt,
+      toChange(ledger, uses, attempt),
+    );
     return outcome === 'refused' ? 'lost' : 'written';
   }
 

@@ -1,7 +1,14 @@
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
 import { owesBlockingReview, type BreakGlassEvent } from './event.ts';
-import { MAX_USES, withUse, type LedgerName, type Use, type UseLedger, type UseLedgers } from './ledger.ts';
+import {
+  MAX_USES,
+  withUse,
+  type LedgerName,
+  type Use,
+  type UseLedger,
+  type UseLedgers,
+} from './ledger.ts';
 import type { EventStore } from './store.ts';
 
 /** Each of them fails only where another instance has just written. */
@@ -16,7 +23,11 @@ export type PastUses = {
 };
 
 /** A review that is overdue and blocks, of which event and since when. */
-export type ReviewOverdue = { readonly kind: 'review-overdue'; readonly id: string; readonly since: number };
+export type ReviewOverdue = {
+  readonly kind: 'review-overdue';
+  readonly id: string;
+  readonly since: number;
+};
 
 /** No use can be put on record: so many are open, or owe a review. See {@link sayLedgerFull}. */
 export type LedgerFull = { readonly kind: 'ledger-full'; readonly of: 'person' | 'profile' };
@@ -102,7 +113,10 @@ function toPast(ledgers: readonly UseLedger[], own: string): PastUses {
 }
 
 /** Constructs what counts uses. */
-export function createUseQuota(ledgers: UseLedgers, store: Pick<EventStore, 'read' | 'isWritten'>): UseQuota {
+export function createUseQuota(
+  ledgers: UseLedgers,
+  store: Pick<EventStore, 'read' | 'isWritten'>,
+): UseQuota {
   /** Whether a use blocks by a review that it owes: what the ledger has not been told yet, the row says. */
   async function isOwed({ id, opened }: Use, keys: SealingKeys): Promise<boolean> {
     const row = await store.read(id, keys);
@@ -111,16 +125,24 @@ export function createUseQuota(ledgers: UseLedgers, store: Pick<EventStore, 'rea
     return opened || row !== undefined || (await store.isWritten(id));
   }
 
-  async function findOverdue(uses: readonly Use[], keys: SealingKeys, now: number): Promise<ReviewOverdue | undefined> {
+  async function findOverdue(
+    uses: readonly Use[],
+    keys: SealingKeys,
+    now: number,
+  ): Promise<ReviewOverdue | undefined> {
     for (const use of uses) {
       if (use.reviewBy === undefined || now < use.reviewBy) continue;
-      if (await isOwed(use, keys)) return { kind: 'review-overdue', id: use.id, since: use.reviewBy };
+      if (await isOwed(use, keys))
+        return { kind: 'review-overdue', id: use.id, since: use.reviewBy };
     }
     return undefined;
   }
 
   /** Writes a use into all ledgers that do not have it. */
-  async function enter(read: readonly UseLedger[], use: Use): Promise<Result<'entered' | 'lost', LedgerFull>> {
+  async function enter(
+    read: readonly UseLedger[],
+    use: Use,
+  ): Promise<Result<'entered' | 'lost', LedgerFull>> {
     for (const ledger of read.filter(({ uses }) => !uses.some(({ id }) => id === use.id))) {
       const uses = withUse(ledger.uses, use, use.at);
       if (uses === 'full') return refuse({ kind: 'ledger-full', of: ledger.name.of });
@@ -144,12 +166,18 @@ export function createUseQuota(ledgers: UseLedgers, store: Pick<EventStore, 'rea
   }
 
   /** Changes the entry of an event in every ledger of its person that has it. */
-  async function changeUse(event: BreakGlassEvent, now: number, toChanged: (use: Use) => Use): Promise<void> {
+  async function changeUse(
+    event: BreakGlassEvent,
+    now: number,
+    toChanged: (use: Use) => Use,
+  ): Promise<void> {
     for (const name of personLedgers(event)) {
       await change(name, now, (uses) => {
         const known = uses.find(({ id }) => id === event.id);
         const next = known === undefined ? undefined : toChanged(known);
-        return next === undefined || next === known ? undefined : uses.map((use) => (use === known ? next : use));
+        return next === undefined || next === known
+          ? undefined
+          : uses.map((use) => (use === known ? next : use));
       });
     }
   }
@@ -170,9 +198,13 @@ export function createUseQuota(ledgers: UseLedgers, store: Pick<EventStore, 'rea
 
   /** One try; `lost` if another instance was faster. */
   async function attempt<Verdict, Refusal>({ event, keys, judge }: Reservation<Verdict, Refusal>) {
-    const read = await Promise.all(allLedgers(event).map((name) => ledgers.read(name, event.openedAt)));
+    const read = await Promise.all(
+      allLedgers(event).map((name) => ledgers.read(name, event.openedAt)),
+    );
     const past = toPast(read, event.id);
-    const overdue = event.drill ? undefined : await findOverdue(past.byPerson, keys, event.openedAt);
+    const overdue = event.drill
+      ? undefined
+      : await findOverdue(past.byPerson, keys, event.openedAt);
     if (overdue !== undefined) return refuse(overdue);
     const verdict = judge(past);
     if (!verdict.ok) return verdict;
@@ -201,12 +233,16 @@ export function createUseQuota(ledgers: UseLedgers, store: Pick<EventStore, 'rea
 
   async function noteReviewed(event: BreakGlassEvent, now: number): Promise<void> {
     if (event.reviewed === undefined) throw new Error('the event is not reviewed');
-    await changeUse(event, now, (use) => (use.reviewBy === undefined ? use : { ...use, reviewBy: undefined }));
+    await changeUse(event, now, (use) =>
+      use.reviewBy === undefined ? use : { ...use, reviewBy: undefined },
+    );
   }
 
   async function liveUses(name: string, profile: string, now: number): Promise<readonly Use[]> {
     const { uses } = await ledgers.read({ of: 'person', name, drill: false }, now);
-    return uses.filter((use) => use.profile === profile && use.until > now).toSorted((a, b) => b.at - a.at);
+    return uses
+      .filter((use) => use.profile === profile && use.until > now)
+      .toSorted((a, b) => b.at - a.at);
   }
 
   return { reserve, noteOpened, noteReviewed, liveUses };

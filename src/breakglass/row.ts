@@ -1,7 +1,13 @@
 import { attributes, isoTime, textAt, timeAt, toTtl, type Item } from '../aws/attributes.ts';
 import { isSignedRow, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import { KEPT } from './bounds.ts';
-import { endOf, EVENT_STATUSES, owesBlockingReview, type BreakGlassEvent, type EventStatus } from './event.ts';
+import {
+  endOf,
+  EVENT_STATUSES,
+  owesBlockingReview,
+  type BreakGlassEvent,
+  type EventStatus,
+} from './event.ts';
 
 /** A row as Sentinel has it, which anybody may have written. It is shown; it grants nothing. */
 export type ForeignEvent = {
@@ -80,7 +86,9 @@ function withForeignStatus(event: BreakGlassEvent, status: string | undefined): 
 function toGenuine(item: Item, table: string, keys: SealingKeys): BreakGlassEvent | undefined {
   const state = textAt(item, 'state') ?? '';
   const signature = textAt(item, 'signature') ?? '';
-  const purpose = Object.values(PURPOSES).find((one) => isSignedRow(signature, keys, one, [table, state]));
+  const purpose = Object.values(PURPOSES).find((one) =>
+    isSignedRow(signature, keys, one, [table, state]),
+  );
   if (state === '' || purpose === undefined) return undefined;
   const event = JSON.parse(state) as BreakGlassEvent;
   const isItsOwn = event.id === textAt(item, 'id') && purposeOf(event) === purpose;

@@ -21,9 +21,16 @@ export type EventLeg =
 export type EventPlace = { readonly id: string; readonly createdAt: string };
 
 /** A page of rows, newest first, and where it stopped; undefined behind the last. */
-export type EventPage = { readonly rows: readonly EventRow[]; readonly next: EventPlace | undefined };
+export type EventPage = {
+  readonly rows: readonly EventRow[];
+  readonly next: EventPlace | undefined;
+};
 
-const KEY_OF = { 'gsi-invoker': 'invoker', 'gsi-profile': 'profile', 'gsi-status': 'status' } as const;
+const KEY_OF = {
+  'gsi-invoker': 'invoker',
+  'gsi-profile': 'profile',
+  'gsi-status': 'status',
+} as const;
 
 /** The table of events. Every method rejects where DynamoDB cannot be asked: nothing is taken for granted then. */
 export type EventStore = {
@@ -44,7 +51,11 @@ export type EventStore = {
    */
   readonly confirm: (event: BreakGlassEvent, sealing: SealingKey) => Promise<'replaced' | 'lost'>;
   /** Reads one page of an index, which may lag by a moment. */
-  readonly page: (leg: EventLeg, keys: SealingKeys, from: EventPlace | undefined) => Promise<EventPage>;
+  readonly page: (
+    leg: EventLeg,
+    keys: SealingKeys,
+    from: EventPlace | undefined,
+  ) => Promise<EventPage>;
 };
 
 /** Constructs the store. */
@@ -69,7 +80,10 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
     return putSure(table, toEventItem(event, name, sealing), condition, attemptOf(event));
   }
 
-  async function replace(event: BreakGlassEvent, sealing: SealingKey): Promise<'replaced' | 'lost'> {
+  async function replace(
+    event: BreakGlassEvent,
+    sealing: SealingKey,
+  ): Promise<'replaced' | 'lost'> {
     const outcome = await write(event, sealing, {
       condition: '#version = :before',
       names: { '#version': 'version' },
@@ -78,7 +92,10 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
     return outcome === 'done' ? 'replaced' : 'lost';
   }
 
-  async function confirm(event: BreakGlassEvent, sealing: SealingKey): Promise<'replaced' | 'lost'> {
+  async function confirm(
+    event: BreakGlassEvent,
+    sealing: SealingKey,
+  ): Promise<'replaced' | 'lost'> {
     if (event.confirmed === undefined) throw new Error('the event is not confirmed');
     const outcome = await write(event, sealing, {
       condition: '#version = :before AND #status = :status AND confirm_by > :now',
@@ -93,7 +110,11 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
     return outcome === 'done' ? 'replaced' : 'lost';
   }
 
-  async function page(leg: EventLeg, keys: SealingKeys, from: EventPlace | undefined): Promise<EventPage> {
+  async function page(
+    leg: EventLeg,
+    keys: SealingKeys,
+    from: EventPlace | undefined,
+  ): Promise<EventPage> {
     const attribute = KEY_OF[leg.index];
     const newestFirst = {
       index: leg.index,
@@ -105,7 +126,9 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
     } as const;
     const start = from === undefined ? undefined : toStartKey(from, attribute, leg.key);
     const [items, next] = await readPage(table, newestFirst, start);
-    const rows = items.map((item) => toEventRow(item, name, keys)).filter((row) => row !== undefined);
+    const rows = items
+      .map((item) => toEventRow(item, name, keys))
+      .filter((row) => row !== undefined);
     return { rows, next: toPlace(next) };
   }
 

@@ -146,7 +146,11 @@ function versionOf(documents: Iterable<Remembered>): string {
   return all.digest('hex').slice(0, 16);
 }
 
-function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, bareNames: NamedKind) {
+function* readDocuments(
+  { root, documents }: DocumentTrees,
+  readOnce: ReadOnce,
+  bareNames: NamedKind,
+) {
   const policies = new Map<string, ReadPolicy>();
   const profiles = new Map<string, Profile>();
   const others = new Map<string, readonly RuleNames[]>();

@@ -53,8 +53,18 @@ function sorted(documents: Iterable<StoredParameter>): readonly StoredParameter[
  * has changed.
  */
 export function createCatalogLoader(source: Source): LoadCatalog {
-  const { ssm, ownIdentity, vendedRoles, confirmNames, isPeopleMissing, root, secretsRoot, demoKeys, maxAge, now } =
-    source;
+  const {
+    ssm,
+    ownIdentity,
+    vendedRoles,
+    confirmNames,
+    isPeopleMissing,
+    root,
+    secretsRoot,
+    demoKeys,
+    maxAge,
+    now,
+  } = source;
   const compile = createDocumentCompiler(source.names);
   const reader = createParameterReader(ssm);
   const documents = createDocumentTree({ reader, path: root, decrypt: false, clock: now });
@@ -91,7 +101,10 @@ export function createCatalogLoader(source: Source): LoadCatalog {
     const readAt = now();
     // The first reading is not paced: until it ends, no request can be decided.
     const gap = compiled === undefined ? 0 : callGap(sizeNow(), maxAge);
-    const reading = { signal, turn: createTurns(gap, now, (ms) => sleep(ms, undefined, { signal })) };
+    const reading = {
+      signal,
+      turn: createTurns(gap, now, (ms) => sleep(ms, undefined, { signal })),
+    };
     const [{ account, role }] = await Promise.all([
       ownIdentity(),
       documents.read(reading),

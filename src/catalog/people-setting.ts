@@ -15,14 +15,19 @@ type Options = { readonly client: DynamoDBClient; readonly table: string };
  * one identity of a person approve what another asked for. It tells whether the document is missing although there was
  * one. Once there is one, it asks no more; it rejects where the guard table cannot be asked.
  */
-export function createPeopleSetting({ client, table: name }: Options): (isThere: boolean) => Promise<boolean> {
+export function createPeopleSetting({
+  client,
+  table: name,
+}: Options): (isThere: boolean) => Promise<boolean> {
   const table = { client, name, deadline: DEADLINE };
   let isKnown = false;
 
   async function isPeopleMissing(isThere: boolean): Promise<boolean> {
     if (isThere) {
       if (!isKnown)
-        await putIf(table, attributes({ id: ID, value: 'there' }), { condition: 'attribute_not_exists(id)' });
+        await putIf(table, attributes({ id: ID, value: 'there' }), {
+          condition: 'attribute_not_exists(id)',
+        });
       isKnown = true;
       return false;
     }

@@ -23,7 +23,9 @@ export function readArguments(argv: readonly string[]): Result<Invocation, strin
   const [first = 'help'] = argv;
   if (argv.includes('--help') || first === 'help' || first === '-h') return ok(HELP_ASKED);
   if (first === '--version' || first === 'version') return ok(VERSION_ASKED);
-  const command = COMMANDS.find(({ name }) => wordsOf(name).every((word, index) => word === argv[index]));
+  const command = COMMANDS.find(({ name }) =>
+    wordsOf(name).every((word, index) => word === argv[index]),
+  );
   return command === undefined ? refuse(describeUnknown(first)) : readFlagsOf(command, argv);
 }
 
@@ -40,14 +42,20 @@ function describeUnknown(first: string): string {
   return `${quoted(first)} is no command${meant === undefined ? '.' : `; did you mean ${meant}?`} See --help.`;
 }
 
-function readFlagsOf({ name, flags, prepare }: Command, argv: readonly string[]): Result<Invocation, string> {
-  const options = Object.fromEntries(Object.entries(flags).map(([flag, { type }]) => [flag, { type }]));
+function readFlagsOf(
+  { name, flags, prepare }: Command,
+  argv: readonly string[],
+): Result<Invocation, string> {
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([flag, { type }]) => [flag, { type }]),
+  );
   const args = argv.slice(wordsOf(name).length);
   try {
     return prepare(parseArgs({ args, options, allowPositionals: false }).values);
   } catch (cause) {
     // Node's first sentence says what is wrong; the others tell how its own parser would take it.
-    const [what = ''] = cause instanceof Error ? cause.message.split(/[.?]\s/u, 1) : ['The arguments are wrong'];
+    const [what = ''] =
+      cause instanceof Error ? cause.message.split(/[.?]\s/u, 1) : ['The arguments are wrong'];
     return refuse(`${what}; see --help.`);
   }
 }

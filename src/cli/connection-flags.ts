@@ -5,8 +5,12 @@ import { textFlag, type Flag, type ValuesOf } from './flags.ts';
 export const REGION = /^[a-z]{2,4}(?:-[a-z]+)+-\d$/u;
 
 const text = v.optional(v.string());
-const region = v.optional(v.pipe(v.string(), v.regex(REGION, 'must be a region like eu-central-1')));
-const serverId = v.optional(v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/u, 'must be 1-128 characters')));
+const region = v.optional(
+  v.pipe(v.string(), v.regex(REGION, 'must be a region like eu-central-1')),
+);
+const serverId = v.optional(
+  v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/u, 'must be 1-128 characters')),
+);
 const front = v.optional(v.picklist(['lambda'], 'must be lambda'));
 const service = v.optional(v.picklist(['lambda', 'execute-api'], 'must be lambda or execute-api'));
 
@@ -24,9 +28,17 @@ function documented<Value>(
 /** The flags of every command that asks a TVM: which one, and who asks. With the lines of `--help`. */
 export const CONNECTION_FLAGS = {
   url: documented(text, 'URL', 'the TVM (TVM_URL, or that of the last login)'),
-  'server-id': documented(serverId, 'ID', "the TVM's SENTINEL_SERVER_ID (TVM_SERVER_ID, or that of the last login)"),
+  'server-id': documented(
+    serverId,
+    'ID',
+    "the TVM's SENTINEL_SERVER_ID (TVM_SERVER_ID, or that of the last login)",
+  ),
   region: documented(region, 'REGION', "the TVM's region (AWS_REGION)"),
-  'sts-region': documented(region, 'REGION', "the region whose STS confirms you; the TVM's unless given"),
+  'sts-region': documented(
+    region,
+    'REGION',
+    "the region whose STS confirms you; the TVM's unless given",
+  ),
   'source-profile': documented(
     text,
     'NAME',
@@ -42,7 +54,11 @@ export const CONNECTION_FLAGS = {
     'NAME',
     'the service to sign for behind a front: lambda or execute-api, as the URL shows unless given',
   ),
-  'login-file': documented(text, 'FILE', 'where the key is kept (TVM_LOGIN_FILE, ~/.sentinel-tvm/login.json)'),
+  'login-file': documented(
+    text,
+    'FILE',
+    'where the key is kept (TVM_LOGIN_FILE, ~/.sentinel-tvm/login.json)',
+  ),
 } as const;
 
 /** What these flags come to. */

@@ -70,6 +70,8 @@ export function forwardedAuthorization(
   const token = signGetCallerIdentity(outer, credentials, binding);
   const encoded = Buffer.from(JSON.stringify(token)).toString('base64url');
   return encoded.length > FORWARDED_LIMIT
-    ? refuse(`The session token of your AWS credentials is too long to be forwarded (${encoded.length} characters).`)
+    ? refuse(
+        `The session token of your AWS credentials is too long to be forwarded (${encoded.length} characters).`,
+      )
     : ok(`${FORWARDED_SCHEME} ${encoded}`);
 }

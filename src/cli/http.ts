@@ -28,7 +28,12 @@ const ANSWER_LIMIT = 64 * 1024;
  * (it would carry the signature to somebody else), more than 64 KiB, anything but a JSON object, or
  * nothing in ten seconds.
  */
-export async function send({ url, method, headers, body }: TvmRequest): Promise<Result<TvmAnswer, string>> {
+export async function send({
+  url,
+  method,
+  headers,
+  body,
+}: TvmRequest): Promise<Result<TvmAnswer, string>> {
   const where = new URL(url).origin;
   try {
     const response = await fetch(url, {
@@ -45,7 +50,9 @@ export async function send({ url, method, headers, body }: TvmRequest): Promise<
     const text = await readBounded(response);
     const json = text === undefined ? undefined : parseObject(text);
     if (json === undefined) {
-      return refuse(`${where} does not answer as a TVM does (status ${response.status}); check --url.`);
+      return refuse(
+        `${where} does not answer as a TVM does (status ${response.status}); check --url.`,
+      );
     }
     const retryAfter = /^\d{1,4}$/u.exec(response.headers.get('retry-after') ?? '')?.[0];
     return ok({

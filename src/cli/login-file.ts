@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { ok, refuse, type Result } from '../lib/result.ts';
@@ -56,8 +64,12 @@ export function readLoginFile(path: string): Result<ReadFile, string> {
   let text: string;
   try {
     const { mode, uid } = statSync(path);
-    const isOthers = process.platform !== 'win32' && ((mode & OTHERS) !== 0 || uid !== process.getuid?.());
-    if (isOthers) return refuse(`${path} can be read by others; remove it, log in again, and consider its keys known.`);
+    const isOthers =
+      process.platform !== 'win32' && ((mode & OTHERS) !== 0 || uid !== process.getuid?.());
+    if (isOthers)
+      return refuse(
+        `${path} can be read by others; remove it, log in again, and consider its keys known.`,
+      );
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
@@ -84,7 +96,9 @@ export function writeLoginFile(path: string, content: Content): Result<undefined
     return ok(undefined);
   } catch (cause) {
     rmSync(draft, { force: true });
-    return refuse(`${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`);
+    return refuse(
+      `${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`,
+    );
   }
 }
 

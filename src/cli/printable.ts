@@ -7,7 +7,9 @@ import { escapeUnseen } from '../lib/unseen.ts';
  */
 export function printable(value: unknown, longest = 500): string {
   return escapeUnseen(
-    (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).slice(0, longest).replace(/[\t\r\n]+/gu, ' '),
+    (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
+      .slice(0, longest)
+      .replace(/[\t\r\n]+/gu, ' '),
   );
 }
 

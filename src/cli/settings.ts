@@ -38,11 +38,18 @@ const LOCAL_REGION = 'us-east-1';
 
 /** The path of the file of logins. */
 export function loginFilePath(flags: ConnectionFlags, environment: Environment): string {
-  return flags.loginFile ?? (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'));
+  return (
+    flags.loginFile ??
+    (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'))
+  );
 }
 
 function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname);
+  return (
+    hostname === 'localhost' ||
+    hostname === '[::1]' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname)
+  );
 }
 
 /** Settles where the TVM is and who asks, by flags, environment, the last login and the ways of AWS, in this order. */
@@ -66,14 +73,16 @@ export function readSettings(
   if (!REGION.test(region))
     return refuse('The region of the TVM is not known; name it with --region, like eu-central-1.');
   const serverId =
-    flags.serverId ?? (environment['TVM_SERVER_ID'] || known?.serverId || (local ? LOCAL_SERVER_ID : undefined));
+    flags.serverId ??
+    (environment['TVM_SERVER_ID'] || known?.serverId || (local ? LOCAL_SERVER_ID : undefined));
   if (serverId === undefined && flags.front === undefined) {
     return refuse(
       'The id of the TVM is not known; ask its operator for SENTINEL_SERVER_ID and name it with --server-id. It is never ' +
         'taken from the server: one that names its own could pass your signature on to another.',
     );
   }
-  const frontService = flags.front && (flags.service ?? (gateway === 'lambda-url' ? 'lambda' : 'execute-api'));
+  const frontService =
+    flags.front && (flags.service ?? (gateway === 'lambda-url' ? 'lambda' : 'execute-api'));
   return ok({
     url: text,
     serverId,
@@ -92,11 +101,16 @@ function readUrl(text: string): Result<URL, string> {
   }
   const mayBePlain = isLoopback(url.hostname) || /^[a-z0-9_-]+$/u.test(url.hostname);
   if (url.protocol === 'https:' || (url.protocol === 'http:' && mayBePlain)) return ok(url);
-  return refuse('--url must begin with https://; credentials travel in the clear only to this machine.');
+  return refuse(
+    '--url must begin with https://; credentials travel in the clear only to this machine.',
+  );
 }
 
 /** The id of the static key in the environment, which counts only with its secret, as for AWS's SDKs. */
-export function staticKeyId({ AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret }: Environment): string | undefined {
+export function staticKeyId({
+  AWS_ACCESS_KEY_ID: id,
+  AWS_SECRET_ACCESS_KEY: secret,
+}: Environment): string | undefined {
   return (secret && id) || undefined;
 }
 

@@ -33,7 +33,11 @@ export function isOurProfile(name: string, profiles: Profiles): boolean {
   while (current !== undefined && !seen.has(current)) {
     seen.add(current);
     const profile: Profile | undefined = profiles[current];
-    if (profile?.['credential_process'] !== undefined && runsOurselves(profile['credential_process'])) return true;
+    if (
+      profile?.['credential_process'] !== undefined &&
+      runsOurselves(profile['credential_process'])
+    )
+      return true;
     current = profile?.['source_profile'];
   }
   return false;
@@ -43,7 +47,9 @@ async function readProfiles(): Promise<Profiles> {
   const { loadSharedConfigFiles } = await import('@smithy/core/config');
   const { configFile, credentialsFile } = await loadSharedConfigFiles();
   const names = new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)]);
-  return Object.fromEntries([...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]));
+  return Object.fromEntries(
+    [...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]),
+  );
 }
 
 function silent(): void {
@@ -57,7 +63,9 @@ const SILENT = { debug: silent, info: silent, warn: silent, error: silent };
 function cameFromProfile(credentials: object): boolean {
   return (
     '$source' in credentials &&
-    Object.keys(credentials.$source ?? {}).some((feature) => feature.startsWith('CREDENTIALS_PROFILE'))
+    Object.keys(credentials.$source ?? {}).some((feature) =>
+      feature.startsWith('CREDENTIALS_PROFILE'),
+    )
   );
 }
 
@@ -82,14 +90,21 @@ export async function resolveSourceCredentials(
     return refuse(`There is no AWS profile ${named}; ${NAME_THE_SOURCE}`);
   }
   if (inUse !== undefined && isOurProfile(inUse, profiles)) {
-    return refuse(`The AWS profile ${inUse} gets its credentials from sentinel-tvm itself; ${NAME_THE_SOURCE}`);
+    return refuse(
+      `The AWS profile ${inUse} gets its credentials from sentinel-tvm itself; ${NAME_THE_SOURCE}`,
+    );
   }
   const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
   try {
-    const provide = defaultProvider({ logger: SILENT, ...(named === undefined ? {} : { profile: named }) });
+    const provide = defaultProvider({
+      logger: SILENT,
+      ...(named === undefined ? {} : { profile: named }),
+    });
     const credentials = await provide();
     if (named !== undefined && !cameFromProfile(credentials)) {
-      return refuse(`There are no AWS credentials to sign with: the AWS profile ${named} gives none.`);
+      return refuse(
+        `There are no AWS credentials to sign with: the AWS profile ${named} gives none.`,
+      );
     }
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     return ok({ accessKeyId, secretAccessKey, sessionToken });

@@ -16,7 +16,9 @@ import { isKeySource, keySource, type Settings } from './settings.ts';
 
 /** The operations of the table of routes that are asked for by their query alone. */
 type QueryOperation = {
-  [Name in OperationName]: (typeof ROUTES)[Name] extends { method: 'GET'; id?: never } ? Name : never;
+  [Name in OperationName]: (typeof ROUTES)[Name] extends { method: 'GET'; id?: never }
+    ? Name
+    : never;
 }[OperationName];
 
 /** A request as a command wants it; the rest is the client's. */
@@ -64,18 +66,23 @@ function isCopy(answer: TvmAnswer): boolean {
 }
 
 /** Sends, and once more where the TVM says so; each time signed anew, because a signature is good once. */
-async function patiently(attempt: Send, sleep: Dependencies['sleep']): Promise<Result<TvmAnswer, string>> {
+async function patiently(
+  attempt: Send,
+  sleep: Dependencies['sleep'],
+): Promise<Result<TvmAnswer, string>> {
   const first = await attempt();
   if (!first.ok) return first;
   const { status, retryAfter = PATIENCE } = first.value;
-  if ((status !== 429 && status !== 503 && !isCopy(first.value)) || retryAfter > PATIENCE) return first;
+  if ((status !== 429 && status !== 503 && !isCopy(first.value)) || retryAfter > PATIENCE)
+    return first;
   await sleep(retryAfter * SECOND);
   return attempt();
 }
 
 /** What a TVM says of a refusal, made printable: it may be anybody who answers. */
 function toSentence({ status, json }: TvmAnswer): string {
-  const message = printable(json['message']).replace(/\.$/u, '') || `the TVM answers with status ${status}`;
+  const message =
+    printable(json['message']).replace(/\.$/u, '') || `the TVM answers with status ${status}`;
   const error = printable(json['error']);
   return error === '' ? `${message}.` : `${message} (${error}).`;
 }
@@ -95,12 +102,20 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
   /** Makes what signs a request and sends it, anew each time. */
   function signed({ name, query }: Wish, credentials: SigningCredentials, service: string): Send {
     const { method, path } = ROUTES[name];
-    const target = { path: `${prefix}${path}`, rawQuery: canonicalQuery(new Map(Object.entries(query))) };
+    const target = {
+      path: `${prefix}${path}`,
+      rawQuery: canonicalQuery(new Map(Object.entries(query))),
+    };
     const mark = target.rawQuery === '' ? '' : '?';
 
     function sendSigned() {
       const { host: _, ...headers } = signRequest(
-        { method, ...target, headers: { host: base.host, 'x-sentinel-nonce': newNonce() }, body: '' },
+        {
+          method,
+          ...target,
+          headers: { host: base.host, 'x-sentinel-nonce': newNonce() },
+          body: '',
+        },
         credentials,
         { region, service, amzDate: formatAmzDate(clock()) },
       ).headers;
@@ -116,17 +131,24 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
   }
 
   /** Asks for a key that lives as long as any may, with the word of STS on who asks. */
-  async function mintKey(credentials: SigningCredentials, serverId: string): Promise<Result<TvmAnswer, string>> {
+  async function mintKey(
+    credentials: SigningCredentials,
+    serverId: string,
+  ): Promise<Result<TvmAnswer, string>> {
     const { method } = ROUTES.mintKey;
     const path = `${prefix}${ROUTES.mintKey.path}`;
     const body = JSON.stringify({ duration: KEY_SECONDS.longest });
 
     async function sendForwarded(): Promise<Result<TvmAnswer, string>> {
-      const authorization = forwardedAuthorization({ method, path, rawQuery: '', body }, credentials, {
-        serverId,
-        region: settings.stsRegion,
-        now: clock(),
-      });
+      const authorization = forwardedAuthorization(
+        { method, path, rawQuery: '', body },
+        credentials,
+        {
+          serverId,
+          region: settings.stsRegion,
+          now: clock(),
+        },
+      );
       if (!authorization.ok) return authorization;
       const headers = { authorization: authorization.value, 'content-type': 'application/json' };
       return send({ url: `${base.origin}${path}`, method, headers, body });
@@ -138,16 +160,19 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
   /** Gets a key and keeps it; `asLast` if commands without flags are to follow this login. */
   async function logIn(asLast: boolean): Promise<Result<StoredKey, string>> {
     const { serverId, source, sourceProfile } = settings;
-    if (serverId === undefined) return refuse('There is no login without the id of the TVM; name it with --server-id.');
+    if (serverId === undefined)
+      return refuse('There is no login without the id of the TVM; name it with --server-id.');
     const file = readLoginFile(loginFile);
     if (!file.ok) return file;
     const credentials = await sourceCredentials();
     if (!credentials.ok) return credentials;
     // If somebody else signed, their key would be kept and used as the key of whoever logged in.
-    if (isKeySource(source) && source !== keySource(credentials.value.accessKeyId)) return refuse(SIGNER_IS_GONE);
+    if (isKeySource(source) && source !== keySource(credentials.value.accessKeyId))
+      return refuse(SIGNER_IS_GONE);
     const answer = await mintKey(credentials.value, serverId);
     if (!answer.ok) return answer;
-    if (answer.value.status !== 200) return refuse(`The login was refused: ${toSentence(answer.value)}`);
+    if (answer.value.status !== 200)
+      return refuse(`The login was refused: ${toSentence(answer.value)}`);
     const parsed = v.safeParse(SigningKey, answer.value.json);
     if (!parsed.success) return refuse(`${base.origin} answered without a key; check --url.`);
     const key: StoredKey = {
@@ -161,7 +186,10 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
       sessionToken: parsed.output.SessionToken,
       expiresAt: Date.parse(parsed.output.Expiration),
     };
-    const written = writeLoginFile(loginFile, withKey(file.value.content, key, { now: clock(), asLast }));
+    const written = writeLoginFile(
+      loginFile,
+      withKey(file.value.content, key, { now: clock(), asLast }),
+    );
     return written.ok ? ok(key) : written;
   }
 
@@ -185,16 +213,23 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
 
   async function askFront(wish: Wish, service: string): Promise<Result<TvmAnswer, string>> {
     const credentials = await sourceCredentials();
-    return credentials.ok ? patiently(signed(wish, credentials.value, service), sleep) : credentials;
+    return credentials.ok
+      ? patiently(signed(wish, credentials.value, service), sleep)
+      : credentials;
   }
 
   function login(): Promise<Result<StoredKey, string>> {
     return logIn(true);
   }
 
-  async function ask(name: QueryOperation, query: Wish['query'] = {}): Promise<Result<Json, string>> {
+  async function ask(
+    name: QueryOperation,
+    query: Wish['query'] = {},
+  ): Promise<Result<Json, string>> {
     const wish = { name, query };
-    const answer = await (frontService === undefined ? askWithKey(wish) : askFront(wish, frontService));
+    const answer = await (frontService === undefined
+      ? askWithKey(wish)
+      : askFront(wish, frontService));
     if (!answer.ok) return answer;
     return answer.value.status === 200 ? ok(answer.value.json) : refuse(toSentence(answer.value));
   }

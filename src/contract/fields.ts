@@ -69,16 +69,30 @@ export const REVOCATION_ID: IdForm = {
 };
 
 /** A whole number of seconds between two bounds, both included. */
-export function seconds({ shortest, longest }: { readonly shortest: number; readonly longest: number }) {
+export function seconds({
+  shortest,
+  longest,
+}: {
+  readonly shortest: number;
+  readonly longest: number;
+}) {
   const range = `must be a whole number of seconds from ${shortest} to ${longest}`;
-  return v.pipe(v.number(range), v.integer(range), v.minValue(shortest, range), v.maxValue(longest, range));
+  return v.pipe(
+    v.number(range),
+    v.integer(range),
+    v.minValue(shortest, range),
+    v.maxValue(longest, range),
+  );
 }
 
 /** The same as decimal digits without leading zeros, as a query and a command line have it. */
 export function secondsText(bounds: { readonly shortest: number; readonly longest: number }) {
   return v.pipe(
     v.string(),
-    v.regex(/^[1-9]\d{0,8}$/u, `must be a whole number of seconds from ${bounds.shortest} to ${bounds.longest}`),
+    v.regex(
+      /^[1-9]\d{0,8}$/u,
+      `must be a whole number of seconds from ${bounds.shortest} to ${bounds.longest}`,
+    ),
     v.transform(Number),
     seconds(bounds),
   );
@@ -126,7 +140,12 @@ export const reason = v.pipe(
 
 function words({ fewest, most }: { readonly fewest: number; readonly most: number }) {
   const range = `must be text of ${fewest} to ${most} characters`;
-  return v.pipe(v.string('must be text'), v.trim(), v.minLength(fewest, range), v.maxLength(most, range));
+  return v.pipe(
+    v.string('must be text'),
+    v.trim(),
+    v.minLength(fewest, range),
+    v.maxLength(most, range),
+  );
 }
 
 /** Why an approval is asked for. */
@@ -147,7 +166,10 @@ export const ticket = v.pipe(
 /** The digest of what was shown to whoever approves it. */
 export const digest = v.pipe(
   v.string('must be text'),
-  v.regex(/^[0-9a-f]{64}$/u, 'must be the digest that GET /requests/{id} shows, of 64 hexadecimal digits'),
+  v.regex(
+    /^[0-9a-f]{64}$/u,
+    'must be the digest that GET /requests/{id} shows, of 64 hexadecimal digits',
+  ),
 );
 
 /** Of four digits' years only: beyond 9999 a date has another form, which no table sorts among the others. */

@@ -87,7 +87,10 @@ export const Session = v.object({
 export type Session = v.InferOutput<typeof Session>;
 
 /** A page of sessions; one that is not full may have a next one. */
-export const SessionsPage = v.object({ sessions: v.array(Session), next_token: v.optional(v.string()) });
+export const SessionsPage = v.object({
+  sessions: v.array(Session),
+  next_token: v.optional(v.string()),
+});
 export type SessionsPage = v.InferOutput<typeof SessionsPage>;
 
 /** A revocation, with names as documents have them. */
@@ -183,11 +186,17 @@ export const AccessRequest = v.object({
 export type AccessRequest = v.InferOutput<typeof AccessRequest>;
 
 /** The same of a request that was asked for, with where its state is to be seen. */
-export const RequestedAccess = v.object({ ...AccessRequest.entries, approval_status_url: v.string() });
+export const RequestedAccess = v.object({
+  ...AccessRequest.entries,
+  approval_status_url: v.string(),
+});
 export type RequestedAccess = v.InferOutput<typeof RequestedAccess>;
 
 /** A page of requests; one that is not full may have a next one. */
-export const RequestsPage = v.object({ requests: v.array(AccessRequest), next_token: v.optional(v.string()) });
+export const RequestsPage = v.object({
+  requests: v.array(AccessRequest),
+  next_token: v.optional(v.string()),
+});
 export type RequestsPage = v.InferOutput<typeof RequestsPage>;
 
 /** Whether an instance should get requests: with 200 only if it is `ok`, else with 503. */

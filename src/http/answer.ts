@@ -14,7 +14,11 @@ function ordinaryHeaders(requestId: string): Record<string, string> {
 }
 
 /** An answer before it is written: to Hono's Response, or to a bare socket when Hono never saw the request. */
-export type Answer = { readonly status: number; readonly headers: Record<string, string>; readonly body: string };
+export type Answer = {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+};
 
 /** The value as a line of JSON, safe for a terminal: names that callers and AWS chose may be in it. */
 function toLine(value: unknown): string {

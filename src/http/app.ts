@@ -73,7 +73,9 @@ export function createApp(dependencies: AppDependencies): Hono<Env> {
 
   const app = new Hono<Env>();
   for (const routes of PATHS) servePath(app, routes, handlerOf);
-  app.notFound((context) => toResponse(refusalAnswer(context.env.requestId, { kind: 'not-found' })));
+  app.notFound((context) =>
+    toResponse(refusalAnswer(context.env.requestId, { kind: 'not-found' })),
+  );
   app.onError((error, context) => {
     const { requestId, head } = context.env;
     dependencies.onBug(error, requestId);

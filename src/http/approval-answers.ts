@@ -1,6 +1,17 @@
 import type { GrantProblem } from '../actions/approvals/check-grant.ts';
-import type { ApprovalRefusal, ApprovalRequired, Blocked, RequestField } from '../actions/approvals/refusal.ts';
-import { forbidden, RETRY_UNAVAILABLE, retryLater, validation, type RefusalAnswer } from './refusal-answer.ts';
+import type {
+  ApprovalRefusal,
+  ApprovalRequired,
+  Blocked,
+  RequestField,
+} from '../actions/approvals/refusal.ts';
+import {
+  forbidden,
+  RETRY_UNAVAILABLE,
+  retryLater,
+  validation,
+  type RefusalAnswer,
+} from './refusal-answer.ts';
 
 /** The statuses and words of what is refused about approvals. */
 
@@ -118,7 +129,9 @@ function toAskingAnswer(
 ): RefusalAnswer {
   switch (refusal.kind) {
     case 'no-approval-needed':
-      return conflict(`Profile ${refusal.profile} needs no approval; vend it.`, { status: 'not_needed' });
+      return conflict(`Profile ${refusal.profile} needs no approval; vend it.`, {
+        status: 'not_needed',
+      });
     case 'no-approval-rule':
       return forbidden(
         'PolicyRequiresApproval',
@@ -127,7 +140,10 @@ function toAskingAnswer(
       );
     case 'request-field': {
       const [field, sentence] = FIELDS[refusal.field];
-      return { ...validation(400, `The field "${field}" is missing or not good: ${sentence}.`), details: { field } };
+      return {
+        ...validation(400, `The field "${field}" is missing or not good: ${sentence}.`),
+        details: { field },
+      };
     }
     case 'request-too-long': {
       const message = `The field "duration" must be at most ${refusal.longest} seconds here.`;
@@ -148,14 +164,22 @@ function toAskingAnswer(
 
 /** Refusals of looking at a request, and of deciding on it. */
 function toDecisionAnswer(
-  refusal: Of<'no-request' | 'not-approver' | 'request-over' | 'request-changed' | 'request-unrecorded'>,
+  refusal: Of<
+    'no-request' | 'not-approver' | 'request-over' | 'request-changed' | 'request-unrecorded'
+  >,
 ): RefusalAnswer {
   switch (refusal.kind) {
     case 'no-request':
-      return forbidden('NotPermitted', `There is no request ${refusal.id} that is yours to see.`, {});
+      return forbidden(
+        'NotPermitted',
+        `There is no request ${refusal.id} that is yours to see.`,
+        {},
+      );
     case 'not-approver': {
       const { id, why } = refusal;
-      return forbidden('NotPermitted', `Request ${id} is not yours to decide: ${WHY[why]}.`, { request_id: id });
+      return forbidden('NotPermitted', `Request ${id} is not yours to decide: ${WHY[why]}.`, {
+        request_id: id,
+      });
     }
     case 'request-over': {
       const { id, status } = refusal;
@@ -171,9 +195,15 @@ function toDecisionAnswer(
   }
 }
 
-function toChanged({ id, digest, differences }: Extract<ApprovalRefusal, { kind: 'request-changed' }>): RefusalAnswer {
+function toChanged({
+  id,
+  digest,
+  differences,
+}: Extract<ApprovalRefusal, { kind: 'request-changed' }>): RefusalAnswer {
   const what =
-    differences.length === 0 ? 'something else than what you saw' : `not what you saw: ${differences.join(', ')}`;
+    differences.length === 0
+      ? 'something else than what you saw'
+      : `not what you saw: ${differences.join(', ')}`;
   const message = `What request ${id} asks for is ${what}; look at GET /requests/${id} again, and approve its digest.`;
   return {
     status: 409,

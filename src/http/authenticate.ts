@@ -32,7 +32,12 @@ const AUTHORIZATION_LIMIT = 16 * 1024;
  * Reads a request and has it admitted: first every check that its head allows, which costs nothing, then
  * the body, then the proof.
  */
-export function createAuthenticate({ authenticatorFor, addressOf, hosts, admission }: Options): Authenticate {
+export function createAuthenticate({
+  authenticatorFor,
+  addressOf,
+  hosts,
+  admission,
+}: Options): Authenticate {
   async function authenticate(arrival: Arrival): ReturnType<Authenticate> {
     const { head, incoming, requestId: httpRequestId, admit: takePlace } = arrival;
     const authenticator = authenticatorFor(head);
@@ -59,7 +64,11 @@ export function createAuthenticate({ authenticatorFor, addressOf, hosts, admissi
     const admitted = await admission.admit(proof.value, request, applicant);
     if (!admitted.ok) return admitted;
     const { rate } = admitted.value;
-    return ok({ ...admitted.value, request, headers: rate === undefined ? undefined : toRateHeaders(rate) });
+    return ok({
+      ...admitted.value,
+      request,
+      headers: rate === undefined ? undefined : toRateHeaders(rate),
+    });
   }
 
   return authenticate;
@@ -79,7 +88,10 @@ function withoutPort(host: string): string {
 const HOST_SHOWN = 100;
 
 /** What was signed for another host is not for this server, whoever signed it. */
-function checkHost({ headers }: WireHead, hosts: readonly string[] | undefined): Result<undefined, Refusal> {
+function checkHost(
+  { headers }: WireHead,
+  hosts: readonly string[] | undefined,
+): Result<undefined, Refusal> {
   const [host = ''] = headerValues(headers, 'host').map((value) => value.toLowerCase());
   function isServed(listed: string): boolean {
     return listed.toLowerCase() === host || listed.toLowerCase() === withoutPort(host);
@@ -90,7 +102,9 @@ function checkHost({ headers }: WireHead, hosts: readonly string[] | undefined):
 }
 
 function checkAuthorization({ headers }: WireHead): Result<undefined, Refusal> {
-  const isLong = headerValues(headers, 'authorization').some((value) => value.length > AUTHORIZATION_LIMIT);
+  const isLong = headerValues(headers, 'authorization').some(
+    (value) => value.length > AUTHORIZATION_LIMIT,
+  );
   if (!isLong) return ok(undefined);
   return refuse({ kind: 'headers-too-large', part: 'authorization', limit: AUTHORIZATION_LIMIT });
 }

@@ -17,7 +17,8 @@ const EMPTY = new Uint8Array();
  */
 export function readBody(incoming: IncomingMessage): Promise<Result<Uint8Array, Refusal>> {
   const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers;
-  if ((length === undefined || length === '0') && encoding === undefined) return Promise.resolve(ok(EMPTY));
+  if ((length === undefined || length === '0') && encoding === undefined)
+    return Promise.resolve(ok(EMPTY));
   if (Number(length) > BODY_LIMIT) return Promise.resolve(tooLarge);
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];

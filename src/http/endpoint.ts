@@ -17,7 +17,9 @@ export type Outcome<Name extends IdentifiedOperation> = Result<AnswerOf<Name>, R
 };
 
 /** Answers one operation for a caller who is known. */
-type Endpoint<Name extends IdentifiedOperation> = (request: Authentic) => Outcome<Name> | Promise<Outcome<Name>>;
+type Endpoint<Name extends IdentifiedOperation> = (
+  request: Authentic,
+) => Outcome<Name> | Promise<Outcome<Name>>;
 
 /** An endpoint for each operation that needs an identity; the compiler finds one that is missing. */
 export type Endpoints = { readonly [Name in IdentifiedOperation]: Endpoint<Name> };

@@ -47,7 +47,8 @@ export const BODY_TOO_SLOW = 'The body did not arrive in time; send it at once.'
 
 export const UPSTREAM_THROTTLED = 'AWS STS is throttling this account; try again.';
 
-export const NO_KEY_FROM_A_KEY = 'A minted key cannot mint another; sign with the credentials that it came from.';
+export const NO_KEY_FROM_A_KEY =
+  'A minted key cannot mint another; sign with the credentials that it came from.';
 
 export const BAD_TOKEN = 'next_token is not one that this server gave out for this query.';
 
@@ -134,7 +135,8 @@ export function reasonOf(refusal: ReasonedRefusal): string {
 
 /** Says the same of a profile that does not exist, that is broken, and that no rule opens to this caller. */
 export function deniedWords({ profile, user, rule, reason }: DeniedRefusal): string {
-  if (rule === undefined) return `no rule lets ${user} use profile ${profile}; GET /profiles lists yours`;
+  if (rule === undefined)
+    return `no rule lets ${user} use profile ${profile}; GET /profiles lists yours`;
   const why = reason === undefined ? '' : `: ${reason}`;
   return `rule "${rule}" does not let ${user} use profile ${profile}${why}`;
 }
@@ -145,7 +147,10 @@ export function addressWords(profile: string, address: keyof typeof ADDRESS): st
   return `Profile ${profile} binds credentials to your address, which ${ADDRESS[address]}; call from a network that its operator has set up.`;
 }
 
-export function labelsWords({ profile, most, until }: Refused<'labels-full'>, asked: Asked): string {
+export function labelsWords(
+  { profile, most, until }: Refused<'labels-full'>,
+  asked: Asked,
+): string {
   return `${NOT_DONE[asked]}: you have ${most} live session labels on profile ${profile}, which is the most that one caller may have; use one of them again, leave session_label out, or try again at ${formatInstant(until)}, when the first of them ends.`;
 }
 

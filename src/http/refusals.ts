@@ -54,7 +54,12 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
     case 'revoked':
       return toRevokedAnswer(refusal);
     case 'unavailable':
-      return retryLater(503, 'ServiceUnavailable', words.unavailableWords(refusal, asked), RETRY_UNAVAILABLE);
+      return retryLater(
+        503,
+        'ServiceUnavailable',
+        words.unavailableWords(refusal, asked),
+        RETRY_UNAVAILABLE,
+      );
     case 'internal':
       return { status: 500, error: 'InternalFailure', message: words.bugWords(asked) };
     case 'denied':
@@ -97,7 +102,12 @@ type Of<Kind> = Extract<Refusal, { readonly kind: Kind }>;
 /** Refusals of vends and of minted keys. */
 function toVendAnswer(
   refusal: Of<
-    'denied' | 'approval-required' | 'address-unknown' | 'no-key-from-a-key' | 'labels-full' | 'misconfigured'
+    | 'denied'
+    | 'approval-required'
+    | 'address-unknown'
+    | 'no-key-from-a-key'
+    | 'labels-full'
+    | 'misconfigured'
   >,
   asked: Asked,
 ): RefusalAnswer {
@@ -115,7 +125,12 @@ function toVendAnswer(
     case 'no-key-from-a-key':
       return forbidden('AccessDenied', words.NO_KEY_FROM_A_KEY, {});
     case 'labels-full':
-      return retryLater(429, 'QuotaExceeded', words.labelsWords(refusal, asked), refusal.retryAfterSeconds);
+      return retryLater(
+        429,
+        'QuotaExceeded',
+        words.labelsWords(refusal, asked),
+        refusal.retryAfterSeconds,
+      );
     case 'misconfigured': {
       const { profile } = refusal;
       const message = words.misconfiguredWords(profile);
@@ -125,18 +140,28 @@ function toVendAnswer(
 }
 
 /** Refusals of operations on sessions and revocations. */
-function toOperationAnswer(refusal: Of<'not-operator' | 'conflict' | 'unrecorded' | 'bad-token'>): RefusalAnswer {
+function toOperationAnswer(
+  refusal: Of<'not-operator' | 'conflict' | 'unrecorded' | 'bad-token'>,
+): RefusalAnswer {
   switch (refusal.kind) {
     case 'not-operator':
       return forbidden('NotPermitted', words.notOperatorWords(refusal), {});
     case 'conflict': {
       const status = refusal.of === 'session' ? refusal.status : undefined;
-      return { status: 409, error: 'Conflict', message: words.conflictWords(refusal), details: { status } };
+      return {
+        status: 409,
+        error: 'Conflict',
+        message: words.conflictWords(refusal),
+        details: { status },
+      };
     }
     case 'unrecorded': {
       const message = words.unrecordedWords(refusal);
       const answer = retryLater(503, 'ServiceUnavailable', message, RETRY_UNAVAILABLE);
-      return { ...answer, details: { ...answer.details, revocation_id: `${refusal.revocation.n}` } };
+      return {
+        ...answer,
+        details: { ...answer.details, revocation_id: `${refusal.revocation.n}` },
+      };
     }
     case 'bad-token':
       return { ...validation(400, words.BAD_TOKEN), details: { field: 'next_token' } };

@@ -28,7 +28,9 @@ export function servePath(
   for (const [name, { method, head }] of operations) {
     const handler = handlerOf(name);
     app.on(method, path, async (context) =>
-      context.req.method === 'HEAD' && !head ? answerNotAllowed(context) : toResponse(await handler(context.env)),
+      context.req.method === 'HEAD' && !head
+        ? answerNotAllowed(context)
+        : toResponse(await handler(context.env)),
     );
   }
   app.all(path, answerNotAllowed);

@@ -8,7 +8,12 @@ import { readWireHead } from '../sigv4/request.ts';
 import { inTrace, readTrace } from '../telemetry/trace.ts';
 import { refusalAnswer, type Answer } from './answer.ts';
 import type { Arrival } from './arrival.ts';
-import { guardConnections, SERVER_OPTIONS, type ConnectionLimits, type TurnedAway } from './connections.ts';
+import {
+  guardConnections,
+  SERVER_OPTIONS,
+  type ConnectionLimits,
+  type TurnedAway,
+} from './connections.ts';
 import type { WorkGate } from './gate.ts';
 import type { Refusal } from './refusals.ts';
 import { toRouteLabel, type Env } from './route.ts';
@@ -80,7 +85,8 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
   const listener = getRequestListener(
     (request, { incoming }) => {
       const arrival = arrivals.get(incoming as IncomingMessage);
-      if (arrival === undefined) throw new Error('a request reached the app without passing the front door');
+      if (arrival === undefined)
+        throw new Error('a request reached the app without passing the front door');
       return app.fetch(request, arrival);
     },
     // The rest of a body is discarded, within bounds, by the connection.
@@ -114,7 +120,10 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
     }
     arrivals.set(incoming, { head, incoming, requestId, admit, lambdaContext });
     incoming.headers.host = ROUTER_HOST;
-    inTrace(readTrace(requestId, rawHeaders), () => void listener(incoming, outgoing).finally(finish));
+    inTrace(
+      readTrace(requestId, rawHeaders),
+      () => void listener(incoming, outgoing).finally(finish),
+    );
   }
 
   const server = createServer(SERVER_OPTIONS, receive);
@@ -124,7 +133,11 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
   return server;
 }
 
-function announce(outgoing: ServerResponse, route: string, { onArrival, onAnswer }: ServerOptions): void {
+function announce(
+  outgoing: ServerResponse,
+  route: string,
+  { onArrival, onAnswer }: ServerOptions,
+): void {
   const begun = performance.now();
   onArrival();
   outgoing.once('finish', () =>
@@ -158,7 +171,10 @@ function takeContext({ rawHeaders: all }: IncomingMessage): Taken {
   return { rawHeaders, lambdaContext: Buffer.from(only, 'latin1').toString('utf8') };
 }
 
-function readHead(incoming: IncomingMessage, rawHeaders: readonly string[]): Arrival['head'] | Refusal {
+function readHead(
+  incoming: IncomingMessage,
+  rawHeaders: readonly string[],
+): Arrival['head'] | Refusal {
   if (rawHeaders.length > 2 * HEADERS_COUNT) {
     return { kind: 'headers-too-large', part: 'number-of-headers', limit: HEADERS_COUNT };
   }

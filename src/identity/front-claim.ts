@@ -60,7 +60,8 @@ export function toFrontClaim(
   const dates = headerValues(headers, 'x-amz-date');
   const [amzDate = ''] = dates;
   const signedAt = parseAmzDate(amzDate);
-  if (dates.length > 1 || (dates.length === 1 && signedAt === undefined)) return notVerified('x-amz-date');
+  if (dates.length > 1 || (dates.length === 1 && signedAt === undefined))
+    return notVerified('x-amz-date');
   // While an outage of the guard is bridged, requests that may be older than the process are
   // refused. A request without a time may be, so it gets the earliest.
   const times = { signedAt: signedAt ?? 0, forgetAt: now + 2 * WINDOW };
@@ -74,6 +75,8 @@ export function toFrontClaim(
     return ok({ key: sha256Hex(`${accessKeyId}\n${parsed.value.signature}`), ...times });
   }
   if (signedAt === undefined) return ok(undefined);
-  const signed = [accessKeyId, amzDate, method, path, canonicalQuery(query), sha256Hex(body)].join('\n');
+  const signed = [accessKeyId, amzDate, method, path, canonicalQuery(query), sha256Hex(body)].join(
+    '\n',
+  );
   return ok({ key: sha256Hex(`front\n${signed}`), ...times });
 }

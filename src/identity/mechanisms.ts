@@ -10,7 +10,10 @@ export const NO_SERVER_ID =
  *
  * @param front the kind of the front that verifies callers before this server; undefined without one
  */
-export function mechanismNames(front: string | undefined, serverId: string | undefined): readonly string[] {
+export function mechanismNames(
+  front: string | undefined,
+  serverId: string | undefined,
+): readonly string[] {
   if (front !== undefined) return [front];
   return ['registered-key', 'minted-key', ...(serverId === undefined ? [] : ['forwarded-sts'])];
 }

@@ -2,7 +2,9 @@
 export function isLoopbackHttp(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname } = new URL(text);
-  return protocol === 'http:' && /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/u.test(hostname);
+  return (
+    protocol === 'http:' && /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/u.test(hostname)
+  );
 }
 
 /**

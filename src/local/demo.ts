@@ -1,5 +1,9 @@
 /** A demo caller with a registered key: its access key id and secret, and its name in policies. */
-export type DemoClient = { readonly accessKeyId: string; readonly secret: string; readonly name: string };
+export type DemoClient = {
+  readonly accessKeyId: string;
+  readonly secret: string;
+  readonly name: string;
+};
 
 function client(name: string): DemoClient {
   return {
@@ -80,7 +84,11 @@ rules:
 
 function profile(account: string, name: string, description: string): string {
   return JSON.stringify(
-    { role_arn: `arn:aws:iam::${account}:role/SentinelProtected-${name}`, description, max_duration: '1h' },
+    {
+      role_arn: `arn:aws:iam::${account}:role/SentinelProtected-${name}`,
+      description,
+      max_duration: '1h',
+    },
     null,
     2,
   );
@@ -109,7 +117,10 @@ export function demoDocuments({
     parameter('policies/dev', DEV_POLICY),
     parameter('policies/prod', PROD_POLICY),
     parameter('policies/vault', VAULT_POLICY),
-    parameter('profiles/dev', profile(account, 'dev', 'The development account: build, try, break.')),
+    parameter(
+      'profiles/dev',
+      profile(account, 'dev', 'The development account: build, try, break.'),
+    ),
     parameter('profiles/prod', profile(account, 'prod', 'Production; somebody else approves.')),
     parameter('profiles/vault', profile(account, 'vault', 'Keys and backups.')),
     parameter('approval-policy', APPROVAL_POLICY),

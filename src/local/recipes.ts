@@ -33,7 +33,10 @@ function identity(ports: Ports, platform: string): readonly string[] {
   const aws = `aws --endpoint-url http://127.0.0.1:${ports.aws} sts get-caller-identity`;
   const curl = vend(DEMO_CLIENTS.alice, ports, platform).replace('curl ', 'curl -s ');
   return platform === 'win32'
-    ? ['# With AccessKeyId, SecretAccessKey and SessionToken of that answer in the environment:', aws]
+    ? [
+        '# With AccessKeyId, SecretAccessKey and SessionToken of that answer in the environment:',
+        aws,
+      ]
     : [
         '# Put them into the environment, and ask AWS whose they are:',
         `eval "$(${curl} | node -pe '${EXPORTS}')"`,
@@ -47,7 +50,10 @@ function dana({ tvm }: Ports, platform: string): readonly string[] {
   const run = `node .scripts/sentinel-tvm.mjs credentials --profile dev --url http://127.0.0.1:${tvm}`;
   const what = '# Credentials for the IAM user dana, with the client:';
   return platform === 'win32'
-    ? [what, `set AWS_ACCESS_KEY_ID=${accessKeyId}& set AWS_SECRET_ACCESS_KEY=${secretAccessKey}& ${run}`]
+    ? [
+        what,
+        `set AWS_ACCESS_KEY_ID=${accessKeyId}& set AWS_SECRET_ACCESS_KEY=${secretAccessKey}& ${run}`,
+      ]
     : [what, `AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} ${run}`];
 }
 

@@ -2,7 +2,8 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
 function blockList(subnets: readonly (readonly [address: string, bits: number])[]): BlockList {
   const list = new BlockList();
-  for (const [address, bits] of subnets) list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6');
+  for (const [address, bits] of subnets)
+    list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6');
   return list;
 }
 

@@ -63,7 +63,12 @@ export function createClaims(table: Table, clock: Clock, isThere: (ref: Ref) => 
       update: 'SET #after = :until, #attempts = :attempts, #claim = :claim',
       // Where the SDK repeats a write whose answer was lost, the claim is its own.
       condition: `${condition} AND (${IS_DUE} OR #claim = :claim)`,
-      names: { ...names, '#after': NAMES['#after'], '#attempts': NAMES['#attempts'], '#claim': NAMES['#claim'] },
+      names: {
+        ...names,
+        '#after': NAMES['#after'],
+        '#attempts': NAMES['#attempts'],
+        '#claim': NAMES['#claim'],
+      },
       values: {
         ...values,
         ...attributes({ ':now': now, ':until': until, ':attempts': attempts, ':claim': claim }),
@@ -85,7 +90,12 @@ export function createClaims(table: Table, clock: Clock, isThere: (ref: Ref) => 
   }
 
   /** Leaves the rest of an item for later. */
-  function postpone(itemId: string, claimed: Claim, notBefore: number, sent: readonly string[]): Promise<void> {
+  function postpone(
+    itemId: string,
+    claimed: Claim,
+    notBefore: number,
+    sent: readonly string[],
+  ): Promise<void> {
     return settle(itemId, claimed, {
       update: 'SET #after = :after, #sent = :sent REMOVE #claim',
       names: { '#after': NAMES['#after'], '#sent': NAMES['#sent'] },

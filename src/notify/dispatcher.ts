@@ -63,7 +63,8 @@ async function inParallel<Item, Value>(
   const rest = [...items];
   const values: Value[] = [];
   async function work(): Promise<void> {
-    for (let next = rest.shift(); next !== undefined; next = rest.shift()) values.push(await run(next));
+    for (let next = rest.shift(); next !== undefined; next = rest.shift())
+      values.push(await run(next));
   }
   await Promise.all(Array.from({ length: PARALLEL }, work));
   return values;
@@ -88,7 +89,12 @@ export function createDispatcher(options: Options): Dispatcher {
       const outcome = await receiver.deliver(event);
       meter.count('events', outcome.ok ? 'delivered' : 'failed');
       if (!outcome.ok) {
-        const facts = { event: eventId(event), type: event.type, receiver: receiver.name, attempts };
+        const facts = {
+          event: eventId(event),
+          type: event.type,
+          receiver: receiver.name,
+          attempts,
+        };
         logger.warn({ ...facts, reason: outcome.refusal }, 'an event was not delivered');
         return { taken, isDone: false };
       }
@@ -102,7 +108,10 @@ export function createDispatcher(options: Options): Dispatcher {
     const { id, events, attempts } = claimed;
     const facts = { source: source.name, row: id, attempts };
     if (events === undefined) {
-      logger.error(facts, 'a row says that it has an event to send, but no TVM has signed it; nothing was sent');
+      logger.error(
+        facts,
+        'a row says that it has an event to send, but no TVM has signed it; nothing was sent',
+      );
       return;
     }
     for (const event of events) {
@@ -119,7 +128,9 @@ export function createDispatcher(options: Options): Dispatcher {
   async function sendRow(source: Source, claimed: Claimed): Promise<void> {
     const { events, attempts } = claimed;
     const latest = (events ?? []).slice(-MAX_EVENTS);
-    const outcomes = await Promise.all(receivers().map((receiver) => sendTo(receiver, latest, claimed)));
+    const outcomes = await Promise.all(
+      receivers().map((receiver) => sendTo(receiver, latest, claimed)),
+    );
     const sent = [...claimed.sent, ...outcomes.flatMap(({ taken }) => taken)];
     // A row that does not verify may have been signed by a key that this instance has not read yet.
     const isDone = events !== undefined && outcomes.every((outcome) => outcome.isDone);
@@ -129,14 +140,18 @@ export function createDispatcher(options: Options): Dispatcher {
   }
 
   /** Runs what asks DynamoDB. Once for each outage the log says that it fails. */
-  async function attempt<Value>(source: Source, run: () => Promise<Value>): Promise<Value | undefined> {
+  async function attempt<Value>(
+    source: Source,
+    run: () => Promise<Value>,
+  ): Promise<Value | undefined> {
     try {
       const value = await run();
       failing.delete(source);
       return value;
     } catch (error) {
       const facts = { source: source.name, error: describeError(error) };
-      if (!failing.has(source)) logger.warn(facts, 'an outbox cannot be read or written; trying again');
+      if (!failing.has(source))
+        logger.warn(facts, 'an outbox cannot be read or written; trying again');
       failing.add(source);
       return undefined;
     }
@@ -186,9 +201,14 @@ export function createDispatcher(options: Options): Dispatcher {
     if (monotonic() - lastRound >= PERIOD_ON_LAMBDA) void round();
   }
 
-  function notice(source: Source, { id, version }: { readonly id: string; readonly version: number }): void {
+  function notice(
+    source: Source,
+    { id, version }: { readonly id: string; readonly version: number },
+  ): void {
     if (receivers().length === 0 || noticed.size >= PARALLEL) return;
-    const handling = handle(source, { id, version, attempts: 0 }).finally(() => noticed.delete(handling));
+    const handling = handle(source, { id, version, attempts: 0 }).finally(() =>
+      noticed.delete(handling),
+    );
     noticed.add(handling);
   }
 

@@ -57,7 +57,11 @@ export function createLogSource({ client, guard, name, clock, last, toEvents }: 
 
   function goOn(claimed: Claimed): Promise<void> {
     const values = attributes({ ':n': claimed.version });
-    return claims.settle(itemId, claimed, { update: `SET #n = :n ${FORGET}`, names: NAMES, values });
+    return claims.settle(itemId, claimed, {
+      update: `SET #n = :n ${FORGET}`,
+      names: NAMES,
+      values,
+    });
   }
 
   function again(claimed: Claimed, notBefore: number, sent: readonly string[]): Promise<void> {

@@ -10,7 +10,9 @@ type Options = {
   readonly webhookUrl: string | undefined;
   readonly webhookFormat: 'json' | 'slack';
   /** The document `webhook` as it is at the moment: keys of events, and a URL where no variable has one. */
-  readonly document: () => { readonly keys: readonly Uint8Array[]; readonly url: string | undefined } | undefined;
+  readonly document: () =>
+    | { readonly keys: readonly Uint8Array[]; readonly url: string | undefined }
+    | undefined;
   /** SENTINEL_SNS_TOPIC_ARN, and a client for its region; undefined without one. */
   readonly topic: { readonly arn: string; readonly client: SNSClient } | undefined;
   /** What links begin with. */
@@ -26,7 +28,8 @@ type Options = {
 
 /** Gives the receivers that are configured at the moment: a webhook, a topic of SNS, both, or none. */
 export function createReceivers(options: Options): () => readonly Receiver[] {
-  const { webhookUrl, webhookFormat, document, topic, publicUrl, clock, local, onLambda, way } = options;
+  const { webhookUrl, webhookFormat, document, topic, publicUrl, clock, local, onLambda, way } =
+    options;
 
   function urlNow(): string | undefined {
     return onLambda ? undefined : (webhookUrl ?? document()?.url);
@@ -46,7 +49,10 @@ export function createReceivers(options: Options): () => readonly Receiver[] {
     allowsLoopback: local,
     way,
   });
-  const topics = topic === undefined ? [] : [createTopic({ client: topic.client, topicArn: topic.arn, publicUrl })];
+  const topics =
+    topic === undefined
+      ? []
+      : [createTopic({ client: topic.client, topicArn: topic.arn, publicUrl })];
 
   function receivers(): readonly Receiver[] {
     return urlNow() === undefined ? topics : [webhook, ...topics];

@@ -7,5 +7,7 @@ import { createHmac } from 'node:crypto';
  * @param timestamp the value of `X-Sentinel-Timestamp`: seconds since the epoch, of this attempt
  */
 export function signEvent(keys: readonly Uint8Array[], timestamp: string, body: string): string {
-  return keys.map((key) => `v1=${createHmac('sha256', key).update(`${timestamp}.${body}`).digest('hex')}`).join(',');
+  return keys
+    .map((key) => `v1=${createHmac('sha256', key).update(`${timestamp}.${body}`).digest('hex')}`)
+    .join(',');
 }

@@ -46,10 +46,21 @@ function plain(text: string, length: number) {
 }
 
 function section(label: string, text: string | undefined) {
-  return text === undefined ? [] : [{ type: 'section', text: plain(`${label}: ${text}`, TEXT_LENGTH) }];
+  return text === undefined
+    ? []
+    : [{ type: 'section', text: plain(`${label}: ${text}`, TEXT_LENGTH) }];
 }
 
-function fieldsOf({ profile, requester, actor, ticket, reasonCode, status, seconds, endsAt }: Matter) {
+function fieldsOf({
+  profile,
+  requester,
+  actor,
+  ticket,
+  reasonCode,
+  status,
+  seconds,
+  endsAt,
+}: Matter) {
   const fields: readonly (readonly [label: string, value: string | undefined])[] = [
     ['Profile', profile],
     ['Requester', requester],
@@ -60,7 +71,9 @@ function fieldsOf({ profile, requester, actor, ticket, reasonCode, status, secon
     ['Ticket', ticket],
     ['Reason', reasonCode],
   ];
-  return fields.flatMap(([label, value]) => (value === undefined ? [] : [plain(`${label}: ${value}`, NAME_LENGTH)]));
+  return fields.flatMap(([label, value]) =>
+    value === undefined ? [] : [plain(`${label}: ${value}`, NAME_LENGTH)],
+  );
 }
 
 /**
@@ -83,7 +96,10 @@ export function toSlack({ type, matter }: Event, publicUrl: string): string {
       ...(fields.length === 0 ? [] : [{ type: 'section', fields }]),
       ...section('Justification', matter.justification),
       ...section('Comment', matter.comment),
-      { type: 'section', text: { type: 'mrkdwn', text: `<${link}|Open ${escaped(matter.id, NAME_LENGTH)}>` } },
+      {
+        type: 'section',
+        text: { type: 'mrkdwn', text: `<${link}|Open ${escaped(matter.id, NAME_LENGTH)}>` },
+      },
     ],
   });
 }

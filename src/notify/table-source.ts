@@ -96,7 +96,9 @@ function createFinder({ client, table: name, clock, statuses }: Options) {
   }
 
   async function inEachStatus(): Promise<readonly Ref[]> {
-    const pages = await Promise.all(statuses.map((status) => nextPage(status, byStatus(status, clock()))));
+    const pages = await Promise.all(
+      statuses.map((status) => nextPage(status, byStatus(status, clock()))),
+    );
     return pages.flat();
   }
 
@@ -132,7 +134,11 @@ export function createTableSource(options: Options): Source {
   }
 
   function done(claimed: Claimed): Promise<void> {
-    return claims.settle(claimed.id, claimed, { update: `${FORGET}, #outbox`, names: NAMES, values: {} });
+    return claims.settle(claimed.id, claimed, {
+      update: `${FORGET}, #outbox`,
+      names: NAMES,
+      values: {},
+    });
   }
 
   function again(claimed: Claimed, notBefore: number, sent: readonly string[]): Promise<void> {
@@ -142,7 +148,11 @@ export function createTableSource(options: Options): Source {
   /** The row stays in the index under `dead`, for whoever looks for what was not sent. */
   function dead(claimed: Claimed): Promise<void> {
     const values = attributes({ ':dead': 'dead' });
-    return claims.settle(claimed.id, claimed, { update: `SET #outbox = :dead ${FORGET}`, names: NAMES, values });
+    return claims.settle(claimed.id, claimed, {
+      update: `SET #outbox = :dead ${FORGET}`,
+      names: NAMES,
+      values,
+    });
   }
 
   return { name, pending: createFinder(options), claim, done, again, dead };

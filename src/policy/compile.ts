@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import type { AccessPolicyDocument, AccessRule, RuleEffect } from './documents/access-policy.ts';
-import { compileConditions, compileNaming, type CompiledCondition, type PolicyCaller } from './match.ts';
+import {
+  compileConditions,
+  compileNaming,
+  type CompiledCondition,
+  type PolicyCaller,
+} from './match.ts';
 
 /** A rule, compiled for evaluation. */
 export type CompiledRule = {

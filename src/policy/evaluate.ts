@@ -91,7 +91,8 @@ export function evaluate(
       ruleIndex,
       matched,
       reached: decision === undefined,
-      failed: () => rule.conditions.filter(({ holds }) => !holds(request, moment)).map(({ name }) => name),
+      failed: () =>
+        rule.conditions.filter(({ holds }) => !holds(request, moment)).map(({ name }) => name),
     });
     if (matched) decision ??= decideBy(rule, ruleIndex, request);
     if (decision !== undefined && observe === undefined) break;

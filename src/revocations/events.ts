@@ -42,9 +42,23 @@ function toMatter(n: number, revocation: Revocation | undefined): Matter {
 function toEvents(entry: LogEntry, now: number): readonly Event[] {
   switch (entry.what) {
     case 'revoke':
-      return [{ version: entry.n, type: 'revocation.created', at: entry.createdAt, matter: toMatter(entry.n, entry) }];
+      return [
+        {
+          version: entry.n,
+          type: 'revocation.created',
+          at: entry.createdAt,
+          matter: toMatter(entry.n, entry),
+        },
+      ];
     case 'lift':
-      return [{ version: entry.n, type: 'revocation.lifted', at: now, matter: toMatter(entry.lifts, undefined) }];
+      return [
+        {
+          version: entry.n,
+          type: 'revocation.lifted',
+          at: now,
+          matter: toMatter(entry.lifts, undefined),
+        },
+      ];
     case 'void':
       return [];
   }

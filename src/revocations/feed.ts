@@ -127,9 +127,17 @@ type Options = {
  * consistently, whatever the load. Lookups are in memory.
  */
 export function createRevocations(options: Options): Revocations {
-  const { log, foreign, clock, monotonic, bound, grace, keysAre, upkeep, onRevocation, onFault } = options;
+  const { log, foreign, clock, monotonic, bound, grace, keysAre, upkeep, onRevocation, onFault } =
+    options;
   const stopwatch = createStopwatch(clock, monotonic);
-  const follower = createRevocationFollower({ log, clock, stopwatch, keysAre, onRevocation, onFault });
+  const follower = createRevocationFollower({
+    log,
+    clock,
+    stopwatch,
+    keysAre,
+    onRevocation,
+    onFault,
+  });
   const { book } = follower;
   const readings = createReadings({ follower, foreign, clock, stopwatch, bound, grace, onFault });
   const { refresh, catchUp, isFresh, inGrace, isUsable } = readings;

@@ -67,7 +67,11 @@ export type AwsCall = {
 };
 
 /** An answered request: which of the server's paths it was for, and its status. */
-export type Answered = { readonly route: string; readonly status: number; readonly milliseconds: number };
+export type Answered = {
+  readonly route: string;
+  readonly status: number;
+  readonly milliseconds: number;
+};
 
 /**
  * The state of the server at a moment. Ages are in seconds, undefined where nothing was read yet;

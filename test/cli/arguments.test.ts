@@ -13,13 +13,23 @@ import { connectionFlags, runProgram, understand } from './support.ts';
 describe('readArguments', () => {
   it.each([
     [['login'], { name: 'login', print: false, flags: {} }],
-    [['whoami', '--json', '--url', 'https://x'], { name: 'whoami', json: true, flags: { url: 'https://x' } }],
+    [
+      ['whoami', '--json', '--url', 'https://x'],
+      { name: 'whoami', json: true, flags: { url: 'https://x' } },
+    ],
     [
       ['credentials', '--profile', 'team/prod'],
       { name: 'credentials', profile: 'team/prod', duration: 3600, flags: {} },
     ],
     [
-      ['credentials', '--profile=dev', '--duration=900', '--label=a.b', '--source-profile=p', '--front=lambda'],
+      [
+        'credentials',
+        '--profile=dev',
+        '--duration=900',
+        '--label=a.b',
+        '--source-profile=p',
+        '--front=lambda',
+      ],
       {
         name: 'credentials',
         profile: 'dev',
@@ -58,7 +68,9 @@ describe('readArguments', () => {
   });
 
   it('never throws, whatever it is given', () => {
-    fc.assert(fc.property(fc.array(fc.string()), (argv) => typeof readArguments(argv).ok === 'boolean'));
+    fc.assert(
+      fc.property(fc.array(fc.string()), (argv) => typeof readArguments(argv).ok === 'boolean'),
+    );
   });
 
   it('makes the program exit with 2 and write to stderr only when it refuses', async () => {
@@ -81,12 +93,20 @@ describe('HELP', () => {
 
   it.each(['--help', '-h', 'help', 'login --help', ''])('is printed for %j', async (line) => {
     const read = readArguments(line.split(' ').filter(Boolean));
-    expect(read.ok && (await read.value.run({} as Process))).toMatchObject({ ok: true, value: { stdout: HELP } });
+    expect(read.ok && (await read.value.run({} as Process))).toMatchObject({
+      ok: true,
+      value: { stdout: HELP },
+    });
   });
 });
 
 describe('readSettings', () => {
-  const LAST = { url: 'https://tvm.example.com', serverId: 'tvm-1', region: 'eu-west-1', source: 'default' };
+  const LAST = {
+    url: 'https://tvm.example.com',
+    serverId: 'tvm-1',
+    region: 'eu-west-1',
+    source: 'default',
+  };
   type Rest = readonly [environment: Readonly<Record<string, string>>, last: Login | undefined];
   function settings(flags: Partial<ConnectionFlags>, ...rest: Rest) {
     const read = readSettings(connectionFlags(flags), ...rest);
@@ -106,7 +126,11 @@ describe('readSettings', () => {
   });
 
   it('prefers flags to the environment, and the environment to the last login', () => {
-    const environment = { TVM_URL: 'https://env.example', TVM_SERVER_ID: 'env', AWS_REGION: 'us-west-2' };
+    const environment = {
+      TVM_URL: 'https://env.example',
+      TVM_SERVER_ID: 'env',
+      AWS_REGION: 'us-west-2',
+    };
     const flags = { url: 'https://flag.example', serverId: 'flag', region: 'ap-south-1' };
     expect(settings(flags, environment, LAST)).toMatchObject(flags);
     expect(settings({}, environment, LAST)).toMatchObject({
@@ -114,12 +138,20 @@ describe('readSettings', () => {
       serverId: 'env',
       region: 'us-west-2',
     });
-    expect(settings({}, {}, LAST)).toMatchObject({ url: LAST.url, serverId: 'tvm-1', region: 'eu-west-1' });
+    expect(settings({}, {}, LAST)).toMatchObject({
+      url: LAST.url,
+      serverId: 'tvm-1',
+      region: 'eu-west-1',
+    });
   });
 
   it('takes nothing from the last login for another server', () => {
-    expect(settings({ url: 'https://other.example', region: 'eu-west-1' }, {}, LAST)).toContain('--server-id');
-    expect(settings({ url: 'https://other.example', serverId: 'x' }, {}, LAST)).toContain('--region');
+    expect(settings({ url: 'https://other.example', region: 'eu-west-1' }, {}, LAST)).toContain(
+      '--server-id',
+    );
+    expect(settings({ url: 'https://other.example', serverId: 'x' }, {}, LAST)).toContain(
+      '--region',
+    );
   });
 
   it.each([
@@ -140,7 +172,9 @@ describe('readSettings', () => {
     ['https://tvm.example.com', 'execute-api', 'us-east-2'],
     ['https://abc.lambda-url.eu-central-1.on.aws.evil.example', 'execute-api', 'us-east-2'],
   ])('signs for %s behind a front as %s in %s', (url, frontService, region) => {
-    expect(settings({ url, front: 'lambda' }, { AWS_REGION: 'us-east-2' }, undefined)).toMatchObject({
+    expect(
+      settings({ url, front: 'lambda' }, { AWS_REGION: 'us-east-2' }, undefined),
+    ).toMatchObject({
       frontService,
       region,
     });
@@ -159,17 +193,24 @@ describe('runsOurselves', () => {
     expect(runsOurselves(command)).toBe(true);
   });
 
-  it.each(['aws-vault exec sentinel', 'my-sentinel-tvm x', 'sentinel-tvm-wrapper', '/sentinel-tvm/other', ''])(
-    'does not take %s for this program',
-    (command) => {
-      expect(runsOurselves(command)).toBe(false);
-    },
-  );
+  it.each([
+    'aws-vault exec sentinel',
+    'my-sentinel-tvm x',
+    'sentinel-tvm-wrapper',
+    '/sentinel-tvm/other',
+    '',
+  ])('does not take %s for this program', (command) => {
+    expect(runsOurselves(command)).toBe(false);
+  });
 
   it('finds a profile of ours through its sources, and ends at a circle of sources', () => {
     const ours = { credential_process: 'sentinel-tvm credentials --profile dev' };
-    expect(isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'c' }, c: ours })).toBe(true);
-    expect(isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'a' } })).toBe(false);
+    expect(
+      isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'c' }, c: ours }),
+    ).toBe(true);
+    expect(isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'a' } })).toBe(
+      false,
+    );
     expect(isOurProfile('a', { a: { source_profile: 'a' } })).toBe(false);
     expect(isOurProfile('missing', {})).toBe(false);
   });

@@ -25,7 +25,8 @@ describe('the demo documents', () => {
   });
 
   it('have secrets only under the root for secrets, as SecureStrings', () => {
-    for (const { name, type } of documents) expect(type).toBe(name.startsWith('/s/') ? 'SecureString' : 'String');
+    for (const { name, type } of documents)
+      expect(type).toBe(name.startsWith('/s/') ? 'SecureString' : 'String');
   });
 
   it('contain the account that they are made for', () => {

@@ -1,7 +1,13 @@
 import { withoutSsoAccount } from '../../policy/approval/person.ts';
 import type { Ledger, LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
 import { MAX_ENTRIES } from '../../approvals/ledger.ts';
-import { approved, statusAt, toRequest, type AccessRequest, type Wish } from '../../approvals/request.ts';
+import {
+  approved,
+  statusAt,
+  toRequest,
+  type AccessRequest,
+  type Wish,
+} from '../../approvals/request.ts';
 import { toDigest } from '../../approvals/digest.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';
@@ -82,7 +88,10 @@ function toFound(request: AccessRequest, wish: Omit<Wish, 'root'>): Result<Asked
 /** Refuses whoever has as many open requests as one may have. */
 function checkRoom({ own, pending }: Open, now: number): ApprovalRefusal | undefined {
   if (pending.length < MAX_OPEN && own.entries.length < MAX_ENTRIES) return undefined;
-  const ends = [...own.entries.map(({ until }) => until), ...pending.map(({ expiresAt }) => expiresAt)];
+  const ends = [
+    ...own.entries.map(({ until }) => until),
+    ...pending.map(({ expiresAt }) => expiresAt),
+  ];
   const retryAfterSeconds = Math.max(1, Math.ceil((Math.min(...ends) - now) / SECOND));
   return { kind: 'requests-full', most: MAX_OPEN, retryAfterSeconds };
 }
@@ -113,7 +122,9 @@ function begin({ wish, rule, documents, now }: Ask): AccessRequest | undefined {
     extends: wish.extends,
     now,
   });
-  return isAuto ? approved(request, { reviews: [], digest: toDigest(shown), now, auto: true }) : request;
+  return isAuto
+    ? approved(request, { reviews: [], digest: toDigest(shown), now, auto: true })
+    : request;
 }
 
 /**
@@ -126,7 +137,9 @@ export function createAsk({ store, ledgers, sleep }: Dependencies) {
     const names = documents.people?.namesOf(wish.requester) ?? [ledgerName(wish)];
     const read = await Promise.all(names.map((name) => ledgers.read(name, now)));
     const entries = read.flatMap((ledger) => ledger.entries.filter(({ pending }) => pending));
-    const rows = await Promise.all(entries.map(async (entry) => ({ entry, row: await store.read(entry.id, keys) })));
+    const rows = await Promise.all(
+      entries.map(async (entry) => ({ entry, row: await store.read(entry.id, keys) })),
+    );
     const requests = rows.flatMap(({ row }) => (row?.genuine === true ? [row.request] : []));
     return {
       own: read[0] ?? { entries: [], version: 0 },
@@ -139,7 +152,8 @@ export function createAsk({ store, ledgers, sleep }: Dependencies) {
   async function write(request: AccessRequest, { own, rowless }: Open, sealing: SealingKey) {
     const dead = new Set(rowless.map(({ id }) => id));
     const entries = [...own.entries.filter(({ id }) => !dead.has(id)), toEntry(request)];
-    if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost') return undefined;
+    if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost')
+      return undefined;
     return (await store.create(request, sealing)) === 'created' ? request : undefined;
   }
 
@@ -151,7 +165,9 @@ export function createAsk({ store, ledgers, sleep }: Dependencies) {
       const there = open.pending.find(({ profile }) => profile === wish.profile);
       if (there !== undefined) return toFound(there, wish);
       // Let whoever asks at this moment write their row: it may be the same request.
-      const inFlight = open.rowless.some(({ profile, at }) => profile === wish.profile && now - at < IN_FLIGHT);
+      const inFlight = open.rowless.some(
+        ({ profile, at }) => profile === wish.profile && now - at < IN_FLIGHT,
+      );
       if (inFlight && attempt < MAX_ATTEMPTS / 2) {
         await sleep(PAUSE_MS);
         continue;

@@ -65,7 +65,11 @@ function wasAnyRevoked(request: AccessRequest, { wasRevokedAfter }: GrantFacts):
 }
 
 /** The users and the longest time of `auto_approve` must still allow it; its window of time was for the approval. */
-function isAutoApprovedNow(request: AccessRequest, facts: GrantFacts, { rule }: CountingFacts): boolean {
+function isAutoApprovedNow(
+  request: AccessRequest,
+  facts: GrantFacts,
+  { rule }: CountingFacts,
+): boolean {
   const { seconds, ticket, extends: extended } = request;
   const auto = rule.auto_approve;
   if (auto === undefined) return false;

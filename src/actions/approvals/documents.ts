@@ -54,7 +54,12 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
   }
 
   /** Sealing keys rotate, and tags with them: of the same secret the older tag is kept. */
-  function tagOf(id: string, secret: string, like: Party | undefined, now: number): string | undefined {
+  function tagOf(
+    id: string,
+    secret: string,
+    like: Party | undefined,
+    now: number,
+  ): string | undefined {
     const older = like?.uniqueId;
     if (older !== undefined && isTagOf(older, id, secret, sealingKeys)) return older;
     return secretTag(id, secret, sealingKeys, now);
@@ -83,7 +88,10 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     if (id === undefined) return toApprover(reviewer);
     const key = clients.get(id);
     const isGood = key !== undefined && !key.disabled && (key.expiresAtMs ?? now + 1) > now;
-    const isSame = isGood && reviewer.uniqueId !== undefined && isTagOf(reviewer.uniqueId, id, key.secret, sealingKeys);
+    const isSame =
+      isGood &&
+      reviewer.uniqueId !== undefined &&
+      isTagOf(reviewer.uniqueId, id, key.secret, sealingKeys);
     return isSame ? toApprover(reviewer) : undefined;
   }
 
@@ -116,7 +124,9 @@ function toPeople({ clients, people }: Snapshot, bareNames: NamedKind): People |
   if (people === 'broken') return undefined;
   const keyNames = new Map([...clients].map(([id, { name }]) => [id, `key/${name}`]));
   const sets = (people?.rules ?? []).map(({ is }) =>
-    is.map((entry) => (/^(?:arn:|sentinel:)/u.test(entry) ? entry : toStoredName(entry, bareNames))),
+    is.map((entry) =>
+      /^(?:arn:|sentinel:)/u.test(entry) ? entry : toStoredName(entry, bareNames),
+    ),
   );
   return createPeople(sets, keyNames);
 }

@@ -1,5 +1,11 @@
 import type { Ledgers } from '../../approvals/ledger.ts';
-import { latestEnd, started, statusAt, type AccessRequest, type Grant } from '../../approvals/request.ts';
+import {
+  latestEnd,
+  started,
+  statusAt,
+  type AccessRequest,
+  type Grant,
+} from '../../approvals/request.ts';
 import type { RequestStore } from '../../approvals/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Caller } from '../../identity/caller.ts';
@@ -70,15 +76,21 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf }: De
   ): Promise<Result<FoundGrant, NoGrant>> {
     const documents = documentsOf(snapshot);
     const requests = await read(caller, profile, snapshot, now);
-    const checked = requests.map((request) => ({ request, result: check(request, caller, documents, now) }));
-    const good = checked.flatMap(({ request, result }) => (result.ok ? [{ request, grant: result.value }] : []));
+    const checked = requests.map((request) => ({
+      request,
+      result: check(request, caller, documents, now),
+    }));
+    const good = checked.flatMap(({ request, result }) =>
+      result.ok ? [{ request, grant: result.value }] : [],
+    );
     const [best] = good.toSorted((a, b) => latestEnd(b.grant) - latestEnd(a.grant));
     if (best !== undefined) return { ok: true, value: best };
     const blocked = checked.flatMap(({ request, result }) =>
       result.ok || !LASTING.has(result.refusal) ? [] : [{ request, why: result.refusal }],
     );
     const pending = requests.find(
-      (request) => statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined,
+      (request) =>
+        statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined,
     );
     return refuse({ pending, blocked: blocked[0] });
   }
@@ -99,8 +111,10 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf }: De
       return { request, grant: request.grant };
     }
     const row = await store.read(found.request.id, snapshot.sealingKeys);
-    const grant = row?.genuine === true && row.request.status === 'approved' ? row.request.grant : undefined;
-    if (row?.genuine !== true || grant?.endsAt === undefined || now >= grant.endsAt) return undefined;
+    const grant =
+      row?.genuine === true && row.request.status === 'approved' ? row.request.grant : undefined;
+    if (row?.genuine !== true || grant?.endsAt === undefined || now >= grant.endsAt)
+      return undefined;
     return { request: row.request, grant };
   }
 

@@ -44,17 +44,29 @@ export function createVendApprovals(dependencies: Dependencies) {
     if (blocked === undefined) return undefined;
     const { request, why } = blocked;
     const shown = documentsOf(snapshot).shownFor(request.id, request, now);
-    const changed = why === 'stale' && shown !== undefined ? differencesOf(request.shown, shown) : [];
+    const changed =
+      why === 'stale' && shown !== undefined ? differencesOf(request.shown, shown) : [];
     return { id: request.id, why, changed };
   }
 
   function show({ snapshot, now }: Unvended, request: AccessRequest): ShownRequest {
-    return toShownRequest(request, documentsOf(snapshot), revocations.ofGrant(request.id) !== undefined, now);
+    return toShownRequest(
+      request,
+      documentsOf(snapshot),
+      revocations.ofGrant(request.id) !== undefined,
+      now,
+    );
   }
 
   function requested(vend: Unvended, { request, needs }: ShownRequest): ApprovalRequired {
     const { id } = request;
-    return require(vend, { kind: 'requested', id, statusUrl: statusUrlOf(id), needs, blocked: toBlocked(vend) });
+    return require(vend, {
+      kind: 'requested',
+      id,
+      statusUrl: statusUrlOf(id),
+      needs,
+      blocked: toBlocked(vend),
+    });
   }
 
   /** What the vend asks for, or what it cannot ask for by itself. */
@@ -62,7 +74,13 @@ export function createVendApprovals(dependencies: Dependencies) {
     const { caller, profile, justification, ticket } = vend.request;
     const documents = documentsOf(vend.snapshot);
     const rule = documents.ruleFor(documents.toParty(caller, vend.now), profile);
-    const wish: ApprovalWish = { profile, seconds: undefined, justification, ticket, origin: 'vend' };
+    const wish: ApprovalWish = {
+      profile,
+      seconds: undefined,
+      justification,
+      ticket,
+      origin: 'vend',
+    };
     return { rule, wish, field: rule === undefined ? undefined : fieldProblem(rule, wish) };
   }
 

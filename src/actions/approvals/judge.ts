@@ -53,7 +53,9 @@ function checkReviewer({ request, party, documents, now }: Case): OperationRefus
   if (counting === undefined || !mayReview(request, party, documents.toApprover(party), counting)) {
     return { kind: 'not-approver', id: request.id, why: 'no-group' };
   }
-  return isApproveTime(counting.rule, now) ? undefined : { kind: 'not-approver', id: request.id, why: 'not-now' };
+  return isApproveTime(counting.rule, now)
+    ? undefined
+    : { kind: 'not-approver', id: request.id, why: 'not-now' };
 }
 
 /** Whether the caller has approved the same before: then there is nothing to do. */
@@ -84,10 +86,17 @@ export function createJudge(revocations: Pick<Revocations, 'ofGrant' | 'wasRevok
     ) {
       return undefined;
     }
-    return { kind: 'request-over', id: request.id, status: status === 'pending' ? 'cancelled' : status };
+    return {
+      kind: 'request-over',
+      id: request.id,
+      status: status === 'pending' ? 'cancelled' : status,
+    };
   }
 
-  function toReview({ party, documents, now, request }: Case, said: Pick<Review, 'verdict'> & Partial<Review>): Review {
+  function toReview(
+    { party, documents, now, request }: Case,
+    said: Pick<Review, 'verdict'> & Partial<Review>,
+  ): Review {
     const counting = documents.countingFor(request, now);
     const approver = documents.toApprover(party);
     return {
@@ -125,9 +134,15 @@ export function createJudge(revocations: Pick<Revocations, 'ofGrant' | 'wasRevok
       return refuse({ kind: 'request-changed', id: request.id, digest, differences });
     }
     const { seconds, comment } = approval;
-    const reviewed = withReview(request, toReview(at, { verdict: 'approve', digest, seconds, comment }), shown);
+    const reviewed = withReview(
+      request,
+      toReview(at, { verdict: 'approve', digest, seconds, comment }),
+      shown,
+    );
     const { isMet, counted } = tally(reviewed, digest, counting);
-    const next = isMet ? approved(reviewed, { reviews: counted, digest, now, auto: false }) : reviewed;
+    const next = isMet
+      ? approved(reviewed, { reviews: counted, digest, now, auto: false })
+      : reviewed;
     return ok({ next, ends: false });
   }
 
@@ -148,7 +163,11 @@ export function createJudge(revocations: Pick<Revocations, 'ofGrant' | 'wasRevok
     const isOpen = request.status === 'approved' && grant !== undefined && isLive(grant, now);
     if ((isOpen || statusAt(request, now) === 'pending') && !isOver) return undefined;
     const status = statusAt(request, now);
-    return { kind: 'request-over', id: request.id, status: status === 'pending' ? 'cancelled' : status };
+    return {
+      kind: 'request-over',
+      id: request.id,
+      status: status === 'pending' ? 'cancelled' : status,
+    };
   }
 
   function judgeEnd(at: Case, isAllowed: boolean, reason: string): Judged {

@@ -43,7 +43,9 @@ export function createApprovalRecords({ clock, guard, audit, bareNames, onFault 
       duration_seconds: request.grant?.seconds ?? request.seconds,
       digest: request.grant?.digest ?? toDigest(request.shown),
       auto_approved: request.grant?.auto,
-      approver: approvers.map(({ reviewer }) => toShownName(reviewer.name, bareNames)).join(', ') || undefined,
+      approver:
+        approvers.map(({ reviewer }) => toShownName(reviewer.name, bareNames)).join(', ') ||
+        undefined,
     };
   }
 
@@ -55,16 +57,28 @@ export function createApprovalRecords({ clock, guard, audit, bareNames, onFault 
   }
 
   /** Refuses because something cannot be reached. */
-  async function fail(by: KnownRequest, tried: Tried, error: unknown): Promise<Refused<OperationRefusal>> {
+  async function fail(
+    by: KnownRequest,
+    tried: Tried,
+    error: unknown,
+  ): Promise<Refused<OperationRefusal>> {
     onFault(error);
     const refusal = unavailable('approvals');
-    await audit.append(toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: refusal.cause }));
+    await audit.append(
+      toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: refusal.cause }),
+    );
     return refuse(refusal);
   }
 
   /** Refuses what may not be done, or is not possible. */
-  async function deny(by: KnownRequest, tried: Tried, refusal: OperationRefusal): Promise<Refused<OperationRefusal>> {
-    await audit.append(toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: causeOf(refusal) }));
+  async function deny(
+    by: KnownRequest,
+    tried: Tried,
+    refusal: OperationRefusal,
+  ): Promise<Refused<OperationRefusal>> {
+    await audit.append(
+      toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: causeOf(refusal) }),
+    );
     return refuse(refusal);
   }
 

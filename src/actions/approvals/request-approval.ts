@@ -106,10 +106,17 @@ export function createRequestApproval(dependencies: Dependencies) {
     if (decision.effect !== 'require_approval')
       return refuse<OperationRefusal>({ kind: 'no-approval-needed', profile });
     const rule = documents.ruleFor(requester, profile);
-    return rule === undefined ? refuse<OperationRefusal>({ kind: 'no-approval-rule', profile }) : ok(rule);
+    return rule === undefined
+      ? refuse<OperationRefusal>({ kind: 'no-approval-rule', profile })
+      : ok(rule);
   }
 
-  async function conclude(by: KnownRequest, snapshot: Snapshot, { request, created }: Asked, now: number) {
+  async function conclude(
+    by: KnownRequest,
+    snapshot: Snapshot,
+    { request, created }: Asked,
+    now: number,
+  ) {
     const isOver = revocations.ofGrant(request.id) !== undefined;
     const shown = toShownRequest(request, documentsOf(snapshot), isOver, now);
     const requested: RequestedApproval = { shown, created };

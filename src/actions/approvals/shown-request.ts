@@ -21,7 +21,12 @@ export type ShownRequest = {
   readonly changed: readonly string[];
 };
 
-function phaseOf(request: AccessRequest, isOver: boolean, changed: readonly string[], now: number): Phase {
+function phaseOf(
+  request: AccessRequest,
+  isOver: boolean,
+  changed: readonly string[],
+  now: number,
+): Phase {
   const { grant } = request;
   if (request.status === 'approved' && grant !== undefined) {
     if (isOver || !isLive(grant, now)) return 'ended';

@@ -1,6 +1,12 @@
 import type { AccessRequest, Party, Review } from '../../approvals/request.ts';
 import { firstOfEachPerson, isOnePerson, type People } from '../../policy/approval/person.ts';
-import { groupsFor, tallyVotes, type ApprovalGroup, type Approver, type Tally } from '../../policy/approval/rule.ts';
+import {
+  groupsFor,
+  tallyVotes,
+  type ApprovalGroup,
+  type Approver,
+  type Tally,
+} from '../../policy/approval/rule.ts';
 import type { ApprovalRule } from '../../policy/documents/approval-policy.ts';
 
 /** What reviews are counted by: the documents as they are now, not as they were when somebody approved. */
@@ -13,13 +19,21 @@ export type CountingFacts = {
   readonly approverNow: (review: Review) => Approver | undefined;
 };
 
-type Voice = { readonly review: Review; readonly approver: Approver; readonly groups: ReadonlySet<string> };
+type Voice = {
+  readonly review: Review;
+  readonly approver: Approver;
+  readonly groups: ReadonlySet<string>;
+};
 
 /** The reviews of those who may approve at this moment, the last word of each person, never the requester's own. */
-function voicesOf(request: AccessRequest, { groups, people, approverNow }: CountingFacts): readonly Voice[] {
+function voicesOf(
+  request: AccessRequest,
+  { groups, people, approverNow }: CountingFacts,
+): readonly Voice[] {
   const voices = request.reviews.toReversed().flatMap((review): Voice[] => {
     const approver = approverNow(review);
-    if (approver === undefined || isOnePerson(people, review.reviewer, request.requester)) return [];
+    if (approver === undefined || isOnePerson(people, review.reviewer, request.requester))
+      return [];
     const may = groupsFor(groups, approver);
     return may.size === 0 ? [] : [{ review, approver, groups: may }];
   });

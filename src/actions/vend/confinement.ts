@@ -40,7 +40,11 @@ function untilEnd(endsAt: number): Statement {
  * Before the end no role can be assumed, because that role's session would outlast it. What rests on an
  * approval can take nothing else of the kind either, unless its profile says that it may.
  */
-function chainingOf(profile: Profile, endsAt: number | undefined, isGranted: boolean): readonly Statement[] {
+function chainingOf(
+  profile: Profile,
+  endsAt: number | undefined,
+  isGranted: boolean,
+): readonly Statement[] {
   if (isGranted) return profile.chaining ? [] : [deny(CHAINING)];
   return endsAt === undefined ? [] : [deny('sts:AssumeRole')];
 }
@@ -52,7 +56,10 @@ function chainingOf(profile: Profile, endsAt: number | undefined, isGranted: boo
  * statement, not `BoolIfExists`, keeps all our Denies within the 500 characters that a profile leaves.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
  */
-function boundTo({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): readonly Statement[] {
+function boundTo(
+  { cidr, isPrivate }: ClientNetwork,
+  vpc: string | undefined,
+): readonly Statement[] {
   const ownCall = { 'aws:ViaAWSService': false };
   const key = isPrivate ? 'aws:VpcSourceIp' : 'aws:SourceIp';
   const address = deny('*', { NotIpAddress: { [key]: cidr }, BoolIfExists: ownCall });
@@ -65,7 +72,10 @@ function boundTo({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): r
  * beside the profile's own statements there are only Denies of ours. Beside managed policies alone an
  * Allow would cancel them, so there are only Denies; with neither, `Allow *` keeps what the role may.
  */
-export function toSessionPolicy(profile: Profile, { endsAt, network, isGranted }: Confinement): string | undefined {
+export function toSessionPolicy(
+  profile: Profile,
+  { endsAt, network, isGranted }: Confinement,
+): string | undefined {
   const denies = [
     ...(endsAt === undefined ? [] : [untilEnd(endsAt)]),
     ...chainingOf(profile, endsAt, isGranted),
@@ -74,6 +84,8 @@ export function toSessionPolicy(profile: Profile, { endsAt, network, isGranted }
   const own = profile.sessionPolicy?.statements ?? [];
   if (own.length === 0 && denies.length === 0) return undefined;
   const allow: readonly Statement[] =
-    own.length === 0 && profile.managedPolicies.length === 0 ? [{ Effect: 'Allow', Action: '*', Resource: '*' }] : [];
+    own.length === 0 && profile.managedPolicies.length === 0
+      ? [{ Effect: 'Allow', Action: '*', Resource: '*' }]
+      : [];
   return JSON.stringify({ Version: '2012-10-17', Statement: [...own, ...allow, ...denies] });
 }

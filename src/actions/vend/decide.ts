@@ -41,7 +41,11 @@ export function decide(snapshot: Snapshot, caller: Caller, name: string, now: nu
   return { decision, outcome: toOutcome(profile, decision, caller) };
 }
 
-function toOutcome(profile: CatalogProfile, decision: Decision, caller: Caller): Verdict['outcome'] {
+function toOutcome(
+  profile: CatalogProfile,
+  decision: Decision,
+  caller: Caller,
+): Verdict['outcome'] {
   const leave: Leave = {
     profile,
     capSeconds: decision.capSeconds,

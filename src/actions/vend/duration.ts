@@ -22,7 +22,10 @@ export function keySecondsLeft({ via, keyExpiresAt }: Caller, now: number): numb
  * The life of the credentials in seconds: what is asked (15 minutes if nothing is), cut by every cap.
  * Caps may go below STS's minimum; a session policy then ends the credentials early.
  */
-export function effectiveSeconds(asked: number | undefined, caps: readonly (number | undefined)[]): number {
+export function effectiveSeconds(
+  asked: number | undefined,
+  caps: readonly (number | undefined)[],
+): number {
   return Math.floor(
     caps.reduce<number>(
       (least, cap) => Math.min(least, cap ?? VEND_SECONDS.longest),

@@ -92,19 +92,32 @@ export function toPlan(request: VendRequest, settled: Settled): Plan {
   const left = Math.floor((Math.min(session.endsAt, grantEnd ?? session.endsAt) - begun) / SECOND);
   const allowed = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left]);
   const { seconds, endsAt } = toLife(caller, { allowed, begun, grantEnd });
-  const policy = toSessionPolicy(profile, { endsAt, network, isGranted: grant.approval !== undefined });
+  const policy = toSessionPolicy(profile, {
+    endsAt,
+    network,
+    isGranted: grant.approval !== undefined,
+  });
   const input: AssumeRoleCommandInput = {
     RoleArn: profile.roleArn,
     RoleSessionName: toRoleSessionName(caller),
     SourceIdentity: stamp.sourceIdentity,
     DurationSeconds: Math.max(seconds, STS_MINIMUM_SECONDS),
     Tags: toSessionTags(
-      { sessionId: session.id, requestId: grant.approval?.request.id ?? stamp.vendId, caller, profile: name },
+      {
+        sessionId: session.id,
+        requestId: grant.approval?.request.id ?? stamp.vendId,
+        caller,
+        profile: name,
+      },
       profile.tags,
     ),
-    ...(profile.hardRevoke ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal'] } : {}),
+    ...(profile.hardRevoke
+      ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal'] }
+      : {}),
     ...(policy === undefined ? {} : { Policy: policy }),
-    ...(profile.managedPolicies.length === 0 ? {} : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
+    ...(profile.managedPolicies.length === 0
+      ? {}
+      : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
     ...(profile.externalId === undefined ? {} : { ExternalId: profile.externalId }),
   };
   return { ...settled, input, seconds, endsAt };
@@ -124,7 +137,10 @@ type LifeFacts = {
  * has left. STS counts from when it answers, and gives 900 seconds at least, so what ends sooner, with
  * a key, or with an approval, gets its exact end by the session policy.
  */
-function toLife(caller: Caller, { allowed, begun, grantEnd }: LifeFacts): Pick<Plan, 'seconds' | 'endsAt'> {
+function toLife(
+  caller: Caller,
+  { allowed, begun, grantEnd }: LifeFacts,
+): Pick<Plan, 'seconds' | 'endsAt'> {
   const keyLeft = keySecondsLeft(caller, begun);
   const isByKey = keyLeft !== undefined && keyLeft <= allowed;
   const ends = [
@@ -132,7 +148,10 @@ function toLife(caller: Caller, { allowed, begun, grantEnd }: LifeFacts): Pick<P
     ...(isByKey ? [caller.keyExpiresAt ?? begun] : []),
     ...(grantEnd === undefined ? [] : [grantEnd]),
   ];
-  return { seconds: isByKey ? keyLeft : allowed, endsAt: ends.length === 0 ? undefined : Math.min(...ends) };
+  return {
+    seconds: isByKey ? keyLeft : allowed,
+    endsAt: ends.length === 0 ? undefined : Math.min(...ends),
+  };
 }
 
 /**

@@ -57,8 +57,17 @@ export function createVendEnds({ audit, request, facts, catalogVersion, inGrace 
   }
 
   /** Ends without credentials. */
-  async function end({ refusal, ...rest }: Failure, more: Described): Promise<Refused<Failure['refusal']>> {
-    const said = { ...more, ...rest, ...requestOf(refusal), error: refusal.kind, cause: causeOf(refusal) };
+  async function end(
+    { refusal, ...rest }: Failure,
+    more: Described,
+  ): Promise<Refused<Failure['refusal']>> {
+    const said = {
+      ...more,
+      ...rest,
+      ...requestOf(refusal),
+      error: refusal.kind,
+      cause: causeOf(refusal),
+    };
     // Policy allowed the first of the copies; about this one it was not asked.
     await audit.append(entry(refusal.kind === 'replayed' ? { ...said, effect: 'deny' } : said));
     return refuse(refusal);

@@ -25,7 +25,11 @@ const HALF = /[\ud800-\udbff]$/u;
 /** What AWS takes for one kind of name. */
 type Form = { readonly refused: RegExp; readonly longest: number; readonly shortest: number };
 
-const ROLE_SESSION_NAME: Form = { refused: NOT_IN_NAMES, longest: NAME_LENGTH, shortest: SHORTEST_NAME };
+const ROLE_SESSION_NAME: Form = {
+  refused: NOT_IN_NAMES,
+  longest: NAME_LENGTH,
+  shortest: SHORTEST_NAME,
+};
 const TAG_VALUE: Form = { refused: NOT_IN_TAGS, longest: TAG_VALUE_LENGTH, shortest: 0 };
 
 /** The text itself where AWS takes it, or changed and marked with the subject's digest. */
@@ -58,7 +62,10 @@ function ofName(name: string): readonly string[] {
   const legal = name.replace(NOT_IN_TAGS, '_');
   const cut = legal.slice(0, TAG_VALUE_LENGTH - 11).replace(HALF, '');
   // The name itself, or cut and followed by ten digits of whichever subject it was.
-  return [...(legal === name && name.length <= TAG_VALUE_LENGTH ? [name] : []), `${cut}.??????????`];
+  return [
+    ...(legal === name && name.length <= TAG_VALUE_LENGTH ? [name] : []),
+    `${cut}.??????????`,
+  ];
 }
 
 /**

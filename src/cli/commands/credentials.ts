@@ -38,7 +38,10 @@ export const credentials = defineTvmCommand({
   name: 'credentials',
   flags: FLAGS,
   help: [
-    ['credentials --profile NAME', 'credentials of a profile, as an AWS credential_process prints them'],
+    [
+      'credentials --profile NAME',
+      'credentials of a profile, as an AWS credential_process prints them',
+    ],
     ['[--duration SECONDS] [--label TEXT]', ''],
   ],
   run,

@@ -17,7 +17,10 @@ export const namesMigrate = defineCommand({
   name: 'names migrate',
   flags: FLAGS,
   help: [
-    ['names migrate --to KIND', 'which rules change their meaning when another kind of caller (key, user, sso)'],
+    [
+      'names migrate --to KIND',
+      'which rules change their meaning when another kind of caller (key, user, sso)',
+    ],
     ['[--apply]', "owns bare names; for operators, with the TVM's variables and AWS credentials"],
   ],
   usage: 'The command is "names migrate --to key", "user" or "sso"; see --help.',

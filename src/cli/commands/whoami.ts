@@ -16,7 +16,9 @@ function toLine([name, value]: readonly [string, unknown]): string {
 async function run(tvm: Tvm, { json }: { readonly json: boolean }): Outcome {
   const answer = await tvm.ask('whoami');
   if (!answer.ok) return answer;
-  return ok(toStdout(json ? jsonLine(answer.value) : Object.entries(answer.value).map(toLine).join('')));
+  return ok(
+    toStdout(json ? jsonLine(answer.value) : Object.entries(answer.value).map(toLine).join('')),
+  );
 }
 
 export const whoami = defineTvmCommand({

@@ -16,14 +16,22 @@ export function createKeyEndpoints({ mint }: Dependencies) {
     const wish = readBody(request, ROUTES.mintKey);
     if (!wish.ok) return wish;
     const { duration } = wish.value;
-    const minted = await mint({ caller, httpRequestId: requestId, source, replay, duration, address }, snapshot);
+    const minted = await mint(
+      { caller, httpRequestId: requestId, source, replay, duration, address },
+      snapshot,
+    );
     return minted.ok ? ok(toBody(minted.value)) : minted;
   }
 
   return { mintKey };
 }
 
-function toBody({ accessKeyId, secretAccessKey, sessionToken, expiresAt }: MintedKey): MintedKeyBody {
+function toBody({
+  accessKeyId,
+  secretAccessKey,
+  sessionToken,
+  expiresAt,
+}: MintedKey): MintedKeyBody {
   return {
     Version: 1,
     AccessKeyId: accessKeyId,

@@ -58,7 +58,8 @@ export function createSessionEndpoints({ bareNames, ...actions }: Dependencies) 
     if (!given.ok) return given;
     const { [NEXT_TOKEN]: next, ...wanted } = given.value;
     const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = wanted;
-    if (since >= until) return invalid('The query parameter "since" must lie before "until".', 'since');
+    if (since >= until)
+      return invalid('The query parameter "since" must lie before "until".', 'since');
     const query: SessionQuery = { ...ALL_SESSIONS, ...wanted };
     const page = await actions.listSessions(toOperator(authentic), query, next);
     if (!page.ok) return page;

@@ -26,7 +26,11 @@ const PATIENCE = 2 * SECOND;
 type Outcome = Result<XmlTree, AwsError>;
 
 function invalid(message: string) {
-  return refuse<AwsError>({ code: 'InvalidParameter', status: 400, message: `Invalid parameter: ${message}` });
+  return refuse<AwsError>({
+    code: 'InvalidParameter',
+    status: 400,
+    message: `Invalid parameter: ${message}`,
+  });
 }
 
 function arnOf(name: string): string {
@@ -37,7 +41,9 @@ function arnOf(name: string): string {
 function isReceiver(endpoint: string): boolean {
   if (!URL.canParse(endpoint)) return false;
   const { protocol, hostname } = new URL(endpoint);
-  return protocol === 'http:' && /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/u.test(hostname);
+  return (
+    protocol === 'http:' && /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/u.test(hostname)
+  );
 }
 
 /** `MessageAttributes.entry.N.Name`, `.Value.DataType` and `.Value.StringValue`, as SNS hands them on. */
@@ -72,14 +78,17 @@ export function createSns({ clock, inline }: Options) {
 
   function subscribersOf(form: SnsCall['form']): Result<Set<string>, AwsError> {
     const found = topics.get(form.get('TopicArn') ?? '');
-    return found === undefined ? refuse({ code: 'NotFound', status: 404, message: 'Topic does not exist' }) : ok(found);
+    return found === undefined
+      ? refuse({ code: 'NotFound', status: 404, message: 'Topic does not exist' })
+      : ok(found);
   }
 
   function subscribe(form: SnsCall['form']): Outcome {
     const subscribers = subscribersOf(form);
     if (!subscribers.ok) return subscribers;
     const endpoint = form.get('Endpoint') ?? '';
-    if (form.get('Protocol') !== 'http') return invalid('the embedded AWS knows the protocol http only');
+    if (form.get('Protocol') !== 'http')
+      return invalid('the embedded AWS knows the protocol http only');
     if (!isReceiver(endpoint)) return invalid('Endpoint must be http to this machine');
     subscribers.value.add(endpoint);
     return ok({ SubscriptionArn: `${form.get('TopicArn')}:${randomUUID()}` });
@@ -135,7 +144,10 @@ export function createSns({ clock, inline }: Options) {
 }
 
 /** What a subscriber does with it is its own affair. */
-async function notify(endpoint: string, notification: { readonly MessageId: string }): Promise<void> {
+async function notify(
+  endpoint: string,
+  notification: { readonly MessageId: string },
+): Promise<void> {
   try {
     const answer = await fetch(endpoint, {
       method: 'POST',

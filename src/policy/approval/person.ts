@@ -32,7 +32,9 @@ export function withoutSsoAccount(name: string): string {
 /** What an identity is known by: each of these alone makes two identities one person. */
 function marksOf({ name, principal, subject }: Identity): readonly string[] {
   // A role has many people behind it, unless it is the subject itself.
-  return [...new Set([withoutSsoAccount(name), subject, ...(principal === subject ? [principal] : [])])];
+  return [
+    ...new Set([withoutSsoAccount(name), subject, ...(principal === subject ? [principal] : [])]),
+  ];
 }
 
 /** Joins marks: each set of marks that share one, directly or by others, gets the same root. */
@@ -100,7 +102,10 @@ export function isOnePerson(people: People, a: Identity, b: Identity): boolean {
 }
 
 /** Of a list with several identities of a person, the first identity of each. */
-export function firstOfEachPerson<Item extends Identity>(people: People, items: readonly Item[]): readonly Item[] {
+export function firstOfEachPerson<Item extends Identity>(
+  people: People,
+  items: readonly Item[],
+): readonly Item[] {
   const first: Item[] = [];
   for (const item of items) {
     if (!first.some((other) => isOnePerson(people, other, item))) first.push(item);

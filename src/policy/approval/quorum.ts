@@ -23,7 +23,10 @@ export type Assignment<Of> = {
  *
  * @param votes one of each person
  */
-export function assignVotes<Of>(groups: readonly Group[], votes: readonly Vote<Of>[]): Assignment<Of> {
+export function assignVotes<Of>(
+  groups: readonly Group[],
+  votes: readonly Vote<Of>[],
+): Assignment<Of> {
   const places = groups.flatMap(({ name, need }) => Array.from({ length: need }, () => name));
   /** The vote that holds each place. */
   const holders: (number | undefined)[] = places.map(() => undefined);

@@ -29,7 +29,9 @@ const SECOND = 1_000;
 /** Whether a list of names and of patterns of principals holds somebody. */
 export function isListed(from: readonly string[], { name, principal }: Named): boolean {
   return from.some((entry) =>
-    /^(?:arn:|sentinel:)/u.test(entry) ? matchesPattern(entry, principal) : entry === name && name !== '',
+    /^(?:arn:|sentinel:)/u.test(entry)
+      ? matchesPattern(entry, principal)
+      : entry === name && name !== '',
   );
 }
 
@@ -45,7 +47,8 @@ export function findApprovalRule(
     const { users, principals } = requesters;
     const isUser = users === undefined || users.includes(requester.name);
     const isPrincipal =
-      principals === undefined || principals.some((pattern) => matchesPattern(pattern, requester.principal));
+      principals === undefined ||
+      principals.some((pattern) => matchesPattern(pattern, requester.principal));
     return isUser && isPrincipal;
   });
 }
@@ -80,8 +83,13 @@ export function groupsOf(rule: ApprovalRule, waited: number): readonly ApprovalG
 }
 
 /** The groups in which somebody may approve; none if they are no approver. */
-export function groupsFor(groups: readonly ApprovalGroup[], approver: Approver): ReadonlySet<string> {
-  const may = groups.filter(({ from, bot }) => (bot || !approver.isBot) && isListed(from, approver));
+export function groupsFor(
+  groups: readonly ApprovalGroup[],
+  approver: Approver,
+): ReadonlySet<string> {
+  const may = groups.filter(
+    ({ from, bot }) => (bot || !approver.isBot) && isListed(from, approver),
+  );
   return new Set(may.map(({ name }) => name));
 }
 
@@ -113,7 +121,12 @@ export function tallyVotes<Of>(
   return {
     isMet: isMet && (byPerson || rule.bots_suffice === true),
     counted: all,
-    needs: groups.map(({ name, need, from }) => ({ group: name, have: counted.get(name)?.length ?? 0, need, from })),
+    needs: groups.map(({ name, need, from }) => ({
+      group: name,
+      have: counted.get(name)?.length ?? 0,
+      need,
+      from,
+    })),
   };
 }
 
@@ -149,8 +162,10 @@ export type AutoRequest = {
  */
 export function isAutoApproved(rule: ApprovalRule, request: AutoRequest): boolean {
   const auto = rule.auto_approve;
-  if (auto?.users === undefined || rule.require !== undefined || rule.start === 'first_use') return false;
-  if (request.extends !== undefined || checkTicket(rule, request.ticket) !== undefined) return false;
+  if (auto?.users === undefined || rule.require !== undefined || rule.start === 'first_use')
+    return false;
+  if (request.extends !== undefined || checkTicket(rule, request.ticket) !== undefined)
+    return false;
   return (
     auto.users.includes(request.requester.name) &&
     (auto.max_duration === undefined || request.seconds <= auto.max_duration) &&

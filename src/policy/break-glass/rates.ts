@@ -1,5 +1,8 @@
 import { ok, refuse, type Result } from '../../lib/result.ts';
-import type { BreakGlassRatePolicyDocument, BreakGlassRateRule } from '../documents/break-glass-rate-policy.ts';
+import type {
+  BreakGlassRatePolicyDocument,
+  BreakGlassRateRule,
+} from '../documents/break-glass-rate-policy.ts';
 
 const SECOND = 1_000;
 
@@ -55,13 +58,17 @@ export function checkRates(
     endOfQuota('profile-quota', rule.max_per_profile, byProfile, { window, now: facts.now });
   if (retryAt !== undefined) return refuse({ ...retryAt, rule: rule.name });
   const { escalation_threshold: threshold } = rule;
-  const escalate = threshold !== undefined && recent(byPerson, { window, now: facts.now }).length >= threshold;
+  const escalate =
+    threshold !== undefined && recent(byPerson, { window, now: facts.now }).length >= threshold;
   return ok({ escalate });
 }
 
 type Limit = Pick<RateRefusal, 'kind' | 'retryAt'>;
 
-function endOfCooldown({ cooldown }: BreakGlassRateRule, { profile, now, byPerson }: RateFacts): Limit | undefined {
+function endOfCooldown(
+  { cooldown }: BreakGlassRateRule,
+  { profile, now, byPerson }: RateFacts,
+): Limit | undefined {
   const times = byPerson.filter((use) => use.profile === profile).map(({ at }) => at);
   if (cooldown === undefined || times.length === 0) return undefined;
   const retryAt = Math.max(...times) + cooldown * SECOND;
@@ -69,7 +76,10 @@ function endOfCooldown({ cooldown }: BreakGlassRateRule, { profile, now, byPerso
 }
 
 /** When so many uses were opened and are not older than the window: newest first. */
-function recent(uses: readonly PastUse[], { window, now }: { window: number; now: number }): readonly number[] {
+function recent(
+  uses: readonly PastUse[],
+  { window, now }: { window: number; now: number },
+): readonly number[] {
   return uses
     .map(({ at }) => at)
     .filter((at) => at > now - window)

@@ -67,7 +67,10 @@ export function checkBreakGlassRule(
 }
 
 /** Whether somebody may be the second person of a rule: a person who is in its list. */
-export function isSecondPerson({ second_person: second }: BreakGlassRule, approver: Approver): boolean {
+export function isSecondPerson(
+  { second_person: second }: BreakGlassRule,
+  approver: Approver,
+): boolean {
   return second !== undefined && !approver.isBot && isListed(second.from, approver);
 }
 

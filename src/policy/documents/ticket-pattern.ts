@@ -32,7 +32,8 @@ export function compileTicketPattern(pattern: string): Result<RegExp, string> {
     rest = rest.slice(quantifier.length);
     if (quantifier !== '' && !/^\{\d+\}$/u.test(quantifier)) variable += 1;
   }
-  if (variable > MAX_VARIABLE) return refuse(`${RULE}, of which at most ${MAX_VARIABLE} may vary in length`);
+  if (variable > MAX_VARIABLE)
+    return refuse(`${RULE}, of which at most ${MAX_VARIABLE} may vary in length`);
   try {
     return ok(new RegExp(`^(?:${pattern.replace(/^\^/u, '').replace(/\$$/u, '')})$`, 'u'));
   } catch {

@@ -62,11 +62,15 @@ export function readWebhook(
   if (!read.ok) return refuse(read.refusal.map(withoutContent));
   const { url } = read.value;
   const isForDeskOnly = url !== undefined && isLoopbackHttp(url);
-  return isForDeskOnly && !allowsLoopback ? refuse([{ line: 1, path: 'url', message: SENTENCES.url }]) : read;
+  return isForDeskOnly && !allowsLoopback
+    ? refuse([{ line: 1, path: 'url', message: SENTENCES.url }])
+    : read;
 }
 
 function withoutContent({ line, path }: DocumentProblem): DocumentProblem {
   if (path === 'url') return { line, path, message: SENTENCES.url };
   const isOfKeys = path === 'keys' || path.startsWith('keys[') || path.startsWith('keys.');
-  return isOfKeys ? { line, path: 'keys', message: SENTENCES.keys } : { line, path: '', message: WHOLE };
+  return isOfKeys
+    ? { line, path: 'keys', message: SENTENCES.keys }
+    : { line, path: '', message: WHOLE };
 }

@@ -23,12 +23,22 @@ describe('compileTicketPattern', () => {
     expect(matches(pattern, ticket)).toBe(expected);
   });
 
-  it.each(['(a+)+', 'a|b', '(?:x)', 'a+b+c+', '\\1', '[', 'a{2}{3}*', '*', '', 'é', '\\p{L}', 'a**'])(
-    'refuses %j, which could cost more than length² or is no pattern',
-    (pattern) => {
-      expect(compileTicketPattern(pattern).ok).toBe(false);
-    },
-  );
+  it.each([
+    '(a+)+',
+    'a|b',
+    '(?:x)',
+    'a+b+c+',
+    '\\1',
+    '[',
+    'a{2}{3}*',
+    '*',
+    '',
+    'é',
+    '\\p{L}',
+    'a**',
+  ])('refuses %j, which could cost more than length² or is no pattern', (pattern) => {
+    expect(compileTicketPattern(pattern).ok).toBe(false);
+  });
 
   it('says what a pattern may be', () => {
     const refused = compileTicketPattern('(a+)+');
