@@ -88,13 +88,11 @@ function lie(change: object): Behaviour {
 /** Repeats the whole request in its answer, as an echo service or a debugging proxy does. */
 function echo(status: number, type: string): Behaviour {
   return (outgoing, { headers, body }) =>
-    void outgoing
-      .writeHead(status, { 'content-type': type })
-      .end(
-        JSON.stringify({
-          Error: { Code: 'AccessDenied', Message: JSON.stringify({ headers, body }) },
-        }),
-      );
+    void outgoing.writeHead(status, { 'content-type': type }).end(
+      JSON.stringify({
+        Error: { Code: 'AccessDenied', Message: JSON.stringify({ headers, body }) },
+      }),
+    );
 }
 
 const CASES: Readonly<Record<string, Case>> = {

@@ -142,12 +142,10 @@ const rule = fc
   );
 
 /** Valid policies as plain data, as they are written. */
-export const policyData = fc
-  .array(rule, { minLength: 1, maxLength: 6 })
-  .map((rules) => ({
-    version: '1',
-    rules: rules.map((each, index) => ({ ...each, name: `rule-${index}` })),
-  }));
+export const policyData = fc.array(rule, { minLength: 1, maxLength: 6 }).map((rules) => ({
+  version: '1',
+  rules: rules.map((each, index) => ({ ...each, name: `rule-${index}` })),
+}));
 
 const CAPS: Readonly<Record<string, number>> = { '15m': 900, '1h': 3_600, '90s': 90 };
 
