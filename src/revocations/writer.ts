@@ -4,7 +4,8 @@ import { SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import type { SealingKey } from '../lib/sealing.ts';
 import type { Revocation } from './revocation.ts';
-import { endOfBatch, signEntry, toItem, toLift, type LogEntry } from './entry.ts';
+import { endOfBatch, toItem, toLift, type LogEntry } from './entry.ts';
+import { signEntry } from './entry-signature.ts';
 import type { RevocationLog } from './log.ts';
 
 /** What a new entry says; the log gives it its number. */
