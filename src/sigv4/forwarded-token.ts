@@ -1,4 +1,4 @@
-import { ok, refuse, type Result } from '../lib/result.ts';
+import { ok, type Result } from '../lib/result.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
 import { parseAmzDate } from './amz-date.ts';
 import { parseCredential, parseSignedHeaders } from './authorization.ts';
@@ -10,7 +10,7 @@ import {
   STS_CONSTANT_HEADERS,
   type ForwardedToken,
 } from './forwarded.ts';
-import type { SigV4Error, SigV4Refusal } from './refusal.ts';
+import { refusal, type SigV4Refusal } from './refusal.ts';
 import type { StsHosts } from './sts-hosts.ts';
 import { checkWindow } from './verify.ts';
 
@@ -34,10 +34,6 @@ export type ForwardedExpectation = {
   readonly now: number;
   readonly window: number;
 };
-
-function refusal(error: SigV4Error, message: string) {
-  return refuse<SigV4Refusal>({ error, message });
-}
 
 function invalid(message: string) {
   return refusal('ValidationError', `The ${FORWARDED_SCHEME} token ${message}`);
