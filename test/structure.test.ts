@@ -10,8 +10,9 @@ import { PURE } from '../vitest.config.ts';
 import { OUTSIDE } from './support/outside.ts';
 
 /**
- * The house rules of `src/`: who may import whom, who may touch what, and how large a room may grow. They exist because
- * the order of checks on the vend path is only as good as the walls between the rooms that make them.
+ * The house rules of `src/`: who may import whom, who may touch what, and how large a room may
+ * grow. They exist because the order of checks on the vend path is only as good as the walls
+ * between the rooms that make them.
  */
 const SRC = resolve(import.meta.dirname, '..', 'src');
 
@@ -47,8 +48,8 @@ function isOwn(target: string): boolean {
 }
 
 /**
- * What each room imports of the others, exactly: what a room does not use it may not keep, and a file that needs another
- * room adds it here, with a look at whether it should.
+ * What each room imports of the others, exactly: what a room does not use it may not keep, and a
+ * file that needs another room adds it here, with a look at whether it should.
  */
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   lib: [],
@@ -163,7 +164,10 @@ function ownImports(file: (typeof files)[number]): readonly string[] {
   return importsOf(file).filter(isOwn);
 }
 
-/** The groups of files that import one another in a circle: https://en.wikipedia.org/wiki/Tarjan%27s_strongly_connected_components_algorithm */
+/**
+ * The groups of files that import one another in a circle:
+ * https://en.wikipedia.org/wiki/Tarjan%27s_strongly_connected_components_algorithm
+ */
 function findCircles(
   graph: ReadonlyMap<string, readonly string[]>,
 ): readonly (readonly string[])[] {

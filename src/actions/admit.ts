@@ -32,15 +32,17 @@ export type Applicant = Asking & {
   readonly takePlace: () => Promise<boolean>;
 };
 
-/** A request whose sender is known, with the one snapshot that everything about it is decided by. */
+/**
+ * A request whose sender is known, with the one snapshot that everything about it is decided by.
+ */
 export type Admitted = AuthenticCaller & {
   readonly snapshot: Snapshot;
   readonly address: string | undefined;
   /** What the caller has left; undefined for a copy, which is counted against nobody. */
   readonly rate: Rate | undefined;
   /**
-   * To be called when the request turns out to be a copy of one that another instance served: its signer
-   * gets back what was counted, and its address is charged.
+   * To be called when the request turns out to be a copy of one that another instance served: its
+   * signer gets back what was counted, and its address is charged.
    */
   readonly onCopy: () => Promise<void>;
 };
@@ -64,9 +66,9 @@ function countedAs({ subject }: Caller): string {
 }
 
 /**
- * Admits a request: proves who sent it, counts it, and refuses who is revoked. Whoever proves who they
- * are pays for nobody else at their address: what strangers cost there refuses strangers only. A refusal
- * is written to the audit log before it is answered.
+ * Admits a request: proves who sent it, counts it, and refuses who is revoked. Whoever proves who
+ * they are pays for nobody else at their address: what strangers cost there refuses strangers only.
+ * A refusal is written to the audit log before it is answered.
  */
 export function createAdmit(dependencies: Dependencies) {
   const { currentSnapshot, revocations, callerLimit, strangerLimit, refusals, reasonOf } =
@@ -129,10 +131,11 @@ export function createAdmit(dependencies: Dependencies) {
     const copied = countOnce.isKnown(proven.value.replay?.key);
     const charged = copied ? chargeStranger(address) : ok(undefined);
     if (!charged.ok) return charged;
-    // Take a place, for here the work begins. Nobody takes one unproven, so strangers cannot fill them.
+    // Take a place, for here the work begins. Nobody takes one unproven, so strangers cannot fill
+    // them.
     if (!(await applicant.takePlace())) return refuse({ kind: 'overloaded' });
-    // Make sure that the revocations are known. This comes before the count, which may have to go on
-    // without its table: only this tells whether that is an outage.
+    // Make sure that the revocations are known. This comes before the count, which may have to go
+    // on without its table: only this tells whether that is an outage.
     if (!(await areRevocationsKnown(applicant))) return refuse(unavailable('revocations'));
     // Count it against its caller.
     const counted = await count(proven.value, address);

@@ -18,12 +18,15 @@ import { tagNames } from './vend/stamp.ts';
 /** What became of the deny policy of one role. */
 export type HardOutcome = {
   readonly roleArn: string;
-  /** `pending`: it is not as it should be yet; every instance tries again each minute until it is. */
+  /**
+   * `pending`: it is not as it should be yet; every instance tries again each minute until it is.
+   */
   readonly status: 'written' | 'removed' | 'pending';
   /** Why it is pending: an error code of AWS, or one of our own. */
   readonly code: string | undefined;
   /**
-   * When the credentials that a pending policy should end will have ended anyway, epoch milliseconds.
+   * When the credentials that a pending policy should end will have ended anyway, epoch
+   * milliseconds.
    */
   readonly endsAt: number | undefined;
 };
@@ -45,7 +48,10 @@ type Options = {
 /** How long one revoker waits for another to finish with the same role. */
 const PATIENCE = 10 * SECOND;
 
-/** How often, and how long apart, a write is looked for: for a moment IAM may show the policy before it. */
+/**
+ * How often, and how long apart, a write is looked for: for a moment IAM may show the policy before
+ * it.
+ */
 const LOOKS = 4;
 const LOOK_AGAIN = 0.5 * SECOND;
 
@@ -75,13 +81,13 @@ function settled(roleArn: string, document: string | undefined): HardOutcome {
 }
 
 /**
- * Ends credentials that were issued already, with one inline deny policy on the protected role. It is
- * rebuilt whole from the log of revocations under a lease, so that two revokers never overwrite each
- * other's work. IAM takes a moment until a changed policy counts.
+ * Ends credentials that were issued already, with one inline deny policy on the protected role. It
+ * is rebuilt whole from the log of revocations under a lease, so that two revokers never overwrite
+ * each other's work. IAM takes a moment until a changed policy counts.
  *
- * No policy is kept in memory: any instance finds out from the log what the policy has to be, and from
- * IAM what it is. So no pending work dies with a process, and a write that comes too late, because IAM
- * knows no lease, is undone.
+ * No policy is kept in memory: any instance finds out from the log what the policy has to be, and
+ * from IAM what it is. So no pending work dies with a process, and a write that comes too late,
+ * because IAM knows no lease, is undone.
  */
 export function createHardRevocation(options: Options) {
   const {
@@ -145,12 +151,15 @@ export function createHardRevocation(options: Options) {
     return done === 'busy' ? { outcome: pending(roleArn, 'Busy'), wanted: undefined } : done;
   }
 
-  /** For each role, the rebuilding that all who ask at once share; as many as roles with hard revocation. */
+  /**
+   * For each role, the rebuilding that all who ask at once share; as many as roles with hard
+   * revocation.
+   */
   const shared = new Map<string, typeof rebuild>();
 
   /**
-   * Rebuilds in one run for everybody in this process who asked before it began: often many revoke at a
-   * time.
+   * Rebuilds in one run for everybody in this process who asked before it began: often many revoke
+   * at a time.
    */
   function rebuildTogether(role: HardRole): Promise<Try> {
     const id = JSON.stringify(role);
@@ -201,7 +210,10 @@ export function createHardRevocation(options: Options) {
     return Promise.all(concerned.map((role) => applyTo(role, revocation)));
   }
 
-  /** Makes the policy of every such role what the log says, whoever wrote it; what has ended is taken out. */
+  /**
+   * Makes the policy of every such role what the log says, whoever wrote it; what has ended is
+   * taken out.
+   */
   async function reconcile(snapshot: Snapshot): Promise<void> {
     reconciling ??= Promise.all(hardRoles(snapshot).map((role) => attempt(role, check))).finally(
       () => {

@@ -48,7 +48,10 @@ export function createLift(dependencies: Dependencies): Lift {
     return { action: 'lifted', ...describeRevocation(revocation, bareNames) } as const;
   }
 
-  /** Refuses as if there were no such revocation; the record names what it takes away where that is known. */
+  /**
+   * Refuses as if there were no such revocation; the record names what it takes away where that is
+   * known.
+   */
   function deny(operator: Operator, n: number, revocation: Revocation | undefined) {
     const about = revocation === undefined ? {} : describeTarget(revocation.target, bareNames);
     const on = { kind: 'revocation', value: `${n}` } as const;
@@ -68,7 +71,10 @@ export function createLift(dependencies: Dependencies): Lift {
     return records.fail(operator, tried, unavailable('revocation_log'));
   }
 
-  /** Puts a number of the log aside that is missing or was changed by others; until then nobody is served. */
+  /**
+   * Puts a number of the log aside that is missing or was changed by others; until then nobody is
+   * served.
+   */
   async function putAside(operator: Operator, n: number): ReturnType<Lift> {
     if (!may(operator, 'lift', undefined)) return deny(operator, n, undefined);
     const revocation: Revocation = { ...UNREADABLE, n };
@@ -100,8 +106,8 @@ export function createLift(dependencies: Dependencies): Lift {
 
   async function lift(operator: Operator, n: number): ReturnType<Lift> {
     if (!mayForSome(operator, 'lift')) return deny(operator, n, undefined);
-    // Use the request up before the revocation is looked for: a copy of the request would find it lifted,
-    // and must be told that it is a copy.
+    // Use the request up before the revocation is looked for: a copy of the request would find it
+    // lifted, and must be told that it is a copy.
     const tried = { action: 'lifted', revocation_id: `${n}` } as const;
     const reserved = await records.reserve(operator, tried);
     if (!reserved.ok) return reserved;

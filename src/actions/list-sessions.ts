@@ -14,9 +14,9 @@ export type ShownPage = {
 };
 
 /**
- * Lists a page of sessions: an operator's of all, anybody else's of their own. `user` is the name that
- * documents use, and `status` is what is shown. A page may be empty, or not full, and have a next one:
- * each costs a bounded amount.
+ * Lists a page of sessions: an operator's of all, anybody else's of their own. `user` is the name
+ * that documents use, and `status` is what is shown. A page may be empty, or not full, and have a
+ * next one: each costs a bounded amount.
  */
 export type ListSessions = (
   operator: Operator,

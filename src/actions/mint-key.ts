@@ -55,8 +55,8 @@ type Ingredients = { readonly source: KeySource; readonly sealing: SealingKey };
 
 /**
  * Mints a key for a caller who proved who they are. It lives an hour at most, no longer than the
- * operator lets keys live (`keyLife`), and never beyond the key it comes from where its end is known.
- * Whoever was revoked meanwhile gets none. The record is written before the key leaves.
+ * operator lets keys live (`keyLife`), and never beyond the key it comes from where its end is
+ * known. Whoever was revoked meanwhile gets none. The record is written before the key leaves.
  */
 export function createMint(dependencies: Dependencies): Mint {
   const { clock, guard, revocations, serverId, keyLife, audit } = dependencies;
@@ -102,7 +102,8 @@ export function createMint(dependencies: Dependencies): Mint {
       return refuse(refusal);
     }
     const { source, sealing } = prepared.value;
-    // A longer wish is cut, as a vend's is: clients ask for an hour without knowing what is allowed.
+    // A longer wish is cut, as a vend's is: clients ask for an hour without knowing what is
+    // allowed.
     const wanted = now + Math.min((duration ?? KEY_SECONDS.usual) * SECOND, keyLife);
     const minted = mintKey(withSecret(source, snapshot), sealing, {
       serverId,
@@ -124,7 +125,10 @@ export function createMint(dependencies: Dependencies): Mint {
   return mint;
 }
 
-/** Adds the secret of a registered key, from the snapshot that this very request was authenticated by. */
+/**
+ * Adds the secret of a registered key, from the snapshot that this very request was authenticated
+ * by.
+ */
 function withSecret(source: KeySource, { clients }: Snapshot): MintFrom {
   if (source.via !== 'key') return source;
   return { ...source, secret: clients.get(source.accessKeyId)?.secret ?? '' };

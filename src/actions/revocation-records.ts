@@ -27,7 +27,10 @@ function toEntry(operator: Operator, what: Described): RevocationEntry {
 
 /** What revoking and lifting share: the ways in which they end, each of which leaves one record. */
 export function createRevocationRecords({ clock, guard, audit }: Dependencies) {
-  /** Acknowledges what was done once its record is written. Without one it stands, and the answer says so. */
+  /**
+   * Acknowledges what was done once its record is written. Without one it stands, and the answer
+   * says so.
+   */
   function conclude(
     operator: Operator,
     tried: Tried,
@@ -65,8 +68,8 @@ export function createRevocationRecords({ clock, guard, audit }: Dependencies) {
   }
 
   /**
-   * Uses the request up, never to be released: what is refused now may be possible while a copy of the
-   * request is still good.
+   * Uses the request up, never to be released: what is refused now may be possible while a copy of
+   * the request is still good.
    */
   async function reserve(
     operator: Operator,

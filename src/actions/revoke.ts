@@ -88,13 +88,18 @@ export function createRevoke(dependencies: Dependencies) {
     return revocations.ofVend(whose, profile) !== undefined;
   }
 
-  /** Reads the session's row. A row says for good that it was revoked; only the log has liftings. */
+  /**
+   * Reads the session's row. A row says for good that it was revoked; only the log has liftings.
+   */
   async function look(operator: Operator, id: string) {
     const row = await store.read(id, operator.snapshot.sealingKeys);
     return { row, isRevoked: row?.status === 'revoked' && (await isRevokedNow(row.session)) };
   }
 
-  /** Brings the row of a revoked session up to date. The log is what counts; rows are for readers of the table. */
+  /**
+   * Brings the row of a revoked session up to date. The log is what counts; rows are for readers of
+   * the table.
+   */
   async function mark(session: Session, { n, by, reason }: Revocation): Promise<void> {
     await Promise.all([
       store.revoke(session.id, clock(), { n, by, reason }),
@@ -142,7 +147,10 @@ export function createRevoke(dependencies: Dependencies) {
     return revoked;
   }
 
-  /** Revokes a user (by the name that documents use), a principal, a profile, or everything: an operator's action. */
+  /**
+   * Revokes a user (by the name that documents use), a principal, a profile, or everything: an
+   * operator's action.
+   */
   async function revoke(
     operator: Operator,
     wished: WishedTarget,

@@ -4,8 +4,8 @@ import type { HardRole } from './hard-roles.ts';
 import type { AssumeRole } from './vend/assume-role.ts';
 
 /**
- * How long the revoker's credentials, which live 15 minutes, are used again: IAM is asked each minute.
- * There is one set for each role with hard revocation.
+ * How long the revoker's credentials, which live 15 minutes, are used again: IAM is asked each
+ * minute. There is one set for each role with hard revocation.
  */
 const CREDENTIALS_KEPT = 10 * MINUTE;
 
@@ -22,7 +22,9 @@ function idOf({ roleArn, revokerRoleArn }: HardRole): string {
 export function createRevoker({ assumeRole, monotonic }: Options) {
   const kept = new Map<string, { readonly credentials: RoleCredentials; readonly since: number }>();
 
-  /** Assumes the revoker's role, narrowed to reading and writing this one policy of this one role. */
+  /**
+   * Assumes the revoker's role, narrowed to reading and writing this one policy of this one role.
+   */
   async function assume({ roleArn, revokerRoleArn }: HardRole): Promise<RoleCredentials> {
     const statement = {
       Effect: 'Allow',

@@ -1,13 +1,15 @@
 import type { Event } from '../notify/event.ts';
 import type { AccessRequest, Party, RequestEventType, Told } from './request.ts';
 
-/** A row whose events nobody takes keeps the latest ones: as many as a receiver is sent of one row. */
+/**
+ * A row whose events nobody takes keeps the latest ones: as many as a receiver is sent of one row.
+ */
 const MAX_UNTOLD = 8;
 
 /**
- * What a writing of a request was, by its latest facts: undefined for one that nobody is told of, such as the first use of
- * a grant. A request whose fields were replaced is a new one to those who decide. Where one writing is two things, as
- * with an approval by a rule, it is the later one.
+ * What a writing of a request was, by its latest facts: undefined for one that nobody is told of,
+ * such as the first use of a grant. A request whose fields were replaced is a new one to those who
+ * decide. Where one writing is two things, as with an approval by a rule, it is the later one.
  */
 function typeOf({
   status,
@@ -61,7 +63,10 @@ export function withUntold(request: AccessRequest, isPending: boolean): AccessRe
   };
 }
 
-/** The event of one writing of a request. All but that writing's own facts is as the request has it now. */
+/**
+ * The event of one writing of a request. All but that writing's own facts is as the request has it
+ * now.
+ */
 export function toRequestEvent(
   request: AccessRequest,
   { version, type, at, actor, comment }: Told,

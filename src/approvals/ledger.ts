@@ -14,14 +14,20 @@ export type LedgerEntry = {
   readonly at: number;
   /** When the request, or the grant that came of it, ends at the latest: epoch milliseconds. */
   readonly until: number;
-  /** Whether the request is pending as far as the ledger knows: it is told of approvals, not of all else. */
+  /**
+   * Whether the request is pending as far as the ledger knows: it is told of approvals, not of all
+   * else.
+   */
   readonly pending: boolean;
 };
 
 /** The requests of one identity, as they were read. */
 export type Ledger = { readonly entries: readonly LedgerEntry[]; readonly version: number };
 
-/** As many requests and grants may be in one ledger: 10 pending ones are allowed, and grants last some hours. */
+/**
+ * As many requests and grants may be in one ledger: 10 pending ones are allowed, and grants last
+ * some hours.
+ */
 export const MAX_ENTRIES = 100;
 
 /** How long a call for a ledger may take. */
@@ -31,9 +37,9 @@ const DEADLINE = 3 * SECOND;
 const KEPT = DAY;
 
 /**
- * Where the requests of an identity are found, consistently: an item of the guard table, which only the TVM writes. It is
- * written before the row of a request, so that what dies in between costs a place until the request would have expired, and
- * never leaves a request that nobody counts.
+ * Where the requests of an identity are found, consistently: an item of the guard table, which only
+ * the TVM writes. It is written before the row of a request, so that what dies in between costs a
+ * place until the request would have expired, and never leaves a request that nobody counts.
  */
 export type Ledgers = {
   /** Reads the ledger of a stored name, without what has ended. */

@@ -51,7 +51,10 @@ export function withReview(request: AccessRequest, review: Review, shown: string
   return changed(request, review.at, { reviews: [...others, review], shown });
 }
 
-/** The same writing of a request, approved: its time is the shortest that was asked for or agreed to by `reviews`. */
+/**
+ * The same writing of a request, approved: its time is the shortest that was asked for or agreed to
+ * by `reviews`.
+ */
 export function approved(
   request: AccessRequest,
   {

@@ -7,11 +7,16 @@ export type Party = {
   /** The stored name, such as `key/alice`. */
   readonly name: string;
   readonly account: string;
-  /** IAM's unique id, or for a registered key a tag of its secret; undefined where nothing of the kind is known. */
+  /**
+   * IAM's unique id, or for a registered key a tag of its secret; undefined where nothing of the
+   * kind is known.
+   */
   readonly uniqueId: string | undefined;
 };
 
-/** The state of a request, as Sentinel has them. A request that ended before its time is cancelled. */
+/**
+ * The state of a request, as Sentinel has them. A request that ended before its time is cancelled.
+ */
 export type RequestStatus = (typeof REQUEST_STATUSES)[number];
 
 /** When the time of an approved request begins: with the approval, or with its first vend. */
@@ -27,7 +32,9 @@ export type Review = {
   readonly groups: readonly string[];
   /** The digest of what the reviewer saw. */
   readonly digest: string;
-  /** The longest time, in seconds, that the reviewer agrees to; undefined for as long as was asked. */
+  /**
+   * The longest time, in seconds, that the reviewer agrees to; undefined for as long as was asked.
+   */
   readonly seconds: number | undefined;
   readonly comment: string | undefined;
   readonly at: number;
@@ -112,8 +119,9 @@ export type AccessRequest = Wish & {
   /** Set where it was denied, withdrawn or ended before its time. */
   readonly ended: { readonly at: number; readonly by: Party; readonly reason: string } | undefined;
   /**
-   * What was told by versions before this one and not sent when this one was made, oldest first. Of a request that was
-   * read, what its own version tells is the last of it, if that is not sent: so the next version carries it on.
+   * What was told by versions before this one and not sent when this one was made, oldest first. Of
+   * a request that was read, what its own version tells is the last of it, if that is not sent: so
+   * the next version carries it on.
    */
   readonly untold: readonly Told[];
 };

@@ -6,7 +6,10 @@ import { isOutboxPending, OUTBOX_PENDING } from '../notify/table-source.ts';
 import { toldBy, withUntold } from './event.ts';
 import { latestEnd, type AccessRequest, type RequestStatus } from './request.ts';
 
-/** A row as Sentinel has it, which anybody may have written. It is shown and can take away; it never grants. */
+/**
+ * A row as Sentinel has it, which anybody may have written. It is shown and can take away; it never
+ * grants.
+ */
 export type ForeignRequest = {
   readonly id: string;
   readonly requester: string;
@@ -34,11 +37,13 @@ export function endOf(request: AccessRequest): number {
 }
 
 /**
- * The row of a request: its state in one signed text, which alone counts, and beside it Sentinel's attributes for its own
- * programs and for the indexes.
+ * The row of a request: its state in one signed text, which alone counts, and beside it Sentinel's
+ * attributes for its own programs and for the indexes.
  *
- * @param table the name of the table, so that a row that is copied to another one means nothing there
- * @param isHeard whether there is a receiver of events, so that what this writing tells is to be sent
+ * @param table the name of the table, so that a row that is copied to another one means nothing
+ *   there
+ * @param isHeard whether there is a receiver of events, so that what this writing tells is to be
+ *   sent
  */
 export function toRequestItem(
   request: AccessRequest,
@@ -85,7 +90,9 @@ function withForeignStatus(request: AccessRequest, status: string | undefined): 
   return isOver && isOpen ? { ...request, status } : request;
 }
 
-/** Reads what the TVM has signed of a row, whatever else stands in it; undefined if that is nothing. */
+/**
+ * Reads what the TVM has signed of a row, whatever else stands in it; undefined if that is nothing.
+ */
 export function readSigned(
   item: Item,
   table: string,

@@ -8,13 +8,18 @@ import type { SealingKey, SealingKeys } from '../lib/sealing.ts';
 import type { AccessRequest, RequestStatus } from './request.ts';
 import { toRequestItem, toRequestRow, type RequestRow } from './row.ts';
 
-/** How long one call for a request may take: somebody waits for the answer, and nothing is vended without it. */
+/**
+ * How long one call for a request may take: somebody waits for the answer, and nothing is vended
+ * without it.
+ */
 const DEADLINE = 3 * SECOND;
 
 /** So many rows are read at a time for a list. */
 const PAGE = 100;
 
-/** Whose, of which profile, or in which state the rows of a list are: each is an index of the table. */
+/**
+ * Whose, of which profile, or in which state the rows of a list are: each is an index of the table.
+ */
 export type RequestLeg =
   | { readonly index: 'gsi-requester'; readonly key: string }
   | { readonly index: 'gsi-profile'; readonly key: string }
@@ -35,15 +40,18 @@ const KEY_OF = {
   'gsi-status': 'status',
 } as const;
 
-/** The table of requests. Every method rejects where DynamoDB cannot be asked: nothing is taken for granted then. */
+/**
+ * The table of requests. Every method rejects where DynamoDB cannot be asked: nothing is taken for
+ * granted then.
+ */
 export type RequestStore = {
   /** Writes a new request; `there` if there is one of its id already, be it this very one. */
   readonly create: (request: AccessRequest, sealing: SealingKey) => Promise<'created' | 'there'>;
   /** Reads the row of an id, consistently. */
   readonly read: (id: string, keys: SealingKeys) => Promise<RequestRow | undefined>;
   /**
-   * Replaces a request by its next version; `lost` if another has written since it was read. An answer that was lost is
-   * looked for: what was written and not acknowledged counts as written.
+   * Replaces a request by its next version; `lost` if another has written since it was read. An
+   * answer that was lost is looked for: what was written and not acknowledged counts as written.
    */
   readonly replace: (request: AccessRequest, sealing: SealingKey) => Promise<'replaced' | 'lost'>;
   /** Reads one page of an index, which may lag by a moment. */

@@ -31,7 +31,10 @@ export type Guards = {
   readonly ofVends: ReplayGuard;
   /** Of keys, which are few. */
   readonly ofKeys: ReplayGuard;
-  /** Of changes: they can be made only while the tables can be written, so no grace stands in for the table. */
+  /**
+   * Of changes: they can be made only while the tables can be written, so no grace stands in for
+   * the table.
+   */
   readonly ofChanges: ReplayGuard;
 };
 

@@ -19,7 +19,10 @@ export type Overrides = {
   readonly clients?: AwsClients;
   readonly writeAudit?: WriteBytes;
   readonly logger?: Logger;
-  /** Told, in a sentence, that the tables were used under another SENTINEL_BARE_NAMES: the process must end. */
+  /**
+   * Told, in a sentence, that the tables were used under another SENTINEL_BARE_NAMES: the process
+   * must end.
+   */
   readonly onMismatch?: (sentence: string) => void;
   /** Where the lines of metrics go on AWS Lambda. */
   readonly writeMetrics?: (line: string) => void;
@@ -72,7 +75,9 @@ function writeToStderr(line: string): void {
   process.stderr.write(line);
 }
 
-/** Metrics leave as lines of the log on AWS Lambda, else through a port of their own, or not at all. */
+/**
+ * Metrics leave as lines of the log on AWS Lambda, else through a port of their own, or not at all.
+ */
 function createMetrics(
   { metricsPort, onLambda, region }: Config,
   { clock: now = systemClock, writeMetrics: write = writeToStderr }: Overrides,

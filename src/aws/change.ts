@@ -2,12 +2,18 @@ import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { attributes, textAt, type Item } from './attributes.ts';
 import { commonOf, sendWrite, type Condition, type Table, type WriteOutcome } from './table.ts';
 
-/** A change of an item. That of {@link updateAs} writes the id of its attempt, `:attempt`, into the attribute `attempt`. */
+/**
+ * A change of an item. That of {@link updateAs} writes the id of its attempt, `:attempt`, into the
+ * attribute `attempt`.
+ */
 export type Change = Condition & { readonly update: string };
 
 type Own = { readonly name: 'attempt' | 'id'; readonly value: string };
 
-/** Changes an item and gives what changed, or all of it. An answer without the value of its own is another write's. */
+/**
+ * Changes an item and gives what changed, or all of it. An answer without the value of its own is
+ * another write's.
+ */
 async function change(
   table: Table,
   id: string,
@@ -30,8 +36,9 @@ async function change(
 }
 
 /**
- * Changes the item of an id under a condition and gives the attributes that it changed. It believes only the answer to
- * this very attempt, whose id is among them: an answer that belongs to another write of the same table is an error.
+ * Changes the item of an id under a condition and gives the attributes that it changed. It believes
+ * only the answer to this very attempt, whose id is among them: an answer that belongs to another
+ * write of the same table is an error.
  */
 export function updateAs(
   table: Table,
@@ -47,7 +54,10 @@ export function changeIf(table: Table, id: string, what: Change): Promise<Item |
   return change(table, id, what, { name: 'id', value: id });
 }
 
-/** Makes an item of an id that is not there, as `putNew` does, and believes the answer as {@link updateAs} does. */
+/**
+ * Makes an item of an id that is not there, as `putNew` does, and believes the answer as {@link
+ * updateAs} does.
+ */
 export async function claimNew(
   table: Table,
   id: string,

@@ -43,31 +43,40 @@ export type Reservation<Verdict, Refusal> = {
   /** The event that would be written; its `escalated` is not looked at. */
   readonly event: BreakGlassEvent;
   readonly keys: SealingKeys;
-  /** The rate rules, applied to what is on record of others and of before: pure. It may be asked more than once. */
+  /**
+   * The rate rules, applied to what is on record of others and of before: pure. It may be asked
+   * more than once.
+   */
   readonly judge: (past: PastUses) => Result<Verdict, Refusal>;
 };
 
 /**
- * Counts uses of break-glass in ledgers, so that any number of instances together never give more than the rules allow. A
- * use stands in every ledger of its person, and in that of its profile, before its event is written: what dies in between
- * costs a use. Each ledger is written under the version that was read, in one order everywhere, the profile's last; where
- * another instance was faster, all are read and judged anew. Of two uses that compete, the one that writes a ledger later
- * thus counts the earlier one.
+ * Counts uses of break-glass in ledgers, so that any number of instances together never give more
+ * than the rules allow. A use stands in every ledger of its person, and in that of its profile,
+ * before its event is written: what dies in between costs a use. Each ledger is written under the
+ * version that was read, in one order everywhere, the profile's last; where another instance was
+ * faster, all are read and judged anew. Of two uses that compete, the one that writes a ledger
+ * later thus counts the earlier one.
  */
 export type UseQuota = {
-  /** Puts a use on record, or says why there is none. Rejects where DynamoDB fails: then it may be on record. */
+  /**
+   * Puts a use on record, or says why there is none. Rejects where DynamoDB fails: then it may be
+   * on record.
+   */
   readonly reserve: <Verdict, Refusal>(
     reservation: Reservation<Verdict, Refusal>,
   ) => Promise<Result<Verdict, Refusal | ReviewOverdue | LedgerFull>>;
   /**
-   * Notes that the event of a use was written, so that a row that is deleted frees nobody of its review: when it was
-   * opened, and before a vend whose use is not `opened`. Does nothing where no blocking review is owed.
+   * Notes that the event of a use was written, so that a row that is deleted frees nobody of its
+   * review: when it was opened, and before a vend whose use is not `opened`. Does nothing where no
+   * blocking review is owed.
    */
   readonly noteOpened: (event: BreakGlassEvent) => Promise<void>;
   /** Notes that an event was reviewed; after its row was written, which alone proves it. */
   readonly noteReviewed: (event: BreakGlassEvent, now: number) => Promise<void>;
   /**
-   * The uses by which somebody may have a profile now, newest first. Whether an event is open, its row says.
+   * The uses by which somebody may have a profile now, newest first. Whether an event is open, its
+   * row says.
    *
    * @param name one of the caller's own names of `ledgerNamesOf`
    */
@@ -88,7 +97,9 @@ function allLedgers(event: BreakGlassEvent): readonly LedgerName[] {
   return [...personLedgers(event), { of: 'profile', name: event.profile, drill: event.drill }];
 }
 
-/** Each use once, whatever ledgers it stands in, and without the one that is being put on record. */
+/**
+ * Each use once, whatever ledgers it stands in, and without the one that is being put on record.
+ */
 function unionOf(ledgers: readonly UseLedger[], own: string): readonly Use[] {
   const byId = new Map<string, Use>();
   for (const use of ledgers.flatMap(({ uses }) => uses)) {
@@ -117,7 +128,10 @@ export function createUseQuota(
   ledgers: UseLedgers,
   store: Pick<EventStore, 'read' | 'isWritten'>,
 ): UseQuota {
-  /** Whether a use blocks by a review that it owes: what the ledger has not been told yet, the row says. */
+  /**
+   * Whether a use blocks by a review that it owes: what the ledger has not been told yet, the row
+   * says.
+   */
   async function isOwed({ id, opened }: Use, keys: SealingKeys): Promise<boolean> {
     const row = await store.read(id, keys);
     if (row?.genuine === true) return owesBlockingReview(row.event);
@@ -192,7 +206,8 @@ export function createUseQuota(
         });
       }
     } catch {
-      // It stays on record and costs a use, which is what may happen to every use that comes to nothing.
+      // It stays on record and costs a use, which is what may happen to every use that comes to
+      // nothing.
     }
   }
 

@@ -31,7 +31,9 @@ const PURPOSES = { grant: 'break-glass event', drill: 'break-glass drill' } as c
 
 const NANOSECONDS = 1_000_000_000;
 
-/** What Sentinel's programs are told of a drill, which they would take for a grant: that it is over. */
+/**
+ * What Sentinel's programs are told of a drill, which they would take for a grant: that it is over.
+ */
 const DRILL_REASON = 'a drill';
 
 function purposeOf({ drill }: Pick<BreakGlassEvent, 'drill'>): string {
@@ -45,10 +47,12 @@ function toClosing({ drill, status, closed }: BreakGlassEvent) {
 }
 
 /**
- * The row of an event: its state in one signed text, which alone counts, and beside it Sentinel's attributes for its own
- * programs and for the indexes. A row whose blocking review is owed is kept until there is one.
+ * The row of an event: its state in one signed text, which alone counts, and beside it Sentinel's
+ * attributes for its own programs and for the indexes. A row whose blocking review is owed is kept
+ * until there is one.
  *
- * @param table the name of the table, so that a row that is copied to another one means nothing there
+ * @param table the name of the table, so that a row that is copied to another one means nothing
+ *   there
  */
 export function toEventItem(event: BreakGlassEvent, table: string, sealing: SealingKey): Item {
   const state = JSON.stringify(event);

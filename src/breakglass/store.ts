@@ -11,7 +11,9 @@ import { toEventItem, toEventRow, type EventRow } from './row.ts';
 /** So many rows are read at a time for a list. */
 const PAGE = 100;
 
-/** Whose, of which profile, or in which state the rows of a list are: each is an index of the table. */
+/**
+ * Whose, of which profile, or in which state the rows of a list are: each is an index of the table.
+ */
 export type EventLeg =
   | { readonly index: 'gsi-invoker'; readonly key: string }
   | { readonly index: 'gsi-profile'; readonly key: string }
@@ -32,22 +34,28 @@ const KEY_OF = {
   'gsi-status': 'status',
 } as const;
 
-/** The table of events. Every method rejects where DynamoDB cannot be asked: nothing is taken for granted then. */
+/**
+ * The table of events. Every method rejects where DynamoDB cannot be asked: nothing is taken for
+ * granted then.
+ */
 export type EventStore = {
   /** Writes a new event; `there` if a row of its id is there already and is not this very one. */
   readonly create: (event: BreakGlassEvent, sealing: SealingKey) => Promise<'created' | 'there'>;
-  /** Reads the row of an id, consistently; undefined where there is none, or none that is an event. */
+  /**
+   * Reads the row of an id, consistently; undefined where there is none, or none that is an event.
+   */
   readonly read: (id: string, keys: SealingKeys) => Promise<EventRow | undefined>;
   /** Whether anything at all is written under an id. */
   readonly isWritten: (id: string) => Promise<boolean>;
   /**
-   * Replaces an event by its next version; `lost` if another has written since it was read. An answer that was lost is
-   * looked for: what was written and not acknowledged counts as written.
+   * Replaces an event by its next version; `lost` if another has written since it was read. An
+   * answer that was lost is looked for: what was written and not acknowledged counts as written.
    */
   readonly replace: (event: BreakGlassEvent, sealing: SealingKey) => Promise<'replaced' | 'lost'>;
   /**
-   * Replaces an event by its next version, confirmed: one write under the condition that it is active still, also by a
-   * status that somebody else wrote, and that its deadline has not passed. `lost` as for `replace`.
+   * Replaces an event by its next version, confirmed: one write under the condition that it is
+   * active still, also by a status that somebody else wrote, and that its deadline has not passed.
+   * `lost` as for `replace`.
    */
   readonly confirm: (event: BreakGlassEvent, sealing: SealingKey) => Promise<'replaced' | 'lost'>;
   /** Reads one page of an index, which may lag by a moment. */

@@ -110,9 +110,9 @@ export function readStoredOperators(
 }
 
 /**
- * Reads any other document of the first tree. Only the form of the break-glass policies is checked so
- * far. Secrets are refused here, where others may read them. A parameter that is not the TVM's names
- * nobody.
+ * Reads any other document of the first tree. Only the form of the break-glass policies is checked
+ * so far. Secrets are refused here, where others may read them. A parameter that is not the TVM's
+ * names nobody.
  */
 export function readStoredOther(
   { text }: StoredDocument,

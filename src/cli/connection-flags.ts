@@ -1,7 +1,10 @@
 import * as v from 'valibot';
 import { textFlag, type Flag, type ValuesOf } from './flags.ts';
 
-/** A region's name goes into a host name, so it can hold nothing that would change which host that is. */
+/**
+ * A region's name goes into a host name, so it can hold nothing that would change which host that
+ * is.
+ */
 export const REGION = /^[a-z]{2,4}(?:-[a-z]+)+-\d$/u;
 
 const text = v.optional(v.string());
@@ -25,7 +28,9 @@ function documented<Value>(
   return { ...textFlag(schema), value, help };
 }
 
-/** The flags of every command that asks a TVM: which one, and who asks. With the lines of `--help`. */
+/**
+ * The flags of every command that asks a TVM: which one, and who asks. With the lines of `--help`.
+ */
 export const CONNECTION_FLAGS = {
   url: documented(text, 'URL', 'the TVM (TVM_URL, or that of the last login)'),
   'server-id': documented(

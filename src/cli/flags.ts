@@ -1,7 +1,10 @@
 import * as v from 'valibot';
 import { ok, refuse, type Result } from '../lib/result.ts';
 
-/** A flag of the command line. The messages of its schema go on from "--name …", without a full stop. */
+/**
+ * A flag of the command line. The messages of its schema go on from "--name …", without a full
+ * stop.
+ */
 export type Flag<Value = unknown> = {
   readonly type: 'string' | 'boolean';
   readonly schema: v.GenericSchema<unknown, Value>;
@@ -25,7 +28,10 @@ export function switchFlag(): Flag<boolean> {
   return { type: 'boolean', schema: v.optional(v.boolean(), false) };
 }
 
-/** Reads the values of flags, in the order of the set; refuses with a sentence that names the first that is wrong. */
+/**
+ * Reads the values of flags, in the order of the set; refuses with a sentence that names the first
+ * that is wrong.
+ */
 export function readFlags<Flags extends FlagSet>(
   flags: Flags,
   given: Readonly<Record<string, unknown>>,

@@ -24,9 +24,9 @@ const DEADLINE = 10 * SECOND;
 const ANSWER_LIMIT = 64 * 1024;
 
 /**
- * Sends a request. Refuses, with a sentence that holds nothing secret, what no TVM answers: a redirect
- * (it would carry the signature to somebody else), more than 64 KiB, anything but a JSON object, or
- * nothing in ten seconds.
+ * Sends a request. Refuses, with a sentence that holds nothing secret, what no TVM answers: a
+ * redirect (it would carry the signature to somebody else), more than 64 KiB, anything but a JSON
+ * object, or nothing in ten seconds.
  */
 export async function send({
   url,

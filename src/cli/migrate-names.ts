@@ -24,7 +24,10 @@ const PAGE = 1_000;
 /** Characters of a finding, with the names of a document, a rule and a caller in it. */
 const LONGEST_LINE = 1_000;
 
-/** What is asked: to which owner of bare names, and whether the setting is changed or only looked at. */
+/**
+ * What is asked: to which owner of bare names, and whether the setting is changed or only looked
+ * at.
+ */
 type NamesMigration = { readonly to: NamedKind; readonly apply: boolean };
 
 function isKind(text: string | undefined): text is NamedKind {
@@ -60,7 +63,10 @@ async function findInDocuments(
   );
 }
 
-/** Finds revocations by a bare name: others may have written such; the TVM's own hold the kind, and never change. */
+/**
+ * Finds revocations by a bare name: others may have written such; the TVM's own hold the kind, and
+ * never change.
+ */
 async function findInRevocations(
   dynamodb: DynamoDBClient,
   table: string,
@@ -150,9 +156,9 @@ async function migrate(
 }
 
 /**
- * Tells which rules and revocations change their meaning when another kind of caller owns bare names,
- * and, with `apply`, records the new setting. It is for operators: it reads the documents and the
- * tables with AWS credentials, as the TVM does, and changes neither.
+ * Tells which rules and revocations change their meaning when another kind of caller owns bare
+ * names, and, with `apply`, records the new setting. It is for operators: it reads the documents
+ * and the tables with AWS credentials, as the TVM does, and changes neither.
  */
 export async function migrateNames(migration: NamesMigration, environment: Environment): Outcome {
   const region = environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'];

@@ -1,9 +1,9 @@
 import { escapeUnseen } from '../lib/unseen.ts';
 
 /**
- * Makes what a server says safe for a terminal, which would act on escape sequences and reverse text:
- * one line, with invisible characters written as `\uXXXX`. Objects, which no TVM sends there, come out
- * as JSON.
+ * Makes what a server says safe for a terminal, which would act on escape sequences and reverse
+ * text: one line, with invisible characters written as `\uXXXX`. Objects, which no TVM sends there,
+ * come out as JSON.
  */
 export function printable(value: unknown, longest = 500): string {
   return escapeUnseen(

@@ -10,15 +10,24 @@ import type { Login } from './login-file.ts';
 export type Settings = {
   /** Without a trailing slash. */
   readonly url: string;
-  /** What the caller's signature is bound to; undefined behind a Lambda front, where no token is made. */
+  /**
+   * What the caller's signature is bound to; undefined behind a Lambda front, where no token is
+   * made.
+   */
   readonly serverId: string | undefined;
   readonly region: string;
   readonly stsRegion: string;
   /** The AWS profile that signs, if one is named. */
   readonly sourceProfile: string | undefined;
-  /** Whose credentials those are, as far as the environment tells: a key of one source is not used for another. */
+  /**
+   * Whose credentials those are, as far as the environment tells: a key of one source is not used
+   * for another.
+   */
   readonly source: string;
-  /** The service to sign requests for with the caller's own credentials; undefined where a key of the TVM signs. */
+  /**
+   * The service to sign requests for with the caller's own credentials; undefined where a key of
+   * the TVM signs.
+   */
   readonly frontService: string | undefined;
 };
 
@@ -52,7 +61,10 @@ function isLoopback(hostname: string): boolean {
   );
 }
 
-/** Settles where the TVM is and who asks, by flags, environment, the last login and the ways of AWS, in this order. */
+/**
+ * Settles where the TVM is and who asks, by flags, environment, the last login and the ways of AWS,
+ * in this order.
+ */
 export function readSettings(
   flags: ConnectionFlags,
   environment: Environment,
@@ -106,7 +118,10 @@ function readUrl(text: string): Result<URL, string> {
   );
 }
 
-/** The id of the static key in the environment, which counts only with its secret, as for AWS's SDKs. */
+/**
+ * The id of the static key in the environment, which counts only with its secret, as for AWS's
+ * SDKs.
+ */
 export function staticKeyId({
   AWS_ACCESS_KEY_ID: id,
   AWS_SECRET_ACCESS_KEY: secret,
@@ -115,8 +130,9 @@ export function staticKeyId({
 }
 
 /**
- * Tells who signs: the profile that is named, else AWS_PROFILE, else the static key of the environment.
- * Without any of these it is whoever logged in last, and if nobody did, whom the SDK's default chain finds.
+ * Tells who signs: the profile that is named, else AWS_PROFILE, else the static key of the
+ * environment. Without any of these it is whoever logged in last, and if nobody did, whom the SDK's
+ * default chain finds.
  */
 function readSource(
   { sourceProfile }: ConnectionFlags,

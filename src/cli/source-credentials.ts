@@ -3,7 +3,10 @@ import type { SigningCredentials } from '../sigv4/sign.ts';
 import type { Environment } from './command.ts';
 import { staticKeyId } from './settings.ts';
 
-/** Set in the environment of every program that this one starts, so that a run inside a run is noticed. */
+/**
+ * Set in the environment of every program that this one starts, so that a run inside a run is
+ * noticed.
+ */
 export const NESTED = 'TVM_NESTED';
 
 const NAME_THE_SOURCE = 'name the profile that signs with --source-profile.';
@@ -24,8 +27,8 @@ export function runsOurselves(command: string): boolean {
 }
 
 /**
- * Whether a profile gets its credentials from this program, directly or through its `source_profile`.
- * A chain of such profiles that returns to one of them ends there.
+ * Whether a profile gets its credentials from this program, directly or through its
+ * `source_profile`. A chain of such profiles that returns to one of them ends there.
  */
 export function isOurProfile(name: string, profiles: Profiles): boolean {
   const seen = new Set<string>();
@@ -56,10 +59,16 @@ function silent(): void {
   return undefined;
 }
 
-/** The SDK would warn on the console, and an SDK that runs this program may take any stderr for an error. */
+/**
+ * The SDK would warn on the console, and an SDK that runs this program may take any stderr for an
+ * error.
+ */
 const SILENT = { debug: silent, info: silent, warn: silent, error: silent };
 
-/** Whether the SDK says that a profile gave these credentials: it marks them so, however it read the profile. */
+/**
+ * Whether the SDK says that a profile gave these credentials: it marks them so, however it read the
+ * profile.
+ */
 function cameFromProfile(credentials: object): boolean {
   return (
     '$source' in credentials &&
@@ -70,12 +79,12 @@ function cameFromProfile(credentials: object): boolean {
 }
 
 /**
- * Gets the caller's AWS credentials by the default chain of AWS's SDK: environment, SSO, shared files,
- * web identity, ECS, EC2. Refuses with a sentence where there are none, or where they would come from
- * this program.
+ * Gets the caller's AWS credentials by the default chain of AWS's SDK: environment, SSO, shared
+ * files, web identity, ECS, EC2. Refuses with a sentence where there are none, or where they would
+ * come from this program.
  *
- * A profile that is named is the only source. Where it gives nothing, the SDK would go on to the role
- * of the container or the machine, and somebody else would sign than was asked to.
+ * A profile that is named is the only source. Where it gives nothing, the SDK would go on to the
+ * role of the container or the machine, and somebody else would sign than was asked to.
  *
  * The SDK is loaded only here, because most runs sign with a key that is kept.
  */
@@ -109,7 +118,8 @@ export async function resolveSourceCredentials(
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     return ok({ accessKeyId, secretAccessKey, sessionToken });
   } catch (cause) {
-    // What a credential_process wrote may be anything; the first line of the SDK's own message is enough.
+    // What a credential_process wrote may be anything; the first line of the SDK's own message is
+    // enough.
     const [why = ''] = (cause instanceof Error ? cause.message : '').split('\n');
     const reason = why.slice(0, 200).replace(/[.\s]+$/u, '') || 'the SDK gives no reason';
     return refuse(`There are no AWS credentials to sign with: ${reason}.`);

@@ -30,7 +30,10 @@ type Json = Readonly<Record<string, unknown>>;
 export type Tvm = {
   /** Gets a key anew, and keeps it as the login that commands without flags follow. */
   readonly login: () => Promise<Result<StoredKey, string>>;
-  /** Asks with a key, after a login if there is none; behind a Lambda front with the caller's own credentials. */
+  /**
+   * Asks with a key, after a login if there is none; behind a Lambda front with the caller's own
+   * credentials.
+   */
   readonly ask: (name: QueryOperation, query?: Wish['query']) => Promise<Result<Json, string>>;
 };
 
@@ -58,14 +61,17 @@ function isRefusedAs({ status, json }: TvmAnswer, ...errors: readonly ErrorName[
 }
 
 /**
- * Whether another request of this key and second was served first. A Function URL or a REST API of AWS
- * hands on neither signatures nor nonces, so that behind it two equal requests count as one.
+ * Whether another request of this key and second was served first. A Function URL or a REST API of
+ * AWS hands on neither signatures nor nonces, so that behind it two equal requests count as one.
  */
 function isCopy(answer: TvmAnswer): boolean {
   return isRefusedAs(answer, 'RequestReplayed');
 }
 
-/** Sends, and once more where the TVM says so; each time signed anew, because a signature is good once. */
+/**
+ * Sends, and once more where the TVM says so; each time signed anew, because a signature is good
+ * once.
+ */
 async function patiently(
   attempt: Send,
   sleep: Dependencies['sleep'],

@@ -89,7 +89,10 @@ function toEndpoints(values: Values): Endpoints {
 
 function toEvents(values: Values) {
   return {
-    /** Where events are posted; undefined leaves it to the document `webhook`. Often a secret, never logged. */
+    /**
+     * Where events are posted; undefined leaves it to the document `webhook`. Often a secret, never
+     * logged.
+     */
     webhookUrl: values.SENTINEL_WEBHOOK_URL,
     webhookFormat: values.SENTINEL_WEBHOOK_FORMAT,
     topicArn: values.SENTINEL_SNS_TOPIC_ARN,

@@ -20,7 +20,9 @@ export type Fields<Entries extends v.ObjectEntries = v.ObjectEntries> = {
   readonly keys: ReadonlySet<string>;
   /** Fields that are accepted but not worth telling anybody of. */
   readonly quiet: readonly string[];
-  /** Fields that must be there, each with what whoever left it out should do, after "is missing; ". */
+  /**
+   * Fields that must be there, each with what whoever left it out should do, after "is missing; ".
+   */
   readonly hints: Readonly<Record<string, string>>;
 };
 
@@ -47,7 +49,9 @@ export const REQUEST_VIEWS = ['mine', 'review', 'all'] as const;
 /** What a session is shown as, where it is known. */
 export const SESSION_STATUSES = ['active', 'revoked', 'expired'] as const;
 
-/** An id in a path: its form, and the sentence, without its full stop, for whoever sends another. */
+/**
+ * An id in a path: its form, and the sentence, without its full stop, for whoever sends another.
+ */
 export type IdForm = { readonly form: RegExp; readonly sentence: string };
 
 /** Sentinel's form of ids, see `newHexId` of `lib/ids`. */
@@ -172,7 +176,10 @@ export const digest = v.pipe(
   ),
 );
 
-/** Of four digits' years only: beyond 9999 a date has another form, which no table sorts among the others. */
+/**
+ * Of four digits' years only: beyond 9999 a date has another form, which no table sorts among the
+ * others.
+ */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/u;
 
 const INSTANT_FORM = 'must be an instant in UTC like 2026-01-02T03:04:05Z';

@@ -44,7 +44,9 @@ export function findRoute({
   return findPath(path)?.operations.find(([, route]) => route.method === method)?.[1];
 }
 
-/** The text that stands in a request's path in the place of a route's `:id`; empty if there is none. */
+/**
+ * The text that stands in a request's path in the place of a route's `:id`; empty if there is none.
+ */
 export function idIn(route: Pick<Route, 'path'>, path: string): string {
   return path.split('/')[route.path.split('/').indexOf(':id')] ?? '';
 }

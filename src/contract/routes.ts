@@ -55,8 +55,8 @@ const OPEN = {
 } as const;
 
 /**
- * Every endpoint, by the name of its operation. The app, the 405s and the 404, the labels of metrics,
- * and what the client asks are made of this table.
+ * Every endpoint, by the name of its operation. The app, the 405s and the 404, the labels of
+ * metrics, and what the client asks are made of this table.
  */
 export const ROUTES = {
   vend: {

@@ -1,7 +1,10 @@
 import * as v from 'valibot';
 import { instantText, REQUEST_STATUSES, REVOCATION_KINDS, SESSION_STATUSES } from './fields.ts';
 
-/** What stands in the bodies of answers. Names and order are the wire's, members that may be absent are optional. */
+/**
+ * What stands in the bodies of answers. Names and order are the wire's, members that may be absent
+ * are optional.
+ */
 
 /** A key to sign with, as far as every client needs it. */
 export const SigningKey = v.object({
@@ -21,8 +24,8 @@ export const MintedKey = v.object({
 export type MintedKey = v.InferOutput<typeof MintedKey>;
 
 /**
- * What a vend gives: one shape for `credential_process` (Version, SessionToken), the SDKs' container
- * credentials (Token) and people.
+ * What a vend gives: one shape for `credential_process` (Version, SessionToken), the SDKs'
+ * container credentials (Token) and people.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
  */
 export const Vended = v.object({
@@ -114,7 +117,10 @@ export type Revocation = v.InferOutput<typeof Revocation>;
 export const Revocations = v.object({ revocations: v.array(Revocation) });
 export type Revocations = v.InferOutput<typeof Revocations>;
 
-/** What was done: the revocation, and for roles with hard revocation what became of their deny policies. */
+/**
+ * What was done: the revocation, and for roles with hard revocation what became of their deny
+ * policies.
+ */
 export const Done = v.object({
   ...Revocation.entries,
   hard_revocation: v.optional(

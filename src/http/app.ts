@@ -50,8 +50,8 @@ function needsIdentity(name: OperationName): name is IdentifiedOperation {
 }
 
 /**
- * All endpoints, as the table of routes has them. What is not among them is answered with 404 before
- * anybody asks who is calling.
+ * All endpoints, as the table of routes has them. What is not among them is answered with 404
+ * before anybody asks who is calling.
  */
 export function createApp(dependencies: AppDependencies): Hono<Env> {
   const open: OpenHandlers = createHealthHandlers(dependencies);

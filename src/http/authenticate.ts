@@ -25,12 +25,14 @@ type Options = {
   readonly admission: Admission;
 };
 
-/** The longest Authorization header, in bytes: a session token and its signature are far shorter. */
+/**
+ * The longest Authorization header, in bytes: a session token and its signature are far shorter.
+ */
 const AUTHORIZATION_LIMIT = 16 * 1024;
 
 /**
- * Reads a request and has it admitted: first every check that its head allows, which costs nothing, then
- * the body, then the proof.
+ * Reads a request and has it admitted: first every check that its head allows, which costs nothing,
+ * then the body, then the proof.
  */
 export function createAuthenticate({
   authenticatorFor,
@@ -74,7 +76,9 @@ export function createAuthenticate({
   return authenticate;
 }
 
-/** The number of the revocation that a request would lift; undefined if it asks for something else. */
+/**
+ * The number of the revocation that a request would lift; undefined if it asks for something else.
+ */
 function revocationToLift({ method, path }: WireHead): number | undefined {
   const [, n] = /^\/revocations\/(\d{1,15})$/u.exec(path) ?? [];
   return method === 'DELETE' && n !== undefined ? Number(n) : undefined;

@@ -21,10 +21,15 @@ type Endpoint<Name extends IdentifiedOperation> = (
   request: Authentic,
 ) => Outcome<Name> | Promise<Outcome<Name>>;
 
-/** An endpoint for each operation that needs an identity; the compiler finds one that is missing. */
+/**
+ * An endpoint for each operation that needs an identity; the compiler finds one that is missing.
+ */
 export type Endpoints = { readonly [Name in IdentifiedOperation]: Endpoint<Name> };
 
-/** Makes the handler of an operation that needs an identity: the caller first, then the endpoint, then its answer. */
+/**
+ * Makes the handler of an operation that needs an identity: the caller first, then the endpoint,
+ * then its answer.
+ */
 export function createAuthenticatedHandler(
   name: IdentifiedOperation,
   endpoint: Endpoints[IdentifiedOperation],

@@ -15,7 +15,10 @@ export function invalid(message: string, field?: string) {
   });
 }
 
-/** The refusal of a name that means nothing here; `there` says what does, after "there is" or "there are". */
+/**
+ * The refusal of a name that means nothing here; `there` says what does, after "there is" or "there
+ * are".
+ */
 function unknownName(what: string, name: string, there: string) {
   return name === ''
     ? invalid(

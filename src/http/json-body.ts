@@ -12,7 +12,9 @@ const JSON_TYPE = /^application\/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*$/iu;
 /** JSON can hold it, as `\\ud83d` without its other half, but no table and no file can. */
 const HALF = 'half of a character (a lone surrogate)';
 
-/** Reads the fields of a route that takes a body; the example is for whoever sent something else. */
+/**
+ * Reads the fields of a route that takes a body; the example is for whoever sent something else.
+ */
 export function readBody<Entries extends v.ObjectEntries>(
   request: WireRequest,
   { body, example }: { readonly body: Fields<Entries>; readonly example: string },
@@ -41,8 +43,8 @@ function checkHead(request: WireRequest, example: string): Result<undefined, Ref
 }
 
 /**
- * Reads a body as one JSON object whose values are neither objects nor lists: no endpoint takes more.
- * Refuses bytes that are not UTF-8, and repeated keys.
+ * Reads a body as one JSON object whose values are neither objects nor lists: no endpoint takes
+ * more. Refuses bytes that are not UTF-8, and repeated keys.
  */
 function parseBody(
   body: Uint8Array,

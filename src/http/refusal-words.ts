@@ -9,8 +9,8 @@ import type { Asked } from './asked.ts';
 
 /**
  * The words of refusals, for `refusals.ts`, which knows when each is said. Two sorts of words stand
- * elsewhere: what failed in verifying a signature, beside the check in `sigv4` and `identity`, and what
- * is out of form in a field, beside the field.
+ * elsewhere: what failed in verifying a signature, beside the check in `sigv4` and `identity`, and
+ * what is out of form in a field, beside the field.
  */
 
 type Refused<Kind> = Extract<OperationRefusal, { readonly kind: Kind }>;
@@ -25,7 +25,9 @@ const NOT_DONE: Readonly<Record<Asked, string>> = {
   question: 'There is no answer',
 };
 
-/** What may have been done. Credentials and keys that nobody got are as if they had not been made. */
+/**
+ * What may have been done. Credentials and keys that nobody got are as if they had not been made.
+ */
 const MAYBE_DONE: Readonly<Record<Asked, string>> = {
   ...NOT_DONE,
   revocation: 'It is not certain that it was revoked (GET /revocations tells)',
@@ -133,7 +135,10 @@ export function reasonOf(refusal: ReasonedRefusal): string {
   }
 }
 
-/** Says the same of a profile that does not exist, that is broken, and that no rule opens to this caller. */
+/**
+ * Says the same of a profile that does not exist, that is broken, and that no rule opens to this
+ * caller.
+ */
 export function deniedWords({ profile, user, rule, reason }: DeniedRefusal): string {
   if (rule === undefined)
     return `no rule lets ${user} use profile ${profile}; GET /profiles lists yours`;

@@ -35,8 +35,8 @@ type HttpRefusal =
   | { readonly kind: 'internal' };
 
 /**
- * Puts every refusal into a status and a sentence that its reader can act on. The one place that knows
- * both; the sentences are in `refusal-words.ts`.
+ * Puts every refusal into a status and a sentence that its reader can act on. The one place that
+ * knows both; the sentences are in `refusal-words.ts`.
  *
  * @param asked what the request was for
  */
@@ -177,9 +177,9 @@ function toHttpAnswer(refusal: Exclude<HttpRefusal, { readonly kind: 'internal' 
     case 'host-not-served':
       return validation(400, words.hostWords(refusal.host, refusal.served));
     case 'body-too-large':
-      // The connection stays: it reads the rest away, within bounds, or ends. Closed at once with bytes
-      // unread, it would be reset, and the sender, or the load balancer, would see that in the place of
-      // this answer.
+      // The connection stays: it reads the rest away, within bounds, or ends. Closed at once with
+      // bytes unread, it would be reset, and the sender, or the load balancer, would see that in
+      // the place of this answer.
       return validation(413, words.bodyWords(refusal.limit));
     case 'body-too-slow':
       return { ...validation(400, words.BODY_TOO_SLOW), close: true };

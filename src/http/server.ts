@@ -22,9 +22,9 @@ import { toRouteLabel, type Env } from './route.ts';
 const HEADERS_COUNT = 200;
 
 /**
- * The host that Hono's adapter makes its URL of. With the caller's Host, `127.1/xxx` would become part
- * of the path, and an invalid one would be answered by the adapter itself. The verifier reads the
- * caller's own from `rawHeaders`.
+ * The host that Hono's adapter makes its URL of. With the caller's Host, `127.1/xxx` would become
+ * part of the path, and an invalid one would be answered by the adapter itself. The verifier reads
+ * the caller's own from `rawHeaders`.
  */
 const ROUTER_HOST = 'sentinel';
 
@@ -40,14 +40,17 @@ type ServerOptions = {
   /** Whether the server is about to stop, so that connections end with their next answer. */
   readonly isDraining: () => boolean;
   /**
-   * What the Lambda Web Adapter's headers are. On AWS Lambda they replace what the client sent: they are
-   * trusted where a front verified every request, and dropped where it did not. Elsewhere the adapter is
-   * absent, and they are headers like any other.
+   * What the Lambda Web Adapter's headers are. On AWS Lambda they replace what the client sent:
+   * they are trusted where a front verified every request, and dropped where it did not. Elsewhere
+   * the adapter is absent, and they are headers like any other.
    */
   readonly adapter: 'trusted' | 'dropped' | 'absent';
   /** Called for each request that is not a health check. */
   readonly onArrival: () => void;
-  /** Called for each answer to such a request, with its path in the table of routes and the time it took. */
+  /**
+   * Called for each answer to such a request, with its path in the table of routes and the time it
+   * took.
+   */
   readonly onAnswer: (answered: {
     readonly route: string;
     readonly status: number;
@@ -61,11 +64,16 @@ type ServerOptions = {
   readonly onTurnedAway: (what: TurnedAway | 'overloaded') => void;
 };
 
-/** What load balancers, people and alarms ask: both are answered even when the server is overloaded. */
+/**
+ * What load balancers, people and alarms ask: both are answered even when the server is overloaded.
+ */
 const HEALTH: string = ROUTES.health.path;
 const READINESS: string = ROUTES.readiness.path;
 
-/** Whether the Lambda Web Adapter stands before the server, and whether what it says of callers counts. */
+/**
+ * Whether the Lambda Web Adapter stands before the server, and whether what it says of callers
+ * counts.
+ */
 export function toAdapter(home: {
   readonly front: object | undefined;
   readonly onLambda: boolean;
@@ -76,11 +84,15 @@ export function toAdapter(home: {
 
 /**
  * Makes the HTTP server. Request line and headers are read verbatim and checked here, before Hono's
- * adapter makes a URL of them: that would resolve dot segments and take absolute-form targets for paths.
+ * adapter makes a URL of them: that would resolve dot segments and take absolute-form targets for
+ * paths.
  */
 export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server {
   const { isDraining, gate, onTurnedAway } = options;
-  /** Request → its head as it was on the wire, until the request is answered: the adapter changes it. */
+  /**
+   * Request → its head as it was on the wire, until the request is answered: the adapter changes
+   * it.
+   */
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
   const listener = getRequestListener(
     (request, { incoming }) => {
@@ -155,8 +167,8 @@ function readAdapter(incoming: IncomingMessage, adapter: ServerOptions['adapter'
 }
 
 /**
- * Separates the adapter's headers from the client's. Their JSON is raw UTF-8, which Node has decoded
- * byte by byte. More than one context counts as none: the adapter writes one.
+ * Separates the adapter's headers from the client's. Their JSON is raw UTF-8, which Node has
+ * decoded byte by byte. More than one context counts as none: the adapter writes one.
  */
 function takeContext({ rawHeaders: all }: IncomingMessage): Taken {
   const rawHeaders: string[] = [];

@@ -20,7 +20,10 @@ type Options = {
   readonly refusals: Pick<Refusals, 'count'>;
 };
 
-/** Makes what counts connections and requests that are turned away, in the log, the metrics and the audit log. */
+/**
+ * Makes what counts connections and requests that are turned away, in the log, the metrics and the
+ * audit log.
+ */
 export function createTurnedAway({
   logger,
   meter,

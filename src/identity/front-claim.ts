@@ -40,11 +40,11 @@ function notVerified(header: string) {
  * path, query and body. Other headers (a nonce) do not count: it is unknown whether they were
  * signed, so whoever captured the request might change them.
  *
- * An event of an HTTP API has `authorization` (Tests/AWSLambdaEventsTests/APIGateway+V2IAMTests.swift):
- * https://github.com/awslabs/swift-aws-lambda-events
- * A REST API drops a header that is a signature:
- * https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
- * An event of a Function URL has `x-amz-date`, but no `authorization` (Examples/Streaming/README.md):
+ * An event of an HTTP API has `authorization`
+ * (Tests/AWSLambdaEventsTests/APIGateway+V2IAMTests.swift):
+ * https://github.com/awslabs/swift-aws-lambda-events A REST API drops a header that is a signature:
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html An
+ * event of a Function URL has `x-amz-date`, but no `authorization` (Examples/Streaming/README.md):
  * https://github.com/awslabs/swift-aws-lambda-runtime
  *
  * @returns undefined where the request has neither a signature nor `x-amz-date`, so that copies of

@@ -1,6 +1,6 @@
 /**
- * JSON in one form only, as RFC 8785 has it: keys sorted by code unit, no blanks, numbers and texts as ECMAScript writes
- * them. Members that are undefined are left out.
+ * JSON in one form only, as RFC 8785 has it: keys sorted by code unit, no blanks, numbers and texts
+ * as ECMAScript writes them. Members that are undefined are left out.
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value))

@@ -8,8 +8,8 @@ export function isLoopbackHttp(text: string): boolean {
 }
 
 /**
- * Whether events can be posted to a URL: https, or http to loopback, which only a desk may use. Not with
- * `user:password@`, which proxies and logs repeat.
+ * Whether events can be posted to a URL: https, or http to loopback, which only a desk may use. Not
+ * with `user:password@`, which proxies and logs repeat.
  */
 export function isWebhookUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;

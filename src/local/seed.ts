@@ -198,8 +198,8 @@ async function seedParameter(ssm: SSMClient, { name, type, value }: DemoDocument
 }
 
 /**
- * Makes a document with a key that is drawn once for each local AWS: no key that everybody knows may seal or sign
- * anything, not even there.
+ * Makes a document with a key that is drawn once for each local AWS: no key that everybody knows
+ * may seal or sign anything, not even there.
  */
 async function seedDrawn(
   ssm: SSMClient,

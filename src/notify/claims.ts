@@ -47,9 +47,10 @@ function sentOf(item: Item): readonly string[] {
 }
 
 /**
- * Claims items of a table by attributes of their own: one conditional write takes the lease, counts the attempt and reads
- * the item, and no other item has to be kept in step. (A lease of `aws/lease.ts` would be one for all rows: a receiver
- * that hangs would hold up every instance, and whoever takes it over has to have watched it.)
+ * Claims items of a table by attributes of their own: one conditional write takes the lease, counts
+ * the attempt and reads the item, and no other item has to be kept in step. (A lease of
+ * `aws/lease.ts` would be one for all rows: a receiver that hangs would hold up every instance, and
+ * whoever takes it over has to have watched it.)
  *
  * @param isThere the condition, beside the lease, under which an item is as the ref says
  */

@@ -6,18 +6,24 @@ import { eventId, type Event } from './event.ts';
 import type { Receiver } from './receiver.ts';
 import { MAX_EVENTS, type Claimed, type Ref, type Source } from './source.ts';
 
-/** How often the outboxes are looked at, and how old the last look may be on AWS Lambda before a request makes one. */
+/**
+ * How often the outboxes are looked at, and how old the last look may be on AWS Lambda before a
+ * request makes one.
+ */
 const PERIOD = 5 * SECOND;
 const PERIOD_ON_LAMBDA = 30 * SECOND;
 
-/** Rows of one look at a source, how many of them are sent at a time, and how long one round may begin new ones. */
+/**
+ * Rows of one look at a source, how many of them are sent at a time, and how long one round may
+ * begin new ones.
+ */
 const BATCH = 20;
 const PARALLEL = 4;
 const ROUND = 20 * SECOND;
 
 /**
- * An event is tried so often, over about an hour. The pauses double from the first to the longest, and are between half
- * of it and the whole, so that instances and rows do not all come at once.
+ * An event is tried so often, over about an hour. The pauses double from the first to the longest,
+ * and are between half of it and the whole, so that instances and rows do not all come at once.
  */
 const MAX_ATTEMPTS = 12;
 const FIRST_PAUSE = 5 * SECOND;
@@ -36,15 +42,29 @@ type Options = {
   readonly random?: () => number;
 };
 
-/** What sends events. Nothing here rejects, and nobody whose request caused an event waits for it. */
+/**
+ * What sends events. Nothing here rejects, and nobody whose request caused an event waits for it.
+ */
 export type Dispatcher = {
-  /** Looks at the outboxes at once and every five seconds, until the signal ends it. For all but AWS Lambda. */
+  /**
+   * Looks at the outboxes at once and every five seconds, until the signal ends it. For all but AWS
+   * Lambda.
+   */
   readonly start: (signal: AbortSignal) => void;
-  /** Looks at the outboxes once. Resolves when all that was found has been tried. For a schedule, and for tests. */
+  /**
+   * Looks at the outboxes once. Resolves when all that was found has been tried. For a schedule,
+   * and for tests.
+   */
   readonly round: () => Promise<void>;
-  /** A request has come. Makes a round if the last one is half a minute old: on AWS Lambda no timer can be relied on. */
+  /**
+   * A request has come. Makes a round if the last one is half a minute old: on AWS Lambda no timer
+   * can be relied on.
+   */
   readonly onRequest: () => void;
-  /** A row has just been written with an event: sends it without waiting for the next look, if there is room. */
+  /**
+   * A row has just been written with an event: sends it without waiting for the next look, if there
+   * is room.
+   */
   readonly notice: (source: Source, row: { readonly id: string; readonly version: number }) => void;
   /** Resolves when nothing is under way. */
   readonly idle: () => Promise<void>;
@@ -80,7 +100,10 @@ export function createDispatcher(options: Options): Dispatcher {
   const failing = new Set<Source>();
   let running: Promise<void> = Promise.resolve();
 
-  /** Sends what is left of a row to one receiver, oldest first; gives what it took, and what kept it from all. */
+  /**
+   * Sends what is left of a row to one receiver, oldest first; gives what it took, and what kept it
+   * from all.
+   */
   async function sendTo(receiver: Receiver, events: readonly Event[], { sent, attempts }: Claimed) {
     const taken: string[] = [];
     for (const event of events) {
@@ -158,8 +181,8 @@ export function createDispatcher(options: Options): Dispatcher {
   }
 
   /**
-   * Sends a row, unless another instance has it; says which. A row whose claim cannot be taken or settled is found again
-   * when the lease has ended.
+   * Sends a row, unless another instance has it; says which. A row whose claim cannot be taken or
+   * settled is found again when the lease has ended.
    */
   async function handle(source: Source, ref: Ref): Promise<boolean> {
     const claimed = await attempt(source, () => source.claim(ref));
@@ -168,7 +191,10 @@ export function createDispatcher(options: Options): Dispatcher {
     return true;
   }
 
-  /** Looks until nothing is due, or nothing that is due can be had: an index tells of what was sent for a moment. */
+  /**
+   * Looks until nothing is due, or nothing that is due can be had: an index tells of what was sent
+   * for a moment.
+   */
   async function empty(source: Source): Promise<void> {
     const end = monotonic() + ROUND;
     let wasAnyOurs = true;

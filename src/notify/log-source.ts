@@ -17,7 +17,10 @@ type Options = {
   readonly clock: Clock;
   /** The number of the last entry; 0 where there is none. */
   readonly last: () => Promise<number>;
-  /** The events of an entry: none where it has nothing to tell; undefined unless a TVM wrote it as it stands there. */
+  /**
+   * The events of an entry: none where it has nothing to tell; undefined unless a TVM wrote it as
+   * it stands there.
+   */
   readonly toEvents: (n: number) => Promise<readonly Event[] | undefined>;
 };
 
@@ -27,9 +30,9 @@ function refTo(n: number, attempts: number): Ref {
 }
 
 /**
- * The outbox of a log whose entries are numbered without a gap and never change: an item of the guard table holds the
- * number up to which all was sent, and entries are sent one after the other. It begins with what is written after the
- * first look.
+ * The outbox of a log whose entries are numbered without a gap and never change: an item of the
+ * guard table holds the number up to which all was sent, and entries are sent one after the other.
+ * It begins with what is written after the first look.
  */
 export function createLogSource({ client, guard, name, clock, last, toEvents }: Options): Source {
   const table = { client, name: guard, deadline: DEADLINE };

@@ -24,7 +24,10 @@ export type Way = {
 /** One posting as a whole: name, connection, TLS, head and body of the answer. */
 const DEADLINE = 5 * SECOND;
 
-/** Nothing in an answer is of use. One that is longer comes from something else, such as a page to log in at. */
+/**
+ * Nothing in an answer is of use. One that is longer comes from something else, such as a page to
+ * log in at.
+ */
 const MAX_ANSWER = 4 * 1024;
 const MAX_HEAD = 8 * 1024;
 
@@ -34,9 +37,9 @@ export function resolveHost(host: string): Promise<readonly LookupAddress[]> {
 }
 
 /**
- * Posts something once. Nobody is followed: a redirect is a refusal. The host is resolved once; if any of its addresses
- * is one that events are not sent to, none is connected to, else those very addresses are. Never rejects, and no refusal
- * holds anything of the URL.
+ * Posts something once. Nobody is followed: a redirect is a refusal. The host is resolved once; if
+ * any of its addresses is one that events are not sent to, none is connected to, else those very
+ * addresses are. Never rejects, and no refusal holds anything of the URL.
  */
 export async function post(
   url: URL,
@@ -85,7 +88,8 @@ function send(
     maxHeaderSize: MAX_HEAD,
   };
   return new Promise((resolve, reject) => {
-    // Agents of their own: a connection is used once, and no proxy of the environment comes between.
+    // Agents of their own: a connection is used once, and no proxy of the environment comes
+    // between.
     const request =
       url.protocol === 'https:'
         ? httpsRequest(url, { ...common, agent: new HttpsAgent(), ca, rejectUnauthorized: true })

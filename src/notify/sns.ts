@@ -8,7 +8,10 @@ import type { Receiver } from './receiver.ts';
 /** One event with the SDK's retries. */
 const DEADLINE = 5 * SECOND;
 
-/** Constructs the receiver that is a topic of SNS. The message attribute `event_type` is for subscription filters. */
+/**
+ * Constructs the receiver that is a topic of SNS. The message attribute `event_type` is for
+ * subscription filters.
+ */
 export function createTopic({
   client,
   topicArn,

@@ -7,7 +7,10 @@ import { attemptsOf, createClaims, FORGET, IS_DUE, NAMES } from './claims.ts';
 import type { Event } from './event.ts';
 import type { Claimed, Ref, Source } from './source.ts';
 
-/** What whoever writes a version of a row adds to it, if there is a receiver. Putting a whole row ends a claim on it. */
+/**
+ * What whoever writes a version of a row adds to it, if there is a receiver. Putting a whole row
+ * ends a claim on it.
+ */
 export const OUTBOX_PENDING = { outbox: 'pending' } as const;
 
 /** Whether something of a row is not sent yet. */
@@ -17,11 +20,17 @@ export function isOutboxPending(item: Item): boolean {
 
 const DEADLINE = 3 * SECOND;
 
-/** Rows that are read at a time, and pages that one look at the outbox reads before it leaves the rest to the next. */
+/**
+ * Rows that are read at a time, and pages that one look at the outbox reads before it leaves the
+ * rest to the next.
+ */
 const PAGE = 100;
 const MAX_PAGES = 5;
 
-/** How long the index is taken for missing before it is looked for again: a table can be given one at any time. */
+/**
+ * How long the index is taken for missing before it is looked for again: a table can be given one
+ * at any time.
+ */
 const WITHOUT_INDEX = 1 * HOUR;
 
 type Options = {
@@ -70,8 +79,8 @@ function byStatus(status: string, now: number): IndexQuery {
 }
 
 /**
- * Finds rows that have something to send. Looks go on where the last one stopped, so that rows that wait for their next
- * try keep none from being found.
+ * Finds rows that have something to send. Looks go on where the last one stopped, so that rows that
+ * wait for their next try keep none from being found.
  */
 function createFinder({ client, table: name, clock, statuses }: Options) {
   const table = { client, name, deadline: DEADLINE };
@@ -117,8 +126,8 @@ function createFinder({ client, table: name, clock, statuses }: Options) {
 }
 
 /**
- * The outbox of a table: the rows themselves, marked as having something to send in the very write that made it so. They
- * are found by the sparse index `gsi-outbox`, or by paging `gsi-status`.
+ * The outbox of a table: the rows themselves, marked as having something to send in the very write
+ * that made it so. They are found by the sparse index `gsi-outbox`, or by paging `gsi-status`.
  */
 export function createTableSource(options: Options): Source {
   const { client, table: name, clock, toEvents } = options;

@@ -24,8 +24,8 @@ type Options = {
 };
 
 /**
- * Constructs the receiver that is a webhook. Timestamp and signature are made anew at each attempt: a receiver that
- * refuses old ones takes what was sent again. Without a key nothing is sent.
+ * Constructs the receiver that is a webhook. Timestamp and signature are made anew at each attempt:
+ * a receiver that refuses old ones takes what was sent again. Without a key nothing is sent.
  */
 export function createWebhook({
   target,

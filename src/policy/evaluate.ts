@@ -21,7 +21,9 @@ export type Decision = {
   readonly reason: string | undefined;
   /** The longest that the credentials may live by this rule, in seconds. A cap, never a default. */
   readonly capSeconds: number | undefined;
-  /** Whether the rule lists this caller individually; only then may they see its name and reason. */
+  /**
+   * Whether the rule lists this caller individually; only then may they see its name and reason.
+   */
   readonly namesCaller: boolean;
 };
 

@@ -115,8 +115,8 @@ export function compileConditions(
 }
 
 /**
- * Compiles the test whether a rule lists a caller individually: in `users`, in `principal_ids`, or in
- * `principals` without a wildcard.
+ * Compiles the test whether a rule lists a caller individually: in `users`, in `principal_ids`, or
+ * in `principals` without a wildcard.
  */
 export function compileNaming({
   users = [],

@@ -57,7 +57,9 @@ function instant(ms: number): string {
   return `${new Date(Math.ceil(ms / 1_000) * 1_000).toISOString().slice(0, 19)}Z`;
 }
 
-/** A condition that credentials fulfil which were issued by the time that a revocation was known. */
+/**
+ * A condition that credentials fulfil which were issued by the time that a revocation was known.
+ */
 export function issuedBefore(createdAt: number, skew: number) {
   return {
     DateLessThan: { 'aws:TokenIssueTime': instant(createdAt + MARGIN + skew) },

@@ -70,7 +70,10 @@ export function createRevocationOutbox({ client, guard, clock, log }: Options): 
     return (await log.readHead()).n;
   }
 
-  /** What nobody vouches for, and what is gone, is told to nobody, and keeps nothing that comes after it waiting. */
+  /**
+   * What nobody vouches for, and what is gone, is told to nobody, and keeps nothing that comes
+   * after it waiting.
+   */
   async function eventsOf(n: number): Promise<readonly Event[]> {
     const item = await log.read(n);
     const read = item === undefined ? undefined : log.understand(item);

@@ -71,7 +71,10 @@ export type Revocations = {
   readonly ofVend: (subject: RevocationSubject, profile: string) => Block | undefined;
   /** Whether a grant was ended before its time. In memory. */
   readonly ofGrant: (id: string) => Revocation | undefined;
-  /** Whether a revocation of this caller came behind a number of the log, be it lifted since. In memory. */
+  /**
+   * Whether a revocation of this caller came behind a number of the log, be it lifted since. In
+   * memory.
+   */
   readonly wasRevokedAfter: (subject: RevocationSubject, n: number) => boolean;
   /** Everything up to this number of the log is known here. */
   readonly top: () => number;

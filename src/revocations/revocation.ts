@@ -73,7 +73,10 @@ export type RevocationBook = {
   ) => Revocation | undefined;
   /** Whether a grant was ended before its time. */
   readonly ofGrant: (id: string, now: number) => Revocation | undefined;
-  /** Whether there is a revocation of this caller behind a number of the log, be it lifted. The freeze switch is none. */
+  /**
+   * Whether there is a revocation of this caller behind a number of the log, be it lifted. The
+   * freeze switch is none.
+   */
   readonly wasRevokedAfter: (subject: RevocationSubject, n: number) => boolean;
   /** The revocation of everything, if there is one. */
   readonly frozen: (now: number) => Revocation | undefined;
@@ -109,7 +112,10 @@ function isLive({ until }: Revocation, now: number): boolean {
 export function createRevocationBook(): RevocationBook {
   const byNumber = new Map<number, Revocation>();
   const byKey = new Map<string, Set<Revocation>>();
-  /** The last number of those that named a caller, by what they named, whether or not they were lifted. */
+  /**
+   * The last number of those that named a caller, by what they named, whether or not they were
+   * lifted.
+   */
   const lastOf = new Map<string, number>();
   /**
    * The numbers that were lifted: entries may come twice, and a lifting before the entry that it

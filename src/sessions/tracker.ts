@@ -62,7 +62,10 @@ type Options = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** A session that ends with an approval is of use to its last second: there is no other to take its place. */
+/**
+ * A session that ends with an approval is of use to its last second: there is no other to take its
+ * place.
+ */
 function marginOf({ endsBy }: SessionUse): number {
   return endsBy === undefined ? MARGIN : 0;
 }

@@ -104,7 +104,9 @@ export function readForwardedToken(
   });
 }
 
-/** The endpoint of a token's region, and its credential, which must be scoped to that region's STS. */
+/**
+ * The endpoint of a token's region, and its credential, which must be scoped to that region's STS.
+ */
 function readPlace(
   { region, credential }: Fields,
   hosts: StsHosts,

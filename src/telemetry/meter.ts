@@ -22,8 +22,8 @@ export const COUNTED = {
    */
   turned_away: ['overloaded', 'connection_refused', 'connection_closed'],
   /**
-   * Events, counted once for each receiver: those that it took, tries that failed, and events that were given up after
-   * the last try.
+   * Events, counted once for each receiver: those that it took, tries that failed, and events that
+   * were given up after the last try.
    */
   events: ['delivered', 'failed', 'dead'],
   sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],

@@ -113,7 +113,9 @@ export function requestOf(more: Partial<VendRequest> = {}): VendRequest {
   };
 }
 
-/** The plan of a vend at noon in a new session, made as `vend` does, or the refusal of its network. */
+/**
+ * The plan of a vend at noon in a new session, made as `vend` does, or the refusal of its network.
+ */
 export function planOf(request: VendRequest, leave: Leave): Result<Plan, VendRefusal> {
   const grant = { ...leave, approval: undefined };
   const network = toNetwork(request, grant);

@@ -4,7 +4,9 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { add, fire, outcomeOf, refused, shot, VENDED, type Shot } from './support.ts';
 
-/** An attacker who captured a signed request gains nothing by copies of it; only the attacker pays. */
+/**
+ * An attacker who captured a signed request gains nothing by copies of it; only the attacker pays.
+ */
 const REPLAYED = refused(403, 'RequestReplayed');
 const LIMITED = refused(429, 'RateLimited');
 const DENIED = refused(403, 'PolicyDenied');

@@ -54,7 +54,9 @@ async function settled(promise: Promise<boolean>): Promise<boolean | 'pending'> 
   return Promise.race([promise, vi.advanceTimersByTimeAsync(0).then(() => 'pending' as const)]);
 }
 
-/** Waits 250 ms, and the turn of the event loop in which a completed write would still be noticed. */
+/**
+ * Waits 250 ms, and the turn of the event loop in which a completed write would still be noticed.
+ */
 async function deadline(): Promise<void> {
   await vi.advanceTimersByTimeAsync(250);
   await vi.advanceTimersByTimeAsync(1);

@@ -67,7 +67,10 @@ const RATES = {
 /** Where somebody copies rows to. */
 const COPY = 'f'.repeat(16);
 
-/** One thing that somebody does on one of the instances. `which` picks one of the events so far, the newest first. */
+/**
+ * One thing that somebody does on one of the instances. `which` picks one of the events so far, the
+ * newest first.
+ */
 export type Command =
   | {
       readonly do: 'open';
@@ -112,7 +115,10 @@ function tally(what: string): void {
   tallied.set(what, (tallied.get(what) ?? 0) + 1);
 }
 
-/** The world of one run: tables, a clock, the truth about every event, and what was found to be wrong. */
+/**
+ * The world of one run: tables, a clock, the truth about every event, and what was found to be
+ * wrong.
+ */
 export function createWorld(schedule: () => Promise<void>, faults: readonly Fault[]) {
   const tables = createFakeTables();
   const store = createEventStore(tables.client, TABLE);
@@ -247,7 +253,8 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       return;
     }
     tally(drill ? 'drill' : 'opened');
-    // A row that was deleted before anybody noted it, or vended under it, is as if it had never been written.
+    // A row that was deleted before anybody noted it, or vended under it, is as if it had never
+    // been written.
     const isStillOwed = owedBefore.some(
       (one) => !one.isReviewed && (one.isNoted || !one.isTouched),
     );

@@ -73,12 +73,14 @@ export function valueOf<Value>(result: Result<Value, unknown>): Value {
 
 type Command = PutItemCommand | QueryCommand | UpdateItemCommand;
 
-/** Before a call takes effect: here a test may wait, throw, or say that the call fails behind it. */
+/**
+ * Before a call takes effect: here a test may wait, throw, or say that the call fails behind it.
+ */
 export type Step = (command: Command) => Promise<'ok' | 'lost' | 'twice'>;
 
 /**
- * The tables in memory, which take the commands that this room sends, one effect at a time. `lost` does what was asked and
- * throws; `twice` does it as an SDK does whose first answer was lost.
+ * The tables in memory, which take the commands that this room sends, one effect at a time. `lost`
+ * does what was asked and throws; `twice` does it as an SDK does whose first answer was lost.
  */
 export function createFakeTables(step: Step = () => Promise.resolve('ok')) {
   const tables = new Map<string, Map<string, Item>>();

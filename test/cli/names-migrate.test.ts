@@ -6,7 +6,10 @@ import { call } from '../http/support.ts';
 import { startDesk, startTvm, type Desk } from '../support/tvm.ts';
 import { runProgram, type Run } from './support.ts';
 
-/** Another kind of caller is to own bare names: what changes its meaning, and the record that lets the TVM start. */
+/**
+ * Another kind of caller is to own bare names: what changes its meaning, and the record that lets
+ * the TVM start.
+ */
 let desk: Desk;
 
 beforeAll(async () => {

@@ -36,7 +36,10 @@ function tokenOf(authorization: string): Token {
   return JSON.parse(Buffer.from(text, 'base64url').toString()) as Token;
 }
 
-/** Builds the request to STS anew from the token, as a TVM does, and signs it as the caller should have. */
+/**
+ * Builds the request to STS anew from the token, as a TVM does, and signs it as the caller should
+ * have.
+ */
 function expectForwarded(
   token: Token,
   { method, path, rawQuery, body }: OuterRequest,

@@ -12,7 +12,9 @@ import {
   type Stranger,
 } from './support.ts';
 
-/** Whose credentials sign: who was named, or who logged in, and never somebody else in their place. */
+/**
+ * Whose credentials sign: who was named, or who logged in, and never somebody else in their place.
+ */
 const directory = scratch();
 let stranger: Stranger;
 let file: string;

@@ -354,7 +354,8 @@ export function describeConformance(
         'refuses the request target %s',
         async (line) => {
           const refused = await ask({ query: 'profile=dev', target: line });
-          // The front of Lambda answers by itself when the adapter can make no request of the target.
+          // The front of Lambda answers by itself when the adapter can make no request of the
+          // target.
           if (target.resolvesTargets === true && refused.status === 502)
             expect(refused.json).toEqual({});
           else expectRefusal(refused, 400, 'ValidationError');

@@ -66,7 +66,10 @@ function fresh(): Signed {
   });
 }
 
-/** Sends `count` requests, `concurrency` at a time, over kept connections; calls `at` when half of them are done. */
+/**
+ * Sends `count` requests, `concurrency` at a time, over kept connections; calls `at` when half of
+ * them are done.
+ */
 async function load(
   count: number,
   concurrency: number,

@@ -42,7 +42,10 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** A table of requests, as it is made here or as one that Sentinel made: without the index of the outbox. */
+/**
+ * A table of requests, as it is made here or as one that Sentinel made: without the index of the
+ * outbox.
+ */
 async function makeTable(isSentinels: boolean): Promise<string> {
   const name = `requests-${newHexId()}`;
   const definition = tableDefinitions({ ...DEFAULT_TABLE_NAMES, requests: name }).find(

@@ -37,7 +37,9 @@ async function leaveEarly(port: number): Promise<void> {
   await new Promise((wake) => setTimeout(wake, 50));
 }
 
-/** Vitest fails a run for each rejection that nobody handles, so these tests need not look for them. */
+/**
+ * Vitest fails a run for each rejection that nobody handles, so these tests need not look for them.
+ */
 describe('a fake server whose client leaves in the middle of a request', () => {
   it('serves the next request: startFakeSts', async () => {
     const sts = kept(await startFakeSts(NOWHERE));

@@ -21,7 +21,10 @@ const MAX_OPEN = 10;
 /** How often a ledger is tried again that another has written meanwhile. */
 const MAX_ATTEMPTS = 8;
 
-/** How long a request waits for its approvers, in seconds, unless the rule says otherwise: Sentinel's. */
+/**
+ * How long a request waits for its approvers, in seconds, unless the rule says otherwise:
+ * Sentinel's.
+ */
 const USUAL_TTL = 24 * 3_600;
 
 /** A request that is to be made, and all that its making depends on. */
@@ -46,7 +49,10 @@ type Open = {
   readonly rowless: readonly LedgerEntry[];
 };
 
-/** An entry without a row is taken for one that is just being written for so long, and then for dead. */
+/**
+ * An entry without a row is taken for one that is just being written for so long, and then for
+ * dead.
+ */
 const IN_FLIGHT = 3 * SECOND;
 /** How long its row is waited for between looks. */
 const PAUSE_MS = 100;
@@ -74,7 +80,10 @@ type Dependencies = {
   readonly sleep: (ms: number) => Promise<unknown>;
 };
 
-/** What a pending request is to whoever asks once more: a vend finds whatever is pending, a request only its equal. */
+/**
+ * What a pending request is to whoever asks once more: a vend finds whatever is pending, a request
+ * only its equal.
+ */
 function toFound(request: AccessRequest, wish: Omit<Wish, 'root'>): Result<Asked, ApprovalRefusal> {
   if (wish.origin === 'vend' || isSameWish(request, wish)) return ok({ request, created: false });
   return refuse({ kind: 'request-pending', id: request.id, profile: request.profile });
@@ -123,8 +132,9 @@ function begin({ wish, rule, documents, now }: Ask): AccessRequest | undefined {
 }
 
 /**
- * Makes a request, or finds the pending one that asks for the same. The ledger is written before the row: whoever asks at the
- * same moment finds it there, and what dies in between costs the person a place until the request would have expired.
+ * Makes a request, or finds the pending one that asks for the same. The ledger is written before
+ * the row: whoever asks at the same moment finds it there, and what dies in between costs the
+ * person a place until the request would have expired.
  */
 export function createAsk({ store, ledgers, sleep }: Dependencies) {
   /** The pending requests of a person, under all the names that are theirs. */

@@ -35,7 +35,10 @@ export function createDecideRequest(dependencies: Dependencies) {
   const { clock, store, ledgers, revocations, documentsOf, records } = dependencies;
   const { judgeApproval, judgeDenial, judgeEnd } = createJudge(revocations);
 
-  /** Ends a request in the log of revocations first: a row that somebody puts back then revives nothing. */
+  /**
+   * Ends a request in the log of revocations first: a row that somebody puts back then revives
+   * nothing.
+   */
   async function endInLog({ operator, request, now }: Case, reason: string): Promise<void> {
     const { caller } = operator;
     const latest = Math.max(
@@ -54,7 +57,10 @@ export function createDecideRequest(dependencies: Dependencies) {
     });
   }
 
-  /** Tells the requester's ledger how long the request matters, before the row says that it was approved. */
+  /**
+   * Tells the requester's ledger how long the request matters, before the row says that it was
+   * approved.
+   */
   async function tellLedger(request: AccessRequest, now: number): Promise<void> {
     const name = ledgerName(request);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -73,7 +79,10 @@ export function createDecideRequest(dependencies: Dependencies) {
     throw new Error(`the ledger of requests of ${name} is written by too many at once`);
   }
 
-  /** Reads the request, consistently; the refusal of one that does not exist is that of one that is nobody's business. */
+  /**
+   * Reads the request, consistently; the refusal of one that does not exist is that of one that is
+   * nobody's business.
+   */
   async function open(operator: Operator, id: string): Promise<Result<Case, OperationRefusal>> {
     const now = clock();
     const { caller, snapshot } = operator;
@@ -106,8 +115,8 @@ export function createDecideRequest(dependencies: Dependencies) {
   }
 
   /**
-   * Runs one action: find the request, use the HTTP request up, judge, write, and acknowledge once the record is written.
-   * What another changed meanwhile is judged anew.
+   * Runs one action: find the request, use the HTTP request up, judge, write, and acknowledge once
+   * the record is written. What another changed meanwhile is judged anew.
    */
   async function act(
     operator: Operator,
@@ -170,7 +179,9 @@ export function createDecideRequest(dependencies: Dependencies) {
     );
   }
 
-  /** Ends a request before its time: its requester, a reviewer of it, or an operator who may revoke. */
+  /**
+   * Ends a request before its time: its requester, a reviewer of it, or an operator who may revoke.
+   */
   function end(operator: Operator, id: string, reason: string): Outcome {
     return act(operator, id, { action: 'ended', reason }, (at) => {
       const isReviewer = at.request.reviews.some(

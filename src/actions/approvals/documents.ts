@@ -13,9 +13,15 @@ import type { CountingFacts } from './tally.ts';
 
 /** What approvals are decided by: the documents of one snapshot, as this TVM names callers. */
 export type Documents = {
-  /** Who is one person; undefined while the document of people is broken: then nothing is approved, and no grant vends. */
+  /**
+   * Who is one person; undefined while the document of people is broken: then nothing is approved,
+   * and no grant vends.
+   */
   readonly people: People | undefined;
-  /** A caller as a row holds it. With `like`, the tag of their secret is the one of that party, if the secret is the same. */
+  /**
+   * A caller as a row holds it. With `like`, the tag of their secret is the one of that party, if
+   * the secret is the same.
+   */
   readonly toParty: (caller: Caller, now: number, like?: Party) => Party;
   /** A party as revocations tell callers apart. */
   readonly toSubject: (party: Party) => RevocationSubject;
@@ -23,7 +29,10 @@ export type Documents = {
   readonly toApprover: (party: Party) => Approver;
   /** The rule that a request of this party for a profile falls under. */
   readonly ruleFor: (requester: Party, profile: string) => ApprovalRule | undefined;
-  /** What reviews of a request are counted by at a moment; undefined where no rule is for it, or people are unknown. */
+  /**
+   * What reviews of a request are counted by at a moment; undefined where no rule is for it, or
+   * people are unknown.
+   */
   readonly countingFor: (request: AccessRequest, now: number) => CountingFacts | undefined;
   /** What policy says to this party about a profile at a moment. */
   readonly decisionFor: (requester: Party, profile: string, now: number) => Decision;
@@ -82,7 +91,10 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return findApprovalRule(approvalPolicy, named(requester), profile);
   }
 
-  /** A registered key that is disabled, gone, or has another secret approves nothing any more, and neither did it. */
+  /**
+   * A registered key that is disabled, gone, or has another secret approves nothing any more, and
+   * neither did it.
+   */
   function approverNow({ reviewer }: Review, now: number): Approver | undefined {
     const id = keyIdOf(reviewer);
     if (id === undefined) return toApprover(reviewer);
@@ -131,7 +143,10 @@ function toPeople({ clients, people }: Snapshot, bareNames: NamedKind): People |
   return createPeople(sets, keyNames);
 }
 
-/** A role that has nobody in particular behind it: its sessions' names are not trusted, so it is its own subject. */
+/**
+ * A role that has nobody in particular behind it: its sessions' names are not trusted, so it is its
+ * own subject.
+ */
 function isBot({ principal, subject }: Party): boolean {
   return principal === subject && /^arn:[a-z-]+:iam::\d{12}:role\//u.test(principal);
 }

@@ -18,7 +18,9 @@ export type FoundGrant = { readonly request: AccessRequest; readonly grant: Gran
 export type NoGrant = {
   /** A request that is pending; undefined if there is none. */
   readonly pending: AccessRequest | undefined;
-  /** An approved request that has not ended, and why it does not vend; undefined if there is none. */
+  /**
+   * An approved request that has not ended, and why it does not vend; undefined if there is none.
+   */
   readonly blocked: { readonly request: AccessRequest; readonly why: GrantProblem } | undefined;
 };
 
@@ -29,10 +31,16 @@ type Dependencies = {
   readonly documentsOf: (snapshot: Snapshot) => Documents;
 };
 
-/** What may be worth telling of a grant that does not vend; what has ended is nobody's business any more. */
+/**
+ * What may be worth telling of a grant that does not vend; what has ended is nobody's business any
+ * more.
+ */
 const LASTING: ReadonlySet<GrantProblem> = new Set(['stale', 'quorum', 'suspended', 'revoked']);
 
-/** Finds approvals by the ledger of the caller, which names their requests, and reads these consistently. */
+/**
+ * Finds approvals by the ledger of the caller, which names their requests, and reads these
+ * consistently.
+ */
 export function createFindGrant({ store, ledgers, revocations, documentsOf }: Dependencies) {
   function check(
     request: AccessRequest,
@@ -52,7 +60,9 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf }: De
     });
   }
 
-  /** The requests of a caller for a profile that are not over. Rejects where a table cannot be read. */
+  /**
+   * The requests of a caller for a profile that are not over. Rejects where a table cannot be read.
+   */
   async function read(caller: Caller, profile: string, snapshot: Snapshot, now: number) {
     const requester = documentsOf(snapshot).toParty(caller, now);
     const { entries } = await ledgers.read(ledgerName({ requester }), now);
@@ -91,8 +101,8 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf }: De
   }
 
   /**
-   * Starts a grant that begins with its first use, once, before STS is asked: a vend that fails afterwards keeps the start.
-   * Whoever loses the race uses the start that the other set.
+   * Starts a grant that begins with its first use, once, before STS is asked: a vend that fails
+   * afterwards keeps the start. Whoever loses the race uses the start that the other set.
    */
   async function start(
     found: FoundGrant,

@@ -35,7 +35,10 @@ function require(vend: Unvended, next: ApprovalRequired['next']): ApprovalRequir
   return { kind: 'approval-required', profile, reason: vend.unapproved.reason, next };
 }
 
-/** Tells a vend that needs an approval what to do, and makes the request for one where there is none. */
+/**
+ * Tells a vend that needs an approval what to do, and makes the request for one where there is
+ * none.
+ */
 export function createVendApprovals(dependencies: Dependencies) {
   const { requestForVend, revocations, documentsOf, statusUrlOf, onFault } = dependencies;
 
@@ -93,7 +96,10 @@ export function createVendApprovals(dependencies: Dependencies) {
     return field === undefined ? undefined : require(vend, { kind: 'ask', field });
   }
 
-  /** Makes the request, or finds the one that was made at the same moment. The vend's claim must be reserved. */
+  /**
+   * Makes the request, or finds the one that was made at the same moment. The vend's claim must be
+   * reserved.
+   */
   async function makeRequest(vend: Unvended): Promise<RequiredRefusal> {
     const { rule, wish } = toWish(vend);
     if (rule === undefined) return require(vend, { kind: 'nobody' });

@@ -70,7 +70,10 @@ function isRepeated({ request, party }: Case, { digest, seconds }: Approval): bo
   );
 }
 
-/** Judges actions on a request as it was read, by documents and revocations as they are known here: no I/O. */
+/**
+ * Judges actions on a request as it was read, by documents and revocations as they are known here:
+ * no I/O.
+ */
 export function createJudge(revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter' | 'top'>) {
   /** Refuses what is not pending, or whose requester has been revoked since. */
   function checkPending({ request, documents, now }: Case): OperationRefusal | undefined {

@@ -161,7 +161,10 @@ export function createListRequests({
     }
   }
 
-  /** Writes down that nobody decided a request in time, which the first tells who looks at it afterwards. */
+  /**
+   * Writes down that nobody decided a request in time, which the first tells who looks at it
+   * afterwards.
+   */
   async function withExpiry(
     request: AccessRequest,
     { snapshot }: Operator,

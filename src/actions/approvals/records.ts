@@ -28,7 +28,10 @@ function toEntry(by: KnownRequest, what: Tried & Pick<ApprovalRecord, 'effect'>)
   return { event: 'approval', ...describeRequest(by), actor: by.caller.name, ...what };
 }
 
-/** What approvals share: the ways in which an action on a request ends, each of which leaves one record. */
+/**
+ * What approvals share: the ways in which an action on a request ends, each of which leaves one
+ * record.
+ */
 export function createApprovalRecords({ clock, guard, audit, bareNames, onFault }: Dependencies) {
   /** A request as records name it, with Sentinel's names of fields. */
   function describe(request: AccessRequest): Partial<ApprovalRecord> {
@@ -49,7 +52,10 @@ export function createApprovalRecords({ clock, guard, audit, bareNames, onFault 
     };
   }
 
-  /** Acknowledges what was done once its record is written. Without one it stands, and the answer says so. */
+  /**
+   * Acknowledges what was done once its record is written. Without one it stands, and the answer
+   * says so.
+   */
   function conclude<Value>(by: KnownRequest, tried: Tried, request: AccessRequest, value: Value) {
     const record = toEntry(by, { ...describe(request), ...tried, effect: 'allow' });
     const refusal: ApprovalRefusal = { kind: 'request-unrecorded', id: request.id };

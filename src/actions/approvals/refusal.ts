@@ -5,7 +5,9 @@ import type { GrantProblem } from './check-grant.ts';
 export type ApprovalRefusal =
   /** Policy lets the caller vend without. */
   | { readonly kind: 'no-approval-needed'; readonly profile: string }
-  /** No rule of the approval policy is for this profile and this caller, so nobody could approve. */
+  /**
+   * No rule of the approval policy is for this profile and this caller, so nobody could approve.
+   */
   | { readonly kind: 'no-approval-rule'; readonly profile: string }
   /** A field is missing, or not as the rule wants it. */
   | { readonly kind: 'request-field'; readonly field: RequestField; readonly profile: string }

@@ -9,13 +9,19 @@ import {
 } from '../../policy/approval/rule.ts';
 import type { ApprovalRule } from '../../policy/documents/approval-policy.ts';
 
-/** What reviews are counted by: the documents as they are now, not as they were when somebody approved. */
+/**
+ * What reviews are counted by: the documents as they are now, not as they were when somebody
+ * approved.
+ */
 export type CountingFacts = {
   readonly rule: ApprovalRule;
   /** The groups of the rule at this moment. */
   readonly groups: readonly ApprovalGroup[];
   readonly people: People;
-  /** The reviewer as rules name them now; undefined for one who is nobody any more, as a key that was disabled. */
+  /**
+   * The reviewer as rules name them now; undefined for one who is nobody any more, as a key that
+   * was disabled.
+   */
   readonly approverNow: (review: Review) => Approver | undefined;
 };
 
@@ -25,7 +31,10 @@ type Voice = {
   readonly groups: ReadonlySet<string>;
 };
 
-/** The reviews of those who may approve at this moment, the last word of each person, never the requester's own. */
+/**
+ * The reviews of those who may approve at this moment, the last word of each person, never the
+ * requester's own.
+ */
 function voicesOf(
   request: AccessRequest,
   { groups, people, approverNow }: CountingFacts,

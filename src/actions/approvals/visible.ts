@@ -4,7 +4,10 @@ import type { AccessRequest, Party } from '../../approvals/request.ts';
 import { may, type Operator } from '../operator.ts';
 import type { Documents } from './documents.ts';
 
-/** How long after its beginning the last escalation of any request has happened: a reviewer to come may look already. */
+/**
+ * How long after its beginning the last escalation of any request has happened: a reviewer to come
+ * may look already.
+ */
 const EVER = Number.MAX_SAFE_INTEGER;
 
 /** Whether a request is a party's own: theirs, or another identity's of the same person. */
@@ -23,8 +26,8 @@ export function mayEverReview(request: AccessRequest, party: Party, documents: D
 }
 
 /**
- * Whether a request may be seen: by its requester, by those who may review it or did, and by operators who may list.
- * To everybody else it looks as if there were none.
+ * Whether a request may be seen: by its requester, by those who may review it or did, and by
+ * operators who may list. To everybody else it looks as if there were none.
  */
 export function isVisible(
   request: AccessRequest,

@@ -12,8 +12,9 @@ import {
 import type { BreakGlassRule, ReasonCode } from '../../policy/documents/break-glass-policy.ts';
 
 /**
- * Why an event does not vend. `drill`, `closed` and `ended` are for good; `unconfirmed`: the time for a second person has
- * passed without one who counts; `rule`: the rule of the moment is not for it.
+ * Why an event does not vend. `drill`, `closed` and `ended` are for good; `unconfirmed`: the time
+ * for a second person has passed without one who counts; `rule`: the rule of the moment is not for
+ * it.
  */
 export type EventProblem =
   | 'drill'
@@ -36,7 +37,10 @@ export type EventFacts = {
   /** The rule for the profile as it is now, of `findBreakGlassRule`. */
   readonly rule: BreakGlassRule | undefined;
   readonly people: People;
-  /** Somebody as rules name them now; undefined for one who is nobody any more, as a key that was disabled. */
+  /**
+   * Somebody as rules name them now; undefined for one who is nobody any more, as a key that was
+   * disabled.
+   */
   readonly approverNow: (party: Party) => Approver | undefined;
   /** Whether a revocation of the event itself stands in the log. */
   readonly isGrantRevoked: (id: string) => boolean;
@@ -48,8 +52,8 @@ export type EventFacts = {
 export type OpenEvent = { readonly endsAt: number };
 
 /**
- * Checks whether an event lets its invoker vend now. That no explicit `deny` of the access policy is passed, and that the
- * row is genuine, is the caller's to see to.
+ * Checks whether an event lets its invoker vend now. That no explicit `deny` of the access policy
+ * is passed, and that the row is genuine, is the caller's to see to.
  */
 export function checkEvent(
   event: BreakGlassEvent,
@@ -62,7 +66,8 @@ export function checkEvent(
   if (event.status !== 'active' || now >= event.endsAt) return refuse('ended');
   if (!isInvoker(event, facts)) return refuse('another-invoker');
   if (facts.wasRevokedAfter(event.invoker, event.seen)) return refuse('revoked');
-  // The rule as it is now: its window of time was for the opening, its longest duration holds for what is left.
+  // The rule as it is now: its window of time was for the opening, its longest duration holds for
+  // what is left.
   const asked = { name: facts.invokerName, reasonCode: event.reasonCode as ReasonCode };
   const rule = isRuleFor(facts.rule, asked);
   if (!rule.ok) return refuse('rule');
@@ -72,7 +77,10 @@ export function checkEvent(
   return now < endsAt ? ok({ endsAt }) : refuse('ended');
 }
 
-/** The same identity: another user or role of the same name, and a key with another secret, are somebody else. */
+/**
+ * The same identity: another user or role of the same name, and a key with another secret, are
+ * somebody else.
+ */
 function isInvoker(
   { invoker: then, profile }: BreakGlassEvent,
   { invoker: now, ...facts }: EventFacts,
@@ -82,7 +90,10 @@ function isInvoker(
   return isSame && profile === facts.profile;
 }
 
-/** The event without a confirmation that counts no more. Where the rule names nobody any more, it counts as it is. */
+/**
+ * The event without a confirmation that counts no more. Where the rule names nobody any more, it
+ * counts as it is.
+ */
 function withCountingConfirmation(
   event: BreakGlassEvent,
   facts: EventFacts,
@@ -102,7 +113,10 @@ function withCountingConfirmation(
 /** Somebody who wants to confirm or review, as rows hold them and as rules name them. */
 export type Other = { readonly party: Party; readonly approver: Approver; readonly people: People };
 
-/** Whether somebody may confirm an event under the rule of the moment: one whom it names, and never the invoker. */
+/**
+ * Whether somebody may confirm an event under the rule of the moment: one whom it names, and never
+ * the invoker.
+ */
 export function mayConfirm(
   event: BreakGlassEvent,
   rule: BreakGlassRule | undefined,
@@ -111,7 +125,10 @@ export function mayConfirm(
   return rule !== undefined && isSecondPerson(rule, other.approver) && !isInvokers(event, other);
 }
 
-/** Whether somebody may review an event under the rule of the moment: one whom it names, and never the invoker. */
+/**
+ * Whether somebody may review an event under the rule of the moment: one whom it names, and never
+ * the invoker.
+ */
 export function mayReviewEvent(
   event: BreakGlassEvent,
   rule: BreakGlassRule | undefined,
@@ -120,7 +137,10 @@ export function mayReviewEvent(
   return rule !== undefined && isReviewer(rule, other.approver) && !isInvokers(event, other);
 }
 
-/** Whether somebody may see an event to close it: its invoker, under whatever identity. Operators may as well. */
+/**
+ * Whether somebody may see an event to close it: its invoker, under whatever identity. Operators
+ * may as well.
+ */
 export function isInvokers(
   event: BreakGlassEvent,
   { party, people }: Pick<Other, 'party' | 'people'>,

@@ -41,9 +41,9 @@ const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpire
 
 /**
  * What the profile's document, the role's trust policy or its account's settings are to blame for.
- * Neither the caller nor a retry can mend it. Of the errors that AWS documents for AssumeRole and for
- * all of STS's calls, it lacks those that blame the TVM's own credentials or clock, which no profile can
- * mend, and those that blame the service.
+ * Neither the caller nor a retry can mend it. Of the errors that AWS documents for AssumeRole and
+ * for all of STS's calls, it lacks those that blame the TVM's own credentials or clock, which no
+ * profile can mend, and those that blame the service.
  * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors
  * https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
  */
@@ -119,7 +119,10 @@ function readCredentials({ Credentials }: AssumeRoleCommandOutput): AssumedRole 
   };
 }
 
-/** Whether the session is the one that was asked for: nobody may get the credentials of another call. */
+/**
+ * Whether the session is the one that was asked for: nobody may get the credentials of another
+ * call.
+ */
 function isOwnAnswer(
   { RoleArn, RoleSessionName, SourceIdentity }: AssumeRoleCommandInput,
   { AssumedRoleUser, SourceIdentity: stamped = SourceIdentity }: AssumeRoleCommandOutput,

@@ -24,9 +24,9 @@ function deny(action: string, condition?: Statement): Statement {
 }
 
 /**
- * AssumeRole, AssumeRoot and GetWebIdentityToken all give what outlives the session. Their names do not
- * fit into what a profile leaves, so a session that rests on an approval is denied all of STS but
- * GetCallerIdentity, which no policy can deny:
+ * AssumeRole, AssumeRoot and GetWebIdentityToken all give what outlives the session. Their names do
+ * not fit into what a profile leaves, so a session that rests on an approval is denied all of STS
+ * but GetCallerIdentity, which no policy can deny:
  * https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
  */
 const CHAINING = 'sts:*';
@@ -37,8 +37,8 @@ function untilEnd(endsAt: number): Statement {
 }
 
 /**
- * Before the end no role can be assumed, because that role's session would outlast it. What rests on an
- * approval can take nothing else of the kind either, unless its profile says that it may.
+ * Before the end no role can be assumed, because that role's session would outlast it. What rests
+ * on an approval can take nothing else of the kind either, unless its profile says that it may.
  */
 function chainingOf(
   profile: Profile,
@@ -50,10 +50,11 @@ function chainingOf(
 }
 
 /**
- * Negated operators match when the key is absent, so a call whose address AWS does not see is denied.
- * AWS services that act on the caller's behalf come from addresses of their own and are let through by
- * `aws:ViaAWSService`; the few that do not set that key are held to the address. `Bool` in the second
- * statement, not `BoolIfExists`, keeps all our Denies within the 500 characters that a profile leaves.
+ * Negated operators match when the key is absent, so a call whose address AWS does not see is
+ * denied. AWS services that act on the caller's behalf come from addresses of their own and are let
+ * through by `aws:ViaAWSService`; the few that do not set that key are held to the address. `Bool`
+ * in the second statement, not `BoolIfExists`, keeps all our Denies within the 500 characters that
+ * a profile leaves.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
  */
 function boundTo(
@@ -69,8 +70,9 @@ function boundTo(
 
 /**
  * The inline session policy, minified; undefined when none is needed. It can only narrow the role:
- * beside the profile's own statements there are only Denies of ours. Beside managed policies alone an
- * Allow would cancel them, so there are only Denies; with neither, `Allow *` keeps what the role may.
+ * beside the profile's own statements there are only Denies of ours. Beside managed policies alone
+ * an Allow would cancel them, so there are only Denies; with neither, `Allow *` keeps what the role
+ * may.
  */
 export function toSessionPolicy(
   profile: Profile,

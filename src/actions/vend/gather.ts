@@ -28,8 +28,8 @@ type Sources = {
 };
 
 /**
- * Gathers what a vend is decided by, as it is at this moment: policy by the snapshot, the revocations in
- * memory, and, only where policy wants one, the approval in its table.
+ * Gathers what a vend is decided by, as it is at this moment: policy by the snapshot, the
+ * revocations in memory, and, only where policy wants one, the approval in its table.
  *
  * @param now epoch milliseconds
  */

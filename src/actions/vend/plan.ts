@@ -24,7 +24,10 @@ export type VendRequest = KnownRequest & {
   readonly label: string | undefined;
   /** Seconds asked for. */
   readonly duration: number | undefined;
-  /** Why it is wanted and for which ticket, for the request that a vend makes where it needs an approval. */
+  /**
+   * Why it is wanted and for which ticket, for the request that a vend makes where it needs an
+   * approval.
+   */
   readonly justification: string | undefined;
   readonly ticket: string | undefined;
 };
@@ -47,7 +50,9 @@ export type Grant = Leave & {
   readonly approval: FoundGrant | undefined;
 };
 
-/** Draws the marks of a vend: they carry the id of the approval that it rests on, or else its own. */
+/**
+ * Draws the marks of a vend: they carry the id of the approval that it rests on, or else its own.
+ */
 export function toStamp(caller: Caller, approval: FoundGrant | undefined): Stamp {
   const vendId = newHexId();
   return {
@@ -75,7 +80,8 @@ export type Plan = Settled & {
   readonly input: AssumeRoleCommandInput;
   readonly seconds: number;
   /**
-   * The exact end by the session policy, epoch milliseconds; undefined where STS's own is good enough.
+   * The exact end by the session policy, epoch milliseconds; undefined where STS's own is good
+   * enough.
    */
   readonly endsAt: number | undefined;
 };
@@ -133,9 +139,9 @@ type LifeFacts = {
 };
 
 /**
- * The life of the credentials: what policy and session allow, or what the registered key that signed
- * has left. STS counts from when it answers, and gives 900 seconds at least, so what ends sooner, with
- * a key, or with an approval, gets its exact end by the session policy.
+ * The life of the credentials: what policy and session allow, or what the registered key that
+ * signed has left. STS counts from when it answers, and gives 900 seconds at least, so what ends
+ * sooner, with a key, or with an approval, gets its exact end by the session policy.
  */
 function toLife(
   caller: Caller,
@@ -156,7 +162,8 @@ function toLife(
 
 /**
  * The network that the credentials are bound to; undefined where the profile does not bind them.
- * Refuses where it does and the address is unknown, or is a private one without a VPC to go with it.
+ * Refuses where it does and the address is unknown, or is a private one without a VPC to go with
+ * it.
  */
 export function toNetwork(
   request: VendRequest,
@@ -175,7 +182,8 @@ export function toNetwork(
 export function toVended(assumed: AssumedRole, { endsAt, grant, session, stamp }: Plan): Vended {
   return {
     ...assumed,
-    // STS gives at least its minimum. A session policy ends the credentials earlier, and this says when.
+    // STS gives at least its minimum. A session policy ends the credentials earlier, and this says
+    // when.
     expiration: Math.min(assumed.expiration, endsAt ?? assumed.expiration),
     account: grant.profile.profile.account,
     roleArn: grant.profile.profile.roleArn,

@@ -15,7 +15,9 @@ export type Failure = {
   readonly outcome: 'denied' | 'failed';
 } & Partial<Pick<VendRecord, 'upstream_code' | 'vended_access_key_id' | 'expiration'>>;
 
-/** What the record of a vend says from when its stamp is drawn, and more from when it is planned. */
+/**
+ * What the record of a vend says from when its stamp is drawn, and more from when it is planned.
+ */
 type Described = Partial<VendRecord>;
 
 type Recorder = {

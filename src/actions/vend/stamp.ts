@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Caller } from '../../identity/caller.ts';
 
 /**
- * The names that stamp a session. STS takes `[\w+=,.@-]` for SourceIdentity and RoleSessionName, 2-64
- * characters (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html), and a wider
- * class for tags. A name that had to be changed or cut ends in `.` and ten hexadecimal digits of the
- * subject's SHA-256, so that no two subjects share a stamp.
+ * The names that stamp a session. STS takes `[\w+=,.@-]` for SourceIdentity and RoleSessionName,
+ * 2-64 characters (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html), and a
+ * wider class for tags. A name that had to be changed or cut ends in `.` and ten hexadecimal digits
+ * of the subject's SHA-256, so that no two subjects share a stamp.
  */
 const NAME_LENGTH = 64;
 const SHORTEST_NAME = 2;
@@ -41,14 +41,20 @@ function fit(text: string, subject: string, { refused, longest, shortest }: Form
   return `${legal.slice(0, longest - suffix.length).replace(HALF, '')}${suffix}`;
 }
 
-/** `sentinel=<kind>=<16 hex>=<user>`. The user comes last, so that it parses whatever the name holds. */
+/**
+ * `sentinel=<kind>=<16 hex>=<user>`. The user comes last, so that it parses whatever the name
+ * holds.
+ */
 export function toSourceIdentity(kind: VendKind, id: string, { name, subject }: Caller): string {
   const prefix = `sentinel=${kind}=${id}=`;
   const form = { refused: NOT_IN_NAMES, longest: NAME_LENGTH - prefix.length, shortest: 0 };
   return `${prefix}${fit(name, subject, form)}`;
 }
 
-/** The name of the session in the protected role, as CloudTrail shows it: the caller's, in STS's characters. */
+/**
+ * The name of the session in the protected role, as CloudTrail shows it: the caller's, in STS's
+ * characters.
+ */
 export function toRoleSessionName({ name, subject }: Caller): string {
   return fit(name, subject, ROLE_SESSION_NAME);
 }
@@ -69,8 +75,9 @@ function ofName(name: string): readonly string[] {
 }
 
 /**
- * The patterns that match the tag `SentinelPrincipal` of everybody behind this principal. The subject
- * is the principal itself; behind a role whose session names are trusted, the role and a name.
+ * The patterns that match the tag `SentinelPrincipal` of everybody behind this principal. The
+ * subject is the principal itself; behind a role whose session names are trusted, the role and a
+ * name.
  */
 function ofPrincipal(principal: string): readonly string[] {
   const own = tagValue(principal, principal);
@@ -94,8 +101,9 @@ type Tagged = {
 };
 
 /**
- * The five tags of every vended session, then the profile's own. `SentinelRequestID` is Sentinel's name
- * for the id of the approval that the vend rests on, or else of the vend; `VendRecord` tells of it.
+ * The five tags of every vended session, then the profile's own. `SentinelRequestID` is Sentinel's
+ * name for the id of the approval that the vend rests on, or else of the vend; `VendRecord` tells
+ * of it.
  */
 export function toSessionTags(
   { sessionId, requestId, caller, profile }: Tagged,

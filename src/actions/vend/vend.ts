@@ -72,7 +72,10 @@ export function createVend(dependencies: Dependencies): Vend {
     return refuse(hold.refusal === 'replayed' ? denied(refusal) : failed(refusal));
   }
 
-  /** Why a vend has no leave; one that needs an approval makes the request for it where there is none. */
+  /**
+   * Why a vend has no leave; one that needs an approval makes the request for it where there is
+   * none.
+   */
   async function whyNot(
     request: VendRequest,
     snapshot: Snapshot,
@@ -142,7 +145,10 @@ export function createVend(dependencies: Dependencies): Vend {
     return refuse(failure);
   }
 
-  /** STS has made the credentials, so an incident must find them in the record, though nobody gets them. */
+  /**
+   * STS has made the credentials, so an incident must find them in the record, though nobody gets
+   * them.
+   */
   function lookAgain(
     { caller, profile }: VendRequest,
     { approval }: Grant,
@@ -178,7 +184,8 @@ export function createVend(dependencies: Dependencies): Vend {
 
   async function vend(request: VendRequest, snapshot: Snapshot): ReturnType<Vend> {
     const begun = clock();
-    // Gather what decides: policy by this snapshot, revocations as they are known here, the approval if one is needed.
+    // Gather what decides: policy by this snapshot, revocations as they are known here, the
+    // approval if one is needed.
     const facts = await gather(request, snapshot, { revocations, grants, onFault }, begun);
     const { end, letGo } = createVendEnds({
       audit,

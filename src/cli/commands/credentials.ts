@@ -12,7 +12,10 @@ import type { Tvm } from '../tvm.ts';
 
 const PROFILE_FORM = 'must name a profile of the TVM, like dev or team/prod';
 
-/** The SDKs renew from 15 minutes before the end, so shorter-lived credentials would be vended at each call. */
+/**
+ * The SDKs renew from 15 minutes before the end, so shorter-lived credentials would be vended at
+ * each call.
+ */
 const USUAL_SECONDS = VEND_SECONDS.longest;
 
 const FLAGS = {

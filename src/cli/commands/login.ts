@@ -22,7 +22,9 @@ function inheritNoKey(last: Login | undefined): Login | undefined {
   return last !== undefined && isKeySource(last.source) ? { ...last, source: 'default' } : last;
 }
 
-/** `login`: a key of the TVM, kept for the commands that follow; its JSON only if it was asked for. */
+/**
+ * `login`: a key of the TVM, kept for the commands that follow; its JSON only if it was asked for.
+ */
 async function run(tvm: Tvm, { print }: { readonly print: boolean }): Outcome {
   const key = await tvm.login();
   if (!key.ok) return key;

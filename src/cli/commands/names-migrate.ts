@@ -7,7 +7,9 @@ const TO_FORM = 'must be key, user or sso: the kind of caller that is to own bar
 
 const FLAGS = { to: textFlag(v.picklist(NAMED_KINDS, TO_FORM)), apply: switchFlag() };
 
-/** `names migrate`; the AWS SDK that it needs is loaded only here, for other commands are run often. */
+/**
+ * `names migrate`; the AWS SDK that it needs is loaded only here, for other commands are run often.
+ */
 async function run(input: ValuesOf<typeof FLAGS>, { environment }: Process): Outcome {
   const { migrateNames } = await import('../migrate-names.ts');
   return migrateNames(input, environment);

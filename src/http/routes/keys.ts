@@ -9,7 +9,9 @@ import { readBody } from '../json-body.ts';
 
 type Dependencies = { readonly mint: Mint };
 
-/** `POST /keys`: a key of the TVM for whoever signed, to sign ordinary SigV4 requests to it with. */
+/**
+ * `POST /keys`: a key of the TVM for whoever signed, to sign ordinary SigV4 requests to it with.
+ */
 export function createKeyEndpoints({ mint }: Dependencies) {
   async function mintKey(authentic: Authentic): Promise<Outcome<'mintKey'>> {
     const { request, snapshot, caller, source, replay, address, requestId } = authentic;

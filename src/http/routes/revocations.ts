@@ -73,7 +73,10 @@ function toHardBody({ roleArn, status, code, endsAt }: HardOutcome) {
 const NOTE =
   'IAM takes a moment, seldom more than some seconds, until a changed policy counts everywhere.';
 
-/** What was done: the revocation, and for roles with hard revocation what became of their deny policies. */
+/**
+ * What was done: the revocation, and for roles with hard revocation what became of their deny
+ * policies.
+ */
 export function toDoneBody({ revocation, hard }: Done, bareNames: NamedKind): DoneBody {
   const body = toRevocationBody(revocation, bareNames);
   return hard.length === 0 ? body : { ...body, hard_revocation: hard.map(toHardBody), note: NOTE };
@@ -82,7 +85,10 @@ export function toDoneBody({ revocation, hard }: Done, bareNames: NamedKind): Do
 /** What the form of names depends on. */
 type Names = { readonly bareNames: NamedKind; readonly ownAccount: string };
 
-/** Whether a caller, a profile or a session could ever be called so: a revocation of nobody would look like one. */
+/**
+ * Whether a caller, a profile or a session could ever be called so: a revocation of nobody would
+ * look like one.
+ */
 function checkValue(kind: Exclude<Kind, 'all'>, value: string, { bareNames, ownAccount }: Names) {
   if (kind === 'user') {
     const name = checkUserName(value, { bareNames });
@@ -109,7 +115,10 @@ function toTarget(
   return checked.ok ? ok({ kind, value }) : invalid(`${checked.refusal}.`, 'value');
 }
 
-/** Refuses an end that is past, and one for a session, which stays revoked until it would have ended. */
+/**
+ * Refuses an end that is past, and one for a session, which stays revoked until it would have
+ * ended.
+ */
 function checkUntil(
   kind: Kind,
   until: number | undefined,
@@ -124,7 +133,10 @@ function checkUntil(
   );
 }
 
-/** Why nobody here is known by what was revoked, though there could be somebody: the likeliest reason is a typo. */
+/**
+ * Why nobody here is known by what was revoked, though there could be somebody: the likeliest
+ * reason is a typo.
+ */
 function questionTarget(
   target: WishedTarget,
   { account, clients, profiles, neverCallers }: Snapshot,
@@ -151,7 +163,9 @@ function questionTarget(
 
 /** `/revocations`: who and what gets nothing more. */
 export function createRevocationEndpoints({ clock, bareNames, names, ...actions }: Dependencies) {
-  /** `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more. */
+  /**
+   * `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more.
+   */
   async function revoke(authentic: Authentic): Promise<Outcome<'revoke'>> {
     const { request, snapshot } = authentic;
     const wish = readBody(request, ROUTES.revoke);

@@ -50,8 +50,9 @@ function toBody({ id, status, row }: ShownSession, bareNames: NamedKind): Sessio
 /** `/sessions`: what callers and operators are told of sessions, and the end of one. */
 export function createSessionEndpoints({ bareNames, ...actions }: Dependencies) {
   /**
-   * `GET /sessions`: sessions by user, profile, status and time, newest first; at most 100 a page, and
-   * a page that is not full may have a next one. Without an operator's rights, the caller's own.
+   * `GET /sessions`: sessions by user, profile, status and time, newest first; at most 100 a page,
+   * and a page that is not full may have a next one. Without an operator's rights, the caller's
+   * own.
    */
   async function listSessions(authentic: Authentic): Promise<Outcome<'listSessions'>> {
     const given = readQuery(authentic.request, ROUTES.listSessions.query);
@@ -69,7 +70,9 @@ export function createSessionEndpoints({ bareNames, ...actions }: Dependencies) 
     });
   }
 
-  /** `GET /sessions/{id}`: one session; what is unknown, or not the caller's to know, is not active. */
+  /**
+   * `GET /sessions/{id}`: one session; what is unknown, or not the caller's to know, is not active.
+   */
   async function showSession(authentic: Authentic): Promise<Outcome<'showSession'>> {
     const id = readId(authentic.request, ROUTES.showSession);
     if (!id.ok) return id;
@@ -79,7 +82,10 @@ export function createSessionEndpoints({ bareNames, ...actions }: Dependencies) 
     return found.ok ? ok(toBody(found.value, bareNames)) : found;
   }
 
-  /** `POST /sessions/{id}/revoke`: nothing more for its subject on its profile, until the session would have ended. */
+  /**
+   * `POST /sessions/{id}/revoke`: nothing more for its subject on its profile, until the session
+   * would have ended.
+   */
   async function revokeSession(authentic: Authentic): Promise<Outcome<'revokeSession'>> {
     const id = readId(authentic.request, ROUTES.revokeSession);
     if (!id.ok) return id;

@@ -65,7 +65,9 @@ const OWN: ReadonlyMap<string, Policy> = new Map([
   ],
 ]);
 
-/** Something that a demo can do: read the role itself. SSM, DynamoDB and SNS are for the TVM only. */
+/**
+ * Something that a demo can do: read the role itself. SSM, DynamoDB and SNS are for the TVM only.
+ */
 const PROTECTED_OWN: Policy = [allow(['iam:GetRole'], PROTECTED_ROLES)];
 
 /** What each role may do by its fixed policy, beside the inline ones. */

@@ -50,9 +50,9 @@ type Services = {
 };
 
 /**
- * Starts STS, IAM, SSM, DynamoDB and SNS for one account in one region, on one HTTP port and in memory.
- * It is for development and tests, and never shipped. Every signature is verified; who may do what
- * is in account.ts and permissions.ts.
+ * Starts STS, IAM, SSM, DynamoDB and SNS for one account in one region, on one HTTP port and in
+ * memory. It is for development and tests, and never shipped. Every signature is verified; who may
+ * do what is in account.ts and permissions.ts.
  *
  * Rejects as Node does if the port is in use (`EADDRINUSE`).
  *

@@ -46,7 +46,10 @@ function isReceiver(endpoint: string): boolean {
   );
 }
 
-/** `MessageAttributes.entry.N.Name`, `.Value.DataType` and `.Value.StringValue`, as SNS hands them on. */
+/**
+ * `MessageAttributes.entry.N.Name`, `.Value.DataType` and `.Value.StringValue`, as SNS hands them
+ * on.
+ */
 function attributesOf(form: ReadonlyMap<string, string>) {
   const attributes: Record<string, { readonly Type: string; readonly Value: string }> = {};
   for (let n = 1; form.has(`MessageAttributes.entry.${n}.Name`); n += 1) {
@@ -60,8 +63,8 @@ function attributesOf(form: ReadonlyMap<string, string>) {
 }
 
 /**
- * CreateTopic of standard topics, Publish, and Subscribe of http receivers on this machine, which need not confirm. What
- * is published goes to each subscriber once; nobody tries again.
+ * CreateTopic of standard topics, Publish, and Subscribe of http receivers on this machine, which
+ * need not confirm. What is published goes to each subscriber once; nobody tries again.
  * https://docs.aws.amazon.com/sns/latest/api/Welcome.html
  */
 export function createSns({ clock, inline }: Options) {

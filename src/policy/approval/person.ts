@@ -10,8 +10,8 @@ export type Identity = {
 };
 
 /**
- * Which identities are one person. What is in one set of `is` is one person, and so is what two sets share: identities are
- * joined transitively.
+ * Which identities are one person. What is in one set of `is` is one person, and so is what two
+ * sets share: identities are joined transitively.
  */
 export type People = {
   /** All keys that stand for the person of this identity, sorted; never empty. */
@@ -21,8 +21,8 @@ export type People = {
 };
 
 /**
- * A person of Identity Center is the same one in every account, so their name counts without its account; all other
- * names count whole.
+ * A person of Identity Center is the same one in every account, so their name counts without its
+ * account; all other names count whole.
  */
 export function withoutSsoAccount(name: string): string {
   const [, rest] = splitAccount(name);
@@ -65,7 +65,8 @@ function createUnion() {
  * Makes what tells persons apart.
  *
  * @param sets names (as tables hold them), principals and subjects; those of one set are one person
- * @param keyNames the stored name of each registered key by its id: two keys of one name are one person
+ * @param keyNames the stored name of each registered key by its id: two keys of one name are one
+ *   person
  */
 export function createPeople(
   sets: readonly (readonly string[])[],

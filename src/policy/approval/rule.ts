@@ -35,7 +35,10 @@ export function isListed(from: readonly string[], { name, principal }: Named): b
   );
 }
 
-/** The first rule that is for this profile and this requester; undefined if none is: then nobody can approve it. */
+/**
+ * The first rule that is for this profile and this requester; undefined if none is: then nobody can
+ * approve it.
+ */
 export function findApprovalRule(
   policy: ApprovalPolicyDocument | undefined,
   requester: Named,
@@ -56,7 +59,8 @@ export function findApprovalRule(
 /**
  * The groups of a rule, each of which must approve.
  *
- * @param waited milliseconds since the request was made: escalation adds approvers, and changes no number
+ * @param waited milliseconds since the request was made: escalation adds approvers, and changes no
+ *   number
  */
 export function groupsOf(rule: ApprovalRule, waited: number): readonly ApprovalGroup[] {
   const groups: readonly ApprovalGroup[] = rule.require?.map(({ group, from, approvals, bot }) => ({
@@ -146,7 +150,10 @@ export function checkTicket({ ticket }: ApprovalRule, given: string | undefined)
   return pattern?.ok === true && !pattern.value.test(given) ? 'malformed' : undefined;
 }
 
-/** What of a request decides whether a rule approves it by itself; times in seconds and epoch milliseconds. */
+/**
+ * What of a request decides whether a rule approves it by itself; times in seconds and epoch
+ * milliseconds.
+ */
 export type AutoRequest = {
   readonly requester: Named;
   readonly seconds: number;
@@ -156,9 +163,9 @@ export type AutoRequest = {
 };
 
 /**
- * Whether a rule approves a request by itself: all that `auto_approve` says must hold, and it must name users. It counts for
- * nothing where groups are required, without a valid ticket that is required, where the start is the first use, and for
- * extensions.
+ * Whether a rule approves a request by itself: all that `auto_approve` says must hold, and it must
+ * name users. It counts for nothing where groups are required, without a valid ticket that is
+ * required, where the start is the first use, and for extensions.
  */
 export function isAutoApproved(rule: ApprovalRule, request: AutoRequest): boolean {
   const auto = rule.auto_approve;

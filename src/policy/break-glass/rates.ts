@@ -30,7 +30,10 @@ export type RateRefusal = {
 /** That the rate rules allow it, and whether so many uses before it make it a case for others. */
 export type RateVerdict = { readonly escalate: boolean };
 
-/** The rate rule for a profile: the first one that is for it. Undefined if there is none: then there is no limit. */
+/**
+ * The rate rule for a profile: the first one that is for it. Undefined if there is none: then there
+ * is no limit.
+ */
 function findRateRule(
   policy: BreakGlassRatePolicyDocument | undefined,
   profile: string,
@@ -39,10 +42,11 @@ function findRateRule(
 }
 
 /**
- * Checks another use against the rate rules, in Sentinel's order: cooldown, the quota of the person, the quota of the
- * profile, and then whether it escalates. The cooldown is between two uses of one profile; the person's quota counts uses
- * of all profiles. A use that is exactly as old as the cooldown or the window counts no more. One that seems to lie ahead,
- * by another instance's clock, counts.
+ * Checks another use against the rate rules, in Sentinel's order: cooldown, the quota of the
+ * person, the quota of the profile, and then whether it escalates. The cooldown is between two uses
+ * of one profile; the person's quota counts uses of all profiles. A use that is exactly as old as
+ * the cooldown or the window counts no more. One that seems to lie ahead, by another instance's
+ * clock, counts.
  */
 export function checkRates(
   policy: BreakGlassRatePolicyDocument | undefined,

@@ -208,8 +208,8 @@ export const approvalPolicy = perOwner((bareNames) =>
 );
 
 /**
- * Who may approve what: Sentinel's approval policy with keys of ours. Durations in seconds; a rule without profiles is for
- * all of them.
+ * Who may approve what: Sentinel's approval policy with keys of ours. Durations in seconds; a rule
+ * without profiles is for all of them.
  */
 export type ApprovalPolicyDocument = v.InferOutput<ReturnType<typeof approvalPolicy>>;
 

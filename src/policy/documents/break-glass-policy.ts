@@ -114,8 +114,8 @@ export const breakGlassPolicy = perOwner((bareNames) =>
 );
 
 /**
- * Who may break the glass: Sentinel's policy with keys of ours. Durations in seconds; a rule without profiles is for all of
- * them.
+ * Who may break the glass: Sentinel's policy with keys of ours. Durations in seconds; a rule
+ * without profiles is for all of them.
  */
 export type BreakGlassPolicyDocument = v.InferOutput<ReturnType<typeof breakGlassPolicy>>;
 

@@ -6,7 +6,10 @@ import type { DocumentProblem } from '../reading/problem.ts';
 import { count, duration, list, mapping, optionalVersion, text } from '../reading/schema.ts';
 import { atLeastOneOf, crossCheck } from '../reading/cross-check.ts';
 
-/** The longest time that uses are counted over, in seconds: as long as they are on record, which is 90 days. */
+/**
+ * The longest time that uses are counted over, in seconds: as long as they are on record, which is
+ * 90 days.
+ */
 const MAX_WINDOW = 90 * 24 * 60 * 60;
 
 /** The highest count there is: as many uses as are on record for one person or profile. */

@@ -39,8 +39,8 @@ export type Profile = {
   readonly hardRevoke: boolean;
   readonly revokerRoleArn: string | undefined;
   /**
-   * Whether sessions may take credentials that outlive them, by which role chaining works: then neither an approval's
-   * end nor a revocation reaches what they took.
+   * Whether sessions may take credentials that outlive them, by which role chaining works: then
+   * neither an approval's end nor a revocation reaches what they took.
    */
   readonly chaining: boolean;
 };

@@ -86,7 +86,10 @@ type Shape = {
   readonly members?: Readonly<Record<string, Shape>>;
 };
 
-/** Where a value breaks the model. AWS writes code points beyond the BMP in another way than JavaScript. */
+/**
+ * Where a value breaks the model. AWS writes code points beyond the BMP in another way than
+ * JavaScript.
+ */
 function breaches(value: unknown, shape: Shape | undefined, at: string): readonly string[] {
   if (shape === undefined) return [`${at} is not in the model`];
   const { min = 0, max = Number.POSITIVE_INFINITY } = shape;
