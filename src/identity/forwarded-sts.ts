@@ -60,8 +60,9 @@ const STEERING = /^x-(?:amz|sentinel)-/u;
  * constants and the few values in the token, and STS says who signed it. Everything that can be
  * checked offline is checked before STS is asked:
  *
- *     token ─ form, region, window, scope, signed headers ─ binding to this request ─ quota of a known key
- *           ─ limit per source ─ nonce ─ line ─ STS ─ admitted? ─ nonce for all instances ─ caller
+ *     token ─ form, region, window, scope, signed headers ─ binding to this request
+ *           ─ quota of a known key ─ limit per source ─ nonce ─ line ─ STS ─ admitted?
+ *           ─ nonce for all instances ─ caller
  *
  * The design follows aws-iam-authenticator and Vault, and what their CVEs taught: CVE-2020-16250,
  * CVE-2022-2385.
