@@ -1,6 +1,8 @@
 import type { AccessRequest, Grant, Party, Review, Wish } from './request.ts';
 
-/** What can become of a request: each function makes the version that is written next. */
+/**
+ * What can become of a request: each function makes the next writing of it, or the same one anew.
+ */
 
 /** An approved request may begin with its first use within this time. */
 export const USE_WITHIN = 24 * 3_600_000;
