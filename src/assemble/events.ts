@@ -24,12 +24,25 @@ function toTopic({ events, endpoints, region }: Config, { meter }: Pick<Runtime,
   return { arn, client: createSnsClient({ region: home, endpoint: endpoints.sns }, meter.called) };
 }
 
+/** Constructs the outboxes in which events wait: of requests for approvals, and of revocations. */
+function assembleOutboxes(
+  { config: { tables }, clock, clients: { feed: client } }: Runtime,
+  sealingKeys: Catalog['sealingKeys'],
+  log: RevocationLog,
+) {
+  return {
+    requests: createRequestOutbox({ client, table: tables.requests, clock, sealingKeys }),
+    revocations: createRevocationOutbox({ client, guard: tables.guard, clock, log }),
+  };
+}
+
 /** Constructs what sends events to a webhook and to SNS. */
 export function assembleEvents(
-  { config, clock, monotonic, clients, logger, meter }: Runtime,
+  runtime: Runtime,
   { sealingKeys, webhook }: Pick<Catalog, 'sealingKeys' | 'webhook'>,
   log: RevocationLog,
 ): Events {
+  const { config, clock, monotonic, logger, meter } = runtime;
   const receivers = createReceivers({
     webhookUrl: config.events.webhookUrl,
     webhookFormat: config.events.webhookFormat,
@@ -40,18 +53,7 @@ export function assembleEvents(
     local: config.local,
     onLambda: config.onLambda,
   });
-  const requests = createRequestOutbox({
-    client: clients.feed,
-    table: config.tables.requests,
-    clock,
-    sealingKeys,
-  });
-  const revocations = createRevocationOutbox({
-    client: clients.feed,
-    guard: config.tables.guard,
-    clock,
-    log,
-  });
+  const { requests, revocations } = assembleOutboxes(runtime, sealingKeys, log);
   const dispatcher = createDispatcher({
     sources: [requests, revocations],
     receivers,

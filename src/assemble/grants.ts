@@ -38,26 +38,20 @@ function withNotice(store: RequestStore, { noticeRequest }: Events): RequestStor
 
 /** Constructs what asks for approvals, decides on them, and lets vends rest on them. */
 export function assembleApprovals(
-  { config, clock, clients, skew, onFault }: Runtime,
+  { config, clock, clients, skew, onFault: faultsOf }: Runtime,
   { log: audit }: Audit,
   revocations: Revocations,
   { guard, events }: { readonly guard: ReplayGuard; readonly events: Events },
 ) {
   const { bareNames, publicUrl, tables } = config;
-  const onApprovalFault = onFault('requests for approvals cannot be read or written');
+  const onFault = faultsOf('requests for approvals cannot be read or written');
   const store = withNotice(
     createRequestStore(clients.dynamodb, tables.requests, events.isHeard),
     events,
   );
   const ledgers = createLedgers(clients.dynamodb, tables.guard);
   const documentsOf = createDocumentsOf(bareNames);
-  const records = createApprovalRecords({
-    clock,
-    guard,
-    audit,
-    bareNames,
-    onFault: onApprovalFault,
-  });
+  const records = createApprovalRecords({ clock, guard, audit, bareNames, onFault });
   const common = { clock, store, ledgers, revocations, documentsOf, records };
   const ask = createAsk({ store, ledgers, revocations, sleep });
   const requesting = createRequestApproval({ ...common, ask });
@@ -76,7 +70,7 @@ export function assembleApprovals(
       revocations,
       documentsOf,
       statusUrlOf,
-      onFault: onApprovalFault,
+      onFault,
     }),
     statusUrlOf,
   };

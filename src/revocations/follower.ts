@@ -6,7 +6,8 @@ import { includes } from './compaction.ts';
 import { createRevocationBook, type Revocation, type RevocationBook } from './revocation.ts';
 import type { LogEntry, ReadEntry } from './entry.ts';
 import type { RevocationLog } from './log.ts';
-import { apply, BrokenLog, createRevocationReader } from './reader.ts';
+import { apply, createRevocationReader } from './reader.ts';
+import { BrokenLog } from './broken-log.ts';
 import { createRevocationWriter, type NewEntry } from './writer.ts';
 
 /** How often the whole log is read again, so that changes of old entries by others are noticed. */

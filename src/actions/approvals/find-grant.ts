@@ -1,11 +1,6 @@
 import type { LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
-import {
-  latestEnd,
-  started,
-  statusAt,
-  type AccessRequest,
-  type Grant,
-} from '../../approvals/request.ts';
+import { latestEnd, statusAt, type AccessRequest, type Grant } from '../../approvals/request.ts';
+import { started } from '../../approvals/request-changes.ts';
 import type { RequestStore } from '../../approvals/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Caller } from '../../identity/caller.ts';

@@ -1,15 +1,12 @@
 import { differencesOf, toDigest } from '../../approvals/digest.ts';
 import {
-  approved,
-  cancelled,
-  denied,
   isLive,
   statusAt,
-  withReview,
   type AccessRequest,
   type Party,
   type Review,
 } from '../../approvals/request.ts';
+import { approved, cancelled, denied, withReview } from '../../approvals/request-changes.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { SealingKey } from '../../lib/sealing.ts';
 import { groupsFor, isApproveTime } from '../../policy/approval/rule.ts';
@@ -71,6 +68,27 @@ function isRepeated({ request, party }: Case, { digest, seconds }: Approval): bo
         (seconds === undefined || one.seconds === seconds),
     )
   );
+}
+
+/**
+ * Refuses what has nothing left that could be taken away; the row may lag behind the log, where
+ * somebody died.
+ */
+function checkOpen({ request, now }: Case): OperationRefusal | undefined {
+  const { grant } = request;
+  const status = statusAt(request, now);
+  const isOpen = status === 'approved' && grant !== undefined && isLive(grant, now);
+  return isOpen || status === 'pending'
+    ? undefined
+    : { kind: 'request-over', id: request.id, status };
+}
+
+function judgeEnd(at: Case, isAllowed: boolean, reason: string): Judged {
+  const { request, party, now } = at;
+  if (!isAllowed) return refuse({ kind: 'not-approver', id: request.id, why: 'no-group' });
+  const over = checkOpen(at);
+  if (over !== undefined) return refuse(over);
+  return ok({ next: cancelled(request, party, reason, now), ends: true });
 }
 
 /**
@@ -152,27 +170,6 @@ export function createJudge(revocations: Pick<Revocations, 'ofGrant' | 'wasRevok
     const reviewed = withReview(request, toReview(at, { verdict: 'deny', comment }), request.shown);
     const isOver = counting !== undefined && isDenied(reviewed, counting);
     return ok({ next: isOver ? denied(reviewed, party, comment, now) : reviewed, ends: isOver });
-  }
-
-  /**
-   * Refuses what has nothing left that could be taken away; the row may lag behind the log, where
-   * somebody died.
-   */
-  function checkOpen({ request, now }: Case): OperationRefusal | undefined {
-    const { grant } = request;
-    const status = statusAt(request, now);
-    const isOpen = status === 'approved' && grant !== undefined && isLive(grant, now);
-    return isOpen || status === 'pending'
-      ? undefined
-      : { kind: 'request-over', id: request.id, status };
-  }
-
-  function judgeEnd(at: Case, isAllowed: boolean, reason: string): Judged {
-    const { request, party, now } = at;
-    if (!isAllowed) return refuse({ kind: 'not-approver', id: request.id, why: 'no-group' });
-    const over = checkOpen(at);
-    if (over !== undefined) return refuse(over);
-    return ok({ next: cancelled(request, party, reason, now), ends: true });
   }
 
   return { judgeApproval, judgeDenial, judgeEnd };

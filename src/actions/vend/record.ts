@@ -1,5 +1,6 @@
 import type { AuditLog } from '../../audit/log.ts';
-import type { VendEntry, VendRecord } from '../../audit/record.ts';
+import type { VendEntry } from '../../audit/record.ts';
+import type { VendRecord } from '../../audit/vend-record.ts';
 import { release } from '../../audit/release.ts';
 import { formatInstant } from '../../lib/clock.ts';
 import { refuse, type Refused, type Result } from '../../lib/result.ts';

@@ -1,18 +1,18 @@
 import type { AuditLog } from '../../audit/log.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
-import { SECOND, type Clock } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Refused, type Result } from '../../lib/result.ts';
 import { activeSealingKey, type SealingKeys } from '../../lib/sealing.ts';
 import { reserveClaim, type ReplayGuard, type Reservation } from '../../replay/guard.ts';
 import type { Revocations } from '../../revocations/feed.ts';
-import type { LabelsFull } from '../../sessions/label-places.ts';
 import type { SessionTracker, Tracked } from '../../sessions/tracker.ts';
 import { toGuardRefusal, unavailable, type VendRefusal } from '../refusal.ts';
 import { toRevokedRefusal } from '../revoked.ts';
-import type { AssumeRole, AssumeRoleFault } from './assume-role.ts';
+import type { AssumeRole } from './assume-role.ts';
 import type { Grants } from '../approvals/find-grant.ts';
 import type { ApprovalRefusal } from '../approvals/refusal.ts';
 import type { VendApprovals } from '../approvals/for-vend.ts';
+import { denied, failed, toLabelsRefusal, toUpstreamFailure } from './failures.ts';
 import { gather, type Facts } from './gather.ts';
 import {
   toNetwork,
@@ -20,6 +20,7 @@ import {
   toStamp,
   toVended,
   type Grant,
+  type Plan,
   type Stamp,
   type Vended,
   type VendRequest,
@@ -45,18 +46,13 @@ type Dependencies = {
   readonly onFault: (error: unknown) => void;
 };
 
+/** A vend that is under way: what it rests on, its marks, and the hold on its request. */
+type Started = { readonly grant: Grant; readonly stamp: Stamp; readonly hold: Reservation };
+
 export type Vend = (
   request: VendRequest,
   snapshot: Snapshot,
 ) => Promise<Result<Vended, VendRefusal | ApprovalRefusal>>;
-
-function denied(refusal: Failure['refusal'], more: Partial<Failure> = {}): Failure {
-  return { ...more, refusal, outcome: 'denied' };
-}
-
-function failed(refusal: Failure['refusal'], more: Partial<Failure> = {}): Failure {
-  return { ...more, refusal, outcome: 'failed' };
-}
 
 /**
  * Vends credentials. Each outcome leaves one record; credentials that were revoked while they were
@@ -122,10 +118,10 @@ export function createVend(dependencies: Dependencies): Vend {
     }
   }
 
+  /** Opens the session or goes on with it. Without it nothing was vended: the hold is released. */
   async function openSession(
     { caller, profile, label = '' }: VendRequest,
-    { requiresSession: required, approval }: Grant,
-    { sourceIdentity }: Stamp,
+    { grant: { requiresSession: required, approval }, stamp: { sourceIdentity }, hold }: Started,
     sealingKeys: SealingKeys,
   ): Promise<Result<Tracked, Failure>> {
     const { subject, principal, storedName: user, account } = caller;
@@ -141,11 +137,12 @@ export function createVend(dependencies: Dependencies): Vend {
     const endsBy = approval?.grant.endsAt;
     const session = await sessions.use({ key, sourceIdentity, required, endsBy }, sealingKeys);
     if (session.ok) return session;
-    return refuse(
+    const failure =
       session.refusal.kind === 'unavailable'
         ? failed(unavailable('required_session'))
-        : denied(toLabelsRefusal(session.refusal, profile, clock())),
-    );
+        : denied(toLabelsRefusal(session.refusal, profile, clock()));
+    await hold.release();
+    return refuse(failure);
   }
 
   /**
@@ -164,6 +161,25 @@ export function createVend(dependencies: Dependencies): Vend {
     return revocations.isUsable()
       ? undefined
       : failed(unavailable('revocations'), describeIssued(vended));
+  }
+
+  /**
+   * Assumes the role, then refuses what was revoked or ended while STS was asked. Where certainly
+   * nothing came of it, the hold is released, so the same request may be sent again.
+   */
+  async function assume(
+    request: VendRequest,
+    plan: Plan,
+    { grant, hold }: Started,
+  ): Promise<Result<Vended, Failure>> {
+    const assumed = await assumeRole(plan.input);
+    if (!assumed.ok) {
+      if (assumed.refusal.certainlyNone) await hold.release();
+      return refuse(toUpstreamFailure(assumed.refusal, request.profile));
+    }
+    const vended = toVended(assumed.value, plan);
+    const late = lookAgain(request, grant, vended);
+    return late === undefined ? ok(vended) : refuse(late);
   }
 
   async function vend(request: VendRequest, snapshot: Snapshot): ReturnType<Vend> {
@@ -197,54 +213,23 @@ export function createVend(dependencies: Dependencies): Vend {
     // Start the approval, if its time begins now; then open the session, or go on with it.
     const granted = await startGrant(leave, snapshot, begun);
     if (!granted.ok) return end(granted.refusal, marks);
-    const grant = granted.value;
-    const session = await openSession(request, grant, stamp, snapshot.sealingKeys);
-    if (!session.ok) {
-      await hold.value.release();
-      return end(session.refusal, marks);
-    }
+    const started = { grant: granted.value, stamp, hold: hold.value };
+    const session = await openSession(request, started, snapshot.sealingKeys);
+    if (!session.ok) return end(session.refusal, marks);
     // Settle everything that AssumeRole is asked for.
     const plan = toPlan(request, {
-      grant,
+      grant: granted.value,
       stamp,
       network: network.value,
       session: session.value,
       begun,
     });
-    // Assume the role. Where certainly nothing came of it, the same request may be sent again.
-    const assumed = await assumeRole(plan.input);
-    if (!assumed.ok) {
-      if (assumed.refusal.certainlyNone) await hold.value.release();
-      return end(toUpstreamFailure(assumed.refusal, profile), describePlan(plan));
-    }
-    // Refuse what was revoked or ended while STS was asked.
-    const vended = toVended(assumed.value, plan);
-    const late = lookAgain(request, grant, vended);
-    if (late !== undefined) return end(late, describePlan(plan));
+    // Assume the role, and look again whether anything was revoked meanwhile.
+    const assumed = await assume(request, plan, started);
+    if (!assumed.ok) return end(assumed.refusal, describePlan(plan));
     // Let the credentials go once their record is written.
-    return letGo(vended, describePlan(plan));
+    return letGo(assumed.value, describePlan(plan));
   }
 
   return vend;
-}
-
-/** Too many labels; `now` in epoch milliseconds. */
-function toLabelsRefusal({ most, until }: LabelsFull, profile: string, now: number): VendRefusal {
-  const retryAfterSeconds = Math.max(1, Math.ceil((until - now) / SECOND));
-  return { kind: 'labels-full', profile, most, until, retryAfterSeconds };
-}
-
-function toUpstreamFailure({ kind, code }: AssumeRoleFault, profile: string): Failure {
-  return failed(toUpstreamRefusal(kind, profile), { upstream_code: code });
-}
-
-function toUpstreamRefusal(kind: AssumeRoleFault['kind'], profile: string): VendRefusal {
-  switch (kind) {
-    case 'throttled':
-      return { kind: 'upstream-throttled' };
-    case 'misconfigured':
-      return { kind: 'misconfigured', profile };
-    case 'unavailable':
-      return unavailable('sts');
-  }
 }
