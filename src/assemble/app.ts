@@ -19,7 +19,7 @@ import type { Revocations } from '../revocations/feed.ts';
 import { describeError } from '../telemetry/logger.ts';
 import { timed } from '../telemetry/meter.ts';
 import type { Audit } from './audit.ts';
-import { assembleApprovals } from './grants.ts';
+import { assembleApprovals, assembleBreakGlass } from './grants.ts';
 import {
   assembleAddressOf,
   assembleAuthenticators,
@@ -86,6 +86,8 @@ function assembleAuthenticate({ runtime, audit, catalog, revocations }: Parts, g
 /** Constructs what callers can do, once it is known who they are. */
 function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, guards: Guards) {
   const approving = assembleApprovals(runtime, parts.audit, revocations, guards.ofChanges);
+  const { documentsOf } = approving;
+  const breakGlass = assembleBreakGlass(runtime, parts.audit, revocations, { guard: guards.ofChanges, documentsOf });
   const { config, clock, meter, onFault } = runtime;
   const { bareNames, serverId, keyLife } = config;
   const audit = parts.audit.log;
@@ -99,8 +101,9 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
     assumeRole: parts.assumeRole,
     grants: approving.grants,
     approvals: approving.approvals,
+    events: breakGlass.liveEvents,
     audit,
-    onFault: onFault('approvals cannot be read or written'),
+    onFault: onFault('approvals or break-glass events cannot be read or written'),
   });
   const mint = createMint({ clock, guard: guards.ofKeys, revocations, serverId, keyLife, audit });
   const records = createRevocationRecords({ clock, guard: guards.ofChanges, audit });
@@ -109,6 +112,7 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
   const view = createSessionView({ ...common, audit, reasonOf });
   return {
     ...approving,
+    ...breakGlass,
     vend: timed(meter, 'vend', vend),
     mint,
     ...createRevoke({ ...operation, store: sessions.store }),

@@ -7,8 +7,16 @@ import { createVendApprovals } from '../actions/approvals/for-vend.ts';
 import { createListRequests } from '../actions/approvals/list-requests.ts';
 import { createApprovalRecords } from '../actions/approvals/records.ts';
 import { createRequestApproval } from '../actions/approvals/request-approval.ts';
+import { createBreakGlassRecords } from '../actions/break-glass/records.ts';
+import { createChangeEvent } from '../actions/break-glass/change-event.ts';
+import { createFindEvent } from '../actions/break-glass/find-event.ts';
+import { createListEvents } from '../actions/break-glass/list-events.ts';
+import { createOpenEvent } from '../actions/break-glass/open-event.ts';
 import { createLedgers } from '../approvals/ledger.ts';
 import { createRequestStore } from '../approvals/store.ts';
+import { createUseLedgers } from '../breakglass/ledger.ts';
+import { createUseQuota } from '../breakglass/quota.ts';
+import { createEventStore } from '../breakglass/store.ts';
 import type { ReplayGuard } from '../replay/guard.ts';
 import type { Revocations } from '../revocations/feed.ts';
 import type { Audit } from './audit.ts';
@@ -48,5 +56,32 @@ export function assembleApprovals(
       onFault: onApprovalFault,
     }),
     statusUrlOf,
+    documentsOf,
+  };
+}
+
+/** Constructs what opens profiles in an emergency, and lets vends rest on that. */
+export function assembleBreakGlass(
+  { config, clock, clients, onFault }: Runtime,
+  { log: audit }: Audit,
+  revocations: Revocations,
+  { guard, documentsOf }: { readonly guard: ReplayGuard; readonly documentsOf: ReturnType<typeof createDocumentsOf> },
+) {
+  const { bareNames, tables } = config;
+  const store = createEventStore(clients.dynamodb, tables.breakglass);
+  const quota = createUseQuota(createUseLedgers(clients.dynamodb, tables.guard), store);
+  const records = createBreakGlassRecords({
+    clock,
+    guard,
+    audit,
+    bareNames,
+    onFault: onFault('break-glass events cannot be read or written'),
+  });
+  const common = { clock, store, quota, revocations, documentsOf, records };
+  return {
+    ...createListEvents(common),
+    openEvent: createOpenEvent(common),
+    events: createChangeEvent(common),
+    liveEvents: createFindEvent(common),
   };
 }

@@ -76,6 +76,8 @@ export type VendRecord = Common &
     readonly approvers?: readonly string[] | undefined;
     /** Sentinel's name for `request_id` of a vend that rests on it. */
     readonly approved_request_id?: string | undefined;
+    /** The break-glass event on which this vend rests: Sentinel's name. */
+    readonly break_glass_event_id?: string | undefined;
     /** IAM's unique id of the caller, where it is known. */
     readonly unique_id?: string | undefined;
     /** How long was asked for, in seconds. */
@@ -151,6 +153,40 @@ export type ApprovalRecord = Common &
     readonly cause?: UnavailableCause | undefined;
   };
 
+/** What somebody did about break-glass, or tried to. Sentinel's names of fields, and more of ours. */
+export type BreakGlassRecord = Common &
+  Who & {
+    readonly event: 'break_glass';
+    readonly action: 'invoked' | 'confirmed' | 'closed' | 'reviewed' | 'listed';
+    readonly effect: 'allow' | 'deny';
+    /** The id of the event; Sentinel's log has it as `request_id` too. */
+    readonly event_id?: string | undefined;
+    /** Who did it, by the name that documents use. */
+    readonly actor: string;
+    readonly invoker?: string | undefined;
+    readonly profile?: string | undefined;
+    readonly reason_code?: string | undefined;
+    readonly justification?: string | undefined;
+    readonly ticket?: string | undefined;
+    /** The state of the event after it. */
+    readonly status?: string | undefined;
+    readonly duration_seconds?: number | undefined;
+    readonly expires_at?: string | undefined;
+    readonly break_glass_rule?: string | undefined;
+    /** An exercise, which vends nothing. */
+    readonly drill?: boolean | undefined;
+    /** So many uses were before it that others are to hear of it. */
+    readonly escalated?: boolean | undefined;
+    readonly confirmed_by?: string | undefined;
+    readonly closed_by?: string | undefined;
+    readonly closed_reason?: string | undefined;
+    readonly reviewed_by?: string | undefined;
+    /** What whoever confirmed or reviewed it said. */
+    readonly comment?: string | undefined;
+    readonly error?: string | undefined;
+    readonly cause?: UnavailableCause | undefined;
+  };
+
 /** A request whose caller could not be known. */
 export type IdentityRefusedRecord = Common & {
   readonly event: 'identity_refused';
@@ -212,6 +248,7 @@ export type AuditRecord =
   | KeyRecord
   | RevocationRecord
   | ApprovalRecord
+  | BreakGlassRecord
   | IdentityRefusedRecord
   | UnavailableRecord
   | CountedRefusalsRecord
@@ -229,6 +266,7 @@ export type VendEntry = Entry<VendRecord>;
 export type KeyEntry = Entry<KeyRecord>;
 export type RevocationEntry = Entry<RevocationRecord>;
 export type ApprovalEntry = Entry<ApprovalRecord>;
+export type BreakGlassEntry = Entry<BreakGlassRecord>;
 
 /** What a caller of the audit log fills in; type and time are the log's own. */
 export type AuditEntry =
@@ -236,6 +274,7 @@ export type AuditEntry =
   | KeyEntry
   | RevocationEntry
   | ApprovalEntry
+  | BreakGlassEntry
   | RefusalEntry
   | Entry<CountedRefusalsRecord>
   | Entry<AuditLostRecord>;

@@ -44,7 +44,16 @@ const PLAIN_SETTINGS: NameSettings = {
 /** The result of compiling all documents. */
 export type Compiled = Pick<
   Snapshot,
-  'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'approvalPolicy' | 'people' | 'rejections' | 'findings'
+  | 'profiles'
+  | 'clients'
+  | 'sealingKeys'
+  | 'operators'
+  | 'approvalPolicy'
+  | 'people'
+  | 'breakGlassPolicy'
+  | 'breakGlassRates'
+  | 'rejections'
+  | 'findings'
 > & {
   /** Principals of all roles that profiles name, to vend them or to revoke through them. */
   readonly roles: readonly string[];
@@ -87,24 +96,18 @@ export function createDocumentCompiler(
       return undefined;
     }
     // Read every document by itself.
-    const { operators, approvalPolicy, people, ...documents } = yield* readDocuments(
-      trees,
-      readOnce,
-      settings.bareNames,
-    );
+    const { policies, profiles, others, ...single } = yield* readDocuments(trees, readOnce, settings.bareNames);
     const { clients, sealingKeys } = yield* readSecrets(trees, readOnce);
     before = remembered;
     // Compare the documents with each other.
     const { root, account } = trees;
-    const roles = yield* rolesOf(documents.profiles);
-    const judged = yield* judge({ ...documents, root, account, clients, roles });
+    const roles = yield* rolesOf(profiles);
+    const judged = yield* judge({ policies, profiles, others, root, account, clients, roles });
     return {
       ...judged,
       clients,
       sealingKeys,
-      operators,
-      approvalPolicy,
-      people,
+      ...single,
       roles,
       rejections: [...rejections, ...judged.rejections],
     };
@@ -119,7 +122,7 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
   const others = new Map<string, readonly RuleNames[]>();
   let operators: OperatorsDocument | undefined;
   let kept: Partial<SingleDocuments> = {};
-  let isPeopleBroken = false;
+  const broken = new Set<string>();
   for (const document of documents) {
     const path = document.name.slice(root.length + 1);
     const [kind, name] = splitFirst(path);
@@ -136,12 +139,24 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
       const other = readOnce(document, () => readStoredOther(document, path, bareNames));
       setIfRead(others, path, other?.names);
       kept = { ...kept, ...other?.kept };
-      isPeopleBroken ||= path === 'people' && other === undefined;
+      if (other === undefined) broken.add(path);
     }
     yield;
   }
-  const people = isPeopleBroken ? ('broken' as const) : kept.people;
-  return { policies, profiles, others, operators, approvalPolicy: kept.approvalPolicy, people };
+  const { approvalPolicy, breakGlassPolicy } = kept;
+  // What the absence of these two allows, a broken one does not.
+  const people = broken.has('people') ? ('broken' as const) : kept.people;
+  const breakGlassRates = broken.has('break-glass-rate-policy') ? ('broken' as const) : kept.breakGlassRates;
+  return {
+    policies,
+    profiles,
+    others,
+    operators,
+    approvalPolicy,
+    people,
+    breakGlassPolicy,
+    breakGlassRates,
+  };
 }
 
 function* readSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadOnce) {

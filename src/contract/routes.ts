@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { BREAK_GLASS_ROUTES } from './break-glass-routes.ts';
 import { APPROVAL_SECONDS, KEY_SECONDS, VEND_SECONDS } from './bounds.ts';
 import {
   comment,
@@ -44,7 +45,7 @@ import {
 } from './shapes.ts';
 
 /** What a request is for, as far as its refusal must know: what was not done, or may have been. */
-export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'approval' | 'question';
+export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'approval' | 'break_glass' | 'question';
 
 /** One method of one path, and what is agreed on it. */
 export type Route = {
@@ -306,6 +307,7 @@ export const ROUTES = {
     example: '{"reason":"the deployment is done"}',
     answer: AccessRequest,
   },
+  ...BREAK_GLASS_ROUTES,
   health: {
     ...OPEN,
     path: '/healthz',

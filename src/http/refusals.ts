@@ -8,6 +8,7 @@ import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
 import { toApprovalAnswer, toApprovalRequired } from './approval-answers.ts';
+import { toBreakGlassAnswer } from './break-glass-answers.ts';
 import {
   forbidden,
   RETRY_OVERLOADED,
@@ -82,6 +83,19 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
     case 'request-changed':
     case 'request-unrecorded':
       return toApprovalAnswer(refusal);
+    case 'no-emergency-needed':
+    case 'reason-not-allowed':
+    case 'not-at-this-time':
+    case 'event-too-long':
+    case 'event-rate':
+    case 'uses-full':
+    case 'event-unreviewed':
+    case 'no-event':
+    case 'not-for-event':
+    case 'event-over':
+    case 'event-state':
+    case 'event-unrecorded':
+      return toBreakGlassAnswer(refusal);
     case 'invalid':
     case 'host-not-served':
     case 'body-too-large':

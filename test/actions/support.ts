@@ -104,7 +104,7 @@ export function requestOf(more: Partial<VendRequest> = {}): VendRequest {
 
 /** The plan of a vend at noon in a new session, made as `vend` does, or the refusal of its network. */
 export function planOf(request: VendRequest, leave: Leave): Result<Plan, VendRefusal> {
-  const grant = { ...leave, approval: undefined };
+  const grant = { ...leave, basis: undefined };
   const network = toNetwork(request, grant);
   if (!network.ok) return network;
   const session = { id: '0123456789abcdef', endsAt: NOON + 8 * 3_600_000, tracking: 'tracked' } as const;

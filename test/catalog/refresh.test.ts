@@ -25,6 +25,8 @@ function snapshotAt(readAt: number, pages = 2, parameters = pages * 50): Snapsho
     sealingKeys: new Map(),
     operators: undefined,
     approvalPolicy: undefined,
+    breakGlassPolicy: undefined,
+    breakGlassRates: undefined,
     people: undefined,
     rejections: [],
     findings: [],

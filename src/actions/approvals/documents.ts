@@ -1,6 +1,6 @@
 import { isTagOf, keyIdOf, secretTag } from '../../approvals/party.ts';
 import { toShown } from '../../approvals/digest.ts';
-import type { AccessRequest, Party, Review, Wish } from '../../approvals/request.ts';
+import type { AccessRequest, Party, Wish } from '../../approvals/request.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Caller } from '../../identity/caller.ts';
 import { toShownName, toStoredName, type NamedKind } from '../../lib/names.ts';
@@ -21,6 +21,8 @@ export type Documents = {
   readonly toSubject: (party: Party) => RevocationSubject;
   /** A caller or a party as rules of approval name them. */
   readonly toApprover: (party: Party) => Approver;
+  /** A party as rules name them now; undefined for one who is nobody any more, as a key that was disabled. */
+  readonly approverNow: (party: Party, now: number) => Approver | undefined;
   /** The rule that a request of this party for a profile falls under. */
   readonly ruleFor: (requester: Party, profile: string) => ApprovalRule | undefined;
   /** What reviews of a request are counted by at a moment; undefined where no rule is for it, or people are unknown. */
@@ -78,20 +80,20 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
   }
 
   /** A registered key that is disabled, gone, or has another secret approves nothing any more, and neither did it. */
-  function approverNow({ reviewer }: Review, now: number): Approver | undefined {
-    const id = keyIdOf(reviewer);
-    if (id === undefined) return toApprover(reviewer);
+  function approverNow(party: Party, now: number): Approver | undefined {
+    const id = keyIdOf(party);
+    if (id === undefined) return toApprover(party);
     const key = clients.get(id);
     const isGood = key !== undefined && !key.disabled && (key.expiresAtMs ?? now + 1) > now;
-    const isSame = isGood && reviewer.uniqueId !== undefined && isTagOf(reviewer.uniqueId, id, key.secret, sealingKeys);
-    return isSame ? toApprover(reviewer) : undefined;
+    const isSame = isGood && party.uniqueId !== undefined && isTagOf(party.uniqueId, id, key.secret, sealingKeys);
+    return isSame ? toApprover(party) : undefined;
   }
 
   function countingFor(request: AccessRequest, now: number): CountingFacts | undefined {
     const rule = ruleFor(request.requester, request.profile);
     if (rule === undefined || people === undefined) return undefined;
     const groups = groupsOf(rule, now - request.createdAt);
-    return { rule, groups, people, approverNow: (review) => approverNow(review, now) };
+    return { rule, groups, people, approverNow: ({ reviewer }) => approverNow(reviewer, now) };
   }
 
   function decisionFor(requester: Party, profile: string, now: number): Decision {
@@ -109,7 +111,7 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return toShown({ id, wish, profile: allowed, capSeconds });
   }
 
-  return { people, toParty, toSubject, toApprover, ruleFor, countingFor, decisionFor, shownFor };
+  return { people, toParty, toSubject, toApprover, approverNow, ruleFor, countingFor, decisionFor, shownFor };
 }
 
 function toPeople({ clients, people }: Snapshot, bareNames: NamedKind): People | undefined {

@@ -13,8 +13,21 @@ import type { AssumeRole, AssumeRoleFault } from './assume-role.ts';
 import type { Grants } from '../approvals/find-grant.ts';
 import type { ApprovalRefusal } from '../approvals/refusal.ts';
 import type { VendApprovals } from '../approvals/for-vend.ts';
+import type { LiveEvents } from '../break-glass/find-event.ts';
 import { gather, type Facts } from './gather.ts';
-import { toNetwork, toPlan, toStamp, toVended, type Grant, type Stamp, type Vended, type VendRequest } from './plan.ts';
+import {
+  basisEnd,
+  basisId,
+  toNetwork,
+  toPlan,
+  toStamp,
+  toVended,
+  type Basis,
+  type Grant,
+  type Stamp,
+  type Vended,
+  type VendRequest,
+} from './plan.ts';
 import { createVendEnds, describeIssued, describePlan, describeStamp, type Failure } from './record.ts';
 
 type Dependencies = {
@@ -26,6 +39,8 @@ type Dependencies = {
   /** The approvals that vends rest on, and what a vend is told that lacks one. */
   readonly grants: Grants;
   readonly approvals: VendApprovals;
+  /** The break-glass events that vends rest on. */
+  readonly events: LiveEvents;
   readonly audit: AuditLog;
   readonly onFault: (error: unknown) => void;
 };
@@ -34,6 +49,11 @@ export type Vend = (request: VendRequest, snapshot: Snapshot) => Promise<Result<
 
 function denied(refusal: Failure['refusal'], more: Partial<Failure> = {}): Failure {
   return { ...more, refusal, outcome: 'denied' };
+}
+
+/** What is not available where that which a vend rests on cannot be used. */
+function outageOf({ kind }: Basis) {
+  return unavailable(kind === 'approval' ? 'approvals' : 'break_glass');
 }
 
 function failed(refusal: Failure['refusal'], more: Partial<Failure> = {}): Failure {
@@ -45,7 +65,7 @@ function failed(refusal: Failure['refusal'], more: Partial<Failure> = {}): Failu
  * made, or whose record could not be written, are discarded.
  */
 export function createVend(dependencies: Dependencies): Vend {
-  const { clock, guard, revocations, sessions, assumeRole, grants, approvals, audit, onFault } = dependencies;
+  const { clock, guard, revocations, sessions, assumeRole, grants, approvals, events, audit, onFault } = dependencies;
 
   async function reserve({ replay }: VendRequest, begun: number): Promise<Result<Reservation, Failure>> {
     const hold = await reserveClaim(guard, replay, begun);
@@ -75,29 +95,43 @@ export function createVend(dependencies: Dependencies): Vend {
     return made.kind === 'unavailable' ? failed(made) : denied(made);
   }
 
-  /** Starts an approval whose time begins with its first use. */
+  /** Starts an approval whose time begins with its first use, and notes that a break-glass event is used. */
   async function startGrant(grant: Grant, snapshot: Snapshot, begun: number): Promise<Result<Grant, Failure>> {
-    const sealing = activeSealingKey(snapshot.sealingKeys, begun);
-    if (grant.approval === undefined || grant.approval.grant.startsAt !== undefined) return ok(grant);
-    if (sealing === undefined) return refuse(failed(unavailable('sealing_key')));
+    const { basis } = grant;
+    if (basis === undefined) return ok(grant);
     try {
-      const approval = await grants.start(grant.approval, snapshot, sealing, begun);
-      return approval === undefined ? refuse(failed(unavailable('approvals'))) : ok({ ...grant, approval });
+      if (basis.kind === 'approval') return await startApproval({ ...grant, basis }, snapshot, begun);
+      await events.begin(basis);
+      return ok(grant);
     } catch (error) {
       onFault(error);
-      return refuse(failed(unavailable('approvals')));
+      return refuse(failed(outageOf(basis)));
     }
+  }
+
+  async function startApproval(
+    grant: Grant & { readonly basis: Extract<Basis, { readonly kind: 'approval' }> },
+    snapshot: Snapshot,
+    begun: number,
+  ): Promise<Result<Grant, Failure>> {
+    if (grant.basis.grant.startsAt !== undefined) return ok(grant);
+    const sealing = activeSealingKey(snapshot.sealingKeys, begun);
+    if (sealing === undefined) return refuse(failed(unavailable('sealing_key')));
+    const started = await grants.start(grant.basis, snapshot, sealing, begun);
+    if (started === undefined) return refuse(failed(unavailable('approvals')));
+    return ok({ ...grant, basis: { kind: 'approval', ...started } });
   }
 
   async function openSession(
     { caller, profile, label = '' }: VendRequest,
-    { requiresSession: required, approval }: Grant,
+    { requiresSession: required, basis }: Grant,
     { sourceIdentity }: Stamp,
     sealingKeys: SealingKeys,
   ): Promise<Result<Tracked, Failure>> {
     const { subject, principal, storedName: user, account } = caller;
-    const key = { subject, principal, user, account, profile, label, grant: approval?.request.id ?? '' };
-    const endsBy = approval?.grant.endsAt;
+    const key = { subject, principal, user, account, profile, label, grant: basis === undefined ? '' : basisId(basis) };
+    // Of an event that waits for its second person, the session ends with that wait; another one follows it.
+    const endsBy = basis && basisEnd(basis);
     const session = await sessions.use({ key, sourceIdentity, required, endsBy }, sealingKeys);
     if (session.ok) return session;
     return refuse(
@@ -108,22 +142,25 @@ export function createVend(dependencies: Dependencies): Vend {
   }
 
   /** STS has made the credentials, so an incident must find them in the record, though nobody gets them. */
-  function lookAgain({ caller, profile }: VendRequest, { approval }: Grant, vended: Vended): Failure | undefined {
-    const ended = approval === undefined ? undefined : revocations.ofGrant(approval.request.id);
+  function lookAgain({ caller, profile }: VendRequest, { basis }: Grant, vended: Vended): Failure | undefined {
+    const ended = basis && revocations.ofGrant(basisId(basis));
     const revoked = revocations.ofVend(caller, profile) ?? ended;
     if (revoked !== undefined) return denied(toRevokedRefusal(revoked, caller, profile), describeIssued(vended));
-    return revocations.isUsable() ? undefined : failed(unavailable('revocations'), describeIssued(vended));
+    if (!revocations.isUsable()) return failed(unavailable('revocations'), describeIssued(vended));
+    // What ended meanwhile vends no more, even if nobody ended it.
+    const isOver = basis !== undefined && clock() >= (basisEnd(basis) ?? Infinity);
+    return isOver ? failed(outageOf(basis), describeIssued(vended)) : undefined;
   }
 
   async function vend(request: VendRequest, snapshot: Snapshot): ReturnType<Vend> {
     const begun = clock();
-    // Gather what decides: policy by this snapshot, revocations as they are known here, the approval if one is needed.
-    const facts = await gather(request, snapshot, { revocations, grants, onFault }, begun);
+    // Gather what decides: policy by this snapshot, revocations as they are known here, what else it needs.
+    const facts = await gather(request, snapshot, { revocations, grants, events, onFault }, begun);
     const { end, letGo } = createVendEnds({ audit, request, facts, inGrace: revocations.inGrace });
     if (!facts.grant.ok) return end(await whyNot(request, snapshot, { ...facts, grant: facts.grant }, begun), {});
     // Draw the marks of this vend; every record from here on names them.
     const leave = facts.grant.value;
-    const stamp = toStamp(request.caller, leave.approval);
+    const stamp = toStamp(request.caller, leave.basis);
     const marks = describeStamp(stamp);
     // Refuse what is revoked, and whom the credentials cannot be bound to.
     const stopped = facts.revoked;

@@ -1,0 +1,82 @@
+import type { BreakGlassEvent } from '../../breakglass/event.ts';
+import type { Use } from '../../breakglass/ledger.ts';
+import type { UseQuota } from '../../breakglass/quota.ts';
+import type { EventStore } from '../../breakglass/store.ts';
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import type { Caller } from '../../identity/caller.ts';
+import { ok, refuse, type Result } from '../../lib/result.ts';
+import { withoutSsoAccount, type People } from '../../policy/approval/person.ts';
+import { findBreakGlassRule, isOpenTo } from '../../policy/break-glass/rule.ts';
+import type { Revocations } from '../../revocations/feed.ts';
+import type { Documents } from '../approvals/documents.ts';
+import { unavailable, type UnavailableRefusal } from '../refusal.ts';
+import { checkEvent, type OpenEvent } from './check-event.ts';
+
+/** An event that vends now, until when, and the use on record that led to it. */
+export type FoundEvent = OpenEvent & { readonly event: BreakGlassEvent; readonly use: Use };
+
+type Dependencies = {
+  readonly store: Pick<EventStore, 'read'>;
+  readonly quota: Pick<UseQuota, 'liveUses' | 'noteOpened'>;
+  readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
+  readonly documentsOf: (snapshot: Snapshot) => Documents;
+};
+
+/** Finds the event that a vend rests on by the caller's ledger, which only the TVM writes, and reads it consistently. */
+export function createFindEvent({ store, quota, revocations, documentsOf }: Dependencies) {
+  function check(event: BreakGlassEvent, caller: Caller, at: { snapshot: Snapshot; people: People; now: number }) {
+    const { snapshot, people, now } = at;
+    const documents = documentsOf(snapshot);
+    return checkEvent(event, {
+      now,
+      invoker: documents.toParty(caller, now, event.invoker),
+      profile: event.profile,
+      invokerName: caller.name,
+      rule: findBreakGlassRule(snapshot.breakGlassPolicy, event.profile),
+      people,
+      approverNow: (party) => documents.approverNow(party, now),
+      isGrantRevoked: (id) => revocations.ofGrant(id) !== undefined,
+      wasRevokedAfter: (party, n) => revocations.wasRevokedAfter(documents.toSubject(party), n),
+    });
+  }
+
+  /**
+   * Finds the event of a caller for a profile that lasts longest; undefined if none vends now. That no rule of the access
+   * policy denies the caller is for the caller of this to check. Rejects where a table cannot be read.
+   */
+  async function findEvent(
+    caller: Caller,
+    profile: string,
+    snapshot: Snapshot,
+    now: number,
+  ): Promise<Result<FoundEvent | undefined, UnavailableRefusal>> {
+    // Whom no rule lets break the glass costs no read.
+    if (!isOpenTo(findBreakGlassRule(snapshot.breakGlassPolicy, profile), caller.name)) return ok(undefined);
+    const uses = await quota.liveUses(withoutSsoAccount(caller.storedName), profile, now);
+    if (uses.length === 0) return ok(undefined);
+    const { people } = documentsOf(snapshot);
+    if (people === undefined) return refuse(unavailable('people'));
+    const rows = await Promise.all(
+      uses.map(async (use) => ({ use, row: await store.read(use.id, snapshot.sealingKeys) })),
+    );
+    const found = rows.flatMap(({ use, row }): FoundEvent[] => {
+      // A row of somebody else's, or another event's, is none.
+      if (row?.genuine !== true || row.event.id !== use.id || row.event.profile !== profile) return [];
+      const checked = check(row.event, caller, { snapshot, people, now });
+      return checked.ok ? [{ ...checked.value, event: row.event, use }] : [];
+    });
+    return ok(found.toSorted((a, b) => b.endsAt - a.endsAt)[0]);
+  }
+
+  /**
+   * Notes, before the first vend under an event, that its row was written, so that a row that somebody deletes frees
+   * nobody of its review. Rejects where the ledger cannot be written: then nothing is vended.
+   */
+  async function begin({ event, use }: FoundEvent): Promise<void> {
+    if (!use.opened) await quota.noteOpened(event);
+  }
+
+  return { findEvent, begin };
+}
+
+export type LiveEvents = ReturnType<typeof createFindEvent>;
