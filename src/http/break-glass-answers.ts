@@ -65,7 +65,12 @@ export function toBreakGlassAnswer(refusal: BreakGlassRefusal): RefusalAnswer {
         `${FULL[refusal.of]}; close or review some of them first.`,
         RETRY_REVIEWED,
       );
-    default:
+    case 'event-unreviewed':
+    case 'no-event':
+    case 'not-for-event':
+    case 'event-over':
+    case 'event-state':
+    case 'event-unrecorded':
       return toEventAnswer(refusal);
   }
 }
