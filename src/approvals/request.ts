@@ -1,3 +1,5 @@
+import type { REQUEST_STATUSES } from '../contract/fields.ts';
+
 /** An identity as a row of an approval holds it, so that it is recognised later. */
 export type Party = {
   readonly subject: string;
@@ -9,10 +11,7 @@ export type Party = {
   readonly uniqueId: string | undefined;
 };
 
-/** The states of a request, as Sentinel has them. A request that ended before its time is cancelled. */
-export const REQUEST_STATUSES = ['pending', 'approved', 'denied', 'expired', 'cancelled'] as const;
-
-/** The state of a request. */
+/** The state of a request, as Sentinel has them. A request that ended before its time is cancelled. */
 export type RequestStatus = (typeof REQUEST_STATUSES)[number];
 
 /** When the time of an approved request begins: with the approval, or with its first vend. */
@@ -72,6 +71,27 @@ export type Wish = {
   readonly seen: number;
 };
 
+/** Those writings of a request that receivers of events are told of. */
+export type RequestEventType =
+  | 'request.created'
+  | 'request.reviewed'
+  | 'request.approved'
+  | 'request.denied'
+  | 'request.expired'
+  | 'request.cancelled'
+  | 'request.ended';
+
+/** What one writing tells, kept for as long as a later one cannot say it: until it was sent. */
+export type Told = {
+  readonly version: number;
+  readonly type: RequestEventType;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** The stored name of who did it; undefined where nobody did. */
+  readonly actor: string | undefined;
+  readonly comment: string | undefined;
+};
+
 /** A request for access, with all that has become of it. Times in epoch milliseconds. */
 export type AccessRequest = Wish & {
   /** Sixteen hexadecimal digits. */
@@ -91,6 +111,11 @@ export type AccessRequest = Wish & {
   readonly grant: Grant | undefined;
   /** Set where it was denied, withdrawn or ended before its time. */
   readonly ended: { readonly at: number; readonly by: Party; readonly reason: string } | undefined;
+  /**
+   * What was told by versions before this one and not sent when this one was made, oldest first. Of a request that was
+   * read, what its own version tells is the last of it, if that is not sent: so the next version carries it on.
+   */
+  readonly untold: readonly Told[];
 };
 
 /** An approved request may begin with its first use within this time. */
@@ -141,6 +166,7 @@ export function toRequest(
     reviews: [],
     grant: undefined,
     ended: undefined,
+    untold: [],
   };
 }
 

@@ -43,12 +43,20 @@ export type RequestStore = {
   readonly page: (leg: RequestLeg, keys: SealingKeys, from: RequestPlace | undefined) => Promise<RequestPage>;
 };
 
-/** Constructs the store. */
-export function createRequestStore(client: DynamoDBClient, name: string): RequestStore {
+function isNever(): boolean {
+  return false;
+}
+
+/**
+ * Constructs the store.
+ *
+ * @param isHeard whether there is a receiver of events at the moment
+ */
+export function createRequestStore(client: DynamoDBClient, name: string, isHeard = isNever): RequestStore {
   const table = { client, name, deadline: DEADLINE };
 
   async function create(request: AccessRequest, sealing: SealingKey): Promise<'created' | 'there'> {
-    const item = toRequestItem(request, name, sealing);
+    const item = toRequestItem(request, name, sealing, isHeard());
     const absent = { condition: 'attribute_not_exists(id)' };
     return (await putSure(table, item, absent, attemptOf(request))) === 'done' ? 'created' : 'there';
   }
@@ -64,7 +72,7 @@ export function createRequestStore(client: DynamoDBClient, name: string): Reques
       names: { '#version': 'version' },
       values: attributes({ ':before': request.version - 1 }),
     };
-    const item = toRequestItem(request, name, sealing);
+    const item = toRequestItem(request, name, sealing, isHeard());
     return (await putSure(table, item, unchanged, attemptOf(request))) === 'done' ? 'replaced' : 'lost';
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHardRevocation, type HardRevocation } from '../actions/hard-revocation.ts';
-import type { AssumeRole } from '../actions/vend/assume-role.ts';
+import { createAssumeRole, meterAssumeRole, type AssumeRole } from '../actions/vend/assume-role.ts';
 import { createLease, type Lease } from '../aws/lease.ts';
 import { createRolePolicies } from '../aws/role-policy.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -78,6 +78,11 @@ export function assembleRevocations(
     onFault: onFault('the revocations cannot be relied on'),
   });
   return { revocations, lease };
+}
+
+/** Constructs the one call of AssumeRole. */
+export function assembleAssumeRole({ clients, meter, onFault }: Runtime): AssumeRole {
+  return meterAssumeRole(createAssumeRole(clients.sts, onFault('AssumeRole failed')), meter);
 }
 
 /** Constructs what writes the deny policies of hard revocations. */

@@ -1,5 +1,4 @@
 import type { Server } from 'node:http';
-import { createAssumeRole, meterAssumeRole } from '../actions/vend/assume-role.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/config.ts';
 import { createReadinessWatch, LOOK, readinessOf, type Health } from '../http/readiness.ts';
@@ -10,9 +9,10 @@ import type { Readings } from '../telemetry/meter.ts';
 import { assembleApp } from './app.ts';
 import { assembleAudit } from './audit.ts';
 import { assembleCatalog } from './catalog.ts';
+import { assembleEvents } from './events.ts';
 import { assembleRuntime, type Overrides } from './runtime.ts';
 import { assembleServer } from './server.ts';
-import { assembleHardRevocation, assembleRevocations, assembleSessions } from './sessions.ts';
+import { assembleAssumeRole, assembleHardRevocation, assembleRevocations, assembleSessions } from './sessions.ts';
 
 export type { Overrides } from './runtime.ts';
 
@@ -44,20 +44,27 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
   const audit = assembleAudit(runtime, overrides);
   const catalog = assembleCatalog(runtime, overrides);
   const sessions = assembleSessions(runtime);
+  const events = assembleEvents(runtime, catalog);
   const followed = assembleRevocations(runtime, catalog, sessions);
   const { revocations } = followed;
   const { tracker, directory } = sessions;
-  const assumeRole = meterAssumeRole(
-    createAssumeRole(runtime.clients.sts, runtime.onFault('AssumeRole failed')),
-    runtime.meter,
-  );
+  const assumeRole = assembleAssumeRole(runtime);
   const hardRevocation = assembleHardRevocation(runtime, followed, assumeRole);
-  const app = assembleApp({ runtime, audit, catalog, sessions, revocations, assumeRole, hardRevocation, health });
+  const app = assembleApp({
+    runtime,
+    audit,
+    catalog,
+    sessions,
+    revocations,
+    assumeRole,
+    hardRevocation,
+    events,
+    health,
+  });
   const server = assembleServer(runtime, app, audit, { isDraining: () => draining, onArrival });
 
   function health(): Health {
-    const [documents, list] = [catalog.state(), revocations.state()];
-    return { draining, catalog: documents, revocations: list, audit: audit.log.health() };
+    return { draining, catalog: catalog.state(), revocations: revocations.state(), audit: audit.log.health() };
   }
 
   function readings(): Readings {
@@ -81,6 +88,8 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
 
   function onArrival(): void {
     lastArrival = performance.now();
+    // Where the process is frozen between requests no timer can be relied on.
+    if (config.onLambda) events.dispatcher.onRequest();
   }
 
   async function reconcile(): Promise<void> {
@@ -101,6 +110,7 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
     await catalog.start(signal);
     await revocations.start(signal);
     void reconcile();
+    if (!config.onLambda) events.dispatcher.start(signal);
     const lookAtReadiness = createReadinessWatch(health, (sentence, isBetter) =>
       isBetter ? logger.info(sentence) : logger.warn(sentence),
     );

@@ -1,4 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
 import { SECOND } from '../lib/clock.ts';
@@ -55,7 +56,7 @@ function common(region: string, endpoint: string | undefined, requestTimeout: nu
  * How long one try of a call may take, its whole answer included: a peer that stalls may cost a
  * caller seconds.
  */
-const TRY = { sts: 3 * SECOND, ssm: 3 * SECOND, dynamodb: 2 * SECOND };
+const TRY = { sts: 3 * SECOND, ssm: 3 * SECOND, dynamodb: 2 * SECOND, sns: 2 * SECOND };
 
 /**
  * Constructs the clients: regional endpoints, credentials from the SDK's default chain, bounded
@@ -80,4 +81,19 @@ export function createAwsClients(
   boundWholeAnswers(dynamodb, TRY.dynamodb);
   boundWholeAnswers(feed, TRY.dynamodb);
   return { sts, ssm, dynamodb, feed };
+}
+
+/**
+ * Constructs the client of SNS for the region of one topic, which need not be the server's own.
+ *
+ * @param called is told of each call that has ended
+ */
+export function createSnsClient(
+  { region, endpoint }: { readonly region: string; readonly endpoint: string | undefined },
+  called: (call: AwsCall) => void = () => undefined,
+): SNSClient {
+  const sns = new SNSClient(common(region, endpoint, TRY.sns, 2));
+  sns.middlewareStack.add(observeCalls('sns', called), OUTERMOST);
+  boundWholeAnswers(sns, TRY.sns);
+  return sns;
 }

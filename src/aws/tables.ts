@@ -58,7 +58,8 @@ function table(name: string, indexes: readonly (readonly [name: string, hashKey:
  * The tables with the keys and indexes of the Go project (primary key `id`, time to live `ttl`,
  * indexes sorted by `created_at`), so that an organisation that runs Sentinel keeps its tables and
  * its CLI. `gsi-shard` is the TVM's own, for lists of all sessions; `gsi-status` serves Sentinel's
- * CLI, and finds the sessions that it revoked.
+ * CLI, and finds the sessions that it revoked. `gsi-outbox` is the TVM's own as well, with the rows
+ * whose event is not sent yet; without it they are found by `gsi-status`.
  */
 export function tableDefinitions(names: TableNames): readonly TableDefinition[] {
   return [
@@ -73,11 +74,13 @@ export function tableDefinitions(names: TableNames): readonly TableDefinition[] 
       ['gsi-requester', 'requester'],
       ['gsi-status', 'status'],
       ['gsi-profile', 'profile'],
+      ['gsi-outbox', 'outbox'],
     ]),
     table(names.breakglass, [
       ['gsi-invoker', 'invoker'],
       ['gsi-status', 'status'],
       ['gsi-profile', 'profile'],
+      ['gsi-outbox', 'outbox'],
     ]),
     table(names.revocations, []),
     table(names.guard, []),

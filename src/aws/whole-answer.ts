@@ -1,4 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { STSClient } from '@aws-sdk/client-sts';
 import { withDeadline } from '../lib/deadline.ts';
@@ -42,8 +43,8 @@ async function readBody(body: Body, signal: AbortSignal): Promise<Uint8Array> {
  *
  * @param ms for one try: connection, head and body
  */
-export function boundWholeAnswers(client: DynamoDBClient | SSMClient | STSClient, ms: number): void {
-  // The stacks of the three clients differ only in the types of their commands.
+export function boundWholeAnswers(client: DynamoDBClient | SNSClient | SSMClient | STSClient, ms: number): void {
+  // The stacks of the clients differ only in the types of their commands.
   const { middlewareStack } = client as SSMClient;
   middlewareStack.add(
     (next) => (args) =>

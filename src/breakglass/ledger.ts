@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { attributes, numberAt, textAt, toTtl } from '../aws/attributes.ts';
-import { readItem, updateAs, type Change } from '../aws/table.ts';
+import { updateAs, type Change } from '../aws/change.ts';
+import { readItem } from '../aws/table.ts';
 import { DAY } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import { CALL_DEADLINE, KEPT } from './bounds.ts';

@@ -67,6 +67,8 @@ export type Catalog = {
    * signed, and decide nothing.
    */
   readonly sealingKeys: () => Snapshot['sealingKeys'];
+  /** The keys of events of the last snapshot, and where these are posted; undefined without such a document. */
+  readonly webhook: () => Snapshot['webhook'];
 };
 
 type Options = {
@@ -211,5 +213,9 @@ export function createCatalog(options: Options): Catalog {
     };
   }
 
-  return { start, current, sealingKeys, state };
+  function webhook(): Snapshot['webhook'] {
+    return snapshot?.webhook;
+  }
+
+  return { start, current, sealingKeys, webhook, state };
 }

@@ -3,6 +3,7 @@ import type { NamedKind } from '../lib/names.ts';
 import type { Client } from '../policy/documents/client.ts';
 import type { OperatorsDocument } from '../policy/documents/operators.ts';
 import type { Profile } from '../policy/documents/profile.ts';
+import type { WebhookDocument } from '../policy/documents/webhook.ts';
 import type { NameSettings } from '../policy/known-callers.ts';
 import { namesOfOperators, type RuleNames } from '../policy/lint-names.ts';
 import { createJudge } from './judge.ts';
@@ -13,6 +14,7 @@ import {
   readStoredPolicy,
   readStoredProfile,
   readStoredSealingKey,
+  readStoredWebhook,
   type Read,
   type ReadPolicy,
   type SingleDocuments,
@@ -47,6 +49,7 @@ export type Compiled = Pick<
   | 'profiles'
   | 'clients'
   | 'sealingKeys'
+  | 'webhook'
   | 'operators'
   | 'approvalPolicy'
   | 'people'
@@ -97,7 +100,7 @@ export function createDocumentCompiler(
     }
     // Read every document by itself.
     const { policies, profiles, others, ...single } = yield* readDocuments(trees, readOnce, settings.bareNames);
-    const { clients, sealingKeys } = yield* readSecrets(trees, readOnce);
+    const { clients, ...secrets } = yield* readSecrets(trees, readOnce);
     before = remembered;
     // Compare the documents with each other.
     const { root, account } = trees;
@@ -106,7 +109,7 @@ export function createDocumentCompiler(
     return {
       ...judged,
       clients,
-      sealingKeys,
+      ...secrets,
       ...single,
       roles,
       rejections: [...rejections, ...judged.rejections],
@@ -121,7 +124,7 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
   const profiles = new Map<string, Profile>();
   const others = new Map<string, readonly RuleNames[]>();
   let operators: OperatorsDocument | undefined;
-  let kept: Partial<SingleDocuments> = {};
+  const kept: { -readonly [Name in keyof SingleDocuments]?: SingleDocuments[Name] } = {};
   const broken = new Set<string>();
   for (const document of documents) {
     const path = document.name.slice(root.length + 1);
@@ -138,7 +141,7 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
     } else {
       const other = readOnce(document, () => readStoredOther(document, path, bareNames));
       setIfRead(others, path, other?.names);
-      kept = { ...kept, ...other?.kept };
+      Object.assign(kept, other?.kept);
       if (other === undefined) broken.add(path);
     }
     yield;
@@ -162,18 +165,23 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
 function* readSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadOnce) {
   const clients = new Map<string, Client>();
   const sealingKeys = new Map<string, StoredSealingKey>();
+  let webhook: WebhookDocument | undefined;
   for (const document of secrets) {
-    const [kind, id] = splitFirst(document.name.slice(secretsRoot.length + 1));
+    const path = document.name.slice(secretsRoot.length + 1);
+    const [kind, id] = splitFirst(path);
     if (kind === 'clients') {
       const client = readOnce(document, () => readStoredClient(document, id, demoKeys));
       setIfRead(clients, id, client);
     } else if (kind === 'keys') {
       const sealingKey = readOnce(document, () => readStoredSealingKey(document, id));
       setIfRead(sealingKeys, id, sealingKey);
+    } else if (path === 'webhook') {
+      // Where demo keys are accepted, the AWS in use is local.
+      webhook = readOnce(document, () => readStoredWebhook(document, demoKeys));
     }
     yield;
   }
-  return { clients, sealingKeys };
+  return { clients, sealingKeys, webhook };
 }
 
 /** Splits a path at its first slash. The rest is empty if there is none. */

@@ -13,6 +13,7 @@ import { readPeople, type PeopleDocument } from '../policy/documents/people.ts';
 import { readOperators, type OperatorsDocument } from '../policy/documents/operators.ts';
 import { readProfile, type Profile } from '../policy/documents/profile.ts';
 import { readSealingKey, type SealingKeyDocument } from '../policy/documents/sealing-key.ts';
+import { readWebhook, type WebhookDocument } from '../policy/documents/webhook.ts';
 import { isDemoSecret } from '../policy/documents/weak-secret.ts';
 import {
   namesOfAccessPolicy,
@@ -102,7 +103,7 @@ export function readStoredOperators({ text }: StoredDocument, bareNames: NamedKi
  * parameter that is not the TVM's names nobody.
  */
 export function readStoredOther({ text }: StoredDocument, path: string, bareNames: NamedKind): Read<ReadOther> {
-  if (/^(?:clients|keys)\//u.test(path)) {
+  if (/^(?:clients|keys)\/|^webhook$/u.test(path)) {
     return refuse([
       'secrets must be stored under SENTINEL_SECRETS_ROOT, because in SSM whoever may read a path may read everything ' +
         'below it; move this parameter there',
@@ -168,4 +169,14 @@ export function readStoredSealingKey({ type, text }: StoredDocument, id: string)
   if (type !== 'SecureString') return refuse(['sealing keys must be stored as SecureString']);
   const read = toRead(readSealingKey(text));
   return read.ok ? ok({ ...read.value, id }) : read;
+}
+
+/**
+ * Reads `webhook`: the keys of events.
+ *
+ * @param allowsLoopback whether events may be posted to this machine, over plain http
+ */
+export function readStoredWebhook({ type, text }: StoredDocument, allowsLoopback: boolean): Read<WebhookDocument> {
+  if (type !== 'SecureString') return refuse(['the keys of events must be stored as SecureString']);
+  return toRead(readWebhook(text, allowsLoopback));
 }

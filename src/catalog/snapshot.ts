@@ -7,6 +7,7 @@ import type { PeopleDocument } from '../policy/documents/people.ts';
 import type { Client } from '../policy/documents/client.ts';
 import type { OperatorsDocument } from '../policy/documents/operators.ts';
 import type { Profile } from '../policy/documents/profile.ts';
+import type { WebhookDocument } from '../policy/documents/webhook.ts';
 import type { StoredSealingKey } from './read-document.ts';
 
 /**
@@ -41,6 +42,8 @@ export type Snapshot = {
   readonly clients: ReadonlyMap<string, Client>;
   /** The keys that seal minted keys, by the id in `keys/<id>`. */
   readonly sealingKeys: ReadonlyMap<string, StoredSealingKey>;
+  /** What events are signed with, and where they may go; undefined if that document is missing or broken. */
+  readonly webhook: WebhookDocument | undefined;
   /** Who may list, revoke, explain and lift; undefined if that document is missing or broken. */
   readonly operators: OperatorsDocument | undefined;
   /** Who may approve what; undefined if there is no such document, or a broken one: then nobody may. */

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { toRolePrincipal } from '../lib/arn.ts';
 import { readFrontHost } from '../lib/partitions.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
-import { frontId, isLoopbackHttp, type TrustedRole } from './values.ts';
+import { isLoopbackHttp } from '../lib/webhook-url.ts';
+import { frontId, type TrustedRole } from './values.ts';
 import type { Values } from './variables.ts';
 
 /** Where the server runs, as far as it decides which variables go together. */

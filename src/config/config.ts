@@ -11,7 +11,7 @@ import { NOT_USED_YET, SENTINEL, Variables, type Values } from './variables.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The endpoint of each AWS service; undefined leaves the choice to the SDK. */
-export type Endpoints = { readonly [service in 'sts' | 'ssm' | 'dynamodb' | 'iam']: string | undefined };
+export type Endpoints = { readonly [service in 'sts' | 'ssm' | 'dynamodb' | 'iam' | 'sns']: string | undefined };
 
 /** What the operator configured, checked and frozen. Durations are in milliseconds. */
 export type Config = ReturnType<typeof assembleConfig> & {
@@ -68,6 +68,7 @@ function assembleConfig(
     ...toCallers(values),
     ...toLimits(values, place),
     tables: toTables(values),
+    events: toEvents(values),
   };
 }
 
@@ -77,6 +78,16 @@ function toEndpoints(values: Values): Endpoints {
     ssm: values.AWS_ENDPOINT_URL_SSM ?? values.AWS_ENDPOINT_URL,
     dynamodb: values.AWS_ENDPOINT_URL_DYNAMODB ?? values.AWS_ENDPOINT_URL,
     iam: values.AWS_ENDPOINT_URL_IAM ?? values.AWS_ENDPOINT_URL,
+    sns: values.AWS_ENDPOINT_URL_SNS ?? values.AWS_ENDPOINT_URL,
+  };
+}
+
+function toEvents(values: Values) {
+  return {
+    /** Where events are posted; undefined leaves it to the document `webhook`. Often a secret, never logged. */
+    webhookUrl: values.SENTINEL_WEBHOOK_URL,
+    webhookFormat: values.SENTINEL_WEBHOOK_FORMAT,
+    topicArn: values.SENTINEL_SNS_TOPIC_ARN,
   };
 }
 

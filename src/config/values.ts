@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { isAccountId, parseArn, parseRoleArn } from '../lib/arn.ts';
 import { parseGoDuration } from '../lib/go-duration.ts';
+import { isWebhookUrl } from '../lib/webhook-url.ts';
 
 // The kinds of value that variables have. Each message is the end of a sentence that begins with
 // the name of the variable.
@@ -73,21 +74,7 @@ const BUCKET = /^(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-
 /** The name of an S3 bucket. */
 export const bucketName = v.pipe(v.string(), v.regex(BUCKET, 'must be the name of an S3 bucket'));
 
-/** Whether a URL is plain http to this machine, where nobody can listen on the way. */
-export function isLoopbackHttp(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, hostname } = new URL(text);
-  return protocol === 'http:' && /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/u.test(hostname);
-}
-
-/** Whether `fetch` can post to a URL confidentially; it refuses `user:password@`. */
-function isWebhookUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password } = new URL(text);
-  return (protocol === 'https:' || isLoopbackHttp(text)) && username === '' && password === '';
-}
-
-/** Where notifications go. Its path is often a secret, so no message repeats it. */
+/** Where events go. Its path is often a secret, so no message repeats it. */
 export const webhookUrl = v.pipe(v.string(), v.check(isWebhookUrl, 'must be an https URL without user and password'));
 
 /**

@@ -91,6 +91,7 @@ export const Variables = v.object({
   AWS_ENDPOINT_URL_SSM: v.optional(url),
   AWS_ENDPOINT_URL_DYNAMODB: v.optional(url),
   AWS_ENDPOINT_URL_IAM: v.optional(url),
+  AWS_ENDPOINT_URL_SNS: v.optional(url),
   AWS_LAMBDA_RUNTIME_API: v.optional(v.string()),
 });
 
@@ -108,9 +109,6 @@ export const NOT_USED_YET: readonly (keyof typeof SENTINEL)[] = [
   'SENTINEL_AUDIT_BUCKET',
   'SENTINEL_STATE_REGION',
   'SENTINEL_STS_REGIONS',
-  'SENTINEL_WEBHOOK_URL',
-  'SENTINEL_WEBHOOK_FORMAT',
-  'SENTINEL_SNS_TOPIC_ARN',
   'SENTINEL_LOG_SIGNING_KEY',
   'SENTINEL_LOG_SIGNING_KEY_ID',
 ];

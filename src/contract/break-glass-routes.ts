@@ -15,8 +15,7 @@ import {
   seconds,
   ticket,
 } from './fields.ts';
-
-const IDENTIFIED = { identity: true, head: false, status: 200 } as const;
+import { IDENTIFIED, NO_FIELDS } from './route.ts';
 
 /** The endpoints of break-glass, by the names of their operations. */
 export const BREAK_GLASS_ROUTES = {
@@ -68,7 +67,7 @@ export const BREAK_GLASS_ROUTES = {
     does: 'shows one break-glass event',
     asks: 'question',
     id: EVENT_ID,
-    query: fields({}),
+    query: NO_FIELDS,
     answer: BreakGlass,
   },
   confirmEvent: {

@@ -1,18 +1,13 @@
 import * as v from 'valibot';
 import { BREAK_GLASS_ROUTES } from './break-glass-routes.ts';
-import { APPROVAL_SECONDS, KEY_SECONDS, VEND_SECONDS } from './bounds.ts';
+import { KEY_SECONDS, VEND_SECONDS } from './bounds.ts';
 import {
-  comment,
-  digest,
   fields,
   instant,
   justification,
   NEXT_TOKEN,
   profileName,
   reason,
-  REQUEST_ID,
-  REQUEST_STATUSES,
-  REQUEST_VIEWS,
   REVOCATION_ID,
   REVOCATION_KINDS,
   revokedValue,
@@ -23,19 +18,16 @@ import {
   sessionLabel,
   ticket,
   userName,
-  type Fields,
-  type IdForm,
 } from './fields.ts';
+import { REQUEST_ROUTES } from './request-routes.ts';
+import { IDENTIFIED, NO_FIELDS, type Route } from './route.ts';
 import {
-  AccessRequest,
   Done,
   Health,
   Lifted,
   MintedKey,
   ProfilesPage,
   Readiness,
-  RequestedAccess,
-  RequestsPage,
   Revocations,
   Revoked,
   Session,
@@ -43,32 +35,6 @@ import {
   Vended,
   Whoami,
 } from './shapes.ts';
-
-/** What a request is for, as far as its refusal must know: what was not done, or may have been. */
-export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'approval' | 'break_glass' | 'question';
-
-/** One method of one path, and what is agreed on it. */
-export type Route = {
-  /** Beginning with `/`; `:id` stands for the id of something. */
-  readonly path: string;
-  /** What it does, in words that go on from its method and path. */
-  readonly does: string;
-  /** Whether the caller must prove who they are. */
-  readonly identity: boolean;
-  /** Whether HEAD is answered as well: never where GET has an effect. */
-  readonly head: boolean;
-  readonly asks: Asked;
-  /** The form of `:id`, where the path has one. */
-  readonly id?: IdForm;
-  readonly answer: v.GenericSchema;
-  /** The status of a good answer. */
-  readonly status: 200 | 201;
-} & (
-  | { readonly method: 'GET' | 'DELETE'; readonly query: Fields }
-  | { readonly method: 'POST'; readonly body: Fields; /** A body that is good. */ readonly example: string }
-);
-
-const NO_FIELDS = fields({});
 
 /** Of a vend; `device_id` is what Sentinel's clients send, and nothing here can verify a device. */
 const VEND_FIELDS = {
@@ -78,9 +44,6 @@ const VEND_FIELDS = {
 };
 
 const VEND_OPTIONS = { quiet: ['device_id'], hints: { profile: 'GET /profiles lists yours' } };
-
-/** What all endpoints that need an identity have in common. */
-const IDENTIFIED = { identity: true, head: false, status: 200 } as const;
 
 /** What the endpoints have in common that tell of the server alone. */
 const OPEN = { method: 'GET', identity: false, head: true, asks: 'question', query: NO_FIELDS, status: 200 } as const;
@@ -217,96 +180,7 @@ export const ROUTES = {
     query: NO_FIELDS,
     answer: Lifted,
   },
-  requestApproval: {
-    ...IDENTIFIED,
-    method: 'POST',
-    path: '/requests',
-    does: 'asks for an approval',
-    asks: 'approval',
-    body: fields(
-      {
-        profile: profileName,
-        justification: v.optional(justification),
-        duration: v.optional(seconds(APPROVAL_SECONDS)),
-        ticket: v.optional(ticket),
-      },
-      { hints: { profile: 'GET /profiles lists yours' } },
-    ),
-    example: '{"profile":"prod","justification":"deploy release 42"}',
-    answer: RequestedAccess,
-    status: 201,
-  },
-  listRequests: {
-    ...IDENTIFIED,
-    method: 'GET',
-    path: '/requests',
-    does: 'lists requests for approvals',
-    asks: 'question',
-    query: fields({
-      view: v.optional(v.picklist(REQUEST_VIEWS, `must be one of ${REQUEST_VIEWS.join(', ')}`)),
-      status: v.optional(v.picklist(REQUEST_STATUSES, `must be one of ${REQUEST_STATUSES.join(', ')}`)),
-      profile: v.optional(profileName),
-      [NEXT_TOKEN]: v.optional(v.string()),
-    }),
-    answer: RequestsPage,
-  },
-  showRequest: {
-    ...IDENTIFIED,
-    method: 'GET',
-    path: '/requests/:id',
-    does: 'shows one request, and what exactly an approval of it allows',
-    asks: 'question',
-    id: REQUEST_ID,
-    query: NO_FIELDS,
-    answer: AccessRequest,
-  },
-  approveRequest: {
-    ...IDENTIFIED,
-    method: 'POST',
-    path: '/requests/:id/approve',
-    does: 'approves what one request shows',
-    asks: 'approval',
-    id: REQUEST_ID,
-    body: fields(
-      { digest, comment: v.optional(comment), duration: v.optional(seconds(APPROVAL_SECONDS)) },
-      { hints: { digest: 'GET /requests/{id} shows it' } },
-    ),
-    example: '{"digest":"…"}',
-    answer: AccessRequest,
-  },
-  denyRequest: {
-    ...IDENTIFIED,
-    method: 'POST',
-    path: '/requests/:id/deny',
-    does: 'denies one request',
-    asks: 'approval',
-    id: REQUEST_ID,
-    body: fields({ comment }, { hints: { comment: 'say why' } }),
-    example: '{"comment":"not on a Friday"}',
-    answer: AccessRequest,
-  },
-  cancelRequest: {
-    ...IDENTIFIED,
-    method: 'POST',
-    path: '/requests/:id/cancel',
-    does: 'withdraws your request',
-    asks: 'approval',
-    id: REQUEST_ID,
-    body: NO_FIELDS,
-    example: '{}',
-    answer: AccessRequest,
-  },
-  endRequest: {
-    ...IDENTIFIED,
-    method: 'POST',
-    path: '/requests/:id/end',
-    does: 'ends what was approved before its time',
-    asks: 'approval',
-    id: REQUEST_ID,
-    body: fields({ reason }),
-    example: '{"reason":"the deployment is done"}',
-    answer: AccessRequest,
-  },
+  ...REQUEST_ROUTES,
   ...BREAK_GLASS_ROUTES,
   health: {
     ...OPEN,
@@ -321,6 +195,8 @@ export const ROUTES = {
     answer: Readiness,
   },
 } as const satisfies Readonly<Record<string, Route>>;
+
+export type { Asked, Route } from './route.ts';
 
 /** The name of an operation. */
 export type OperationName = keyof typeof ROUTES;

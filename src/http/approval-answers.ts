@@ -64,8 +64,58 @@ export function toApprovalRequired({ profile, reason, next }: ApprovalRequired):
   }
 }
 
+/** The kinds of refusals about approvals; the compiler finds one that is missing. */
+const KINDS: Readonly<Record<ApprovalRefusal['kind'], true>> = {
+  'no-approval-needed': true,
+  'no-approval-rule': true,
+  'request-field': true,
+  'request-too-long': true,
+  'request-pending': true,
+  'requests-full': true,
+  'no-request': true,
+  'not-approver': true,
+  'request-over': true,
+  'request-changed': true,
+  'request-unrecorded': true,
+};
+
+/** Whether a refusal is about an approval. */
+export function isApprovalRefusal(refusal: { readonly kind: string }): refusal is ApprovalRefusal {
+  return Object.hasOwn(KINDS, refusal.kind);
+}
+
 /** The answer to a refusal about approvals. */
 export function toApprovalAnswer(refusal: ApprovalRefusal): RefusalAnswer {
+  switch (refusal.kind) {
+    case 'no-request':
+    case 'not-approver':
+    case 'request-over':
+    case 'request-changed':
+    case 'request-unrecorded':
+      return toDecisionAnswer(refusal);
+    case 'no-approval-needed':
+    case 'no-approval-rule':
+    case 'request-field':
+    case 'request-too-long':
+    case 'request-pending':
+    case 'requests-full':
+      return toAskingAnswer(refusal);
+  }
+}
+
+type Of<Kind> = Extract<ApprovalRefusal, { readonly kind: Kind }>;
+
+/** Refusals of asking for an approval. */
+function toAskingAnswer(
+  refusal: Of<
+    | 'no-approval-needed'
+    | 'no-approval-rule'
+    | 'request-field'
+    | 'request-too-long'
+    | 'request-pending'
+    | 'requests-full'
+  >,
+): RefusalAnswer {
   switch (refusal.kind) {
     case 'no-approval-needed':
       return conflict(`Profile ${refusal.profile} needs no approval; vend it.`, { status: 'not_needed' });
@@ -93,6 +143,14 @@ export function toApprovalAnswer(refusal: ApprovalRefusal): RefusalAnswer {
       const message = `You have ${most} requests open, which is the most; cancel one, or wait until one is decided.`;
       return retryLater(429, 'QuotaExceeded', message, retryAfterSeconds);
     }
+  }
+}
+
+/** Refusals of looking at a request, and of deciding on it. */
+function toDecisionAnswer(
+  refusal: Of<'no-request' | 'not-approver' | 'request-over' | 'request-changed' | 'request-unrecorded'>,
+): RefusalAnswer {
+  switch (refusal.kind) {
     case 'no-request':
       return forbidden('NotPermitted', `There is no request ${refusal.id} that is yours to see.`, {});
     case 'not-approver': {

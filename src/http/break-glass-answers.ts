@@ -33,6 +33,27 @@ const STATE: Readonly<Record<Of<'event-state'>['why'], string>> = {
 /** Seconds after which somebody may have reviewed or closed an event. */
 const RETRY_REVIEWED = 60;
 
+/** All kinds of refusals about break-glass; the compiler finds one that is missing. */
+const KINDS: Readonly<Record<BreakGlassRefusal['kind'], true>> = {
+  'no-emergency-needed': true,
+  'reason-not-allowed': true,
+  'not-at-this-time': true,
+  'event-too-long': true,
+  'event-rate': true,
+  'uses-full': true,
+  'event-unreviewed': true,
+  'no-event': true,
+  'not-for-event': true,
+  'event-over': true,
+  'event-state': true,
+  'event-unrecorded': true,
+};
+
+/** Whether a refusal is about break-glass. */
+export function isBreakGlassRefusal(refusal: { readonly kind: string }): refusal is BreakGlassRefusal {
+  return Object.hasOwn(KINDS, refusal.kind);
+}
+
 /** The answer to a refusal about break-glass. */
 export function toBreakGlassAnswer(refusal: BreakGlassRefusal): RefusalAnswer {
   switch (refusal.kind) {

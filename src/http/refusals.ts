@@ -7,8 +7,8 @@ import { formatInstant } from '../lib/clock.ts';
 import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
-import { toApprovalAnswer, toApprovalRequired } from './approval-answers.ts';
-import { toBreakGlassAnswer } from './break-glass-answers.ts';
+import { isApprovalRefusal, toApprovalAnswer, toApprovalRequired } from './approval-answers.ts';
+import { isBreakGlassRefusal, toBreakGlassAnswer } from './break-glass-answers.ts';
 import {
   forbidden,
   RETRY_OVERLOADED,
@@ -42,19 +42,19 @@ type HttpRefusal =
  * @param asked what the request was for
  */
 export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): RefusalAnswer {
+  if (isApprovalRefusal(refusal)) return toApprovalAnswer(refusal);
+  if (isBreakGlassRefusal(refusal)) return toBreakGlassAnswer(refusal);
   switch (refusal.kind) {
     case 'not-authentic':
       return toAuthenticationAnswer(refusal.refusal);
     case 'rate-limited':
       return toRateAnswer(refusal);
     case 'overloaded':
-      return retryLater(503, 'ServiceUnavailable', words.OVERLOADED, RETRY_OVERLOADED);
     case 'replayed':
-      return retryLater(403, 'RequestReplayed', words.REPLAYED, RETRY_REPLAYED);
+    case 'upstream-throttled':
+      return toRetryAnswer(refusal.kind);
     case 'revoked':
       return toRevokedAnswer(refusal);
-    case 'upstream-throttled':
-      return retryLater(503, 'UpstreamThrottled', words.UPSTREAM_THROTTLED, RETRY_THROTTLED);
     case 'unavailable':
       return retryLater(503, 'ServiceUnavailable', words.unavailableWords(refusal, asked), RETRY_UNAVAILABLE);
     case 'internal':
@@ -71,31 +71,6 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
     case 'unrecorded':
     case 'bad-token':
       return toOperationAnswer(refusal);
-    case 'no-approval-needed':
-    case 'no-approval-rule':
-    case 'request-field':
-    case 'request-too-long':
-    case 'request-pending':
-    case 'requests-full':
-    case 'no-request':
-    case 'not-approver':
-    case 'request-over':
-    case 'request-changed':
-    case 'request-unrecorded':
-      return toApprovalAnswer(refusal);
-    case 'no-emergency-needed':
-    case 'reason-not-allowed':
-    case 'not-at-this-time':
-    case 'event-too-long':
-    case 'event-rate':
-    case 'uses-full':
-    case 'event-unreviewed':
-    case 'no-event':
-    case 'not-for-event':
-    case 'event-over':
-    case 'event-state':
-    case 'event-unrecorded':
-      return toBreakGlassAnswer(refusal);
     case 'invalid':
     case 'host-not-served':
     case 'body-too-large':
@@ -104,6 +79,18 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
     case 'method-not-allowed':
     case 'not-found':
       return toHttpAnswer(refusal);
+  }
+}
+
+/** Refusals of what may be possible shortly. */
+function toRetryAnswer(kind: 'overloaded' | 'replayed' | 'upstream-throttled'): RefusalAnswer {
+  switch (kind) {
+    case 'overloaded':
+      return retryLater(503, 'ServiceUnavailable', words.OVERLOADED, RETRY_OVERLOADED);
+    case 'replayed':
+      return retryLater(403, 'RequestReplayed', words.REPLAYED, RETRY_REPLAYED);
+    case 'upstream-throttled':
+      return retryLater(503, 'UpstreamThrottled', words.UPSTREAM_THROTTLED, RETRY_THROTTLED);
   }
 }
 

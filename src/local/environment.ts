@@ -32,13 +32,16 @@ export function readPorts(environment: Environment): Result<Ports, string> {
  * The environment of the TVM in `npm run local`: the user's own, without anything of a real AWS.
  * Every `AWS_*` variable and the shared configuration files are left out, so that no profile,
  * region or endpoint of the machine affects the demo.
+ *
+ * @param webhookUrl where events go, unless the user has set SENTINEL_WEBHOOK_URL
  */
-export function tvmEnvironment(environment: Environment, ports: Ports): Record<string, string> {
+export function tvmEnvironment(environment: Environment, ports: Ports, webhookUrl?: string): Record<string, string> {
   const kept = Object.entries(environment).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !/^aws_/iu.test(entry[0]),
   );
   return {
     SENTINEL_SERVER_ID: 'sentinel-local',
+    ...(webhookUrl === undefined ? {} : { SENTINEL_WEBHOOK_URL: webhookUrl }),
     ...Object.fromEntries(kept),
     PORT: `${ports.tvm}`,
     HOST: '127.0.0.1',

@@ -72,7 +72,9 @@ export async function seed(options: SeedOptions): Promise<void> {
     const { root = DEFAULT_ROOTS.root, secretsRoot = DEFAULT_ROOTS.secretsRoot } = options;
     const documents = demoDocuments({ account, root: trimmed(root), secretsRoot: trimmed(secretsRoot) });
     for (const document of documents) report(await seedParameter(ssm, document));
-    report(await seedSealingKey(ssm, `${trimmed(secretsRoot)}/keys/local`));
+    const secrets = trimmed(secretsRoot);
+    report(await seedDrawn(ssm, `${secrets}/keys/local`, (key) => ({ key })));
+    report(await seedDrawn(ssm, `${secrets}/webhook`, (key) => ({ keys: [key] })));
   } finally {
     for (const each of [sts, dynamodb, ssm]) each.destroy();
   }
@@ -169,10 +171,11 @@ async function seedParameter(ssm: SSMClient, { name, type, value }: DemoDocument
 }
 
 /**
- * Each local AWS gets a random sealing key: a public key must not seal anything, not even there.
+ * Makes a document with a key that is drawn once for each local AWS: no key that everybody knows may seal or sign
+ * anything, not even there.
  */
-async function seedSealingKey(ssm: SSMClient, Name: string): Promise<string> {
-  const Value = JSON.stringify({ key: randomBytes(32).toString('base64') });
+async function seedDrawn(ssm: SSMClient, Name: string, documentOf: (key: string) => object): Promise<string> {
+  const Value = JSON.stringify(documentOf(randomBytes(32).toString('base64')));
   try {
     await ssm.send(new PutParameterCommand({ Name, Type: 'SecureString', Value, Overwrite: false }));
     return `made parameter ${Name}`;

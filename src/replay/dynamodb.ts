@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { attributes, toTtl } from '../aws/attributes.ts';
-import { claimNew, deleteIf } from '../aws/table.ts';
+import { claimNew } from '../aws/change.ts';
+import { deleteIf } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';

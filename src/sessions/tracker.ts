@@ -5,8 +5,11 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
 import type { LabelsFull } from './label-places.ts';
 import type { OpenSession } from './open-session.ts';
-import { proposeSessionId, slotId, type Session, type SessionKey } from './session.ts';
+import { proposeSessionId, slotId, type Session } from './session.ts';
 import type { SessionStore } from './store.ts';
+import type { SessionRefusal, SessionUse, Tracked } from './use.ts';
+
+export type { Tracked } from './use.ts';
 
 /** The time between two writes of a row while its session is used. */
 const TOUCH = 15 * MINUTE;
@@ -24,28 +27,6 @@ const PATIENCE = 0.2 * SECOND;
  * A session with less time left is not continued: credentials vended under it would be of no use.
  */
 const MARGIN = 1 * MINUTE;
-
-/** The session that a vend runs under. */
-export type Tracked = {
-  readonly id: string;
-  /** Epoch milliseconds. */
-  readonly endsAt: number;
-  /** `degraded`: DynamoDB does not know of it. */
-  readonly tracking: 'tracked' | 'degraded';
-};
-
-/** What the tracker needs to know about a vend. */
-export type SessionUse = {
-  readonly key: SessionKey;
-  readonly sourceIdentity: string;
-  /** When the approval ends that the vend rests on, epoch milliseconds: the session ends with it. */
-  readonly endsBy?: number | undefined;
-  /** Whether the vend may go on only once the row is written. */
-  readonly required: boolean;
-};
-
-/** Why a vend gets no session. */
-export type SessionRefusal = { readonly kind: 'unavailable' } | LabelsFull;
 
 /** A session in memory: when its row was last written, and how many uses the row lacks. */
 type Live = Session & { readonly writtenAt: number; readonly unwritten: number };

@@ -23,6 +23,11 @@ export const COUNTED = {
    * make room.
    */
   turned_away: ['overloaded', 'connection_refused', 'connection_closed'],
+  /**
+   * Events, counted once for each receiver: those that it took, tries that failed, and events that were given up after
+   * the last try.
+   */
+  events: ['delivered', 'failed', 'dead'],
   sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],
   /** Answers of 503, by what was not available. */
   unavailable: [
@@ -58,7 +63,7 @@ type CallOutcome = 'ok' | 'refused' | 'throttled' | 'late' | 'failed';
 
 /** A measured call to AWS. */
 export type AwsCall = {
-  readonly service: 'dynamodb' | 'ssm' | 'sts';
+  readonly service: 'dynamodb' | 'sns' | 'ssm' | 'sts';
   /** The operation's name, like `PutItem`. */
   readonly operation: string;
   readonly outcome: CallOutcome;

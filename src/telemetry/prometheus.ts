@@ -26,6 +26,7 @@ const HELP: Readonly<Record<keyof Counted, string>> = {
   break_glass: 'Uses of break-glass: openings and drills, vends, confirmations, closings, reviews, and refusals',
   identity_refused: 'Requests refused before they were decided, by reason',
   turned_away: 'Requests and connections that there was no room for, by what was done',
+  events: 'Events to receivers: taken, tries that failed, and those given up',
   sts: 'Calls of AssumeRole, by region and outcome',
   unavailable: 'Answers of 503, by what was not available',
 };
@@ -97,6 +98,7 @@ function addCounters(registry: Registry, region: string): Counters {
     break_glass: counter('break_glass'),
     identity_refused: counter('identity_refused'),
     turned_away: counter('turned_away'),
+    events: counter('events'),
     sts: counter('sts'),
     unavailable: counter('unavailable'),
   };

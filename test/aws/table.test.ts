@@ -1,6 +1,7 @@
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it } from 'vitest';
 import type { Item } from '../../src/aws/attributes.ts';
+import { updateAs } from '../../src/aws/change.ts';
 import {
   deleteIf,
   putIf,
@@ -8,7 +9,6 @@ import {
   queryPages,
   readItem,
   scanPages,
-  updateAs,
   updateIf,
   type IndexQuery,
   type Table,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createDocumentCompiler, type DocumentTrees } from '../../src/catalog/compile.ts';
 import type { StoredDocument } from '../../src/catalog/read-document.ts';
@@ -111,7 +112,7 @@ describe('createDocumentCompiler: other documents', () => {
     expect(names(compiled)).toEqual([]);
   });
 
-  it.each(['clients/AKIAX', 'keys/1'])('refuses a secret at %s by its name, without quoting it', (path) => {
+  it.each(['clients/AKIAX', 'keys/1', 'webhook'])('refuses a secret at %s by its name, without quoting it', (path) => {
     const compiled = compile([stored(`/sentinel/${path}`, CLIENT, 'SecureString')]);
     expect(compiled.clients.size).toBe(0);
     expect(compiled.rejections[0]?.parameter).toBe(`/sentinel/${path}`);
@@ -235,5 +236,41 @@ describe('createDocumentCompiler: sealing keys', () => {
   it('under the first root are refused, because others can read it', () => {
     const { sealingKeys, rejections } = compile([stored('/sentinel/keys/a', KEY, 'SecureString')]);
     expect([sealingKeys.size, rejections.length]).toEqual([0, 1]);
+  });
+});
+
+describe('createDocumentCompiler: the document webhook', () => {
+  const KEY = randomBytes(32).toString('base64');
+  const TEXT = JSON.stringify({ keys: [KEY], url: 'https://hooks.example.com/the-secret-path' });
+  function webhook(text = TEXT, type = 'SecureString') {
+    return stored('/secrets/webhook', text, type);
+  }
+
+  it('gives the keys of events and their URL', () => {
+    const { webhook: read, rejections } = compile([], [webhook()]);
+    expect(read?.keys).toHaveLength(1);
+    expect(read?.url).toBe('https://hooks.example.com/the-secret-path');
+    expect(rejections).toEqual([]);
+  });
+
+  it('is undefined without one, and for one below another level', () => {
+    expect(compile([], []).webhook).toBeUndefined();
+    expect(compile([], [stored('/secrets/webhook/a', TEXT, 'SecureString')]).webhook).toBeUndefined();
+  });
+
+  it.each([
+    ['of a wrong type', webhook(TEXT, 'String')],
+    ['that is broken', webhook('{"keys":["the-secret"]}')],
+    ['with loopback in AWS', webhook(JSON.stringify({ keys: [KEY], url: 'http://127.0.0.1/the-secret-path' }))],
+  ])('%s is left out and reported without its content', (_, document) => {
+    const { webhook: read, rejections } = compile([], [document]);
+    expect(read).toBeUndefined();
+    expect(rejections.map(({ parameter }) => parameter)).toEqual(['/secrets/webhook']);
+    expect(JSON.stringify(rejections)).not.toContain('the-secret');
+  });
+
+  it('may name loopback where the AWS in use is local', () => {
+    const document = webhook(JSON.stringify({ keys: [KEY], url: 'http://127.0.0.1/x' }));
+    expect(compile([], [document], true).webhook?.url).toBe('http://127.0.0.1/x');
   });
 });

@@ -23,6 +23,7 @@ function snapshotAt(readAt: number, pages = 2, parameters = pages * 50): Snapsho
     clients: new Map(),
     neverCallers: new Set(),
     sealingKeys: new Map(),
+    webhook: undefined,
     operators: undefined,
     approvalPolicy: undefined,
     breakGlassPolicy: undefined,

@@ -270,6 +270,29 @@ describe('SENTINEL_WEBHOOK_URL', () => {
   });
 });
 
+describe('the receivers of events', () => {
+  it('are none unless they are configured, and the format is JSON', () => {
+    expect(configOf(CLOUD).events).toEqual({ webhookUrl: undefined, webhookFormat: 'json', topicArn: undefined });
+  });
+
+  it('may be a webhook and a topic at once', () => {
+    const set = {
+      SENTINEL_WEBHOOK_URL: 'https://hooks.example.com/x',
+      SENTINEL_WEBHOOK_FORMAT: 'slack',
+      SENTINEL_SNS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:111122223333:x',
+    };
+    expect(configOf({ ...CLOUD, ...set })).toMatchObject({
+      events: { webhookUrl: set.SENTINEL_WEBHOOK_URL, webhookFormat: 'slack', topicArn: set.SENTINEL_SNS_TOPIC_ARN },
+      withoutEffect: [],
+    });
+  });
+
+  it('are reached at the endpoint of AWS_ENDPOINT_URL_SNS where that is set', () => {
+    expect(configOf(LOCAL).endpoints.sns).toBe(LOCAL['AWS_ENDPOINT_URL']);
+    expect(configOf({ ...LOCAL, AWS_ENDPOINT_URL_SNS: 'http://127.0.0.1:1' }).endpoints.sns).toBe('http://127.0.0.1:1');
+  });
+});
+
 describe('SENTINEL_DRAIN', () => {
   it('is 20 s by default, and 0 s where the AWS endpoint is local', () => {
     expect(configOf(CLOUD).drain).toBe(20_000);

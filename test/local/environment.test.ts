@@ -56,6 +56,18 @@ describe('tvmEnvironment', () => {
   });
 });
 
+describe('tvmEnvironment: the receiver of events', () => {
+  const URL = 'http://127.0.0.1:1234/';
+
+  it('is the one that npm run local starts, unless the user has set another, or none', () => {
+    expect(tvmEnvironment({}, PORTS, URL)).toMatchObject({ SENTINEL_WEBHOOK_URL: URL });
+    for (const mine of ['http://127.0.0.1:9/', '']) {
+      expect(tvmEnvironment({ SENTINEL_WEBHOOK_URL: mine }, PORTS, URL)).toMatchObject({ SENTINEL_WEBHOOK_URL: mine });
+    }
+    expect(tvmEnvironment({}, PORTS)).not.toHaveProperty('SENTINEL_WEBHOOK_URL');
+  });
+});
+
 describe('seedTarget and seedSettings', () => {
   it('require an endpoint', () => {
     expect(seedTarget({})).toEqual({ ok: false, refusal: expect.stringContaining('AWS_ENDPOINT_URL') });

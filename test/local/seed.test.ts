@@ -39,7 +39,7 @@ describe('seed', () => {
     const first = await seeded(aws.url);
     expect(first).toContain('made table sentinel-sessions');
     expect(first).toContain('made parameter /sentinel-secrets/clients/TVMDEMOALICE');
-    expect(first).toHaveLength(20);
+    expect(first).toHaveLength(21);
     const second = await seeded(aws.url);
     expect(second).toEqual(first.map((line) => line.replace('made', 'found')));
 
@@ -65,7 +65,7 @@ describe('seed', () => {
     const port = await freePort();
     const waiting = seeded(`http://127.0.0.1:${port}`);
     aws = await new Promise((settle) => setTimeout(() => settle(startEmbeddedAws({ port })), 700));
-    expect(await waiting).toHaveLength(20);
+    expect(await waiting).toHaveLength(21);
   });
 
   it('gives up with a sentence if nothing answers', async () => {
@@ -94,7 +94,7 @@ describe('seed', () => {
     });
     const endpoint = `http://127.0.0.1:${port}`;
     const first = await seeded(endpoint);
-    expect(first).toHaveLength(20);
+    expect(first).toHaveLength(21);
     expect(await seeded(endpoint)).toEqual(first.map((line) => line.replace('made', 'found')));
     const ssm = new SSMClient(sdk({ url: endpoint }));
     const { Parameter } = await ssm.send(new GetParameterCommand({ Name: '/sentinel/profiles/dev' }));

@@ -61,7 +61,7 @@ export async function python(program: string, input: unknown = null): Promise<un
 
 /** A call by boto3, without its own checks of parameters. */
 export type BotoCall = {
-  readonly service?: 'sts' | 'ssm' | 'dynamodb' | 'iam';
+  readonly service?: 'sts' | 'ssm' | 'dynamodb' | 'iam' | 'sns';
   readonly method: string;
   readonly params?: object;
   readonly as?: Credentials;

@@ -43,7 +43,7 @@ describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and
   });
 
   it.each([
-    ['no key for approvers', { name: 'r' }, '"approvers" is missing'],
+    ['no key for approvers', { name: 'r' }, 'must have at least one of'],
     ['an empty list of approvers', { ...APPROVAL, approvers: [] }, 'approvers: must not be an empty list'],
     ['approvers that are text', { ...APPROVAL, approvers: 'bob' }, 'approvers: must be a list'],
     ['a misspelt key for approvers', { ...APPROVAL, aprovers: ['x'] }, 'did you mean "approvers"?'],

@@ -15,7 +15,7 @@ import type { Documents } from './documents.ts';
 import type { ApprovalRefusal } from './refusal.ts';
 
 /** How many requests of one person may be open at once. */
-export const MAX_OPEN = 10;
+const MAX_OPEN = 10;
 
 /** How often a ledger is tried again that another has written meanwhile. */
 const MAX_ATTEMPTS = 8;
@@ -97,6 +97,25 @@ function toEntry(request: AccessRequest): LedgerEntry {
   };
 }
 
+/** The request as it begins: approved at once where the rule does that by itself. */
+function begin({ wish, rule, documents, now }: Ask): AccessRequest | undefined {
+  const id = newHexId();
+  const whole: Wish = { ...wish, root: wish.extends ?? id };
+  const shown = documents.shownFor(id, whole, now);
+  if (shown === undefined) return undefined;
+  const life = (rule.request_ttl ?? USUAL_TTL) * SECOND;
+  const request = toRequest(whole, { id, rule: rule.name, shown, now, life });
+  const requester = documents.toApprover(wish.requester);
+  const isAuto = isAutoApproved(rule, {
+    requester,
+    seconds: wish.seconds,
+    ticket: wish.ticket,
+    extends: wish.extends,
+    now,
+  });
+  return isAuto ? approved(request, { reviews: [], digest: toDigest(shown), now, auto: true }) : request;
+}
+
 /**
  * Makes a request, or finds the pending one that asks for the same. The ledger is written before the row: whoever asks at the
  * same moment finds it there, and what dies in between costs the person a place until the request would have expired.
@@ -114,25 +133,6 @@ export function createAsk({ store, ledgers, sleep }: Dependencies) {
       pending: requests.filter((request) => statusAt(request, now) === 'pending'),
       rowless: rows.filter(({ row }) => row === undefined).map(({ entry }) => entry),
     };
-  }
-
-  /** The request as it begins: approved at once where the rule does that by itself. */
-  function begin({ wish, rule, documents, now }: Ask): AccessRequest | undefined {
-    const id = newHexId();
-    const whole: Wish = { ...wish, root: wish.extends ?? id };
-    const shown = documents.shownFor(id, whole, now);
-    if (shown === undefined) return undefined;
-    const life = (rule.request_ttl ?? USUAL_TTL) * SECOND;
-    const request = toRequest(whole, { id, rule: rule.name, shown, now, life });
-    const requester = documents.toApprover(wish.requester);
-    const isAuto = isAutoApproved(rule, {
-      requester,
-      seconds: wish.seconds,
-      ticket: wish.ticket,
-      extends: wish.extends,
-      now,
-    });
-    return isAuto ? approved(request, { reviews: [], digest: toDigest(shown), now, auto: true }) : request;
   }
 
   /** Writes the ledger, then the row; undefined if another wrote the ledger meanwhile. */

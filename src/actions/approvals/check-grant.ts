@@ -53,7 +53,7 @@ export function checkGrant(request: AccessRequest, facts: GrantFacts): Result<Gr
 }
 
 /** The same identity: another user or role of the same name, and a key with another secret, are somebody else. */
-export function isSameParty(then: Party, now: Party): boolean {
+function isSameParty(then: Party, now: Party): boolean {
   return then.subject === now.subject && then.name === now.name && then.uniqueId === now.uniqueId;
 }
 

@@ -1,31 +1,18 @@
-import { differencesOf, toDigest } from '../../approvals/digest.ts';
 import type { Ledgers } from '../../approvals/ledger.ts';
-import {
-  approved,
-  cancelled,
-  denied,
-  isLive,
-  statusAt,
-  USE_WITHIN,
-  withReview,
-  type AccessRequest,
-  type Party,
-  type Review,
-} from '../../approvals/request.ts';
+import { USE_WITHIN, type AccessRequest } from '../../approvals/request.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';
 import { SECOND, type Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
-import { activeSealingKey, type SealingKey } from '../../lib/sealing.ts';
-import { groupsFor, isApproveTime } from '../../policy/approval/rule.ts';
+import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
 import { unavailable } from '../refusal.ts';
 import { ledgerName } from './ask.ts';
 import type { Documents } from './documents.ts';
+import { createJudge, type Approval, type Case, type Judged, type Step } from './judge.ts';
 import type { ApprovalRecords, Tried } from './records.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
-import { isDenied, mayReview, tally } from './tally.ts';
 import { isOwn, isVisible } from './visible.ts';
 
 type Dependencies = {
@@ -37,29 +24,7 @@ type Dependencies = {
   readonly records: ApprovalRecords;
 };
 
-/** What an approver says. */
-export type Approval = {
-  /** The digest of what they saw. */
-  readonly digest: string;
-  readonly comment: string | undefined;
-  /** A shorter time than was asked for, in seconds. */
-  readonly seconds: number | undefined;
-};
-
 type Outcome = Promise<Result<ShownRequest, OperationRefusal>>;
-
-/** A request that somebody acts on, and what is known of both. */
-type Case = {
-  readonly operator: Operator;
-  readonly request: AccessRequest;
-  readonly party: Party;
-  readonly documents: Documents;
-  readonly sealing: SealingKey;
-  readonly now: number;
-};
-
-/** What an action makes of a request; `ends` where it takes it away for good. */
-type Step = { readonly next: AccessRequest; readonly ends: boolean };
 
 /** How often an action is tried again on a request that another has changed meanwhile. */
 const MAX_ATTEMPTS = 6;
@@ -67,6 +32,7 @@ const MAX_ATTEMPTS = 6;
 /** The actions on a request: approve, deny, withdraw, end. */
 export function createDecideRequest(dependencies: Dependencies) {
   const { clock, store, ledgers, revocations, documentsOf, records } = dependencies;
+  const { judgeApproval, judgeDenial, judgeEnd } = createJudge(revocations);
 
   /** Ends a request in the log of revocations first: a row that somebody puts back then revives nothing. */
   async function endInLog({ operator, request, now }: Case, reason: string): Promise<void> {
@@ -128,12 +94,7 @@ export function createDecideRequest(dependencies: Dependencies) {
    * Runs one action: find the request, use the HTTP request up, judge, write, and acknowledge once the record is written.
    * What another changed meanwhile is judged anew.
    */
-  async function act(
-    operator: Operator,
-    id: string,
-    tried: Tried,
-    judge: (at: Case) => Result<Step | undefined, OperationRefusal>,
-  ): Outcome {
+  async function act(operator: Operator, id: string, tried: Tried, judge: (at: Case) => Judged): Outcome {
     let isReserved = false;
     try {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -162,118 +123,6 @@ export function createDecideRequest(dependencies: Dependencies) {
       { ...tried, request_id: id },
       new Error(`request ${id} is changed by too many at once`),
     );
-  }
-
-  /** Refuses what is not pending, or whose requester has been revoked since. */
-  function checkPending({ request, documents, now }: Case): OperationRefusal | undefined {
-    const status = statusAt(request, now);
-    const isOver = revocations.ofGrant(request.id) !== undefined;
-    if (
-      status === 'pending' &&
-      !isOver &&
-      !revocations.wasRevokedAfter(documents.toSubject(request.requester), request.seen)
-    ) {
-      return undefined;
-    }
-    return { kind: 'request-over', id: request.id, status: status === 'pending' ? 'cancelled' : status };
-  }
-
-  /** Refuses whoever may not review a request at this moment. */
-  function checkReviewer({ request, party, documents, now }: Case): OperationRefusal | undefined {
-    if (documents.people === undefined) return unavailable('people');
-    const counting = documents.countingFor(request, now);
-    if (isOwn(request, party, documents)) return { kind: 'not-approver', id: request.id, why: 'own' };
-    if (counting === undefined || !mayReview(request, party, documents.toApprover(party), counting)) {
-      return { kind: 'not-approver', id: request.id, why: 'no-group' };
-    }
-    return isApproveTime(counting.rule, now) ? undefined : { kind: 'not-approver', id: request.id, why: 'not-now' };
-  }
-
-  function toReview({ party, documents, now, request }: Case, said: Pick<Review, 'verdict'> & Partial<Review>): Review {
-    const counting = documents.countingFor(request, now);
-    const approver = documents.toApprover(party);
-    return {
-      reviewer: party,
-      isBot: approver.isBot,
-      groups: counting === undefined ? [] : [...groupsFor(counting.groups, approver)],
-      digest: '',
-      seconds: undefined,
-      comment: undefined,
-      at: now,
-      seen: revocations.top(),
-      ...said,
-    };
-  }
-
-  /** Whether the caller has approved the same before: then there is nothing to do. */
-  function isRepeated({ request, party }: Case, { digest, seconds }: Approval): boolean {
-    const isOpen = request.status === 'pending' || request.status === 'approved';
-    return (
-      isOpen &&
-      request.reviews.some(
-        (one) =>
-          one.reviewer.subject === party.subject &&
-          one.verdict === 'approve' &&
-          one.digest === digest &&
-          (seconds === undefined || one.seconds === seconds),
-      )
-    );
-  }
-
-  function judgeApproval(at: Case, approval: Approval): Result<Step | undefined, OperationRefusal> {
-    const { request, documents, now } = at;
-    if (isRepeated(at, approval)) return ok(undefined);
-    const stopped = checkReviewer(at) ?? checkPending(at);
-    if (stopped !== undefined) return refuse(stopped);
-    const counting = documents.countingFor(request, now);
-    const shown = documents.shownFor(request.id, request, now);
-    if (counting === undefined || shown === undefined) {
-      return refuse({ kind: 'request-over', id: request.id, status: 'cancelled' });
-    }
-    if (counting.rule.comment === 'required' && approval.comment === undefined) {
-      return refuse({ kind: 'request-field', field: 'comment', profile: request.profile });
-    }
-    if ((approval.seconds ?? 0) > request.seconds)
-      return refuse({ kind: 'request-too-long', longest: request.seconds });
-    // Approve exactly what was shown, or nothing.
-    const digest = toDigest(shown);
-    if (digest !== approval.digest) {
-      const differences = differencesOf(request.shown, shown);
-      return refuse({ kind: 'request-changed', id: request.id, digest, differences });
-    }
-    const { seconds, comment } = approval;
-    const reviewed = withReview(request, toReview(at, { verdict: 'approve', digest, seconds, comment }), shown);
-    const { isMet, counted } = tally(reviewed, digest, counting);
-    const next = isMet ? approved(reviewed, { reviews: counted, digest, now, auto: false }) : reviewed;
-    return ok({ next, ends: false });
-  }
-
-  function judgeDenial(at: Case, comment: string): Result<Step | undefined, OperationRefusal> {
-    const { request, party, documents, now } = at;
-    const stopped = checkReviewer(at) ?? checkPending(at);
-    if (stopped !== undefined) return refuse(stopped);
-    const counting = documents.countingFor(request, now);
-    const reviewed = withReview(request, toReview(at, { verdict: 'deny', comment }), request.shown);
-    const isOver = counting !== undefined && isDenied(reviewed, counting);
-    return ok({ next: isOver ? denied(reviewed, party, comment, now) : reviewed, ends: isOver });
-  }
-
-  /** Refuses what has nothing left that could be taken away. */
-  function checkOpen({ request, now }: Case): OperationRefusal | undefined {
-    const isOver = revocations.ofGrant(request.id) !== undefined;
-    const { grant } = request;
-    const isOpen = request.status === 'approved' && grant !== undefined && isLive(grant, now);
-    if ((isOpen || statusAt(request, now) === 'pending') && !isOver) return undefined;
-    const status = statusAt(request, now);
-    return { kind: 'request-over', id: request.id, status: status === 'pending' ? 'cancelled' : status };
-  }
-
-  function judgeEnd(at: Case, isAllowed: boolean, reason: string): Result<Step | undefined, OperationRefusal> {
-    const { request, party, now } = at;
-    if (!isAllowed) return refuse({ kind: 'not-approver', id: request.id, why: 'no-group' });
-    const over = checkOpen(at);
-    if (over !== undefined) return refuse(over);
-    return ok({ next: cancelled(request, party, reason, now), ends: true });
   }
 
   /** Approves what was shown, as one of those whose approval the rule wants. */

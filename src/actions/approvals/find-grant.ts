@@ -77,9 +77,10 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf }: De
     const blocked = checked.flatMap(({ request, result }) =>
       result.ok || !LASTING.has(result.refusal) ? [] : [{ request, why: result.refusal }],
     );
-    const isOpen = (request: AccessRequest): boolean =>
-      statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined;
-    return refuse({ pending: requests.find(isOpen), blocked: blocked[0] });
+    const pending = requests.find(
+      (request) => statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined,
+    );
+    return refuse({ pending, blocked: blocked[0] });
   }
 
   /**

@@ -30,6 +30,11 @@ type Unvended = {
   readonly now: number;
 };
 
+function require(vend: Unvended, next: ApprovalRequired['next']): ApprovalRequired {
+  const { profile } = vend.request;
+  return { kind: 'approval-required', profile, reason: vend.unapproved.reason, next };
+}
+
 /** Tells a vend that needs an approval what to do, and makes the request for one where there is none. */
 export function createVendApprovals(dependencies: Dependencies) {
   const { requestForVend, revocations, documentsOf, statusUrlOf, onFault } = dependencies;
@@ -45,11 +50,6 @@ export function createVendApprovals(dependencies: Dependencies) {
 
   function show({ snapshot, now }: Unvended, request: AccessRequest): ShownRequest {
     return toShownRequest(request, documentsOf(snapshot), revocations.ofGrant(request.id) !== undefined, now);
-  }
-
-  function require(vend: Unvended, next: ApprovalRequired['next']): ApprovalRequired {
-    const { profile } = vend.request;
-    return { kind: 'approval-required', profile, reason: vend.unapproved.reason, next };
   }
 
   function requested(vend: Unvended, { request, needs }: ShownRequest): ApprovalRequired {

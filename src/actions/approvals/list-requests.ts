@@ -1,17 +1,16 @@
-import { statusAt, type AccessRequest, type RequestStatus } from '../../approvals/request.ts';
+import { expired, statusAt, type AccessRequest, type RequestStatus } from '../../approvals/request.ts';
 import type { RequestLeg, RequestPlace, RequestStore } from '../../approvals/store.ts';
+import { REQUEST_STATUSES, type REQUEST_VIEWS } from '../../contract/fields.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
+import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
 import type { Documents } from './documents.ts';
 import type { ApprovalRecords } from './records.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
 import { isOwn, isVisible, mayEverReview } from './visible.ts';
-
-/** What a list of requests has: one's own, those that one could decide now, or all that one may see. */
-export const REQUEST_VIEWS = ['mine', 'review', 'all'] as const;
 
 /** A list of requests that somebody asks for. */
 export type RequestQuery = {
@@ -25,7 +24,7 @@ export type RequestsPage = { readonly requests: readonly ShownRequest[]; readonl
 
 type Dependencies = {
   readonly clock: Clock;
-  readonly store: Pick<RequestStore, 'page' | 'read'>;
+  readonly store: Pick<RequestStore, 'page' | 'read' | 'replace'>;
   readonly revocations: Pick<Revocations, 'ofGrant'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: ApprovalRecords;
@@ -39,14 +38,12 @@ const PAGE = 50;
 /** Where a list stopped: in which of its legs, and at which row. */
 type Place = { readonly leg: number; readonly at: RequestPlace | undefined };
 
-const STATUSES: readonly RequestStatus[] = ['pending', 'approved', 'denied', 'cancelled', 'expired'];
-
 /** The parts of the table in which the requests of a query are, one after the other. */
 function legsOf({ view, status, profile }: RequestQuery, name: string): readonly RequestLeg[] {
   if (view === 'mine') return [{ index: 'gsi-requester', key: name }];
   if (view === 'review') return [{ index: 'gsi-status', key: 'pending' }];
   if (profile !== undefined) return [{ index: 'gsi-profile', key: profile }];
-  return (status === undefined ? STATUSES : [status]).map((key) => ({ index: 'gsi-status', key }));
+  return (status === undefined ? REQUEST_STATUSES : [status]).map((key) => ({ index: 'gsi-status', key }));
 }
 
 function toToken({ leg, at }: Place, mark: string): string {
@@ -128,6 +125,14 @@ export function createListRequests({ clock, store, revocations, documentsOf, rec
     }
   }
 
+  /** Writes down that nobody decided a request in time, which the first tells who looks at it afterwards. */
+  async function withExpiry(request: AccessRequest, { snapshot }: Operator, now: number): Promise<AccessRequest> {
+    const sealing = activeSealingKey(snapshot.sealingKeys, now);
+    if (request.status !== 'pending' || statusAt(request, now) !== 'expired' || sealing === undefined) return request;
+    const over = expired(request, now);
+    return (await store.replace(over, sealing)) === 'replaced' ? over : request;
+  }
+
   /** Shows one request to those whose business it is. */
   async function showRequest(operator: Operator, id: string): Promise<Result<ShownRequest, OperationRefusal>> {
     try {
@@ -139,7 +144,7 @@ export function createListRequests({ clock, store, revocations, documentsOf, rec
       if (request === undefined || !isVisible(request, party, operator, documents)) {
         return refuse({ kind: 'no-request', id });
       }
-      return ok(show(request, documents, now));
+      return ok(show(await withExpiry(request, operator, now), documents, now));
     } catch (error) {
       return records.fail(operator, { action: 'listed', request_id: id }, error);
     }

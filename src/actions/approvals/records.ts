@@ -24,12 +24,12 @@ type Dependencies = {
 /** What was tried, as the record says it. */
 export type Tried = Pick<ApprovalRecord, 'action'> & Partial<ApprovalRecord>;
 
+function toEntry(by: KnownRequest, what: Tried & Pick<ApprovalRecord, 'effect'>): ApprovalEntry {
+  return { event: 'approval', ...describeRequest(by), actor: by.caller.name, ...what };
+}
+
 /** What approvals share: the ways in which an action on a request ends, each of which leaves one record. */
 export function createApprovalRecords({ clock, guard, audit, bareNames, onFault }: Dependencies) {
-  function toEntry(by: KnownRequest, what: Tried & Pick<ApprovalRecord, 'effect'>): ApprovalEntry {
-    return { event: 'approval', ...describeRequest(by), actor: by.caller.name, ...what };
-  }
-
   /** A request as records name it, with Sentinel's names of fields. */
   function describe(request: AccessRequest): Partial<ApprovalRecord> {
     const approvers = request.reviews.filter(({ verdict }) => verdict === 'approve');

@@ -50,6 +50,11 @@ export function fieldProblem(rule: ApprovalRule, wish: ApprovalWish): RequestFie
   return ticket === undefined ? undefined : `ticket-${ticket}`;
 }
 
+function toTried(wish: ApprovalWish): Tried {
+  const { profile, justification, ticket, seconds } = wish;
+  return { action: 'requested', profile, justification, ticket, duration_seconds: seconds };
+}
+
 /** Makes requests for an approval: ahead of time, or by a vend that needs one. */
 export function createRequestApproval(dependencies: Dependencies) {
   const { clock, ask, revocations, documentsOf, records } = dependencies;
@@ -102,11 +107,6 @@ export function createRequestApproval(dependencies: Dependencies) {
       return refuse<OperationRefusal>({ kind: 'no-approval-needed', profile });
     const rule = documents.ruleFor(requester, profile);
     return rule === undefined ? refuse<OperationRefusal>({ kind: 'no-approval-rule', profile }) : ok(rule);
-  }
-
-  function toTried(wish: ApprovalWish): Tried {
-    const { profile, justification, ticket, seconds } = wish;
-    return { action: 'requested', profile, justification, ticket, duration_seconds: seconds };
   }
 
   async function conclude(by: KnownRequest, snapshot: Snapshot, { request, created }: Asked, now: number) {

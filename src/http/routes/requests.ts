@@ -39,7 +39,7 @@ function toBody(shown: ShownRequest, bareNames: NamedKind): RequestBody {
     expires_at: formatInstant(request.expiresAt),
     effective_end: grant?.endsAt === undefined ? undefined : formatInstant(grant.endsAt),
     rule: request.rule,
-    needs: needs.map((need) => ({ ...need, eligible: [...need.eligible] })),
+    needs: needs.map(({ group, have, need, eligible }) => ({ group, have, need, eligible: [...eligible] })),
     reviews: request.reviews.map(({ reviewer, verdict, comment, seconds, at }) => ({
       reviewer: toShownName(reviewer.name, bareNames),
       verdict,

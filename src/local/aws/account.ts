@@ -100,7 +100,7 @@ export function sessionOf(role: string, sessionName: string, carried: Carried = 
   };
 }
 
-/** The role that the TVM runs as: the only principal that may use SSM and DynamoDB. */
+/** The role that the TVM runs as: the only principal that may use SSM, DynamoDB and SNS. */
 export const TVM_ROLE = 'sentinel-tvm';
 
 /** The role that may write the deny policies of the protected roles. */

@@ -6,10 +6,12 @@ import { headerValues, type Header, type WireRequest } from '../../sigv4/request
 import { readClaim, verifyClaim } from '../../sigv4/verify.ts';
 import { EMBEDDED_REGION, type Principal } from './account.ts';
 import type { Keyring, KeyRefusal } from './keyring.ts';
-import type { AwsError, Service } from './responses.ts';
+import { isQueryService, type AwsError, type Service } from './responses.ts';
 
 /** AWS accepts a signature for fifteen minutes before and after its date. */
 const WINDOW = 15 * MINUTE;
+
+const SERVICES: readonly Service[] = ['sts', 'ssm', 'dynamodb', 'iam', 'sns'];
 
 type Code = readonly [code: string, status: number];
 
@@ -40,7 +42,7 @@ const KEY_MESSAGES: Readonly<Record<KeyRefusal, string>> = {
 
 /** A refusal of authentication, with the code and status of the service that was called. */
 export function authenticationError(service: Service, error: SigV4Error | KeyRefusal, message: string): AwsError {
-  const [code, status] = service === 'sts' || service === 'iam' ? CODES[error].sts : CODES[error].json;
+  const [code, status] = isQueryService(service) ? CODES[error].sts : CODES[error].json;
   return { code, status, message };
 }
 
@@ -53,7 +55,8 @@ export function serviceOf(headers: readonly Header[]): Service {
   const [authorization = ''] = headerValues(headers, 'authorization');
   const parsed = parseAuthorization(authorization);
   const scoped = parsed.ok ? parsed.value.scope.service : '';
-  if (scoped === 'sts' || scoped === 'ssm' || scoped === 'dynamodb' || scoped === 'iam') return scoped;
+  const known = SERVICES.find((service) => service === scoped);
+  if (known !== undefined) return known;
   const [target = ''] = headerValues(headers, 'x-amz-target');
   if (target.startsWith('AmazonSSM.')) return 'ssm';
   return target.startsWith('DynamoDB_') ? 'dynamodb' : 'sts';

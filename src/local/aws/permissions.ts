@@ -36,7 +36,7 @@ const PROTECTED = 'SentinelProtected-';
 const PROTECTED_ROLES = roleArn(`${PROTECTED}*`);
 
 const OWN: ReadonlyMap<string, Policy> = new Map([
-  [TVM_ROLE, [allow(['ssm:*', 'dynamodb:*'])]],
+  [TVM_ROLE, [allow(['ssm:*', 'dynamodb:*', 'sns:*'])]],
   // IAM has no condition key for a policy's name, so the role may write any inline policy of the
   // protected roles.
   [
@@ -48,7 +48,7 @@ const OWN: ReadonlyMap<string, Policy> = new Map([
   ],
 ]);
 
-/** Something that a demo can do: read the role itself. SSM and DynamoDB are for the TVM only. */
+/** Something that a demo can do: read the role itself. SSM, DynamoDB and SNS are for the TVM only. */
 const PROTECTED_OWN: Policy = [allow(['iam:GetRole'], PROTECTED_ROLES)];
 
 /** What each role may do by its fixed policy, beside the inline ones. */

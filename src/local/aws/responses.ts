@@ -8,10 +8,10 @@ export type Answer = {
 };
 
 /** The services of the embedded AWS, by their names in credential scopes. */
-export type Service = 'sts' | 'ssm' | 'dynamodb' | 'iam';
+export type Service = 'sts' | 'ssm' | 'dynamodb' | 'iam' | 'sns';
 
 /** Services with the AWS query protocol, which answer in XML. */
-export type QueryService = 'sts' | 'iam';
+export type QueryService = 'sts' | 'iam' | 'sns';
 
 /** An error of AWS: its code without namespace, its HTTP status, and a sentence. */
 export type AwsError = { readonly code: string; readonly status: number; readonly message: string };
@@ -25,7 +25,13 @@ type XmlValue = string | number | readonly string[] | XmlTree;
 const NAMESPACES: Readonly<Record<QueryService, string>> = {
   sts: 'https://sts.amazonaws.com/doc/2011-06-15/',
   iam: 'https://iam.amazonaws.com/doc/2010-05-08/',
+  sns: 'http://sns.amazonaws.com/doc/2010-03-31/',
 };
+
+/** Whether a service has the AWS query protocol. */
+export function isQueryService(service: Service): service is QueryService {
+  return Object.hasOwn(NAMESPACES, service);
+}
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
@@ -94,7 +100,7 @@ export function jsonAnswer(service: Service, body: object): Answer {
  */
 export function errorAnswer(service: Service, error: AwsError, asJson = false): Answer {
   const { code, status, message } = error;
-  if (service !== 'sts' && service !== 'iam') {
+  if (!isQueryService(service)) {
     const answer = jsonAnswer(service, {
       __type: service === 'dynamodb' ? `com.amazon.coral.service#${code}` : code,
       message,

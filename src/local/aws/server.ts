@@ -8,6 +8,7 @@ import { createIam } from './iam.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import { NO_KEYS, refusalMessage, whyRefused } from './permissions.ts';
 import { errorAnswer, jsonAnswer, type Answer, type QueryService, type Service } from './responses.ts';
+import { createSns } from './sns.ts';
 import { createSsm } from './ssm.ts';
 import { createSts } from './sts.ts';
 
@@ -29,13 +30,14 @@ const MAX_HEADERS = 65_536;
 /** The services, which get authentic requests with their principals. */
 type Services = {
   readonly iam: ReturnType<typeof createIam>;
+  readonly sns: ReturnType<typeof createSns>;
   readonly sts: ReturnType<typeof createSts>;
   readonly ssm: ReturnType<typeof createSsm>;
   readonly dynamodb: ReturnType<typeof createDynamoDb>;
 };
 
 /**
- * Starts STS, IAM, SSM and DynamoDB for one account in one region, on one HTTP port and in memory.
+ * Starts STS, IAM, SSM, DynamoDB and SNS for one account in one region, on one HTTP port and in memory.
  * It is for development and tests, and never shipped. Every signature is verified; who may do what
  * is in account.ts and permissions.ts.
  *
@@ -64,6 +66,7 @@ export async function startEmbeddedAws({
   const iam = createIam({ roles: all, clock, delay: iamDelay });
   const services: Services = {
     iam,
+    sns: createSns({ clock, inline: iam.inline }),
     sts: createSts({ roles: all, keyring, clock, inline: iam.inline }),
     ssm: createSsm({ clock }),
     dynamodb: createDynamoDb(),
@@ -148,6 +151,7 @@ async function answerTo(incoming: IncomingMessage, body: Uint8Array, world: Worl
   const call = { principal: caller.value, form: readForm(request), peer: incoming.socket.remoteAddress ?? '' };
   if (service === 'sts') return services.sts({ ...call, acceptsJson });
   if (service === 'iam') return services.iam.call(call);
+  if (service === 'sns') return services.sns(call);
   return callJson(service, request, { ...call, now: clock() }, services);
 }
 

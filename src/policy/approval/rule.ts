@@ -72,7 +72,11 @@ export function groupsOf(rule: ApprovalRule, waited: number): readonly ApprovalG
   const { escalate } = rule;
   if (escalate === undefined || waited < escalate.after * SECOND) return groups;
   const adds = escalate.group ?? groups[0]?.name;
-  return groups.map((group) => (group.name === adds ? { ...group, from: [...group.from, ...escalate.from] } : group));
+  return groups.map((group) => {
+    if (group.name !== adds) return group;
+    const { name, need, from, bot } = group;
+    return { name, need, from: [...from, ...escalate.from], bot };
+  });
 }
 
 /** The groups in which somebody may approve; none if they are no approver. */

@@ -29,7 +29,7 @@ export const MAX_EVENT_SECONDS = 4 * HOUR;
 const MAX_REVIEW_SECONDS = 30 * 24 * HOUR;
 
 /** Why somebody breaks the glass, in Sentinel's words. */
-export const REASON_CODES = ['incident', 'maintenance', 'security', 'recovery', 'other'] as const;
+const REASON_CODES = ['incident', 'maintenance', 'security', 'recovery', 'other'] as const;
 
 /** One of Sentinel's reason codes. */
 export type ReasonCode = (typeof REASON_CODES)[number];

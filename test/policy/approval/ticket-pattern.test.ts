@@ -37,6 +37,6 @@ describe('compileTicketPattern', () => {
 
   it('matches the worst ticket in bounded steps', () => {
     // Two quantifiers of variable length over the longest ticket that there can be, with nothing that matches at its end.
-    expect(matches('[ab]*[ab]*c', `${'ab'.repeat(MAX_TICKET / 2)}`)).toBe(false);
+    expect(matches('[ab]*[ab]*c', 'ab'.repeat(MAX_TICKET / 2))).toBe(false);
   });
 });
