@@ -85,14 +85,19 @@ function assembleAuthenticate({ runtime, audit, catalog, revocations }: Parts, g
   return timed(runtime.meter, 'authenticate', authenticate);
 }
 
+/** Constructs what opens profiles beyond what policy opens by itself: approvals, and break-glass. */
+function assembleGrants(
+  { runtime, audit, revocations, events }: Pick<Parts, 'runtime' | 'audit' | 'revocations' | 'events'>,
+  { ofChanges: guard }: Guards,
+) {
+  const approving = assembleApprovals(runtime, audit, revocations, { guard, events });
+  const { documentsOf } = approving;
+  return { ...approving, ...assembleBreakGlass(runtime, audit, { revocations, guard, documentsOf }) };
+}
+
 /** Constructs what callers can do, once it is known who they are. */
 function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, guards: Guards) {
-  const approving = assembleApprovals(runtime, parts.audit, revocations, {
-    guard: guards.ofChanges,
-    events: parts.events,
-  });
-  const { documentsOf } = approving;
-  const breakGlass = assembleBreakGlass(runtime, parts.audit, revocations, { guard: guards.ofChanges, documentsOf });
+  const granting = assembleGrants({ runtime, revocations, ...parts }, guards);
   const { config, clock, meter, onFault } = runtime;
   const { bareNames, serverId, keyLife } = config;
   const audit = parts.audit.log;
@@ -104,9 +109,9 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
     revocations,
     sessions: { use },
     assumeRole: parts.assumeRole,
-    grants: approving.grants,
-    approvals: approving.approvals,
-    events: breakGlass.liveEvents,
+    grants: granting.grants,
+    approvals: granting.approvals,
+    events: granting.liveEvents,
     audit,
     onFault: onFault('approvals or break-glass events cannot be read or written'),
   });
@@ -116,8 +121,7 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
   const operation = { ...common, hardRevocation: parts.hardRevocation, records };
   const view = createSessionView({ ...common, audit, reasonOf });
   return {
-    ...approving,
-    ...breakGlass,
+    ...granting,
     vend: timed(meter, 'vend', vend),
     mint,
     ...createRevoke({ ...operation, store: sessions.store }),

@@ -78,12 +78,18 @@ export function assembleApprovals(
   };
 }
 
+/** What break-glass shares with others. */
+type BreakGlassParts = {
+  readonly revocations: Revocations;
+  readonly guard: ReplayGuard;
+  readonly documentsOf: ReturnType<typeof createDocumentsOf>;
+};
+
 /** Constructs what opens profiles in an emergency, and lets vends rest on that. */
 export function assembleBreakGlass(
   { config, clock, clients, onFault }: Runtime,
   { log: audit }: Audit,
-  revocations: Revocations,
-  { guard, documentsOf }: { readonly guard: ReplayGuard; readonly documentsOf: ReturnType<typeof createDocumentsOf> },
+  { revocations, guard, documentsOf }: BreakGlassParts,
 ) {
   const { bareNames, tables } = config;
   const store = createEventStore(clients.dynamodb, tables.breakglass);

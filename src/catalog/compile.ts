@@ -146,20 +146,11 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
     }
     yield;
   }
-  const { approvalPolicy, breakGlassPolicy } = kept;
   // What the absence of these two allows, a broken one does not.
   const people = broken.has('people') ? ('broken' as const) : kept.people;
   const breakGlassRates = broken.has('break-glass-rate-policy') ? ('broken' as const) : kept.breakGlassRates;
-  return {
-    policies,
-    profiles,
-    others,
-    operators,
-    approvalPolicy,
-    people,
-    breakGlassPolicy,
-    breakGlassRates,
-  };
+  const { approvalPolicy, breakGlassPolicy } = kept;
+  return { policies, profiles, others, operators, approvalPolicy, people, breakGlassPolicy, breakGlassRates };
 }
 
 function* readSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadOnce) {

@@ -111,7 +111,7 @@ export function planOf(request: VendRequest, leave: Leave): Result<Plan, VendRef
   return ok(
     toPlan(request, {
       grant,
-      stamp: toStamp(request.caller, grant.approval),
+      stamp: toStamp(request.caller, grant.basis),
       session,
       network: network.value,
       begun: NOON,

@@ -56,6 +56,43 @@ function over({ event, now }: Case) {
   return refuse({ kind: 'event-over' as const, id: event.id, status: status === 'active' ? 'expired' : status });
 }
 
+function show({ operator, now }: Case, event: BreakGlassEvent): ShownEvent {
+  return toShownEvent(event, findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile), now);
+}
+
+/** Why somebody may not confirm or review an event; undefined if they may. */
+function checkOther(at: Case, action: 'confirms' | 'reviews'): OperationRefusal | undefined {
+  const { event, documents } = at;
+  if (documents.people === undefined) return unavailable('people');
+  if (isOwnEvent(event, at)) return { kind: 'not-for-event', id: event.id, why: 'own' };
+  if (isOther(event, at, documents.people)[action]) return undefined;
+  return { kind: 'not-for-event', id: event.id, why: 'not-named' };
+}
+
+function judgeClosing(at: Case, reason: string): Result<BreakGlassEvent, OperationRefusal> {
+  const { event, party, now, operator } = at;
+  if (!isOwnEvent(event, at) && !may(operator, 'revoke', event.profile)) {
+    return refuse({ kind: 'not-for-event', id: event.id, why: 'not-closer' });
+  }
+  // What is closed in the log only, since its closer died before the row was written, gets its row; what somebody closed
+  // past the TVM, where it could be put back, gets its entry in the log.
+  const open = event.closed === undefined ? { ...event, status: 'active' as const } : event;
+  const next = closed(open, party, reason, now);
+  return next.ok ? next : over(at);
+}
+
+function judgeReview(at: Case, comment: string): Result<BreakGlassEvent | undefined, OperationRefusal> {
+  const { event, party, now } = at;
+  const stopped = checkOther(at, 'reviews');
+  if (stopped !== undefined) return refuse(stopped);
+  const next = reviewed(event, party, comment, now);
+  if (next.ok) return next;
+  // Whoever repeats it makes sure that the ledger has it too.
+  if (next.refusal === 'already' && event.reviewed?.by.subject === party.subject) return ok(undefined);
+  const why = next.refusal === 'already' ? 'reviewed' : 'not-over';
+  return refuse({ kind: 'event-state', id: event.id, status: statusAt(event, now), why });
+}
+
 /** The actions on an event that is open or was: confirm, close, review. */
 export function createChangeEvent(dependencies: Dependencies) {
   const { clock, store, quota, revocations, documentsOf, records } = dependencies;
@@ -74,10 +111,6 @@ export function createChangeEvent(dependencies: Dependencies) {
     }
     const isOver = revocations.ofGrant(id) !== undefined;
     return ok({ ...looker, event: withLog(row.event, isOver), isOver, sealing });
-  }
-
-  function show({ operator, now }: Case, event: BreakGlassEvent): ShownEvent {
-    return toShownEvent(event, findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile), now);
   }
 
   /**
@@ -113,15 +146,6 @@ export function createChangeEvent(dependencies: Dependencies) {
     return records.fail(operator, about, new Error(`event ${id} is changed by too many at once`));
   }
 
-  /** Why somebody may not confirm or review an event; undefined if they may. */
-  function checkOther(at: Case, action: 'confirms' | 'reviews'): OperationRefusal | undefined {
-    const { event, documents } = at;
-    if (documents.people === undefined) return unavailable('people');
-    if (isOwnEvent(event, at)) return { kind: 'not-for-event', id: event.id, why: 'own' };
-    if (isOther(event, at, documents.people)[action]) return undefined;
-    return { kind: 'not-for-event', id: event.id, why: 'not-named' };
-  }
-
   function judgeConfirmation(at: Case): Result<BreakGlassEvent | undefined, OperationRefusal> {
     const { event, party, now, documents, operator } = at;
     const stopped = checkOther(at, 'confirms');
@@ -144,18 +168,6 @@ export function createChangeEvent(dependencies: Dependencies) {
       judge: judgeConfirmation,
       write: ({ sealing }, next) => store.confirm(next, sealing),
     });
-  }
-
-  function judgeClosing(at: Case, reason: string): Result<BreakGlassEvent, OperationRefusal> {
-    const { event, party, now, operator } = at;
-    if (!isOwnEvent(event, at) && !may(operator, 'revoke', event.profile)) {
-      return refuse({ kind: 'not-for-event', id: event.id, why: 'not-closer' });
-    }
-    // What is closed in the log only, since its closer died before the row was written, gets its row; what somebody closed
-    // past the TVM, where it could be put back, gets its entry in the log.
-    const open = event.closed === undefined ? { ...event, status: 'active' as const } : event;
-    const next = closed(open, party, reason, now);
-    return next.ok ? next : over(at);
   }
 
   /** Closes it in the log of revocations first: a row that somebody puts back then revives nothing. */
@@ -184,18 +196,6 @@ export function createChangeEvent(dependencies: Dependencies) {
       judge: (at) => judgeClosing(at, reason),
       write: (at, next) => writeClosing(at, next, reason),
     });
-  }
-
-  function judgeReview(at: Case, comment: string): Result<BreakGlassEvent | undefined, OperationRefusal> {
-    const { event, party, now } = at;
-    const stopped = checkOther(at, 'reviews');
-    if (stopped !== undefined) return refuse(stopped);
-    const next = reviewed(event, party, comment, now);
-    if (next.ok) return next;
-    // Whoever repeats it makes sure that the ledger has it too.
-    if (next.refusal === 'already' && event.reviewed?.by.subject === party.subject) return ok(undefined);
-    const why = next.refusal === 'already' ? 'reviewed' : 'not-over';
-    return refuse({ kind: 'event-state', id: event.id, status: statusAt(event, now), why });
   }
 
   /** Reviews an event that is over, as somebody whom the rule names. */

@@ -76,6 +76,27 @@ function fromToken(token: string, mark: string, legs: number): Place | undefined
   }
 }
 
+function show(event: BreakGlassEvent, { operator, now }: Looker): ShownEvent {
+  return toShownEvent(event, findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile), now);
+}
+
+/** Whether this caller could do something about an event now. */
+function isForReview(event: BreakGlassEvent, looker: Looker): boolean {
+  const { people } = looker.documents;
+  if (people === undefined) return false;
+  const { confirms, reviews } = isOther(event, looker, people);
+  const { confirmBy, reviewBy } = needsOf(event, looker.now);
+  const isOver = statusAt(event, looker.now) !== 'active';
+  return (confirms && confirmBy !== undefined) || (reviews && isOver && reviewBy !== undefined);
+}
+
+function isWanted(event: BreakGlassEvent, { view, status, profile }: EventQuery, looker: Looker): boolean {
+  if (profile !== undefined && event.profile !== profile) return false;
+  if (status !== undefined && statusAt(event, looker.now) !== status) return false;
+  if (view === 'mine') return isOwnEvent(event, looker);
+  return view === 'all' ? isVisibleEvent(event, looker) : isForReview(event, looker);
+}
+
 /** Lists events, and shows one. */
 export function createListEvents({ clock, store, revocations, documentsOf, records }: Dependencies) {
   function toLooker(operator: Operator): Looker {
@@ -86,27 +107,6 @@ export function createListEvents({ clock, store, revocations, documentsOf, recor
 
   function asKnown(event: BreakGlassEvent): BreakGlassEvent {
     return withLog(event, revocations.ofGrant(event.id) !== undefined);
-  }
-
-  function show(event: BreakGlassEvent, { operator, now }: Looker): ShownEvent {
-    return toShownEvent(event, findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile), now);
-  }
-
-  /** Whether this caller could do something about an event now. */
-  function isForReview(event: BreakGlassEvent, looker: Looker): boolean {
-    const { people } = looker.documents;
-    if (people === undefined) return false;
-    const { confirms, reviews } = isOther(event, looker, people);
-    const { confirmBy, reviewBy } = needsOf(event, looker.now);
-    const isOver = statusAt(event, looker.now) !== 'active';
-    return (confirms && confirmBy !== undefined) || (reviews && isOver && reviewBy !== undefined);
-  }
-
-  function isWanted(event: BreakGlassEvent, { view, status, profile }: EventQuery, looker: Looker): boolean {
-    if (profile !== undefined && event.profile !== profile) return false;
-    if (status !== undefined && statusAt(event, looker.now) !== status) return false;
-    if (view === 'mine') return isOwnEvent(event, looker);
-    return view === 'all' ? isVisibleEvent(event, looker) : isForReview(event, looker);
   }
 
   async function collect(looker: Looker, query: EventQuery, from: Place, legs: readonly EventLeg[]) {

@@ -2,6 +2,7 @@ import { toEvent, type BreakGlassEvent, type Opening } from '../../breakglass/ev
 import type { LedgerFull, PastUses, ReviewOverdue, UseQuota } from '../../breakglass/quota.ts';
 import type { EventStore } from '../../breakglass/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
+import { REASON_CODES } from '../../contract/fields.ts';
 import { SECOND, type Clock } from '../../lib/clock.ts';
 import { newHexId } from '../../lib/ids.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
@@ -9,7 +10,7 @@ import { activeSealingKey } from '../../lib/sealing.ts';
 import { ledgerNamesOf } from '../../policy/break-glass/ledger-names.ts';
 import { checkRates, type RateRefusal } from '../../policy/break-glass/rates.ts';
 import { checkBreakGlassRule, findBreakGlassRule, isOpenTo, maxSecondsOf } from '../../policy/break-glass/rule.ts';
-import { REASON_CODES, type BreakGlassRule, type ReasonCode } from '../../policy/documents/break-glass-policy.ts';
+import type { BreakGlassRule, ReasonCode } from '../../policy/documents/break-glass-policy.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
 import type { OperationRefusal, Operator } from '../operator.ts';
@@ -107,6 +108,18 @@ function toRateRefusal(refusal: RateRefusal | ReviewOverdue | LedgerFull, now: n
   }
 }
 
+function toTried({ profile, reasonCode, justification, ticket, seconds, drill }: EventWish): TriedEvent {
+  return {
+    action: 'invoked',
+    profile,
+    reason_code: reasonCode,
+    justification,
+    ticket,
+    duration_seconds: seconds,
+    drill: drill ? true : undefined,
+  };
+}
+
 /** Opens break-glass events. */
 export function createOpenEvent(dependencies: Dependencies) {
   const { clock, store, quota, revocations, documentsOf, records } = dependencies;
@@ -150,18 +163,6 @@ export function createOpenEvent(dependencies: Dependencies) {
     if ((await store.create(event, sealing)) === 'there') throw new Error(`there is an event ${event.id} already`);
     await quota.noteOpened(event);
     return ok(event);
-  }
-
-  function toTried({ profile, reasonCode, justification, ticket, seconds, drill }: EventWish): TriedEvent {
-    return {
-      action: 'invoked',
-      profile,
-      reason_code: reasonCode,
-      justification,
-      ticket,
-      duration_seconds: seconds,
-      drill: drill ? true : undefined,
-    };
   }
 
   /** Opens a profile to its caller in an emergency, or only for an exercise. */

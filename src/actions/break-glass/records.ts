@@ -23,12 +23,12 @@ type Dependencies = {
 /** What was tried, as the record says it. */
 export type TriedEvent = Pick<BreakGlassRecord, 'action'> & Partial<BreakGlassRecord>;
 
+function toEntry(by: KnownRequest, what: TriedEvent & Pick<BreakGlassRecord, 'effect'>): BreakGlassEntry {
+  return { event: 'break_glass', ...describeRequest(by), actor: by.caller.name, ...what };
+}
+
 /** The ways in which an action on an event ends, each of which leaves one record. */
 export function createBreakGlassRecords({ clock, guard, audit, bareNames, onFault }: Dependencies) {
-  function toEntry(by: KnownRequest, what: TriedEvent & Pick<BreakGlassRecord, 'effect'>): BreakGlassEntry {
-    return { event: 'break_glass', ...describeRequest(by), actor: by.caller.name, ...what };
-  }
-
   function nameOf(of: { readonly by: Party } | undefined): string | undefined {
     return of === undefined ? undefined : toShownName(of.by.name, bareNames);
   }
