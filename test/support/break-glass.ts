@@ -1,3 +1,4 @@
+import { startFaultProxy } from './fault-proxy.ts';
 import type { RawAnswer } from './raw-http.ts';
 import { policyDocument, profileDocument, startFakeSts, stsCredentials } from '../http/support.ts';
 import { callWith, register, type Key } from '../revocations/support.ts';
@@ -64,8 +65,9 @@ function accessRule(profile: string): object {
 type Fields = Readonly<Record<string, unknown>>;
 
 /** TVMs on one desk with a clock that a test moves, and a fake STS. */
-export async function startBreakGlass({ instances = 1, ...environment }: { instances?: number } & Fields = {}) {
+export async function startBreakGlass({ instances = 1 }: { readonly instances?: number } = {}) {
   const desk = await startDesk();
+  const proxy = await startFaultProxy(desk.url);
   const time = { now: Math.floor(Date.now() / 1_000) * 1_000 };
   const sts = await startFakeSts(() =>
     stsCredentials({ Expiration: new Date(time.now + 900_000).toISOString().replace(/\.\d+/u, '') }),
@@ -90,7 +92,7 @@ export async function startBreakGlass({ instances = 1, ...environment }: { insta
     environment: {
       AWS_ENDPOINT_URL_STS: sts.url,
       SENTINEL_RATE_LIMIT_REQUESTS: '10000',
-      ...(environment as Readonly<Record<string, string>>),
+      AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
     },
   };
   const tvms: RunningTvm[] = [];
@@ -115,6 +117,8 @@ export async function startBreakGlass({ instances = 1, ...environment }: { insta
 
   return {
     desk,
+    /** Before DynamoDB, which passes everything on unless a test says otherwise. */
+    proxy,
     sts,
     time,
     tvms,
@@ -144,6 +148,7 @@ export async function startBreakGlass({ instances = 1, ...environment }: { insta
     stop: async (): Promise<void> => {
       for (const tvm of tvms) await tvm.close();
       await sts.close();
+      await proxy.close();
       await desk.close();
     },
   };
