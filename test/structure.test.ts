@@ -60,7 +60,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   limits: ['lib', 'aws'],
   replay: ['lib', 'sigv4', 'aws'],
   sessions: ['lib', 'aws'],
-  revocations: ['lib', 'aws'],
+  revocations: ['lib', 'aws', 'notify'],
   breakglass: ['lib', 'aws'],
   notify: ['lib', 'aws', 'telemetry'],
   approvals: ['lib', 'aws', 'contract', 'notify'],

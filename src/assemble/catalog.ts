@@ -1,6 +1,7 @@
 import { createOwnIdentity } from '../aws/own-identity.ts';
 import { createCatalog, type Catalog } from '../catalog/catalog.ts';
 import { createCatalogLoader } from '../catalog/load.ts';
+import { createPeopleSetting } from '../catalog/people-setting.ts';
 import { createNamesSetting } from '../catalog/names-setting.ts';
 import { reportCatalog } from '../catalog/report.ts';
 import { createVendedRoles } from '../catalog/vended-roles.ts';
@@ -22,6 +23,7 @@ export function assembleCatalog(
         clock,
         onFault: onFault('the list of vended roles cannot be written'),
       }),
+      isPeopleMissing: createPeopleSetting(table),
       confirmNames: createNamesSetting({ ...table, bareNames: config.bareNames, onMismatch }),
       root: config.root,
       secretsRoot: config.secretsRoot,

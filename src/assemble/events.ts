@@ -4,6 +4,8 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/config.ts';
 import { createDispatcher, type Dispatcher } from '../notify/dispatcher.ts';
 import { createReceivers } from '../notify/receivers.ts';
+import { createRevocationOutbox } from '../revocations/events.ts';
+import type { RevocationLog } from '../revocations/log.ts';
 import type { Runtime } from './runtime.ts';
 
 /** What sends events, and whether anybody is there to receive them. */
@@ -26,6 +28,7 @@ function toTopic({ events, endpoints, region }: Config, { meter }: Pick<Runtime,
 export function assembleEvents(
   { config, clock, monotonic, clients, logger, meter }: Runtime,
   { sealingKeys, webhook }: Pick<Catalog, 'sealingKeys' | 'webhook'>,
+  log: RevocationLog,
 ): Events {
   const receivers = createReceivers({
     webhookUrl: config.events.webhookUrl,
@@ -38,7 +41,8 @@ export function assembleEvents(
     onLambda: config.onLambda,
   });
   const requests = createRequestOutbox({ client: clients.feed, table: config.tables.requests, clock, sealingKeys });
-  const dispatcher = createDispatcher({ sources: [requests], receivers, clock, monotonic, meter, logger });
+  const revocations = createRevocationOutbox({ client: clients.feed, guard: config.tables.guard, clock, log });
+  const dispatcher = createDispatcher({ sources: [requests, revocations], receivers, clock, monotonic, meter, logger });
   return {
     dispatcher,
     isHeard: () => receivers().length > 0,

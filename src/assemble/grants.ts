@@ -42,7 +42,7 @@ function withNotice(store: RequestStore, { noticeRequest }: Events): RequestStor
 
 /** Constructs what asks for approvals, decides on them, and lets vends rest on them. */
 export function assembleApprovals(
-  { config, clock, clients, onFault }: Runtime,
+  { config, clock, clients, skew, onFault }: Runtime,
   { log: audit }: Audit,
   revocations: Revocations,
   { guard, events }: { readonly guard: ReplayGuard; readonly events: Events },
@@ -65,7 +65,7 @@ export function assembleApprovals(
     ...createListRequests(common),
     requestApproval: requesting.requestApproval,
     decisions: createDecideRequest(common),
-    grants: createFindGrant(common),
+    grants: createFindGrant({ ...common, skew }),
     approvals: createVendApprovals({
       requestForVend: requesting.requestForVend,
       revocations,
@@ -87,7 +87,7 @@ type BreakGlassParts = {
 
 /** Constructs what opens profiles in an emergency, and lets vends rest on that. */
 export function assembleBreakGlass(
-  { config, clock, clients, onFault }: Runtime,
+  { config, clock, clients, skew, onFault }: Runtime,
   { log: audit }: Audit,
   { revocations, guard, documentsOf }: BreakGlassParts,
 ) {
@@ -106,6 +106,6 @@ export function assembleBreakGlass(
     ...createListEvents(common),
     openEvent: createOpenEvent(common),
     events: createChangeEvent(common),
-    liveEvents: createFindEvent(common),
+    liveEvents: createFindEvent({ ...common, skew }),
   };
 }

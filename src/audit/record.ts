@@ -60,6 +60,10 @@ export type VendRecord = Common &
     /** The rule that decided; empty with index -1 for the default deny. */
     readonly rule: string;
     readonly rule_index: number;
+    /** The SHA-256 of the rule's canonical JSON, its first sixteen hexadecimal digits. */
+    readonly rule_hash?: string | undefined;
+    /** Which documents it was decided by: the same digits of the SHA-256 of all of them. */
+    readonly catalog_version?: string | undefined;
     readonly reason: string;
     readonly policy_path: string;
     /** `failed`: allowed, but no credentials left; `error` says why. */
@@ -72,7 +76,7 @@ export type VendRecord = Common &
     readonly vend_id?: string | undefined;
     /** The id of the request that was approved, on which this vend rests, or that a vend without an approval made. */
     readonly request_id?: string | undefined;
-    /** Who approved it, by the names that documents use. */
+    /** Who approved it, by their stored names. */
     readonly approvers?: readonly string[] | undefined;
     /** Sentinel's name for `request_id` of a vend that rests on it. */
     readonly approved_request_id?: string | undefined;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { toRolePrincipal } from '../lib/arn.ts';
 import type { NamedKind } from '../lib/names.ts';
 import type { Client } from '../policy/documents/client.ts';
@@ -46,6 +47,7 @@ const PLAIN_SETTINGS: NameSettings = {
 /** The result of compiling all documents. */
 export type Compiled = Pick<
   Snapshot,
+  | 'version'
   | 'profiles'
   | 'clients'
   | 'sealingKeys'
@@ -63,7 +65,11 @@ export type Compiled = Pick<
 };
 
 /** The last result of reading a document. */
-type Remembered = Pick<StoredDocument, 'type' | 'text'> & { readonly read: Read<unknown> };
+type Remembered = Pick<StoredDocument, 'type' | 'text'> & {
+  readonly read: Read<unknown>;
+  /** SHA-256 of the document's name, type and text. */
+  readonly hash: Buffer;
+};
 
 /** Gives what a document was read as; undefined if it was refused, which becomes a rejection. */
 type ReadOnce = <Value>(document: StoredDocument, read: () => Read<Value>) => Value | undefined;
@@ -92,14 +98,17 @@ export function createDocumentCompiler(
       const { name, type, text } = document;
       const last = before.get(name);
       // A parameter's name alone determines how it is read, so the last result has the same type.
-      const result = last?.type === type && last.text === text ? (last.read as Read<Value>) : read();
-      remembered.set(name, { type, text, read: result });
+      const isSame = last?.type === type && last.text === text;
+      const now: Remembered = isSame ? last : { type, text, read: read(), hash: hashOf(document) };
+      remembered.set(name, now);
+      const result = now.read as Read<Value>;
       if (result.ok) return result.value;
       rejections.push({ parameter: name, problems: result.refusal });
       return undefined;
     }
     // Read every document by itself.
     const { policies, profiles, others, ...single } = yield* readDocuments(trees, readOnce, settings.bareNames);
+    const version = versionOf(remembered.values());
     const { clients, ...secrets } = yield* readSecrets(trees, readOnce);
     before = remembered;
     // Compare the documents with each other.
@@ -108,6 +117,7 @@ export function createDocumentCompiler(
     const judged = yield* judge({ policies, profiles, others, root, account, clients, roles });
     return {
       ...judged,
+      version,
       clients,
       ...secrets,
       ...single,
@@ -117,6 +127,19 @@ export function createDocumentCompiler(
   }
 
   return compile;
+}
+
+function hashOf({ name, type, text }: StoredDocument): Buffer {
+  return createHash('sha256')
+    .update(JSON.stringify([name, type, text]))
+    .digest();
+}
+
+/** By the hashes of all documents, in the order of their names. */
+function versionOf(documents: Iterable<Remembered>): string {
+  const all = createHash('sha256');
+  for (const { hash } of documents) all.update(hash);
+  return all.digest('hex').slice(0, 16);
 }
 
 function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, bareNames: NamedKind) {

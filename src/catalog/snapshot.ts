@@ -34,6 +34,8 @@ export type Snapshot = {
    * read later.
    */
   readonly readAt: number;
+  /** Sixteen hexadecimal digits of the SHA-256 of all documents but secrets: which documents decide. */
+  readonly version: string;
   /** The TVM's own account. */
   readonly account: string;
   /** Principals of the roles that the TVM vends or recently vended, and of its own role. */

@@ -26,6 +26,7 @@ const BLOCKED: Readonly<Record<GrantProblem, string>> = {
   stale: 'does not vend, for it was given for something else than what would be vended now',
   quorum: 'does not vend, for not everybody who approved it still may',
   suspended: 'does not vend while the document of people is broken',
+  clock: 'does not vend while the clock of this server is not AWS’s',
 };
 
 function blockedWords(blocked: Blocked | undefined): string {

@@ -60,6 +60,7 @@ const UNAVAILABLE: Readonly<Record<UnavailableRefusal['cause'], string>> = {
   break_glass: 'the table of break-glass events',
   break_glass_rates: 'the document of break-glass rates, which is broken,',
   catalog: 'the catalog of policies and keys',
+  clock: "this server's clock, which differs from AWS's,",
   guard: 'the replay guard',
   lifting_key: 'the sealing key that a lifting is signed with',
   people: 'the document of people, which is broken,',

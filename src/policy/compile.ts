@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../lib/canonical-json.ts';
 import type { AccessPolicyDocument, AccessRule, RuleEffect } from './documents/access-policy.ts';
 import { compileConditions, compileNaming, type CompiledCondition, type PolicyCaller } from './match.ts';
 
@@ -5,6 +7,8 @@ import { compileConditions, compileNaming, type CompiledCondition, type PolicyCa
 export type CompiledRule = {
   readonly name: string;
   readonly effect: RuleEffect;
+  /** Sixteen hexadecimal digits of the SHA-256 of the rule's canonical JSON, by which a record names exactly this rule. */
+  readonly hash: string;
   readonly reason: string | undefined;
   /** The longest that credentials vended by this rule may live, in seconds. */
   readonly capSeconds: number | undefined;
@@ -22,6 +26,7 @@ function compileRule(rule: AccessRule): CompiledRule {
   return {
     name: rule.name,
     effect: rule.effect,
+    hash: createHash('sha256').update(canonicalJson(rule)).digest('hex').slice(0, 16),
     reason: rule.reason,
     capSeconds: rule.max_server_duration,
     conditions: compileConditions(rule.conditions, rule.effect),

@@ -36,6 +36,7 @@ export const COUNTED = {
     'break_glass',
     'break_glass_rates',
     'catalog',
+    'clock',
     'guard',
     'lifting_key',
     'overloaded',

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, differencesOf, toDigest, toShown, type Shown } from '../../src/approvals/digest.ts';
+import { differencesOf, toDigest, toShown, type Shown } from '../../src/approvals/digest.ts';
+import { canonicalJson } from '../../src/lib/canonical-json.ts';
 import { ALICE } from './support.ts';
 
 const SHOWN: Shown = {

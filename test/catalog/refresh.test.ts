@@ -18,6 +18,7 @@ afterEach(() => {
 function snapshotAt(readAt: number, pages = 2, parameters = pages * 50): Snapshot {
   return {
     readAt,
+    version: '',
     account: '111122223333',
     profiles: new Map(),
     clients: new Map(),

@@ -224,10 +224,10 @@ describe('GET /profiles', () => {
 describe('GET /break-glass', () => {
   it('shows mine to me, all to operators, and one to those whose business it is', async () => {
     const id = await world.opened('ann', 'plain');
-    const ids = async (who: 'ann' | 'amy' | 'ben' | 'ops', query = '') =>
-      (
-        (await world.send(who, ['GET', `/break-glass${query}`])).json['events'] as { event_id: string }[] | undefined
-      )?.map((event) => event.event_id);
+    async function ids(who: 'ann' | 'amy' | 'ben' | 'ops', query = ''): Promise<unknown> {
+      const { json } = await world.send(who, ['GET', `/break-glass${query}`]);
+      return (json['events'] as { event_id: string }[]).map((event) => event.event_id);
+    }
     expect(await ids('ann')).toEqual([id]);
     expect(await ids('amy')).toEqual([id]);
     expect(await ids('ben')).toEqual([]);

@@ -29,6 +29,7 @@ describe('readProfile', () => {
       tags: [],
       bindSourceIp: false,
       hardRevoke: false,
+      chaining: false,
     });
   });
 
@@ -61,6 +62,7 @@ describe('readProfile', () => {
       bindSourceIp: true,
       sourceVpc: 'vpc-0123456789abcdef0',
       hardRevoke: true,
+      chaining: false,
       revokerRoleArn: 'arn:aws:iam::111122223333:role/Revoker',
     });
   });

@@ -18,6 +18,7 @@ export function createCatalogReader(url: string): CatalogReader {
     ssm: clients.ssm,
     ownIdentity: () => Promise.resolve({ account: '000000000000', role: undefined }),
     vendedRoles: { remember: (roles) => Promise.resolve(new Set(roles)) },
+    isPeopleMissing: () => Promise.resolve(false),
     confirmNames: () => Promise.resolve(),
     names: ADMISSION,
     root: '/sentinel',

@@ -12,7 +12,8 @@ export type GrantProblem =
   | 'revoked'
   | 'stale'
   | 'quorum'
-  | 'suspended';
+  | 'suspended'
+  | 'clock';
 
 /** What a grant is checked against at each vend. */
 export type GrantFacts = {

@@ -3,6 +3,7 @@ import { latestEnd, started, statusAt, type AccessRequest, type Grant } from '..
 import type { RequestStore } from '../../approvals/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Caller } from '../../identity/caller.ts';
+import { SECOND } from '../../lib/clock.ts';
 import { refuse, type Result } from '../../lib/result.ts';
 import type { SealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
@@ -26,13 +27,18 @@ type Dependencies = {
   readonly ledgers: Pick<Ledgers, 'read'>;
   readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
+  /** Milliseconds by which the machine's clock is ahead of AWS's; undefined while that is unknown. */
+  readonly skew: () => number | undefined;
 };
 
+/** Beyond it no grant is used: its end would be another one here than at AWS. */
+export const MAX_SKEW = 30 * SECOND;
+
 /** What may be worth telling of a grant that does not vend; what has ended is nobody's business any more. */
-const LASTING: ReadonlySet<GrantProblem> = new Set(['stale', 'quorum', 'suspended', 'revoked']);
+const LASTING: ReadonlySet<GrantProblem> = new Set(['stale', 'quorum', 'suspended', 'revoked', 'clock']);
 
 /** Finds approvals by the ledger of the caller, which names their requests, and reads these consistently. */
-export function createFindGrant({ store, ledgers, revocations, documentsOf }: Dependencies) {
+export function createFindGrant({ store, ledgers, revocations, documentsOf, skew }: Dependencies) {
   function check(
     request: AccessRequest,
     caller: Caller,
@@ -40,6 +46,7 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf }: De
     now: number,
   ): Result<Grant, GrantProblem> {
     if (documents.people === undefined) return refuse('suspended');
+    if (Math.abs(skew() ?? 0) > MAX_SKEW) return refuse('clock');
     return checkGrant(request, {
       now,
       requester: documents.toParty(caller, now, request.requester),

@@ -9,6 +9,7 @@ import { withoutSsoAccount, type People } from '../../policy/approval/person.ts'
 import { findBreakGlassRule, isOpenTo } from '../../policy/break-glass/rule.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
+import { MAX_SKEW } from '../approvals/find-grant.ts';
 import { unavailable, type UnavailableRefusal } from '../refusal.ts';
 import { checkEvent, type OpenEvent } from './check-event.ts';
 
@@ -20,10 +21,12 @@ type Dependencies = {
   readonly quota: Pick<UseQuota, 'liveUses' | 'noteOpened'>;
   readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
+  /** Milliseconds by which the machine's clock is ahead of AWS's; undefined while that is unknown. */
+  readonly skew: () => number | undefined;
 };
 
 /** Finds the event that a vend rests on by the caller's ledger, which only the TVM writes, and reads it consistently. */
-export function createFindEvent({ store, quota, revocations, documentsOf }: Dependencies) {
+export function createFindEvent({ store, quota, revocations, documentsOf, skew }: Dependencies) {
   function check(event: BreakGlassEvent, caller: Caller, at: { snapshot: Snapshot; people: People; now: number }) {
     const { snapshot, people, now } = at;
     const documents = documentsOf(snapshot);
@@ -56,6 +59,7 @@ export function createFindEvent({ store, quota, revocations, documentsOf }: Depe
     if (uses.length === 0) return ok(undefined);
     const { people } = documentsOf(snapshot);
     if (people === undefined) return refuse(unavailable('people'));
+    if (Math.abs(skew() ?? 0) > MAX_SKEW) return refuse(unavailable('clock'));
     const rows = await Promise.all(
       uses.map(async (use) => ({ use, row: await store.read(use.id, snapshot.sealingKeys) })),
     );

@@ -31,13 +31,18 @@ function deny(action: string, condition?: Statement): Statement {
  */
 const CHAINING = 'sts:*';
 
+/** After the end nothing works. */
+function untilEnd(endsAt: number): Statement {
+  return deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } });
+}
+
 /**
- * After the end nothing works. Before it no role can be assumed, because that role's session would
- * outlast the grant.
+ * Before the end no role can be assumed, because that role's session would outlast it. What rests on an
+ * approval can take nothing else of the kind either, unless its profile says that it may.
  */
-function untilEnd(endsAt: number, isGranted: boolean): readonly Statement[] {
-  const chaining = isGranted ? CHAINING : 'sts:AssumeRole';
-  return [deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } }), deny(chaining)];
+function chainingOf(profile: Profile, endsAt: number | undefined, isGranted: boolean): readonly Statement[] {
+  if (isGranted) return profile.chaining ? [] : [deny(CHAINING)];
+  return endsAt === undefined ? [] : [deny('sts:AssumeRole')];
 }
 
 /**
@@ -62,7 +67,8 @@ function boundTo({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): r
  */
 export function toSessionPolicy(profile: Profile, { endsAt, network, isGranted }: Confinement): string | undefined {
   const denies = [
-    ...(endsAt === undefined ? [] : untilEnd(endsAt, isGranted)),
+    ...(endsAt === undefined ? [] : [untilEnd(endsAt)]),
+    ...chainingOf(profile, endsAt, isGranted),
     ...(network === undefined ? [] : boundTo(network, profile.sourceVpc)),
   ];
   const own = profile.sessionPolicy?.statements ?? [];

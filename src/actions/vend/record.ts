@@ -22,6 +22,7 @@ type Recorder = {
   readonly audit: AuditLog;
   readonly request: VendRequest;
   readonly facts: Facts;
+  readonly catalogVersion: string;
   /** Whether the operator's grace is being used at this moment. */
   readonly inGrace: () => boolean;
 };
@@ -32,7 +33,7 @@ function effectOf({ grant, decision }: Facts): VendRecord['effect'] {
 }
 
 /** The ways in which a vend ends. Each leaves its one record. */
-export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
+export function createVendEnds({ audit, request, facts, catalogVersion, inGrace }: Recorder) {
   const { decision } = facts;
 
   function entry(what: Described & Pick<VendRecord, 'outcome'>): VendEntry {
@@ -47,6 +48,8 @@ export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
       effect: effectOf(facts),
       rule: decision.rule ?? '',
       rule_index: decision.ruleIndex,
+      rule_hash: decision.ruleHash,
+      catalog_version: catalogVersion,
       reason: decision.reason ?? '',
       revocations: inGrace() ? 'grace' : undefined,
       ...what,

@@ -156,7 +156,13 @@ export function createVend(dependencies: Dependencies): Vend {
     const begun = clock();
     // Gather what decides: policy by this snapshot, revocations as they are known here, what else it needs.
     const facts = await gather(request, snapshot, { revocations, grants, events, onFault }, begun);
-    const { end, letGo } = createVendEnds({ audit, request, facts, inGrace: revocations.inGrace });
+    const { end, letGo } = createVendEnds({
+      audit,
+      request,
+      facts,
+      catalogVersion: snapshot.version,
+      inGrace: revocations.inGrace,
+    });
     if (!facts.grant.ok) return end(await whyNot(request, snapshot, { ...facts, grant: facts.grant }, begun), {});
     // Draw the marks of this vend; every record from here on names them.
     const leave = facts.grant.value;

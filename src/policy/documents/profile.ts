@@ -39,6 +39,11 @@ export type Profile = {
   /** Whether issued credentials can be revoked, through `revokerRoleArn`. */
   readonly hardRevoke: boolean;
   readonly revokerRoleArn: string | undefined;
+  /**
+   * Whether sessions may take credentials that outlive them, by which role chaining works: then neither an approval's
+   * end nor a revocation reaches what they took.
+   */
+  readonly chaining: boolean;
 };
 
 /**
@@ -107,6 +112,7 @@ const profile = mapping(
     ),
     hard_revoke: v.exactOptional(flag),
     revoker_role_arn: v.exactOptional(roleArn),
+    chaining: v.exactOptional(flag),
   },
   { blanks: ['description', 'tags', 'external_id', 'source_vpc', 'revoker_role_arn'] },
 );
@@ -182,6 +188,7 @@ function compileProfile(document: ProfileDocument): Profile {
     bindSourceIp: document.bind_source_ip ?? false,
     sourceVpc,
     hardRevoke: document.hard_revoke ?? false,
+    chaining: document.chaining ?? false,
     revokerRoleArn: revoker?.arn,
   };
 }
