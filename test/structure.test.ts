@@ -107,6 +107,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'revocations',
     'approvals',
+    'breakglass',
     'catalog',
     'audit',
     'actions',

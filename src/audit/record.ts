@@ -1,4 +1,5 @@
-import type { Counted } from '../telemetry/meter.ts';
+import type { BreakGlassRecord } from './break-glass-record.ts';
+import type { Common, UnavailableCause, Who } from './record-parts.ts';
 
 /**
  * The audit records. Fields that Sentinel (the Go project) logs keep its names, with the one
@@ -8,36 +9,7 @@ import type { Counted } from '../telemetry/meter.ts';
  * Members that are `undefined` are left out of the line.
  */
 
-type Common = {
-  readonly type: 'audit';
-  /** `2026-01-02T03:04:05.678Z`. */
-  readonly timestamp: string;
-  /** The same as the answer's `x-request-id`. */
-  readonly http_request_id: string;
-  readonly source_ip?: string | undefined;
-  /** The trace that the request names: W3C's, and AWS X-Ray's. The sender chose it. */
-  readonly trace_id?: string | undefined;
-  readonly xray_trace_id?: string | undefined;
-};
-
-/** What kept the server from answering, where it answered 503. */
-export type UnavailableCause = Counted['unavailable'];
-
-/** Who asked. */
-type Who = {
-  readonly user: string;
-  readonly principal: string;
-  /** The one person or workload behind the principal. */
-  readonly subject: string;
-  readonly account: string;
-  readonly via: string;
-  /** The access key that signed the request. */
-  readonly access_key_id: string;
-  /** The access key that a minted key came from. */
-  readonly source_access_key_id?: string | undefined;
-  /** The name of the caller's own session, which the caller may have chosen. */
-  readonly caller_session_name?: string | undefined;
-};
+export type { UnavailableCause } from './record-parts.ts';
 
 /**
  * A decision on a request for credentials, and what came of it.
@@ -45,12 +17,13 @@ type Who = {
  * Three ids, each of something else:
  * - `http_request_id` is the HTTP request's, the answer's `x-request-id`.
  * - `vend_id` is this vend's own. `source_identity` carries it.
- * - `request_id` is left for the id of a request for an approval, and stands in no record yet.
+ * - `request_id` is the id of the request for an approval that the vend rests on, or that it made;
+ *   `break_glass_event_id` is that of a break-glass event.
  *
  * For readers of Sentinel's own log: it logs as `request_id` what is `vend_id` here, so read this
  * field in its place. The session tag keeps Sentinel's name, `SentinelRequestID`. It carries the id of
- * the approval or of the break-glass event that a vend rests on, and where there is neither, as in
- * every vend today, the `vend_id`.
+ * the approval or of the break-glass event that a vend rests on, and where there is neither, the
+ * `vend_id`.
  */
 export type VendRecord = Common &
   Who & {
@@ -153,40 +126,6 @@ export type ApprovalRecord = Common &
     readonly auto_approved?: boolean | undefined;
     /** Why it was ended or denied. */
     readonly reason?: string | undefined;
-    readonly error?: string | undefined;
-    readonly cause?: UnavailableCause | undefined;
-  };
-
-/** What somebody did about break-glass, or tried to. Sentinel's names of fields, and more of ours. */
-export type BreakGlassRecord = Common &
-  Who & {
-    readonly event: 'break_glass';
-    readonly action: 'invoked' | 'confirmed' | 'closed' | 'reviewed' | 'listed';
-    readonly effect: 'allow' | 'deny';
-    /** The id of the event; Sentinel's log has it as `request_id` too. */
-    readonly event_id?: string | undefined;
-    /** Who did it, by the name that documents use. */
-    readonly actor: string;
-    readonly invoker?: string | undefined;
-    readonly profile?: string | undefined;
-    readonly reason_code?: string | undefined;
-    readonly justification?: string | undefined;
-    readonly ticket?: string | undefined;
-    /** The state of the event after it. */
-    readonly status?: string | undefined;
-    readonly duration_seconds?: number | undefined;
-    readonly expires_at?: string | undefined;
-    readonly break_glass_rule?: string | undefined;
-    /** An exercise, which vends nothing. */
-    readonly drill?: boolean | undefined;
-    /** So many uses were before it that others are to hear of it. */
-    readonly escalated?: boolean | undefined;
-    readonly confirmed_by?: string | undefined;
-    readonly closed_by?: string | undefined;
-    readonly closed_reason?: string | undefined;
-    readonly reviewed_by?: string | undefined;
-    /** What whoever confirmed or reviewed it said. */
-    readonly comment?: string | undefined;
     readonly error?: string | undefined;
     readonly cause?: UnavailableCause | undefined;
   };

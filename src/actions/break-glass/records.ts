@@ -1,5 +1,6 @@
 import type { AuditLog } from '../../audit/log.ts';
-import type { BreakGlassEntry, BreakGlassRecord } from '../../audit/record.ts';
+import type { BreakGlassRecord } from '../../audit/break-glass-record.ts';
+import type { BreakGlassEntry } from '../../audit/record.ts';
 import { release } from '../../audit/release.ts';
 import { endOf, statusAt, type BreakGlassEvent, type Party } from '../../breakglass/event.ts';
 import { formatInstant, type Clock } from '../../lib/clock.ts';
