@@ -61,7 +61,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   replay: ['lib', 'sigv4', 'aws'],
   sessions: ['lib', 'aws'],
   revocations: ['lib', 'aws', 'notify'],
-  breakglass: ['lib', 'aws'],
+  breakglass: ['lib', 'aws', 'notify'],
   notify: ['lib', 'aws', 'telemetry'],
   approvals: ['lib', 'aws', 'contract', 'notify'],
   catalog: ['lib', 'policy', 'aws', 'telemetry'],

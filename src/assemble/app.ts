@@ -92,7 +92,7 @@ function assembleGrants(
 ) {
   const approving = assembleApprovals(runtime, audit, revocations, { guard, events });
   const { documentsOf } = approving;
-  return { ...approving, ...assembleBreakGlass(runtime, audit, { revocations, guard, documentsOf }) };
+  return { ...approving, ...assembleBreakGlass(runtime, audit, { revocations, guard, events, documentsOf }) };
 }
 
 /** Constructs what callers can do, once it is known who they are. */

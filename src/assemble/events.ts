@@ -1,4 +1,5 @@
 import { createRequestOutbox } from '../approvals/outbox.ts';
+import { createEventOutbox } from '../breakglass/outbox.ts';
 import { createSnsClient } from '../aws/clients.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/config.ts';
@@ -8,12 +9,17 @@ import { createRevocationOutbox } from '../revocations/events.ts';
 import type { RevocationLog } from '../revocations/log.ts';
 import type { Runtime } from './runtime.ts';
 
+/** One version of a row that was written. */
+type Writing = { readonly id: string; readonly version: number };
+
 /** What sends events, and whether anybody is there to receive them. */
 export type Events = {
   readonly dispatcher: Dispatcher;
   readonly isHeard: () => boolean;
   /** Hints that a request was written, so that its event need not wait for the next look. */
-  readonly noticeRequest: (row: { readonly id: string; readonly version: number }) => void;
+  readonly noticeRequest: (row: Writing) => void;
+  /** The same of a break-glass event. */
+  readonly noticeEvent: (row: Writing) => void;
 };
 
 /** The topic of SNS that events go to, with a client for its region; undefined without one. */
@@ -41,11 +47,20 @@ export function assembleEvents(
     onLambda: config.onLambda,
   });
   const requests = createRequestOutbox({ client: clients.feed, table: config.tables.requests, clock, sealingKeys });
+  const breakGlass = createEventOutbox({ client: clients.feed, table: config.tables.breakglass, clock, sealingKeys });
   const revocations = createRevocationOutbox({ client: clients.feed, guard: config.tables.guard, clock, log });
-  const dispatcher = createDispatcher({ sources: [requests, revocations], receivers, clock, monotonic, meter, logger });
+  const dispatcher = createDispatcher({
+    sources: [requests, breakGlass, revocations],
+    receivers,
+    clock,
+    monotonic,
+    meter,
+    logger,
+  });
   return {
     dispatcher,
     isHeard: () => receivers().length > 0,
     noticeRequest: (row) => dispatcher.notice(requests, row),
+    noticeEvent: (row) => dispatcher.notice(breakGlass, row),
   };
 }

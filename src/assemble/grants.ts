@@ -16,7 +16,7 @@ import { createLedgers } from '../approvals/ledger.ts';
 import { createRequestStore, type RequestStore } from '../approvals/store.ts';
 import { createUseLedgers } from '../breakglass/ledger.ts';
 import { createUseQuota } from '../breakglass/quota.ts';
-import { createEventStore } from '../breakglass/store.ts';
+import { createEventStore, type EventStore } from '../breakglass/store.ts';
 import type { ReplayGuard } from '../replay/guard.ts';
 import type { Revocations } from '../revocations/feed.ts';
 import type { Audit } from './audit.ts';
@@ -78,10 +78,30 @@ export function assembleApprovals(
   };
 }
 
+/** The same for break-glass events. */
+function withEventNotice(store: EventStore, { noticeEvent }: Events): EventStore {
+  async function create(...given: Parameters<EventStore['create']>): ReturnType<EventStore['create']> {
+    const outcome = await store.create(...given);
+    if (outcome === 'created') noticeEvent(given[0]);
+    return outcome;
+  }
+
+  function noticed(write: EventStore['replace']): EventStore['replace'] {
+    return async function writeAndNotice(...given) {
+      const outcome = await write(...given);
+      if (outcome === 'replaced') noticeEvent(given[0]);
+      return outcome;
+    };
+  }
+
+  return { ...store, create, replace: noticed(store.replace), confirm: noticed(store.confirm) };
+}
+
 /** What break-glass shares with others. */
 type BreakGlassParts = {
   readonly revocations: Revocations;
   readonly guard: ReplayGuard;
+  readonly events: Events;
   readonly documentsOf: ReturnType<typeof createDocumentsOf>;
 };
 
@@ -89,10 +109,10 @@ type BreakGlassParts = {
 export function assembleBreakGlass(
   { config, clock, clients, skew, onFault }: Runtime,
   { log: audit }: Audit,
-  { revocations, guard, documentsOf }: BreakGlassParts,
+  { revocations, guard, events, documentsOf }: BreakGlassParts,
 ) {
   const { bareNames, tables } = config;
-  const store = createEventStore(clients.dynamodb, tables.breakglass);
+  const store = withEventNotice(createEventStore(clients.dynamodb, tables.breakglass, events.isHeard), events);
   const quota = createUseQuota(createUseLedgers(clients.dynamodb, tables.guard), store);
   const records = createBreakGlassRecords({
     clock,

@@ -50,6 +50,16 @@ export type Opening = {
 /** A second person's word, and up to which number of the log of revocations their instance knew what is revoked. */
 export type Confirmation = { readonly at: number; readonly by: Party; readonly seen: number };
 
+/** What one writing of an event tells those who are to hear of it. */
+export type Told = {
+  readonly version: number;
+  readonly type: 'invoked' | 'confirmed' | 'closed' | 'expired' | 'reviewed';
+  readonly at: number;
+  /** Who did it, by the stored name; undefined where time ran out. */
+  readonly actor: string | undefined;
+  readonly comment: string | undefined;
+};
+
 /** An emergency, with all that has become of it. Times in epoch milliseconds. */
 export type BreakGlassEvent = Omit<Opening, 'confirmWithin' | 'reviewWithin'> & {
   /** Sixteen hexadecimal digits. */
@@ -69,6 +79,8 @@ export type BreakGlassEvent = Omit<Opening, 'confirmWithin' | 'reviewWithin'> & 
   /** Until when somebody else must have reviewed it; undefined where nobody must. */
   readonly reviewBy: number | undefined;
   readonly reviewed: { readonly at: number; readonly by: Party; readonly comment: string } | undefined;
+  /** What earlier writings tell that was not sent when this version was made, oldest first. */
+  readonly untold: readonly Told[];
 };
 
 /**
@@ -96,6 +108,7 @@ export function toEvent(opening: Opening, { id, now }: { readonly id: string; re
     closed: undefined,
     reviewBy: owesReview ? endsAt + reviewWithin * SECOND : undefined,
     reviewed: undefined,
+    untold: [],
   };
 }
 

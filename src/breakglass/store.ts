@@ -47,8 +47,16 @@ export type EventStore = {
   readonly page: (leg: EventLeg, keys: SealingKeys, from: EventPlace | undefined) => Promise<EventPage>;
 };
 
-/** Constructs the store. */
-export function createEventStore(client: DynamoDBClient, name: string): EventStore {
+function isNever(): boolean {
+  return false;
+}
+
+/**
+ * Constructs the store.
+ *
+ * @param isHeard whether there is a receiver of events at the moment
+ */
+export function createEventStore(client: DynamoDBClient, name: string, isHeard = isNever): EventStore {
   const table = { client, name, deadline: CALL_DEADLINE };
 
   async function create(event: BreakGlassEvent, sealing: SealingKey): Promise<'created' | 'there'> {
@@ -66,7 +74,7 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
   }
 
   function write(event: BreakGlassEvent, sealing: SealingKey, condition: Condition) {
-    return putSure(table, toEventItem(event, name, sealing), condition, attemptOf(event));
+    return putSure(table, toEventItem(event, name, sealing, isHeard()), condition, attemptOf(event));
   }
 
   async function replace(event: BreakGlassEvent, sealing: SealingKey): Promise<'replaced' | 'lost'> {
