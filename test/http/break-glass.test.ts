@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { clientOf, tableOf } from '../revocations/support.ts';
 import { outcomeOf, startBreakGlass, type BreakGlassWorld } from '../support/break-glass.ts';
 
 /** The story of an emergency, from its opening to its review. */
@@ -239,5 +240,40 @@ describe('GET /break-glass', () => {
     expect(outcomeOf(foreign)).toEqual([403, 'NotPermitted']);
     expect(foreign.body.replaceAll(id, '')).toBe(none.body.replaceAll('0123456789abcdef', ''));
     expect((await world.show('ops', id)).status).toBe(200);
+  });
+
+  it('lists every event to the end, each once', async () => {
+    const opened: string[] = [];
+    for (let n = 0; n < 210; n += 1) {
+      opened.push(await world.opened('ann', 'plain', { duration: 60, drill: n % 3 === 0 }));
+      world.time.now += 1_000;
+    }
+    async function listAll(who: 'ann' | 'ops', query: string): Promise<readonly string[]> {
+      const ids: string[] = [];
+      for (let path = `/break-glass?${query}`, page = 0; page < 50; page += 1) {
+        const { json, body } = await world.send(who, ['GET', path]);
+        const events = json['events'] as { event_id: string }[] | undefined;
+        if (events === undefined) throw new Error(body);
+        ids.push(...events.map((event) => event.event_id));
+        const token = json['next_token'];
+        if (typeof token !== 'string') break;
+        path = `/break-glass?next_token=${token}&${query}`;
+      }
+      return ids;
+    }
+    expect((await listAll('ann', 'view=mine')).toSorted()).toEqual(opened.toSorted());
+    expect((await listAll('ops', 'view=all')).toSorted()).toEqual(opened.toSorted());
+    expect((await listAll('ops', 'profile=plain&view=all')).toSorted()).toEqual(opened.toSorted());
+    expect((await listAll('ops', 'status=expired&view=all')).length).toBeGreaterThan(140);
+  }, 60_000);
+});
+
+describe('GET /break-glass/{id}', () => {
+  it('writes down that the event has ended by itself', async () => {
+    const id = await world.opened('ann', 'plain', { duration: 60 });
+    world.pass(1);
+    expect((await world.show('ann', id)).json).toMatchObject({ status: 'expired' });
+    const row = await tableOf(clientOf(world.desk.url), 'breakglass').get(id);
+    expect(row).toMatchObject({ status: { S: 'expired' }, version: { N: '2' } });
   });
 });

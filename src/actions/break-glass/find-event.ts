@@ -25,9 +25,15 @@ type Dependencies = {
   readonly skew: () => number | undefined;
 };
 
+/** The documents and the moment that events are checked by. */
+type At = { readonly snapshot: Snapshot; readonly people: People; readonly now: number };
+
+/** Rows that are read at a time. */
+const AT_ONCE = 8;
+
 /** Finds the event that a vend rests on by the caller's ledger, which only the TVM writes, and reads it consistently. */
 export function createFindEvent({ store, quota, revocations, documentsOf, skew }: Dependencies) {
-  function check(event: BreakGlassEvent, caller: Caller, at: { snapshot: Snapshot; people: People; now: number }) {
+  function check(event: BreakGlassEvent, caller: Caller, at: At) {
     const { snapshot, people, now } = at;
     const documents = documentsOf(snapshot);
     return checkEvent(event, {
@@ -41,6 +47,14 @@ export function createFindEvent({ store, quota, revocations, documentsOf, skew }
       isGrantRevoked: (id) => revocations.ofGrant(id) !== undefined,
       wasRevokedAfter: (party, n) => revocations.wasRevokedAfter(documents.toSubject(party), n),
     });
+  }
+
+  /** The event of a use, if it vends now. A row of somebody else's, or another event's, is none. */
+  async function read(use: Use, caller: Caller, at: At): Promise<FoundEvent | undefined> {
+    const row = await store.read(use.id, at.snapshot.sealingKeys);
+    if (row?.genuine !== true || row.event.id !== use.id || row.event.profile !== use.profile) return undefined;
+    const checked = check(row.event, caller, at);
+    return checked.ok ? { ...checked.value, event: row.event, use } : undefined;
   }
 
   /**
@@ -60,16 +74,15 @@ export function createFindEvent({ store, quota, revocations, documentsOf, skew }
     const { people } = documentsOf(snapshot);
     if (people === undefined) return refuse(unavailable('people'));
     if (Math.abs(skew() ?? 0) > MAX_SKEW) return refuse(unavailable('clock'));
-    const rows = await Promise.all(
-      uses.map(async (use) => ({ use, row: await store.read(use.id, snapshot.sealingKeys) })),
-    );
-    const found = rows.flatMap(({ use, row }): FoundEvent[] => {
-      // A row of somebody else's, or another event's, is none.
-      if (row?.genuine !== true || row.event.id !== use.id || row.event.profile !== profile) return [];
-      const checked = check(row.event, caller, { snapshot, people, now });
-      return checked.ok ? [{ ...checked.value, event: row.event, use }] : [];
-    });
-    return ok(found.toSorted((a, b) => b.endsAt - a.endsAt)[0]);
+    // The longest first, some at a time: somebody may have opened many.
+    const longestFirst = uses.toSorted((a, b) => b.until - a.until);
+    for (let from = 0; from < longestFirst.length; from += AT_ONCE) {
+      const some = longestFirst.slice(from, from + AT_ONCE);
+      const found = await Promise.all(some.map((use) => read(use, caller, { snapshot, people, now })));
+      const [best] = found.filter((one) => one !== undefined).toSorted((a, b) => b.endsAt - a.endsAt);
+      if (best !== undefined) return ok(best);
+    }
+    return ok(undefined);
   }
 
   /**

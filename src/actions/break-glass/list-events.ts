@@ -1,9 +1,10 @@
-import { statusAt, type BreakGlassEvent, type EventStatus } from '../../breakglass/event.ts';
+import { expired, statusAt, type BreakGlassEvent, type EventStatus } from '../../breakglass/event.ts';
 import type { EventLeg, EventPlace, EventStore } from '../../breakglass/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { findBreakGlassRule } from '../../policy/break-glass/rule.ts';
+import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
@@ -31,7 +32,7 @@ export type EventsPage = { readonly events: readonly ShownEvent[]; readonly next
 
 type Dependencies = {
   readonly clock: Clock;
-  readonly store: Pick<EventStore, 'page' | 'read'>;
+  readonly store: Pick<EventStore, 'page' | 'read' | 'replace'>;
   readonly revocations: Pick<Revocations, 'ofGrant'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: BreakGlassRecords;
@@ -148,6 +149,14 @@ export function createListEvents({ clock, store, revocations, documentsOf, recor
     }
   }
 
+  /** Writes down that an event has ended by itself, which the first tells who looks at it afterwards. */
+  async function withExpiry(event: BreakGlassEvent, { operator, now }: Looker): Promise<BreakGlassEvent> {
+    const sealing = activeSealingKey(operator.snapshot.sealingKeys, now);
+    const over = expired(event, now);
+    if (sealing === undefined || over === undefined) return event;
+    return (await store.replace(over, sealing)) === 'replaced' ? over : event;
+  }
+
   /** Shows one event to those whose business it is. */
   async function showEvent(operator: Operator, id: string): Promise<Result<ShownEvent, OperationRefusal>> {
     try {
@@ -156,7 +165,7 @@ export function createListEvents({ clock, store, revocations, documentsOf, recor
       if (row?.genuine !== true || row.event.id !== id || !isVisibleEvent(row.event, looker)) {
         return refuse({ kind: 'no-event', id });
       }
-      return ok(show(asKnown(row.event), looker));
+      return ok(show(await withExpiry(asKnown(row.event), looker), looker));
     } catch (error) {
       return records.fail(operator, { action: 'listed', event_id: id }, error);
     }
