@@ -16,6 +16,11 @@ export type LedgerEntry = {
   readonly until: number;
   /** Whether the request is pending as far as the ledger knows: it is told of approvals, not of all else. */
   readonly pending: boolean;
+  /**
+   * When the first use began the time of the grant, epoch milliseconds. Here, for a row from before that, which somebody
+   * put back, would begin anew.
+   */
+  readonly startsAt?: number | undefined;
 };
 
 /** The requests of one identity, as they were read. */

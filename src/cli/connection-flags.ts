@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { textFlag, type Flag, type ValuesOf } from './flags.ts';
+import { switchFlag, textFlag, type Flag, type ValuesOf } from './flags.ts';
 
 /** A region's name goes into a host name, so it can hold nothing that would change which host that is. */
 export const REGION = /^[a-z]{2,4}(?:-[a-z]+)+-\d$/u;
@@ -42,6 +42,11 @@ export const CONNECTION_FLAGS = {
     'NAME',
     'the service to sign for behind a front: lambda or execute-api, as the URL shows unless given',
   ),
+  'registered-key': {
+    ...switchFlag(),
+    value: '',
+    help: 'the credentials that sign are a key registered with the TVM: sign with it, without a login',
+  },
   'login-file': documented(text, 'FILE', 'where the key is kept (TVM_LOGIN_FILE, ~/.sentinel-tvm/login.json)'),
 } as const;
 
@@ -54,6 +59,7 @@ export type ConnectionFlags = {
   readonly sourceProfile: string | undefined;
   readonly front: 'lambda' | undefined;
   readonly service: 'lambda' | 'execute-api' | undefined;
+  readonly registeredKey: boolean;
   readonly loginFile: string | undefined;
 };
 
@@ -67,6 +73,7 @@ export function toConnectionFlags(values: ValuesOf<typeof CONNECTION_FLAGS>): Co
     sourceProfile: values['source-profile'],
     front: values.front,
     service: values.service,
+    registeredKey: values['registered-key'],
     loginFile: values['login-file'],
   };
 }

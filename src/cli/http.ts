@@ -20,12 +20,12 @@ export type TvmAnswer = {
 /** How long a whole answer may take: somebody, or an SDK, waits for the command. */
 const DEADLINE = 10 * SECOND;
 
-/** Bytes of an answer; no TVM sends as many. */
-const ANSWER_LIMIT = 64 * 1024;
+/** Bytes of an answer; no TVM sends as many: a page has at most some hundred requests, each with its profile. */
+const ANSWER_LIMIT = 4 * 1024 * 1024;
 
 /**
  * Sends a request. Refuses, with a sentence that holds nothing secret, what no TVM answers: a redirect
- * (it would carry the signature to somebody else), more than 64 KiB, anything but a JSON object, or
+ * (it would carry the signature to somebody else), more than 4 MiB, anything but a JSON object, or
  * nothing in ten seconds.
  */
 export async function send({ url, method, headers, body }: TvmRequest): Promise<Result<TvmAnswer, string>> {

@@ -15,3 +15,11 @@ export function printable(value: unknown, longest = 500): string {
 export function jsonLine(value: unknown): string {
   return `${escapeUnseen(JSON.stringify(value))}\n`;
 }
+
+/** Characters of a value on its line; ARNs have no more. */
+const LONGEST_VALUE = 2_048;
+
+/** A line for people: a name and its value. */
+export function valueLine(name: string, value: unknown, longest = LONGEST_VALUE): string {
+  return `${`${printable(name)}:`.padEnd(22)}${printable(value, longest)}\n`;
+}

@@ -10,7 +10,7 @@ import type { Login } from './login-file.ts';
 export type Settings = {
   /** Without a trailing slash. */
   readonly url: string;
-  /** What the caller's signature is bound to; undefined behind a Lambda front, where no token is made. */
+  /** What the caller's signature is bound to; undefined where no token is made. */
   readonly serverId: string | undefined;
   readonly region: string;
   readonly stsRegion: string;
@@ -18,8 +18,11 @@ export type Settings = {
   readonly sourceProfile: string | undefined;
   /** Whose credentials those are, as far as the environment tells: a key of one source is not used for another. */
   readonly source: string;
-  /** The service to sign requests for with the caller's own credentials; undefined where a key of the TVM signs. */
-  readonly frontService: string | undefined;
+  /**
+   * The service to sign requests for with the caller's own credentials, behind a Lambda front or with a registered key;
+   * undefined where a minted key signs.
+   */
+  readonly ownService: string | undefined;
 };
 
 /** The name of a static key of the environment as a source. */
@@ -67,19 +70,20 @@ export function readSettings(
     return refuse('The region of the TVM is not known; name it with --region, like eu-central-1.');
   const serverId =
     flags.serverId ?? (environment['TVM_SERVER_ID'] || known?.serverId || (local ? LOCAL_SERVER_ID : undefined));
-  if (serverId === undefined && flags.front === undefined) {
+  const isDirect = flags.front !== undefined || flags.registeredKey;
+  if (serverId === undefined && !isDirect) {
     return refuse(
       'The id of the TVM is not known; ask its operator for SENTINEL_SERVER_ID and name it with --server-id. It is never ' +
         'taken from the server: one that names its own could pass your signature on to another.',
     );
   }
-  const frontService = flags.front && (flags.service ?? (gateway === 'lambda-url' ? 'lambda' : 'execute-api'));
+  const ownService = flags.service ?? (gateway === 'lambda-url' ? 'lambda' : 'execute-api');
   return ok({
     url: text,
     serverId,
     region,
     stsRegion: flags.stsRegion ?? region,
-    frontService,
+    ownService: isDirect ? ownService : undefined,
     ...readSource(flags, environment, known),
   });
 }

@@ -42,8 +42,11 @@ export function toApprovalRequired({ profile, reason, next }: ApprovalRequired):
   const details = { profile, reason };
   switch (next.kind) {
     case 'requested': {
-      const { id, statusUrl, needs, blocked } = next;
-      const message = `Profile ${profile} needs an approval, and request ${id} for one waits for its approvers; ask for ${statusUrl} until it is approved, then vend again.${blockedWords(blocked)}${says}`;
+      const { id, isApproved, statusUrl, needs, blocked } = next;
+      const state = isApproved
+        ? 'was approved by its rule just now; vend again'
+        : `waits for its approvers; ask for ${statusUrl} until it is approved, then vend again`;
+      const message = `Profile ${profile} needs an approval, and request ${id} for one ${state}.${blockedWords(blocked)}${says}`;
       return forbidden('PolicyRequiresApproval', message, {
         ...details,
         request_id: id,

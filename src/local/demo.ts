@@ -55,11 +55,13 @@ rules:
     reason: Alice moved from the vault team to engineering; ask olivia if this is wrong.
 `;
 
+/** Nobody approves their own request, so alice would not be among the approvers even if she were listed. */
 const APPROVAL_POLICY = `version: "1"
 rules:
   - name: prod-approvers
     profiles: [prod]
-    approvers: [bob]
+    approvers: [bob, olivia]
+    max_duration: 1h
 `;
 
 const BREAK_GLASS_POLICY = `version: "1"

@@ -5,6 +5,7 @@ import { buildBundle } from '../../.scripts/build.ts';
 import { startEmbeddedAws } from '../../src/local/aws/server.ts';
 import { seed } from '../../src/local/seed.ts';
 import { freePort } from '../support/processes.ts';
+import { measureApproval } from './approvals.ts';
 import { measureCatalog } from './catalog.ts';
 import { measureRevocation } from './revocation.ts';
 import { measureSessionBytes } from './sessions.ts';
@@ -17,7 +18,8 @@ import { measureStarts, startServer, untilVended, vend } from './start.ts';
  * numbers.
  *
  * `--starts N`: starts of each kind (11); `--vends N`: vends while memory is measured (2,000);
- * `--trials N`: timed revocations (20); `--parameters N`: documents to read (1,000).
+ * `--trials N`: timed revocations (20); `--approvals N`: timed approvals (200); `--parameters N`: documents to
+ * read (1,000).
  */
 const CONCURRENCY = 16;
 
@@ -100,6 +102,13 @@ async function benchRevocation(bundle: string, awsUrl: string, trials: number): 
   }
 }
 
+async function benchApproval(bundle: string, awsUrl: string, trials: number): Promise<void> {
+  const times = await measureApproval(bundle, awsUrl, { trials });
+  say(
+    `approved on one instance → vended by another, ${trials} trials: median ${quantile(times, 0.5)} ms, p99 ${quantile(times, 0.99)} ms, worst ${quantile(times, 1)} ms`,
+  );
+}
+
 async function benchCatalog(parameters: number): Promise<void> {
   for (const [what, { time, cpu, longestTurn, stall }] of Object.entries(await measureCatalog(parameters))) {
     say(
@@ -129,6 +138,7 @@ async function main(): Promise<void> {
     await benchMemory(bundle, aws.url, vends);
     await benchSessions();
     await benchRevocation(bundle, aws.url, trials);
+    await benchApproval(bundle, aws.url, option('--approvals', 200));
     await benchCatalog(option('--parameters', 1_000));
   } finally {
     await aws.close();

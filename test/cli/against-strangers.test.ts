@@ -94,6 +94,83 @@ describe('an answer that says to try again', () => {
   });
 });
 
+function request(index: number) {
+  return {
+    request_id: index.toString(16).padStart(16, '0'),
+    status: 'pending',
+    phase: 'waiting',
+    requester: 'alice',
+    profile: 'prod',
+    justification: 'deploy\u001b[2J release 42',
+    duration: 3_600,
+    start: 'approval',
+    created_at: '2026-01-02T03:04:05Z',
+    expires_at: '2026-01-02T04:04:05Z',
+    rule: 'all',
+    needs: [],
+    reviews: [],
+    digest: 'a'.repeat(64),
+    facts: { profile: { policy: 'x'.repeat(2_000) } },
+  };
+}
+
+function list(url: string, ...more: readonly string[]) {
+  return runProgram(['requests', '--registered-key', ...more], environment(url));
+}
+
+describe('a long list of requests', () => {
+  it('is read to its end, over empty pages and over a limit of requests', async () => {
+    const stranger = await start(({ url }, response, number) => {
+      if (number === 3) {
+        answerJson(response, 429, { error: 'RateLimited', message: 'later' }, { 'retry-after': '6' });
+        return;
+      }
+      const page = Number(/next_token=(\d+)/u.exec(url)?.[1] ?? 0);
+      const requests = page === 1 ? [] : Array.from({ length: 99 }, (_, index) => request(page * 100 + index));
+      answerJson(response, 200, { requests, next_token: page < 4 ? `${page + 1}` : undefined });
+    });
+    const { code, stdout, stderr } = await list(stranger.url, '--json');
+    expect([code, stderr]).toEqual([0, 'sentinel-tvm: The list goes on in 6 s, as the TVM asks.\n']);
+    expect((JSON.parse(stdout) as { requests: unknown[] }).requests).toHaveLength(4 * 99);
+    expect(stranger.seen).toHaveLength(6);
+  });
+
+  it('that does not end is refused, and escape sequences do not reach the terminal', async () => {
+    const stranger = await start(({ url }, response) =>
+      answerJson(response, 200, { requests: [request(1)], next_token: url.includes('next_token=b') ? 'a' : 'b' }),
+    );
+    const { code, stdout, stderr } = await list(stranger.url);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toBe('sentinel-tvm: The list of the TVM does not end; check --url.\n');
+    const short = await start((_, response) => answerJson(response, 200, { requests: [request(1)] }));
+    expect((await list(short.url)).stdout).toMatch(/^[\u0020-\u007e]+\n$/u);
+  });
+});
+
+describe('approve', () => {
+  it('reaches the terminal without escape sequences, and sends only the digest of what it showed', async () => {
+    const stranger = await start(({ method }, response) =>
+      answerJson(response, method === 'GET' ? 200 : 409, {
+        error: 'RequestChanged',
+        message: 'changed',
+        ...request(1),
+        digest: 'd'.repeat(64),
+        facts: { justification: '\u001b[2Jdigest: fake\ndigest:  fake', profile: { roleArn: 'arn', more: { a: 1 } } },
+      }),
+    );
+    const args = ['approve', '0123456789abcdef', '--registered-key'];
+    const { code, stdout, stderr } = await runProgram(args, environment(stranger.url));
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^[\u0020-\u007e\n]+$/u);
+    expect(stderr.split('\n').filter((line) => line.startsWith('digest:'))).toHaveLength(1);
+    expect(stderr).toContain('changed (RequestChanged).');
+    expect(stranger.seen.map(({ method, url, body }) => [method, url, body])).toEqual([
+      ['GET', '/requests/0123456789abcdef', ''],
+      ['POST', '/requests/0123456789abcdef/approve', JSON.stringify({ digest: 'd'.repeat(64) })],
+    ]);
+  });
+});
+
 describe('a kept key', () => {
   it('that the TVM no longer knows is replaced once, and not again and again', async () => {
     const stranger = await start((request, response) => {

@@ -6,17 +6,24 @@ import { readSettings } from '../../src/cli/settings.ts';
 import { isOurProfile, runsOurselves } from '../../src/cli/source-credentials.ts';
 import type { Process } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
+import { writtenAs } from '../../src/cli/flags.ts';
 import { HELP } from '../../src/cli/help.ts';
 import type { ConnectionFlags } from '../../src/cli/connection-flags.ts';
 import { connectionFlags, runProgram, understand } from './support.ts';
 
+const ID = '0123456789abcdef';
+const DIGEST = 'a'.repeat(64);
+
+/** The flags that say which TVM is asked, where none of them is given. */
+const OWN = { registeredKey: false };
+
 describe('readArguments', () => {
   it.each([
-    [['login'], { name: 'login', print: false, flags: {} }],
-    [['whoami', '--json', '--url', 'https://x'], { name: 'whoami', json: true, flags: { url: 'https://x' } }],
+    [['login'], { name: 'login', print: false, flags: OWN }],
+    [['whoami', '--json', '--url', 'https://x'], { name: 'whoami', json: true, flags: { ...OWN, url: 'https://x' } }],
     [
       ['credentials', '--profile', 'team/prod'],
-      { name: 'credentials', profile: 'team/prod', duration: 3600, flags: {} },
+      { name: 'credentials', profile: 'team/prod', duration: 3600, flags: OWN },
     ],
     [
       ['credentials', '--profile=dev', '--duration=900', '--label=a.b', '--source-profile=p', '--front=lambda'],
@@ -25,9 +32,41 @@ describe('readArguments', () => {
         profile: 'dev',
         duration: 900,
         label: 'a.b',
-        flags: { sourceProfile: 'p', front: 'lambda' },
+        flags: { ...OWN, sourceProfile: 'p', front: 'lambda' },
       },
     ],
+    [
+      ['credentials', '--wait', '--profile', 'prod'],
+      { name: 'credentials', profile: 'prod', duration: 3600, wait: 604_800, flags: OWN },
+    ],
+    [
+      ['credentials', '--profile', 'prod', '--wait=30m', '--registered-key'],
+      { name: 'credentials', profile: 'prod', duration: 3600, wait: 1800, flags: { registeredKey: true } },
+    ],
+    [
+      ['request', 'prod', '--justification', 'deploy release 42', '--duration', '2h', '--ticket=OPS-7'],
+      {
+        name: 'request',
+        profile: 'prod',
+        justification: 'deploy release 42',
+        duration: 7200,
+        ticket: 'OPS-7',
+        json: false,
+        flags: OWN,
+      },
+    ],
+    [['requests'], { name: 'requests', view: 'mine', json: false, flags: OWN }],
+    [
+      ['requests', '--view', 'review', '--status', 'pending', '--profile', 'prod', '--json'],
+      { name: 'requests', view: 'review', status: 'pending', profile: 'prod', json: true, flags: OWN },
+    ],
+    [
+      ['approve', ID, '--comment', 'go', '--duration', '900', '--digest', DIGEST],
+      { name: 'approve', id: ID, comment: 'go', duration: 900, digest: DIGEST, json: false, flags: OWN },
+    ],
+    [['deny', '--comment', 'no', ID], { name: 'deny', id: ID, comment: 'no', json: false, flags: OWN }],
+    [['cancel', ID, '--json'], { name: 'cancel', id: ID, json: true, flags: OWN }],
+    [['end', ID, '--reason', 'done'], { name: 'end', id: ID, reason: 'done', json: false, flags: OWN }],
     [[], { name: 'help' }],
     [['--help'], { name: 'help' }],
     [['login', '--help'], { name: 'help' }],
@@ -51,6 +90,28 @@ describe('readArguments', () => {
     [['whoami', '--front', 'alb'], '--front'],
     [['whoami', '--front', 'lambda', '--service', 's3'], '--service'],
     [['login', '--server-id', 'a b'], '--server-id'],
+    [['login', '--registered-key'], 'registered key'],
+    [['credentials', '--profile', 'dev', '--wait=soon'], '--wait'],
+    [['credentials', '--profile', 'dev', '--wait=0'], '--wait'],
+    [['credentials', '--profile', 'dev', '--wait', '30m'], '30m'],
+    [['request', '--justification', 'deploy release 42'], 'PROFILE'],
+    [['request', '../x', '--justification', 'deploy release 42'], 'PROFILE'],
+    [['request', 'prod'], '--justification'],
+    [['request', 'prod', '--justification', 'short'], '--justification'],
+    [['request', 'prod', '--justification', 'deploy release 42', '--duration', '9h'], '--duration'],
+    [['request', 'prod', '--justification', 'deploy release 42', '--ticket', 'a b'], '--ticket'],
+    [['request', 'prod', 'dev', '--justification', 'deploy release 42'], 'dev'],
+    [['requests', '--view', 'yours'], '--view'],
+    [['requests', '--status', 'open'], '--status'],
+    [['requests', ID], ID],
+    [['approve'], 'ID'],
+    [['approve', '../whoami'], 'ID'],
+    [['approve', ID, ID], ID],
+    [['approve', ID, '--digest', 'abc'], '--digest'],
+    [['deny', ID], '--comment'],
+    [['cancel', ID.slice(1)], 'ID'],
+    [['end', ID], '--reason'],
+    [['end', ID, '--reason', 'x'], '--reason'],
   ])('refuses %j in a sentence that names what is wrong', (argv, named) => {
     const read = readArguments(argv);
     expect(read.ok ? 'accepted' : read.refusal).toContain(named);
@@ -74,8 +135,8 @@ describe('HELP', () => {
   });
 
   it('names every flag', () => {
-    const flags = COMMANDS.flatMap((command) => Object.keys(command.flags));
-    for (const flag of flags) expect(HELP).toMatch(new RegExp(`--${flag}\\b`, 'u'));
+    const flags = COMMANDS.flatMap((command) => Object.entries(command.flags));
+    for (const [name, flag] of flags) expect(HELP).toMatch(new RegExp(`${writtenAs(name, flag)}\\b`, 'u'));
     expect(flags.length).toBeGreaterThan(8);
   });
 
@@ -101,7 +162,7 @@ describe('readSettings', () => {
       stsRegion: 'us-east-1',
       source: 'default',
       sourceProfile: undefined,
-      frontService: undefined,
+      ownService: undefined,
     });
   });
 
@@ -139,9 +200,9 @@ describe('readSettings', () => {
     ['https://abc.execute-api.eu-west-3.amazonaws.com/prod', 'execute-api', 'eu-west-3'],
     ['https://tvm.example.com', 'execute-api', 'us-east-2'],
     ['https://abc.lambda-url.eu-central-1.on.aws.evil.example', 'execute-api', 'us-east-2'],
-  ])('signs for %s behind a front as %s in %s', (url, frontService, region) => {
+  ])('signs for %s behind a front as %s in %s', (url, ownService, region) => {
     expect(settings({ url, front: 'lambda' }, { AWS_REGION: 'us-east-2' }, undefined)).toMatchObject({
-      frontService,
+      ownService,
       region,
     });
   });

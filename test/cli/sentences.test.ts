@@ -46,6 +46,19 @@ describe('a command line that is wrong', () => {
     [['credentials', '--profile', 'dev', '--duration', '1']],
     [['credentials', '--profile', 'dev', '--label', '']],
     [['whoami', '--front', 'lambda', '--service', 's3']],
+    [['login', '--registered-key']],
+    [['credentials', '--profile', 'dev', '--wait=soon']],
+    [['request']],
+    [['request', 'prod']],
+    [['request', 'prod', 'dev']],
+    [['request', 'prod', '--justification', 'deploy release 42', '--duration', '1d']],
+    [['requests', '--view', 'x']],
+    [['approve']],
+    [['approve', 'x']],
+    [['approve', '0123456789abcdef', '--digest', 'x']],
+    [['deny', '0123456789abcdef']],
+    [['cancel', '0123456789abcdef', '--reason', 'x']],
+    [['end', '0123456789abcdef']],
   ])('%j is refused in one sentence with its full stop', (argv) => {
     expect(refusalOf(argv)).toMatch(SENTENCE);
   });

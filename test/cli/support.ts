@@ -124,6 +124,7 @@ export function connectionFlags(given: Partial<ConnectionFlags>): ConnectionFlag
     sourceProfile: undefined,
     front: undefined,
     service: undefined,
+    registeredKey: false,
     loginFile: undefined,
     ...given,
   };

@@ -5,7 +5,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { PROGRAM, scratch } from '../cli/support.ts';
+import { DEMO_CLIENTS } from '../../src/local/demo.ts';
+import { PROGRAM, runProgram, scratch } from '../cli/support.ts';
 import { bareEnvironment, lacksAwsCli } from '../local/support.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
@@ -165,6 +166,37 @@ describe('README.md, "Try it"', () => {
     const { stdout: text } = await run('sh', ['-c', command], { env });
     expect(JSON.parse(text)).toMatchObject({ Version: 1, AccessKeyId: expect.stringMatching(/^ASIA/u) });
     expect(stderr).toContain('credentials --profile dev --url');
+  });
+
+  it('gives an approval with the printed commands of the client', async () => {
+    function as(who: 'alice' | 'bob', ...args: readonly string[]) {
+      const { accessKeyId, secret } = DEMO_CLIENTS[who];
+      return runProgram([...args, '--registered-key'], {
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secret,
+        TVM_URL: `http://127.0.0.1:${port}`,
+        TVM_LOGIN_FILE: join(directory, 'story.json'),
+      });
+    }
+    // A vend above may have made a request for another reason.
+    const before = JSON.parse((await as('alice', 'requests', '--status', 'pending', '--json')).stdout) as {
+      readonly requests: readonly { readonly request_id: string }[];
+    };
+    for (const { request_id: id } of before.requests) await as('alice', 'cancel', id);
+
+    const story = lines(README.slice(README.indexOf('## Try it'), README.indexOf('## Ask it')))
+      .filter((line) => /^sentinel-tvm (?:request|approve|credentials --profile prod)/u.test(line))
+      .map((line) => line.replace('sentinel-tvm ', '').replace(/ +#.*$/u, ''));
+    expect(story).toHaveLength(4);
+    let id = '';
+    for (const [step, who] of (['alice', 'bob', 'bob', 'alice'] as const).entries()) {
+      const words = [...(story[step] ?? '').matchAll(/"([^"]*)"|(\S+)/gu)].map(
+        ([, quoted, bare]) => quoted ?? bare ?? '',
+      );
+      const run = await as(who, ...words.map((word) => (/^[0-9a-f]{16}$/u.test(word) ? id : word)));
+      expect(run.code, run.stderr).toBe(0);
+      id ||= /^Request ([0-9a-f]{16}) for profile prod is pending/u.exec(run.stdout)?.[1] ?? 'no id';
+    }
   });
 
   it('writes only audit records to stdout', async () => {

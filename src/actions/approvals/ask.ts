@@ -11,6 +11,7 @@ import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { SealingKey, SealingKeys } from '../../lib/sealing.ts';
 import { isAutoApproved } from '../../policy/approval/rule.ts';
 import type { ApprovalRule } from '../../policy/documents/approval-policy.ts';
+import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from './documents.ts';
 import type { ApprovalRefusal } from './refusal.ts';
 
@@ -41,12 +42,12 @@ export type Asked = { readonly request: AccessRequest; readonly created: boolean
 type Open = {
   readonly own: Ledger;
   readonly pending: readonly AccessRequest[];
-  /** Entries without a row: of somebody who is just writing it, or died before. */
+  /** Entries without a row, of somebody who is just writing it. */
   readonly rowless: readonly LedgerEntry[];
 };
 
-/** An entry without a row is taken for one that is just being written for so long, and then for dead. */
-const IN_FLIGHT = 3 * SECOND;
+/** An entry without a row is taken for one that is just being written for so long, longer than its calls may take. */
+const IN_FLIGHT = 10 * SECOND;
 /** How long its row is waited for between looks. */
 const PAUSE_MS = 100;
 
@@ -70,6 +71,7 @@ function isSameWish(request: AccessRequest, wish: Omit<Wish, 'root'>): boolean {
 type Dependencies = {
   readonly store: Pick<RequestStore, 'read' | 'create'>;
   readonly ledgers: Ledgers;
+  readonly revocations: Pick<Revocations, 'ofGrant'>;
   readonly sleep: (ms: number) => Promise<unknown>;
 };
 
@@ -80,8 +82,8 @@ function toFound(request: AccessRequest, wish: Omit<Wish, 'root'>): Result<Asked
 }
 
 /** Refuses whoever has as many open requests as one may have. */
-function checkRoom({ own, pending }: Open, now: number): ApprovalRefusal | undefined {
-  if (pending.length < MAX_OPEN && own.entries.length < MAX_ENTRIES) return undefined;
+function checkRoom({ own, pending, rowless }: Open, now: number): ApprovalRefusal | undefined {
+  if (pending.length + rowless.length < MAX_OPEN && own.entries.length < MAX_ENTRIES) return undefined;
   const ends = [...own.entries.map(({ until }) => until), ...pending.map(({ expiresAt }) => expiresAt)];
   const retryAfterSeconds = Math.max(1, Math.ceil((Math.min(...ends) - now) / SECOND));
   return { kind: 'requests-full', most: MAX_OPEN, retryAfterSeconds };
@@ -98,8 +100,7 @@ function toEntry(request: AccessRequest): LedgerEntry {
 }
 
 /** The request as it begins: approved at once where the rule does that by itself. */
-function begin({ wish, rule, documents, now }: Ask): AccessRequest | undefined {
-  const id = newHexId();
+function begin({ wish, rule, documents, now }: Ask, id: string): AccessRequest | undefined {
   const whole: Wish = { ...wish, root: wish.extends ?? id };
   const shown = documents.shownFor(id, whole, now);
   if (shown === undefined) return undefined;
@@ -120,7 +121,7 @@ function begin({ wish, rule, documents, now }: Ask): AccessRequest | undefined {
  * Makes a request, or finds the pending one that asks for the same. The ledger is written before the row: whoever asks at the
  * same moment finds it there, and what dies in between costs the person a place until the request would have expired.
  */
-export function createAsk({ store, ledgers, sleep }: Dependencies) {
+export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) {
   /** The pending requests of a person, under all the names that are theirs. */
   async function findOpen({ wish, documents, keys, now }: Ask): Promise<Open> {
     const names = documents.people?.namesOf(wish.requester) ?? [ledgerName(wish)];
@@ -128,18 +129,28 @@ export function createAsk({ store, ledgers, sleep }: Dependencies) {
     const entries = read.flatMap((ledger) => ledger.entries.filter(({ pending }) => pending));
     const rows = await Promise.all(entries.map(async (entry) => ({ entry, row: await store.read(entry.id, keys) })));
     const requests = rows.flatMap(({ row }) => (row?.genuine === true ? [row.request] : []));
-    return {
-      own: read[0] ?? { entries: [], version: 0 },
-      pending: requests.filter((request) => statusAt(request, now) === 'pending'),
-      rowless: rows.filter(({ row }) => row === undefined).map(({ entry }) => entry),
-    };
+    const rowless = rows.filter(({ row }) => row === undefined).map(({ entry }) => entry);
+    const pending = requests.filter((request) => isOpen(request, now));
+    // What was decided, withdrawn or ended needs no place any more; what was just begun keeps its own.
+    const over = requests.filter((request) => request.status !== 'approved' && !isOpen(request, now));
+    const dead = rowless.filter(({ at }) => now - at >= IN_FLIGHT);
+    const gone = new Set([...over, ...dead].map(({ id }) => id));
+    const { entries: all = [], version = 0 } = read[0] ?? {};
+    const own = { entries: all.filter(({ id }) => !gone.has(id) && revocations.ofGrant(id) === undefined), version };
+    return { own, pending, rowless: rowless.filter(({ id }) => !gone.has(id)) };
   }
 
-  /** Writes the ledger, then the row; undefined if another wrote the ledger meanwhile. */
-  async function write(request: AccessRequest, { own, rowless }: Open, sealing: SealingKey) {
-    const dead = new Set(rowless.map(({ id }) => id));
-    const entries = [...own.entries.filter(({ id }) => !dead.has(id)), toEntry(request)];
-    if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost') return undefined;
+  /** Whether a request still waits: the log may say that it has ended before its row does. */
+  function isOpen(request: AccessRequest, now: number): boolean {
+    return statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined;
+  }
+
+  /** Writes the ledger, unless the request is there, then the row; undefined if another wrote either meanwhile. */
+  async function write(request: AccessRequest, { own }: Open, sealing: SealingKey) {
+    if (!own.entries.some(({ id }) => id === request.id)) {
+      const entries = [...own.entries, toEntry(request)];
+      if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost') return undefined;
+    }
     return (await store.create(request, sealing)) === 'created' ? request : undefined;
   }
 
@@ -151,14 +162,15 @@ export function createAsk({ store, ledgers, sleep }: Dependencies) {
       const there = open.pending.find(({ profile }) => profile === wish.profile);
       if (there !== undefined) return toFound(there, wish);
       // Let whoever asks at this moment write their row: it may be the same request.
-      const inFlight = open.rowless.some(({ profile, at }) => profile === wish.profile && now - at < IN_FLIGHT);
-      if (inFlight && attempt < MAX_ATTEMPTS / 2) {
+      const inFlight = open.rowless.find(({ profile }) => profile === wish.profile);
+      if (inFlight !== undefined && attempt < MAX_ATTEMPTS / 2) {
         await sleep(PAUSE_MS);
         continue;
       }
-      const full = checkRoom(open, now);
+      const full = inFlight === undefined ? checkRoom(open, now) : undefined;
       if (full !== undefined) return refuse(full);
-      const request = begin(asking);
+      // If they do not, write it for them under their id: then only one of the two can come into being.
+      const request = begin(asking, inFlight?.id ?? newHexId());
       if (request === undefined) return refuse({ kind: 'no-approval-rule', profile: wish.profile });
       // Who lost the race for the ledger looks again.
       const written = await write(request, open, sealing);

@@ -13,6 +13,7 @@ import type { Documents } from './documents.ts';
 import { createJudge, type Approval, type Case, type Judged, type Step } from './judge.ts';
 import type { ApprovalRecords, Tried } from './records.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
+import { withStanding } from './standing.ts';
 import { isOwn, isVisible } from './visible.ts';
 
 type Dependencies = {
@@ -57,7 +58,8 @@ export function createDecideRequest(dependencies: Dependencies) {
       const { entries, version } = await ledgers.read(name, now);
       const others = entries.filter(({ id }) => id !== request.id);
       const { id, profile, createdAt: at } = request;
-      const entry = { id, profile, at, until: endOf(request), pending: request.status === 'pending' };
+      const startsAt = entries.find((entry) => entry.id === id)?.startsAt;
+      const entry = { id, profile, at, until: endOf(request), pending: request.status === 'pending', startsAt };
       if ((await ledgers.write(name, [...others, entry], version)) === 'written') return;
     }
     throw new Error(`the ledger of requests of ${name} is written by too many at once`);
@@ -76,18 +78,20 @@ export function createDecideRequest(dependencies: Dependencies) {
     if (request === undefined || !isVisible(request, party, operator, documents)) {
       return refuse({ kind: 'no-request', id });
     }
-    return ok({ operator, request, party, documents, sealing, now });
+    const standing = withStanding(request, documents, revocations, now);
+    return ok({ operator, request: standing, party, documents, sealing, now });
   }
 
   /** Writes what an action made of a request; `lost` if another has changed it meanwhile. */
   async function write(at: Case, { next, ends }: Step, reason: string): Promise<'replaced' | 'lost'> {
-    if (ends) await endInLog(at, reason);
+    // Once is enough, where somebody died or lost a race between the log and the row.
+    if (ends && revocations.ofGrant(next.id) === undefined) await endInLog(at, reason);
     if (next.status === 'approved' && at.request.status === 'pending') await tellLedger(next, at.now);
     return store.replace(next, at.sealing);
   }
 
   function show({ documents, now }: Case, request: AccessRequest): ShownRequest {
-    return toShownRequest(request, documents, revocations.ofGrant(request.id) !== undefined, now);
+    return toShownRequest(request, documents, revocations, now);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { isTagOf, keyIdOf, secretTag } from '../../approvals/party.ts';
 import { toShown } from '../../approvals/digest.ts';
-import type { AccessRequest, Party, Wish } from '../../approvals/request.ts';
+import type { AccessRequest, Party, Review, Wish } from '../../approvals/request.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Caller } from '../../identity/caller.ts';
 import { toShownName, toStoredName, type NamedKind } from '../../lib/names.ts';
@@ -19,10 +19,10 @@ export type Documents = {
   readonly toParty: (caller: Caller, now: number, like?: Party) => Party;
   /** A party as revocations tell callers apart. */
   readonly toSubject: (party: Party) => RevocationSubject;
+  /** Whether a party still is what it was: a registered key has the same name and secret, and is not disabled or over. */
+  readonly isStill: (party: Party, now: number) => boolean;
   /** A caller or a party as rules of approval name them. */
   readonly toApprover: (party: Party) => Approver;
-  /** A party as rules name them now; undefined for one who is nobody any more, as a key that was disabled. */
-  readonly approverNow: (party: Party, now: number) => Approver | undefined;
   /** The rule that a request of this party for a profile falls under. */
   readonly ruleFor: (requester: Party, profile: string) => ApprovalRule | undefined;
   /** What reviews of a request are counted by at a moment; undefined where no rule is for it, or people are unknown. */
@@ -79,21 +79,25 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return findApprovalRule(approvalPolicy, named(requester), profile);
   }
 
-  /** A registered key that is disabled, gone, or has another secret approves nothing any more, and neither did it. */
-  function approverNow(party: Party, now: number): Approver | undefined {
+  function isStill(party: Party, now: number): boolean {
     const id = keyIdOf(party);
-    if (id === undefined) return toApprover(party);
+    if (id === undefined) return true;
     const key = clients.get(id);
-    const isGood = key !== undefined && !key.disabled && (key.expiresAtMs ?? now + 1) > now;
-    const isSame = isGood && party.uniqueId !== undefined && isTagOf(party.uniqueId, id, key.secret, sealingKeys);
-    return isSame ? toApprover(party) : undefined;
+    if (key === undefined || key.disabled || (key.expiresAtMs ?? now + 1) <= now) return false;
+    const isSame = party.uniqueId !== undefined && isTagOf(party.uniqueId, id, key.secret, sealingKeys);
+    return isSame && party.name === `key/${key.name}`;
+  }
+
+  /** Who is not what they were when they approved approves nothing any more, and neither did they. */
+  function approverNow({ reviewer }: Review, now: number): Approver | undefined {
+    return isStill(reviewer, now) ? toApprover(reviewer) : undefined;
   }
 
   function countingFor(request: AccessRequest, now: number): CountingFacts | undefined {
     const rule = ruleFor(request.requester, request.profile);
     if (rule === undefined || people === undefined) return undefined;
     const groups = groupsOf(rule, now - request.createdAt);
-    return { rule, groups, people, approverNow: ({ reviewer }) => approverNow(reviewer, now) };
+    return { rule, groups, people, approverNow: (review) => approverNow(review, now) };
   }
 
   function decisionFor(requester: Party, profile: string, now: number): Decision {
@@ -111,7 +115,7 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return toShown({ id, wish, profile: allowed, capSeconds });
   }
 
-  return { people, toParty, toSubject, toApprover, approverNow, ruleFor, countingFor, decisionFor, shownFor };
+  return { people, toParty, toSubject, isStill, toApprover, ruleFor, countingFor, decisionFor, shownFor };
 }
 
 function toPeople({ clients, people }: Snapshot, bareNames: NamedKind): People | undefined {

@@ -1,4 +1,4 @@
-import type { Ledgers } from '../../approvals/ledger.ts';
+import type { LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
 import { latestEnd, started, statusAt, type AccessRequest, type Grant } from '../../approvals/request.ts';
 import type { RequestStore } from '../../approvals/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
@@ -24,7 +24,7 @@ export type NoGrant = {
 
 type Dependencies = {
   readonly store: Pick<RequestStore, 'read' | 'replace'>;
-  readonly ledgers: Pick<Ledgers, 'read'>;
+  readonly ledgers: Ledgers;
   readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   /** Milliseconds by which the machine's clock is ahead of AWS's; undefined while that is unknown. */
@@ -36,6 +36,16 @@ export const MAX_SKEW = 30 * SECOND;
 
 /** What may be worth telling of a grant that does not vend; what has ended is nobody's business any more. */
 const LASTING: ReadonlySet<GrantProblem> = new Set(['stale', 'quorum', 'suspended', 'revoked', 'clock']);
+
+/** How often a ledger is tried again that another has written meanwhile. */
+const MAX_ATTEMPTS = 8;
+
+/** A request whose time began when the ledger says so, whatever its row says. */
+function withStart(request: AccessRequest, { startsAt }: LedgerEntry): AccessRequest {
+  const { grant } = request;
+  if (grant === undefined || grant.startsAt !== undefined || startsAt === undefined) return request;
+  return { ...request, grant: { ...grant, startsAt, endsAt: startsAt + grant.seconds * SECOND } };
+}
 
 /** Finds approvals by the ledger of the caller, which names their requests, and reads these consistently. */
 export function createFindGrant({ store, ledgers, revocations, documentsOf, skew }: Dependencies) {
@@ -62,10 +72,27 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf, skew
   async function read(caller: Caller, profile: string, snapshot: Snapshot, now: number) {
     const requester = documentsOf(snapshot).toParty(caller, now);
     const { entries } = await ledgers.read(ledgerName({ requester }), now);
-    const ids = entries.filter((entry) => entry.profile === profile).map(({ id }) => id);
-    const rows = await Promise.all(ids.map((id) => store.read(id, snapshot.sealingKeys)));
-    const requests = rows.flatMap((row) => (row?.genuine === true ? [row.request] : []));
+    const rows = await Promise.all(
+      entries
+        .filter((entry) => entry.profile === profile)
+        .map(async (entry) => ({ entry, row: await store.read(entry.id, snapshot.sealingKeys) })),
+    );
+    const requests = rows.flatMap(({ entry, row }) => (row?.genuine === true ? [withStart(row.request, entry)] : []));
     return requests.filter((request) => request.requester.subject === caller.subject);
+  }
+
+  /** Notes in the ledger when the time of a grant began, once, and tells when that was; undefined if it is over. */
+  async function noteStart({ request, grant }: FoundGrant, now: number): Promise<number | undefined> {
+    const name = ledgerName(request);
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const { entries, version } = await ledgers.read(name, now);
+      const entry = entries.find(({ id }) => id === request.id);
+      if (entry === undefined || entry.startsAt !== undefined) return entry?.startsAt;
+      const begun = { ...entry, startsAt: now, until: now + grant.seconds * SECOND };
+      const others = entries.filter(({ id }) => id !== request.id);
+      if ((await ledgers.write(name, [...others, begun], version)) === 'written') return now;
+    }
+    throw new Error(`the ledger of requests of ${name} is written by too many at once`);
   }
 
   /** Finds the approval that lasts longest. */
@@ -101,7 +128,10 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf, skew
     now: number,
   ): Promise<FoundGrant | undefined> {
     if (found.grant.startsAt !== undefined) return found;
-    const request = started(found.request, found.grant, now);
+    // The ledger first: a row from before that somebody puts back begins nothing anew.
+    const startsAt = await noteStart(found, now);
+    if (startsAt === undefined) return undefined;
+    const request = started(found.request, found.grant, startsAt);
     if ((await store.replace(request, sealing)) === 'replaced' && request.grant !== undefined) {
       return { request, grant: request.grant };
     }

@@ -11,7 +11,7 @@ import { fieldProblem, type ApprovalWish, type createRequestApproval } from './r
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
 
 type Dependencies = Pick<ReturnType<typeof createRequestApproval>, 'requestForVend'> & {
-  readonly revocations: Pick<Revocations, 'ofGrant'>;
+  readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   /** Where the state of a request is to be seen, built on SENTINEL_PUBLIC_URL. */
   readonly statusUrlOf: (id: string) => string;
@@ -49,12 +49,14 @@ export function createVendApprovals(dependencies: Dependencies) {
   }
 
   function show({ snapshot, now }: Unvended, request: AccessRequest): ShownRequest {
-    return toShownRequest(request, documentsOf(snapshot), revocations.ofGrant(request.id) !== undefined, now);
+    return toShownRequest(request, documentsOf(snapshot), revocations, now);
   }
 
-  function requested(vend: Unvended, { request, needs }: ShownRequest): ApprovalRequired {
+  function requested(vend: Unvended, { request, status, needs }: ShownRequest): ApprovalRequired {
     const { id } = request;
-    return require(vend, { kind: 'requested', id, statusUrl: statusUrlOf(id), needs, blocked: toBlocked(vend) });
+    const isApproved = status === 'approved';
+    const statusUrl = statusUrlOf(id);
+    return require(vend, { kind: 'requested', id, isApproved, statusUrl, needs, blocked: toBlocked(vend) });
   }
 
   /** What the vend asks for, or what it cannot ask for by itself. */

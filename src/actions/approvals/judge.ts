@@ -76,15 +76,11 @@ export function createJudge(revocations: Pick<Revocations, 'ofGrant' | 'wasRevok
   /** Refuses what is not pending, or whose requester has been revoked since. */
   function checkPending({ request, documents, now }: Case): OperationRefusal | undefined {
     const status = statusAt(request, now);
-    const isOver = revocations.ofGrant(request.id) !== undefined;
-    if (
-      status === 'pending' &&
-      !isOver &&
-      !revocations.wasRevokedAfter(documents.toSubject(request.requester), request.seen)
-    ) {
-      return undefined;
-    }
-    return { kind: 'request-over', id: request.id, status: status === 'pending' ? 'cancelled' : status };
+    if (status !== 'pending') return { kind: 'request-over', id: request.id, status };
+    const isOver =
+      revocations.ofGrant(request.id) !== undefined ||
+      revocations.wasRevokedAfter(documents.toSubject(request.requester), request.seen);
+    return isOver ? { kind: 'request-over', id: request.id, status: 'cancelled' } : undefined;
   }
 
   function toReview({ party, documents, now, request }: Case, said: Pick<Review, 'verdict'> & Partial<Review>): Review {
@@ -133,22 +129,23 @@ export function createJudge(revocations: Pick<Revocations, 'ofGrant' | 'wasRevok
 
   function judgeDenial(at: Case, comment: string): Judged {
     const { request, party, documents, now } = at;
-    const stopped = checkReviewer(at) ?? checkPending(at);
+    const stopped = checkReviewer(at);
     if (stopped !== undefined) return refuse(stopped);
+    // What the log took away already, before somebody died, is still to be denied in its row.
+    const status = statusAt(request, now);
+    if (status !== 'pending') return refuse({ kind: 'request-over', id: request.id, status });
     const counting = documents.countingFor(request, now);
     const reviewed = withReview(request, toReview(at, { verdict: 'deny', comment }), request.shown);
     const isOver = counting !== undefined && isDenied(reviewed, counting);
     return ok({ next: isOver ? denied(reviewed, party, comment, now) : reviewed, ends: isOver });
   }
 
-  /** Refuses what has nothing left that could be taken away. */
+  /** Refuses what has nothing left that could be taken away; the row may lag behind the log, where somebody died. */
   function checkOpen({ request, now }: Case): OperationRefusal | undefined {
-    const isOver = revocations.ofGrant(request.id) !== undefined;
     const { grant } = request;
-    const isOpen = request.status === 'approved' && grant !== undefined && isLive(grant, now);
-    if ((isOpen || statusAt(request, now) === 'pending') && !isOver) return undefined;
     const status = statusAt(request, now);
-    return { kind: 'request-over', id: request.id, status: status === 'pending' ? 'cancelled' : status };
+    const isOpen = status === 'approved' && grant !== undefined && isLive(grant, now);
+    return isOpen || status === 'pending' ? undefined : { kind: 'request-over', id: request.id, status };
   }
 
   function judgeEnd(at: Case, isAllowed: boolean, reason: string): Judged {

@@ -9,6 +9,7 @@ import type { Revocations } from '../../revocations/feed.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
 import type { Documents } from './documents.ts';
 import type { ApprovalRecords } from './records.ts';
+import { withStanding } from './standing.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
 import { isOwn, isVisible, mayEverReview } from './visible.ts';
 
@@ -25,7 +26,7 @@ export type RequestsPage = { readonly requests: readonly ShownRequest[]; readonl
 type Dependencies = {
   readonly clock: Clock;
   readonly store: Pick<RequestStore, 'page' | 'read' | 'replace'>;
-  readonly revocations: Pick<Revocations, 'ofGrant'>;
+  readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: ApprovalRecords;
 };
@@ -43,7 +44,13 @@ function legsOf({ view, status, profile }: RequestQuery, name: string): readonly
   if (view === 'mine') return [{ index: 'gsi-requester', key: name }];
   if (view === 'review') return [{ index: 'gsi-status', key: 'pending' }];
   if (profile !== undefined) return [{ index: 'gsi-profile', key: profile }];
-  return (status === undefined ? REQUEST_STATUSES : [status]).map((key) => ({ index: 'gsi-status', key }));
+  return keysOf(status).map((key) => ({ index: 'gsi-status', key }));
+}
+
+/** Nothing writes that a request has expired, so that it is pending for the index. */
+function keysOf(status: RequestStatus | undefined): readonly RequestStatus[] {
+  if (status === undefined) return REQUEST_STATUSES;
+  return status === 'expired' ? ['expired', 'pending'] : [status];
 }
 
 function toToken({ leg, at }: Place, mark: string): string {
@@ -67,7 +74,7 @@ function fromToken(token: string, mark: string, legs: number): Place | undefined
 /** Lists requests, and shows one. */
 export function createListRequests({ clock, store, revocations, documentsOf, records }: Dependencies) {
   function show(request: AccessRequest, documents: Documents, now: number): ShownRequest {
-    return toShownRequest(request, documents, revocations.ofGrant(request.id) !== undefined, now);
+    return toShownRequest(request, documents, revocations, now);
   }
 
   /** Whether a request belongs in a list of this caller's. */
@@ -80,7 +87,8 @@ export function createListRequests({ clock, store, revocations, documentsOf, rec
     if (query.view === 'mine') return isOwn(request, party, documents);
     if (query.view === 'all') return isVisible(request, party, operator, documents);
     const isOpen = status === 'pending' && revocations.ofGrant(request.id) === undefined;
-    const spoke = request.reviews.some(({ reviewer }) => reviewer.subject === party.subject);
+    const { reviews } = withStanding(request, documents, revocations, now);
+    const spoke = reviews.some(({ reviewer }) => reviewer.subject === party.subject);
     return isOpen && !spoke && mayEverReview(request, party, documents) && !isOwn(request, party, documents);
   }
 

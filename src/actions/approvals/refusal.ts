@@ -42,6 +42,8 @@ export type ApprovalRequired = {
         /** A request is there, or was made by this vend. */
         readonly kind: 'requested';
         readonly id: string;
+        /** Whether the rule approved the request by itself: the next vend passes. */
+        readonly isApproved: boolean;
         readonly statusUrl: string;
         readonly needs: readonly Need[];
         /** An approved request that does not vend; undefined if there is none. */

@@ -19,7 +19,7 @@ import { toShownRequest, type ShownRequest } from './shown-request.ts';
 type Dependencies = {
   readonly clock: Clock;
   readonly ask: (ask: Ask) => Promise<Result<Asked, ApprovalRefusal>>;
-  readonly revocations: Pick<Revocations, 'top' | 'ofGrant' | 'ofVend'>;
+  readonly revocations: Pick<Revocations, 'top' | 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: ApprovalRecords;
 };
@@ -110,8 +110,7 @@ export function createRequestApproval(dependencies: Dependencies) {
   }
 
   async function conclude(by: KnownRequest, snapshot: Snapshot, { request, created }: Asked, now: number) {
-    const isOver = revocations.ofGrant(request.id) !== undefined;
-    const shown = toShownRequest(request, documentsOf(snapshot), isOver, now);
+    const shown = toShownRequest(request, documentsOf(snapshot), revocations, now);
     const requested: RequestedApproval = { shown, created };
     // What was there before has its record already.
     if (!created) return ok(requested);

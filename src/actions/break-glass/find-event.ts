@@ -43,7 +43,7 @@ export function createFindEvent({ store, quota, revocations, documentsOf, skew }
       invokerName: caller.name,
       rule: findBreakGlassRule(snapshot.breakGlassPolicy, event.profile),
       people,
-      approverNow: (party) => documents.approverNow(party, now),
+      approverNow: (party) => (documents.isStill(party, now) ? documents.toApprover(party) : undefined),
       isGrantRevoked: (id) => revocations.ofGrant(id) !== undefined,
       wasRevokedAfter: (party, n) => revocations.wasRevokedAfter(documents.toSubject(party), n),
     });
