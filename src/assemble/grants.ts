@@ -121,11 +121,11 @@ export function assembleBreakGlass(
     bareNames,
     onFault: onFault('break-glass events cannot be read or written'),
   });
-  const common = { clock, store, quota, revocations, documentsOf, records };
+  const common = { clock, store, quota, revocations, documentsOf, records, skew };
   return {
     ...createListEvents(common),
     openEvent: createOpenEvent(common),
     events: createChangeEvent(common),
-    liveEvents: createFindEvent({ ...common, skew }),
+    liveEvents: createFindEvent(common),
   };
 }

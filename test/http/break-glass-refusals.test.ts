@@ -104,6 +104,46 @@ describe('POST /break-glass/{id}/confirm: refused', () => {
   });
 });
 
+describe('revocations', () => {
+  async function revoke(kind: string, value: string): Promise<() => Promise<void>> {
+    const revoked = await world.send('ops', ['POST', '/revocations', { kind, value, reason: 'laptop stolen' }]);
+    expect(revoked.status, revoked.body).toBe(201);
+    return async () => {
+      const lifted = await world.send('ops', ['DELETE', `/revocations/${String(revoked.json['id'])}`]);
+      expect(lifted.status, lifted.body).toBe(200);
+    };
+  }
+
+  it('of the invoker end the event for good, though they are lifted', async () => {
+    const id = await world.opened('ben', 'two');
+    expect((await world.vend('ben', 'two')).status).toBe(200);
+    const lift = await revoke('user', 'ben');
+    expect(outcomeOf(await world.vend('ben', 'two'))).toEqual([403, 'SessionRevoked']);
+    expect(outcomeOf(await world.open('ben', 'two'))).toEqual([403, 'SessionRevoked']);
+    await lift();
+    expect(outcomeOf(await world.vend('ben', 'two'))).toEqual([403, 'PolicyRequiresApproval']);
+    expect(outcomeOf(await world.confirm('cid', id))).toEqual([409, 'Conflict']);
+  });
+
+  it('of whoever would confirm or review keep them from it', async () => {
+    const id = await world.opened('ann', 'two');
+    const lift = await revoke('user', 'ben');
+    expect(outcomeOf(await world.confirm('ben', id))).toEqual([403, 'SessionRevoked']);
+    await lift();
+    expect((await world.confirm('ben', id)).status).toBe(200);
+  });
+
+  it('of the profile stop openings, confirmations and vends while they last', async () => {
+    const id = await world.opened('ann', 'two');
+    const lift = await revoke('profile', 'two');
+    expect(outcomeOf(await world.open('ann', 'two'))).toEqual([403, 'SessionRevoked']);
+    expect(outcomeOf(await world.confirm('ben', id))).toEqual([403, 'SessionRevoked']);
+    expect(outcomeOf(await world.vend('ann', 'two'))).toEqual([403, 'SessionRevoked']);
+    await lift();
+    expect((await world.vend('ann', 'two')).status).toBe(200);
+  });
+});
+
 describe('POST /break-glass/{id}/review: refused', () => {
   it('refuses the invoker, under whatever identity, and whom the rule does not name', async () => {
     const id = await world.opened('amy', 'owed');

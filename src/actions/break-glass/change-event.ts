@@ -8,6 +8,7 @@ import { activeSealingKey, type SealingKey } from '../../lib/sealing.ts';
 import { findBreakGlassRule } from '../../policy/break-glass/rule.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
+import { isClockOff, type Skew } from '../clock-skew.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
 import { unavailable } from '../refusal.ts';
 import { toRevokedRefusal } from '../revoked.ts';
@@ -29,6 +30,7 @@ type Dependencies = {
   readonly revocations: Pick<Revocations, 'append' | 'ofGrant' | 'ofVend' | 'wasRevokedAfter' | 'top'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: BreakGlassRecords;
+  readonly skew: Skew;
 };
 
 /** An event that somebody acts on, and what is known of both. */
@@ -95,7 +97,7 @@ function judgeReview(at: Case, comment: string): Result<BreakGlassEvent | undefi
 
 /** The actions on an event that is open or was: confirm, close, review. */
 export function createChangeEvent(dependencies: Dependencies) {
-  const { clock, store, quota, revocations, documentsOf, records } = dependencies;
+  const { clock, store, quota, revocations, documentsOf, records, skew } = dependencies;
 
   /** Reads the event, consistently; the refusal of one that does not exist is that of one that is nobody's business. */
   async function open(operator: Operator, id: string): Promise<Result<Case, OperationRefusal>> {
@@ -150,6 +152,7 @@ export function createChangeEvent(dependencies: Dependencies) {
     const { event, party, now, documents, operator } = at;
     const stopped = checkOther(at, 'confirms');
     if (stopped !== undefined) return refuse(stopped);
+    if (isClockOff(skew)) return refuse(unavailable('clock'));
     const revoked = revocations.ofVend(operator.caller, event.profile);
     if (revoked !== undefined) return refuse(toRevokedRefusal(revoked, operator.caller, event.profile));
     if (revocations.wasRevokedAfter(documents.toSubject(event.invoker), event.seen)) return over(at);

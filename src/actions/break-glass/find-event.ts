@@ -9,7 +9,7 @@ import { withoutSsoAccount, type People } from '../../policy/approval/person.ts'
 import { findBreakGlassRule, isOpenTo } from '../../policy/break-glass/rule.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
-import { MAX_SKEW } from '../approvals/find-grant.ts';
+import { isClockOff, type Skew } from '../clock-skew.ts';
 import { unavailable, type UnavailableRefusal } from '../refusal.ts';
 import { checkEvent, type OpenEvent } from './check-event.ts';
 
@@ -21,8 +21,7 @@ type Dependencies = {
   readonly quota: Pick<UseQuota, 'liveUses' | 'noteOpened'>;
   readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
-  /** Milliseconds by which the machine's clock is ahead of AWS's; undefined while that is unknown. */
-  readonly skew: () => number | undefined;
+  readonly skew: Skew;
 };
 
 /** The documents and the moment that events are checked by. */
@@ -73,7 +72,7 @@ export function createFindEvent({ store, quota, revocations, documentsOf, skew }
     if (uses.length === 0) return ok(undefined);
     const { people } = documentsOf(snapshot);
     if (people === undefined) return refuse(unavailable('people'));
-    if (Math.abs(skew() ?? 0) > MAX_SKEW) return refuse(unavailable('clock'));
+    if (isClockOff(skew)) return refuse(unavailable('clock'));
     // The longest first, some at a time: somebody may have opened many.
     const longestFirst = uses.toSorted((a, b) => b.until - a.until);
     for (let from = 0; from < longestFirst.length; from += AT_ONCE) {

@@ -13,6 +13,7 @@ import { checkBreakGlassRule, findBreakGlassRule, isOpenTo, maxSecondsOf } from 
 import type { BreakGlassRule, ReasonCode } from '../../policy/documents/break-glass-policy.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
+import { isClockOff, type Skew } from '../clock-skew.ts';
 import type { OperationRefusal, Operator } from '../operator.ts';
 import { unavailable, type DeniedRefusal } from '../refusal.ts';
 import { toRevokedRefusal } from '../revoked.ts';
@@ -28,6 +29,7 @@ type Dependencies = {
   readonly revocations: Pick<Revocations, 'top' | 'ofVend'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: BreakGlassRecords;
+  readonly skew: Skew;
 };
 
 /** What somebody asks for who breaks the glass; `seconds` is for how long. */
@@ -122,12 +124,13 @@ function toTried({ profile, reasonCode, justification, ticket, seconds, drill }:
 
 /** Opens break-glass events. */
 export function createOpenEvent(dependencies: Dependencies) {
-  const { clock, store, quota, revocations, documentsOf, records } = dependencies;
+  const { clock, store, quota, revocations, documentsOf, records, skew } = dependencies;
 
   /** The event as it begins; its escalation is not known yet. */
   function begin({ caller, snapshot }: Operator, wish: EventWish, { rule, seconds }: Allowed, now: number) {
     const documents = documentsOf(snapshot);
     if (documents.people === undefined) return refuse(unavailable('people'));
+    if (isClockOff(skew)) return refuse(unavailable('clock'));
     const invoker = documents.toParty(caller, now);
     const opening: Opening = {
       ...wish,
