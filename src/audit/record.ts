@@ -1,3 +1,4 @@
+import type { BreakGlassRecord } from './break-glass-record.ts';
 import type { Common, UnavailableCause, Who } from './common.ts';
 import type { VendRecord } from './vend-record.ts';
 
@@ -135,6 +136,7 @@ export type AuditRecord =
   | KeyRecord
   | RevocationRecord
   | ApprovalRecord
+  | BreakGlassRecord
   | IdentityRefusedRecord
   | UnavailableRecord
   | CountedRefusalsRecord
@@ -155,6 +157,7 @@ export type VendEntry = Entry<VendRecord>;
 export type KeyEntry = Entry<KeyRecord>;
 export type RevocationEntry = Entry<RevocationRecord>;
 export type ApprovalEntry = Entry<ApprovalRecord>;
+export type BreakGlassEntry = Entry<BreakGlassRecord>;
 
 /** What a caller of the audit log fills in; type and time are the log's own. */
 export type AuditEntry =
@@ -162,6 +165,7 @@ export type AuditEntry =
   | KeyEntry
   | RevocationEntry
   | ApprovalEntry
+  | BreakGlassEntry
   | RefusalEntry
   | Entry<CountedRefusalsRecord>
   | Entry<AuditLostRecord>;

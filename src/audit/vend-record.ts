@@ -6,12 +6,13 @@ import type { Common, UnavailableCause, Who } from './common.ts';
  * Three ids, each of something else:
  * - `http_request_id` is the HTTP request's, the answer's `x-request-id`.
  * - `vend_id` is this vend's own. `source_identity` carries it.
- * - `request_id` is left for the id of a request for an approval, and stands in no record yet.
+ * - `request_id` is the id of the request for an approval that the vend rests on, or that it made;
+ *   `break_glass_event_id` is that of a break-glass event.
  *
  * For readers of Sentinel's own log: it logs as `request_id` what is `vend_id` here, so read this
  * field in its place. The session tag keeps Sentinel's name, `SentinelRequestID`. It carries the id
- * of the approval or of the break-glass event that a vend rests on, and where there is neither, as
- * in every vend today, the `vend_id`.
+ * of the approval or of the break-glass event that a vend rests on, and where there is neither, the
+ * `vend_id`.
  */
 export type VendRecord = Common &
   Who & {
@@ -44,6 +45,8 @@ export type VendRecord = Common &
     readonly approvers?: readonly string[] | undefined;
     /** Sentinel's name for `request_id` of a vend that rests on it. */
     readonly approved_request_id?: string | undefined;
+    /** The break-glass event on which this vend rests: Sentinel's name. */
+    readonly break_glass_event_id?: string | undefined;
     /** IAM's unique id of the caller, where it is known. */
     readonly unique_id?: string | undefined;
     /** How long was asked for, in seconds. */

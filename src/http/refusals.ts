@@ -8,6 +8,7 @@ import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
 import { isApprovalRefusal, toApprovalAnswer, toApprovalRequired } from './approval-answers.ts';
+import { isBreakGlassRefusal, toBreakGlassAnswer } from './break-glass-answers.ts';
 import {
   forbidden,
   RETRY_OVERLOADED,
@@ -42,6 +43,7 @@ type HttpRefusal =
  */
 export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): RefusalAnswer {
   if (isApprovalRefusal(refusal)) return toApprovalAnswer(refusal);
+  if (isBreakGlassRefusal(refusal)) return toBreakGlassAnswer(refusal);
   switch (refusal.kind) {
     case 'not-authentic':
       return toAuthenticationAnswer(refusal.refusal);

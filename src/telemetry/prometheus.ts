@@ -31,6 +31,8 @@ const HELP: Readonly<Record<keyof Counted, string>> = {
   keys: 'Requests for a key of the TVM, by outcome',
   revocations: 'Attempts to revoke or to lift, by effect',
   approvals: 'Actions on requests for an approval, by effect',
+  break_glass:
+    'Uses of break-glass: openings and drills, vends, confirmations, closings, reviews, and refusals',
   identity_refused: 'Requests refused before they were decided, by reason',
   turned_away: 'Requests and connections that there was no room for, by what was done',
   events: 'Events to receivers: taken, tries that failed, and those given up',
@@ -102,6 +104,7 @@ function addCounters(registry: Registry, region: string): Counters {
     keys: counter('keys'),
     revocations: counter('revocations'),
     approvals: counter('approvals'),
+    break_glass: counter('break_glass'),
     identity_refused: counter('identity_refused'),
     turned_away: counter('turned_away'),
     events: counter('events'),

@@ -2,7 +2,7 @@ import type { AuditLog } from '../../audit/log.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Refused, type Result } from '../../lib/result.ts';
-import { activeSealingKey, type SealingKeys } from '../../lib/sealing.ts';
+import type { SealingKeys } from '../../lib/sealing.ts';
 import { reserveClaim, type ReplayGuard, type Reservation } from '../../replay/guard.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { SessionTracker, Tracked } from '../../sessions/tracker.ts';
@@ -13,8 +13,12 @@ import type { Grants } from '../approvals/find-grant.ts';
 import type { ApprovalRefusal } from '../approvals/refusal.ts';
 import type { VendApprovals } from '../approvals/for-vend.ts';
 import { denied, failed, toLabelsRefusal, toUpstreamFailure } from './failures.ts';
+import type { LiveEvents } from '../break-glass/find-event.ts';
+import { createStartGrant, outageOf } from './start-grant.ts';
 import { gather, type Facts } from './gather.ts';
 import {
+  basisEnd,
+  basisId,
   toNetwork,
   toPlan,
   toStamp,
@@ -42,6 +46,8 @@ type Dependencies = {
   /** The approvals that vends rest on, and what a vend is told that lacks one. */
   readonly grants: Grants;
   readonly approvals: VendApprovals;
+  /** The break-glass events that vends rest on. */
+  readonly events: LiveEvents;
   readonly audit: AuditLog;
   readonly onFault: (error: unknown) => void;
 };
@@ -59,8 +65,20 @@ export type Vend = (
  * made, or whose record could not be written, are discarded.
  */
 export function createVend(dependencies: Dependencies): Vend {
-  const { clock, guard, revocations, sessions, assumeRole, grants, approvals, audit, onFault } =
-    dependencies;
+  const {
+    clock,
+    guard,
+    revocations,
+    sessions,
+    assumeRole,
+    grants,
+    approvals,
+    events,
+    audit,
+    onFault,
+  } = dependencies;
+
+  const startGrant = createStartGrant({ grants, events, onFault });
 
   async function reserve(
     { replay }: VendRequest,
@@ -97,31 +115,10 @@ export function createVend(dependencies: Dependencies): Vend {
     return made.kind === 'unavailable' ? failed(made) : denied(made);
   }
 
-  /** Starts an approval whose time begins with its first use. */
-  async function startGrant(
-    grant: Grant,
-    snapshot: Snapshot,
-    begun: number,
-  ): Promise<Result<Grant, Failure>> {
-    const sealing = activeSealingKey(snapshot.sealingKeys, begun);
-    if (grant.approval === undefined || grant.approval.grant.startsAt !== undefined)
-      return ok(grant);
-    if (sealing === undefined) return refuse(failed(unavailable('sealing_key')));
-    try {
-      const approval = await grants.start(grant.approval, snapshot, sealing, begun);
-      return approval === undefined
-        ? refuse(failed(unavailable('approvals')))
-        : ok({ ...grant, approval });
-    } catch (error) {
-      onFault(error);
-      return refuse(failed(unavailable('approvals')));
-    }
-  }
-
   /** Opens the session or goes on with it. Without it nothing was vended: the hold is released. */
   async function openSession(
     { caller, profile, label = '' }: VendRequest,
-    { grant: { requiresSession: required, approval }, stamp: { sourceIdentity }, hold }: Started,
+    { grant: { requiresSession: required, basis }, stamp: { sourceIdentity }, hold }: Started,
     sealingKeys: SealingKeys,
   ): Promise<Result<Tracked, Failure>> {
     const { subject, principal, storedName: user, account } = caller;
@@ -132,9 +129,11 @@ export function createVend(dependencies: Dependencies): Vend {
       account,
       profile,
       label,
-      grant: approval?.request.id ?? '',
+      grant: basis === undefined ? '' : basisId(basis),
     };
-    const endsBy = approval?.grant.endsAt;
+    // Of an event that waits for its second person, the session ends with that wait; another one
+    // follows it.
+    const endsBy = basis && basisEnd(basis);
     const session = await sessions.use({ key, sourceIdentity, required, endsBy }, sealingKeys);
     if (session.ok) return session;
     const failure =
@@ -151,16 +150,17 @@ export function createVend(dependencies: Dependencies): Vend {
    */
   function lookAgain(
     { caller, profile }: VendRequest,
-    { approval }: Grant,
+    { basis }: Grant,
     vended: Vended,
   ): Failure | undefined {
-    const ended = approval === undefined ? undefined : revocations.ofGrant(approval.request.id);
+    const ended = basis && revocations.ofGrant(basisId(basis));
     const revoked = revocations.ofVend(caller, profile) ?? ended;
     if (revoked !== undefined)
       return denied(toRevokedRefusal(revoked, caller, profile), describeIssued(vended));
-    return revocations.isUsable()
-      ? undefined
-      : failed(unavailable('revocations'), describeIssued(vended));
+    if (!revocations.isUsable()) return failed(unavailable('revocations'), describeIssued(vended));
+    // What ended meanwhile vends no more, even if nobody ended it.
+    const isOver = basis !== undefined && clock() >= (basisEnd(basis) ?? Infinity);
+    return isOver ? failed(outageOf(basis), describeIssued(vended)) : undefined;
   }
 
   /**
@@ -184,9 +184,9 @@ export function createVend(dependencies: Dependencies): Vend {
 
   async function vend(request: VendRequest, snapshot: Snapshot): ReturnType<Vend> {
     const begun = clock();
-    // Gather what decides: policy by this snapshot, revocations as they are known here, the
-    // approval if one is needed.
-    const facts = await gather(request, snapshot, { revocations, grants, onFault }, begun);
+    // Gather what decides: policy by this snapshot, revocations as they are known here, what else
+    // it needs.
+    const facts = await gather(request, snapshot, { revocations, grants, events, onFault }, begun);
     const { end, letGo } = createVendEnds({
       audit,
       request,
@@ -198,7 +198,7 @@ export function createVend(dependencies: Dependencies): Vend {
       return end(await whyNot(request, snapshot, { ...facts, grant: facts.grant }, begun), {});
     // Draw the marks of this vend; every record from here on names them.
     const leave = facts.grant.value;
-    const stamp = toStamp(request.caller, leave.approval);
+    const stamp = toStamp(request.caller, leave.basis);
     const marks = describeStamp(stamp);
     // Refuse what is revoked, and whom the credentials cannot be bound to.
     const stopped = facts.revoked;
