@@ -5,7 +5,7 @@ import { approved, statusAt, toRequest, type AccessRequest, type Wish } from '..
 import { toDigest } from '../../approvals/digest.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';
-import { SECOND } from '../../lib/clock.ts';
+import { SECOND, type Clock } from '../../lib/clock.ts';
 import { newHexId } from '../../lib/ids.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { SealingKey, SealingKeys } from '../../lib/sealing.ts';
@@ -69,6 +69,7 @@ function isSameWish(request: AccessRequest, wish: Omit<Wish, 'root'>): boolean {
 }
 
 type Dependencies = {
+  readonly clock: Clock;
   readonly store: Pick<RequestStore, 'read' | 'create'>;
   readonly ledgers: Ledgers;
   readonly revocations: Pick<Revocations, 'ofGrant'>;
@@ -89,11 +90,12 @@ function checkRoom({ own, pending, rowless }: Open, now: number): ApprovalRefusa
   return { kind: 'requests-full', most: MAX_OPEN, retryAfterSeconds };
 }
 
-function toEntry(request: AccessRequest): LedgerEntry {
+/** The entry of a request, of the moment at which it is written: how long ago an ask began tells nothing of its row. */
+function toEntry(request: AccessRequest, at: number): LedgerEntry {
   return {
     id: request.id,
     profile: request.profile,
-    at: request.createdAt,
+    at,
     until: endOf(request),
     pending: request.status === 'pending',
   };
@@ -121,7 +123,7 @@ function begin({ wish, rule, documents, now }: Ask, id: string): AccessRequest |
  * Makes a request, or finds the pending one that asks for the same. The ledger is written before the row: whoever asks at the
  * same moment finds it there, and what dies in between costs the person a place until the request would have expired.
  */
-export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) {
+export function createAsk({ clock, store, ledgers, revocations, sleep }: Dependencies) {
   /** The pending requests of a person, under all the names that are theirs. */
   async function findOpen({ wish, documents, keys, now }: Ask): Promise<Open> {
     const names = documents.people?.namesOf(wish.requester) ?? [ledgerName(wish)];
@@ -148,7 +150,7 @@ export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) 
   /** Writes the ledger, unless the request is there, then the row; undefined if another wrote either meanwhile. */
   async function write(request: AccessRequest, { own }: Open, sealing: SealingKey) {
     if (!own.entries.some(({ id }) => id === request.id)) {
-      const entries = [...own.entries, toEntry(request)];
+      const entries = [...own.entries, toEntry(request, clock())];
       if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost') return undefined;
     }
     return (await store.create(request, sealing)) === 'created' ? request : undefined;
