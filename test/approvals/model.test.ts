@@ -57,7 +57,7 @@ describe('the actions of approvals', () => {
           total.vends += world.vends();
           expect(world.check()).toEqual([]);
         }),
-        { numRuns: 700, endOnFailure: false },
+        { numRuns: 6000, endOnFailure: false },
       );
       expect(total.steps).toBeGreaterThanOrEqual(MIN_STEPS);
       // Something was vended, so that the promise means something.

@@ -157,7 +157,7 @@ export function createWorld() {
   const log: Revocation[] = [];
   const said = new Map<string, Said[]>();
   const acknowledged: { readonly id: string; readonly who: Who; readonly digest: string }[] = [];
-  const firstEnds = new Map<string, number>();
+  const firstStarts = new Map<string, number>();
   const problems: string[] = [];
 
   /** One call of a table: it waits for its turn. */
@@ -377,10 +377,10 @@ export function createWorld() {
       !log.slice(0, known).some(({ target }) => target.kind === 'grant' && target.value === request.id),
       'after it was ended, as the instance knew',
     );
-    if (request.start === 'first_use' && grant.endsAt !== undefined) {
-      const first = firstEnds.get(request.id) ?? grant.endsAt;
-      firstEnds.set(request.id, first);
-      claim(grant.endsAt <= first, 'begun twice');
+    if (request.start === 'first_use' && grant.startsAt !== undefined) {
+      const first = firstStarts.get(request.id) ?? grant.startsAt;
+      firstStarts.set(request.id, first);
+      claim(grant.startsAt === first, 'begun twice');
     }
   }
 
