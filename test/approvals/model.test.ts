@@ -44,27 +44,23 @@ const commands = fc.array(
 const MIN_STEPS = 100_000;
 
 describe('the actions of approvals', () => {
-  it(
-    'never vend without the whole quorum, lose no acknowledged word, and revive nothing, in 100,000 steps',
-    async () => {
-      const total = { steps: 0, vends: 0 };
-      await fc.assert(
-        fc.asyncProperty(commands, async (all) => {
-          const world = createWorld();
-          for (const one of all) await world.perform(one);
-          await world.drain();
-          total.steps += world.steps();
-          total.vends += world.vends();
-          expect(world.check()).toEqual([]);
-        }),
-        { numRuns: 6000, endOnFailure: false },
-      );
-      expect(total.steps).toBeGreaterThanOrEqual(MIN_STEPS);
-      // Something was vended, so that the promise means something.
-      expect(total.vends).toBeGreaterThan(500);
-    },
-    120_000,
-  );
+  it('never vend without the whole quorum, lose no acknowledged word, and revive nothing, in 100,000 steps', async () => {
+    const total = { steps: 0, vends: 0 };
+    await fc.assert(
+      fc.asyncProperty(commands, async (all) => {
+        const world = createWorld();
+        for (const one of all) await world.perform(one);
+        await world.drain();
+        total.steps += world.steps();
+        total.vends += world.vends();
+        expect(world.check()).toEqual([]);
+      }),
+      { numRuns: 6000, endOnFailure: false },
+    );
+    expect(total.steps).toBeGreaterThanOrEqual(MIN_STEPS);
+    // Something was vended, so that the promise means something.
+    expect(total.vends).toBeGreaterThan(500);
+  }, 120_000);
 
   it('go from an ask to a vend where nothing fails', async () => {
     const world = createWorld();

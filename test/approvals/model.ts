@@ -112,7 +112,13 @@ const SNAPSHOTS = VARIANTS.map(toSnapshot);
 
 function callerOf(who: Who): Caller {
   const principal = `sentinel:key/${who}`;
-  return callerWith({ principal, subject: principal, name: KEYS[who], storedName: `key/${KEYS[who]}`, accessKeyId: who });
+  return callerWith({
+    principal,
+    subject: principal,
+    name: KEYS[who],
+    storedName: `key/${KEYS[who]}`,
+    accessKeyId: who,
+  });
 }
 
 /** How a call goes: done and answered; not done, or done, and its process dead; done, and its answer lost. */
@@ -305,7 +311,10 @@ export function createWorld() {
     });
   }
 
-  async function decide(on: Instance, { do: what, who, which, seconds }: Extract<Command, { which: number; on: number }>) {
+  async function decide(
+    on: Instance,
+    { do: what, who, which, seconds }: Extract<Command, { which: number; on: number }>,
+  ) {
     const id = idAt(which);
     const request = id === undefined ? undefined : rows.get(id);
     if (id === undefined || request === undefined) return;
@@ -336,7 +345,10 @@ export function createWorld() {
   }
 
   /** Whether these persons fill all groups, each in one place: every way is tried. */
-  function fills(groups: readonly { readonly from: readonly string[]; readonly need: number }[], persons: readonly Who[]): boolean {
+  function fills(
+    groups: readonly { readonly from: readonly string[]; readonly need: number }[],
+    persons: readonly Who[],
+  ): boolean {
     const places = groups.flatMap(({ from, need }) => Array.from({ length: need }, () => from));
     function fill(at: number, left: readonly Who[]): boolean {
       const from = places[at];
@@ -367,10 +379,18 @@ export function createWorld() {
         one.digest === digest &&
         PERSON[one.who] !== PERSON[who] &&
         !disabled.includes(one.who) &&
-        !log.slice(one.logged, known).some(({ target }) => target.kind === 'user' && target.value === `key/${KEYS[one.who]}`),
+        !log
+          .slice(one.logged, known)
+          .some(({ target }) => target.kind === 'user' && target.value === `key/${KEYS[one.who]}`),
     );
     claim(request.requester.subject === callerOf(who).subject && request.profile === profile, 'somebody else’s');
-    claim(fills(GROUPS[profile], voices.map((one) => one.who)), 'without its quorum');
+    claim(
+      fills(
+        GROUPS[profile],
+        voices.map((one) => one.who),
+      ),
+      'without its quorum',
+    );
     claim(grant.endsAt !== undefined && begun < grant.endsAt, 'after its end');
     claim(grant.seconds <= request.seconds, 'longer than was asked for');
     claim(

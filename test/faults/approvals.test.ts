@@ -250,7 +250,11 @@ describe.each(Object.entries(TRIALS))('%s', (name, trial) => {
     60_000,
   );
 
-  it('keeps its promises while the answer to any one of its calls is lost', () => runAll(trial, 'lost', 'once'), 60_000);
+  it(
+    'keeps its promises while the answer to any one of its calls is lost',
+    () => runAll(trial, 'lost', 'once'),
+    60_000,
+  );
 });
 
 /** Leaves nothing open to the next trial. */
@@ -319,9 +323,7 @@ describe('several at once', () => {
   it('who approve are all in the row, and the request is approved', async () => {
     for (const who of people.slice(8, 12)) {
       const id = idOf(await askBy(main, who, 'pair'));
-      const answers = await Promise.all(
-        instances.flatMap((on) => [approveBy(on, ben, id), approveBy(on, cid, id)]),
-      );
+      const answers = await Promise.all(instances.flatMap((on) => [approveBy(on, ben, id), approveBy(on, cid, id)]));
       for (const { status, body } of answers) expect([200, 503], body).toContain(status);
       const acknowledged = answers.filter(({ status }) => status === 200).length;
       expect(acknowledged).toBeGreaterThan(0);

@@ -48,7 +48,10 @@ beforeAll(async () => {
       { profiles: ['later'], approvers: ['ben'], start: 'first_use' },
     ),
   );
-  await desk.put('/sentinel/operators', JSON.stringify({ version: '1', rules: [{ name: 'b', users: ['ben'], actions: ['list'] }] }));
+  await desk.put(
+    '/sentinel/operators',
+    JSON.stringify({ version: '1', rules: [{ name: 'b', users: ['ben'], actions: ['list'] }] }),
+  );
   tvm = await startTvm(desk.url);
 });
 
@@ -248,9 +251,7 @@ describe('an older row of the TVM that somebody put back', () => {
     await new Promise((wake) => setTimeout(wake, 1_100));
     const again = await vendBy(tvm, ann, 'later', { duration: '3600' });
     expect(again.status).toBe(200);
-    expect(Date.parse(String(again.json['Expiration']))).toBeLessThanOrEqual(
-      Date.parse(String(json['effective_end'])),
-    );
+    expect(Date.parse(String(again.json['Expiration']))).toBeLessThanOrEqual(Date.parse(String(json['effective_end'])));
   });
 
   it('of before a review costs the review, and grants nothing', async () => {

@@ -74,7 +74,10 @@ beforeAll(async () => {
   }
   await desk.put(
     '/sentinel/approval-policy',
-    approvalPolicy({ profiles: ['one', 'fresh'], approvers: ['ben'] }, { profiles: ['rare'], approvers: ['ben', 'cid'] }),
+    approvalPolicy(
+      { profiles: ['one', 'fresh'], approvers: ['ben'] },
+      { profiles: ['rare'], approvers: ['ben', 'cid'] },
+    ),
   );
   await desk.put(
     '/sentinel/operators',
@@ -155,7 +158,10 @@ describe('GET /requests of 5,000', () => {
   it('lists what has expired, which no row says', async () => {
     const old = { ...made(900_000, 'rare'), expiresAt: Date.now() - 1_000 };
     await putRow(dynamodb, toRequestItem(old, REQUESTS, SEALING));
-    for (const query of [{ view: 'all', status: 'expired' }, { view: 'all', status: 'expired', profile: 'rare' }]) {
+    for (const query of [
+      { view: 'all', status: 'expired' },
+      { view: 'all', status: 'expired', profile: 'rare' },
+    ]) {
       expect(idsOf(await listAll(ops, query))).toEqual(new Set([old.id]));
     }
     expect(idsOf(await listAll(cid, { view: 'review' })).has(old.id)).toBe(false);
@@ -243,6 +249,9 @@ describe('a request that is none of the caller’s business', () => {
   it('is shown to its requester, its approvers and operators', async () => {
     const { id } = made(7, 'one');
     for (const who of [ann, ben, ops]) expect((await showBy(tvm, who, id)).status, who.name).toBe(200);
-    expect(outcomeOf(await actBy(tvm, ops, [id, 'approve'], { digest: 'a'.repeat(64) }))).toEqual([403, 'NotPermitted']);
+    expect(outcomeOf(await actBy(tvm, ops, [id, 'approve'], { digest: 'a'.repeat(64) }))).toEqual([
+      403,
+      'NotPermitted',
+    ]);
   });
 });

@@ -229,9 +229,7 @@ describe('a revocation after the approval', () => {
     const id = await granted('one');
     const revocation = await revoke(body);
     expect((await vendBy(tvm, ann, 'one')).status).toBe(403);
-    await expect
-      .poll(async () => (await vendBy(other, ann, 'one')).status, { timeout: 1_500, interval: 20 })
-      .toBe(403);
+    await expect.poll(async () => (await vendBy(other, ann, 'one')).status, { timeout: 1_500, interval: 20 }).toBe(403);
     await lift(revocation);
     for (const on of [tvm, other, await fresh()]) {
       const answer = await vendBy(on, ann, 'one');

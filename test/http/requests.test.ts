@@ -481,7 +481,8 @@ describe('POST /requests/{id}/end and cancel', () => {
 
   it('cancel is for the requester alone, before and after the approval', async () => {
     const id = await ask('plain');
-    for (const who of [ben, ops]) expect(outcomeOf(await actBy(tvm, who, [id, 'cancel']))).toEqual([403, 'NotPermitted']);
+    for (const who of [ben, ops])
+      expect(outcomeOf(await actBy(tvm, who, [id, 'cancel']))).toEqual([403, 'NotPermitted']);
     await approve(id);
     expect((await actBy(tvm, ann, [id, 'cancel'])).json).toMatchObject({ status: 'cancelled', phase: 'ended' });
     expect((await vendBy(tvm, ann, 'plain')).status).toBe(403);
