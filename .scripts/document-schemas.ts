@@ -6,15 +6,20 @@ import { breakGlassPolicy } from '../src/policy/documents/break-glass-policy.ts'
 import { ratePolicy } from '../src/policy/documents/break-glass-rate-policy.ts';
 import { client } from '../src/policy/documents/client.ts';
 import { operators } from '../src/policy/documents/operators.ts';
+import { people } from '../src/policy/documents/people.ts';
 import { compiledProfile } from '../src/policy/documents/profile.ts';
 import { sealingKey } from '../src/policy/documents/sealing-key.ts';
+import { webhook } from '../src/policy/documents/webhook.ts';
 import { toJsonSchema, type JsonSchema } from './json-schema.ts';
 
 /**
  * A kind of document. Its title says where it is stored and what it is for. Its forms are one, or
  * one for each kind of caller that bare names can mean.
  */
-type Document = { readonly title: string; readonly forms: readonly [GenericSchema, ...GenericSchema[]] };
+type Document = {
+  readonly title: string;
+  readonly forms: readonly [GenericSchema, ...GenericSchema[]];
+};
 
 function forEachKind(form: (bareNames: NamedKind) => GenericSchema): Document['forms'] {
   const [first, ...others] = NAMED_KINDS.map(form);
@@ -39,6 +44,10 @@ export const DOCUMENTS = {
     title: '/sentinel/approval-policy: who may approve what',
     forms: forEachKind(approvalPolicy),
   },
+  people: {
+    title: '/sentinel/people: which identities are one person',
+    forms: forEachKind(people),
+  },
   'break-glass-policy': {
     title: '/sentinel/break-glass-policy: who may use emergency access',
     forms: forEachKind(breakGlassPolicy),
@@ -54,6 +63,10 @@ export const DOCUMENTS = {
   'sealing-key': {
     title: '/sentinel-secrets/keys/<id>: a key that seals minted keys',
     forms: [sealingKey],
+  },
+  webhook: {
+    title: '/sentinel-secrets/webhook: what events are signed with',
+    forms: [webhook],
   },
 } as const satisfies Readonly<Record<string, Document>>;
 

@@ -19,7 +19,11 @@ function accessBy({ outcome }: Verdict): ProfileSummary['access'] | undefined {
 }
 
 /** Lists them by name, decided exactly as a vend would be. `now` in epoch milliseconds. */
-export function listProfiles(snapshot: Snapshot, caller: Caller, now: number): readonly ProfileSummary[] {
+export function listProfiles(
+  snapshot: Snapshot,
+  caller: Caller,
+  now: number,
+): readonly ProfileSummary[] {
   const found: ProfileSummary[] = [];
   const keyLeft = keySecondsLeft(caller, now);
   for (const { name, profile } of snapshot.profiles.values()) {

@@ -2,9 +2,14 @@ import { attributes, isoTime, textAt, timeAt, toTtl, type Item } from '../aws/at
 import { DAY } from '../lib/clock.ts';
 import { isSignedRow, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import { REQUEST_STATUSES } from '../contract/fields.ts';
+import { isOutboxPending, OUTBOX_PENDING } from '../notify/table-source.ts';
+import { toldBy, withUntold } from './event.ts';
 import { latestEnd, type AccessRequest, type RequestStatus } from './request.ts';
 
-/** A row as Sentinel has it, which anybody may have written. It is shown and can take away; it never grants. */
+/**
+ * A row as Sentinel has it, which anybody may have written. It is shown and can take away; it never
+ * grants.
+ */
 export type ForeignRequest = {
   readonly id: string;
   readonly requester: string;
@@ -32,14 +37,24 @@ export function endOf(request: AccessRequest): number {
 }
 
 /**
- * The row of a request: its state in one signed text, which alone counts, and beside it Sentinel's attributes for its own
- * programs and for the indexes.
+ * The row of a request: its state in one signed text, which alone counts, and beside it Sentinel's
+ * attributes for its own programs and for the indexes.
  *
- * @param table the name of the table, so that a row that is copied to another one means nothing there
+ * @param table the name of the table, so that a row that is copied to another one means nothing
+ *   there
+ * @param isHeard whether there is a receiver of events, so that what this writing tells is to be
+ *   sent
  */
-export function toRequestItem(request: AccessRequest, table: string, sealing: SealingKey): Item {
+export function toRequestItem(
+  request: AccessRequest,
+  table: string,
+  sealing: SealingKey,
+  isHeard = false,
+): Item {
   const state = JSON.stringify(request);
-  const decided = request.reviews.findLast(({ verdict }) => verdict === 'approve' || request.status === 'denied');
+  const decided = request.reviews.findLast(
+    ({ verdict }) => verdict === 'approve' || request.status === 'denied',
+  );
   return attributes({
     id: request.id,
     requester: request.requester.name,
@@ -53,10 +68,15 @@ export function toRequestItem(request: AccessRequest, table: string, sealing: Se
     approver: decided?.reviewer.name,
     approver_comment: decided?.comment,
     version: request.version,
+    ...(isHeard && tellsSomething(request) ? OUTBOX_PENDING : {}),
     state,
     signature: signRow(sealing, PURPOSE, [table, state]),
     ttl: toTtl(endOf(request) + KEPT),
   });
+}
+
+function tellsSomething(request: AccessRequest): boolean {
+  return request.untold.length > 0 || toldBy(request) !== undefined;
 }
 
 function isStatus(text: string | undefined): text is RequestStatus {
@@ -70,15 +90,27 @@ function withForeignStatus(request: AccessRequest, status: string | undefined): 
   return isOver && isOpen ? { ...request, status } : request;
 }
 
+/**
+ * Reads what the TVM has signed of a row, whatever else stands in it; undefined if that is nothing.
+ */
+export function readSigned(
+  item: Item,
+  table: string,
+  keys: SealingKeys,
+): AccessRequest | undefined {
+  const state = textAt(item, 'state') ?? '';
+  if (state === '' || !isSignedRow(textAt(item, 'signature') ?? '', keys, PURPOSE, [table, state]))
+    return undefined;
+  const request = JSON.parse(state) as AccessRequest;
+  return request.id === textAt(item, 'id') ? withUntold(request, isOutboxPending(item)) : undefined;
+}
+
 /** Reads a row that anybody may have written; undefined for what is no request at all. */
 export function toRequestRow(item: Item, table: string, keys: SealingKeys): RequestRow | undefined {
   const id = textAt(item, 'id') ?? '';
   const status = textAt(item, 'status');
-  const state = textAt(item, 'state') ?? '';
-  if (state !== '' && isSignedRow(textAt(item, 'signature') ?? '', keys, PURPOSE, [table, state])) {
-    const request = JSON.parse(state) as AccessRequest;
-    if (request.id === id) return { genuine: true, request: withForeignStatus(request, status) };
-  }
+  const request = readSigned(item, table, keys);
+  if (request !== undefined) return { genuine: true, request: withForeignStatus(request, status) };
   if (id === '' || !isStatus(status)) return undefined;
   return {
     genuine: false,

@@ -19,6 +19,7 @@ import type { Revocations } from '../revocations/feed.ts';
 import { describeError } from '../telemetry/logger.ts';
 import { timed } from '../telemetry/meter.ts';
 import type { Audit } from './audit.ts';
+import type { Events } from './events.ts';
 import { assembleApprovals } from './grants.ts';
 import {
   assembleAddressOf,
@@ -40,6 +41,7 @@ export type Parts = {
   readonly revocations: Revocations;
   readonly assumeRole: AssumeRole;
   readonly hardRevocation: HardRevocation;
+  readonly events: Events;
   readonly health: () => Health;
 };
 
@@ -85,7 +87,10 @@ function assembleAuthenticate({ runtime, audit, catalog, revocations }: Parts, g
 
 /** Constructs what callers can do, once it is known who they are. */
 function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, guards: Guards) {
-  const approving = assembleApprovals(runtime, parts.audit, revocations, guards.ofChanges);
+  const approving = assembleApprovals(runtime, parts.audit, revocations, {
+    guard: guards.ofChanges,
+    events: parts.events,
+  });
   const { config, clock, meter, onFault } = runtime;
   const { bareNames, serverId, keyLife } = config;
   const audit = parts.audit.log;

@@ -8,25 +8,56 @@ import { createListRequests } from '../actions/approvals/list-requests.ts';
 import { createApprovalRecords } from '../actions/approvals/records.ts';
 import { createRequestApproval } from '../actions/approvals/request-approval.ts';
 import { createLedgers } from '../approvals/ledger.ts';
-import { createRequestStore } from '../approvals/store.ts';
+import { createRequestStore, type RequestStore } from '../approvals/store.ts';
 import type { ReplayGuard } from '../replay/guard.ts';
 import type { Revocations } from '../revocations/feed.ts';
 import type { Audit } from './audit.ts';
+import type { Events } from './events.ts';
 import type { Runtime } from './runtime.ts';
+
+/** Hints at each writing that there is an event; a hint that is lost costs some seconds. */
+function withNotice(store: RequestStore, { noticeRequest }: Events): RequestStore {
+  async function create(
+    ...given: Parameters<RequestStore['create']>
+  ): ReturnType<RequestStore['create']> {
+    const outcome = await store.create(...given);
+    if (outcome === 'created') noticeRequest(given[0]);
+    return outcome;
+  }
+
+  async function replace(
+    ...given: Parameters<RequestStore['replace']>
+  ): ReturnType<RequestStore['replace']> {
+    const outcome = await store.replace(...given);
+    if (outcome === 'replaced') noticeRequest(given[0]);
+    return outcome;
+  }
+
+  return { ...store, create, replace };
+}
 
 /** Constructs what asks for approvals, decides on them, and lets vends rest on them. */
 export function assembleApprovals(
-  { config, clock, clients, onFault }: Runtime,
+  { config, clock, clients, skew, onFault }: Runtime,
   { log: audit }: Audit,
   revocations: Revocations,
-  guard: ReplayGuard,
+  { guard, events }: { readonly guard: ReplayGuard; readonly events: Events },
 ) {
   const { bareNames, publicUrl, tables } = config;
   const onApprovalFault = onFault('requests for approvals cannot be read or written');
-  const store = createRequestStore(clients.dynamodb, tables.requests);
+  const store = withNotice(
+    createRequestStore(clients.dynamodb, tables.requests, events.isHeard),
+    events,
+  );
   const ledgers = createLedgers(clients.dynamodb, tables.guard);
   const documentsOf = createDocumentsOf(bareNames);
-  const records = createApprovalRecords({ clock, guard, audit, bareNames, onFault: onApprovalFault });
+  const records = createApprovalRecords({
+    clock,
+    guard,
+    audit,
+    bareNames,
+    onFault: onApprovalFault,
+  });
   const common = { clock, store, ledgers, revocations, documentsOf, records };
   const ask = createAsk({ clock, store, ledgers, revocations, sleep });
   const requesting = createRequestApproval({ ...common, ask });
@@ -39,7 +70,7 @@ export function assembleApprovals(
     ...createListRequests(common),
     requestApproval: requesting.requestApproval,
     decisions: createDecideRequest(common),
-    grants: createFindGrant(common),
+    grants: createFindGrant({ ...common, skew }),
     approvals: createVendApprovals({
       requestForVend: requesting.requestForVend,
       revocations,

@@ -1,5 +1,4 @@
 import type { Server } from 'node:http';
-import { createAssumeRole, meterAssumeRole } from '../actions/vend/assume-role.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/config.ts';
 import { createReadinessWatch, LOOK, readinessOf, type Health } from '../http/readiness.ts';
@@ -10,9 +9,15 @@ import type { Readings } from '../telemetry/meter.ts';
 import { assembleApp } from './app.ts';
 import { assembleAudit } from './audit.ts';
 import { assembleCatalog } from './catalog.ts';
+import { assembleEvents } from './events.ts';
 import { assembleRuntime, type Overrides } from './runtime.ts';
 import { assembleServer } from './server.ts';
-import { assembleHardRevocation, assembleRevocations, assembleSessions } from './sessions.ts';
+import {
+  assembleAssumeRole,
+  assembleHardRevocation,
+  assembleRevocations,
+  assembleSessions,
+} from './sessions.ts';
 
 export type { Overrides } from './runtime.ts';
 
@@ -23,7 +28,9 @@ export type Tvm = {
   readonly metricsServer: Server | undefined;
   readonly catalog: Catalog;
   readonly logger: Logger;
-  /** Reads documents and revocations until the signal ends it; resolves when both were tried once. */
+  /**
+   * Reads documents and revocations until the signal ends it; resolves when both were tried once.
+   */
   readonly start: (signal: AbortSignal) => Promise<void>;
   /** From now on `/healthz` refuses and connections end with their next answer. */
   readonly startDraining: () => void;
@@ -35,7 +42,10 @@ export type Tvm = {
   readonly unwritten: () => number;
 };
 
-/** The composition root: the only place that constructs clients and stores and hands them to whoever needs them. */
+/**
+ * The composition root: the only place that constructs clients and stores and hands them to whoever
+ * needs them.
+ */
 export function assemble(config: Config, overrides: Overrides = {}): Tvm {
   let draining = false;
   let lastArrival = Number.NEGATIVE_INFINITY;
@@ -46,18 +56,30 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
   const sessions = assembleSessions(runtime);
   const followed = assembleRevocations(runtime, catalog, sessions);
   const { revocations } = followed;
+  const events = assembleEvents(runtime, catalog, followed.log);
   const { tracker, directory } = sessions;
-  const assumeRole = meterAssumeRole(
-    createAssumeRole(runtime.clients.sts, runtime.onFault('AssumeRole failed')),
-    runtime.meter,
-  );
+  const assumeRole = assembleAssumeRole(runtime);
   const hardRevocation = assembleHardRevocation(runtime, followed, assumeRole);
-  const app = assembleApp({ runtime, audit, catalog, sessions, revocations, assumeRole, hardRevocation, health });
+  const app = assembleApp({
+    runtime,
+    audit,
+    catalog,
+    sessions,
+    revocations,
+    assumeRole,
+    hardRevocation,
+    events,
+    health,
+  });
   const server = assembleServer(runtime, app, audit, { isDraining: () => draining, onArrival });
 
   function health(): Health {
-    const [documents, list] = [catalog.state(), revocations.state()];
-    return { draining, catalog: documents, revocations: list, audit: audit.log.health() };
+    return {
+      draining,
+      catalog: catalog.state(),
+      revocations: revocations.state(),
+      audit: audit.log.health(),
+    };
   }
 
   function readings(): Readings {
@@ -81,6 +103,8 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
 
   function onArrival(): void {
     lastArrival = performance.now();
+    // Where the process is frozen between requests no timer can be relied on.
+    if (config.onLambda) events.dispatcher.onRequest();
   }
 
   async function reconcile(): Promise<void> {
@@ -101,6 +125,7 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
     await catalog.start(signal);
     await revocations.start(signal);
     void reconcile();
+    if (!config.onLambda) events.dispatcher.start(signal);
     const lookAtReadiness = createReadinessWatch(health, (sentence, isBetter) =>
       isBetter ? logger.info(sentence) : logger.warn(sentence),
     );

@@ -35,9 +35,9 @@ export function countRecord(meter: Meter, entry: AuditEntry | CountableRefusal):
 }
 
 /**
- * The log, with its records counted for the metrics, so that the two cannot disagree. A line that was
- * withdrawn is not counted, and the one that follows it is. A line with a `count` stands for refusals that
- * were counted one by one.
+ * The log, with its records counted for the metrics, so that the two cannot disagree. A line that
+ * was withdrawn is not counted, and the one that follows it is. A line with a `count` stands for
+ * refusals that were counted one by one.
  */
 export function meterAuditLog<Log extends AuditLog>(audit: Log, meter: Meter): Log {
   const write = timed(meter, 'audit', audit.append);

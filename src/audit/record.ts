@@ -48,9 +48,9 @@ type Who = {
  * - `request_id` is left for the id of a request for an approval, and stands in no record yet.
  *
  * For readers of Sentinel's own log: it logs as `request_id` what is `vend_id` here, so read this
- * field in its place. The session tag keeps Sentinel's name, `SentinelRequestID`. It carries the id of
- * the approval or of the break-glass event that a vend rests on, and where there is neither, as in
- * every vend today, the `vend_id`.
+ * field in its place. The session tag keeps Sentinel's name, `SentinelRequestID`. It carries the id
+ * of the approval or of the break-glass event that a vend rests on, and where there is neither, as
+ * in every vend today, the `vend_id`.
  */
 export type VendRecord = Common &
   Who & {
@@ -60,6 +60,10 @@ export type VendRecord = Common &
     /** The rule that decided; empty with index -1 for the default deny. */
     readonly rule: string;
     readonly rule_index: number;
+    /** The SHA-256 of the rule's canonical JSON, its first sixteen hexadecimal digits. */
+    readonly rule_hash?: string | undefined;
+    /** Which documents it was decided by: the same digits of the SHA-256 of all of them. */
+    readonly catalog_version?: string | undefined;
     readonly reason: string;
     readonly policy_path: string;
     /** `failed`: allowed, but no credentials left; `error` says why. */
@@ -70,9 +74,12 @@ export type VendRecord = Common &
     readonly upstream_code?: string | undefined;
     /** The id of this vend, which its SourceIdentity carries. */
     readonly vend_id?: string | undefined;
-    /** The id of the request that was approved, on which this vend rests, or that a vend without an approval made. */
+    /**
+     * The id of the request that was approved, on which this vend rests, or that a vend without an
+     * approval made.
+     */
     readonly request_id?: string | undefined;
-    /** Who approved it, by the names that documents use. */
+    /** Who approved it, by their stored names. */
     readonly approvers?: readonly string[] | undefined;
     /** Sentinel's name for `request_id` of a vend that rests on it. */
     readonly approved_request_id?: string | undefined;
@@ -83,7 +90,10 @@ export type VendRecord = Common &
     readonly session_id?: string | undefined;
     /** `degraded`: the session could not be written to its table. */
     readonly tracking?: 'tracked' | 'degraded' | undefined;
-    /** `grace`: DynamoDB could not be read, and the operator's SENTINEL_OUTAGE_GRACE let the vend go on. */
+    /**
+     * `grace`: DynamoDB could not be read, and the operator's SENTINEL_OUTAGE_GRACE let the vend go
+     * on.
+     */
     readonly revocations?: 'grace' | undefined;
     readonly source_identity?: string | undefined;
     readonly role_session_name?: string | undefined;
@@ -123,7 +133,10 @@ export type KeyRecord = Common &
     readonly expiration?: string | undefined;
   };
 
-/** What somebody did about a request for an approval, or tried to. Sentinel's names of fields, and more of ours. */
+/**
+ * What somebody did about a request for an approval, or tried to. Sentinel's names of fields, and
+ * more of ours.
+ */
 export type ApprovalRecord = Common &
   Who & {
     readonly event: 'approval';
@@ -169,7 +182,10 @@ export type IdentityRefusedRecord = Common & {
   readonly subject?: string | undefined;
 };
 
-/** Refusals of one kind and from one address that have no lines of their own: it stands for `count` lines. */
+/**
+ * Refusals of one kind and from one address that have no lines of their own: it stands for `count`
+ * lines.
+ */
 export type CountedRefusalsRecord = Pick<Common, 'type' | 'timestamp'> & {
   readonly event: 'identity_refused' | 'unavailable';
   readonly effect: 'deny';
@@ -177,7 +193,9 @@ export type CountedRefusalsRecord = Pick<Common, 'type' | 'timestamp'> & {
   /** The reason of the first of them. */
   readonly reason: string;
   readonly cause?: UnavailableCause | undefined;
-  /** An IPv4 address or an IPv6 /64; missing where there were more addresses than are told apart. */
+  /**
+   * An IPv4 address or an IPv6 /64; missing where there were more addresses than are told apart.
+   */
   readonly source_ip?: string | undefined;
   readonly count: number;
   /** When the first and the last of them came, as `timestamp` is written. */
@@ -223,7 +241,10 @@ type Entry<Record> = Omit<Record, 'type' | 'timestamp'>;
 export type RefusalEntry = Entry<IdentityRefusedRecord> | Entry<UnavailableRecord>;
 
 /** A refusal as far as one that is only counted is kept. */
-export type CountableRefusal = Omit<Entry<CountedRefusalsRecord>, 'effect' | 'count' | 'first' | 'last'>;
+export type CountableRefusal = Omit<
+  Entry<CountedRefusalsRecord>,
+  'effect' | 'count' | 'first' | 'last'
+>;
 
 export type VendEntry = Entry<VendRecord>;
 export type KeyEntry = Entry<KeyRecord>;

@@ -20,8 +20,8 @@ export type Held<Value, Refusal> = {
 const FAULT = { error: 'the audit log took too long', cause: 'audit' } as const;
 
 /**
- * Lets something go only after its record is written. It is the only place that does, for credentials
- * and keys, and for the acknowledgement of a revocation.
+ * Lets something go only after its record is written. It is the only place that does, for
+ * credentials and keys, and for the acknowledgement of a revocation.
  *
  * A record that cannot be written in time is taken back if its write has not begun. A second record
  * then says that nothing left; nobody waits for that one, and it stays queued until it is written.

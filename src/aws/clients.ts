@@ -1,4 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
 import { SECOND } from '../lib/clock.ts';
@@ -36,7 +37,12 @@ const CONNECTING = 1 * SECOND;
  * The settings of a client. A try ends after `requestTimeout`: the SDK's default is no limit at
  * all.
  */
-function common(region: string, endpoint: string | undefined, requestTimeout: number, maxAttempts: number) {
+function common(
+  region: string,
+  endpoint: string | undefined,
+  requestTimeout: number,
+  maxAttempts: number,
+) {
   return {
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -55,17 +61,19 @@ function common(region: string, endpoint: string | undefined, requestTimeout: nu
  * How long one try of a call may take, its whole answer included: a peer that stalls may cost a
  * caller seconds.
  */
-const TRY = { sts: 3 * SECOND, ssm: 3 * SECOND, dynamodb: 2 * SECOND };
+const TRY = { sts: 3 * SECOND, ssm: 3 * SECOND, dynamodb: 2 * SECOND, sns: 2 * SECOND };
 
 /**
  * Constructs the clients: regional endpoints, credentials from the SDK's default chain, bounded
  * time for every call.
  *
  * @param called is told of each call that has ended
+ * @param note takes the `Date` of each answer
  */
 export function createAwsClients(
   { region, endpoints }: Place,
   called: (call: AwsCall) => void = () => undefined,
+  note: (date: unknown) => void = () => undefined,
 ): AwsClients {
   const sts = new STSClient(common(region, endpoints.sts, TRY.sts, 3));
   const ssm = new SSMClient(common(region, endpoints.ssm, TRY.ssm, 3));
@@ -75,9 +83,24 @@ export function createAwsClients(
   ssm.middlewareStack.add(observeCalls('ssm', called), OUTERMOST);
   dynamodb.middlewareStack.add(observeCalls('dynamodb', called), OUTERMOST);
   feed.middlewareStack.add(observeCalls('dynamodb', called), OUTERMOST);
-  boundWholeAnswers(sts, TRY.sts);
-  boundWholeAnswers(ssm, TRY.ssm);
-  boundWholeAnswers(dynamodb, TRY.dynamodb);
-  boundWholeAnswers(feed, TRY.dynamodb);
+  boundWholeAnswers(sts, TRY.sts, note);
+  boundWholeAnswers(ssm, TRY.ssm, note);
+  boundWholeAnswers(dynamodb, TRY.dynamodb, note);
+  boundWholeAnswers(feed, TRY.dynamodb, note);
   return { sts, ssm, dynamodb, feed };
+}
+
+/**
+ * Constructs the client of SNS for the region of one topic, which need not be the server's own.
+ *
+ * @param called is told of each call that has ended
+ */
+export function createSnsClient(
+  { region, endpoint }: { readonly region: string; readonly endpoint: string | undefined },
+  called: (call: AwsCall) => void = () => undefined,
+): SNSClient {
+  const sns = new SNSClient(common(region, endpoint, TRY.sns, 2));
+  sns.middlewareStack.add(observeCalls('sns', called), OUTERMOST);
+  boundWholeAnswers(sns, TRY.sns);
+  return sns;
 }

@@ -72,7 +72,10 @@ export type Reading = {
  */
 export type ParameterReader = {
   /** All parameters beneath a path, ten a page. */
-  readonly tree: (place: ParameterPath, reading: Reading) => AsyncGenerator<readonly StoredParameter[]>;
+  readonly tree: (
+    place: ParameterPath,
+    reading: Reading,
+  ) => AsyncGenerator<readonly StoredParameter[]>;
   /** The versions of all parameters beneath a path, fifty a page. */
   readonly marks: (path: string, reading: Reading) => AsyncGenerator<readonly ParameterMark[]>;
   /** Certain parameters, ten a call, and the names of those that are not there. */
@@ -80,7 +83,10 @@ export type ParameterReader = {
     names: readonly string[],
     decrypt: boolean,
     reading: Reading,
-  ) => AsyncGenerator<{ readonly found: readonly StoredParameter[]; readonly missing: readonly string[] }>;
+  ) => AsyncGenerator<{
+    readonly found: readonly StoredParameter[];
+    readonly missing: readonly string[];
+  }>;
 };
 
 function nameOf(error: unknown): string {
@@ -105,7 +111,8 @@ export function createParameterReader(ssm: SSMClient): ParameterReader {
       const pages = readPages('GetParametersByPath', reading, (token, abortSignal) =>
         ssm.send(new GetParametersByPathCommand({ ...input, ...token }), { abortSignal }),
       );
-      for await (const page of pages) yield page.map((parameter) => toStored(parameter, isBeneath(path)));
+      for await (const page of pages)
+        yield page.map((parameter) => toStored(parameter, isBeneath(path)));
     },
     marks: async function* marks(path, reading) {
       const filter = { Key: 'Path', Option: 'Recursive', Values: [path] };
@@ -113,7 +120,8 @@ export function createParameterReader(ssm: SSMClient): ParameterReader {
       const pages = readPages('DescribeParameters', reading, (token, abortSignal) =>
         ssm.send(new DescribeParametersCommand({ ...input, ...token }), { abortSignal }),
       );
-      for await (const page of pages) yield page.map((parameter) => toMark(parameter, isBeneath(path)));
+      for await (const page of pages)
+        yield page.map((parameter) => toMark(parameter, isBeneath(path)));
     },
     values: async function* values(names, decrypt, reading) {
       for (let from = 0; from < names.length; from += VALUES) {
@@ -123,10 +131,17 @@ export function createParameterReader(ssm: SSMClient): ParameterReader {
   };
 }
 
-async function readValues(ssm: SSMClient, names: readonly string[], decrypt: boolean, reading: Reading) {
+async function readValues(
+  ssm: SSMClient,
+  names: readonly string[],
+  decrypt: boolean,
+  reading: Reading,
+) {
   const command = new GetParametersCommand({ Names: [...names], WithDecryption: decrypt });
-  const { Parameters: parameters, InvalidParameters: missing = [] } = await ask('GetParameters', reading, (signal) =>
-    ssm.send(command, { abortSignal: signal }),
+  const { Parameters: parameters, InvalidParameters: missing = [] } = await ask(
+    'GetParameters',
+    reading,
+    (signal) => ssm.send(command, { abortSignal: signal }),
   );
   if (parameters === undefined) throw notSsm('GetParameters');
   const wanted = new Set(names);
@@ -200,19 +215,24 @@ function isBeneath(path: string) {
 
 type IsAskedFor = (name: string) => boolean;
 
-function toMark({ Name: name, Version, LastModifiedDate }: ParameterMetadata, isAskedFor: IsAskedFor): ParameterMark {
+function toMark(
+  { Name: name, Version, LastModifiedDate }: ParameterMetadata,
+  isAskedFor: IsAskedFor,
+): ParameterMark {
   const modifiedAt = LastModifiedDate?.getTime() ?? Number.NaN;
   if (name === undefined || Version === undefined || Number.isNaN(modifiedAt)) {
     throw new Error('SSM answered with a parameter that has no name, version or date');
   }
-  if (!isAskedFor(name)) throw new Error(`SSM answered with the parameter ${name}, which was not asked for`);
+  if (!isAskedFor(name))
+    throw new Error(`SSM answered with the parameter ${name}, which was not asked for`);
   return { name, version: Version, modifiedAt };
 }
 
 function toStored(parameter: SsmParameter, isAskedFor: IsAskedFor): StoredParameter {
   const { Type: type, Value: text } = parameter;
   const mark = toMark(parameter, isAskedFor);
-  if (type === undefined || text === undefined) throw new Error(`SSM answered with ${mark.name}, but not its value`);
+  if (type === undefined || text === undefined)
+    throw new Error(`SSM answered with ${mark.name}, but not its value`);
   return { ...mark, type, text };
 }
 
@@ -224,6 +244,7 @@ export async function readParameterTree(
 ): Promise<readonly StoredParameter[]> {
   const parameters: StoredParameter[] = [];
   const reading = { signal: new AbortController().signal, turn: () => Promise.resolve() };
-  for await (const page of createParameterReader(ssm).tree({ path, decrypt }, reading)) parameters.push(...page);
+  for await (const page of createParameterReader(ssm).tree({ path, decrypt }, reading))
+    parameters.push(...page);
   return parameters;
 }

@@ -43,7 +43,7 @@ function checkAnswer(what: string, table: Table, capacity: ConsumedCapacity | un
 type WriteAnswer = { readonly ConsumedCapacity?: ConsumedCapacity | undefined };
 
 /** Sends one conditional write and gives DynamoDB's answer to it. */
-async function send<Answer extends WriteAnswer>(
+export async function sendWrite<Answer extends WriteAnswer>(
   what: string,
   table: Table,
   run: (signal: AbortSignal) => Promise<Answer>,
@@ -64,11 +64,11 @@ async function write(
   table: Table,
   run: (signal: AbortSignal) => Promise<WriteAnswer>,
 ): Promise<WriteOutcome> {
-  return (await send(what, table, run)) === 'refused' ? 'refused' : 'done';
+  return (await sendWrite(what, table, run)) === 'refused' ? 'refused' : 'done';
 }
 
 /** The parts that each conditional command has; DynamoDB refuses empty maps. */
-function common(table: Table, { condition, names, values }: Condition) {
+export function commonOf(table: Table, { condition, names, values }: Condition) {
   return {
     TableName: table.name,
     ConditionExpression: condition,
@@ -80,7 +80,7 @@ function common(table: Table, { condition, names, values }: Condition) {
 
 /** Puts an item under a condition. */
 export function putIf(table: Table, item: Item, condition: Condition): Promise<WriteOutcome> {
-  const command = new PutItemCommand({ ...common(table, condition), Item: item });
+  const command = new PutItemCommand({ ...commonOf(table, condition), Item: item });
   return write('PutItem', table, (abortSignal) => table.client.send(command, { abortSignal }));
 }
 
@@ -102,41 +102,18 @@ export function putNew(table: Table, item: Item, attempt: string): Promise<Write
   );
 }
 
-/** A change that writes the id of its attempt, `:attempt`, into the attribute `attempt`. */
-export type Change = Condition & { readonly update: string };
-
-/** Changes an item under a condition; makes it if there is none and the condition allows that. */
-export async function updateAs(table: Table, id: string, attempt: string, change: Change): Promise<Item | 'refused'> {
-  const command = new UpdateItemCommand({
-    ...common(table, change),
-    Key: attributes({ id }),
-    UpdateExpression: change.update,
-    ReturnValues: 'UPDATED_NEW',
-  });
-  const answer = await send('UpdateItem', table, (abortSignal) => table.client.send(command, { abortSignal }));
-  if (answer === 'refused') return answer;
-  if (answer.Attributes !== undefined && textAt(answer.Attributes, 'attempt') === attempt) return answer.Attributes;
-  throw new Error(`the answer to UpdateItem for ${id} on ${table.name} is another write's`);
-}
-
-/** Makes an item as {@link putNew} does, and believes the answer as {@link updateAs} does. */
-export async function claimNew(table: Table, id: string, ttl: number, attempt: string): Promise<WriteOutcome> {
-  const changed = await updateAs(table, id, attempt, {
-    update: 'SET #attempt = :attempt, #ttl = :ttl',
-    condition: 'attribute_not_exists(id) OR #attempt = :attempt',
-    names: { '#attempt': 'attempt', '#ttl': 'ttl' },
-    values: attributes({ ':attempt': attempt, ':ttl': ttl }),
-  });
-  return changed === 'refused' ? changed : 'done';
-}
-
 /**
  * Changes the item of an id under a condition. Makes the item where there was none, if the
  * condition allows that.
  */
-export function updateIf(table: Table, id: string, update: string, condition: Condition): Promise<WriteOutcome> {
+export function updateIf(
+  table: Table,
+  id: string,
+  update: string,
+  condition: Condition,
+): Promise<WriteOutcome> {
   const command = new UpdateItemCommand({
-    ...common(table, condition),
+    ...commonOf(table, condition),
     Key: attributes({ id }),
     UpdateExpression: update,
   });
@@ -145,7 +122,7 @@ export function updateIf(table: Table, id: string, update: string, condition: Co
 
 /** Deletes the item of an id under a condition. */
 export function deleteIf(table: Table, id: string, condition: Condition): Promise<WriteOutcome> {
-  const command = new DeleteItemCommand({ ...common(table, condition), Key: attributes({ id }) });
+  const command = new DeleteItemCommand({ ...commonOf(table, condition), Key: attributes({ id }) });
   return write('DeleteItem', table, (abortSignal) => table.client.send(command, { abortSignal }));
 }
 
@@ -163,7 +140,9 @@ export async function readItem(table: Table, id: string): Promise<Item | undefin
   });
   const found = textAt(item, 'id');
   if (item !== undefined && found !== id) {
-    throw new Error(`the answer to Query for ${id} on ${table.name} is another item's: ${found ?? 'none'}`);
+    throw new Error(
+      `the answer to Query for ${id} on ${table.name} is another item's: ${found ?? 'none'}`,
+    );
   }
   return item;
 }
@@ -172,8 +151,10 @@ export async function readItem(table: Table, id: string): Promise<Item | undefin
 export type IndexQuery = Condition & {
   readonly index: string;
   readonly order: 'rising' | 'falling';
-  /** Items of one page; undefined for as many as DynamoDB gives. */
+  /** Items of one page, before the filter; undefined for as many as DynamoDB gives. */
   readonly limit: number | undefined;
+  /** A condition on items of the index that are given. */
+  readonly filter?: string;
 };
 
 /** A page, and where the next one starts; undefined behind the last. */
@@ -182,12 +163,13 @@ export type Page = readonly [items: readonly Item[], next: Item | undefined];
 /** Reads one page of an index, from where an earlier page said; undefined for the first. */
 export function readPage(
   table: Table,
-  { index, condition, names, values, order, limit }: IndexQuery,
+  { index, condition, names, values, order, limit, filter }: IndexQuery,
   from: Item | undefined,
 ): Promise<Page> {
   return query(table, {
     IndexName: index,
     KeyConditionExpression: condition,
+    FilterExpression: filter,
     ExpressionAttributeNames: names,
     ExpressionAttributeValues: values,
     ScanIndexForward: order === 'rising',
@@ -196,8 +178,15 @@ export function readPage(
   });
 }
 
-function query(table: Table, input: Omit<QueryCommandInput, 'TableName' | 'ReturnConsumedCapacity'>): Promise<Page> {
-  const command = new QueryCommand({ ...input, TableName: table.name, ReturnConsumedCapacity: 'TOTAL' });
+function query(
+  table: Table,
+  input: Omit<QueryCommandInput, 'TableName' | 'ReturnConsumedCapacity'>,
+): Promise<Page> {
+  const command = new QueryCommand({
+    ...input,
+    TableName: table.name,
+    ReturnConsumedCapacity: 'TOTAL',
+  });
   return toPage('Query', table, (abortSignal) => table.client.send(command, { abortSignal }));
 }
 
@@ -216,7 +205,9 @@ export async function* scanPages(table: Table, limit: number): AsyncGenerator<re
       ReturnConsumedCapacity: 'TOTAL',
       ExclusiveStartKey: from,
     });
-    const [items, next] = await toPage('Scan', table, (abortSignal) => table.client.send(command, { abortSignal }));
+    const [items, next] = await toPage('Scan', table, (abortSignal) =>
+      table.client.send(command, { abortSignal }),
+    );
     yield items;
     from = next;
   } while (from !== undefined);
@@ -237,9 +228,14 @@ type PageAnswer = WriteAnswer & {
   readonly LastEvaluatedKey?: Item | undefined;
 };
 
-async function toPage(what: string, table: Table, run: (signal: AbortSignal) => Promise<PageAnswer>): Promise<Page> {
+async function toPage(
+  what: string,
+  table: Table,
+  run: (signal: AbortSignal) => Promise<PageAnswer>,
+): Promise<Page> {
   const answer = await withDeadline(table.deadline, `${what} on ${table.name}`, run);
   checkAnswer(what, table, answer.ConsumedCapacity);
-  if (answer.Items === undefined) throw new Error(`the answer to ${what} on ${table.name} is not DynamoDB's`);
+  if (answer.Items === undefined)
+    throw new Error(`the answer to ${what} on ${table.name} is not DynamoDB's`);
   return [answer.Items, answer.LastEvaluatedKey];
 }

@@ -40,15 +40,21 @@ function index(name: string, hashKey: string): GlobalSecondaryIndex {
   };
 }
 
-function table(name: string, indexes: readonly (readonly [name: string, hashKey: string])[]): TableDefinition {
-  const keys = indexes.length === 0 ? ['id'] : ['id', 'created_at', ...indexes.map(([, hashKey]) => hashKey)];
+function table(
+  name: string,
+  indexes: readonly (readonly [name: string, hashKey: string])[],
+): TableDefinition {
+  const keys =
+    indexes.length === 0 ? ['id'] : ['id', 'created_at', ...indexes.map(([, hashKey]) => hashKey)];
   return {
     create: {
       TableName: name,
       BillingMode: 'PAY_PER_REQUEST',
       KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
       AttributeDefinitions: keys.map((key) => ({ AttributeName: key, AttributeType: 'S' })),
-      ...(indexes.length === 0 ? {} : { GlobalSecondaryIndexes: indexes.map(([of, hashKey]) => index(of, hashKey)) }),
+      ...(indexes.length === 0
+        ? {}
+        : { GlobalSecondaryIndexes: indexes.map(([of, hashKey]) => index(of, hashKey)) }),
     },
     ttlAttribute: 'ttl',
   };
@@ -58,7 +64,8 @@ function table(name: string, indexes: readonly (readonly [name: string, hashKey:
  * The tables with the keys and indexes of the Go project (primary key `id`, time to live `ttl`,
  * indexes sorted by `created_at`), so that an organisation that runs Sentinel keeps its tables and
  * its CLI. `gsi-shard` is the TVM's own, for lists of all sessions; `gsi-status` serves Sentinel's
- * CLI, and finds the sessions that it revoked.
+ * CLI, and finds the sessions that it revoked. `gsi-outbox` is the TVM's own as well, with the rows
+ * whose event is not sent yet; without it they are found by `gsi-status`.
  */
 export function tableDefinitions(names: TableNames): readonly TableDefinition[] {
   return [
@@ -73,11 +80,13 @@ export function tableDefinitions(names: TableNames): readonly TableDefinition[] 
       ['gsi-requester', 'requester'],
       ['gsi-status', 'status'],
       ['gsi-profile', 'profile'],
+      ['gsi-outbox', 'outbox'],
     ]),
     table(names.breakglass, [
       ['gsi-invoker', 'invoker'],
       ['gsi-status', 'status'],
       ['gsi-profile', 'profile'],
+      ['gsi-outbox', 'outbox'],
     ]),
     table(names.revocations, []),
     table(names.guard, []),

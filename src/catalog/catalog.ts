@@ -63,10 +63,15 @@ export type Catalog = {
   readonly current: () => Promise<Snapshot | undefined>;
   readonly state: () => CatalogState;
   /**
-   * The sealing keys of the last good snapshot, whatever its age: they verify what the TVM sealed or
-   * signed, and decide nothing.
+   * The sealing keys of the last good snapshot, whatever its age: they verify what the TVM sealed
+   * or signed, and decide nothing.
    */
   readonly sealingKeys: () => Snapshot['sealingKeys'];
+  /**
+   * The keys of events of the last snapshot, and where these are posted; undefined without such a
+   * document.
+   */
+  readonly webhook: () => Snapshot['webhook'];
 };
 
 type Options = {
@@ -211,5 +216,9 @@ export function createCatalog(options: Options): Catalog {
     };
   }
 
-  return { start, current, sealingKeys, state };
+  function webhook(): Snapshot['webhook'] {
+    return snapshot?.webhook;
+  }
+
+  return { start, current, sealingKeys, webhook, state };
 }

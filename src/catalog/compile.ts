@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { toRolePrincipal } from '../lib/arn.ts';
 import type { NamedKind } from '../lib/names.ts';
 import type { Client } from '../policy/documents/client.ts';
 import type { OperatorsDocument } from '../policy/documents/operators.ts';
 import type { Profile } from '../policy/documents/profile.ts';
+import type { WebhookDocument } from '../policy/documents/webhook.ts';
 import type { NameSettings } from '../policy/known-callers.ts';
 import { namesOfOperators, type RuleNames } from '../policy/lint-names.ts';
 import { createJudge } from './judge.ts';
@@ -13,6 +15,7 @@ import {
   readStoredPolicy,
   readStoredProfile,
   readStoredSealingKey,
+  readStoredWebhook,
   type Read,
   type ReadPolicy,
   type SingleDocuments,
@@ -44,14 +47,27 @@ const PLAIN_SETTINGS: NameSettings = {
 /** The result of compiling all documents. */
 export type Compiled = Pick<
   Snapshot,
-  'profiles' | 'clients' | 'sealingKeys' | 'operators' | 'approvalPolicy' | 'people' | 'rejections' | 'findings'
+  | 'version'
+  | 'profiles'
+  | 'clients'
+  | 'sealingKeys'
+  | 'webhook'
+  | 'operators'
+  | 'approvalPolicy'
+  | 'people'
+  | 'rejections'
+  | 'findings'
 > & {
   /** Principals of all roles that profiles name, to vend them or to revoke through them. */
   readonly roles: readonly string[];
 };
 
 /** The last result of reading a document. */
-type Remembered = Pick<StoredDocument, 'type' | 'text'> & { readonly read: Read<unknown> };
+type Remembered = Pick<StoredDocument, 'type' | 'text'> & {
+  readonly read: Read<unknown>;
+  /** SHA-256 of the document's name, type and text. */
+  readonly hash: Buffer;
+};
 
 /** Gives what a document was read as; undefined if it was refused, which becomes a rejection. */
 type ReadOnce = <Value>(document: StoredDocument, read: () => Read<Value>) => Value | undefined;
@@ -80,8 +96,10 @@ export function createDocumentCompiler(
       const { name, type, text } = document;
       const last = before.get(name);
       // A parameter's name alone determines how it is read, so the last result has the same type.
-      const result = last?.type === type && last.text === text ? (last.read as Read<Value>) : read();
-      remembered.set(name, { type, text, read: result });
+      const isSame = last?.type === type && last.text === text;
+      const now: Remembered = isSame ? last : { type, text, read: read(), hash: hashOf(document) };
+      remembered.set(name, now);
+      const result = now.read as Read<Value>;
       if (result.ok) return result.value;
       rejections.push({ parameter: name, problems: result.refusal });
       return undefined;
@@ -92,7 +110,8 @@ export function createDocumentCompiler(
       readOnce,
       settings.bareNames,
     );
-    const { clients, sealingKeys } = yield* readSecrets(trees, readOnce);
+    const version = versionOf(remembered.values());
+    const { clients, ...secrets } = yield* readSecrets(trees, readOnce);
     before = remembered;
     // Compare the documents with each other.
     const { root, account } = trees;
@@ -100,8 +119,9 @@ export function createDocumentCompiler(
     const judged = yield* judge({ ...documents, root, account, clients, roles });
     return {
       ...judged,
+      version,
       clients,
-      sealingKeys,
+      ...secrets,
       operators,
       approvalPolicy,
       people,
@@ -113,7 +133,24 @@ export function createDocumentCompiler(
   return compile;
 }
 
-function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, bareNames: NamedKind) {
+function hashOf({ name, type, text }: StoredDocument): Buffer {
+  return createHash('sha256')
+    .update(JSON.stringify([name, type, text]))
+    .digest();
+}
+
+/** By the hashes of all documents, in the order of their names. */
+function versionOf(documents: Iterable<Remembered>): string {
+  const all = createHash('sha256');
+  for (const { hash } of documents) all.update(hash);
+  return all.digest('hex').slice(0, 16);
+}
+
+function* readDocuments(
+  { root, documents }: DocumentTrees,
+  readOnce: ReadOnce,
+  bareNames: NamedKind,
+) {
   const policies = new Map<string, ReadPolicy>();
   const profiles = new Map<string, Profile>();
   const others = new Map<string, readonly RuleNames[]>();
@@ -147,18 +184,23 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
 function* readSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadOnce) {
   const clients = new Map<string, Client>();
   const sealingKeys = new Map<string, StoredSealingKey>();
+  let webhook: WebhookDocument | undefined;
   for (const document of secrets) {
-    const [kind, id] = splitFirst(document.name.slice(secretsRoot.length + 1));
+    const path = document.name.slice(secretsRoot.length + 1);
+    const [kind, id] = splitFirst(path);
     if (kind === 'clients') {
       const client = readOnce(document, () => readStoredClient(document, id, demoKeys));
       setIfRead(clients, id, client);
     } else if (kind === 'keys') {
       const sealingKey = readOnce(document, () => readStoredSealingKey(document, id));
       setIfRead(sealingKeys, id, sealingKey);
+    } else if (path === 'webhook') {
+      // Where demo keys are accepted, the AWS in use is local.
+      webhook = readOnce(document, () => readStoredWebhook(document, demoKeys));
     }
     yield;
   }
-  return { clients, sealingKeys };
+  return { clients, sealingKeys, webhook };
 }
 
 /** Splits a path at its first slash. The rest is empty if there is none. */

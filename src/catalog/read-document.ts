@@ -2,7 +2,10 @@ import type { NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { compileAccessPolicy, type CompiledPolicy } from '../policy/compile.ts';
 import { readAccessPolicy } from '../policy/documents/access-policy.ts';
-import { readApprovalPolicy, type ApprovalPolicyDocument } from '../policy/documents/approval-policy.ts';
+import {
+  readApprovalPolicy,
+  type ApprovalPolicyDocument,
+} from '../policy/documents/approval-policy.ts';
 import { readBreakGlassPolicy } from '../policy/documents/break-glass-policy.ts';
 import { readBreakGlassRatePolicy } from '../policy/documents/break-glass-rate-policy.ts';
 import { readClientDocument, type Client } from '../policy/documents/client.ts';
@@ -10,6 +13,7 @@ import { readPeople, type PeopleDocument } from '../policy/documents/people.ts';
 import { readOperators, type OperatorsDocument } from '../policy/documents/operators.ts';
 import { readProfile, type Profile } from '../policy/documents/profile.ts';
 import { readSealingKey, type SealingKeyDocument } from '../policy/documents/sealing-key.ts';
+import { readWebhook, type WebhookDocument } from '../policy/documents/webhook.ts';
 import { isDemoSecret } from '../policy/documents/weak-secret.ts';
 import {
   namesOfAccessPolicy,
@@ -66,19 +70,29 @@ function toRead<Value>(result: Result<Value, readonly DocumentProblem[]>): Read<
 function misplaced({ type }: StoredDocument, profile: string): string | undefined {
   const checked = checkProfile(profile);
   if (!checked.ok) return `the parameter's name is wrong: ${checked.refusal}`;
-  if (type === 'SecureString') return 'policies and profiles must be stored as String, not as SecureString';
+  if (type === 'SecureString')
+    return 'policies and profiles must be stored as String, not as SecureString';
   return undefined;
 }
 
 /** Reads `policies/<profile>`: an access policy. */
-export function readStoredPolicy(document: StoredDocument, profile: string, bareNames: NamedKind): Read<ReadPolicy> {
+export function readStoredPolicy(
+  document: StoredDocument,
+  profile: string,
+  bareNames: NamedKind,
+): Read<ReadPolicy> {
   const problem = misplaced(document, profile);
   if (problem !== undefined) return refuse([problem]);
   const { text } = document;
   const read = toRead(readAccessPolicy(text, bareNames));
   if (!read.ok) return read;
   const { value } = read;
-  return ok({ policy: compileAccessPolicy(value), names: namesOfAccessPolicy(value), findings: lint(value), text });
+  return ok({
+    policy: compileAccessPolicy(value),
+    names: namesOfAccessPolicy(value),
+    findings: lint(value),
+    text,
+  });
 }
 
 /** Reads `profiles/<profile>`. */
@@ -88,17 +102,24 @@ export function readStoredProfile(document: StoredDocument, profile: string): Re
 }
 
 /** Reads `operators`. */
-export function readStoredOperators({ text }: StoredDocument, bareNames: NamedKind): Read<OperatorsDocument> {
+export function readStoredOperators(
+  { text }: StoredDocument,
+  bareNames: NamedKind,
+): Read<OperatorsDocument> {
   return toRead(readOperators(text, bareNames));
 }
 
 /**
- * Reads any other document of the first tree. Only the form of the break-glass policies is checked so
- * far. Secrets are refused here, where others may read them. A parameter that is not the TVM's names
- * nobody.
+ * Reads any other document of the first tree. Only the form of the break-glass policies is checked
+ * so far. Secrets are refused here, where others may read them. A parameter that is not the TVM's
+ * names nobody.
  */
-export function readStoredOther({ text }: StoredDocument, path: string, bareNames: NamedKind): Read<ReadOther> {
-  if (/^(?:clients|keys)\//u.test(path)) {
+export function readStoredOther(
+  { text }: StoredDocument,
+  path: string,
+  bareNames: NamedKind,
+): Read<ReadOther> {
+  if (/^(?:clients|keys)\/|^webhook$/u.test(path)) {
     return refuse([
       'secrets must be stored under SENTINEL_SECRETS_ROOT, because in SSM whoever may read a path may read everything ' +
         'below it; move this parameter there',
@@ -106,9 +127,13 @@ export function readStoredOther({ text }: StoredDocument, path: string, bareName
   }
   switch (path) {
     case 'approval-policy':
-      return other(readApprovalPolicy(text, bareNames), namesOfApprovalPolicy, (approvalPolicy) => ({
-        approvalPolicy,
-      }));
+      return other(
+        readApprovalPolicy(text, bareNames),
+        namesOfApprovalPolicy,
+        (approvalPolicy) => ({
+          approvalPolicy,
+        }),
+      );
     case 'people':
       return other(readPeople(text, bareNames), namesOfPeople, (people) => ({ people }));
     case 'break-glass-policy':
@@ -137,9 +162,15 @@ const DEMO_KEY = /^(?:TVMDEMO|AKIADEMO)/iu;
  *
  * @param demoKeys whether the demo's ids and secrets, which are public, are accepted
  */
-export function readStoredClient({ type, text }: StoredDocument, id: string, demoKeys: boolean): Read<Client> {
+export function readStoredClient(
+  { type, text }: StoredDocument,
+  id: string,
+  demoKeys: boolean,
+): Read<Client> {
   if (!/^\w{1,128}$/u.test(id)) {
-    return refuse(["the access key id in the parameter's name must be 1 to 128 letters, digits and _"]);
+    return refuse([
+      "the access key id in the parameter's name must be 1 to 128 letters, digits and _",
+    ]);
   }
   if (type !== 'SecureString') return refuse(['registered keys must be stored as SecureString']);
   if (!demoKeys && DEMO_KEY.test(id)) {
@@ -147,17 +178,37 @@ export function readStoredClient({ type, text }: StoredDocument, id: string, dem
   }
   const read = toRead(readClientDocument(text));
   if (read.ok && isDemoSecret(read.value.secret) && !demoKeys) {
-    return refuse(['secrets of the demo are accepted only with a local AWS; generate another secret']);
+    return refuse([
+      'secrets of the demo are accepted only with a local AWS; generate another secret',
+    ]);
   }
   return read;
 }
 
 /** Reads `keys/<id>`: a sealing key. */
-export function readStoredSealingKey({ type, text }: StoredDocument, id: string): Read<StoredSealingKey> {
+export function readStoredSealingKey(
+  { type, text }: StoredDocument,
+  id: string,
+): Read<StoredSealingKey> {
   if (!/^[\w-]{1,64}$/u.test(id)) {
-    return refuse(["the sealing key's id in the parameter's name must be 1 to 64 letters, digits, _ and -"]);
+    return refuse([
+      "the sealing key's id in the parameter's name must be 1 to 64 letters, digits, _ and -",
+    ]);
   }
   if (type !== 'SecureString') return refuse(['sealing keys must be stored as SecureString']);
   const read = toRead(readSealingKey(text));
   return read.ok ? ok({ ...read.value, id }) : read;
+}
+
+/**
+ * Reads `webhook`: the keys of events.
+ *
+ * @param allowsLoopback whether events may be posted to this machine, over plain http
+ */
+export function readStoredWebhook(
+  { type, text }: StoredDocument,
+  allowsLoopback: boolean,
+): Read<WebhookDocument> {
+  if (type !== 'SecureString') return refuse(['the keys of events must be stored as SecureString']);
+  return toRead(readWebhook(text, allowsLoopback));
 }

@@ -5,6 +5,7 @@ import type { PeopleDocument } from '../policy/documents/people.ts';
 import type { Client } from '../policy/documents/client.ts';
 import type { OperatorsDocument } from '../policy/documents/operators.ts';
 import type { Profile } from '../policy/documents/profile.ts';
+import type { WebhookDocument } from '../policy/documents/webhook.ts';
 import type { StoredSealingKey } from './read-document.ts';
 
 /**
@@ -31,6 +32,10 @@ export type Snapshot = {
    * read later.
    */
   readonly readAt: number;
+  /**
+   * Sixteen hexadecimal digits of the SHA-256 of all documents but secrets: which documents decide.
+   */
+  readonly version: string;
   /** The TVM's own account. */
   readonly account: string;
   /** Principals of the roles that the TVM vends or recently vended, and of its own role. */
@@ -39,11 +44,21 @@ export type Snapshot = {
   readonly clients: ReadonlyMap<string, Client>;
   /** The keys that seal minted keys, by the id in `keys/<id>`. */
   readonly sealingKeys: ReadonlyMap<string, StoredSealingKey>;
+  /**
+   * What events are signed with, and where they may go; undefined if that document is missing or
+   * broken.
+   */
+  readonly webhook: WebhookDocument | undefined;
   /** Who may list, revoke, explain and lift; undefined if that document is missing or broken. */
   readonly operators: OperatorsDocument | undefined;
-  /** Who may approve what; undefined if there is no such document, or a broken one: then nobody may. */
+  /**
+   * Who may approve what; undefined if there is no such document, or a broken one: then nobody may.
+   */
   readonly approvalPolicy: ApprovalPolicyDocument | undefined;
-  /** Which identities are one person; undefined if there is no such document. A broken one lets nobody approve anything. */
+  /**
+   * Which identities are one person; undefined if there is no such document. A broken one lets
+   * nobody approve anything.
+   */
   readonly people: PeopleDocument | 'broken' | undefined;
   readonly rejections: readonly Rejection[];
   /** Probable mistakes in valid documents, at most a thousand. */

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { isAccountId, parseArn, parseRoleArn } from '../lib/arn.ts';
 import { parseGoDuration } from '../lib/go-duration.ts';
+import { isWebhookUrl } from '../lib/webhook-url.ts';
 
 // The kinds of value that variables have. Each message is the end of a sentence that begins with
 // the name of the variable.
@@ -47,7 +48,10 @@ export function list(what: string, accepts: (item: string) => boolean) {
 /** An http or https URL. */
 export const url = v.pipe(
   v.string(),
-  v.check((text) => URL.canParse(text) && /^https?:$/u.test(new URL(text).protocol), 'must be an http or https URL'),
+  v.check(
+    (text) => URL.canParse(text) && /^https?:$/u.test(new URL(text).protocol),
+    'must be an http or https URL',
+  ),
 );
 
 /** One of these words. */
@@ -56,7 +60,10 @@ export function oneOf<const Names extends readonly string[]>(...names: Names) {
 }
 
 /** A path of SSM. */
-export const ssmRoot = v.pipe(v.string(), v.regex(/^(?:\/[A-Za-z0-9_.-]+)+$/u, 'must be a path like /sentinel'));
+export const ssmRoot = v.pipe(
+  v.string(),
+  v.regex(/^(?:\/[A-Za-z0-9_.-]+)+$/u, 'must be a path like /sentinel'),
+);
 
 /** The name of a DynamoDB table. */
 export const tableName = v.pipe(
@@ -65,7 +72,10 @@ export const tableName = v.pipe(
 );
 
 /** A region of AWS. */
-export const region = v.pipe(v.string(), v.regex(/^[a-z]{2,4}(?:-[a-z]+)+-\d$/u, 'must be a region like eu-central-1'));
+export const region = v.pipe(
+  v.string(),
+  v.regex(/^[a-z]{2,4}(?:-[a-z]+)+-\d$/u, 'must be a region like eu-central-1'),
+);
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 const BUCKET = /^(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/u;
@@ -73,22 +83,11 @@ const BUCKET = /^(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-
 /** The name of an S3 bucket. */
 export const bucketName = v.pipe(v.string(), v.regex(BUCKET, 'must be the name of an S3 bucket'));
 
-/** Whether a URL is plain http to this machine, where nobody can listen on the way. */
-export function isLoopbackHttp(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, hostname } = new URL(text);
-  return protocol === 'http:' && /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/u.test(hostname);
-}
-
-/** Whether `fetch` can post to a URL confidentially; it refuses `user:password@`. */
-function isWebhookUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password } = new URL(text);
-  return (protocol === 'https:' || isLoopbackHttp(text)) && username === '' && password === '';
-}
-
-/** Where notifications go. Its path is often a secret, so no message repeats it. */
-export const webhookUrl = v.pipe(v.string(), v.check(isWebhookUrl, 'must be an https URL without user and password'));
+/** Where events go. Its path is often a secret, so no message repeats it. */
+export const webhookUrl = v.pipe(
+  v.string(),
+  v.check(isWebhookUrl, 'must be an https URL without user and password'),
+);
 
 /**
  * Standard topics only. FIFO topics need a group id, which notifications do not have:
@@ -98,11 +97,19 @@ function isTopicArn(text: string): boolean {
   const arn = parseArn(text);
   if (!arn.ok) return false;
   const { service, region: place, account, resource } = arn.value;
-  return service === 'sns' && v.is(region, place) && isAccountId(account) && /^[\w-]{1,256}$/u.test(resource);
+  return (
+    service === 'sns' &&
+    v.is(region, place) &&
+    isAccountId(account) &&
+    /^[\w-]{1,256}$/u.test(resource)
+  );
 }
 
 /** The ARN of an SNS topic for notifications. */
-export const topicArn = v.pipe(v.string(), v.check(isTopicArn, 'must be the ARN of a standard SNS topic'));
+export const topicArn = v.pipe(
+  v.string(),
+  v.check(isTopicArn, 'must be the ARN of a standard SNS topic'),
+);
 
 /**
  * Whether a text is a role's unique id:
@@ -113,7 +120,10 @@ export function isRoleId(text: string): boolean {
 }
 
 /** The id of an API or a Function URL. */
-export const frontId = v.pipe(v.string(), v.regex(/^[a-z0-9]{8,64}$/u, 'must be the id of an API or a Function URL'));
+export const frontId = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9]{8,64}$/u, 'must be the id of an API or a Function URL'),
+);
 
 const SSO_SUFFIX = /=sso$/u;
 

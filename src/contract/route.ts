@@ -22,7 +22,11 @@ export type Route = {
   readonly status: 200 | 201;
 } & (
   | { readonly method: 'GET' | 'DELETE'; readonly query: Fields }
-  | { readonly method: 'POST'; readonly body: Fields; /** A body that is good. */ readonly example: string }
+  | {
+      readonly method: 'POST';
+      readonly body: Fields;
+      /** A body that is good. */ readonly example: string;
+    }
 );
 
 /** Of an endpoint that takes no fields. */

@@ -1,6 +1,17 @@
 import type { GrantProblem } from '../actions/approvals/check-grant.ts';
-import type { ApprovalRefusal, ApprovalRequired, Blocked, RequestField } from '../actions/approvals/refusal.ts';
-import { forbidden, RETRY_UNAVAILABLE, retryLater, validation, type RefusalAnswer } from './refusal-answer.ts';
+import type {
+  ApprovalRefusal,
+  ApprovalRequired,
+  Blocked,
+  RequestField,
+} from '../actions/approvals/refusal.ts';
+import {
+  forbidden,
+  RETRY_UNAVAILABLE,
+  retryLater,
+  validation,
+  type RefusalAnswer,
+} from './refusal-answer.ts';
 
 /** The statuses and words of what is refused about approvals. */
 
@@ -26,6 +37,7 @@ const BLOCKED: Readonly<Record<GrantProblem, string>> = {
   stale: 'does not vend, for it was given for something else than what would be vended now',
   quorum: 'does not vend, for not everybody who approved it still may',
   suspended: 'does not vend while the document of people is broken',
+  clock: 'does not vend while the clock of this server is not AWS’s',
 };
 
 function blockedWords(blocked: Blocked | undefined): string {
@@ -83,9 +95,7 @@ const KINDS: Readonly<Record<ApprovalRefusal['kind'], true>> = {
 };
 
 /** Whether a refusal is about an approval. */
-export function isApprovalRefusal<Other extends { readonly kind: string }>(
-  refusal: Other | ApprovalRefusal,
-): refusal is ApprovalRefusal {
+export function isApprovalRefusal(refusal: { readonly kind: string }): refusal is ApprovalRefusal {
   return Object.hasOwn(KINDS, refusal.kind);
 }
 
@@ -123,7 +133,9 @@ function toAskingAnswer(
 ): RefusalAnswer {
   switch (refusal.kind) {
     case 'no-approval-needed':
-      return conflict(`Profile ${refusal.profile} needs no approval; vend it.`, { status: 'not_needed' });
+      return conflict(`Profile ${refusal.profile} needs no approval; vend it.`, {
+        status: 'not_needed',
+      });
     case 'no-approval-rule':
       return forbidden(
         'PolicyRequiresApproval',
@@ -132,7 +144,10 @@ function toAskingAnswer(
       );
     case 'request-field': {
       const [field, sentence] = FIELDS[refusal.field];
-      return { ...validation(400, `The field "${field}" is missing or not good: ${sentence}.`), details: { field } };
+      return {
+        ...validation(400, `The field "${field}" is missing or not good: ${sentence}.`),
+        details: { field },
+      };
     }
     case 'request-too-long': {
       const message = `The field "duration" must be at most ${refusal.longest} seconds here.`;
@@ -153,14 +168,22 @@ function toAskingAnswer(
 
 /** Refusals of looking at a request, and of deciding on it. */
 function toDecisionAnswer(
-  refusal: Of<'no-request' | 'not-approver' | 'request-over' | 'request-changed' | 'request-unrecorded'>,
+  refusal: Of<
+    'no-request' | 'not-approver' | 'request-over' | 'request-changed' | 'request-unrecorded'
+  >,
 ): RefusalAnswer {
   switch (refusal.kind) {
     case 'no-request':
-      return forbidden('NotPermitted', `There is no request ${refusal.id} that is yours to see.`, {});
+      return forbidden(
+        'NotPermitted',
+        `There is no request ${refusal.id} that is yours to see.`,
+        {},
+      );
     case 'not-approver': {
       const { id, why } = refusal;
-      return forbidden('NotPermitted', `Request ${id} is not yours to decide: ${WHY[why]}.`, { request_id: id });
+      return forbidden('NotPermitted', `Request ${id} is not yours to decide: ${WHY[why]}.`, {
+        request_id: id,
+      });
     }
     case 'request-over': {
       const { id, status } = refusal;
@@ -176,9 +199,15 @@ function toDecisionAnswer(
   }
 }
 
-function toChanged({ id, digest, differences }: Extract<ApprovalRefusal, { kind: 'request-changed' }>): RefusalAnswer {
+function toChanged({
+  id,
+  digest,
+  differences,
+}: Extract<ApprovalRefusal, { kind: 'request-changed' }>): RefusalAnswer {
   const what =
-    differences.length === 0 ? 'something else than what you saw' : `not what you saw: ${differences.join(', ')}`;
+    differences.length === 0
+      ? 'something else than what you saw'
+      : `not what you saw: ${differences.join(', ')}`;
   const message = `What request ${id} asks for is ${what}; look at GET /requests/${id} again, and approve its digest.`;
   return {
     status: 409,

@@ -61,7 +61,8 @@ export function createReadinessWatch(
     const reasons = reasonsOf(state);
     const because = reasons.length === 0 ? '' : `: ${reasons.join('; ')}`;
     const from = before === undefined ? '' : ` (it was ${before})`;
-    const isBetter = now === 'ready' || (before !== undefined && ORDER.indexOf(now) > ORDER.indexOf(before));
+    const isBetter =
+      now === 'ready' || (before !== undefined && ORDER.indexOf(now) > ORDER.indexOf(before));
     before = now;
     tell(`the server is ${now}${from}${because}`, isBetter);
   }

@@ -1,7 +1,13 @@
 import type { Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { sha256Hex } from '../sigv4/canonical.ts';
-import { BINDING_HEADERS, FORWARDED_SCHEME, requestHash, STS_BODY, STS_CONSTANT_HEADERS } from '../sigv4/forwarded.ts';
+import {
+  BINDING_HEADERS,
+  FORWARDED_SCHEME,
+  requestHash,
+  STS_BODY,
+  STS_CONSTANT_HEADERS,
+} from '../sigv4/forwarded.ts';
 import { readForwardedToken, type ForwardedClaim } from '../sigv4/forwarded-token.ts';
 import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.ts';
 import { ALGORITHM } from '../sigv4/signature.ts';
@@ -71,7 +77,12 @@ export function createForwardedStsAuthenticator(options: Options): Authenticator
     if (!mechanism.ok) return refuse(fromSigV4(mechanism.refusal));
     const unbound = head.headers.find(([name]) => STEERING.test(name))?.[0];
     if (unbound !== undefined) {
-      return refuse(notAuthentic('AccessDenied', `The header "${unbound}" is bound by nothing here; leave it out.`));
+      return refuse(
+        notAuthentic(
+          'AccessDenied',
+          `The header "${unbound}" is bound by nothing here; leave it out.`,
+        ),
+      );
     }
     const text = mechanism.value.slice(FORWARDED_SCHEME.length + 1);
     const claim = readForwardedToken(text, { hosts, window, now: clock() });
@@ -103,12 +114,16 @@ function createConfirm(options: Options) {
   }
 
   /** Asks STS once, and charges a refusal to the account. */
-  async function ask(request: StsRequest, account: Account): Promise<Result<AwsIdentity, IdentityRefusal>> {
+  async function ask(
+    request: StsRequest,
+    account: Account,
+  ): Promise<Result<AwsIdentity, IdentityRefusal>> {
     try {
       const answer = readStsAnswer(await askSts(request), hosts.partition);
       if (answer.ok) return answer;
       if (answer.refusal.kind === 'refused') line.charge(account);
-      if (answer.refusal.kind === 'unexpected') onFault(new Error(`the answer is unexpected: ${answer.refusal.why}`));
+      if (answer.refusal.kind === 'unexpected')
+        onFault(new Error(`the answer is unexpected: ${answer.refusal.why}`));
       return refuse(toIdentityRefusal(answer.refusal));
     } catch (error) {
       onFault(error);
@@ -197,13 +212,17 @@ function refusedMessage(code: string): string {
   return `AWS STS did not confirm who signed (${code}). ${ADVICE.get(code) ?? ADVICE_OF_ALL}`;
 }
 
-const ADVICE_OF_ALL = "Sign with credentials that are valid now, for this server's id, and for exactly this request.";
+const ADVICE_OF_ALL =
+  "Sign with credentials that are valid now, for this server's id, and for exactly this request.";
 
 /** What to do, by STS's error code. A `Map`, because the code is text from outside. */
 const ADVICE: ReadonlyMap<string, string> = new Map([
   ['ExpiredToken', 'Your AWS credentials have ended; get new ones and sign anew.'],
   ['ExpiredTokenException', 'Your AWS credentials have ended; get new ones and sign anew.'],
-  ['InvalidClientTokenId', 'AWS does not know the access key: it is deleted, inactive, or lacks its session token.'],
+  [
+    'InvalidClientTokenId',
+    'AWS does not know the access key: it is deleted, inactive, or lacks its session token.',
+  ],
   [
     'RegionDisabledException',
     'Your account has STS switched off in the region that you signed for; sign for another (--sts-region of sentinel-tvm).',
@@ -226,9 +245,15 @@ function toStsRequest(claim: ForwardedClaim, request: WireRequest, serverId: str
   };
   // STS may require every x-amz- header to be signed, so x-amz-content-sha256 is sent only where it
   // was.
-  const sent = Object.entries(values).filter(([name]) => !name.startsWith('x-amz-') || signedHeaders.includes(name));
+  const sent = Object.entries(values).filter(
+    ([name]) => !name.startsWith('x-amz-') || signedHeaders.includes(name),
+  );
   const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
-  return { host: claim.host, headers: { ...Object.fromEntries(sent), authorization }, body: STS_BODY };
+  return {
+    host: claim.host,
+    headers: { ...Object.fromEntries(sent), authorization },
+    body: STS_BODY,
+  };
 }
 
 /**
@@ -236,6 +261,8 @@ function toStsRequest(claim: ForwardedClaim, request: WireRequest, serverId: str
  */
 function claimedKeyOf({ headers }: WireHead): string | undefined {
   const [value = ''] = headerValues(headers, 'authorization');
-  const text = Buffer.from(value.slice(FORWARDED_SCHEME.length + 1, 8_192), 'base64url').toString('latin1');
+  const text = Buffer.from(value.slice(FORWARDED_SCHEME.length + 1, 8_192), 'base64url').toString(
+    'latin1',
+  );
   return /"credential"\s*:\s*"([A-Z0-9_]{4,40})\//u.exec(text)?.[1];
 }

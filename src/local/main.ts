@@ -7,6 +7,7 @@ import { SECOND } from '../lib/clock.ts';
 import { EMBEDDED_REGION } from './aws/account.ts';
 import { startEmbeddedAws, type EmbeddedAws } from './aws/server.ts';
 import { readPorts, seedSettings, tvmEnvironment, type Ports } from './environment.ts';
+import { startDeskReceiver } from './receiver.ts';
 import { recipes } from './recipes.ts';
 import { seed } from './seed.ts';
 
@@ -57,9 +58,9 @@ async function startAws(ports: Ports): Promise<EmbeddedAws> {
  * Starts the TVM as a process of its own, as in production. Only its environment says that its AWS
  * is local.
  */
-function startTvm(ports: Ports): ChildProcess {
+function startTvm(ports: Ports, webhookUrl: string): ChildProcess {
   return spawn(process.execPath, [TVM], {
-    env: tvmEnvironment(process.env, ports),
+    env: tvmEnvironment(process.env, ports, webhookUrl),
     stdio: ['ignore', 'inherit', 'inherit'],
   });
 }
@@ -68,13 +69,17 @@ function startTvm(ports: Ports): ChildProcess {
 function exitOf(child: ChildProcess): Promise<number> {
   return new Promise((settle, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => settle(code ?? 128 + (signal === null ? 1 : constants.signals[signal])));
+    child.once('exit', (code, signal) =>
+      settle(code ?? 128 + (signal === null ? 1 : constants.signals[signal])),
+    );
   });
 }
 
 async function isHealthy(ports: Ports): Promise<boolean> {
   try {
-    const response = await fetch(`http://${HOST}:${ports.tvm}/healthz`, { signal: AbortSignal.timeout(SECOND) });
+    const response = await fetch(`http://${HOST}:${ports.tvm}/healthz`, {
+      signal: AbortSignal.timeout(SECOND),
+    });
     await response.body?.cancel();
     return response.status === 200;
   } catch {
@@ -103,7 +108,8 @@ async function main(): Promise<number> {
   await requireFree(ports.value.tvm, 'PORT');
 
   const aws = await startAws(ports.value);
-  const child = startTvm(ports.value);
+  const receiver = await startDeskReceiver((line) => say(`${line}\n`));
+  const child = startTvm(ports.value, receiver.url);
 
   // End the TVM once on any signal.
   const ended = new AbortController();
@@ -126,6 +132,7 @@ async function main(): Promise<number> {
     return stopping ? 0 : code;
   } finally {
     ended.abort();
+    await receiver.close();
     await aws.close();
   }
 }

@@ -63,7 +63,9 @@ export function toKnownCallers(
     keyIds: new Set(keys.keys()),
     shortened: new Map(shortened),
     neverCallers,
-    neverNamed: new Set([...neverCallers].map((principal) => principal.split(':').slice(4).join(':'))),
+    neverNamed: new Set(
+      [...neverCallers].map((principal) => principal.split(':').slice(4).join(':')),
+    ),
   };
 }
 
@@ -74,7 +76,11 @@ export function toKnownCallers(
  *
  * @param denies whether the name is in a deny, where a wrong name would let somebody in
  */
-export function questionUserName(text: string, known: KnownCallers, denies = false): string | undefined {
+export function questionUserName(
+  text: string,
+  known: KnownCallers,
+  denies = false,
+): string | undefined {
   const parsed = parseUserName(text, known);
   if (!parsed.ok) return undefined;
   const name = parsed.value;
@@ -107,22 +113,31 @@ export function impossibleInDeny(text: string, known: KnownCallers): string | un
 export function questionPrincipal(pattern: string, known: KnownCallers): string | undefined {
   const key = keyOfPattern(pattern);
   const account = accountOfPattern(pattern) ?? known.ownAccount;
-  if (key !== undefined && !isKnownKey(key, known)) return `${quote(pattern)} matches no registered key`;
+  if (key !== undefined && !isKnownKey(key, known))
+    return `${quote(pattern)} matches no registered key`;
   if (known.neverCallers.has(pattern)) return `${quote(pattern)} ${VENDED}`;
   const allowed = allowedOf(known);
-  if (hasWildcard(account) ? allowed.some((one) => matchesPattern(account, one)) : allowed.includes(account)) {
+  if (
+    hasWildcard(account)
+      ? allowed.some((one) => matchesPattern(account, one))
+      : allowed.includes(account)
+  ) {
     return undefined;
   }
   return `${quote(pattern)} ${notAllowed(account)}`;
 }
 
 function isKnownKey(pattern: string, { keyIds }: KnownCallers): boolean {
-  return hasWildcard(pattern) ? [...keyIds].some((id) => matchesPattern(pattern, id)) : keyIds.has(pattern);
+  return hasWildcard(pattern)
+    ? [...keyIds].some((id) => matchesPattern(pattern, id))
+    : keyIds.has(pattern);
 }
 
 /** Says why no caller of an account can exist; undefined if the account is allowed. */
 export function questionAccount(account: string, known: KnownCallers): string | undefined {
-  return allowedOf(known).includes(account) ? undefined : `${quote(account)} ${notAllowed(account)}`;
+  return allowedOf(known).includes(account)
+    ? undefined
+    : `${quote(account)} ${notAllowed(account)}`;
 }
 
 function allowedOf({ allowedAccounts, ownAccount }: KnownCallers): readonly string[] {
@@ -152,7 +167,9 @@ function questionPlace(account: string, known: KnownCallers): string | undefined
 export function checkNotAtHome(text: string, ownAccount: string): Result<string, string> {
   const [account, rest] = splitAccount(text);
   if (account !== `${ownAccount}:`) return ok(text);
-  return refuse(`${quote(text)} begins with the TVM's own account, whose callers' names have none; write ${rest}`);
+  return refuse(
+    `${quote(text)} begins with the TVM's own account, whose callers' names have none; write ${rest}`,
+  );
 }
 
 function impossibleName(text: string, { ownAccount }: KnownCallers): string | undefined {
@@ -161,7 +178,11 @@ function impossibleName(text: string, { ownAccount }: KnownCallers): string | un
 }
 
 /** A bare name means one kind of caller. The likeliest mistake is that another kind was meant. */
-function unknownBareName(text: string, { kind, bare }: UserName, known: KnownCallers): string | undefined {
+function unknownBareName(
+  text: string,
+  { kind, bare }: UserName,
+  known: KnownCallers,
+): string | undefined {
   const isBare = kind === known.bareNames && text === bare;
   if (!isBare || kind !== 'key' || known.keyNames.has(bare)) return undefined;
   return (
@@ -173,29 +194,45 @@ function unknownBareName(text: string, { kind, bare }: UserName, known: KnownCal
 function questionKind(name: UserName, known: KnownCallers): string | undefined {
   const { kind, bare, session } = name;
   if (kind === 'key')
-    return known.keyNames.has(bare) ? undefined : `is the name of no registered key${shortenedFrom(bare, known)}`;
+    return known.keyNames.has(bare)
+      ? undefined
+      : `is the name of no registered key${shortenedFrom(bare, known)}`;
   if (kind === 'role') return questionVended(name, known) ?? questionRole(bare, session, known);
   if (kind === 'sso' && !hasIdentityCenter(name, known)) {
     return 'is a person of Identity Center, whom neither SENTINEL_SSO_ACCOUNTS nor SENTINEL_TRUSTED_SESSION_ROLES lets in';
   }
-  const isMistakable = kind === known.bareNames && name.account === undefined && known.keyNames.has(bare);
-  return isMistakable ? `is not the registered key of that name, which is key/${bare} here` : undefined;
+  const isMistakable =
+    kind === known.bareNames && name.account === undefined && known.keyNames.has(bare);
+  return isMistakable
+    ? `is not the registered key of that name, which is key/${bare} here`
+    : undefined;
 }
 
 function hasIdentityCenter({ account }: UserName, known: KnownCallers): boolean {
   const place = account ?? known.ownAccount;
   return (
     known.ssoAccounts.includes(place) ||
-    known.trustedSessionRoles.some(({ arn, kind }) => kind === 'sso' && accountOfPattern(arn) === place)
+    known.trustedSessionRoles.some(
+      ({ arn, kind }) => kind === 'sso' && accountOfPattern(arn) === place,
+    )
   );
 }
 
-function questionVended({ account, bare }: UserName, { neverNamed, ownAccount }: KnownCallers): string | undefined {
+function questionVended(
+  { account, bare }: UserName,
+  { neverNamed, ownAccount }: KnownCallers,
+): string | undefined {
   return neverNamed.has(`${account ?? ownAccount}:role/${bare}`) ? VENDED : undefined;
 }
 
-function questionRole(role: string, session: string | undefined, known: KnownCallers): string | undefined {
-  const isTrusted = known.trustedSessionRoles.some(({ arn, kind }) => kind === 'role' && nameOfRole(arn) === role);
+function questionRole(
+  role: string,
+  session: string | undefined,
+  known: KnownCallers,
+): string | undefined {
+  const isTrusted = known.trustedSessionRoles.some(
+    ({ arn, kind }) => kind === 'role' && nameOfRole(arn) === role,
+  );
   if (session !== undefined && !isTrusted) {
     return `is a session of role ${role}, which SENTINEL_TRUSTED_SESSION_ROLES does not list; if ${role} is a path, write role/${session}`;
   }
@@ -217,11 +254,14 @@ function shorten(name: string): string {
 
 function shortenedFrom(bare: string, { shortened }: KnownCallers): string {
   const whole = shortened.get(bare);
-  return whole === undefined ? '' : `; Sentinel shortens ${whole} to it, but the TVM does not shorten names`;
+  return whole === undefined
+    ? ''
+    : `; Sentinel shortens ${whole} to it, but the TVM does not shorten names`;
 }
 
 /** Matches the end of an e-mail address without its punctuation. */
-const LIKE_AN_ADDRESS = /^[a-z0-9]{6,}(?:com|org|net|edu|gov|example|io|co|eu|de|uk|fr|nl|jp|au|ca|in)$/iu;
+const LIKE_AN_ADDRESS =
+  /^[a-z0-9]{6,}(?:com|org|net|edu|gov|example|io|co|eu|de|uk|fr|nl|jp|au|ca|in)$/iu;
 
 /**
  * Questions a name that Sentinel may have shortened: nobody has it here, so a deny taken over from
@@ -229,7 +269,8 @@ const LIKE_AN_ADDRESS = /^[a-z0-9]{6,}(?:com|org|net|edu|gov|example|io|co|eu|de
  */
 function questionShortened({ bare }: UserName, known: KnownCallers): string | undefined {
   const looksShort =
-    /^[A-Za-z0-9]{1,20}$/u.test(bare) && (bare.length === SHORTENED_LENGTH || LIKE_AN_ADDRESS.test(bare));
+    /^[A-Za-z0-9]{1,20}$/u.test(bare) &&
+    (bare.length === SHORTENED_LENGTH || LIKE_AN_ADDRESS.test(bare));
   const whole = shortenedFrom(bare, known);
   if (!looksShort && whole === '') return undefined;
   return `looks like a name that Sentinel shortened, as mallorycorpexample for mallory@corp.example; write the whole name${whole}`;

@@ -7,14 +7,19 @@ type Statement = {
   readonly Effect: 'Deny';
   readonly Action: '*';
   readonly Resource: '*';
-  readonly Condition: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+  readonly Condition: Readonly<
+    Record<string, Readonly<Record<string, string | readonly string[]>>>
+  >;
 };
 
 /**
  * The inline policy of a protected role that denies everything to credentials that were issued and
  * then revoked.
  */
-export type HardPolicy = { readonly Version: '2012-10-17'; readonly Statement: readonly Statement[] };
+export type HardPolicy = {
+  readonly Version: '2012-10-17';
+  readonly Statement: readonly Statement[];
+};
 
 /** The name of the policy: one for each role, rebuilt whole. */
 export const HARD_POLICY_NAME = 'SentinelRevocations';
@@ -72,7 +77,10 @@ export type HardContext = {
  * The policy, undefined if there is nothing to deny, and the revocations for which it has no room
  * yet.
  */
-export type HardPlan = { readonly policy: HardPolicy | undefined; readonly waiting: readonly Revocation[] };
+export type HardPlan = {
+  readonly policy: HardPolicy | undefined;
+  readonly waiting: readonly Revocation[];
+};
 
 /**
  * IAM's own precision:
@@ -107,7 +115,10 @@ export function isInForce(
   { now, skew }: Pick<HardContext, 'now' | 'skew'>,
 ): boolean {
   const only = profileOf(target);
-  return (only === undefined || only === profile) && now < createdAt + MARGIN + skew + LONGEST_CREDENTIALS;
+  return (
+    (only === undefined || only === profile) &&
+    now < createdAt + MARGIN + skew + LONGEST_CREDENTIALS
+  );
 }
 
 function profileOf(target: Revocation['target']): string | undefined {
@@ -121,7 +132,9 @@ function profileOf(target: Revocation['target']): string | undefined {
 function principalIs(values: readonly string[]): Statement['Condition'] {
   const [only, ...patterns] = values;
   const key = 'aws:PrincipalTag/SentinelPrincipal';
-  return patterns.length === 0 ? { StringEquals: { [key]: only ?? '' } } : { StringLike: { [key]: values } };
+  return patterns.length === 0
+    ? { StringEquals: { [key]: only ?? '' } }
+    : { StringLike: { [key]: values } };
 }
 
 const USER = 'aws:PrincipalTag/SentinelUser';
@@ -159,7 +172,10 @@ function ownerOf({ target, own }: Revocation): string | undefined {
 }
 
 /** The sessions that one subject revoked of its own, in one statement that reaches nobody else. */
-function ownStatement(mine: readonly Revocation[], { profiles, tags, skew }: HardContext): Statement | undefined {
+function ownStatement(
+  mine: readonly Revocation[],
+  { profiles, tags, skew }: HardContext,
+): Statement | undefined {
   const [first] = mine;
   if (first?.target.kind !== 'session') return undefined;
   const { subject, user } = first.target;
@@ -189,11 +205,17 @@ function lengthOf(statements: readonly Statement[]): number {
  * The revocations by operators: each by name, or everything issued until now if there are too many
  * to name.
  */
-function operatorStatements(live: readonly Revocation[], context: HardContext): readonly Statement[] {
+function operatorStatements(
+  live: readonly Revocation[],
+  context: HardContext,
+): readonly Statement[] {
   if (live.length === 0) return [];
   const single = live.flatMap(({ target }) => (target.kind === 'session' ? [target.value] : []));
-  const named = live.filter(({ target }) => target.kind !== 'session').map((one) => statementOf(one, context));
-  const sessions = single.length === 0 ? [] : [deny('RevokedSessions', { StringEquals: { [SESSION]: single } })];
+  const named = live
+    .filter(({ target }) => target.kind !== 'session')
+    .map((one) => statementOf(one, context));
+  const sessions =
+    single.length === 0 ? [] : [deny('RevokedSessions', { StringEquals: { [SESSION]: single } })];
   const statements = [...named, ...sessions];
   if (single.length <= MAX_SESSIONS && lengthOf(statements) <= MAX_CHARACTERS) return statements;
   // Callers who are not revoked get new credentials when they ask again; those who are revoked do
@@ -210,7 +232,9 @@ function operatorStatements(live: readonly Revocation[], context: HardContext): 
  * credentials have all expired are left out.
  */
 export function toHardPolicy(revocations: readonly Revocation[], context: HardContext): HardPlan {
-  const live = revocations.filter((one) => context.profiles.some((profile) => isInForce(one, profile, context)));
+  const live = revocations.filter((one) =>
+    context.profiles.some((profile) => isInForce(one, profile, context)),
+  );
   const statements = [
     ...operatorStatements(
       live.filter((one) => ownerOf(one) === undefined),
@@ -226,9 +250,15 @@ export function toHardPolicy(revocations: readonly Revocation[], context: HardCo
   const waiting: Revocation[] = [];
   for (const mine of owners.values()) {
     const statement = ownStatement(mine, context);
-    const fits = waiting.length === 0 && statement !== undefined && lengthOf([...statements, statement]) <= room;
+    const fits =
+      waiting.length === 0 &&
+      statement !== undefined &&
+      lengthOf([...statements, statement]) <= room;
     if (fits) statements.push(statement);
     else waiting.push(...mine);
   }
-  return { policy: statements.length === 0 ? undefined : { Version: '2012-10-17', Statement: statements }, waiting };
+  return {
+    policy: statements.length === 0 ? undefined : { Version: '2012-10-17', Statement: statements },
+    waiting,
+  };
 }

@@ -1,5 +1,19 @@
-import { attributes, flagAt, isoTime, numberAt, textAt, timeAt, type Item } from '../aws/attributes.ts';
-import { isSignedRow, signingKeyOf, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
+import {
+  attributes,
+  flagAt,
+  isoTime,
+  numberAt,
+  textAt,
+  timeAt,
+  type Item,
+} from '../aws/attributes.ts';
+import {
+  isSignedRow,
+  signingKeyOf,
+  signRow,
+  type SealingKey,
+  type SealingKeys,
+} from '../lib/sealing.ts';
 import type { Revocation, RevocationTarget } from './revocation.ts';
 
 /**
@@ -7,7 +21,12 @@ import type { Revocation, RevocationTarget } from './revocation.ts';
  */
 export type LogEntry =
   | ({ readonly what: 'revoke' } & Revocation)
-  | { readonly what: 'lift'; readonly n: number; readonly lifts: number; readonly signature: string }
+  | {
+      readonly what: 'lift';
+      readonly n: number;
+      readonly lifts: number;
+      readonly signature: string;
+    }
   | { readonly what: 'void'; readonly n: number };
 
 /** What was read at a number of the log. */
@@ -35,7 +54,10 @@ const CLOSED = 'closed revocation';
 const HEAD = 'head of revocations';
 
 /** The attributes that the signature of an entry covers: all but `attempt` and those of closing. */
-const SIGNED = 'id n what kind value subject user profile reason by by_principal created_at until own last'.split(' ');
+const SIGNED =
+  'id n what kind value subject user profile reason by by_principal created_at until own last'.split(
+    ' ',
+  );
 
 /** The id of the entry of a number. */
 export function idOf(n: number): string {
@@ -94,7 +116,10 @@ export function toHead(n: number, sealing: SealingKey | undefined): Item {
 }
 
 /** The number of a head, and whether the TVM signed it; 0 if it holds no number. */
-export function readHead(item: Item | undefined, keys: SealingKeys): { readonly n: number; readonly genuine: boolean } {
+export function readHead(
+  item: Item | undefined,
+  keys: SealingKeys,
+): { readonly n: number; readonly genuine: boolean } {
   const n = numberAt(item, 'n') ?? 0;
   if (!Number.isSafeInteger(n) || n < 0) return { n: 0, genuine: false };
   return { n, genuine: isSignedRow(textAt(item, 'signature') ?? '', keys, HEAD, [n]) };
@@ -111,7 +136,8 @@ export function toItem(entry: LogEntry, last: number | undefined): Item {
   const { n, what } = entry;
   const common = attributes({ id: idOf(n), n, what, last });
   if (entry.what === 'void') return common;
-  if (entry.what === 'lift') return { ...common, ...attributes({ lifts: entry.lifts, signature: entry.signature }) };
+  if (entry.what === 'lift')
+    return { ...common, ...attributes({ lifts: entry.lifts, signature: entry.signature }) };
   const { target, reason, by, byPrincipal, createdAt, until, own } = entry;
   const { kind, value, subject, user, profile } = { ...NO_TARGET, ...target };
   return {
@@ -133,7 +159,11 @@ export function toItem(entry: LogEntry, last: number | undefined): Item {
 }
 
 /** A lifting with its signature. */
-export function toLift(n: number, lifts: number, sealing: SealingKey): Extract<LogEntry, { what: 'lift' }> {
+export function toLift(
+  n: number,
+  lifts: number,
+  sealing: SealingKey,
+): Extract<LogEntry, { what: 'lift' }> {
   return {
     what: 'lift',
     n,
@@ -143,9 +173,13 @@ export function toLift(n: number, lifts: number, sealing: SealingKey): Extract<L
 }
 
 function toTarget(item: Item): RevocationTarget | undefined {
-  const [kind, value = '', subject = '', user = '', profile = ''] = ['kind', 'value', 'subject', 'user', 'profile'].map(
-    (name) => textAt(item, name),
-  );
+  const [kind, value = '', subject = '', user = '', profile = ''] = [
+    'kind',
+    'value',
+    'subject',
+    'user',
+    'profile',
+  ].map((name) => textAt(item, name));
   if (kind === 'all') return { kind };
   if (value === '') return undefined;
   if (kind === 'user' || kind === 'principal' || kind === 'profile') return { kind, value };
@@ -211,7 +245,13 @@ export function readEntry(
     return active !== undefined && signingKeyOf(one) !== active.id;
   }
   const stale = (genuine && isOld(signature)) || (closed && isOld(closing));
-  return { entry: isNumbered ? toEntry(item, n, genuine) : { what: 'void', n }, genuine, closed, stale, item };
+  return {
+    entry: isNumbered ? toEntry(item, n, genuine) : { what: 'void', n },
+    genuine,
+    closed,
+    stale,
+    item,
+  };
 }
 
 /**

@@ -71,7 +71,10 @@ export type Revocations = {
   readonly ofVend: (subject: RevocationSubject, profile: string) => Block | undefined;
   /** Whether a grant was ended before its time. In memory. */
   readonly ofGrant: (id: string) => Revocation | undefined;
-  /** Whether a revocation of this caller came behind a number of the log, be it lifted since. In memory. */
+  /**
+   * Whether a revocation of this caller came behind a number of the log, be it lifted since. In
+   * memory.
+   */
   readonly wasRevokedAfter: (subject: RevocationSubject, n: number) => boolean;
   /** Everything up to this number of the log is known here. */
   readonly top: () => number;
@@ -127,9 +130,17 @@ type Options = {
  * consistently, whatever the load. Lookups are in memory.
  */
 export function createRevocations(options: Options): Revocations {
-  const { log, foreign, clock, monotonic, bound, grace, keysAre, upkeep, onRevocation, onFault } = options;
+  const { log, foreign, clock, monotonic, bound, grace, keysAre, upkeep, onRevocation, onFault } =
+    options;
   const stopwatch = createStopwatch(clock, monotonic);
-  const follower = createRevocationFollower({ log, clock, stopwatch, keysAre, onRevocation, onFault });
+  const follower = createRevocationFollower({
+    log,
+    clock,
+    stopwatch,
+    keysAre,
+    onRevocation,
+    onFault,
+  });
   const { book } = follower;
   const readings = createReadings({ follower, foreign, clock, stopwatch, bound, grace, onFault });
   const { refresh, catchUp, isFresh, inGrace, isUsable } = readings;

@@ -47,7 +47,9 @@ export function createRevocationFollower(options: Options) {
   /** Everything up to this number is known. */
   let top = 0;
   let readAt: Moment | undefined;
-  const write = createRevocationWriter(log, () => (stopwatch.since(readAt) < JUST_READ ? top : undefined));
+  const write = createRevocationWriter(log, () =>
+    stopwatch.since(readAt) < JUST_READ ? top : undefined,
+  );
   let loadedAt: Moment | undefined;
   let loadTriedAt: Moment | undefined;
   let loadedWith: string | undefined;
@@ -111,13 +113,15 @@ export function createRevocationFollower(options: Options) {
     tell({ entry: written, closed: false });
     // The lifting is written. If closing the entry that it lifts fails now, the upkeep does it
     // later.
-    if (entry.what === 'lift') await log.close(entry.lifts, written.n, entry.sealing).catch(onFault);
+    if (entry.what === 'lift')
+      await log.close(entry.lifts, written.n, entry.sealing).catch(onFault);
     return written;
   }
 
   /** Replaces a broken entry by one that says nothing. Rejects if that cannot be written. */
   async function putAside(n: number): Promise<void> {
-    if ((await log.silence(n, await log.read(n))) === 'refused') throw new Error(`entry ${n} has just changed`);
+    if ((await log.silence(n, await log.read(n))) === 'refused')
+      throw new Error(`entry ${n} has just changed`);
     loadTriedAt = undefined;
   }
 

@@ -1,6 +1,14 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { attributes, flagAt, numberAt, type Item } from '../aws/attributes.ts';
-import { deleteIf, putIf, putNew, readItem, scanPages, updateIf, type WriteOutcome } from '../aws/table.ts';
+import {
+  deleteIf,
+  putIf,
+  putNew,
+  readItem,
+  scanPages,
+  updateIf,
+  type WriteOutcome,
+} from '../aws/table.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
 import { activeSealingKey, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import { COMPACTION_ID, readCompaction, toCompactionItem, type Ranges } from './compaction.ts';
@@ -55,9 +63,15 @@ function unchanged(seen: Item | undefined) {
     const value = seen[name];
     names[`#a${index}`] = name;
     if (value !== undefined) values[`:a${index}`] = value;
-    terms.push(value === undefined ? `attribute_not_exists(#a${index})` : `#a${index} = :a${index}`);
+    terms.push(
+      value === undefined ? `attribute_not_exists(#a${index})` : `#a${index} = :a${index}`,
+    );
   }
-  return { condition: terms.join(' AND '), names, ...(Object.keys(values).length === 0 ? {} : { values }) };
+  return {
+    condition: terms.join(' AND '),
+    names,
+    ...(Object.keys(values).length === 0 ? {} : { values }),
+  };
 }
 
 /**
@@ -69,7 +83,13 @@ function unchanged(seen: Item | undefined) {
  * All of it is signed. What others wrote may revoke; it can neither lift nor end a revocation, nor
  * make an entry be gone.
  */
-export function createRevocationLog({ client, table: name, guard: guardName, sealingKeys, clock }: Options) {
+export function createRevocationLog({
+  client,
+  table: name,
+  guard: guardName,
+  sealingKeys,
+  clock,
+}: Options) {
   const table = { client, name, deadline: DEADLINE };
   const reads = { ...table, deadline: READ_DEADLINE };
   const guard = { client, name: guardName, deadline: DEADLINE };
@@ -87,7 +107,9 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
   /** The copy of the head in the guard table; undefined if there is none yet. */
   async function readMirror(): Promise<Mirror | undefined> {
     const item = await readItem({ ...guard, deadline: READ_DEADLINE }, MIRROR);
-    return item === undefined ? undefined : { n: numberAt(item, 'n') ?? 0, signed: flagAt(item, 'signed') === true };
+    return item === undefined
+      ? undefined
+      : { n: numberAt(item, 'n') ?? 0, signed: flagAt(item, 'signed') === true };
   }
 
   /** Raises the copy of the head to n, unless it is there already. */
@@ -143,7 +165,10 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     const { n } = read.entry;
     const { until, ttl: _, ...rest } = read.item;
     const kept = withEnd && until !== undefined ? { ...rest, until } : rest;
-    const asRead = read.entry.what === 'revoke' && read.entry.own ? { ...kept, ...attributes({ own: true }) } : kept;
+    const asRead =
+      read.entry.what === 'revoke' && read.entry.own
+        ? { ...kept, ...attributes({ own: true }) }
+        : kept;
     const item = read.entry.what === 'revoke' ? asRead : toItem({ what: 'void', n }, undefined);
     return putIf(table, signEntry(item, active()), unchanged(read.item));
   }
@@ -178,7 +203,11 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
    * nothing.
    */
   function silence(n: number, seen: Item | undefined): Promise<WriteOutcome> {
-    return putIf(table, signEntry(toItem({ what: 'void', n }, undefined), active()), unchanged(seen));
+    return putIf(
+      table,
+      signEntry(toItem({ what: 'void', n }, undefined), active()),
+      unchanged(seen),
+    );
   }
 
   /** Closes entry n, which the entry `by` lifts: from then on entry n itself says so. */
@@ -199,7 +228,11 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
    * Replaces the compaction that was seen; false if another instance has just written it, or if it
    * would be too large.
    */
-  async function writeCompaction(version: number, ranges: Ranges, seen: Item | undefined): Promise<boolean> {
+  async function writeCompaction(
+    version: number,
+    ranges: Ranges,
+    seen: Item | undefined,
+  ): Promise<boolean> {
     const item = toCompactionItem(version, ranges, active());
     return item !== undefined && (await putIf(table, item, unchanged(seen))) === 'done';
   }

@@ -60,8 +60,10 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
     const { entry, closed, genuine } = read;
     if (!genuine && !closed) return;
     if (read.stale) seen.again.push(read);
-    const hasEnded = entry.what === 'revoke' && entry.until !== undefined && clock() > entry.until + KEPT;
-    if (closed || hasEnded || entry.what === 'void' || includes(gone, entry.n)) seen.dead.add(entry.n);
+    const hasEnded =
+      entry.what === 'revoke' && entry.until !== undefined && clock() > entry.until + KEPT;
+    if (closed || hasEnded || entry.what === 'void' || includes(gone, entry.n))
+      seen.dead.add(entry.n);
     else if (entry.what === 'lift') seen.lifts.set(entry.n, entry.lifts);
     else seen.open.add(entry.n);
   }
@@ -78,7 +80,10 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
     return seen;
   }
 
-  async function compact({ dead }: Seen, seen: Awaited<ReturnType<RevocationLog['readCompaction']>>): Promise<void> {
+  async function compact(
+    { dead }: Seen,
+    seen: Awaited<ReturnType<RevocationLog['readCompaction']>>,
+  ): Promise<void> {
     const numbers = [...dead].filter((n) => n <= settled).slice(0, MAX_CHANGES);
     const ranges = mergeRanges(seen.ranges, toRanges(numbers));
     if (numbers.length === 0 && !seen.stale) return;
@@ -91,7 +96,10 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
     const compaction = await log.readCompaction();
     // The readers report a head or compaction that is not genuine.
     if (!head.genuine || !compaction.genuine) return 0;
-    if (head.item !== undefined && !(textAt(head.item, 'signature') ?? '').startsWith(`${sealing.id}.`)) {
+    if (
+      head.item !== undefined &&
+      !(textAt(head.item, 'signature') ?? '').startsWith(`${sealing.id}.`)
+    ) {
       await log.replace(toHead(head.n, sealing), head.item);
     }
     const seen = await look(compaction.ranges);
@@ -124,5 +132,7 @@ function signedAnew({ entry, closed, item }: ReadEntry, sealing: SealingKey): It
     entry.what === 'lift'
       ? { ...plain, ...attributes({ signature: toLift(entry.n, entry.lifts, sealing).signature }) }
       : signEntry(plain, sealing);
-  return closed ? { ...signed, ...toClosing(entry.n, numberAt(item, 'closed_by') ?? Number.NaN, sealing) } : signed;
+  return closed
+    ? { ...signed, ...toClosing(entry.n, numberAt(item, 'closed_by') ?? Number.NaN, sealing) }
+    : signed;
 }

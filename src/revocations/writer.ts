@@ -80,7 +80,8 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     const read = item === undefined ? undefined : log.understand(item);
     // It was deleted since, so the head is beyond it.
     if (read === undefined) return { end: Math.max(n - 1, sure), sure };
-    if (read.genuine) return { end: Math.max(Math.min(endOfBatch(read), n + MAX_BATCH), sure), sure };
+    if (read.genuine)
+      return { end: Math.max(Math.min(endOfBatch(read), n + MAX_BATCH), sure), sure };
     // At or below the head it was changed by others, and stays as it is.
     if (sure < n) await log.adopt(read, false);
     return { end: Math.max(n, sure), sure };
@@ -88,7 +89,8 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
 
   function place(job: Job, n: number, last: number | undefined): Placed {
     const { entry: wish } = job;
-    const entry: LogEntry = wish.what === 'lift' ? toLift(n, wish.lifts, wish.sealing) : { ...wish, n };
+    const entry: LogEntry =
+      wish.what === 'lift' ? toLift(n, wish.lifts, wish.sealing) : { ...wish, n };
     const item = toItem(entry, last);
     const signed = entry.what === 'lift' ? item : signEntry(item, log.active());
     return { job, entry, item: { ...signed, ...attributes({ attempt: job.attempt }) } };
@@ -129,7 +131,9 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
   async function stands({ entry: { n }, item }: Placed): Promise<boolean> {
     for (let repair = 0; repair <= MAX_REPAIRS; repair += 1) {
       const there = await log.readPatiently(n);
-      const isOurs = ['attempt', 'signature'].every((name) => textAt(there, name) === textAt(item, name));
+      const isOurs = ['attempt', 'signature'].every(
+        (name) => textAt(there, name) === textAt(item, name),
+      );
       if (isOurs && there !== undefined && log.understand(there)?.genuine !== false) return true;
       if (there !== undefined && !isOurs && log.understand(there)?.genuine === true) return false;
       await log.replace(item, there);
@@ -175,7 +179,8 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
       });
       n = last + 1;
     }
-    for (const job of left) failed.set(job, new Error('others take the numbers of the revocations again and again'));
+    for (const job of left)
+      failed.set(job, new Error('others take the numbers of the revocations again and again'));
     return { placed, failed, unsure };
   }
 

@@ -64,7 +64,10 @@ type Options = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** A session that ends with an approval is of use to its last second: there is no other to take its place. */
+/**
+ * A session that ends with an approval is of use to its last second: there is no other to take its
+ * place.
+ */
 function marginOf({ endsBy }: SessionUse): number {
   return endsBy === undefined ? MARGIN : 0;
 }
@@ -86,7 +89,10 @@ export function createSessionTracker(options: Options): SessionTracker {
   /** Cache: slot → its session, until the session ends, is forgotten or makes room. */
   const live = createLru<string, Live>(capacity, (_, { id }) => idToSlot.delete(id));
   /** The openings under way, by slot: vends that come meanwhile join them. */
-  const opening = new Map<string, { readonly proposed: Session; readonly opened: Promise<Opened> }>();
+  const opening = new Map<
+    string,
+    { readonly proposed: Session; readonly opened: Promise<Opened> }
+  >();
 
   function remember(slot: string, session: Live): void {
     live.set(slot, session);
@@ -98,7 +104,12 @@ export function createSessionTracker(options: Options): SessionTracker {
     idToSlot.delete(id);
   }
 
-  function open(use: SessionUse, keys: SealingKeys, slot: string, instead?: string): Promise<Opened> {
+  function open(
+    use: SessionUse,
+    keys: SealingKeys,
+    slot: string,
+    instead?: string,
+  ): Promise<Opened> {
     const underWay = opening.get(slot);
     // A vend that comes while the session opens is the session's next use.
     if (underWay !== undefined)
@@ -113,7 +124,11 @@ export function createSessionTracker(options: Options): SessionTracker {
         if (!outcome.ok) return outcome;
         const session = outcome.value;
         const isOurs = session.id === proposed.id && session.startedAt === proposed.startedAt;
-        const entry: Live = { ...session, writtenAt: isOurs ? now : session.lastAccessAt, unwritten: isOurs ? 0 : 1 };
+        const entry: Live = {
+          ...session,
+          writtenAt: isOurs ? now : session.lastAccessAt,
+          unwritten: isOurs ? 0 : 1,
+        };
         remember(slot, entry);
         if (isOurs) onOpen(session);
         return ok(entry);
@@ -130,14 +145,27 @@ export function createSessionTracker(options: Options): SessionTracker {
   function propose(use: SessionUse, keys: SealingKeys, slot: string, now: number): Session {
     const { key, sourceIdentity } = use;
     const id = proposeSessionId(slot, keys, life, now);
-    return { ...key, id, startedAt: now, endsAt: endOf(use, now), lastAccessAt: now, requestCount: 1, sourceIdentity };
+    return {
+      ...key,
+      id,
+      startedAt: now,
+      endsAt: endOf(use, now),
+      lastAccessAt: now,
+      requestCount: 1,
+      sourceIdentity,
+    };
   }
 
   /**
    * Counts a use. Writes it once in 15 minutes, and replaces the session if its row shows then that
    * it has ended.
    */
-  async function advance(use: SessionUse, keys: SealingKeys, slot: string, entry: Live): Promise<Opened> {
+  async function advance(
+    use: SessionUse,
+    keys: SealingKeys,
+    slot: string,
+    entry: Live,
+  ): Promise<Opened> {
     const now = clock();
     const used = { ...entry, lastAccessAt: now, unwritten: entry.unwritten + 1 };
     if (now - entry.writtenAt < TOUCH) {
@@ -173,7 +201,9 @@ export function createSessionTracker(options: Options): SessionTracker {
   }
 
   async function flush(): Promise<void> {
-    const dirty = [...live.entries()].map(([, entry]) => entry).filter(({ unwritten }) => unwritten > 0);
+    const dirty = [...live.entries()]
+      .map(([, entry]) => entry)
+      .filter(({ unwritten }) => unwritten > 0);
     const workers = Array.from({ length: FLUSH_WIDTH }, async () => {
       for (let entry = dirty.pop(); entry !== undefined; entry = dirty.pop()) {
         await store.touch(entry.id, entry.lastAccessAt, entry.unwritten);
@@ -224,7 +254,10 @@ export function createSessionTracker(options: Options): SessionTracker {
     };
   }
 
-  async function use(wanted: SessionUse, keys: SealingKeys): Promise<Result<Tracked, SessionRefusal>> {
+  async function use(
+    wanted: SessionUse,
+    keys: SealingKeys,
+  ): Promise<Result<Tracked, SessionRefusal>> {
     const found = track(wanted, keys);
     if (wanted.required) return found;
     const result = await withPatience(found, PATIENCE);

@@ -21,6 +21,11 @@ export const COUNTED = {
    * make room.
    */
   turned_away: ['overloaded', 'connection_refused', 'connection_closed'],
+  /**
+   * Events, counted once for each receiver: those that it took, tries that failed, and events that
+   * were given up after the last try.
+   */
+  events: ['delivered', 'failed', 'dead'],
   sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],
   /** Answers of 503, by what was not available. */
   unavailable: [
@@ -54,7 +59,7 @@ type CallOutcome = 'ok' | 'refused' | 'throttled' | 'late' | 'failed';
 
 /** A measured call to AWS. */
 export type AwsCall = {
-  readonly service: 'dynamodb' | 'ssm' | 'sts';
+  readonly service: 'dynamodb' | 'sns' | 'ssm' | 'sts';
   /** The operation's name, like `PutItem`. */
   readonly operation: string;
   readonly outcome: CallOutcome;
@@ -62,7 +67,11 @@ export type AwsCall = {
 };
 
 /** An answered request: which of the server's paths it was for, and its status. */
-export type Answered = { readonly route: string; readonly status: number; readonly milliseconds: number };
+export type Answered = {
+  readonly route: string;
+  readonly status: number;
+  readonly milliseconds: number;
+};
 
 /**
  * The state of the server at a moment. Ages are in seconds, undefined where nothing was read yet;

@@ -1,6 +1,14 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { VERSION } from '../lib/version.ts';
-import { COUNTED, type Answered, type AwsCall, type Counted, type Meter, type Readings, type Stage } from './meter.ts';
+import {
+  COUNTED,
+  type Answered,
+  type AwsCall,
+  type Counted,
+  type Meter,
+  type Readings,
+  type Stage,
+} from './meter.ts';
 
 /** A meter that Prometheus scrapes. */
 export type PrometheusMeter = Meter & {
@@ -25,6 +33,7 @@ const HELP: Readonly<Record<keyof Counted, string>> = {
   approvals: 'Actions on requests for an approval, by effect',
   identity_refused: 'Requests refused before they were decided, by reason',
   turned_away: 'Requests and connections that there was no room for, by what was done',
+  events: 'Events to receivers: taken, tries that failed, and those given up',
   sts: 'Calls of AssumeRole, by region and outcome',
   unavailable: 'Answers of 503, by what was not available',
 };
@@ -95,6 +104,7 @@ function addCounters(registry: Registry, region: string): Counters {
     approvals: counter('approvals'),
     identity_refused: counter('identity_refused'),
     turned_away: counter('turned_away'),
+    events: counter('events'),
     sts: counter('sts'),
     unavailable: counter('unavailable'),
   };
@@ -134,7 +144,11 @@ function addBuildInfo(registry: Registry): void {
 
 /** The state of the server, read with each scrape. */
 function addGauges(registry: Registry, read: () => Readings): void {
-  function gauge(name: string, help: string, value: (readings: Readings) => number | undefined): void {
+  function gauge(
+    name: string,
+    help: string,
+    value: (readings: Readings) => number | undefined,
+  ): void {
     const made: Gauge = new Gauge({
       name,
       help,
@@ -148,13 +162,31 @@ function addGauges(registry: Registry, read: () => Readings): void {
     });
   }
 
-  gauge('sentinel_catalog_age_seconds', 'Since the documents were read', ({ catalogAge }) => catalogAge);
-  gauge('sentinel_catalog_rejected', 'Documents that are broken', ({ catalogRejected }) => catalogRejected);
-  gauge('sentinel_revocations_age_seconds', 'Since the revocations were read', ({ revocationsAge }) => revocationsAge);
-  gauge('sentinel_revocations_grace', '1 while the outage grace is used', ({ inGrace }) => Number(inGrace));
-  gauge('sentinel_ready', '1 if requests can be served, as /readyz says', ({ ready }) => Number(ready));
+  gauge(
+    'sentinel_catalog_age_seconds',
+    'Since the documents were read',
+    ({ catalogAge }) => catalogAge,
+  );
+  gauge(
+    'sentinel_catalog_rejected',
+    'Documents that are broken',
+    ({ catalogRejected }) => catalogRejected,
+  );
+  gauge(
+    'sentinel_revocations_age_seconds',
+    'Since the revocations were read',
+    ({ revocationsAge }) => revocationsAge,
+  );
+  gauge('sentinel_revocations_grace', '1 while the outage grace is used', ({ inGrace }) =>
+    Number(inGrace),
+  );
+  gauge('sentinel_ready', '1 if requests can be served, as /readyz says', ({ ready }) =>
+    Number(ready),
+  );
   gauge('sentinel_draining', '1 from SIGTERM on', ({ draining }) => Number(draining));
-  gauge('sentinel_audit_writable', '1 while audit lines can be written', ({ auditWritable }) => Number(auditWritable));
+  gauge('sentinel_audit_writable', '1 while audit lines can be written', ({ auditWritable }) =>
+    Number(auditWritable),
+  );
   gauge('sentinel_sessions', 'Sessions in memory', ({ sessions }) => sessions);
 }
 

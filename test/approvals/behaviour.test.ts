@@ -31,8 +31,8 @@ import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.
 import { party, review } from './support.ts';
 
 /**
- * The cases of approvals by which Sentinel is known, each through HTTP. A case marked † differs from its Go code, on purpose:
- * there it was wrong.
+ * The cases of approvals by which Sentinel is known, each through HTTP. A case marked † differs from
+ * its Go code, on purpose: there it was wrong.
  */
 let desk: Desk;
 let dynamodb: DynamoDBClient;
@@ -61,7 +61,11 @@ beforeAll(async () => {
     await desk.put(`/sentinel/policies/${profile}`, policyDocument({ ...rule, ...effect }));
   }
   const approvers = ['ann', 'ben', 'cid'];
-  const auto = { users: ['ann'], max_duration: '30m', time: { hours: { start: '00:00', end: '23:59' } } };
+  const auto = {
+    users: ['ann'],
+    max_duration: '30m',
+    time: { hours: { start: '00:00', end: '23:59' } },
+  };
   await desk.put(
     '/sentinel/approval-policy',
     approvalPolicy(
@@ -141,7 +145,13 @@ async function make(more: Partial<Made> = {}): Promise<string> {
   await putRow(dynamodb, toRequestItem(request, REQUESTS, SEALING));
   const ledgers = createLedgers(dynamodb, 'sentinel-guard');
   const { entries, version } = await ledgers.read(`key/${made.who.name}`, 0);
-  const entry = { id, profile: made.profile, at: begun, until: now + 24 * HOUR, pending: !isApproved };
+  const entry = {
+    id,
+    profile: made.profile,
+    at: begun,
+    until: now + 24 * HOUR,
+    pending: !isApproved,
+  };
   await ledgers.write(`key/${made.who.name}`, [...entries, entry], version);
   return id;
 }
@@ -153,7 +163,11 @@ async function shownOf(id: string, wish: Wish): Promise<string> {
   return createDocumentsOf('key')(snapshot).shownFor(id, wish, Date.now()) ?? '{}';
 }
 
-function vend(profile = 'usual', who = ann, more: Readonly<Record<string, string>> = {}): Promise<RawAnswer> {
+function vend(
+  profile = 'usual',
+  who = ann,
+  more: Readonly<Record<string, string>> = {},
+): Promise<RawAnswer> {
   return vendBy(tvm, who, profile, more);
 }
 
@@ -164,11 +178,19 @@ async function clear(who: Who = ann): Promise<void> {
   await ledgers.write(`key/${who.name}`, [], version);
 }
 
-type Case = readonly [what: string, act: () => Promise<readonly unknown[]>, expected: readonly unknown[]];
+type Case = readonly [
+  what: string,
+  act: () => Promise<readonly unknown[]>,
+  expected: readonly unknown[],
+];
 
 const REFUSED = [403, 'PolicyRequiresApproval'];
 
-async function vendAfter(made: Partial<Made>, profile = 'usual', who = ann): Promise<readonly unknown[]> {
+async function vendAfter(
+  made: Partial<Made>,
+  profile = 'usual',
+  who = ann,
+): Promise<readonly unknown[]> {
   await make(made);
   return outcomeOf(await vend(profile, who));
 }
@@ -178,7 +200,11 @@ async function asked(more: object): Promise<readonly unknown[]> {
   return [answer.status];
 }
 
-async function autoStatus(profile: string, who: Who, duration: number): Promise<readonly unknown[]> {
+async function autoStatus(
+  profile: string,
+  who: Who,
+  duration: number,
+): Promise<readonly unknown[]> {
   return [(await askBy(tvm, who, profile, { duration })).json['status']];
 }
 
@@ -232,7 +258,9 @@ const CASES: readonly Case[] = [
     async () => {
       await make();
       const proxy = await startFaultProxy(desk.url);
-      const other = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url } });
+      const other = await startTvm(desk.url, {
+        environment: { AWS_ENDPOINT_URL_DYNAMODB: proxy.url },
+      });
       proxy.set('dynamodb', ({ body }) => (body.includes('"sentinel-requests"') ? 'error' : 'ok'));
       const answer = await vendBy(other, ann, 'usual');
       await other.close();
@@ -241,8 +269,16 @@ const CASES: readonly Case[] = [
     },
     [503, 'ServiceUnavailable'],
   ],
-  ['† an explicit deny and an approval: 403', () => vendAfter({ profile: 'denied' }, 'denied'), [403, 'PolicyDenied']],
-  ['† lives no longer than what is left', () => lifeOf({ approvedAgo: 40 * MINUTE }, '3600'), [200, 20]],
+  [
+    '† an explicit deny and an approval: 403',
+    () => vendAfter({ profile: 'denied' }, 'denied'),
+    [403, 'PolicyDenied'],
+  ],
+  [
+    '† lives no longer than what is left',
+    () => lifeOf({ approvedAgo: 40 * MINUTE }, '3600'),
+    [200, 20],
+  ],
   [
     '† lives no longer than what is left, under STS’s minimum',
     () => lifeOf({ approvedAgo: 55 * MINUTE }, '3600'),
@@ -250,7 +286,11 @@ const CASES: readonly Case[] = [
   ],
   ['a justification of 9 characters: no', () => asked({ justification: 'x'.repeat(9) }), [400]],
   ['a justification of 10 characters: yes', () => asked({ justification: 'x'.repeat(10) }), [201]],
-  ['a justification of 500 characters: yes', () => asked({ justification: 'x'.repeat(500) }), [201]],
+  [
+    'a justification of 500 characters: yes',
+    () => asked({ justification: 'x'.repeat(500) }),
+    [201],
+  ],
   ['a justification of 501 characters: no', () => asked({ justification: 'x'.repeat(501) }), [400]],
   ['a duration of 0: no', () => asked({ duration: 0 }), [400]],
   ['a duration of 8h: yes', () => asked({ duration: 28_800 }), [201]],
@@ -261,7 +301,11 @@ const CASES: readonly Case[] = [
     [403, 'NotPermitted'],
   ],
   ['† no approval rule: refused', async () => outcomeOf(await vend('ruleless')), REFUSED],
-  ['auto-approve, all conditions match: approved', () => autoStatus('auto', ann, 1_800), ['approved']],
+  [
+    'auto-approve, all conditions match: approved',
+    () => autoStatus('auto', ann, 1_800),
+    ['approved'],
+  ],
   ['auto-approve, longer than it says: pending', () => autoStatus('auto', ann, 1_801), ['pending']],
   ['auto-approve, somebody else: pending', () => autoStatus('auto', ben, 1_800), ['pending']],
   [
@@ -280,7 +324,11 @@ const CASES: readonly Case[] = [
       const id = idOf(await askBy(tvm, ann, 'usual'));
       const answers = await Promise.all([ben, cid].map((who) => approveBy(tvm, who, id)));
       const { json } = await showBy(tvm, ann, id);
-      return [answers.map(({ status }) => status).toSorted(), json['status'], (json['reviews'] as unknown[]).length];
+      return [
+        answers.map(({ status }) => status).toSorted(),
+        json['status'],
+        (json['reviews'] as unknown[]).length,
+      ];
     },
     [[200, 409], 'approved', 1],
   ],

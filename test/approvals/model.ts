@@ -26,9 +26,10 @@ import { approvalPolicy } from '../support/approvals.ts';
 import { callerWith } from '../support/identity.ts';
 
 /**
- * The actions of approvals on two instances, over tables and a log in memory: each call of a table waits for its turn, so that
- * calls of different actors mix in any order, and may crash its process, or lose its answer. What an approval is
- * worth is counted beside, from what people said, in another way than the TVM's.
+ * The actions of approvals on two instances, over tables and a log in memory: each call of a table
+ * waits for its turn, so that calls of different actors mix in any order, and may crash its process,
+ * or lose its answer. What an approval is worth is counted beside, from what people said, in another
+ * way than the TVM's.
  */
 
 /** ann has two keys and a second name. */
@@ -57,7 +58,9 @@ export const PROFILES = ['pair', 'groups', 'later'] as const;
 export type ProfileName = (typeof PROFILES)[number];
 const ALL = ['ann', 'anno', 'ben', 'cid', 'dot'];
 /** The groups of each profile, as the oracle counts them. */
-const GROUPS: Readonly<Record<ProfileName, readonly { readonly from: readonly string[]; readonly need: number }[]>> = {
+const GROUPS: Readonly<
+  Record<ProfileName, readonly { readonly from: readonly string[]; readonly need: number }[]>
+> = {
   pair: [{ from: ALL, need: 2 }],
   groups: [
     { from: ['ben', 'cid', 'ann'], need: 1 },
@@ -78,13 +81,17 @@ export const VARIANTS: readonly Variant[] = [
   { role: 'a', disabled: 'dot' },
 ];
 
-function must<Value>(read: { readonly ok: true; readonly value: Value } | { readonly ok: false }): Value {
+function must<Value>(
+  read: { readonly ok: true; readonly value: Value } | { readonly ok: false },
+): Value {
   if (!read.ok) throw new Error('a document of the model is broken');
   return read.value;
 }
 
 function toSnapshot({ role, disabled }: Variant): Snapshot {
-  const profile = must(readProfile(profileDocument({ role_arn: `arn:aws:iam::000000000000:role/${role}` })));
+  const profile = must(
+    readProfile(profileDocument({ role_arn: `arn:aws:iam::000000000000:role/${role}` })),
+  );
   const rule = { effect: 'require_approval', conditions: { users: ALL } };
   const policy = compileAccessPolicy(must(readAccessPolicy(policyDocument(rule))));
   const rules = PROFILES.map((name) => ({
@@ -103,7 +110,9 @@ function toSnapshot({ role, disabled }: Variant): Snapshot {
     sealingKeys: SEALINGS,
     operators: undefined,
     approvalPolicy: must(readApprovalPolicy(approvalPolicy(...rules))),
-    people: must(readPeople(JSON.stringify({ version: '1', rules: [{ name: 'ann', is: ['ann', 'anno'] }] }))),
+    people: must(
+      readPeople(JSON.stringify({ version: '1', rules: [{ name: 'ann', is: ['ann', 'anno'] }] })),
+    ),
   };
   return known as unknown as Snapshot;
 }
@@ -121,13 +130,21 @@ function callerOf(who: Who): Caller {
   });
 }
 
-/** How a call goes: done and answered; not done, or done, and its process dead; done, and its answer lost. */
+/**
+ * How a call goes: done and answered; not done, or done, and its process dead; done, and its answer
+ * lost.
+ */
 export type Fault = 'ok' | 'crash-before' | 'crash-after' | 'lost';
 
 type Turn = (fault: Fault) => void;
 
 /** Something that somebody said to a request, at least in part. */
-type Said = { readonly who: Who; readonly digest: string; readonly seconds: number; readonly logged: number };
+type Said = {
+  readonly who: Who;
+  readonly digest: string;
+  readonly seconds: number;
+  readonly logged: number;
+};
 
 const SECOND = 1_000;
 /** What takes longer is given up by whoever waits for it, and not done any more. */
@@ -135,7 +152,12 @@ const DEADLINE = 3 * SECOND;
 
 /** One command of a person, or something that happens. */
 export type Command =
-  | { readonly do: 'ask' | 'vend'; readonly who: Who; readonly on: number; readonly profile: ProfileName }
+  | {
+      readonly do: 'ask' | 'vend';
+      readonly who: Who;
+      readonly on: number;
+      readonly profile: ProfileName;
+    }
   | {
       readonly do: 'approve' | 'deny' | 'cancel' | 'end';
       readonly who: Who;
@@ -159,11 +181,14 @@ export function createWorld() {
   const turns: Turn[] = [];
   const rows = new Map<string, AccessRequest>();
   const versions = new Map<string, AccessRequest[]>();
-  const ledgerItems = new Map<string, { readonly entries: readonly LedgerEntry[]; readonly version: number }>();
+  const ledgerItems = new Map<
+    string,
+    { readonly entries: readonly LedgerEntry[]; readonly version: number }
+  >();
   const log: Revocation[] = [];
   const said = new Map<string, Said[]>();
   const acknowledged: { readonly id: string; readonly who: Who; readonly digest: string }[] = [];
-  const firstStarts = new Map<string, number>();
+  const firstStarts = new Map<string, { readonly startsAt: number; readonly words: number }>();
   const problems: string[] = [];
 
   /** One call of a table: it waits for its turn. */
@@ -226,7 +251,8 @@ export function createWorld() {
 
   const records = {
     describe: () => ({}),
-    conclude: (_by: unknown, _tried: unknown, _request: unknown, value: unknown) => Promise.resolve(ok(value)),
+    conclude: (_by: unknown, _tried: unknown, _request: unknown, value: unknown) =>
+      Promise.resolve(ok(value)),
     fail: () => Promise.resolve(refuse(unavailable('approvals'))),
     deny: (_by: unknown, _tried: unknown, refusal: unknown) => Promise.resolve(refuse(refusal)),
     reserve: () => Promise.resolve(ok(undefined)),
@@ -261,9 +287,15 @@ export function createWorld() {
     };
     const common = { clock: () => now, store, ledgers, revocations, documentsOf, records };
     return {
-      ask: createAsk({ clock: () => now, store, ledgers, revocations, sleep: () => call(() => undefined) }),
+      ask: createAsk({
+        clock: () => now,
+        store,
+        ledgers,
+        revocations,
+        sleep: () => call(() => undefined),
+      }),
       decisions: createDecideRequest(common),
-      grants: createFindGrant(common),
+      grants: createFindGrant({ ...common, skew: () => 0 }),
       revocations,
       documentsOf,
       learn,
@@ -318,24 +350,31 @@ export function createWorld() {
     const id = idAt(which);
     const request = id === undefined ? undefined : rows.get(id);
     if (id === undefined || request === undefined) return;
-    const operator = { caller: callerOf(who), snapshot: on.snapshot(), replay: undefined } as unknown as Operator;
-    if (what !== 'approve') {
-      const done =
-        what === 'deny'
-          ? on.decisions.deny(operator, id, 'not before the audit')
-          : what === 'cancel'
-            ? on.decisions.cancel(operator, id)
-            : on.decisions.end(operator, id, 'the work is done');
-      await done;
-      return;
-    }
+    const operator = {
+      caller: callerOf(who),
+      snapshot: on.snapshot(),
+      replay: undefined,
+    } as unknown as Operator;
+    if (what === 'deny') await on.decisions.deny(operator, id, 'not before the audit');
+    if (what === 'cancel') await on.decisions.cancel(operator, id);
+    if (what === 'end') await on.decisions.end(operator, id, 'the work is done');
+    if (what !== 'approve') return;
     const documents = on.documentsOf(on.snapshot());
     const digest = toDigest(documents.shownFor(id, request, now) ?? '');
-    // From now on it may count, whether or not anybody hears of it, but for revocations that are in the log already.
+    // From now on it may count, whether or not anybody hears of it.
     const before = said.get(id) ?? [];
-    const mine: Said = { who, digest, seconds: seconds ?? request.seconds, logged: Number.POSITIVE_INFINITY };
+    const mine: Said = {
+      who,
+      digest,
+      seconds: seconds ?? request.seconds,
+      logged: Number.POSITIVE_INFINITY,
+    };
     said.set(id, [...before, mine]);
-    const answer = await on.decisions.approve(operator, id, { digest, comment: undefined, seconds });
+    const answer = await on.decisions.approve(operator, id, {
+      digest,
+      comment: undefined,
+      seconds,
+    });
     const list = said.get(id) ?? [];
     said.set(
       id,
@@ -369,9 +408,9 @@ export function createWorld() {
     if (granted === undefined || on.revocations.ofGrant(granted.request.id) !== undefined) return;
     vends += 1;
     const { request, grant } = granted;
-    const claim = (holds: boolean, what: string): void => {
+    function claim(holds: boolean, what: string): void {
       if (!holds) problems.push(`${request.id} for ${who} on ${profile}: ${what}`);
-    };
+    }
     const digest = toDigest(on.documentsOf(snapshot).shownFor(request.id, request, begun) ?? '');
     const disabled = [...snapshot.clients].flatMap(([key, { disabled: is }]) => (is ? [key] : []));
     const voices = (said.get(request.id) ?? []).filter(
@@ -383,7 +422,10 @@ export function createWorld() {
           .slice(one.logged, known)
           .some(({ target }) => target.kind === 'user' && target.value === `key/${KEYS[one.who]}`),
     );
-    claim(request.requester.subject === callerOf(who).subject && request.profile === profile, 'somebody else’s');
+    claim(
+      request.requester.subject === callerOf(who).subject && request.profile === profile,
+      'somebody else’s',
+    );
     claim(
       fills(
         GROUPS[profile],
@@ -394,12 +436,17 @@ export function createWorld() {
     claim(grant.endsAt !== undefined && begun < grant.endsAt, 'after its end');
     claim(grant.seconds <= request.seconds, 'longer than was asked for');
     claim(
-      !log.slice(0, known).some(({ target }) => target.kind === 'grant' && target.value === request.id),
+      !log
+        .slice(0, known)
+        .some(({ target }) => target.kind === 'grant' && target.value === request.id),
       'after it was ended, as the instance knew',
     );
     if (request.start === 'first_use' && grant.startsAt !== undefined) {
-      const first = firstStarts.get(request.id) ?? grant.startsAt;
-      firstStarts.set(request.id, first);
+      // What is approved anew, after somebody put a row from before back, may begin anew.
+      const words = (said.get(request.id) ?? []).length;
+      const before = firstStarts.get(request.id);
+      const first = before?.words === words ? before.startsAt : grant.startsAt;
+      firstStarts.set(request.id, { startsAt: first, words });
       claim(grant.startsAt === first, 'begun twice');
     }
   }
@@ -481,7 +528,10 @@ export function createWorld() {
     const lost = acknowledged.filter(({ id, who, digest }) => {
       const kept = [...(versions.get(id) ?? [])].some(({ reviews }) =>
         reviews.some(
-          (one) => one.verdict === 'approve' && one.digest === digest && one.reviewer.subject === callerOf(who).subject,
+          (one) =>
+            one.verdict === 'approve' &&
+            one.digest === digest &&
+            one.reviewer.subject === callerOf(who).subject,
         ),
       );
       return !kept;
@@ -494,15 +544,27 @@ export function createWorld() {
     const places = open.map(({ requester, profile }) => `${requester.name} ${profile}`);
     const revived = [...versions.values()].filter((all) => {
       const over = all.findIndex(({ status }) => status === 'denied' || status === 'cancelled');
-      return over !== -1 && all.slice(over).some(({ status }) => status === 'approved' || status === 'pending');
+      return (
+        over !== -1 &&
+        all.slice(over).some(({ status }) => status === 'approved' || status === 'pending')
+      );
     });
     return [
       ...problems,
       ...lost.map(({ id, who }) => `what ${who} was told to have approved is not in ${id}`),
-      ...(new Set(places).size < places.length ? [`two are open for one: ${places.join(', ')}`] : []),
+      ...(new Set(places).size < places.length
+        ? [`two are open for one: ${places.join(', ')}`]
+        : []),
       ...revived.map(([first]) => `${first?.id} was over, and is not any more`),
     ];
   }
 
-  return { perform, drain, check, steps: () => steps, vends: () => vends, pending: () => turns.length };
+  return {
+    perform,
+    drain,
+    check,
+    steps: () => steps,
+    vends: () => vends,
+    pending: () => turns.length,
+  };
 }

@@ -39,19 +39,26 @@ describe('seed', () => {
     const first = await seeded(aws.url);
     expect(first).toContain('made table sentinel-sessions');
     expect(first).toContain('made parameter /sentinel-secrets/clients/TVMDEMOALICE');
-    expect(first).toHaveLength(20);
+    expect(first).toHaveLength(21);
     const second = await seeded(aws.url);
     expect(second).toEqual(first.map((line) => line.replace('made', 'found')));
 
     const ssm = new SSMClient(sdk(aws));
     await ssm.send(new PutParameterCommand({ Name: OPERATORS, Value: 'mine', Overwrite: true }));
     const third = await seeded(aws.url);
-    expect(third).toContain(`found parameter ${OPERATORS}, which differs from the demo's and is kept`);
-    expect((await ssm.send(new GetParameterCommand({ Name: OPERATORS }))).Parameter?.Value).toBe('mine');
+    expect(third).toContain(
+      `found parameter ${OPERATORS}, which differs from the demo's and is kept`,
+    );
+    expect((await ssm.send(new GetParameterCommand({ Name: OPERATORS }))).Parameter?.Value).toBe(
+      'mine',
+    );
 
     const dynamodb = new DynamoDBClient(sdk(aws));
     const ttl = await dynamodb.send(new DescribeTimeToLiveCommand({ TableName: 'sentinel-guard' }));
-    expect(ttl.TimeToLiveDescription).toEqual({ TimeToLiveStatus: 'ENABLED', AttributeName: 'ttl' });
+    expect(ttl.TimeToLiveDescription).toEqual({
+      TimeToLiveStatus: 'ENABLED',
+      AttributeName: 'ttl',
+    });
   });
 
   it('uses other roots if given', async () => {
@@ -65,18 +72,22 @@ describe('seed', () => {
     const port = await freePort();
     const waiting = seeded(`http://127.0.0.1:${port}`);
     aws = await new Promise((settle) => setTimeout(() => settle(startEmbeddedAws({ port })), 700));
-    expect(await waiting).toHaveLength(20);
+    expect(await waiting).toHaveLength(21);
   });
 
   it('gives up with a sentence if nothing answers', async () => {
     const endpoint = `http://127.0.0.1:${await freePort()}`;
-    await expect(seeded(endpoint, { patience: 0 })).rejects.toThrow(`No AWS answers at ${endpoint}`);
+    await expect(seeded(endpoint, { patience: 0 })).rejects.toThrow(
+      `No AWS answers at ${endpoint}`,
+    );
   });
 
   it('does not retry once AWS has refused', async () => {
     aws = await startAws();
     const credentials = { accessKeyId: 'AKIAUNKNOWN00000', secretAccessKey: 'x' };
-    await expect(seeded(aws.url, { credentials })).rejects.toMatchObject({ name: 'InvalidClientTokenId' });
+    await expect(seeded(aws.url, { credentials })).rejects.toMatchObject({
+      name: 'InvalidClientTokenId',
+    });
   });
 
   it.each(['https://sts.us-east-1.amazonaws.com', 'http://10.0.0.1:4566', 'nonsense'])(
@@ -94,10 +105,12 @@ describe('seed', () => {
     });
     const endpoint = `http://127.0.0.1:${port}`;
     const first = await seeded(endpoint);
-    expect(first).toHaveLength(20);
+    expect(first).toHaveLength(21);
     expect(await seeded(endpoint)).toEqual(first.map((line) => line.replace('made', 'found')));
     const ssm = new SSMClient(sdk({ url: endpoint }));
-    const { Parameter } = await ssm.send(new GetParameterCommand({ Name: '/sentinel/profiles/dev' }));
+    const { Parameter } = await ssm.send(
+      new GetParameterCommand({ Name: '/sentinel/profiles/dev' }),
+    );
     expect(Parameter?.Value).toContain('arn:aws:iam::123456789012:role/SentinelProtected-dev');
   });
 });

@@ -22,15 +22,17 @@ export type NeedsApproval = {
 /** Leave to vend a profile, as far as policy gives it. */
 export type Leave = {
   readonly profile: CatalogProfile;
-  /** The longest life of the credentials by the rule, in seconds; undefined if the rule has no cap. */
+  /**
+   * The longest life of the credentials by the rule, in seconds; undefined if the rule has no cap.
+   */
   readonly capSeconds: number | undefined;
   /** Whether the session's row must be written before anything is vended. */
   readonly requiresSession: boolean;
 };
 
 /**
- * Decides one request against the snapshot: pure, no I/O. A profile that is unknown or broken, and one
- * that no rule opens to this caller, come to the same refusal, so that names cannot be probed.
+ * Decides one request against the snapshot: pure, no I/O. A profile that is unknown or broken, and
+ * one that no rule opens to this caller, come to the same refusal, so that names cannot be probed.
  *
  * @param now epoch milliseconds
  */
@@ -41,7 +43,11 @@ export function decide(snapshot: Snapshot, caller: Caller, name: string, now: nu
   return { decision, outcome: toOutcome(profile, decision, caller) };
 }
 
-function toOutcome(profile: CatalogProfile, decision: Decision, caller: Caller): Verdict['outcome'] {
+function toOutcome(
+  profile: CatalogProfile,
+  decision: Decision,
+  caller: Caller,
+): Verdict['outcome'] {
   const leave: Leave = {
     profile,
     capSeconds: decision.capSeconds,

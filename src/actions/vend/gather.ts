@@ -28,8 +28,8 @@ type Sources = {
 };
 
 /**
- * Gathers what a vend is decided by, as it is at this moment: policy by the snapshot, the revocations in
- * memory, and, only where policy wants one, the approval in its table.
+ * Gathers what a vend is decided by, as it is at this moment: policy by the snapshot, the
+ * revocations in memory, and, only where policy wants one, the approval in its table.
  *
  * @param now epoch milliseconds
  */
@@ -41,12 +41,17 @@ export async function gather(
 ): Promise<Facts> {
   const { decision, outcome } = decide(snapshot, caller, profile, now);
   const revoked = revocations.ofVend(caller, profile);
-  if (outcome.ok) return { decision, grant: ok({ ...outcome.value, approval: undefined }), revoked };
+  if (outcome.ok)
+    return { decision, grant: ok({ ...outcome.value, approval: undefined }), revoked };
   const { refusal } = outcome;
   // Nobody looks for an approval for the denied and the revoked.
   if (refusal.kind === 'denied' || revoked !== undefined) {
     const none: NoGrant = { pending: undefined, blocked: undefined };
-    return { decision, grant: refuse(refusal.kind === 'denied' ? refusal : { ...refusal, found: none }), revoked };
+    return {
+      decision,
+      grant: refuse(refusal.kind === 'denied' ? refusal : { ...refusal, found: none }),
+      revoked,
+    };
   }
   try {
     const found = await grants.findGrant(caller, profile, snapshot, now);

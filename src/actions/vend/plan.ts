@@ -24,7 +24,10 @@ export type VendRequest = KnownRequest & {
   readonly label: string | undefined;
   /** Seconds asked for. */
   readonly duration: number | undefined;
-  /** Why it is wanted and for which ticket, for the request that a vend makes where it needs an approval. */
+  /**
+   * Why it is wanted and for which ticket, for the request that a vend makes where it needs an
+   * approval.
+   */
   readonly justification: string | undefined;
   readonly ticket: string | undefined;
 };
@@ -47,7 +50,9 @@ export type Grant = Leave & {
   readonly approval: FoundGrant | undefined;
 };
 
-/** Draws the marks of a vend: they carry the id of the approval that it rests on, or else its own. */
+/**
+ * Draws the marks of a vend: they carry the id of the approval that it rests on, or else its own.
+ */
 export function toStamp(caller: Caller, approval: FoundGrant | undefined): Stamp {
   const vendId = newHexId();
   return {
@@ -75,7 +80,8 @@ export type Plan = Settled & {
   readonly input: AssumeRoleCommandInput;
   readonly seconds: number;
   /**
-   * The exact end by the session policy, epoch milliseconds; undefined where STS's own is good enough.
+   * The exact end by the session policy, epoch milliseconds; undefined where STS's own is good
+   * enough.
    */
   readonly endsAt: number | undefined;
 };
@@ -92,19 +98,32 @@ export function toPlan(request: VendRequest, settled: Settled): Plan {
   const left = Math.floor((Math.min(session.endsAt, grantEnd ?? session.endsAt) - begun) / SECOND);
   const allowed = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left]);
   const { seconds, endsAt } = toLife(caller, { allowed, begun, grantEnd });
-  const policy = toSessionPolicy(profile, { endsAt, network, isGranted: grant.approval !== undefined });
+  const policy = toSessionPolicy(profile, {
+    endsAt,
+    network,
+    isGranted: grant.approval !== undefined,
+  });
   const input: AssumeRoleCommandInput = {
     RoleArn: profile.roleArn,
     RoleSessionName: toRoleSessionName(caller),
     SourceIdentity: stamp.sourceIdentity,
     DurationSeconds: Math.max(seconds, STS_MINIMUM_SECONDS),
     Tags: toSessionTags(
-      { sessionId: session.id, requestId: grant.approval?.request.id ?? stamp.vendId, caller, profile: name },
+      {
+        sessionId: session.id,
+        requestId: grant.approval?.request.id ?? stamp.vendId,
+        caller,
+        profile: name,
+      },
       profile.tags,
     ),
-    ...(profile.hardRevoke ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal'] } : {}),
+    ...(profile.hardRevoke
+      ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal'] }
+      : {}),
     ...(policy === undefined ? {} : { Policy: policy }),
-    ...(profile.managedPolicies.length === 0 ? {} : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
+    ...(profile.managedPolicies.length === 0
+      ? {}
+      : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
     ...(profile.externalId === undefined ? {} : { ExternalId: profile.externalId }),
   };
   return { ...settled, input, seconds, endsAt };
@@ -120,11 +139,14 @@ type LifeFacts = {
 };
 
 /**
- * The life of the credentials: what policy and session allow, or what the registered key that signed
- * has left. STS counts from when it answers, and gives 900 seconds at least, so what ends sooner, with
- * a key, or with an approval, gets its exact end by the session policy.
+ * The life of the credentials: what policy and session allow, or what the registered key that
+ * signed has left. STS counts from when it answers, and gives 900 seconds at least, so what ends
+ * sooner, with a key, or with an approval, gets its exact end by the session policy.
  */
-function toLife(caller: Caller, { allowed, begun, grantEnd }: LifeFacts): Pick<Plan, 'seconds' | 'endsAt'> {
+function toLife(
+  caller: Caller,
+  { allowed, begun, grantEnd }: LifeFacts,
+): Pick<Plan, 'seconds' | 'endsAt'> {
   const keyLeft = keySecondsLeft(caller, begun);
   const isByKey = keyLeft !== undefined && keyLeft <= allowed;
   const ends = [
@@ -132,12 +154,16 @@ function toLife(caller: Caller, { allowed, begun, grantEnd }: LifeFacts): Pick<P
     ...(isByKey ? [caller.keyExpiresAt ?? begun] : []),
     ...(grantEnd === undefined ? [] : [grantEnd]),
   ];
-  return { seconds: isByKey ? keyLeft : allowed, endsAt: ends.length === 0 ? undefined : Math.min(...ends) };
+  return {
+    seconds: isByKey ? keyLeft : allowed,
+    endsAt: ends.length === 0 ? undefined : Math.min(...ends),
+  };
 }
 
 /**
  * The network that the credentials are bound to; undefined where the profile does not bind them.
- * Refuses where it does and the address is unknown, or is a private one without a VPC to go with it.
+ * Refuses where it does and the address is unknown, or is a private one without a VPC to go with
+ * it.
  */
 export function toNetwork(
   request: VendRequest,
@@ -156,7 +182,8 @@ export function toNetwork(
 export function toVended(assumed: AssumedRole, { endsAt, grant, session, stamp }: Plan): Vended {
   return {
     ...assumed,
-    // STS gives at least its minimum. A session policy ends the credentials earlier, and this says when.
+    // STS gives at least its minimum. A session policy ends the credentials earlier, and this says
+    // when.
     expiration: Math.min(assumed.expiration, endsAt ?? assumed.expiration),
     account: grant.profile.profile.account,
     roleArn: grant.profile.profile.roleArn,

@@ -15,13 +15,16 @@ export type Failure = {
   readonly outcome: 'denied' | 'failed';
 } & Partial<Pick<VendRecord, 'upstream_code' | 'vended_access_key_id' | 'expiration'>>;
 
-/** What the record of a vend says from when its stamp is drawn, and more from when it is planned. */
+/**
+ * What the record of a vend says from when its stamp is drawn, and more from when it is planned.
+ */
 type Described = Partial<VendRecord>;
 
 type Recorder = {
   readonly audit: AuditLog;
   readonly request: VendRequest;
   readonly facts: Facts;
+  readonly catalogVersion: string;
   /** Whether the operator's grace is being used at this moment. */
   readonly inGrace: () => boolean;
 };
@@ -32,7 +35,7 @@ function effectOf({ grant, decision }: Facts): VendRecord['effect'] {
 }
 
 /** The ways in which a vend ends. Each leaves its one record. */
-export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
+export function createVendEnds({ audit, request, facts, catalogVersion, inGrace }: Recorder) {
   const { decision } = facts;
 
   function entry(what: Described & Pick<VendRecord, 'outcome'>): VendEntry {
@@ -47,6 +50,8 @@ export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
       effect: effectOf(facts),
       rule: decision.rule ?? '',
       rule_index: decision.ruleIndex,
+      rule_hash: decision.ruleHash,
+      catalog_version: catalogVersion,
       reason: decision.reason ?? '',
       revocations: inGrace() ? 'grace' : undefined,
       ...what,
@@ -54,8 +59,17 @@ export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
   }
 
   /** Ends without credentials. */
-  async function end({ refusal, ...rest }: Failure, more: Described): Promise<Refused<Failure['refusal']>> {
-    const said = { ...more, ...rest, ...requestOf(refusal), error: refusal.kind, cause: causeOf(refusal) };
+  async function end(
+    { refusal, ...rest }: Failure,
+    more: Described,
+  ): Promise<Refused<Failure['refusal']>> {
+    const said = {
+      ...more,
+      ...rest,
+      ...requestOf(refusal),
+      error: refusal.kind,
+      cause: causeOf(refusal),
+    };
     // Policy allowed the first of the copies; about this one it was not asked.
     await audit.append(entry(refusal.kind === 'replayed' ? { ...said, effect: 'deny' } : said));
     return refuse(refusal);

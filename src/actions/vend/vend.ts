@@ -14,8 +14,23 @@ import type { Grants } from '../approvals/find-grant.ts';
 import type { ApprovalRefusal } from '../approvals/refusal.ts';
 import type { VendApprovals } from '../approvals/for-vend.ts';
 import { gather, type Facts } from './gather.ts';
-import { toNetwork, toPlan, toStamp, toVended, type Grant, type Stamp, type Vended, type VendRequest } from './plan.ts';
-import { createVendEnds, describeIssued, describePlan, describeStamp, type Failure } from './record.ts';
+import {
+  toNetwork,
+  toPlan,
+  toStamp,
+  toVended,
+  type Grant,
+  type Stamp,
+  type Vended,
+  type VendRequest,
+} from './plan.ts';
+import {
+  createVendEnds,
+  describeIssued,
+  describePlan,
+  describeStamp,
+  type Failure,
+} from './record.ts';
 
 type Dependencies = {
   readonly clock: Clock;
@@ -30,7 +45,10 @@ type Dependencies = {
   readonly onFault: (error: unknown) => void;
 };
 
-export type Vend = (request: VendRequest, snapshot: Snapshot) => Promise<Result<Vended, VendRefusal | ApprovalRefusal>>;
+export type Vend = (
+  request: VendRequest,
+  snapshot: Snapshot,
+) => Promise<Result<Vended, VendRefusal | ApprovalRefusal>>;
 
 function denied(refusal: Failure['refusal'], more: Partial<Failure> = {}): Failure {
   return { ...more, refusal, outcome: 'denied' };
@@ -45,16 +63,23 @@ function failed(refusal: Failure['refusal'], more: Partial<Failure> = {}): Failu
  * made, or whose record could not be written, are discarded.
  */
 export function createVend(dependencies: Dependencies): Vend {
-  const { clock, guard, revocations, sessions, assumeRole, grants, approvals, audit, onFault } = dependencies;
+  const { clock, guard, revocations, sessions, assumeRole, grants, approvals, audit, onFault } =
+    dependencies;
 
-  async function reserve({ replay }: VendRequest, begun: number): Promise<Result<Reservation, Failure>> {
+  async function reserve(
+    { replay }: VendRequest,
+    begun: number,
+  ): Promise<Result<Reservation, Failure>> {
     const hold = await reserveClaim(guard, replay, begun);
     if (hold.ok) return hold;
     const refusal = toGuardRefusal(hold.refusal);
     return refuse(hold.refusal === 'replayed' ? denied(refusal) : failed(refusal));
   }
 
-  /** Why a vend has no leave; one that needs an approval makes the request for it where there is none. */
+  /**
+   * Why a vend has no leave; one that needs an approval makes the request for it where there is
+   * none.
+   */
   async function whyNot(
     request: VendRequest,
     snapshot: Snapshot,
@@ -63,7 +88,8 @@ export function createVend(dependencies: Dependencies): Vend {
   ): Promise<Failure> {
     const { refusal } = grant;
     if (refusal.kind === 'denied') return denied(refusal);
-    if (revoked !== undefined) return denied(toRevokedRefusal(revoked, request.caller, request.profile));
+    if (revoked !== undefined)
+      return denied(toRevokedRefusal(revoked, request.caller, request.profile));
     if (refusal.kind === 'unavailable') return failed(refusal);
     const unvended = { request, snapshot, unapproved: refusal, now: begun };
     const known = approvals.answerWithout(unvended);
@@ -76,13 +102,20 @@ export function createVend(dependencies: Dependencies): Vend {
   }
 
   /** Starts an approval whose time begins with its first use. */
-  async function startGrant(grant: Grant, snapshot: Snapshot, begun: number): Promise<Result<Grant, Failure>> {
+  async function startGrant(
+    grant: Grant,
+    snapshot: Snapshot,
+    begun: number,
+  ): Promise<Result<Grant, Failure>> {
     const sealing = activeSealingKey(snapshot.sealingKeys, begun);
-    if (grant.approval === undefined || grant.approval.grant.startsAt !== undefined) return ok(grant);
+    if (grant.approval === undefined || grant.approval.grant.startsAt !== undefined)
+      return ok(grant);
     if (sealing === undefined) return refuse(failed(unavailable('sealing_key')));
     try {
       const approval = await grants.start(grant.approval, snapshot, sealing, begun);
-      return approval === undefined ? refuse(failed(unavailable('approvals'))) : ok({ ...grant, approval });
+      return approval === undefined
+        ? refuse(failed(unavailable('approvals')))
+        : ok({ ...grant, approval });
     } catch (error) {
       onFault(error);
       return refuse(failed(unavailable('approvals')));
@@ -96,7 +129,15 @@ export function createVend(dependencies: Dependencies): Vend {
     sealingKeys: SealingKeys,
   ): Promise<Result<Tracked, Failure>> {
     const { subject, principal, storedName: user, account } = caller;
-    const key = { subject, principal, user, account, profile, label, grant: approval?.request.id ?? '' };
+    const key = {
+      subject,
+      principal,
+      user,
+      account,
+      profile,
+      label,
+      grant: approval?.request.id ?? '',
+    };
     const endsBy = approval?.grant.endsAt;
     const session = await sessions.use({ key, sourceIdentity, required, endsBy }, sealingKeys);
     if (session.ok) return session;
@@ -107,20 +148,38 @@ export function createVend(dependencies: Dependencies): Vend {
     );
   }
 
-  /** STS has made the credentials, so an incident must find them in the record, though nobody gets them. */
-  function lookAgain({ caller, profile }: VendRequest, { approval }: Grant, vended: Vended): Failure | undefined {
+  /**
+   * STS has made the credentials, so an incident must find them in the record, though nobody gets
+   * them.
+   */
+  function lookAgain(
+    { caller, profile }: VendRequest,
+    { approval }: Grant,
+    vended: Vended,
+  ): Failure | undefined {
     const ended = approval === undefined ? undefined : revocations.ofGrant(approval.request.id);
     const revoked = revocations.ofVend(caller, profile) ?? ended;
-    if (revoked !== undefined) return denied(toRevokedRefusal(revoked, caller, profile), describeIssued(vended));
-    return revocations.isUsable() ? undefined : failed(unavailable('revocations'), describeIssued(vended));
+    if (revoked !== undefined)
+      return denied(toRevokedRefusal(revoked, caller, profile), describeIssued(vended));
+    return revocations.isUsable()
+      ? undefined
+      : failed(unavailable('revocations'), describeIssued(vended));
   }
 
   async function vend(request: VendRequest, snapshot: Snapshot): ReturnType<Vend> {
     const begun = clock();
-    // Gather what decides: policy by this snapshot, revocations as they are known here, the approval if one is needed.
+    // Gather what decides: policy by this snapshot, revocations as they are known here, the
+    // approval if one is needed.
     const facts = await gather(request, snapshot, { revocations, grants, onFault }, begun);
-    const { end, letGo } = createVendEnds({ audit, request, facts, inGrace: revocations.inGrace });
-    if (!facts.grant.ok) return end(await whyNot(request, snapshot, { ...facts, grant: facts.grant }, begun), {});
+    const { end, letGo } = createVendEnds({
+      audit,
+      request,
+      facts,
+      catalogVersion: snapshot.version,
+      inGrace: revocations.inGrace,
+    });
+    if (!facts.grant.ok)
+      return end(await whyNot(request, snapshot, { ...facts, grant: facts.grant }, begun), {});
     // Draw the marks of this vend; every record from here on names them.
     const leave = facts.grant.value;
     const stamp = toStamp(request.caller, leave.approval);
@@ -128,7 +187,8 @@ export function createVend(dependencies: Dependencies): Vend {
     // Refuse what is revoked, and whom the credentials cannot be bound to.
     const stopped = facts.revoked;
     const { caller, profile } = request;
-    if (stopped !== undefined) return end(denied(toRevokedRefusal(stopped, caller, profile)), marks);
+    if (stopped !== undefined)
+      return end(denied(toRevokedRefusal(stopped, caller, profile)), marks);
     const network = toNetwork(request, leave);
     if (!network.ok) return end(denied(network.refusal), marks);
     // Use the request up: one of its copies vends.
@@ -144,7 +204,13 @@ export function createVend(dependencies: Dependencies): Vend {
       return end(session.refusal, marks);
     }
     // Settle everything that AssumeRole is asked for.
-    const plan = toPlan(request, { grant, stamp, network: network.value, session: session.value, begun });
+    const plan = toPlan(request, {
+      grant,
+      stamp,
+      network: network.value,
+      session: session.value,
+      begun,
+    });
     // Assume the role. Where certainly nothing came of it, the same request may be sent again.
     const assumed = await assumeRole(plan.input);
     if (!assumed.ok) {

@@ -8,10 +8,10 @@ export type Answer = {
 };
 
 /** The services of the embedded AWS, by their names in credential scopes. */
-export type Service = 'sts' | 'ssm' | 'dynamodb' | 'iam';
+export type Service = 'sts' | 'ssm' | 'dynamodb' | 'iam' | 'sns';
 
 /** Services with the AWS query protocol, which answer in XML. */
-export type QueryService = 'sts' | 'iam';
+export type QueryService = 'sts' | 'iam' | 'sns';
 
 /** An error of AWS: its code without namespace, its HTTP status, and a sentence. */
 export type AwsError = { readonly code: string; readonly status: number; readonly message: string };
@@ -25,9 +25,20 @@ type XmlValue = string | number | readonly string[] | XmlTree;
 const NAMESPACES: Readonly<Record<QueryService, string>> = {
   sts: 'https://sts.amazonaws.com/doc/2011-06-15/',
   iam: 'https://iam.amazonaws.com/doc/2010-05-08/',
+  sns: 'http://sns.amazonaws.com/doc/2010-03-31/',
 };
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+/** Whether a service has the AWS query protocol. */
+export function isQueryService(service: Service): service is QueryService {
+  return Object.hasOwn(NAMESPACES, service);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+};
 
 /**
  * Replaces characters that XML 1.0 cannot contain by U+FFFD, because error messages repeat what the
@@ -54,7 +65,10 @@ function renderXml(tree: XmlTree): string {
     .join('');
 }
 
-function withRequestId(contentType: string): { readonly id: string; readonly headers: Record<string, string> } {
+function withRequestId(contentType: string): {
+  readonly id: string;
+  readonly headers: Record<string, string>;
+} {
   const id = randomUUID();
   return { id, headers: { 'content-type': contentType, 'x-amzn-requestid': id } };
 }
@@ -63,7 +77,11 @@ function withRequestId(contentType: string): { readonly id: string; readonly hea
  * The XML answer of an action of the AWS query protocol: `<XResponse><XResult>…`; some actions have
  * no result.
  */
-export function queryAnswer(action: string, result: XmlTree | undefined, service: QueryService = 'sts'): Answer {
+export function queryAnswer(
+  action: string,
+  result: XmlTree | undefined,
+  service: QueryService = 'sts',
+): Answer {
   const { id, headers } = withRequestId('text/xml');
   const inner = renderXml({ [`${action}Result`]: result, ResponseMetadata: { RequestId: id } });
   return {
@@ -94,7 +112,7 @@ export function jsonAnswer(service: Service, body: object): Answer {
  */
 export function errorAnswer(service: Service, error: AwsError, asJson = false): Answer {
   const { code, status, message } = error;
-  if (service !== 'sts' && service !== 'iam') {
+  if (!isQueryService(service)) {
     const answer = jsonAnswer(service, {
       __type: service === 'dynamodb' ? `com.amazon.coral.service#${code}` : code,
       message,
@@ -111,5 +129,9 @@ export function errorAnswer(service: Service, error: AwsError, asJson = false): 
     };
   }
   const inner = renderXml({ Error: { Type: type, Code: code, Message: message }, RequestId: id });
-  return { status, headers, body: `<ErrorResponse xmlns="${NAMESPACES[service]}">${inner}</ErrorResponse>` };
+  return {
+    status,
+    headers,
+    body: `<ErrorResponse xmlns="${NAMESPACES[service]}">${inner}</ErrorResponse>`,
+  };
 }

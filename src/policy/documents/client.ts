@@ -47,7 +47,9 @@ export const client = v.pipe(
     expires_at: v.exactOptional(instant(SENTENCES.expires_at)),
     disabled: v.exactOptional(flag),
   }),
-  crossCheck(({ secret, name }) => (isWeakSecret(secret, name) ? [{ key: 'secret', message: SENTENCES.secret }] : [])),
+  crossCheck(({ secret, name }) =>
+    isWeakSecret(secret, name) ? [{ key: 'secret', message: SENTENCES.secret }] : [],
+  ),
   v.description(`The secret ${SENTENCES.secret}.`),
   v.transform(({ secret, name, expires_at: expiresAtMs, disabled = false }): Client => ({
     secret,

@@ -28,7 +28,9 @@ function rule(bareNames: NamedKind) {
 }
 
 /** The form of the document. */
-export const operators = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
+export const operators = perOwner((bareNames) =>
+  mapping({ version, rules: list(rule(bareNames)) }),
+);
 
 /**
  * The operators' document: who may list, revoke, lift and explain for others, and read the audit
@@ -63,7 +65,8 @@ export function mayOperate(
     ({ users, principals, actions, profiles }) =>
       actions.includes(action) &&
       (users === undefined || (caller.name !== '' && users.includes(caller.name))) &&
-      (principals === undefined || principals.some((pattern) => matchesPattern(pattern, caller.principal))) &&
+      (principals === undefined ||
+        principals.some((pattern) => matchesPattern(pattern, caller.principal))) &&
       (profiles === undefined || (profile !== undefined && profiles.includes(profile))),
   );
 }
