@@ -111,10 +111,7 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf, skew
    * Notes in the ledger when the time of a grant began, once, and tells when that was; undefined if
    * it is over.
    */
-  async function noteStart(
-    { request, grant }: FoundGrant,
-    now: number,
-  ): Promise<number | undefined> {
+  async function noteStart({ request }: FoundGrant, now: number): Promise<number | undefined> {
     const name = ledgerName(request);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const { entries, version } = await ledgers.read(name, now);
