@@ -30,8 +30,14 @@ describe('the bundle', () => {
     // The SDK itself consists of these two, which the tests also use as a client that signs.
     const shared = ['@aws-crypto/sha256-js', '@smithy/signature-v4'];
     const unwanted = Object.keys(devDependencies).filter((name) => !shared.includes(name));
-    const folders = [join('src', 'local'), 'test', ...unwanted.map((name) => join('node_modules', name))];
-    expect(modules.filter((id) => folders.some((folder) => id.startsWith(`${folder}/`)))).toEqual([]);
+    const folders = [
+      join('src', 'local'),
+      'test',
+      ...unwanted.map((name) => join('node_modules', name)),
+    ];
+    expect(modules.filter((id) => folders.some((folder) => id.startsWith(`${folder}/`)))).toEqual(
+      [],
+    );
   });
 
   it('has its source map beside it, and is smaller than a megabyte and a quarter', () => {

@@ -19,7 +19,10 @@ function accessBy({ outcome }: Verdict): ProfileSummary['access'] | undefined {
   return outcome.refusal.kind === 'needs-approval' ? 'approval' : undefined;
 }
 
-/** The longest that break-glass opens a profile which nothing else opens to this caller; undefined if it does not. */
+/**
+ * The longest that break-glass opens a profile which nothing else opens to this caller; undefined
+ * if it does not.
+ */
 function emergencySeconds(
   { breakGlassPolicy }: Snapshot,
   profile: CatalogProfile,
@@ -32,7 +35,11 @@ function emergencySeconds(
 }
 
 /** Lists them by name, decided exactly as a vend would be. `now` in epoch milliseconds. */
-export function listProfiles(snapshot: Snapshot, caller: Caller, now: number): readonly ProfileSummary[] {
+export function listProfiles(
+  snapshot: Snapshot,
+  caller: Caller,
+  now: number,
+): readonly ProfileSummary[] {
   const profiles: ProfileSummary[] = [];
   const keyLeft = keySecondsLeft(caller, now);
   for (const found of snapshot.profiles.values()) {
@@ -40,7 +47,9 @@ export function listProfiles(snapshot: Snapshot, caller: Caller, now: number): r
     const verdict = decide(snapshot, caller, name, now);
     const byPolicy = accessBy(verdict);
     const open =
-      byPolicy === undefined ? emergencySeconds(snapshot, found, verdict, { name: caller.name, now }) : undefined;
+      byPolicy === undefined
+        ? emergencySeconds(snapshot, found, verdict, { name: caller.name, now })
+        : undefined;
     const access = open === undefined ? byPolicy : 'break_glass';
     if (access === undefined) continue;
     const caps = [verdict.decision.capSeconds, profile.maxDurationSeconds, keyLeft, open];

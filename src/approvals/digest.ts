@@ -2,9 +2,15 @@ import { createHash } from 'node:crypto';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import type { Wish } from './request.ts';
 
-/** What an approval of a request allows: all that the requester could do with it, and why they want it. */
+/**
+ * What an approval of a request allows: all that the requester could do with it, and why they want
+ * it.
+ */
 export type Shown = {
-  readonly wish: Pick<Wish, 'requester' | 'profile' | 'seconds' | 'justification' | 'ticket' | 'start' | 'extends'>;
+  readonly wish: Pick<
+    Wish,
+    'requester' | 'profile' | 'seconds' | 'justification' | 'ticket' | 'start' | 'extends'
+  >;
   readonly id: string;
   /** Every field of the profile's document but its description. */
   readonly profile: Readonly<Record<string, unknown>>;
@@ -13,7 +19,8 @@ export type Shown = {
 };
 
 /**
- * The canonical JSON of what is shown to those who decide. What managed policies and the role itself contain is not in it.
+ * The canonical JSON of what is shown to those who decide. What managed policies and the role
+ * itself contain is not in it.
  */
 export function toShown({ id, wish, profile, capSeconds }: Shown): string {
   const { requester, profile: name, seconds, justification, ticket, start } = wish;
@@ -37,7 +44,10 @@ export function toDigest(shown: string): string {
   return createHash('sha256').update(`tvm-digest/1\n${shown}`).digest('hex');
 }
 
-/** The names of the members in which two texts of {@link toShown} differ; those of the profile as `profile.role_arn`. */
+/**
+ * The names of the members in which two texts of {@link toShown} differ; those of the profile as
+ * `profile.role_arn`.
+ */
 export function differencesOf(before: string, now: string): readonly string[] {
   const [left, right] = [flat(before), flat(now)];
   const names = new Set([...left.keys(), ...right.keys()]);

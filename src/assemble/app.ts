@@ -85,14 +85,24 @@ function assembleAuthenticate({ runtime, audit, catalog, revocations }: Parts, g
   return timed(runtime.meter, 'authenticate', authenticate);
 }
 
-/** Constructs what opens profiles beyond what policy opens by itself: approvals, and break-glass. */
+/**
+ * Constructs what opens profiles beyond what policy opens by itself: approvals, and break-glass.
+ */
 function assembleGrants(
-  { runtime, audit, revocations, events }: Pick<Parts, 'runtime' | 'audit' | 'revocations' | 'events'>,
+  {
+    runtime,
+    audit,
+    revocations,
+    events,
+  }: Pick<Parts, 'runtime' | 'audit' | 'revocations' | 'events'>,
   { ofChanges: guard }: Guards,
 ) {
   const approving = assembleApprovals(runtime, audit, revocations, { guard, events });
   const { documentsOf } = approving;
-  return { ...approving, ...assembleBreakGlass(runtime, audit, { revocations, guard, events, documentsOf }) };
+  return {
+    ...approving,
+    ...assembleBreakGlass(runtime, audit, { revocations, guard, events, documentsOf }),
+  };
 }
 
 /** Constructs what callers can do, once it is known who they are. */

@@ -7,7 +7,9 @@ import { reportCatalog } from '../catalog/report.ts';
 import { createVendedRoles } from '../catalog/vended-roles.ts';
 import type { Overrides, Runtime } from './runtime.ts';
 
-/** Constructs the catalog: what loads the documents, and the snapshot that requests are decided by. */
+/**
+ * Constructs the catalog: what loads the documents, and the snapshot that requests are decided by.
+ */
 export function assembleCatalog(
   { config, clock, monotonic, clients, logger, onFault }: Runtime,
   { onMismatch = (sentence) => logger.fatal(sentence) }: Overrides,

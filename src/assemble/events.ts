@@ -30,12 +30,29 @@ function toTopic({ events, endpoints, region }: Config, { meter }: Pick<Runtime,
   return { arn, client: createSnsClient({ region: home, endpoint: endpoints.sns }, meter.called) };
 }
 
+/**
+ * Constructs the outboxes in which events wait: of requests for approvals, break-glass and
+ * revocations.
+ */
+function assembleOutboxes(
+  { config: { tables }, clock, clients: { feed: client } }: Runtime,
+  sealingKeys: Catalog['sealingKeys'],
+  log: RevocationLog,
+) {
+  return {
+    requests: createRequestOutbox({ client, table: tables.requests, clock, sealingKeys }),
+    breakGlass: createEventOutbox({ client, table: tables.breakglass, clock, sealingKeys }),
+    revocations: createRevocationOutbox({ client, guard: tables.guard, clock, log }),
+  };
+}
+
 /** Constructs what sends events to a webhook and to SNS. */
 export function assembleEvents(
-  { config, clock, monotonic, clients, logger, meter }: Runtime,
+  runtime: Runtime,
   { sealingKeys, webhook }: Pick<Catalog, 'sealingKeys' | 'webhook'>,
   log: RevocationLog,
 ): Events {
+  const { config, clock, monotonic, logger, meter } = runtime;
   const receivers = createReceivers({
     webhookUrl: config.events.webhookUrl,
     webhookFormat: config.events.webhookFormat,
@@ -46,9 +63,7 @@ export function assembleEvents(
     local: config.local,
     onLambda: config.onLambda,
   });
-  const requests = createRequestOutbox({ client: clients.feed, table: config.tables.requests, clock, sealingKeys });
-  const breakGlass = createEventOutbox({ client: clients.feed, table: config.tables.breakglass, clock, sealingKeys });
-  const revocations = createRevocationOutbox({ client: clients.feed, guard: config.tables.guard, clock, log });
+  const { requests, breakGlass, revocations } = assembleOutboxes(runtime, sealingKeys, log);
   const dispatcher = createDispatcher({
     sources: [requests, breakGlass, revocations],
     receivers,

@@ -25,13 +25,17 @@ import type { Runtime } from './runtime.ts';
 
 /** Hints at each writing that there is an event; a hint that is lost costs some seconds. */
 function withNotice(store: RequestStore, { noticeRequest }: Events): RequestStore {
-  async function create(...given: Parameters<RequestStore['create']>): ReturnType<RequestStore['create']> {
+  async function create(
+    ...given: Parameters<RequestStore['create']>
+  ): ReturnType<RequestStore['create']> {
     const outcome = await store.create(...given);
     if (outcome === 'created') noticeRequest(given[0]);
     return outcome;
   }
 
-  async function replace(...given: Parameters<RequestStore['replace']>): ReturnType<RequestStore['replace']> {
+  async function replace(
+    ...given: Parameters<RequestStore['replace']>
+  ): ReturnType<RequestStore['replace']> {
     const outcome = await store.replace(...given);
     if (outcome === 'replaced') noticeRequest(given[0]);
     return outcome;
@@ -42,17 +46,20 @@ function withNotice(store: RequestStore, { noticeRequest }: Events): RequestStor
 
 /** Constructs what asks for approvals, decides on them, and lets vends rest on them. */
 export function assembleApprovals(
-  { config, clock, clients, skew, onFault }: Runtime,
+  { config, clock, clients, skew, onFault: faultsOf }: Runtime,
   { log: audit }: Audit,
   revocations: Revocations,
   { guard, events }: { readonly guard: ReplayGuard; readonly events: Events },
 ) {
   const { bareNames, publicUrl, tables } = config;
-  const onApprovalFault = onFault('requests for approvals cannot be read or written');
-  const store = withNotice(createRequestStore(clients.dynamodb, tables.requests, events.isHeard), events);
+  const onFault = faultsOf('requests for approvals cannot be read or written');
+  const store = withNotice(
+    createRequestStore(clients.dynamodb, tables.requests, events.isHeard),
+    events,
+  );
   const ledgers = createLedgers(clients.dynamodb, tables.guard);
   const documentsOf = createDocumentsOf(bareNames);
-  const records = createApprovalRecords({ clock, guard, audit, bareNames, onFault: onApprovalFault });
+  const records = createApprovalRecords({ clock, guard, audit, bareNames, onFault });
   const common = { clock, store, ledgers, revocations, documentsOf, records };
   const ask = createAsk({ store, ledgers, revocations, sleep });
   const requesting = createRequestApproval({ ...common, ask });
@@ -71,7 +78,7 @@ export function assembleApprovals(
       revocations,
       documentsOf,
       statusUrlOf,
-      onFault: onApprovalFault,
+      onFault,
     }),
     statusUrlOf,
     documentsOf,
@@ -80,7 +87,9 @@ export function assembleApprovals(
 
 /** The same for break-glass events. */
 function withEventNotice(store: EventStore, { noticeEvent }: Events): EventStore {
-  async function create(...given: Parameters<EventStore['create']>): ReturnType<EventStore['create']> {
+  async function create(
+    ...given: Parameters<EventStore['create']>
+  ): ReturnType<EventStore['create']> {
     const outcome = await store.create(...given);
     if (outcome === 'created') noticeEvent(given[0]);
     return outcome;
@@ -112,7 +121,10 @@ export function assembleBreakGlass(
   { revocations, guard, events, documentsOf }: BreakGlassParts,
 ) {
   const { bareNames, tables } = config;
-  const store = withEventNotice(createEventStore(clients.dynamodb, tables.breakglass, events.isHeard), events);
+  const store = withEventNotice(
+    createEventStore(clients.dynamodb, tables.breakglass, events.isHeard),
+    events,
+  );
   const quota = createUseQuota(createUseLedgers(clients.dynamodb, tables.guard), store);
   const records = createBreakGlassRecords({
     clock,

@@ -20,7 +20,10 @@ export type Overrides = {
   readonly clients?: AwsClients;
   readonly writeAudit?: WriteBytes;
   readonly logger?: Logger;
-  /** Told, in a sentence, that the tables were used under another SENTINEL_BARE_NAMES: the process must end. */
+  /**
+   * Told, in a sentence, that the tables were used under another SENTINEL_BARE_NAMES: the process
+   * must end.
+   */
   readonly onMismatch?: (sentence: string) => void;
   /** Where the lines of metrics go on AWS Lambda. */
   readonly writeMetrics?: (line: string) => void;
@@ -38,7 +41,9 @@ export type Runtime = {
   readonly onFault: OnFault;
   readonly meter: Meter;
   readonly clients: AwsClients;
-  /** Milliseconds by which the machine's clock is ahead of AWS's; undefined while that is unknown. */
+  /**
+   * Milliseconds by which the machine's clock is ahead of AWS's; undefined while that is unknown.
+   */
   readonly skew: () => number | undefined;
 };
 
@@ -80,7 +85,9 @@ function writeToStderr(line: string): void {
   process.stderr.write(line);
 }
 
-/** Metrics leave as lines of the log on AWS Lambda, else through a port of their own, or not at all. */
+/**
+ * Metrics leave as lines of the log on AWS Lambda, else through a port of their own, or not at all.
+ */
 function createMetrics(
   { metricsPort, onLambda, region }: Config,
   { clock: now = systemClock, writeMetrics: write = writeToStderr }: Overrides,

@@ -25,9 +25,19 @@ export type Sessions = {
 };
 
 /** Constructs the sessions' store and the caches before it. */
-export function assembleSessions({ config, clock, monotonic, clients, onFault }: Runtime): Sessions {
+export function assembleSessions({
+  config,
+  clock,
+  monotonic,
+  clients,
+  onFault,
+}: Runtime): Sessions {
   const { sessions: table, guard } = config.tables;
-  const store = createSessionStore(clients.dynamodb, { sessions: table, guard, instance: newHexId() });
+  const store = createSessionStore(clients.dynamodb, {
+    sessions: table,
+    guard,
+    instance: newHexId(),
+  });
   const directory = createSessionDirectory({
     client: clients.dynamodb,
     table,
@@ -35,7 +45,9 @@ export function assembleSessions({ config, clock, monotonic, clients, onFault }:
     clock,
     monotonic,
     capacity: MAX_SESSIONS,
-    onFallback: onFault('lists of all sessions go by gsi-status: their table has no index gsi-shard'),
+    onFallback: onFault(
+      'lists of all sessions go by gsi-status: their table has no index gsi-shard',
+    ),
   });
   const tracker = createSessionTracker({
     store,

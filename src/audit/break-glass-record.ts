@@ -1,6 +1,8 @@
-import type { Common, UnavailableCause, Who } from './record-parts.ts';
+import type { Common, UnavailableCause, Who } from './common.ts';
 
-/** What somebody did about break-glass, or tried to. Sentinel's names of fields, and more of ours. */
+/**
+ * What somebody did about break-glass, or tried to. Sentinel's names of fields, and more of ours.
+ */
 export type BreakGlassRecord = Common &
   Who & {
     readonly event: 'break_glass';

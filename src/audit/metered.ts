@@ -19,7 +19,8 @@ function countBreakGlass(meter: Meter, { effect, action, drill }: BreakGlassEntr
 function countEvent(meter: Meter, entry: AuditEntry | CountableRefusal): void {
   switch (entry.event) {
     case 'vend':
-      if (entry.outcome === 'vended' && entry.break_glass_event_id !== undefined) meter.count('break_glass', 'vended');
+      if (entry.outcome === 'vended' && entry.break_glass_event_id !== undefined)
+        meter.count('break_glass', 'vended');
       return meter.count('vends', entry.outcome);
     case 'key':
       return meter.count('keys', entry.outcome);
@@ -45,9 +46,9 @@ export function countRecord(meter: Meter, entry: AuditEntry | CountableRefusal):
 }
 
 /**
- * The log, with its records counted for the metrics, so that the two cannot disagree. A line that was
- * withdrawn is not counted, and the one that follows it is. A line with a `count` stands for refusals that
- * were counted one by one.
+ * The log, with its records counted for the metrics, so that the two cannot disagree. A line that
+ * was withdrawn is not counted, and the one that follows it is. A line with a `count` stands for
+ * refusals that were counted one by one.
  */
 export function meterAuditLog<Log extends AuditLog>(audit: Log, meter: Meter): Log {
   const write = timed(meter, 'audit', audit.append);

@@ -37,7 +37,12 @@ const CONNECTING = 1 * SECOND;
  * The settings of a client. A try ends after `requestTimeout`: the SDK's default is no limit at
  * all.
  */
-function common(region: string, endpoint: string | undefined, requestTimeout: number, maxAttempts: number) {
+function common(
+  region: string,
+  endpoint: string | undefined,
+  requestTimeout: number,
+  maxAttempts: number,
+) {
   return {
     region,
     ...(endpoint === undefined ? {} : { endpoint }),

@@ -12,7 +12,9 @@ const MAX_ANSWER = 16 * 1024 * 1024;
 type Body = AsyncIterable<Uint8Array> & { readonly destroy: (error?: Error) => void };
 
 function isStream(body: unknown): body is Body {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body && 'destroy' in body;
+  return (
+    typeof body === 'object' && body !== null && Symbol.asyncIterator in body && 'destroy' in body
+  );
 }
 
 async function readBody(body: Body, signal: AbortSignal): Promise<Uint8Array> {

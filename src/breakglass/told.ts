@@ -18,8 +18,14 @@ export function withUntold(event: BreakGlassEvent, isPending: boolean): BreakGla
   return { ...event, untold: isPending ? [...event.untold, toldBy(event)] : [] };
 }
 
-/** What receivers are sent of one writing of an event. All but that writing's own facts is as the event has it now. */
-export function toNotice(event: BreakGlassEvent, { version, type, at, actor, comment }: Told): Event {
+/**
+ * What receivers are sent of one writing of an event. All but that writing's own facts is as the
+ * event has it now.
+ */
+export function toNotice(
+  event: BreakGlassEvent,
+  { version, type, at, actor, comment }: Told,
+): Event {
   const { id, profile, invoker, justification, ticket, reasonCode, status, seconds, drill } = event;
   return {
     version,

@@ -107,7 +107,11 @@ export function createDocumentCompiler(
       return undefined;
     }
     // Read every document by itself.
-    const { policies, profiles, others, ...single } = yield* readDocuments(trees, readOnce, settings.bareNames);
+    const { policies, profiles, others, ...single } = yield* readDocuments(
+      trees,
+      readOnce,
+      settings.bareNames,
+    );
     const version = versionOf(remembered.values());
     const { clients, ...secrets } = yield* readSecrets(trees, readOnce);
     before = remembered;
@@ -142,7 +146,11 @@ function versionOf(documents: Iterable<Remembered>): string {
   return all.digest('hex').slice(0, 16);
 }
 
-function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, bareNames: NamedKind) {
+function* readDocuments(
+  { root, documents }: DocumentTrees,
+  readOnce: ReadOnce,
+  bareNames: NamedKind,
+) {
   const policies = new Map<string, ReadPolicy>();
   const profiles = new Map<string, Profile>();
   const others = new Map<string, readonly RuleNames[]>();
@@ -171,9 +179,20 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
   }
   // What the absence of these two allows, a broken one does not.
   const people = broken.has('people') ? ('broken' as const) : kept.people;
-  const breakGlassRates = broken.has('break-glass-rate-policy') ? ('broken' as const) : kept.breakGlassRates;
+  const breakGlassRates = broken.has('break-glass-rate-policy')
+    ? ('broken' as const)
+    : kept.breakGlassRates;
   const { approvalPolicy, breakGlassPolicy } = kept;
-  return { policies, profiles, others, operators, approvalPolicy, people, breakGlassPolicy, breakGlassRates };
+  return {
+    policies,
+    profiles,
+    others,
+    operators,
+    approvalPolicy,
+    people,
+    breakGlassPolicy,
+    breakGlassRates,
+  };
 }
 
 function* readSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadOnce) {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { OwnAwsIdentity } from '../aws/own-identity.ts';
-import { createParameterReader, type StoredParameter } from '../aws/paging.ts';
+import { createParameterReader } from '../aws/paging.ts';
+import type { StoredParameter } from '../aws/parameters.ts';
 import type { Clock } from '../lib/clock.ts';
 import { runInSlices } from '../lib/slices.ts';
 import type { NameSettings } from '../policy/known-callers.ts';
@@ -53,8 +54,18 @@ function sorted(documents: Iterable<StoredParameter>): readonly StoredParameter[
  * has changed.
  */
 export function createCatalogLoader(source: Source): LoadCatalog {
-  const { ssm, ownIdentity, vendedRoles, confirmNames, isPeopleMissing, root, secretsRoot, demoKeys, maxAge, now } =
-    source;
+  const {
+    ssm,
+    ownIdentity,
+    vendedRoles,
+    confirmNames,
+    isPeopleMissing,
+    root,
+    secretsRoot,
+    demoKeys,
+    maxAge,
+    now,
+  } = source;
   const compile = createDocumentCompiler(source.names);
   const reader = createParameterReader(ssm);
   const documents = createDocumentTree({ reader, path: root, decrypt: false, clock: now });
@@ -91,7 +102,10 @@ export function createCatalogLoader(source: Source): LoadCatalog {
     const readAt = now();
     // The first reading is not paced: until it ends, no request can be decided.
     const gap = compiled === undefined ? 0 : callGap(sizeNow(), maxAge);
-    const reading = { signal, turn: createTurns(gap, now, (ms) => sleep(ms, undefined, { signal })) };
+    const reading = {
+      signal,
+      turn: createTurns(gap, now, (ms) => sleep(ms, undefined, { signal })),
+    };
     const [{ account, role }] = await Promise.all([
       ownIdentity(),
       documents.read(reading),

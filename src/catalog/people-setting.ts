@@ -11,18 +11,24 @@ const ID = 'setting#people';
 type Options = { readonly client: DynamoDBClient; readonly table: string };
 
 /**
- * Makes the function that remembers, for all instances, that there was a document of people: deleting it would silently let
- * one identity of a person approve what another asked for. It tells whether the document is missing although there was
- * one. Once there is one, it asks no more; it rejects where the guard table cannot be asked.
+ * Makes the function that remembers, for all instances, that there was a document of people:
+ * deleting it would silently let one identity of a person approve what another asked for. It tells
+ * whether the document is missing although there was one. Once there is one, it asks no more; it
+ * rejects where the guard table cannot be asked.
  */
-export function createPeopleSetting({ client, table: name }: Options): (isThere: boolean) => Promise<boolean> {
+export function createPeopleSetting({
+  client,
+  table: name,
+}: Options): (isThere: boolean) => Promise<boolean> {
   const table = { client, name, deadline: DEADLINE };
   let isKnown = false;
 
   async function isPeopleMissing(isThere: boolean): Promise<boolean> {
     if (isThere) {
       if (!isKnown)
-        await putIf(table, attributes({ id: ID, value: 'there' }), { condition: 'attribute_not_exists(id)' });
+        await putIf(table, attributes({ id: ID, value: 'there' }), {
+          condition: 'attribute_not_exists(id)',
+        });
       isKnown = true;
       return false;
     }

@@ -1,12 +1,19 @@
 import * as v from 'valibot';
 import { switchFlag, textFlag, type Flag, type ValuesOf } from './flags.ts';
 
-/** A region's name goes into a host name, so it can hold nothing that would change which host that is. */
+/**
+ * A region's name goes into a host name, so it can hold nothing that would change which host that
+ * is.
+ */
 export const REGION = /^[a-z]{2,4}(?:-[a-z]+)+-\d$/u;
 
 const text = v.optional(v.string());
-const region = v.optional(v.pipe(v.string(), v.regex(REGION, 'must be a region like eu-central-1')));
-const serverId = v.optional(v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/u, 'must be 1-128 characters')));
+const region = v.optional(
+  v.pipe(v.string(), v.regex(REGION, 'must be a region like eu-central-1')),
+);
+const serverId = v.optional(
+  v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/u, 'must be 1-128 characters')),
+);
 const front = v.optional(v.picklist(['lambda'], 'must be lambda'));
 const service = v.optional(v.picklist(['lambda', 'execute-api'], 'must be lambda or execute-api'));
 
@@ -21,12 +28,22 @@ function documented<Value>(
   return { ...textFlag(schema), value, help };
 }
 
-/** The flags of every command that asks a TVM: which one, and who asks. With the lines of `--help`. */
+/**
+ * The flags of every command that asks a TVM: which one, and who asks. With the lines of `--help`.
+ */
 export const CONNECTION_FLAGS = {
   url: documented(text, 'URL', 'the TVM (TVM_URL, or that of the last login)'),
-  'server-id': documented(serverId, 'ID', "the TVM's SENTINEL_SERVER_ID (TVM_SERVER_ID, or that of the last login)"),
+  'server-id': documented(
+    serverId,
+    'ID',
+    "the TVM's SENTINEL_SERVER_ID (TVM_SERVER_ID, or that of the last login)",
+  ),
   region: documented(region, 'REGION', "the TVM's region (AWS_REGION)"),
-  'sts-region': documented(region, 'REGION', "the region whose STS confirms you; the TVM's unless given"),
+  'sts-region': documented(
+    region,
+    'REGION',
+    "the region whose STS confirms you; the TVM's unless given",
+  ),
   'source-profile': documented(
     text,
     'NAME',
@@ -47,7 +64,11 @@ export const CONNECTION_FLAGS = {
     value: '',
     help: 'the credentials that sign are a key registered with the TVM: sign with it, without a login',
   },
-  'login-file': documented(text, 'FILE', 'where the key is kept (TVM_LOGIN_FILE, ~/.sentinel-tvm/login.json)'),
+  'login-file': documented(
+    text,
+    'FILE',
+    'where the key is kept (TVM_LOGIN_FILE, ~/.sentinel-tvm/login.json)',
+  ),
 } as const;
 
 /** What these flags come to. */

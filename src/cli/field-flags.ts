@@ -22,12 +22,23 @@ function toSeconds(text: string): number {
   return parsed.ok ? parsed.value / SECOND : Number.NaN;
 }
 
-/** A time between two bounds, in seconds: written as these (`3600`), or as documents have it (`1h`). */
-export function durationText({ shortest, longest }: { readonly shortest: number; readonly longest: number }) {
+/**
+ * A time between two bounds, in seconds: written as these (`3600`), or as documents have it (`1h`).
+ */
+export function durationText({
+  shortest,
+  longest,
+}: {
+  readonly shortest: number;
+  readonly longest: number;
+}) {
   const form = `must be a duration like 45m, or whole seconds, from ${shortest} to ${longest} seconds`;
   return v.pipe(
     v.string(form),
     v.transform(toSeconds),
-    v.check((seconds) => Number.isInteger(seconds) && seconds >= shortest && seconds <= longest, form),
+    v.check(
+      (seconds) => Number.isInteger(seconds) && seconds >= shortest && seconds <= longest,
+      form,
+    ),
   );
 }

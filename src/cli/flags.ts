@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { ok, refuse, type Result } from '../lib/result.ts';
 
 /**
- * A flag of the command line, or a `word` that is written without a flag's name. The messages of its schema go on from
- * "--name …" or "NAME …", without a full stop.
+ * A flag of the command line, or a `word` that is written without a flag's name. The messages of
+ * its schema go on from "--name …" or "NAME …", without a full stop.
  */
 export type Flag<Value = unknown> = {
   readonly type: 'string' | 'boolean' | 'word';
@@ -26,7 +26,10 @@ export function textFlag<Value>(schema: v.GenericSchema<unknown, Value>): Flag<V
 }
 
 /** A flag that may be followed by `=` and its value. */
-export function optionalTextFlag<Value>(schema: v.GenericSchema<unknown, Value>, bare: string): Flag<Value> {
+export function optionalTextFlag<Value>(
+  schema: v.GenericSchema<unknown, Value>,
+  bare: string,
+): Flag<Value> {
   return { type: 'string', schema, bare };
 }
 
@@ -45,7 +48,10 @@ export function switchFlag(): Flag<boolean> {
   return { type: 'boolean', schema: v.optional(v.boolean(), false) };
 }
 
-/** Reads the values of flags, in the order of the set; refuses with a sentence that names the first that is wrong. */
+/**
+ * Reads the values of flags, in the order of the set; refuses with a sentence that names the first
+ * that is wrong.
+ */
 export function readFlags<Flags extends FlagSet>(
   flags: Flags,
   given: Readonly<Record<string, unknown>>,

@@ -1,13 +1,15 @@
 import { escapeUnseen } from '../lib/unseen.ts';
 
 /**
- * Makes what a server says safe for a terminal, which would act on escape sequences and reverse text:
- * one line, with invisible characters written as `\uXXXX`. Objects, which no TVM sends there, come out
- * as JSON.
+ * Makes what a server says safe for a terminal, which would act on escape sequences and reverse
+ * text: one line, with invisible characters written as `\uXXXX`. Objects, which no TVM sends there,
+ * come out as JSON.
  */
 export function printable(value: unknown, longest = 500): string {
   return escapeUnseen(
-    (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).slice(0, longest).replace(/[\t\r\n]+/gu, ' '),
+    (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
+      .slice(0, longest)
+      .replace(/[\t\r\n]+/gu, ' '),
   );
 }
 

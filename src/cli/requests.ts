@@ -11,18 +11,28 @@ type Needs = AccessRequest['needs'];
 /** Reads a request out of an answer; refuses with a sentence. */
 export function readRequest(json: unknown): Result<AccessRequest, string> {
   const read = v.safeParse(AccessRequest, json);
-  return read.success ? ok(read.output) : refuse('The TVM answered without a request; check --url.');
+  return read.success
+    ? ok(read.output)
+    : refuse('The TVM answered without a request; check --url.');
 }
 
 /** Who can approve still: `bob or olivia (0 of 1)`; empty where nobody is needed. */
 export function describeNeeds(needs: Needs): string {
   return needs
     .filter(({ have, need }) => have < need)
-    .map(({ eligible, have, need }) => `${eligible.map((who) => printable(who)).join(' or ')} (${have} of ${need})`)
+    .map(
+      ({ eligible, have, need }) =>
+        `${eligible.map((who) => printable(who)).join(' or ')} (${have} of ${need})`,
+    )
     .join(', and ');
 }
 
-function describeApproved({ phase, effective_end: end, duration, changed = [] }: AccessRequest): string {
+function describeApproved({
+  phase,
+  effective_end: end,
+  duration,
+  changed = [],
+}: AccessRequest): string {
   switch (phase) {
     case 'stale':
       return `was approved, and does not vend, because ${printable(changed.join(', '))} changed since`;
@@ -70,7 +80,9 @@ export function toSentenceOf(request: AccessRequest): string {
 
 function flatten(name: string, value: unknown): readonly (readonly [string, unknown])[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[name, value]];
-  return Object.entries(value).map(([inner, of]) => [name === '' ? inner : `${name}.${inner}`, of] as const);
+  return Object.entries(value).map(
+    ([inner, of]) => [name === '' ? inner : `${name}.${inner}`, of] as const,
+  );
 }
 
 /** All that an approval of a request allows, a line for each fact; nothing is cut. */

@@ -16,11 +16,14 @@ export type Settings = {
   readonly stsRegion: string;
   /** The AWS profile that signs, if one is named. */
   readonly sourceProfile: string | undefined;
-  /** Whose credentials those are, as far as the environment tells: a key of one source is not used for another. */
+  /**
+   * Whose credentials those are, as far as the environment tells: a key of one source is not used
+   * for another.
+   */
   readonly source: string;
   /**
-   * The service to sign requests for with the caller's own credentials, behind a Lambda front or with a registered key;
-   * undefined where a minted key signs.
+   * The service to sign requests for with the caller's own credentials, behind a Lambda front or
+   * with a registered key; undefined where a minted key signs.
    */
   readonly ownService: string | undefined;
 };
@@ -41,14 +44,24 @@ const LOCAL_REGION = 'us-east-1';
 
 /** The path of the file of logins. */
 export function loginFilePath(flags: ConnectionFlags, environment: Environment): string {
-  return flags.loginFile ?? (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'));
+  return (
+    flags.loginFile ??
+    (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'))
+  );
 }
 
 function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname);
+  return (
+    hostname === 'localhost' ||
+    hostname === '[::1]' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname)
+  );
 }
 
-/** Settles where the TVM is and who asks, by flags, environment, the last login and the ways of AWS, in this order. */
+/**
+ * Settles where the TVM is and who asks, by flags, environment, the last login and the ways of AWS,
+ * in this order.
+ */
 export function readSettings(
   flags: ConnectionFlags,
   environment: Environment,
@@ -69,7 +82,8 @@ export function readSettings(
   if (!REGION.test(region))
     return refuse('The region of the TVM is not known; name it with --region, like eu-central-1.');
   const serverId =
-    flags.serverId ?? (environment['TVM_SERVER_ID'] || known?.serverId || (local ? LOCAL_SERVER_ID : undefined));
+    flags.serverId ??
+    (environment['TVM_SERVER_ID'] || known?.serverId || (local ? LOCAL_SERVER_ID : undefined));
   const isDirect = flags.front !== undefined || flags.registeredKey;
   if (serverId === undefined && !isDirect) {
     return refuse(
@@ -96,17 +110,26 @@ function readUrl(text: string): Result<URL, string> {
   }
   const mayBePlain = isLoopback(url.hostname) || /^[a-z0-9_-]+$/u.test(url.hostname);
   if (url.protocol === 'https:' || (url.protocol === 'http:' && mayBePlain)) return ok(url);
-  return refuse('--url must begin with https://; credentials travel in the clear only to this machine.');
+  return refuse(
+    '--url must begin with https://; credentials travel in the clear only to this machine.',
+  );
 }
 
-/** The id of the static key in the environment, which counts only with its secret, as for AWS's SDKs. */
-export function staticKeyId({ AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret }: Environment): string | undefined {
+/**
+ * The id of the static key in the environment, which counts only with its secret, as for AWS's
+ * SDKs.
+ */
+export function staticKeyId({
+  AWS_ACCESS_KEY_ID: id,
+  AWS_SECRET_ACCESS_KEY: secret,
+}: Environment): string | undefined {
   return (secret && id) || undefined;
 }
 
 /**
- * Tells who signs: the profile that is named, else AWS_PROFILE, else the static key of the environment.
- * Without any of these it is whoever logged in last, and if nobody did, whom the SDK's default chain finds.
+ * Tells who signs: the profile that is named, else AWS_PROFILE, else the static key of the
+ * environment. Without any of these it is whoever logged in last, and if nobody did, whom the SDK's
+ * default chain finds.
  */
 function readSource(
   { sourceProfile }: ConnectionFlags,

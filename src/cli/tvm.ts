@@ -1,6 +1,5 @@
 import * as v from 'valibot';
 import { KEY_SECONDS } from '../contract/bounds.ts';
-import type { ErrorName } from '../contract/errors.ts';
 import { ROUTES, type IdentifiedOperation } from '../contract/routes.ts';
 import { SigningKey } from '../contract/shapes.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
@@ -8,10 +7,10 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { formatAmzDate } from '../sigv4/amz-date.ts';
 import { canonicalQuery } from '../sigv4/canonical.ts';
 import { signRequest, type SigningCredentials } from '../sigv4/sign.ts';
+import { isGood, isStale, patiently, toSentence, type Send } from './answers.ts';
 import { forwardedAuthorization, newNonce } from './forward.ts';
 import { send, type TvmAnswer } from './http.ts';
 import { findKey, readLoginFile, withKey, writeLoginFile, type StoredKey } from './login-file.ts';
-import { printable } from './printable.ts';
 import { isKeySource, keySource, type Settings } from './settings.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -32,10 +31,15 @@ type Wish = Question & { readonly name: IdentifiedOperation };
 export type Tvm = {
   /** Gets a key anew, and keeps it as the login that commands without flags follow. */
   readonly login: () => Promise<Result<StoredKey, string>>;
-  /** Asks with a minted key, after a login if there is none, or with the caller's own credentials. */
+  /**
+   * Asks with a minted key, after a login if there is none, or with the caller's own credentials.
+   */
   readonly ask: (name: IdentifiedOperation, question?: Question) => Promise<Result<Json, string>>;
   /** The same, and gives refusals of the TVM as they are: for those who act on them. */
-  readonly askOpenly: (name: IdentifiedOperation, question?: Question) => Promise<Result<TvmAnswer, string>>;
+  readonly askOpenly: (
+    name: IdentifiedOperation,
+    question?: Question,
+  ) => Promise<Result<TvmAnswer, string>>;
 };
 
 type Dependencies = {
@@ -49,54 +53,8 @@ type Dependencies = {
 /** A key that ends sooner is not used: it could end on the way. */
 const KEY_MARGIN = 60 * SECOND;
 
-/** The longest Retry-After, in seconds, that is waited for: an SDK waits for the command. */
-const PATIENCE = 5;
-
 const SIGNER_IS_GONE =
   'The AWS key of the last login is not in the environment any more; put it there, or run sentinel-tvm login with others.';
-
-type Send = () => Promise<Result<TvmAnswer, string>>;
-
-function isRefusedAs({ status, json }: TvmAnswer, ...errors: readonly ErrorName[]): boolean {
-  return status === 403 && errors.some((error) => json['error'] === error);
-}
-
-/**
- * Whether another request of this key and second was served first. A Function URL or a REST API of AWS
- * hands on neither signatures nor nonces, so that behind it two equal requests count as one.
- */
-function isCopy(answer: TvmAnswer): boolean {
-  return isRefusedAs(answer, 'RequestReplayed');
-}
-
-/** Sends, and once more where the TVM says so; each time signed anew, because a signature is good once. */
-async function patiently(attempt: Send, sleep: Dependencies['sleep']): Promise<Result<TvmAnswer, string>> {
-  const first = await attempt();
-  if (!first.ok) return first;
-  const { status, retryAfter = PATIENCE } = first.value;
-  if ((status !== 429 && status !== 503 && !isCopy(first.value)) || retryAfter > PATIENCE) return first;
-  // It was done, and only its record is missing; a second time it would be refused as done already.
-  if (status === 503 && first.value.json['request_id'] !== undefined) return first;
-  await sleep(retryAfter * SECOND);
-  return attempt();
-}
-
-/** What a TVM says of a refusal, made printable: it may be anybody who answers. */
-export function toSentence({ status, json }: TvmAnswer): string {
-  const message = printable(json['message']).replace(/\.$/u, '') || `the TVM answers with status ${status}`;
-  const error = printable(json['error']);
-  return error === '' ? `${message}.` : `${message} (${error}).`;
-}
-
-/** Whether it was done as asked. */
-export function isGood({ status }: TvmAnswer): boolean {
-  return status === 200 || status === 201;
-}
-
-/** Whether a new key helps: the one that signed has ended, or the key that sealed it is gone. */
-function isStale(answer: TvmAnswer): boolean {
-  return isRefusedAs(answer, 'ExpiredToken', 'InvalidClientTokenId');
-}
 
 /** Makes what asks a TVM, as the settings describe it. */
 export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
@@ -117,11 +75,17 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
     const target = toTarget(wish);
     const mark = target.rawQuery === '' ? '' : '?';
     const body = method === 'POST' ? JSON.stringify(wish.body ?? {}) : undefined;
-    const type: Readonly<Record<string, string>> = body === undefined ? {} : { 'content-type': 'application/json' };
+    const type: Readonly<Record<string, string>> =
+      body === undefined ? {} : { 'content-type': 'application/json' };
 
     function sendSigned() {
       const { host: _, ...headers } = signRequest(
-        { method, ...target, headers: { host: base.host, 'x-sentinel-nonce': newNonce(), ...type }, body: body ?? '' },
+        {
+          method,
+          ...target,
+          headers: { host: base.host, 'x-sentinel-nonce': newNonce(), ...type },
+          body: body ?? '',
+        },
         credentials,
         { region, service, amzDate: formatAmzDate(clock()) },
       ).headers;
@@ -137,17 +101,24 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
   }
 
   /** Asks for a key that lives as long as any may, with the word of STS on who asks. */
-  async function mintKey(credentials: SigningCredentials, serverId: string): Promise<Result<TvmAnswer, string>> {
+  async function mintKey(
+    credentials: SigningCredentials,
+    serverId: string,
+  ): Promise<Result<TvmAnswer, string>> {
     const { method } = ROUTES.mintKey;
     const path = `${prefix}${ROUTES.mintKey.path}`;
     const body = JSON.stringify({ duration: KEY_SECONDS.longest });
 
     async function sendForwarded(): Promise<Result<TvmAnswer, string>> {
-      const authorization = forwardedAuthorization({ method, path, rawQuery: '', body }, credentials, {
-        serverId,
-        region: settings.stsRegion,
-        now: clock(),
-      });
+      const authorization = forwardedAuthorization(
+        { method, path, rawQuery: '', body },
+        credentials,
+        {
+          serverId,
+          region: settings.stsRegion,
+          now: clock(),
+        },
+      );
       if (!authorization.ok) return authorization;
       const headers = { authorization: authorization.value, 'content-type': 'application/json' };
       return send({ url: `${base.origin}${path}`, method, headers, body });
@@ -159,16 +130,19 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
   /** Gets a key and keeps it; `asLast` if commands without flags are to follow this login. */
   async function logIn(asLast: boolean): Promise<Result<StoredKey, string>> {
     const { serverId, source, sourceProfile } = settings;
-    if (serverId === undefined) return refuse('There is no login without the id of the TVM; name it with --server-id.');
+    if (serverId === undefined)
+      return refuse('There is no login without the id of the TVM; name it with --server-id.');
     const file = readLoginFile(loginFile);
     if (!file.ok) return file;
     const credentials = await sourceCredentials();
     if (!credentials.ok) return credentials;
     // If somebody else signed, their key would be kept and used as the key of whoever logged in.
-    if (isKeySource(source) && source !== keySource(credentials.value.accessKeyId)) return refuse(SIGNER_IS_GONE);
+    if (isKeySource(source) && source !== keySource(credentials.value.accessKeyId))
+      return refuse(SIGNER_IS_GONE);
     const answer = await mintKey(credentials.value, serverId);
     if (!answer.ok) return answer;
-    if (answer.value.status !== 200) return refuse(`The login was refused: ${toSentence(answer.value)}`);
+    if (answer.value.status !== 200)
+      return refuse(`The login was refused: ${toSentence(answer.value)}`);
     const parsed = v.safeParse(SigningKey, answer.value.json);
     if (!parsed.success) return refuse(`${base.origin} answered without a key; check --url.`);
     const key: StoredKey = {
@@ -182,7 +156,10 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
       sessionToken: parsed.output.SessionToken,
       expiresAt: Date.parse(parsed.output.Expiration),
     };
-    const written = writeLoginFile(loginFile, withKey(file.value.content, key, { now: clock(), asLast }));
+    const written = writeLoginFile(
+      loginFile,
+      withKey(file.value.content, key, { now: clock(), asLast }),
+    );
     return written.ok ? ok(key) : written;
   }
 
@@ -206,19 +183,27 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
 
   async function askAsOneself(wish: Wish, service: string): Promise<Result<TvmAnswer, string>> {
     const credentials = await sourceCredentials();
-    return credentials.ok ? patiently(signed(wish, credentials.value, service), sleep) : credentials;
+    return credentials.ok
+      ? patiently(signed(wish, credentials.value, service), sleep)
+      : credentials;
   }
 
   function login(): Promise<Result<StoredKey, string>> {
     return logIn(true);
   }
 
-  function askOpenly(name: IdentifiedOperation, question: Question = {}): Promise<Result<TvmAnswer, string>> {
+  function askOpenly(
+    name: IdentifiedOperation,
+    question: Question = {},
+  ): Promise<Result<TvmAnswer, string>> {
     const wish = { name, ...question };
     return ownService === undefined ? askWithKey(wish) : askAsOneself(wish, ownService);
   }
 
-  async function ask(name: IdentifiedOperation, question: Question = {}): Promise<Result<Json, string>> {
+  async function ask(
+    name: IdentifiedOperation,
+    question: Question = {},
+  ): Promise<Result<Json, string>> {
     const answer = await askOpenly(name, question);
     if (!answer.ok) return answer;
     return isGood(answer.value) ? ok(answer.value.json) : refuse(toSentence(answer.value));

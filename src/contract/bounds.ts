@@ -1,6 +1,6 @@
 /**
- * Seconds that credentials may be asked for: STS's minimum at least, and an hour at most, where role
- * chaining ends, for the TVM's own credentials are a role's.
+ * Seconds that credentials may be asked for: STS's minimum at least, and an hour at most, where
+ * role chaining ends, for the TVM's own credentials are a role's.
  */
 export const VEND_SECONDS = { shortest: 900, usual: 900, longest: 3_600 } as const;
 
@@ -34,5 +34,8 @@ export const LABEL_CHARACTERS = 32;
 /** The most characters of what a revocation names: the longest ARN that IAM takes. */
 export const REVOKED_CHARACTERS = 2_048;
 
-/** Characters of a user's name in a query: longer than any name, shorter than what an index can be asked for. */
+/**
+ * Characters of a user's name in a query: longer than any name, shorter than what an index can be
+ * asked for.
+ */
 export const USER_CHARACTERS = 1_024;

@@ -42,7 +42,8 @@ export const BREAK_GLASS_ROUTES = {
         },
       },
     ),
-    example: '{"profile":"prod","reason_code":"incident","justification":"payments fail since 14:02 UTC"}',
+    example:
+      '{"profile":"prod","reason_code":"incident","justification":"payments fail since 14:02 UTC"}',
     answer: BreakGlass,
     status: 201,
   },

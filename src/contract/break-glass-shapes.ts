@@ -18,7 +18,9 @@ export const BreakGlass = v.object({
   duration: v.number(),
   rule: v.string(),
   created_at: instantText,
-  /** When it ends as it stands, or ended: sooner than asked for until a second person confirms it. */
+  /**
+   * When it ends as it stands, or ended: sooner than asked for until a second person confirms it.
+   */
   expires_at: instantText,
   /** What somebody else must still do, until when, and who may. */
   needs: v.array(
@@ -42,4 +44,7 @@ export const BreakGlass = v.object({
 export type BreakGlass = v.InferOutput<typeof BreakGlass>;
 
 /** A page of events; one that is not full may have a next one. */
-export const BreakGlassPage = v.object({ events: v.array(BreakGlass), next_token: v.optional(v.string()) });
+export const BreakGlassPage = v.object({
+  events: v.array(BreakGlass),
+  next_token: v.optional(v.string()),
+});

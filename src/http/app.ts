@@ -52,8 +52,8 @@ function needsIdentity(name: OperationName): name is IdentifiedOperation {
 }
 
 /**
- * All endpoints, as the table of routes has them. What is not among them is answered with 404 before
- * anybody asks who is calling.
+ * All endpoints, as the table of routes has them. What is not among them is answered with 404
+ * before anybody asks who is calling.
  */
 export function createApp(dependencies: AppDependencies): Hono<Env> {
   const open: OpenHandlers = createHealthHandlers(dependencies);
@@ -76,7 +76,9 @@ export function createApp(dependencies: AppDependencies): Hono<Env> {
 
   const app = new Hono<Env>();
   for (const routes of PATHS) servePath(app, routes, handlerOf);
-  app.notFound((context) => toResponse(refusalAnswer(context.env.requestId, { kind: 'not-found' })));
+  app.notFound((context) =>
+    toResponse(refusalAnswer(context.env.requestId, { kind: 'not-found' })),
+  );
   app.onError((error, context) => {
     const { requestId, head } = context.env;
     dependencies.onBug(error, requestId);

@@ -1,6 +1,12 @@
 import type { BreakGlassRefusal } from '../actions/break-glass/refusal.ts';
 import { formatInstant } from '../lib/clock.ts';
-import { forbidden, RETRY_UNAVAILABLE, retryLater, validation, type RefusalAnswer } from './refusal-answer.ts';
+import {
+  forbidden,
+  RETRY_UNAVAILABLE,
+  retryLater,
+  validation,
+  type RefusalAnswer,
+} from './refusal-answer.ts';
 
 /** The statuses and words of what is refused about break-glass. */
 
@@ -14,7 +20,8 @@ const RATE: Readonly<Record<Of<'event-rate'>['of'], string>> = {
 
 const FULL: Readonly<Record<Of<'uses-full'>['of'], string>> = {
   person: 'You have as many uses of break-glass that are open or not reviewed as can be on record',
-  profile: 'This profile has as many uses of break-glass that are open or not reviewed as can be on record',
+  profile:
+    'This profile has as many uses of break-glass that are open or not reviewed as can be on record',
 };
 
 const WHY_NOT: Readonly<Record<Of<'not-for-event'>['why'], string>> = {
@@ -50,7 +57,9 @@ const KINDS: Readonly<Record<BreakGlassRefusal['kind'], true>> = {
 };
 
 /** Whether a refusal is about break-glass. */
-export function isBreakGlassRefusal(refusal: { readonly kind: string }): refusal is BreakGlassRefusal {
+export function isBreakGlassRefusal(refusal: {
+  readonly kind: string;
+}): refusal is BreakGlassRefusal {
   return Object.hasOwn(KINDS, refusal.kind);
 }
 
@@ -98,7 +107,14 @@ export function toBreakGlassAnswer(refusal: BreakGlassRefusal): RefusalAnswer {
 
 /** The answer to a refusal about one event. */
 function toEventAnswer(
-  refusal: Of<'event-unreviewed' | 'no-event' | 'not-for-event' | 'event-over' | 'event-state' | 'event-unrecorded'>,
+  refusal: Of<
+    | 'event-unreviewed'
+    | 'no-event'
+    | 'not-for-event'
+    | 'event-over'
+    | 'event-state'
+    | 'event-unrecorded'
+  >,
 ): RefusalAnswer {
   const { id } = refusal;
   switch (refusal.kind) {
@@ -107,9 +123,15 @@ function toEventAnswer(
       return conflict(message, { status: 'unreviewed', event_id: id });
     }
     case 'no-event':
-      return forbidden('NotPermitted', `There is no break-glass event ${id} that is yours to see.`, {});
+      return forbidden(
+        'NotPermitted',
+        `There is no break-glass event ${id} that is yours to see.`,
+        {},
+      );
     case 'not-for-event':
-      return forbidden('NotPermitted', `Break-glass event ${id}: ${WHY_NOT[refusal.why]}.`, { event_id: id });
+      return forbidden('NotPermitted', `Break-glass event ${id}: ${WHY_NOT[refusal.why]}.`, {
+        event_id: id,
+      });
     case 'event-over': {
       const { status } = refusal;
       return conflict(`Break-glass event ${id} is ${status} already.`, { status, event_id: id });

@@ -9,8 +9,8 @@ import type { Asked } from './asked.ts';
 
 /**
  * The words of refusals, for `refusals.ts`, which knows when each is said. Two sorts of words stand
- * elsewhere: what failed in verifying a signature, beside the check in `sigv4` and `identity`, and what
- * is out of form in a field, beside the field.
+ * elsewhere: what failed in verifying a signature, beside the check in `sigv4` and `identity`, and
+ * what is out of form in a field, beside the field.
  */
 
 type Refused<Kind> = Extract<OperationRefusal, { readonly kind: Kind }>;
@@ -26,7 +26,9 @@ const NOT_DONE: Readonly<Record<Asked, string>> = {
   question: 'There is no answer',
 };
 
-/** What may have been done. Credentials and keys that nobody got are as if they had not been made. */
+/**
+ * What may have been done. Credentials and keys that nobody got are as if they had not been made.
+ */
 const MAYBE_DONE: Readonly<Record<Asked, string>> = {
   ...NOT_DONE,
   revocation: 'It is not certain that it was revoked (GET /revocations tells)',
@@ -49,7 +51,8 @@ export const BODY_TOO_SLOW = 'The body did not arrive in time; send it at once.'
 
 export const UPSTREAM_THROTTLED = 'AWS STS is throttling this account; try again.';
 
-export const NO_KEY_FROM_A_KEY = 'A minted key cannot mint another; sign with the credentials that it came from.';
+export const NO_KEY_FROM_A_KEY =
+  'A minted key cannot mint another; sign with the credentials that it came from.';
 
 export const BAD_TOKEN = 'next_token is not one that this server gave out for this query.';
 
@@ -140,9 +143,13 @@ export function reasonOf(refusal: ReasonedRefusal): string {
   }
 }
 
-/** Says the same of a profile that does not exist, that is broken, and that no rule opens to this caller. */
+/**
+ * Says the same of a profile that does not exist, that is broken, and that no rule opens to this
+ * caller.
+ */
 export function deniedWords({ profile, user, rule, reason }: DeniedRefusal): string {
-  if (rule === undefined) return `no rule lets ${user} use profile ${profile}; GET /profiles lists yours`;
+  if (rule === undefined)
+    return `no rule lets ${user} use profile ${profile}; GET /profiles lists yours`;
   const why = reason === undefined ? '' : `: ${reason}`;
   return `rule "${rule}" does not let ${user} use profile ${profile}${why}`;
 }
@@ -153,7 +160,10 @@ export function addressWords(profile: string, address: keyof typeof ADDRESS): st
   return `Profile ${profile} binds credentials to your address, which ${ADDRESS[address]}; call from a network that its operator has set up.`;
 }
 
-export function labelsWords({ profile, most, until }: Refused<'labels-full'>, asked: Asked): string {
+export function labelsWords(
+  { profile, most, until }: Refused<'labels-full'>,
+  asked: Asked,
+): string {
   return `${NOT_DONE[asked]}: you have ${most} live session labels on profile ${profile}, which is the most that one caller may have; use one of them again, leave session_label out, or try again at ${formatInstant(until)}, when the first of them ends.`;
 }
 

@@ -40,7 +40,10 @@ function identity(where: Where): readonly string[] {
   const aws = `aws --endpoint-url http://127.0.0.1:${ports.aws} sts get-caller-identity`;
   const curl = vend(DEMO_CLIENTS.alice, where).replace('curl ', 'curl -s ');
   return platform === 'win32'
-    ? ['# With AccessKeyId, SecretAccessKey and SessionToken of that answer in the environment:', aws]
+    ? [
+        '# With AccessKeyId, SecretAccessKey and SessionToken of that answer in the environment:',
+        aws,
+      ]
     : [
         '# Put them into the environment, and ask AWS whose they are:',
         `eval "$(${curl} | node -pe '${EXPORTS}')"`,
@@ -51,10 +54,14 @@ function identity(where: Where): readonly string[] {
 type Key = { readonly accessKeyId: string; readonly secretAccessKey: string };
 
 /**
- * The client, signing with a key, whatever profile, region and session token there are where it is pasted: credentials that
- * were pasted before leave a token there.
+ * The client, signing with a key, whatever profile, region and session token there are where it is
+ * pasted: credentials that were pasted before leave a token there.
  */
-function client({ accessKeyId, secretAccessKey }: Key, args: string, { ports, platform }: Where): string {
+function client(
+  { accessKeyId, secretAccessKey }: Key,
+  args: string,
+  { ports, platform }: Where,
+): string {
   const [verb, join] = platform === 'win32' ? ['set ', '& '] : ['', ' '];
   const variables = [
     'AWS_PROFILE=',

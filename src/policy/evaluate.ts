@@ -21,7 +21,9 @@ export type Decision = {
   readonly reason: string | undefined;
   /** The longest that the credentials may live by this rule, in seconds. A cap, never a default. */
   readonly capSeconds: number | undefined;
-  /** Whether the rule lists this caller individually; only then may they see its name and reason. */
+  /**
+   * Whether the rule lists this caller individually; only then may they see its name and reason.
+   */
   readonly namesCaller: boolean;
 };
 
@@ -91,7 +93,8 @@ export function evaluate(
       ruleIndex,
       matched,
       reached: decision === undefined,
-      failed: () => rule.conditions.filter(({ holds }) => !holds(request, moment)).map(({ name }) => name),
+      failed: () =>
+        rule.conditions.filter(({ holds }) => !holds(request, moment)).map(({ name }) => name),
     });
     if (matched) decision ??= decideBy(rule, ruleIndex, request);
     if (decision !== undefined && observe === undefined) break;

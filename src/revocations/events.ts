@@ -42,9 +42,23 @@ function toMatter(n: number, revocation: Revocation | undefined): Matter {
 function toEvents(entry: LogEntry, now: number): readonly Event[] {
   switch (entry.what) {
     case 'revoke':
-      return [{ version: entry.n, type: 'revocation.created', at: entry.createdAt, matter: toMatter(entry.n, entry) }];
+      return [
+        {
+          version: entry.n,
+          type: 'revocation.created',
+          at: entry.createdAt,
+          matter: toMatter(entry.n, entry),
+        },
+      ];
     case 'lift':
-      return [{ version: entry.n, type: 'revocation.lifted', at: now, matter: toMatter(entry.lifts, undefined) }];
+      return [
+        {
+          version: entry.n,
+          type: 'revocation.lifted',
+          at: now,
+          matter: toMatter(entry.lifts, undefined),
+        },
+      ];
     case 'void':
       return [];
   }
@@ -56,7 +70,10 @@ export function createRevocationOutbox({ client, guard, clock, log }: Options): 
     return (await log.readHead()).n;
   }
 
-  /** What nobody vouches for, and what is gone, is told to nobody, and keeps nothing that comes after it waiting. */
+  /**
+   * What nobody vouches for, and what is gone, is told to nobody, and keeps nothing that comes
+   * after it waiting.
+   */
   async function eventsOf(n: number): Promise<readonly Event[]> {
     const item = await log.read(n);
     const read = item === undefined ? undefined : log.understand(item);

@@ -4,7 +4,9 @@ import { HOUR, SECOND, type Clock } from '../lib/clock.ts';
 import type { SealingKey } from '../lib/sealing.ts';
 import { includes, mergeRanges, toRanges, type Ranges } from './compaction.ts';
 import type { Lease } from '../aws/lease.ts';
-import { signEntry, toClosing, toHead, toLift, type ReadEntry } from './entry.ts';
+import { toLift, type ReadEntry } from './entry.ts';
+import { signEntry, toClosing } from './entry-signature.ts';
+import { toHead } from './head.ts';
 import type { RevocationLog } from './log.ts';
 
 /**
@@ -60,8 +62,10 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
     const { entry, closed, genuine } = read;
     if (!genuine && !closed) return;
     if (read.stale) seen.again.push(read);
-    const hasEnded = entry.what === 'revoke' && entry.until !== undefined && clock() > entry.until + KEPT;
-    if (closed || hasEnded || entry.what === 'void' || includes(gone, entry.n)) seen.dead.add(entry.n);
+    const hasEnded =
+      entry.what === 'revoke' && entry.until !== undefined && clock() > entry.until + KEPT;
+    if (closed || hasEnded || entry.what === 'void' || includes(gone, entry.n))
+      seen.dead.add(entry.n);
     else if (entry.what === 'lift') seen.lifts.set(entry.n, entry.lifts);
     else seen.open.add(entry.n);
   }
@@ -78,7 +82,10 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
     return seen;
   }
 
-  async function compact({ dead }: Seen, seen: Awaited<ReturnType<RevocationLog['readCompaction']>>): Promise<void> {
+  async function compact(
+    { dead }: Seen,
+    seen: Awaited<ReturnType<RevocationLog['readCompaction']>>,
+  ): Promise<void> {
     const numbers = [...dead].filter((n) => n <= settled).slice(0, MAX_CHANGES);
     const ranges = mergeRanges(seen.ranges, toRanges(numbers));
     if (numbers.length === 0 && !seen.stale) return;
@@ -91,7 +98,10 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
     const compaction = await log.readCompaction();
     // The readers report a head or compaction that is not genuine.
     if (!head.genuine || !compaction.genuine) return 0;
-    if (head.item !== undefined && !(textAt(head.item, 'signature') ?? '').startsWith(`${sealing.id}.`)) {
+    if (
+      head.item !== undefined &&
+      !(textAt(head.item, 'signature') ?? '').startsWith(`${sealing.id}.`)
+    ) {
       await log.replace(toHead(head.n, sealing), head.item);
     }
     const seen = await look(compaction.ranges);
@@ -124,5 +134,7 @@ function signedAnew({ entry, closed, item }: ReadEntry, sealing: SealingKey): It
     entry.what === 'lift'
       ? { ...plain, ...attributes({ signature: toLift(entry.n, entry.lifts, sealing).signature }) }
       : signEntry(plain, sealing);
-  return closed ? { ...signed, ...toClosing(entry.n, numberAt(item, 'closed_by') ?? Number.NaN, sealing) } : signed;
+  return closed
+    ? { ...signed, ...toClosing(entry.n, numberAt(item, 'closed_by') ?? Number.NaN, sealing) }
+    : signed;
 }

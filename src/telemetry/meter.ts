@@ -24,8 +24,8 @@ export const COUNTED = {
    */
   turned_away: ['overloaded', 'connection_refused', 'connection_closed'],
   /**
-   * Events, counted once for each receiver: those that it took, tries that failed, and events that were given up after
-   * the last try.
+   * Events, counted once for each receiver: those that it took, tries that failed, and events that
+   * were given up after the last try.
    */
   events: ['delivered', 'failed', 'dead'],
   sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],
@@ -72,7 +72,11 @@ export type AwsCall = {
 };
 
 /** An answered request: which of the server's paths it was for, and its status. */
-export type Answered = { readonly route: string; readonly status: number; readonly milliseconds: number };
+export type Answered = {
+  readonly route: string;
+  readonly status: number;
+  readonly milliseconds: number;
+};
 
 /**
  * The state of the server at a moment. Ages are in seconds, undefined where nothing was read yet;

@@ -5,8 +5,9 @@ import { freePort, startProcess, tvmVariables, untilHealthy } from '../support/p
 const { alice, bob } = DEMO_CLIENTS;
 
 /**
- * The times from the answer to an approval on one instance until another one has vended by it, sorted: `trials` of them, with
- * two instances of a bundle on one table. The vend is tried again until it works.
+ * The times from the answer to an approval on one instance until another one has vended by it,
+ * sorted: `trials` of them, with two instances of a bundle on one table. The vend is tried again
+ * until it works.
  */
 export async function measureApproval(
   bundle: string,
@@ -25,13 +26,18 @@ export async function measureApproval(
   if (first === undefined || other === undefined) throw new Error('an instance is missing');
   const times: number[] = [];
   try {
-    await Promise.all(running.map((one, n) => untilHealthy(`http://127.0.0.1:${ports[n]}/healthz`, one)));
+    await Promise.all(
+      running.map((one, n) => untilHealthy(`http://127.0.0.1:${ports[n]}/healthz`, one)),
+    );
     for (let trial = 0; trial < trials; trial += 1) {
-      const id = idOf(await askBy(first, alice, 'prod', { justification: `trial ${trial} of the bench` }));
+      const id = idOf(
+        await askBy(first, alice, 'prod', { justification: `trial ${trial} of the bench` }),
+      );
       const approved = await approveBy(first, bob, id);
       if (approved.status !== 200) throw new Error(`not approved: ${approved.body}`);
       const begun = performance.now();
-      while ((await vendBy(other, alice, 'prod')).status !== 200) await new Promise((wake) => setTimeout(wake, 5));
+      while ((await vendBy(other, alice, 'prod')).status !== 200)
+        await new Promise((wake) => setTimeout(wake, 5));
       times.push(performance.now() - begun);
       await actBy(first, alice, [id, 'end'], { reason: 'the trial is over' });
     }

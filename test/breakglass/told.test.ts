@@ -20,7 +20,10 @@ describe('toldBy', () => {
       valueOf(reviewed(over, BOB, 'fine', AT + 1)),
       { version: 4, type: 'reviewed', at: AT + 1, actor: 'key/bob', comment: 'fine' },
     ],
-    [expired(seconded, END)!, { version: 3, type: 'expired', at: END, actor: undefined, comment: undefined }],
+    [
+      expired(seconded, END)!,
+      { version: 3, type: 'expired', at: END, actor: undefined, comment: undefined },
+    ],
   ])('names the latest fact of version %#', (event, told) => {
     expect(toldBy(event)).toEqual(told);
   });
@@ -41,7 +44,13 @@ describe('a row that is not sent yet', () => {
     expect(toEventItem(next, TABLE, SEALING)).not.toHaveProperty('outbox');
     expect(toNotice(next, toldBy(next))).toMatchObject({
       type: 'breakglass.closed',
-      matter: { kind: 'break_glass', id: first.id, requester: 'key/alice', actor: 'key/alice', isDrill: true },
+      matter: {
+        kind: 'break_glass',
+        id: first.id,
+        requester: 'key/alice',
+        actor: 'key/alice',
+        isDrill: true,
+      },
     });
   });
 });

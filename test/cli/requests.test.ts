@@ -59,8 +59,16 @@ beforeAll(async () => {
     ticket: { required: true, pattern: String.raw`OPS-\d+` },
     comment: 'required',
   };
-  const ordinary = { name: 'ordinary', profiles: PROFILES, approvers: ['bob', 'olivia'], request_ttl: '1h' };
-  await desk.put('/sentinel/approval-policy', JSON.stringify({ version: '1', rules: [ticketed, ordinary] }));
+  const ordinary = {
+    name: 'ordinary',
+    profiles: PROFILES,
+    approvers: ['bob', 'olivia'],
+    request_ttl: '1h',
+  };
+  await desk.put(
+    '/sentinel/approval-policy',
+    JSON.stringify({ version: '1', rules: [ticketed, ordinary] }),
+  );
   tvm = await startTvm(desk.url, { environment: { SENTINEL_SERVER_ID: 'sentinel-local' } });
 }, 60_000);
 
@@ -94,7 +102,14 @@ function json({ stdout }: Run): Json {
 
 /** Lets alice ask for a profile; gives the id of the request. */
 async function ask(profile: string): Promise<string> {
-  const run = await as('alice', 'request', profile, '--justification', 'deploy release 42', '--json');
+  const run = await as(
+    'alice',
+    'request',
+    profile,
+    '--justification',
+    'deploy release 42',
+    '--json',
+  );
   expect(run.stderr).toBe('');
   return String(json(run)['request_id']);
 }
@@ -111,7 +126,13 @@ function refusal(part: RegExp | string): Run {
 
 describe('request', () => {
   it('asks for an approval, and says who can give it', async () => {
-    const { code, stdout, stderr } = await as('alice', 'request', 'asked', '--justification', 'deploy release 42');
+    const { code, stdout, stderr } = await as(
+      'alice',
+      'request',
+      'asked',
+      '--justification',
+      'deploy release 42',
+    );
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(
       /^Request [0-9a-f]{16} for profile asked is pending until \S+; it needs bob or olivia \(0 of 1\)\.\n$/u,
@@ -121,15 +142,38 @@ describe('request', () => {
   it('finds the pending request that asks for the same, and refuses one that asks for something else', async () => {
     const id = await ask('twice');
     expect(await ask('twice')).toBe(id);
-    const other = await as('alice', 'request', 'twice', '--justification', 'something else', '--duration', '30m');
+    const other = await as(
+      'alice',
+      'request',
+      'twice',
+      '--justification',
+      'something else',
+      '--duration',
+      '30m',
+    );
     expect(other).toEqual(refusal('Conflict'));
   });
 
   it('sends duration and ticket, and is refused for a ticket that the rule does not take', async () => {
-    const wrong = await as('alice', 'request', 'ticketed', '--justification', 'deploy release 42', '--ticket', 'X-1');
+    const wrong = await as(
+      'alice',
+      'request',
+      'ticketed',
+      '--justification',
+      'deploy release 42',
+      '--ticket',
+      'X-1',
+    );
     expect(wrong).toEqual(refusal('"ticket"[^\n]*ValidationError'));
     const more = ['--ticket', 'OPS-7', '--duration', '30m', '--json'];
-    const right = await as('alice', 'request', 'ticketed', '--justification', 'deploy release 42', ...more);
+    const right = await as(
+      'alice',
+      'request',
+      'ticketed',
+      '--justification',
+      'deploy release 42',
+      ...more,
+    );
     expect(json(right)).toMatchObject({ ticket: 'OPS-7', duration: 1_800, status: 'pending' });
   });
 
@@ -139,7 +183,10 @@ describe('request', () => {
   });
 
   it('asks for an IAM user as well, after a login', async () => {
-    const dana = { AWS_ACCESS_KEY_ID: 'AKIADEMODANA0000', AWS_SECRET_ACCESS_KEY: 'demo-dana-not-a-secret' };
+    const dana = {
+      AWS_ACCESS_KEY_ID: 'AKIADEMODANA0000',
+      AWS_SECRET_ACCESS_KEY: 'demo-dana-not-a-secret',
+    };
     const args = ['request', 'dana', '--justification', 'deploy release 42', '--json'];
     const run = await runProgram(args, { ...environment('alice'), ...dana });
     expect(json(run)).toMatchObject({ requester: 'user/dana', profile: 'dana', status: 'pending' });
@@ -163,7 +210,11 @@ describe('requests', () => {
   });
 
   it('says so if there are none, and refuses all to those who are no operators', async () => {
-    expect(await as('carol', 'requests')).toEqual({ code: 0, stdout: '', stderr: 'There are none.\n' });
+    expect(await as('carol', 'requests')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'There are none.\n',
+    });
     expect(await as('carol', 'requests', '--view', 'all')).toEqual(refusal('NotPermitted'));
   });
 });
@@ -174,19 +225,28 @@ describe('approve', () => {
     const { code, stdout, stderr } = await as('bob', 'approve', id, '--comment', 'go ahead');
     expect(code).toBe(0);
     expect(stderr).toContain(`Request ${id} allows:\n`);
-    expect(stderr).toMatch(/^profile\.roleArn: +arn:aws:iam::000000000000:role\/SentinelProtected-dev$/mu);
+    expect(stderr).toMatch(
+      /^profile\.roleArn: +arn:aws:iam::000000000000:role\/SentinelProtected-dev$/mu,
+    );
     expect(stderr).toMatch(/^requester\.name: +key\/alice$/mu);
     expect(stderr).toMatch(/^digest: +[0-9a-f]{64}$/mu);
-    expect(stdout).toMatch(new RegExp(`^Request ${id} for profile approved is approved until \\S+\\.\n$`, 'u'));
+    expect(stdout).toMatch(
+      new RegExp(`^Request ${id} for profile approved is approved until \\S+\\.\n$`, 'u'),
+    );
     // Once more, it is the same approval.
     expect((await as('bob', 'approve', id)).code).toBe(0);
     const vended = await as('alice', 'credentials', '--profile', 'approved');
-    expect(json(vended)).toMatchObject({ Version: 1, AccessKeyId: expect.stringMatching(/^ASIA/u) });
+    expect(json(vended)).toMatchObject({
+      Version: 1,
+      AccessKeyId: expect.stringMatching(/^ASIA/u),
+    });
   });
 
   it('approves for a shorter time, and never for a longer one', async () => {
     const id = await ask('shorter');
-    expect((await as('bob', 'approve', id, '--duration', '2h')).stderr).toContain('"duration" must be at most 3600');
+    expect((await as('bob', 'approve', id, '--duration', '2h')).stderr).toContain(
+      '"duration" must be at most 3600',
+    );
     const run = await as('bob', 'approve', id, '--duration', '15m', '--json');
     expect(json(run)).toMatchObject({ status: 'approved', phase: 'active', duration: 900 });
   });
@@ -203,9 +263,13 @@ describe('approve', () => {
   it('is refused to the requester, to strangers, and without a comment that the rule wants', async () => {
     const {
       requests: [request],
-    } = json(await as('alice', 'requests', '--profile', 'ticketed', '--json')) as { requests: Json[] };
+    } = json(await as('alice', 'requests', '--profile', 'ticketed', '--json')) as {
+      requests: Json[];
+    };
     const id = String(request?.['request_id']);
-    expect((await as('alice', 'approve', id)).stderr).toMatch(/under whatever identity \(NotPermitted\)\.\n$/u);
+    expect((await as('alice', 'approve', id)).stderr).toMatch(
+      /under whatever identity \(NotPermitted\)\.\n$/u,
+    );
     expect(await as('carol', 'approve', id)).toEqual(refusal('NotPermitted'));
     expect((await as('bob', 'approve', id)).stderr).toContain('"comment"');
     expect(await as('bob', 'approve', '0123456789abcdef')).toEqual(refusal('NotPermitted'));
@@ -221,7 +285,9 @@ describe('deny', () => {
       stderr: '',
       stdout: `Request ${id} for profile denied was denied by bob: not on a Friday.\n`,
     });
-    expect(await as('olivia', 'deny', id, '--comment', 'no')).toEqual(refusal('denied already[^\n]*Conflict'));
+    expect(await as('olivia', 'deny', id, '--comment', 'no')).toEqual(
+      refusal('denied already[^\n]*Conflict'),
+    );
     expect(await as('alice', 'deny', id, '--comment', 'no')).toEqual(refusal('NotPermitted'));
   });
 });
@@ -230,7 +296,10 @@ describe('cancel', () => {
   it('withdraws one’s own request, and nobody else’s', async () => {
     const id = await ask('cancelled');
     expect(await as('bob', 'cancel', id)).toEqual(refusal('NotPermitted'));
-    expect(json(await as('alice', 'cancel', id, '--json'))).toMatchObject({ status: 'cancelled', ended_by: 'alice' });
+    expect(json(await as('alice', 'cancel', id, '--json'))).toMatchObject({
+      status: 'cancelled',
+      ended_by: 'alice',
+    });
     expect(await as('alice', 'cancel', id)).toEqual(refusal('Conflict'));
   });
 });
@@ -252,13 +321,16 @@ describe('credentials --wait', () => {
   /** Starts a wait; resolves once it says that it waits. */
   async function startWait(profile: string, ...more: readonly string[]) {
     const args = [PROGRAM, 'credentials', '--profile', profile, '--registered-key', ...more];
-    const child = spawn(process.execPath, args, { env: { ...bareEnvironment(), ...environment('alice') } });
+    const child = spawn(process.execPath, args, {
+      env: { ...bareEnvironment(), ...environment('alice') },
+    });
     const output = { stdout: '', stderr: '' };
     child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
     const ended = once(child, 'close') as Promise<[number | null]>;
     await expect.poll(() => output.stderr, { timeout: 15_000 }).toMatch(/\n$/u);
-    const id = /waiting for request ([0-9a-f]{16}) at http/u.exec(output.stderr)?.[1] ?? output.stderr;
+    const id =
+      /waiting for request ([0-9a-f]{16}) at http/u.exec(output.stderr)?.[1] ?? output.stderr;
     async function end(): Promise<Run> {
       const [code] = await ended;
       return { code, ...output };
@@ -275,28 +347,55 @@ describe('credentials --wait', () => {
       `sentinel-tvm: Profile waited needs an approval of bob or olivia (0 of 1); waiting for request ${wait.id} at ` +
         `URL/${wait.id}. Ctrl-C ends the wait, and the request stays.\n`,
     );
-    expect(Object.keys(json(run))).toEqual(['Version', 'AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Expiration']);
+    expect(Object.keys(json(run))).toEqual([
+      'Version',
+      'AccessKeyId',
+      'SecretAccessKey',
+      'SessionToken',
+      'Expiration',
+    ]);
     const shown = await call(tvm, { path: `/requests/${wait.id}`, as: 'bob' });
     expect(shown.json['justification']).toBe('deploy release 42');
   });
 
   it.each([
-    { becomes: 'denied', profile: 'refused', by: 'bob', command: ['deny', '--comment', 'not today'] },
-    { becomes: 'cancelled', profile: 'gone', by: 'olivia', command: ['end', '--reason', 'not today'] },
-  ] as const)('exits with 1 and a sentence when the request is $becomes', async ({ becomes, profile, by, command }) => {
-    const wait = await startWait(profile, '--wait');
-    await as(by, ...command, wait.id);
-    const { code, stdout, stderr } = await wait.end();
-    expect([code, stdout]).toEqual([1, '']);
-    expect(stderr.split('\n')[1]).toBe(
-      `sentinel-tvm: Request ${wait.id} for profile ${profile} was ${becomes} by ${by}: not today.`,
-    );
-  });
+    {
+      becomes: 'denied',
+      profile: 'refused',
+      by: 'bob',
+      command: ['deny', '--comment', 'not today'],
+    },
+    {
+      becomes: 'cancelled',
+      profile: 'gone',
+      by: 'olivia',
+      command: ['end', '--reason', 'not today'],
+    },
+  ] as const)(
+    'exits with 1 and a sentence when the request is $becomes',
+    async ({ becomes, profile, by, command }) => {
+      const wait = await startWait(profile, '--wait');
+      await as(by, ...command, wait.id);
+      const { code, stdout, stderr } = await wait.end();
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr.split('\n')[1]).toBe(
+        `sentinel-tvm: Request ${wait.id} for profile ${profile} was ${becomes} by ${by}: not today.`,
+      );
+    },
+  );
 
   it('gives up when it was not decided in time', async () => {
-    const { code, stdout, stderr } = await as('alice', 'credentials', '--profile', 'slow', '--wait=2s');
+    const { code, stdout, stderr } = await as(
+      'alice',
+      'credentials',
+      '--profile',
+      'slow',
+      '--wait=2s',
+    );
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/\nsentinel-tvm: Request [0-9a-f]{16} was not decided in 2 s; [^\n]+\.\n$/u);
+    expect(stderr).toMatch(
+      /\nsentinel-tvm: Request [0-9a-f]{16} was not decided in 2 s; [^\n]+\.\n$/u,
+    );
   });
 
   it('ends at once on Ctrl-C, with nothing on stdout', async () => {
@@ -314,8 +413,12 @@ describe('credentials --wait', () => {
     expect(await as('alice', 'credentials', '--profile', 'orphan', '--wait')).toEqual(
       refusal('no rule of the approval'),
     );
-    expect(await as('alice', 'credentials', '--profile', 'ticketless', '--wait')).toEqual(refusal('wants the ticket'));
-    expect(await as('carol', 'credentials', '--profile', 'waited', '--wait')).toEqual(refusal('PolicyDenied'));
+    expect(await as('alice', 'credentials', '--profile', 'ticketless', '--wait')).toEqual(
+      refusal('wants the ticket'),
+    );
+    expect(await as('carol', 'credentials', '--profile', 'waited', '--wait')).toEqual(
+      refusal('PolicyDenied'),
+    );
     const free = await as('alice', 'credentials', '--profile', 'dev', '--wait');
     expect([free.code, free.stderr]).toEqual([0, '']);
   });

@@ -25,7 +25,9 @@ describe('a command line that is wrong', () => {
   it('suggests the nearest command for an unknown one', () => {
     expect(refusalOf(['xyz'])).toBe('"xyz" is no command. See --help.');
     expect(refusalOf(['logn'])).toBe('"logn" is no command; did you mean login? See --help.');
-    expect(refusalOf(['x\u202ey\u001b[31m'])).toBe(String.raw`"x\u202ey\u001b[31m" is no command. See --help.`);
+    expect(refusalOf(['x\u202ey\u001b[31m'])).toBe(
+      String.raw`"x\u202ey\u001b[31m" is no command. See --help.`,
+    );
   });
 
   it.each([
@@ -133,12 +135,18 @@ describe('an answer with invisible characters', () => {
   }
 
   it('is printed with visible characters only by whoami, whoami --json, login and credentials', async () => {
-    for (const args of [['whoami'], ['whoami', '--json'], ['login'], ['credentials', '--profile', 'dev']]) {
+    for (const args of [
+      ['whoami'],
+      ['whoami', '--json'],
+      ['login'],
+      ['credentials', '--profile', 'dev'],
+    ]) {
       const { code, stdout, stderr } = await run(...args);
       expect(code, stderr).toBe(0);
       expect(`${stdout}${stderr}`).toMatch(/^[\u0020-\u007e\n]+$/u);
       expect(`${stdout}${stderr}`).toContain(SHOWN);
-      if (stdout.startsWith('{')) expect(Object.values(JSON.parse(stdout) as object)).toContain(HIDDEN);
+      if (stdout.startsWith('{'))
+        expect(Object.values(JSON.parse(stdout) as object)).toContain(HIDDEN);
     }
   });
 });

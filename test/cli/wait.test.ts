@@ -38,7 +38,10 @@ function refused(status: number, retryAfter?: number): Result<TvmAnswer, string>
 
 const PENDING = request('pending');
 
-/** Waits against answers that come one after the other, the last for ever; with the pauses in seconds. */
+/**
+ * Waits against answers that come one after the other, the last for ever; with the pauses in
+ * seconds.
+ */
 async function wait(answers: readonly Result<TvmAnswer, string>[], seconds = 604_800) {
   let now = 0;
   let asked = 0;
@@ -66,20 +69,32 @@ async function wait(answers: readonly Result<TvmAnswer, string>[], seconds = 604
 
 describe('waitForApproval', () => {
   it('looks less and less often, and every 15 s at least', async () => {
-    const { outcome, pauses } = await wait([...Array.from({ length: 9 }, () => PENDING), request('approved')]);
+    const { outcome, pauses } = await wait([
+      ...Array.from({ length: 9 }, () => PENDING),
+      request('approved'),
+    ]);
     expect(outcome).toEqual(ok(undefined));
-    expect(pauses.map((pause) => Math.round(pause * 10) / 10)).toEqual([1, 1.5, 2.3, 3.4, 5.1, 7.6, 11.4, 15, 15, 15]);
+    expect(pauses.map((pause) => Math.round(pause * 10) / 10)).toEqual([
+      1, 1.5, 2.3, 3.4, 5.1, 7.6, 11.4, 15, 15, 15,
+    ]);
   });
 
   it('waits as long as the TVM asks, five minutes at most, and goes on', async () => {
-    const { outcome, pauses } = await wait([refused(429, 40), refused(503, 3_000), PENDING, request('approved')]);
+    const { outcome, pauses } = await wait([
+      refused(429, 40),
+      refused(503, 3_000),
+      PENDING,
+      request('approved'),
+    ]);
     expect(outcome).toEqual(ok(undefined));
     expect(pauses.slice(0, 3)).toEqual([1, 40, 300]);
   });
 
   it('outlasts a TVM that is away for a while, and gives up when it stays away', async () => {
     const away = refuse('https://tvm.example.com cannot be reached: ECONNREFUSED.');
-    expect((await wait([away, away, PENDING, away, request('approved')])).outcome).toEqual(ok(undefined));
+    expect((await wait([away, away, PENDING, away, request('approved')])).outcome).toEqual(
+      ok(undefined),
+    );
     const { outcome, pauses } = await wait([away]);
     expect(outcome).toEqual(away);
     expect(pauses).toHaveLength(12);
@@ -100,7 +115,9 @@ describe('waitForApproval', () => {
 
   it('refuses what is no request, and what the TVM refuses', async () => {
     const nothing = ok({ status: 200, json: {}, retryAfter: undefined });
-    expect((await wait([nothing])).outcome).toEqual(refuse('The TVM answered without a request; check --url.'));
+    expect((await wait([nothing])).outcome).toEqual(
+      refuse('The TVM answered without a request; check --url.'),
+    );
     expect((await wait([refused(403)])).outcome).toEqual(refuse('later (RateLimited).'));
   });
 

@@ -9,7 +9,9 @@ import { ROOT } from '../support/processes.ts';
 
 const README = readFileSync(resolve(ROOT, 'README.md'), 'utf8');
 
-type Schema = { readonly properties: { readonly rules: { readonly items: { readonly properties: object } } } };
+type Schema = {
+  readonly properties: { readonly rules: { readonly items: { readonly properties: object } } };
+};
 
 /** The document of README.md whose first line, a comment, begins with this name. */
 function documentAt(name: string): string {
@@ -31,10 +33,13 @@ describe('the documents that README.md prints', () => {
     const section = README.slice(README.indexOf('## Approvals'), README.indexOf('## Events'));
     const later = README.slice(README.indexOf('## Not there yet'));
     for (const name of ['approval-policy', 'people']) {
-      const schema = JSON.parse(readFileSync(resolve(ROOT, `src/policy/schemas/${name}.json`), 'utf8')) as Schema;
+      const schema = JSON.parse(
+        readFileSync(resolve(ROOT, `src/policy/schemas/${name}.json`), 'utf8'),
+      ) as Schema;
       const keys = Object.keys(schema.properties.rules.items.properties);
       expect(keys.length).toBeGreaterThan(1);
-      for (const key of keys) expect(key === 'extend' ? later : section).toMatch(new RegExp(`\\b${key}\\b`, 'u'));
+      for (const key of keys)
+        expect(key === 'extend' ? later : section).toMatch(new RegExp(`\\b${key}\\b`, 'u'));
     }
   });
 });

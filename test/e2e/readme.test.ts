@@ -59,7 +59,8 @@ afterAll(async () => {
 
 /** The curl command in README.md that contains `user`, with the port of this run. */
 function curlLine(user: string): string {
-  const line = lines(README).find((text) => text.startsWith('curl --aws-sigv4') && text.includes(user)) ?? '';
+  const line =
+    lines(README).find((text) => text.startsWith('curl --aws-sigv4') && text.includes(user)) ?? '';
   return line.replace(':8080', `:${port}`);
 }
 
@@ -74,15 +75,21 @@ async function curl(line: string): Promise<{ readonly status: number; readonly j
 }
 
 function aws(credentials: Json | undefined, ...args: readonly string[]) {
-  return run('aws', ['--endpoint-url', `http://127.0.0.1:${awsPort}`, '--output', 'json', ...args], {
-    env: {
-      ...bareEnvironment(),
-      AWS_DEFAULT_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: String(credentials?.['AccessKeyId'] ?? 'AKIADEMODANA0000'),
-      AWS_SECRET_ACCESS_KEY: String(credentials?.['SecretAccessKey'] ?? 'demo-dana-not-a-secret'),
-      ...(credentials === undefined ? {} : { AWS_SESSION_TOKEN: String(credentials['SessionToken']) }),
+  return run(
+    'aws',
+    ['--endpoint-url', `http://127.0.0.1:${awsPort}`, '--output', 'json', ...args],
+    {
+      env: {
+        ...bareEnvironment(),
+        AWS_DEFAULT_REGION: 'us-east-1',
+        AWS_ACCESS_KEY_ID: String(credentials?.['AccessKeyId'] ?? 'AKIADEMODANA0000'),
+        AWS_SECRET_ACCESS_KEY: String(credentials?.['SecretAccessKey'] ?? 'demo-dana-not-a-secret'),
+        ...(credentials === undefined
+          ? {}
+          : { AWS_SESSION_TOKEN: String(credentials['SessionToken']) }),
+      },
     },
-  });
+  );
 }
 
 const lacksCurl = await run('curl', ['--version']).then(
@@ -101,19 +108,27 @@ describe('README.md, "Try it"', () => {
     expect(json['SourceIdentity']).toMatch(/^sentinel=d=[0-9a-f]{16}=alice$/u);
   });
 
-  it.skipIf(lacksCurl || lacksShell)('vends with the same command four times in one second', async () => {
-    const all = await Promise.all(Array.from({ length: 4 }, () => curl(curlLine('TVMDEMOALICE'))));
-    expect(all.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-  });
+  it.skipIf(lacksCurl || lacksShell)(
+    'vends with the same command four times in one second',
+    async () => {
+      const all = await Promise.all(
+        Array.from({ length: 4 }, () => curl(curlLine('TVMDEMOALICE'))),
+      );
+      expect(all.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    },
+  );
 
-  it.skipIf(lacksCurl || lacksShell)('refuses carol with the printed command and the printed message', async () => {
-    const { status, json } = await curl(curlLine('TVMDEMOCAROL'));
-    expect(status).toBe(403);
-    expect(json).toMatchObject({
-      error: 'PolicyDenied',
-      message: 'no rule lets carol use profile dev; GET /profiles lists yours',
-    });
-  });
+  it.skipIf(lacksCurl || lacksShell)(
+    'refuses carol with the printed command and the printed message',
+    async () => {
+      const { status, json } = await curl(curlLine('TVMDEMOCAROL'));
+      expect(status).toBe(403);
+      expect(json).toMatchObject({
+        error: 'PolicyDenied',
+        message: 'no rule lets carol use profile dev; GET /profiles lists yours',
+      });
+    },
+  );
 
   it('refuses prod and vault to alice, each with its own reason', async () => {
     function ask(query: string) {
@@ -132,13 +147,16 @@ describe('README.md, "Try it"', () => {
     expect(answer).toMatchObject({ status: 403, json: { error: 'SignatureDoesNotMatch' } });
   });
 
-  it.skipIf(lacksCurl || lacksShell || lacksCli)('gives credentials that the AWS CLI can use', async () => {
-    const { json } = await curl(curlLine('TVMDEMOALICE'));
-    const { stdout: identity } = await aws(json, 'sts', 'get-caller-identity');
-    expect((JSON.parse(identity) as Json)['Arn']).toBe(
-      'arn:aws:sts::000000000000:assumed-role/SentinelProtected-dev/alice',
-    );
-  });
+  it.skipIf(lacksCurl || lacksShell || lacksCli)(
+    'gives credentials that the AWS CLI can use',
+    async () => {
+      const { json } = await curl(curlLine('TVMDEMOALICE'));
+      const { stdout: identity } = await aws(json, 'sts', 'get-caller-identity');
+      expect((JSON.parse(identity) as Json)['Arn']).toBe(
+        'arn:aws:sts::000000000000:assumed-role/SentinelProtected-dev/alice',
+      );
+    },
+  );
 
   it.skipIf(lacksCurl || lacksShell || lacksCli)(
     'keeps vended credentials and dana from assuming the protected role',
@@ -155,18 +173,25 @@ describe('README.md, "Try it"', () => {
     },
   );
 
-  it.skipIf(process.platform === 'win32')('vends to dana with the printed command of the client', async () => {
-    const line = lines(README).find((text) => text.startsWith('AWS_ACCESS_KEY_ID=AKIADEMODANA')) ?? '';
-    const command = line.replace('sentinel-tvm', `'${PROGRAM}'`);
-    const env = {
-      ...bareEnvironment(),
-      TVM_URL: `http://127.0.0.1:${port}`,
-      TVM_LOGIN_FILE: join(directory, 'login.json'),
-    };
-    const { stdout: text } = await run('sh', ['-c', command], { env });
-    expect(JSON.parse(text)).toMatchObject({ Version: 1, AccessKeyId: expect.stringMatching(/^ASIA/u) });
-    expect(stderr).toContain('credentials --profile dev --url');
-  });
+  it.skipIf(process.platform === 'win32')(
+    'vends to dana with the printed command of the client',
+    async () => {
+      const line =
+        lines(README).find((text) => text.startsWith('AWS_ACCESS_KEY_ID=AKIADEMODANA')) ?? '';
+      const command = line.replace('sentinel-tvm', `'${PROGRAM}'`);
+      const env = {
+        ...bareEnvironment(),
+        TVM_URL: `http://127.0.0.1:${port}`,
+        TVM_LOGIN_FILE: join(directory, 'login.json'),
+      };
+      const { stdout: text } = await run('sh', ['-c', command], { env });
+      expect(JSON.parse(text)).toMatchObject({
+        Version: 1,
+        AccessKeyId: expect.stringMatching(/^ASIA/u),
+      });
+      expect(stderr).toContain('credentials --profile dev --url');
+    },
+  );
 
   it('gives an approval with the printed commands of the client', async () => {
     function as(who: 'alice' | 'bob', ...args: readonly string[]) {
@@ -179,7 +204,9 @@ describe('README.md, "Try it"', () => {
       });
     }
     // A vend above may have made a request for another reason.
-    const before = JSON.parse((await as('alice', 'requests', '--status', 'pending', '--json')).stdout) as {
+    const before = JSON.parse(
+      (await as('alice', 'requests', '--status', 'pending', '--json')).stdout,
+    ) as {
       readonly requests: readonly { readonly request_id: string }[];
     };
     for (const { request_id: id } of before.requests) await as('alice', 'cancel', id);
@@ -195,7 +222,8 @@ describe('README.md, "Try it"', () => {
       );
       const run = await as(who, ...words.map((word) => (/^[0-9a-f]{16}$/u.test(word) ? id : word)));
       expect(run.code, run.stderr).toBe(0);
-      id ||= /^Request ([0-9a-f]{16}) for profile prod is pending/u.exec(run.stdout)?.[1] ?? 'no id';
+      id ||=
+        /^Request ([0-9a-f]{16}) for profile prod is pending/u.exec(run.stdout)?.[1] ?? 'no id';
     }
   });
 

@@ -31,7 +31,9 @@ describe.skipIf(isLacking)('the commands that npm run local prints', () => {
     });
     local.stderr?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     local.stdout?.on('data', (chunk: Buffer) => (audit += chunk.toString()));
-    await vi.waitFor(() => expect(printed).toMatch(/with curl or with the client:\n.+\n.+\n/u), { timeout: 30_000 });
+    await vi.waitFor(() => expect(printed).toMatch(/with curl or with the client:\n.+\n.+\n/u), {
+      timeout: 30_000,
+    });
     await paste();
   }, 60_000);
 
@@ -46,7 +48,9 @@ describe.skipIf(isLacking)('the commands that npm run local prints', () => {
     let comment = '';
     let number = 0;
     return lines
-      .filter((line) => line !== '' && !line.startsWith('{') && !(lacksCli && line.startsWith('aws ')))
+      .filter(
+        (line) => line !== '' && !line.startsWith('{') && !(lacksCli && line.startsWith('aws ')),
+      )
       .flatMap((line) => {
         if (line.startsWith('#')) {
           [comment, number] = [line, 0];
@@ -75,7 +79,9 @@ describe.skipIf(isLacking)('the commands that npm run local prints', () => {
   }
 
   function answerTo(comment: string, number = 1): string {
-    const found = [...answers].find(([head]) => head.startsWith(`# ${comment}`) && head.endsWith(` ${number}`));
+    const found = [...answers].find(
+      ([head]) => head.startsWith(`# ${comment}`) && head.endsWith(` ${number}`),
+    );
     return found?.[1] ?? `nothing under ${comment} ${number} of ${[...answers.keys()].join('\n')}`;
   }
 
@@ -89,9 +95,14 @@ describe.skipIf(isLacking)('the commands that npm run local prints', () => {
     expect(jsonOf(answerTo('Credentials for the IAM user dana'))).toMatchObject({ Version: 1 });
   });
 
-  it.skipIf(lacksCli)('put alice’s credentials into the environment, where the AWS CLI uses them', () => {
-    expect(answerTo('Put them into the environment', 2)).toContain('assumed-role/SentinelProtected-dev/alice');
-  });
+  it.skipIf(lacksCli)(
+    'put alice’s credentials into the environment, where the AWS CLI uses them',
+    () => {
+      expect(answerTo('Put them into the environment', 2)).toContain(
+        'assumed-role/SentinelProtected-dev/alice',
+      );
+    },
+  );
 
   it('tell alice that her request waits, for whom and where', () => {
     expect(jsonOf(answerTo('Until somebody approves'))).toMatchObject({
@@ -105,13 +116,20 @@ describe.skipIf(isLacking)('the commands that npm run local prints', () => {
   it('show bob the request with its reason, and approve exactly what he is shown', () => {
     const { request_id: id } = jsonOf(answerTo('Until somebody approves'));
     expect(answerTo('bob looks', 1)).toMatch(
-      new RegExp(`^${String(id)}  pending  0 of 1  prod  alice  3600 s .+Deploy release 42 of the shop`, 'u'),
+      new RegExp(
+        `^${String(id)}  pending  0 of 1  prod  alice  3600 s .+Deploy release 42 of the shop`,
+        'u',
+      ),
     );
     const approval = answerTo('bob looks', 2);
     expect(approval).toContain(`Request ${String(id)} allows:\n`);
-    expect(approval).toMatch(/^profile\.roleArn: +arn:aws:iam::000000000000:role\/SentinelProtected-prod$/mu);
+    expect(approval).toMatch(
+      /^profile\.roleArn: +arn:aws:iam::000000000000:role\/SentinelProtected-prod$/mu,
+    );
     expect(approval).toMatch(/^justification: +Deploy release 42 of the shop$/mu);
-    expect(approval).toMatch(new RegExp(`^Request ${String(id)} for profile prod is approved until \\S+\\.$`, 'mu'));
+    expect(approval).toMatch(
+      new RegExp(`^Request ${String(id)} for profile prod is approved until \\S+\\.$`, 'mu'),
+    );
   });
 
   it('vend prod to alice with curl and with the client, and the audit log names bob', () => {
@@ -129,9 +147,11 @@ describe.skipIf(isLacking)('the commands that npm run local prints', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Json);
     const vends = records.filter(
-      ({ event, outcome, profile }) => event === 'vend' && outcome === 'vended' && profile === 'prod',
+      ({ event, outcome, profile }) =>
+        event === 'vend' && outcome === 'vended' && profile === 'prod',
     );
     expect(vends).toHaveLength(2);
-    for (const vend of vends) expect(vend).toMatchObject({ approved_request_id: id, approvers: ['key/bob'] });
+    for (const vend of vends)
+      expect(vend).toMatchObject({ approved_request_id: id, approvers: ['key/bob'] });
   });
 });

@@ -15,15 +15,28 @@ import {
   vendBy,
   type Who,
 } from '../support/approvals.ts';
-import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from '../support/processes.ts';
-import { BREAKING_FAULTS, startFaultProxy, type Call, type Fault, type FaultProxy } from '../support/fault-proxy.ts';
+import {
+  freePort,
+  startProcess,
+  tvmVariables,
+  untilHealthy,
+  type Running,
+} from '../support/processes.ts';
+import {
+  BREAKING_FAULTS,
+  startFaultProxy,
+  type Call,
+  type Fault,
+  type FaultProxy,
+} from '../support/fault-proxy.ts';
 import type { RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { policyDocument, profileDocument } from '../http/support.ts';
 
 /**
- * Approvals while DynamoDB fails between any two of their calls, by several at once, and by processes that are killed: no
- * vend without the quorum, no acknowledged word is lost, and a retry finds its way.
+ * Approvals while DynamoDB fails between any two of their calls, by several at once, and by
+ * processes that are killed: no vend without the quorum, no acknowledged word is lost, and a retry
+ * finds its way.
  */
 let desk: Desk;
 let dynamodb: DynamoDBClient;
@@ -53,7 +66,11 @@ beforeAll(async () => {
     );
   }
   const owners = { require: [{ group: 'owners', from: ['ben', 'cid'], approvals: 2 }] };
-  const rules = Object.entries(PROFILES).map(([profile, more]) => ({ profiles: [profile], ...owners, ...more }));
+  const rules = Object.entries(PROFILES).map(([profile, more]) => ({
+    profiles: [profile],
+    ...owners,
+    ...more,
+  }));
   await desk.put('/sentinel/approval-policy', approvalPolicy(...rules));
   main = await startTvm(desk.url, PATIENT);
   behind = await Promise.all(Array.from({ length: CALLS }, startFaulty));
@@ -69,7 +86,11 @@ afterAll(async () => {
 const PATIENT = { environment: { SENTINEL_RATE_LIMIT_REQUESTS: '100000' } };
 
 /** An instance behind a proxy that can fail. */
-type Faulty = { readonly tvm: RunningTvm; readonly proxy: FaultProxy; readonly close: () => Promise<void> };
+type Faulty = {
+  readonly tvm: RunningTvm;
+  readonly proxy: FaultProxy;
+  readonly close: () => Promise<void>;
+};
 
 async function startFaulty(): Promise<Faulty> {
   const proxy = await startFaultProxy(desk.url);
@@ -86,7 +107,9 @@ async function startFaulty(): Promise<Faulty> {
   };
 }
 
-/** Whether a call is one of an approval's: on a row, on a ledger, or the end of a grant in the log. */
+/**
+ * Whether a call is one of an approval's: on a row, on a ledger, or the end of a grant in the log.
+ */
 function isOurs({ body, operation }: Call): boolean {
   if (body.includes('"sentinel-requests"') || body.includes('"requests#')) return true;
   return operation === 'PutItem' && body.includes('"grant"');
@@ -95,7 +118,11 @@ function isOurs({ body, operation }: Call): boolean {
 type Mode = 'once' | 'from then on';
 
 /** Does something while the call of this number fails, or that one and all after it. */
-async function during<T>({ proxy }: Faulty, [fault, at, mode]: readonly [Fault, number, Mode], act: () => Promise<T>) {
+async function during<T>(
+  { proxy }: Faulty,
+  [fault, at, mode]: readonly [Fault, number, Mode],
+  act: () => Promise<T>,
+) {
   let seen = 0;
   proxy.set('dynamodb', (call) => {
     if (!isOurs(call)) return 'ok';
@@ -128,9 +155,14 @@ async function halfApproved(who: Who, profile: string): Promise<string> {
   return id;
 }
 
-/** Repeats what was refused until it is done: an instance may have to read its list of revocations anew first. */
+/**
+ * Repeats what was refused until it is done: an instance may have to read its list of revocations
+ * anew first.
+ */
 async function untilDone(act: () => Promise<RawAnswer>): Promise<void> {
-  await expect.poll(async () => (await act()).status, { timeout: 10_000, interval: 200 }).not.toBe(503);
+  await expect
+    .poll(async () => (await act()).status, { timeout: 10_000, interval: 200 })
+    .not.toBe(503);
   expect([200, 409]).toContain((await act()).status);
 }
 
@@ -163,9 +195,12 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     const id = idOf(await askBy(main, who, 'pair'));
     const { json } = await showBy(main, ben, id);
     const said = { digest: json['digest'] };
-    const answer = await during(faulty, failure, () => actBy(faulty.tvm, ben, [id, 'approve'], said));
+    const answer = await during(faulty, failure, () =>
+      actBy(faulty.tvm, ben, [id, 'approve'], said),
+    );
     expect(ONE_OF(200), answer.body).toContain(answer.status);
-    if (answer.status === 200) expect((await rowOf(dynamodb, id))['state']?.S).toContain('"verdict":"approve"');
+    if (answer.status === 200)
+      expect((await rowOf(dynamodb, id))['state']?.S).toContain('"verdict":"approve"');
     expect(await vends(who, 'pair')).toBe(false);
     expect((await actBy(faulty.tvm, ben, [id, 'approve'], said)).json['status']).toBe('pending');
     expect(await vends(who, 'pair')).toBe(false);
@@ -177,7 +212,9 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     const id = await halfApproved(who, 'pair');
     const { json } = await showBy(main, cid, id);
     const said = { digest: json['digest'] };
-    const answer = await during(faulty, failure, () => actBy(faulty.tvm, cid, [id, 'approve'], said));
+    const answer = await during(faulty, failure, () =>
+      actBy(faulty.tvm, cid, [id, 'approve'], said),
+    );
     expect(ONE_OF(200), answer.body).toContain(answer.status);
     const isWritten = (await rowOf(dynamodb, id))['status']?.S === 'approved';
     if (answer.status === 200) expect(isWritten).toBe(true);
@@ -202,7 +239,10 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     expect(ONE_OF(200), vend.body).toContain(vend.status);
     const after = Date.now();
     // It starts at the latest now, and once.
-    const [again, more] = [await vendBy(faulty.tvm, who, 'later'), await vendBy(main, who, 'later')];
+    const [again, more] = [
+      await vendBy(faulty.tvm, who, 'later'),
+      await vendBy(main, who, 'later'),
+    ];
     expect([again.status, more.status]).toEqual([200, 200]);
     const { json } = await showBy(main, who, id);
     if (json['effective_end'] !== undefined) {
@@ -233,13 +273,18 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     if (answer.status === 503) {
       await untilDone(() => end(who, id, faulty.tvm));
     }
-    expect((await showBy(faulty.tvm, who, id)).json).toMatchObject({ status: 'cancelled', phase: 'ended' });
+    expect((await showBy(faulty.tvm, who, id)).json).toMatchObject({
+      status: 'cancelled',
+      phase: 'ended',
+    });
     expect(await vends(who, 'pair')).toBe(false);
     await actBy(main, who, [idOf(await vendBy(main, who, 'pair')), 'cancel']);
   },
 };
 
-/** Those with the most writes are tried with every fault, the others with those that differ most. */
+/**
+ * Those with the most writes are tried with every fault, the others with those that differ most.
+ */
 const ALL: ReadonlySet<string> = new Set(['an ask', 'the last approval', 'an end']);
 const SOME: readonly Fault[] = ['lost', 'foreign'];
 
@@ -260,7 +305,9 @@ describe.each(Object.entries(TRIALS))('%s', (name, trial) => {
 /** Leaves nothing open to the next trial. */
 async function cancelAll(who: Who): Promise<void> {
   const { json } = await sendBy(main, who, ['GET', '/requests?view=mine']);
-  const open = (json['requests'] as { request_id: string; phase: string }[]).filter(({ phase }) => phase !== 'ended');
+  const open = (json['requests'] as { request_id: string; phase: string }[]).filter(
+    ({ phase }) => phase !== 'ended',
+  );
   for (const { request_id } of open) await actBy(main, who, [request_id, 'cancel']);
 }
 
@@ -286,7 +333,9 @@ describe('several at once', () => {
   const instances: RunningTvm[] = [];
 
   beforeAll(async () => {
-    instances.push(...(await Promise.all(Array.from({ length: 5 }, () => startTvm(desk.url, PATIENT)))));
+    instances.push(
+      ...(await Promise.all(Array.from({ length: 5 }, () => startTvm(desk.url, PATIENT)))),
+    );
   });
   afterAll(async () => {
     for (const one of instances) await one.close();
@@ -299,7 +348,9 @@ describe('several at once', () => {
         ...instances.map((on) => vendBy(on, who, 'pair')),
       ]);
       // What a vend asks for is not what somebody asks for with words of their own.
-      const ids = new Set(asked.flatMap(({ json }) => (json['request_id'] === undefined ? [] : [json['request_id']])));
+      const ids = new Set(
+        asked.flatMap(({ json }) => (json['request_id'] === undefined ? [] : [json['request_id']])),
+      );
       expect([...ids], asked.map(({ body }) => body).join('\n')).toHaveLength(1);
       for (const { status, body } of asked) expect([200, 201, 403, 409], body).toContain(status);
       expect(asked.filter(({ status }) => status === 201).length).toBeLessThanOrEqual(1);
@@ -314,7 +365,9 @@ describe('several at once', () => {
       const asked = await Promise.all(
         instances.flatMap((on) => ['pair', 'later'].map((profile) => askBy(on, who, profile))),
       );
-      expect(asked.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 200, 200, 200, 200, 201, 201]);
+      expect(asked.map(({ status }) => status).toSorted()).toEqual([
+        200, 200, 200, 200, 200, 200, 200, 200, 201, 201,
+      ]);
       expect(new Set(asked.map(idOf)).size).toBe(2);
       for (const id of new Set(asked.map(idOf))) await actBy(main, who, [id, 'cancel']);
     }
@@ -323,12 +376,16 @@ describe('several at once', () => {
   it('who approve are all in the row, and the request is approved', async () => {
     for (const who of people.slice(8, 12)) {
       const id = idOf(await askBy(main, who, 'pair'));
-      const answers = await Promise.all(instances.flatMap((on) => [approveBy(on, ben, id), approveBy(on, cid, id)]));
+      const answers = await Promise.all(
+        instances.flatMap((on) => [approveBy(on, ben, id), approveBy(on, cid, id)]),
+      );
       for (const { status, body } of answers) expect([200, 503], body).toContain(status);
       const acknowledged = answers.filter(({ status }) => status === 200).length;
       expect(acknowledged).toBeGreaterThan(0);
       const { json } = await showBy(main, who, id);
-      const reviewers = (json['reviews'] as { reviewer: string }[]).map(({ reviewer }) => reviewer).toSorted();
+      const reviewers = (json['reviews'] as { reviewer: string }[])
+        .map(({ reviewer }) => reviewer)
+        .toSorted();
       expect(json['status']).toBe('approved');
       expect(reviewers).toEqual(['ben', 'cid']);
       await end(who, id);
@@ -348,7 +405,10 @@ describe('several at once', () => {
       for (const { status, body } of answers) expect([200, 409], body).toContain(status);
       const shown = (await showBy(main, who, id)).json;
       // A cancel after the approval takes it away; deny and cancel never both happen.
-      expect([shown['status'], shown['phase']]).toEqual([expect.stringMatching(/^(denied|cancelled)$/u), 'ended']);
+      expect([shown['status'], shown['phase']]).toEqual([
+        expect.stringMatching(/^(denied|cancelled)$/u),
+        'ended',
+      ]);
       expect(answers[1].status === 200 && answers[2].status === 200).toBe(false);
       await expect.poll(() => vends(who, 'pair'), { timeout: 2_000 }).toBe(false);
       const next = await vendBy(main, who, 'pair');
@@ -388,7 +448,9 @@ describe('a process that is killed', () => {
       const running = startProcess(process.execPath, ['src/main.ts'], tvmVariables(port, desk.url));
       await untilHealthy(`http://127.0.0.1:${port}/healthz`, running);
       const { json } = await showBy(there, cid, id);
-      const answer = actBy(there, cid, [id, 'approve'], { digest: json['digest'] }).catch(() => undefined);
+      const answer = actBy(there, cid, [id, 'approve'], { digest: json['digest'] }).catch(
+        () => undefined,
+      );
       await new Promise((wake) => setTimeout(wake, pause));
       await running.stop('SIGKILL');
       const acknowledged = (await answer)?.status === 200;

@@ -3,7 +3,9 @@ import { clientOf, tableOf } from '../revocations/support.ts';
 import { startBreakGlass, type BreakGlassWorld } from '../support/break-glass.ts';
 import { BREAKING_FAULTS, type Call } from '../support/fault-proxy.ts';
 
-/** Each step of break-glass, with each fault of DynamoDB: nothing is ever vended outside a window. */
+/**
+ * Each step of break-glass, with each fault of DynamoDB: nothing is ever vended outside a window.
+ */
 let world: BreakGlassWorld;
 let table: ReturnType<typeof tableOf>;
 
@@ -82,9 +84,12 @@ describe.each(BREAKING_FAULTS)('while DynamoDB answers with "%s"', (fault) => {
       (call: Call) => isLedger(call, 'UpdateItem'),
       (call: Call) => isLedger(call, 'Query'),
     ]) {
-      const answer = await spoiled(fault, picks, () => world.open('ann', 'plain', { duration: 600 }));
+      const answer = await spoiled(fault, picks, () =>
+        world.open('ann', 'plain', { duration: 600 }),
+      );
       expect([201, 503]).toContain(answer.status);
-      if (answer.status === 201) expect(await table.get(String(answer.json['event_id']))).toBeDefined();
+      if (answer.status === 201)
+        expect(await table.get(String(answer.json['event_id']))).toBeDefined();
       else expect(answer.headers['retry-after']).toMatch(/^\d+$/u);
       world.pass(10);
       expect(await statusOfVend('plain')).toBe(403);

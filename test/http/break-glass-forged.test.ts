@@ -82,7 +82,12 @@ describe('a row that somebody else wrote', () => {
     expect(await vends()).toBe(false);
     await table.put(changed(row, { invoker: { ...state.invoker, name: 'key/ben' } }));
     expect(outcomeOf(await world.vend('ben', 'two'))).toEqual(CLOSED);
-    const by = { subject: 'sentinel:key/TVMTBEN', principal: 'sentinel:key/TVMTBEN', name: 'key/ben', account: '0' };
+    const by = {
+      subject: 'sentinel:key/TVMTBEN',
+      principal: 'sentinel:key/TVMTBEN',
+      name: 'key/ben',
+      account: '0',
+    };
     await table.put(changed(row, { confirmed: { at: world.time.now, by, seen: 0 } }));
     expect(outcomeOf(await world.vend('ann', 'two'))).toEqual(CLOSED);
     await table.put(row);
@@ -129,7 +134,10 @@ describe('a row that somebody else wrote', () => {
     await table.remove(id);
     expect(outcomeOf(await world.vend('ann', 'owed'))).toEqual(CLOSED);
     world.pass(121);
-    expect((await world.open('ann', 'owed')).json).toMatchObject({ status: 'unreviewed', event_id: id });
+    expect((await world.open('ann', 'owed')).json).toMatchObject({
+      status: 'unreviewed',
+      event_id: id,
+    });
   });
 
   it('forges no review', async () => {

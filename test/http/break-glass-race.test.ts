@@ -12,8 +12,13 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 /** Opens at the same moment on all instances, and counts the answers by their status. */
-async function openAtOnce(profile: string, whos: readonly Who[]): Promise<Readonly<Record<string, number>>> {
-  const all = whos.flatMap((who) => Array.from({ length: INSTANCES }, (_, on) => world.open(who, profile, {}, on)));
+async function openAtOnce(
+  profile: string,
+  whos: readonly Who[],
+): Promise<Readonly<Record<string, number>>> {
+  const all = whos.flatMap((who) =>
+    Array.from({ length: INSTANCES }, (_, on) => world.open(who, profile, {}, on)),
+  );
   const answers = await Promise.all(all);
   const count: Record<string, number> = {};
   for (const { status } of answers) count[status] = (count[status] ?? 0) + 1;
@@ -40,7 +45,9 @@ describe('POST /break-glass on five instances at once', () => {
       expect((shared['201'] ?? 0) + (first['201'] ?? 0)).toBeLessThanOrEqual(2);
       expect((cool['201'] ?? 0) + (second['201'] ?? 0)).toBeLessThanOrEqual(1);
       expect(
-        Object.keys({ ...often, ...shared, ...cool }).filter((status) => !['201', '429', '503'].includes(status)),
+        Object.keys({ ...often, ...shared, ...cool }).filter(
+          (status) => !['201', '429', '503'].includes(status),
+        ),
       ).toEqual([]);
       world.pass(24 * 60 + 1);
     },
@@ -52,7 +59,9 @@ describe('POST /break-glass/{id}/close', () => {
   it('on one instance ends vends on all others within a second', async () => {
     const id = await world.opened('ann', 'plain');
     const on = Array.from({ length: INSTANCES }, (_, n) => n);
-    const before = await Promise.all(on.map((n) => world.vend('ann', 'plain', `session_label=l${n}&`, n)));
+    const before = await Promise.all(
+      on.map((n) => world.vend('ann', 'plain', `session_label=l${n}&`, n)),
+    );
     expect(before.map(({ status }) => status)).toEqual(on.map(() => 200));
     // Wherever the row is read, it is consistent, so it is over at once.
     expect((await world.close('ann', id, 2)).status).toBe(200);
@@ -64,7 +73,9 @@ describe('POST /break-glass/{id}/close', () => {
     const id = await world.opened('ann', 'plain');
     const path = `/break-glass/${id}/close`;
     const answers = await Promise.all(
-      Array.from({ length: INSTANCES }, (_, on) => world.send('ops', ['POST', path, { reason: `reason ${on}` }], on)),
+      Array.from({ length: INSTANCES }, (_, on) =>
+        world.send('ops', ['POST', path, { reason: `reason ${on}` }], on),
+      ),
     );
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409, 409]);
     expect((await world.show('ann', id)).json).toMatchObject({ status: 'closed' });

@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { JUSTIFICATION, outcomeOf, startBreakGlass, type BreakGlassWorld, type Who } from '../support/break-glass.ts';
+import {
+  JUSTIFICATION,
+  outcomeOf,
+  startBreakGlass,
+  type BreakGlassWorld,
+  type Who,
+} from '../support/break-glass.ts';
 import { signedWith } from '../revocations/support.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { policyDocument, profileDocument } from './support.ts';
@@ -106,10 +112,17 @@ describe('POST /break-glass/{id}/confirm: refused', () => {
 
 describe('revocations', () => {
   async function revoke(kind: string, value: string): Promise<() => Promise<void>> {
-    const revoked = await world.send('ops', ['POST', '/revocations', { kind, value, reason: 'laptop stolen' }]);
+    const revoked = await world.send('ops', [
+      'POST',
+      '/revocations',
+      { kind, value, reason: 'laptop stolen' },
+    ]);
     expect(revoked.status, revoked.body).toBe(201);
     return async () => {
-      const lifted = await world.send('ops', ['DELETE', `/revocations/${String(revoked.json['id'])}`]);
+      const lifted = await world.send('ops', [
+        'DELETE',
+        `/revocations/${String(revoked.json['id'])}`,
+      ]);
       expect(lifted.status, lifted.body).toBe(200);
     };
   }
@@ -161,7 +174,10 @@ describe('POST /break-glass/{id}/close: refused', () => {
   it('refuses those who may see the event and are neither its invoker nor an operator', async () => {
     const id = await world.opened('ann', 'two');
     expect(outcomeOf(await world.close('ben', id))).toEqual([403, 'NotPermitted']);
-    const [foreign, none] = [await world.close('eve', id), await world.close('eve', '0123456789abcdef')];
+    const [foreign, none] = [
+      await world.close('eve', id),
+      await world.close('eve', '0123456789abcdef'),
+    ];
     expect(foreign.body.replaceAll(id, '')).toBe(none.body.replaceAll('0123456789abcdef', ''));
     expect((await world.show('ann', id)).json).toMatchObject({ status: 'active' });
   });
@@ -169,17 +185,27 @@ describe('POST /break-glass/{id}/close: refused', () => {
 
 describe('a request that is sent twice', () => {
   it('opens once', async () => {
-    const before = world.tvm.audit.filter(({ action, effect }) => action === 'invoked' && effect === 'allow').length;
-    const body = JSON.stringify({ profile: 'plain', reason_code: 'incident', justification: JUSTIFICATION });
+    const before = world.tvm.audit.filter(
+      ({ action, effect }) => action === 'invoked' && effect === 'allow',
+    ).length;
+    const body = JSON.stringify({
+      profile: 'plain',
+      reason_code: 'incident',
+      justification: JUSTIFICATION,
+    });
     const signed = signedWith(world.tvm, world.keys.ann, {
       method: 'POST',
       path: '/break-glass',
       body,
       at: world.time.now,
     });
-    const answers = await Promise.all(Array.from({ length: 5 }, () => sendRaw(world.tvm.port, signed)));
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => sendRaw(world.tvm.port, signed)),
+    );
     expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 403, 403, 403, 403]);
-    const after = world.tvm.audit.filter(({ action, effect }) => action === 'invoked' && effect === 'allow').length;
+    const after = world.tvm.audit.filter(
+      ({ action, effect }) => action === 'invoked' && effect === 'allow',
+    ).length;
     expect(after - before).toBe(1);
   });
 });

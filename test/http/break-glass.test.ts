@@ -39,9 +39,14 @@ describe('POST /break-glass', () => {
     const asked = world.assumed();
     expect(asked.get('DurationSeconds')).toBe('900');
     expect([...asked].find(([, value]) => value === id)).toBeDefined();
-    const policy = JSON.parse(asked.get('Policy') ?? '') as { Statement: { Condition?: unknown; Action: string }[] };
+    const policy = JSON.parse(asked.get('Policy') ?? '') as {
+      Statement: { Condition?: unknown; Action: string }[];
+    };
     expect(policy.Statement).toContainEqual(
-      expect.objectContaining({ Action: '*', Condition: { DateGreaterThan: { 'aws:CurrentTime': end } } }),
+      expect.objectContaining({
+        Action: '*',
+        Condition: { DateGreaterThan: { 'aws:CurrentTime': end } },
+      }),
     );
     expect(policy.Statement).toContainEqual(expect.objectContaining({ Action: 'sts:*' }));
     expect(records('vend').at(-1)).toMatchObject({
@@ -72,7 +77,10 @@ describe('POST /break-glass', () => {
     expect(vended.status, vended.body).toBe(200);
     expect(Date.parse(String(vended.json['Expiration']))).toBe(world.time.now + 600_000);
     // The session ends with it.
-    const session = await world.send('ann', ['GET', `/sessions/${String(vended.json['SessionId'])}`]);
+    const session = await world.send('ann', [
+      'GET',
+      `/sessions/${String(vended.json['SessionId'])}`,
+    ]);
     expect(session.json).toMatchObject({ active: true, expires_at: vended.json['Expiration'] });
     world.time.now += 599_000;
     expect((await world.vend('ann', 'silent')).status).toBe(200);
@@ -106,7 +114,10 @@ describe('POST /break-glass', () => {
     await world.opened('ann', 'plain');
     expect((await world.vend('ann', 'plain')).status).toBe(200);
     for (const who of ['ann2', 'amy', 'ben'] as const) {
-      expect(outcomeOf(await world.vend(who, 'plain')), who).toEqual([403, 'PolicyRequiresApproval']);
+      expect(outcomeOf(await world.vend(who, 'plain')), who).toEqual([
+        403,
+        'PolicyRequiresApproval',
+      ]);
     }
   });
 });
@@ -125,17 +136,33 @@ describe('POST /break-glass/{id}/close', () => {
     });
     expect(outcomeOf(await world.vend('ann', 'plain'))).toEqual([403, 'PolicyRequiresApproval']);
     expect(outcomeOf(await world.close('ann', id))).toEqual([409, 'Conflict']);
-    const session = await world.send('ann', ['GET', `/sessions/${String(vended.json['SessionId'])}`]);
+    const session = await world.send('ann', [
+      'GET',
+      `/sessions/${String(vended.json['SessionId'])}`,
+    ]);
     expect(session.json).toMatchObject({ active: false, status: 'revoked' });
     const log = await world.send('ops', ['GET', '/revocations']);
     expect(log.json['revocations']).toMatchObject([{ kind: 'grant', value: id }]);
-    expect(records('break_glass').at(-2)).toMatchObject({ action: 'closed', event_id: id, closed_by: 'ann' });
+    expect(records('break_glass').at(-2)).toMatchObject({
+      action: 'closed',
+      event_id: id,
+      closed_by: 'ann',
+    });
   });
 
   it('is for operators who may revoke, and for the invoker under whatever identity', async () => {
-    const [first, second] = [await world.opened('ann', 'plain'), await world.opened('ann', 'plain')];
-    expect((await world.close('ops', first)).json).toMatchObject({ status: 'closed', closed_by: 'ops' });
-    expect((await world.close('amy', second)).json).toMatchObject({ status: 'closed', closed_by: 'amy' });
+    const [first, second] = [
+      await world.opened('ann', 'plain'),
+      await world.opened('ann', 'plain'),
+    ];
+    expect((await world.close('ops', first)).json).toMatchObject({
+      status: 'closed',
+      closed_by: 'ops',
+    });
+    expect((await world.close('amy', second)).json).toMatchObject({
+      status: 'closed',
+      closed_by: 'amy',
+    });
   });
 });
 
@@ -143,7 +170,9 @@ describe('POST /break-glass/{id}/confirm', () => {
   it('lets an event go on behind the deadline of its second person', async () => {
     const opened = await world.open('ann', 'two', { duration: 3_600 });
     const id = String(opened.json['event_id']);
-    expect(opened.json['needs']).toMatchObject([{ action: 'confirm', eligible: ['ben', 'cid', 'ann', 'amy'] }]);
+    expect(opened.json['needs']).toMatchObject([
+      { action: 'confirm', eligible: ['ben', 'cid', 'ann', 'amy'] },
+    ]);
     expect(Date.parse(String(opened.json['expires_at']))).toBe(world.time.now + 600_000);
     // At once it is open, to the deadline.
     const vended = await world.vend('ann', 'two');
@@ -179,7 +208,10 @@ describe('POST /break-glass/{id}/confirm', () => {
     const revoked = await world.send('ops', ['POST', '/revocations', body]);
     expect(revoked.status, revoked.body).toBe(201);
     expect(outcomeOf(await world.vend('ann', 'two'))).toEqual([403, 'PolicyRequiresApproval']);
-    const lifted = await world.send('ops', ['DELETE', `/revocations/${String(revoked.json['id'])}`]);
+    const lifted = await world.send('ops', [
+      'DELETE',
+      `/revocations/${String(revoked.json['id'])}`,
+    ]);
     expect(lifted.status, lifted.body).toBe(200);
     expect(outcomeOf(await world.vend('ann', 'two'))).toEqual([403, 'PolicyRequiresApproval']);
   });
@@ -201,10 +233,16 @@ describe('POST /break-glass/{id}/review', () => {
     expect(listed.json['events']).toMatchObject([{ event_id: id, needs: [{ action: 'review' }] }]);
     const reviewed = await world.review('cid', id);
     expect(reviewed.status, reviewed.body).toBe(200);
-    expect(reviewed.json).toMatchObject({ reviewed_by: 'cid', review_comment: 'the restart was needed', needs: [] });
+    expect(reviewed.json).toMatchObject({
+      reviewed_by: 'cid',
+      review_comment: 'the restart was needed',
+      needs: [],
+    });
     expect((await world.review('cid', id)).status).toBe(200);
     expect((await world.open('ann', 'owed')).status).toBe(201);
-    expect((await world.send('cid', ['GET', '/break-glass?view=review'])).json['events']).toEqual([]);
+    expect((await world.send('cid', ['GET', '/break-glass?view=review'])).json['events']).toEqual(
+      [],
+    );
   });
 });
 
@@ -235,8 +273,14 @@ describe('GET /break-glass', () => {
     expect(await ids('ops', '?view=all')).toEqual([id]);
     expect(await ids('ops', '?profile=plain&view=all')).toEqual([id]);
     expect(await ids('ops', '?status=closed&view=all')).toEqual([]);
-    expect(outcomeOf(await world.send('ann', ['GET', '/break-glass?view=all']))).toEqual([403, 'NotPermitted']);
-    const [foreign, none] = [await world.show('ben', id), await world.show('ben', '0123456789abcdef')];
+    expect(outcomeOf(await world.send('ann', ['GET', '/break-glass?view=all']))).toEqual([
+      403,
+      'NotPermitted',
+    ]);
+    const [foreign, none] = [
+      await world.show('ben', id),
+      await world.show('ben', '0123456789abcdef'),
+    ];
     expect(outcomeOf(foreign)).toEqual([403, 'NotPermitted']);
     expect(foreign.body.replaceAll(id, '')).toBe(none.body.replaceAll('0123456789abcdef', ''));
     expect((await world.show('ops', id)).status).toBe(200);

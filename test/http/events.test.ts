@@ -23,14 +23,17 @@ beforeAll(async () => {
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
       failures -= 1;
-      if (failures < 0) received.push({ headers: incoming.headers, body: Buffer.concat(chunks).toString() });
+      if (failures < 0)
+        received.push({ headers: incoming.headers, body: Buffer.concat(chunks).toString() });
       outgoing.writeHead(failures < 0 ? 204 : 500).end();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   close = () => server.close();
   const { port } = server.address() as AddressInfo;
-  tvm = await startTvm(desk.url, { environment: { SENTINEL_WEBHOOK_URL: `http://127.0.0.1:${port}/events` } });
+  tvm = await startTvm(desk.url, {
+    environment: { SENTINEL_WEBHOOK_URL: `http://127.0.0.1:${port}/events` },
+  });
 });
 
 afterAll(async () => {
@@ -42,7 +45,10 @@ afterAll(async () => {
 /** The key of events that the seed has drawn. */
 async function readKey(): Promise<Buffer> {
   const ssm = new SSMClient({ region: 'us-east-1', endpoint: desk.url });
-  const command = new GetParameterCommand({ Name: '/sentinel-secrets/webhook', WithDecryption: true });
+  const command = new GetParameterCommand({
+    Name: '/sentinel-secrets/webhook',
+    WithDecryption: true,
+  });
   const { Parameter } = await ssm.send(command);
   ssm.destroy();
   const { keys } = JSON.parse(Parameter?.Value ?? '') as { keys: readonly string[] };
@@ -57,7 +63,10 @@ describe('events of a running TVM', () => {
   it('tell of a request that a vend makes, and of a revocation, signed', async () => {
     const vend = await call(tvm, { query: 'profile=prod' });
     expect(vend.json['error'], vend.body).toBe('PolicyRequiresApproval');
-    await vi.waitFor(() => expect(types()).toContain('request.created'), { timeout: 15_000, interval: 50 });
+    await vi.waitFor(() => expect(types()).toContain('request.created'), {
+      timeout: 15_000,
+      interval: 50,
+    });
     const [first] = received;
     const timestamp = String(first?.headers['x-sentinel-timestamp']);
     const expected = createHmac('sha256', await readKey())
@@ -69,13 +78,20 @@ describe('events of a running TVM', () => {
   });
 
   it('tell of break-glass, from its opening to its end', async () => {
-    const body = { profile: 'prod', reason_code: 'incident', justification: 'payments have failed since 14:02' };
+    const body = {
+      profile: 'prod',
+      reason_code: 'incident',
+      justification: 'payments have failed since 14:02',
+    };
     const opened = await post(tvm, body, { path: '/break-glass' });
     expect(opened.status, opened.body).toBe(201);
     const path = `/break-glass/${String(opened.json['event_id'])}/close`;
     expect((await post(tvm, { reason: 'payments work again' }, { path })).status).toBe(200);
     await vi.waitFor(
-      () => expect(types()).toEqual(expect.arrayContaining(['breakglass.invoked', 'breakglass.closed'])),
+      () =>
+        expect(types()).toEqual(
+          expect.arrayContaining(['breakglass.invoked', 'breakglass.closed']),
+        ),
       { timeout: 15_000, interval: 50 },
     );
   });
@@ -86,7 +102,10 @@ describe('events of a running TVM', () => {
     const body = { kind: 'user', value: 'carol', reason: 'the laptop was stolen' };
     const revoked = await post(tvm, body, { path: '/revocations', as: 'olivia' });
     expect(revoked.status, revoked.body).toBe(201);
-    await vi.waitFor(() => expect(types()).toContain('revocation.created'), { timeout: 25_000, interval: 100 });
+    await vi.waitFor(() => expect(types()).toContain('revocation.created'), {
+      timeout: 25_000,
+      interval: 100,
+    });
     expect(received.length).toBeGreaterThan(before);
   });
 });

@@ -113,7 +113,10 @@ describe('a row that somebody else wrote', () => {
   it('approved as Sentinel has it grants nothing, is listed to nobody, and stays as it was', async () => {
     const row = sentinelRow();
     await putRow(dynamodb, row);
-    await putRow(dynamodb, sentinelRow({ id: { S: '00112233445566ab' }, status: { S: 'pending' } }));
+    await putRow(
+      dynamodb,
+      sentinelRow({ id: { S: '00112233445566ab' }, status: { S: 'pending' } }),
+    );
     expect(await vends('one')).toBe(false);
     for (const view of ['mine', 'review', 'all']) {
       const { body, status } = await sendBy(tvm, ben, ['GET', `/requests?view=${view}`]);
@@ -158,7 +161,8 @@ describe('a row that somebody else wrote', () => {
     const row = await rowOf(dynamodb, id);
     const other = await ask('two');
     const theirs = await ask('one', cid);
-    for (const to of ['00112233445566ff', other, theirs]) await putRow(dynamodb, { ...row, id: { S: to } });
+    for (const to of ['00112233445566ff', other, theirs])
+      await putRow(dynamodb, { ...row, id: { S: to } });
     expect(await vends('two')).toBe(false);
     expect(await vends('one', cid)).toBe(false);
     expect((await showBy(tvm, ben, '00112233445566ff')).status).toBe(403);
@@ -168,20 +172,25 @@ describe('a row that somebody else wrote', () => {
   it('of another table grants nothing', async () => {
     const id = await approved('one');
     const row = await rowOf(dynamodb, id);
-    const elsewhere = await startTvm(desk.url, { environment: { SENTINEL_APPROVAL_TABLE: 'sentinel-breakglass' } });
+    const elsewhere = await startTvm(desk.url, {
+      environment: { SENTINEL_APPROVAL_TABLE: 'sentinel-breakglass' },
+    });
     await putRow(dynamodb, row, 'sentinel-breakglass');
     expect((await vendBy(elsewhere, ann, 'one')).status).toBe(403);
     await elsewhere.close();
     expect(await vends('one')).toBe(true);
   });
 
-  it.each(['denied', 'cancelled', 'expired'])('that says %s over an approval takes it away', async (status) => {
-    const id = await approved('one');
-    expect(await vends('one')).toBe(true);
-    await putRow(dynamodb, { ...(await rowOf(dynamodb, id)), status: { S: status } });
-    expect(await vends('one')).toBe(false);
-    expect((await showBy(tvm, ann, id)).json).toMatchObject({ status, phase: 'ended' });
-  });
+  it.each(['denied', 'cancelled', 'expired'])(
+    'that says %s over an approval takes it away',
+    async (status) => {
+      const id = await approved('one');
+      expect(await vends('one')).toBe(true);
+      await putRow(dynamodb, { ...(await rowOf(dynamodb, id)), status: { S: status } });
+      expect(await vends('one')).toBe(false);
+      expect((await showBy(tvm, ann, id)).json).toMatchObject({ status, phase: 'ended' });
+    },
+  );
 
   it('that says denied over a pending request takes it away, and another can be asked for', async () => {
     const id = await ask('one');
@@ -192,10 +201,30 @@ describe('a row that somebody else wrote', () => {
 
   it('that is garbage makes no answer a fault', async () => {
     const garbage: readonly Row[] = [
-      { id: { S: 'x' }, status: { S: 'pending' }, created_at: { S: 'never' }, requester: { S: 'key/ann' } },
-      { id: { S: '0011223344556601' }, status: { N: '1' }, created_at: { S: '' }, profile: { S: 'one' } },
-      { id: { S: '0011223344556602' }, status: { S: 'pending' }, created_at: { S: '9' }, state: { N: '1' } },
-      { id: { S: '0011223344556603' }, status: { S: 'pending' }, created_at: { S: 'é' }, requester: { S: '' } },
+      {
+        id: { S: 'x' },
+        status: { S: 'pending' },
+        created_at: { S: 'never' },
+        requester: { S: 'key/ann' },
+      },
+      {
+        id: { S: '0011223344556601' },
+        status: { N: '1' },
+        created_at: { S: '' },
+        profile: { S: 'one' },
+      },
+      {
+        id: { S: '0011223344556602' },
+        status: { S: 'pending' },
+        created_at: { S: '9' },
+        state: { N: '1' },
+      },
+      {
+        id: { S: '0011223344556603' },
+        status: { S: 'pending' },
+        created_at: { S: 'é' },
+        requester: { S: '' },
+      },
     ];
     for (const row of garbage) await putRow(dynamodb, row).catch(() => undefined);
     for (const view of ['mine', 'review', 'all']) {
@@ -205,9 +234,9 @@ describe('a row that somebody else wrote', () => {
       }
     }
     const id = await ask('one');
-    expect((await sendBy(tvm, ben, ['GET', '/requests?view=review'])).json['requests']).toMatchObject([
-      { request_id: id },
-    ]);
+    expect(
+      (await sendBy(tvm, ben, ['GET', '/requests?view=review'])).json['requests'],
+    ).toMatchObject([{ request_id: id }]);
   });
 });
 
@@ -218,13 +247,20 @@ describe('an older row of the TVM that somebody put back', () => {
     await approveBy(tvm, ben, id);
     const approvedRow = await rowOf(dynamodb, id);
     expect(await vends('one')).toBe(true);
-    const ended = await actBy(tvm, ann, [id, action], action === 'end' ? { reason: 'the work is done' } : {});
+    const ended = await actBy(
+      tvm,
+      ann,
+      [id, action],
+      action === 'end' ? { reason: 'the work is done' } : {},
+    );
     expect(ended.status, ended.body).toBe(200);
     for (const row of [approvedRow, pendingRow]) {
       await putRow(dynamodb, row);
       expect(await vends('one')).toBe(false);
       expect((await showBy(tvm, ann, id)).json['phase']).toBe('ended');
-      expect(outcomeOf(await actBy(tvm, cid, [id, 'approve'], { digest: 'a'.repeat(64) }))).toEqual([409, 'Conflict']);
+      expect(outcomeOf(await actBy(tvm, cid, [id, 'approve'], { digest: 'a'.repeat(64) }))).toEqual(
+        [409, 'Conflict'],
+      );
     }
     const restarted = await startTvm(desk.url);
     await putRow(dynamodb, approvedRow);
@@ -235,7 +271,9 @@ describe('an older row of the TVM that somebody put back', () => {
   it('revives nothing after deny', async () => {
     const id = await ask('one');
     const row = await rowOf(dynamodb, id);
-    expect((await actBy(tvm, ben, [id, 'deny'], { comment: 'not before the audit' })).json['status']).toBe('denied');
+    expect(
+      (await actBy(tvm, ben, [id, 'deny'], { comment: 'not before the audit' })).json['status'],
+    ).toBe('denied');
     await putRow(dynamodb, row);
     expect(outcomeOf(await approveBy(tvm, cid, id))).toEqual([409, 'Conflict']);
     expect((await sendBy(tvm, cid, ['GET', '/requests?view=review'])).json['requests']).toEqual([]);
@@ -251,7 +289,9 @@ describe('an older row of the TVM that somebody put back', () => {
     await new Promise((wake) => setTimeout(wake, 1_100));
     const again = await vendBy(tvm, ann, 'later', { duration: '3600' });
     expect(again.status).toBe(200);
-    expect(Date.parse(String(again.json['Expiration']))).toBeLessThanOrEqual(Date.parse(String(json['effective_end'])));
+    expect(Date.parse(String(again.json['Expiration']))).toBeLessThanOrEqual(
+      Date.parse(String(json['effective_end'])),
+    );
   });
 
   it('of before a review costs the review, and grants nothing', async () => {

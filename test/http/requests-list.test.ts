@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { toRequest, type AccessRequest } from '../../src/approvals/request.ts';
+import type { AccessRequest } from '../../src/approvals/request.ts';
+import { toRequest } from '../../src/approvals/request-changes.ts';
 import { toRequestItem } from '../../src/approvals/row.ts';
 import type { SealingKey } from '../../src/lib/sealing.ts';
 import { party } from '../approvals/support.ts';
@@ -88,7 +89,9 @@ beforeAll(async () => {
     ...Array.from({ length: OTHERS }, (_, n) => made(100_000 + n, 'one', 'dan')),
   ];
   for (let at = 0; at < rows.length; at += 50) {
-    await Promise.all(rows.slice(at, at + 50).map((row) => putRow(dynamodb, toRequestItem(row, REQUESTS, SEALING))));
+    await Promise.all(
+      rows.slice(at, at + 50).map((row) => putRow(dynamodb, toRequestItem(row, REQUESTS, SEALING))),
+    );
   }
   tvm = await startTvm(desk.url, { environment: { SENTINEL_RATE_LIMIT_REQUESTS: '100000' } });
 }, 120_000);
@@ -106,7 +109,10 @@ function list(who: Who, query: Readonly<Record<string, string>>): Promise<RawAns
 type Listed = { readonly request_id: string; readonly profile: string };
 
 /** All pages of a list. */
-async function listAll(who: Who, query: Readonly<Record<string, string>>): Promise<readonly Listed[]> {
+async function listAll(
+  who: Who,
+  query: Readonly<Record<string, string>>,
+): Promise<readonly Listed[]> {
   const found: Listed[] = [];
   let token: unknown;
   for (let page = 0; page < 1_000; page += 1) {
@@ -165,17 +171,18 @@ describe('GET /requests of 5,000', () => {
       expect(idsOf(await listAll(ops, query))).toEqual(new Set([old.id]));
     }
     expect(idsOf(await listAll(cid, { view: 'review' })).has(old.id)).toBe(false);
-    expect(outcomeOf(await actBy(tvm, cid, [old.id, 'approve'], { digest: 'a'.repeat(64) }))).toEqual([
-      409,
-      'Conflict',
-    ]);
+    expect(
+      outcomeOf(await actBy(tvm, cid, [old.id, 'approve'], { digest: 'a'.repeat(64) })),
+    ).toEqual([409, 'Conflict']);
   });
 
   it('never misses the newest, which has just been asked for', async () => {
     const id = idOf(await askBy(tvm, ann, 'fresh'));
     const first = (await list(ben, { view: 'review' })).json['requests'] as Listed[];
     expect(first[0]?.request_id).toBe(id);
-    expect(idsOf((await list(ann, { view: 'mine' })).json['requests'] as Listed[]).has(id)).toBe(true);
+    expect(idsOf((await list(ann, { view: 'mine' })).json['requests'] as Listed[]).has(id)).toBe(
+      true,
+    );
   });
 });
 
@@ -183,8 +190,15 @@ describe('next_token', () => {
   it('is good for its own view and filters only', async () => {
     const { json } = await list(ben, { view: 'review' });
     const next_token = String(json['next_token']);
-    for (const query of [{ view: 'mine' }, { view: 'review', profile: 'one' }, { view: 'review', status: 'pending' }]) {
-      expect(outcomeOf(await list(ben, { ...query, next_token }))).toEqual([400, 'ValidationError']);
+    for (const query of [
+      { view: 'mine' },
+      { view: 'review', profile: 'one' },
+      { view: 'review', status: 'pending' },
+    ]) {
+      expect(outcomeOf(await list(ben, { ...query, next_token }))).toEqual([
+        400,
+        'ValidationError',
+      ]);
     }
   });
 
@@ -204,7 +218,14 @@ describe('next_token', () => {
   });
 
   it('that is anything else is refused, and is never a fault', async () => {
-    const value = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.constant({}), fc.double(), fc.constant([]));
+    const value = fc.oneof(
+      fc.string(),
+      fc.integer(),
+      fc.constant(null),
+      fc.constant({}),
+      fc.double(),
+      fc.constant([]),
+    );
     const token = fc.oneof(
       fc.string(),
       fc.string({ minLength: 1 }).map((text) => Buffer.from(text).toString('base64url')),
@@ -248,7 +269,8 @@ describe('a request that is none of the caller’s business', () => {
 
   it('is shown to its requester, its approvers and operators', async () => {
     const { id } = made(7, 'one');
-    for (const who of [ann, ben, ops]) expect((await showBy(tvm, who, id)).status, who.name).toBe(200);
+    for (const who of [ann, ben, ops])
+      expect((await showBy(tvm, who, id)).status, who.name).toBe(200);
     expect(outcomeOf(await actBy(tvm, ops, [id, 'approve'], { digest: 'a'.repeat(64) }))).toEqual([
       403,
       'NotPermitted',

@@ -18,8 +18,8 @@ import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.
 import { policyDocument, profileDocument } from './support.ts';
 
 /**
- * Nobody approves what is their own, and an approval holds only while everybody who gave it still could, for exactly what
- * was shown.
+ * Nobody approves what is their own, and an approval holds only while everybody who gave it still
+ * could, for exactly what was shown.
  */
 let desk: Desk;
 let tvm: RunningTvm;
@@ -44,9 +44,13 @@ const POLICY = {
 
 function rules(change: Readonly<Record<string, object>> = {}): string {
   const usual = { approvers: ['ann', 'annops', 'ben', 'cid'] };
-  const pair = { require: [{ group: 'owners', from: ['ann', 'annops', 'ben', 'cid'], approvals: 2 }] };
+  const pair = {
+    require: [{ group: 'owners', from: ['ann', 'annops', 'ben', 'cid'], approvals: 2 }],
+  };
   const named = { one: usual, two: pair, role: usual, shut: usual, rule: usual, ...change };
-  return approvalPolicy(...Object.entries(named).map(([profile, rule]) => ({ profiles: [profile], ...rule })));
+  return approvalPolicy(
+    ...Object.entries(named).map(([profile, rule]) => ({ profiles: [profile], ...rule })),
+  );
 }
 
 beforeAll(async () => {
@@ -60,7 +64,10 @@ beforeAll(async () => {
   await desk.put('/sentinel/people', PEOPLE);
   await desk.put(
     '/sentinel/operators',
-    JSON.stringify({ version: '1', rules: [{ name: 'ops', users: ['ops'], actions: ['list', 'revoke', 'lift'] }] }),
+    JSON.stringify({
+      version: '1',
+      rules: [{ name: 'ops', users: ['ops'], actions: ['list', 'revoke', 'lift'] }],
+    }),
   );
   tvm = await fresh();
 });
@@ -72,7 +79,9 @@ afterEach(async () => {
   const on = await fresh();
   for (const who of [ann, annOps, ben]) {
     const { json } = await sendBy(on, who, ['GET', '/requests?view=mine']);
-    const open = (json['requests'] as { request_id: string; phase: string }[]).filter(({ phase }) => phase !== 'ended');
+    const open = (json['requests'] as { request_id: string; phase: string }[]).filter(
+      ({ phase }) => phase !== 'ended',
+    );
     for (const one of open) await actBy(on, who, [one.request_id, 'cancel']);
   }
 });
@@ -107,7 +116,8 @@ async function clear(id: string, on = tvm): Promise<void> {
   await actBy(on, ann, [id, 'cancel']);
   // What a refused vend made meanwhile goes too.
   const { json } = await sendBy(on, ann, ['GET', '/requests?view=mine&status=pending']);
-  for (const one of json['requests'] as { request_id: string }[]) await actBy(on, ann, [one.request_id, 'cancel']);
+  for (const one of json['requests'] as { request_id: string }[])
+    await actBy(on, ann, [one.request_id, 'cancel']);
 }
 
 describe("one's own request", () => {
@@ -182,10 +192,9 @@ describe('while the document of people is broken', () => {
       expect((await vendBy(broken, ann, profile)).status, profile).not.toBe(200);
     }
     const { json } = await showBy(broken, cid, other);
-    expect(outcomeOf(await actBy(broken, cid, [other, 'approve'], { digest: json['digest'] }))).toEqual([
-      503,
-      'ServiceUnavailable',
-    ]);
+    expect(
+      outcomeOf(await actBy(broken, cid, [other, 'approve'], { digest: json['digest'] })),
+    ).toEqual([503, 'ServiceUnavailable']);
     expect(outcomeOf(await askBy(broken, ben, 'rule'))).toEqual([503, 'ServiceUnavailable']);
     expect((await showBy(broken, ann, id)).json['phase']).toBe('suspended');
     await desk.put('/sentinel/people', PEOPLE);
@@ -210,7 +219,11 @@ describe('while the document of people is broken', () => {
 
 describe('a revocation after the approval', () => {
   async function revoke(body: object): Promise<string> {
-    const answer = await sendBy(tvm, ops, ['POST', '/revocations', { reason: 'the laptop was stolen', ...body }]);
+    const answer = await sendBy(tvm, ops, [
+      'POST',
+      '/revocations',
+      { reason: 'the laptop was stolen', ...body },
+    ]);
     expect(answer.status, answer.body).toBe(201);
     return String(answer.json['id']);
   }
@@ -222,19 +235,26 @@ describe('a revocation after the approval', () => {
 
   it.each([
     ['of an approver by name', { kind: 'user', value: 'ben' }],
-    ['of an approver by principal', { kind: 'principal', value: `sentinel:key/${ben.accessKeyId}` }],
+    [
+      'of an approver by principal',
+      { kind: 'principal', value: `sentinel:key/${ben.accessKeyId}` },
+    ],
     ['of the requester', { kind: 'user', value: 'ann' }],
   ])('%s ends it for good, lifted or not', async (_, body) => {
     const other = await fresh();
     const id = await granted('one');
     const revocation = await revoke(body);
     expect((await vendBy(tvm, ann, 'one')).status).toBe(403);
-    await expect.poll(async () => (await vendBy(other, ann, 'one')).status, { timeout: 1_500, interval: 20 }).toBe(403);
+    await expect
+      .poll(async () => (await vendBy(other, ann, 'one')).status, { timeout: 1_500, interval: 20 })
+      .toBe(403);
     await lift(revocation);
     for (const on of [tvm, other, await fresh()]) {
       const answer = await vendBy(on, ann, 'one');
       expect(outcomeOf(answer)).toEqual([403, 'PolicyRequiresApproval']);
-      expect(answer.json['message']).toContain(`Request ${id}, which was approved, was ended for good`);
+      expect(answer.json['message']).toContain(
+        `Request ${id}, which was approved, was ended for good`,
+      );
       expect((await showBy(on, ann, id)).json['phase']).toBe('ended');
     }
     await clear(id);
@@ -254,10 +274,13 @@ describe('a revocation after the approval', () => {
     await approveBy(tvm, ben, id);
     await lift(await revoke({ kind: 'user', value: 'ben' }));
     // What ben said before does not count: cid's is the first.
-    expect((await approveBy(tvm, cid, id)).json).toMatchObject({ status: 'pending', needs: [{ have: 1, need: 2 }] });
-    expect((await sendBy(tvm, ben, ['GET', '/requests?view=review'])).json['requests']).toMatchObject([
-      { request_id: id },
-    ]);
+    expect((await approveBy(tvm, cid, id)).json).toMatchObject({
+      status: 'pending',
+      needs: [{ have: 1, need: 2 }],
+    });
+    expect(
+      (await sendBy(tvm, ben, ['GET', '/requests?view=review'])).json['requests'],
+    ).toMatchObject([{ request_id: id }]);
     expect((await approveBy(tvm, ben, id)).json['status']).toBe('approved');
     expect((await vendBy(tvm, ann, 'two')).status).toBe(200);
     await clear(id);
@@ -288,10 +311,13 @@ describe("an approver's key after the approval", () => {
     const changed = { ...cid, secret: keyOfName('other').secret };
     await register(desk, changed);
     const after = await fresh();
-    expect((await approveBy(after, ben, id)).json).toMatchObject({ status: 'pending', needs: [{ have: 1 }] });
-    expect((await sendBy(after, changed, ['GET', '/requests?view=review'])).json['requests']).toMatchObject([
-      { request_id: id },
-    ]);
+    expect((await approveBy(after, ben, id)).json).toMatchObject({
+      status: 'pending',
+      needs: [{ have: 1 }],
+    });
+    expect(
+      (await sendBy(after, changed, ['GET', '/requests?view=review'])).json['requests'],
+    ).toMatchObject([{ request_id: id }]);
     expect((await approveBy(after, changed, id)).json['status']).toBe('approved');
     expect((await vendBy(after, ann, 'two')).status).toBe(200);
     await register(desk, cid);
@@ -322,7 +348,10 @@ describe('a document that changes after the approval', () => {
     const answer = await vendBy(after, ann, 'role');
     expect(outcomeOf(answer)).toEqual([403, 'PolicyRequiresApproval']);
     expect(answer.json['message']).toContain('profile.roleArn');
-    expect((await showBy(after, ann, id)).json).toMatchObject({ phase: 'stale', changed: ['profile.roleArn'] });
+    expect((await showBy(after, ann, id)).json).toMatchObject({
+      phase: 'stale',
+      changed: ['profile.roleArn'],
+    });
     // Put back as it was, the grant vends again: it is exactly what was approved.
     await desk.put('/sentinel/profiles/role', profileDocument({ description: 'only words' }));
     expect((await vendBy(await fresh(), ann, 'role')).status).toBe(200);
@@ -352,10 +381,16 @@ describe('a document that changes after the approval', () => {
   it('of the approval policy counts the reviews anew', async () => {
     const id = await granted('rule', ben);
     await desk.put('/sentinel/approval-policy', rules({ rule: { approvers: ['cid'] } }));
-    expect(outcomeOf(await vendBy(await fresh(), ann, 'rule'))).toEqual([403, 'PolicyRequiresApproval']);
+    expect(outcomeOf(await vendBy(await fresh(), ann, 'rule'))).toEqual([
+      403,
+      'PolicyRequiresApproval',
+    ]);
     const two = { require: [{ group: 'owners', from: ['ben', 'cid'], approvals: 2 }] };
     await desk.put('/sentinel/approval-policy', rules({ rule: two }));
-    expect(outcomeOf(await vendBy(await fresh(), ann, 'rule'))).toEqual([403, 'PolicyRequiresApproval']);
+    expect(outcomeOf(await vendBy(await fresh(), ann, 'rule'))).toEqual([
+      403,
+      'PolicyRequiresApproval',
+    ]);
     await desk.put('/sentinel/approval-policy', rules());
     expect((await vendBy(await fresh(), ann, 'rule')).status).toBe(200);
     await clear(id);

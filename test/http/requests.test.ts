@@ -32,7 +32,11 @@ const ops = keyOfName('ops');
 /** The rule of each profile; everybody of `REQUESTERS` may ask for it. */
 const RULES = {
   plain: { approvers: ['ben', 'ann'] },
-  noted: { approvers: ['ben'], comment: 'required', ticket: { required: true, pattern: 'CHG-\\d+' } },
+  noted: {
+    approvers: ['ben'],
+    comment: 'required',
+    ticket: { required: true, pattern: 'CHG-\\d+' },
+  },
   short: { approvers: ['ben'], max_duration: '30m' },
   later: { approvers: ['ben'], start: 'first_use' },
   auto: { approvers: ['ben'], auto_approve: { users: ['ann'], max_duration: '1h' } },
@@ -43,7 +47,10 @@ const RULES = {
     ],
   },
   pair: { require: [{ group: 'owners', from: ['ben', 'cid', 'dot'], approvals: 2 }], denials: 2 },
-  never: { approvers: ['ben'], approve_time: { hours: { start: '00:00', end: '00:01' }, days: [otherDay()] } },
+  never: {
+    approvers: ['ben'],
+    approve_time: { hours: { start: '00:00', end: '00:01' }, days: [otherDay()] },
+  },
   slow: { approvers: ['ben'], escalate: { after: '1h', from: ['cid'] } },
   capped: { approvers: ['ben'] },
 } as const;
@@ -61,7 +68,11 @@ beforeAll(async () => {
   for (const who of [ann, ben, cid, dot, ops]) await register(desk, who);
   for (const profile of Object.keys(RULES)) {
     await desk.put(`/sentinel/profiles/${profile}`, profileDocument({ max_duration: '1h' }));
-    const rule = { effect: 'require_approval', conditions: { users: ['ann', 'ben', 'cid'] }, reason: 'two see more' };
+    const rule = {
+      effect: 'require_approval',
+      conditions: { users: ['ann', 'ben', 'cid'] },
+      reason: 'two see more',
+    };
     const cap = profile === 'capped' ? { max_server_duration: '20m' } : {};
     await desk.put(`/sentinel/policies/${profile}`, policyDocument({ ...rule, ...cap }));
   }
@@ -74,7 +85,10 @@ beforeAll(async () => {
   await desk.put('/sentinel/approval-policy', approvalPolicy(...rules));
   await desk.put(
     '/sentinel/operators',
-    JSON.stringify({ version: '1', rules: [{ name: 'ops', users: ['ops'], actions: ['list', 'revoke', 'lift'] }] }),
+    JSON.stringify({
+      version: '1',
+      rules: [{ name: 'ops', users: ['ops'], actions: ['list', 'revoke', 'lift'] }],
+    }),
   );
   const options = {
     environment: { AWS_ENDPOINT_URL_STS: sts.url, SENTINEL_PUBLIC_URL: 'https://tvm.example.com/' },
@@ -127,7 +141,9 @@ describe('the story of an approval', () => {
     const id = idOf(refused);
     expect(id).toMatch(/^[0-9a-f]{16}$/u);
     expect(refused.json['approval_status_url']).toBe(`https://tvm.example.com/requests/${id}`);
-    expect(refused.json['needs']).toEqual([{ group: 'approvers', have: 0, need: 1, eligible: ['ben', 'ann'] }]);
+    expect(refused.json['needs']).toEqual([
+      { group: 'approvers', have: 0, need: 1, eligible: ['ben', 'ann'] },
+    ]);
     // The next vend, on any instance, finds it.
     expect(idOf(await vendBy(second, ann, 'plain'))).toBe(id);
     // The requester sees what is asked for.
@@ -151,7 +167,9 @@ describe('the story of an approval', () => {
     });
     // The approver finds it in what they can decide; the requester does not.
     const review = await sendBy(tvm, ben, ['GET', '/requests?view=review']);
-    expect(review.json['requests']).toMatchObject([{ request_id: id, digest: shown.json['digest'] }]);
+    expect(review.json['requests']).toMatchObject([
+      { request_id: id, digest: shown.json['digest'] },
+    ]);
     expect((await sendBy(tvm, ann, ['GET', '/requests?view=review'])).json['requests']).toEqual([]);
     // Another digest than what is shown approves nothing.
     const wrong = await actBy(tvm, ben, [id, 'approve'], { digest: 'a'.repeat(64) });
@@ -160,7 +178,11 @@ describe('the story of an approval', () => {
     // Approving what is shown does; repeating it is the same answer.
     const before = Date.now();
     const approved = await approve(id);
-    expect(approved.json).toMatchObject({ status: 'approved', phase: 'active', reviews: [{ reviewer: 'ben' }] });
+    expect(approved.json).toMatchObject({
+      status: 'approved',
+      phase: 'active',
+      reviews: [{ reviewer: 'ben' }],
+    });
     expect(outcomeOf(await approveBy(tvm, ben, id))).toEqual([200, undefined]);
     const ends = Date.parse(String(approved.json['effective_end']));
     expect(ends).toBeGreaterThan(before + 3_590_000);
@@ -185,7 +207,9 @@ describe('the story of an approval', () => {
       approvers: ['key/ben'],
       effect: 'allow',
     });
-    const words = tvm.audit.filter(({ event, request_id }) => event === 'approval' && request_id === id);
+    const words = tvm.audit.filter(
+      ({ event, request_id }) => event === 'approval' && request_id === id,
+    );
     expect(words.map(({ action, effect, actor }) => [action, effect, actor])).toEqual([
       ['requested', 'allow', 'ann'],
       ['approved', 'deny', 'ben'],
@@ -194,13 +218,23 @@ describe('the story of an approval', () => {
     // Ending it is known everywhere within a second, and takes the session with it.
     const session = String(vended.json['SessionId']);
     expect((await showSession(second, session)).json['status']).toBe('active');
-    expect((await end(id, ben)).json).toMatchObject({ status: 'cancelled', phase: 'ended', ended_by: 'ben' });
+    expect((await end(id, ben)).json).toMatchObject({
+      status: 'cancelled',
+      phase: 'ended',
+      ended_by: 'ben',
+    });
     const ended = performance.now();
     await expect
-      .poll(async () => (await vendBy(second, ann, 'plain')).json['request_id'], { timeout: 3_000, interval: 20 })
+      .poll(async () => (await vendBy(second, ann, 'plain')).json['request_id'], {
+        timeout: 3_000,
+        interval: 20,
+      })
       .not.toBe(undefined);
     await expect
-      .poll(async () => (await showSession(second, session)).json['status'], { timeout: 3_000, interval: 20 })
+      .poll(async () => (await showSession(second, session)).json['status'], {
+        timeout: 3_000,
+        interval: 20,
+      })
       .not.toBe('active');
     expect(performance.now() - ended).toBeLessThan(2_000);
     const again = await vendBy(second, ann, 'plain');
@@ -222,7 +256,10 @@ describe('POST /requests', () => {
     const other = await askBy(second, ann, 'plain', { justification: 'something else altogether' });
     expect(outcomeOf(other)).toEqual([409, 'Conflict']);
     expect(other.json).toMatchObject({ status: 'pending', request_id: id });
-    expect((await actBy(tvm, ann, [id, 'cancel'])).json).toMatchObject({ status: 'cancelled', phase: 'ended' });
+    expect((await actBy(tvm, ann, [id, 'cancel'])).json).toMatchObject({
+      status: 'cancelled',
+      phase: 'ended',
+    });
     expect(outcomeOf(await actBy(tvm, ann, [id, 'cancel']))).toEqual([409, 'Conflict']);
     expect(outcomeOf(await approveBy(tvm, ben, id))).toEqual([409, 'Conflict']);
     const anew = await ask('plain', ann, { justification: 'something else altogether' });
@@ -269,7 +306,10 @@ describe('POST /requests', () => {
   });
 
   it('keeps to the longest time of the rule', async () => {
-    expect(outcomeOf(await askBy(tvm, ann, 'short', { duration: 1_801 }))).toEqual([400, 'ValidationError']);
+    expect(outcomeOf(await askBy(tvm, ann, 'short', { duration: 1_801 }))).toEqual([
+      400,
+      'ValidationError',
+    ]);
     const id = await ask('short');
     expect((await showBy(tvm, ann, id)).json['duration']).toBe(1_800);
     await actBy(tvm, ann, [id, 'cancel']);
@@ -277,7 +317,10 @@ describe('POST /requests', () => {
 
   it('wants the ticket and the comment of the rule', async () => {
     for (const ticket of [undefined, 'CHG-', 'XCHG-1', 'CHG-1x', 'chg-1']) {
-      expect(outcomeOf(await askBy(tvm, ann, 'noted', { ticket })), String(ticket)).toEqual([400, 'ValidationError']);
+      expect(outcomeOf(await askBy(tvm, ann, 'noted', { ticket })), String(ticket)).toEqual([
+        400,
+        'ValidationError',
+      ]);
     }
     const vend = await vendBy(tvm, ann, 'noted');
     expect(outcomeOf(vend)).toEqual([403, 'PolicyRequiresApproval']);
@@ -287,7 +330,10 @@ describe('POST /requests', () => {
     // A vend may bring it.
     const words = { profile: 'noted', ticket: 'CHG-17', justification: 'deploy release 42' };
     const id = idOf(await sendBy(tvm, ann, ['POST', '/', words]));
-    expect((await showBy(tvm, ann, id)).json).toMatchObject({ ticket: 'CHG-17', justification: 'deploy release 42' });
+    expect((await showBy(tvm, ann, id)).json).toMatchObject({
+      ticket: 'CHG-17',
+      justification: 'deploy release 42',
+    });
     expect(outcomeOf(await approveBy(tvm, ben, id))).toEqual([400, 'ValidationError']);
     await approve(id, ben, { comment: 'as agreed in the morning' });
     expect((await vendBy(tvm, ann, 'noted')).status).toBe(200);
@@ -297,7 +343,17 @@ describe('POST /requests', () => {
   it('makes no more than ten open requests of one person', async () => {
     const who = keyOfName('cid');
     const ids: string[] = [];
-    for (const profile of ['plain', 'short', 'later', 'two', 'pair', 'slow', 'never', 'auto', 'capped'] as const) {
+    for (const profile of [
+      'plain',
+      'short',
+      'later',
+      'two',
+      'pair',
+      'slow',
+      'never',
+      'auto',
+      'capped',
+    ] as const) {
       ids.push(await ask(profile, who));
     }
     ids.push(await ask('noted', who, { ticket: 'CHG-1' }));
@@ -320,9 +376,13 @@ describe('POST /requests/{id}/deny', () => {
 
   it('takes as many denials as the rule says', async () => {
     const id = await ask('pair');
-    expect((await actBy(tvm, ben, [id, 'deny'], { comment: 'rather not today' })).json['status']).toBe('pending');
+    expect(
+      (await actBy(tvm, ben, [id, 'deny'], { comment: 'rather not today' })).json['status'],
+    ).toBe('pending');
     expect((await approve(id, cid)).json['status']).toBe('pending');
-    expect((await actBy(tvm, dot, [id, 'deny'], { comment: 'rather not today' })).json['status']).toBe('denied');
+    expect(
+      (await actBy(tvm, dot, [id, 'deny'], { comment: 'rather not today' })).json['status'],
+    ).toBe('denied');
   });
 });
 
@@ -346,7 +406,9 @@ describe('an approval that begins with its first use', () => {
   it('has one start when five vends begin it at once', async () => {
     const id = await ask('later');
     await approve(id);
-    const vends = await Promise.all([tvm, second, tvm, second, tvm].map((on) => vendBy(on, ann, 'later')));
+    const vends = await Promise.all(
+      [tvm, second, tvm, second, tvm].map((on) => vendBy(on, ann, 'later')),
+    );
     expect(vends.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
     const { json } = await showBy(tvm, ann, id);
     const policies = sts
@@ -361,7 +423,12 @@ describe('an approval that begins with its first use', () => {
 describe('auto_approve', () => {
   it('approves what it names at once', async () => {
     const asked = await askBy(tvm, ann, 'auto', { duration: 3_600 });
-    expect(asked.json).toMatchObject({ status: 'approved', phase: 'active', auto_approved: true, reviews: [] });
+    expect(asked.json).toMatchObject({
+      status: 'approved',
+      phase: 'active',
+      auto_approved: true,
+      reviews: [],
+    });
     const vended = await vendBy(second, ann, 'auto');
     expect(vended.status, vended.body).toBe(200);
     expect(vended.json['SourceIdentity']).toBe(`sentinel=a=${idOf(asked)}=ann`);
@@ -435,7 +502,10 @@ describe('POST /requests/{id}/approve', () => {
 
   it('refuses a longer time than was asked for', async () => {
     const id = await ask('plain', ann, { duration: 600 });
-    expect(outcomeOf(await approveBy(tvm, ben, id, { duration: 601 }))).toEqual([400, 'ValidationError']);
+    expect(outcomeOf(await approveBy(tvm, ben, id, { duration: 601 }))).toEqual([
+      400,
+      'ValidationError',
+    ]);
     await actBy(tvm, ann, [id, 'cancel']);
   });
 
@@ -484,7 +554,10 @@ describe('POST /requests/{id}/end and cancel', () => {
     for (const who of [ben, ops])
       expect(outcomeOf(await actBy(tvm, who, [id, 'cancel']))).toEqual([403, 'NotPermitted']);
     await approve(id);
-    expect((await actBy(tvm, ann, [id, 'cancel'])).json).toMatchObject({ status: 'cancelled', phase: 'ended' });
+    expect((await actBy(tvm, ann, [id, 'cancel'])).json).toMatchObject({
+      status: 'cancelled',
+      phase: 'ended',
+    });
     expect((await vendBy(tvm, ann, 'plain')).status).toBe(403);
     await actBy(tvm, ann, [idOf(await vendBy(tvm, ann, 'plain')), 'cancel']);
   });

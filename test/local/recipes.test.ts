@@ -12,7 +12,9 @@ function commands(platform: string): readonly string[] {
 
 describe('recipes', () => {
   it.each(['linux', 'win32'])('tell the story of an approval in its order: %s', (platform) => {
-    const story = commands(platform).filter((line) => line.includes('prod') || /requests|approve/u.test(line));
+    const story = commands(platform).filter(
+      (line) => line.includes('prod') || /requests|approve/u.test(line),
+    );
     const steps = [
       'request prod',
       'profile=prod',

@@ -2,7 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { SealingKey, SealingKeys } from '../../src/lib/sealing.ts';
 import { createRevocationUpkeep } from '../../src/revocations/upkeep.ts';
-import { createFakeTable, entry, feedOf, FRESH, logOf, NOW, UNAVAILABLE, user, type FakeTable } from './fake-table.ts';
+import {
+  createFakeTable,
+  entry,
+  feedOf,
+  FRESH,
+  logOf,
+  NOW,
+  UNAVAILABLE,
+  user,
+  type FakeTable,
+} from './fake-table.ts';
 
 /** A lifted revocation stays lifted, whatever happens to the key that signed the lifting. */
 const HOUR = 3_600_000;
@@ -116,7 +126,13 @@ describe('createRevocationUpkeep', () => {
     await feed.upkeep();
     expect([...table.items.keys()], 'not at once').toContain('rev#2');
     await feed.upkeep();
-    expect([...table.items.keys()].toSorted()).toEqual(['compaction', 'head', 'rev#1', 'rev#4', 'rev#7']);
+    expect([...table.items.keys()].toSorted()).toEqual([
+      'compaction',
+      'head',
+      'rev#1',
+      'rev#4',
+      'rev#7',
+    ]);
     time.now += 26 * HOUR;
     await feed.upkeep();
     expect([...table.items.keys()]).not.toContain('rev#7');

@@ -16,7 +16,11 @@ export function keyOfName(name: string, n = 1): Who {
 }
 
 /** Registers a key, or changes it. */
-export async function register(desk: Pick<Desk, 'put'>, { name, accessKeyId, secret }: Who, more: object = {}) {
+export async function register(
+  desk: Pick<Desk, 'put'>,
+  { name, accessKeyId, secret }: Who,
+  more: object = {},
+) {
   const value = JSON.stringify({ secret, name, ...more });
   await desk.put(`/sentinel-secrets/clients/${accessKeyId}`, value, 'SecureString');
 }
@@ -35,18 +39,37 @@ export function sendBy(
   const json = body === undefined ? {} : { 'content-type': 'application/json' };
   const headers = { 'x-sentinel-nonce': randomUUID(), ...json };
   const { accessKeyId, secret } = who;
-  const signed = sign({ host: tvm.host, method, path: bare, query, headers, body: text, accessKeyId, secret, ...more });
+  const signed = sign({
+    host: tvm.host,
+    method,
+    path: bare,
+    query,
+    headers,
+    body: text,
+    accessKeyId,
+    secret,
+    ...more,
+  });
   return sendRaw(tvm.port, { method, target: path, headers: signed.headers, body: text });
 }
 
 /** Vends a profile. */
-export function vendBy(tvm: Port, who: Who, profile: string, more: Readonly<Record<string, string>> = {}) {
+export function vendBy(
+  tvm: Port,
+  who: Who,
+  profile: string,
+  more: Readonly<Record<string, string>> = {},
+) {
   return sendBy(tvm, who, ['GET', `/?${queryOf({ profile, ...more })}`]);
 }
 
 /** Asks for an approval ahead of time. */
 export function askBy(tvm: Port, who: Who, profile: string, more: object = {}) {
-  return sendBy(tvm, who, ['POST', '/requests', { profile, justification: 'deploy release 42', ...more }]);
+  return sendBy(tvm, who, [
+    'POST',
+    '/requests',
+    { profile, justification: 'deploy release 42', ...more },
+  ]);
 }
 
 /** Looks at a request. */
@@ -55,12 +78,22 @@ export function showBy(tvm: Port, who: Who, id: string) {
 }
 
 /** Does something with a request: `approve`, `deny`, `cancel`, `end`. */
-export function actBy(tvm: Port, who: Who, [id, action]: readonly [id: string, action: string], body: object = {}) {
+export function actBy(
+  tvm: Port,
+  who: Who,
+  [id, action]: readonly [id: string, action: string],
+  body: object = {},
+) {
   return sendBy(tvm, who, ['POST', `/requests/${id}/${action}`, body]);
 }
 
 /** Looks at a request and approves what is shown. */
-export async function approveBy(tvm: Port, who: Who, id: string, more: object = {}): Promise<RawAnswer> {
+export async function approveBy(
+  tvm: Port,
+  who: Who,
+  id: string,
+  more: object = {},
+): Promise<RawAnswer> {
   const shown = await showBy(tvm, who, id);
   if (shown.status !== 200) return shown;
   return actBy(tvm, who, [id, 'approve'], { digest: shown.json['digest'], ...more });
@@ -90,11 +123,18 @@ export async function rowOf(dynamodb: DynamoDBClient, id: string, table = REQUES
 }
 
 /** Writes a row as somebody does who holds PutItem. */
-export async function putRow(dynamodb: DynamoDBClient, row: Awaited<ReturnType<typeof rowOf>>, table = REQUESTS) {
+export async function putRow(
+  dynamodb: DynamoDBClient,
+  row: Awaited<ReturnType<typeof rowOf>>,
+  table = REQUESTS,
+) {
   await dynamodb.send(new PutItemCommand({ TableName: table, Item: row }));
 }
 
 /** An approval policy of these rules, each with a name. */
 export function approvalPolicy(...rules: readonly object[]): string {
-  return JSON.stringify({ version: '1', rules: rules.map((rule, n) => ({ name: `rule-${n}`, ...rule })) });
+  return JSON.stringify({
+    version: '1',
+    rules: rules.map((rule, n) => ({ name: `rule-${n}`, ...rule })),
+  });
 }

@@ -4,8 +4,19 @@ import { policyDocument, profileDocument, startFakeSts, stsCredentials } from '.
 import { callWith, register, type Key } from '../revocations/support.ts';
 import { startDesk, startTvm, type RunningTvm } from './tvm.ts';
 
-/** Callers with registered keys. `ann2` is another key of ann; `amy` is one person with ann by the document of people. */
-const NAMES = { ann: 'ann', ann2: 'ann', amy: 'amy', ben: 'ben', cid: 'cid', eve: 'eve', ops: 'ops' } as const;
+/**
+ * Callers with registered keys. `ann2` is another key of ann; `amy` is one person with ann by the
+ * document of people.
+ */
+const NAMES = {
+  ann: 'ann',
+  ann2: 'ann',
+  amy: 'amy',
+  ben: 'ben',
+  cid: 'cid',
+  eve: 'eve',
+  ops: 'ops',
+} as const;
 export type Who = keyof typeof NAMES;
 
 export const JUSTIFICATION = 'payments have failed since 14:02 UTC';
@@ -26,8 +37,18 @@ const RULES = [
     allowed_reason_codes: ['incident'],
     max_duration: '30m',
   },
-  { name: 'late-rule', profiles: ['late'], users: ['ann'], time: { hours: { start: '02:00', end: '03:00' } } },
-  { name: 'mfa-rule', profiles: ['mfa'], users: ['ann'], mfa: { required: true, methods: ['totp'] } },
+  {
+    name: 'late-rule',
+    profiles: ['late'],
+    users: ['ann'],
+    time: { hours: { start: '02:00', end: '03:00' } },
+  },
+  {
+    name: 'mfa-rule',
+    profiles: ['mfa'],
+    users: ['ann'],
+    mfa: { required: true, methods: ['totp'] },
+  },
   {
     name: 'two-rule',
     profiles: ['two'],
@@ -41,7 +62,11 @@ const RULES = [
     max_duration: '1h',
     review: { by: ['cid', 'ann'], within: '1h', overdue_blocks: true },
   },
-  { name: 'rated-rule', profiles: ['cool', 'often', 'shared', 'loud'], users: ['ann', 'amy', 'ben', 'cid'] },
+  {
+    name: 'rated-rule',
+    profiles: ['cool', 'often', 'shared', 'loud'],
+    users: ['ann', 'amy', 'ben', 'cid'],
+  },
 ] as const;
 
 const RATES = [
@@ -56,7 +81,8 @@ const PROFILES = [...new Set(RULES.flatMap(({ profiles }): readonly string[] => 
 /** What the access policy of a profile says; of `silent` it says nothing to anybody of these. */
 function accessRule(profile: string): object {
   const users = ['ann', 'amy', 'ben', 'cid', 'eve'];
-  if (profile === 'denied') return { effect: 'deny', conditions: { users }, reason: 'never in any case' };
+  if (profile === 'denied')
+    return { effect: 'deny', conditions: { users }, reason: 'never in any case' };
   if (profile === 'open') return { effect: 'allow', conditions: { users } };
   if (profile === 'silent') return { effect: 'allow', conditions: { users: ['nobody-here'] } };
   return { effect: 'require_approval', conditions: { users }, reason: 'two see more' };
@@ -70,7 +96,9 @@ export async function startBreakGlass({ instances = 1 }: { readonly instances?: 
   const proxy = await startFaultProxy(desk.url);
   const time = { now: Math.floor(Date.now() / 1_000) * 1_000 };
   const sts = await startFakeSts(() =>
-    stsCredentials({ Expiration: new Date(time.now + 900_000).toISOString().replace(/\.\d+/u, '') }),
+    stsCredentials({
+      Expiration: new Date(time.now + 900_000).toISOString().replace(/\.\d+/u, ''),
+    }),
   );
   const keys = {} as Record<Who, Key>;
   for (const [id, name] of Object.entries(NAMES) as [Who, string][]) {
@@ -104,7 +132,11 @@ export async function startBreakGlass({ instances = 1 }: { readonly instances?: 
     return tvm;
   }
 
-  function send(who: Who, [method, path, body]: readonly [string, string, unknown?], on = 0): Promise<RawAnswer> {
+  function send(
+    who: Who,
+    [method, path, body]: readonly [string, string, unknown?],
+    on = 0,
+  ): Promise<RawAnswer> {
     const [bare = '', query = ''] = path.split('?');
     const text = body === undefined ? '' : JSON.stringify(body);
     return callWith(tvmOf(on), keys[who], { method, path: bare, query, body: text, at: time.now });
@@ -133,9 +165,11 @@ export async function startBreakGlass({ instances = 1 }: { readonly instances?: 
       if (answer.status !== 201) throw new Error(`not opened: ${answer.status} ${answer.body}`);
       return String(answer.json['event_id']);
     },
-    vend: (who: Who, profile: string, query = '', on = 0) => send(who, ['GET', `/?${query}profile=${profile}`], on),
+    vend: (who: Who, profile: string, query = '', on = 0) =>
+      send(who, ['GET', `/?${query}profile=${profile}`], on),
     show: (who: Who, id: string) => send(who, ['GET', `/break-glass/${id}`]),
-    confirm: (who: Who, id: string, on = 0) => send(who, ['POST', `/break-glass/${id}/confirm`, {}], on),
+    confirm: (who: Who, id: string, on = 0) =>
+      send(who, ['POST', `/break-glass/${id}/confirm`, {}], on),
     close: (who: Who, id: string, on = 0) =>
       send(who, ['POST', `/break-glass/${id}/close`, { reason: 'payments work again' }], on),
     review: (who: Who, id: string) =>

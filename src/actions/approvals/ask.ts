@@ -1,7 +1,8 @@
 import { withoutSsoAccount } from '../../policy/approval/person.ts';
 import type { Ledger, LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
 import { MAX_ENTRIES } from '../../approvals/ledger.ts';
-import { approved, statusAt, toRequest, type AccessRequest, type Wish } from '../../approvals/request.ts';
+import { statusAt, type AccessRequest, type Wish } from '../../approvals/request.ts';
+import { approved, toRequest } from '../../approvals/request-changes.ts';
 import { toDigest } from '../../approvals/digest.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';
@@ -21,7 +22,10 @@ const MAX_OPEN = 10;
 /** How often a ledger is tried again that another has written meanwhile. */
 const MAX_ATTEMPTS = 8;
 
-/** How long a request waits for its approvers, in seconds, unless the rule says otherwise: Sentinel's. */
+/**
+ * How long a request waits for its approvers, in seconds, unless the rule says otherwise:
+ * Sentinel's.
+ */
 const USUAL_TTL = 24 * 3_600;
 
 /** A request that is to be made, and all that its making depends on. */
@@ -46,7 +50,10 @@ type Open = {
   readonly rowless: readonly LedgerEntry[];
 };
 
-/** An entry without a row is taken for one that is just being written for so long, longer than its calls may take. */
+/**
+ * An entry without a row is taken for one that is just being written for so long, longer than its
+ * calls may take.
+ */
 const IN_FLIGHT = 10 * SECOND;
 /** How long its row is waited for between looks. */
 const PAUSE_MS = 100;
@@ -75,7 +82,10 @@ type Dependencies = {
   readonly sleep: (ms: number) => Promise<unknown>;
 };
 
-/** What a pending request is to whoever asks once more: a vend finds whatever is pending, a request only its equal. */
+/**
+ * What a pending request is to whoever asks once more: a vend finds whatever is pending, a request
+ * only its equal.
+ */
 function toFound(request: AccessRequest, wish: Omit<Wish, 'root'>): Result<Asked, ApprovalRefusal> {
   if (wish.origin === 'vend' || isSameWish(request, wish)) return ok({ request, created: false });
   return refuse({ kind: 'request-pending', id: request.id, profile: request.profile });
@@ -83,8 +93,12 @@ function toFound(request: AccessRequest, wish: Omit<Wish, 'root'>): Result<Asked
 
 /** Refuses whoever has as many open requests as one may have. */
 function checkRoom({ own, pending, rowless }: Open, now: number): ApprovalRefusal | undefined {
-  if (pending.length + rowless.length < MAX_OPEN && own.entries.length < MAX_ENTRIES) return undefined;
-  const ends = [...own.entries.map(({ until }) => until), ...pending.map(({ expiresAt }) => expiresAt)];
+  if (pending.length + rowless.length < MAX_OPEN && own.entries.length < MAX_ENTRIES)
+    return undefined;
+  const ends = [
+    ...own.entries.map(({ until }) => until),
+    ...pending.map(({ expiresAt }) => expiresAt),
+  ];
   const retryAfterSeconds = Math.max(1, Math.ceil((Math.min(...ends) - now) / SECOND));
   return { kind: 'requests-full', most: MAX_OPEN, retryAfterSeconds };
 }
@@ -114,12 +128,15 @@ function begin({ wish, rule, documents, now }: Ask, id: string): AccessRequest |
     extends: wish.extends,
     now,
   });
-  return isAuto ? approved(request, { reviews: [], digest: toDigest(shown), now, auto: true }) : request;
+  return isAuto
+    ? approved(request, { reviews: [], digest: toDigest(shown), now, auto: true })
+    : request;
 }
 
 /**
- * Makes a request, or finds the pending one that asks for the same. The ledger is written before the row: whoever asks at the
- * same moment finds it there, and what dies in between costs the person a place until the request would have expired.
+ * Makes a request, or finds the pending one that asks for the same. The ledger is written before
+ * the row: whoever asks at the same moment finds it there, and what dies in between costs the
+ * person a place until the request would have expired.
  */
 export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) {
   /** The pending requests of a person, under all the names that are theirs. */
@@ -127,16 +144,24 @@ export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) 
     const names = documents.people?.namesOf(wish.requester) ?? [ledgerName(wish)];
     const read = await Promise.all(names.map((name) => ledgers.read(name, now)));
     const entries = read.flatMap((ledger) => ledger.entries.filter(({ pending }) => pending));
-    const rows = await Promise.all(entries.map(async (entry) => ({ entry, row: await store.read(entry.id, keys) })));
+    const rows = await Promise.all(
+      entries.map(async (entry) => ({ entry, row: await store.read(entry.id, keys) })),
+    );
     const requests = rows.flatMap(({ row }) => (row?.genuine === true ? [row.request] : []));
     const rowless = rows.filter(({ row }) => row === undefined).map(({ entry }) => entry);
     const pending = requests.filter((request) => isOpen(request, now));
-    // What was decided, withdrawn or ended needs no place any more; what was just begun keeps its own.
-    const over = requests.filter((request) => request.status !== 'approved' && !isOpen(request, now));
+    // What was decided, withdrawn or ended needs no place any more; what was just begun keeps its
+    // own.
+    const over = requests.filter(
+      (request) => request.status !== 'approved' && !isOpen(request, now),
+    );
     const dead = rowless.filter(({ at }) => now - at >= IN_FLIGHT);
     const gone = new Set([...over, ...dead].map(({ id }) => id));
     const { entries: all = [], version = 0 } = read[0] ?? {};
-    const own = { entries: all.filter(({ id }) => !gone.has(id) && revocations.ofGrant(id) === undefined), version };
+    const own = {
+      entries: all.filter(({ id }) => !gone.has(id) && revocations.ofGrant(id) === undefined),
+      version,
+    };
     return { own, pending, rowless: rowless.filter(({ id }) => !gone.has(id)) };
   }
 
@@ -145,11 +170,15 @@ export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) 
     return statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined;
   }
 
-  /** Writes the ledger, unless the request is there, then the row; undefined if another wrote either meanwhile. */
+  /**
+   * Writes the ledger, unless the request is there, then the row; undefined if another wrote either
+   * meanwhile.
+   */
   async function write(request: AccessRequest, { own }: Open, sealing: SealingKey) {
     if (!own.entries.some(({ id }) => id === request.id)) {
       const entries = [...own.entries, toEntry(request)];
-      if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost') return undefined;
+      if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost')
+        return undefined;
     }
     return (await store.create(request, sealing)) === 'created' ? request : undefined;
   }
@@ -169,7 +198,8 @@ export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) 
       }
       const full = inFlight === undefined ? checkRoom(open, now) : undefined;
       if (full !== undefined) return refuse(full);
-      // If they do not, write it for them under their id: then only one of the two can come into being.
+      // If they do not, write it for them under their id: then only one of the two can come into
+      // being.
       const request = begin(asking, inFlight?.id ?? newHexId());
       if (request === undefined) return refuse({ kind: 'no-approval-rule', profile: wish.profile });
       // Who lost the race for the ledger looks again.

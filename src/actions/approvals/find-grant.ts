@@ -1,5 +1,6 @@
 import type { LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
-import { latestEnd, started, statusAt, type AccessRequest, type Grant } from '../../approvals/request.ts';
+import { latestEnd, statusAt, type AccessRequest, type Grant } from '../../approvals/request.ts';
+import { started } from '../../approvals/request-changes.ts';
 import type { RequestStore } from '../../approvals/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Caller } from '../../identity/caller.ts';
@@ -19,7 +20,9 @@ export type FoundGrant = { readonly request: AccessRequest; readonly grant: Gran
 export type NoGrant = {
   /** A request that is pending; undefined if there is none. */
   readonly pending: AccessRequest | undefined;
-  /** An approved request that has not ended, and why it does not vend; undefined if there is none. */
+  /**
+   * An approved request that has not ended, and why it does not vend; undefined if there is none.
+   */
   readonly blocked: { readonly request: AccessRequest; readonly why: GrantProblem } | undefined;
 };
 
@@ -31,8 +34,17 @@ type Dependencies = {
   readonly skew: Skew;
 };
 
-/** What may be worth telling of a grant that does not vend; what has ended is nobody's business any more. */
-const LASTING: ReadonlySet<GrantProblem> = new Set(['stale', 'quorum', 'suspended', 'revoked', 'clock']);
+/**
+ * What may be worth telling of a grant that does not vend; what has ended is nobody's business any
+ * more.
+ */
+const LASTING: ReadonlySet<GrantProblem> = new Set([
+  'stale',
+  'quorum',
+  'suspended',
+  'revoked',
+  'clock',
+]);
 
 /** How often a ledger is tried again that another has written meanwhile. */
 const MAX_ATTEMPTS = 8;
@@ -44,7 +56,10 @@ function withStart(request: AccessRequest, { startsAt }: LedgerEntry): AccessReq
   return { ...request, grant: { ...grant, startsAt, endsAt: startsAt + grant.seconds * SECOND } };
 }
 
-/** Finds approvals by the ledger of the caller, which names their requests, and reads these consistently. */
+/**
+ * Finds approvals by the ledger of the caller, which names their requests, and reads these
+ * consistently.
+ */
 export function createFindGrant({ store, ledgers, revocations, documentsOf, skew }: Dependencies) {
   function check(
     request: AccessRequest,
@@ -65,7 +80,9 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf, skew
     });
   }
 
-  /** The requests of a caller for a profile that are not over. Rejects where a table cannot be read. */
+  /**
+   * The requests of a caller for a profile that are not over. Rejects where a table cannot be read.
+   */
   async function read(caller: Caller, profile: string, snapshot: Snapshot, now: number) {
     const requester = documentsOf(snapshot).toParty(caller, now);
     const { entries } = await ledgers.read(ledgerName({ requester }), now);
@@ -74,12 +91,20 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf, skew
         .filter((entry) => entry.profile === profile)
         .map(async (entry) => ({ entry, row: await store.read(entry.id, snapshot.sealingKeys) })),
     );
-    const requests = rows.flatMap(({ entry, row }) => (row?.genuine === true ? [withStart(row.request, entry)] : []));
+    const requests = rows.flatMap(({ entry, row }) =>
+      row?.genuine === true ? [withStart(row.request, entry)] : [],
+    );
     return requests.filter((request) => request.requester.subject === caller.subject);
   }
 
-  /** Notes in the ledger when the time of a grant began, once, and tells when that was; undefined if it is over. */
-  async function noteStart({ request, grant }: FoundGrant, now: number): Promise<number | undefined> {
+  /**
+   * Notes in the ledger when the time of a grant began, once, and tells when that was; undefined if
+   * it is over.
+   */
+  async function noteStart(
+    { request, grant }: FoundGrant,
+    now: number,
+  ): Promise<number | undefined> {
     const name = ledgerName(request);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const { entries, version } = await ledgers.read(name, now);
@@ -101,22 +126,28 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf, skew
   ): Promise<Result<FoundGrant, NoGrant>> {
     const documents = documentsOf(snapshot);
     const requests = await read(caller, profile, snapshot, now);
-    const checked = requests.map((request) => ({ request, result: check(request, caller, documents, now) }));
-    const good = checked.flatMap(({ request, result }) => (result.ok ? [{ request, grant: result.value }] : []));
+    const checked = requests.map((request) => ({
+      request,
+      result: check(request, caller, documents, now),
+    }));
+    const good = checked.flatMap(({ request, result }) =>
+      result.ok ? [{ request, grant: result.value }] : [],
+    );
     const [best] = good.toSorted((a, b) => latestEnd(b.grant) - latestEnd(a.grant));
     if (best !== undefined) return { ok: true, value: best };
     const blocked = checked.flatMap(({ request, result }) =>
       result.ok || !LASTING.has(result.refusal) ? [] : [{ request, why: result.refusal }],
     );
     const pending = requests.find(
-      (request) => statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined,
+      (request) =>
+        statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined,
     );
     return refuse({ pending, blocked: blocked[0] });
   }
 
   /**
-   * Starts a grant that begins with its first use, once, before STS is asked: a vend that fails afterwards keeps the start.
-   * Whoever loses the race uses the start that the other set.
+   * Starts a grant that begins with its first use, once, before STS is asked: a vend that fails
+   * afterwards keeps the start. Whoever loses the race uses the start that the other set.
    */
   async function start(
     found: FoundGrant,
@@ -133,8 +164,10 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf, skew
       return { request, grant: request.grant };
     }
     const row = await store.read(found.request.id, snapshot.sealingKeys);
-    const grant = row?.genuine === true && row.request.status === 'approved' ? row.request.grant : undefined;
-    if (row?.genuine !== true || grant?.endsAt === undefined || now >= grant.endsAt) return undefined;
+    const grant =
+      row?.genuine === true && row.request.status === 'approved' ? row.request.grant : undefined;
+    if (row?.genuine !== true || grant?.endsAt === undefined || now >= grant.endsAt)
+      return undefined;
     return { request: row.request, grant };
   }
 

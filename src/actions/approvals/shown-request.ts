@@ -39,7 +39,12 @@ const PHASE_OF: Readonly<Record<GrantProblem, Phase>> = {
 };
 
 /** Where an approved request is: what a vend of its requester would be told now. */
-function phaseOfGrant(request: AccessRequest, documents: Documents, revocations: Known, now: number): Phase {
+function phaseOfGrant(
+  request: AccessRequest,
+  documents: Documents,
+  revocations: Known,
+  now: number,
+): Phase {
   const { requester } = request;
   const checked = checkGrant(request, {
     now,

@@ -1,4 +1,10 @@
-import { closed, confirmed, reviewed, statusAt, type BreakGlassEvent } from '../../breakglass/event.ts';
+import {
+  closed,
+  confirmed,
+  reviewed,
+  statusAt,
+  type BreakGlassEvent,
+} from '../../breakglass/event.ts';
 import type { UseQuota } from '../../breakglass/quota.ts';
 import type { EventStore } from '../../breakglass/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
@@ -27,20 +33,29 @@ type Dependencies = {
   readonly clock: Clock;
   readonly store: Pick<EventStore, 'read' | 'replace' | 'confirm'>;
   readonly quota: Pick<UseQuota, 'noteReviewed'>;
-  readonly revocations: Pick<Revocations, 'append' | 'ofGrant' | 'ofVend' | 'wasRevokedAfter' | 'top'>;
+  readonly revocations: Pick<
+    Revocations,
+    'append' | 'ofGrant' | 'ofVend' | 'wasRevokedAfter' | 'top'
+  >;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: BreakGlassRecords;
   readonly skew: Skew;
 };
 
 /** An event that somebody acts on, and what is known of both. */
-type Case = Looker & { readonly event: BreakGlassEvent; readonly isOver: boolean; readonly sealing: SealingKey };
+type Case = Looker & {
+  readonly event: BreakGlassEvent;
+  readonly isOver: boolean;
+  readonly sealing: SealingKey;
+};
 
 /** One action: what it makes of an event, and how that is written. */
 type Action = {
   /** What was tried, for the record. */
   readonly tried: TriedEvent;
-  /** The next version of the event; undefined where the same was done before, by the same person. */
+  /**
+   * The next version of the event; undefined where the same was done before, by the same person.
+   */
   readonly judge: (at: Case) => Result<BreakGlassEvent | undefined, OperationRefusal>;
   readonly write: (at: Case, next: BreakGlassEvent) => Promise<'replaced' | 'lost'>;
   /** What is to be done once the event is as the action wants it, however it came to be so. */
@@ -55,11 +70,19 @@ const MAX_ATTEMPTS = 6;
 /** What is not over by its row is so by a revocation, or nearly by its deadline. */
 function over({ event, now }: Case) {
   const status = statusAt(event, now);
-  return refuse({ kind: 'event-over' as const, id: event.id, status: status === 'active' ? 'expired' : status });
+  return refuse({
+    kind: 'event-over' as const,
+    id: event.id,
+    status: status === 'active' ? 'expired' : status,
+  });
 }
 
 function show({ operator, now }: Case, event: BreakGlassEvent): ShownEvent {
-  return toShownEvent(event, findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile), now);
+  return toShownEvent(
+    event,
+    findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile),
+    now,
+  );
 }
 
 /** Why somebody may not confirm or review an event; undefined if they may. */
@@ -76,21 +99,25 @@ function judgeClosing(at: Case, reason: string): Result<BreakGlassEvent, Operati
   if (!isOwnEvent(event, at) && !may(operator, 'revoke', event.profile)) {
     return refuse({ kind: 'not-for-event', id: event.id, why: 'not-closer' });
   }
-  // What is closed in the log only, since its closer died before the row was written, gets its row; what somebody closed
-  // past the TVM, where it could be put back, gets its entry in the log.
+  // What is closed in the log only, since its closer died before the row was written, gets its row;
+  // what somebody closed past the TVM, where it could be put back, gets its entry in the log.
   const open = event.closed === undefined ? { ...event, status: 'active' as const } : event;
   const next = closed(open, party, reason, now);
   return next.ok ? next : over(at);
 }
 
-function judgeReview(at: Case, comment: string): Result<BreakGlassEvent | undefined, OperationRefusal> {
+function judgeReview(
+  at: Case,
+  comment: string,
+): Result<BreakGlassEvent | undefined, OperationRefusal> {
   const { event, party, now } = at;
   const stopped = checkOther(at, 'reviews');
   if (stopped !== undefined) return refuse(stopped);
   const next = reviewed(event, party, comment, now);
   if (next.ok) return next;
   // Whoever repeats it makes sure that the ledger has it too.
-  if (next.refusal === 'already' && event.reviewed?.by.subject === party.subject) return ok(undefined);
+  if (next.refusal === 'already' && event.reviewed?.by.subject === party.subject)
+    return ok(undefined);
   const why = next.refusal === 'already' ? 'reviewed' : 'not-over';
   return refuse({ kind: 'event-state', id: event.id, status: statusAt(event, now), why });
 }
@@ -99,7 +126,10 @@ function judgeReview(at: Case, comment: string): Result<BreakGlassEvent | undefi
 export function createChangeEvent(dependencies: Dependencies) {
   const { clock, store, quota, revocations, documentsOf, records, skew } = dependencies;
 
-  /** Reads the event, consistently; the refusal of one that does not exist is that of one that is nobody's business. */
+  /**
+   * Reads the event, consistently; the refusal of one that does not exist is that of one that is
+   * nobody's business.
+   */
   async function open(operator: Operator, id: string): Promise<Result<Case, OperationRefusal>> {
     const now = clock();
     const { caller, snapshot } = operator;
@@ -116,10 +146,14 @@ export function createChangeEvent(dependencies: Dependencies) {
   }
 
   /**
-   * Runs one action: find the event, use the HTTP request up, judge, write, and acknowledge once the record is written.
-   * What another changed meanwhile is judged anew.
+   * Runs one action: find the event, use the HTTP request up, judge, write, and acknowledge once
+   * the record is written. What another changed meanwhile is judged anew.
    */
-  async function act(operator: Operator, id: string, { tried, judge, write, settle }: Action): Outcome {
+  async function act(
+    operator: Operator,
+    id: string,
+    { tried, judge, write, settle }: Action,
+  ): Outcome {
     const about = { ...tried, event_id: id };
     let isReserved = false;
     try {
@@ -128,13 +162,20 @@ export function createChangeEvent(dependencies: Dependencies) {
         if (!found.ok) return await records.deny(operator, about, found.refusal);
         const at = found.value;
         if (!isReserved) {
-          const reserved = await records.reserve(operator, { ...about, ...records.describe(at.event) });
+          const reserved = await records.reserve(operator, {
+            ...about,
+            ...records.describe(at.event),
+          });
           if (!reserved.ok) return reserved;
           isReserved = true;
         }
         const judged = judge(at);
         if (!judged.ok)
-          return await records.deny(operator, { ...about, ...records.describe(at.event) }, judged.refusal);
+          return await records.deny(
+            operator,
+            { ...about, ...records.describe(at.event) },
+            judged.refusal,
+          );
         const next = judged.value ?? at.event;
         if (judged.value !== undefined && (await write(at, next)) === 'lost') continue;
         await settle?.(next, at.now);
@@ -154,9 +195,12 @@ export function createChangeEvent(dependencies: Dependencies) {
     if (stopped !== undefined) return refuse(stopped);
     if (isClockOff(skew)) return refuse(unavailable('clock'));
     const revoked = revocations.ofVend(operator.caller, event.profile);
-    if (revoked !== undefined) return refuse(toRevokedRefusal(revoked, operator.caller, event.profile));
-    if (revocations.wasRevokedAfter(documents.toSubject(event.invoker), event.seen)) return over(at);
-    if (event.confirmed?.by.subject === party.subject && statusAt(event, now) === 'active') return ok(undefined);
+    if (revoked !== undefined)
+      return refuse(toRevokedRefusal(revoked, operator.caller, event.profile));
+    if (revocations.wasRevokedAfter(documents.toSubject(event.invoker), event.seen))
+      return over(at);
+    if (event.confirmed?.by.subject === party.subject && statusAt(event, now) === 'active')
+      return ok(undefined);
     const next = confirmed(event, { at: now, by: party, seen: revocations.top() });
     if (next.ok) return next;
     if (next.refusal === 'over') return over(at);
@@ -173,8 +217,14 @@ export function createChangeEvent(dependencies: Dependencies) {
     });
   }
 
-  /** Closes it in the log of revocations first: a row that somebody puts back then revives nothing. */
-  async function writeClosing({ event, isOver, operator, sealing, now }: Case, next: BreakGlassEvent, reason: string) {
+  /**
+   * Closes it in the log of revocations first: a row that somebody puts back then revives nothing.
+   */
+  async function writeClosing(
+    { event, isOver, operator, sealing, now }: Case,
+    next: BreakGlassEvent,
+    reason: string,
+  ) {
     // A drill vends nothing that could be ended.
     if (!isOver && !event.drill) {
       await revocations.append({

@@ -30,7 +30,10 @@ type At = { readonly snapshot: Snapshot; readonly people: People; readonly now: 
 /** Rows that are read at a time. */
 const AT_ONCE = 8;
 
-/** Finds the event that a vend rests on by the caller's ledger, which only the TVM writes, and reads it consistently. */
+/**
+ * Finds the event that a vend rests on by the caller's ledger, which only the TVM writes, and reads
+ * it consistently.
+ */
 export function createFindEvent({ store, quota, revocations, documentsOf, skew }: Dependencies) {
   function check(event: BreakGlassEvent, caller: Caller, at: At) {
     const { snapshot, people, now } = at;
@@ -42,7 +45,8 @@ export function createFindEvent({ store, quota, revocations, documentsOf, skew }
       invokerName: caller.name,
       rule: findBreakGlassRule(snapshot.breakGlassPolicy, event.profile),
       people,
-      approverNow: (party) => (documents.isStill(party, now) ? documents.toApprover(party) : undefined),
+      approverNow: (party) =>
+        documents.isStill(party, now) ? documents.toApprover(party) : undefined,
       isGrantRevoked: (id) => revocations.ofGrant(id) !== undefined,
       wasRevokedAfter: (party, n) => revocations.wasRevokedAfter(documents.toSubject(party), n),
     });
@@ -51,14 +55,16 @@ export function createFindEvent({ store, quota, revocations, documentsOf, skew }
   /** The event of a use, if it vends now. A row of somebody else's, or another event's, is none. */
   async function read(use: Use, caller: Caller, at: At): Promise<FoundEvent | undefined> {
     const row = await store.read(use.id, at.snapshot.sealingKeys);
-    if (row?.genuine !== true || row.event.id !== use.id || row.event.profile !== use.profile) return undefined;
+    if (row?.genuine !== true || row.event.id !== use.id || row.event.profile !== use.profile)
+      return undefined;
     const checked = check(row.event, caller, at);
     return checked.ok ? { ...checked.value, event: row.event, use } : undefined;
   }
 
   /**
-   * Finds the event of a caller for a profile that lasts longest; undefined if none vends now. That no rule of the access
-   * policy denies the caller is for the caller of this to check. Rejects where a table cannot be read.
+   * Finds the event of a caller for a profile that lasts longest; undefined if none vends now. That
+   * no rule of the access policy denies the caller is for the caller of this to check. Rejects
+   * where a table cannot be read.
    */
   async function findEvent(
     caller: Caller,
@@ -67,7 +73,8 @@ export function createFindEvent({ store, quota, revocations, documentsOf, skew }
     now: number,
   ): Promise<Result<FoundEvent | undefined, UnavailableRefusal>> {
     // Whom no rule lets break the glass costs no read.
-    if (!isOpenTo(findBreakGlassRule(snapshot.breakGlassPolicy, profile), caller.name)) return ok(undefined);
+    if (!isOpenTo(findBreakGlassRule(snapshot.breakGlassPolicy, profile), caller.name))
+      return ok(undefined);
     const uses = await quota.liveUses(withoutSsoAccount(caller.storedName), profile, now);
     if (uses.length === 0) return ok(undefined);
     const { people } = documentsOf(snapshot);
@@ -77,16 +84,21 @@ export function createFindEvent({ store, quota, revocations, documentsOf, skew }
     const longestFirst = uses.toSorted((a, b) => b.until - a.until);
     for (let from = 0; from < longestFirst.length; from += AT_ONCE) {
       const some = longestFirst.slice(from, from + AT_ONCE);
-      const found = await Promise.all(some.map((use) => read(use, caller, { snapshot, people, now })));
-      const [best] = found.filter((one) => one !== undefined).toSorted((a, b) => b.endsAt - a.endsAt);
+      const found = await Promise.all(
+        some.map((use) => read(use, caller, { snapshot, people, now })),
+      );
+      const [best] = found
+        .filter((one) => one !== undefined)
+        .toSorted((a, b) => b.endsAt - a.endsAt);
       if (best !== undefined) return ok(best);
     }
     return ok(undefined);
   }
 
   /**
-   * Notes, before the first vend under an event, that its row was written, so that a row that somebody deletes frees
-   * nobody of its review. Rejects where the ledger cannot be written: then nothing is vended.
+   * Notes, before the first vend under an event, that its row was written, so that a row that
+   * somebody deletes frees nobody of its review. Rejects where the ledger cannot be written: then
+   * nothing is vended.
    */
   async function begin({ event, use }: FoundEvent): Promise<void> {
     if (!use.opened) await quota.noteOpened(event);

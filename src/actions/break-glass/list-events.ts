@@ -1,4 +1,9 @@
-import { expired, statusAt, type BreakGlassEvent, type EventStatus } from '../../breakglass/event.ts';
+import {
+  expired,
+  statusAt,
+  type BreakGlassEvent,
+  type EventStatus,
+} from '../../breakglass/event.ts';
 import type { EventLeg, EventPlace, EventStore } from '../../breakglass/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -20,7 +25,10 @@ import {
   type ShownEvent,
 } from './shown-event.ts';
 
-/** A list of events that somebody asks for: one's own, those that one could confirm or review now, or all. */
+/**
+ * A list of events that somebody asks for: one's own, those that one could confirm or review now,
+ * or all.
+ */
 export type EventQuery = {
   readonly view: 'mine' | 'review' | 'all';
   readonly status: EventStatus | undefined;
@@ -28,7 +36,10 @@ export type EventQuery = {
 };
 
 /** A page of events; one that is not full may have a next one. */
-export type EventsPage = { readonly events: readonly ShownEvent[]; readonly next: string | undefined };
+export type EventsPage = {
+  readonly events: readonly ShownEvent[];
+  readonly next: string | undefined;
+};
 
 type Dependencies = {
   readonly clock: Clock;
@@ -47,8 +58,8 @@ const PAGE = 50;
 type Place = { readonly leg: number; readonly at: EventPlace | undefined };
 
 /**
- * In the table, what ended by itself may be `active` still, and drills are `closed`: whatever status is asked for, the
- * rows of all of them are looked at.
+ * In the table, what ended by itself may be `active` still, and drills are `closed`: whatever
+ * status is asked for, the rows of all of them are looked at.
  */
 const STATUSES: readonly EventStatus[] = ['active', 'closed', 'expired'];
 
@@ -68,8 +79,10 @@ function fromToken(token: string, mark: string, legs: number): Place | undefined
   try {
     const read = JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown;
     const [of, leg, id, createdAt] = Array.isArray(read) ? (read as unknown[]) : [];
-    if (of !== mark || typeof leg !== 'number' || !Number.isInteger(leg) || leg < 0 || leg >= legs) return undefined;
-    const isRow = typeof id === 'string' && /^[\w-]{1,64}$/u.test(id) && typeof createdAt === 'string';
+    if (of !== mark || typeof leg !== 'number' || !Number.isInteger(leg) || leg < 0 || leg >= legs)
+      return undefined;
+    const isRow =
+      typeof id === 'string' && /^[\w-]{1,64}$/u.test(id) && typeof createdAt === 'string';
     if (isRow && /^[\d:.TZ+-]{1,40}$/u.test(createdAt)) return { leg, at: { id, createdAt } };
     return id === undefined || id === null ? { leg, at: undefined } : undefined;
   } catch {
@@ -78,7 +91,11 @@ function fromToken(token: string, mark: string, legs: number): Place | undefined
 }
 
 function show(event: BreakGlassEvent, { operator, now }: Looker): ShownEvent {
-  return toShownEvent(event, findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile), now);
+  return toShownEvent(
+    event,
+    findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile),
+    now,
+  );
 }
 
 /** Whether this caller could do something about an event now. */
@@ -91,7 +108,11 @@ function isForReview(event: BreakGlassEvent, looker: Looker): boolean {
   return (confirms && confirmBy !== undefined) || (reviews && isOver && reviewBy !== undefined);
 }
 
-function isWanted(event: BreakGlassEvent, { view, status, profile }: EventQuery, looker: Looker): boolean {
+function isWanted(
+  event: BreakGlassEvent,
+  { view, status, profile }: EventQuery,
+  looker: Looker,
+): boolean {
   if (profile !== undefined && event.profile !== profile) return false;
   if (status !== undefined && statusAt(event, looker.now) !== status) return false;
   if (view === 'mine') return isOwnEvent(event, looker);
@@ -99,7 +120,13 @@ function isWanted(event: BreakGlassEvent, { view, status, profile }: EventQuery,
 }
 
 /** Lists events, and shows one. */
-export function createListEvents({ clock, store, revocations, documentsOf, records }: Dependencies) {
+export function createListEvents({
+  clock,
+  store,
+  revocations,
+  documentsOf,
+  records,
+}: Dependencies) {
   function toLooker(operator: Operator): Looker {
     const documents = documentsOf(operator.snapshot);
     const now = clock();
@@ -110,23 +137,38 @@ export function createListEvents({ clock, store, revocations, documentsOf, recor
     return withLog(event, revocations.ofGrant(event.id) !== undefined);
   }
 
-  async function collect(looker: Looker, query: EventQuery, from: Place, legs: readonly EventLeg[]) {
+  async function collect(
+    looker: Looker,
+    query: EventQuery,
+    from: Place,
+    legs: readonly EventLeg[],
+  ) {
     const events: ShownEvent[] = [];
     let place: Place | undefined = from;
-    for (let reads = 0; reads < MAX_READS && place !== undefined && events.length < PAGE; reads += 1) {
+    for (
+      let reads = 0;
+      reads < MAX_READS && place !== undefined && events.length < PAGE;
+      reads += 1
+    ) {
       const { leg, at }: Place = place;
       const part = legs[leg];
       if (part === undefined) return { events, place: undefined };
       const { rows, next } = await store.page(part, looker.operator.snapshot.sealingKeys, at);
       const found = rows.flatMap((row) => (row.genuine ? [asKnown(row.event)] : []));
-      events.push(...found.filter((one) => isWanted(one, query, looker)).map((one) => show(one, looker)));
-      const after: Place | undefined = leg + 1 < legs.length ? { leg: leg + 1, at: undefined } : undefined;
+      events.push(
+        ...found.filter((one) => isWanted(one, query, looker)).map((one) => show(one, looker)),
+      );
+      const after: Place | undefined =
+        leg + 1 < legs.length ? { leg: leg + 1, at: undefined } : undefined;
       place = next === undefined ? after : { leg, at: next };
     }
     return { events, place };
   }
 
-  /** Lists the events of a view, newest first in each part of the table. All of them are for operators who may list. */
+  /**
+   * Lists the events of a view, newest first in each part of the table. All of them are for
+   * operators who may list.
+   */
   async function listEvents(
     operator: Operator,
     query: EventQuery,
@@ -136,7 +178,8 @@ export function createListEvents({ clock, store, revocations, documentsOf, recor
     const names = looker.documents.people?.namesOf(looker.party) ?? [operator.caller.storedName];
     const legs = legsOf(query, [...new Set([operator.caller.storedName, ...names])]);
     const mark = [query.view, query.status, query.profile].join(' ');
-    const from = token === undefined ? { leg: 0, at: undefined } : fromToken(token, mark, legs.length);
+    const from =
+      token === undefined ? { leg: 0, at: undefined } : fromToken(token, mark, legs.length);
     if (from === undefined) return refuse({ kind: 'bad-token' });
     if (query.view === 'all' && !may(operator, 'list', query.profile)) {
       return refuse({ kind: 'not-operator', action: 'list', on: { kind: 'events-of-others' } });
@@ -149,8 +192,14 @@ export function createListEvents({ clock, store, revocations, documentsOf, recor
     }
   }
 
-  /** Writes down that an event has ended by itself, which the first tells who looks at it afterwards. */
-  async function withExpiry(event: BreakGlassEvent, { operator, now }: Looker): Promise<BreakGlassEvent> {
+  /**
+   * Writes down that an event has ended by itself, which the first tells who looks at it
+   * afterwards.
+   */
+  async function withExpiry(
+    event: BreakGlassEvent,
+    { operator, now }: Looker,
+  ): Promise<BreakGlassEvent> {
     const sealing = activeSealingKey(operator.snapshot.sealingKeys, now);
     const over = expired(event, now);
     if (sealing === undefined || over === undefined) return event;
@@ -158,7 +207,10 @@ export function createListEvents({ clock, store, revocations, documentsOf, recor
   }
 
   /** Shows one event to those whose business it is. */
-  async function showEvent(operator: Operator, id: string): Promise<Result<ShownEvent, OperationRefusal>> {
+  async function showEvent(
+    operator: Operator,
+    id: string,
+  ): Promise<Result<ShownEvent, OperationRefusal>> {
     try {
       const row = await store.read(id, operator.snapshot.sealingKeys);
       const looker = toLooker(operator);

@@ -9,7 +9,12 @@ import { ok, refuse, type Result } from '../../lib/result.ts';
 import { activeSealingKey } from '../../lib/sealing.ts';
 import { ledgerNamesOf } from '../../policy/break-glass/ledger-names.ts';
 import { checkRates, type RateRefusal } from '../../policy/break-glass/rates.ts';
-import { checkBreakGlassRule, findBreakGlassRule, isOpenTo, maxSecondsOf } from '../../policy/break-glass/rule.ts';
+import {
+  checkBreakGlassRule,
+  findBreakGlassRule,
+  isOpenTo,
+  maxSecondsOf,
+} from '../../policy/break-glass/rule.ts';
 import type { BreakGlassRule, ReasonCode } from '../../policy/documents/break-glass-policy.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
@@ -48,7 +53,9 @@ const USUAL_SECONDS = 3_600;
 /** A wish that the rule allows. */
 type Allowed = { readonly rule: BreakGlassRule; readonly seconds: number };
 
-/** The refusal that everybody gets for whom no rule opens the profile, whether or not there is one. */
+/**
+ * The refusal that everybody gets for whom no rule opens the profile, whether or not there is one.
+ */
 function unopened({ caller: { name } }: Operator, profile: string): DeniedRefusal {
   return { kind: 'denied', profile, user: name, rule: undefined, reason: undefined };
 }
@@ -64,9 +71,11 @@ function findRule(
   // What a rule denies, and what there is not, stays closed.
   const { decision } = decide(snapshot, caller, profile, now);
   const found = snapshot.profiles.get(profile);
-  const isOpen = found !== undefined && decision.effect !== 'deny' && decision.effect !== 'require_approval';
+  const isOpen =
+    found !== undefined && decision.effect !== 'deny' && decision.effect !== 'require_approval';
   if (isOpen) return refuse({ kind: 'no-emergency-needed', profile });
-  if (emergencyLeave(found, decision) === undefined) return refuse(denied(decision, caller, profile));
+  if (emergencyLeave(found, decision) === undefined)
+    return refuse(denied(decision, caller, profile));
   const rule = findBreakGlassRule(snapshot.breakGlassPolicy, profile);
   if (!isOpenTo(rule, caller.name)) return refuse(unopened(operator, profile));
   // Whom the rule names may know what it wants.
@@ -82,7 +91,10 @@ function findRule(
   if (checked.ok) return ok({ rule: checked.value, seconds });
   switch (checked.refusal) {
     case 'reason-code':
-      return refuse({ kind: 'reason-not-allowed', allowed: rule.allowed_reason_codes ?? REASON_CODES });
+      return refuse({
+        kind: 'reason-not-allowed',
+        allowed: rule.allowed_reason_codes ?? REASON_CODES,
+      });
     case 'time':
       return refuse({ kind: 'not-at-this-time', rule: rule.name });
     case 'duration':
@@ -94,7 +106,10 @@ function findRule(
   }
 }
 
-function toRateRefusal(refusal: RateRefusal | ReviewOverdue | LedgerFull, now: number): BreakGlassRefusal {
+function toRateRefusal(
+  refusal: RateRefusal | ReviewOverdue | LedgerFull,
+  now: number,
+): BreakGlassRefusal {
   switch (refusal.kind) {
     case 'review-overdue':
       return { kind: 'event-unreviewed', id: refusal.id, since: refusal.since };
@@ -110,7 +125,14 @@ function toRateRefusal(refusal: RateRefusal | ReviewOverdue | LedgerFull, now: n
   }
 }
 
-function toTried({ profile, reasonCode, justification, ticket, seconds, drill }: EventWish): TriedEvent {
+function toTried({
+  profile,
+  reasonCode,
+  justification,
+  ticket,
+  seconds,
+  drill,
+}: EventWish): TriedEvent {
   return {
     action: 'invoked',
     profile,
@@ -127,7 +149,12 @@ export function createOpenEvent(dependencies: Dependencies) {
   const { clock, store, quota, revocations, documentsOf, records, skew } = dependencies;
 
   /** The event as it begins; its escalation is not known yet. */
-  function begin({ caller, snapshot }: Operator, wish: EventWish, { rule, seconds }: Allowed, now: number) {
+  function begin(
+    { caller, snapshot }: Operator,
+    wish: EventWish,
+    { rule, seconds }: Allowed,
+    now: number,
+  ) {
     const documents = documentsOf(snapshot);
     if (documents.people === undefined) return refuse(unavailable('people'));
     if (isClockOff(skew)) return refuse(unavailable('clock'));
@@ -147,7 +174,10 @@ export function createOpenEvent(dependencies: Dependencies) {
     return ok(toEvent(opening, { id: newHexId(), now }));
   }
 
-  /** Puts the use on record, then writes the row: what dies in between costs a use and never gives one. */
+  /**
+   * Puts the use on record, then writes the row: what dies in between costs a use and never gives
+   * one.
+   */
   async function write(
     { snapshot }: Operator,
     begun: BreakGlassEvent,
@@ -158,18 +188,27 @@ export function createOpenEvent(dependencies: Dependencies) {
     if (sealing === undefined) return refuse(unavailable('sealing_key'));
     if (rates === 'broken') return refuse(unavailable('break_glass_rates'));
     function judge({ byPerson, byProfile }: PastUses) {
-      return checkRates(rates === 'broken' ? undefined : rates, { profile: begun.profile, now, byPerson, byProfile });
+      return checkRates(rates === 'broken' ? undefined : rates, {
+        profile: begun.profile,
+        now,
+        byPerson,
+        byProfile,
+      });
     }
     const reserved = await quota.reserve({ event: begun, keys, judge });
     if (!reserved.ok) return refuse(toRateRefusal(reserved.refusal, now));
     const event = { ...begun, escalated: reserved.value.escalate };
-    if ((await store.create(event, sealing)) === 'there') throw new Error(`there is an event ${event.id} already`);
+    if ((await store.create(event, sealing)) === 'there')
+      throw new Error(`there is an event ${event.id} already`);
     await quota.noteOpened(event);
     return ok(event);
   }
 
   /** Opens a profile to its caller in an emergency, or only for an exercise. */
-  async function openEvent(operator: Operator, wish: EventWish): Promise<Result<ShownEvent, OperationRefusal>> {
+  async function openEvent(
+    operator: Operator,
+    wish: EventWish,
+  ): Promise<Result<ShownEvent, OperationRefusal>> {
     const now = clock();
     const tried = toTried(wish);
     // Find the rule; refuse whom it is not for, and whom or what is revoked.
@@ -177,7 +216,11 @@ export function createOpenEvent(dependencies: Dependencies) {
     if (!allowed.ok) return records.deny(operator, tried, allowed.refusal);
     const revoked = revocations.ofVend(operator.caller, wish.profile);
     if (revoked !== undefined) {
-      return records.deny(operator, tried, toRevokedRefusal(revoked, operator.caller, wish.profile));
+      return records.deny(
+        operator,
+        tried,
+        toRevokedRefusal(revoked, operator.caller, wish.profile),
+      );
     }
     const begun = begin(operator, wish, allowed.value, now);
     if (!begun.ok) return records.deny(operator, tried, begun.refusal);

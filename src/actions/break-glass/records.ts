@@ -24,7 +24,10 @@ type Dependencies = {
 /** What was tried, as the record says it. */
 export type TriedEvent = Pick<BreakGlassRecord, 'action'> & Partial<BreakGlassRecord>;
 
-function toEntry(by: KnownRequest, what: TriedEvent & Pick<BreakGlassRecord, 'effect'>): BreakGlassEntry {
+function toEntry(
+  by: KnownRequest,
+  what: TriedEvent & Pick<BreakGlassRecord, 'effect'>,
+): BreakGlassEntry {
   return { event: 'break_glass', ...describeRequest(by), actor: by.caller.name, ...what };
 }
 
@@ -56,15 +59,27 @@ export function createBreakGlassRecords({ clock, guard, audit, bareNames, onFaul
     };
   }
 
-  /** Acknowledges what was done once its record is written. Without one it stands, and the answer says so. */
-  function conclude<Value>(by: KnownRequest, tried: TriedEvent, event: BreakGlassEvent, value: Value) {
+  /**
+   * Acknowledges what was done once its record is written. Without one it stands, and the answer
+   * says so.
+   */
+  function conclude<Value>(
+    by: KnownRequest,
+    tried: TriedEvent,
+    event: BreakGlassEvent,
+    value: Value,
+  ) {
     const record = toEntry(by, { ...tried, ...describe(event), effect: 'allow' });
     const refusal: BreakGlassRefusal = { kind: 'event-unrecorded', id: event.id };
     return release<Value, BreakGlassRefusal>(audit, { value, record, otherwise: record, refusal });
   }
 
   /** Refuses because something cannot be reached. */
-  async function fail(by: KnownRequest, tried: TriedEvent, error: unknown): Promise<Refused<OperationRefusal>> {
+  async function fail(
+    by: KnownRequest,
+    tried: TriedEvent,
+    error: unknown,
+  ): Promise<Refused<OperationRefusal>> {
     onFault(error);
     return deny(by, tried, unavailable('break_glass'));
   }
@@ -75,12 +90,17 @@ export function createBreakGlassRecords({ clock, guard, audit, bareNames, onFaul
     tried: TriedEvent,
     refusal: OperationRefusal,
   ): Promise<Refused<OperationRefusal>> {
-    await audit.append(toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: causeOf(refusal) }));
+    await audit.append(
+      toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: causeOf(refusal) }),
+    );
     return refuse(refusal);
   }
 
   /** Uses the request up, never to be released. */
-  async function reserve(by: Operator, tried: TriedEvent): Promise<Result<undefined, OperationRefusal>> {
+  async function reserve(
+    by: Operator,
+    tried: TriedEvent,
+  ): Promise<Result<undefined, OperationRefusal>> {
     const reserved = await reserveClaim(guard, by.replay, clock());
     return reserved.ok ? ok(undefined) : deny(by, tried, toGuardRefusal(reserved.refusal));
   }

@@ -26,7 +26,11 @@ export type BreakGlassRefusal =
   /** There is no such event, or it is none of the caller's business: they cannot tell which. */
   | { readonly kind: 'no-event'; readonly id: string }
   /** The caller may see the event, and may not do this with it. */
-  | { readonly kind: 'not-for-event'; readonly id: string; readonly why: 'own' | 'not-named' | 'not-closer' }
+  | {
+      readonly kind: 'not-for-event';
+      readonly id: string;
+      readonly why: 'own' | 'not-named' | 'not-closer';
+    }
   /** The event is over. */
   | { readonly kind: 'event-over'; readonly id: string; readonly status: EventStatus }
   /** The event is not as the action needs it. */

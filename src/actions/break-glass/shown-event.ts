@@ -1,4 +1,10 @@
-import { endOf, statusAt, type BreakGlassEvent, type EventStatus, type Party } from '../../breakglass/event.ts';
+import {
+  endOf,
+  statusAt,
+  type BreakGlassEvent,
+  type EventStatus,
+  type Party,
+} from '../../breakglass/event.ts';
 import { VEND_SECONDS } from '../../contract/bounds.ts';
 import { SECOND } from '../../lib/clock.ts';
 import type { People } from '../../policy/approval/person.ts';
@@ -8,7 +14,9 @@ import type { Documents } from '../approvals/documents.ts';
 import { may, type Operator } from '../operator.ts';
 import { isInvokers, mayConfirm, mayReviewEvent, needsOf } from './check-event.ts';
 
-/** What somebody else must still do with an event, until when, and who may, as the rule names them. */
+/**
+ * What somebody else must still do with an event, until when, and who may, as the rule names them.
+ */
 export type EventNeed = {
   readonly action: 'confirm' | 'review';
   /** Epoch milliseconds. */
@@ -22,21 +30,37 @@ export type ShownEvent = {
   readonly status: EventStatus;
   readonly endsAt: number;
   readonly needs: readonly EventNeed[];
-  /** Until when credentials from before it was closed may still work; undefined where there are none. */
+  /**
+   * Until when credentials from before it was closed may still work; undefined where there are
+   * none.
+   */
   readonly credentialsEnd: number | undefined;
 };
 
-/** An event as the log of revocations knows it: what was closed there is closed, whatever the row says. */
+/**
+ * An event as the log of revocations knows it: what was closed there is closed, whatever the row
+ * says.
+ */
 export function withLog(event: BreakGlassEvent, isOver: boolean): BreakGlassEvent {
   return isOver && event.status === 'active' ? { ...event, status: 'closed' } : event;
 }
 
-function needsNow(event: BreakGlassEvent, rule: BreakGlassRule | undefined, now: number): readonly EventNeed[] {
+function needsNow(
+  event: BreakGlassEvent,
+  rule: BreakGlassRule | undefined,
+  now: number,
+): readonly EventNeed[] {
   const { confirmBy, reviewBy } = needsOf(event, now);
   return [
     ...(confirmBy === undefined
       ? []
-      : [{ action: 'confirm' as const, until: confirmBy, eligible: rule?.second_person?.from ?? [] }]),
+      : [
+          {
+            action: 'confirm' as const,
+            until: confirmBy,
+            eligible: rule?.second_person?.from ?? [],
+          },
+        ]),
     ...(reviewBy === undefined
       ? []
       : [{ action: 'review' as const, until: reviewBy, eligible: rule?.review?.by ?? [] }]),
@@ -52,7 +76,11 @@ function credentialsEndOf(event: BreakGlassEvent, now: number): number | undefin
 }
 
 /** Shows an event, as the log knows it, at a moment. */
-export function toShownEvent(event: BreakGlassEvent, rule: BreakGlassRule | undefined, now: number): ShownEvent {
+export function toShownEvent(
+  event: BreakGlassEvent,
+  rule: BreakGlassRule | undefined,
+  now: number,
+): ShownEvent {
   return {
     event,
     status: statusAt(event, now),
@@ -71,8 +99,13 @@ export type Looker = {
 };
 
 /** Whether an event is a party's own: theirs, or another identity's of the same person. */
-export function isOwnEvent(event: BreakGlassEvent, { party, documents: { people } }: Looker): boolean {
-  return people === undefined ? event.invoker.subject === party.subject : isInvokers(event, { party, people });
+export function isOwnEvent(
+  event: BreakGlassEvent,
+  { party, documents: { people } }: Looker,
+): boolean {
+  return people === undefined
+    ? event.invoker.subject === party.subject
+    : isInvokers(event, { party, people });
 }
 
 /** Whether a party may confirm or review an event, at whatever time. */
@@ -87,12 +120,14 @@ export function isOther(
 }
 
 /**
- * Whether an event may be seen: by its invoker, by those who may confirm or review it or did, and by operators who may
- * list or revoke. To everybody else it looks as if there were none.
+ * Whether an event may be seen: by its invoker, by those who may confirm or review it or did, and
+ * by operators who may list or revoke. To everybody else it looks as if there were none.
  */
 export function isVisibleEvent(event: BreakGlassEvent, looker: Looker): boolean {
   const { operator, party, documents } = looker;
-  const spoke = [event.confirmed, event.closed, event.reviewed].some((word) => word?.by.subject === party.subject);
+  const spoke = [event.confirmed, event.closed, event.reviewed].some(
+    (word) => word?.by.subject === party.subject,
+  );
   if (spoke || isOwnEvent(event, looker)) return true;
   if (may(operator, 'list', event.profile) || may(operator, 'revoke', event.profile)) return true;
   if (documents.people === undefined) return false;

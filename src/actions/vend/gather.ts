@@ -32,12 +32,18 @@ type Sources = {
 const NONE: NoGrant = { pending: undefined, blocked: undefined };
 
 /**
- * Gathers what a vend is decided by, as it is at this moment: policy by the snapshot, the revocations in
- * memory, and, only where policy does not open the profile by itself, the approval or the break-glass event in its table.
+ * Gathers what a vend is decided by, as it is at this moment: policy by the snapshot, the
+ * revocations in memory, and, only where policy does not open the profile by itself, the approval
+ * or the break-glass event in its table.
  *
  * @param now epoch milliseconds
  */
-export async function gather(request: VendRequest, snapshot: Snapshot, sources: Sources, now: number): Promise<Facts> {
+export async function gather(
+  request: VendRequest,
+  snapshot: Snapshot,
+  sources: Sources,
+  now: number,
+): Promise<Facts> {
   const { caller, profile } = request;
   const { decision, outcome } = decide(snapshot, caller, profile, now);
   const revoked = sources.revocations.ofVend(caller, profile);
@@ -46,12 +52,18 @@ export async function gather(request: VendRequest, snapshot: Snapshot, sources: 
   // Nobody looks for anything for those whom a rule denies, and for the revoked.
   const emergency = emergencyLeave(snapshot.profiles.get(profile), decision);
   if (emergency === undefined || revoked !== undefined) {
-    return { decision, grant: refuse(refusal.kind === 'denied' ? refusal : { ...refusal, found: NONE }), revoked };
+    return {
+      decision,
+      grant: refuse(refusal.kind === 'denied' ? refusal : { ...refusal, found: NONE }),
+      revoked,
+    };
   }
   const looked = { request, snapshot, sources, now };
   // An approval first, where policy wants one; then an event that is open.
-  const approved = refusal.kind === 'denied' ? refuse(refusal) : await findApproval(refusal, looked);
-  if (approved.ok || approved.refusal.kind === 'unavailable') return { decision, grant: approved, revoked };
+  const approved =
+    refusal.kind === 'denied' ? refuse(refusal) : await findApproval(refusal, looked);
+  if (approved.ok || approved.refusal.kind === 'unavailable')
+    return { decision, grant: approved, revoked };
   const opened = await findOpen(emergency, looked);
   return { decision, grant: opened ?? approved, revoked };
 }

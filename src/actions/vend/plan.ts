@@ -25,7 +25,10 @@ export type VendRequest = KnownRequest & {
   readonly label: string | undefined;
   /** Seconds asked for. */
   readonly duration: number | undefined;
-  /** Why it is wanted and for which ticket, for the request that a vend makes where it needs an approval. */
+  /**
+   * Why it is wanted and for which ticket, for the request that a vend makes where it needs an
+   * approval.
+   */
   readonly justification: string | undefined;
   readonly ticket: string | undefined;
 };
@@ -43,7 +46,9 @@ export type Vended = AssumedRole & {
 export type Stamp = { readonly vendId: string; readonly sourceIdentity: string };
 
 /** What a vend rests on that policy alone does not open: an approval, or a break-glass event. */
-export type Basis = ({ readonly kind: 'approval' } & FoundGrant) | ({ readonly kind: 'break-glass' } & FoundEvent);
+export type Basis =
+  | ({ readonly kind: 'approval' } & FoundGrant)
+  | ({ readonly kind: 'break-glass' } & FoundEvent);
 
 /** Leave to vend: by policy alone, or with what it rests on. */
 export type Grant = Leave & {
@@ -85,7 +90,8 @@ export type Plan = Settled & {
   readonly input: AssumeRoleCommandInput;
   readonly seconds: number;
   /**
-   * The exact end by the session policy, epoch milliseconds; undefined where STS's own is good enough.
+   * The exact end by the session policy, epoch milliseconds; undefined where STS's own is good
+   * enough.
    */
   readonly endsAt: number | undefined;
 };
@@ -102,7 +108,11 @@ export function toPlan(request: VendRequest, settled: Settled): Plan {
   const left = Math.floor((Math.min(session.endsAt, grantEnd ?? session.endsAt) - begun) / SECOND);
   const allowed = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left]);
   const { seconds, endsAt } = toLife(caller, { allowed, begun, grantEnd });
-  const policy = toSessionPolicy(profile, { endsAt, network, isGranted: grant.basis !== undefined });
+  const policy = toSessionPolicy(profile, {
+    endsAt,
+    network,
+    isGranted: grant.basis !== undefined,
+  });
   const input: AssumeRoleCommandInput = {
     RoleArn: profile.roleArn,
     RoleSessionName: toRoleSessionName(caller),
@@ -117,9 +127,13 @@ export function toPlan(request: VendRequest, settled: Settled): Plan {
       },
       profile.tags,
     ),
-    ...(profile.hardRevoke ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal'] } : {}),
+    ...(profile.hardRevoke
+      ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal'] }
+      : {}),
     ...(policy === undefined ? {} : { Policy: policy }),
-    ...(profile.managedPolicies.length === 0 ? {} : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
+    ...(profile.managedPolicies.length === 0
+      ? {}
+      : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
     ...(profile.externalId === undefined ? {} : { ExternalId: profile.externalId }),
   };
   return { ...settled, input, seconds, endsAt };
@@ -135,11 +149,14 @@ type LifeFacts = {
 };
 
 /**
- * The life of the credentials: what policy and session allow, or what the registered key that signed
- * has left. STS counts from when it answers, and gives 900 seconds at least, so what ends sooner, with
- * a key, or with what it rests on, gets its exact end by the session policy.
+ * The life of the credentials: what policy and session allow, or what the registered key that
+ * signed has left. STS counts from when it answers, and gives 900 seconds at least, so what ends
+ * sooner, with a key, or with what it rests on, gets its exact end by the session policy.
  */
-function toLife(caller: Caller, { allowed, begun, grantEnd }: LifeFacts): Pick<Plan, 'seconds' | 'endsAt'> {
+function toLife(
+  caller: Caller,
+  { allowed, begun, grantEnd }: LifeFacts,
+): Pick<Plan, 'seconds' | 'endsAt'> {
   const keyLeft = keySecondsLeft(caller, begun);
   const isByKey = keyLeft !== undefined && keyLeft <= allowed;
   const ends = [
@@ -147,12 +164,16 @@ function toLife(caller: Caller, { allowed, begun, grantEnd }: LifeFacts): Pick<P
     ...(isByKey ? [caller.keyExpiresAt ?? begun] : []),
     ...(grantEnd === undefined ? [] : [grantEnd]),
   ];
-  return { seconds: isByKey ? keyLeft : allowed, endsAt: ends.length === 0 ? undefined : Math.min(...ends) };
+  return {
+    seconds: isByKey ? keyLeft : allowed,
+    endsAt: ends.length === 0 ? undefined : Math.min(...ends),
+  };
 }
 
 /**
  * The network that the credentials are bound to; undefined where the profile does not bind them.
- * Refuses where it does and the address is unknown, or is a private one without a VPC to go with it.
+ * Refuses where it does and the address is unknown, or is a private one without a VPC to go with
+ * it.
  */
 export function toNetwork(
   request: VendRequest,
@@ -171,7 +192,8 @@ export function toNetwork(
 export function toVended(assumed: AssumedRole, { endsAt, grant, session, stamp }: Plan): Vended {
   return {
     ...assumed,
-    // STS gives at least its minimum. A session policy ends the credentials earlier, and this says when.
+    // STS gives at least its minimum. A session policy ends the credentials earlier, and this says
+    // when.
     expiration: Math.min(assumed.expiration, endsAt ?? assumed.expiration),
     account: grant.profile.profile.account,
     roleArn: grant.profile.profile.roleArn,

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../../audit/log.ts';
-import type { VendEntry, VendRecord } from '../../audit/record.ts';
+import type { VendEntry } from '../../audit/record.ts';
+import type { VendRecord } from '../../audit/vend-record.ts';
 import { release } from '../../audit/release.ts';
 import { formatInstant } from '../../lib/clock.ts';
 import { refuse, type Refused, type Result } from '../../lib/result.ts';
@@ -15,7 +16,9 @@ export type Failure = {
   readonly outcome: 'denied' | 'failed';
 } & Partial<Pick<VendRecord, 'upstream_code' | 'vended_access_key_id' | 'expiration'>>;
 
-/** What the record of a vend says from when its stamp is drawn, and more from when it is planned. */
+/**
+ * What the record of a vend says from when its stamp is drawn, and more from when it is planned.
+ */
 type Described = Partial<VendRecord>;
 
 type Recorder = {
@@ -57,8 +60,17 @@ export function createVendEnds({ audit, request, facts, catalogVersion, inGrace 
   }
 
   /** Ends without credentials. */
-  async function end({ refusal, ...rest }: Failure, more: Described): Promise<Refused<Failure['refusal']>> {
-    const said = { ...more, ...rest, ...requestOf(refusal), error: refusal.kind, cause: causeOf(refusal) };
+  async function end(
+    { refusal, ...rest }: Failure,
+    more: Described,
+  ): Promise<Refused<Failure['refusal']>> {
+    const said = {
+      ...more,
+      ...rest,
+      ...requestOf(refusal),
+      error: refusal.kind,
+      cause: causeOf(refusal),
+    };
     // Policy allowed the first of the copies; about this one it was not asked.
     await audit.append(entry(refusal.kind === 'replayed' ? { ...said, effect: 'deny' } : said));
     return refuse(refusal);

@@ -18,7 +18,10 @@ const FLAGS = {
   json: switchFlag(),
 };
 
-/** `approve`: shows what a request allows, and approves exactly that: what changes in between is refused. */
+/**
+ * `approve`: shows what a request allows, and approves exactly that: what changes in between is
+ * refused.
+ */
 async function run(tvm: Tvm, input: ValuesOf<typeof FLAGS>, { say }: Process): Outcome {
   const { id, json, digest: insisted, ...more } = input;
   const shown = await tvm.ask('showRequest', { id });
@@ -27,10 +30,15 @@ async function run(tvm: Tvm, input: ValuesOf<typeof FLAGS>, { say }: Process): O
   if (!request.ok) return request;
   if (insisted !== undefined && insisted !== request.value.digest) {
     const now = printable(request.value.digest);
-    return refuse(`What request ${id} asks for is not what you saw: its digest is ${now} now; look at it again.`);
+    return refuse(
+      `What request ${id} asks for is not what you saw: its digest is ${now} now; look at it again.`,
+    );
   }
   say(`Request ${id} allows:\n${describeFacts(request.value)}`);
-  const answer = await tvm.ask('approveRequest', { id, body: { digest: request.value.digest, ...more } });
+  const answer = await tvm.ask('approveRequest', {
+    id,
+    body: { digest: request.value.digest, ...more },
+  });
   return answer.ok ? toRequestOutput(answer.value, json) : answer;
 }
 
@@ -38,8 +46,14 @@ export const approve = defineTvmCommand({
   name: 'approve',
   flags: FLAGS,
   help: [
-    ['approve ID [--comment TEXT]', 'show what a request allows, and approve it, for a shorter time if you like'],
-    ['[--duration DURATION] [--digest DIGEST] [--json]', '(--digest: only if it is what you saw before)'],
+    [
+      'approve ID [--comment TEXT]',
+      'show what a request allows, and approve it, for a shorter time if you like',
+    ],
+    [
+      '[--duration DURATION] [--digest DIGEST] [--json]',
+      '(--digest: only if it is what you saw before)',
+    ],
   ],
   run,
 });

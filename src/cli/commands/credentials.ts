@@ -1,6 +1,12 @@
 import * as v from 'valibot';
 import { VEND_SECONDS } from '../../contract/bounds.ts';
-import { justification, REQUEST_ID, secondsText, sessionLabel, ticket } from '../../contract/fields.ts';
+import {
+  justification,
+  REQUEST_ID,
+  secondsText,
+  sessionLabel,
+  ticket,
+} from '../../contract/fields.ts';
 import { AccessRequest, SigningKey } from '../../contract/shapes.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { toStdout, type Outcome, type Process } from '../command.ts';
@@ -10,10 +16,14 @@ import type { TvmAnswer } from '../http.ts';
 import { jsonLine, printable } from '../printable.ts';
 import { describeNeeds } from '../requests.ts';
 import { defineTvmCommand } from '../tvm-command.ts';
-import { isGood, toSentence, type Tvm } from '../tvm.ts';
+import { isGood, toSentence } from '../answers.ts';
+import type { Tvm } from '../tvm.ts';
 import { waitForApproval } from '../wait.ts';
 
-/** The SDKs renew from 15 minutes before the end, so shorter-lived credentials would be vended at each call. */
+/**
+ * The SDKs renew from 15 minutes before the end, so shorter-lived credentials would be vended at
+ * each call.
+ */
 const USUAL_SECONDS = VEND_SECONDS.longest;
 
 /** No request waits longer for its approvers. */
@@ -25,10 +35,16 @@ const FLAGS = {
   label: textFlag(v.optional(sessionLabel)),
   justification: textFlag(v.optional(justification)),
   ticket: textFlag(v.optional(ticket)),
-  wait: optionalTextFlag(v.optional(durationText({ shortest: 1, longest: LONGEST_WAIT })), `${LONGEST_WAIT}`),
+  wait: optionalTextFlag(
+    v.optional(durationText({ shortest: 1, longest: LONGEST_WAIT })),
+    `${LONGEST_WAIT}`,
+  ),
 };
 
-/** The refusal of a vend for which a request waits. Where it is to be seen is for people: what is asked is built here. */
+/**
+ * The refusal of a vend for which a request waits. Where it is to be seen is for people: what is
+ * asked is built here.
+ */
 const Waiting = v.object({
   error: v.literal('PolicyRequiresApproval'),
   request_id: v.pipe(v.string(), v.regex(REQUEST_ID.form)),
@@ -56,7 +72,9 @@ function toOutput({ json }: TvmAnswer): Awaited<Outcome> {
   return ok(toStdout(jsonLine({ Version: 1, ...vended.output })));
 }
 
-/** What a vend says for the request that it makes where it needs an approval belongs into a body. */
+/**
+ * What a vend says for the request that it makes where it needs an approval belongs into a body.
+ */
 function vend(tvm: Tvm, input: ValuesOf<typeof FLAGS>): Promise<Result<TvmAnswer, string>> {
   const { profile, duration, label, justification: why, ticket: of } = input;
   if (why !== undefined || of !== undefined) {
@@ -93,7 +111,10 @@ export const credentials = defineTvmCommand({
   name: 'credentials',
   flags: FLAGS,
   help: [
-    ['credentials --profile NAME', 'credentials of a profile, as an AWS credential_process prints them'],
+    [
+      'credentials --profile NAME',
+      'credentials of a profile, as an AWS credential_process prints them',
+    ],
     ['[--duration SECONDS] [--label TEXT]', ''],
     ['[--wait[=DURATION]]', 'where they need an approval, wait until it is decided;'],
     ['[--justification TEXT] [--ticket ID]', 'for the request that is made then'],

@@ -12,7 +12,9 @@ const { fewest, most } = JUSTIFICATION_CHARACTERS;
 
 const FLAGS = {
   profile: wordFlag(profileText),
-  justification: textFlag(v.pipe(v.string(`must say why, in ${fewest} to ${most} characters`), justification)),
+  justification: textFlag(
+    v.pipe(v.string(`must say why, in ${fewest} to ${most} characters`), justification),
+  ),
   duration: textFlag(v.optional(durationText(APPROVAL_SECONDS))),
   ticket: textFlag(v.optional(ticket)),
   json: switchFlag(),

@@ -7,21 +7,33 @@ import { profileText } from '../field-flags.ts';
 import { switchFlag, textFlag, type ValuesOf } from '../flags.ts';
 import type { TvmAnswer } from '../http.ts';
 import { jsonLine, printable } from '../printable.ts';
-import { isGood, toSentence, type Tvm } from '../tvm.ts';
+import { isGood, toSentence } from '../answers.ts';
+import type { Tvm } from '../tvm.ts';
 import { defineTvmCommand } from '../tvm-command.ts';
 import { retryAfterOf } from '../wait.ts';
 
 const FLAGS = {
-  view: textFlag(v.optional(v.picklist(REQUEST_VIEWS, `must be one of ${REQUEST_VIEWS.join(', ')}`), 'mine')),
-  status: textFlag(v.optional(v.picklist(REQUEST_STATUSES, `must be one of ${REQUEST_STATUSES.join(', ')}`))),
+  view: textFlag(
+    v.optional(v.picklist(REQUEST_VIEWS, `must be one of ${REQUEST_VIEWS.join(', ')}`), 'mine'),
+  ),
+  status: textFlag(
+    v.optional(v.picklist(REQUEST_STATUSES, `must be one of ${REQUEST_STATUSES.join(', ')}`)),
+  ),
   profile: textFlag(v.optional(profileText)),
   json: switchFlag(),
 };
 
 type Query = Readonly<Record<string, string>>;
 
-/** Asks for a page. A long list comes to the limit of requests, and then waits as it is told to, once a page. */
-async function askForPage(tvm: Tvm, query: Query, { sleep, say }: Process): Promise<Result<TvmAnswer, string>> {
+/**
+ * Asks for a page. A long list comes to the limit of requests, and then waits as it is told to,
+ * once a page.
+ */
+async function askForPage(
+  tvm: Tvm,
+  query: Query,
+  { sleep, say }: Process,
+): Promise<Result<TvmAnswer, string>> {
   const first = await tvm.askOpenly('listRequests', { query });
   const pause = retryAfterOf(first);
   if (pause === 0) return first;
@@ -31,19 +43,28 @@ async function askForPage(tvm: Tvm, query: Query, { sleep, say }: Process): Prom
 }
 
 /** Reads a list to its end; pages that are short, or empty, have a next one as well. */
-async function readAll(tvm: Tvm, query: Query, process: Process): Promise<Result<readonly AccessRequest[], string>> {
+async function readAll(
+  tvm: Tvm,
+  query: Query,
+  process: Process,
+): Promise<Result<readonly AccessRequest[], string>> {
   const all: AccessRequest[] = [];
   const seen = new Set<string>();
   let token: string | undefined;
   do {
-    const page = await askForPage(tvm, token === undefined ? query : { ...query, [NEXT_TOKEN]: token }, process);
+    const page = await askForPage(
+      tvm,
+      token === undefined ? query : { ...query, [NEXT_TOKEN]: token },
+      process,
+    );
     if (!page.ok) return page;
     if (!isGood(page.value)) return refuse(toSentence(page.value));
     const read = v.safeParse(RequestsPage, page.value.json);
     if (!read.success) return refuse('The TVM answered without a list of requests; check --url.');
     all.push(...read.output.requests);
     token = read.output.next_token;
-    if (token !== undefined && seen.has(token)) return refuse('The list of the TVM does not end; check --url.');
+    if (token !== undefined && seen.has(token))
+      return refuse('The list of the TVM does not end; check --url.');
     if (token !== undefined) seen.add(token);
   } while (token !== undefined);
   return ok(all);
@@ -51,17 +72,31 @@ async function readAll(tvm: Tvm, query: Query, process: Process): Promise<Result
 
 /** The columns of a line: what decides it first, what was said last, for it may be long. */
 function toColumns(request: AccessRequest): readonly string[] {
-  const { request_id: id, status, phase, requester, profile, duration, created_at: at, justification, needs } = request;
+  const {
+    request_id: id,
+    status,
+    phase,
+    requester,
+    profile,
+    duration,
+    created_at: at,
+    justification,
+    needs,
+  } = request;
   const have = needs.reduce((sum, group) => sum + group.have, 0);
   const need = needs.reduce((sum, group) => sum + group.need, 0);
   const state = status === 'approved' ? `approved (${phase})` : status;
   const votes = need === 0 ? '' : `${have} of ${need}`;
-  return [id, state, votes, profile, requester, `${duration} s`, at, justification].map((cell) => printable(cell));
+  return [id, state, votes, profile, requester, `${duration} s`, at, justification].map((cell) =>
+    printable(cell),
+  );
 }
 
 /** Lines whose columns stand under each other. */
 function toTable(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
   return rows
     .map(
       (row) =>
@@ -74,9 +109,13 @@ function toTable(rows: readonly (readonly string[])[]): string {
 }
 
 /** `requests`: a line for each request of a view, newest first. */
-async function run(tvm: Tvm, { view, status, profile, json }: ValuesOf<typeof FLAGS>, process: Process): Outcome {
-  const asked = Object.entries({ view, status, profile }).filter((entry): entry is [string, string] =>
-    Boolean(entry[1]),
+async function run(
+  tvm: Tvm,
+  { view, status, profile, json }: ValuesOf<typeof FLAGS>,
+  process: Process,
+): Outcome {
+  const asked = Object.entries({ view, status, profile }).filter(
+    (entry): entry is [string, string] => Boolean(entry[1]),
   );
   const requests = await readAll(tvm, Object.fromEntries(asked), process);
   if (!requests.ok) return requests;

@@ -25,9 +25,14 @@ function instantOf(ms: number | undefined): string | undefined {
 }
 
 /** An event as it is shown, with names as documents have them. */
-function toBody({ event, status, endsAt, needs, credentialsEnd }: ShownEvent, bareNames: NamedKind): BreakGlass {
+function toBody(
+  { event, status, endsAt, needs, credentialsEnd }: ShownEvent,
+  bareNames: NamedKind,
+): BreakGlass {
   const { confirmed, closed, reviewed } = event;
-  function nameOf(word: { readonly by: { readonly name: string } } | undefined): string | undefined {
+  function nameOf(
+    word: { readonly by: { readonly name: string } } | undefined,
+  ): string | undefined {
     return word === undefined ? undefined : toShownName(word.by.name, bareNames);
   }
   return {
@@ -61,7 +66,10 @@ function toBody({ event, status, endsAt, needs, credentialsEnd }: ShownEvent, ba
   };
 }
 
-/** `/break-glass`: opening a profile in an emergency, looking at such events, confirming, closing and reviewing them. */
+/**
+ * `/break-glass`: opening a profile in an emergency, looking at such events, confirming, closing
+ * and reviewing them.
+ */
 export function createBreakGlassEndpoints(dependencies: BreakGlassDependencies) {
   const { events, bareNames } = dependencies;
 
@@ -73,7 +81,14 @@ export function createBreakGlassEndpoints(dependencies: BreakGlassDependencies) 
   async function openEvent(authentic: Authentic): Promise<Outcome<'openEvent'>> {
     const wish = readBody(authentic.request, ROUTES.openEvent);
     if (!wish.ok) return wish;
-    const { profile, reason_code: reasonCode, justification, duration: seconds, ticket, drill = false } = wish.value;
+    const {
+      profile,
+      reason_code: reasonCode,
+      justification,
+      duration: seconds,
+      ticket,
+      drill = false,
+    } = wish.value;
     const asked = { profile, reasonCode, justification, seconds, ticket, drill };
     return answer(await dependencies.openEvent(toOperator(authentic), asked));
   }
@@ -83,7 +98,11 @@ export function createBreakGlassEndpoints(dependencies: BreakGlassDependencies) 
     const given = readQuery(authentic.request, ROUTES.listEvents.query);
     if (!given.ok) return given;
     const { view = 'mine', status, profile, [NEXT_TOKEN]: token } = given.value;
-    const page = await dependencies.listEvents(toOperator(authentic), { view, status, profile }, token);
+    const page = await dependencies.listEvents(
+      toOperator(authentic),
+      { view, status, profile },
+      token,
+    );
     if (!page.ok) return page;
     const { events: shown, next } = page.value;
     return ok({ events: shown.map((one) => toBody(one, bareNames)), next_token: next });
@@ -111,7 +130,9 @@ export function createBreakGlassEndpoints(dependencies: BreakGlassDependencies) 
     const id = readId(authentic.request, ROUTES.closeEvent);
     if (!id.ok) return id;
     const given = readBody(authentic.request, ROUTES.closeEvent);
-    return given.ok ? answer(await events.close(toOperator(authentic), id.value, given.value.reason)) : given;
+    return given.ok
+      ? answer(await events.close(toOperator(authentic), id.value, given.value.reason))
+      : given;
   }
 
   /** `POST /break-glass/{id}/review`. */
@@ -119,7 +140,9 @@ export function createBreakGlassEndpoints(dependencies: BreakGlassDependencies) 
     const id = readId(authentic.request, ROUTES.reviewEvent);
     if (!id.ok) return id;
     const given = readBody(authentic.request, ROUTES.reviewEvent);
-    return given.ok ? answer(await events.review(toOperator(authentic), id.value, given.value.comment)) : given;
+    return given.ok
+      ? answer(await events.review(toOperator(authentic), id.value, given.value.comment))
+      : given;
   }
 
   return { openEvent, listEvents, showEvent, confirmEvent, closeEvent, reviewEvent };

@@ -30,7 +30,10 @@ const VEND = {
 /** What the metrics count for a record. */
 function counted(entry: AuditEntry): readonly string[] {
   const found: string[] = [];
-  countRecord({ ...silentMeter, count: (what, outcome) => void found.push(`${what} ${outcome}`) }, entry);
+  countRecord(
+    { ...silentMeter, count: (what, outcome) => void found.push(`${what} ${outcome}`) },
+    entry,
+  );
   return found;
 }
 

@@ -15,8 +15,8 @@ import { createFakeTables, GUARD, KEYS, TABLE } from '../../breakglass/support.t
 import { callerOf, snapshotOf } from '../support.ts';
 
 /**
- * The actions as they are, on tables whose calls fail, lose their answers or come twice, by several people on several
- * instances at once. Whatever happens, nothing is vended outside a window.
+ * The actions as they are, on tables whose calls fail, lose their answers or come twice, by several
+ * people on several instances at once. Whatever happens, nothing is vended outside a window.
  */
 const MINUTE = 60_000;
 const MAX_PER_USER = 3;
@@ -39,7 +39,12 @@ const SNAPSHOT = {
     version: '1' as const,
     rules: [
       { name: 'plain', profiles: ['plain'], users: USERS },
-      { name: 'two', profiles: ['two'], users: USERS, second_person: { from: [...CALLERS], within: 300 } },
+      {
+        name: 'two',
+        profiles: ['two'],
+        users: USERS,
+        second_person: { from: [...CALLERS], within: 300 },
+      },
     ],
   },
   breakGlassRates: {
@@ -49,7 +54,12 @@ const SNAPSHOT = {
 };
 
 type Command =
-  | { readonly do: 'open'; readonly who: Who; readonly profile: 'plain' | 'two'; readonly drill: boolean }
+  | {
+      readonly do: 'open';
+      readonly who: Who;
+      readonly profile: 'plain' | 'two';
+      readonly drill: boolean;
+    }
   | { readonly do: 'vend'; readonly who: Who; readonly profile: 'plain' | 'two' }
   | { readonly do: 'confirm' | 'close'; readonly who: Who; readonly which: number }
   | { readonly do: 'pass'; readonly ms: number };
@@ -58,8 +68,15 @@ const WHO = fc.constantFrom(...CALLERS);
 const PROFILE = fc.constantFrom('plain' as const, 'two' as const);
 const COMMAND: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ do: fc.constant('open' as const), who: WHO, profile: PROFILE, drill: fc.boolean() }),
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('vend' as const), who: WHO, profile: PROFILE }) },
-  fc.record({ do: fc.constantFrom('confirm' as const, 'close' as const), who: WHO, which: fc.nat(3) }),
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('vend' as const), who: WHO, profile: PROFILE }),
+  },
+  fc.record({
+    do: fc.constantFrom('confirm' as const, 'close' as const),
+    who: WHO,
+    which: fc.nat(3),
+  }),
   fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 0, max: 4 * MINUTE }) }),
 );
 
@@ -88,7 +105,9 @@ const SECONDS = 1_200;
 let steps = 0;
 let vends = 0;
 
-function createWorld(faults: readonly (typeof FAULT extends fc.Arbitrary<infer Of> ? Of : never)[]) {
+function createWorld(
+  faults: readonly (typeof FAULT extends fc.Arbitrary<infer Of> ? Of : never)[],
+) {
   const tables = createFakeTables();
   const time = { now: Date.parse('2026-03-10T12:00:00Z') };
   const truths = new Map<string, Truth>();
@@ -126,16 +145,32 @@ function createWorld(faults: readonly (typeof FAULT extends fc.Arbitrary<infer O
   function createInstance() {
     const store = createEventStore(tables.client, TABLE);
     const quota = createUseQuota(createUseLedgers(tables.client, GUARD), store);
-    const records = createBreakGlassRecords({ clock, guard, audit, bareNames: 'user', onFault: () => undefined });
+    const records = createBreakGlassRecords({
+      clock,
+      guard,
+      audit,
+      bareNames: 'user',
+      onFault: () => undefined,
+    });
     const documentsOf = createDocumentsOf('user');
     const common = { clock, store, quota, revocations, documentsOf, records, skew: () => 0 };
-    return { open: createOpenEvent(common), change: createChangeEvent(common), find: createFindEvent(common) };
+    return {
+      open: createOpenEvent(common),
+      change: createChangeEvent(common),
+      find: createFindEvent(common),
+    };
   }
   const instances = [createInstance(), createInstance(), createInstance()];
 
   function operatorOf(who: Who): Operator {
     const caller = { ...callerOf(who), storedName: `user/${who}` };
-    return { caller, snapshot: SNAPSHOT, httpRequestId: 'r', address: undefined, replay: undefined };
+    return {
+      caller,
+      snapshot: SNAPSHOT,
+      httpRequestId: 'r',
+      address: undefined,
+      replay: undefined,
+    };
   }
 
   /** Learns of each row as it lands, whatever its writer was told. */
@@ -149,10 +184,19 @@ function createWorld(faults: readonly (typeof FAULT extends fc.Arbitrary<infer O
       };
       const who = state.invoker.name.slice('user/'.length) as Who;
       const profile = item['profile']?.S ?? '';
-      truths.set(id, { who, profile, drill: state.drill, at: state.openedAt, mayBeConfirmed: false, closed: false });
+      truths.set(id, {
+        who,
+        profile,
+        drill: state.drill,
+        at: state.openedAt,
+        mayBeConfirmed: false,
+        closed: false,
+      });
     }
     for (const person of new Set(Object.values(PERSON))) {
-      const uses = [...truths.values()].filter(({ who, drill }) => !drill && PERSON[who] === person);
+      const uses = [...truths.values()].filter(
+        ({ who, drill }) => !drill && PERSON[who] === person,
+      );
       for (const { at } of uses) {
         const within = uses.filter((use) => use.at <= at && use.at > at - QUOTA_WINDOW);
         if (within.length > MAX_PER_USER) wrong.push('more uses than the quota');
@@ -175,9 +219,13 @@ function createWorld(faults: readonly (typeof FAULT extends fc.Arbitrary<infer O
     if (truth === undefined) wrong.push('a vend under what nobody opened');
     else {
       const end = truth.at + SECONDS * 1_000;
-      const most = truth.profile === 'two' && !truth.mayBeConfirmed ? Math.min(end, truth.at + 5 * MINUTE) : end;
+      const most =
+        truth.profile === 'two' && !truth.mayBeConfirmed
+          ? Math.min(end, truth.at + 5 * MINUTE)
+          : end;
       if (truth.drill) wrong.push('a vend under a drill');
-      if (truth.who !== who || truth.profile !== profile) wrong.push('a vend under what is not theirs');
+      if (truth.who !== who || truth.profile !== profile)
+        wrong.push('a vend under what is not theirs');
       if (now >= most || endsAt > most) wrong.push('a vend outside the window');
       if (closedBefore.has(event.id)) wrong.push('a vend after it was closed');
     }
@@ -186,7 +234,8 @@ function createWorld(faults: readonly (typeof FAULT extends fc.Arbitrary<infer O
   async function run(command: Command, n: number): Promise<void> {
     const instance = instances[n % instances.length] ?? createInstance();
     if (command.do === 'pass') time.now += command.ms;
-    else if (command.do === 'vend') await vend(command.who, command.profile, n).catch(() => undefined);
+    else if (command.do === 'vend')
+      await vend(command.who, command.profile, n).catch(() => undefined);
     else if (command.do === 'open') {
       const { profile, drill } = command;
       const wish = {
@@ -203,7 +252,8 @@ function createWorld(faults: readonly (typeof FAULT extends fc.Arbitrary<infer O
       const truth = id === undefined ? undefined : truths.get(id);
       if (id === undefined || truth === undefined) return;
       const isOther = PERSON[truth.who] !== PERSON[command.who];
-      if (command.do === 'confirm' && isOther && time.now < truth.at + 5 * MINUTE) truth.mayBeConfirmed = true;
+      if (command.do === 'confirm' && isOther && time.now < truth.at + 5 * MINUTE)
+        truth.mayBeConfirmed = true;
       await (command.do === 'confirm'
         ? instance.change.confirm(operatorOf(command.who), id, undefined)
         : instance.change.close(operatorOf(command.who), id, 'done'));
@@ -218,11 +268,15 @@ describe('the actions of break-glass', () => {
   it('never vend outside a window, whatever fails and whoever acts at once', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.array(COMMAND, { minLength: 1, maxLength: 4 }), { minLength: 10, maxLength: 30 }),
+        fc.array(fc.array(COMMAND, { minLength: 1, maxLength: 4 }), {
+          minLength: 10,
+          maxLength: 30,
+        }),
         fc.array(FAULT, { minLength: 1, maxLength: 40 }),
         async (batches, faults) => {
           const world = createWorld(faults);
-          for (const batch of batches) await Promise.all(batch.map((command, n) => world.run(command, n)));
+          for (const batch of batches)
+            await Promise.all(batch.map((command, n) => world.run(command, n)));
           expect(world.wrong).toEqual([]);
         },
       ),
