@@ -177,21 +177,17 @@ function* readDocuments(
     }
     yield;
   }
-  // What the absence of these two allows, a broken one does not.
-  const people = broken.has('people') ? ('broken' as const) : kept.people;
-  const breakGlassRates = broken.has('break-glass-rate-policy')
-    ? ('broken' as const)
-    : kept.breakGlassRates;
-  const { approvalPolicy, breakGlassPolicy } = kept;
+  return { policies, profiles, others, operators, ...toSingle(kept, broken) };
+}
+
+/** What the absence of people and of rates allows, a broken document of them does not. */
+function toSingle(kept: Partial<SingleDocuments>, broken: ReadonlySet<string>) {
+  const { approvalPolicy, breakGlassPolicy, people, breakGlassRates } = kept;
   return {
-    policies,
-    profiles,
-    others,
-    operators,
     approvalPolicy,
-    people,
     breakGlassPolicy,
-    breakGlassRates,
+    people: broken.has('people') ? ('broken' as const) : people,
+    breakGlassRates: broken.has('break-glass-rate-policy') ? ('broken' as const) : breakGlassRates,
   };
 }
 

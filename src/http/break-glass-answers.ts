@@ -140,12 +140,15 @@ function toEventAnswer(
       const { status, why } = refusal;
       return conflict(`Break-glass event ${id} ${STATE[why]}.`, { status, event_id: id });
     }
-    case 'event-unrecorded': {
-      const message = `It was done with break-glass event ${id} and stands, but the audit log is not available just now and may lack its record; there is no need to send it again.`;
-      const answer = retryLater(503, 'ServiceUnavailable', message, RETRY_UNAVAILABLE);
-      return { ...answer, details: { ...answer.details, event_id: id } };
-    }
+    case 'event-unrecorded':
+      return toUnrecorded(id);
   }
+}
+
+function toUnrecorded(id: string): RefusalAnswer {
+  const message = `It was done with break-glass event ${id} and stands, but the audit log is not available just now and may lack its record; there is no need to send it again.`;
+  const answer = retryLater(503, 'ServiceUnavailable', message, RETRY_UNAVAILABLE);
+  return { ...answer, details: { ...answer.details, event_id: id } };
 }
 
 function conflict(message: string, details: NonNullable<RefusalAnswer['details']>): RefusalAnswer {

@@ -1,33 +1,20 @@
-import {
-  closed,
-  confirmed,
-  reviewed,
-  statusAt,
-  type BreakGlassEvent,
-} from '../../breakglass/event.ts';
+import { confirmed, statusAt, type BreakGlassEvent } from '../../breakglass/event.ts';
 import type { UseQuota } from '../../breakglass/quota.ts';
 import type { EventStore } from '../../breakglass/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
-import { activeSealingKey, type SealingKey } from '../../lib/sealing.ts';
+import { activeSealingKey } from '../../lib/sealing.ts';
 import { findBreakGlassRule } from '../../policy/break-glass/rule.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
 import { isClockOff, type Skew } from '../clock-skew.ts';
-import { may, type OperationRefusal, type Operator } from '../operator.ts';
+import type { OperationRefusal, Operator } from '../operator.ts';
 import { unavailable } from '../refusal.ts';
 import { toRevokedRefusal } from '../revoked.ts';
 import type { BreakGlassRecords, TriedEvent } from './records.ts';
-import {
-  isOther,
-  isOwnEvent,
-  isVisibleEvent,
-  toShownEvent,
-  withLog,
-  type Looker,
-  type ShownEvent,
-} from './shown-event.ts';
+import { checkOther, judgeClosing, judgeReview, over, type Case } from './judge-event.ts';
+import { isVisibleEvent, toShownEvent, withLog, type ShownEvent } from './shown-event.ts';
 
 type Dependencies = {
   readonly clock: Clock;
@@ -40,13 +27,6 @@ type Dependencies = {
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: BreakGlassRecords;
   readonly skew: Skew;
-};
-
-/** An event that somebody acts on, and what is known of both. */
-type Case = Looker & {
-  readonly event: BreakGlassEvent;
-  readonly isOver: boolean;
-  readonly sealing: SealingKey;
 };
 
 /** One action: what it makes of an event, and how that is written. */
@@ -67,59 +47,12 @@ type Outcome = Promise<Result<ShownEvent, OperationRefusal>>;
 /** How often an action is tried again on an event that another has changed meanwhile. */
 const MAX_ATTEMPTS = 6;
 
-/** What is not over by its row is so by a revocation, or nearly by its deadline. */
-function over({ event, now }: Case) {
-  const status = statusAt(event, now);
-  return refuse({
-    kind: 'event-over' as const,
-    id: event.id,
-    status: status === 'active' ? 'expired' : status,
-  });
-}
-
 function show({ operator, now }: Case, event: BreakGlassEvent): ShownEvent {
   return toShownEvent(
     event,
     findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile),
     now,
   );
-}
-
-/** Why somebody may not confirm or review an event; undefined if they may. */
-function checkOther(at: Case, action: 'confirms' | 'reviews'): OperationRefusal | undefined {
-  const { event, documents } = at;
-  if (documents.people === undefined) return unavailable('people');
-  if (isOwnEvent(event, at)) return { kind: 'not-for-event', id: event.id, why: 'own' };
-  if (isOther(event, at, documents.people)[action]) return undefined;
-  return { kind: 'not-for-event', id: event.id, why: 'not-named' };
-}
-
-function judgeClosing(at: Case, reason: string): Result<BreakGlassEvent, OperationRefusal> {
-  const { event, party, now, operator } = at;
-  if (!isOwnEvent(event, at) && !may(operator, 'revoke', event.profile)) {
-    return refuse({ kind: 'not-for-event', id: event.id, why: 'not-closer' });
-  }
-  // What is closed in the log only, since its closer died before the row was written, gets its row;
-  // what somebody closed past the TVM, where it could be put back, gets its entry in the log.
-  const open = event.closed === undefined ? { ...event, status: 'active' as const } : event;
-  const next = closed(open, party, reason, now);
-  return next.ok ? next : over(at);
-}
-
-function judgeReview(
-  at: Case,
-  comment: string,
-): Result<BreakGlassEvent | undefined, OperationRefusal> {
-  const { event, party, now } = at;
-  const stopped = checkOther(at, 'reviews');
-  if (stopped !== undefined) return refuse(stopped);
-  const next = reviewed(event, party, comment, now);
-  if (next.ok) return next;
-  // Whoever repeats it makes sure that the ledger has it too.
-  if (next.refusal === 'already' && event.reviewed?.by.subject === party.subject)
-    return ok(undefined);
-  const why = next.refusal === 'already' ? 'reviewed' : 'not-over';
-  return refuse({ kind: 'event-state', id: event.id, status: statusAt(event, now), why });
 }
 
 /** The actions on an event that is open or was: confirm, close, review. */

@@ -1,5 +1,6 @@
 import { toEvent, type BreakGlassEvent, type Opening } from '../../breakglass/event.ts';
-import type { LedgerFull, PastUses, ReviewOverdue, UseQuota } from '../../breakglass/quota.ts';
+import type { PastUses } from '../../breakglass/past-uses.ts';
+import type { LedgerFull, ReviewOverdue, UseQuota } from '../../breakglass/quota.ts';
 import type { EventStore } from '../../breakglass/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { REASON_CODES } from '../../contract/fields.ts';
@@ -14,6 +15,7 @@ import {
   findBreakGlassRule,
   isOpenTo,
   maxSecondsOf,
+  type RuleProblem,
 } from '../../policy/break-glass/rule.ts';
 import type { BreakGlassRule, ReasonCode } from '../../policy/documents/break-glass-policy.ts';
 import type { Revocations } from '../../revocations/feed.ts';
@@ -89,20 +91,22 @@ function findRule(
     now,
   });
   if (checked.ok) return ok({ rule: checked.value, seconds });
-  switch (checked.refusal) {
+  return refuse(toRuleRefusal(checked.refusal, rule) ?? unopened(operator, profile));
+}
+
+/** What somebody may know whom the rule names; undefined where it does not. */
+function toRuleRefusal(problem: RuleProblem, rule: BreakGlassRule): BreakGlassRefusal | undefined {
+  switch (problem) {
     case 'reason-code':
-      return refuse({
-        kind: 'reason-not-allowed',
-        allowed: rule.allowed_reason_codes ?? REASON_CODES,
-      });
+      return { kind: 'reason-not-allowed', allowed: rule.allowed_reason_codes ?? REASON_CODES };
     case 'time':
-      return refuse({ kind: 'not-at-this-time', rule: rule.name });
+      return { kind: 'not-at-this-time', rule: rule.name };
     case 'duration':
-      return refuse({ kind: 'event-too-long', longest });
+      return { kind: 'event-too-long', longest: maxSecondsOf(rule) };
     case 'no-rule':
     case 'user':
     case 'mfa':
-      return refuse(unopened(operator, profile));
+      return undefined;
   }
 }
 

@@ -2,7 +2,7 @@ import type { AuditLog } from '../../audit/log.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Refused, type Result } from '../../lib/result.ts';
-import { activeSealingKey, type SealingKeys } from '../../lib/sealing.ts';
+import type { SealingKeys } from '../../lib/sealing.ts';
 import { reserveClaim, type ReplayGuard, type Reservation } from '../../replay/guard.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { SessionTracker, Tracked } from '../../sessions/tracker.ts';
@@ -13,6 +13,7 @@ import type { Grants } from '../approvals/find-grant.ts';
 import type { ApprovalRefusal } from '../approvals/refusal.ts';
 import type { VendApprovals } from '../approvals/for-vend.ts';
 import type { LiveEvents } from '../break-glass/find-event.ts';
+import { createStartGrant } from './start-grant.ts';
 import { denied, failed, outageOf, toLabelsRefusal, toUpstreamFailure } from './failures.ts';
 import { gather, type Facts } from './gather.ts';
 import {
@@ -22,7 +23,6 @@ import {
   toPlan,
   toStamp,
   toVended,
-  type Basis,
   type Grant,
   type Plan,
   type Stamp,
@@ -77,6 +77,7 @@ export function createVend(dependencies: Dependencies): Vend {
     audit,
     onFault,
   } = dependencies;
+  const startGrant = createStartGrant({ grants, events, onFault });
 
   async function reserve(
     { replay }: VendRequest,
@@ -111,41 +112,6 @@ export function createVend(dependencies: Dependencies): Vend {
     if (!hold.ok) return hold.refusal;
     const made = await approvals.makeRequest(unvended);
     return made.kind === 'unavailable' ? failed(made) : denied(made);
-  }
-
-  /**
-   * Starts an approval whose time begins with its first use, and notes that a break-glass event is
-   * used.
-   */
-  async function startGrant(
-    grant: Grant,
-    snapshot: Snapshot,
-    begun: number,
-  ): Promise<Result<Grant, Failure>> {
-    const { basis } = grant;
-    if (basis === undefined) return ok(grant);
-    try {
-      if (basis.kind === 'approval')
-        return await startApproval({ ...grant, basis }, snapshot, begun);
-      await events.begin(basis);
-      return ok(grant);
-    } catch (error) {
-      onFault(error);
-      return refuse(failed(outageOf(basis)));
-    }
-  }
-
-  async function startApproval(
-    grant: Grant & { readonly basis: Extract<Basis, { readonly kind: 'approval' }> },
-    snapshot: Snapshot,
-    begun: number,
-  ): Promise<Result<Grant, Failure>> {
-    if (grant.basis.grant.startsAt !== undefined) return ok(grant);
-    const sealing = activeSealingKey(snapshot.sealingKeys, begun);
-    if (sealing === undefined) return refuse(failed(unavailable('sealing_key')));
-    const started = await grants.start(grant.basis, snapshot, sealing, begun);
-    if (started === undefined) return refuse(failed(unavailable('approvals')));
-    return ok({ ...grant, basis: { kind: 'approval', ...started } });
   }
 
   /** Opens the session or goes on with it. Without it nothing was vended: the hold is released. */
