@@ -16,11 +16,14 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const OLDEST_HOST = 20;
 const PROJECT_NODE = 24;
 
+/** @typedef {{version?: string, optional?: boolean, devOptional?: boolean}} Package */
+
 /**
  * Why node_modules has to be installed anew, or undefined if it matches the lockfile.
  *
- * @param {{packages?: Record<string, {version?: string, optional?: boolean, devOptional?: boolean}>}} lock package-lock.json
- * @param {{packages?: Record<string, {version?: string}>} | undefined} installed node_modules/.package-lock.json
+ * @param {{packages?: Record<string, Package>}} lock package-lock.json
+ * @param {{packages?: Record<string, Package>} | undefined} installed
+ *   node_modules/.package-lock.json
  * @returns {string | undefined}
  */
 export function mismatch(lock, installed) {

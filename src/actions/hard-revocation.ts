@@ -1,7 +1,6 @@
-import type { RoleCredentials, RolePolicies } from '../aws/role-policy.ts';
+import type { RolePolicies } from '../aws/role-policy.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
-import { parseRoleArn } from '../lib/arn.ts';
-import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
+import { SECOND, type Clock } from '../lib/clock.ts';
 import {
   HARD_POLICY_NAME,
   isInForce,
@@ -11,6 +10,8 @@ import {
 import { sharedNext } from '../lib/shared-next.ts';
 import type { Lease } from '../aws/lease.ts';
 import type { Revocation } from '../revocations/revocation.ts';
+import { hardRoles, type HardRole } from './hard-roles.ts';
+import { createRevoker } from './revoker.ts';
 import type { AssumeRole } from './vend/assume-role.ts';
 import { tagNames } from './vend/stamp.ts';
 
@@ -28,14 +29,6 @@ export type HardOutcome = {
    * milliseconds.
    */
   readonly endsAt: number | undefined;
-};
-
-/** A protected role whose issued credentials can be ended, with the profiles that vend it. */
-type HardRole = {
-  readonly roleArn: string;
-  readonly roleName: string;
-  readonly revokerRoleArn: string;
-  readonly profiles: readonly string[];
 };
 
 type Options = {
@@ -56,31 +49,11 @@ type Options = {
 const PATIENCE = 10 * SECOND;
 
 /**
- * How long the revoker's credentials, which live 15 minutes, are used again: IAM is asked each
- * minute. There is one set for each role with hard revocation.
- */
-const CREDENTIALS_KEPT = 10 * MINUTE;
-
-/**
  * How often, and how long apart, a write is looked for: for a moment IAM may show the policy before
  * it.
  */
 const LOOKS = 4;
 const LOOK_AGAIN = 0.5 * SECOND;
-
-/** Roles of profiles with `hard_revoke`, each once. */
-function hardRoles({ profiles }: Snapshot): readonly HardRole[] {
-  const roles = new Map<string, HardRole>();
-  for (const { name, profile } of profiles.values()) {
-    const { roleArn, hardRevoke, revokerRoleArn } = profile;
-    const parsed = parseRoleArn(roleArn);
-    if (!hardRevoke || revokerRoleArn === undefined || !parsed.ok) continue;
-    const before = roles.get(roleArn)?.profiles ?? [];
-    const { roleName } = parsed.value;
-    roles.set(roleArn, { roleArn, roleName, revokerRoleArn, profiles: [...before, name] });
-  }
-  return [...roles.values()];
-}
 
 /** Whether two documents say the same, however IAM writes them. */
 function isSame(one: string | undefined, other: string | undefined): boolean {
@@ -128,41 +101,9 @@ export function createHardRevocation(options: Options) {
     lease,
     onFault,
   } = options;
-  const kept = new Map<string, { readonly credentials: RoleCredentials; readonly since: number }>();
+  const revoker = createRevoker({ assumeRole, monotonic });
   /** Roles whose last try failed: a failure that lasts is reported once. */
   const failing = new Set<string>();
-
-  /**
-   * Assumes the revoker's role, narrowed to reading and writing this one policy of this one role.
-   */
-  async function assumeRevoker({ roleArn, revokerRoleArn }: HardRole): Promise<RoleCredentials> {
-    const statement = {
-      Effect: 'Allow',
-      Action: ['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
-      Resource: roleArn,
-    };
-    const assumed = await assumeRole({
-      RoleArn: revokerRoleArn,
-      RoleSessionName: 'sentinel-revoker',
-      DurationSeconds: 900,
-      Policy: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }),
-    });
-    if (!assumed.ok)
-      throw Object.assign(new Error(`AssumeRole of ${revokerRoleArn}`), {
-        name: assumed.refusal.code,
-      });
-    return assumed.value;
-  }
-
-  async function credentialsOf(role: HardRole): Promise<RoleCredentials> {
-    const id = `${role.revokerRoleArn} ${role.roleArn}`;
-    const known = kept.get(id);
-    if (known !== undefined && monotonic() - known.since < CREDENTIALS_KEPT)
-      return known.credentials;
-    const credentials = await assumeRevoker(role);
-    kept.set(id, { credentials, since: monotonic() });
-    return credentials;
-  }
 
   async function want({ profiles }: HardRole): Promise<Wanted> {
     const context = { profiles, tags: tagNames, now: clock(), skew };
@@ -171,7 +112,7 @@ export function createHardRevocation(options: Options) {
   }
 
   async function read(role: HardRole): Promise<string | undefined> {
-    return rolePolicies.read(await credentialsOf(role), {
+    return rolePolicies.read(await revoker.credentialsOf(role), {
       roleName: role.roleName,
       policyName: HARD_POLICY_NAME,
     });
@@ -193,7 +134,7 @@ export function createHardRevocation(options: Options) {
     const { document } = wanted;
     if (isSame(await read(role), document)) return { outcome: settled(roleArn, document), wanted };
     await rolePolicies.write(
-      await credentialsOf(role),
+      await revoker.credentialsOf(role),
       { roleName, policyName: HARD_POLICY_NAME },
       document,
     );
@@ -228,7 +169,7 @@ export function createHardRevocation(options: Options) {
   }
 
   async function attempt(role: HardRole, run: typeof rebuild): Promise<Try> {
-    const { roleArn, revokerRoleArn } = role;
+    const { roleArn } = role;
     try {
       const result = await run(role);
       failing.delete(roleArn);
@@ -236,7 +177,7 @@ export function createHardRevocation(options: Options) {
     } catch (error) {
       if (!failing.has(roleArn)) onFault(error);
       failing.add(roleArn);
-      kept.delete(`${revokerRoleArn} ${roleArn}`);
+      revoker.forget(role);
       const code = error instanceof Error ? error.name : 'Unknown';
       return { outcome: pending(roleArn, code), wanted: undefined };
     }

@@ -4,12 +4,14 @@ import type { Revocation } from '../revocations/revocation.ts';
 import type { ReplayClaim } from '../sigv4/verify.ts';
 import type { KnownRequest } from './describe-request.ts';
 import type { ApprovalRefusal } from './approvals/refusal.ts';
+import type { BreakGlassRefusal } from './break-glass/refusal.ts';
 import type { VendRefusal } from './refusal.ts';
 
 /** Why an operation was not done, or why its answer is not a good one. */
 export type OperationRefusal =
   | VendRefusal
   | ApprovalRefusal
+  | BreakGlassRefusal
   | {
       readonly kind: 'not-operator';
       readonly action: OperatorAction;
@@ -34,7 +36,14 @@ export type OperationRefusal =
 
 /** What an operation is done on. A user has the name that the request gave. */
 export type OperatedOn =
-  | { readonly kind: 'all' | 'revocations' | 'sessions-of-others' | 'requests-of-others' }
+  | {
+      readonly kind:
+        | 'all'
+        | 'revocations'
+        | 'sessions-of-others'
+        | 'requests-of-others'
+        | 'events-of-others';
+    }
   | {
       readonly kind: 'user' | 'principal' | 'profile' | 'session' | 'grant' | 'revocation';
       readonly value: string;

@@ -1,5 +1,5 @@
 import type { ApprovalRequired } from './approvals/refusal.ts';
-import type { UnavailableCause } from '../audit/record.ts';
+import type { UnavailableCause } from '../audit/common.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { GuardRefusal } from '../replay/guard.ts';
 

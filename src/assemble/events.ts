@@ -1,4 +1,5 @@
 import { createRequestOutbox } from '../approvals/outbox.ts';
+import { createEventOutbox } from '../breakglass/outbox.ts';
 import { createSnsClient } from '../aws/clients.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/config.ts';
@@ -8,12 +9,17 @@ import { createRevocationOutbox } from '../revocations/events.ts';
 import type { RevocationLog } from '../revocations/log.ts';
 import type { Runtime } from './runtime.ts';
 
+/** One version of a row that was written. */
+type Writing = { readonly id: string; readonly version: number };
+
 /** What sends events, and whether anybody is there to receive them. */
 export type Events = {
   readonly dispatcher: Dispatcher;
   readonly isHeard: () => boolean;
   /** Hints that a request was written, so that its event need not wait for the next look. */
-  readonly noticeRequest: (row: { readonly id: string; readonly version: number }) => void;
+  readonly noticeRequest: (row: Writing) => void;
+  /** The same of a break-glass event. */
+  readonly noticeEvent: (row: Writing) => void;
 };
 
 /** The topic of SNS that events go to, with a client for its region; undefined without one. */
@@ -24,12 +30,26 @@ function toTopic({ events, endpoints, region }: Config, { meter }: Pick<Runtime,
   return { arn, client: createSnsClient({ region: home, endpoint: endpoints.sns }, meter.called) };
 }
 
+/** Constructs the outboxes in which events wait: of requests, break-glass, and revocations. */
+function assembleOutboxes(
+  { config: { tables }, clock, clients: { feed: client } }: Runtime,
+  sealingKeys: Catalog['sealingKeys'],
+  log: RevocationLog,
+) {
+  return {
+    requests: createRequestOutbox({ client, table: tables.requests, clock, sealingKeys }),
+    breakGlass: createEventOutbox({ client, table: tables.breakglass, clock, sealingKeys }),
+    revocations: createRevocationOutbox({ client, guard: tables.guard, clock, log }),
+  };
+}
+
 /** Constructs what sends events to a webhook and to SNS. */
 export function assembleEvents(
-  { config, clock, monotonic, clients, logger, meter }: Runtime,
+  runtime: Runtime,
   { sealingKeys, webhook }: Pick<Catalog, 'sealingKeys' | 'webhook'>,
   log: RevocationLog,
 ): Events {
+  const { config, clock, monotonic, logger, meter } = runtime;
   const receivers = createReceivers({
     webhookUrl: config.events.webhookUrl,
     webhookFormat: config.events.webhookFormat,
@@ -40,20 +60,9 @@ export function assembleEvents(
     local: config.local,
     onLambda: config.onLambda,
   });
-  const requests = createRequestOutbox({
-    client: clients.feed,
-    table: config.tables.requests,
-    clock,
-    sealingKeys,
-  });
-  const revocations = createRevocationOutbox({
-    client: clients.feed,
-    guard: config.tables.guard,
-    clock,
-    log,
-  });
+  const { requests, breakGlass, revocations } = assembleOutboxes(runtime, sealingKeys, log);
   const dispatcher = createDispatcher({
-    sources: [requests, revocations],
+    sources: [requests, breakGlass, revocations],
     receivers,
     clock,
     monotonic,
@@ -64,5 +73,6 @@ export function assembleEvents(
     dispatcher,
     isHeard: () => receivers().length > 0,
     noticeRequest: (row) => dispatcher.notice(requests, row),
+    noticeEvent: (row) => dispatcher.notice(breakGlass, row),
   };
 }

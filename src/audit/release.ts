@@ -1,9 +1,15 @@
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { AuditLog } from './log.ts';
-import type { ApprovalEntry, KeyEntry, RevocationEntry, VendEntry } from './record.ts';
+import type {
+  ApprovalEntry,
+  BreakGlassEntry,
+  KeyEntry,
+  RevocationEntry,
+  VendEntry,
+} from './record.ts';
 
 /** Records of what can be held back: credentials, keys, and the word that something was done. */
-type ReleaseEntry = VendEntry | KeyEntry | RevocationEntry | ApprovalEntry;
+type ReleaseEntry = VendEntry | KeyEntry | RevocationEntry | ApprovalEntry | BreakGlassEntry;
 
 /** What waits for its record. */
 export type Held<Value, Refusal> = {

@@ -3,13 +3,18 @@ import {
   DescribeParametersCommand,
   GetParametersByPathCommand,
   GetParametersCommand,
-  type Parameter as SsmParameter,
-  type ParameterMetadata,
   type SSMClient,
 } from '@aws-sdk/client-ssm';
 import { SECOND } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { isThrottling } from './error-codes.ts';
+import {
+  isBeneath,
+  toMark,
+  toStored,
+  type ParameterMark,
+  type StoredParameter,
+} from './parameters.ts';
 
 /**
  * How long one call may take with its retries: three tries of three seconds, and the pauses between
@@ -38,20 +43,6 @@ const MAX_PAGES = 15_000;
  * asked for again.
  */
 const THROTTLED_PAUSES = [0.5 * SECOND, 1 * SECOND, 2 * SECOND, 4 * SECOND];
-
-/**
- * Which version of a parameter there is. Versions start over when it is deleted and made again;
- * dates do not.
- */
-export type ParameterMark = {
-  readonly name: string;
-  readonly version: number;
-  /** Epoch milliseconds, by the clock of AWS. */
-  readonly modifiedAt: number;
-};
-
-/** One parameter with its value. */
-export type StoredParameter = ParameterMark & { readonly type: string; readonly text: string };
 
 /** A path of SSM, and whether SecureStrings beneath it are decrypted. */
 export type ParameterPath = { readonly path: string; readonly decrypt: boolean };
@@ -205,35 +196,6 @@ async function* readPages<Item>(
 
 function notSsm(what: string): Error {
   return new Error(`the answer to ${what} is not one of SSM`);
-}
-
-function isBeneath(path: string) {
-  return function isBeneathPath(name: string): boolean {
-    return name.startsWith(`${path}/`);
-  };
-}
-
-type IsAskedFor = (name: string) => boolean;
-
-function toMark(
-  { Name: name, Version, LastModifiedDate }: ParameterMetadata,
-  isAskedFor: IsAskedFor,
-): ParameterMark {
-  const modifiedAt = LastModifiedDate?.getTime() ?? Number.NaN;
-  if (name === undefined || Version === undefined || Number.isNaN(modifiedAt)) {
-    throw new Error('SSM answered with a parameter that has no name, version or date');
-  }
-  if (!isAskedFor(name))
-    throw new Error(`SSM answered with the parameter ${name}, which was not asked for`);
-  return { name, version: Version, modifiedAt };
-}
-
-function toStored(parameter: SsmParameter, isAskedFor: IsAskedFor): StoredParameter {
-  const { Type: type, Value: text } = parameter;
-  const mark = toMark(parameter, isAskedFor);
-  if (type === undefined || text === undefined)
-    throw new Error(`SSM answered with ${mark.name}, but not its value`);
-  return { ...mark, type, text };
 }
 
 /** Reads all parameters beneath a path, for a program that reads them once. */

@@ -58,6 +58,16 @@ export type Opening = {
  */
 export type Confirmation = { readonly at: number; readonly by: Party; readonly seen: number };
 
+/** What one writing of an event tells those who are to hear of it. */
+export type Told = {
+  readonly version: number;
+  readonly type: 'invoked' | 'confirmed' | 'closed' | 'expired' | 'reviewed';
+  readonly at: number;
+  /** Who did it, by the stored name; undefined where time ran out. */
+  readonly actor: string | undefined;
+  readonly comment: string | undefined;
+};
+
 /** An emergency, with all that has become of it. Times in epoch milliseconds. */
 export type BreakGlassEvent = Omit<Opening, 'confirmWithin' | 'reviewWithin'> & {
   /** Sixteen hexadecimal digits. */
@@ -79,6 +89,8 @@ export type BreakGlassEvent = Omit<Opening, 'confirmWithin' | 'reviewWithin'> & 
   readonly reviewed:
     | { readonly at: number; readonly by: Party; readonly comment: string }
     | undefined;
+  /** What earlier writings tell that was not sent when this version was made, oldest first. */
+  readonly untold: readonly Told[];
 };
 
 /**
@@ -109,6 +121,7 @@ export function toEvent(
     closed: undefined,
     reviewBy: owesReview ? endsAt + reviewWithin * SECOND : undefined,
     reviewed: undefined,
+    untold: [],
   };
 }
 

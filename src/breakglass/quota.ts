@@ -9,18 +9,11 @@ import {
   type UseLedger,
   type UseLedgers,
 } from './ledger.ts';
+import { toPast, type PastUses } from './past-uses.ts';
 import type { EventStore } from './store.ts';
 
 /** Each of them fails only where another instance has just written. */
 const MAX_ATTEMPTS = 10;
-
-/** The uses that are on record. */
-export type PastUses = {
-  /** Of the person, of whatever profile. */
-  readonly byPerson: readonly Use[];
-  /** Of the profile, by whomever. */
-  readonly byProfile: readonly Use[];
-};
 
 /** A review that is overdue and blocks, of which event and since when. */
 export type ReviewOverdue = {
@@ -95,32 +88,6 @@ function personLedgers({ ledgers, drill }: BreakGlassEvent): readonly LedgerName
 /** All ledgers of a use, in the order in which they are written. */
 function allLedgers(event: BreakGlassEvent): readonly LedgerName[] {
   return [...personLedgers(event), { of: 'profile', name: event.profile, drill: event.drill }];
-}
-
-/**
- * Each use once, whatever ledgers it stands in, and without the one that is being put on record.
- */
-function unionOf(ledgers: readonly UseLedger[], own: string): readonly Use[] {
-  const byId = new Map<string, Use>();
-  for (const use of ledgers.flatMap(({ uses }) => uses)) {
-    const other = byId.get(use.id);
-    byId.set(use.id, other?.opened === true ? { ...use, opened: true } : use);
-  }
-  byId.delete(own);
-  return [...byId.values()];
-}
-
-function toPast(ledgers: readonly UseLedger[], own: string): PastUses {
-  return {
-    byPerson: unionOf(
-      ledgers.filter(({ name }) => name.of === 'person'),
-      own,
-    ),
-    byProfile: unionOf(
-      ledgers.filter(({ name }) => name.of === 'profile'),
-      own,
-    ),
-  };
 }
 
 /** Constructs what counts uses. */

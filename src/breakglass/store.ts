@@ -66,8 +66,20 @@ export type EventStore = {
   ) => Promise<EventPage>;
 };
 
-/** Constructs the store. */
-export function createEventStore(client: DynamoDBClient, name: string): EventStore {
+function isNever(): boolean {
+  return false;
+}
+
+/**
+ * Constructs the store.
+ *
+ * @param isHeard whether there is a receiver of events at the moment
+ */
+export function createEventStore(
+  client: DynamoDBClient,
+  name: string,
+  isHeard = isNever,
+): EventStore {
   const table = { client, name, deadline: CALL_DEADLINE };
 
   async function create(event: BreakGlassEvent, sealing: SealingKey): Promise<'created' | 'there'> {
@@ -85,7 +97,12 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
   }
 
   function write(event: BreakGlassEvent, sealing: SealingKey, condition: Condition) {
-    return putSure(table, toEventItem(event, name, sealing), condition, attemptOf(event));
+    return putSure(
+      table,
+      toEventItem(event, name, sealing, isHeard()),
+      condition,
+      attemptOf(event),
+    );
   }
 
   async function replace(

@@ -55,6 +55,8 @@ export type Compiled = Pick<
   | 'operators'
   | 'approvalPolicy'
   | 'people'
+  | 'breakGlassPolicy'
+  | 'breakGlassRates'
   | 'rejections'
   | 'findings'
 > & {
@@ -105,7 +107,7 @@ export function createDocumentCompiler(
       return undefined;
     }
     // Read every document by itself.
-    const { operators, approvalPolicy, people, ...documents } = yield* readDocuments(
+    const { policies, profiles, others, ...single } = yield* readDocuments(
       trees,
       readOnce,
       settings.bareNames,
@@ -115,16 +117,14 @@ export function createDocumentCompiler(
     before = remembered;
     // Compare the documents with each other.
     const { root, account } = trees;
-    const roles = yield* rolesOf(documents.profiles);
-    const judged = yield* judge({ ...documents, root, account, clients, roles });
+    const roles = yield* rolesOf(profiles);
+    const judged = yield* judge({ policies, profiles, others, root, account, clients, roles });
     return {
       ...judged,
       version,
       clients,
       ...secrets,
-      operators,
-      approvalPolicy,
-      people,
+      ...single,
       roles,
       rejections: [...rejections, ...judged.rejections],
     };
@@ -156,7 +156,7 @@ function* readDocuments(
   const others = new Map<string, readonly RuleNames[]>();
   let operators: OperatorsDocument | undefined;
   const kept: { -readonly [Name in keyof SingleDocuments]?: SingleDocuments[Name] } = {};
-  let isPeopleBroken = false;
+  const broken = new Set<string>();
   for (const document of documents) {
     const path = document.name.slice(root.length + 1);
     const [kind, name] = splitFirst(path);
@@ -173,12 +173,24 @@ function* readDocuments(
       const other = readOnce(document, () => readStoredOther(document, path, bareNames));
       setIfRead(others, path, other?.names);
       Object.assign(kept, other?.kept);
-      isPeopleBroken ||= path === 'people' && other === undefined;
+      if (other === undefined) broken.add(path);
     }
     yield;
   }
-  const people = isPeopleBroken ? ('broken' as const) : kept.people;
-  return { policies, profiles, others, operators, approvalPolicy: kept.approvalPolicy, people };
+  return { policies, profiles, others, operators, ...withBroken(kept, broken) };
+}
+
+/** The single documents; what the absence of two of them allows, a broken one does not. */
+function withBroken(
+  { approvalPolicy, people, breakGlassPolicy, breakGlassRates }: Partial<SingleDocuments>,
+  broken: ReadonlySet<string>,
+) {
+  return {
+    approvalPolicy,
+    people: broken.has('people') ? ('broken' as const) : people,
+    breakGlassPolicy,
+    breakGlassRates: broken.has('break-glass-rate-policy') ? ('broken' as const) : breakGlassRates,
+  };
 }
 
 function* readSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadOnce) {

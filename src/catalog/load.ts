@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { OwnAwsIdentity } from '../aws/own-identity.ts';
-import { createParameterReader, type StoredParameter } from '../aws/paging.ts';
+import { createParameterReader } from '../aws/paging.ts';
+import type { StoredParameter } from '../aws/parameters.ts';
 import type { Clock } from '../lib/clock.ts';
 import { runInSlices } from '../lib/slices.ts';
 import type { NameSettings } from '../policy/known-callers.ts';

@@ -6,8 +6,14 @@ import {
   readApprovalPolicy,
   type ApprovalPolicyDocument,
 } from '../policy/documents/approval-policy.ts';
-import { readBreakGlassPolicy } from '../policy/documents/break-glass-policy.ts';
-import { readBreakGlassRatePolicy } from '../policy/documents/break-glass-rate-policy.ts';
+import {
+  readBreakGlassPolicy,
+  type BreakGlassPolicyDocument,
+} from '../policy/documents/break-glass-policy.ts';
+import {
+  readBreakGlassRatePolicy,
+  type BreakGlassRatePolicyDocument,
+} from '../policy/documents/break-glass-rate-policy.ts';
 import { readClientDocument, type Client } from '../policy/documents/client.ts';
 import { readPeople, type PeopleDocument } from '../policy/documents/people.ts';
 import { readOperators, type OperatorsDocument } from '../policy/documents/operators.ts';
@@ -51,6 +57,8 @@ export type ReadPolicy = {
 export type SingleDocuments = {
   readonly approvalPolicy: ApprovalPolicyDocument;
   readonly people: PeopleDocument;
+  readonly breakGlassPolicy: BreakGlassPolicyDocument;
+  readonly breakGlassRates: BreakGlassRatePolicyDocument;
 };
 
 /** Any other document: the callers and profiles that it names, and what of it is kept. */
@@ -110,9 +118,8 @@ export function readStoredOperators(
 }
 
 /**
- * Reads any other document of the first tree. Only the form of the break-glass policies is checked
- * so far. Secrets are refused here, where others may read them. A parameter that is not the TVM's
- * names nobody.
+ * Reads any other document of the first tree. Secrets are refused here, where others may read them.
+ * A parameter that is not the TVM's names nobody.
  */
 export function readStoredOther(
   { text }: StoredDocument,
@@ -137,9 +144,17 @@ export function readStoredOther(
     case 'people':
       return other(readPeople(text, bareNames), namesOfPeople, (people) => ({ people }));
     case 'break-glass-policy':
-      return other(readBreakGlassPolicy(text, bareNames), namesOfBreakGlass, () => ({}));
+      return other(
+        readBreakGlassPolicy(text, bareNames),
+        namesOfBreakGlass,
+        (breakGlassPolicy) => ({
+          breakGlassPolicy,
+        }),
+      );
     case 'break-glass-rate-policy':
-      return other(readBreakGlassRatePolicy(text), namesOfBreakGlass, () => ({}));
+      return other(readBreakGlassRatePolicy(text), namesOfBreakGlass, (breakGlassRates) => ({
+        breakGlassRates,
+      }));
     default:
       return ok({ names: [], kept: {} });
   }

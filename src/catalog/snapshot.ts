@@ -1,6 +1,8 @@
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { LintFinding } from '../policy/lint.ts';
 import type { ApprovalPolicyDocument } from '../policy/documents/approval-policy.ts';
+import type { BreakGlassPolicyDocument } from '../policy/documents/break-glass-policy.ts';
+import type { BreakGlassRatePolicyDocument } from '../policy/documents/break-glass-rate-policy.ts';
 import type { PeopleDocument } from '../policy/documents/people.ts';
 import type { Client } from '../policy/documents/client.ts';
 import type { OperatorsDocument } from '../policy/documents/operators.ts';
@@ -60,6 +62,15 @@ export type Snapshot = {
    * nobody approve anything.
    */
   readonly people: PeopleDocument | 'broken' | undefined;
+  /**
+   * Who may break the glass; undefined if there is no such document, or a broken one: then nobody
+   * may.
+   */
+  readonly breakGlassPolicy: BreakGlassPolicyDocument | undefined;
+  /**
+   * How often; undefined if there is no such document. A broken one lets nobody break the glass.
+   */
+  readonly breakGlassRates: BreakGlassRatePolicyDocument | 'broken' | undefined;
   readonly rejections: readonly Rejection[];
   /** Probable mistakes in valid documents, at most a thousand. */
   readonly findings: readonly Finding[];

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
 import { KEY_SECONDS } from '../contract/bounds.ts';
-import type { ErrorName } from '../contract/errors.ts';
 import { ROUTES, type IdentifiedOperation } from '../contract/routes.ts';
 import { SigningKey } from '../contract/shapes.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
@@ -8,10 +7,10 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { formatAmzDate } from '../sigv4/amz-date.ts';
 import { canonicalQuery } from '../sigv4/canonical.ts';
 import { signRequest, type SigningCredentials } from '../sigv4/sign.ts';
+import { isGood, isStale, patiently, toSentence, type Send } from './answers.ts';
 import { forwardedAuthorization, newNonce } from './forward.ts';
 import { send, type TvmAnswer } from './http.ts';
 import { findKey, readLoginFile, withKey, writeLoginFile, type StoredKey } from './login-file.ts';
-import { printable } from './printable.ts';
 import { isKeySource, keySource, type Settings } from './settings.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -54,62 +53,8 @@ type Dependencies = {
 /** A key that ends sooner is not used: it could end on the way. */
 const KEY_MARGIN = 60 * SECOND;
 
-/** The longest Retry-After, in seconds, that is waited for: an SDK waits for the command. */
-const PATIENCE = 5;
-
 const SIGNER_IS_GONE =
   'The AWS key of the last login is not in the environment any more; put it there, or run sentinel-tvm login with others.';
-
-type Send = () => Promise<Result<TvmAnswer, string>>;
-
-function isRefusedAs({ status, json }: TvmAnswer, ...errors: readonly ErrorName[]): boolean {
-  return status === 403 && errors.some((error) => json['error'] === error);
-}
-
-/**
- * Whether another request of this key and second was served first. A Function URL or a REST API of
- * AWS hands on neither signatures nor nonces, so that behind it two equal requests count as one.
- */
-function isCopy(answer: TvmAnswer): boolean {
-  return isRefusedAs(answer, 'RequestReplayed');
-}
-
-/**
- * Sends, and once more where the TVM says so; each time signed anew, because a signature is good
- * once.
- */
-async function patiently(
-  attempt: Send,
-  sleep: Dependencies['sleep'],
-): Promise<Result<TvmAnswer, string>> {
-  const first = await attempt();
-  if (!first.ok) return first;
-  const { status, retryAfter = PATIENCE } = first.value;
-  if ((status !== 429 && status !== 503 && !isCopy(first.value)) || retryAfter > PATIENCE)
-    return first;
-  // It was done, and only its record is missing; a second time it would be refused as done already.
-  if (status === 503 && first.value.json['request_id'] !== undefined) return first;
-  await sleep(retryAfter * SECOND);
-  return attempt();
-}
-
-/** What a TVM says of a refusal, made printable: it may be anybody who answers. */
-export function toSentence({ status, json }: TvmAnswer): string {
-  const message =
-    printable(json['message']).replace(/\.$/u, '') || `the TVM answers with status ${status}`;
-  const error = printable(json['error']);
-  return error === '' ? `${message}.` : `${message} (${error}).`;
-}
-
-/** Whether it was done as asked. */
-export function isGood({ status }: TvmAnswer): boolean {
-  return status === 200 || status === 201;
-}
-
-/** Whether a new key helps: the one that signed has ended, or the key that sealed it is gone. */
-function isStale(answer: TvmAnswer): boolean {
-  return isRefusedAs(answer, 'ExpiredToken', 'InvalidClientTokenId');
-}
 
 /** Makes what asks a TVM, as the settings describe it. */
 export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {

@@ -3,7 +3,8 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import type { Process } from './command.ts';
 import type { TvmAnswer } from './http.ts';
 import { readRequest, toSentenceOf } from './requests.ts';
-import { isGood, toSentence, type Tvm } from './tvm.ts';
+import { isGood, toSentence } from './answers.ts';
+import type { Tvm } from './tvm.ts';
 
 /**
  * The pause before the first look, what each next one is longer by, and the longest: a limit of

@@ -19,6 +19,12 @@ export const TICKET_CHARACTERS = 100;
 /** Seconds that an approval may last; Sentinel's upper bound. */
 export const APPROVAL_SECONDS = { shortest: 60, longest: 28_800 } as const;
 
+/** Characters of the justification of break-glass: Sentinel's. */
+export const BREAK_GLASS_JUSTIFICATION_CHARACTERS = { fewest: 20, most: 1_000 } as const;
+
+/** Seconds that break-glass may last; Sentinel's upper bound. */
+export const BREAK_GLASS_SECONDS = { shortest: 60, longest: 14_400 } as const;
+
 /** Characters of a reason: Sentinel asks for 3 at least. */
 export const REASON_CHARACTERS = { fewest: 3, most: 500 } as const;
 

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { formatInstant } from '../lib/clock.ts';
 import { isProfileName } from '../lib/profile-name.ts';
 import {
+  BREAK_GLASS_JUSTIFICATION_CHARACTERS,
   COMMENT_CHARACTERS,
   JUSTIFICATION_CHARACTERS,
   LABEL_CHARACTERS,
@@ -46,6 +47,12 @@ export const REQUEST_STATUSES = ['pending', 'approved', 'denied', 'expired', 'ca
 /** The lists of requests: one's own, those that one could decide now, all. */
 export const REQUEST_VIEWS = ['mine', 'review', 'all'] as const;
 
+/** The states of a break-glass event. */
+export const EVENT_STATUSES = ['active', 'closed', 'expired'] as const;
+
+/** Why somebody breaks the glass, in Sentinel's words. */
+export const REASON_CODES = ['incident', 'maintenance', 'security', 'recovery', 'other'] as const;
+
 /** What a session is shown as, where it is known. */
 export const SESSION_STATUSES = ['active', 'revoked', 'expired'] as const;
 
@@ -64,6 +71,12 @@ export const SESSION_ID: IdForm = {
 export const REQUEST_ID: IdForm = {
   form: /^[0-9a-f]{16}$/u,
   sentence: 'The id of a request is sixteen hexadecimal digits',
+};
+
+/** Sentinel's form of ids, see `newHexId` of `lib/ids`. */
+export const EVENT_ID: IdForm = {
+  form: /^[0-9a-f]{16}$/u,
+  sentence: 'The id of a break-glass event is sixteen hexadecimal digits',
 };
 
 /** The number of a revocation in the log; fifteen digits are exact in JSON. */
@@ -154,6 +167,9 @@ function words({ fewest, most }: { readonly fewest: number; readonly most: numbe
 
 /** Why an approval is asked for. */
 export const justification = words(JUSTIFICATION_CHARACTERS);
+
+/** Why the glass is broken. */
+export const breakGlassJustification = words(BREAK_GLASS_JUSTIFICATION_CHARACTERS);
 
 /** What somebody says who decides. */
 export const comment = words(COMMENT_CHARACTERS);

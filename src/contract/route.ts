@@ -2,7 +2,14 @@ import type * as v from 'valibot';
 import { fields, type Fields, type IdForm } from './fields.ts';
 
 /** What a request is for, as far as its refusal must know: what was not done, or may have been. */
-export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'approval' | 'question';
+export type Asked =
+  | 'credentials'
+  | 'key'
+  | 'revocation'
+  | 'lifting'
+  | 'approval'
+  | 'break_glass'
+  | 'question';
 
 /** One method of one path, and what is agreed on it. */
 export type Route = {

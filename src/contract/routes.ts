@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { BREAK_GLASS_ROUTES } from './break-glass-routes.ts';
 import { KEY_SECONDS, VEND_SECONDS } from './bounds.ts';
 import {
   fields,
@@ -192,6 +193,7 @@ export const ROUTES = {
     answer: Lifted,
   },
   ...REQUEST_ROUTES,
+  ...BREAK_GLASS_ROUTES,
   health: {
     ...OPEN,
     path: '/healthz',

@@ -58,7 +58,7 @@ export const ProfilesPage = v.object({
   profiles: v.array(
     v.object({
       name: v.string(),
-      access: v.picklist(['allow', 'approval']),
+      access: v.picklist(['allow', 'approval', 'break_glass']),
       description: v.optional(v.string()),
       max_duration: v.number(),
     }),

@@ -142,17 +142,9 @@ function toAskingAnswer(
         `No rule of the approval policy says who approves profile ${refusal.profile} for you; ask the TVM's operator.`,
         { profile: refusal.profile },
       );
-    case 'request-field': {
-      const [field, sentence] = FIELDS[refusal.field];
-      return {
-        ...validation(400, `The field "${field}" is missing or not good: ${sentence}.`),
-        details: { field },
-      };
-    }
-    case 'request-too-long': {
-      const message = `The field "duration" must be at most ${refusal.longest} seconds here.`;
-      return { ...validation(400, message), details: { field: 'duration' } };
-    }
+    case 'request-field':
+    case 'request-too-long':
+      return toFieldAnswer(refusal);
     case 'request-pending': {
       const { id, profile } = refusal;
       const message = `Request ${id} of yours for profile ${profile} is pending, and asks for something else; cancel it first, or wait.`;
@@ -164,6 +156,17 @@ function toAskingAnswer(
       return retryLater(429, 'QuotaExceeded', message, retryAfterSeconds);
     }
   }
+}
+
+/** Refusals of a field of what is asked for. */
+function toFieldAnswer(refusal: Of<'request-field' | 'request-too-long'>): RefusalAnswer {
+  if (refusal.kind === 'request-too-long') {
+    const message = `The field "duration" must be at most ${refusal.longest} seconds here.`;
+    return { ...validation(400, message), details: { field: 'duration' } };
+  }
+  const [field, sentence] = FIELDS[refusal.field];
+  const message = `The field "${field}" is missing or not good: ${sentence}.`;
+  return { ...validation(400, message), details: { field } };
 }
 
 /** Refusals of looking at a request, and of deciding on it. */

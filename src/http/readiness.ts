@@ -1,7 +1,7 @@
 import { SECOND } from '../lib/clock.ts';
 import type { AuditHealth } from '../audit/log.ts';
 import type { CatalogState } from '../catalog/catalog.ts';
-import type { FeedState } from '../revocations/feed.ts';
+import type { FeedState } from '../revocations/feed-state.ts';
 
 /** The state of the server's parts, for health checks and the log. */
 export type Health = {

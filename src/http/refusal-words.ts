@@ -22,6 +22,7 @@ const NOT_DONE: Readonly<Record<Asked, string>> = {
   revocation: 'Nothing was revoked',
   lifting: 'Nothing was lifted',
   approval: 'Nothing was changed',
+  break_glass: 'Nothing was opened or changed',
   question: 'There is no answer',
 };
 
@@ -33,6 +34,7 @@ const MAYBE_DONE: Readonly<Record<Asked, string>> = {
   revocation: 'It is not certain that it was revoked (GET /revocations tells)',
   lifting: 'It is not certain that it was lifted (GET /revocations tells)',
   approval: 'It is not certain what was changed (GET /requests tells)',
+  break_glass: 'It is not certain what was opened or changed (GET /break-glass tells)',
 };
 
 export const OVERLOADED =
@@ -58,7 +60,10 @@ export const BAD_TOKEN = 'next_token is not one that this server gave out for th
 const UNAVAILABLE: Readonly<Record<UnavailableRefusal['cause'], string>> = {
   approvals: 'the table of requests for an approval',
   audit: 'the audit log',
+  break_glass: 'the table of break-glass events',
+  break_glass_rates: 'the document of break-glass rates, which is broken,',
   catalog: 'the catalog of policies and keys',
+  clock: "this server's clock, which differs from AWS's,",
   guard: 'the replay guard',
   lifting_key: 'the sealing key that a lifting is signed with',
   people: 'the document of people, which is broken,',
@@ -72,9 +77,12 @@ const UNAVAILABLE: Readonly<Record<UnavailableRefusal['cause'], string>> = {
   sts_identity: 'AWS STS, which confirms who signed,',
 };
 
+/** What may have taken what was sent, though its answer did not come. */
+const MAYBE_CAUSES: ReadonlySet<string> = new Set(['revocation_log', 'approvals', 'break_glass']);
+
 /** The log of revocations may have taken what was sent, though its answer did not come. */
 export function unavailableWords({ cause }: UnavailableRefusal, asked: Asked): string {
-  const done = cause === 'revocation_log' || cause === 'approvals' ? MAYBE_DONE : NOT_DONE;
+  const done = MAYBE_CAUSES.has(cause) ? MAYBE_DONE : NOT_DONE;
   return `${done[asked]}: ${UNAVAILABLE[cause]} is not available just now; try again.`;
 }
 
@@ -174,6 +182,8 @@ function subjectOf(on: OperatedOn): string {
       return 'Sessions of others';
     case 'requests-of-others':
       return 'Requests of others';
+    case 'events-of-others':
+      return 'Break-glass events of others';
     case 'revocation':
       return `Revocation ${on.value}`;
     case 'session':

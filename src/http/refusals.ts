@@ -8,6 +8,7 @@ import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
 import { isApprovalRefusal, toApprovalAnswer, toApprovalRequired } from './approval-answers.ts';
+import { isBreakGlassRefusal, toBreakGlassAnswer } from './break-glass-answers.ts';
 import {
   forbidden,
   RETRY_OVERLOADED,
@@ -42,6 +43,7 @@ type HttpRefusal =
  */
 export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): RefusalAnswer {
   if (isApprovalRefusal(refusal)) return toApprovalAnswer(refusal);
+  if (isBreakGlassRefusal(refusal)) return toBreakGlassAnswer(refusal);
   switch (refusal.kind) {
     case 'not-authentic':
       return toAuthenticationAnswer(refusal.refusal);
@@ -50,16 +52,10 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
     case 'overloaded':
     case 'replayed':
     case 'upstream-throttled':
-      return toRetryAnswer(refusal.kind);
+    case 'unavailable':
+      return toRetryAnswer(refusal, asked);
     case 'revoked':
       return toRevokedAnswer(refusal);
-    case 'unavailable':
-      return retryLater(
-        503,
-        'ServiceUnavailable',
-        words.unavailableWords(refusal, asked),
-        RETRY_UNAVAILABLE,
-      );
     case 'internal':
       return { status: 500, error: 'InternalFailure', message: words.bugWords(asked) };
     case 'denied':
@@ -85,19 +81,26 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
   }
 }
 
+type Of<Kind> = Extract<Refusal, { readonly kind: Kind }>;
+
 /** Refusals of what may be possible shortly. */
-function toRetryAnswer(kind: 'overloaded' | 'replayed' | 'upstream-throttled'): RefusalAnswer {
-  switch (kind) {
+function toRetryAnswer(
+  refusal: Of<'overloaded' | 'replayed' | 'upstream-throttled' | 'unavailable'>,
+  asked: Asked,
+): RefusalAnswer {
+  switch (refusal.kind) {
     case 'overloaded':
       return retryLater(503, 'ServiceUnavailable', words.OVERLOADED, RETRY_OVERLOADED);
     case 'replayed':
       return retryLater(403, 'RequestReplayed', words.REPLAYED, RETRY_REPLAYED);
     case 'upstream-throttled':
       return retryLater(503, 'UpstreamThrottled', words.UPSTREAM_THROTTLED, RETRY_THROTTLED);
+    case 'unavailable': {
+      const message = words.unavailableWords(refusal, asked);
+      return retryLater(503, 'ServiceUnavailable', message, RETRY_UNAVAILABLE);
+    }
   }
 }
-
-type Of<Kind> = Extract<Refusal, { readonly kind: Kind }>;
 
 /** Refusals of vends and of minted keys. */
 function toVendAnswer(

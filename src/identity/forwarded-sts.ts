@@ -26,8 +26,9 @@ import {
 } from './authenticator.ts';
 import type { Caller } from './caller.ts';
 import type { KeySource } from './minted-key.ts';
-import { readStsAnswer, type StsRefusal } from './sts-answer.ts';
+import { readStsAnswer } from './sts-answer.ts';
 import type { AskSts, StsRequest } from './sts-call.ts';
+import { NO_ANSWER, toGuardRefusal, toIdentityRefusal } from './sts-refusals.ts';
 import { createStsLine, type Account, type SourceLimit } from './sts-line.ts';
 
 /** Remembers a claim; refuses one that was used before, and one that it cannot remember. */
@@ -51,9 +52,6 @@ type Options = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** When to try again after STS throttled, in seconds: throttling passes quickly. */
-const RETRY_SECONDS = 2;
-
 /** Headers that would steer a decision, but that nothing in a forwarded request signs. */
 const STEERING = /^x-(?:amz|sentinel)-/u;
 
@@ -62,8 +60,9 @@ const STEERING = /^x-(?:amz|sentinel)-/u;
  * constants and the few values in the token, and STS says who signed it. Everything that can be
  * checked offline is checked before STS is asked:
  *
- *     token ─ form, region, window, scope, signed headers ─ binding to this request ─ quota of a known key
- *           ─ limit per source ─ nonce ─ line ─ STS ─ admitted? ─ nonce for all instances ─ caller
+ *     token ─ form, region, window, scope, signed headers ─ binding to this request
+ *           ─ quota of a known key ─ limit per source ─ nonce ─ line ─ STS ─ admitted?
+ *           ─ nonce for all instances ─ caller
  *
  * The design follows aws-iam-authenticator and Vault, and what their CVEs taught: CVE-2020-16250,
  * CVE-2022-2385.
@@ -190,44 +189,6 @@ function createConfirm(options: Options) {
 
   return confirm;
 }
-
-const NO_ANSWER: IdentityRefusal = { kind: 'unavailable', cause: 'sts_identity' };
-
-function toGuardRefusal(refusal: 'replayed' | 'unavailable'): IdentityRefusal {
-  return refusal === 'replayed' ? { kind: 'replayed' } : { kind: 'unavailable', cause: 'guard' };
-}
-
-function toIdentityRefusal(refusal: StsRefusal): IdentityRefusal {
-  switch (refusal.kind) {
-    case 'refused':
-      return notAuthentic('AccessDenied', refusedMessage(refusal.code), refusal.code);
-    case 'throttled':
-      return { kind: 'rate-limited', limit: 'throttled-by-sts', retryAfterSeconds: RETRY_SECONDS };
-    case 'unexpected':
-      return NO_ANSWER;
-  }
-}
-
-function refusedMessage(code: string): string {
-  return `AWS STS did not confirm who signed (${code}). ${ADVICE.get(code) ?? ADVICE_OF_ALL}`;
-}
-
-const ADVICE_OF_ALL =
-  "Sign with credentials that are valid now, for this server's id, and for exactly this request.";
-
-/** What to do, by STS's error code. A `Map`, because the code is text from outside. */
-const ADVICE: ReadonlyMap<string, string> = new Map([
-  ['ExpiredToken', 'Your AWS credentials have ended; get new ones and sign anew.'],
-  ['ExpiredTokenException', 'Your AWS credentials have ended; get new ones and sign anew.'],
-  [
-    'InvalidClientTokenId',
-    'AWS does not know the access key: it is deleted, inactive, or lacks its session token.',
-  ],
-  [
-    'RegionDisabledException',
-    'Your account has STS switched off in the region that you signed for; sign for another (--sts-region of sentinel-tvm).',
-  ],
-]);
 
 /**
  * The request that the caller should have signed. Method, path, body and constants are the server's

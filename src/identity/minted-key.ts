@@ -16,7 +16,8 @@ import type { AwsIdentity } from './aws-identity.ts';
  * owner, and the secret is derived from the token with a key that only the TVM has. Whoever finds a
  * token alone can neither read it nor sign with it.
  *
- *     token  = TVM1.<kid>.<salt ‖ AES-256-GCM(claims)>    key, IV = HKDF(sealing key, salt, kid, server id)
+ *     token  = TVM1.<kid>.<salt ‖ AES-256-GCM(claims)>
+ *              key, IV = HKDF(sealing key, salt, kid, server id)
  *     secret = HMAC(HKDF(sealing key), token)
  *
  * The salt gives every token its own cipher key, so a sealing key is safe for any number of tokens.

@@ -100,8 +100,8 @@ type Place = { readonly id: string; readonly end: number };
  * does not count twice (unless another request of the same caller came in between). A request that
  * cannot be counted is refused.
  *
- * update if last is not mine ── counted ── answer lost ── update again: last is mine ── read: mine
- * ── ok
+ *     update if last is not mine ── counted ── answer lost
+ *     ── update again: last is mine ── read: mine ── ok
  *
  * @param onFault is told of each error of DynamoDB
  */

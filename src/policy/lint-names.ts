@@ -2,13 +2,13 @@ import type { AccessPolicyDocument } from './documents/access-policy.ts';
 import type { ApprovalPolicyDocument } from './documents/approval-policy.ts';
 import type { BreakGlassPolicyDocument } from './documents/break-glass-policy.ts';
 import type { BreakGlassRatePolicyDocument } from './documents/break-glass-rate-policy.ts';
+import type { KnownCallers } from './known-callers.ts';
 import {
   impossibleInDeny,
   questionAccount,
   questionPrincipal,
   questionUserName,
-  type KnownCallers,
-} from './known-callers.ts';
+} from './question-names.ts';
 import { MAX_FINDINGS, type LintFinding } from './lint.ts';
 import type { PeopleDocument } from './documents/people.ts';
 import type { OperatorsDocument } from './documents/operators.ts';

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { BrokenLog, CHANGED, MISSING } from './broken-log.ts';
 import {
   createNumberSet,
   gapsOf,
@@ -8,29 +9,8 @@ import {
   type Ranges,
 } from './compaction.ts';
 import { createRevocationBook, type Revocation, type RevocationBook } from './revocation.ts';
-import type { ReadEntry } from './entry.ts';
+import { apply, type ReadEntry } from './entry.ts';
 import type { RevocationLog } from './log.ts';
-
-/**
- * The error of a log in which entries are missing or were changed by others: nobody knows what is
- * revoked.
- */
-export class BrokenLog extends Error {
-  readonly numbers: Ranges;
-
-  constructor(numbers: Ranges, why: string) {
-    const [first, ...others] = numbers.map(([from, to]) =>
-      from === to ? `${from}` : `${from} to ${to}`,
-    );
-    const more = others.length === 0 ? '' : ` (and ${others.slice(0, 5).join(', ')})`;
-    super(
-      `revocation ${first ?? '?'}${more} ${why}: nothing is vended until it is restored, or an operator closes it with ` +
-        'DELETE /revocations/{number}',
-    );
-    this.name = 'BrokenLog';
-    this.numbers = numbers;
-  }
-}
 
 /** The result of reading everything. */
 export type Loaded = {
@@ -55,9 +35,6 @@ const WINDOW = 25;
  * going to find them.
  */
 const LOOKED_FOR = 200;
-
-const MISSING = 'is missing from the table';
-const CHANGED = 'is not signed with a key that this TVM has';
 
 /**
  * Reads the log: all of it, or what is new. Each entry up to the head must be there as the TVM
@@ -246,14 +223,6 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
 }
 
 type Take = (read: ReadEntry) => void;
-
-/** Applies an entry to a book. */
-export function apply(read: ReadEntry, to: RevocationBook): void {
-  const { entry, closed } = read;
-  if (closed) to.lift(entry.n);
-  if (entry.what === 'lift') to.lift(entry.lifts);
-  if (entry.what === 'revoke') to.add(entry);
-}
 
 /** Reads the log of revocations. */
 export type RevocationReader = ReturnType<typeof createRevocationReader>;

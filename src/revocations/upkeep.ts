@@ -4,7 +4,9 @@ import { DAY, HOUR, SECOND, type Clock } from '../lib/clock.ts';
 import type { SealingKey } from '../lib/sealing.ts';
 import { includes, mergeRanges, toRanges, type Ranges } from './compaction.ts';
 import type { Lease } from '../aws/lease.ts';
-import { signEntry, toClosing, toHead, toLift, type ReadEntry } from './entry.ts';
+import { toLift, type ReadEntry } from './entry.ts';
+import { signEntry, toClosing } from './entry-signature.ts';
+import { toHead } from './head.ts';
 import type { RevocationLog } from './log.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { ok, refuse, type Result } from '../lib/result.ts';
+import { ok, type Result } from '../lib/result.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
 import { parseAmzDate } from './amz-date.ts';
 import { parseCredential, parseSignedHeaders } from './authorization.ts';
@@ -10,7 +10,7 @@ import {
   STS_CONSTANT_HEADERS,
   type ForwardedToken,
 } from './forwarded.ts';
-import type { SigV4Error, SigV4Refusal } from './refusal.ts';
+import { refusal, type SigV4Refusal } from './refusal.ts';
 import type { StsHosts } from './sts-hosts.ts';
 import { checkWindow } from './verify.ts';
 
@@ -34,10 +34,6 @@ export type ForwardedExpectation = {
   readonly now: number;
   readonly window: number;
 };
-
-function refusal(error: SigV4Error, message: string) {
-  return refuse<SigV4Refusal>({ error, message });
-}
 
 function invalid(message: string) {
   return refusal('ValidationError', `The ${FORWARDED_SCHEME} token ${message}`);
@@ -81,25 +77,16 @@ export function readForwardedToken(
 ): Result<ForwardedClaim, SigV4Refusal> {
   const fields = readFields(text);
   if (!fields.ok) return fields;
-  const { region, amzDate, credential, signedHeaders, securityToken } = fields.value;
-  const host = expected.hosts.byRegion.get(region);
-  if (host === undefined) {
-    return invalid(
-      `names the region "${region}", which callers of this server cannot sign for; use a regional STS.`,
-    );
-  }
-  const parsed = parseCredential(credential);
-  if (!parsed.ok) return parsed;
-  const { accessKeyId, scope, terminator } = parsed.value;
-  if (scope.region !== region || scope.service !== 'sts' || terminator !== 'aws4_request') {
-    return invalid(`must be signed in the scope <YYYYMMDD>/${region}/sts/aws4_request.`);
-  }
+  const { amzDate, signedHeaders, securityToken } = fields.value;
+  const place = readPlace(fields.value, expected.hosts);
+  if (!place.ok) return place;
+  const { host, accessKeyId, date } = place.value;
   const signedAt = parseAmzDate(amzDate);
   if (signedAt === undefined)
     return refusal('IncompleteSignature', 'The amzDate of the token is no date.');
   const timely = checkWindow(amzDate, signedAt, expected);
   if (!timely.ok) return timely;
-  if (scope.date !== amzDate.slice(0, 8)) {
+  if (date !== amzDate.slice(0, 8)) {
     return refusal(
       'SignatureDoesNotMatch',
       'The date in the credential scope is not the day of amzDate.',
@@ -115,6 +102,28 @@ export function readForwardedToken(
     host,
     signedAt,
   });
+}
+
+/**
+ * The endpoint of a token's region, and its credential, which must be scoped to that region's STS.
+ */
+function readPlace(
+  { region, credential }: Fields,
+  hosts: StsHosts,
+): Result<Pick<ForwardedClaim, 'host' | 'accessKeyId'> & { readonly date: string }, SigV4Refusal> {
+  const host = hosts.byRegion.get(region);
+  if (host === undefined) {
+    return invalid(
+      `names the region "${region}", which callers of this server cannot sign for; use a regional STS.`,
+    );
+  }
+  const parsed = parseCredential(credential);
+  if (!parsed.ok) return parsed;
+  const { accessKeyId, scope, terminator } = parsed.value;
+  if (scope.region !== region || scope.service !== 'sts' || terminator !== 'aws4_request') {
+    return invalid(`must be signed in the scope <YYYYMMDD>/${region}/sts/aws4_request.`);
+  }
+  return ok({ host, accessKeyId, date: scope.date });
 }
 
 function readFields(text: string): Result<Fields, SigV4Refusal> {

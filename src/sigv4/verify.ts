@@ -1,9 +1,10 @@
-import { ok, refuse, type Result } from '../lib/result.ts';
+import { ok, type Result } from '../lib/result.ts';
 import { formatAmzDate, parseAmzDate } from './amz-date.ts';
 import { parseAuthorization, type Authorization } from './authorization.ts';
 import { canonicalQueryCandidates, canonicalRequest, sha256Hex } from './canonical.ts';
 import { changedOnTheWay } from './proxy-headers.ts';
-import type { SigV4Error, SigV4Refusal } from './refusal.ts';
+import { checkCoverage } from './coverage.ts';
+import { refusal, type SigV4Refusal } from './refusal.ts';
 import { headerValues, type Header, type WireHead, type WireRequest } from './request.ts';
 import { equalSignatures, signature, signingKey, stringToSign } from './signature.ts';
 
@@ -28,29 +29,6 @@ export type SignatureClaim = Authorization & {
   readonly signedAt: number;
   readonly securityToken: string | undefined;
 };
-
-function refusal(error: SigV4Error, message: string) {
-  return refuse<SigV4Refusal>({ error, message });
-}
-
-/** Headers that must not be repeated: it would be unclear which value the signer meant. */
-function isSingular(name: string): boolean {
-  return (
-    name === 'x-amz-date' ||
-    name === 'x-amz-security-token' ||
-    name === 'x-amz-content-sha256' ||
-    name.startsWith('x-sentinel-')
-  );
-}
-
-/**
- * Headers that influence a decision, so they must be signed; the payload hash is checked by itself.
- */
-function mustBeSigned(name: string): boolean {
-  return (
-    (name.startsWith('x-amz-') && name !== 'x-amz-content-sha256') || name.startsWith('x-sentinel-')
-  );
-}
 
 /**
  * Makes every check that needs no secret, in the order of AWS's own services: one mechanism,
@@ -114,43 +92,6 @@ export function readMechanism({ headers, query }: WireHead): Result<string, SigV
         'The request is not signed; sign it with AWS Signature Version 4.',
       )
     : ok(value);
-}
-
-function checkCoverage(
-  { headers }: WireHead,
-  signedHeaders: readonly string[],
-): Result<undefined, SigV4Refusal> {
-  const signed = new Set(signedHeaders);
-  if (!signed.has('host')) {
-    return refusal(
-      'SignatureDoesNotMatch',
-      "'Host' must be a 'SignedHeader' in the AWS Authorization.",
-    );
-  }
-  const counts = new Map<string, number>();
-  for (const [name] of headers) counts.set(name, (counts.get(name) ?? 0) + 1);
-  for (const [name, count] of counts) {
-    if (count > 1 && isSingular(name)) {
-      return refusal(
-        'IncompleteSignature',
-        `The header "${name}" occurs ${count} times; send it once.`,
-      );
-    }
-    if (mustBeSigned(name) && !signed.has(name)) {
-      return refusal(
-        'AccessDenied',
-        `The header "${name}" is present but not signed; sign it or leave it out.`,
-      );
-    }
-  }
-  const absent = signedHeaders.find((name) => !counts.has(name));
-  if (absent !== undefined) {
-    return refusal(
-      'SignatureDoesNotMatch',
-      `The signed header "${absent}" did not arrive; a proxy may have removed it. Do not sign hop-by-hop headers.`,
-    );
-  }
-  return ok(undefined);
 }
 
 function minutes(ms: number): string {

@@ -14,6 +14,8 @@ export const COUNTED = {
   revocations: ['allow', 'deny'],
   /** What was done, and what was refused, about requests for an approval. */
   approvals: ['allow', 'deny'],
+  /** What was done about break-glass, vends under an event among it, and what was refused. */
+  break_glass: ['invoked', 'drill', 'vended', 'confirmed', 'closed', 'reviewed', 'denied'],
   /** Requests whose sender did not prove who it is, or is refused everywhere. */
   identity_refused: ['authentication', 'rate_limited', 'revoked', 'replayed'],
   /**
@@ -31,7 +33,10 @@ export const COUNTED = {
   unavailable: [
     'approvals',
     'audit',
+    'break_glass',
+    'break_glass_rates',
     'catalog',
+    'clock',
     'guard',
     'lifting_key',
     'overloaded',

@@ -117,7 +117,7 @@ export function requestOf(more: Partial<VendRequest> = {}): VendRequest {
  * The plan of a vend at noon in a new session, made as `vend` does, or the refusal of its network.
  */
 export function planOf(request: VendRequest, leave: Leave): Result<Plan, VendRefusal> {
-  const grant = { ...leave, approval: undefined };
+  const grant = { ...leave, basis: undefined };
   const network = toNetwork(request, grant);
   if (!network.ok) return network;
   const session = {
@@ -128,7 +128,7 @@ export function planOf(request: VendRequest, leave: Leave): Result<Plan, VendRef
   return ok(
     toPlan(request, {
       grant,
-      stamp: toStamp(request.caller, grant.approval),
+      stamp: toStamp(request.caller, grant.basis),
       session,
       network: network.value,
       begun: NOON,

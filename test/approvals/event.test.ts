@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toldBy, toRequestEvent, withUntold } from '../../src/approvals/event.ts';
+import type { AccessRequest } from '../../src/approvals/request.ts';
 import {
   approved,
   cancelled,
@@ -8,8 +9,7 @@ import {
   replaced,
   started,
   withReview,
-  type AccessRequest,
-} from '../../src/approvals/request.ts';
+} from '../../src/approvals/request-changes.ts';
 import { ALICE, BOB, NOW, party, pending, review, SHOWN } from './support.ts';
 
 const AT = NOW + 1_000;

@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { isLive, latestEnd, statusAt } from '../../src/approvals/request.ts';
 import {
   approved,
   cancelled,
-  isLive,
-  latestEnd,
   replaced,
   started,
-  statusAt,
   USE_WITHIN,
   withReview,
-} from '../../src/approvals/request.ts';
+} from '../../src/approvals/request-changes.ts';
 import { ALICE, BOB, HOUR, NOW, party, pending, review, SHOWN } from './support.ts';
 
 describe('a request', () => {

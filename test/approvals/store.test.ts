@@ -2,12 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLedgers, type LedgerEntry } from '../../src/approvals/ledger.ts';
-import {
-  approved,
-  cancelled,
-  withReview,
-  type AccessRequest,
-} from '../../src/approvals/request.ts';
+import type { AccessRequest } from '../../src/approvals/request.ts';
+import { approved, cancelled, withReview } from '../../src/approvals/request-changes.ts';
 import { toRequestItem } from '../../src/approvals/row.ts';
 import { createRequestStore, type RequestStore } from '../../src/approvals/store.ts';
 import { DEFAULT_TABLE_NAMES } from '../../src/aws/tables.ts';

@@ -1,11 +1,6 @@
 import { toDigest } from '../../src/approvals/digest.ts';
-import {
-  toRequest,
-  type AccessRequest,
-  type Party,
-  type Review,
-  type Wish,
-} from '../../src/approvals/request.ts';
+import type { AccessRequest, Party, Review, Wish } from '../../src/approvals/request.ts';
+import { toRequest } from '../../src/approvals/request-changes.ts';
 import { newHexId } from '../../src/lib/ids.ts';
 
 export const NOW = Date.parse('2026-03-10T12:00:00Z');

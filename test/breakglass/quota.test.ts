@@ -6,7 +6,8 @@ import {
   type Opening,
 } from '../../src/breakglass/event.ts';
 import { createUseLedgers, MAX_USES } from '../../src/breakglass/ledger.ts';
-import { createUseQuota, sayLedgerFull, type PastUses } from '../../src/breakglass/quota.ts';
+import { createUseQuota, sayLedgerFull } from '../../src/breakglass/quota.ts';
+import type { PastUses } from '../../src/breakglass/past-uses.ts';
 import { createEventStore } from '../../src/breakglass/store.ts';
 import { newHexId } from '../../src/lib/ids.ts';
 import { ok, refuse } from '../../src/lib/result.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ParameterReader, Reading, StoredParameter } from '../../src/aws/paging.ts';
+import type { ParameterReader, Reading } from '../../src/aws/paging.ts';
+import type { StoredParameter } from '../../src/aws/parameters.ts';
 import { createDocumentTree } from '../../src/catalog/document-tree.ts';
 
 const MINUTE = 60_000;

@@ -27,6 +27,8 @@ function snapshotAt(readAt: number, pages = 2, parameters = pages * 50): Snapsho
     webhook: undefined,
     operators: undefined,
     approvalPolicy: undefined,
+    breakGlassPolicy: undefined,
+    breakGlassRates: undefined,
     people: undefined,
     rejections: [],
     findings: [],

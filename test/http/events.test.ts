@@ -77,6 +77,25 @@ describe('events of a running TVM', () => {
     expect(first?.body).toContain('"prod"');
   });
 
+  it('tell of break-glass, from its opening to its end', async () => {
+    const body = {
+      profile: 'prod',
+      reason_code: 'incident',
+      justification: 'payments have failed since 14:02',
+    };
+    const opened = await post(tvm, body, { path: '/break-glass' });
+    expect(opened.status, opened.body).toBe(201);
+    const path = `/break-glass/${String(opened.json['event_id'])}/close`;
+    expect((await post(tvm, { reason: 'payments work again' }, { path })).status).toBe(200);
+    await vi.waitFor(
+      () =>
+        expect(types()).toEqual(
+          expect.arrayContaining(['breakglass.invoked', 'breakglass.closed']),
+        ),
+      { timeout: 15_000, interval: 50 },
+    );
+  });
+
   it('arrive although the receiver fails at first', async () => {
     const before = received.length;
     failures = 1;

@@ -77,6 +77,12 @@ describe('GET /profiles: 200', () => {
         { name: 'capped', access: 'allow', max_duration: 300 },
         { name: 'half', access: 'allow', max_duration: 1800 },
         { name: 'hard', access: 'allow', max_duration: 3600 },
+        {
+          name: 'prod',
+          access: 'break_glass',
+          description: 'Production; somebody else approves.',
+          max_duration: 3600,
+        },
         { name: 'tracked', access: 'allow', max_duration: 3600 },
       ],
     });

@@ -7,7 +7,8 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRequestOutbox } from '../../src/approvals/outbox.ts';
-import { approved, denied, withReview, type AccessRequest } from '../../src/approvals/request.ts';
+import type { AccessRequest } from '../../src/approvals/request.ts';
+import { approved, denied, withReview } from '../../src/approvals/request-changes.ts';
 import { toRequestItem } from '../../src/approvals/row.ts';
 import { createRequestStore, type RequestStore } from '../../src/approvals/store.ts';
 import type { Item } from '../../src/aws/attributes.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toHead } from '../../src/revocations/entry.ts';
+import { toHead } from '../../src/revocations/head.ts';
 import {
   createFakeTable,
   entry,

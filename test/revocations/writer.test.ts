@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it } from 'vitest';
-import { signEntry, toItem } from '../../src/revocations/entry.ts';
+import { toItem } from '../../src/revocations/entry.ts';
+import { signEntry } from '../../src/revocations/entry-signature.ts';
 import {
   createFakeTable,
   entry,

@@ -1,14 +1,8 @@
 import { withoutSsoAccount } from '../../policy/approval/person.ts';
 import type { Ledger, LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
 import { MAX_ENTRIES } from '../../approvals/ledger.ts';
-import {
-  approved,
-  isLive,
-  statusAt,
-  toRequest,
-  type AccessRequest,
-  type Wish,
-} from '../../approvals/request.ts';
+import { isLive, statusAt, type AccessRequest, type Wish } from '../../approvals/request.ts';
+import { approved, toRequest } from '../../approvals/request-changes.ts';
 import { toDigest } from '../../approvals/digest.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';

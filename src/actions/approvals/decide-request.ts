@@ -1,5 +1,6 @@
 import type { Ledgers } from '../../approvals/ledger.ts';
-import { USE_WITHIN, type AccessRequest } from '../../approvals/request.ts';
+import type { AccessRequest } from '../../approvals/request.ts';
+import { USE_WITHIN } from '../../approvals/request-changes.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';
 import { SECOND, type Clock } from '../../lib/clock.ts';

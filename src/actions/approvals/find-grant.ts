@@ -1,11 +1,6 @@
 import type { LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
-import {
-  latestEnd,
-  started,
-  statusAt,
-  type AccessRequest,
-  type Grant,
-} from '../../approvals/request.ts';
+import { latestEnd, statusAt, type AccessRequest, type Grant } from '../../approvals/request.ts';
+import { started } from '../../approvals/request-changes.ts';
 import type { RequestStore } from '../../approvals/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Caller } from '../../identity/caller.ts';
@@ -13,6 +8,7 @@ import { SECOND } from '../../lib/clock.ts';
 import { refuse, type Result } from '../../lib/result.ts';
 import type { SealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
+import { isClockOff, type Skew } from '../clock-skew.ts';
 import { ledgerName } from './ask.ts';
 import { checkGrant, type GrantProblem } from './check-grant.ts';
 import type { Documents } from './documents.ts';
@@ -35,14 +31,8 @@ type Dependencies = {
   readonly ledgers: Ledgers;
   readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
-  /**
-   * Milliseconds by which the machine's clock is ahead of AWS's; undefined while that is unknown.
-   */
-  readonly skew: () => number | undefined;
+  readonly skew: Skew;
 };
-
-/** Beyond it no grant is used: its end would be another one here than at AWS. */
-const MAX_SKEW = 30 * SECOND;
 
 /**
  * What may be worth telling of a grant that does not vend; what has ended is nobody's business any
@@ -78,7 +68,7 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf, skew
     now: number,
   ): Result<Grant, GrantProblem> {
     if (documents.people === undefined) return refuse('suspended');
-    if (Math.abs(skew() ?? 0) > MAX_SKEW) return refuse('clock');
+    if (isClockOff(skew)) return refuse('clock');
     return checkGrant(request, {
       now,
       requester: documents.toParty(caller, now, request.requester),

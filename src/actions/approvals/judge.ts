@@ -1,15 +1,12 @@
 import { differencesOf, toDigest } from '../../approvals/digest.ts';
 import {
-  approved,
-  cancelled,
-  denied,
   isLive,
   statusAt,
-  withReview,
   type AccessRequest,
   type Party,
   type Review,
 } from '../../approvals/request.ts';
+import { approved, cancelled, denied, withReview } from '../../approvals/request-changes.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { SealingKey } from '../../lib/sealing.ts';
 import { groupsFor, isApproveTime } from '../../policy/approval/rule.ts';

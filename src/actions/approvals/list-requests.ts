@@ -1,9 +1,5 @@
-import {
-  expired,
-  statusAt,
-  type AccessRequest,
-  type RequestStatus,
-} from '../../approvals/request.ts';
+import { statusAt, type AccessRequest, type RequestStatus } from '../../approvals/request.ts';
+import { expired } from '../../approvals/request-changes.ts';
 import type { RequestLeg, RequestPlace, RequestStore } from '../../approvals/store.ts';
 import { REQUEST_STATUSES, type REQUEST_VIEWS } from '../../contract/fields.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';

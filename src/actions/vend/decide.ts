@@ -43,17 +43,36 @@ export function decide(snapshot: Snapshot, caller: Caller, name: string, now: nu
   return { decision, outcome: toOutcome(profile, decision, caller) };
 }
 
+function toLeave(profile: CatalogProfile, { capSeconds, effect }: Decision): Leave {
+  return {
+    profile,
+    capSeconds,
+    // Issued credentials can be ended only by the tags of a session that is on record.
+    requiresSession: effect === 'require_server_session' || profile.profile.hardRevoke,
+  };
+}
+
+/**
+ * The leave that break-glass gives: where policy wants an approval, or no rule of it says anything.
+ * A rule that denies is never passed; undefined there, and where policy opens the profile by itself
+ * or there is none.
+ */
+export function emergencyLeave(
+  profile: CatalogProfile | undefined,
+  decision: Decision,
+): Leave | undefined {
+  const isSilent = decision.effect === 'deny' && decision.ruleIndex === -1;
+  if (profile === undefined || !(isSilent || decision.effect === 'require_approval'))
+    return undefined;
+  return toLeave(profile, decision);
+}
+
 function toOutcome(
   profile: CatalogProfile,
   decision: Decision,
   caller: Caller,
 ): Verdict['outcome'] {
-  const leave: Leave = {
-    profile,
-    capSeconds: decision.capSeconds,
-    // Issued credentials can be ended only by the tags of a session that is on record.
-    requiresSession: decision.effect === 'require_server_session' || profile.profile.hardRevoke,
-  };
+  const leave = toLeave(profile, decision);
   switch (decision.effect) {
     case 'deny':
       return refuse(denied(decision, caller, profile.name));

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../../audit/log.ts';
-import type { VendEntry, VendRecord } from '../../audit/record.ts';
+import type { VendEntry } from '../../audit/record.ts';
+import type { VendRecord } from '../../audit/vend-record.ts';
 import { release } from '../../audit/release.ts';
 import { formatInstant } from '../../lib/clock.ts';
 import { refuse, type Refused, type Result } from '../../lib/result.ts';
@@ -46,7 +47,7 @@ export function createVendEnds({ audit, request, facts, catalogVersion, inGrace 
       policy_path: `policies/${request.profile}`,
       unique_id: request.caller.uniqueId,
       asked_duration_seconds: request.duration,
-      ...describeApproval(facts),
+      ...describeBasis(facts),
       effect: effectOf(facts),
       rule: decision.rule ?? '',
       rule_index: decision.ruleIndex,
@@ -95,10 +96,12 @@ function requestOf(refusal: Failure['refusal']): Partial<VendRecord> {
   return isRequested ? { request_id: refusal.next.id } : {};
 }
 
-/** The approval that a vend rests on, as a record names it. */
-function describeApproval({ grant }: Facts): Partial<VendRecord> {
-  if (!grant.ok || grant.value.approval === undefined) return {};
-  const { request } = grant.value.approval;
+/** The approval or the event that a vend rests on, as a record names it. */
+function describeBasis({ grant }: Facts): Partial<VendRecord> {
+  const basis = grant.ok ? grant.value.basis : undefined;
+  if (basis === undefined) return {};
+  if (basis.kind === 'break-glass') return { break_glass_event_id: basis.event.id };
+  const { request } = basis;
   const approvals = request.reviews.filter(({ verdict }) => verdict === 'approve');
   return {
     request_id: request.id,

@@ -16,7 +16,8 @@ import type { TvmAnswer } from '../http.ts';
 import { jsonLine, printable } from '../printable.ts';
 import { describeNeeds } from '../requests.ts';
 import { defineTvmCommand } from '../tvm-command.ts';
-import { isGood, toSentence, type Tvm } from '../tvm.ts';
+import { isGood, toSentence } from '../answers.ts';
+import type { Tvm } from '../tvm.ts';
 import { waitForApproval } from '../wait.ts';
 
 /**

@@ -7,7 +7,8 @@ import { profileText } from '../field-flags.ts';
 import { switchFlag, textFlag, type ValuesOf } from '../flags.ts';
 import type { TvmAnswer } from '../http.ts';
 import { jsonLine, printable } from '../printable.ts';
-import { isGood, toSentence, type Tvm } from '../tvm.ts';
+import { isGood, toSentence } from '../answers.ts';
+import type { Tvm } from '../tvm.ts';
 import { defineTvmCommand } from '../tvm-command.ts';
 import { retryAfterOf } from '../wait.ts';
 

@@ -6,13 +6,12 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import { formatInstant, type Clock } from '../../lib/clock.ts';
 import { toShownName, type NamedKind } from '../../lib/names.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
+import { toKnownCallers, type NameSettings } from '../../policy/known-callers.ts';
 import {
   checkNotAtHome,
   questionPrincipal,
   questionUserName,
-  toKnownCallers,
-  type NameSettings,
-} from '../../policy/known-callers.ts';
+} from '../../policy/question-names.ts';
 import { checkPrincipal } from '../../policy/principals.ts';
 import { checkProfile } from '../../policy/profile-name.ts';
 import { checkUserName } from '../../policy/user-names.ts';

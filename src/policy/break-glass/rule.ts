@@ -57,6 +57,27 @@ export function isRuleFor(
   return isReason ? ok(rule) : refuse('reason-code');
 }
 
+/**
+ * Whether a rule lets somebody break the glass for some reason or other. Without `now` it is asked
+ * whatever the time is: what was opened in its window of time goes on behind it.
+ */
+export function isOpenTo(
+  rule: BreakGlassRule | undefined,
+  name: string,
+  now?: number,
+): rule is BreakGlassRule {
+  if (
+    rule === undefined ||
+    name === '' ||
+    !rule.users.includes(name) ||
+    rule.mfa?.required === true
+  )
+    return false;
+  return (
+    now === undefined || rule.time === undefined || compileTimeWindow(rule.time)(momentAt(now))
+  );
+}
+
 /** The rule by which somebody may break the glass now, or the first thing that is against it. */
 export function checkBreakGlassRule(
   policy: BreakGlassPolicyDocument | undefined,

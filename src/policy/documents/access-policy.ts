@@ -12,16 +12,8 @@ import {
 } from './conditions.ts';
 import { readDocument } from '../reading/document.ts';
 import { oneOfWords, type DocumentProblem } from '../reading/problem.ts';
-import {
-  anyOf,
-  dictionary,
-  duration,
-  list,
-  mapping,
-  text,
-  version,
-  word,
-} from '../reading/schema.ts';
+import { dictionary, duration, list, mapping, text, version, word } from '../reading/schema.ts';
+import { anyOf } from '../reading/cross-check.ts';
 
 /** The effects of rules, as Sentinel names them. */
 const EFFECTS = [

@@ -7,9 +7,7 @@ import { checkUserName } from '../user-names.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
 import {
-  atLeastOneOf,
   count,
-  crossCheck,
   described,
   duration,
   flag,
@@ -19,9 +17,9 @@ import {
   parsed,
   text,
   word,
-  type CrossFinding,
   type Schema,
 } from '../reading/schema.ts';
+import { atLeastOneOf, crossCheck, type CrossFinding } from '../reading/cross-check.ts';
 import { perOwner, principals, profileNames, timeWindow, userNames } from './conditions.ts';
 import { compileTicketPattern } from './ticket-pattern.ts';
 

@@ -6,17 +6,8 @@ import { approversFrom } from './approval-policy.ts';
 import { perOwner, profileNames, timeWindow, userNames } from './conditions.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
-import {
-  crossCheck,
-  duration,
-  flag,
-  list,
-  mapping,
-  optionalVersion,
-  text,
-  word,
-  type CrossFinding,
-} from '../reading/schema.ts';
+import { duration, flag, list, mapping, optionalVersion, text, word } from '../reading/schema.ts';
+import { crossCheck, type CrossFinding } from '../reading/cross-check.ts';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;

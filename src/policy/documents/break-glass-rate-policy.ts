@@ -3,16 +3,8 @@ import type { Result } from '../../lib/result.ts';
 import { profileNames } from './conditions.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
-import {
-  atLeastOneOf,
-  count,
-  crossCheck,
-  duration,
-  list,
-  mapping,
-  optionalVersion,
-  text,
-} from '../reading/schema.ts';
+import { count, duration, list, mapping, optionalVersion, text } from '../reading/schema.ts';
+import { atLeastOneOf, crossCheck } from '../reading/cross-check.ts';
 
 /**
  * The longest time that uses are counted over, in seconds: as long as they are on record, which is

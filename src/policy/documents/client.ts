@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { refuse, type Result } from '../../lib/result.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
-import { crossCheck, flag, instant, mapping, textLike } from '../reading/schema.ts';
+import { flag, instant, mapping, textLike } from '../reading/schema.ts';
+import { crossCheck } from '../reading/cross-check.ts';
 import { isWeakSecret, MIN_SECRET_LENGTH } from './weak-secret.ts';
 
 /** A registered key: its secret, the caller who signs with it, and its end. */

@@ -3,8 +3,6 @@ import { NAMED_KINDS, type NamedKind } from '../../lib/names.ts';
 import { checkAccount, checkPrincipalPattern } from '../principals.ts';
 import { checkProfile } from '../profile-name.ts';
 import {
-  atLeastOneOf,
-  crossCheck,
   described,
   list,
   mapping,
@@ -13,6 +11,7 @@ import {
   word,
   type Schema,
 } from '../reading/schema.ts';
+import { atLeastOneOf, crossCheck } from '../reading/cross-check.ts';
 import { WEEKDAYS, type TimeWindow } from '../time-window.ts';
 import { checkUserName } from '../user-names.ts';
 import { checkZone } from '../zones.ts';

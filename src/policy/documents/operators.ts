@@ -6,7 +6,8 @@ import { perOwner, principals, profileNames, userNames } from './conditions.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
 import type { PolicyCaller } from '../match.ts';
-import { atLeastOneOf, list, mapping, text, version, word } from '../reading/schema.ts';
+import { list, mapping, text, version, word } from '../reading/schema.ts';
+import { atLeastOneOf } from '../reading/cross-check.ts';
 
 /** What an operator may do with sessions and revocations of others. */
 const ACTIONS = ['list', 'revoke', 'lift', 'explain', 'audit'] as const;

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { crossCheck, dictionary, type CrossFinding, type Schema } from '../reading/schema.ts';
+import { dictionary, type Schema } from '../reading/schema.ts';
+import { crossCheck, type CrossFinding } from '../reading/cross-check.ts';
 import { quote } from '../reading/problem.ts';
 
 /** STS accepts 50 session tags, five of which are the TVM's own. */

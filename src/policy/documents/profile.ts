@@ -4,7 +4,6 @@ import { ok, refuse, type Result } from '../../lib/result.ts';
 import { readDocument } from '../reading/document.ts';
 import { quote, type DocumentProblem } from '../reading/problem.ts';
 import {
-  crossCheck,
   described,
   duration,
   flag,
@@ -13,8 +12,8 @@ import {
   parsed,
   text,
   textLike,
-  type CrossFinding,
 } from '../reading/schema.ts';
+import { crossCheck, type CrossFinding } from '../reading/cross-check.ts';
 import { minify, sessionPolicy, type SessionPolicy } from './session-policy.ts';
 import { profileTags } from './profile-tags.ts';
 

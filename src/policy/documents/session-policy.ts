@@ -1,17 +1,8 @@
 import * as v from 'valibot';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { readDocument } from '../reading/document.ts';
-import {
-  crossCheck,
-  dictionary,
-  list,
-  mapping,
-  text,
-  textLike,
-  word,
-  type CrossFinding,
-  type Schema,
-} from '../reading/schema.ts';
+import { dictionary, list, mapping, text, textLike, word, type Schema } from '../reading/schema.ts';
+import { crossCheck, type CrossFinding } from '../reading/cross-check.ts';
 
 /** A session policy: its statements as IAM writes them, which apply under version 2012-10-17. */
 export type SessionPolicy = {
