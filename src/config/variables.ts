@@ -119,8 +119,6 @@ export type Values = v.InferOutput<typeof Variables>;
  * that they do nothing.
  */
 export const NOT_USED_YET: readonly (keyof typeof SENTINEL)[] = [
-  'SENTINEL_APPROVAL_TABLE',
-  'SENTINEL_BREAKGLASS_TABLE',
   'SENTINEL_AUDIT_TABLE',
   'SENTINEL_AUDIT_BUCKET',
   'SENTINEL_STATE_REGION',

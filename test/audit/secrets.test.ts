@@ -85,6 +85,8 @@ describe('the audit log and the log of a vend', () => {
         effect: 'allow',
         rule: 'engineers-in-dev',
         rule_index: 0,
+        rule_hash: expect.stringMatching(/^[0-9a-f]{16}$/u),
+        catalog_version: expect.stringMatching(/^[0-9a-f]{16}$/u),
         reason: 'Engineers work in dev.',
         outcome: 'vended',
         vend_id: String(answer.json['SourceIdentity']).split('=')[2],
