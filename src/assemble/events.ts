@@ -30,10 +30,7 @@ function toTopic({ events, endpoints, region }: Config, { meter }: Pick<Runtime,
   return { arn, client: createSnsClient({ region: home, endpoint: endpoints.sns }, meter.called) };
 }
 
-/**
- * Constructs the outboxes in which events wait: of requests for approvals, break-glass and
- * revocations.
- */
+/** Constructs the outboxes in which events wait: of requests, break-glass, and revocations. */
 function assembleOutboxes(
   { config: { tables }, clock, clients: { feed: client } }: Runtime,
   sealingKeys: Catalog['sealingKeys'],

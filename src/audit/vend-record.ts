@@ -6,12 +6,13 @@ import type { Common, UnavailableCause, Who } from './common.ts';
  * Three ids, each of something else:
  * - `http_request_id` is the HTTP request's, the answer's `x-request-id`.
  * - `vend_id` is this vend's own. `source_identity` carries it.
- * - `request_id` is left for the id of a request for an approval, and stands in no record yet.
+ * - `request_id` is the id of the request for an approval that the vend rests on, or that it made;
+ *   `break_glass_event_id` is that of a break-glass event.
  *
  * For readers of Sentinel's own log: it logs as `request_id` what is `vend_id` here, so read this
  * field in its place. The session tag keeps Sentinel's name, `SentinelRequestID`. It carries the id
- * of the approval or of the break-glass event that a vend rests on, and where there is neither, as
- * in every vend today, the `vend_id`.
+ * of the approval or of the break-glass event that a vend rests on, and where there is neither, the
+ * `vend_id`.
  */
 export type VendRecord = Common &
   Who & {

@@ -177,16 +177,18 @@ function* readDocuments(
     }
     yield;
   }
-  return { policies, profiles, others, operators, ...toSingle(kept, broken) };
+  return { policies, profiles, others, operators, ...withBroken(kept, broken) };
 }
 
-/** What the absence of people and of rates allows, a broken document of them does not. */
-function toSingle(kept: Partial<SingleDocuments>, broken: ReadonlySet<string>) {
-  const { approvalPolicy, breakGlassPolicy, people, breakGlassRates } = kept;
+/** The single documents; what the absence of two of them allows, a broken one does not. */
+function withBroken(
+  { approvalPolicy, people, breakGlassPolicy, breakGlassRates }: Partial<SingleDocuments>,
+  broken: ReadonlySet<string>,
+) {
   return {
     approvalPolicy,
-    breakGlassPolicy,
     people: broken.has('people') ? ('broken' as const) : people,
+    breakGlassPolicy,
     breakGlassRates: broken.has('break-glass-rate-policy') ? ('broken' as const) : breakGlassRates,
   };
 }

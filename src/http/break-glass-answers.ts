@@ -141,11 +141,11 @@ function toEventAnswer(
       return conflict(`Break-glass event ${id} ${STATE[why]}.`, { status, event_id: id });
     }
     case 'event-unrecorded':
-      return toUnrecorded(id);
+      return toUnrecordedAnswer(id);
   }
 }
 
-function toUnrecorded(id: string): RefusalAnswer {
+function toUnrecordedAnswer(id: string): RefusalAnswer {
   const message = `It was done with break-glass event ${id} and stands, but the audit log is not available just now and may lack its record; there is no need to send it again.`;
   const answer = retryLater(503, 'ServiceUnavailable', message, RETRY_UNAVAILABLE);
   return { ...answer, details: { ...answer.details, event_id: id } };

@@ -9,7 +9,7 @@ import {
 } from '../aws/attributes.ts';
 import { signingKeyOf, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import { isSignedClosing, isSignedEntry, signLift } from './entry-signature.ts';
-import type { Revocation, RevocationTarget } from './revocation.ts';
+import type { Revocation, RevocationBook, RevocationTarget } from './revocation.ts';
 
 /**
  * An entry of the log: a revocation, the lifting of one, or a number that says nothing (`void`).
@@ -188,4 +188,12 @@ export function endOfBatch(read: ReadEntry): number {
   const last = numberAt(read.item, 'last');
   if (!read.genuine || last === undefined || !Number.isSafeInteger(last)) return read.entry.n;
   return Math.max(read.entry.n, last);
+}
+
+/** Applies an entry to a book. */
+export function apply(read: ReadEntry, to: RevocationBook): void {
+  const { entry, closed } = read;
+  if (closed) to.lift(entry.n);
+  if (entry.what === 'lift') to.lift(entry.lifts);
+  if (entry.what === 'revoke') to.add(entry);
 }

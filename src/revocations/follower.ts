@@ -4,9 +4,9 @@ import { singleFlight } from '../lib/single-flight.ts';
 import type { Moment, Stopwatch } from '../lib/stopwatch.ts';
 import { includes } from './compaction.ts';
 import { createRevocationBook, type Revocation, type RevocationBook } from './revocation.ts';
-import type { LogEntry, ReadEntry } from './entry.ts';
+import { type LogEntry, type ReadEntry, apply } from './entry.ts';
 import type { RevocationLog } from './log.ts';
-import { apply, createRevocationReader } from './reader.ts';
+import { createRevocationReader } from './reader.ts';
 import { BrokenLog } from './broken-log.ts';
 import { createRevocationWriter, type NewEntry } from './writer.ts';
 

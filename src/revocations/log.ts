@@ -16,6 +16,7 @@ import { idOf, readEntry, toItem, type ReadEntry } from './entry.ts';
 import { signClosing, signEntry } from './entry-signature.ts';
 import { readHead, signHead, toHead } from './head.ts';
 import { createMirror } from './mirror.ts';
+import { unchanged } from './unchanged.ts';
 
 /** How long one call may take that writes, its retries included. */
 const DEADLINE = 3 * SECOND;
@@ -39,27 +40,6 @@ type Options = {
   readonly sealingKeys: () => SealingKeys;
   readonly clock: Clock;
 };
-
-/** The condition that an item is still as it was seen, or still not there. */
-function unchanged(seen: Item | undefined) {
-  if (seen === undefined) return { condition: 'attribute_not_exists(id)' };
-  const terms: string[] = ['attribute_exists(id)'];
-  const names: Record<string, string> = {};
-  const values: Item = {};
-  for (const [index, name] of ['n', 'signature', 'attempt', 'version', 'closing'].entries()) {
-    const value = seen[name];
-    names[`#a${index}`] = name;
-    if (value !== undefined) values[`:a${index}`] = value;
-    terms.push(
-      value === undefined ? `attribute_not_exists(#a${index})` : `#a${index} = :a${index}`,
-    );
-  }
-  return {
-    condition: terms.join(' AND '),
-    names,
-    ...(Object.keys(values).length === 0 ? {} : { values }),
-  };
-}
 
 /**
  * The log of revocations in `sentinel-revocations`: entries `rev#<n>` without a gap; `head`, which

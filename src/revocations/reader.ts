@@ -9,7 +9,7 @@ import {
   type Ranges,
 } from './compaction.ts';
 import { createRevocationBook, type Revocation, type RevocationBook } from './revocation.ts';
-import type { ReadEntry } from './entry.ts';
+import { apply, type ReadEntry } from './entry.ts';
 import type { RevocationLog } from './log.ts';
 
 /** The result of reading everything. */
@@ -223,14 +223,6 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
 }
 
 type Take = (read: ReadEntry) => void;
-
-/** Applies an entry to a book. */
-export function apply(read: ReadEntry, to: RevocationBook): void {
-  const { entry, closed } = read;
-  if (closed) to.lift(entry.n);
-  if (entry.what === 'lift') to.lift(entry.lifts);
-  if (entry.what === 'revoke') to.add(entry);
-}
 
 /** Reads the log of revocations. */
 export type RevocationReader = ReturnType<typeof createRevocationReader>;

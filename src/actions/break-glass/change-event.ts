@@ -5,16 +5,15 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { activeSealingKey } from '../../lib/sealing.ts';
-import { findBreakGlassRule } from '../../policy/break-glass/rule.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
 import { isClockOff, type Skew } from '../clock-skew.ts';
 import type { OperationRefusal, Operator } from '../operator.ts';
 import { unavailable } from '../refusal.ts';
 import { toRevokedRefusal } from '../revoked.ts';
+import { checkOther, judgeClosing, judgeReview, over, show, type Case } from './judge-event.ts';
 import type { BreakGlassRecords, TriedEvent } from './records.ts';
-import { checkOther, judgeClosing, judgeReview, over, type Case } from './judge-event.ts';
-import { isVisibleEvent, toShownEvent, withLog, type ShownEvent } from './shown-event.ts';
+import { isVisibleEvent, withLog, type ShownEvent } from './shown-event.ts';
 
 type Dependencies = {
   readonly clock: Clock;
@@ -46,14 +45,6 @@ type Outcome = Promise<Result<ShownEvent, OperationRefusal>>;
 
 /** How often an action is tried again on an event that another has changed meanwhile. */
 const MAX_ATTEMPTS = 6;
-
-function show({ operator, now }: Case, event: BreakGlassEvent): ShownEvent {
-  return toShownEvent(
-    event,
-    findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile),
-    now,
-  );
-}
 
 /** The actions on an event that is open or was: confirm, close, review. */
 export function createChangeEvent(dependencies: Dependencies) {

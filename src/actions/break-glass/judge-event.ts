@@ -1,9 +1,10 @@
 import { closed, reviewed, statusAt, type BreakGlassEvent } from '../../breakglass/event.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { SealingKey } from '../../lib/sealing.ts';
+import { findBreakGlassRule } from '../../policy/break-glass/rule.ts';
 import { may, type OperationRefusal } from '../operator.ts';
 import { unavailable } from '../refusal.ts';
-import { isOther, isOwnEvent, type Looker } from './shown-event.ts';
+import { isOther, isOwnEvent, toShownEvent, type Looker, type ShownEvent } from './shown-event.ts';
 
 /** An event that somebody acts on, and what is known of both. */
 export type Case = Looker & {
@@ -22,6 +23,15 @@ export function over({ event, now }: Case) {
   });
 }
 
+/** Shows an event to whoever acts on it. */
+export function show({ operator, now }: Case, event: BreakGlassEvent): ShownEvent {
+  return toShownEvent(
+    event,
+    findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile),
+    now,
+  );
+}
+
 /** Why somebody may not confirm or review an event; undefined if they may. */
 export function checkOther(at: Case, action: 'confirms' | 'reviews'): OperationRefusal | undefined {
   const { event, documents } = at;
@@ -31,7 +41,7 @@ export function checkOther(at: Case, action: 'confirms' | 'reviews'): OperationR
   return { kind: 'not-for-event', id: event.id, why: 'not-named' };
 }
 
-/** Judges a closing: by the invoker, or an operator who may revoke. */
+/** Judges that somebody closes an event. */
 export function judgeClosing(at: Case, reason: string): Result<BreakGlassEvent, OperationRefusal> {
   const { event, party, now, operator } = at;
   if (!isOwnEvent(event, at) && !may(operator, 'revoke', event.profile)) {
@@ -44,7 +54,9 @@ export function judgeClosing(at: Case, reason: string): Result<BreakGlassEvent, 
   return next.ok ? next : over(at);
 }
 
-/** Judges a review, which somebody whom the rule names gives once the event is over. */
+/**
+ * Judges that somebody reviews an event; undefined where they have done so before.
+ */
 export function judgeReview(
   at: Case,
   comment: string,

@@ -62,6 +62,22 @@ function unopened({ caller: { name } }: Operator, profile: string): DeniedRefusa
   return { kind: 'denied', profile, user: name, rule: undefined, reason: undefined };
 }
 
+/** What the rule does not allow; undefined where it does not open the profile at all. */
+function toRuleRefusal(problem: RuleProblem, rule: BreakGlassRule): BreakGlassRefusal | undefined {
+  switch (problem) {
+    case 'reason-code':
+      return { kind: 'reason-not-allowed', allowed: rule.allowed_reason_codes ?? REASON_CODES };
+    case 'time':
+      return { kind: 'not-at-this-time', rule: rule.name };
+    case 'duration':
+      return { kind: 'event-too-long', longest: maxSecondsOf(rule) };
+    case 'no-rule':
+    case 'user':
+    case 'mfa':
+      return undefined;
+  }
+}
+
 /** The rule by which this caller may break the glass now, and for how long, or why not. */
 function findRule(
   operator: Operator,
@@ -92,22 +108,6 @@ function findRule(
   });
   if (checked.ok) return ok({ rule: checked.value, seconds });
   return refuse(toRuleRefusal(checked.refusal, rule) ?? unopened(operator, profile));
-}
-
-/** What somebody may know whom the rule names; undefined where it does not. */
-function toRuleRefusal(problem: RuleProblem, rule: BreakGlassRule): BreakGlassRefusal | undefined {
-  switch (problem) {
-    case 'reason-code':
-      return { kind: 'reason-not-allowed', allowed: rule.allowed_reason_codes ?? REASON_CODES };
-    case 'time':
-      return { kind: 'not-at-this-time', rule: rule.name };
-    case 'duration':
-      return { kind: 'event-too-long', longest: maxSecondsOf(rule) };
-    case 'no-rule':
-    case 'user':
-    case 'mfa':
-      return undefined;
-  }
 }
 
 function toRateRefusal(

@@ -2,7 +2,6 @@ import { SECOND } from '../../lib/clock.ts';
 import type { LabelsFull } from '../../sessions/label-places.ts';
 import { unavailable, type VendRefusal } from '../refusal.ts';
 import type { AssumeRoleFault } from './assume-role.ts';
-import type { Basis } from './plan.ts';
 import type { Failure } from './record.ts';
 
 /** A vend that may not be, with what more its record says. */
@@ -13,11 +12,6 @@ export function denied(refusal: Failure['refusal'], more: Partial<Failure> = {})
 /** A vend that could not be, with what more its record says. */
 export function failed(refusal: Failure['refusal'], more: Partial<Failure> = {}): Failure {
   return { ...more, refusal, outcome: 'failed' };
-}
-
-/** What is not available where that which a vend rests on cannot be used. */
-export function outageOf({ kind }: Basis) {
-  return unavailable(kind === 'approval' ? 'approvals' : 'break_glass');
 }
 
 /** Too many labels; `now` in epoch milliseconds. */

@@ -4,7 +4,7 @@ import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Grants } from '../approvals/find-grant.ts';
 import type { LiveEvents } from '../break-glass/find-event.ts';
 import { unavailable } from '../refusal.ts';
-import { failed, outageOf } from './failures.ts';
+import { failed } from './failures.ts';
 import type { Basis, Grant } from './plan.ts';
 import type { Failure } from './record.ts';
 
@@ -14,8 +14,26 @@ type Dependencies = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** Makes what writes down that a vend uses what it rests on, before STS is asked. */
+/** What is not available where that which a vend rests on cannot be used. */
+export function outageOf({ kind }: Basis) {
+  return unavailable(kind === 'approval' ? 'approvals' : 'break_glass');
+}
+
+/** Makes what starts that on which a vend rests. */
 export function createStartGrant({ grants, events, onFault }: Dependencies) {
+  async function startApproval(
+    grant: Grant & { readonly basis: Extract<Basis, { readonly kind: 'approval' }> },
+    snapshot: Snapshot,
+    begun: number,
+  ): Promise<Result<Grant, Failure>> {
+    if (grant.basis.grant.startsAt !== undefined) return ok(grant);
+    const sealing = activeSealingKey(snapshot.sealingKeys, begun);
+    if (sealing === undefined) return refuse(failed(unavailable('sealing_key')));
+    const started = await grants.start(grant.basis, snapshot, sealing, begun);
+    if (started === undefined) return refuse(failed(unavailable('approvals')));
+    return ok({ ...grant, basis: { kind: 'approval', ...started } });
+  }
+
   /**
    * Starts an approval whose time begins with its first use, and notes that a break-glass event is
    * used.
@@ -36,19 +54,6 @@ export function createStartGrant({ grants, events, onFault }: Dependencies) {
       onFault(error);
       return refuse(failed(outageOf(basis)));
     }
-  }
-
-  async function startApproval(
-    grant: Grant & { readonly basis: Extract<Basis, { readonly kind: 'approval' }> },
-    snapshot: Snapshot,
-    begun: number,
-  ): Promise<Result<Grant, Failure>> {
-    if (grant.basis.grant.startsAt !== undefined) return ok(grant);
-    const sealing = activeSealingKey(snapshot.sealingKeys, begun);
-    if (sealing === undefined) return refuse(failed(unavailable('sealing_key')));
-    const started = await grants.start(grant.basis, snapshot, sealing, begun);
-    if (started === undefined) return refuse(failed(unavailable('approvals')));
-    return ok({ ...grant, basis: { kind: 'approval', ...started } });
   }
 
   return startGrant;

@@ -12,9 +12,9 @@ import type { AssumeRole } from './assume-role.ts';
 import type { Grants } from '../approvals/find-grant.ts';
 import type { ApprovalRefusal } from '../approvals/refusal.ts';
 import type { VendApprovals } from '../approvals/for-vend.ts';
+import { denied, failed, toLabelsRefusal, toUpstreamFailure } from './failures.ts';
 import type { LiveEvents } from '../break-glass/find-event.ts';
-import { createStartGrant } from './start-grant.ts';
-import { denied, failed, outageOf, toLabelsRefusal, toUpstreamFailure } from './failures.ts';
+import { createStartGrant, outageOf } from './start-grant.ts';
 import { gather, type Facts } from './gather.ts';
 import {
   basisEnd,
@@ -77,6 +77,7 @@ export function createVend(dependencies: Dependencies): Vend {
     audit,
     onFault,
   } = dependencies;
+
   const startGrant = createStartGrant({ grants, events, onFault });
 
   async function reserve(
@@ -183,8 +184,8 @@ export function createVend(dependencies: Dependencies): Vend {
 
   async function vend(request: VendRequest, snapshot: Snapshot): ReturnType<Vend> {
     const begun = clock();
-    // Gather what decides: policy by this snapshot, revocations as they are known here, what
-    // else it needs.
+    // Gather what decides: policy by this snapshot, revocations as they are known here, what else
+    // it needs.
     const facts = await gather(request, snapshot, { revocations, grants, events, onFault }, begun);
     const { end, letGo } = createVendEnds({
       audit,
