@@ -61,7 +61,7 @@ export function assembleApprovals(
   const documentsOf = createDocumentsOf(bareNames);
   const records = createApprovalRecords({ clock, guard, audit, bareNames, onFault });
   const common = { clock, store, ledgers, revocations, documentsOf, records };
-  const ask = createAsk({ store, ledgers, revocations, sleep });
+  const ask = createAsk({ clock, store, ledgers, revocations, sleep });
   const requesting = createRequestApproval({ ...common, ask });
 
   function statusUrlOf(id: string): string {

@@ -110,7 +110,7 @@ function sentinelRow(change: Row = {}): Row {
 }
 
 describe('a row that somebody else wrote', () => {
-  it('approved as Sentinel has it grants nothing, is listed to nobody, and stays as it was', async () => {
+  it('approved as Sentinel has it grants nothing, is not listed, and stays as it was', async () => {
     const row = sentinelRow();
     await putRow(dynamodb, row);
     await putRow(
@@ -192,7 +192,7 @@ describe('a row that somebody else wrote', () => {
     },
   );
 
-  it('that says denied over a pending request takes it away, and another can be asked for', async () => {
+  it('that says denied over a pending request takes it away, and the next is new', async () => {
     const id = await ask('one');
     await putRow(dynamodb, { ...(await rowOf(dynamodb, id)), status: { S: 'denied' } });
     expect(outcomeOf(await approveBy(tvm, ben, id))).toEqual([409, 'Conflict']);

@@ -202,7 +202,7 @@ describe('next_token', () => {
     }
   });
 
-  it("shows nobody more than they may see: another's token, and one that somebody made up", async () => {
+  it("shows nobody more than they may see, be it another's or made up", async () => {
     const { json } = await list(ann, { view: 'mine' });
     const theirs = await list(carol, { view: 'mine', next_token: String(json['next_token']) });
     expect([theirs.status, theirs.json['requests']]).toEqual([200, []]);

@@ -162,7 +162,7 @@ describe("one's own request", () => {
       const answer = await vendBy(tvm, who, 'one');
       expect(outcomeOf(answer)).toEqual([403, 'PolicyRequiresApproval']);
       const made = answer.json['request_id'];
-      if (made !== undefined) await actBy(tvm, who, [String(made), 'cancel']);
+      if (made !== undefined) await actBy(tvm, who, [made as string, 'cancel']);
     }
     await clear(id);
   });
@@ -269,7 +269,7 @@ describe('a revocation after the approval', () => {
     await clear(id);
   });
 
-  it('of somebody who approved before the quorum was reached lets another approve, or the same one again', async () => {
+  it('of somebody who approved before the quorum lets the same one approve again', async () => {
     const id = await ask('two');
     await approveBy(tvm, ben, id);
     await lift(await revoke({ kind: 'user', value: 'ben' }));

@@ -1,12 +1,12 @@
 import { withoutSsoAccount } from '../../policy/approval/person.ts';
 import type { Ledger, LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
 import { MAX_ENTRIES } from '../../approvals/ledger.ts';
-import { statusAt, type AccessRequest, type Wish } from '../../approvals/request.ts';
+import { isLive, statusAt, type AccessRequest, type Wish } from '../../approvals/request.ts';
 import { approved, toRequest } from '../../approvals/request-changes.ts';
 import { toDigest } from '../../approvals/digest.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';
-import { SECOND } from '../../lib/clock.ts';
+import { SECOND, type Clock } from '../../lib/clock.ts';
 import { newHexId } from '../../lib/ids.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { SealingKey, SealingKeys } from '../../lib/sealing.ts';
@@ -76,6 +76,7 @@ function isSameWish(request: AccessRequest, wish: Omit<Wish, 'root'>): boolean {
 }
 
 type Dependencies = {
+  readonly clock: Clock;
   readonly store: Pick<RequestStore, 'read' | 'create'>;
   readonly ledgers: Ledgers;
   readonly revocations: Pick<Revocations, 'ofGrant'>;
@@ -103,11 +104,20 @@ function checkRoom({ own, pending, rowless }: Open, now: number): ApprovalRefusa
   return { kind: 'requests-full', most: MAX_OPEN, retryAfterSeconds };
 }
 
-function toEntry(request: AccessRequest): LedgerEntry {
+/** Whether a request was approved, and its time is not over. */
+function isGranted({ status, grant }: AccessRequest, now: number): boolean {
+  return status === 'approved' && grant !== undefined && isLive(grant, now);
+}
+
+/**
+ * The entry of a request, of the moment at which it is written: how long ago an ask began tells
+ * nothing of its row.
+ */
+function toEntry(request: AccessRequest, at: number): LedgerEntry {
   return {
     id: request.id,
     profile: request.profile,
-    at: request.createdAt,
+    at,
     until: endOf(request),
     pending: request.status === 'pending',
   };
@@ -138,12 +148,16 @@ function begin({ wish, rule, documents, now }: Ask, id: string): AccessRequest |
  * the row: whoever asks at the same moment finds it there, and what dies in between costs the
  * person a place until the request would have expired.
  */
-export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) {
+export function createAsk({ clock, store, ledgers, revocations, sleep }: Dependencies) {
   /** The pending requests of a person, under all the names that are theirs. */
   async function findOpen({ wish, documents, keys, now }: Ask): Promise<Open> {
     const names = documents.people?.namesOf(wish.requester) ?? [ledgerName(wish)];
     const read = await Promise.all(names.map((name) => ledgers.read(name, now)));
-    const entries = read.flatMap((ledger) => ledger.entries.filter(({ pending }) => pending));
+    // Of this profile also what is approved by the ledger: the row may not have come to that, where
+    // somebody died.
+    const entries = read
+      .flatMap((ledger) => ledger.entries)
+      .filter(({ pending, profile }) => pending || profile === wish.profile);
     const rows = await Promise.all(
       entries.map(async (entry) => ({ entry, row: await store.read(entry.id, keys) })),
     );
@@ -152,9 +166,7 @@ export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) 
     const pending = requests.filter((request) => isOpen(request, now));
     // What was decided, withdrawn or ended needs no place any more; what was just begun keeps its
     // own.
-    const over = requests.filter(
-      (request) => request.status !== 'approved' && !isOpen(request, now),
-    );
+    const over = requests.filter((request) => !isOpen(request, now) && !isGranted(request, now));
     const dead = rowless.filter(({ at }) => now - at >= IN_FLIGHT);
     const gone = new Set([...over, ...dead].map(({ id }) => id));
     const { entries: all = [], version = 0 } = read[0] ?? {};
@@ -170,16 +182,13 @@ export function createAsk({ store, ledgers, revocations, sleep }: Dependencies) 
     return statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined;
   }
 
-  /**
-   * Writes the ledger, unless the request is there, then the row; undefined if another wrote either
-   * meanwhile.
-   */
+  /** Writes the ledger, then the row; undefined if another wrote either meanwhile. */
   async function write(request: AccessRequest, { own }: Open, sealing: SealingKey) {
-    if (!own.entries.some(({ id }) => id === request.id)) {
-      const entries = [...own.entries, toEntry(request)];
-      if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost')
-        return undefined;
-    }
+    // Also for an id that is there: whoever takes it for dead meanwhile must lose the race for it.
+    const others = own.entries.filter(({ id }) => id !== request.id);
+    const entries = [...others, toEntry(request, clock())];
+    if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost')
+      return undefined;
     return (await store.create(request, sealing)) === 'created' ? request : undefined;
   }
 

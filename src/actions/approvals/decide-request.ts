@@ -69,14 +69,10 @@ export function createDecideRequest(dependencies: Dependencies) {
       const others = entries.filter(({ id }) => id !== request.id);
       const { id, profile, createdAt: at } = request;
       const startsAt = entries.find((entry) => entry.id === id)?.startsAt;
-      const entry = {
-        id,
-        profile,
-        at,
-        until: endOf(request),
-        pending: request.status === 'pending',
-        startsAt,
-      };
+      // Whoever dies now leaves a row that is pending still: it must be found for as long as it may
+      // be approved.
+      const until = Math.max(endOf(request), request.expiresAt);
+      const entry = { id, profile, at, until, pending: request.status === 'pending', startsAt };
       if ((await ledgers.write(name, [...others, entry], version)) === 'written') return;
     }
     throw new Error(`the ledger of requests of ${name} is written by too many at once`);

@@ -101,16 +101,14 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf, skew
    * Notes in the ledger when the time of a grant began, once, and tells when that was; undefined if
    * it is over.
    */
-  async function noteStart(
-    { request, grant }: FoundGrant,
-    now: number,
-  ): Promise<number | undefined> {
+  async function noteStart({ request }: FoundGrant, now: number): Promise<number | undefined> {
     const name = ledgerName(request);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const { entries, version } = await ledgers.read(name, now);
       const entry = entries.find(({ id }) => id === request.id);
       if (entry === undefined || entry.startsAt !== undefined) return entry?.startsAt;
-      const begun = { ...entry, startsAt: now, until: now + grant.seconds * SECOND };
+      // It is kept for as long as before: so long a row could be put back.
+      const begun = { ...entry, startsAt: now };
       const others = entries.filter(({ id }) => id !== request.id);
       if ((await ledgers.write(name, [...others, begun], version)) === 'written') return now;
     }

@@ -83,6 +83,7 @@ function checkOpen({ request, now }: Case): OperationRefusal | undefined {
     : { kind: 'request-over', id: request.id, status };
 }
 
+/** Judges the taking away of a request, by whoever may. */
 function judgeEnd(at: Case, isAllowed: boolean, reason: string): Judged {
   const { request, party, now } = at;
   if (!isAllowed) return refuse({ kind: 'not-approver', id: request.id, why: 'no-group' });
