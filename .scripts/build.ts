@@ -19,7 +19,10 @@ function changedAt(path: string): number {
 
 /** Whether the bundle is absent, or older than what it is made of. */
 export function isStale(): boolean {
-  return !existsSync(BUNDLE) || SOURCES.some((source) => changedAt(join(ROOT, source)) > statSync(BUNDLE).mtimeMs);
+  return (
+    !existsSync(BUNDLE) ||
+    SOURCES.some((source) => changedAt(join(ROOT, source)) > statSync(BUNDLE).mtimeMs)
+  );
 }
 
 /**

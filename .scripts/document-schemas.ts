@@ -16,7 +16,10 @@ import { toJsonSchema, type JsonSchema } from './json-schema.ts';
  * A kind of document. Its title says where it is stored and what it is for. Its forms are one, or
  * one for each kind of caller that bare names can mean.
  */
-type Document = { readonly title: string; readonly forms: readonly [GenericSchema, ...GenericSchema[]] };
+type Document = {
+  readonly title: string;
+  readonly forms: readonly [GenericSchema, ...GenericSchema[]];
+};
 
 function forEachKind(form: (bareNames: NamedKind) => GenericSchema): Document['forms'] {
   const [first, ...others] = NAMED_KINDS.map(form);

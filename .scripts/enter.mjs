@@ -1,9 +1,10 @@
 /**
  * The door of every npm script: `node .scripts/enter.mjs <script.ts> [arguments…]`.
  *
- * Whoever clones the repository has some Node and npm, and no more. This file is plain JavaScript that Node 20 can run: it
- * installs what package-lock.json names if node_modules does not match it, and hands over to the project's own Node,
- * which runs TypeScript. stdout belongs to the script alone; what is said here goes to stderr.
+ * Whoever clones the repository has some Node and npm, and no more. This file is plain JavaScript
+ * that Node 20 can run: it installs what package-lock.json names if node_modules does not match it,
+ * and hands over to the project's own Node, which runs TypeScript. stdout belongs to the script
+ * alone; what is said here goes to stderr.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
@@ -15,11 +16,14 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const OLDEST_HOST = 20;
 const PROJECT_NODE = 24;
 
+/** @typedef {{version?: string, optional?: boolean, devOptional?: boolean}} Package */
+
 /**
  * Why node_modules has to be installed anew, or undefined if it matches the lockfile.
  *
- * @param {{packages?: Record<string, {version?: string, optional?: boolean, devOptional?: boolean}>}} lock package-lock.json
- * @param {{packages?: Record<string, {version?: string}>} | undefined} installed node_modules/.package-lock.json
+ * @param {{packages?: Record<string, Package>}} lock package-lock.json
+ * @param {{packages?: Record<string, Package>} | undefined} installed
+ *   node_modules/.package-lock.json
  * @returns {string | undefined}
  */
 export function mismatch(lock, installed) {
@@ -32,7 +36,8 @@ export function mismatch(lock, installed) {
     const mayBeMissing = wanted.optional === true || wanted.devOptional === true;
     if (found === undefined && mayBeMissing) continue;
     if (found === undefined) return `${path} is missing`;
-    if (found.version !== wanted.version) return `${path} is ${found.version} instead of ${wanted.version}`;
+    if (found.version !== wanted.version)
+      return `${path} is ${found.version} instead of ${wanted.version}`;
   }
   return undefined;
 }
@@ -58,7 +63,10 @@ function readJson(...path) {
   }
 }
 
-/** npm's own script if npm runs this one; else npm from the PATH, which Windows has as a batch file only. */
+/**
+ * npm's own script if npm runs this one; else npm from the PATH, which Windows has as a batch file
+ * only.
+ */
 function npmCi() {
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const options = { cwd: ROOT, stdio: ['ignore', 2, 2] };
@@ -71,18 +79,30 @@ function npmCi() {
 
 function install() {
   const lock = readJson('package-lock.json');
-  if (lock === undefined) fail('package-lock.json is missing or unreadable; this is not a whole clone.');
+  if (lock === undefined)
+    fail('package-lock.json is missing or unreadable; this is not a whole clone.');
   const why = mismatch(lock, readJson('node_modules', '.package-lock.json'));
   if (why === undefined) return;
   say(`Installing the packages of package-lock.json with npm ci, for ${why}.`);
   const { status, error } = npmCi();
-  if (status !== 0) fail(`npm ci failed${error ? ` (${error.message})` : ''}; nothing was started.`);
+  if (status !== 0)
+    fail(`npm ci failed${error ? ` (${error.message})` : ''}; nothing was started.`);
 }
 
-/** The path of a Node that runs TypeScript: the project's own, else the one that runs this file, if it is new enough. */
+/**
+ * The path of a Node that runs TypeScript: the project's own, else the one that runs this file, if
+ * it is new enough.
+ */
 function findNode() {
-  const own = join(ROOT, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
-  // By what its package says, for asking it costs a tenth of a second, and the client starts at every call of an SDK.
+  const own = join(
+    ROOT,
+    'node_modules',
+    'node',
+    'bin',
+    process.platform === 'win32' ? 'node.exe' : 'node',
+  );
+  // By what its package says, for asking it costs a tenth of a second, and the client starts at
+  // every call of an SDK.
   const { version = '' } = readJson('node_modules', 'node', 'package.json') ?? {};
   if (existsSync(own) && majorOf(version) === PROJECT_NODE) return own;
   if (majorOf(process.version) >= PROJECT_NODE) return process.execPath;
@@ -95,7 +115,8 @@ function findNode() {
 /** Runs the script and ends as it ends: with its code, or with 128 + the signal that ended it. */
 function hand(node, [script = '', ...args], cwd) {
   const bin = join(ROOT, 'node_modules', '.bin');
-  // Windows writes the variable in any case, and a second spelling of it would win or lose by chance.
+  // Windows writes the variable in any case, and a second spelling of it would win or lose by
+  // chance.
   const key = Object.keys(process.env).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';
   const env = { ...process.env, [key]: [bin, process.env[key] ?? ''].join(delimiter) };
   const child = spawn(node, [resolve(ROOT, script), ...args], { cwd, env, stdio: 'inherit' });

@@ -52,7 +52,8 @@ function ofPipe(pipe: readonly Form[]): JsonSchema {
   for (const step of rest) {
     // Steps after a transformation are about its output, except for descriptions.
     if (step.kind === 'transformation') isWritten = false;
-    else if (isWritten && step.kind === 'schema') Object.assign(schema, toJsonSchema(step as unknown as Form));
+    else if (isWritten && step.kind === 'schema')
+      Object.assign(schema, toJsonSchema(step as unknown as Form));
     else if (isWritten && step.kind === 'validation') Object.assign(schema, ofCheck(step, schema));
     Object.assign(schema, describe(schema, sentenceOf(step)));
   }
@@ -78,7 +79,8 @@ function ofCheck({ type, requirement }: Parts, { type: of }: JsonSchema): JsonSc
   // safe.
   const isNotEmpty = type === 'min_length' && requirement === 1;
   if (isNotEmpty) return of === 'array' ? { minItems: 1 } : { minLength: 1 };
-  if (type === 'max_length') return of === 'array' ? { maxItems: requirement } : { maxLength: requirement };
+  if (type === 'max_length')
+    return of === 'array' ? { maxItems: requirement } : { maxLength: requirement };
   const isPlain = requirement instanceof RegExp && requirement.flags.replace('u', '') === '';
   return isPlain ? { pattern: requirement.source } : {};
 }

@@ -15,4 +15,5 @@ for (const [name, schema] of Object.entries(documentSchemas())) {
   writeFileSync(join(DIRECTORY, `${name}.json`), `${JSON.stringify(schema, undefined, 2)}\n`);
 }
 const oxfmt = join(ROOT, 'node_modules/oxfmt/bin/oxfmt');
-process.exitCode = spawnSync(process.execPath, [oxfmt, DIRECTORY], { stdio: 'inherit' }).status ?? 1;
+process.exitCode =
+  spawnSync(process.execPath, [oxfmt, DIRECTORY], { stdio: 'inherit' }).status ?? 1;

@@ -1,7 +1,10 @@
 import { pathToFileURL } from 'node:url';
 import { BUNDLE, buildBundle, isStale } from './build.ts';
 
-/** `npm start`: the bundle, built if it is absent or older than the sources, run from the environment alone. */
+/**
+ * `npm start`: the bundle, built if it is absent or older than the sources, run from the
+ * environment alone.
+ */
 if (isStale()) {
   process.stderr.write('building the bundle\n');
   await buildBundle();

@@ -12,12 +12,13 @@ import { tvmEnvironment } from '../src/local/environment.ts';
 import { seed } from '../src/local/seed.ts';
 
 /**
- * `node .scripts/warm.ts CACHE [flag…] BUNDLE`: fills Node's compile cache, so that a server starts without compiling. What
- * Node compiled by its end is in the cache, so the bundle vends once here, against the embedded AWS, and drains. Bundle,
- * flags and Node must be those that will run: for any other, Node passes the cache over.
+ * `node .scripts/warm.ts CACHE [flag…] BUNDLE`: fills Node's compile cache, so that a server starts
+ * without compiling. What Node compiled by its end is in the cache, so the bundle vends once here,
+ * against the embedded AWS, and drains. Bundle, flags and Node must be those that will run: for any
+ * other, Node passes the cache over.
  *
- * Node keeps a cache for each user id: the image's own user is 65532, and AWS Lambda runs it as 993.
- * https://nodejs.org/api/module.html#module-compile-cache
+ * Node keeps a cache for each user id: the image's own user is 65532, and AWS Lambda runs it
+ * as 993. https://nodejs.org/api/module.html#module-compile-cache
  */
 const USERS = [65_532, 993];
 const REGION = 'us-east-1';
@@ -82,7 +83,8 @@ async function main([cache = '', ...command]: readonly string[]): Promise<void> 
   await aws.close();
   if (code !== 0) throw new Error(`the bundle ended with ${code}`);
   const [made, ...others] = readdirSync(cache);
-  if (made === undefined || others.length > 0) throw new Error(`${cache} should hold one cache now`);
+  if (made === undefined || others.length > 0)
+    throw new Error(`${cache} should hold one cache now`);
   // Node writes what only its own user may read.
   for (const file of readdirSync(join(cache, made))) chmodSync(join(cache, made, file), 0o644);
   for (const user of USERS) symlinkSync(made, join(cache, made.replace(/\d+$/u, `${user}`)));

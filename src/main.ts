@@ -36,7 +36,13 @@ function drainOf({ onLambda, drain }: Config): Drain {
 }
 
 /** AWS Lambda gives 300 ms between SIGTERM and SIGKILL, and sends no request in that time. */
-const DRAIN_ON_LAMBDA: Drain = { grace: 0, quiet: 0, limit: 0, cut: 0.2 * SECOND, deadline: 0.28 * SECOND };
+const DRAIN_ON_LAMBDA: Drain = {
+  grace: 0,
+  quiet: 0,
+  limit: 0,
+  cut: 0.2 * SECOND,
+  deadline: 0.28 * SECOND,
+};
 
 /** Between looks whether the server may stop accepting. */
 const LOOK = 0.05 * SECOND;
@@ -77,7 +83,10 @@ function describeReach({ address }: AddressInfo): string {
  * Serves the metrics. Only the default port may be in use already, by another instance on this
  * machine.
  */
-async function listenForMetrics({ metricsServer: server, logger }: Tvm, config: Config): Promise<void> {
+async function listenForMetrics(
+  { metricsServer: server, logger }: Tvm,
+  config: Config,
+): Promise<void> {
   if (server === undefined) return;
   const { host, metricsPort: port = 0, metricsRequired } = config;
   try {
@@ -85,7 +94,10 @@ async function listenForMetrics({ metricsServer: server, logger }: Tvm, config: 
     await once(server, 'listening');
     const bound = server.address() as AddressInfo;
     const url = `http://${inUrl(bound)}:${bound.port}/metrics`;
-    logger.info({ host, port: bound.port }, `metrics are served at ${url}, ${describeReach(bound)}`);
+    logger.info(
+      { host, port: bound.port },
+      `metrics are served at ${url}, ${describeReach(bound)}`,
+    );
   } catch (error) {
     const sentence = `metrics cannot be served on ${host}:${port} (${(error as NodeJS.ErrnoException).code}); set METRICS_PORT to a free port, or to "off".`;
     if (metricsRequired) fail(sentence);
@@ -114,7 +126,11 @@ async function untilQuiet(tvm: Tvm, { grace, quiet, limit }: Drain): Promise<voi
  */
 function end(tvm: Tvm, code: number): void {
   const lines = tvm.unwritten();
-  if (lines > 0) tvm.logger.error({ lines }, 'the process ends, and these lines of the audit log are not written');
+  if (lines > 0)
+    tvm.logger.error(
+      { lines },
+      'the process ends, and these lines of the audit log are not written',
+    );
   process.exit(lines > 0 ? 1 : code);
 }
 
@@ -168,7 +184,8 @@ async function main(): Promise<void> {
 
   // Serve the metrics, and start to read documents and revocations.
   await listenForMetrics(tvm, config.value);
-  for (const name of config.value.withoutEffect) tvm.logger.warn(`${name} is set, but has no effect in this version`);
+  for (const name of config.value.withoutEffect)
+    tvm.logger.warn(`${name} is set, but has no effect in this version`);
   await tvm.start(stopReading.signal);
   process.stderr.write(`listening on http://${inUrl(address)}:${address.port}\n`);
 }

@@ -98,17 +98,26 @@ describe('an error at the start', () => {
     [{ SENTINEL_CLOCK_SKEV: '5m' }, 'did you mean SENTINEL_CLOCK_SKEW?'],
     [{ PORT: 'http' }, 'PORT'],
     [{ AWS_ENDPOINT_URL: '' }, 'SENTINEL_PUBLIC_URL'],
-  ])('is one sentence on stderr, exit code 1 and nothing on stdout for %j', async (environment, named) => {
-    const { ended, stdout, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', ...environment });
-    expect(await ended).toBe(1);
-    expect(stderr()).toMatch(/^sentinel-tvm: [^\n]+[.?]\n$/u);
-    expect(stderr()).toContain(named);
-    expect(stdout()).toBe('');
-  });
+  ])(
+    'is one sentence on stderr, exit code 1 and nothing on stdout for %j',
+    async (environment, named) => {
+      const { ended, stdout, stderr } = run({
+        AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+        ...environment,
+      });
+      expect(await ended).toBe(1);
+      expect(stderr()).toMatch(/^sentinel-tvm: [^\n]+[.?]\n$/u);
+      expect(stderr()).toContain(named);
+      expect(stdout()).toBe('');
+    },
+  );
 
   it('is the same for a PORT that is in use', async () => {
     const port = await listenOn(createServer());
-    const { ended, stdout, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: String(port) });
+    const { ended, stdout, stderr } = run({
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+      PORT: String(port),
+    });
     expect(await ended).toBe(1);
     expect(stderr()).toMatch(/^sentinel-tvm: [^\n]+\.\n$/u);
     expect(stderr()).toContain(`port ${port} is taken`);
@@ -117,7 +126,11 @@ describe('an error at the start', () => {
 
   it('is the same for a METRICS_PORT that is in use', async () => {
     const taken = String(await listenOn(createServer()));
-    const { ended, stdout, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: '0', METRICS_PORT: taken });
+    const { ended, stdout, stderr } = run({
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+      PORT: '0',
+      METRICS_PORT: taken,
+    });
     expect(await ended).toBe(1);
     expect(stderr()).toMatch(/^sentinel-tvm: [^\n]*METRICS_PORT[^\n]*\.\n$(?![^])/mu);
     expect(stderr()).toContain(`127.0.0.1:${taken}`);
@@ -125,7 +138,11 @@ describe('an error at the start', () => {
   });
 
   it('is the same for a HOST that is not an address of this machine', async () => {
-    const { ended, stderr } = run({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', HOST: '192.0.2.1', PORT: '0' });
+    const { ended, stderr } = run({
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+      HOST: '192.0.2.1',
+      PORT: '0',
+    });
     expect(await ended).toBe(1);
     expect(stderr()).toMatch(/^sentinel-tvm: [^\n]*192\.0\.2\.1[^\n]*\.\n$/u);
   });
@@ -183,10 +200,22 @@ describe('a TVM whose AWS is available', () => {
 });
 
 describe('the metrics of a TVM', () => {
-  const NAMES = ['vends_total', 'sts_total', 'stage_seconds', 'request_seconds', 'catalog_age_seconds', 'sessions'];
+  const NAMES = [
+    'vends_total',
+    'sts_total',
+    'stage_seconds',
+    'request_seconds',
+    'catalog_age_seconds',
+    'sessions',
+  ];
 
-  async function scrape(port: number, agent: Agent): Promise<IncomingMessage & { readonly text: string }> {
-    const [answer] = (await once(httpGet({ port, path: '/metrics', agent }), 'response')) as [IncomingMessage];
+  async function scrape(
+    port: number,
+    agent: Agent,
+  ): Promise<IncomingMessage & { readonly text: string }> {
+    const [answer] = (await once(httpGet({ port, path: '/metrics', agent }), 'response')) as [
+      IncomingMessage,
+    ];
     const chunks = (await answer.toArray()) as Buffer[];
     return Object.assign(answer, { text: Buffer.concat(chunks).toString() });
   }
@@ -194,7 +223,11 @@ describe('the metrics of a TVM', () => {
   it('are at /metrics of METRICS_PORT only, and a scraper’s open connection does not delay the end', async () => {
     const aws = await startSeeded();
     const [port, metricsPort] = [await freePort(), await freePort()];
-    const environment = { AWS_ENDPOINT_URL: aws.url, PORT: String(port), METRICS_PORT: String(metricsPort) };
+    const environment = {
+      AWS_ENDPOINT_URL: aws.url,
+      PORT: String(port),
+      METRICS_PORT: String(metricsPort),
+    };
     const { child, ended, stderr } = run(environment);
     await expect.poll(stderr, PATIENCE).toContain('listening on');
     expect((await get(at(port), { profile: 'dev' })).status).toBe(200);
@@ -223,10 +256,16 @@ describe('the metrics of a TVM', () => {
     }
     for (let tries = 0; tries < 50 && !(await take()); tries += 1) await sleep(100);
     const port = await freePort();
-    const environment = { AWS_ENDPOINT_URL: 'http://127.0.0.1:1', PORT: String(port), METRICS_PORT: '' };
+    const environment = {
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+      PORT: String(port),
+      METRICS_PORT: '',
+    };
     const { child, stderr } = run(environment);
     await expect.poll(() => statusOf(port, '/healthz'), PATIENCE).toBe(200);
-    await expect.poll(stderr, PATIENCE).toMatch(/"level":40,[^\n]*metrics cannot be served on 127\.0\.0\.1:9090/u);
+    await expect
+      .poll(stderr, PATIENCE)
+      .toMatch(/"level":40,[^\n]*metrics cannot be served on 127\.0\.0\.1:9090/u);
     expect(child.exitCode).toBeNull();
   });
 });
@@ -247,7 +286,11 @@ describe('the first vend of a TVM', () => {
     const aws = await startSeeded();
     const sts = await startRelay(aws.url);
     const port = await freePort();
-    const { stderr } = run({ AWS_ENDPOINT_URL: aws.url, AWS_ENDPOINT_URL_STS: sts.url, PORT: String(port) });
+    const { stderr } = run({
+      AWS_ENDPOINT_URL: aws.url,
+      AWS_ENDPOINT_URL_STS: sts.url,
+      PORT: String(port),
+    });
     await expect.poll(stderr, PATIENCE).toContain('listening on');
     // At the start the TVM asks twice who it is, at the same time.
     const opened = sts.opened();
@@ -269,7 +312,9 @@ describe('a TVM whose AWS cannot be reached', () => {
     await expect.poll(() => statusOf(port, '/healthz'), PATIENCE).toBe(200);
     expect(await statusOf(port, '/readyz')).toBe(503);
     expect((await get(at(port), { profile: 'dev' })).status).toBe(503);
-    expect(stderr()).toContain(`the documents cannot be read from http://127.0.0.1:${awsPort}; trying again`);
+    expect(stderr()).toContain(
+      `the documents cannot be read from http://127.0.0.1:${awsPort}; trying again`,
+    );
     await startSeeded(awsPort);
     await expect.poll(() => statusOf(port, '/readyz'), PATIENCE).toBe(200);
     const vended = await get(at(port), { profile: 'dev' });

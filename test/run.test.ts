@@ -46,7 +46,10 @@ describe('parseCommand', () => {
 });
 
 describe('npm test -- PATH -t NAME', () => {
-  function run(...args: readonly string[]): { readonly status: number | null; readonly lines: readonly string[] } {
+  function run(...args: readonly string[]): {
+    readonly status: number | null;
+    readonly lines: readonly string[];
+  } {
     const { status, stdout } = spawnSync(process.execPath, ['test/run.ts', ...args], {
       cwd: ROOT,
       encoding: 'utf8',
@@ -94,7 +97,9 @@ describe('package.json', () => {
   });
 
   it('has scripts with the names that a newcomer guesses', () => {
-    expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['start', 'test', 'check', 'fix', 'watch', 'build']));
+    expect(Object.keys(scripts)).toEqual(
+      expect.arrayContaining(['start', 'test', 'check', 'fix', 'watch', 'build']),
+    );
   });
 
   it('has the same major version of Node as .nvmrc', () => {

@@ -28,8 +28,10 @@ function say(line: string): void {
 /** Runs a tool of node_modules with this Node, on our own stdout and stderr. */
 function runTool(script: string, args: readonly string[]): boolean {
   return (
-    spawnSync(process.execPath, [join(ROOT, 'node_modules', script), ...args], { cwd: ROOT, stdio: 'inherit' })
-      .status === 0
+    spawnSync(process.execPath, [join(ROOT, 'node_modules', script), ...args], {
+      cwd: ROOT,
+      stdio: 'inherit',
+    }).status === 0
   );
 }
 
@@ -155,7 +157,9 @@ function runAgainst(counts: Counts, [tvm, aws]: readonly string[]): void {
     runTests(counts, 'conformance test files that load', OUTSIDE.running);
     return;
   }
-  say('FAILED  usage: npm run test:url -- http://127.0.0.1:8080 http://127.0.0.1:4566 (the TVM, and its AWS)');
+  say(
+    'FAILED  usage: npm run test:url -- http://127.0.0.1:8080 http://127.0.0.1:4566 (the TVM, and its AWS)',
+  );
   counts.failed += 1;
 }
 

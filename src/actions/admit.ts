@@ -9,7 +9,12 @@ import { createCountOnce } from '../limits/count-once.ts';
 import type { SourceLimit } from '../limits/source-limit.ts';
 import type { Revocations } from '../revocations/feed.ts';
 import type { WireRequest } from '../sigv4/request.ts';
-import { toRefusalEntry, type Asking, type ReasonedRefusal, type ReasonOf } from './record-refusal.ts';
+import {
+  toRefusalEntry,
+  type Asking,
+  type ReasonedRefusal,
+  type ReasonOf,
+} from './record-refusal.ts';
 import { unavailable } from './refusal.ts';
 import { toRevokedRefusal } from './revoked.ts';
 
@@ -27,15 +32,17 @@ export type Applicant = Asking & {
   readonly takePlace: () => Promise<boolean>;
 };
 
-/** A request whose sender is known, with the one snapshot that everything about it is decided by. */
+/**
+ * A request whose sender is known, with the one snapshot that everything about it is decided by.
+ */
 export type Admitted = AuthenticCaller & {
   readonly snapshot: Snapshot;
   readonly address: string | undefined;
   /** What the caller has left; undefined for a copy, which is counted against nobody. */
   readonly rate: Rate | undefined;
   /**
-   * To be called when the request turns out to be a copy of one that another instance served: its signer
-   * gets back what was counted, and its address is charged.
+   * To be called when the request turns out to be a copy of one that another instance served: its
+   * signer gets back what was counted, and its address is charged.
    */
   readonly onCopy: () => Promise<void>;
 };
@@ -59,19 +66,24 @@ function countedAs({ subject }: Caller): string {
 }
 
 /**
- * Admits a request: proves who sent it, counts it, and refuses who is revoked. Whoever proves who they
- * are pays for nobody else at their address: what strangers cost there refuses strangers only. A refusal
- * is written to the audit log before it is answered.
+ * Admits a request: proves who sent it, counts it, and refuses who is revoked. Whoever proves who
+ * they are pays for nobody else at their address: what strangers cost there refuses strangers only.
+ * A refusal is written to the audit log before it is answered.
  */
 export function createAdmit(dependencies: Dependencies) {
-  const { currentSnapshot, revocations, callerLimit, strangerLimit, refusals, reasonOf } = dependencies;
+  const { currentSnapshot, revocations, callerLimit, strangerLimit, refusals, reasonOf } =
+    dependencies;
   const countOnce = createCountOnce(callerLimit);
 
   /** Refuses a stranger whose address has cost too much, and otherwise charges it. */
   function chargeStranger(address: string | undefined): Result<undefined, AdmitRefusal> {
     const within = strangerLimit.check(address);
     if (!within.ok) {
-      return refuse({ kind: 'rate-limited', limit: 'strangers', retryAfterSeconds: within.refusal });
+      return refuse({
+        kind: 'rate-limited',
+        limit: 'strangers',
+        retryAfterSeconds: within.refusal,
+      });
     }
     strangerLimit.charge(address);
     return ok(undefined);
@@ -119,10 +131,11 @@ export function createAdmit(dependencies: Dependencies) {
     const copied = countOnce.isKnown(proven.value.replay?.key);
     const charged = copied ? chargeStranger(address) : ok(undefined);
     if (!charged.ok) return charged;
-    // Take a place, for here the work begins. Nobody takes one unproven, so strangers cannot fill them.
+    // Take a place, for here the work begins. Nobody takes one unproven, so strangers cannot fill
+    // them.
     if (!(await applicant.takePlace())) return refuse({ kind: 'overloaded' });
-    // Make sure that the revocations are known. This comes before the count, which may have to go on
-    // without its table: only this tells whether that is an outage.
+    // Make sure that the revocations are known. This comes before the count, which may have to go
+    // on without its table: only this tells whether that is an outage.
     if (!(await areRevocationsKnown(applicant))) return refuse(unavailable('revocations'));
     // Count it against its caller.
     const counted = await count(proven.value, address);
@@ -168,7 +181,11 @@ function toQuota({ requests, window }: CallerQuota): Pick<Rate, 'requests' | 'wi
   return { requests, windowSeconds: window / SECOND };
 }
 
-function toLimitRefusal(refusal: LimitRefusal, { name }: Caller, quota: CallerQuota): IdentityRefusal {
+function toLimitRefusal(
+  refusal: LimitRefusal,
+  { name }: Caller,
+  quota: CallerQuota,
+): IdentityRefusal {
   if (refusal.kind === 'unavailable') return unavailable('rate_limit');
   const { resetSeconds: retryAfterSeconds } = refusal.allowance;
   return { kind: 'rate-limited', limit: 'caller', name, ...toQuota(quota), retryAfterSeconds };

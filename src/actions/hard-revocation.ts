@@ -1,33 +1,34 @@
-import type { RoleCredentials, RolePolicies } from '../aws/role-policy.ts';
+import type { RolePolicies } from '../aws/role-policy.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
-import { parseRoleArn } from '../lib/arn.ts';
-import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
-import { HARD_POLICY_NAME, isInForce, LONGEST_CREDENTIALS, toHardPolicy } from '../revocations/deny-policy.ts';
+import { SECOND, type Clock } from '../lib/clock.ts';
+import {
+  HARD_POLICY_NAME,
+  isInForce,
+  LONGEST_CREDENTIALS,
+  toHardPolicy,
+} from '../revocations/deny-policy.ts';
 import { sharedNext } from '../lib/shared-next.ts';
 import type { Lease } from '../aws/lease.ts';
 import type { Revocation } from '../revocations/revocation.ts';
+import { hardRoles, type HardRole } from './hard-roles.ts';
+import { createRevoker } from './revoker.ts';
 import type { AssumeRole } from './vend/assume-role.ts';
 import { tagNames } from './vend/stamp.ts';
 
 /** What became of the deny policy of one role. */
 export type HardOutcome = {
   readonly roleArn: string;
-  /** `pending`: it is not as it should be yet; every instance tries again each minute until it is. */
+  /**
+   * `pending`: it is not as it should be yet; every instance tries again each minute until it is.
+   */
   readonly status: 'written' | 'removed' | 'pending';
   /** Why it is pending: an error code of AWS, or one of our own. */
   readonly code: string | undefined;
   /**
-   * When the credentials that a pending policy should end will have ended anyway, epoch milliseconds.
+   * When the credentials that a pending policy should end will have ended anyway, epoch
+   * milliseconds.
    */
   readonly endsAt: number | undefined;
-};
-
-/** A protected role whose issued credentials can be ended, with the profiles that vend it. */
-type HardRole = {
-  readonly roleArn: string;
-  readonly roleName: string;
-  readonly revokerRoleArn: string;
-  readonly profiles: readonly string[];
 };
 
 type Options = {
@@ -48,28 +49,11 @@ type Options = {
 const PATIENCE = 10 * SECOND;
 
 /**
- * How long the revoker's credentials, which live 15 minutes, are used again: IAM is asked each minute.
- * There is one set for each role with hard revocation.
+ * How often, and how long apart, a write is looked for: for a moment IAM may show the policy before
+ * it.
  */
-const CREDENTIALS_KEPT = 10 * MINUTE;
-
-/** How often, and how long apart, a write is looked for: for a moment IAM may show the policy before it. */
 const LOOKS = 4;
 const LOOK_AGAIN = 0.5 * SECOND;
-
-/** Roles of profiles with `hard_revoke`, each once. */
-function hardRoles({ profiles }: Snapshot): readonly HardRole[] {
-  const roles = new Map<string, HardRole>();
-  for (const { name, profile } of profiles.values()) {
-    const { roleArn, hardRevoke, revokerRoleArn } = profile;
-    const parsed = parseRoleArn(roleArn);
-    if (!hardRevoke || revokerRoleArn === undefined || !parsed.ok) continue;
-    const before = roles.get(roleArn)?.profiles ?? [];
-    const { roleName } = parsed.value;
-    roles.set(roleArn, { roleArn, roleName, revokerRoleArn, profiles: [...before, name] });
-  }
-  return [...roles.values()];
-}
 
 /** Whether two documents say the same, however IAM writes them. */
 function isSame(one: string | undefined, other: string | undefined): boolean {
@@ -97,45 +81,29 @@ function settled(roleArn: string, document: string | undefined): HardOutcome {
 }
 
 /**
- * Ends credentials that were issued already, with one inline deny policy on the protected role. It is
- * rebuilt whole from the log of revocations under a lease, so that two revokers never overwrite each
- * other's work. IAM takes a moment until a changed policy counts.
+ * Ends credentials that were issued already, with one inline deny policy on the protected role. It
+ * is rebuilt whole from the log of revocations under a lease, so that two revokers never overwrite
+ * each other's work. IAM takes a moment until a changed policy counts.
  *
- * No policy is kept in memory: any instance finds out from the log what the policy has to be, and from
- * IAM what it is. So no pending work dies with a process, and a write that comes too late, because IAM
- * knows no lease, is undone.
+ * No policy is kept in memory: any instance finds out from the log what the policy has to be, and
+ * from IAM what it is. So no pending work dies with a process, and a write that comes too late,
+ * because IAM knows no lease, is undone.
  */
 export function createHardRevocation(options: Options) {
-  const { clock, monotonic, sleep, skew, readRevocations, assumeRole, rolePolicies, lease, onFault } = options;
-  const kept = new Map<string, { readonly credentials: RoleCredentials; readonly since: number }>();
+  const {
+    clock,
+    monotonic,
+    sleep,
+    skew,
+    readRevocations,
+    assumeRole,
+    rolePolicies,
+    lease,
+    onFault,
+  } = options;
+  const revoker = createRevoker({ assumeRole, monotonic });
   /** Roles whose last try failed: a failure that lasts is reported once. */
   const failing = new Set<string>();
-
-  /** Assumes the revoker's role, narrowed to reading and writing this one policy of this one role. */
-  async function assumeRevoker({ roleArn, revokerRoleArn }: HardRole): Promise<RoleCredentials> {
-    const statement = {
-      Effect: 'Allow',
-      Action: ['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
-      Resource: roleArn,
-    };
-    const assumed = await assumeRole({
-      RoleArn: revokerRoleArn,
-      RoleSessionName: 'sentinel-revoker',
-      DurationSeconds: 900,
-      Policy: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }),
-    });
-    if (!assumed.ok) throw Object.assign(new Error(`AssumeRole of ${revokerRoleArn}`), { name: assumed.refusal.code });
-    return assumed.value;
-  }
-
-  async function credentialsOf(role: HardRole): Promise<RoleCredentials> {
-    const id = `${role.revokerRoleArn} ${role.roleArn}`;
-    const known = kept.get(id);
-    if (known !== undefined && monotonic() - known.since < CREDENTIALS_KEPT) return known.credentials;
-    const credentials = await assumeRevoker(role);
-    kept.set(id, { credentials, since: monotonic() });
-    return credentials;
-  }
 
   async function want({ profiles }: HardRole): Promise<Wanted> {
     const context = { profiles, tags: tagNames, now: clock(), skew };
@@ -144,7 +112,10 @@ export function createHardRevocation(options: Options) {
   }
 
   async function read(role: HardRole): Promise<string | undefined> {
-    return rolePolicies.read(await credentialsOf(role), { roleName: role.roleName, policyName: HARD_POLICY_NAME });
+    return rolePolicies.read(await revoker.credentialsOf(role), {
+      roleName: role.roleName,
+      policyName: HARD_POLICY_NAME,
+    });
   }
 
   /** Whether the policy is as it should be, once IAM shows what was written. */
@@ -162,9 +133,16 @@ export function createHardRevocation(options: Options) {
     const wanted = await want(role);
     const { document } = wanted;
     if (isSame(await read(role), document)) return { outcome: settled(roleArn, document), wanted };
-    await rolePolicies.write(await credentialsOf(role), { roleName, policyName: HARD_POLICY_NAME }, document);
+    await rolePolicies.write(
+      await revoker.credentialsOf(role),
+      { roleName, policyName: HARD_POLICY_NAME },
+      document,
+    );
     const isWritten = await isThere(role, document);
-    return { outcome: isWritten ? settled(roleArn, document) : pending(roleArn, 'NotSeen'), wanted };
+    return {
+      outcome: isWritten ? settled(roleArn, document) : pending(roleArn, 'NotSeen'),
+      wanted,
+    };
   }
 
   async function rebuild(role: HardRole): Promise<Try> {
@@ -173,12 +151,15 @@ export function createHardRevocation(options: Options) {
     return done === 'busy' ? { outcome: pending(roleArn, 'Busy'), wanted: undefined } : done;
   }
 
-  /** For each role, the rebuilding that all who ask at once share; as many as roles with hard revocation. */
+  /**
+   * For each role, the rebuilding that all who ask at once share; as many as roles with hard
+   * revocation.
+   */
   const shared = new Map<string, typeof rebuild>();
 
   /**
-   * Rebuilds in one run for everybody in this process who asked before it began: often many revoke at a
-   * time.
+   * Rebuilds in one run for everybody in this process who asked before it began: often many revoke
+   * at a time.
    */
   function rebuildTogether(role: HardRole): Promise<Try> {
     const id = JSON.stringify(role);
@@ -188,7 +169,7 @@ export function createHardRevocation(options: Options) {
   }
 
   async function attempt(role: HardRole, run: typeof rebuild): Promise<Try> {
-    const { roleArn, revokerRoleArn } = role;
+    const { roleArn } = role;
     try {
       const result = await run(role);
       failing.delete(roleArn);
@@ -196,7 +177,7 @@ export function createHardRevocation(options: Options) {
     } catch (error) {
       if (!failing.has(roleArn)) onFault(error);
       failing.add(roleArn);
-      kept.delete(`${revokerRoleArn} ${roleArn}`);
+      revoker.forget(role);
       const code = error instanceof Error ? error.name : 'Unknown';
       return { outcome: pending(roleArn, code), wanted: undefined };
     }
@@ -206,7 +187,9 @@ export function createHardRevocation(options: Options) {
   async function check(role: HardRole): Promise<Try> {
     const wanted = await want(role);
     const isRight = isSame(await read(role), wanted.document);
-    return isRight ? { outcome: settled(role.roleArn, wanted.document), wanted } : rebuildTogether(role);
+    return isRight
+      ? { outcome: settled(role.roleArn, wanted.document), wanted }
+      : rebuildTogether(role);
   }
 
   async function applyTo(role: HardRole, { n, createdAt }: Revocation): Promise<HardOutcome> {
@@ -227,11 +210,16 @@ export function createHardRevocation(options: Options) {
     return Promise.all(concerned.map((role) => applyTo(role, revocation)));
   }
 
-  /** Makes the policy of every such role what the log says, whoever wrote it; what has ended is taken out. */
+  /**
+   * Makes the policy of every such role what the log says, whoever wrote it; what has ended is
+   * taken out.
+   */
   async function reconcile(snapshot: Snapshot): Promise<void> {
-    reconciling ??= Promise.all(hardRoles(snapshot).map((role) => attempt(role, check))).finally(() => {
-      reconciling = undefined;
-    });
+    reconciling ??= Promise.all(hardRoles(snapshot).map((role) => attempt(role, check))).finally(
+      () => {
+        reconciling = undefined;
+      },
+    );
     await reconciling;
   }
 

@@ -5,7 +5,9 @@ import { profileOf } from './describe-revocation.ts';
 import { may, mayForSome, type OperationRefusal, type Operator } from './operator.ts';
 
 /** The revocations in force that this operator may see. */
-export type ListRevocations = (operator: Operator) => Result<readonly Revocation[], OperationRefusal>;
+export type ListRevocations = (
+  operator: Operator,
+) => Result<readonly Revocation[], OperationRefusal>;
 
 /** Listing the revocations in force: an operator's action. */
 export function createListRevocations(revocations: Pick<Revocations, 'list'>): ListRevocations {

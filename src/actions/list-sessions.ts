@@ -8,12 +8,15 @@ import { may, type OperationRefusal, type Operator } from './operator.ts';
 import type { SessionView, ShownSession } from './shown-session.ts';
 
 /** A page of sessions; `next` is to be given back for the page behind it. */
-export type ShownPage = { readonly sessions: readonly ShownSession[]; readonly next: string | undefined };
+export type ShownPage = {
+  readonly sessions: readonly ShownSession[];
+  readonly next: string | undefined;
+};
 
 /**
- * Lists a page of sessions: an operator's of all, anybody else's of their own. `user` is the name that
- * documents use, and `status` is what is shown. A page may be empty, or not full, and have a next one:
- * each costs a bounded amount.
+ * Lists a page of sessions: an operator's of all, anybody else's of their own. `user` is the name
+ * that documents use, and `status` is what is shown. A page may be empty, or not full, and have a
+ * next one: each costs a bounded amount.
  */
 export type ListSessions = (
   operator: Operator,
@@ -34,9 +37,12 @@ export function createListSessions({ directory, view, bareNames }: Dependencies)
     next: string | undefined,
   ): ReturnType<ListSessions> {
     const { caller, snapshot } = operator;
-    const query = asked.user === undefined ? asked : { ...asked, user: toStoredName(asked.user, bareNames) };
+    const query =
+      asked.user === undefined ? asked : { ...asked, user: toStoredName(asked.user, bareNames) };
     // Without an operator's rights a caller sees their own sessions only.
-    const own = may(operator, 'list', query.profile) ? {} : { user: caller.storedName, subject: caller.subject };
+    const own = may(operator, 'list', query.profile)
+      ? {}
+      : { user: caller.storedName, subject: caller.subject };
     if (query.user !== undefined && own.user !== undefined && query.user !== own.user) {
       return refuse({ kind: 'not-operator', action: 'list', on: { kind: 'sessions-of-others' } });
     }

@@ -24,7 +24,10 @@ export type MintRequest = KnownRequest & {
   readonly duration: number | undefined;
 };
 
-export type Mint = (request: MintRequest, snapshot: Snapshot) => Promise<Result<MintedKey, VendRefusal>>;
+export type Mint = (
+  request: MintRequest,
+  snapshot: Snapshot,
+) => Promise<Result<MintedKey, VendRefusal>>;
 
 type Dependencies = {
   readonly clock: Clock;
@@ -52,8 +55,8 @@ type Ingredients = { readonly source: KeySource; readonly sealing: SealingKey };
 
 /**
  * Mints a key for a caller who proved who they are. It lives an hour at most, no longer than the
- * operator lets keys live (`keyLife`), and never beyond the key it comes from where its end is known.
- * Whoever was revoked meanwhile gets none. The record is written before the key leaves.
+ * operator lets keys live (`keyLife`), and never beyond the key it comes from where its end is
+ * known. Whoever was revoked meanwhile gets none. The record is written before the key leaves.
  */
 export function createMint(dependencies: Dependencies): Mint {
   const { clock, guard, revocations, serverId, keyLife, audit } = dependencies;
@@ -81,7 +84,10 @@ export function createMint(dependencies: Dependencies): Mint {
     return revocations.isUsable() ? ok({ source, sealing }) : failed(unavailable('revocations'));
   }
 
-  async function mint(request: MintRequest, snapshot: Snapshot): Promise<Result<MintedKey, VendRefusal>> {
+  async function mint(
+    request: MintRequest,
+    snapshot: Snapshot,
+  ): Promise<Result<MintedKey, VendRefusal>> {
     const now = clock();
     const { caller, duration } = request;
     function entry(what: Pick<KeyRecord, 'effect' | 'outcome'> & Partial<KeyRecord>): KeyEntry {
@@ -96,7 +102,8 @@ export function createMint(dependencies: Dependencies): Mint {
       return refuse(refusal);
     }
     const { source, sealing } = prepared.value;
-    // A longer wish is cut, as a vend's is: clients ask for an hour without knowing what is allowed.
+    // A longer wish is cut, as a vend's is: clients ask for an hour without knowing what is
+    // allowed.
     const wanted = now + Math.min((duration ?? KEY_SECONDS.usual) * SECOND, keyLife);
     const minted = mintKey(withSecret(source, snapshot), sealing, {
       serverId,
@@ -118,7 +125,10 @@ export function createMint(dependencies: Dependencies): Mint {
   return mint;
 }
 
-/** Adds the secret of a registered key, from the snapshot that this very request was authenticated by. */
+/**
+ * Adds the secret of a registered key, from the snapshot that this very request was authenticated
+ * by.
+ */
 function withSecret(source: KeySource, { clients }: Snapshot): MintFrom {
   if (source.via !== 'key') return source;
   return { ...source, secret: clients.get(source.accessKeyId)?.secret ?? '' };

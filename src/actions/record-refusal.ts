@@ -19,7 +19,10 @@ export type Asking = {
 };
 
 /** What the record says of a refusal of identity. */
-function describe(refusal: Exclude<ReasonedRefusal, { readonly kind: 'unavailable' }>, reason: string) {
+function describe(
+  refusal: Exclude<ReasonedRefusal, { readonly kind: 'unavailable' }>,
+  reason: string,
+) {
   switch (refusal.kind) {
     case 'not-authentic':
       return { error: refusal.refusal.error, reason, upstream_code: refusal.upstreamCode };
@@ -35,7 +38,11 @@ function describe(refusal: Exclude<ReasonedRefusal, { readonly kind: 'unavailabl
 }
 
 /** The record of a request that was refused before any action began. */
-export function toRefusalEntry(refusal: ReasonedRefusal, asking: Asking, reasonOf: ReasonOf): RefusalEntry {
+export function toRefusalEntry(
+  refusal: ReasonedRefusal,
+  asking: Asking,
+  reasonOf: ReasonOf,
+): RefusalEntry {
   const { head, httpRequestId, address, claimedKey } = asking;
   const common = {
     http_request_id: httpRequestId,

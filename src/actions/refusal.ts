@@ -1,11 +1,11 @@
 import type { ApprovalRequired } from './approvals/refusal.ts';
-import type { UnavailableCause } from '../audit/record.ts';
+import type { UnavailableCause } from '../audit/common.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { GuardRefusal } from '../replay/guard.ts';
 
 /**
- * Why no credentials or keys leave. Refusals carry facts; `http/refusals` puts each into a status and
- * words.
+ * Why no credentials or keys leave. Refusals carry facts; `http/refusals` puts each into a status
+ * and words.
  */
 export type VendRefusal =
   | DeniedRefusal
@@ -33,7 +33,8 @@ export type VendRefusal =
   | { readonly kind: 'misconfigured'; readonly profile: string };
 
 /**
- * Policy says no, or there is no such profile: the caller cannot tell which, unless a rule names them.
+ * Policy says no, or there is no such profile: the caller cannot tell which, unless a rule names
+ * them.
  */
 export type DeniedRefusal = {
   readonly kind: 'denied';

@@ -27,10 +27,21 @@ function toEntry(operator: Operator, what: Described): RevocationEntry {
 
 /** What revoking and lifting share: the ways in which they end, each of which leaves one record. */
 export function createRevocationRecords({ clock, guard, audit }: Dependencies) {
-  /** Acknowledges what was done once its record is written. Without one it stands, and the answer says so. */
-  function conclude(operator: Operator, tried: Tried, done: Done): Promise<Result<Done, OperationRefusal>> {
+  /**
+   * Acknowledges what was done once its record is written. Without one it stands, and the answer
+   * says so.
+   */
+  function conclude(
+    operator: Operator,
+    tried: Tried,
+    done: Done,
+  ): Promise<Result<Done, OperationRefusal>> {
     const record = toEntry(operator, { ...tried, effect: 'allow' });
-    const refusal: OperationRefusal = { kind: 'unrecorded', action: tried.action, revocation: done.revocation };
+    const refusal: OperationRefusal = {
+      kind: 'unrecorded',
+      action: tried.action,
+      revocation: done.revocation,
+    };
     return release(audit, { value: done, record, otherwise: record, refusal });
   }
 
@@ -57,10 +68,13 @@ export function createRevocationRecords({ clock, guard, audit }: Dependencies) {
   }
 
   /**
-   * Uses the request up, never to be released: what is refused now may be possible while a copy of the
-   * request is still good.
+   * Uses the request up, never to be released: what is refused now may be possible while a copy of
+   * the request is still good.
    */
-  async function reserve(operator: Operator, tried: Tried): Promise<Result<undefined, OperationRefusal>> {
+  async function reserve(
+    operator: Operator,
+    tried: Tried,
+  ): Promise<Result<undefined, OperationRefusal>> {
     const reserved = await reserveClaim(guard, operator.replay, clock());
     if (reserved.ok) return ok(undefined);
     const refusal = toGuardRefusal(reserved.refusal);

@@ -5,7 +5,13 @@ import type { Revocations } from '../revocations/feed.ts';
 import type { Revocation, RevocationTarget } from '../revocations/revocation.ts';
 import type { Session, SessionRow } from '../sessions/session.ts';
 import type { SessionStore } from '../sessions/store.ts';
-import { describeHard, describeRevocation, describeTarget, profileOf, type Done } from './describe-revocation.ts';
+import {
+  describeHard,
+  describeRevocation,
+  describeTarget,
+  profileOf,
+  type Done,
+} from './describe-revocation.ts';
 import type { HardRevocation } from './hard-revocation.ts';
 import { may, type OperatedOn, type OperationRefusal, type Operator } from './operator.ts';
 import { unavailable } from './refusal.ts';
@@ -44,7 +50,11 @@ export function createRevoke(dependencies: Dependencies) {
 
   async function append(operator: Operator, { target, reason, until, own }: Wish): Outcome<Done> {
     const { caller, snapshot } = operator;
-    const tried = { action: 'revoked', ...describeTarget(target, bareNames), revocation_reason: reason } as const;
+    const tried = {
+      action: 'revoked',
+      ...describeTarget(target, bareNames),
+      revocation_reason: reason,
+    } as const;
     const revocation = {
       target,
       reason,
@@ -78,18 +88,29 @@ export function createRevoke(dependencies: Dependencies) {
     return revocations.ofVend(whose, profile) !== undefined;
   }
 
-  /** Reads the session's row. A row says for good that it was revoked; only the log has liftings. */
+  /**
+   * Reads the session's row. A row says for good that it was revoked; only the log has liftings.
+   */
   async function look(operator: Operator, id: string) {
     const row = await store.read(id, operator.snapshot.sealingKeys);
     return { row, isRevoked: row?.status === 'revoked' && (await isRevokedNow(row.session)) };
   }
 
-  /** Brings the row of a revoked session up to date. The log is what counts; rows are for readers of the table. */
+  /**
+   * Brings the row of a revoked session up to date. The log is what counts; rows are for readers of
+   * the table.
+   */
   async function mark(session: Session, { n, by, reason }: Revocation): Promise<void> {
-    await Promise.all([store.revoke(session.id, clock(), { n, by, reason }), store.free(session)]).catch(onFault);
+    await Promise.all([
+      store.revoke(session.id, clock(), { n, by, reason }),
+      store.free(session),
+    ]).catch(onFault);
   }
 
-  function checkActive({ session, status }: SessionRow, isRevoked: boolean): Result<undefined, OperationRefusal> {
+  function checkActive(
+    { session, status }: SessionRow,
+    isRevoked: boolean,
+  ): Result<undefined, OperationRefusal> {
     const conflict = { kind: 'conflict', of: 'session', id: session.id } as const;
     if (isRevoked) return refuse({ ...conflict, status: 'revoked' });
     const hasEnded = status === 'expired' || clock() >= session.endsAt;
@@ -106,7 +127,8 @@ export function createRevoke(dependencies: Dependencies) {
     const { row, isRevoked } = found;
     // Refuse whoever is neither its owner nor an operator as if there were no such session.
     const own = isOwn(operator.caller, row);
-    if (row === undefined || !(own || may(operator, 'revoke', row.session.profile))) return deny(operator, on);
+    if (row === undefined || !(own || may(operator, 'revoke', row.session.profile)))
+      return deny(operator, on);
     // Use the request up: one of its copies revokes.
     const reserved = await records.reserve(operator, tried);
     if (!reserved.ok) return reserved;
@@ -114,13 +136,21 @@ export function createRevoke(dependencies: Dependencies) {
     if (!active.ok) return active;
     // Write it into the log, and then into the row, also where its record could not be written.
     const { subject, user, profile, endsAt } = row.session;
-    const revoked = await append(operator, { target: { ...on, subject, user, profile }, reason, until: endsAt, own });
+    const revoked = await append(operator, {
+      target: { ...on, subject, user, profile },
+      reason,
+      until: endsAt,
+      own,
+    });
     const done = revoked.ok ? revoked.value : revoked.refusal;
     if ('revocation' in done) await mark(row.session, done.revocation);
     return revoked;
   }
 
-  /** Revokes a user (by the name that documents use), a principal, a profile, or everything: an operator's action. */
+  /**
+   * Revokes a user (by the name that documents use), a principal, a profile, or everything: an
+   * operator's action.
+   */
   async function revoke(
     operator: Operator,
     wished: WishedTarget,
@@ -128,7 +158,8 @@ export function createRevoke(dependencies: Dependencies) {
     until: number | undefined,
   ): Outcome<Done> {
     if (wished.kind === 'session') return revokeSession(operator, wished.value, reason);
-    const target = wished.kind === 'user' ? { ...wished, value: toStoredName(wished.value, bareNames) } : wished;
+    const target =
+      wished.kind === 'user' ? { ...wished, value: toStoredName(wished.value, bareNames) } : wished;
     if (!may(operator, 'revoke', profileOf(target))) return deny(operator, wished, target);
     // Use the request up: one of its copies revokes.
     const tried = { action: 'revoked', ...describeTarget(target, bareNames) } as const;

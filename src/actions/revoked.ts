@@ -3,7 +3,11 @@ import type { Block } from '../revocations/revocation.ts';
 import type { Revoked, RevokedRefusal } from './refusal.ts';
 
 /** What was revoked, as the caller may know it: its reason is for the operators. */
-function toRevoked({ target }: Block, { name }: Pick<Caller, 'name'>, profile: string | undefined): Revoked {
+function toRevoked(
+  { target }: Block,
+  { name }: Pick<Caller, 'name'>,
+  profile: string | undefined,
+): Revoked {
   switch (target.kind) {
     case 'all':
       return { what: 'everything' };
@@ -20,7 +24,11 @@ function toRevoked({ target }: Block, { name }: Pick<Caller, 'name'>, profile: s
 }
 
 /** The refusal of a request that a revocation stops; `profile` where it asked for one. */
-export function toRevokedRefusal(revocation: Block, caller: Pick<Caller, 'name'>, profile?: string): RevokedRefusal {
+export function toRevokedRefusal(
+  revocation: Block,
+  caller: Pick<Caller, 'name'>,
+  profile?: string,
+): RevokedRefusal {
   return {
     kind: 'revoked',
     revoked: toRevoked(revocation, caller, profile),

@@ -5,12 +5,18 @@ import { may, type OperationRefusal, type Operator } from './operator.ts';
 import { isOwn, type SessionView, type ShownSession } from './shown-session.ts';
 
 /**
- * Shows a session to its owner, to operators, and to authorizers, which are operators too. Its status is
- * `unknown` if there is none, and also if the caller may not see it.
+ * Shows a session to its owner, to operators, and to authorizers, which are operators too. Its
+ * status is `unknown` if there is none, and also if the caller may not see it.
  */
-export type ShowSession = (operator: Operator, id: string) => Promise<Result<ShownSession, OperationRefusal>>;
+export type ShowSession = (
+  operator: Operator,
+  id: string,
+) => Promise<Result<ShownSession, OperationRefusal>>;
 
-type Dependencies = { readonly directory: Pick<SessionDirectory, 'find'>; readonly view: SessionView };
+type Dependencies = {
+  readonly directory: Pick<SessionDirectory, 'find'>;
+  readonly view: SessionView;
+};
 
 export function createShowSession({ directory, view }: Dependencies): ShowSession {
   async function showSession(operator: Operator, id: string): ReturnType<ShowSession> {

@@ -10,7 +10,9 @@ import type { OperationRefusal, Operator } from './operator.ts';
 import type { ReasonOf } from './record-refusal.ts';
 import { unavailable } from './refusal.ts';
 
-/** A session as it is shown: its row, if the caller may see it, and what it comes to at this moment. */
+/**
+ * A session as it is shown: its row, if the caller may see it, and what it comes to at this moment.
+ */
 export type ShownSession = {
   readonly id: string;
   readonly status: SessionStatus;
@@ -42,7 +44,9 @@ export function createSessionView(dependencies: Dependencies) {
     return status === 'revoked' || isEnded || revocations.ofVend(whose, profile) !== undefined;
   }
 
-  /** What a row comes to. What takes away is believed of anybody, what gives only of the TVM itself. */
+  /**
+   * What a row comes to. What takes away is believed of anybody, what gives only of the TVM itself.
+   */
   function statusOf(row: SessionRow | undefined): SessionStatus {
     if (row === undefined) return 'unknown';
     if (isRevoked(row)) return 'revoked';
@@ -51,7 +55,10 @@ export function createSessionView(dependencies: Dependencies) {
   }
 
   /** Refuses because the table cannot be read, and leaves the record that every 503 leaves. */
-  async function failOnTable(operator: Operator, error: unknown): Promise<Refused<OperationRefusal>> {
+  async function failOnTable(
+    operator: Operator,
+    error: unknown,
+  ): Promise<Refused<OperationRefusal>> {
     onFault(error);
     const refusal = unavailable('sessions');
     await audit.append({

@@ -1,25 +1,16 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../lib/canonical-json.ts';
 import type { Wish } from './request.ts';
 
 /**
- * JSON in one form only, as RFC 8785 has it: keys sorted by code unit, no blanks, numbers and texts as ECMAScript writes
- * them. Members that are undefined are left out.
+ * What an approval of a request allows: all that the requester could do with it, and why they want
+ * it.
  */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
-  if (typeof value === 'object' && value !== null) {
-    const members = Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`);
-    return `{${members.join(',')}}`;
-  }
-  return JSON.stringify(value ?? null);
-}
-
-/** What an approval of a request allows: all that the requester could do with it, and why they want it. */
 export type Shown = {
-  readonly wish: Pick<Wish, 'requester' | 'profile' | 'seconds' | 'justification' | 'ticket' | 'start' | 'extends'>;
+  readonly wish: Pick<
+    Wish,
+    'requester' | 'profile' | 'seconds' | 'justification' | 'ticket' | 'start' | 'extends'
+  >;
   readonly id: string;
   /** Every field of the profile's document but its description. */
   readonly profile: Readonly<Record<string, unknown>>;
@@ -28,7 +19,8 @@ export type Shown = {
 };
 
 /**
- * The canonical JSON of what is shown to those who decide. What managed policies and the role itself contain is not in it.
+ * The canonical JSON of what is shown to those who decide. What managed policies and the role
+ * itself contain is not in it.
  */
 export function toShown({ id, wish, profile, capSeconds }: Shown): string {
   const { requester, profile: name, seconds, justification, ticket, start } = wish;
@@ -52,7 +44,10 @@ export function toDigest(shown: string): string {
   return createHash('sha256').update(`tvm-digest/1\n${shown}`).digest('hex');
 }
 
-/** The names of the members in which two texts of {@link toShown} differ; those of the profile as `profile.role_arn`. */
+/**
+ * The names of the members in which two texts of {@link toShown} differ; those of the profile as
+ * `profile.role_arn`.
+ */
 export function differencesOf(before: string, now: string): readonly string[] {
   const [left, right] = [flat(before), flat(now)];
   const names = new Set([...left.keys(), ...right.keys()]);

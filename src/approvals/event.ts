@@ -1,15 +1,22 @@
 import type { Event } from '../notify/event.ts';
 import type { AccessRequest, Party, RequestEventType, Told } from './request.ts';
 
-/** A row whose events nobody takes keeps the latest ones: as many as a receiver is sent of one row. */
+/**
+ * A row whose events nobody takes keeps the latest ones: as many as a receiver is sent of one row.
+ */
 const MAX_UNTOLD = 8;
 
 /**
- * What a writing of a request was, by its latest facts: undefined for one that nobody is told of, such as the first use of
- * a grant. A request whose fields were replaced is a new one to those who decide. Where one writing is two things, as
- * with an approval by a rule, it is the later one.
+ * What a writing of a request was, by its latest facts: undefined for one that nobody is told of,
+ * such as the first use of a grant. A request whose fields were replaced is a new one to those who
+ * decide. Where one writing is two things, as with an approval by a rule, it is the later one.
  */
-function typeOf({ status, grant, reviews, updatedAt }: AccessRequest): RequestEventType | undefined {
+function typeOf({
+  status,
+  grant,
+  reviews,
+  updatedAt,
+}: AccessRequest): RequestEventType | undefined {
   switch (status) {
     case 'expired':
       return 'request.expired';
@@ -27,7 +34,10 @@ function typeOf({ status, grant, reviews, updatedAt }: AccessRequest): RequestEv
 type Act = { readonly by: Party | undefined; readonly comment: string | undefined };
 
 /** Who did it, and what they said to it. */
-function actOf({ ended, reviews, updatedAt, requester, grant }: AccessRequest, type: RequestEventType): Act {
+function actOf(
+  { ended, reviews, updatedAt, requester, grant }: AccessRequest,
+  type: RequestEventType,
+): Act {
   const review = reviews.findLast(({ at }) => at === updatedAt);
   if (type === 'request.created') return { by: requester, comment: undefined };
   if (type === 'request.expired') return { by: undefined, comment: undefined };
@@ -47,12 +57,22 @@ export function toldBy(request: AccessRequest): Told | undefined {
 export function withUntold(request: AccessRequest, isPending: boolean): AccessRequest {
   if (!isPending) return { ...request, untold: [] };
   const told = toldBy(request);
-  return { ...request, untold: [...request.untold, ...(told === undefined ? [] : [told])].slice(-MAX_UNTOLD) };
+  return {
+    ...request,
+    untold: [...request.untold, ...(told === undefined ? [] : [told])].slice(-MAX_UNTOLD),
+  };
 }
 
-/** The event of one writing of a request. All but that writing's own facts is as the request has it now. */
-export function toRequestEvent(request: AccessRequest, { version, type, at, actor, comment }: Told): Event {
-  const { id, profile, requester, justification, ticket, status, grant, seconds, expiresAt } = request;
+/**
+ * The event of one writing of a request. All but that writing's own facts is as the request has it
+ * now.
+ */
+export function toRequestEvent(
+  request: AccessRequest,
+  { version, type, at, actor, comment }: Told,
+): Event {
+  const { id, profile, requester, justification, ticket, status, grant, seconds, expiresAt } =
+    request;
   return {
     version,
     type,

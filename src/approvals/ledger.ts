@@ -14,14 +14,25 @@ export type LedgerEntry = {
   readonly at: number;
   /** When the request, or the grant that came of it, ends at the latest: epoch milliseconds. */
   readonly until: number;
-  /** Whether the request is pending as far as the ledger knows: it is told of approvals, not of all else. */
+  /**
+   * Whether the request is pending as far as the ledger knows: it is told of approvals, not of all
+   * else.
+   */
   readonly pending: boolean;
+  /**
+   * When the first use began the time of the grant, epoch milliseconds. Here, for a row from before
+   * that, which somebody put back, would begin anew.
+   */
+  readonly startsAt?: number | undefined;
 };
 
 /** The requests of one identity, as they were read. */
 export type Ledger = { readonly entries: readonly LedgerEntry[]; readonly version: number };
 
-/** As many requests and grants may be in one ledger: 10 pending ones are allowed, and grants last some hours. */
+/**
+ * As many requests and grants may be in one ledger: 10 pending ones are allowed, and grants last
+ * some hours.
+ */
 export const MAX_ENTRIES = 100;
 
 /** How long a call for a ledger may take. */
@@ -31,15 +42,19 @@ const DEADLINE = 3 * SECOND;
 const KEPT = DAY;
 
 /**
- * Where the requests of an identity are found, consistently: an item of the guard table, which only the TVM writes. It is
- * written before the row of a request, so that what dies in between costs a place until the request would have expired, and
- * never leaves a request that nobody counts.
+ * Where the requests of an identity are found, consistently: an item of the guard table, which only
+ * the TVM writes. It is written before the row of a request, so that what dies in between costs a
+ * place until the request would have expired, and never leaves a request that nobody counts.
  */
 export type Ledgers = {
   /** Reads the ledger of a stored name, without what has ended. */
   readonly read: (name: string, now: number) => Promise<Ledger>;
   /** Writes it, if nobody has since it was read. */
-  readonly write: (name: string, entries: readonly LedgerEntry[], version: number) => Promise<'written' | 'lost'>;
+  readonly write: (
+    name: string,
+    entries: readonly LedgerEntry[],
+    version: number,
+  ) => Promise<'written' | 'lost'>;
 };
 
 /** By a hash: a name may be long, and hold what an id may not. */
@@ -64,10 +79,17 @@ export function createLedgers(client: DynamoDBClient, guard: string): Ledgers {
   async function read(name: string, now: number): Promise<Ledger> {
     const item = await readItem(table, itemId(name));
     const entries = JSON.parse(textAt(item, 'requests') ?? '[]') as readonly LedgerEntry[];
-    return { entries: entries.filter(({ until }) => until > now), version: numberAt(item, 'version') ?? 0 };
+    return {
+      entries: entries.filter(({ until }) => until > now),
+      version: numberAt(item, 'version') ?? 0,
+    };
   }
 
-  async function write(name: string, entries: readonly LedgerEntry[], version: number): Promise<'written' | 'lost'> {
+  async function write(
+    name: string,
+    entries: readonly LedgerEntry[],
+    version: number,
+  ): Promise<'written' | 'lost'> {
     const condition =
       version === 0
         ? { condition: 'attribute_not_exists(id)' }

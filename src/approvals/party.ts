@@ -4,10 +4,16 @@ import type { Party } from './request.ts';
 const PURPOSE = 'secret of a registered key';
 
 /**
- * A tag of a registered key's secret, by which another secret under the same id is told apart; undefined where there is no
- * key to make it with. It tells nothing of the secret to whoever lacks the sealing keys. `now` in epoch milliseconds.
+ * A tag of a registered key's secret, by which another secret under the same id is told apart;
+ * undefined where there is no key to make it with. It tells nothing of the secret to whoever lacks
+ * the sealing keys. `now` in epoch milliseconds.
  */
-export function secretTag(id: string, secret: string, keys: SealingKeys, now: number): string | undefined {
+export function secretTag(
+  id: string,
+  secret: string,
+  keys: SealingKeys,
+  now: number,
+): string | undefined {
   const sealing = activeSealingKey(keys, now);
   return sealing === undefined ? undefined : signRow(sealing, PURPOSE, [id, secret]);
 }

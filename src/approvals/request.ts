@@ -7,11 +7,16 @@ export type Party = {
   /** The stored name, such as `key/alice`. */
   readonly name: string;
   readonly account: string;
-  /** IAM's unique id, or for a registered key a tag of its secret; undefined where nothing of the kind is known. */
+  /**
+   * IAM's unique id, or for a registered key a tag of its secret; undefined where nothing of the
+   * kind is known.
+   */
   readonly uniqueId: string | undefined;
 };
 
-/** The state of a request, as Sentinel has them. A request that ended before its time is cancelled. */
+/**
+ * The state of a request, as Sentinel has them. A request that ended before its time is cancelled.
+ */
 export type RequestStatus = (typeof REQUEST_STATUSES)[number];
 
 /** When the time of an approved request begins: with the approval, or with its first vend. */
@@ -27,7 +32,9 @@ export type Review = {
   readonly groups: readonly string[];
   /** The digest of what the reviewer saw. */
   readonly digest: string;
-  /** The longest time, in seconds, that the reviewer agrees to; undefined for as long as was asked. */
+  /**
+   * The longest time, in seconds, that the reviewer agrees to; undefined for as long as was asked.
+   */
   readonly seconds: number | undefined;
   readonly comment: string | undefined;
   readonly at: number;
@@ -112,14 +119,12 @@ export type AccessRequest = Wish & {
   /** Set where it was denied, withdrawn or ended before its time. */
   readonly ended: { readonly at: number; readonly by: Party; readonly reason: string } | undefined;
   /**
-   * What was told by versions before this one and not sent when this one was made, oldest first. Of a request that was
-   * read, what its own version tells is the last of it, if that is not sent: so the next version carries it on.
+   * What was told by versions before this one and not sent when this one was made, oldest first. Of
+   * a request that was read, what its own version tells is the last of it, if that is not sent: so
+   * the next version carries it on.
    */
   readonly untold: readonly Told[];
 };
-
-/** An approved request may begin with its first use within this time. */
-export const USE_WITHIN = 24 * 3_600_000;
 
 /** The state at a moment, which for what nobody has decided in time no writing tells. */
 export function statusAt(request: AccessRequest, now: number): RequestStatus {
@@ -134,86 +139,4 @@ export function latestEnd({ endsAt, useBy, seconds }: Grant): number {
 /** Whether a grant can be used at a moment. */
 export function isLive(grant: Grant, now: number): boolean {
   return grant.endsAt === undefined ? now < grant.useBy : now < grant.endsAt;
-}
-
-function changed(request: AccessRequest, now: number, change: Partial<AccessRequest>): AccessRequest {
-  return { ...request, ...change, version: request.version + 1, updatedAt: now };
-}
-
-/** Makes a request. */
-export function toRequest(
-  wish: Wish,
-  made: {
-    readonly id: string;
-    readonly rule: string;
-    readonly shown: string;
-    readonly now: number;
-    /** Milliseconds until it expires undecided. */
-    readonly life: number;
-  },
-): AccessRequest {
-  const { id, rule, shown, now, life } = made;
-  return {
-    ...wish,
-    id,
-    version: 1,
-    rule,
-    shown,
-    status: 'pending',
-    createdAt: now,
-    updatedAt: now,
-    expiresAt: now + life,
-    reviews: [],
-    grant: undefined,
-    ended: undefined,
-    untold: [],
-  };
-}
-
-/** Adds a review. What the same reviewer said before it replaces. */
-export function withReview(request: AccessRequest, review: Review, shown: string): AccessRequest {
-  const others = request.reviews.filter(({ reviewer }) => reviewer.subject !== review.reviewer.subject);
-  return changed(request, review.at, { reviews: [...others, review], shown });
-}
-
-/** The same writing of a request, approved: its time is the shortest that was asked for or agreed to by `reviews`. */
-export function approved(
-  request: AccessRequest,
-  { reviews, digest, now, auto }: { reviews: readonly Review[]; digest: string; now: number; auto: boolean },
-): AccessRequest {
-  const seconds = Math.min(request.seconds, ...reviews.map((review) => review.seconds ?? request.seconds));
-  const startsAt = request.start === 'approval' ? now : undefined;
-  const endsAt = startsAt === undefined ? undefined : startsAt + seconds * 1_000;
-  const grant = { approvedAt: now, auto, digest, seconds, useBy: endsAt ?? now + USE_WITHIN, startsAt, endsAt };
-  return { ...request, status: 'approved', grant };
-}
-
-/** Sets the start of a grant that begins with its first use. */
-export function started(request: AccessRequest, grant: Grant, now: number): AccessRequest {
-  return changed(request, now, { grant: { ...grant, startsAt: now, endsAt: now + grant.seconds * 1_000 } });
-}
-
-/** The same writing of a request, denied. */
-export function denied(request: AccessRequest, by: Party, reason: string, now: number): AccessRequest {
-  return { ...request, status: 'denied', ended: { at: now, by, reason } };
-}
-
-/** A request that nobody decided in time. */
-export function expired(request: AccessRequest, now: number): AccessRequest {
-  return changed(request, now, { status: 'expired' });
-}
-
-/** A request that is withdrawn, or ended before its time. */
-export function cancelled(request: AccessRequest, by: Party, reason: string, now: number): AccessRequest {
-  return changed(request, now, { status: 'cancelled', ended: { at: now, by, reason } });
-}
-
-/** A pending request whose fields are replaced: it is another one for those who reviewed it. */
-export function replaced(
-  request: AccessRequest,
-  fields: Pick<Wish, 'justification' | 'ticket' | 'seconds' | 'start' | 'origin'>,
-  shown: string,
-  now: number,
-): AccessRequest {
-  return changed(request, now, { ...fields, shown, reviews: [] });
 }

@@ -6,7 +6,10 @@ import { isOutboxPending, OUTBOX_PENDING } from '../notify/table-source.ts';
 import { toldBy, withUntold } from './event.ts';
 import { latestEnd, type AccessRequest, type RequestStatus } from './request.ts';
 
-/** A row as Sentinel has it, which anybody may have written. It is shown and can take away; it never grants. */
+/**
+ * A row as Sentinel has it, which anybody may have written. It is shown and can take away; it never
+ * grants.
+ */
 export type ForeignRequest = {
   readonly id: string;
   readonly requester: string;
@@ -34,15 +37,24 @@ export function endOf(request: AccessRequest): number {
 }
 
 /**
- * The row of a request: its state in one signed text, which alone counts, and beside it Sentinel's attributes for its own
- * programs and for the indexes.
+ * The row of a request: its state in one signed text, which alone counts, and beside it Sentinel's
+ * attributes for its own programs and for the indexes.
  *
- * @param table the name of the table, so that a row that is copied to another one means nothing there
- * @param isHeard whether there is a receiver of events, so that what this writing tells is to be sent
+ * @param table the name of the table, so that a row that is copied to another one means nothing
+ *   there
+ * @param isHeard whether there is a receiver of events, so that what this writing tells is to be
+ *   sent
  */
-export function toRequestItem(request: AccessRequest, table: string, sealing: SealingKey, isHeard = false): Item {
+export function toRequestItem(
+  request: AccessRequest,
+  table: string,
+  sealing: SealingKey,
+  isHeard = false,
+): Item {
   const state = JSON.stringify(request);
-  const decided = request.reviews.findLast(({ verdict }) => verdict === 'approve' || request.status === 'denied');
+  const decided = request.reviews.findLast(
+    ({ verdict }) => verdict === 'approve' || request.status === 'denied',
+  );
   return attributes({
     id: request.id,
     requester: request.requester.name,
@@ -78,10 +90,17 @@ function withForeignStatus(request: AccessRequest, status: string | undefined): 
   return isOver && isOpen ? { ...request, status } : request;
 }
 
-/** Reads what the TVM has signed of a row, whatever else stands in it; undefined if that is nothing. */
-export function readSigned(item: Item, table: string, keys: SealingKeys): AccessRequest | undefined {
+/**
+ * Reads what the TVM has signed of a row, whatever else stands in it; undefined if that is nothing.
+ */
+export function readSigned(
+  item: Item,
+  table: string,
+  keys: SealingKeys,
+): AccessRequest | undefined {
   const state = textAt(item, 'state') ?? '';
-  if (state === '' || !isSignedRow(textAt(item, 'signature') ?? '', keys, PURPOSE, [table, state])) return undefined;
+  if (state === '' || !isSignedRow(textAt(item, 'signature') ?? '', keys, PURPOSE, [table, state]))
+    return undefined;
   const request = JSON.parse(state) as AccessRequest;
   return request.id === textAt(item, 'id') ? withUntold(request, isOutboxPending(item)) : undefined;
 }

@@ -8,13 +8,18 @@ import type { SealingKey, SealingKeys } from '../lib/sealing.ts';
 import type { AccessRequest, RequestStatus } from './request.ts';
 import { toRequestItem, toRequestRow, type RequestRow } from './row.ts';
 
-/** How long one call for a request may take: somebody waits for the answer, and nothing is vended without it. */
+/**
+ * How long one call for a request may take: somebody waits for the answer, and nothing is vended
+ * without it.
+ */
 const DEADLINE = 3 * SECOND;
 
 /** So many rows are read at a time for a list. */
 const PAGE = 100;
 
-/** Whose, of which profile, or in which state the rows of a list are: each is an index of the table. */
+/**
+ * Whose, of which profile, or in which state the rows of a list are: each is an index of the table.
+ */
 export type RequestLeg =
   | { readonly index: 'gsi-requester'; readonly key: string }
   | { readonly index: 'gsi-profile'; readonly key: string }
@@ -24,23 +29,37 @@ export type RequestLeg =
 export type RequestPlace = { readonly id: string; readonly createdAt: string };
 
 /** A page of rows, newest first, and where it stopped; undefined behind the last. */
-export type RequestPage = { readonly rows: readonly RequestRow[]; readonly next: RequestPlace | undefined };
+export type RequestPage = {
+  readonly rows: readonly RequestRow[];
+  readonly next: RequestPlace | undefined;
+};
 
-const KEY_OF = { 'gsi-requester': 'requester', 'gsi-profile': 'profile', 'gsi-status': 'status' } as const;
+const KEY_OF = {
+  'gsi-requester': 'requester',
+  'gsi-profile': 'profile',
+  'gsi-status': 'status',
+} as const;
 
-/** The table of requests. Every method rejects where DynamoDB cannot be asked: nothing is taken for granted then. */
+/**
+ * The table of requests. Every method rejects where DynamoDB cannot be asked: nothing is taken for
+ * granted then.
+ */
 export type RequestStore = {
   /** Writes a new request; `there` if there is one of its id already, be it this very one. */
   readonly create: (request: AccessRequest, sealing: SealingKey) => Promise<'created' | 'there'>;
   /** Reads the row of an id, consistently. */
   readonly read: (id: string, keys: SealingKeys) => Promise<RequestRow | undefined>;
   /**
-   * Replaces a request by its next version; `lost` if another has written since it was read. An answer that was lost is
-   * looked for: what was written and not acknowledged counts as written.
+   * Replaces a request by its next version; `lost` if another has written since it was read. An
+   * answer that was lost is looked for: what was written and not acknowledged counts as written.
    */
   readonly replace: (request: AccessRequest, sealing: SealingKey) => Promise<'replaced' | 'lost'>;
   /** Reads one page of an index, which may lag by a moment. */
-  readonly page: (leg: RequestLeg, keys: SealingKeys, from: RequestPlace | undefined) => Promise<RequestPage>;
+  readonly page: (
+    leg: RequestLeg,
+    keys: SealingKeys,
+    from: RequestPlace | undefined,
+  ) => Promise<RequestPage>;
 };
 
 function isNever(): boolean {
@@ -52,13 +71,19 @@ function isNever(): boolean {
  *
  * @param isHeard whether there is a receiver of events at the moment
  */
-export function createRequestStore(client: DynamoDBClient, name: string, isHeard = isNever): RequestStore {
+export function createRequestStore(
+  client: DynamoDBClient,
+  name: string,
+  isHeard = isNever,
+): RequestStore {
   const table = { client, name, deadline: DEADLINE };
 
   async function create(request: AccessRequest, sealing: SealingKey): Promise<'created' | 'there'> {
     const item = toRequestItem(request, name, sealing, isHeard());
     const absent = { condition: 'attribute_not_exists(id)' };
-    return (await putSure(table, item, absent, attemptOf(request))) === 'done' ? 'created' : 'there';
+    return (await putSure(table, item, absent, attemptOf(request))) === 'done'
+      ? 'created'
+      : 'there';
   }
 
   async function read(id: string, keys: SealingKeys): Promise<RequestRow | undefined> {
@@ -66,17 +91,26 @@ export function createRequestStore(client: DynamoDBClient, name: string, isHeard
     return item === undefined ? undefined : toRequestRow(item, name, keys);
   }
 
-  async function replace(request: AccessRequest, sealing: SealingKey): Promise<'replaced' | 'lost'> {
+  async function replace(
+    request: AccessRequest,
+    sealing: SealingKey,
+  ): Promise<'replaced' | 'lost'> {
     const unchanged = {
       condition: '#version = :before',
       names: { '#version': 'version' },
       values: attributes({ ':before': request.version - 1 }),
     };
     const item = toRequestItem(request, name, sealing, isHeard());
-    return (await putSure(table, item, unchanged, attemptOf(request))) === 'done' ? 'replaced' : 'lost';
+    return (await putSure(table, item, unchanged, attemptOf(request))) === 'done'
+      ? 'replaced'
+      : 'lost';
   }
 
-  async function page(leg: RequestLeg, keys: SealingKeys, from: RequestPlace | undefined): Promise<RequestPage> {
+  async function page(
+    leg: RequestLeg,
+    keys: SealingKeys,
+    from: RequestPlace | undefined,
+  ): Promise<RequestPage> {
     const attribute = KEY_OF[leg.index];
     const newestFirst = {
       index: leg.index,
@@ -88,7 +122,9 @@ export function createRequestStore(client: DynamoDBClient, name: string, isHeard
     } as const;
     const start = from === undefined ? undefined : toStartKey(from, attribute, leg.key);
     const [items, next] = await readPage(table, newestFirst, start);
-    const rows = items.map((item) => toRequestRow(item, name, keys)).filter((row) => row !== undefined);
+    const rows = items
+      .map((item) => toRequestRow(item, name, keys))
+      .filter((row) => row !== undefined);
     return { rows, next: toPlace(next) };
   }
 

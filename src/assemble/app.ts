@@ -20,7 +20,7 @@ import { describeError } from '../telemetry/logger.ts';
 import { timed } from '../telemetry/meter.ts';
 import type { Audit } from './audit.ts';
 import type { Events } from './events.ts';
-import { assembleApprovals } from './grants.ts';
+import { assembleApprovals, assembleBreakGlass } from './grants.ts';
 import {
   assembleAddressOf,
   assembleAuthenticators,
@@ -85,12 +85,29 @@ function assembleAuthenticate({ runtime, audit, catalog, revocations }: Parts, g
   return timed(runtime.meter, 'authenticate', authenticate);
 }
 
+/**
+ * Constructs what opens profiles beyond what policy opens by itself: approvals, and break-glass.
+ */
+function assembleGrants(
+  {
+    runtime,
+    audit,
+    revocations,
+    events,
+  }: Pick<Parts, 'runtime' | 'audit' | 'revocations' | 'events'>,
+  { ofChanges: guard }: Guards,
+) {
+  const approving = assembleApprovals(runtime, audit, revocations, { guard, events });
+  const { documentsOf } = approving;
+  return {
+    ...approving,
+    ...assembleBreakGlass(runtime, audit, { revocations, guard, events, documentsOf }),
+  };
+}
+
 /** Constructs what callers can do, once it is known who they are. */
 function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, guards: Guards) {
-  const approving = assembleApprovals(runtime, parts.audit, revocations, {
-    guard: guards.ofChanges,
-    events: parts.events,
-  });
+  const granting = assembleGrants({ runtime, revocations, ...parts }, guards);
   const { config, clock, meter, onFault } = runtime;
   const { bareNames, serverId, keyLife } = config;
   const audit = parts.audit.log;
@@ -102,10 +119,11 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
     revocations,
     sessions: { use },
     assumeRole: parts.assumeRole,
-    grants: approving.grants,
-    approvals: approving.approvals,
+    grants: granting.grants,
+    approvals: granting.approvals,
+    events: granting.liveEvents,
     audit,
-    onFault: onFault('approvals cannot be read or written'),
+    onFault: onFault('approvals or break-glass events cannot be read or written'),
   });
   const mint = createMint({ clock, guard: guards.ofKeys, revocations, serverId, keyLife, audit });
   const records = createRevocationRecords({ clock, guard: guards.ofChanges, audit });
@@ -113,7 +131,7 @@ function assembleActions({ runtime, sessions, revocations, ...parts }: Parts, gu
   const operation = { ...common, hardRevocation: parts.hardRevocation, records };
   const view = createSessionView({ ...common, audit, reasonOf });
   return {
-    ...approving,
+    ...granting,
     vend: timed(meter, 'vend', vend),
     mint,
     ...createRevoke({ ...operation, store: sessions.store }),

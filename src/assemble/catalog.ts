@@ -1,12 +1,15 @@
 import { createOwnIdentity } from '../aws/own-identity.ts';
 import { createCatalog, type Catalog } from '../catalog/catalog.ts';
 import { createCatalogLoader } from '../catalog/load.ts';
+import { createPeopleSetting } from '../catalog/people-setting.ts';
 import { createNamesSetting } from '../catalog/names-setting.ts';
 import { reportCatalog } from '../catalog/report.ts';
 import { createVendedRoles } from '../catalog/vended-roles.ts';
 import type { Overrides, Runtime } from './runtime.ts';
 
-/** Constructs the catalog: what loads the documents, and the snapshot that requests are decided by. */
+/**
+ * Constructs the catalog: what loads the documents, and the snapshot that requests are decided by.
+ */
 export function assembleCatalog(
   { config, clock, monotonic, clients, logger, onFault }: Runtime,
   { onMismatch = (sentence) => logger.fatal(sentence) }: Overrides,
@@ -22,6 +25,7 @@ export function assembleCatalog(
         clock,
         onFault: onFault('the list of vended roles cannot be written'),
       }),
+      isPeopleMissing: createPeopleSetting(table),
       confirmNames: createNamesSetting({ ...table, bareNames: config.bareNames, onMismatch }),
       root: config.root,
       secretsRoot: config.secretsRoot,

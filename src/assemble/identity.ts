@@ -31,7 +31,10 @@ export type Guards = {
   readonly ofVends: ReplayGuard;
   /** Of keys, which are few. */
   readonly ofKeys: ReplayGuard;
-  /** Of changes: they can be made only while the tables can be written, so no grace stands in for the table. */
+  /**
+   * Of changes: they can be made only while the tables can be written, so no grace stands in for
+   * the table.
+   */
   readonly ofChanges: ReplayGuard;
 };
 
@@ -67,7 +70,10 @@ export function assembleCallerLimit(
 
 /** Constructs what counts, by address, those who cannot prove who they are. */
 export function assembleStrangerLimit({ config: { rateLimit } }: Runtime) {
-  return createSourceLimit({ points: rateLimit.requests * CALLERS_PER_SOURCE, window: rateLimit.window });
+  return createSourceLimit({
+    points: rateLimit.requests * CALLERS_PER_SOURCE,
+    window: rateLimit.window,
+  });
 }
 
 /** Constructs what tells the address of a caller. */
@@ -83,15 +89,27 @@ export function assembleAuthenticators(runtime: Runtime, guard: ReplayGuard) {
   return chooseAuthenticator(createAuthenticators(runtime, guard));
 }
 
-function createAuthenticators({ config, clock, onFault }: Runtime, guard: ReplayGuard): Authenticators {
+function createAuthenticators(
+  { config, clock, onFault }: Runtime,
+  guard: ReplayGuard,
+): Authenticators {
   const { region, serverId, front, rateLimit } = config;
   const { allowedAccounts, ssoAccounts, ssoRoles, trustedSessionRoles, bareNames } = config;
   const admission = { allowedAccounts, ssoAccounts, ssoRoles, trustedSessionRoles, bareNames };
   const window = guardWindow(config.replayGuard, config.clockSkew);
   if (front !== undefined) {
-    return { front: createLambdaAuthenticator({ clock, front: front.kind, frontId: front.id, admission }) };
+    return {
+      front: createLambdaAuthenticator({ clock, front: front.kind, frontId: front.id, admission }),
+    };
   }
-  const signed = createSignedRequestAuthenticator({ clock, region, service: SERVICE, window, serverId, admission });
+  const signed = createSignedRequestAuthenticator({
+    clock,
+    region,
+    service: SERVICE,
+    window,
+    serverId,
+    admission,
+  });
   if (serverId === undefined) return { signed, forwarded: switchedOff(NO_SERVER_ID) };
   const forwarded = createForwardedStsAuthenticator({
     clock,
@@ -99,7 +117,9 @@ function createAuthenticators({ config, clock, onFault }: Runtime, guard: Replay
     hosts: stsHosts(region, config.stsExtraRegions),
     window,
     admission,
-    askSts: createStsClient(isLocalEndpoint(config.endpoints.sts) ? config.endpoints.sts : undefined),
+    askSts: createStsClient(
+      isLocalEndpoint(config.endpoints.sts) ? config.endpoints.sts : undefined,
+    ),
     reserveLocally: createMemoryGuard(0).reserve,
     reserveForAll: guard.reserve,
     limit: createSourceLimit({ points: rateLimit.requests, window: rateLimit.window }),

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import { createAwsClients, type AwsClients } from '../aws/clients.ts';
+import { createServerDate } from '../aws/server-date.ts';
 import type { WriteBytes } from '../audit/log.ts';
 import type { Config } from '../config/config.ts';
 import { SERVER_OPTIONS } from '../http/connections.ts';
@@ -19,7 +20,10 @@ export type Overrides = {
   readonly clients?: AwsClients;
   readonly writeAudit?: WriteBytes;
   readonly logger?: Logger;
-  /** Told, in a sentence, that the tables were used under another SENTINEL_BARE_NAMES: the process must end. */
+  /**
+   * Told, in a sentence, that the tables were used under another SENTINEL_BARE_NAMES: the process
+   * must end.
+   */
   readonly onMismatch?: (sentence: string) => void;
   /** Where the lines of metrics go on AWS Lambda. */
   readonly writeMetrics?: (line: string) => void;
@@ -37,6 +41,10 @@ export type Runtime = {
   readonly onFault: OnFault;
   readonly meter: Meter;
   readonly clients: AwsClients;
+  /**
+   * Milliseconds by which the machine's clock is ahead of AWS's; undefined while that is unknown.
+   */
+  readonly skew: () => number | undefined;
 };
 
 /**
@@ -54,25 +62,32 @@ export function assembleRuntime(
   const logger = overrides.logger ?? createLogger(config.logLevel, undefined, config.logLevelStyle);
   const { meter, metricsServer } = createMetrics(config, overrides, read);
   const watchService = createServiceWatch(logger);
+  const { note, skew } = createServerDate();
   const clients =
     overrides.clients ??
-    createAwsClients(config, (call) => {
-      meter.called(call);
-      watchService(call);
-    });
+    createAwsClients(
+      config,
+      (call) => {
+        meter.called(call);
+        watchService(call);
+      },
+      note,
+    );
 
   function onFault(message: string) {
     return (error: unknown) => logger.error({ error: describeError(error) }, message);
   }
 
-  return { config, clock, monotonic, logger, onFault, meter, clients, metricsServer };
+  return { config, clock, monotonic, logger, onFault, meter, clients, skew, metricsServer };
 }
 
 function writeToStderr(line: string): void {
   process.stderr.write(line);
 }
 
-/** Metrics leave as lines of the log on AWS Lambda, else through a port of their own, or not at all. */
+/**
+ * Metrics leave as lines of the log on AWS Lambda, else through a port of their own, or not at all.
+ */
 function createMetrics(
   { metricsPort, onLambda, region }: Config,
   { clock: now = systemClock, writeMetrics: write = writeToStderr }: Overrides,

@@ -7,7 +7,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { newHexId } from '../lib/ids.ts';
 import { stalenessBound } from '../revocations/bounds.ts';
 import { createRevocations, type Revocations } from '../revocations/feed.ts';
-import { createRevocationLog } from '../revocations/log.ts';
+import { createRevocationLog, type RevocationLog } from '../revocations/log.ts';
 import { createForeignRevocations } from '../revocations/sentinel-rows.ts';
 import { createRevocationUpkeep } from '../revocations/upkeep.ts';
 import { MAX_SESSIONS } from '../sessions/bounds.ts';
@@ -25,9 +25,19 @@ export type Sessions = {
 };
 
 /** Constructs the sessions' store and the caches before it. */
-export function assembleSessions({ config, clock, monotonic, clients, onFault }: Runtime): Sessions {
+export function assembleSessions({
+  config,
+  clock,
+  monotonic,
+  clients,
+  onFault,
+}: Runtime): Sessions {
   const { sessions: table, guard } = config.tables;
-  const store = createSessionStore(clients.dynamodb, { sessions: table, guard, instance: newHexId() });
+  const store = createSessionStore(clients.dynamodb, {
+    sessions: table,
+    guard,
+    instance: newHexId(),
+  });
   const directory = createSessionDirectory({
     client: clients.dynamodb,
     table,
@@ -35,7 +45,9 @@ export function assembleSessions({ config, clock, monotonic, clients, onFault }:
     clock,
     monotonic,
     capacity: MAX_SESSIONS,
-    onFallback: onFault('lists of all sessions go by gsi-status: their table has no index gsi-shard'),
+    onFallback: onFault(
+      'lists of all sessions go by gsi-status: their table has no index gsi-shard',
+    ),
   });
   const tracker = createSessionTracker({
     store,
@@ -50,7 +62,11 @@ export function assembleSessions({ config, clock, monotonic, clients, onFault }:
 }
 
 /** The revocations in force, and the lease by which instances take turns. */
-export type AssembledRevocations = { readonly revocations: Revocations; readonly lease: Lease };
+export type AssembledRevocations = {
+  readonly revocations: Revocations;
+  readonly log: RevocationLog;
+  readonly lease: Lease;
+};
 
 /** Constructs the log of revocations and the feed that follows it. */
 export function assembleRevocations(
@@ -77,7 +93,7 @@ export function assembleRevocations(
     },
     onFault: onFault('the revocations cannot be relied on'),
   });
-  return { revocations, lease };
+  return { revocations, log, lease };
 }
 
 /** Constructs the one call of AssumeRole. */

@@ -12,7 +12,12 @@ import { assembleCatalog } from './catalog.ts';
 import { assembleEvents } from './events.ts';
 import { assembleRuntime, type Overrides } from './runtime.ts';
 import { assembleServer } from './server.ts';
-import { assembleAssumeRole, assembleHardRevocation, assembleRevocations, assembleSessions } from './sessions.ts';
+import {
+  assembleAssumeRole,
+  assembleHardRevocation,
+  assembleRevocations,
+  assembleSessions,
+} from './sessions.ts';
 
 export type { Overrides } from './runtime.ts';
 
@@ -23,7 +28,9 @@ export type Tvm = {
   readonly metricsServer: Server | undefined;
   readonly catalog: Catalog;
   readonly logger: Logger;
-  /** Reads documents and revocations until the signal ends it; resolves when both were tried once. */
+  /**
+   * Reads documents and revocations until the signal ends it; resolves when both were tried once.
+   */
   readonly start: (signal: AbortSignal) => Promise<void>;
   /** From now on `/healthz` refuses and connections end with their next answer. */
   readonly startDraining: () => void;
@@ -35,7 +42,10 @@ export type Tvm = {
   readonly unwritten: () => number;
 };
 
-/** The composition root: the only place that constructs clients and stores and hands them to whoever needs them. */
+/**
+ * The composition root: the only place that constructs clients and stores and hands them to whoever
+ * needs them.
+ */
 export function assemble(config: Config, overrides: Overrides = {}): Tvm {
   let draining = false;
   let lastArrival = Number.NEGATIVE_INFINITY;
@@ -44,9 +54,9 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
   const audit = assembleAudit(runtime, overrides);
   const catalog = assembleCatalog(runtime, overrides);
   const sessions = assembleSessions(runtime);
-  const events = assembleEvents(runtime, catalog);
   const followed = assembleRevocations(runtime, catalog, sessions);
   const { revocations } = followed;
+  const events = assembleEvents(runtime, catalog, followed.log);
   const { tracker, directory } = sessions;
   const assumeRole = assembleAssumeRole(runtime);
   const hardRevocation = assembleHardRevocation(runtime, followed, assumeRole);
@@ -64,7 +74,12 @@ export function assemble(config: Config, overrides: Overrides = {}): Tvm {
   const server = assembleServer(runtime, app, audit, { isDraining: () => draining, onArrival });
 
   function health(): Health {
-    return { draining, catalog: catalog.state(), revocations: revocations.state(), audit: audit.log.health() };
+    return {
+      draining,
+      catalog: catalog.state(),
+      revocations: revocations.state(),
+      audit: audit.log.health(),
+    };
   }
 
   function readings(): Readings {

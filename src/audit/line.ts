@@ -3,8 +3,8 @@ import { currentTrace } from '../telemetry/trace.ts';
 import type { AuditEntry } from './record.ts';
 
 /**
- * The longest text, in UTF-16 units, in the record of somebody who has not proved who they are. They
- * choose what it says, and so a line of theirs has some kilobytes at most.
+ * The longest text, in UTF-16 units, in the record of somebody who has not proved who they are.
+ * They choose what it says, and so a line of theirs has some kilobytes at most.
  */
 const STRANGERS_TEXT = 256;
 /** The longest text that a proven caller can put into a record: the value of a revocation. */
@@ -20,7 +20,9 @@ function cutText(text: string, limit: number): string {
 
 /** Whether a record is of somebody who may not have proved who they are. */
 export function isOfStranger(entry: AuditEntry): boolean {
-  return entry.event === 'identity_refused' || (entry.event === 'unavailable' && !('user' in entry));
+  return (
+    entry.event === 'identity_refused' || (entry.event === 'unavailable' && !('user' in entry))
+  );
 }
 
 function toBytes(json: string): Buffer {
@@ -28,8 +30,8 @@ function toBytes(json: string): Buffer {
 }
 
 /**
- * Makes the line of a record: JSON with `type`, `timestamp`, and, if the record is of a request, the
- * trace of the request that is being served. Texts that are too long are cut and end in "…".
+ * Makes the line of a record: JSON with `type`, `timestamp`, and, if the record is of a request,
+ * the trace of the request that is being served. Texts that are too long are cut and end in "…".
  *
  * @param now epoch milliseconds
  */
@@ -38,7 +40,8 @@ export function toLine(entry: AuditEntry, now: number): Buffer {
   const record = {
     type: 'audit',
     timestamp: new Date(now).toISOString(),
-    // A timer runs in the trace of the request that set it, but what it writes is not of that request.
+    // A timer runs in the trace of the request that set it, but what it writes is not of that
+    // request.
     ...('http_request_id' in entry ? currentTrace() : {}),
     ...entry,
   };

@@ -8,13 +8,19 @@ import { writeWhole, type WriteBytes } from './stdout.ts';
 
 export { writeToStdout, type WriteBytes } from './stdout.ts';
 
-/** How long an answer waits for its record to be written, longer in a busy process; then no credentials may leave. */
+/**
+ * How long an answer waits for its record to be written, longer in a busy process; then no
+ * credentials may leave.
+ */
 const DEADLINE_MS = 250;
 
 /** How long a write may make no progress before its reader counts as asleep. */
 const STUCK = 1 * SECOND;
 
-/** The pause between a failed write and the next try, which writes the line that tells of the losses. */
+/**
+ * The pause between a failed write and the next try, which writes the line that tells of the
+ * losses.
+ */
 const PROBE = 1 * SECOND;
 
 /** How long after a loss `/readyz` reports the log as degraded. */
@@ -25,12 +31,13 @@ const NEWLINE = Buffer.from('\n');
 /** The log of decisions. */
 export type AuditLog = {
   /**
-   * Appends one record. Resolves to true when the write to stdout completed, and to false when it failed
-   * or took longer than 250 ms, not counting the time in which the process itself did not run.
+   * Appends one record. Resolves to true when the write to stdout completed, and to false when it
+   * failed or took longer than 250 ms, not counting the time in which the process itself did not
+   * run.
    *
-   * @param withdraw whether the line is taken back if its write has not begun after 250 ms. It is for
-   *   lines that say that something left, which after `false` does not: see `release`. Every other line
-   *   stays in the queue.
+   * @param withdraw whether the line is taken back if its write has not begun after 250 ms. It is
+   *   for lines that say that something left, which after `false` does not: see `release`. Every
+   *   other line stays in the queue.
    */
   readonly append: (entry: AuditEntry, withdraw?: boolean) => Promise<boolean>;
 };
@@ -56,17 +63,29 @@ export type AuditStream = AuditLog & {
   readonly unwritten: () => number;
 };
 
-/** Lines of refusals are shorter than this, in bytes: they hold some texts of 256 characters, escaped. */
+/**
+ * Lines of refusals are shorter than this, in bytes: they hold some texts of 256 characters,
+ * escaped.
+ */
 const LONG_REFUSAL = 16 * 1024;
 
 const FULL = 'its reader lags behind, and there is no room for further lines';
 
-/** Constructs the log. Lines leave in the order of `append`; those of refusals after the others that wait. */
-export function createAuditLog(clock: Clock, writeBytes: WriteBytes, onFault: (error: unknown) => void): AuditStream {
+/**
+ * Constructs the log. Lines leave in the order of `append`; those of refusals after the others that
+ * wait.
+ */
+export function createAuditLog(
+  clock: Clock,
+  writeBytes: WriteBytes,
+  onFault: (error: unknown) => void,
+): AuditStream {
   const queue = createQueue();
   const losses = createLosses({ clock, onFault, onWindow: () => tellOfLosses() });
   let writing = false;
-  /** Whether a failed write left part of a line behind; then the next write begins with a newline. */
+  /**
+   * Whether a failed write left part of a line behind; then the next write begins with a newline.
+   */
   let torn = false;
   let failed = false;
   let progressAt = 0;

@@ -1,10 +1,15 @@
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
 import type { AuditEntry } from './record.ts';
 
-/** How often faults of the audit log are reported at most: otherwise each lost line would report one. */
+/**
+ * How often faults of the audit log are reported at most: otherwise each lost line would report
+ * one.
+ */
 const LOSS_WINDOW = 1 * MINUTE;
 
-/** Lines that were lost and that the log itself does not tell of yet; times in epoch milliseconds. */
+/**
+ * Lines that were lost and that the log itself does not tell of yet; times in epoch milliseconds.
+ */
 type Untold = { lines: number; first: number; last: number };
 
 type Options = {

@@ -20,8 +20,8 @@ const REFUSALS_ROOM = 2 * 1024 * 1024;
 const ROOM: Readonly<Record<Lane, number>> = { proven: PROVEN_ROOM, refusals: REFUSALS_ROOM };
 
 /**
- * How many bytes of each lane go out in one write. A vend's line waits behind one write at most, so that
- * write may not hold many refusals, which a slow reader would take long to read.
+ * How many bytes of each lane go out in one write. A vend's line waits behind one write at most, so
+ * that write may not hold many refusals, which a slow reader would take long to read.
  */
 const PROVEN_BATCH = 64 * 1024;
 const REFUSALS_BATCH = 16 * 1024;
@@ -61,7 +61,10 @@ export function createQueue() {
 
   /** The lines of the next write: the proven first. */
   function take(): readonly Line[] {
-    const batch = [...takeFrom(lanes.proven, PROVEN_BATCH), ...takeFrom(lanes.refusals, REFUSALS_BATCH)];
+    const batch = [
+      ...takeFrom(lanes.proven, PROVEN_BATCH),
+      ...takeFrom(lanes.refusals, REFUSALS_BATCH),
+    ];
     underWay = batch.length;
     return batch;
   }

@@ -1,4 +1,6 @@
-import type { Counted } from '../telemetry/meter.ts';
+import type { BreakGlassRecord } from './break-glass-record.ts';
+import type { Common, UnavailableCause, Who } from './common.ts';
+import type { VendRecord } from './vend-record.ts';
 
 /**
  * The audit records. Fields that Sentinel (the Go project) logs keep its names, with the one
@@ -7,92 +9,6 @@ import type { Counted } from '../telemetry/meter.ts';
  *
  * Members that are `undefined` are left out of the line.
  */
-
-type Common = {
-  readonly type: 'audit';
-  /** `2026-01-02T03:04:05.678Z`. */
-  readonly timestamp: string;
-  /** The same as the answer's `x-request-id`. */
-  readonly http_request_id: string;
-  readonly source_ip?: string | undefined;
-  /** The trace that the request names: W3C's, and AWS X-Ray's. The sender chose it. */
-  readonly trace_id?: string | undefined;
-  readonly xray_trace_id?: string | undefined;
-};
-
-/** What kept the server from answering, where it answered 503. */
-export type UnavailableCause = Counted['unavailable'];
-
-/** Who asked. */
-type Who = {
-  readonly user: string;
-  readonly principal: string;
-  /** The one person or workload behind the principal. */
-  readonly subject: string;
-  readonly account: string;
-  readonly via: string;
-  /** The access key that signed the request. */
-  readonly access_key_id: string;
-  /** The access key that a minted key came from. */
-  readonly source_access_key_id?: string | undefined;
-  /** The name of the caller's own session, which the caller may have chosen. */
-  readonly caller_session_name?: string | undefined;
-};
-
-/**
- * A decision on a request for credentials, and what came of it.
- *
- * Three ids, each of something else:
- * - `http_request_id` is the HTTP request's, the answer's `x-request-id`.
- * - `vend_id` is this vend's own. `source_identity` carries it.
- * - `request_id` is left for the id of a request for an approval, and stands in no record yet.
- *
- * For readers of Sentinel's own log: it logs as `request_id` what is `vend_id` here, so read this
- * field in its place. The session tag keeps Sentinel's name, `SentinelRequestID`. It carries the id of
- * the approval or of the break-glass event that a vend rests on, and where there is neither, as in
- * every vend today, the `vend_id`.
- */
-export type VendRecord = Common &
-  Who & {
-    readonly event: 'vend';
-    readonly profile: string;
-    readonly effect: 'allow' | 'deny' | 'require_approval';
-    /** The rule that decided; empty with index -1 for the default deny. */
-    readonly rule: string;
-    readonly rule_index: number;
-    readonly reason: string;
-    readonly policy_path: string;
-    /** `failed`: allowed, but no credentials left; `error` says why. */
-    readonly outcome: 'vended' | 'denied' | 'failed';
-    readonly error?: string | undefined;
-    readonly cause?: UnavailableCause | undefined;
-    /** The error code of the AWS service that refused. */
-    readonly upstream_code?: string | undefined;
-    /** The id of this vend, which its SourceIdentity carries. */
-    readonly vend_id?: string | undefined;
-    /** The id of the request that was approved, on which this vend rests, or that a vend without an approval made. */
-    readonly request_id?: string | undefined;
-    /** Who approved it, by the names that documents use. */
-    readonly approvers?: readonly string[] | undefined;
-    /** Sentinel's name for `request_id` of a vend that rests on it. */
-    readonly approved_request_id?: string | undefined;
-    /** IAM's unique id of the caller, where it is known. */
-    readonly unique_id?: string | undefined;
-    /** How long was asked for, in seconds. */
-    readonly asked_duration_seconds?: number | undefined;
-    readonly session_id?: string | undefined;
-    /** `degraded`: the session could not be written to its table. */
-    readonly tracking?: 'tracked' | 'degraded' | undefined;
-    /** `grace`: DynamoDB could not be read, and the operator's SENTINEL_OUTAGE_GRACE let the vend go on. */
-    readonly revocations?: 'grace' | undefined;
-    readonly source_identity?: string | undefined;
-    readonly role_session_name?: string | undefined;
-    readonly role_arn?: string | undefined;
-    readonly session_duration_seconds?: number | undefined;
-    /** The access key that was vended: where an investigation begins. */
-    readonly vended_access_key_id?: string | undefined;
-    readonly expiration?: string | undefined;
-  };
 
 /** A revocation made or lifted, or the attempt. */
 export type RevocationRecord = Common &
@@ -123,7 +39,10 @@ export type KeyRecord = Common &
     readonly expiration?: string | undefined;
   };
 
-/** What somebody did about a request for an approval, or tried to. Sentinel's names of fields, and more of ours. */
+/**
+ * What somebody did about a request for an approval, or tried to. Sentinel's names of fields, and
+ * more of ours.
+ */
 export type ApprovalRecord = Common &
   Who & {
     readonly event: 'approval';
@@ -169,7 +88,10 @@ export type IdentityRefusedRecord = Common & {
   readonly subject?: string | undefined;
 };
 
-/** Refusals of one kind and from one address that have no lines of their own: it stands for `count` lines. */
+/**
+ * Refusals of one kind and from one address that have no lines of their own: it stands for `count`
+ * lines.
+ */
 export type CountedRefusalsRecord = Pick<Common, 'type' | 'timestamp'> & {
   readonly event: 'identity_refused' | 'unavailable';
   readonly effect: 'deny';
@@ -177,7 +99,9 @@ export type CountedRefusalsRecord = Pick<Common, 'type' | 'timestamp'> & {
   /** The reason of the first of them. */
   readonly reason: string;
   readonly cause?: UnavailableCause | undefined;
-  /** An IPv4 address or an IPv6 /64; missing where there were more addresses than are told apart. */
+  /**
+   * An IPv4 address or an IPv6 /64; missing where there were more addresses than are told apart.
+   */
   readonly source_ip?: string | undefined;
   readonly count: number;
   /** When the first and the last of them came, as `timestamp` is written. */
@@ -212,6 +136,7 @@ export type AuditRecord =
   | KeyRecord
   | RevocationRecord
   | ApprovalRecord
+  | BreakGlassRecord
   | IdentityRefusedRecord
   | UnavailableRecord
   | CountedRefusalsRecord
@@ -223,12 +148,16 @@ type Entry<Record> = Omit<Record, 'type' | 'timestamp'>;
 export type RefusalEntry = Entry<IdentityRefusedRecord> | Entry<UnavailableRecord>;
 
 /** A refusal as far as one that is only counted is kept. */
-export type CountableRefusal = Omit<Entry<CountedRefusalsRecord>, 'effect' | 'count' | 'first' | 'last'>;
+export type CountableRefusal = Omit<
+  Entry<CountedRefusalsRecord>,
+  'effect' | 'count' | 'first' | 'last'
+>;
 
 export type VendEntry = Entry<VendRecord>;
 export type KeyEntry = Entry<KeyRecord>;
 export type RevocationEntry = Entry<RevocationRecord>;
 export type ApprovalEntry = Entry<ApprovalRecord>;
+export type BreakGlassEntry = Entry<BreakGlassRecord>;
 
 /** What a caller of the audit log fills in; type and time are the log's own. */
 export type AuditEntry =
@@ -236,6 +165,7 @@ export type AuditEntry =
   | KeyEntry
   | RevocationEntry
   | ApprovalEntry
+  | BreakGlassEntry
   | RefusalEntry
   | Entry<CountedRefusalsRecord>
   | Entry<AuditLostRecord>;

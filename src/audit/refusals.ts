@@ -4,8 +4,9 @@ import type { AuditStream } from './log.ts';
 import type { CountableRefusal, RefusalEntry } from './record.ts';
 
 /**
- * How many pairs of address and kind of refusal have a count of their own, at some hundred bytes each.
- * The others share one count for each kind, without an address: a flood of addresses costs no memory.
+ * How many pairs of address and kind of refusal have a count of their own, at some hundred bytes
+ * each. The others share one count for each kind, without an address: a flood of addresses costs no
+ * memory.
  */
 const MOST_COUNTS = 5_000;
 
@@ -26,8 +27,8 @@ type Count = {
 /** Where refusals are recorded. */
 export type Refusals = {
   /**
-   * Records one. Above a rate limit, and where the part of the queue that is for refusals is full, it is
-   * only counted: one line tells of all from this address at the end of the window.
+   * Records one. Above a rate limit, and where the part of the queue that is for refusals is full,
+   * it is only counted: one line tells of all from this address at the end of the window.
    *
    * @returns false if its line was not written in time; true if it was written or counted
    */
@@ -55,12 +56,17 @@ function sourceOf(address: string | undefined): string | undefined {
   return network === undefined ? address : `${network}::/64`;
 }
 
-/** Whether it is above a rate limit. Then its reason names the caller, and each reason has its own count. */
+/**
+ * Whether it is above a rate limit. Then its reason names the caller, and each reason has its own
+ * count.
+ */
 function isAboveLimit({ error }: CountableRefusal): boolean {
   return error === 'RateLimited';
 }
 
-/** Decides which refusals get a line and which are counted, so that strangers cannot fill the log. */
+/**
+ * Decides which refusals get a line and which are counted, so that strangers cannot fill the log.
+ */
 export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
   const { audit, clock, window, onCounted } = options;
   /** By source and kind; the oldest window first. */
@@ -108,7 +114,9 @@ export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
     return true;
   }
 
-  /** Writes the lines that are due. A count whose line finds no room goes on, and is tried again. */
+  /**
+   * Writes the lines that are due. A count whose line finds no room goes on, and is tried again.
+   */
   function sweep(): void {
     const now = performance.now();
     for (const [key, counted] of counts) {
@@ -117,7 +125,10 @@ export function createRefusals(options: Options, most = MOST_COUNTS): Refusals {
     }
   }
 
-  /** Sets one timer, for the oldest window. On AWS Lambda, where timers stand still, the next refusal writes. */
+  /**
+   * Sets one timer, for the oldest window. On AWS Lambda, where timers stand still, the next
+   * refusal writes.
+   */
   function schedule(): void {
     const [oldest] = counts.values();
     if (timer !== undefined || oldest === undefined) return;

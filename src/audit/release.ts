@@ -1,9 +1,15 @@
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { AuditLog } from './log.ts';
-import type { ApprovalEntry, KeyEntry, RevocationEntry, VendEntry } from './record.ts';
+import type {
+  ApprovalEntry,
+  BreakGlassEntry,
+  KeyEntry,
+  RevocationEntry,
+  VendEntry,
+} from './record.ts';
 
 /** Records of what can be held back: credentials, keys, and the word that something was done. */
-type ReleaseEntry = VendEntry | KeyEntry | RevocationEntry | ApprovalEntry;
+type ReleaseEntry = VendEntry | KeyEntry | RevocationEntry | ApprovalEntry | BreakGlassEntry;
 
 /** What waits for its record. */
 export type Held<Value, Refusal> = {
@@ -20,8 +26,8 @@ export type Held<Value, Refusal> = {
 const FAULT = { error: 'the audit log took too long', cause: 'audit' } as const;
 
 /**
- * Lets something go only after its record is written. It is the only place that does, for credentials
- * and keys, and for the acknowledgement of a revocation.
+ * Lets something go only after its record is written. It is the only place that does, for
+ * credentials and keys, and for the acknowledgement of a revocation.
  *
  * A record that cannot be written in time is taken back if its write has not begun. A second record
  * then says that nothing left; nobody waits for that one, and it stays queued until it is written.

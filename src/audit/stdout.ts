@@ -12,9 +12,9 @@ export type WriteBytes = (
 let isPrepared = false;
 
 /**
- * Opens stdout as a stream, because Node then makes a pipe non-blocking. A write to a blocking pipe whose
- * reader sleeps would hold one of the process's four worker threads, and so the end of the process:
- * `process.exit` waits for them.
+ * Opens stdout as a stream, because Node then makes a pipe non-blocking. A write to a blocking pipe
+ * whose reader sleeps would hold one of the process's four worker threads, and so the end of the
+ * process: `process.exit` waits for them.
  */
 function prepareStdout(): void {
   if (isPrepared) return;
@@ -23,8 +23,8 @@ function prepareStdout(): void {
 }
 
 /**
- * Writes to stdout, with `fs.write` on the descriptor. A write of the stream `process.stdout` to a pipe
- * would block the whole process while the reader stalls.
+ * Writes to stdout, with `fs.write` on the descriptor. A write of the stream `process.stdout` to a
+ * pipe would block the whole process while the reader stalls.
  */
 export function writeToStdout(bytes: Uint8Array, done: Parameters<WriteBytes>[1]): void {
   prepareStdout();

@@ -11,13 +11,16 @@ function toAttribute(value: Value): AttributeValue {
   if (typeof value === 'string') return { S: value };
   if (typeof value === 'number') return { N: String(value) };
   if (typeof value === 'boolean') return { BOOL: value };
-  return { M: Object.fromEntries([...value].map(([name, number]) => [name, { N: String(number) }])) };
+  return {
+    M: Object.fromEntries([...value].map(([name, number]) => [name, { N: String(number) }])),
+  };
 }
 
 /** Values as DynamoDB takes them. A member that is undefined is left out. */
 export function attributes(values: Readonly<Record<string, Value | undefined>>): Item {
   const item: Item = {};
-  for (const [name, value] of Object.entries(values)) if (value !== undefined) item[name] = toAttribute(value);
+  for (const [name, value] of Object.entries(values))
+    if (value !== undefined) item[name] = toAttribute(value);
   return item;
 }
 

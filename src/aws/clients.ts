@@ -37,7 +37,12 @@ const CONNECTING = 1 * SECOND;
  * The settings of a client. A try ends after `requestTimeout`: the SDK's default is no limit at
  * all.
  */
-function common(region: string, endpoint: string | undefined, requestTimeout: number, maxAttempts: number) {
+function common(
+  region: string,
+  endpoint: string | undefined,
+  requestTimeout: number,
+  maxAttempts: number,
+) {
   return {
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -63,10 +68,12 @@ const TRY = { sts: 3 * SECOND, ssm: 3 * SECOND, dynamodb: 2 * SECOND, sns: 2 * S
  * time for every call.
  *
  * @param called is told of each call that has ended
+ * @param note takes the `Date` of each answer
  */
 export function createAwsClients(
   { region, endpoints }: Place,
   called: (call: AwsCall) => void = () => undefined,
+  note: (date: unknown) => void = () => undefined,
 ): AwsClients {
   const sts = new STSClient(common(region, endpoints.sts, TRY.sts, 3));
   const ssm = new SSMClient(common(region, endpoints.ssm, TRY.ssm, 3));
@@ -76,10 +83,10 @@ export function createAwsClients(
   ssm.middlewareStack.add(observeCalls('ssm', called), OUTERMOST);
   dynamodb.middlewareStack.add(observeCalls('dynamodb', called), OUTERMOST);
   feed.middlewareStack.add(observeCalls('dynamodb', called), OUTERMOST);
-  boundWholeAnswers(sts, TRY.sts);
-  boundWholeAnswers(ssm, TRY.ssm);
-  boundWholeAnswers(dynamodb, TRY.dynamodb);
-  boundWholeAnswers(feed, TRY.dynamodb);
+  boundWholeAnswers(sts, TRY.sts, note);
+  boundWholeAnswers(ssm, TRY.ssm, note);
+  boundWholeAnswers(dynamodb, TRY.dynamodb, note);
+  boundWholeAnswers(feed, TRY.dynamodb, note);
   return { sts, ssm, dynamodb, feed };
 }
 

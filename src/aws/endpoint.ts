@@ -9,5 +9,9 @@
 export function isLocalEndpoint(endpoint: string | undefined): boolean {
   if (endpoint === undefined || !URL.canParse(endpoint)) return false;
   const host = new URL(endpoint).hostname;
-  return host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(host) || /^[a-z0-9_-]+$/iu.test(host);
+  return (
+    host === '[::1]' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(host) ||
+    /^[a-z0-9_-]+$/iu.test(host)
+  );
 }

@@ -45,7 +45,14 @@ export function isServiceFault(code: string): boolean {
   return SERVICE_FAULTS.has(code);
 }
 
-/** Whether DynamoDB refused a query because the table has no such index, as one that Sentinel made may have none. */
+/**
+ * Whether DynamoDB refused a query because the table has no such index, as one that Sentinel made
+ * may have none.
+ */
 export function isIndexMissing(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ValidationException' && /specified index/iu.test(error.message);
+  return (
+    error instanceof Error &&
+    error.name === 'ValidationException' &&
+    /specified index/iu.test(error.message)
+  );
 }

@@ -59,7 +59,8 @@ export function createLease({ client, table: name, clock, monotonic, sleep }: Op
     });
     if (outcome === 'done') return true;
     const other = textAt(await readItem(table, id), 'holder');
-    if (other !== undefined && other !== before?.holder) seen.set(id, { holder: other, since: monotonic() });
+    if (other !== undefined && other !== before?.holder)
+      seen.set(id, { holder: other, since: monotonic() });
     return false;
   }
 
@@ -79,7 +80,11 @@ export function createLease({ client, table: name, clock, monotonic, sleep }: Op
    * Gives the value of the run, or `busy` if the lease could not be taken within `patience`
    * milliseconds.
    */
-  async function lease<Value>(what: string, patience: number, run: () => Promise<Value>): Promise<Value | 'busy'> {
+  async function lease<Value>(
+    what: string,
+    patience: number,
+    run: () => Promise<Value>,
+  ): Promise<Value | 'busy'> {
     const id = `lease#${what}`;
     const holder = newHexId();
     const end = monotonic() + patience;

@@ -3,13 +3,18 @@ import {
   DescribeParametersCommand,
   GetParametersByPathCommand,
   GetParametersCommand,
-  type Parameter as SsmParameter,
-  type ParameterMetadata,
   type SSMClient,
 } from '@aws-sdk/client-ssm';
 import { SECOND } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { isThrottling } from './error-codes.ts';
+import {
+  isBeneath,
+  toMark,
+  toStored,
+  type ParameterMark,
+  type StoredParameter,
+} from './parameters.ts';
 
 /**
  * How long one call may take with its retries: three tries of three seconds, and the pauses between
@@ -39,20 +44,6 @@ const MAX_PAGES = 15_000;
  */
 const THROTTLED_PAUSES = [0.5 * SECOND, 1 * SECOND, 2 * SECOND, 4 * SECOND];
 
-/**
- * Which version of a parameter there is. Versions start over when it is deleted and made again;
- * dates do not.
- */
-export type ParameterMark = {
-  readonly name: string;
-  readonly version: number;
-  /** Epoch milliseconds, by the clock of AWS. */
-  readonly modifiedAt: number;
-};
-
-/** One parameter with its value. */
-export type StoredParameter = ParameterMark & { readonly type: string; readonly text: string };
-
 /** A path of SSM, and whether SecureStrings beneath it are decrypted. */
 export type ParameterPath = { readonly path: string; readonly decrypt: boolean };
 
@@ -72,7 +63,10 @@ export type Reading = {
  */
 export type ParameterReader = {
   /** All parameters beneath a path, ten a page. */
-  readonly tree: (place: ParameterPath, reading: Reading) => AsyncGenerator<readonly StoredParameter[]>;
+  readonly tree: (
+    place: ParameterPath,
+    reading: Reading,
+  ) => AsyncGenerator<readonly StoredParameter[]>;
   /** The versions of all parameters beneath a path, fifty a page. */
   readonly marks: (path: string, reading: Reading) => AsyncGenerator<readonly ParameterMark[]>;
   /** Certain parameters, ten a call, and the names of those that are not there. */
@@ -80,7 +74,10 @@ export type ParameterReader = {
     names: readonly string[],
     decrypt: boolean,
     reading: Reading,
-  ) => AsyncGenerator<{ readonly found: readonly StoredParameter[]; readonly missing: readonly string[] }>;
+  ) => AsyncGenerator<{
+    readonly found: readonly StoredParameter[];
+    readonly missing: readonly string[];
+  }>;
 };
 
 function nameOf(error: unknown): string {
@@ -105,7 +102,8 @@ export function createParameterReader(ssm: SSMClient): ParameterReader {
       const pages = readPages('GetParametersByPath', reading, (token, abortSignal) =>
         ssm.send(new GetParametersByPathCommand({ ...input, ...token }), { abortSignal }),
       );
-      for await (const page of pages) yield page.map((parameter) => toStored(parameter, isBeneath(path)));
+      for await (const page of pages)
+        yield page.map((parameter) => toStored(parameter, isBeneath(path)));
     },
     marks: async function* marks(path, reading) {
       const filter = { Key: 'Path', Option: 'Recursive', Values: [path] };
@@ -113,7 +111,8 @@ export function createParameterReader(ssm: SSMClient): ParameterReader {
       const pages = readPages('DescribeParameters', reading, (token, abortSignal) =>
         ssm.send(new DescribeParametersCommand({ ...input, ...token }), { abortSignal }),
       );
-      for await (const page of pages) yield page.map((parameter) => toMark(parameter, isBeneath(path)));
+      for await (const page of pages)
+        yield page.map((parameter) => toMark(parameter, isBeneath(path)));
     },
     values: async function* values(names, decrypt, reading) {
       for (let from = 0; from < names.length; from += VALUES) {
@@ -123,10 +122,17 @@ export function createParameterReader(ssm: SSMClient): ParameterReader {
   };
 }
 
-async function readValues(ssm: SSMClient, names: readonly string[], decrypt: boolean, reading: Reading) {
+async function readValues(
+  ssm: SSMClient,
+  names: readonly string[],
+  decrypt: boolean,
+  reading: Reading,
+) {
   const command = new GetParametersCommand({ Names: [...names], WithDecryption: decrypt });
-  const { Parameters: parameters, InvalidParameters: missing = [] } = await ask('GetParameters', reading, (signal) =>
-    ssm.send(command, { abortSignal: signal }),
+  const { Parameters: parameters, InvalidParameters: missing = [] } = await ask(
+    'GetParameters',
+    reading,
+    (signal) => ssm.send(command, { abortSignal: signal }),
   );
   if (parameters === undefined) throw notSsm('GetParameters');
   const wanted = new Set(names);
@@ -192,30 +198,6 @@ function notSsm(what: string): Error {
   return new Error(`the answer to ${what} is not one of SSM`);
 }
 
-function isBeneath(path: string) {
-  return function isBeneathPath(name: string): boolean {
-    return name.startsWith(`${path}/`);
-  };
-}
-
-type IsAskedFor = (name: string) => boolean;
-
-function toMark({ Name: name, Version, LastModifiedDate }: ParameterMetadata, isAskedFor: IsAskedFor): ParameterMark {
-  const modifiedAt = LastModifiedDate?.getTime() ?? Number.NaN;
-  if (name === undefined || Version === undefined || Number.isNaN(modifiedAt)) {
-    throw new Error('SSM answered with a parameter that has no name, version or date');
-  }
-  if (!isAskedFor(name)) throw new Error(`SSM answered with the parameter ${name}, which was not asked for`);
-  return { name, version: Version, modifiedAt };
-}
-
-function toStored(parameter: SsmParameter, isAskedFor: IsAskedFor): StoredParameter {
-  const { Type: type, Value: text } = parameter;
-  const mark = toMark(parameter, isAskedFor);
-  if (type === undefined || text === undefined) throw new Error(`SSM answered with ${mark.name}, but not its value`);
-  return { ...mark, type, text };
-}
-
 /** Reads all parameters beneath a path, for a program that reads them once. */
 export async function readParameterTree(
   ssm: SSMClient,
@@ -224,6 +206,7 @@ export async function readParameterTree(
 ): Promise<readonly StoredParameter[]> {
   const parameters: StoredParameter[] = [];
   const reading = { signal: new AbortController().signal, turn: () => Promise.resolve() };
-  for await (const page of createParameterReader(ssm).tree({ path, decrypt }, reading)) parameters.push(...page);
+  for await (const page of createParameterReader(ssm).tree({ path, decrypt }, reading))
+    parameters.push(...page);
   return parameters;
 }

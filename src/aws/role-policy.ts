@@ -21,9 +21,16 @@ export type RolePolicyName = { readonly roleName: string; readonly policyName: s
 /** Inline policies of roles. Both functions reject if IAM refuses, or if an answer is not IAM's. */
 export type RolePolicies = {
   /** The document of the policy; undefined if there is none. */
-  readonly read: (credentials: RoleCredentials, name: RolePolicyName) => Promise<string | undefined>;
+  readonly read: (
+    credentials: RoleCredentials,
+    name: RolePolicyName,
+  ) => Promise<string | undefined>;
   /** Writes the document, or deletes the policy if it is undefined. */
-  readonly write: (credentials: RoleCredentials, name: RolePolicyName, document: string | undefined) => Promise<void>;
+  readonly write: (
+    credentials: RoleCredentials,
+    name: RolePolicyName,
+    document: string | undefined,
+  ) => Promise<void>;
 };
 
 /** How long one call of IAM may take, its retries included: an operator waits for it. */
@@ -40,7 +47,12 @@ export function createRolePolicies(region: string, endpoint: string | undefined)
     run: (iam: IAMClient, abortSignal: AbortSignal) => Promise<Value>,
   ): Promise<Value | undefined> {
     const credentials = { accessKeyId, secretAccessKey, sessionToken };
-    const iam = new IAMClient({ region, credentials, ...(endpoint === undefined ? {} : { endpoint }), maxAttempts: 3 });
+    const iam = new IAMClient({
+      region,
+      credentials,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      maxAttempts: 3,
+    });
     try {
       return await withDeadline(DEADLINE, what, (signal) => run(iam, signal));
     } catch (error) {
@@ -51,12 +63,19 @@ export function createRolePolicies(region: string, endpoint: string | undefined)
     }
   }
 
-  function read(credentials: RoleCredentials, { roleName, policyName }: RolePolicyName): Promise<string | undefined> {
+  function read(
+    credentials: RoleCredentials,
+    { roleName, policyName }: RolePolicyName,
+  ): Promise<string | undefined> {
     const command = new GetRolePolicyCommand({ RoleName: roleName, PolicyName: policyName });
     return withClient('GetRolePolicy', credentials, async (iam, abortSignal) => {
       const answer = await iam.send(command, { abortSignal });
       // An empty 200 of a proxy in between would read as a policy that is not there.
-      if (answer.RoleName !== roleName || answer.PolicyName !== policyName || answer.PolicyDocument === undefined) {
+      if (
+        answer.RoleName !== roleName ||
+        answer.PolicyName !== policyName ||
+        answer.PolicyDocument === undefined
+      ) {
         throw new Error("the answer to GetRolePolicy is not IAM's");
       }
       return decodeURIComponent(answer.PolicyDocument);

@@ -106,7 +106,12 @@ export function putNew(table: Table, item: Item, attempt: string): Promise<Write
  * Changes the item of an id under a condition. Makes the item where there was none, if the
  * condition allows that.
  */
-export function updateIf(table: Table, id: string, update: string, condition: Condition): Promise<WriteOutcome> {
+export function updateIf(
+  table: Table,
+  id: string,
+  update: string,
+  condition: Condition,
+): Promise<WriteOutcome> {
   const command = new UpdateItemCommand({
     ...commonOf(table, condition),
     Key: attributes({ id }),
@@ -135,7 +140,9 @@ export async function readItem(table: Table, id: string): Promise<Item | undefin
   });
   const found = textAt(item, 'id');
   if (item !== undefined && found !== id) {
-    throw new Error(`the answer to Query for ${id} on ${table.name} is another item's: ${found ?? 'none'}`);
+    throw new Error(
+      `the answer to Query for ${id} on ${table.name} is another item's: ${found ?? 'none'}`,
+    );
   }
   return item;
 }
@@ -171,8 +178,15 @@ export function readPage(
   });
 }
 
-function query(table: Table, input: Omit<QueryCommandInput, 'TableName' | 'ReturnConsumedCapacity'>): Promise<Page> {
-  const command = new QueryCommand({ ...input, TableName: table.name, ReturnConsumedCapacity: 'TOTAL' });
+function query(
+  table: Table,
+  input: Omit<QueryCommandInput, 'TableName' | 'ReturnConsumedCapacity'>,
+): Promise<Page> {
+  const command = new QueryCommand({
+    ...input,
+    TableName: table.name,
+    ReturnConsumedCapacity: 'TOTAL',
+  });
   return toPage('Query', table, (abortSignal) => table.client.send(command, { abortSignal }));
 }
 
@@ -191,7 +205,9 @@ export async function* scanPages(table: Table, limit: number): AsyncGenerator<re
       ReturnConsumedCapacity: 'TOTAL',
       ExclusiveStartKey: from,
     });
-    const [items, next] = await toPage('Scan', table, (abortSignal) => table.client.send(command, { abortSignal }));
+    const [items, next] = await toPage('Scan', table, (abortSignal) =>
+      table.client.send(command, { abortSignal }),
+    );
     yield items;
     from = next;
   } while (from !== undefined);
@@ -212,9 +228,14 @@ type PageAnswer = WriteAnswer & {
   readonly LastEvaluatedKey?: Item | undefined;
 };
 
-async function toPage(what: string, table: Table, run: (signal: AbortSignal) => Promise<PageAnswer>): Promise<Page> {
+async function toPage(
+  what: string,
+  table: Table,
+  run: (signal: AbortSignal) => Promise<PageAnswer>,
+): Promise<Page> {
   const answer = await withDeadline(table.deadline, `${what} on ${table.name}`, run);
   checkAnswer(what, table, answer.ConsumedCapacity);
-  if (answer.Items === undefined) throw new Error(`the answer to ${what} on ${table.name} is not DynamoDB's`);
+  if (answer.Items === undefined)
+    throw new Error(`the answer to ${what} on ${table.name} is not DynamoDB's`);
   return [answer.Items, answer.LastEvaluatedKey];
 }

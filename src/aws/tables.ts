@@ -40,15 +40,21 @@ function index(name: string, hashKey: string): GlobalSecondaryIndex {
   };
 }
 
-function table(name: string, indexes: readonly (readonly [name: string, hashKey: string])[]): TableDefinition {
-  const keys = indexes.length === 0 ? ['id'] : ['id', 'created_at', ...indexes.map(([, hashKey]) => hashKey)];
+function table(
+  name: string,
+  indexes: readonly (readonly [name: string, hashKey: string])[],
+): TableDefinition {
+  const keys =
+    indexes.length === 0 ? ['id'] : ['id', 'created_at', ...indexes.map(([, hashKey]) => hashKey)];
   return {
     create: {
       TableName: name,
       BillingMode: 'PAY_PER_REQUEST',
       KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
       AttributeDefinitions: keys.map((key) => ({ AttributeName: key, AttributeType: 'S' })),
-      ...(indexes.length === 0 ? {} : { GlobalSecondaryIndexes: indexes.map(([of, hashKey]) => index(of, hashKey)) }),
+      ...(indexes.length === 0
+        ? {}
+        : { GlobalSecondaryIndexes: indexes.map(([of, hashKey]) => index(of, hashKey)) }),
     },
     ttlAttribute: 'ttl',
   };

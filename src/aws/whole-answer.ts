@@ -12,7 +12,9 @@ const MAX_ANSWER = 16 * 1024 * 1024;
 type Body = AsyncIterable<Uint8Array> & { readonly destroy: (error?: Error) => void };
 
 function isStream(body: unknown): body is Body {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body && 'destroy' in body;
+  return (
+    typeof body === 'object' && body !== null && Symbol.asyncIterator in body && 'destroy' in body
+  );
 }
 
 async function readBody(body: Body, signal: AbortSignal): Promise<Uint8Array> {
@@ -42,15 +44,21 @@ async function readBody(body: Body, signal: AbortSignal): Promise<Uint8Array> {
  * second. A late answer is a TimeoutError, and the SDK tries again as it does for a late head.
  *
  * @param ms for one try: connection, head and body
+ * @param note takes the `Date` of each answer
  */
-export function boundWholeAnswers(client: DynamoDBClient | SNSClient | SSMClient | STSClient, ms: number): void {
+export function boundWholeAnswers(
+  client: DynamoDBClient | SNSClient | SSMClient | STSClient,
+  ms: number,
+  note: (date: unknown) => void = () => undefined,
+): void {
   // The stacks of the clients differ only in the types of their commands.
   const { middlewareStack } = client as SSMClient;
   middlewareStack.add(
     (next) => (args) =>
       withDeadline(ms, 'an answer of AWS', async (signal) => {
         const result = await next(args);
-        const response = result.response as { body?: unknown };
+        const response = result.response as { body?: unknown; headers?: Record<string, unknown> };
+        note(response.headers?.['date']);
         if (isStream(response.body)) response.body = await readBody(response.body, signal);
         return result;
       }),

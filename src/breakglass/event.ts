@@ -9,7 +9,10 @@ export type Party = {
   /** The stored name, such as `key/alice`. */
   readonly name: string;
   readonly account: string;
-  /** IAM's unique id, or for a registered key a tag of its secret; undefined where nothing of the kind is known. */
+  /**
+   * IAM's unique id, or for a registered key a tag of its secret; undefined where nothing of the
+   * kind is known.
+   */
   readonly uniqueId: string | undefined;
 };
 
@@ -43,12 +46,27 @@ export type Opening = {
   readonly overdueBlocks: boolean;
   /** The names of its person's ledgers, in which it is on record. */
   readonly ledgers: readonly string[];
-  /** Up to which number of the log of revocations it was known what is revoked when it was opened. */
+  /**
+   * Up to which number of the log of revocations it was known what is revoked when it was opened.
+   */
   readonly seen: number;
 };
 
-/** A second person's word, and up to which number of the log of revocations their instance knew what is revoked. */
+/**
+ * A second person's word, and up to which number of the log of revocations their instance knew what
+ * is revoked.
+ */
 export type Confirmation = { readonly at: number; readonly by: Party; readonly seen: number };
+
+/** What one writing of an event tells those who are to hear of it. */
+export type Told = {
+  readonly version: number;
+  readonly type: 'invoked' | 'confirmed' | 'closed' | 'expired' | 'reviewed';
+  readonly at: number;
+  /** Who did it, by the stored name; undefined where time ran out. */
+  readonly actor: string | undefined;
+  readonly comment: string | undefined;
+};
 
 /** An emergency, with all that has become of it. Times in epoch milliseconds. */
 export type BreakGlassEvent = Omit<Opening, 'confirmWithin' | 'reviewWithin'> & {
@@ -68,17 +86,24 @@ export type BreakGlassEvent = Omit<Opening, 'confirmWithin' | 'reviewWithin'> & 
   readonly closed: { readonly at: number; readonly by: Party; readonly reason: string } | undefined;
   /** Until when somebody else must have reviewed it; undefined where nobody must. */
   readonly reviewBy: number | undefined;
-  readonly reviewed: { readonly at: number; readonly by: Party; readonly comment: string } | undefined;
+  readonly reviewed:
+    | { readonly at: number; readonly by: Party; readonly comment: string }
+    | undefined;
+  /** What earlier writings tell that was not sent when this version was made, oldest first. */
+  readonly untold: readonly Told[];
 };
 
 /**
- * So long before its deadline a confirmation is refused already: its writing may take as long, and must not be done when
- * the event has been seen to be over.
+ * So long before its deadline a confirmation is refused already: its writing may take as long, and
+ * must not be done when the event has been seen to be over.
  */
 const CONFIRM_MARGIN = CALL_DEADLINE;
 
 /** Makes an event. */
-export function toEvent(opening: Opening, { id, now }: { readonly id: string; readonly now: number }): BreakGlassEvent {
+export function toEvent(
+  opening: Opening,
+  { id, now }: { readonly id: string; readonly now: number },
+): BreakGlassEvent {
   const { confirmWithin, reviewWithin, ...rest } = opening;
   const endsAt = now + opening.seconds * SECOND;
   const owesReview = reviewWithin !== undefined && !opening.drill;
@@ -96,10 +121,14 @@ export function toEvent(opening: Opening, { id, now }: { readonly id: string; re
     closed: undefined,
     reviewBy: owesReview ? endsAt + reviewWithin * SECOND : undefined,
     reviewed: undefined,
+    untold: [],
   };
 }
 
-/** When an event ends as it stands: at its end, or at the deadline for the second person until there is one. */
+/**
+ * When an event ends as it stands: at its end, or at the deadline for the second person until there
+ * is one.
+ */
 export function endOf({ endsAt, confirmBy, confirmed }: BreakGlassEvent): number {
   return confirmBy === undefined || confirmed !== undefined ? endsAt : Math.min(endsAt, confirmBy);
 }
@@ -110,17 +139,26 @@ export function statusAt(event: BreakGlassEvent, now: number): EventStatus {
 }
 
 /** Whether a review is owed that, once overdue, blocks. */
-export function owesBlockingReview({ reviewBy, overdueBlocks, reviewed }: BreakGlassEvent): boolean {
+export function owesBlockingReview({
+  reviewBy,
+  overdueBlocks,
+  reviewed,
+}: BreakGlassEvent): boolean {
   return reviewBy !== undefined && overdueBlocks && reviewed === undefined;
 }
 
-function changed(event: BreakGlassEvent, now: number, change: Partial<BreakGlassEvent>): BreakGlassEvent {
+function changed(
+  event: BreakGlassEvent,
+  now: number,
+  change: Partial<BreakGlassEvent>,
+): BreakGlassEvent {
   return { ...event, ...change, version: event.version + 1, updatedAt: now };
 }
 
 /**
- * The next version, confirmed by a second person, in time. Who that may be is for the caller to check. `over`: the event
- * is closed or has ended, or ends before the confirmation could be written; nothing revives it.
+ * The next version, confirmed by a second person, in time. Who that may be is for the caller to
+ * check. `over`: the event is closed or has ended, or ends before the confirmation could be
+ * written; nothing revives it.
  */
 export function confirmed(
   event: BreakGlassEvent,
@@ -145,15 +183,18 @@ export function closed(
   return ok(changed(event, now, { status: 'closed', closed: { at: now, by, reason } }));
 }
 
-/** The next version of an event that has ended by itself; undefined for one that has not, or is known to be over. */
+/**
+ * The next version of an event that has ended by itself; undefined for one that has not, or is
+ * known to be over.
+ */
 export function expired(event: BreakGlassEvent, now: number): BreakGlassEvent | undefined {
   if (event.status !== 'active' || statusAt(event, now) === 'active') return undefined;
   return changed(event, now, { status: 'expired' });
 }
 
 /**
- * The next version, reviewed by somebody else. Who that may be is for the caller to check. `active`: it is not over, so that
- * there may be more to review.
+ * The next version, reviewed by somebody else. Who that may be is for the caller to check.
+ * `active`: it is not over, so that there may be more to review.
  */
 export function reviewed(
   event: BreakGlassEvent,

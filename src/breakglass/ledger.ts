@@ -16,7 +16,10 @@ export type Use = {
   readonly at: number;
   /** When it ends at the latest. */
   readonly until: number;
-  /** From when on the review that it owes blocks the person's next use; undefined where it owes none. */
+  /**
+   * From when on the review that it owes blocks the person's next use; undefined where it owes
+   * none.
+   */
   readonly reviewBy: number | undefined;
   /** Whether its row is known to have been written: an event that never was owes nothing. */
   readonly opened: boolean;
@@ -31,18 +34,23 @@ export type LedgerName = {
 };
 
 /** The uses on record of one name, as they were read. */
-export type UseLedger = { readonly name: LedgerName; readonly uses: readonly Use[]; readonly version: number };
+export type UseLedger = {
+  readonly name: LedgerName;
+  readonly uses: readonly Use[];
+  readonly version: number;
+};
 
 /**
- * As many uses are on record at most: no rate rule counts further. Beyond, the oldest are forgotten that are over, owe no
- * review and are not the last of their profile. If there is nothing to forget, there is no further use:
- * {@link withUse} says `full`.
+ * As many uses are on record at most: no rate rule counts further. Beyond, the oldest are forgotten
+ * that are over, owe no review and are not the last of their profile. If there is nothing to
+ * forget, there is no further use: {@link withUse} says `full`.
  */
 export const MAX_USES = 500;
 
 /**
- * Where uses are counted, consistently: items of the guard table, which only the TVM writes. They are written before the
- * row of an event, so that what dies in between costs a use and never gives one.
+ * Where uses are counted, consistently: items of the guard table, which only the TVM writes. They
+ * are written before the row of an event, so that what dies in between costs a use and never gives
+ * one.
  */
 export type UseLedgers = {
   readonly read: (name: LedgerName, now: number) => Promise<UseLedger>;
@@ -63,12 +71,17 @@ function toUse(stored: StoredUse): Use {
   return { ...stored, reviewBy: stored.reviewBy };
 }
 
-/** What still counts: for as long as rate rules can look back, and until a review that is owed is done. */
+/**
+ * What still counts: for as long as rate rules can look back, and until a review that is owed is
+ * done.
+ */
 function isKept({ at, until, reviewBy }: Use, now: number): boolean {
   return reviewBy !== undefined || until > now || at > now - KEPT;
 }
 
-/** A ledger with other uses, if nobody has written it since it was read, or this very attempt did. */
+/**
+ * A ledger with other uses, if nobody has written it since it was read, or this very attempt did.
+ */
 function toChange({ version }: UseLedger, uses: readonly Use[], attempt: string): Change {
   const last = Math.max(0, ...uses.map(({ at, until }) => Math.max(at + KEPT, until)));
   const owes = uses.some(({ reviewBy }) => reviewBy !== undefined);
@@ -95,19 +108,31 @@ export function createUseLedgers(client: DynamoDBClient, guard: string): UseLedg
   async function read(name: LedgerName, now: number): Promise<UseLedger> {
     const item = await readItem(table, itemId(name));
     const uses = (JSON.parse(textAt(item, 'uses') ?? '[]') as readonly StoredUse[]).map(toUse);
-    return { name, uses: uses.filter((use) => isKept(use, now)), version: numberAt(item, 'version') ?? 0 };
+    return {
+      name,
+      uses: uses.filter((use) => isKept(use, now)),
+      version: numberAt(item, 'version') ?? 0,
+    };
   }
 
   async function write(ledger: UseLedger, uses: readonly Use[]): Promise<'written' | 'lost'> {
     const attempt = newHexId();
-    const outcome = await updateAs(table, itemId(ledger.name), attempt, toChange(ledger, uses, attempt));
+    const outcome = await updateAs(
+      table,
+      itemId(ledger.name),
+      attempt,
+      toChange(ledger, uses, attempt),
+    );
     return outcome === 'refused' ? 'lost' : 'written';
   }
 
   return { read, write };
 }
 
-/** The uses of a ledger and one more, without the oldest if there is no more room; `full` if there is none to be made. */
+/**
+ * The uses of a ledger and one more, without the oldest if there is no more room; `full` if there
+ * is none to be made.
+ */
 export function withUse(uses: readonly Use[], use: Use, now: number): readonly Use[] | 'full' {
   const newest = new Map<string, Use>();
   for (const one of uses) {

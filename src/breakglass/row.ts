@@ -1,7 +1,15 @@
 import { attributes, isoTime, textAt, timeAt, toTtl, type Item } from '../aws/attributes.ts';
 import { isSignedRow, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
+import { isOutboxPending, OUTBOX_PENDING } from '../notify/table-source.ts';
 import { KEPT } from './bounds.ts';
-import { endOf, EVENT_STATUSES, owesBlockingReview, type BreakGlassEvent, type EventStatus } from './event.ts';
+import {
+  endOf,
+  EVENT_STATUSES,
+  owesBlockingReview,
+  type BreakGlassEvent,
+  type EventStatus,
+} from './event.ts';
+import { withUntold } from './told.ts';
 
 /** A row as Sentinel has it, which anybody may have written. It is shown; it grants nothing. */
 export type ForeignEvent = {
@@ -25,7 +33,9 @@ const PURPOSES = { grant: 'break-glass event', drill: 'break-glass drill' } as c
 
 const NANOSECONDS = 1_000_000_000;
 
-/** What Sentinel's programs are told of a drill, which they would take for a grant: that it is over. */
+/**
+ * What Sentinel's programs are told of a drill, which they would take for a grant: that it is over.
+ */
 const DRILL_REASON = 'a drill';
 
 function purposeOf({ drill }: Pick<BreakGlassEvent, 'drill'>): string {
@@ -39,12 +49,21 @@ function toClosing({ drill, status, closed }: BreakGlassEvent) {
 }
 
 /**
- * The row of an event: its state in one signed text, which alone counts, and beside it Sentinel's attributes for its own
- * programs and for the indexes. A row whose blocking review is owed is kept until there is one.
+ * The row of an event: its state in one signed text, which alone counts, and beside it Sentinel's
+ * attributes for its own programs and for the indexes. A row whose blocking review is owed is kept
+ * until there is one.
  *
- * @param table the name of the table, so that a row that is copied to another one means nothing there
+ * @param table the name of the table, so that a row that is copied to another one means nothing
+ *   there
+ * @param isHeard whether there is a receiver of events, so that what this writing tells is to be
+ *   sent
  */
-export function toEventItem(event: BreakGlassEvent, table: string, sealing: SealingKey): Item {
+export function toEventItem(
+  event: BreakGlassEvent,
+  table: string,
+  sealing: SealingKey,
+  isHeard = false,
+): Item {
   const state = JSON.stringify(event);
   return attributes({
     id: event.id,
@@ -60,6 +79,7 @@ export function toEventItem(event: BreakGlassEvent, table: string, sealing: Seal
     request_id: event.id,
     version: event.version,
     confirm_by: event.confirmed === undefined ? event.confirmBy : undefined,
+    ...(isHeard ? OUTBOX_PENDING : {}),
     state,
     signature: signRow(sealing, purposeOf(event), [table, state]),
     ttl: owesBlockingReview(event) ? undefined : toTtl(event.endsAt + KEPT),
@@ -76,23 +96,31 @@ function withForeignStatus(event: BreakGlassEvent, status: string | undefined): 
   return isOver && event.status === 'active' && !event.drill ? { ...event, status } : event;
 }
 
-/** The event of a row that the TVM wrote; undefined for every other row. */
-function toGenuine(item: Item, table: string, keys: SealingKeys): BreakGlassEvent | undefined {
+/**
+ * Reads what the TVM has signed of a row, whatever else stands in it; undefined if that is nothing.
+ */
+export function readSigned(
+  item: Item,
+  table: string,
+  keys: SealingKeys,
+): BreakGlassEvent | undefined {
   const state = textAt(item, 'state') ?? '';
   const signature = textAt(item, 'signature') ?? '';
-  const purpose = Object.values(PURPOSES).find((one) => isSignedRow(signature, keys, one, [table, state]));
+  const purpose = Object.values(PURPOSES).find((one) =>
+    isSignedRow(signature, keys, one, [table, state]),
+  );
   if (state === '' || purpose === undefined) return undefined;
   const event = JSON.parse(state) as BreakGlassEvent;
   const isItsOwn = event.id === textAt(item, 'id') && purposeOf(event) === purpose;
-  return isItsOwn ? withForeignStatus(event, textAt(item, 'status')) : undefined;
+  return isItsOwn ? withUntold(event, isOutboxPending(item)) : undefined;
 }
 
 /** Reads a row that anybody may have written; undefined for what is no event at all. */
 export function toEventRow(item: Item, table: string, keys: SealingKeys): EventRow | undefined {
-  const event = toGenuine(item, table, keys);
-  if (event !== undefined) return { genuine: true, event };
   const id = textAt(item, 'id') ?? '';
   const status = textAt(item, 'status');
+  const event = readSigned(item, table, keys);
+  if (event !== undefined) return { genuine: true, event: withForeignStatus(event, status) };
   if (id === '' || !isStatus(status)) return undefined;
   return {
     genuine: false,

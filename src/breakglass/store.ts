@@ -11,7 +11,9 @@ import { toEventItem, toEventRow, type EventRow } from './row.ts';
 /** So many rows are read at a time for a list. */
 const PAGE = 100;
 
-/** Whose, of which profile, or in which state the rows of a list are: each is an index of the table. */
+/**
+ * Whose, of which profile, or in which state the rows of a list are: each is an index of the table.
+ */
 export type EventLeg =
   | { readonly index: 'gsi-invoker'; readonly key: string }
   | { readonly index: 'gsi-profile'; readonly key: string }
@@ -21,34 +23,63 @@ export type EventLeg =
 export type EventPlace = { readonly id: string; readonly createdAt: string };
 
 /** A page of rows, newest first, and where it stopped; undefined behind the last. */
-export type EventPage = { readonly rows: readonly EventRow[]; readonly next: EventPlace | undefined };
+export type EventPage = {
+  readonly rows: readonly EventRow[];
+  readonly next: EventPlace | undefined;
+};
 
-const KEY_OF = { 'gsi-invoker': 'invoker', 'gsi-profile': 'profile', 'gsi-status': 'status' } as const;
+const KEY_OF = {
+  'gsi-invoker': 'invoker',
+  'gsi-profile': 'profile',
+  'gsi-status': 'status',
+} as const;
 
-/** The table of events. Every method rejects where DynamoDB cannot be asked: nothing is taken for granted then. */
+/**
+ * The table of events. Every method rejects where DynamoDB cannot be asked: nothing is taken for
+ * granted then.
+ */
 export type EventStore = {
   /** Writes a new event; `there` if a row of its id is there already and is not this very one. */
   readonly create: (event: BreakGlassEvent, sealing: SealingKey) => Promise<'created' | 'there'>;
-  /** Reads the row of an id, consistently; undefined where there is none, or none that is an event. */
+  /**
+   * Reads the row of an id, consistently; undefined where there is none, or none that is an event.
+   */
   readonly read: (id: string, keys: SealingKeys) => Promise<EventRow | undefined>;
   /** Whether anything at all is written under an id. */
   readonly isWritten: (id: string) => Promise<boolean>;
   /**
-   * Replaces an event by its next version; `lost` if another has written since it was read. An answer that was lost is
-   * looked for: what was written and not acknowledged counts as written.
+   * Replaces an event by its next version; `lost` if another has written since it was read. An
+   * answer that was lost is looked for: what was written and not acknowledged counts as written.
    */
   readonly replace: (event: BreakGlassEvent, sealing: SealingKey) => Promise<'replaced' | 'lost'>;
   /**
-   * Replaces an event by its next version, confirmed: one write under the condition that it is active still, also by a
-   * status that somebody else wrote, and that its deadline has not passed. `lost` as for `replace`.
+   * Replaces an event by its next version, confirmed: one write under the condition that it is
+   * active still, also by a status that somebody else wrote, and that its deadline has not passed.
+   * `lost` as for `replace`.
    */
   readonly confirm: (event: BreakGlassEvent, sealing: SealingKey) => Promise<'replaced' | 'lost'>;
   /** Reads one page of an index, which may lag by a moment. */
-  readonly page: (leg: EventLeg, keys: SealingKeys, from: EventPlace | undefined) => Promise<EventPage>;
+  readonly page: (
+    leg: EventLeg,
+    keys: SealingKeys,
+    from: EventPlace | undefined,
+  ) => Promise<EventPage>;
 };
 
-/** Constructs the store. */
-export function createEventStore(client: DynamoDBClient, name: string): EventStore {
+function isNever(): boolean {
+  return false;
+}
+
+/**
+ * Constructs the store.
+ *
+ * @param isHeard whether there is a receiver of events at the moment
+ */
+export function createEventStore(
+  client: DynamoDBClient,
+  name: string,
+  isHeard = isNever,
+): EventStore {
   const table = { client, name, deadline: CALL_DEADLINE };
 
   async function create(event: BreakGlassEvent, sealing: SealingKey): Promise<'created' | 'there'> {
@@ -66,10 +97,18 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
   }
 
   function write(event: BreakGlassEvent, sealing: SealingKey, condition: Condition) {
-    return putSure(table, toEventItem(event, name, sealing), condition, attemptOf(event));
+    return putSure(
+      table,
+      toEventItem(event, name, sealing, isHeard()),
+      condition,
+      attemptOf(event),
+    );
   }
 
-  async function replace(event: BreakGlassEvent, sealing: SealingKey): Promise<'replaced' | 'lost'> {
+  async function replace(
+    event: BreakGlassEvent,
+    sealing: SealingKey,
+  ): Promise<'replaced' | 'lost'> {
     const outcome = await write(event, sealing, {
       condition: '#version = :before',
       names: { '#version': 'version' },
@@ -78,7 +117,10 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
     return outcome === 'done' ? 'replaced' : 'lost';
   }
 
-  async function confirm(event: BreakGlassEvent, sealing: SealingKey): Promise<'replaced' | 'lost'> {
+  async function confirm(
+    event: BreakGlassEvent,
+    sealing: SealingKey,
+  ): Promise<'replaced' | 'lost'> {
     if (event.confirmed === undefined) throw new Error('the event is not confirmed');
     const outcome = await write(event, sealing, {
       condition: '#version = :before AND #status = :status AND confirm_by > :now',
@@ -93,7 +135,11 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
     return outcome === 'done' ? 'replaced' : 'lost';
   }
 
-  async function page(leg: EventLeg, keys: SealingKeys, from: EventPlace | undefined): Promise<EventPage> {
+  async function page(
+    leg: EventLeg,
+    keys: SealingKeys,
+    from: EventPlace | undefined,
+  ): Promise<EventPage> {
     const attribute = KEY_OF[leg.index];
     const newestFirst = {
       index: leg.index,
@@ -105,7 +151,9 @@ export function createEventStore(client: DynamoDBClient, name: string): EventSto
     } as const;
     const start = from === undefined ? undefined : toStartKey(from, attribute, leg.key);
     const [items, next] = await readPage(table, newestFirst, start);
-    const rows = items.map((item) => toEventRow(item, name, keys)).filter((row) => row !== undefined);
+    const rows = items
+      .map((item) => toEventRow(item, name, keys))
+      .filter((row) => row !== undefined);
     return { rows, next: toPlace(next) };
   }
 

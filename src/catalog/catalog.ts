@@ -63,11 +63,14 @@ export type Catalog = {
   readonly current: () => Promise<Snapshot | undefined>;
   readonly state: () => CatalogState;
   /**
-   * The sealing keys of the last good snapshot, whatever its age: they verify what the TVM sealed or
-   * signed, and decide nothing.
+   * The sealing keys of the last good snapshot, whatever its age: they verify what the TVM sealed
+   * or signed, and decide nothing.
    */
   readonly sealingKeys: () => Snapshot['sealingKeys'];
-  /** The keys of events of the last snapshot, and where these are posted; undefined without such a document. */
+  /**
+   * The keys of events of the last snapshot, and where these are posted; undefined without such a
+   * document.
+   */
   readonly webhook: () => Snapshot['webhook'];
 };
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { toRolePrincipal } from '../lib/arn.ts';
 import type { NamedKind } from '../lib/names.ts';
 import type { Client } from '../policy/documents/client.ts';
@@ -46,6 +47,7 @@ const PLAIN_SETTINGS: NameSettings = {
 /** The result of compiling all documents. */
 export type Compiled = Pick<
   Snapshot,
+  | 'version'
   | 'profiles'
   | 'clients'
   | 'sealingKeys'
@@ -53,6 +55,8 @@ export type Compiled = Pick<
   | 'operators'
   | 'approvalPolicy'
   | 'people'
+  | 'breakGlassPolicy'
+  | 'breakGlassRates'
   | 'rejections'
   | 'findings'
 > & {
@@ -61,7 +65,11 @@ export type Compiled = Pick<
 };
 
 /** The last result of reading a document. */
-type Remembered = Pick<StoredDocument, 'type' | 'text'> & { readonly read: Read<unknown> };
+type Remembered = Pick<StoredDocument, 'type' | 'text'> & {
+  readonly read: Read<unknown>;
+  /** SHA-256 of the document's name, type and text. */
+  readonly hash: Buffer;
+};
 
 /** Gives what a document was read as; undefined if it was refused, which becomes a rejection. */
 type ReadOnce = <Value>(document: StoredDocument, read: () => Read<Value>) => Value | undefined;
@@ -90,31 +98,33 @@ export function createDocumentCompiler(
       const { name, type, text } = document;
       const last = before.get(name);
       // A parameter's name alone determines how it is read, so the last result has the same type.
-      const result = last?.type === type && last.text === text ? (last.read as Read<Value>) : read();
-      remembered.set(name, { type, text, read: result });
+      const isSame = last?.type === type && last.text === text;
+      const now: Remembered = isSame ? last : { type, text, read: read(), hash: hashOf(document) };
+      remembered.set(name, now);
+      const result = now.read as Read<Value>;
       if (result.ok) return result.value;
       rejections.push({ parameter: name, problems: result.refusal });
       return undefined;
     }
     // Read every document by itself.
-    const { operators, approvalPolicy, people, ...documents } = yield* readDocuments(
+    const { policies, profiles, others, ...single } = yield* readDocuments(
       trees,
       readOnce,
       settings.bareNames,
     );
+    const version = versionOf(remembered.values());
     const { clients, ...secrets } = yield* readSecrets(trees, readOnce);
     before = remembered;
     // Compare the documents with each other.
     const { root, account } = trees;
-    const roles = yield* rolesOf(documents.profiles);
-    const judged = yield* judge({ ...documents, root, account, clients, roles });
+    const roles = yield* rolesOf(profiles);
+    const judged = yield* judge({ policies, profiles, others, root, account, clients, roles });
     return {
       ...judged,
+      version,
       clients,
       ...secrets,
-      operators,
-      approvalPolicy,
-      people,
+      ...single,
       roles,
       rejections: [...rejections, ...judged.rejections],
     };
@@ -123,13 +133,30 @@ export function createDocumentCompiler(
   return compile;
 }
 
-function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, bareNames: NamedKind) {
+function hashOf({ name, type, text }: StoredDocument): Buffer {
+  return createHash('sha256')
+    .update(JSON.stringify([name, type, text]))
+    .digest();
+}
+
+/** By the hashes of all documents, in the order of their names. */
+function versionOf(documents: Iterable<Remembered>): string {
+  const all = createHash('sha256');
+  for (const { hash } of documents) all.update(hash);
+  return all.digest('hex').slice(0, 16);
+}
+
+function* readDocuments(
+  { root, documents }: DocumentTrees,
+  readOnce: ReadOnce,
+  bareNames: NamedKind,
+) {
   const policies = new Map<string, ReadPolicy>();
   const profiles = new Map<string, Profile>();
   const others = new Map<string, readonly RuleNames[]>();
   let operators: OperatorsDocument | undefined;
   const kept: { -readonly [Name in keyof SingleDocuments]?: SingleDocuments[Name] } = {};
-  let isPeopleBroken = false;
+  const broken = new Set<string>();
   for (const document of documents) {
     const path = document.name.slice(root.length + 1);
     const [kind, name] = splitFirst(path);
@@ -146,12 +173,22 @@ function* readDocuments({ root, documents }: DocumentTrees, readOnce: ReadOnce, 
       const other = readOnce(document, () => readStoredOther(document, path, bareNames));
       setIfRead(others, path, other?.names);
       Object.assign(kept, other?.kept);
-      isPeopleBroken ||= path === 'people' && other === undefined;
+      if (other === undefined) broken.add(path);
     }
     yield;
   }
-  const people = isPeopleBroken ? ('broken' as const) : kept.people;
-  return { policies, profiles, others, operators, approvalPolicy: kept.approvalPolicy, people };
+  return { policies, profiles, others, operators, ...toSingle(kept, broken) };
+}
+
+/** What the absence of people and of rates allows, a broken document of them does not. */
+function toSingle(kept: Partial<SingleDocuments>, broken: ReadonlySet<string>) {
+  const { approvalPolicy, breakGlassPolicy, people, breakGlassRates } = kept;
+  return {
+    approvalPolicy,
+    breakGlassPolicy,
+    people: broken.has('people') ? ('broken' as const) : people,
+    breakGlassRates: broken.has('break-glass-rate-policy') ? ('broken' as const) : breakGlassRates,
+  };
 }
 
 function* readSecrets({ secretsRoot, secrets, demoKeys }: DocumentTrees, readOnce: ReadOnce) {

@@ -4,8 +4,8 @@ import {
   type ParameterPath,
   type ParameterReader,
   type Reading,
-  type StoredParameter,
 } from '../aws/paging.ts';
+import type { StoredParameter } from '../aws/parameters.ts';
 import { MINUTE, type Clock } from '../lib/clock.ts';
 
 /**

@@ -47,9 +47,13 @@ const MAX_FINDINGS = 1_000;
  * the roles of profiles change, which is seldom. It yields after each document, so that its caller
  * can let others use the event loop.
  */
-export function createJudge(settings: NameSettings): (documents: ReadDocuments) => Generator<void, Judged> {
+export function createJudge(
+  settings: NameSettings,
+): (documents: ReadDocuments) => Generator<void, Judged> {
   let before = new Map<string, Verdict>();
-  let known: { readonly clients: ReadDocuments['clients']; readonly callers: KnownCallers } | undefined;
+  let known:
+    | { readonly clients: ReadDocuments['clients']; readonly callers: KnownCallers }
+    | undefined;
 
   function callersOf({ account, clients, roles }: ReadDocuments): KnownCallers {
     const vended = new Set(roles);
@@ -79,7 +83,8 @@ export function createJudge(settings: NameSettings): (documents: ReadDocuments) 
     for (const [name, read] of policies) {
       const parameter = `${root}/policies/${name}`;
       const last = before.get(name);
-      const verdict = last?.of === read && last.known === callers ? last : judgePolicy(name, read, callers);
+      const verdict =
+        last?.of === read && last.known === callers ? last : judgePolicy(name, read, callers);
       verdicts.set(name, verdict);
       report(parameter, verdict.findings);
       const profile = profiles.get(name);
@@ -88,10 +93,12 @@ export function createJudge(settings: NameSettings): (documents: ReadDocuments) 
       yield;
     }
     // Documents about all profiles.
-    for (const [name, names] of others) report(`${root}/${name}`, lintNames(names, callers, profiles, undefined));
+    for (const [name, names] of others)
+      report(`${root}/${name}`, lintNames(names, callers, profiles, undefined));
     // Profiles.
     for (const [name, { tags }] of profiles) {
-      if (tags.length > 0 && !leaveRoomForRoles(name, tags)) report(`${root}/profiles/${name}`, [NO_ROOM]);
+      if (tags.length > 0 && !leaveRoomForRoles(name, tags))
+        report(`${root}/profiles/${name}`, [NO_ROOM]);
       yield;
     }
     before = verdicts;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { OwnAwsIdentity } from '../aws/own-identity.ts';
-import { createParameterReader, type StoredParameter } from '../aws/paging.ts';
+import { createParameterReader } from '../aws/paging.ts';
+import type { StoredParameter } from '../aws/parameters.ts';
 import type { Clock } from '../lib/clock.ts';
 import { runInSlices } from '../lib/slices.ts';
 import type { NameSettings } from '../policy/known-callers.ts';
@@ -18,6 +19,8 @@ type Source = {
   readonly vendedRoles: VendedRoles;
   /** Rejects unless the tables are known to have been written under today's SENTINEL_BARE_NAMES. */
   readonly confirmNames: () => Promise<void>;
+  /** Remembers whether there was a document of people, and tells whether it is missing. */
+  readonly isPeopleMissing: (isThere: boolean) => Promise<boolean>;
   readonly root: string;
   readonly secretsRoot: string;
   readonly demoKeys: boolean;
@@ -51,7 +54,18 @@ function sorted(documents: Iterable<StoredParameter>): readonly StoredParameter[
  * has changed.
  */
 export function createCatalogLoader(source: Source): LoadCatalog {
-  const { ssm, ownIdentity, vendedRoles, confirmNames, root, secretsRoot, demoKeys, maxAge, now } = source;
+  const {
+    ssm,
+    ownIdentity,
+    vendedRoles,
+    confirmNames,
+    isPeopleMissing,
+    root,
+    secretsRoot,
+    demoKeys,
+    maxAge,
+    now,
+  } = source;
   const compile = createDocumentCompiler(source.names);
   const reader = createParameterReader(ssm);
   const documents = createDocumentTree({ reader, path: root, decrypt: false, clock: now });
@@ -88,7 +102,10 @@ export function createCatalogLoader(source: Source): LoadCatalog {
     const readAt = now();
     // The first reading is not paced: until it ends, no request can be decided.
     const gap = compiled === undefined ? 0 : callGap(sizeNow(), maxAge);
-    const reading = { signal, turn: createTurns(gap, now, (ms) => sleep(ms, undefined, { signal })) };
+    const reading = {
+      signal,
+      turn: createTurns(gap, now, (ms) => sleep(ms, undefined, { signal })),
+    };
     const [{ account, role }] = await Promise.all([
       ownIdentity(),
       documents.read(reading),
@@ -99,7 +116,10 @@ export function createCatalogLoader(source: Source): LoadCatalog {
     // What the TVM vends, and its own role, is never a caller.
     const vended = await vendedRoles.remember(roles);
     const neverCallers = new Set(role === undefined ? vended : [...vended, role]);
-    return { ...rest, readAt, account, neverCallers, ...sizeNow() };
+    // Where nobody can tell nothing is approved, which could not be written down either.
+    const isMissing = await isPeopleMissing(rest.people !== undefined).catch(() => true);
+    const people = isMissing ? 'broken' : rest.people;
+    return { ...rest, people, readAt, account, neverCallers, ...sizeNow() };
   }
 
   return loadCatalog;

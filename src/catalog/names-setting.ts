@@ -26,7 +26,12 @@ type Options = {
  * silently mean other people. Once the settings are known to be equal, it asks no more. It rejects
  * while the recorded setting cannot be read, and always if it differs.
  */
-export function createNamesSetting({ client, table: name, bareNames, onMismatch }: Options): () => Promise<void> {
+export function createNamesSetting({
+  client,
+  table: name,
+  bareNames,
+  onMismatch,
+}: Options): () => Promise<void> {
   const table = { client, name, deadline: DEADLINE };
   let confirmed = false;
 

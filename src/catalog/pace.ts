@@ -52,7 +52,11 @@ export function callGap({ parameters, pages }: CatalogSize, maxAge: number): num
  * Makes the function that lets a call wait for its turn: a burst goes at once, then one call each
  * `gap` milliseconds.
  */
-export function createTurns(gap: number, clock: Clock, sleep: (ms: number) => Promise<unknown>): () => Promise<void> {
+export function createTurns(
+  gap: number,
+  clock: Clock,
+  sleep: (ms: number) => Promise<unknown>,
+): () => Promise<void> {
   /** When the next call may be made. */
   let free = clock() - BURST * gap;
   async function waitForTurn(): Promise<void> {

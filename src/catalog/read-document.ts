@@ -2,9 +2,18 @@ import type { NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { compileAccessPolicy, type CompiledPolicy } from '../policy/compile.ts';
 import { readAccessPolicy } from '../policy/documents/access-policy.ts';
-import { readApprovalPolicy, type ApprovalPolicyDocument } from '../policy/documents/approval-policy.ts';
-import { readBreakGlassPolicy } from '../policy/documents/break-glass-policy.ts';
-import { readBreakGlassRatePolicy } from '../policy/documents/break-glass-rate-policy.ts';
+import {
+  readApprovalPolicy,
+  type ApprovalPolicyDocument,
+} from '../policy/documents/approval-policy.ts';
+import {
+  readBreakGlassPolicy,
+  type BreakGlassPolicyDocument,
+} from '../policy/documents/break-glass-policy.ts';
+import {
+  readBreakGlassRatePolicy,
+  type BreakGlassRatePolicyDocument,
+} from '../policy/documents/break-glass-rate-policy.ts';
 import { readClientDocument, type Client } from '../policy/documents/client.ts';
 import { readPeople, type PeopleDocument } from '../policy/documents/people.ts';
 import { readOperators, type OperatorsDocument } from '../policy/documents/operators.ts';
@@ -48,6 +57,8 @@ export type ReadPolicy = {
 export type SingleDocuments = {
   readonly approvalPolicy: ApprovalPolicyDocument;
   readonly people: PeopleDocument;
+  readonly breakGlassPolicy: BreakGlassPolicyDocument;
+  readonly breakGlassRates: BreakGlassRatePolicyDocument;
 };
 
 /** Any other document: the callers and profiles that it names, and what of it is kept. */
@@ -67,19 +78,29 @@ function toRead<Value>(result: Result<Value, readonly DocumentProblem[]>): Read<
 function misplaced({ type }: StoredDocument, profile: string): string | undefined {
   const checked = checkProfile(profile);
   if (!checked.ok) return `the parameter's name is wrong: ${checked.refusal}`;
-  if (type === 'SecureString') return 'policies and profiles must be stored as String, not as SecureString';
+  if (type === 'SecureString')
+    return 'policies and profiles must be stored as String, not as SecureString';
   return undefined;
 }
 
 /** Reads `policies/<profile>`: an access policy. */
-export function readStoredPolicy(document: StoredDocument, profile: string, bareNames: NamedKind): Read<ReadPolicy> {
+export function readStoredPolicy(
+  document: StoredDocument,
+  profile: string,
+  bareNames: NamedKind,
+): Read<ReadPolicy> {
   const problem = misplaced(document, profile);
   if (problem !== undefined) return refuse([problem]);
   const { text } = document;
   const read = toRead(readAccessPolicy(text, bareNames));
   if (!read.ok) return read;
   const { value } = read;
-  return ok({ policy: compileAccessPolicy(value), names: namesOfAccessPolicy(value), findings: lint(value), text });
+  return ok({
+    policy: compileAccessPolicy(value),
+    names: namesOfAccessPolicy(value),
+    findings: lint(value),
+    text,
+  });
 }
 
 /** Reads `profiles/<profile>`. */
@@ -89,16 +110,22 @@ export function readStoredProfile(document: StoredDocument, profile: string): Re
 }
 
 /** Reads `operators`. */
-export function readStoredOperators({ text }: StoredDocument, bareNames: NamedKind): Read<OperatorsDocument> {
+export function readStoredOperators(
+  { text }: StoredDocument,
+  bareNames: NamedKind,
+): Read<OperatorsDocument> {
   return toRead(readOperators(text, bareNames));
 }
 
 /**
- * Reads any other document of the first tree. Only the form of the break-glass policies is checked so
- * far. Secrets are refused here, where others may read them. A parameter that is not the TVM's names
- * nobody.
+ * Reads any other document of the first tree. Secrets are refused here, where others may read them.
+ * A parameter that is not the TVM's names nobody.
  */
-export function readStoredOther({ text }: StoredDocument, path: string, bareNames: NamedKind): Read<ReadOther> {
+export function readStoredOther(
+  { text }: StoredDocument,
+  path: string,
+  bareNames: NamedKind,
+): Read<ReadOther> {
   if (/^(?:clients|keys)\/|^webhook$/u.test(path)) {
     return refuse([
       'secrets must be stored under SENTINEL_SECRETS_ROOT, because in SSM whoever may read a path may read everything ' +
@@ -107,15 +134,27 @@ export function readStoredOther({ text }: StoredDocument, path: string, bareName
   }
   switch (path) {
     case 'approval-policy':
-      return other(readApprovalPolicy(text, bareNames), namesOfApprovalPolicy, (approvalPolicy) => ({
-        approvalPolicy,
-      }));
+      return other(
+        readApprovalPolicy(text, bareNames),
+        namesOfApprovalPolicy,
+        (approvalPolicy) => ({
+          approvalPolicy,
+        }),
+      );
     case 'people':
       return other(readPeople(text, bareNames), namesOfPeople, (people) => ({ people }));
     case 'break-glass-policy':
-      return other(readBreakGlassPolicy(text, bareNames), namesOfBreakGlass, () => ({}));
+      return other(
+        readBreakGlassPolicy(text, bareNames),
+        namesOfBreakGlass,
+        (breakGlassPolicy) => ({
+          breakGlassPolicy,
+        }),
+      );
     case 'break-glass-rate-policy':
-      return other(readBreakGlassRatePolicy(text), namesOfBreakGlass, () => ({}));
+      return other(readBreakGlassRatePolicy(text), namesOfBreakGlass, (breakGlassRates) => ({
+        breakGlassRates,
+      }));
     default:
       return ok({ names: [], kept: {} });
   }
@@ -138,9 +177,15 @@ const DEMO_KEY = /^(?:TVMDEMO|AKIADEMO)/iu;
  *
  * @param demoKeys whether the demo's ids and secrets, which are public, are accepted
  */
-export function readStoredClient({ type, text }: StoredDocument, id: string, demoKeys: boolean): Read<Client> {
+export function readStoredClient(
+  { type, text }: StoredDocument,
+  id: string,
+  demoKeys: boolean,
+): Read<Client> {
   if (!/^\w{1,128}$/u.test(id)) {
-    return refuse(["the access key id in the parameter's name must be 1 to 128 letters, digits and _"]);
+    return refuse([
+      "the access key id in the parameter's name must be 1 to 128 letters, digits and _",
+    ]);
   }
   if (type !== 'SecureString') return refuse(['registered keys must be stored as SecureString']);
   if (!demoKeys && DEMO_KEY.test(id)) {
@@ -148,15 +193,22 @@ export function readStoredClient({ type, text }: StoredDocument, id: string, dem
   }
   const read = toRead(readClientDocument(text));
   if (read.ok && isDemoSecret(read.value.secret) && !demoKeys) {
-    return refuse(['secrets of the demo are accepted only with a local AWS; generate another secret']);
+    return refuse([
+      'secrets of the demo are accepted only with a local AWS; generate another secret',
+    ]);
   }
   return read;
 }
 
 /** Reads `keys/<id>`: a sealing key. */
-export function readStoredSealingKey({ type, text }: StoredDocument, id: string): Read<StoredSealingKey> {
+export function readStoredSealingKey(
+  { type, text }: StoredDocument,
+  id: string,
+): Read<StoredSealingKey> {
   if (!/^[\w-]{1,64}$/u.test(id)) {
-    return refuse(["the sealing key's id in the parameter's name must be 1 to 64 letters, digits, _ and -"]);
+    return refuse([
+      "the sealing key's id in the parameter's name must be 1 to 64 letters, digits, _ and -",
+    ]);
   }
   if (type !== 'SecureString') return refuse(['sealing keys must be stored as SecureString']);
   const read = toRead(readSealingKey(text));
@@ -168,7 +220,10 @@ export function readStoredSealingKey({ type, text }: StoredDocument, id: string)
  *
  * @param allowsLoopback whether events may be posted to this machine, over plain http
  */
-export function readStoredWebhook({ type, text }: StoredDocument, allowsLoopback: boolean): Read<WebhookDocument> {
+export function readStoredWebhook(
+  { type, text }: StoredDocument,
+  allowsLoopback: boolean,
+): Read<WebhookDocument> {
   if (type !== 'SecureString') return refuse(['the keys of events must be stored as SecureString']);
   return toRead(readWebhook(text, allowsLoopback));
 }

@@ -11,7 +11,11 @@ const MAX_FINDINGS = 50;
  * Logs the rejections and findings that the previous snapshot did not have, so that no refresh
  * repeats them.
  */
-export function reportCatalog(logger: Logger, snapshot: Snapshot, previous: Snapshot | undefined): void {
+export function reportCatalog(
+  logger: Logger,
+  snapshot: Snapshot,
+  previous: Snapshot | undefined,
+): void {
   for (const rejection of newOnes(snapshot.rejections, previous?.rejections)) {
     logger.error(
       rejection,
@@ -20,7 +24,10 @@ export function reportCatalog(logger: Logger, snapshot: Snapshot, previous: Snap
   }
   const findings = newOnes(snapshot.findings, previous?.findings);
   for (const finding of findings.slice(0, MAX_FINDINGS)) {
-    logger.warn(finding, `the document ${finding.parameter} applies as written, but probably has a mistake`);
+    logger.warn(
+      finding,
+      `the document ${finding.parameter} applies as written, but probably has a mistake`,
+    );
   }
   if (findings.length > MAX_FINDINGS) {
     logger.warn(`${findings.length - MAX_FINDINGS} more findings in documents are not logged`);

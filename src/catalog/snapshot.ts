@@ -1,6 +1,8 @@
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { LintFinding } from '../policy/lint.ts';
 import type { ApprovalPolicyDocument } from '../policy/documents/approval-policy.ts';
+import type { BreakGlassPolicyDocument } from '../policy/documents/break-glass-policy.ts';
+import type { BreakGlassRatePolicyDocument } from '../policy/documents/break-glass-rate-policy.ts';
 import type { PeopleDocument } from '../policy/documents/people.ts';
 import type { Client } from '../policy/documents/client.ts';
 import type { OperatorsDocument } from '../policy/documents/operators.ts';
@@ -32,6 +34,10 @@ export type Snapshot = {
    * read later.
    */
   readonly readAt: number;
+  /**
+   * Sixteen hexadecimal digits of the SHA-256 of all documents but secrets: which documents decide.
+   */
+  readonly version: string;
   /** The TVM's own account. */
   readonly account: string;
   /** Principals of the roles that the TVM vends or recently vended, and of its own role. */
@@ -40,14 +46,31 @@ export type Snapshot = {
   readonly clients: ReadonlyMap<string, Client>;
   /** The keys that seal minted keys, by the id in `keys/<id>`. */
   readonly sealingKeys: ReadonlyMap<string, StoredSealingKey>;
-  /** What events are signed with, and where they may go; undefined if that document is missing or broken. */
+  /**
+   * What events are signed with, and where they may go; undefined if that document is missing or
+   * broken.
+   */
   readonly webhook: WebhookDocument | undefined;
   /** Who may list, revoke, explain and lift; undefined if that document is missing or broken. */
   readonly operators: OperatorsDocument | undefined;
-  /** Who may approve what; undefined if there is no such document, or a broken one: then nobody may. */
+  /**
+   * Who may approve what; undefined if there is no such document, or a broken one: then nobody may.
+   */
   readonly approvalPolicy: ApprovalPolicyDocument | undefined;
-  /** Which identities are one person; undefined if there is no such document. A broken one lets nobody approve anything. */
+  /**
+   * Which identities are one person; undefined if there is no such document. A broken one lets
+   * nobody approve anything.
+   */
   readonly people: PeopleDocument | 'broken' | undefined;
+  /**
+   * Who may break the glass; undefined if there is no such document, or a broken one: then nobody
+   * may.
+   */
+  readonly breakGlassPolicy: BreakGlassPolicyDocument | undefined;
+  /**
+   * How often; undefined if there is no such document. A broken one lets nobody break the glass.
+   */
+  readonly breakGlassRates: BreakGlassRatePolicyDocument | 'broken' | undefined;
   readonly rejections: readonly Rejection[];
   /** Probable mistakes in valid documents, at most a thousand. */
   readonly findings: readonly Finding[];

@@ -60,7 +60,9 @@ export function createVendedRoles({ client, table: name, clock, onFault }: Optio
   async function read(): Promise<{ readonly stored: Seen; readonly version: number }> {
     const item = await readItem(table, ID);
     const version = numberAt(item, 'version') ?? 0;
-    const stored = new Map(Object.entries(JSON.parse(textAt(item, 'roles') ?? '{}') as Record<string, number>));
+    const stored = new Map(
+      Object.entries(JSON.parse(textAt(item, 'roles') ?? '{}') as Record<string, number>),
+    );
     return { stored, version };
   }
 
@@ -75,9 +77,16 @@ export function createVendedRoles({ client, table: name, clock, onFault }: Optio
   }
 
   async function put(roles: Seen, version: number): Promise<boolean> {
-    const item = attributes({ id: ID, roles: JSON.stringify(Object.fromEntries(roles)), version: version + 1 });
+    const item = attributes({
+      id: ID,
+      roles: JSON.stringify(Object.fromEntries(roles)),
+      version: version + 1,
+    });
     const condition = 'attribute_not_exists(id) OR version = :version';
-    const outcome = await putIf(table, item, { condition, values: attributes({ ':version': version }) });
+    const outcome = await putIf(table, item, {
+      condition,
+      values: attributes({ ':version': version }),
+    });
     return outcome === 'done';
   }
 

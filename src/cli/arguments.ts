@@ -4,6 +4,7 @@ import { ok, refuse, type Result } from '../lib/result.ts';
 import { quoted } from '../lib/unseen.ts';
 import { toStdout, type Command, type Invocation, type Process } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import type { FlagSet } from './flags.ts';
 import { HELP } from './help.ts';
 
 const HELP_ASKED: Invocation = {
@@ -23,7 +24,9 @@ export function readArguments(argv: readonly string[]): Result<Invocation, strin
   const [first = 'help'] = argv;
   if (argv.includes('--help') || first === 'help' || first === '-h') return ok(HELP_ASKED);
   if (first === '--version' || first === 'version') return ok(VERSION_ASKED);
-  const command = COMMANDS.find(({ name }) => wordsOf(name).every((word, index) => word === argv[index]));
+  const command = COMMANDS.find(({ name }) =>
+    wordsOf(name).every((word, index) => word === argv[index]),
+  );
   return command === undefined ? refuse(describeUnknown(first)) : readFlagsOf(command, argv);
 }
 
@@ -40,14 +43,38 @@ function describeUnknown(first: string): string {
   return `${quoted(first)} is no command${meant === undefined ? '.' : `; did you mean ${meant}?`} See --help.`;
 }
 
-function readFlagsOf({ name, flags, prepare }: Command, argv: readonly string[]): Result<Invocation, string> {
-  const options = Object.fromEntries(Object.entries(flags).map(([flag, { type }]) => [flag, { type }]));
-  const args = argv.slice(wordsOf(name).length);
+/**
+ * Node's parser knows no flag whose value may be left out, so that what it stands for is written
+ * behind it.
+ */
+function withBareValue(arg: string, flags: FlagSet): string {
+  const bare = arg.startsWith('--') ? flags[arg.slice(2)]?.bare : undefined;
+  return bare === undefined ? arg : `${arg}=${bare}`;
+}
+
+function readFlagsOf(
+  { name, flags, prepare }: Command,
+  argv: readonly string[],
+): Result<Invocation, string> {
+  const entries = Object.entries(flags);
+  const word = entries.find(([, { type }]) => type === 'word')?.[0];
+  const options = Object.fromEntries(
+    entries.flatMap(([flag, { type }]) => (type === 'word' ? [] : [[flag, { type }] as const])),
+  );
+  const args = argv.slice(wordsOf(name).length).map((arg) => withBareValue(arg, flags));
   try {
-    return prepare(parseArgs({ args, options, allowPositionals: false }).values);
+    const { values, positionals } = parseArgs({
+      args,
+      options,
+      allowPositionals: word !== undefined,
+    });
+    const [given, more] = positionals;
+    if (more !== undefined) return refuse(`Unexpected argument ${quoted(more)}; see --help.`);
+    return prepare(word === undefined ? values : { ...values, [word]: given });
   } catch (cause) {
     // Node's first sentence says what is wrong; the others tell how its own parser would take it.
-    const [what = ''] = cause instanceof Error ? cause.message.split(/[.?]\s/u, 1) : ['The arguments are wrong'];
+    const [what = ''] =
+      cause instanceof Error ? cause.message.split(/[.?]\s/u, 1) : ['The arguments are wrong'];
     return refuse(`${what}; see --help.`);
   }
 }

@@ -66,7 +66,11 @@ export function defineCommand<Flags extends FlagSet>({
   function prepare(given: Readonly<Record<string, unknown>>): Result<Invocation, string> {
     const input = readFlags(flags, given);
     if (!input.ok) return input;
-    return ok({ name: described.name, input: input.value, run: (process) => run(input.value, process) });
+    return ok({
+      name: described.name,
+      input: input.value,
+      run: (process) => run(input.value, process),
+    });
   }
 
   return { ...described, flags, prepare };

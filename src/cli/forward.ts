@@ -20,7 +20,10 @@ export function newNonce(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** Which server a signature is bound to, and for which STS and when it is made; `now` in epoch milliseconds. */
+/**
+ * Which server a signature is bound to, and for which STS and when it is made; `now` in epoch
+ * milliseconds.
+ */
 type Binding = { readonly serverId: string; readonly region: string; readonly now: number };
 
 /** Signs GetCallerIdentity for the regional STS, bound to this server, this request and a nonce. */
@@ -59,8 +62,8 @@ function signGetCallerIdentity(
 }
 
 /**
- * Makes the Authorization header that proves to a TVM who the caller is. Nothing is sent to STS from
- * here. Refuses with a sentence where the session token is too long for the header.
+ * Makes the Authorization header that proves to a TVM who the caller is. Nothing is sent to STS
+ * from here. Refuses with a sentence where the session token is too long for the header.
  */
 export function forwardedAuthorization(
   outer: OuterRequest,
@@ -70,6 +73,8 @@ export function forwardedAuthorization(
   const token = signGetCallerIdentity(outer, credentials, binding);
   const encoded = Buffer.from(JSON.stringify(token)).toString('base64url');
   return encoded.length > FORWARDED_LIMIT
-    ? refuse(`The session token of your AWS credentials is too long to be forwarded (${encoded.length} characters).`)
+    ? refuse(
+        `The session token of your AWS credentials is too long to be forwarded (${encoded.length} characters).`,
+      )
     : ok(`${FORWARDED_SCHEME} ${encoded}`);
 }

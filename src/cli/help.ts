@@ -4,7 +4,7 @@ import { CONNECTION_FLAGS } from './connection-flags.ts';
 const PROGRAM = 'sentinel-tvm';
 
 /** Where the explanations begin, after the name of the program and after a flag. */
-const COMMAND_WIDTH = 29;
+const COMMAND_WIDTH = 52;
 const FLAG_WIDTH = 23;
 
 /** The first line of a command begins with the program's name, those that follow it with blanks. */
@@ -16,7 +16,7 @@ function describeCommand({ help }: (typeof COMMANDS)[number]): readonly string[]
 }
 
 const FLAG_LINES = Object.entries(CONNECTION_FLAGS).map(
-  ([name, { value, help }]) => `  ${`--${name} ${value}`.padEnd(FLAG_WIDTH)}${help}`,
+  ([name, { value, help }]) => `  ${`--${name} ${value}`.trimEnd().padEnd(FLAG_WIDTH)}${help}`,
 );
 
 /** What `--help` prints. */

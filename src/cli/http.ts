@@ -20,15 +20,23 @@ export type TvmAnswer = {
 /** How long a whole answer may take: somebody, or an SDK, waits for the command. */
 const DEADLINE = 10 * SECOND;
 
-/** Bytes of an answer; no TVM sends as many. */
-const ANSWER_LIMIT = 64 * 1024;
+/**
+ * Bytes of an answer; no TVM sends as many: a page has at most some hundred requests, each with its
+ * profile.
+ */
+const ANSWER_LIMIT = 4 * 1024 * 1024;
 
 /**
- * Sends a request. Refuses, with a sentence that holds nothing secret, what no TVM answers: a redirect
- * (it would carry the signature to somebody else), more than 64 KiB, anything but a JSON object, or
- * nothing in ten seconds.
+ * Sends a request. Refuses, with a sentence that holds nothing secret, what no TVM answers: a
+ * redirect (it would carry the signature to somebody else), more than 4 MiB, anything but a JSON
+ * object, or nothing in ten seconds.
  */
-export async function send({ url, method, headers, body }: TvmRequest): Promise<Result<TvmAnswer, string>> {
+export async function send({
+  url,
+  method,
+  headers,
+  body,
+}: TvmRequest): Promise<Result<TvmAnswer, string>> {
   const where = new URL(url).origin;
   try {
     const response = await fetch(url, {
@@ -45,7 +53,9 @@ export async function send({ url, method, headers, body }: TvmRequest): Promise<
     const text = await readBounded(response);
     const json = text === undefined ? undefined : parseObject(text);
     if (json === undefined) {
-      return refuse(`${where} does not answer as a TVM does (status ${response.status}); check --url.`);
+      return refuse(
+        `${where} does not answer as a TVM does (status ${response.status}); check --url.`,
+      );
     }
     const retryAfter = /^\d{1,4}$/u.exec(response.headers.get('retry-after') ?? '')?.[0];
     return ok({

@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { ok, refuse, type Result } from '../lib/result.ts';
@@ -48,16 +56,20 @@ const DAMAGED: ReadFile = { content: EMPTY, isDamaged: true };
 const OTHERS = 0o077;
 
 /**
- * Reads the file of logins. One that is absent or is not JSON counts as empty: a login writes it anew.
- * One that others can read or that somebody else owns is refused with a sentence, for what is in it is
- * no secret any more.
+ * Reads the file of logins. One that is absent or is not JSON counts as empty: a login writes it
+ * anew. One that others can read or that somebody else owns is refused with a sentence, for what is
+ * in it is no secret any more.
  */
 export function readLoginFile(path: string): Result<ReadFile, string> {
   let text: string;
   try {
     const { mode, uid } = statSync(path);
-    const isOthers = process.platform !== 'win32' && ((mode & OTHERS) !== 0 || uid !== process.getuid?.());
-    if (isOthers) return refuse(`${path} can be read by others; remove it, log in again, and consider its keys known.`);
+    const isOthers =
+      process.platform !== 'win32' && ((mode & OTHERS) !== 0 || uid !== process.getuid?.());
+    if (isOthers)
+      return refuse(
+        `${path} can be read by others; remove it, log in again, and consider its keys known.`,
+      );
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
@@ -73,7 +85,10 @@ export function readLoginFile(path: string): Result<ReadFile, string> {
   }
 }
 
-/** Writes the file whole, readable by its owner only, in the place of the old one; refuses with a sentence. */
+/**
+ * Writes the file whole, readable by its owner only, in the place of the old one; refuses with a
+ * sentence.
+ */
 export function writeLoginFile(path: string, content: Content): Result<undefined, string> {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   try {
@@ -84,7 +99,9 @@ export function writeLoginFile(path: string, content: Content): Result<undefined
     return ok(undefined);
   } catch (cause) {
     rmSync(draft, { force: true });
-    return refuse(`${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`);
+    return refuse(
+      `${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`,
+    );
   }
 }
 
@@ -103,9 +120,11 @@ export function findKey(
 }
 
 /**
- * The file with a new key in the place of the old one of its login; keys that have ended are left out.
+ * The file with a new key in the place of the old one of its login; keys that have ended are left
+ * out.
  *
- * @param options.asLast whether commands without flags follow this login from now on; the first is followed in any case
+ * @param options.asLast whether commands without flags follow this login from now on; the first is
+ *   followed in any case
  */
 export function withKey(
   { keys, last }: Content,

@@ -24,7 +24,10 @@ const PAGE = 1_000;
 /** Characters of a finding, with the names of a document, a rule and a caller in it. */
 const LONGEST_LINE = 1_000;
 
-/** What is asked: to which owner of bare names, and whether the setting is changed or only looked at. */
+/**
+ * What is asked: to which owner of bare names, and whether the setting is changed or only looked
+ * at.
+ */
 type NamesMigration = { readonly to: NamedKind; readonly apply: boolean };
 
 function isKind(text: string | undefined): text is NamedKind {
@@ -53,12 +56,17 @@ async function findInDocuments(
   return parameters.flatMap(({ name: parameter, text }) =>
     namesInDocument(text).flatMap(({ rule, key, name }) => {
       const change = changeOf(name, from, to);
-      return change === undefined ? [] : [`${parameter}, rule "${rule}", ${key}: "${name}" ${change}`];
+      return change === undefined
+        ? []
+        : [`${parameter}, rule "${rule}", ${key}: "${name}" ${change}`];
     }),
   );
 }
 
-/** Finds revocations by a bare name: others may have written such; the TVM's own hold the kind, and never change. */
+/**
+ * Finds revocations by a bare name: others may have written such; the TVM's own hold the kind, and
+ * never change.
+ */
 async function findInRevocations(
   dynamodb: DynamoDBClient,
   table: string,
@@ -66,7 +74,10 @@ async function findInRevocations(
   to: NamedKind,
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  for await (const items of scanPages({ client: dynamodb, name: table, deadline: DEADLINE }, PAGE)) {
+  for await (const items of scanPages(
+    { client: dynamodb, name: table, deadline: DEADLINE },
+    PAGE,
+  )) {
     for (const item of items) {
       const name = textAt(item, 'value') ?? '';
       if (textAt(item, 'kind') === 'user' && isBareName(splitAccount(name)[1])) {
@@ -79,7 +90,12 @@ async function findInRevocations(
 }
 
 /** Records the new setting, unless somebody else changed it meanwhile. */
-async function apply(dynamodb: DynamoDBClient, name: string, from: NamedKind, to: NamedKind): Promise<boolean> {
+async function apply(
+  dynamodb: DynamoDBClient,
+  name: string,
+  from: NamedKind,
+  to: NamedKind,
+): Promise<boolean> {
   const table = { client: dynamodb, name, deadline: DEADLINE };
   const outcome = await updateIf(table, SETTING, 'SET #value = :to', {
     condition: '#value = :from',
@@ -92,7 +108,9 @@ async function apply(dynamodb: DynamoDBClient, name: string, from: NamedKind, to
 /** Where the documents and tables are, by the variables that the TVM has too. */
 function readPlaces(environment: Environment, region: string) {
   function endpoint(service: string) {
-    return environment[`AWS_ENDPOINT_URL_${service}`] || environment['AWS_ENDPOINT_URL'] || undefined;
+    return (
+      environment[`AWS_ENDPOINT_URL_${service}`] || environment['AWS_ENDPOINT_URL'] || undefined
+    );
   }
   return {
     clients: {
@@ -115,15 +133,21 @@ async function migrate(
   { ssm, dynamodb, root, guard, revocations }: Places,
   { to, apply: isMeant }: NamesMigration,
 ): Outcome {
-  const from = textAt(await readItem({ client: dynamodb, name: guard, deadline: DEADLINE }, SETTING), 'value');
-  if (!isKind(from)) return refuse(`No TVM has used the table ${guard} yet, so there is nothing to migrate.`);
-  if (from === to) return ok(toStdout(`The tables are used with SENTINEL_BARE_NAMES=${to} already.\n`));
+  const from = textAt(
+    await readItem({ client: dynamodb, name: guard, deadline: DEADLINE }, SETTING),
+    'value',
+  );
+  if (!isKind(from))
+    return refuse(`No TVM has used the table ${guard} yet, so there is nothing to migrate.`);
+  if (from === to)
+    return ok(toStdout(`The tables are used with SENTINEL_BARE_NAMES=${to} already.\n`));
   const lines = [
     ...(await findInDocuments(ssm, root, from, to)),
     ...(await findInRevocations(dynamodb, revocations, from, to)),
   ].map((line) => `${printable(line, LONGEST_LINE)}\n`);
   const report = `${lines.join('')}${lines.length} names change their meaning from SENTINEL_BARE_NAMES=${from} to ${to}.\n`;
-  if (!isMeant) return ok(toStdout(`${report}Nothing was changed; --apply records the new setting.\n`));
+  if (!isMeant)
+    return ok(toStdout(`${report}Nothing was changed; --apply records the new setting.\n`));
   if (!(await apply(dynamodb, guard, from, to))) {
     return refuse('The setting was changed by somebody else meanwhile; run the command again.');
   }
@@ -132,19 +156,22 @@ async function migrate(
 }
 
 /**
- * Tells which rules and revocations change their meaning when another kind of caller owns bare names,
- * and, with `apply`, records the new setting. It is for operators: it reads the documents and the
- * tables with AWS credentials, as the TVM does, and changes neither.
+ * Tells which rules and revocations change their meaning when another kind of caller owns bare
+ * names, and, with `apply`, records the new setting. It is for operators: it reads the documents
+ * and the tables with AWS credentials, as the TVM does, and changes neither.
  */
 export async function migrateNames(migration: NamesMigration, environment: Environment): Outcome {
   const region = environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'];
-  if (!region) return refuse('AWS_REGION is not set; set it to the region of the TVM, like eu-central-1.');
+  if (!region)
+    return refuse('AWS_REGION is not set; set it to the region of the TVM, like eu-central-1.');
   const { clients, ...places } = readPlaces(environment, region);
   const { ssm, dynamodb, sts, feed } = createAwsClients(clients);
   try {
     return await migrate({ ...places, ssm, dynamodb }, migration);
   } catch (error) {
-    const [said = ''] = (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).split('\n', 1);
+    const [said = ''] = (
+      error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    ).split('\n', 1);
     return refuse(`The documents or tables cannot be read (${printable(said)}).`);
   } finally {
     for (const client of [ssm, dynamodb, sts, feed]) client.destroy();

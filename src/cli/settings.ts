@@ -10,16 +10,22 @@ import type { Login } from './login-file.ts';
 export type Settings = {
   /** Without a trailing slash. */
   readonly url: string;
-  /** What the caller's signature is bound to; undefined behind a Lambda front, where no token is made. */
+  /** What the caller's signature is bound to; undefined where no token is made. */
   readonly serverId: string | undefined;
   readonly region: string;
   readonly stsRegion: string;
   /** The AWS profile that signs, if one is named. */
   readonly sourceProfile: string | undefined;
-  /** Whose credentials those are, as far as the environment tells: a key of one source is not used for another. */
+  /**
+   * Whose credentials those are, as far as the environment tells: a key of one source is not used
+   * for another.
+   */
   readonly source: string;
-  /** The service to sign requests for with the caller's own credentials; undefined where a key of the TVM signs. */
-  readonly frontService: string | undefined;
+  /**
+   * The service to sign requests for with the caller's own credentials, behind a Lambda front or
+   * with a registered key; undefined where a minted key signs.
+   */
+  readonly ownService: string | undefined;
 };
 
 /** The name of a static key of the environment as a source. */
@@ -38,14 +44,24 @@ const LOCAL_REGION = 'us-east-1';
 
 /** The path of the file of logins. */
 export function loginFilePath(flags: ConnectionFlags, environment: Environment): string {
-  return flags.loginFile ?? (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'));
+  return (
+    flags.loginFile ??
+    (environment['TVM_LOGIN_FILE'] || join(homedir(), '.sentinel-tvm', 'login.json'))
+  );
 }
 
 function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname);
+  return (
+    hostname === 'localhost' ||
+    hostname === '[::1]' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/u.test(hostname)
+  );
 }
 
-/** Settles where the TVM is and who asks, by flags, environment, the last login and the ways of AWS, in this order. */
+/**
+ * Settles where the TVM is and who asks, by flags, environment, the last login and the ways of AWS,
+ * in this order.
+ */
 export function readSettings(
   flags: ConnectionFlags,
   environment: Environment,
@@ -66,20 +82,22 @@ export function readSettings(
   if (!REGION.test(region))
     return refuse('The region of the TVM is not known; name it with --region, like eu-central-1.');
   const serverId =
-    flags.serverId ?? (environment['TVM_SERVER_ID'] || known?.serverId || (local ? LOCAL_SERVER_ID : undefined));
-  if (serverId === undefined && flags.front === undefined) {
+    flags.serverId ??
+    (environment['TVM_SERVER_ID'] || known?.serverId || (local ? LOCAL_SERVER_ID : undefined));
+  const isDirect = flags.front !== undefined || flags.registeredKey;
+  if (serverId === undefined && !isDirect) {
     return refuse(
       'The id of the TVM is not known; ask its operator for SENTINEL_SERVER_ID and name it with --server-id. It is never ' +
         'taken from the server: one that names its own could pass your signature on to another.',
     );
   }
-  const frontService = flags.front && (flags.service ?? (gateway === 'lambda-url' ? 'lambda' : 'execute-api'));
+  const ownService = flags.service ?? (gateway === 'lambda-url' ? 'lambda' : 'execute-api');
   return ok({
     url: text,
     serverId,
     region,
     stsRegion: flags.stsRegion ?? region,
-    frontService,
+    ownService: isDirect ? ownService : undefined,
     ...readSource(flags, environment, known),
   });
 }
@@ -92,17 +110,26 @@ function readUrl(text: string): Result<URL, string> {
   }
   const mayBePlain = isLoopback(url.hostname) || /^[a-z0-9_-]+$/u.test(url.hostname);
   if (url.protocol === 'https:' || (url.protocol === 'http:' && mayBePlain)) return ok(url);
-  return refuse('--url must begin with https://; credentials travel in the clear only to this machine.');
+  return refuse(
+    '--url must begin with https://; credentials travel in the clear only to this machine.',
+  );
 }
 
-/** The id of the static key in the environment, which counts only with its secret, as for AWS's SDKs. */
-export function staticKeyId({ AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret }: Environment): string | undefined {
+/**
+ * The id of the static key in the environment, which counts only with its secret, as for AWS's
+ * SDKs.
+ */
+export function staticKeyId({
+  AWS_ACCESS_KEY_ID: id,
+  AWS_SECRET_ACCESS_KEY: secret,
+}: Environment): string | undefined {
   return (secret && id) || undefined;
 }
 
 /**
- * Tells who signs: the profile that is named, else AWS_PROFILE, else the static key of the environment.
- * Without any of these it is whoever logged in last, and if nobody did, whom the SDK's default chain finds.
+ * Tells who signs: the profile that is named, else AWS_PROFILE, else the static key of the
+ * environment. Without any of these it is whoever logged in last, and if nobody did, whom the SDK's
+ * default chain finds.
  */
 function readSource(
   { sourceProfile }: ConnectionFlags,

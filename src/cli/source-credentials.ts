@@ -3,7 +3,10 @@ import type { SigningCredentials } from '../sigv4/sign.ts';
 import type { Environment } from './command.ts';
 import { staticKeyId } from './settings.ts';
 
-/** Set in the environment of every program that this one starts, so that a run inside a run is noticed. */
+/**
+ * Set in the environment of every program that this one starts, so that a run inside a run is
+ * noticed.
+ */
 export const NESTED = 'TVM_NESTED';
 
 const NAME_THE_SOURCE = 'name the profile that signs with --source-profile.';
@@ -24,8 +27,8 @@ export function runsOurselves(command: string): boolean {
 }
 
 /**
- * Whether a profile gets its credentials from this program, directly or through its `source_profile`.
- * A chain of such profiles that returns to one of them ends there.
+ * Whether a profile gets its credentials from this program, directly or through its
+ * `source_profile`. A chain of such profiles that returns to one of them ends there.
  */
 export function isOurProfile(name: string, profiles: Profiles): boolean {
   const seen = new Set<string>();
@@ -33,7 +36,11 @@ export function isOurProfile(name: string, profiles: Profiles): boolean {
   while (current !== undefined && !seen.has(current)) {
     seen.add(current);
     const profile: Profile | undefined = profiles[current];
-    if (profile?.['credential_process'] !== undefined && runsOurselves(profile['credential_process'])) return true;
+    if (
+      profile?.['credential_process'] !== undefined &&
+      runsOurselves(profile['credential_process'])
+    )
+      return true;
     current = profile?.['source_profile'];
   }
   return false;
@@ -43,31 +50,41 @@ async function readProfiles(): Promise<Profiles> {
   const { loadSharedConfigFiles } = await import('@smithy/core/config');
   const { configFile, credentialsFile } = await loadSharedConfigFiles();
   const names = new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)]);
-  return Object.fromEntries([...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]));
+  return Object.fromEntries(
+    [...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]),
+  );
 }
 
 function silent(): void {
   return undefined;
 }
 
-/** The SDK would warn on the console, and an SDK that runs this program may take any stderr for an error. */
+/**
+ * The SDK would warn on the console, and an SDK that runs this program may take any stderr for an
+ * error.
+ */
 const SILENT = { debug: silent, info: silent, warn: silent, error: silent };
 
-/** Whether the SDK says that a profile gave these credentials: it marks them so, however it read the profile. */
+/**
+ * Whether the SDK says that a profile gave these credentials: it marks them so, however it read the
+ * profile.
+ */
 function cameFromProfile(credentials: object): boolean {
   return (
     '$source' in credentials &&
-    Object.keys(credentials.$source ?? {}).some((feature) => feature.startsWith('CREDENTIALS_PROFILE'))
+    Object.keys(credentials.$source ?? {}).some((feature) =>
+      feature.startsWith('CREDENTIALS_PROFILE'),
+    )
   );
 }
 
 /**
- * Gets the caller's AWS credentials by the default chain of AWS's SDK: environment, SSO, shared files,
- * web identity, ECS, EC2. Refuses with a sentence where there are none, or where they would come from
- * this program.
+ * Gets the caller's AWS credentials by the default chain of AWS's SDK: environment, SSO, shared
+ * files, web identity, ECS, EC2. Refuses with a sentence where there are none, or where they would
+ * come from this program.
  *
- * A profile that is named is the only source. Where it gives nothing, the SDK would go on to the role
- * of the container or the machine, and somebody else would sign than was asked to.
+ * A profile that is named is the only source. Where it gives nothing, the SDK would go on to the
+ * role of the container or the machine, and somebody else would sign than was asked to.
  *
  * The SDK is loaded only here, because most runs sign with a key that is kept.
  */
@@ -82,19 +99,27 @@ export async function resolveSourceCredentials(
     return refuse(`There is no AWS profile ${named}; ${NAME_THE_SOURCE}`);
   }
   if (inUse !== undefined && isOurProfile(inUse, profiles)) {
-    return refuse(`The AWS profile ${inUse} gets its credentials from sentinel-tvm itself; ${NAME_THE_SOURCE}`);
+    return refuse(
+      `The AWS profile ${inUse} gets its credentials from sentinel-tvm itself; ${NAME_THE_SOURCE}`,
+    );
   }
   const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
   try {
-    const provide = defaultProvider({ logger: SILENT, ...(named === undefined ? {} : { profile: named }) });
+    const provide = defaultProvider({
+      logger: SILENT,
+      ...(named === undefined ? {} : { profile: named }),
+    });
     const credentials = await provide();
     if (named !== undefined && !cameFromProfile(credentials)) {
-      return refuse(`There are no AWS credentials to sign with: the AWS profile ${named} gives none.`);
+      return refuse(
+        `There are no AWS credentials to sign with: the AWS profile ${named} gives none.`,
+      );
     }
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     return ok({ accessKeyId, secretAccessKey, sessionToken });
   } catch (cause) {
-    // What a credential_process wrote may be anything; the first line of the SDK's own message is enough.
+    // What a credential_process wrote may be anything; the first line of the SDK's own message is
+    // enough.
     const [why = ''] = (cause instanceof Error ? cause.message : '').split('\n');
     const reason = why.slice(0, 200).replace(/[.\s]+$/u, '') || 'the SDK gives no reason';
     return refuse(`There are no AWS credentials to sign with: ${reason}.`);

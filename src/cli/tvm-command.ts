@@ -19,7 +19,7 @@ type Definition<Flags extends FlagSet> = Described & {
   readonly object?: (connection: ConnectionFlags) => string | undefined;
   /** What it goes on from; the last login as it is, unless given. */
   readonly inherit?: Inherit;
-  readonly run: (tvm: Tvm, input: ValuesOf<Flags>) => Outcome;
+  readonly run: (tvm: Tvm, input: ValuesOf<Flags>, process: Process) => Outcome;
 };
 
 function keep(last: Login | undefined): Login | undefined {
@@ -68,7 +68,7 @@ export function defineTvmCommand<Flags extends FlagSet>({
 
     async function runHere(process: Process): Outcome {
       const tvm = connect(flags, inherit, process);
-      return tvm.ok ? run(tvm.value, values) : tvm;
+      return tvm.ok ? run(tvm.value, values, process) : tvm;
     }
 
     return ok({ name: described.name, input: { ...values, flags }, run: runHere });

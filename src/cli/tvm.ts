@@ -1,35 +1,45 @@
 import * as v from 'valibot';
 import { KEY_SECONDS } from '../contract/bounds.ts';
-import type { ErrorName } from '../contract/errors.ts';
-import { ROUTES, type OperationName } from '../contract/routes.ts';
+import { ROUTES, type IdentifiedOperation } from '../contract/routes.ts';
 import { SigningKey } from '../contract/shapes.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { formatAmzDate } from '../sigv4/amz-date.ts';
 import { canonicalQuery } from '../sigv4/canonical.ts';
 import { signRequest, type SigningCredentials } from '../sigv4/sign.ts';
+import { isGood, isStale, patiently, toSentence, type Send } from './answers.ts';
 import { forwardedAuthorization, newNonce } from './forward.ts';
 import { send, type TvmAnswer } from './http.ts';
 import { findKey, readLoginFile, withKey, writeLoginFile, type StoredKey } from './login-file.ts';
-import { printable } from './printable.ts';
 import { isKeySource, keySource, type Settings } from './settings.ts';
 
-/** The operations of the table of routes that are asked for by their query alone. */
-type QueryOperation = {
-  [Name in OperationName]: (typeof ROUTES)[Name] extends { method: 'GET'; id?: never } ? Name : never;
-}[OperationName];
-
-/** A request as a command wants it; the rest is the client's. */
-type Wish = { readonly name: QueryOperation; readonly query: Readonly<Record<string, string>> };
-
 type Json = Readonly<Record<string, unknown>>;
+
+/** What a command asks, besides the operation; the rest is the client's. */
+export type Question = {
+  readonly query?: Readonly<Record<string, string>>;
+  /** What stands in the place of `:id`, in the form that the route has for it. */
+  readonly id?: string;
+  /** The fields of a POST; what is undefined is left out. */
+  readonly body?: Json;
+};
+
+/** A request as a command wants it. */
+type Wish = Question & { readonly name: IdentifiedOperation };
 
 /** What asks a TVM as the settings say. Every refusal is a sentence. */
 export type Tvm = {
   /** Gets a key anew, and keeps it as the login that commands without flags follow. */
   readonly login: () => Promise<Result<StoredKey, string>>;
-  /** Asks with a key, after a login if there is none; behind a Lambda front with the caller's own credentials. */
-  readonly ask: (name: QueryOperation, query?: Wish['query']) => Promise<Result<Json, string>>;
+  /**
+   * Asks with a minted key, after a login if there is none, or with the caller's own credentials.
+   */
+  readonly ask: (name: IdentifiedOperation, question?: Question) => Promise<Result<Json, string>>;
+  /** The same, and gives refusals of the TVM as they are: for those who act on them. */
+  readonly askOpenly: (
+    name: IdentifiedOperation,
+    question?: Question,
+  ) => Promise<Result<TvmAnswer, string>>;
 };
 
 type Dependencies = {
@@ -43,64 +53,39 @@ type Dependencies = {
 /** A key that ends sooner is not used: it could end on the way. */
 const KEY_MARGIN = 60 * SECOND;
 
-/** The longest Retry-After, in seconds, that is waited for: an SDK waits for the command. */
-const PATIENCE = 5;
-
 const SIGNER_IS_GONE =
   'The AWS key of the last login is not in the environment any more; put it there, or run sentinel-tvm login with others.';
 
-type Send = () => Promise<Result<TvmAnswer, string>>;
-
-function isRefusedAs({ status, json }: TvmAnswer, ...errors: readonly ErrorName[]): boolean {
-  return status === 403 && errors.some((error) => json['error'] === error);
-}
-
-/**
- * Whether another request of this key and second was served first. A Function URL or a REST API of AWS
- * hands on neither signatures nor nonces, so that behind it two equal requests count as one.
- */
-function isCopy(answer: TvmAnswer): boolean {
-  return isRefusedAs(answer, 'RequestReplayed');
-}
-
-/** Sends, and once more where the TVM says so; each time signed anew, because a signature is good once. */
-async function patiently(attempt: Send, sleep: Dependencies['sleep']): Promise<Result<TvmAnswer, string>> {
-  const first = await attempt();
-  if (!first.ok) return first;
-  const { status, retryAfter = PATIENCE } = first.value;
-  if ((status !== 429 && status !== 503 && !isCopy(first.value)) || retryAfter > PATIENCE) return first;
-  await sleep(retryAfter * SECOND);
-  return attempt();
-}
-
-/** What a TVM says of a refusal, made printable: it may be anybody who answers. */
-function toSentence({ status, json }: TvmAnswer): string {
-  const message = printable(json['message']).replace(/\.$/u, '') || `the TVM answers with status ${status}`;
-  const error = printable(json['error']);
-  return error === '' ? `${message}.` : `${message} (${error}).`;
-}
-
-/** Whether a new key helps: the one that signed has ended, or the key that sealed it is gone. */
-function isStale(answer: TvmAnswer): boolean {
-  return isRefusedAs(answer, 'ExpiredToken', 'InvalidClientTokenId');
-}
-
 /** Makes what asks a TVM, as the settings describe it. */
 export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
-  const { url, region, frontService } = settings;
+  const { url, region, ownService } = settings;
   const { clock, loginFile, sourceCredentials, sleep } = dependencies;
   const base = new URL(url);
   const prefix = base.pathname.replace(/\/+$/u, '');
 
+  /** An id has the form that its route says, in which nothing needs to be encoded. */
+  function toTarget({ name, id = '', query = {} }: Wish) {
+    const path = `${prefix}${ROUTES[name].path.replace(':id', id)}`;
+    return { path, rawQuery: canonicalQuery(new Map(Object.entries(query))) };
+  }
+
   /** Makes what signs a request and sends it, anew each time. */
-  function signed({ name, query }: Wish, credentials: SigningCredentials, service: string): Send {
-    const { method, path } = ROUTES[name];
-    const target = { path: `${prefix}${path}`, rawQuery: canonicalQuery(new Map(Object.entries(query))) };
+  function signed(wish: Wish, credentials: SigningCredentials, service: string): Send {
+    const { method } = ROUTES[wish.name];
+    const target = toTarget(wish);
     const mark = target.rawQuery === '' ? '' : '?';
+    const body = method === 'POST' ? JSON.stringify(wish.body ?? {}) : undefined;
+    const type: Readonly<Record<string, string>> =
+      body === undefined ? {} : { 'content-type': 'application/json' };
 
     function sendSigned() {
       const { host: _, ...headers } = signRequest(
-        { method, ...target, headers: { host: base.host, 'x-sentinel-nonce': newNonce() }, body: '' },
+        {
+          method,
+          ...target,
+          headers: { host: base.host, 'x-sentinel-nonce': newNonce(), ...type },
+          body: body ?? '',
+        },
         credentials,
         { region, service, amzDate: formatAmzDate(clock()) },
       ).headers;
@@ -108,7 +93,7 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
         url: `${base.origin}${target.path}${mark}${target.rawQuery}`,
         method,
         headers,
-        body: undefined,
+        body,
       });
     }
 
@@ -116,17 +101,24 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
   }
 
   /** Asks for a key that lives as long as any may, with the word of STS on who asks. */
-  async function mintKey(credentials: SigningCredentials, serverId: string): Promise<Result<TvmAnswer, string>> {
+  async function mintKey(
+    credentials: SigningCredentials,
+    serverId: string,
+  ): Promise<Result<TvmAnswer, string>> {
     const { method } = ROUTES.mintKey;
     const path = `${prefix}${ROUTES.mintKey.path}`;
     const body = JSON.stringify({ duration: KEY_SECONDS.longest });
 
     async function sendForwarded(): Promise<Result<TvmAnswer, string>> {
-      const authorization = forwardedAuthorization({ method, path, rawQuery: '', body }, credentials, {
-        serverId,
-        region: settings.stsRegion,
-        now: clock(),
-      });
+      const authorization = forwardedAuthorization(
+        { method, path, rawQuery: '', body },
+        credentials,
+        {
+          serverId,
+          region: settings.stsRegion,
+          now: clock(),
+        },
+      );
       if (!authorization.ok) return authorization;
       const headers = { authorization: authorization.value, 'content-type': 'application/json' };
       return send({ url: `${base.origin}${path}`, method, headers, body });
@@ -138,16 +130,19 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
   /** Gets a key and keeps it; `asLast` if commands without flags are to follow this login. */
   async function logIn(asLast: boolean): Promise<Result<StoredKey, string>> {
     const { serverId, source, sourceProfile } = settings;
-    if (serverId === undefined) return refuse('There is no login without the id of the TVM; name it with --server-id.');
+    if (serverId === undefined)
+      return refuse('There is no login without the id of the TVM; name it with --server-id.');
     const file = readLoginFile(loginFile);
     if (!file.ok) return file;
     const credentials = await sourceCredentials();
     if (!credentials.ok) return credentials;
     // If somebody else signed, their key would be kept and used as the key of whoever logged in.
-    if (isKeySource(source) && source !== keySource(credentials.value.accessKeyId)) return refuse(SIGNER_IS_GONE);
+    if (isKeySource(source) && source !== keySource(credentials.value.accessKeyId))
+      return refuse(SIGNER_IS_GONE);
     const answer = await mintKey(credentials.value, serverId);
     if (!answer.ok) return answer;
-    if (answer.value.status !== 200) return refuse(`The login was refused: ${toSentence(answer.value)}`);
+    if (answer.value.status !== 200)
+      return refuse(`The login was refused: ${toSentence(answer.value)}`);
     const parsed = v.safeParse(SigningKey, answer.value.json);
     if (!parsed.success) return refuse(`${base.origin} answered without a key; check --url.`);
     const key: StoredKey = {
@@ -161,7 +156,10 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
       sessionToken: parsed.output.SessionToken,
       expiresAt: Date.parse(parsed.output.Expiration),
     };
-    const written = writeLoginFile(loginFile, withKey(file.value.content, key, { now: clock(), asLast }));
+    const written = writeLoginFile(
+      loginFile,
+      withKey(file.value.content, key, { now: clock(), asLast }),
+    );
     return written.ok ? ok(key) : written;
   }
 
@@ -183,21 +181,33 @@ export function createTvm(settings: Settings, dependencies: Dependencies): Tvm {
     return fresh.ok ? patiently(signed(wish, fresh.value, 'execute-api'), sleep) : fresh;
   }
 
-  async function askFront(wish: Wish, service: string): Promise<Result<TvmAnswer, string>> {
+  async function askAsOneself(wish: Wish, service: string): Promise<Result<TvmAnswer, string>> {
     const credentials = await sourceCredentials();
-    return credentials.ok ? patiently(signed(wish, credentials.value, service), sleep) : credentials;
+    return credentials.ok
+      ? patiently(signed(wish, credentials.value, service), sleep)
+      : credentials;
   }
 
   function login(): Promise<Result<StoredKey, string>> {
     return logIn(true);
   }
 
-  async function ask(name: QueryOperation, query: Wish['query'] = {}): Promise<Result<Json, string>> {
-    const wish = { name, query };
-    const answer = await (frontService === undefined ? askWithKey(wish) : askFront(wish, frontService));
-    if (!answer.ok) return answer;
-    return answer.value.status === 200 ? ok(answer.value.json) : refuse(toSentence(answer.value));
+  function askOpenly(
+    name: IdentifiedOperation,
+    question: Question = {},
+  ): Promise<Result<TvmAnswer, string>> {
+    const wish = { name, ...question };
+    return ownService === undefined ? askWithKey(wish) : askAsOneself(wish, ownService);
   }
 
-  return { login, ask };
+  async function ask(
+    name: IdentifiedOperation,
+    question: Question = {},
+  ): Promise<Result<Json, string>> {
+    const answer = await askOpenly(name, question);
+    if (!answer.ok) return answer;
+    return isGood(answer.value) ? ok(answer.value.json) : refuse(toSentence(answer.value));
+  }
+
+  return { login, ask, askOpenly };
 }

@@ -35,7 +35,8 @@ export type Combination = {
 export function combine(values: Values, place: Place): Result<Combination, string> {
   if (isNested(values.SENTINEL_ROOT, values.SENTINEL_SECRETS_ROOT)) return refuse(NESTED);
 
-  const publicUrl = values.SENTINEL_PUBLIC_URL ?? (place.local ? `http://localhost:${values.PORT}` : undefined);
+  const publicUrl =
+    values.SENTINEL_PUBLIC_URL ?? (place.local ? `http://localhost:${values.PORT}` : undefined);
   if (publicUrl === undefined) return refuse(NO_PUBLIC_URL);
 
   const front = readFront(values, place);
@@ -46,7 +47,9 @@ export function combine(values: Values, place: Place): Result<Combination, strin
     findLambdaFault(values, place) ??
     findTrustedTwice(trustedSessionRoles) ??
     findWebhookFault(values.SENTINEL_WEBHOOK_URL, place);
-  return fault === undefined ? ok({ publicUrl, front: front.value, trustedSessionRoles }) : refuse(fault);
+  return fault === undefined
+    ? ok({ publicUrl, front: front.value, trustedSessionRoles })
+    : refuse(fault);
 }
 
 const NESTED =
@@ -64,14 +67,19 @@ function isNested(root: string, secretsRoot: string): boolean {
  * The front. Its id is the configured one, or else the first part of a public URL that AWS made.
  */
 function readFront(values: Values, { onLambda }: Place): Result<Front | undefined, string> {
-  const { SENTINEL_FRONT: kind, SENTINEL_FRONT_ID: configured, SENTINEL_PUBLIC_URL: publicUrl } = values;
+  const {
+    SENTINEL_FRONT: kind,
+    SENTINEL_FRONT_ID: configured,
+    SENTINEL_PUBLIC_URL: publicUrl,
+  } = values;
   if (kind === 'none') {
     if (configured === undefined) return ok(undefined);
     return refuse(
       'SENTINEL_FRONT_ID is set, but SENTINEL_FRONT is "none"; set that to function-url, http-api or rest-api.',
     );
   }
-  if (!onLambda) return refuse(`SENTINEL_FRONT=${kind} is for AWS Lambda only; elsewhere it must be "none".`);
+  if (!onLambda)
+    return refuse(`SENTINEL_FRONT=${kind} is for AWS Lambda only; elsewhere it must be "none".`);
   const id = configured ?? frontIdOf(publicUrl);
   if (id !== undefined) return ok({ kind, id });
   return refuse(
@@ -117,7 +125,10 @@ function findTrustedTwice(roles: readonly TrustedRole[]): string | undefined {
 }
 
 /** A webhook that cannot work where this server runs. */
-function findWebhookFault(webhook: string | undefined, { onLambda, local }: Place): string | undefined {
+function findWebhookFault(
+  webhook: string | undefined,
+  { onLambda, local }: Place,
+): string | undefined {
   if (webhook === undefined) return undefined;
   if (onLambda) {
     return 'SENTINEL_WEBHOOK_URL does not work on AWS Lambda, which freezes the process after each answer; set SENTINEL_SNS_TOPIC_ARN instead.';

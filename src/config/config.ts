@@ -11,7 +11,9 @@ import { NOT_USED_YET, SENTINEL, Variables, type Values } from './variables.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The endpoint of each AWS service; undefined leaves the choice to the SDK. */
-export type Endpoints = { readonly [service in 'sts' | 'ssm' | 'dynamodb' | 'iam' | 'sns']: string | undefined };
+export type Endpoints = {
+  readonly [service in 'sts' | 'ssm' | 'dynamodb' | 'iam' | 'sns']: string | undefined;
+};
 
 /** What the operator configured, checked and frozen. Durations are in milliseconds. */
 export type Config = ReturnType<typeof assembleConfig> & {
@@ -30,7 +32,9 @@ export function readConfig(environment: Environment = process.env): Result<Confi
   if (unknown !== undefined) return refuse(unknown);
 
   // Read each variable for itself. An empty one is not set.
-  const entries = Object.entries(environment).filter(([, value]) => value !== undefined && value !== '');
+  const entries = Object.entries(environment).filter(
+    ([, value]) => value !== undefined && value !== '',
+  );
   const given: Environment = Object.fromEntries(entries);
   const parsed = v.safeParse(Variables, given);
   if (!parsed.success) {
@@ -41,7 +45,8 @@ export function readConfig(environment: Environment = process.env): Result<Confi
 
   // Find out where the server runs.
   const region = values.AWS_REGION ?? values.AWS_DEFAULT_REGION;
-  if (region === undefined) return refuse('AWS_REGION is not set; set it to the region of the TVM, like eu-central-1.');
+  if (region === undefined)
+    return refuse('AWS_REGION is not set; set it to the region of the TVM, like eu-central-1.');
   const endpoints = toEndpoints(values);
   const local = [endpoints.sts, endpoints.ssm, endpoints.dynamodb].every(isLocalEndpoint);
   const onLambda = values.AWS_LAMBDA_RUNTIME_API !== undefined;
@@ -84,7 +89,10 @@ function toEndpoints(values: Values): Endpoints {
 
 function toEvents(values: Values) {
   return {
-    /** Where events are posted; undefined leaves it to the document `webhook`. Often a secret, never logged. */
+    /**
+     * Where events are posted; undefined leaves it to the document `webhook`. Often a secret, never
+     * logged.
+     */
     webhookUrl: values.SENTINEL_WEBHOOK_URL,
     webhookFormat: values.SENTINEL_WEBHOOK_FORMAT,
     topicArn: values.SENTINEL_SNS_TOPIC_ARN,
@@ -197,13 +205,15 @@ function toLimits(values: Values, { local, onLambda }: Place) {
     rateLimit: {
       requests: values.SENTINEL_RATE_LIMIT_REQUESTS ?? (local ? LOCAL_REQUESTS : USUAL_REQUESTS),
       window: values.SENTINEL_RATE_LIMIT_WINDOW,
-      store: values.SENTINEL_RATE_LIMIT_STORE ?? (onLambda ? ('shared' as const) : ('memory' as const)),
+      store:
+        values.SENTINEL_RATE_LIMIT_STORE ?? (onLambda ? ('shared' as const) : ('memory' as const)),
     },
   };
 }
 
 /** Freezes a value with everything in it. */
 function freeze<Value>(value: Value): Value {
-  if (typeof value === 'object' && value !== null) for (const held of Object.values(value)) freeze(held);
+  if (typeof value === 'object' && value !== null)
+    for (const held of Object.values(value)) freeze(held);
   return Object.freeze(value);
 }

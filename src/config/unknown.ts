@@ -9,19 +9,27 @@ const PREFIX = 'SENTINEL_';
  */
 const INJECTED = /^SENTINEL_(?:SERVICE_|PORT)/u;
 
-const DEVICES = 'no device is verified here, and rules with a device condition never allow; leave it out';
+const DEVICES =
+  'no device is verified here, and rules with a device condition never allow; leave it out';
 const SIGNATURES =
   'policies are not signed here, so restrict who may write below SENTINEL_ROOT, and leave the variable out';
 const SECOND_FACTORS = 'break-glass asks for no second factor here; leave it out';
-const STREAMS = 'audit records go to stdout, whose destination is set where the container runs; leave it out';
+const STREAMS =
+  'audit records go to stdout, whose destination is set where the container runs; leave it out';
 
 /**
  * Variables of Sentinel, the Go project, that have another name here or none: what to do instead,
  * as the end of a sentence.
  */
 const SENTINELS_OWN: ReadonlyMap<string, string> = new Map([
-  ['POLICY_ROOT', 'here policies lie under SENTINEL_ROOT/policies, so set SENTINEL_ROOT to the path above them'],
-  ['POLICY_PARAMETER', 'here each profile has its own policy, SENTINEL_ROOT/policies/<profile>; leave it out'],
+  [
+    'POLICY_ROOT',
+    'here policies lie under SENTINEL_ROOT/policies, so set SENTINEL_ROOT to the path above them',
+  ],
+  [
+    'POLICY_PARAMETER',
+    'here each profile has its own policy, SENTINEL_ROOT/policies/<profile>; leave it out',
+  ],
   ['REQUEST_TABLE', 'here it is SENTINEL_APPROVAL_TABLE'],
   [
     'RATE_LIMIT_TABLE',
@@ -49,12 +57,18 @@ const SENTINELS_OWN: ReadonlyMap<string, string> = new Map([
  * @returns a sentence that names the variable, with its replacement if it is one of Sentinel's own,
  *   or else the known name that is near; undefined if all are known
  */
-export function findUnknown(given: readonly string[], known: readonly string[]): string | undefined {
-  const unknown = given.find((name) => name.startsWith(PREFIX) && !known.includes(name) && !INJECTED.test(name));
+export function findUnknown(
+  given: readonly string[],
+  known: readonly string[],
+): string | undefined {
+  const unknown = given.find(
+    (name) => name.startsWith(PREFIX) && !known.includes(name) && !INJECTED.test(name),
+  );
   if (unknown === undefined) return undefined;
   const name = unknown.slice(PREFIX.length);
   const here = SENTINELS_OWN.get(name);
-  if (here !== undefined) return `${unknown} is a variable of Sentinel, not of this server: ${here}.`;
+  if (here !== undefined)
+    return `${unknown} is a variable of Sentinel, not of this server: ${here}.`;
   // Without the common prefix, which would make any two of them near.
   const names = known.map((one) => one.slice(PREFIX.length));
   const meant = nearest(name, names);

@@ -48,7 +48,10 @@ export function list(what: string, accepts: (item: string) => boolean) {
 /** An http or https URL. */
 export const url = v.pipe(
   v.string(),
-  v.check((text) => URL.canParse(text) && /^https?:$/u.test(new URL(text).protocol), 'must be an http or https URL'),
+  v.check(
+    (text) => URL.canParse(text) && /^https?:$/u.test(new URL(text).protocol),
+    'must be an http or https URL',
+  ),
 );
 
 /** One of these words. */
@@ -57,7 +60,10 @@ export function oneOf<const Names extends readonly string[]>(...names: Names) {
 }
 
 /** A path of SSM. */
-export const ssmRoot = v.pipe(v.string(), v.regex(/^(?:\/[A-Za-z0-9_.-]+)+$/u, 'must be a path like /sentinel'));
+export const ssmRoot = v.pipe(
+  v.string(),
+  v.regex(/^(?:\/[A-Za-z0-9_.-]+)+$/u, 'must be a path like /sentinel'),
+);
 
 /** The name of a DynamoDB table. */
 export const tableName = v.pipe(
@@ -66,7 +72,10 @@ export const tableName = v.pipe(
 );
 
 /** A region of AWS. */
-export const region = v.pipe(v.string(), v.regex(/^[a-z]{2,4}(?:-[a-z]+)+-\d$/u, 'must be a region like eu-central-1'));
+export const region = v.pipe(
+  v.string(),
+  v.regex(/^[a-z]{2,4}(?:-[a-z]+)+-\d$/u, 'must be a region like eu-central-1'),
+);
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 const BUCKET = /^(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/u;
@@ -75,7 +84,10 @@ const BUCKET = /^(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-
 export const bucketName = v.pipe(v.string(), v.regex(BUCKET, 'must be the name of an S3 bucket'));
 
 /** Where events go. Its path is often a secret, so no message repeats it. */
-export const webhookUrl = v.pipe(v.string(), v.check(isWebhookUrl, 'must be an https URL without user and password'));
+export const webhookUrl = v.pipe(
+  v.string(),
+  v.check(isWebhookUrl, 'must be an https URL without user and password'),
+);
 
 /**
  * Standard topics only. FIFO topics need a group id, which notifications do not have:
@@ -85,11 +97,19 @@ function isTopicArn(text: string): boolean {
   const arn = parseArn(text);
   if (!arn.ok) return false;
   const { service, region: place, account, resource } = arn.value;
-  return service === 'sns' && v.is(region, place) && isAccountId(account) && /^[\w-]{1,256}$/u.test(resource);
+  return (
+    service === 'sns' &&
+    v.is(region, place) &&
+    isAccountId(account) &&
+    /^[\w-]{1,256}$/u.test(resource)
+  );
 }
 
 /** The ARN of an SNS topic for notifications. */
-export const topicArn = v.pipe(v.string(), v.check(isTopicArn, 'must be the ARN of a standard SNS topic'));
+export const topicArn = v.pipe(
+  v.string(),
+  v.check(isTopicArn, 'must be the ARN of a standard SNS topic'),
+);
 
 /**
  * Whether a text is a role's unique id:
@@ -100,7 +120,10 @@ export function isRoleId(text: string): boolean {
 }
 
 /** The id of an API or a Function URL. */
-export const frontId = v.pipe(v.string(), v.regex(/^[a-z0-9]{8,64}$/u, 'must be the id of an API or a Function URL'));
+export const frontId = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9]{8,64}$/u, 'must be the id of an API or a Function URL'),
+);
 
 const SSO_SUFFIX = /=sso$/u;
 

@@ -44,11 +44,16 @@ export const SENTINEL = {
   SENTINEL_BARE_NAMES: v.optional(oneOf(...NAMED_KINDS), 'key'),
   SENTINEL_SSO_ROLES: v.optional(list('the unique id of a role (AROA…)', isRoleId)),
   SENTINEL_PUBLIC_URL: v.optional(url),
-  SENTINEL_HOSTS: v.optional(list('a host or host:port', (host) => /^[A-Za-z0-9.[\]:_-]+$/u.test(host))),
+  SENTINEL_HOSTS: v.optional(
+    list('a host or host:port', (host) => /^[A-Za-z0-9.[\]:_-]+$/u.test(host)),
+  ),
   SENTINEL_SERVER_ID: v.optional(
     v.pipe(
       v.string(),
-      v.regex(/^[\u0021-\u007e]{1,128}$/u, 'must be 1-128 characters of printable ASCII without blanks'),
+      v.regex(
+        /^[\u0021-\u007e]{1,128}$/u,
+        'must be 1-128 characters of printable ASCII without blanks',
+      ),
     ),
   ),
   SENTINEL_FRONT: v.optional(oneOf('none', 'function-url', 'http-api', 'rest-api'), 'none'),
@@ -56,7 +61,10 @@ export const SENTINEL = {
   SENTINEL_TRUSTED_HOPS: v.optional(integer(0, 16)),
   SENTINEL_CLOCK_SKEW: v.optional(duration(SECOND, 15 * MINUTE, 'from 1s to 15m'), '5m'),
   SENTINEL_CATALOG_MAX_AGE: v.optional(duration(30 * SECOND, 60 * MINUTE, 'from 30s to 1h'), '5m'),
-  SENTINEL_SESSION_LIFE: v.optional(duration(15 * MINUTE, 24 * 60 * MINUTE, 'from 15m to 24h'), '8h'),
+  SENTINEL_SESSION_LIFE: v.optional(
+    duration(15 * MINUTE, 24 * 60 * MINUTE, 'from 15m to 24h'),
+    '8h',
+  ),
   SENTINEL_KEY_LIFE: v.optional(duration(MINUTE, 60 * MINUTE, 'from 1m to 1h'), '1h'),
   SENTINEL_DRAIN: v.optional(duration(0, 100 * SECOND, 'from 0s to 100s')),
   SENTINEL_OUTAGE_GRACE: v.optional(duration(0, 15 * MINUTE, 'from 0s to 15m'), '0s'),
@@ -66,7 +74,10 @@ export const SENTINEL = {
   SENTINEL_RATE_LIMIT_REQUESTS: v.optional(integer(1, 1_000_000)),
   SENTINEL_RATE_LIMIT_WINDOW: v.optional(duration(SECOND, 60 * MINUTE, 'from 1s to 1h'), '60s'),
   SENTINEL_RATE_LIMIT_STORE: v.optional(oneOf('memory', 'shared')),
-  SENTINEL_LOG_LEVEL: v.optional(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info'),
+  SENTINEL_LOG_LEVEL: v.optional(
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    'info',
+  ),
   SENTINEL_LOG_LEVEL_STYLE: v.optional(oneOf('number', 'text'), 'number'),
   SENTINEL_LOG_SIGNING_KEY: v.optional(v.string()),
   SENTINEL_LOG_SIGNING_KEY_ID: v.optional(v.string()),
@@ -82,8 +93,13 @@ export const SENTINEL = {
 export const Variables = v.object({
   ...SENTINEL,
   PORT: v.optional(integer(0, 65_535), '8080'),
-  HOST: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9.:_-]+$/u, 'must be an address or a host name')), '0.0.0.0'),
-  METRICS_PORT: v.optional(v.union([v.literal('off'), integer(0, 65_535)], 'must be a port, or "off"')),
+  HOST: v.optional(
+    v.pipe(v.string(), v.regex(/^[A-Za-z0-9.:_-]+$/u, 'must be an address or a host name')),
+    '0.0.0.0',
+  ),
+  METRICS_PORT: v.optional(
+    v.union([v.literal('off'), integer(0, 65_535)], 'must be a port, or "off"'),
+  ),
   AWS_REGION: v.optional(region),
   AWS_DEFAULT_REGION: v.optional(region),
   AWS_ENDPOINT_URL: v.optional(url),
@@ -103,8 +119,6 @@ export type Values = v.InferOutput<typeof Variables>;
  * that they do nothing.
  */
 export const NOT_USED_YET: readonly (keyof typeof SENTINEL)[] = [
-  'SENTINEL_APPROVAL_TABLE',
-  'SENTINEL_BREAKGLASS_TABLE',
   'SENTINEL_AUDIT_TABLE',
   'SENTINEL_AUDIT_BUCKET',
   'SENTINEL_STATE_REGION',

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { formatInstant } from '../lib/clock.ts';
 import { isProfileName } from '../lib/profile-name.ts';
 import {
+  BREAK_GLASS_JUSTIFICATION_CHARACTERS,
   COMMENT_CHARACTERS,
   JUSTIFICATION_CHARACTERS,
   LABEL_CHARACTERS,
@@ -20,7 +21,9 @@ export type Fields<Entries extends v.ObjectEntries = v.ObjectEntries> = {
   readonly keys: ReadonlySet<string>;
   /** Fields that are accepted but not worth telling anybody of. */
   readonly quiet: readonly string[];
-  /** Fields that must be there, each with what whoever left it out should do, after "is missing; ". */
+  /**
+   * Fields that must be there, each with what whoever left it out should do, after "is missing; ".
+   */
   readonly hints: Readonly<Record<string, string>>;
 };
 
@@ -44,10 +47,18 @@ export const REQUEST_STATUSES = ['pending', 'approved', 'denied', 'expired', 'ca
 /** The lists of requests: one's own, those that one could decide now, all. */
 export const REQUEST_VIEWS = ['mine', 'review', 'all'] as const;
 
+/** The states of a break-glass event. */
+export const EVENT_STATUSES = ['active', 'closed', 'expired'] as const;
+
+/** Why somebody breaks the glass, in Sentinel's words. */
+export const REASON_CODES = ['incident', 'maintenance', 'security', 'recovery', 'other'] as const;
+
 /** What a session is shown as, where it is known. */
 export const SESSION_STATUSES = ['active', 'revoked', 'expired'] as const;
 
-/** An id in a path: its form, and the sentence, without its full stop, for whoever sends another. */
+/**
+ * An id in a path: its form, and the sentence, without its full stop, for whoever sends another.
+ */
 export type IdForm = { readonly form: RegExp; readonly sentence: string };
 
 /** Sentinel's form of ids, see `newHexId` of `lib/ids`. */
@@ -62,6 +73,12 @@ export const REQUEST_ID: IdForm = {
   sentence: 'The id of a request is sixteen hexadecimal digits',
 };
 
+/** Sentinel's form of ids, see `newHexId` of `lib/ids`. */
+export const EVENT_ID: IdForm = {
+  form: /^[0-9a-f]{16}$/u,
+  sentence: 'The id of a break-glass event is sixteen hexadecimal digits',
+};
+
 /** The number of a revocation in the log; fifteen digits are exact in JSON. */
 export const REVOCATION_ID: IdForm = {
   form: /^[1-9]\d{0,14}$/u,
@@ -69,16 +86,30 @@ export const REVOCATION_ID: IdForm = {
 };
 
 /** A whole number of seconds between two bounds, both included. */
-export function seconds({ shortest, longest }: { readonly shortest: number; readonly longest: number }) {
+export function seconds({
+  shortest,
+  longest,
+}: {
+  readonly shortest: number;
+  readonly longest: number;
+}) {
   const range = `must be a whole number of seconds from ${shortest} to ${longest}`;
-  return v.pipe(v.number(range), v.integer(range), v.minValue(shortest, range), v.maxValue(longest, range));
+  return v.pipe(
+    v.number(range),
+    v.integer(range),
+    v.minValue(shortest, range),
+    v.maxValue(longest, range),
+  );
 }
 
 /** The same as decimal digits without leading zeros, as a query and a command line have it. */
 export function secondsText(bounds: { readonly shortest: number; readonly longest: number }) {
   return v.pipe(
     v.string(),
-    v.regex(/^[1-9]\d{0,8}$/u, `must be a whole number of seconds from ${bounds.shortest} to ${bounds.longest}`),
+    v.regex(
+      /^[1-9]\d{0,8}$/u,
+      `must be a whole number of seconds from ${bounds.shortest} to ${bounds.longest}`,
+    ),
     v.transform(Number),
     seconds(bounds),
   );
@@ -126,11 +157,19 @@ export const reason = v.pipe(
 
 function words({ fewest, most }: { readonly fewest: number; readonly most: number }) {
   const range = `must be text of ${fewest} to ${most} characters`;
-  return v.pipe(v.string('must be text'), v.trim(), v.minLength(fewest, range), v.maxLength(most, range));
+  return v.pipe(
+    v.string('must be text'),
+    v.trim(),
+    v.minLength(fewest, range),
+    v.maxLength(most, range),
+  );
 }
 
 /** Why an approval is asked for. */
 export const justification = words(JUSTIFICATION_CHARACTERS);
+
+/** Why the glass is broken. */
+export const breakGlassJustification = words(BREAK_GLASS_JUSTIFICATION_CHARACTERS);
 
 /** What somebody says who decides. */
 export const comment = words(COMMENT_CHARACTERS);
@@ -147,10 +186,16 @@ export const ticket = v.pipe(
 /** The digest of what was shown to whoever approves it. */
 export const digest = v.pipe(
   v.string('must be text'),
-  v.regex(/^[0-9a-f]{64}$/u, 'must be the digest that GET /requests/{id} shows, of 64 hexadecimal digits'),
+  v.regex(
+    /^[0-9a-f]{64}$/u,
+    'must be the digest that GET /requests/{id} shows, of 64 hexadecimal digits',
+  ),
 );
 
-/** Of four digits' years only: beyond 9999 a date has another form, which no table sorts among the others. */
+/**
+ * Of four digits' years only: beyond 9999 a date has another form, which no table sorts among the
+ * others.
+ */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/u;
 
 const INSTANT_FORM = 'must be an instant in UTC like 2026-01-02T03:04:05Z';

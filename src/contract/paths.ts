@@ -11,18 +11,21 @@ export type PathRoutes = {
 const OPERATIONS = Object.entries(ROUTES) as readonly (readonly [OperationName, Route])[];
 
 /** The routes by path, each path once. */
-export const PATHS: readonly PathRoutes[] = [...Map.groupBy(OPERATIONS, ([, { path }]) => path)].map(
-  ([path, operations]) => {
-    const methods = operations.map(([, { method }]) => method);
-    const heads = operations.some(([, { head }]) => head) ? ['HEAD'] : [];
-    return { path, operations, allow: [...methods, ...heads] };
-  },
+export const PATHS: readonly PathRoutes[] = [
+  ...Map.groupBy(OPERATIONS, ([, { path }]) => path),
+].map(([path, operations]) => {
+  const methods = operations.map(([, { method }]) => method);
+  const heads = operations.some(([, { head }]) => head) ? ['HEAD'] : [];
+  return { path, operations, allow: [...methods, ...heads] };
+});
+
+const FIXED = new Map(
+  PATHS.filter(({ path }) => !path.includes(':')).map((routes) => [routes.path, routes]),
 );
 
-const FIXED = new Map(PATHS.filter(({ path }) => !path.includes(':')).map((routes) => [routes.path, routes]));
-
 const WITH_ID = PATHS.filter(({ path }) => path.includes(':')).map(
-  (routes) => [routes, new RegExp(`^${routes.path.replaceAll(/:\w+/gu, '([^/]+)')}$`, 'u')] as const,
+  (routes) =>
+    [routes, new RegExp(`^${routes.path.replaceAll(/:\w+/gu, '([^/]+)')}$`, 'u')] as const,
 );
 
 /** Finds the routes of a path as it stands in a request; undefined if nothing answers there. */
@@ -31,11 +34,19 @@ export function findPath(path: string): PathRoutes | undefined {
 }
 
 /** Finds what a request is for; undefined if nothing answers it. */
-export function findRoute({ method, path }: { readonly method: string; readonly path: string }): Route | undefined {
+export function findRoute({
+  method,
+  path,
+}: {
+  readonly method: string;
+  readonly path: string;
+}): Route | undefined {
   return findPath(path)?.operations.find(([, route]) => route.method === method)?.[1];
 }
 
-/** The text that stands in a request's path in the place of a route's `:id`; empty if there is none. */
+/**
+ * The text that stands in a request's path in the place of a route's `:id`; empty if there is none.
+ */
 export function idIn(route: Pick<Route, 'path'>, path: string): string {
   return path.split('/')[route.path.split('/').indexOf(':id')] ?? '';
 }

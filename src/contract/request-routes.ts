@@ -46,7 +46,9 @@ export const REQUEST_ROUTES = {
     asks: 'question',
     query: fields({
       view: v.optional(v.picklist(REQUEST_VIEWS, `must be one of ${REQUEST_VIEWS.join(', ')}`)),
-      status: v.optional(v.picklist(REQUEST_STATUSES, `must be one of ${REQUEST_STATUSES.join(', ')}`)),
+      status: v.optional(
+        v.picklist(REQUEST_STATUSES, `must be one of ${REQUEST_STATUSES.join(', ')}`),
+      ),
       profile: v.optional(profileName),
       [NEXT_TOKEN]: v.optional(v.string()),
     }),

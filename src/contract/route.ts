@@ -2,7 +2,14 @@ import type * as v from 'valibot';
 import { fields, type Fields, type IdForm } from './fields.ts';
 
 /** What a request is for, as far as its refusal must know: what was not done, or may have been. */
-export type Asked = 'credentials' | 'key' | 'revocation' | 'lifting' | 'approval' | 'question';
+export type Asked =
+  | 'credentials'
+  | 'key'
+  | 'revocation'
+  | 'lifting'
+  | 'approval'
+  | 'break_glass'
+  | 'question';
 
 /** One method of one path, and what is agreed on it. */
 export type Route = {
@@ -22,7 +29,11 @@ export type Route = {
   readonly status: 200 | 201;
 } & (
   | { readonly method: 'GET' | 'DELETE'; readonly query: Fields }
-  | { readonly method: 'POST'; readonly body: Fields; /** A body that is good. */ readonly example: string }
+  | {
+      readonly method: 'POST';
+      readonly body: Fields;
+      /** A body that is good. */ readonly example: string;
+    }
 );
 
 /** Of an endpoint that takes no fields. */

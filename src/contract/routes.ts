@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { BREAK_GLASS_ROUTES } from './break-glass-routes.ts';
 import { KEY_SECONDS, VEND_SECONDS } from './bounds.ts';
 import {
   fields,
@@ -45,11 +46,18 @@ const VEND_FIELDS = {
 const VEND_OPTIONS = { quiet: ['device_id'], hints: { profile: 'GET /profiles lists yours' } };
 
 /** What the endpoints have in common that tell of the server alone. */
-const OPEN = { method: 'GET', identity: false, head: true, asks: 'question', query: NO_FIELDS, status: 200 } as const;
+const OPEN = {
+  method: 'GET',
+  identity: false,
+  head: true,
+  asks: 'question',
+  query: NO_FIELDS,
+  status: 200,
+} as const;
 
 /**
- * Every endpoint, by the name of its operation. The app, the 405s and the 404, the labels of metrics,
- * and what the client asks are made of this table.
+ * Every endpoint, by the name of its operation. The app, the 405s and the 404, the labels of
+ * metrics, and what the client asks are made of this table.
  */
 export const ROUTES = {
   vend: {
@@ -58,7 +66,10 @@ export const ROUTES = {
     path: '/',
     does: 'vends credentials for a profile',
     asks: 'credentials',
-    query: fields({ ...VEND_FIELDS, duration: v.optional(secondsText(VEND_SECONDS)) }, VEND_OPTIONS),
+    query: fields(
+      { ...VEND_FIELDS, duration: v.optional(secondsText(VEND_SECONDS)) },
+      VEND_OPTIONS,
+    ),
     answer: Vended,
   },
   vendByPost: {
@@ -116,7 +127,9 @@ export const ROUTES = {
     query: fields({
       user: v.optional(userName),
       profile: v.optional(profileName),
-      status: v.optional(v.picklist(SESSION_STATUSES, `must be one of ${SESSION_STATUSES.join(', ')}`)),
+      status: v.optional(
+        v.picklist(SESSION_STATUSES, `must be one of ${SESSION_STATUSES.join(', ')}`),
+      ),
       since: v.optional(instant),
       until: v.optional(instant),
       [NEXT_TOKEN]: v.optional(v.string()),
@@ -180,6 +193,7 @@ export const ROUTES = {
     answer: Lifted,
   },
   ...REQUEST_ROUTES,
+  ...BREAK_GLASS_ROUTES,
   health: {
     ...OPEN,
     path: '/healthz',

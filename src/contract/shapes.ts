@@ -1,7 +1,10 @@
 import * as v from 'valibot';
 import { instantText, REQUEST_STATUSES, REVOCATION_KINDS, SESSION_STATUSES } from './fields.ts';
 
-/** What stands in the bodies of answers. Names and order are the wire's, members that may be absent are optional. */
+/**
+ * What stands in the bodies of answers. Names and order are the wire's, members that may be absent
+ * are optional.
+ */
 
 /** A key to sign with, as far as every client needs it. */
 export const SigningKey = v.object({
@@ -21,8 +24,8 @@ export const MintedKey = v.object({
 export type MintedKey = v.InferOutput<typeof MintedKey>;
 
 /**
- * What a vend gives: one shape for `credential_process` (Version, SessionToken), the SDKs' container
- * credentials (Token) and people.
+ * What a vend gives: one shape for `credential_process` (Version, SessionToken), the SDKs'
+ * container credentials (Token) and people.
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
  */
 export const Vended = v.object({
@@ -55,7 +58,7 @@ export const ProfilesPage = v.object({
   profiles: v.array(
     v.object({
       name: v.string(),
-      access: v.picklist(['allow', 'approval']),
+      access: v.picklist(['allow', 'approval', 'break_glass']),
       description: v.optional(v.string()),
       max_duration: v.number(),
     }),
@@ -87,7 +90,10 @@ export const Session = v.object({
 export type Session = v.InferOutput<typeof Session>;
 
 /** A page of sessions; one that is not full may have a next one. */
-export const SessionsPage = v.object({ sessions: v.array(Session), next_token: v.optional(v.string()) });
+export const SessionsPage = v.object({
+  sessions: v.array(Session),
+  next_token: v.optional(v.string()),
+});
 export type SessionsPage = v.InferOutput<typeof SessionsPage>;
 
 /** A revocation, with names as documents have them. */
@@ -111,7 +117,10 @@ export type Revocation = v.InferOutput<typeof Revocation>;
 export const Revocations = v.object({ revocations: v.array(Revocation) });
 export type Revocations = v.InferOutput<typeof Revocations>;
 
-/** What was done: the revocation, and for roles with hard revocation what became of their deny policies. */
+/**
+ * What was done: the revocation, and for roles with hard revocation what became of their deny
+ * policies.
+ */
 export const Done = v.object({
   ...Revocation.entries,
   hard_revocation: v.optional(
@@ -183,11 +192,17 @@ export const AccessRequest = v.object({
 export type AccessRequest = v.InferOutput<typeof AccessRequest>;
 
 /** The same of a request that was asked for, with where its state is to be seen. */
-export const RequestedAccess = v.object({ ...AccessRequest.entries, approval_status_url: v.string() });
+export const RequestedAccess = v.object({
+  ...AccessRequest.entries,
+  approval_status_url: v.string(),
+});
 export type RequestedAccess = v.InferOutput<typeof RequestedAccess>;
 
 /** A page of requests; one that is not full may have a next one. */
-export const RequestsPage = v.object({ requests: v.array(AccessRequest), next_token: v.optional(v.string()) });
+export const RequestsPage = v.object({
+  requests: v.array(AccessRequest),
+  next_token: v.optional(v.string()),
+});
 export type RequestsPage = v.InferOutput<typeof RequestsPage>;
 
 /** Whether an instance should get requests: with 200 only if it is `ok`, else with 503. */

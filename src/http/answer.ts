@@ -13,10 +13,19 @@ function ordinaryHeaders(requestId: string): Record<string, string> {
   };
 }
 
-/** An answer before it is written: to Hono's Response, or to a bare socket when Hono never saw the request. */
-export type Answer = { readonly status: number; readonly headers: Record<string, string>; readonly body: string };
+/**
+ * An answer before it is written: to Hono's Response, or to a bare socket when Hono never saw the
+ * request.
+ */
+export type Answer = {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+};
 
-/** The value as a line of JSON, safe for a terminal: names that callers and AWS chose may be in it. */
+/**
+ * The value as a line of JSON, safe for a terminal: names that callers and AWS chose may be in it.
+ */
 function toLine(value: unknown): string {
   return `${escapeUnseen(JSON.stringify(value))}\n`;
 }
@@ -36,7 +45,8 @@ export function jsonAnswer(
 }
 
 /**
- * The answer for a refusal; `Code` and `Message` repeat its name and sentence for SDKs that print those.
+ * The answer for a refusal; `Code` and `Message` repeat its name and sentence for SDKs that print
+ * those.
  *
  * @param asked what the request was for, where the sentence depends on it
  */

@@ -17,6 +17,7 @@ import { askedBy } from './asked.ts';
 import { createAuthenticatedHandler, type Endpoints } from './endpoint.ts';
 import { servePath, type Env, type Handler, type OpenHandlers } from './route.ts';
 import type { Health } from './readiness.ts';
+import { createBreakGlassEndpoints, type BreakGlassDependencies } from './routes/break-glass.ts';
 import { createHealthHandlers } from './routes/health.ts';
 import { createKeyEndpoints } from './routes/keys.ts';
 import { createProfileEndpoints } from './routes/profiles.ts';
@@ -27,31 +28,32 @@ import { createVendEndpoints } from './routes/vend.ts';
 import { whoami } from './routes/whoami.ts';
 
 /** What the endpoints need. */
-export type AppDependencies = RequestDependencies & {
-  readonly authenticate: Authenticate;
-  readonly vend: Vend;
-  readonly mint: Mint;
-  readonly revoke: Revoking['revoke'];
-  readonly revokeSession: Revoking['revokeSession'];
-  readonly lift: Lift;
-  readonly listRevocations: ListRevocations;
-  readonly listSessions: ListSessions;
-  readonly showSession: ShowSession;
-  readonly clock: Clock;
-  readonly bareNames: NamedKind;
-  readonly names: NameSettings;
-  readonly health: () => Health;
-  /** Told of every exception that reached the top: each is a bug. */
-  readonly onBug: (error: unknown, requestId: string) => void;
-};
+export type AppDependencies = RequestDependencies &
+  BreakGlassDependencies & {
+    readonly authenticate: Authenticate;
+    readonly vend: Vend;
+    readonly mint: Mint;
+    readonly revoke: Revoking['revoke'];
+    readonly revokeSession: Revoking['revokeSession'];
+    readonly lift: Lift;
+    readonly listRevocations: ListRevocations;
+    readonly listSessions: ListSessions;
+    readonly showSession: ShowSession;
+    readonly clock: Clock;
+    readonly bareNames: NamedKind;
+    readonly names: NameSettings;
+    readonly health: () => Health;
+    /** Told of every exception that reached the top: each is a bug. */
+    readonly onBug: (error: unknown, requestId: string) => void;
+  };
 
 function needsIdentity(name: OperationName): name is IdentifiedOperation {
   return ROUTES[name].identity;
 }
 
 /**
- * All endpoints, as the table of routes has them. What is not among them is answered with 404 before
- * anybody asks who is calling.
+ * All endpoints, as the table of routes has them. What is not among them is answered with 404
+ * before anybody asks who is calling.
  */
 export function createApp(dependencies: AppDependencies): Hono<Env> {
   const open: OpenHandlers = createHealthHandlers(dependencies);
@@ -63,6 +65,7 @@ export function createApp(dependencies: AppDependencies): Hono<Env> {
     ...createSessionEndpoints(dependencies),
     ...createRevocationEndpoints(dependencies),
     ...createRequestEndpoints(dependencies),
+    ...createBreakGlassEndpoints(dependencies),
   };
 
   function handlerOf(name: OperationName): Handler {
@@ -73,7 +76,9 @@ export function createApp(dependencies: AppDependencies): Hono<Env> {
 
   const app = new Hono<Env>();
   for (const routes of PATHS) servePath(app, routes, handlerOf);
-  app.notFound((context) => toResponse(refusalAnswer(context.env.requestId, { kind: 'not-found' })));
+  app.notFound((context) =>
+    toResponse(refusalAnswer(context.env.requestId, { kind: 'not-found' })),
+  );
   app.onError((error, context) => {
     const { requestId, head } = context.env;
     dependencies.onBug(error, requestId);

@@ -1,6 +1,17 @@
 import type { GrantProblem } from '../actions/approvals/check-grant.ts';
-import type { ApprovalRefusal, ApprovalRequired, Blocked, RequestField } from '../actions/approvals/refusal.ts';
-import { forbidden, RETRY_UNAVAILABLE, retryLater, validation, type RefusalAnswer } from './refusal-answer.ts';
+import type {
+  ApprovalRefusal,
+  ApprovalRequired,
+  Blocked,
+  RequestField,
+} from '../actions/approvals/refusal.ts';
+import {
+  forbidden,
+  RETRY_UNAVAILABLE,
+  retryLater,
+  validation,
+  type RefusalAnswer,
+} from './refusal-answer.ts';
 
 /** The statuses and words of what is refused about approvals. */
 
@@ -26,6 +37,7 @@ const BLOCKED: Readonly<Record<GrantProblem, string>> = {
   stale: 'does not vend, for it was given for something else than what would be vended now',
   quorum: 'does not vend, for not everybody who approved it still may',
   suspended: 'does not vend while the document of people is broken',
+  clock: 'does not vend while the clock of this server is not AWS’s',
 };
 
 function blockedWords(blocked: Blocked | undefined): string {
@@ -41,8 +53,11 @@ export function toApprovalRequired({ profile, reason, next }: ApprovalRequired):
   const details = { profile, reason };
   switch (next.kind) {
     case 'requested': {
-      const { id, statusUrl, needs, blocked } = next;
-      const message = `Profile ${profile} needs an approval, and request ${id} for one waits for its approvers; ask for ${statusUrl} until it is approved, then vend again.${blockedWords(blocked)}${says}`;
+      const { id, isApproved, statusUrl, needs, blocked } = next;
+      const state = isApproved
+        ? 'was approved by its rule just now; vend again'
+        : `waits for its approvers; ask for ${statusUrl} until it is approved, then vend again`;
+      const message = `Profile ${profile} needs an approval, and request ${id} for one ${state}.${blockedWords(blocked)}${says}`;
       return forbidden('PolicyRequiresApproval', message, {
         ...details,
         request_id: id,
@@ -118,21 +133,18 @@ function toAskingAnswer(
 ): RefusalAnswer {
   switch (refusal.kind) {
     case 'no-approval-needed':
-      return conflict(`Profile ${refusal.profile} needs no approval; vend it.`, { status: 'not_needed' });
+      return conflict(`Profile ${refusal.profile} needs no approval; vend it.`, {
+        status: 'not_needed',
+      });
     case 'no-approval-rule':
       return forbidden(
         'PolicyRequiresApproval',
         `No rule of the approval policy says who approves profile ${refusal.profile} for you; ask the TVM's operator.`,
         { profile: refusal.profile },
       );
-    case 'request-field': {
-      const [field, sentence] = FIELDS[refusal.field];
-      return { ...validation(400, `The field "${field}" is missing or not good: ${sentence}.`), details: { field } };
-    }
-    case 'request-too-long': {
-      const message = `The field "duration" must be at most ${refusal.longest} seconds here.`;
-      return { ...validation(400, message), details: { field: 'duration' } };
-    }
+    case 'request-field':
+    case 'request-too-long':
+      return toFieldAnswer(refusal);
     case 'request-pending': {
       const { id, profile } = refusal;
       const message = `Request ${id} of yours for profile ${profile} is pending, and asks for something else; cancel it first, or wait.`;
@@ -146,16 +158,35 @@ function toAskingAnswer(
   }
 }
 
+/** Refusals of a field of what is asked for. */
+function toFieldAnswer(refusal: Of<'request-field' | 'request-too-long'>): RefusalAnswer {
+  if (refusal.kind === 'request-too-long') {
+    const message = `The field "duration" must be at most ${refusal.longest} seconds here.`;
+    return { ...validation(400, message), details: { field: 'duration' } };
+  }
+  const [field, sentence] = FIELDS[refusal.field];
+  const message = `The field "${field}" is missing or not good: ${sentence}.`;
+  return { ...validation(400, message), details: { field } };
+}
+
 /** Refusals of looking at a request, and of deciding on it. */
 function toDecisionAnswer(
-  refusal: Of<'no-request' | 'not-approver' | 'request-over' | 'request-changed' | 'request-unrecorded'>,
+  refusal: Of<
+    'no-request' | 'not-approver' | 'request-over' | 'request-changed' | 'request-unrecorded'
+  >,
 ): RefusalAnswer {
   switch (refusal.kind) {
     case 'no-request':
-      return forbidden('NotPermitted', `There is no request ${refusal.id} that is yours to see.`, {});
+      return forbidden(
+        'NotPermitted',
+        `There is no request ${refusal.id} that is yours to see.`,
+        {},
+      );
     case 'not-approver': {
       const { id, why } = refusal;
-      return forbidden('NotPermitted', `Request ${id} is not yours to decide: ${WHY[why]}.`, { request_id: id });
+      return forbidden('NotPermitted', `Request ${id} is not yours to decide: ${WHY[why]}.`, {
+        request_id: id,
+      });
     }
     case 'request-over': {
       const { id, status } = refusal;
@@ -171,9 +202,15 @@ function toDecisionAnswer(
   }
 }
 
-function toChanged({ id, digest, differences }: Extract<ApprovalRefusal, { kind: 'request-changed' }>): RefusalAnswer {
+function toChanged({
+  id,
+  digest,
+  differences,
+}: Extract<ApprovalRefusal, { kind: 'request-changed' }>): RefusalAnswer {
   const what =
-    differences.length === 0 ? 'something else than what you saw' : `not what you saw: ${differences.join(', ')}`;
+    differences.length === 0
+      ? 'something else than what you saw'
+      : `not what you saw: ${differences.join(', ')}`;
   const message = `What request ${id} asks for is ${what}; look at GET /requests/${id} again, and approve its digest.`;
   return {
     status: 409,

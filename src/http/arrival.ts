@@ -6,8 +6,14 @@ export type Arrival = {
   readonly head: WireHead;
   readonly incoming: IncomingMessage;
   readonly requestId: string;
-  /** Takes a place among the requests that are worked on, until this one is over; false if there is none. */
+  /**
+   * Takes a place among the requests that are worked on, until this one is over; false if there is
+   * none.
+   */
   readonly admit: () => Promise<boolean>;
-  /** What the Lambda Web Adapter says of the request; undefined unless the server stands behind a front that verified it. */
+  /**
+   * What the Lambda Web Adapter says of the request; undefined unless the server stands behind a
+   * front that verified it.
+   */
   readonly lambdaContext: string | undefined;
 };

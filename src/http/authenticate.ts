@@ -25,14 +25,21 @@ type Options = {
   readonly admission: Admission;
 };
 
-/** The longest Authorization header, in bytes: a session token and its signature are far shorter. */
+/**
+ * The longest Authorization header, in bytes: a session token and its signature are far shorter.
+ */
 const AUTHORIZATION_LIMIT = 16 * 1024;
 
 /**
- * Reads a request and has it admitted: first every check that its head allows, which costs nothing, then
- * the body, then the proof.
+ * Reads a request and has it admitted: first every check that its head allows, which costs nothing,
+ * then the body, then the proof.
  */
-export function createAuthenticate({ authenticatorFor, addressOf, hosts, admission }: Options): Authenticate {
+export function createAuthenticate({
+  authenticatorFor,
+  addressOf,
+  hosts,
+  admission,
+}: Options): Authenticate {
   async function authenticate(arrival: Arrival): ReturnType<Authenticate> {
     const { head, incoming, requestId: httpRequestId, admit: takePlace } = arrival;
     const authenticator = authenticatorFor(head);
@@ -59,13 +66,19 @@ export function createAuthenticate({ authenticatorFor, addressOf, hosts, admissi
     const admitted = await admission.admit(proof.value, request, applicant);
     if (!admitted.ok) return admitted;
     const { rate } = admitted.value;
-    return ok({ ...admitted.value, request, headers: rate === undefined ? undefined : toRateHeaders(rate) });
+    return ok({
+      ...admitted.value,
+      request,
+      headers: rate === undefined ? undefined : toRateHeaders(rate),
+    });
   }
 
   return authenticate;
 }
 
-/** The number of the revocation that a request would lift; undefined if it asks for something else. */
+/**
+ * The number of the revocation that a request would lift; undefined if it asks for something else.
+ */
 function revocationToLift({ method, path }: WireHead): number | undefined {
   const [, n] = /^\/revocations\/(\d{1,15})$/u.exec(path) ?? [];
   return method === 'DELETE' && n !== undefined ? Number(n) : undefined;
@@ -79,7 +92,10 @@ function withoutPort(host: string): string {
 const HOST_SHOWN = 100;
 
 /** What was signed for another host is not for this server, whoever signed it. */
-function checkHost({ headers }: WireHead, hosts: readonly string[] | undefined): Result<undefined, Refusal> {
+function checkHost(
+  { headers }: WireHead,
+  hosts: readonly string[] | undefined,
+): Result<undefined, Refusal> {
   const [host = ''] = headerValues(headers, 'host').map((value) => value.toLowerCase());
   function isServed(listed: string): boolean {
     return listed.toLowerCase() === host || listed.toLowerCase() === withoutPort(host);
@@ -90,7 +106,9 @@ function checkHost({ headers }: WireHead, hosts: readonly string[] | undefined):
 }
 
 function checkAuthorization({ headers }: WireHead): Result<undefined, Refusal> {
-  const isLong = headerValues(headers, 'authorization').some((value) => value.length > AUTHORIZATION_LIMIT);
+  const isLong = headerValues(headers, 'authorization').some(
+    (value) => value.length > AUTHORIZATION_LIMIT,
+  );
   if (!isLong) return ok(undefined);
   return refuse({ kind: 'headers-too-large', part: 'authorization', limit: AUTHORIZATION_LIMIT });
 }

@@ -14,11 +14,14 @@ export type Authenticators =
  * Makes what chooses by the scheme of the Authorization header. Any other scheme, and more than one
  * header, goes to the verifier of SigV4, which says what is expected.
  */
-export function chooseAuthenticator(authenticators: Authenticators): (head: WireHead) => Authenticator {
+export function chooseAuthenticator(
+  authenticators: Authenticators,
+): (head: WireHead) => Authenticator {
   function authenticatorFor({ headers }: WireHead): Authenticator {
     if ('front' in authenticators) return authenticators.front;
     const { signed, forwarded } = authenticators;
-    const isForwarded = headerValues(headers, 'authorization')[0]?.startsWith(`${FORWARDED_SCHEME} `) === true;
+    const isForwarded =
+      headerValues(headers, 'authorization')[0]?.startsWith(`${FORWARDED_SCHEME} `) === true;
     return isForwarded ? forwarded : signed;
   }
 

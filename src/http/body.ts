@@ -6,18 +6,22 @@ import type { Refusal } from './refusals.ts';
 /** The longest body, in bytes; the longest request that means anything is far shorter. */
 export const BODY_LIMIT = 64 * 1024;
 
-/** How long a body may take to arrive; its sender holds a connection, and nothing is worked on meanwhile. */
+/**
+ * How long a body may take to arrive; its sender holds a connection, and nothing is worked on
+ * meanwhile.
+ */
 const DEADLINE = 10 * SECOND;
 
 const EMPTY = new Uint8Array();
 
 /**
- * Reads a request's body from the socket's own stream, as the signature covers it. Refuses a body over the limit before
- * it has arrived, and one that does not arrive.
+ * Reads a request's body from the socket's own stream, as the signature covers it. Refuses a body
+ * over the limit before it has arrived, and one that does not arrive.
  */
 export function readBody(incoming: IncomingMessage): Promise<Result<Uint8Array, Refusal>> {
   const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers;
-  if ((length === undefined || length === '0') && encoding === undefined) return Promise.resolve(ok(EMPTY));
+  if ((length === undefined || length === '0') && encoding === undefined)
+    return Promise.resolve(ok(EMPTY));
   if (Number(length) > BODY_LIMIT) return Promise.resolve(tooLarge);
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];

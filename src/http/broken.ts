@@ -18,12 +18,13 @@ const TOO_SLOW = `The request did not arrive in time; send its head within ${HEA
 const UNREADABLE = 'This is not an HTTP request that can be read; the connection is closed.';
 
 /**
- * The answer, as bytes, to what never became a request: Node's parser refused it, or it did not arrive
- * in time. Undefined if nobody waits for an answer.
+ * The answer, as bytes, to what never became a request: Node's parser refused it, or it did not
+ * arrive in time. Undefined if nobody waits for an answer.
  */
 export function answerBroken({ code }: NodeJS.ErrnoException, socket: Socket): string | undefined {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    // A connection on which nothing was sent has asked nothing: an answer could meet its first request.
+    // A connection on which nothing was sent has asked nothing: an answer could meet its first
+    // request.
     if (socket.bytesRead === 0) return undefined;
     return closing({ kind: 'invalid', message: TOO_SLOW });
   }

@@ -1,7 +1,9 @@
 import { isIP } from 'node:net';
 import { headerValues, type Header } from '../sigv4/request.ts';
 
-/** An IPv4 address as a dual-stack socket shows it, and one with a port, as some proxies write it. */
+/**
+ * An IPv4 address as a dual-stack socket shows it, and one with a port, as some proxies write it.
+ */
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/iu;
 const WITH_PORT = /^(?:(\d+\.\d+\.\d+\.\d+)|\[([0-9a-f:.]+)\]):\d{1,5}$/iu;
 
@@ -13,9 +15,9 @@ function toAddress(text: string): string | undefined {
 }
 
 /**
- * Finds the caller's address. Without trusted hops it is the peer's; behind N proxies it is the N-th
- * entry of X-Forwarded-For from the right, because the caller can write anything to the left of it.
- * Undefined if there are fewer entries.
+ * Finds the caller's address. Without trusted hops it is the peer's; behind N proxies it is the
+ * N-th entry of X-Forwarded-For from the right, because the caller can write anything to the left
+ * of it. Undefined if there are fewer entries.
  */
 export function clientAddress(
   headers: readonly Header[],

@@ -1,10 +1,15 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionLimits } from './connections.ts';
 
-/** The most connections: more are of no use to one process, and each may hold 128 KiB of what it sent. */
+/**
+ * The most connections: more are of no use to one process, and each may hold 128 KiB of what it
+ * sent.
+ */
 const MOST = 2_048;
 
-/** Taken where the system does not tell its limit: the lowest that is usual where this server runs. */
+/**
+ * Taken where the system does not tell its limit: the lowest that is usual where this server runs.
+ */
 const USUAL_DESCRIPTORS = 1_024;
 
 /** The limits of the metrics server, which one or two scrapers ask. */
@@ -25,9 +30,9 @@ export function readDescriptorLimit(file = '/proc/self/limits'): number {
 }
 
 /**
- * The limits of the API's server: half of the descriptors, because the other half is for calls of AWS
- * (one to three for each request that is worked on, gate.ts), files and pipes. One source, which may be
- * a whole office, gets half of these connections.
+ * The limits of the API's server: half of the descriptors, because the other half is for calls of
+ * AWS (one to three for each request that is worked on, gate.ts), files and pipes. One source,
+ * which may be a whole office, gets half of these connections.
  *
  * @param descriptors how many the process may have open
  * @param tellsSources false where all connections come from a proxy, whose address says nothing

@@ -3,15 +3,18 @@ import type { Socket } from 'node:net';
 import { SECOND } from '../lib/clock.ts';
 
 /**
- * How many bytes of an unwanted body are still read, and how long the sender has to read its answer,
- * before the connection is closed. If it were closed at once, it would be reset, and the sender would
- * see the reset instead of the answer. The bytes are twice the body that an ALB hands to AWS Lambda,
- * the time is enough for a round trip to anywhere.
+ * How many bytes of an unwanted body are still read, and how long the sender has to read its
+ * answer, before the connection is closed. If it were closed at once, it would be reset, and the
+ * sender would see the reset instead of the answer. The bytes are twice the body that an ALB hands
+ * to AWS Lambda, the time is enough for a round trip to anywhere.
  */
 const LINGER_BYTES = 2 * 1024 * 1024;
 const LINGER = 1 * SECOND;
 
-/** How many slices are parsed before others have their turn: a sender of nothing but empty lines makes many. */
+/**
+ * How many slices are parsed before others have their turn: a sender of nothing but empty lines
+ * makes many.
+ */
 const SLICES_AT_ONCE = 64;
 
 /** The end of a head, and of the chunks of a body. */
@@ -29,9 +32,9 @@ export type Connection = {
 };
 
 /**
- * The state of a connection: `working` has a whole request that is not answered yet; `resting` waits
- * for its next request; `waiting` waits for the other end, to send its first head or a body, or to take
- * its answer.
+ * The state of a connection: `working` has a whole request that is not answered yet; `resting`
+ * waits for its next request; `waiting` waits for the other end, to send its first head or a body,
+ * or to take its answer.
  */
 export type Place = 'working' | 'resting' | 'waiting';
 
@@ -43,8 +46,8 @@ type Owner = {
 
 /**
  * Stands between a socket and Node's HTTP parser, which would make requests of all that was read,
- * however many they are. Here the parser gets the next request when the last one is answered, and the
- * socket is paused meanwhile. At most one reading of the socket (64 KiB) is held.
+ * however many they are. Here the parser gets the next request when the last one is answered, and
+ * the socket is paused meanwhile. At most one reading of the socket (64 KiB) is held.
  */
 export function openConnection(socket: Socket, { source, onPlace }: Owner): Connection {
   const [parse] = socket.listeners('data') as unknown as readonly ((bytes: Buffer) => void)[];
@@ -79,7 +82,10 @@ export function openConnection(socket: Socket, { source, onPlace }: Owner): Conn
     onPlace(now);
   }
 
-  /** Whether the parser may get more: the body of the current request, or the next one after the answer. */
+  /**
+   * Whether the parser may get more: the body of the current request, or the next one after the
+   * answer.
+   */
   function mayParse(): boolean {
     if (socket.destroyed || phase === 'failed' || phase === 'ending') return false;
     return !socket.writableNeedDrain && (unanswered === 0 || (unanswered === 1 && !isWhole()));
@@ -135,7 +141,8 @@ export function openConnection(socket: Socket, { source, onPlace }: Owner): Conn
     answer = outgoing;
     const length = Number(incoming.headers['content-length'] ?? 0);
     bodyLeft = length;
-    // A body of this length is neither read nor discarded: the answer says that the connection ends.
+    // A body of this length is neither read nor discarded: the answer says that the connection
+    // ends.
     if (length > LINGER_BYTES) outgoing.setHeader('connection', 'close');
     outgoing.once('prefinish', notePlace).once('close', answered);
   }

@@ -6,9 +6,15 @@ import { answerBroken, answerFull, HEAD_TIMEOUT, HEADERS_LIMIT } from './broken.
 import { clientAddress } from './client-address.ts';
 import { openConnection, type Connection, type Place } from './connection.ts';
 
-/** How long a connection may rest between requests: longer than an ALB's 60 s, so that the ALB closes first. */
+/**
+ * How long a connection may rest between requests: longer than an ALB's 60 s, so that the ALB
+ * closes first.
+ */
 const KEEP_ALIVE = 75 * SECOND;
-/** How long a whole request may take: a safety net below the limits of a head and of a body (body.ts). */
+/**
+ * How long a whole request may take: a safety net below the limits of a head and of a body
+ * (body.ts).
+ */
 const REQUEST_TIMEOUT = 30 * SECOND;
 /** How often Node looks for heads and requests that have taken too long. */
 const TIMEOUT_CHECK = 1 * SECOND;
@@ -24,7 +30,9 @@ export const SERVER_OPTIONS: ServerOptions = {
   connectionsCheckingInterval: TIMEOUT_CHECK,
 };
 
-/** How long an answer may wait until any byte of it is taken: an ALB gives up after 60 s as well. */
+/**
+ * How long an answer may wait until any byte of it is taken: an ALB gives up after 60 s as well.
+ */
 const STALLED = 60 * SECOND;
 
 /** How many connections there may be; per source only where sources can be told apart. */
@@ -35,13 +43,14 @@ export type TurnedAway = 'connection_refused' | 'connection_closed';
 
 /**
  * Bounds what connections may cost an HTTP server before any handler sees a request: how many there
- * are, in all and per source; how many requests each works on, which is one; how many bytes it holds;
- * and how long each step may take. When all places are taken, a newcomer gets the place of the
- * connection that has waited for the other end for longest, or else of the one that has rested between
- * requests for longest, so that half-open heads cannot lock others out. If all connections are working,
- * the newcomer is refused.
+ * are, in all and per source; how many requests each works on, which is one; how many bytes it
+ * holds; and how long each step may take. When all places are taken, a newcomer gets the place of
+ * the connection that has waited for the other end for longest, or else of the one that has rested
+ * between requests for longest, so that half-open heads cannot lock others out. If all connections
+ * are working, the newcomer is refused.
  *
- * @param onTurnedAway called for each newcomer that is refused, and for each connection closed for one
+ * @param onTurnedAway called for each newcomer that is refused, and for each connection closed for
+ *   one
  */
 export function guardConnections(
   server: Server,
@@ -73,7 +82,10 @@ export function guardConnections(
     if (places[from].delete(connection)) places[to].add(connection);
   }
 
-  /** Closes the connection that needs its place least, of the given source if any; false if there is none. */
+  /**
+   * Closes the connection that needs its place least, of the given source if any; false if there is
+   * none.
+   */
   function makeRoom(source: string | undefined): boolean {
     for (const idle of [places.waiting, places.resting]) {
       for (const connection of idle) {
@@ -134,7 +146,10 @@ export function guardConnections(
   });
 }
 
-/** What a connection counts against: its address, or the /64 of an IPv6 address, which has one holder. */
+/**
+ * What a connection counts against: its address, or the /64 of an IPv6 address, which has one
+ * holder.
+ */
 function sourceOf(socket: Socket): string {
   const address = clientAddress([], socket.remoteAddress, 0);
   return (address && ipv6Network(address)) ?? address ?? 'unknown';

@@ -17,12 +17,19 @@ export type Outcome<Name extends IdentifiedOperation> = Result<AnswerOf<Name>, R
 };
 
 /** Answers one operation for a caller who is known. */
-type Endpoint<Name extends IdentifiedOperation> = (request: Authentic) => Outcome<Name> | Promise<Outcome<Name>>;
+type Endpoint<Name extends IdentifiedOperation> = (
+  request: Authentic,
+) => Outcome<Name> | Promise<Outcome<Name>>;
 
-/** An endpoint for each operation that needs an identity; the compiler finds one that is missing. */
+/**
+ * An endpoint for each operation that needs an identity; the compiler finds one that is missing.
+ */
 export type Endpoints = { readonly [Name in IdentifiedOperation]: Endpoint<Name> };
 
-/** Makes the handler of an operation that needs an identity: the caller first, then the endpoint, then its answer. */
+/**
+ * Makes the handler of an operation that needs an identity: the caller first, then the endpoint,
+ * then its answer.
+ */
 export function createAuthenticatedHandler(
   name: IdentifiedOperation,
   endpoint: Endpoints[IdentifiedOperation],

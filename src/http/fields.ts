@@ -8,10 +8,17 @@ import type { Refusal } from './refusals.ts';
 
 /** The refusal of a request that cannot be understood; `field` names what is to be mended. */
 export function invalid(message: string, field?: string) {
-  return refuse<Refusal>({ kind: 'invalid', message, ...(field === undefined ? {} : { field: escapeUnseen(field) }) });
+  return refuse<Refusal>({
+    kind: 'invalid',
+    message,
+    ...(field === undefined ? {} : { field: escapeUnseen(field) }),
+  });
 }
 
-/** The refusal of a name that means nothing here; `there` says what does, after "there is" or "there are". */
+/**
+ * The refusal of a name that means nothing here; `there` says what does, after "there is" or "there
+ * are".
+ */
 function unknownName(what: string, name: string, there: string) {
   return name === ''
     ? invalid(
@@ -38,7 +45,8 @@ export function readFields<Entries extends v.ObjectEntries>(
 ): Result<v.InferOutput<v.ObjectSchema<Entries, undefined>>, Refusal> {
   const { schema, keys, hints } = fields;
   const unknown = Object.keys(given).find((key) => !keys.has(key));
-  if (unknown !== undefined) return unknownName(what, unknown, `there are ${toldKeys(fields).join(', ')}`);
+  if (unknown !== undefined)
+    return unknownName(what, unknown, `there are ${toldKeys(fields).join(', ')}`);
   const missing = Object.entries(hints).find(([key]) => !Object.hasOwn(given, key));
   if (missing !== undefined) {
     const [key, hint] = missing;

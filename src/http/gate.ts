@@ -2,9 +2,9 @@ import { SECOND } from '../lib/clock.ts';
 import { createGate, type GateLimits } from '../lib/gate.ts';
 
 /**
- * How many requests of authenticated callers are worked on at once. With 20 ms for STS fewer saturate
- * one core, so that each further one only waits for the processor, until the feed of revocations falls
- * behind and credentials are made that may not be handed out.
+ * How many requests of authenticated callers are worked on at once. With 20 ms for STS fewer
+ * saturate one core, so that each further one only waits for the processor, until the feed of
+ * revocations falls behind and credentials are made that may not be handed out.
  */
 const RUNNING = 96;
 /** How many more may wait, and for how long, so that a short burst is not refused. */

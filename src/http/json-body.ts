@@ -12,7 +12,9 @@ const JSON_TYPE = /^application\/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*$/iu;
 /** JSON can hold it, as `\\ud83d` without its other half, but no table and no file can. */
 const HALF = 'half of a character (a lone surrogate)';
 
-/** Reads the fields of a route that takes a body; the example is for whoever sent something else. */
+/**
+ * Reads the fields of a route that takes a body; the example is for whoever sent something else.
+ */
 export function readBody<Entries extends v.ObjectEntries>(
   request: WireRequest,
   { body, example }: { readonly body: Fields<Entries>; readonly example: string },
@@ -28,7 +30,8 @@ function checkHead(request: WireRequest, example: string): Result<undefined, Ref
   if (request.rawQuery !== '') {
     return invalid('Send the fields in the query or in the body, not in both; POST takes a body.');
   }
-  if (request.body.length === 0) return invalid(`The body is empty; send a JSON object like ${example}.`);
+  if (request.body.length === 0)
+    return invalid(`The body is empty; send a JSON object like ${example}.`);
   const types = headerValues(request.headers, 'content-type');
   if (types.length !== 1 || !JSON_TYPE.test(types[0] ?? '')) {
     return invalid('The body must be sent with the header "content-type: application/json".');
@@ -40,14 +43,19 @@ function checkHead(request: WireRequest, example: string): Result<undefined, Ref
 }
 
 /**
- * Reads a body as one JSON object whose values are neither objects nor lists: no endpoint takes more.
- * Refuses bytes that are not UTF-8, and repeated keys.
+ * Reads a body as one JSON object whose values are neither objects nor lists: no endpoint takes
+ * more. Refuses bytes that are not UTF-8, and repeated keys.
  */
-function parseBody(body: Uint8Array, example: string): Result<Readonly<Record<string, unknown>>, Refusal> {
+function parseBody(
+  body: Uint8Array,
+  example: string,
+): Result<Readonly<Record<string, unknown>>, Refusal> {
   const parsed = parseStrictJson(body);
   if (!parsed.ok) {
     return invalid(
-      parsed.refusal === 'not-json' ? 'The body is not JSON in UTF-8.' : 'A field of the body occurs more than once.',
+      parsed.refusal === 'not-json'
+        ? 'The body is not JSON in UTF-8.'
+        : 'A field of the body occurs more than once.',
     );
   }
   const { value } = parsed;
@@ -57,7 +65,10 @@ function parseBody(body: Uint8Array, example: string): Result<Readonly<Record<st
   const entries = Object.entries(value);
   const nested = entries.find(([, item]) => typeof item === 'object' && item !== null)?.[0];
   if (nested !== undefined) {
-    return invalid(`The field ${quoted(nested)} must be text or a number, not an object or a list.`, nested);
+    return invalid(
+      `The field ${quoted(nested)} must be text or a number, not an object or a list.`,
+      nested,
+    );
   }
   const halved = entries.find(([, item]) => typeof item === 'string' && !item.isWellFormed())?.[0];
   if (halved !== undefined) {

@@ -1,7 +1,7 @@
 import { SECOND } from '../lib/clock.ts';
 import type { AuditHealth } from '../audit/log.ts';
 import type { CatalogState } from '../catalog/catalog.ts';
-import type { FeedState } from '../revocations/feed.ts';
+import type { FeedState } from '../revocations/feed-state.ts';
 
 /** The state of the server's parts, for health checks and the log. */
 export type Health = {
@@ -61,7 +61,8 @@ export function createReadinessWatch(
     const reasons = reasonsOf(state);
     const because = reasons.length === 0 ? '' : `: ${reasons.join('; ')}`;
     const from = before === undefined ? '' : ` (it was ${before})`;
-    const isBetter = now === 'ready' || (before !== undefined && ORDER.indexOf(now) > ORDER.indexOf(before));
+    const isBetter =
+      now === 'ready' || (before !== undefined && ORDER.indexOf(now) > ORDER.indexOf(before));
     before = now;
     tell(`the server is ${now}${from}${because}`, isBetter);
   }

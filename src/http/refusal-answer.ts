@@ -1,6 +1,8 @@
 import type { ErrorName, ErrorStatus } from '../contract/errors.ts';
 
-/** A refusal in words: what goes into the body, the status, and headers beyond the ordinary ones. */
+/**
+ * A refusal in words: what goes into the body, the status, and headers beyond the ordinary ones.
+ */
 export type RefusalAnswer = {
   readonly status: ErrorStatus;
   readonly error: ErrorName;
@@ -8,7 +10,9 @@ export type RefusalAnswer = {
   /** What is undefined is left out of the body. */
   readonly details?: Readonly<Record<string, string | number | readonly unknown[] | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Whether the connection ends with the answer: its other end is still sending what nobody reads. */
+  /**
+   * Whether the connection ends with the answer: its other end is still sending what nobody reads.
+   */
   readonly close?: boolean;
 };
 
@@ -16,7 +20,9 @@ export type RefusalAnswer = {
 export const RETRY_THROTTLED = 2;
 export const RETRY_UNAVAILABLE = 5;
 export const RETRY_OVERLOADED = 1;
-/** Signatures have a resolution of one second, so that a second later an equal request has another. */
+/**
+ * Signatures have a resolution of one second, so that a second later an equal request has another.
+ */
 export const RETRY_REPLAYED = 1;
 
 /** A request that is not as it must be. */

@@ -9,8 +9,8 @@ import type { Asked } from './asked.ts';
 
 /**
  * The words of refusals, for `refusals.ts`, which knows when each is said. Two sorts of words stand
- * elsewhere: what failed in verifying a signature, beside the check in `sigv4` and `identity`, and what
- * is out of form in a field, beside the field.
+ * elsewhere: what failed in verifying a signature, beside the check in `sigv4` and `identity`, and
+ * what is out of form in a field, beside the field.
  */
 
 type Refused<Kind> = Extract<OperationRefusal, { readonly kind: Kind }>;
@@ -22,15 +22,19 @@ const NOT_DONE: Readonly<Record<Asked, string>> = {
   revocation: 'Nothing was revoked',
   lifting: 'Nothing was lifted',
   approval: 'Nothing was changed',
+  break_glass: 'Nothing was opened or changed',
   question: 'There is no answer',
 };
 
-/** What may have been done. Credentials and keys that nobody got are as if they had not been made. */
+/**
+ * What may have been done. Credentials and keys that nobody got are as if they had not been made.
+ */
 const MAYBE_DONE: Readonly<Record<Asked, string>> = {
   ...NOT_DONE,
   revocation: 'It is not certain that it was revoked (GET /revocations tells)',
   lifting: 'It is not certain that it was lifted (GET /revocations tells)',
   approval: 'It is not certain what was changed (GET /requests tells)',
+  break_glass: 'It is not certain what was opened or changed (GET /break-glass tells)',
 };
 
 export const OVERLOADED =
@@ -47,7 +51,8 @@ export const BODY_TOO_SLOW = 'The body did not arrive in time; send it at once.'
 
 export const UPSTREAM_THROTTLED = 'AWS STS is throttling this account; try again.';
 
-export const NO_KEY_FROM_A_KEY = 'A minted key cannot mint another; sign with the credentials that it came from.';
+export const NO_KEY_FROM_A_KEY =
+  'A minted key cannot mint another; sign with the credentials that it came from.';
 
 export const BAD_TOKEN = 'next_token is not one that this server gave out for this query.';
 
@@ -55,7 +60,10 @@ export const BAD_TOKEN = 'next_token is not one that this server gave out for th
 const UNAVAILABLE: Readonly<Record<UnavailableRefusal['cause'], string>> = {
   approvals: 'the table of requests for an approval',
   audit: 'the audit log',
+  break_glass: 'the table of break-glass events',
+  break_glass_rates: 'the document of break-glass rates, which is broken,',
   catalog: 'the catalog of policies and keys',
+  clock: "this server's clock, which differs from AWS's,",
   guard: 'the replay guard',
   lifting_key: 'the sealing key that a lifting is signed with',
   people: 'the document of people, which is broken,',
@@ -69,9 +77,12 @@ const UNAVAILABLE: Readonly<Record<UnavailableRefusal['cause'], string>> = {
   sts_identity: 'AWS STS, which confirms who signed,',
 };
 
+/** What may have taken what was sent, though its answer did not come. */
+const MAYBE_CAUSES: ReadonlySet<string> = new Set(['revocation_log', 'approvals', 'break_glass']);
+
 /** The log of revocations may have taken what was sent, though its answer did not come. */
 export function unavailableWords({ cause }: UnavailableRefusal, asked: Asked): string {
-  const done = cause === 'revocation_log' || cause === 'approvals' ? MAYBE_DONE : NOT_DONE;
+  const done = MAYBE_CAUSES.has(cause) ? MAYBE_DONE : NOT_DONE;
   return `${done[asked]}: ${UNAVAILABLE[cause]} is not available just now; try again.`;
 }
 
@@ -132,9 +143,13 @@ export function reasonOf(refusal: ReasonedRefusal): string {
   }
 }
 
-/** Says the same of a profile that does not exist, that is broken, and that no rule opens to this caller. */
+/**
+ * Says the same of a profile that does not exist, that is broken, and that no rule opens to this
+ * caller.
+ */
 export function deniedWords({ profile, user, rule, reason }: DeniedRefusal): string {
-  if (rule === undefined) return `no rule lets ${user} use profile ${profile}; GET /profiles lists yours`;
+  if (rule === undefined)
+    return `no rule lets ${user} use profile ${profile}; GET /profiles lists yours`;
   const why = reason === undefined ? '' : `: ${reason}`;
   return `rule "${rule}" does not let ${user} use profile ${profile}${why}`;
 }
@@ -145,7 +160,10 @@ export function addressWords(profile: string, address: keyof typeof ADDRESS): st
   return `Profile ${profile} binds credentials to your address, which ${ADDRESS[address]}; call from a network that its operator has set up.`;
 }
 
-export function labelsWords({ profile, most, until }: Refused<'labels-full'>, asked: Asked): string {
+export function labelsWords(
+  { profile, most, until }: Refused<'labels-full'>,
+  asked: Asked,
+): string {
   return `${NOT_DONE[asked]}: you have ${most} live session labels on profile ${profile}, which is the most that one caller may have; use one of them again, leave session_label out, or try again at ${formatInstant(until)}, when the first of them ends.`;
 }
 
@@ -164,6 +182,8 @@ function subjectOf(on: OperatedOn): string {
       return 'Sessions of others';
     case 'requests-of-others':
       return 'Requests of others';
+    case 'events-of-others':
+      return 'Break-glass events of others';
     case 'revocation':
       return `Revocation ${on.value}`;
     case 'session':

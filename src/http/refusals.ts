@@ -8,6 +8,7 @@ import type { SigV4Refusal } from '../sigv4/refusal.ts';
 import type { Asked } from './asked.ts';
 import { toRateHeaders } from './rate-headers.ts';
 import { isApprovalRefusal, toApprovalAnswer, toApprovalRequired } from './approval-answers.ts';
+import { isBreakGlassRefusal, toBreakGlassAnswer } from './break-glass-answers.ts';
 import {
   forbidden,
   RETRY_OVERLOADED,
@@ -35,13 +36,14 @@ type HttpRefusal =
   | { readonly kind: 'internal' };
 
 /**
- * Puts every refusal into a status and a sentence that its reader can act on. The one place that knows
- * both; the sentences are in `refusal-words.ts`.
+ * Puts every refusal into a status and a sentence that its reader can act on. The one place that
+ * knows both; the sentences are in `refusal-words.ts`.
  *
  * @param asked what the request was for
  */
 export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): RefusalAnswer {
   if (isApprovalRefusal(refusal)) return toApprovalAnswer(refusal);
+  if (isBreakGlassRefusal(refusal)) return toBreakGlassAnswer(refusal);
   switch (refusal.kind) {
     case 'not-authentic':
       return toAuthenticationAnswer(refusal.refusal);
@@ -50,11 +52,10 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
     case 'overloaded':
     case 'replayed':
     case 'upstream-throttled':
-      return toRetryAnswer(refusal.kind);
+    case 'unavailable':
+      return toRetryAnswer(refusal, asked);
     case 'revoked':
       return toRevokedAnswer(refusal);
-    case 'unavailable':
-      return retryLater(503, 'ServiceUnavailable', words.unavailableWords(refusal, asked), RETRY_UNAVAILABLE);
     case 'internal':
       return { status: 500, error: 'InternalFailure', message: words.bugWords(asked) };
     case 'denied':
@@ -80,24 +81,36 @@ export function toRefusalAnswer(refusal: Refusal, asked: Asked = 'question'): Re
   }
 }
 
+type Of<Kind> = Extract<Refusal, { readonly kind: Kind }>;
+
 /** Refusals of what may be possible shortly. */
-function toRetryAnswer(kind: 'overloaded' | 'replayed' | 'upstream-throttled'): RefusalAnswer {
-  switch (kind) {
+function toRetryAnswer(
+  refusal: Of<'overloaded' | 'replayed' | 'upstream-throttled' | 'unavailable'>,
+  asked: Asked,
+): RefusalAnswer {
+  switch (refusal.kind) {
     case 'overloaded':
       return retryLater(503, 'ServiceUnavailable', words.OVERLOADED, RETRY_OVERLOADED);
     case 'replayed':
       return retryLater(403, 'RequestReplayed', words.REPLAYED, RETRY_REPLAYED);
     case 'upstream-throttled':
       return retryLater(503, 'UpstreamThrottled', words.UPSTREAM_THROTTLED, RETRY_THROTTLED);
+    case 'unavailable': {
+      const message = words.unavailableWords(refusal, asked);
+      return retryLater(503, 'ServiceUnavailable', message, RETRY_UNAVAILABLE);
+    }
   }
 }
-
-type Of<Kind> = Extract<Refusal, { readonly kind: Kind }>;
 
 /** Refusals of vends and of minted keys. */
 function toVendAnswer(
   refusal: Of<
-    'denied' | 'approval-required' | 'address-unknown' | 'no-key-from-a-key' | 'labels-full' | 'misconfigured'
+    | 'denied'
+    | 'approval-required'
+    | 'address-unknown'
+    | 'no-key-from-a-key'
+    | 'labels-full'
+    | 'misconfigured'
   >,
   asked: Asked,
 ): RefusalAnswer {
@@ -115,7 +128,12 @@ function toVendAnswer(
     case 'no-key-from-a-key':
       return forbidden('AccessDenied', words.NO_KEY_FROM_A_KEY, {});
     case 'labels-full':
-      return retryLater(429, 'QuotaExceeded', words.labelsWords(refusal, asked), refusal.retryAfterSeconds);
+      return retryLater(
+        429,
+        'QuotaExceeded',
+        words.labelsWords(refusal, asked),
+        refusal.retryAfterSeconds,
+      );
     case 'misconfigured': {
       const { profile } = refusal;
       const message = words.misconfiguredWords(profile);
@@ -125,18 +143,28 @@ function toVendAnswer(
 }
 
 /** Refusals of operations on sessions and revocations. */
-function toOperationAnswer(refusal: Of<'not-operator' | 'conflict' | 'unrecorded' | 'bad-token'>): RefusalAnswer {
+function toOperationAnswer(
+  refusal: Of<'not-operator' | 'conflict' | 'unrecorded' | 'bad-token'>,
+): RefusalAnswer {
   switch (refusal.kind) {
     case 'not-operator':
       return forbidden('NotPermitted', words.notOperatorWords(refusal), {});
     case 'conflict': {
       const status = refusal.of === 'session' ? refusal.status : undefined;
-      return { status: 409, error: 'Conflict', message: words.conflictWords(refusal), details: { status } };
+      return {
+        status: 409,
+        error: 'Conflict',
+        message: words.conflictWords(refusal),
+        details: { status },
+      };
     }
     case 'unrecorded': {
       const message = words.unrecordedWords(refusal);
       const answer = retryLater(503, 'ServiceUnavailable', message, RETRY_UNAVAILABLE);
-      return { ...answer, details: { ...answer.details, revocation_id: `${refusal.revocation.n}` } };
+      return {
+        ...answer,
+        details: { ...answer.details, revocation_id: `${refusal.revocation.n}` },
+      };
     }
     case 'bad-token':
       return { ...validation(400, words.BAD_TOKEN), details: { field: 'next_token' } };
@@ -151,9 +179,9 @@ function toHttpAnswer(refusal: Exclude<HttpRefusal, { readonly kind: 'internal' 
     case 'host-not-served':
       return validation(400, words.hostWords(refusal.host, refusal.served));
     case 'body-too-large':
-      // The connection stays: it reads the rest away, within bounds, or ends. Closed at once with bytes
-      // unread, it would be reset, and the sender, or the load balancer, would see that in the place of
-      // this answer.
+      // The connection stays: it reads the rest away, within bounds, or ends. Closed at once with
+      // bytes unread, it would be reset, and the sender, or the load balancer, would see that in
+      // the place of this answer.
       return validation(413, words.bodyWords(refusal.limit));
     case 'body-too-slow':
       return { ...validation(400, words.BODY_TOO_SLOW), close: true };

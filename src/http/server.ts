@@ -8,7 +8,12 @@ import { readWireHead } from '../sigv4/request.ts';
 import { inTrace, readTrace } from '../telemetry/trace.ts';
 import { refusalAnswer, type Answer } from './answer.ts';
 import type { Arrival } from './arrival.ts';
-import { guardConnections, SERVER_OPTIONS, type ConnectionLimits, type TurnedAway } from './connections.ts';
+import {
+  guardConnections,
+  SERVER_OPTIONS,
+  type ConnectionLimits,
+  type TurnedAway,
+} from './connections.ts';
 import type { WorkGate } from './gate.ts';
 import type { Refusal } from './refusals.ts';
 import { toRouteLabel, type Env } from './route.ts';
@@ -17,9 +22,9 @@ import { toRouteLabel, type Env } from './route.ts';
 const HEADERS_COUNT = 200;
 
 /**
- * The host that Hono's adapter makes its URL of. With the caller's Host, `127.1/xxx` would become part
- * of the path, and an invalid one would be answered by the adapter itself. The verifier reads the
- * caller's own from `rawHeaders`.
+ * The host that Hono's adapter makes its URL of. With the caller's Host, `127.1/xxx` would become
+ * part of the path, and an invalid one would be answered by the adapter itself. The verifier reads
+ * the caller's own from `rawHeaders`.
  */
 const ROUTER_HOST = 'sentinel';
 
@@ -35,14 +40,17 @@ type ServerOptions = {
   /** Whether the server is about to stop, so that connections end with their next answer. */
   readonly isDraining: () => boolean;
   /**
-   * What the Lambda Web Adapter's headers are. On AWS Lambda they replace what the client sent: they are
-   * trusted where a front verified every request, and dropped where it did not. Elsewhere the adapter is
-   * absent, and they are headers like any other.
+   * What the Lambda Web Adapter's headers are. On AWS Lambda they replace what the client sent:
+   * they are trusted where a front verified every request, and dropped where it did not. Elsewhere
+   * the adapter is absent, and they are headers like any other.
    */
   readonly adapter: 'trusted' | 'dropped' | 'absent';
   /** Called for each request that is not a health check. */
   readonly onArrival: () => void;
-  /** Called for each answer to such a request, with its path in the table of routes and the time it took. */
+  /**
+   * Called for each answer to such a request, with its path in the table of routes and the time it
+   * took.
+   */
   readonly onAnswer: (answered: {
     readonly route: string;
     readonly status: number;
@@ -56,11 +64,16 @@ type ServerOptions = {
   readonly onTurnedAway: (what: TurnedAway | 'overloaded') => void;
 };
 
-/** What load balancers, people and alarms ask: both are answered even when the server is overloaded. */
+/**
+ * What load balancers, people and alarms ask: both are answered even when the server is overloaded.
+ */
 const HEALTH: string = ROUTES.health.path;
 const READINESS: string = ROUTES.readiness.path;
 
-/** Whether the Lambda Web Adapter stands before the server, and whether what it says of callers counts. */
+/**
+ * Whether the Lambda Web Adapter stands before the server, and whether what it says of callers
+ * counts.
+ */
 export function toAdapter(home: {
   readonly front: object | undefined;
   readonly onLambda: boolean;
@@ -71,16 +84,21 @@ export function toAdapter(home: {
 
 /**
  * Makes the HTTP server. Request line and headers are read verbatim and checked here, before Hono's
- * adapter makes a URL of them: that would resolve dot segments and take absolute-form targets for paths.
+ * adapter makes a URL of them: that would resolve dot segments and take absolute-form targets for
+ * paths.
  */
 export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server {
   const { isDraining, gate, onTurnedAway } = options;
-  /** Request → its head as it was on the wire, until the request is answered: the adapter changes it. */
+  /**
+   * Request → its head as it was on the wire, until the request is answered: the adapter changes
+   * it.
+   */
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
   const listener = getRequestListener(
     (request, { incoming }) => {
       const arrival = arrivals.get(incoming as IncomingMessage);
-      if (arrival === undefined) throw new Error('a request reached the app without passing the front door');
+      if (arrival === undefined)
+        throw new Error('a request reached the app without passing the front door');
       return app.fetch(request, arrival);
     },
     // The rest of a body is discarded, within bounds, by the connection.
@@ -114,7 +132,10 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
     }
     arrivals.set(incoming, { head, incoming, requestId, admit, lambdaContext });
     incoming.headers.host = ROUTER_HOST;
-    inTrace(readTrace(requestId, rawHeaders), () => void listener(incoming, outgoing).finally(finish));
+    inTrace(
+      readTrace(requestId, rawHeaders),
+      () => void listener(incoming, outgoing).finally(finish),
+    );
   }
 
   const server = createServer(SERVER_OPTIONS, receive);
@@ -124,7 +145,11 @@ export function createHttpServer(app: Hono<Env>, options: ServerOptions): Server
   return server;
 }
 
-function announce(outgoing: ServerResponse, route: string, { onArrival, onAnswer }: ServerOptions): void {
+function announce(
+  outgoing: ServerResponse,
+  route: string,
+  { onArrival, onAnswer }: ServerOptions,
+): void {
   const begun = performance.now();
   onArrival();
   outgoing.once('finish', () =>
@@ -142,8 +167,8 @@ function readAdapter(incoming: IncomingMessage, adapter: ServerOptions['adapter'
 }
 
 /**
- * Separates the adapter's headers from the client's. Their JSON is raw UTF-8, which Node has decoded
- * byte by byte. More than one context counts as none: the adapter writes one.
+ * Separates the adapter's headers from the client's. Their JSON is raw UTF-8, which Node has
+ * decoded byte by byte. More than one context counts as none: the adapter writes one.
  */
 function takeContext({ rawHeaders: all }: IncomingMessage): Taken {
   const rawHeaders: string[] = [];
@@ -158,7 +183,10 @@ function takeContext({ rawHeaders: all }: IncomingMessage): Taken {
   return { rawHeaders, lambdaContext: Buffer.from(only, 'latin1').toString('utf8') };
 }
 
-function readHead(incoming: IncomingMessage, rawHeaders: readonly string[]): Arrival['head'] | Refusal {
+function readHead(
+  incoming: IncomingMessage,
+  rawHeaders: readonly string[],
+): Arrival['head'] | Refusal {
   if (rawHeaders.length > 2 * HEADERS_COUNT) {
     return { kind: 'headers-too-large', part: 'number-of-headers', limit: HEADERS_COUNT };
   }

@@ -11,7 +11,8 @@ const OVERLOADED = {
   reason: 'there are more connections or requests than there is room for',
 } as const;
 
-const MESSAGE = 'there are more connections or requests than there is room for; these were turned away';
+const MESSAGE =
+  'there are more connections or requests than there is room for; these were turned away';
 
 type Options = {
   readonly logger: Logger;
@@ -19,8 +20,15 @@ type Options = {
   readonly refusals: Pick<Refusals, 'count'>;
 };
 
-/** Makes what counts connections and requests that are turned away, in the log, the metrics and the audit log. */
-export function createTurnedAway({ logger, meter, refusals }: Options): (what: Counted['turned_away']) => void {
+/**
+ * Makes what counts connections and requests that are turned away, in the log, the metrics and the
+ * audit log.
+ */
+export function createTurnedAway({
+  logger,
+  meter,
+  refusals,
+}: Options): (what: Counted['turned_away']) => void {
   const countForLog = createTally<Counted['turned_away']>((counts) => logger.warn(counts, MESSAGE));
 
   function countTurnedAway(what: Counted['turned_away']): void {

@@ -69,7 +69,10 @@ export type Facts = {
 };
 
 /** The second half of an authentication: what needs the body, the documents, or the network. */
-export type Prove = (request: WireRequest, facts: Facts) => Promise<Result<AuthenticCaller, IdentityRefusal>>;
+export type Prove = (
+  request: WireRequest,
+  facts: Facts,
+) => Promise<Result<AuthenticCaller, IdentityRefusal>>;
 
 /** What is known of a request before its body is read. */
 export type Arriving = {
@@ -96,7 +99,11 @@ export type Authenticator = {
  *
  * @param upstreamCode the error code of STS, where STS refused
  */
-export function notAuthentic(error: SigV4Refusal['error'], message: string, upstreamCode?: string): IdentityRefusal {
+export function notAuthentic(
+  error: SigV4Refusal['error'],
+  message: string,
+  upstreamCode?: string,
+): IdentityRefusal {
   return { kind: 'not-authentic', refusal: { error, message }, upstreamCode };
 }
 

@@ -110,10 +110,18 @@ export function toAwsCaller(
   if (user !== undefined) {
     const names = namesOf({ kind: 'user', bare: user, account }, admission, own);
     const uniqueId = toUniqueId(userId);
-    return ok({ account, principal: arn, subject: arn, ...names, sessionName: undefined, uniqueId });
+    return ok({
+      account,
+      principal: arn,
+      subject: arn,
+      ...names,
+      sessionName: undefined,
+      uniqueId,
+    });
   }
   // Anybody else must be a session of a role, whose ARN and id agree.
-  const [, role, sessionName] = (service === 'sts' && region === '' ? SESSION.exec(resource) : undefined) ?? [];
+  const [, role, sessionName] =
+    (service === 'sts' && region === '' ? SESSION.exec(resource) : undefined) ?? [];
   if (role === undefined || sessionName === undefined) return denied(NOT_A_CALLER);
   const [roleId, ofSession] = splitFirst(userId, ':');
   if (ofSession !== sessionName) return denied('AWS named a session and the id of another.');
@@ -134,7 +142,11 @@ function toUniqueId(id: string): string | undefined {
 
 /** The name of a caller in documents, and as it is stored. */
 function namesOf(
-  { kind, bare, account }: { readonly kind: NamedKind; readonly bare: string; readonly account: string },
+  {
+    kind,
+    bare,
+    account,
+  }: { readonly kind: NamedKind; readonly bare: string; readonly account: string },
   { bareNames }: Admission,
   own: OwnIdentity,
 ): Pick<Caller, 'name' | 'storedName'> {
@@ -183,7 +195,8 @@ function trustOf(
   { ssoAccounts, ssoRoles, trustedSessionRoles }: Admission,
 ): TrustedSessionRole['kind'] | undefined {
   const isPinned = ssoRoles.length === 0 || ssoRoles.includes(session.roleId);
-  if (SSO_ROLE.test(session.role) && ssoAccounts.includes(session.account) && isPinned) return 'sso';
+  if (SSO_ROLE.test(session.role) && ssoAccounts.includes(session.account) && isPinned)
+    return 'sso';
   return trustedSessionRoles.find(({ arn }) => isRole(arn, session))?.kind;
 }
 
@@ -193,5 +206,10 @@ function trustOf(
  */
 function isRole(listed: string, { role, partition, account }: RoleSession): boolean {
   const arn = parseRoleArn(listed);
-  return arn.ok && arn.value.roleName === role && arn.value.account === account && arn.value.partition === partition;
+  return (
+    arn.ok &&
+    arn.value.roleName === role &&
+    arn.value.account === account &&
+    arn.value.partition === partition
+  );
 }

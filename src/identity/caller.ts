@@ -30,4 +30,7 @@ export type Caller = {
 };
 
 /** The part of a caller that its identity settles, whichever key it signs with. */
-export type CallerIdentity = Omit<Caller, 'via' | 'accessKeyId' | 'sourceAccessKeyId' | 'keyExpiresAt'>;
+export type CallerIdentity = Omit<
+  Caller,
+  'via' | 'accessKeyId' | 'sourceAccessKeyId' | 'keyExpiresAt'
+>;

@@ -1,7 +1,13 @@
 import type { Clock } from '../lib/clock.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import { sha256Hex } from '../sigv4/canonical.ts';
-import { BINDING_HEADERS, FORWARDED_SCHEME, requestHash, STS_BODY, STS_CONSTANT_HEADERS } from '../sigv4/forwarded.ts';
+import {
+  BINDING_HEADERS,
+  FORWARDED_SCHEME,
+  requestHash,
+  STS_BODY,
+  STS_CONSTANT_HEADERS,
+} from '../sigv4/forwarded.ts';
 import { readForwardedToken, type ForwardedClaim } from '../sigv4/forwarded-token.ts';
 import { headerValues, type WireHead, type WireRequest } from '../sigv4/request.ts';
 import { ALGORITHM } from '../sigv4/signature.ts';
@@ -20,8 +26,9 @@ import {
 } from './authenticator.ts';
 import type { Caller } from './caller.ts';
 import type { KeySource } from './minted-key.ts';
-import { readStsAnswer, type StsRefusal } from './sts-answer.ts';
+import { readStsAnswer } from './sts-answer.ts';
 import type { AskSts, StsRequest } from './sts-call.ts';
+import { NO_ANSWER, toGuardRefusal, toIdentityRefusal } from './sts-refusals.ts';
 import { createStsLine, type Account, type SourceLimit } from './sts-line.ts';
 
 /** Remembers a claim; refuses one that was used before, and one that it cannot remember. */
@@ -45,9 +52,6 @@ type Options = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** When to try again after STS throttled, in seconds: throttling passes quickly. */
-const RETRY_SECONDS = 2;
-
 /** Headers that would steer a decision, but that nothing in a forwarded request signs. */
 const STEERING = /^x-(?:amz|sentinel)-/u;
 
@@ -56,8 +60,9 @@ const STEERING = /^x-(?:amz|sentinel)-/u;
  * constants and the few values in the token, and STS says who signed it. Everything that can be
  * checked offline is checked before STS is asked:
  *
- *     token ─ form, region, window, scope, signed headers ─ binding to this request ─ quota of a known key
- *           ─ limit per source ─ nonce ─ line ─ STS ─ admitted? ─ nonce for all instances ─ caller
+ *     token ─ form, region, window, scope, signed headers ─ binding to this request
+ *           ─ quota of a known key ─ limit per source ─ nonce ─ line ─ STS ─ admitted?
+ *           ─ nonce for all instances ─ caller
  *
  * The design follows aws-iam-authenticator and Vault, and what their CVEs taught: CVE-2020-16250,
  * CVE-2022-2385.
@@ -71,7 +76,12 @@ export function createForwardedStsAuthenticator(options: Options): Authenticator
     if (!mechanism.ok) return refuse(fromSigV4(mechanism.refusal));
     const unbound = head.headers.find(([name]) => STEERING.test(name))?.[0];
     if (unbound !== undefined) {
-      return refuse(notAuthentic('AccessDenied', `The header "${unbound}" is bound by nothing here; leave it out.`));
+      return refuse(
+        notAuthentic(
+          'AccessDenied',
+          `The header "${unbound}" is bound by nothing here; leave it out.`,
+        ),
+      );
     }
     const text = mechanism.value.slice(FORWARDED_SCHEME.length + 1);
     const claim = readForwardedToken(text, { hosts, window, now: clock() });
@@ -103,12 +113,16 @@ function createConfirm(options: Options) {
   }
 
   /** Asks STS once, and charges a refusal to the account. */
-  async function ask(request: StsRequest, account: Account): Promise<Result<AwsIdentity, IdentityRefusal>> {
+  async function ask(
+    request: StsRequest,
+    account: Account,
+  ): Promise<Result<AwsIdentity, IdentityRefusal>> {
     try {
       const answer = readStsAnswer(await askSts(request), hosts.partition);
       if (answer.ok) return answer;
       if (answer.refusal.kind === 'refused') line.charge(account);
-      if (answer.refusal.kind === 'unexpected') onFault(new Error(`the answer is unexpected: ${answer.refusal.why}`));
+      if (answer.refusal.kind === 'unexpected')
+        onFault(new Error(`the answer is unexpected: ${answer.refusal.why}`));
       return refuse(toIdentityRefusal(answer.refusal));
     } catch (error) {
       onFault(error);
@@ -176,40 +190,6 @@ function createConfirm(options: Options) {
   return confirm;
 }
 
-const NO_ANSWER: IdentityRefusal = { kind: 'unavailable', cause: 'sts_identity' };
-
-function toGuardRefusal(refusal: 'replayed' | 'unavailable'): IdentityRefusal {
-  return refusal === 'replayed' ? { kind: 'replayed' } : { kind: 'unavailable', cause: 'guard' };
-}
-
-function toIdentityRefusal(refusal: StsRefusal): IdentityRefusal {
-  switch (refusal.kind) {
-    case 'refused':
-      return notAuthentic('AccessDenied', refusedMessage(refusal.code), refusal.code);
-    case 'throttled':
-      return { kind: 'rate-limited', limit: 'throttled-by-sts', retryAfterSeconds: RETRY_SECONDS };
-    case 'unexpected':
-      return NO_ANSWER;
-  }
-}
-
-function refusedMessage(code: string): string {
-  return `AWS STS did not confirm who signed (${code}). ${ADVICE.get(code) ?? ADVICE_OF_ALL}`;
-}
-
-const ADVICE_OF_ALL = "Sign with credentials that are valid now, for this server's id, and for exactly this request.";
-
-/** What to do, by STS's error code. A `Map`, because the code is text from outside. */
-const ADVICE: ReadonlyMap<string, string> = new Map([
-  ['ExpiredToken', 'Your AWS credentials have ended; get new ones and sign anew.'],
-  ['ExpiredTokenException', 'Your AWS credentials have ended; get new ones and sign anew.'],
-  ['InvalidClientTokenId', 'AWS does not know the access key: it is deleted, inactive, or lacks its session token.'],
-  [
-    'RegionDisabledException',
-    'Your account has STS switched off in the region that you signed for; sign for another (--sts-region of sentinel-tvm).',
-  ],
-]);
-
 /**
  * The request that the caller should have signed. Method, path, body and constants are the server's
  * own, so a signature over anything else does not match.
@@ -226,9 +206,15 @@ function toStsRequest(claim: ForwardedClaim, request: WireRequest, serverId: str
   };
   // STS may require every x-amz- header to be signed, so x-amz-content-sha256 is sent only where it
   // was.
-  const sent = Object.entries(values).filter(([name]) => !name.startsWith('x-amz-') || signedHeaders.includes(name));
+  const sent = Object.entries(values).filter(
+    ([name]) => !name.startsWith('x-amz-') || signedHeaders.includes(name),
+  );
   const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
-  return { host: claim.host, headers: { ...Object.fromEntries(sent), authorization }, body: STS_BODY };
+  return {
+    host: claim.host,
+    headers: { ...Object.fromEntries(sent), authorization },
+    body: STS_BODY,
+  };
 }
 
 /**
@@ -236,6 +222,8 @@ function toStsRequest(claim: ForwardedClaim, request: WireRequest, serverId: str
  */
 function claimedKeyOf({ headers }: WireHead): string | undefined {
   const [value = ''] = headerValues(headers, 'authorization');
-  const text = Buffer.from(value.slice(FORWARDED_SCHEME.length + 1, 8_192), 'base64url').toString('latin1');
+  const text = Buffer.from(value.slice(FORWARDED_SCHEME.length + 1, 8_192), 'base64url').toString(
+    'latin1',
+  );
   return /"credential"\s*:\s*"([A-Z0-9_]{4,40})\//u.exec(text)?.[1];
 }

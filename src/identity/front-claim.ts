@@ -40,11 +40,11 @@ function notVerified(header: string) {
  * path, query and body. Other headers (a nonce) do not count: it is unknown whether they were
  * signed, so whoever captured the request might change them.
  *
- * An event of an HTTP API has `authorization` (Tests/AWSLambdaEventsTests/APIGateway+V2IAMTests.swift):
- * https://github.com/awslabs/swift-aws-lambda-events
- * A REST API drops a header that is a signature:
- * https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
- * An event of a Function URL has `x-amz-date`, but no `authorization` (Examples/Streaming/README.md):
+ * An event of an HTTP API has `authorization`
+ * (Tests/AWSLambdaEventsTests/APIGateway+V2IAMTests.swift):
+ * https://github.com/awslabs/swift-aws-lambda-events A REST API drops a header that is a signature:
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html An
+ * event of a Function URL has `x-amz-date`, but no `authorization` (Examples/Streaming/README.md):
  * https://github.com/awslabs/swift-aws-lambda-runtime
  *
  * @returns undefined where the request has neither a signature nor `x-amz-date`, so that copies of
@@ -60,7 +60,8 @@ export function toFrontClaim(
   const dates = headerValues(headers, 'x-amz-date');
   const [amzDate = ''] = dates;
   const signedAt = parseAmzDate(amzDate);
-  if (dates.length > 1 || (dates.length === 1 && signedAt === undefined)) return notVerified('x-amz-date');
+  if (dates.length > 1 || (dates.length === 1 && signedAt === undefined))
+    return notVerified('x-amz-date');
   // While an outage of the guard is bridged, requests that may be older than the process are
   // refused. A request without a time may be, so it gets the earliest.
   const times = { signedAt: signedAt ?? 0, forgetAt: now + 2 * WINDOW };
@@ -74,6 +75,8 @@ export function toFrontClaim(
     return ok({ key: sha256Hex(`${accessKeyId}\n${parsed.value.signature}`), ...times });
   }
   if (signedAt === undefined) return ok(undefined);
-  const signed = [accessKeyId, amzDate, method, path, canonicalQuery(query), sha256Hex(body)].join('\n');
+  const signed = [accessKeyId, amzDate, method, path, canonicalQuery(query), sha256Hex(body)].join(
+    '\n',
+  );
   return ok({ key: sha256Hex(`front\n${signed}`), ...times });
 }

@@ -34,7 +34,9 @@ const text = v.pipe(v.string(), v.minLength(1));
  */
 const HttpContext = v.object({
   apiId: text,
-  authorizer: v.object({ iam: v.object({ accessKey: text, accountId: text, userArn: text, userId: text }) }),
+  authorizer: v.object({
+    iam: v.object({ accessKey: text, accountId: text, userArn: text, userId: text }),
+  }),
 });
 
 /**
@@ -67,13 +69,20 @@ const unread = refused(
  * @param context the header's JSON, decoded as UTF-8
  * @param frontId the id of the only API or Function URL that may send requests
  */
-function readFrontContext(context: string, front: LambdaFront, frontId: string): Result<FrontIdentity, SigV4Refusal> {
+function readFrontContext(
+  context: string,
+  front: LambdaFront,
+  frontId: string,
+): Result<FrontIdentity, SigV4Refusal> {
   const json = parseStrictJson(Buffer.from(context, 'utf8'));
   if (!json.ok) return unread;
   const id = v.safeParse(v.object({ apiId: text }), json.value);
   if (!id.success) return unread;
   if (id.output.apiId !== frontId) {
-    return refused('AccessDenied', 'The request came through an API that this server does not serve.');
+    return refused(
+      'AccessDenied',
+      'The request came through an API that this server does not serve.',
+    );
   }
   if (front === 'rest-api') {
     const rest = v.safeParse(RestContext, json.value);
@@ -115,9 +124,15 @@ type Options = {
  * the caller counts. The Authorization header proves nothing; it only identifies copies of a
  * request.
  */
-export function createLambdaAuthenticator({ clock, front, frontId, admission }: Options): Authenticator {
+export function createLambdaAuthenticator({
+  clock,
+  front,
+  frontId,
+  admission,
+}: Options): Authenticator {
   function begin({ lambdaContext }: Arriving): Result<Prove, IdentityRefusal> {
-    const identity = lambdaContext === undefined ? unread : readFrontContext(lambdaContext, front, frontId);
+    const identity =
+      lambdaContext === undefined ? unread : readFrontContext(lambdaContext, front, frontId);
     if (!identity.ok) return refuse(fromSigV4(identity.refusal));
     const named = identity.value;
     function prove(request: WireRequest, { ring }: Facts) {

@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 import * as v from 'valibot';
 import { SECOND } from '../lib/clock.ts';
 import { subkey, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
@@ -9,7 +16,8 @@ import type { AwsIdentity } from './aws-identity.ts';
  * owner, and the secret is derived from the token with a key that only the TVM has. Whoever finds a
  * token alone can neither read it nor sign with it.
  *
- *     token  = TVM1.<kid>.<salt ‖ AES-256-GCM(claims)>    key, IV = HKDF(sealing key, salt, kid, server id)
+ *     token  = TVM1.<kid>.<salt ‖ AES-256-GCM(claims)>
+ *              key, IV = HKDF(sealing key, salt, kid, server id)
  *     secret = HMAC(HKDF(sealing key), token)
  *
  * The salt gives every token its own cipher key, so a sealing key is safe for any number of tokens.
@@ -23,7 +31,11 @@ const TAG = 16;
 /** What a key is minted from: a registered key, or an identity that AWS confirmed. */
 export type KeySource =
   | { readonly via: 'key'; readonly accessKeyId: string }
-  | { readonly via: 'sts' | 'lambda'; readonly accessKeyId: string; readonly identity: AwsIdentity };
+  | {
+      readonly via: 'sts' | 'lambda';
+      readonly accessKeyId: string;
+      readonly identity: AwsIdentity;
+    };
 
 /** A minted key as its owner gets it; `expiresAt` in epoch milliseconds. */
 export type MintedKey = {
@@ -81,7 +93,10 @@ function deriveSecret(sealing: SealingKey, token: string): string {
  * secret, the token is refused.
  */
 function secretTag(sealing: SealingKey, secret: string): string {
-  return createHmac('sha256', subkey(sealing, 'source secret')).update(secret).digest('hex').slice(0, 32);
+  return createHmac('sha256', subkey(sealing, 'source secret'))
+    .update(secret)
+    .digest('hex')
+    .slice(0, 32);
 }
 
 /** Whether a registered key still has the secret that it had when the token was sealed. */
@@ -110,7 +125,11 @@ export function mintKey(
     expiresAt: Math.floor(expiresAt / SECOND) * SECOND,
     source:
       source.via === 'key'
-        ? { via: 'key', accessKeyId: source.accessKeyId, secretTag: secretTag(sealing, source.secret) }
+        ? {
+            via: 'key',
+            accessKeyId: source.accessKeyId,
+            secretTag: secretTag(sealing, source.secret),
+          }
         : { via: source.via, accessKeyId: source.accessKeyId, identity: source.identity },
   };
   const sessionToken = seal(claims, sealing, serverId);
@@ -137,13 +156,21 @@ function seal(claims: MintedClaims, sealing: SealingKey, serverId: string | unde
 }
 
 /** An opened token: what it says, the secret that belongs to it, and the key that sealed it. */
-export type OpenedKey = { readonly claims: MintedClaims; readonly secret: string; readonly sealing: SealingKey };
+export type OpenedKey = {
+  readonly claims: MintedClaims;
+  readonly secret: string;
+  readonly sealing: SealingKey;
+};
 
 /**
  * Opens a token; undefined unless one of these keys sealed it for this server id. Does not check
  * whether the token has expired.
  */
-export function openKey(token: string, keys: SealingKeys, serverId: string | undefined): OpenedKey | undefined {
+export function openKey(
+  token: string,
+  keys: SealingKeys,
+  serverId: string | undefined,
+): OpenedKey | undefined {
   const [, kid = '', text = ''] = TOKEN.exec(token) ?? [];
   const sealing = keys.get(kid);
   if (sealing === undefined) return undefined;
@@ -157,7 +184,9 @@ export function openKey(token: string, keys: SealingKeys, serverId: string | und
   try {
     const plain = Buffer.concat([decipher.update(bytes.subarray(SALT, -TAG)), decipher.final()]);
     const claims = v.safeParse(Claims, JSON.parse(plain.toString('utf8')));
-    return claims.success ? { claims: claims.output, secret: deriveSecret(sealing, token), sealing } : undefined;
+    return claims.success
+      ? { claims: claims.output, secret: deriveSecret(sealing, token), sealing }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -12,7 +12,11 @@ import type { KeyRing, RegisteredKey } from './key-ring.ts';
  * By which time and rules a signature is judged: `now` in epoch milliseconds, `window` (± around
  * it) in milliseconds.
  */
-export type Judgement = { readonly now: number; readonly window: number; readonly admission: Admission };
+export type Judgement = {
+  readonly now: number;
+  readonly window: number;
+  readonly admission: Admission;
+};
 
 /** Used for the verification when there is no usable key, so that it takes as long as with one. */
 export const NO_SECRET = 'no key of this server has this secret';
@@ -22,10 +26,16 @@ export const NO_SECRET = 'no key of this server has this secret';
  */
 export const UNKNOWN_KEY: SigV4Refusal = {
   error: 'InvalidClientTokenId',
-  message: 'The access key or security token in the request is not valid here; ask your TVM operator for a key.',
+  message:
+    'The access key or security token in the request is not valid here; ask your TVM operator for a key.',
 };
 
-const KNOWN_FORMS: readonly (readonly [form: RegExp, what: string, withLogin: string, without: string])[] = [
+const KNOWN_FORMS: readonly (readonly [
+  form: RegExp,
+  what: string,
+  withLogin: string,
+  without: string,
+])[] = [
   [
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
     /^A(?:KIA|SIA)[A-Z0-9]{12,124}$/u,
@@ -108,7 +118,13 @@ export function authenticateKey(
   const who = toKeyCaller(accessKeyId, key, ring, admission);
   if (!who.ok) return who;
   return ok({
-    caller: { via: 'key', ...who.value, accessKeyId, sourceAccessKeyId: undefined, keyExpiresAt: key.expiresAtMs },
+    caller: {
+      via: 'key',
+      ...who.value,
+      accessKeyId,
+      sourceAccessKeyId: undefined,
+      keyExpiresAt: key.expiresAtMs,
+    },
     replay: toReplayClaim(claim, window),
     source: { via: 'key', accessKeyId },
   });

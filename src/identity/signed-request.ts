@@ -65,7 +65,9 @@ export function createSignedRequestAuthenticator(options: Options): Authenticato
         : authenticateMintedKey(claim, request, ring, { ...judgement, serverId });
     if (known.ok) return known;
     const isUnknown = known.refusal === UNKNOWN_KEY;
-    const refusal = isUnknown ? unknownKey(claim.accessKeyId, serverId !== undefined) : known.refusal;
+    const refusal = isUnknown
+      ? unknownKey(claim.accessKeyId, serverId !== undefined)
+      : known.refusal;
     return refuse(fromSigV4(refusal));
   }
 
@@ -77,7 +79,9 @@ export function createSignedRequestAuthenticator(options: Options): Authenticato
  * and its secret must not find the secret in the audit log.
  */
 function claimedKey({ headers }: WireHead): string | undefined {
-  return /\bCredential=([A-Z0-9_]{4,40})\//u.exec(headerValues(headers, 'authorization')[0] ?? '')?.[1];
+  return /\bCredential=([A-Z0-9_]{4,40})\//u.exec(
+    headerValues(headers, 'authorization')[0] ?? '',
+  )?.[1];
 }
 
 /**
@@ -125,6 +129,7 @@ function toSourceCaller(
 ): Result<CallerIdentity, SigV4Refusal> {
   if (source.via !== 'key') return toAwsCaller(source.identity, admission, ring);
   const key = ring.findKey(source.accessKeyId);
-  const usable = key !== undefined && isUsable(key, now) && hasSecret(sealing, key.secret, source.secretTag);
+  const usable =
+    key !== undefined && isUsable(key, now) && hasSecret(sealing, key.secret, source.secretTag);
   return usable ? toKeyCaller(source.accessKeyId, key, ring, admission) : refuse(UNKNOWN_KEY);
 }

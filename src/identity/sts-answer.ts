@@ -41,11 +41,13 @@ function unexpected(why: string) {
  */
 export function readStsAnswer(reply: StsReply, partition: string): Result<AwsIdentity, StsRefusal> {
   if (reply.status === 429) return refuse({ kind: 'throttled' });
-  if (reply.contentEncoding !== '' && reply.contentEncoding !== 'identity') return unexpected('it is compressed');
+  if (reply.contentEncoding !== '' && reply.contentEncoding !== 'identity')
+    return unexpected('it is compressed');
   if (!/^application\/(?:x-amz-)?json(?:-1\.[01])?\s*(?:;|$)/iu.test(reply.contentType))
     return unexpected('it is not JSON');
   const json = parseStrictJson(reply.body);
-  if (!json.ok) return unexpected(json.refusal === 'not-json' ? 'it is not JSON' : 'it holds a key twice');
+  if (!json.ok)
+    return unexpected(json.refusal === 'not-json' ? 'it is not JSON' : 'it holds a key twice');
   if (reply.status !== 200) return readError(reply.status, json.value);
   const parsed = v.safeParse(Identity, json.value);
   if (!parsed.success) return unexpected('it is not an answer to GetCallerIdentity');
@@ -68,5 +70,7 @@ function readError(status: number, value: unknown): Result<AwsIdentity, StsRefus
   if (isThrottling(code)) return refuse({ kind: 'throttled' });
   // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html: these have a status
   // below 500, but say nothing about the signature.
-  return isServiceFault(code) ? unexpected(`its error is ${code}`) : refuse({ kind: 'refused', code });
+  return isServiceFault(code)
+    ? unexpected(`its error is ${code}`)
+    : refuse({ kind: 'refused', code });
 }

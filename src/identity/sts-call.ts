@@ -57,17 +57,26 @@ export function createStsClient(endpoint: string | undefined, deadline = DEADLIN
   function agentOf(host: string): HttpAgent {
     const known = agents.get(host);
     if (known !== undefined) return known;
-    const agent = isPlain ? new HttpAgent(options) : new HttpsAgent({ ...options, minVersion: 'TLSv1.2' });
+    const agent = isPlain
+      ? new HttpAgent(options)
+      : new HttpsAgent({ ...options, minVersion: 'TLSv1.2' });
     agents.set(host, agent);
     return agent;
   }
 
-  function attempt({ host, headers, body }: StsRequest, signal: AbortSignal, isRetry: boolean): Promise<StsReply> {
+  function attempt(
+    { host, headers, body }: StsRequest,
+    signal: AbortSignal,
+    isRetry: boolean,
+  ): Promise<StsReply> {
     return new Promise((resolve, reject) => {
       const place =
         local === undefined
           ? { host, port: 443 }
-          : { host: local.hostname.replace(/^\[|\]$/gu, ''), port: local.port || (isPlain ? 80 : 443) };
+          : {
+              host: local.hostname.replace(/^\[|\]$/gu, ''),
+              port: local.port || (isPlain ? 80 : 443),
+            };
       const outgoing = send({
         ...place,
         agent: agentOf(host),
@@ -107,7 +116,8 @@ function readReply(answer: IncomingMessage): Promise<StsReply> {
     let size = 0;
     answer.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > ANSWER_LIMIT) answer.destroy(new Error(`the answer is longer than ${ANSWER_LIMIT} bytes`));
+      if (size > ANSWER_LIMIT)
+        answer.destroy(new Error(`the answer is longer than ${ANSWER_LIMIT} bytes`));
       else chunks.push(chunk);
     });
     answer.on('end', () =>

@@ -16,7 +16,10 @@ export type SourceLimit = {
    */
   readonly charge: (address: string | undefined) => void;
   /** Begins a call for the address; `weight` is what the address has cost and has under way. */
-  readonly enter: (address: string | undefined) => { readonly weight: number; readonly leave: () => void };
+  readonly enter: (address: string | undefined) => {
+    readonly weight: number;
+    readonly leave: () => void;
+  };
 };
 
 /**
@@ -67,7 +70,9 @@ function nameOf(accessKeyId: string, address: string | undefined): string {
  */
 export function createStsLine(limit: SourceLimit) {
   const lines = new Map<string, ReturnType<typeof createGate>>();
-  const confirmed = createLru<string, { readonly caller: Caller; readonly until: number }>(MAX_CONFIRMED);
+  const confirmed = createLru<string, { readonly caller: Caller; readonly until: number }>(
+    MAX_CONFIRMED,
+  );
 
   function lineTo(host: string): ReturnType<typeof createGate> {
     const line = lines.get(host) ?? createGate(LINE);
@@ -92,14 +97,21 @@ export function createStsLine(limit: SourceLimit) {
   /** What a token that names this access key is counted against. */
   function accountOf(accessKeyId: string, address: string | undefined): Account {
     const name = nameOf(accessKeyId, address);
-    return { address, known: callerOf(name) !== undefined && limit.check(name).ok ? name : undefined };
+    return {
+      address,
+      known: callerOf(name) !== undefined && limit.check(name).ok ? name : undefined,
+    };
   }
 
   /** Refuses an account that has cost too much. */
   function check({ address, known }: Account): Result<undefined, IdentityRefusal> {
     const within = limit.check(known ?? address);
     if (within.ok) return within;
-    return refuse({ kind: 'rate-limited', limit: 'refused-by-sts', retryAfterSeconds: within.refusal });
+    return refuse({
+      kind: 'rate-limited',
+      limit: 'refused-by-sts',
+      retryAfterSeconds: within.refusal,
+    });
   }
 
   /**
@@ -112,10 +124,17 @@ export function createStsLine(limit: SourceLimit) {
   ): Promise<Result<Value, IdentityRefusal>> {
     const { weight, leave } = limit.enter(account.known ?? account.address);
     try {
-      const answered = await lineTo(host)(run, account.known === undefined ? weight : KNOWN + weight);
+      const answered = await lineTo(host)(
+        run,
+        account.known === undefined ? weight : KNOWN + weight,
+      );
       if (answered.ok) return ok(answered.value);
       charge(account);
-      return refuse({ kind: 'rate-limited', limit: 'waiting-for-sts', retryAfterSeconds: RETRY_SECONDS });
+      return refuse({
+        kind: 'rate-limited',
+        limit: 'waiting-for-sts',
+        retryAfterSeconds: RETRY_SECONDS,
+      });
     } finally {
       leave();
     }

@@ -10,7 +10,10 @@ export type Arn = {
   readonly resource: string;
 };
 
-const ARN = new RegExp(`^arn:(${PARTITION_NAMES.join('|')}):([a-z0-9-]+):([a-z0-9-]*):(\\d{12}|aws|):(.+)$`, 'u');
+const ARN = new RegExp(
+  `^arn:(${PARTITION_NAMES.join('|')}):([a-z0-9-]+):([a-z0-9-]*):(\\d{12}|aws|):(.+)$`,
+  'u',
+);
 
 /**
  * IAM's limits for a role's path and name:
@@ -37,7 +40,13 @@ export function parseRoleArn(text: string): Result<Arn & { readonly roleName: st
   if (!arn.ok) return arn;
   const { service, region, account, resource } = arn.value;
   const roleName = ROLE.exec(resource)?.[1];
-  if (service !== 'iam' || region !== '' || !isAccountId(account) || roleName === undefined || text.length > 2048) {
+  if (
+    service !== 'iam' ||
+    region !== '' ||
+    !isAccountId(account) ||
+    roleName === undefined ||
+    text.length > 2048
+  ) {
     return refuse(`"${text}" is not the ARN of an IAM role`);
   }
   return ok({ ...arn.value, roleName });

@@ -18,7 +18,10 @@ export const monotonicClock: Clock = () => performance.now();
  * further than the monotonic one, the wall clock counts, so that nothing looks younger than it is.
  * Setting the wall clock back changes nothing.
  */
-export function createThawClock(monotonic: Clock = monotonicClock, wall: Clock = systemClock): Clock {
+export function createThawClock(
+  monotonic: Clock = monotonicClock,
+  wall: Clock = systemClock,
+): Clock {
   let now = 0;
   let [lastMonotonic, lastWall] = [monotonic(), wall()];
   function thawClock() {

@@ -4,7 +4,11 @@ import { ok, refuse, type Result } from './result.ts';
  * How many runs may be under way, how many more may wait, and for how many milliseconds; any
  * further one is refused.
  */
-export type GateLimits = { readonly running: number; readonly waiting: number; readonly patience: number };
+export type GateLimits = {
+  readonly running: number;
+  readonly waiting: number;
+  readonly patience: number;
+};
 
 /** A run that waits; `settle` tells it, once, whether it is admitted. */
 type Waiter = { readonly weight: number; readonly settle: (admitted: boolean) => void };
@@ -65,7 +69,10 @@ export function createGate({ running, waiting, patience }: GateLimits) {
    *
    * @param weight what the one who asks has cost already
    */
-  return async function visit<Value>(run: () => Promise<Value>, weight = 0): Promise<Result<Value, 'full'>> {
+  return async function visit<Value>(
+    run: () => Promise<Value>,
+    weight = 0,
+  ): Promise<Result<Value, 'full'>> {
     if (!(await enter(weight))) return refuse('full');
     try {
       return ok(await run());

@@ -21,9 +21,11 @@ const WHOLE = /^(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/
  */
 export function parseGoDuration(text: string): Result<number, string> {
   if (text === '0') return ok(0);
-  if (text.length > 64 || !WHOLE.test(text)) return refuse(`"${text}" is not a duration like 45m or 1h30m`);
+  if (text.length > 64 || !WHOLE.test(text))
+    return refuse(`"${text}" is not a duration like 45m or 1h30m`);
   let total = 0;
-  for (const [, amount = '', unit = ''] of text.matchAll(TERM)) total += Number(amount) * (UNIT_MS[unit] ?? Number.NaN);
+  for (const [, amount = '', unit = ''] of text.matchAll(TERM))
+    total += Number(amount) * (UNIT_MS[unit] ?? Number.NaN);
   return Number.isFinite(total) && total <= Number.MAX_SAFE_INTEGER
     ? ok(total)
     : refuse(`"${text}" is longer than any duration can be`);

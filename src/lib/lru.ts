@@ -17,7 +17,10 @@ export type Lru<Key, Value> = {
  *
  * @param onEvict is called with each entry that had to make room
  */
-export function createLru<Key, Value>(capacity: number, onEvict?: (key: Key, value: Value) => void): Lru<Key, Value> {
+export function createLru<Key, Value>(
+  capacity: number,
+  onEvict?: (key: Key, value: Value) => void,
+): Lru<Key, Value> {
   const map = new Map<Key, Value>();
   function get(key: Key): Value | undefined {
     const value = map.get(key);

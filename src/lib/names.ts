@@ -33,7 +33,12 @@ export function splitAccount(name: string): readonly [account: string, rest: str
  *
  * @param account the caller's account where it is not the TVM's own; undefined at home
  */
-export function toName(kind: NamedKind, bare: string, owner: NamedKind, account: string | undefined): string {
+export function toName(
+  kind: NamedKind,
+  bare: string,
+  owner: NamedKind,
+  account: string | undefined,
+): string {
   const local = kind === owner ? bare : `${kind}/${bare}`;
   return account === undefined ? local : `${account}:${local}`;
 }

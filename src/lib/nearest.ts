@@ -11,7 +11,9 @@ function distance(a: readonly string[], b: readonly string[]): number {
       const replaced = (previous[column] ?? 0) + (left === right ? 0 : 1);
       const isSwap = row > 0 && column > 0 && left === b[column - 1] && a[row - 1] === right;
       const swapped = isSwap ? (before[column - 1] ?? 0) + 1 : replaced;
-      current.push(Math.min(replaced, swapped, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
+      current.push(
+        Math.min(replaced, swapped, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1),
+      );
     }
     before = previous;
     previous = current;

@@ -33,7 +33,9 @@ export function domainOf(partition: Partition): string {
   return PARTITIONS[partition].suffix;
 }
 
-const DOMAINS = [...new Set(PARTITION_NAMES.map(domainOf))].map((domain) => domain.replaceAll('.', String.raw`\.`));
+const DOMAINS = [...new Set(PARTITION_NAMES.map(domainOf))].map((domain) =>
+  domain.replaceAll('.', String.raw`\.`),
+);
 
 const FRONT = new RegExp(
   String.raw`^([a-z0-9-]+)\.(?:(execute-api)\.([a-z0-9-]+)\.(?:${DOMAINS.join('|')})|(lambda-url)\.([a-z0-9-]+)\.on\.aws)$`,
@@ -49,5 +51,7 @@ export function readFrontHost(
 ): { readonly id: string; readonly service: string; readonly region: string } | undefined {
   const [, id, api, apiRegion, functionUrl, urlRegion] = FRONT.exec(hostname) ?? [];
   const [service, region] = [api ?? functionUrl, apiRegion ?? urlRegion];
-  return id === undefined || service === undefined || region === undefined ? undefined : { id, service, region };
+  return id === undefined || service === undefined || region === undefined
+    ? undefined
+    : { id, service, region };
 }

@@ -14,7 +14,11 @@ const ROUNDS = 3;
  *
  * @returns a function that ends the wait; `giveUp` is not called after it
  */
-export function waitPatiently(ms: number, giveUp: () => void, monotonic: Clock = monotonicClock): () => void {
+export function waitPatiently(
+  ms: number,
+  giveUp: () => void,
+  monotonic: Clock = monotonicClock,
+): () => void {
   let timer: NodeJS.Timeout;
   let turn: NodeJS.Immediate | undefined;
   let round = 0;

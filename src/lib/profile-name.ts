@@ -23,5 +23,9 @@ const SEGMENTS = /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+(?:\/(?!\.{1,2}(?:\/|$))[A-
  * callers may ask for, need it, and neither imports the other.
  */
 export function isProfileName(text: string): boolean {
-  return text.length <= MAX_NAME_LENGTH && SEGMENTS.test(text) && text.split('/').length <= MAX_NAME_SEGMENTS;
+  return (
+    text.length <= MAX_NAME_LENGTH &&
+    SEGMENTS.test(text) &&
+    text.split('/').length <= MAX_NAME_SEGMENTS
+  );
 }

@@ -36,7 +36,8 @@ const derived = new WeakMap<Uint8Array, Map<string, Buffer>>();
 export function subkey({ key }: SealingKey, purpose: string): Buffer {
   const known = derived.get(key) ?? new Map<string, Buffer>();
   derived.set(key, known);
-  const made = known.get(purpose) ?? Buffer.from(hkdfSync('sha256', key, '', `sentinel-tvm ${purpose}`, 32));
+  const made =
+    known.get(purpose) ?? Buffer.from(hkdfSync('sha256', key, '', `sentinel-tvm ${purpose}`, 32));
   known.set(purpose, made);
   return made;
 }
@@ -47,7 +48,11 @@ function joined(parts: readonly (string | number)[]): string {
 }
 
 /** Signs the parts of a stored row that grant something: `<kid>.<64 hexadecimal digits>`. */
-export function signRow(sealing: SealingKey, purpose: string, parts: readonly (string | number)[]): string {
+export function signRow(
+  sealing: SealingKey,
+  purpose: string,
+  parts: readonly (string | number)[],
+): string {
   return `${sealing.id}.${createHmac('sha256', subkey(sealing, purpose)).update(joined(parts)).digest('hex')}`;
 }
 

@@ -2,12 +2,14 @@
 export function isLoopbackHttp(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname } = new URL(text);
-  return protocol === 'http:' && /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/u.test(hostname);
+  return (
+    protocol === 'http:' && /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/u.test(hostname)
+  );
 }
 
 /**
- * Whether events can be posted to a URL: https, or http to loopback, which only a desk may use. Not with
- * `user:password@`, which proxies and logs repeat.
+ * Whether events can be posted to a URL: https, or http to loopback, which only a desk may use. Not
+ * with `user:password@`, which proxies and logs repeat.
  */
 export function isWebhookUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;

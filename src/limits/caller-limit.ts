@@ -54,7 +54,10 @@ function exhausted(resetSeconds: number) {
  * window.
  */
 export function createMemoryCallerLimit(quota: CallerQuota): CallerLimit {
-  const limiter = new RateLimiterMemory({ points: quota.requests, duration: quota.window / SECOND });
+  const limiter = new RateLimiterMemory({
+    points: quota.requests,
+    duration: quota.window / SECOND,
+  });
 
   async function take(caller: string): Promise<Result<Allowance, LimitRefusal>> {
     const used = await limiter.penalty(caller);
@@ -97,14 +100,18 @@ type Place = { readonly id: string; readonly end: number };
  * does not count twice (unless another request of the same caller came in between). A request that
  * cannot be counted is refused.
  *
- * update if last is not mine ── counted ── answer lost ── update again: last is mine ── read: mine
- * ── ok
+ *     update if last is not mine ── counted ── answer lost
+ *     ── update again: last is mine ── read: mine ── ok
  *
  * @param onFault is told of each error of DynamoDB
  */
 export function createSharedCallerLimit(
   quota: CallerQuota,
-  { client, table: name, clock }: { readonly client: DynamoDBClient; readonly table: string; readonly clock: Clock },
+  {
+    client,
+    table: name,
+    clock,
+  }: { readonly client: DynamoDBClient; readonly table: string; readonly clock: Clock },
   onFault: (error: unknown) => void,
 ): CallerLimit {
   const table = { client, name, deadline: DEADLINE };
@@ -184,7 +191,9 @@ export function createSharedCallerLimit(
   function peek(caller: string): Promise<Result<undefined, LimitRefusal>> {
     const now = clock();
     const { end } = placeOf(caller, now);
-    return Promise.resolve(spent.peek(caller) === end ? exhausted(inSeconds(end - now)) : ok(undefined));
+    return Promise.resolve(
+      spent.peek(caller) === end ? exhausted(inSeconds(end - now)) : ok(undefined),
+    );
   }
 
   return { quota, take, peek, giveBack };
@@ -192,7 +201,8 @@ export function createSharedCallerLimit(
 
 function readCount(item: Item): number {
   const used = numberAt(item, 'count');
-  if (used === undefined || !Number.isSafeInteger(used)) throw new Error("the answer to UpdateItem is not DynamoDB's");
+  if (used === undefined || !Number.isSafeInteger(used))
+    throw new Error("the answer to UpdateItem is not DynamoDB's");
   return used;
 }
 
@@ -211,7 +221,9 @@ export function createGraceCallerLimit(shared: CallerLimit, inGrace: () => boole
     if (inGrace()) return memory.take(caller);
     const taken = await shared.take(caller);
     // The outage may have begun with this very request.
-    return !taken.ok && taken.refusal.kind === 'unavailable' && inGrace() ? memory.take(caller) : taken;
+    return !taken.ok && taken.refusal.kind === 'unavailable' && inGrace()
+      ? memory.take(caller)
+      : taken;
   }
 
   function peek(caller: string): Promise<Result<undefined, LimitRefusal>> {

@@ -24,7 +24,10 @@ const MAX_REQUESTS = 200_000;
 export function createCountOnce(limit: CallerLimit, capacity = MAX_REQUESTS) {
   const seen = createLru<string, Promise<Result<Allowance, LimitRefusal>>>(capacity);
 
-  async function takeOnce(caller: string, request: string): Promise<Result<Allowance, LimitRefusal>> {
+  async function takeOnce(
+    caller: string,
+    request: string,
+  ): Promise<Result<Allowance, LimitRefusal>> {
     const taken = await limit.take(caller);
     if (!taken.ok) seen.delete(request);
     return taken;

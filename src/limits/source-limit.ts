@@ -108,7 +108,10 @@ export function createSourceLimit({ points, window }: SourceQuota, maxSources = 
    * that has had least: the points of the source, its requests under way, and for IPv6 a share of
    * both for its /48. `leave` ends the request.
    */
-  function enter(address: string | undefined): { readonly weight: number; readonly leave: () => void } {
+  function enter(address: string | undefined): {
+    readonly weight: number;
+    readonly leave: () => void;
+  } {
     const [source, site] = [sourceOf(address), siteOf(address)];
     const keys = site === undefined ? [source] : [source, site];
     const weight = weigh(source, site);

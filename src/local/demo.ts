@@ -1,5 +1,9 @@
 /** A demo caller with a registered key: its access key id and secret, and its name in policies. */
-export type DemoClient = { readonly accessKeyId: string; readonly secret: string; readonly name: string };
+export type DemoClient = {
+  readonly accessKeyId: string;
+  readonly secret: string;
+  readonly name: string;
+};
 
 function client(name: string): DemoClient {
   return {
@@ -55,11 +59,16 @@ rules:
     reason: Alice moved from the vault team to engineering; ask olivia if this is wrong.
 `;
 
+/**
+ * Nobody approves their own request, so alice would not be among the approvers even if she were
+ * listed.
+ */
 const APPROVAL_POLICY = `version: "1"
 rules:
   - name: prod-approvers
     profiles: [prod]
-    approvers: [bob]
+    approvers: [bob, olivia]
+    max_duration: 1h
 `;
 
 const BREAK_GLASS_POLICY = `version: "1"
@@ -80,7 +89,11 @@ rules:
 
 function profile(account: string, name: string, description: string): string {
   return JSON.stringify(
-    { role_arn: `arn:aws:iam::${account}:role/SentinelProtected-${name}`, description, max_duration: '1h' },
+    {
+      role_arn: `arn:aws:iam::${account}:role/SentinelProtected-${name}`,
+      description,
+      max_duration: '1h',
+    },
     null,
     2,
   );
@@ -109,7 +122,10 @@ export function demoDocuments({
     parameter('policies/dev', DEV_POLICY),
     parameter('policies/prod', PROD_POLICY),
     parameter('policies/vault', VAULT_POLICY),
-    parameter('profiles/dev', profile(account, 'dev', 'The development account: build, try, break.')),
+    parameter(
+      'profiles/dev',
+      profile(account, 'dev', 'The development account: build, try, break.'),
+    ),
     parameter('profiles/prod', profile(account, 'prod', 'Production; somebody else approves.')),
     parameter('profiles/vault', profile(account, 'vault', 'Keys and backups.')),
     parameter('approval-policy', APPROVAL_POLICY),

@@ -10,11 +10,17 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The ports of `npm run local`: that of the TVM and that of the embedded AWS. */
 export type Ports = { readonly tvm: number; readonly aws: number };
 
-function readPort(environment: Environment, variable: string, fallback: number): Result<number, string> {
+function readPort(
+  environment: Environment,
+  variable: string,
+  fallback: number,
+): Result<number, string> {
   const text = environment[variable];
   if (text === undefined || text === '') return ok(fallback);
   const port = /^[1-9]\d{0,4}$/u.test(text) ? Number(text) : Number.NaN;
-  return port <= 65_535 ? ok(port) : refuse(`${variable} must be a port from 1 to 65535, not "${text}".`);
+  return port <= 65_535
+    ? ok(port)
+    : refuse(`${variable} must be a port from 1 to 65535, not "${text}".`);
 }
 
 /** Reads `PORT` (8080) and `AWS_PORT` (4566); refuses with a sentence. */
@@ -24,7 +30,9 @@ export function readPorts(environment: Environment): Result<Ports, string> {
   const aws = readPort(environment, 'AWS_PORT', 4_566);
   if (!aws.ok) return aws;
   return tvm.value === aws.value
-    ? refuse(`PORT and AWS_PORT are both ${tvm.value}; give the TVM and the embedded AWS a port each.`)
+    ? refuse(
+        `PORT and AWS_PORT are both ${tvm.value}; give the TVM and the embedded AWS a port each.`,
+      )
     : ok({ tvm: tvm.value, aws: aws.value });
 }
 
@@ -35,7 +43,11 @@ export function readPorts(environment: Environment): Result<Ports, string> {
  *
  * @param webhookUrl where events go, unless the user has set SENTINEL_WEBHOOK_URL
  */
-export function tvmEnvironment(environment: Environment, ports: Ports, webhookUrl?: string): Record<string, string> {
+export function tvmEnvironment(
+  environment: Environment,
+  ports: Ports,
+  webhookUrl?: string,
+): Record<string, string> {
   const kept = Object.entries(environment).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !/^aws_/iu.test(entry[0]),
   );

@@ -69,13 +69,17 @@ function startTvm(ports: Ports, webhookUrl: string): ChildProcess {
 function exitOf(child: ChildProcess): Promise<number> {
   return new Promise((settle, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => settle(code ?? 128 + (signal === null ? 1 : constants.signals[signal])));
+    child.once('exit', (code, signal) =>
+      settle(code ?? 128 + (signal === null ? 1 : constants.signals[signal])),
+    );
   });
 }
 
 async function isHealthy(ports: Ports): Promise<boolean> {
   try {
-    const response = await fetch(`http://${HOST}:${ports.tvm}/healthz`, { signal: AbortSignal.timeout(SECOND) });
+    const response = await fetch(`http://${HOST}:${ports.tvm}/healthz`, {
+      signal: AbortSignal.timeout(SECOND),
+    });
     await response.body?.cancel();
     return response.status === 200;
   } catch {

@@ -26,7 +26,10 @@ const Body = v.object({
 /** What SNS puts around a message. */
 const Notification = v.object({ Type: v.literal('Notification'), Message: v.string() });
 
-/** A receiver on 127.0.0.1, on any free port, that says one line for each event that arrives, by webhook or by SNS. */
+/**
+ * A receiver on 127.0.0.1, on any free port, that says one line for each event that arrives, by
+ * webhook or by SNS.
+ */
 export async function startDeskReceiver(say: (line: string) => void): Promise<DeskReceiver> {
   const server = createServer((incoming, outgoing) => {
     void (async () => {

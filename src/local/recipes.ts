@@ -15,11 +15,17 @@ function nonce(platform: string): string {
   return platform === 'win32' ? '%RANDOM%%RANDOM%%RANDOM%' : '$(openssl rand -hex 16)';
 }
 
-function vend({ accessKeyId, secret }: DemoClient, { tvm }: Ports, platform: string): string {
+type Where = { readonly ports: Ports; readonly platform: string };
+
+function vend(
+  { accessKeyId, secret }: DemoClient,
+  { ports: { tvm }, platform }: Where,
+  profile: 'dev' | 'prod' = 'dev',
+): string {
   return (
     `curl --aws-sigv4 aws:amz:${EMBEDDED_REGION}:execute-api --user ${accessKeyId}:${secret} ` +
     `-H "x-sentinel-nonce: ${nonce(platform)}" ` +
-    quote(`http://127.0.0.1:${tvm}/?profile=dev`, platform)
+    quote(`http://127.0.0.1:${tvm}/?profile=${profile}`, platform)
   );
 }
 
@@ -29,11 +35,15 @@ const EXPORTS =
   EMBEDDED_REGION +
   ' AWS_ACCESS_KEY_ID=" + c.AccessKeyId + " AWS_SECRET_ACCESS_KEY=" + c.SecretAccessKey + " AWS_SESSION_TOKEN=" + c.SessionToken';
 
-function identity(ports: Ports, platform: string): readonly string[] {
+function identity(where: Where): readonly string[] {
+  const { ports, platform } = where;
   const aws = `aws --endpoint-url http://127.0.0.1:${ports.aws} sts get-caller-identity`;
-  const curl = vend(DEMO_CLIENTS.alice, ports, platform).replace('curl ', 'curl -s ');
+  const curl = vend(DEMO_CLIENTS.alice, where).replace('curl ', 'curl -s ');
   return platform === 'win32'
-    ? ['# With AccessKeyId, SecretAccessKey and SessionToken of that answer in the environment:', aws]
+    ? [
+        '# With AccessKeyId, SecretAccessKey and SessionToken of that answer in the environment:',
+        aws,
+      ]
     : [
         '# Put them into the environment, and ask AWS whose they are:',
         `eval "$(${curl} | node -pe '${EXPORTS}')"`,
@@ -41,14 +51,65 @@ function identity(ports: Ports, platform: string): readonly string[] {
       ];
 }
 
+type Key = { readonly accessKeyId: string; readonly secretAccessKey: string };
+
+/**
+ * The client, signing with a key, whatever profile, region and session token there are where it is
+ * pasted: credentials that were pasted before leave a token there.
+ */
+function client(
+  { accessKeyId, secretAccessKey }: Key,
+  args: string,
+  { ports, platform }: Where,
+): string {
+  const [verb, join] = platform === 'win32' ? ['set ', '& '] : ['', ' '];
+  const variables = [
+    'AWS_PROFILE=',
+    'AWS_SESSION_TOKEN=',
+    `AWS_ACCESS_KEY_ID=${accessKeyId}`,
+    `AWS_SECRET_ACCESS_KEY=${secretAccessKey}`,
+  ].map((variable) => `${verb}${variable}${join}`);
+  return `${variables.join('')}node .scripts/sentinel-tvm.mjs ${args} --url http://127.0.0.1:${ports.tvm} --region ${EMBEDDED_REGION}`;
+}
+
+/** The client, signing with the registered key of a demo caller. */
+function clientOf({ accessKeyId, secret }: DemoClient, args: string, where: Where): string {
+  return client({ accessKeyId, secretAccessKey: secret }, `${args} --registered-key`, where);
+}
+
 /** dana has no registered key: the client signs with her AWS key, and the TVM asks STS. */
-function dana({ tvm }: Ports, platform: string): readonly string[] {
-  const { accessKeyId, secretAccessKey } = DEMO_DANA_KEY;
-  const run = `node .scripts/sentinel-tvm.mjs credentials --profile dev --url http://127.0.0.1:${tvm}`;
-  const what = '# Credentials for the IAM user dana, with the client:';
-  return platform === 'win32'
-    ? [what, `set AWS_ACCESS_KEY_ID=${accessKeyId}& set AWS_SECRET_ACCESS_KEY=${secretAccessKey}& ${run}`]
-    : [what, `AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} ${run}`];
+function dana(where: Where): readonly string[] {
+  return [
+    '# Credentials for the IAM user dana, with the client:',
+    client(DEMO_DANA_KEY, 'credentials --profile dev', where),
+  ];
+}
+
+const ASKS = 'request prod --justification "Deploy release 42 of the shop"';
+
+/** Takes the id out of the JSON of a request. */
+const ID = 'node -pe \'JSON.parse(require("fs").readFileSync(0)).request_id\'';
+
+/** What an approval is: alice asks, bob looks and approves, alice vends. */
+function story(where: Where): readonly string[] {
+  const { alice, bob } = DEMO_CLIENTS;
+  const asks =
+    where.platform === 'win32'
+      ? clientOf(alice, ASKS, where)
+      : `REQUEST=$(${clientOf(alice, `${ASKS} --json`, where)} | ${ID})`;
+  const id = where.platform === 'win32' ? 'ID' : '"$REQUEST"';
+  return [
+    '# Profile prod needs an approval. alice asks for one, and says why:',
+    asks,
+    '# Until somebody approves, a vend gets 403, which says what waits for whom (without a request it makes one):',
+    vend(alice, where, 'prod'),
+    `# bob looks what waits for him, and approves what he is shown${id === 'ID' ? ' (ID is that of the request)' : ''}:`,
+    clientOf(bob, 'requests --view review', where),
+    clientOf(bob, `approve ${id} --comment "Go ahead"`, where),
+    '# alice gets credentials for prod, with curl or with the client:',
+    vend(alice, where, 'prod'),
+    clientOf(alice, 'credentials --profile prod', where),
+  ];
 }
 
 /**
@@ -57,16 +118,19 @@ function dana({ tvm }: Ports, platform: string): readonly string[] {
  * @param platform as in `process.platform`; decides the quotes
  */
 export function recipes(ports: Ports, platform: string): string {
+  const where = { ports, platform };
   return [
     '',
     `The TVM listens on http://127.0.0.1:${ports.tvm}, its AWS on http://127.0.0.1:${ports.aws}. Ctrl-C stops both.`,
     '',
     '# Credentials for alice:',
-    vend(DEMO_CLIENTS.alice, ports, platform),
+    vend(DEMO_CLIENTS.alice, where),
     '# No rule matches carol, so she gets 403:',
-    vend(DEMO_CLIENTS.carol, ports, platform),
-    ...identity(ports, platform),
-    ...dana(ports, platform),
+    vend(DEMO_CLIENTS.carol, where),
+    ...identity(where),
+    ...dana(where),
+    '',
+    ...story(where),
     '',
     '',
   ].join('\n');

@@ -18,7 +18,12 @@ import {
 } from '@aws-sdk/client-ssm';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { isLocalEndpoint } from '../aws/endpoint.ts';
-import { DEFAULT_TABLE_NAMES, tableDefinitions, type TableDefinition, type TableNames } from '../aws/tables.ts';
+import {
+  DEFAULT_TABLE_NAMES,
+  tableDefinitions,
+  type TableDefinition,
+  type TableNames,
+} from '../aws/tables.ts';
 import { MINUTE, SECOND } from '../lib/clock.ts';
 import { DEMO_TVM_KEY } from './aws/account.ts';
 import { demoDocuments, type DemoDocument } from './demo.ts';
@@ -70,7 +75,11 @@ export async function seed(options: SeedOptions): Promise<void> {
       report(await seedTable(dynamodb, definition));
     }
     const { root = DEFAULT_ROOTS.root, secretsRoot = DEFAULT_ROOTS.secretsRoot } = options;
-    const documents = demoDocuments({ account, root: trimmed(root), secretsRoot: trimmed(secretsRoot) });
+    const documents = demoDocuments({
+      account,
+      root: trimmed(root),
+      secretsRoot: trimmed(secretsRoot),
+    });
     for (const document of documents) report(await seedParameter(ssm, document));
     const secrets = trimmed(secretsRoot);
     report(await seedDrawn(ssm, `${secrets}/keys/local`, (key) => ({ key })));
@@ -88,7 +97,9 @@ function trimmed(root: string): string {
 function isFinal(cause: unknown): boolean {
   const metadata = cause instanceof Error && '$metadata' in cause ? cause.$metadata : undefined;
   const status =
-    typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata ? metadata.httpStatusCode : 0;
+    typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata
+      ? metadata.httpStatusCode
+      : 0;
   return typeof status === 'number' && status >= 400 && status < 500;
 }
 
@@ -117,7 +128,10 @@ async function untilReachable(
 }
 
 /** Makes a table with its time to live, unless it exists; returns a line that says which. */
-export async function seedTable(dynamodb: DynamoDBClient, definition: TableDefinition): Promise<string> {
+export async function seedTable(
+  dynamodb: DynamoDBClient,
+  definition: TableDefinition,
+): Promise<string> {
   const TableName = definition.create.TableName;
   let verb = 'made';
   try {
@@ -141,7 +155,10 @@ async function untilActive(dynamodb: DynamoDBClient, TableName: string): Promise
   throw new Error(`The table ${TableName} has not become active within a minute.`);
 }
 
-async function tableStatus(dynamodb: DynamoDBClient, TableName: string): Promise<string | undefined> {
+async function tableStatus(
+  dynamodb: DynamoDBClient,
+  TableName: string,
+): Promise<string | undefined> {
   try {
     return (await dynamodb.send(new DescribeTableCommand({ TableName }))).Table?.TableStatus;
   } catch (cause) {
@@ -151,8 +168,14 @@ async function tableStatus(dynamodb: DynamoDBClient, TableName: string): Promise
   }
 }
 
-async function enableTimeToLive(dynamodb: DynamoDBClient, TableName: string, AttributeName: string): Promise<void> {
-  const { TimeToLiveDescription } = await dynamodb.send(new DescribeTimeToLiveCommand({ TableName }));
+async function enableTimeToLive(
+  dynamodb: DynamoDBClient,
+  TableName: string,
+  AttributeName: string,
+): Promise<void> {
+  const { TimeToLiveDescription } = await dynamodb.send(
+    new DescribeTimeToLiveCommand({ TableName }),
+  );
   const status = TimeToLiveDescription?.TimeToLiveStatus;
   if (status === 'ENABLED' || status === 'ENABLING') return;
   const TimeToLiveSpecification = { AttributeName, Enabled: true };
@@ -161,23 +184,33 @@ async function enableTimeToLive(dynamodb: DynamoDBClient, TableName: string, Att
 
 async function seedParameter(ssm: SSMClient, { name, type, value }: DemoDocument): Promise<string> {
   try {
-    await ssm.send(new PutParameterCommand({ Name: name, Type: type, Value: value, Overwrite: false }));
+    await ssm.send(
+      new PutParameterCommand({ Name: name, Type: type, Value: value, Overwrite: false }),
+    );
     return `made parameter ${name}`;
   } catch (cause) {
     if (!(cause instanceof ParameterAlreadyExists)) throw cause;
   }
   const same = (await parameterValue(ssm, name)) === value;
-  return same ? `found parameter ${name}` : `found parameter ${name}, which differs from the demo's and is kept`;
+  return same
+    ? `found parameter ${name}`
+    : `found parameter ${name}, which differs from the demo's and is kept`;
 }
 
 /**
- * Makes a document with a key that is drawn once for each local AWS: no key that everybody knows may seal or sign
- * anything, not even there.
+ * Makes a document with a key that is drawn once for each local AWS: no key that everybody knows
+ * may seal or sign anything, not even there.
  */
-async function seedDrawn(ssm: SSMClient, Name: string, documentOf: (key: string) => object): Promise<string> {
+async function seedDrawn(
+  ssm: SSMClient,
+  Name: string,
+  documentOf: (key: string) => object,
+): Promise<string> {
   const Value = JSON.stringify(documentOf(randomBytes(32).toString('base64')));
   try {
-    await ssm.send(new PutParameterCommand({ Name, Type: 'SecureString', Value, Overwrite: false }));
+    await ssm.send(
+      new PutParameterCommand({ Name, Type: 'SecureString', Value, Overwrite: false }),
+    );
     return `made parameter ${Name}`;
   } catch (cause) {
     if (!(cause instanceof ParameterAlreadyExists)) throw cause;
@@ -187,7 +220,8 @@ async function seedDrawn(ssm: SSMClient, Name: string, documentOf: (key: string)
 
 async function parameterValue(ssm: SSMClient, Name: string): Promise<string | undefined> {
   try {
-    return (await ssm.send(new GetParameterCommand({ Name, WithDecryption: true }))).Parameter?.Value;
+    return (await ssm.send(new GetParameterCommand({ Name, WithDecryption: true }))).Parameter
+      ?.Value;
   } catch (cause) {
     if (cause instanceof ParameterNotFound) return undefined;
     throw cause;

@@ -2,7 +2,8 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
 function blockList(subnets: readonly (readonly [address: string, bits: number])[]): BlockList {
   const list = new BlockList();
-  for (const [address, bits] of subnets) list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6');
+  for (const [address, bits] of subnets)
+    list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6');
   return list;
 }
 
@@ -10,10 +11,11 @@ const LOOPBACK = blockList([['127.0.0.0', 8]]);
 const LOOPBACK_IPV6 = blockList([['::1', 128]]);
 
 /**
- * Never an address of a receiver: this host itself, link-local addresses (with the metadata of EC2, ECS and EKS, and
- * fd00:ec2::/32 where that is IPv6), and what reaches more than one host. Addresses of private networks are allowed: a
- * company's own receiver lies there.
- * https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry
+ * Never an address of a receiver: this host itself, link-local addresses (with the metadata of EC2,
+ * ECS and EKS, and fd00:ec2::/32 where that is IPv6), and what reaches more than one host.
+ * Addresses of private networks are allowed: a company's own receiver lies there.
+ * https://www.iana.org/assignments/iana-ipv4-special-registry,
+ * https://www.iana.org/assignments/iana-ipv6-special-registry
  */
 const NEVER = blockList([
   ['0.0.0.0', 8],
@@ -30,7 +32,10 @@ const NEVER = blockList([
   ['fd00:ec2::', 32],
 ]);
 
-/** Ways to write or to reach an IPv4 address by IPv6: mapped, compatible, translated (NAT64) and 6to4. */
+/**
+ * Ways to write or to reach an IPv4 address by IPv6: mapped, compatible, translated (NAT64) and
+ * 6to4.
+ */
 const EMBEDDING = blockList([
   ['::ffff:0:0', 96],
   ['::', 96],

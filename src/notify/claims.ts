@@ -47,9 +47,10 @@ function sentOf(item: Item): readonly string[] {
 }
 
 /**
- * Claims items of a table by attributes of their own: one conditional write takes the lease, counts the attempt and reads
- * the item, and no other item has to be kept in step. (A lease of `aws/lease.ts` would be one for all rows: a receiver
- * that hangs would hold up every instance, and whoever takes it over has to have watched it.)
+ * Claims items of a table by attributes of their own: one conditional write takes the lease, counts
+ * the attempt and reads the item, and no other item has to be kept in step. (A lease of
+ * `aws/lease.ts` would be one for all rows: a receiver that hangs would hold up every instance, and
+ * whoever takes it over has to have watched it.)
  *
  * @param isThere the condition, beside the lease, under which an item is as the ref says
  */
@@ -63,7 +64,12 @@ export function createClaims(table: Table, clock: Clock, isThere: (ref: Ref) => 
       update: 'SET #after = :until, #attempts = :attempts, #claim = :claim',
       // Where the SDK repeats a write whose answer was lost, the claim is its own.
       condition: `${condition} AND (${IS_DUE} OR #claim = :claim)`,
-      names: { ...names, '#after': NAMES['#after'], '#attempts': NAMES['#attempts'], '#claim': NAMES['#claim'] },
+      names: {
+        ...names,
+        '#after': NAMES['#after'],
+        '#attempts': NAMES['#attempts'],
+        '#claim': NAMES['#claim'],
+      },
       values: {
         ...values,
         ...attributes({ ':now': now, ':until': until, ':attempts': attempts, ':claim': claim }),
@@ -85,7 +91,12 @@ export function createClaims(table: Table, clock: Clock, isThere: (ref: Ref) => 
   }
 
   /** Leaves the rest of an item for later. */
-  function postpone(itemId: string, claimed: Claim, notBefore: number, sent: readonly string[]): Promise<void> {
+  function postpone(
+    itemId: string,
+    claimed: Claim,
+    notBefore: number,
+    sent: readonly string[],
+  ): Promise<void> {
     return settle(itemId, claimed, {
       update: 'SET #after = :after, #sent = :sent REMOVE #claim',
       names: { '#after': NAMES['#after'], '#sent': NAMES['#sent'] },

@@ -6,18 +6,24 @@ import { eventId, type Event } from './event.ts';
 import type { Receiver } from './receiver.ts';
 import { MAX_EVENTS, type Claimed, type Ref, type Source } from './source.ts';
 
-/** How often the outboxes are looked at, and how old the last look may be on AWS Lambda before a request makes one. */
+/**
+ * How often the outboxes are looked at, and how old the last look may be on AWS Lambda before a
+ * request makes one.
+ */
 const PERIOD = 5 * SECOND;
 const PERIOD_ON_LAMBDA = 30 * SECOND;
 
-/** Rows of one look at a source, how many of them are sent at a time, and how long one round may begin new ones. */
+/**
+ * Rows of one look at a source, how many of them are sent at a time, and how long one round may
+ * begin new ones.
+ */
 const BATCH = 20;
 const PARALLEL = 4;
 const ROUND = 20 * SECOND;
 
 /**
- * An event is tried so often, over about an hour. The pauses double from the first to the longest, and are between half
- * of it and the whole, so that instances and rows do not all come at once.
+ * An event is tried so often, over about an hour. The pauses double from the first to the longest,
+ * and are between half of it and the whole, so that instances and rows do not all come at once.
  */
 const MAX_ATTEMPTS = 12;
 const FIRST_PAUSE = 5 * SECOND;
@@ -36,15 +42,29 @@ type Options = {
   readonly random?: () => number;
 };
 
-/** What sends events. Nothing here rejects, and nobody whose request caused an event waits for it. */
+/**
+ * What sends events. Nothing here rejects, and nobody whose request caused an event waits for it.
+ */
 export type Dispatcher = {
-  /** Looks at the outboxes at once and every five seconds, until the signal ends it. For all but AWS Lambda. */
+  /**
+   * Looks at the outboxes at once and every five seconds, until the signal ends it. For all but AWS
+   * Lambda.
+   */
   readonly start: (signal: AbortSignal) => void;
-  /** Looks at the outboxes once. Resolves when all that was found has been tried. For a schedule, and for tests. */
+  /**
+   * Looks at the outboxes once. Resolves when all that was found has been tried. For a schedule,
+   * and for tests.
+   */
   readonly round: () => Promise<void>;
-  /** A request has come. Makes a round if the last one is half a minute old: on AWS Lambda no timer can be relied on. */
+  /**
+   * A request has come. Makes a round if the last one is half a minute old: on AWS Lambda no timer
+   * can be relied on.
+   */
   readonly onRequest: () => void;
-  /** A row has just been written with an event: sends it without waiting for the next look, if there is room. */
+  /**
+   * A row has just been written with an event: sends it without waiting for the next look, if there
+   * is room.
+   */
   readonly notice: (source: Source, row: { readonly id: string; readonly version: number }) => void;
   /** Resolves when nothing is under way. */
   readonly idle: () => Promise<void>;
@@ -63,7 +83,8 @@ async function inParallel<Item, Value>(
   const rest = [...items];
   const values: Value[] = [];
   async function work(): Promise<void> {
-    for (let next = rest.shift(); next !== undefined; next = rest.shift()) values.push(await run(next));
+    for (let next = rest.shift(); next !== undefined; next = rest.shift())
+      values.push(await run(next));
   }
   await Promise.all(Array.from({ length: PARALLEL }, work));
   return values;
@@ -79,7 +100,10 @@ export function createDispatcher(options: Options): Dispatcher {
   const failing = new Set<Source>();
   let running: Promise<void> = Promise.resolve();
 
-  /** Sends what is left of a row to one receiver, oldest first; gives what it took, and what kept it from all. */
+  /**
+   * Sends what is left of a row to one receiver, oldest first; gives what it took, and what kept it
+   * from all.
+   */
   async function sendTo(receiver: Receiver, events: readonly Event[], { sent, attempts }: Claimed) {
     const taken: string[] = [];
     for (const event of events) {
@@ -88,7 +112,12 @@ export function createDispatcher(options: Options): Dispatcher {
       const outcome = await receiver.deliver(event);
       meter.count('events', outcome.ok ? 'delivered' : 'failed');
       if (!outcome.ok) {
-        const facts = { event: eventId(event), type: event.type, receiver: receiver.name, attempts };
+        const facts = {
+          event: eventId(event),
+          type: event.type,
+          receiver: receiver.name,
+          attempts,
+        };
         logger.warn({ ...facts, reason: outcome.refusal }, 'an event was not delivered');
         return { taken, isDone: false };
       }
@@ -102,7 +131,10 @@ export function createDispatcher(options: Options): Dispatcher {
     const { id, events, attempts } = claimed;
     const facts = { source: source.name, row: id, attempts };
     if (events === undefined) {
-      logger.error(facts, 'a row says that it has an event to send, but no TVM has signed it; nothing was sent');
+      logger.error(
+        facts,
+        'a row says that it has an event to send, but no TVM has signed it; nothing was sent',
+      );
       return;
     }
     for (const event of events) {
@@ -119,7 +151,9 @@ export function createDispatcher(options: Options): Dispatcher {
   async function sendRow(source: Source, claimed: Claimed): Promise<void> {
     const { events, attempts } = claimed;
     const latest = (events ?? []).slice(-MAX_EVENTS);
-    const outcomes = await Promise.all(receivers().map((receiver) => sendTo(receiver, latest, claimed)));
+    const outcomes = await Promise.all(
+      receivers().map((receiver) => sendTo(receiver, latest, claimed)),
+    );
     const sent = [...claimed.sent, ...outcomes.flatMap(({ taken }) => taken)];
     // A row that does not verify may have been signed by a key that this instance has not read yet.
     const isDone = events !== undefined && outcomes.every((outcome) => outcome.isDone);
@@ -129,22 +163,26 @@ export function createDispatcher(options: Options): Dispatcher {
   }
 
   /** Runs what asks DynamoDB. Once for each outage the log says that it fails. */
-  async function attempt<Value>(source: Source, run: () => Promise<Value>): Promise<Value | undefined> {
+  async function attempt<Value>(
+    source: Source,
+    run: () => Promise<Value>,
+  ): Promise<Value | undefined> {
     try {
       const value = await run();
       failing.delete(source);
       return value;
     } catch (error) {
       const facts = { source: source.name, error: describeError(error) };
-      if (!failing.has(source)) logger.warn(facts, 'an outbox cannot be read or written; trying again');
+      if (!failing.has(source))
+        logger.warn(facts, 'an outbox cannot be read or written; trying again');
       failing.add(source);
       return undefined;
     }
   }
 
   /**
-   * Sends a row, unless another instance has it; says which. A row whose claim cannot be taken or settled is found again
-   * when the lease has ended.
+   * Sends a row, unless another instance has it; says which. A row whose claim cannot be taken or
+   * settled is found again when the lease has ended.
    */
   async function handle(source: Source, ref: Ref): Promise<boolean> {
     const claimed = await attempt(source, () => source.claim(ref));
@@ -153,7 +191,10 @@ export function createDispatcher(options: Options): Dispatcher {
     return true;
   }
 
-  /** Looks until nothing is due, or nothing that is due can be had: an index tells of what was sent for a moment. */
+  /**
+   * Looks until nothing is due, or nothing that is due can be had: an index tells of what was sent
+   * for a moment.
+   */
   async function empty(source: Source): Promise<void> {
     const end = monotonic() + ROUND;
     let wasAnyOurs = true;
@@ -186,9 +227,14 @@ export function createDispatcher(options: Options): Dispatcher {
     if (monotonic() - lastRound >= PERIOD_ON_LAMBDA) void round();
   }
 
-  function notice(source: Source, { id, version }: { readonly id: string; readonly version: number }): void {
+  function notice(
+    source: Source,
+    { id, version }: { readonly id: string; readonly version: number },
+  ): void {
     if (receivers().length === 0 || noticed.size >= PARALLEL) return;
-    const handling = handle(source, { id, version, attempts: 0 }).finally(() => noticed.delete(handling));
+    const handling = handle(source, { id, version, attempts: 0 }).finally(() =>
+      noticed.delete(handling),
+    );
     noticed.add(handling);
   }
 

@@ -21,15 +21,24 @@ export const EVENT_TYPES = [
 /** What has happened. */
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** What an event is about. Texts are what callers wrote: data, which is cut and escaped before it leaves. */
+/**
+ * What an event is about. Texts are what callers wrote: data, which is cut and escaped before it
+ * leaves.
+ */
 export type Matter = {
   readonly kind: 'request' | 'break_glass' | 'revocation';
   /** The id of the row. */
   readonly id: string;
   readonly profile: string | undefined;
-  /** Whose it is: who asked, who broke the glass, or who is revoked. A stored name, such as `key/alice`. */
+  /**
+   * Whose it is: who asked, who broke the glass, or who is revoked. A stored name, such as
+   * `key/alice`.
+   */
   readonly requester: string | undefined;
-  /** Who did what the event tells of; undefined where nobody did, as when time ran out or a rule approved. */
+  /**
+   * Who did what the event tells of; undefined where nobody did, as when time ran out or a rule
+   * approved.
+   */
   readonly actor: string | undefined;
   readonly justification: string | undefined;
   readonly comment: string | undefined;
@@ -88,7 +97,9 @@ const PATHS: Readonly<Record<Matter['kind'], string>> = {
   revocation: 'revocations',
 };
 
-/** Where a person sees the matter and decides on it. Whoever follows it has to prove who they are. */
+/**
+ * Where a person sees the matter and decides on it. Whoever follows it has to prove who they are.
+ */
 export function linkTo({ kind, id }: Matter, publicUrl: string): string {
   return `${publicUrl.replace(/\/+$/u, '')}/${PATHS[kind]}/${encodeURIComponent(id)}`;
 }

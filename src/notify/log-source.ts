@@ -17,7 +17,10 @@ type Options = {
   readonly clock: Clock;
   /** The number of the last entry; 0 where there is none. */
   readonly last: () => Promise<number>;
-  /** The events of an entry: none where it has nothing to tell; undefined unless a TVM wrote it as it stands there. */
+  /**
+   * The events of an entry: none where it has nothing to tell; undefined unless a TVM wrote it as
+   * it stands there.
+   */
   readonly toEvents: (n: number) => Promise<readonly Event[] | undefined>;
 };
 
@@ -27,9 +30,9 @@ function refTo(n: number, attempts: number): Ref {
 }
 
 /**
- * The outbox of a log whose entries are numbered without a gap and never change: an item of the guard table holds the
- * number up to which all was sent, and entries are sent one after the other. It begins with what is written after the
- * first look.
+ * The outbox of a log whose entries are numbered without a gap and never change: an item of the
+ * guard table holds the number up to which all was sent, and entries are sent one after the other.
+ * It begins with what is written after the first look.
  */
 export function createLogSource({ client, guard, name, clock, last, toEvents }: Options): Source {
   const table = { client, name: guard, deadline: DEADLINE };
@@ -57,7 +60,11 @@ export function createLogSource({ client, guard, name, clock, last, toEvents }: 
 
   function goOn(claimed: Claimed): Promise<void> {
     const values = attributes({ ':n': claimed.version });
-    return claims.settle(itemId, claimed, { update: `SET #n = :n ${FORGET}`, names: NAMES, values });
+    return claims.settle(itemId, claimed, {
+      update: `SET #n = :n ${FORGET}`,
+      names: NAMES,
+      values,
+    });
   }
 
   function again(claimed: Claimed, notBefore: number, sent: readonly string[]): Promise<void> {

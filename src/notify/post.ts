@@ -24,7 +24,10 @@ export type Way = {
 /** One posting as a whole: name, connection, TLS, head and body of the answer. */
 const DEADLINE = 5 * SECOND;
 
-/** Nothing in an answer is of use. One that is longer comes from something else, such as a page to log in at. */
+/**
+ * Nothing in an answer is of use. One that is longer comes from something else, such as a page to
+ * log in at.
+ */
 const MAX_ANSWER = 4 * 1024;
 const MAX_HEAD = 8 * 1024;
 
@@ -34,16 +37,23 @@ export function resolveHost(host: string): Promise<readonly LookupAddress[]> {
 }
 
 /**
- * Posts something once. Nobody is followed: a redirect is a refusal. The host is resolved once; if any of its addresses
- * is one that events are not sent to, none is connected to, else those very addresses are. Never rejects, and no refusal
- * holds anything of the URL.
+ * Posts something once. Nobody is followed: a redirect is a refusal. The host is resolved once; if
+ * any of its addresses is one that events are not sent to, none is connected to, else those very
+ * addresses are. Never rejects, and no refusal holds anything of the URL.
  */
-export async function post(url: URL, posting: Posting, way: Way): Promise<Result<undefined, string>> {
+export async function post(
+  url: URL,
+  posting: Posting,
+  way: Way,
+): Promise<Result<undefined, string>> {
   try {
     return await withDeadline(DEADLINE, 'the posting', async (signal) => {
       const addresses = await way.resolve(url.hostname.replace(/^\[|\]$/gu, ''));
-      const areReachable = addresses.every(({ address }) => isReachable(address, way.allowsLoopback));
-      if (addresses.length === 0 || !areReachable) return refuse('its address is one that events are not sent to');
+      const areReachable = addresses.every(({ address }) =>
+        isReachable(address, way.allowsLoopback),
+      );
+      if (addresses.length === 0 || !areReachable)
+        return refuse('its address is one that events are not sent to');
       signal.throwIfAborted();
       const answer = await send(url, posting, { addresses, signal, ca: way.ca });
       return await judge(answer);
@@ -60,7 +70,11 @@ type Sending = {
 };
 
 /** Resolves with the head of the answer. */
-function send(url: URL, { headers, body }: Posting, { addresses, signal, ca }: Sending): Promise<IncomingMessage> {
+function send(
+  url: URL,
+  { headers, body }: Posting,
+  { addresses, signal, ca }: Sending,
+): Promise<IncomingMessage> {
   const [first] = addresses;
   const lookup: LookupFunction = (_host, options, found) => {
     if (options.all === true) found(null, [...addresses]);
@@ -74,7 +88,8 @@ function send(url: URL, { headers, body }: Posting, { addresses, signal, ca }: S
     maxHeaderSize: MAX_HEAD,
   };
   return new Promise((resolve, reject) => {
-    // Agents of their own: a connection is used once, and no proxy of the environment comes between.
+    // Agents of their own: a connection is used once, and no proxy of the environment comes
+    // between.
     const request =
       url.protocol === 'https:'
         ? httpsRequest(url, { ...common, agent: new HttpsAgent(), ca, rejectUnauthorized: true })
@@ -96,7 +111,8 @@ async function judge(answer: IncomingMessage): Promise<Result<undefined, string>
   } finally {
     answer.destroy();
   }
-  if (status >= 300 && status < 400) return refuse(`it redirects (${status}), and nobody is followed`);
+  if (status >= 300 && status < 400)
+    return refuse(`it redirects (${status}), and nobody is followed`);
   return status >= 200 && status < 300 ? ok(undefined) : refuse(`it answered ${status}`);
 }
 
@@ -105,5 +121,7 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'it failed';
   if (error.name === 'TimeoutError') return `it did not answer within ${DEADLINE / SECOND} s`;
   const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' && /^[A-Z0-9_]+$/u.test(code) ? `it failed: ${code}` : 'it failed';
+  return typeof code === 'string' && /^[A-Z0-9_]+$/u.test(code)
+    ? `it failed: ${code}`
+    : 'it failed';
 }

@@ -9,8 +9,13 @@ type Options = {
   /** SENTINEL_WEBHOOK_URL. */
   readonly webhookUrl: string | undefined;
   readonly webhookFormat: 'json' | 'slack';
-  /** The document `webhook` as it is at the moment: keys of events, and a URL where no variable has one. */
-  readonly document: () => { readonly keys: readonly Uint8Array[]; readonly url: string | undefined } | undefined;
+  /**
+   * The document `webhook` as it is at the moment: keys of events, and a URL where no variable has
+   * one.
+   */
+  readonly document: () =>
+    | { readonly keys: readonly Uint8Array[]; readonly url: string | undefined }
+    | undefined;
   /** SENTINEL_SNS_TOPIC_ARN, and a client for its region; undefined without one. */
   readonly topic: { readonly arn: string; readonly client: SNSClient } | undefined;
   /** What links begin with. */
@@ -18,21 +23,30 @@ type Options = {
   readonly clock: Clock;
   /** Whether the AWS endpoint is local, so that a webhook may be this very machine. */
   readonly local: boolean;
-  /** On AWS Lambda there is no webhook: the process is frozen after each answer, within a posting perhaps. */
+  /**
+   * On AWS Lambda there is no webhook: the process is frozen after each answer, within a posting
+   * perhaps.
+   */
   readonly onLambda: boolean;
   /** What a test puts in the place of the system's resolver and of Node's certificates. */
   readonly way?: Partial<Pick<Way, 'resolve' | 'ca'>> | undefined;
 };
 
-/** Gives the receivers that are configured at the moment: a webhook, a topic of SNS, both, or none. */
+/**
+ * Gives the receivers that are configured at the moment: a webhook, a topic of SNS, both, or none.
+ */
 export function createReceivers(options: Options): () => readonly Receiver[] {
-  const { webhookUrl, webhookFormat, document, topic, publicUrl, clock, local, onLambda, way } = options;
+  const { webhookUrl, webhookFormat, document, topic, publicUrl, clock, local, onLambda, way } =
+    options;
 
   function urlNow(): string | undefined {
     return onLambda ? undefined : (webhookUrl ?? document()?.url);
   }
 
-  /** Without keys there is no target, and each try says so: whoever configured a URL waits for its events. */
+  /**
+   * Without keys there is no target, and each try says so: whoever configured a URL waits for its
+   * events.
+   */
   function target(): WebhookTarget | undefined {
     const [url, keys] = [urlNow(), document()?.keys];
     return url === undefined || keys === undefined ? undefined : { url, keys };
@@ -46,7 +60,10 @@ export function createReceivers(options: Options): () => readonly Receiver[] {
     allowsLoopback: local,
     way,
   });
-  const topics = topic === undefined ? [] : [createTopic({ client: topic.client, topicArn: topic.arn, publicUrl })];
+  const topics =
+    topic === undefined
+      ? []
+      : [createTopic({ client: topic.client, topicArn: topic.arn, publicUrl })];
 
   function receivers(): readonly Receiver[] {
     return urlNow() === undefined ? topics : [webhook, ...topics];

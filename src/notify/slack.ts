@@ -1,7 +1,10 @@
 import { escapeUnseen } from '../lib/unseen.ts';
 import { linkTo, type Event, type EventType, type Matter } from './event.ts';
 
-/** Characters of a part of a message, escaped as it stands there; Slack takes 3,000 of a section and 150 of a header. */
+/**
+ * Characters of a part of a message, escaped as it stands there; Slack takes 3,000 of a section and
+ * 150 of a header.
+ */
 const TEXT_LENGTH = 2_500;
 const NAME_LENGTH = 300;
 const TITLE_LENGTH = 140;
@@ -26,9 +29,9 @@ const TITLES: Readonly<Record<EventType, string>> = {
 };
 
 /**
- * A text as data: `<!channel>`, links and what cannot be seen are shown and mean nothing. It is cut after it was escaped,
- * for Slack counts what it gets and refuses a whole message for one part that is too long.
- * https://api.slack.com/reference/surfaces/formatting#escaping
+ * A text as data: `<!channel>`, links and what cannot be seen are shown and mean nothing. It is cut
+ * after it was escaped, for Slack counts what it gets and refuses a whole message for one part that
+ * is too long. https://api.slack.com/reference/surfaces/formatting#escaping
  */
 function escaped(text: string, length: number): string {
   let made = '';
@@ -46,10 +49,21 @@ function plain(text: string, length: number) {
 }
 
 function section(label: string, text: string | undefined) {
-  return text === undefined ? [] : [{ type: 'section', text: plain(`${label}: ${text}`, TEXT_LENGTH) }];
+  return text === undefined
+    ? []
+    : [{ type: 'section', text: plain(`${label}: ${text}`, TEXT_LENGTH) }];
 }
 
-function fieldsOf({ profile, requester, actor, ticket, reasonCode, status, seconds, endsAt }: Matter) {
+function fieldsOf({
+  profile,
+  requester,
+  actor,
+  ticket,
+  reasonCode,
+  status,
+  seconds,
+  endsAt,
+}: Matter) {
   const fields: readonly (readonly [label: string, value: string | undefined])[] = [
     ['Profile', profile],
     ['Requester', requester],
@@ -60,13 +74,15 @@ function fieldsOf({ profile, requester, actor, ticket, reasonCode, status, secon
     ['Ticket', ticket],
     ['Reason', reasonCode],
   ];
-  return fields.flatMap(([label, value]) => (value === undefined ? [] : [plain(`${label}: ${value}`, NAME_LENGTH)]));
+  return fields.flatMap(([label, value]) =>
+    value === undefined ? [] : [plain(`${label}: ${value}`, NAME_LENGTH)],
+  );
 }
 
 /**
- * The event as a message for Slack and for what takes Slack's messages. What callers wrote at length stands only where
- * nothing is formatted: `text`, which other services format in their own ways, has names alone. It holds one link and no
- * button, for nothing is decided in a message.
+ * The event as a message for Slack and for what takes Slack's messages. What callers wrote at
+ * length stands only where nothing is formatted: `text`, which other services format in their own
+ * ways, has names alone. It holds one link and no button, for nothing is decided in a message.
  */
 export function toSlack({ type, matter }: Event, publicUrl: string): string {
   const title = matter.isDrill ? `DRILL: ${TITLES[type]}` : TITLES[type];
@@ -83,7 +99,10 @@ export function toSlack({ type, matter }: Event, publicUrl: string): string {
       ...(fields.length === 0 ? [] : [{ type: 'section', fields }]),
       ...section('Justification', matter.justification),
       ...section('Comment', matter.comment),
-      { type: 'section', text: { type: 'mrkdwn', text: `<${link}|Open ${escaped(matter.id, NAME_LENGTH)}>` } },
+      {
+        type: 'section',
+        text: { type: 'mrkdwn', text: `<${link}|Open ${escaped(matter.id, NAME_LENGTH)}>` },
+      },
     ],
   });
 }

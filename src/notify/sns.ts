@@ -8,7 +8,10 @@ import type { Receiver } from './receiver.ts';
 /** One event with the SDK's retries. */
 const DEADLINE = 5 * SECOND;
 
-/** Constructs the receiver that is a topic of SNS. The message attribute `event_type` is for subscription filters. */
+/**
+ * Constructs the receiver that is a topic of SNS. The message attribute `event_type` is for
+ * subscription filters.
+ */
 export function createTopic({
   client,
   topicArn,
@@ -26,9 +29,13 @@ export function createTopic({
       MessageAttributes: { event_type: { DataType: 'String', StringValue: event.type } },
     });
     try {
-      const answer = await withDeadline(DEADLINE, 'Publish', (abortSignal) => client.send(command, { abortSignal }));
+      const answer = await withDeadline(DEADLINE, 'Publish', (abortSignal) =>
+        client.send(command, { abortSignal }),
+      );
       // The SDK takes an empty 200 of whatever stands in between for a success.
-      return answer.MessageId === undefined ? refuse("the answer to Publish is not SNS's") : ok(undefined);
+      return answer.MessageId === undefined
+        ? refuse("the answer to Publish is not SNS's")
+        : ok(undefined);
     } catch (error) {
       return refuse(`Publish failed: ${error instanceof Error ? error.name : 'unknown'}`);
     }

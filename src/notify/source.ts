@@ -9,9 +9,15 @@ export type Ref = {
   readonly attempts: number;
 };
 
-/** A row that is this instance's alone for the length of a lease, as it was read when the lease was taken. */
+/**
+ * A row that is this instance's alone for the length of a lease, as it was read when the lease was
+ * taken.
+ */
 export type Claimed = Ref & {
-  /** What is to be sent, oldest first; undefined where the row does not verify as one that a TVM wrote. */
+  /**
+   * What is to be sent, oldest first; undefined where the row does not verify as one that a TVM
+   * wrote.
+   */
   readonly events: readonly Event[] | undefined;
   /** What has been sent of it: `<receiver>#<version>`. */
   readonly sent: readonly string[];
@@ -20,12 +26,15 @@ export type Claimed = Ref & {
 };
 
 /**
- * Where rows with events come from. All methods reject where DynamoDB cannot be asked. A claim that has been lost, to a
- * newer version of the row or to another instance, is no fault: what is said of it then changes nothing.
+ * Where rows with events come from. All methods reject where DynamoDB cannot be asked. A claim that
+ * has been lost, to a newer version of the row or to another instance, is no fault: what is said of
+ * it then changes nothing.
  */
 export type Source = {
   readonly name: string;
-  /** Rows that are due: about `limit` of them, fewer or none where it would take long to find more. */
+  /**
+   * Rows that are due: about `limit` of them, fewer or none where it would take long to find more.
+   */
   readonly pending: (limit: number) => Promise<readonly Ref[]>;
   /** Takes the lease of a row; undefined if somebody else has it, or nothing is to be sent. */
   readonly claim: (ref: Ref) => Promise<Claimed | undefined>;
@@ -38,10 +47,13 @@ export type Source = {
 };
 
 /**
- * How long a row is one instance's: longer than it takes to send all its events, so that an instance that dies costs a
- * minute and no event. It ends by the clock of whoever looks; a clock that is wrong makes an event come twice, or late.
+ * How long a row is one instance's: longer than it takes to send all its events, so that an
+ * instance that dies costs a minute and no event. It ends by the clock of whoever looks; a clock
+ * that is wrong makes an event come twice, or late.
  */
 export const LEASE = 60 * SECOND;
 
-/** So many events of one row are sent under one claim, {@link LEASE} being enough for all of them. */
+/**
+ * So many events of one row are sent under one claim, {@link LEASE} being enough for all of them.
+ */
 export const MAX_EVENTS = 8;

@@ -7,7 +7,10 @@ import { attemptsOf, createClaims, FORGET, IS_DUE, NAMES } from './claims.ts';
 import type { Event } from './event.ts';
 import type { Claimed, Ref, Source } from './source.ts';
 
-/** What whoever writes a version of a row adds to it, if there is a receiver. Putting a whole row ends a claim on it. */
+/**
+ * What whoever writes a version of a row adds to it, if there is a receiver. Putting a whole row
+ * ends a claim on it.
+ */
 export const OUTBOX_PENDING = { outbox: 'pending' } as const;
 
 /** Whether something of a row is not sent yet. */
@@ -17,11 +20,17 @@ export function isOutboxPending(item: Item): boolean {
 
 const DEADLINE = 3 * SECOND;
 
-/** Rows that are read at a time, and pages that one look at the outbox reads before it leaves the rest to the next. */
+/**
+ * Rows that are read at a time, and pages that one look at the outbox reads before it leaves the
+ * rest to the next.
+ */
 const PAGE = 100;
 const MAX_PAGES = 5;
 
-/** How long the index is taken for missing before it is looked for again: a table can be given one at any time. */
+/**
+ * How long the index is taken for missing before it is looked for again: a table can be given one
+ * at any time.
+ */
 const WITHOUT_INDEX = 1 * HOUR;
 
 type Options = {
@@ -70,8 +79,8 @@ function byStatus(status: string, now: number): IndexQuery {
 }
 
 /**
- * Finds rows that have something to send. Looks go on where the last one stopped, so that rows that wait for their next
- * try keep none from being found.
+ * Finds rows that have something to send. Looks go on where the last one stopped, so that rows that
+ * wait for their next try keep none from being found.
  */
 function createFinder({ client, table: name, clock, statuses }: Options) {
   const table = { client, name, deadline: DEADLINE };
@@ -96,7 +105,9 @@ function createFinder({ client, table: name, clock, statuses }: Options) {
   }
 
   async function inEachStatus(): Promise<readonly Ref[]> {
-    const pages = await Promise.all(statuses.map((status) => nextPage(status, byStatus(status, clock()))));
+    const pages = await Promise.all(
+      statuses.map((status) => nextPage(status, byStatus(status, clock()))),
+    );
     return pages.flat();
   }
 
@@ -115,8 +126,8 @@ function createFinder({ client, table: name, clock, statuses }: Options) {
 }
 
 /**
- * The outbox of a table: the rows themselves, marked as having something to send in the very write that made it so. They
- * are found by the sparse index `gsi-outbox`, or by paging `gsi-status`.
+ * The outbox of a table: the rows themselves, marked as having something to send in the very write
+ * that made it so. They are found by the sparse index `gsi-outbox`, or by paging `gsi-status`.
  */
 export function createTableSource(options: Options): Source {
   const { client, table: name, clock, toEvents } = options;
@@ -132,7 +143,11 @@ export function createTableSource(options: Options): Source {
   }
 
   function done(claimed: Claimed): Promise<void> {
-    return claims.settle(claimed.id, claimed, { update: `${FORGET}, #outbox`, names: NAMES, values: {} });
+    return claims.settle(claimed.id, claimed, {
+      update: `${FORGET}, #outbox`,
+      names: NAMES,
+      values: {},
+    });
   }
 
   function again(claimed: Claimed, notBefore: number, sent: readonly string[]): Promise<void> {
@@ -142,7 +157,11 @@ export function createTableSource(options: Options): Source {
   /** The row stays in the index under `dead`, for whoever looks for what was not sent. */
   function dead(claimed: Claimed): Promise<void> {
     const values = attributes({ ':dead': 'dead' });
-    return claims.settle(claimed.id, claimed, { update: `SET #outbox = :dead ${FORGET}`, names: NAMES, values });
+    return claims.settle(claimed.id, claimed, {
+      update: `SET #outbox = :dead ${FORGET}`,
+      names: NAMES,
+      values,
+    });
   }
 
   return { name, pending: createFinder(options), claim, done, again, dead };

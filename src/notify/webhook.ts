@@ -24,13 +24,21 @@ type Options = {
 };
 
 /**
- * Constructs the receiver that is a webhook. Timestamp and signature are made anew at each attempt: a receiver that
- * refuses old ones takes what was sent again. Without a key nothing is sent.
+ * Constructs the receiver that is a webhook. Timestamp and signature are made anew at each attempt:
+ * a receiver that refuses old ones takes what was sent again. Without a key nothing is sent.
  */
-export function createWebhook({ target, format, publicUrl, clock, allowsLoopback, way = {} }: Options): Receiver {
+export function createWebhook({
+  target,
+  format,
+  publicUrl,
+  clock,
+  allowsLoopback,
+  way = {},
+}: Options): Receiver {
   async function deliver(event: Event): Promise<Result<undefined, string>> {
     const to = target();
-    if (to === undefined) return refuse('the document "webhook", with the keys of events, is missing or broken');
+    if (to === undefined)
+      return refuse('the document "webhook", with the keys of events, is missing or broken');
     const body = format === 'slack' ? toSlack(event, publicUrl) : toBody(event, publicUrl);
     const timestamp = String(Math.floor(clock() / SECOND));
     const headers = {
@@ -40,7 +48,11 @@ export function createWebhook({ target, format, publicUrl, clock, allowsLoopback
       'x-sentinel-timestamp': timestamp,
       'x-sentinel-signature': signEvent(to.keys, timestamp, body),
     };
-    return post(new URL(to.url), { headers, body }, { resolve: resolveHost, ca: undefined, ...way, allowsLoopback });
+    return post(
+      new URL(to.url),
+      { headers, body },
+      { resolve: resolveHost, ca: undefined, ...way, allowsLoopback },
+    );
   }
 
   return { name: 'webhook', deliver };

@@ -15,11 +15,15 @@ export type Decision = {
   readonly ruleEffect: RuleEffect | undefined;
   /** Counted from 0; −1 when no rule matched, which denies. */
   readonly ruleIndex: number;
+  /** Names exactly this rule, see `CompiledRule`; undefined when no rule matched. */
+  readonly ruleHash: string | undefined;
   /** The rule's reason, if its document gives one. */
   readonly reason: string | undefined;
   /** The longest that the credentials may live by this rule, in seconds. A cap, never a default. */
   readonly capSeconds: number | undefined;
-  /** Whether the rule lists this caller individually; only then may they see its name and reason. */
+  /**
+   * Whether the rule lists this caller individually; only then may they see its name and reason.
+   */
   readonly namesCaller: boolean;
 };
 
@@ -41,6 +45,7 @@ const DEFAULT_DENY: Decision = {
   rule: undefined,
   ruleEffect: undefined,
   ruleIndex: -1,
+  ruleHash: undefined,
   reason: undefined,
   capSeconds: undefined,
   namesCaller: false,
@@ -59,6 +64,7 @@ function decideBy(rule: CompiledRule, ruleIndex: number, request: PolicyRequest)
     rule: rule.name,
     ruleEffect: rule.effect,
     ruleIndex,
+    ruleHash: rule.hash,
     reason: rule.reason,
     capSeconds: rule.capSeconds,
     namesCaller: rule.names(request.caller),
@@ -87,7 +93,8 @@ export function evaluate(
       ruleIndex,
       matched,
       reached: decision === undefined,
-      failed: () => rule.conditions.filter(({ holds }) => !holds(request, moment)).map(({ name }) => name),
+      failed: () =>
+        rule.conditions.filter(({ holds }) => !holds(request, moment)).map(({ name }) => name),
     });
     if (matched) decision ??= decideBy(rule, ruleIndex, request);
     if (decision !== undefined && observe === undefined) break;

@@ -22,10 +22,20 @@ export type RuleTrace = {
  * Observes `evaluate` decide on the same arguments, and gives a trace of every rule. The rule that
  * is both matched and reached is the one that decided.
  */
-export function explain(policy: CompiledPolicy | undefined, request: PolicyRequest): readonly RuleTrace[] {
+export function explain(
+  policy: CompiledPolicy | undefined,
+  request: PolicyRequest,
+): readonly RuleTrace[] {
   const traces: RuleTrace[] = [];
   evaluate(policy, request, ({ rule, ruleIndex, matched, reached, failed }) => {
-    traces.push({ rule: rule.name, ruleIndex, effect: rule.effect, matched, failed: failed(), reached });
+    traces.push({
+      rule: rule.name,
+      ruleIndex,
+      effect: rule.effect,
+      matched,
+      failed: failed(),
+      reached,
+    });
   });
   return traces;
 }

@@ -2,13 +2,13 @@ import type { AccessPolicyDocument } from './documents/access-policy.ts';
 import type { ApprovalPolicyDocument } from './documents/approval-policy.ts';
 import type { BreakGlassPolicyDocument } from './documents/break-glass-policy.ts';
 import type { BreakGlassRatePolicyDocument } from './documents/break-glass-rate-policy.ts';
+import type { KnownCallers } from './known-callers.ts';
 import {
   impossibleInDeny,
   questionAccount,
   questionPrincipal,
   questionUserName,
-  type KnownCallers,
-} from './known-callers.ts';
+} from './question-names.ts';
 import { MAX_FINDINGS, type LintFinding } from './lint.ts';
 import type { PeopleDocument } from './documents/people.ts';
 import type { OperatorsDocument } from './documents/operators.ts';
@@ -27,7 +27,13 @@ export type RuleNames = {
   readonly profiles: readonly string[] | undefined;
 };
 
-const NOBODY = { denies: false, users: [], principals: [], accounts: [], profiles: undefined } as const;
+const NOBODY = {
+  denies: false,
+  users: [],
+  principals: [],
+  accounts: [],
+  profiles: undefined,
+} as const;
 
 /**
  * Collects the names in an access policy. A rule that can never match on this server counts as
@@ -61,14 +67,29 @@ function isPrincipalEntry(entry: string): boolean {
 /** Collects the names in an approval policy. */
 export function namesOfApprovalPolicy({ rules }: ApprovalPolicyDocument): readonly RuleNames[] {
   return rules.map((rule) => {
-    const { name, approvers = [], approver_principals: principals = [], requesters, profiles } = rule;
-    const from = [...(rule.require ?? []).flatMap((group) => group.from), ...(rule.escalate?.from ?? [])];
+    const {
+      name,
+      approvers = [],
+      approver_principals: principals = [],
+      requesters,
+      profiles,
+    } = rule;
+    const from = [
+      ...(rule.require ?? []).flatMap((group) => group.from),
+      ...(rule.escalate?.from ?? []),
+    ];
     const users = [...approvers, ...(rule.auto_approve?.users ?? []), ...(requesters?.users ?? [])];
     return {
       ...NOBODY,
       rule: name,
       users: [...new Set([...users, ...from.filter((entry) => !isPrincipalEntry(entry))])],
-      principals: [...new Set([...principals, ...(requesters?.principals ?? []), ...from.filter(isPrincipalEntry)])],
+      principals: [
+        ...new Set([
+          ...principals,
+          ...(requesters?.principals ?? []),
+          ...from.filter(isPrincipalEntry),
+        ]),
+      ],
       profiles,
     };
   });
@@ -120,7 +141,8 @@ export function findEmptyDenials(
     if (!rule.denies || !(rule.profiles?.includes(profile) ?? true)) continue;
     for (const [at, user] of rule.users.entries()) {
       const message = impossibleInDeny(user, known);
-      if (message !== undefined) found.push({ path: ['rules', index, 'conditions', 'users', at], message });
+      if (message !== undefined)
+        found.push({ path: ['rules', index, 'conditions', 'users', at], message });
       if (found.length === MAX_FINDINGS) return found;
     }
   }
@@ -177,6 +199,8 @@ function* findingsOf(
       `it denies only profiles other than ${quote(own)}, but this policy decides on ${quote(own)} alone`,
     );
   }
-  const unknown = own === undefined ? (named ?? []).filter((profile) => !profiles.has(profile)) : [];
-  for (const profile of unknown) yield finding('unknown-profile', `there is no profile ${quote(profile)}`);
+  const unknown =
+    own === undefined ? (named ?? []).filter((profile) => !profiles.has(profile)) : [];
+  for (const profile of unknown)
+    yield finding('unknown-profile', `there is no profile ${quote(profile)}`);
 }

@@ -19,7 +19,11 @@ export type LintFinding = {
 type Pair = { readonly earlier: AccessRule; readonly later: AccessRule };
 
 /** Effects that allow a request without anybody's approval. */
-const GIVING: ReadonlySet<RuleEffect> = new Set(['allow', 'require_server', 'require_server_session']);
+const GIVING: ReadonlySet<RuleEffect> = new Set([
+  'allow',
+  'require_server',
+  'require_server_session',
+]);
 
 function timesOverlap({ earlier, later }: Pair): boolean {
   const [a, b] = [earlier.conditions.time, later.conditions.time];
@@ -43,7 +47,12 @@ function unreachable({ earlier, later }: Pair): readonly LintFinding[] {
 function overlappingWindows({ earlier, later }: Pair): readonly LintFinding[] {
   const [a, b] = [earlier.conditions.time, later.conditions.time];
   if (earlier.effect === later.effect || a === undefined || b === undefined) return [];
-  if (!sameZone(a, b) || !windowsOverlap(a, b) || !callersOverlap(earlier.conditions, later.conditions)) return [];
+  if (
+    !sameZone(a, b) ||
+    !windowsOverlap(a, b) ||
+    !callersOverlap(earlier.conditions, later.conditions)
+  )
+    return [];
   const message = `rules ${quote(earlier.name)} and ${quote(later.name)} overlap in time with different effects`;
   return [{ kind: 'overlapping-time-windows', rule: later.name, message }];
 }
@@ -73,7 +82,10 @@ export const MAX_FINDINGS = 20;
  */
 export function lint({ rules }: AccessPolicyDocument): readonly LintFinding[] {
   const live = rules.slice(0, MAX_RULES).filter((rule) => !isNeverMet(rule));
-  const found: LintFinding[] = rules.slice(0, MAX_RULES).flatMap(emptyDenial).slice(0, MAX_FINDINGS);
+  const found: LintFinding[] = rules
+    .slice(0, MAX_RULES)
+    .flatMap(emptyDenial)
+    .slice(0, MAX_FINDINGS);
   if (found.length >= MAX_FINDINGS) return found;
   for (const check of CHECKS) {
     for (const [index, earlier] of live.entries()) {

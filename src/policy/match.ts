@@ -15,7 +15,11 @@ export type PolicyCaller = {
 };
 
 /** What a policy decides on: who, what, and when (epoch milliseconds). */
-export type PolicyRequest = { readonly profile: string; readonly caller: PolicyCaller; readonly now: number };
+export type PolicyRequest = {
+  readonly profile: string;
+  readonly caller: PolicyCaller;
+  readonly now: number;
+};
 
 /** The name of a condition, as the documents write it. */
 export type ConditionName = keyof AccessConditions;
@@ -32,11 +36,17 @@ function includesUser(users: ReadonlySet<string>, name: string): boolean {
   return name !== '' && users.has(name);
 }
 
-function whenGiven<Value>(value: Value | undefined, compile: (value: Value) => Holds): Holds | undefined {
+function whenGiven<Value>(
+  value: Value | undefined,
+  compile: (value: Value) => Holds,
+): Holds | undefined {
   return value === undefined ? undefined : compile(value);
 }
 
-function inSet(values: readonly string[], factOf: (request: PolicyRequest) => string | undefined): Holds {
+function inSet(
+  values: readonly string[],
+  factOf: (request: PolicyRequest) => string | undefined,
+): Holds {
   const known = new Set(values);
   function isInSet(request: PolicyRequest): boolean {
     const fact = factOf(request);
@@ -76,14 +86,21 @@ function always(answer: boolean): Holds {
 }
 
 /** Compiles a rule's conditions, all of which must hold for the rule to match. */
-export function compileConditions(given: AccessConditions, effect: RuleEffect): readonly CompiledCondition[] {
+export function compileConditions(
+  given: AccessConditions,
+  effect: RuleEffect,
+): readonly CompiledCondition[] {
   // A record of all names, so that TypeScript rejects a condition that documents can have and
   // nothing compiles.
   const compiled: Readonly<Record<ConditionName, Holds | undefined>> = {
     profiles: whenGiven(given.profiles, (profiles) => inSet(profiles, ({ profile }) => profile)),
     users: whenGiven(given.users, ofUsers),
-    accounts: whenGiven(given.accounts, (accounts) => inSet(accounts, ({ caller }) => caller.account)),
-    principal_ids: whenGiven(given.principal_ids, (ids) => inSet(ids, ({ caller }) => caller.uniqueId)),
+    accounts: whenGiven(given.accounts, (accounts) =>
+      inSet(accounts, ({ caller }) => caller.account),
+    ),
+    principal_ids: whenGiven(given.principal_ids, (ids) =>
+      inSet(ids, ({ caller }) => caller.uniqueId),
+    ),
     principals: whenGiven(given.principals, ofPrincipals),
     time: whenGiven(given.time, inWindow),
     mode: whenGiven(given.mode, (modes) => always(modes.includes('server'))),
@@ -98,8 +115,8 @@ export function compileConditions(given: AccessConditions, effect: RuleEffect): 
 }
 
 /**
- * Compiles the test whether a rule lists a caller individually: in `users`, in `principal_ids`, or in
- * `principals` without a wildcard.
+ * Compiles the test whether a rule lists a caller individually: in `users`, in `principal_ids`, or
+ * in `principals` without a wildcard.
  */
 export function compileNaming({
   users = [],
@@ -111,7 +128,9 @@ export function compileNaming({
   const literal = new Set(principals.filter((pattern) => !hasWildcard(pattern)));
   function namesCaller({ name, uniqueId, principal }: PolicyCaller): boolean {
     return (
-      includesUser(knownUsers, name) || (uniqueId !== undefined && knownIds.has(uniqueId)) || literal.has(principal)
+      includesUser(knownUsers, name) ||
+      (uniqueId !== undefined && knownIds.has(uniqueId)) ||
+      literal.has(principal)
     );
   }
   return namesCaller;

@@ -17,15 +17,25 @@ function mayShareText(a: string, b: string): boolean {
   return hasWildcard(a) ? matchesPattern(a, b) : matchesPattern(b, a);
 }
 
-function sharePrincipals(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
-  return a === undefined || b === undefined || a.some((left) => b.some((right) => mayShareText(left, right)));
+function sharePrincipals(
+  a: readonly string[] | undefined,
+  b: readonly string[] | undefined,
+): boolean {
+  return (
+    a === undefined ||
+    b === undefined ||
+    a.some((left) => b.some((right) => mayShareText(left, right)))
+  );
 }
 
 /**
  * The minutes of a week that a window covers, as spans from Sunday 00:00. A span that crosses into
  * Sunday is split.
  */
-function weeklySpans({ days = WEEKDAYS, hours }: TimeWindow): readonly (readonly [number, number])[] {
+function weeklySpans({
+  days = WEEKDAYS,
+  hours,
+}: TimeWindow): readonly (readonly [number, number])[] {
   const start = hours === undefined ? 0 : minuteOfDay(hours.start);
   const end = hours === undefined ? MINUTES_PER_DAY : minuteOfDay(hours.end);
   const length = start < end ? end - start : end - start + MINUTES_PER_DAY;
@@ -45,7 +55,9 @@ export function sameZone(a: TimeWindow, b: TimeWindow): boolean {
 /** Whether two windows of the same zone have a minute in common. */
 export function windowsOverlap(a: TimeWindow, b: TimeWindow): boolean {
   const others = weeklySpans(b);
-  return weeklySpans(a).some(([from, to]) => others.some(([start, end]) => from < end && start < to));
+  return weeklySpans(a).some(([from, to]) =>
+    others.some(([start, end]) => from < end && start < to),
+  );
 }
 
 /** Whether some request could meet both rules' conditions, apart from their times. */
@@ -61,7 +73,9 @@ export function callersOverlap(a: AccessConditions, b: AccessConditions): boolea
 
 /** Whether a rule can never match on this server, whatever the request. */
 export function isNeverMet({ effect, conditions: { mode, device } }: AccessRule): boolean {
-  return (mode !== undefined && !mode.includes('server')) || (device !== undefined && effect !== 'deny');
+  return (
+    (mode !== undefined && !mode.includes('server')) || (device !== undefined && effect !== 'deny')
+  );
 }
 
 const LISTS = ['profiles', 'users', 'accounts', 'principal_ids', 'principals'] as const;
@@ -77,10 +91,14 @@ export function covers(earlier: AccessConditions, later: AccessConditions): bool
       const wide = earlier[name];
       return wide === undefined || (later[name]?.every((item) => wide.includes(item)) ?? false);
     }) &&
-    (earlier.time === undefined || (later.time !== undefined && coversTime(earlier.time, later.time)))
+    (earlier.time === undefined ||
+      (later.time !== undefined && coversTime(earlier.time, later.time)))
   );
 }
 
 function coversTime(earlier: TimeWindow, later: TimeWindow): boolean {
-  return sameZone(earlier, later) && JSON.stringify(weeklySpans(earlier)) === JSON.stringify(weeklySpans(later));
+  return (
+    sameZone(earlier, later) &&
+    JSON.stringify(weeklySpans(earlier)) === JSON.stringify(weeklySpans(later))
+  );
 }

@@ -38,10 +38,18 @@ const EXAMPLE = 'arn:aws:iam::111122223333:role/Name';
  */
 export function checkPrincipalPattern(pattern: string): Result<string, string> {
   if (pattern.startsWith('sentinel:key/')) return checkKey(pattern);
-  const [scheme, partition = '', service = '', region = '', account = '', ...rest] = pattern.split(':');
+  const [scheme, partition = '', service = '', region = '', account = '', ...rest] =
+    pattern.split(':');
   const resource = rest.join(':');
-  if (scheme !== 'arn' || resource === '' || !PRINTABLE.test(pattern) || pattern.length > MAX_LENGTH) {
-    return refuse(`${quote(pattern)} is neither an ARN like arn:aws:iam::111122223333:role/* nor sentinel:key/<id>`);
+  if (
+    scheme !== 'arn' ||
+    resource === '' ||
+    !PRINTABLE.test(pattern) ||
+    pattern.length > MAX_LENGTH
+  ) {
+    return refuse(
+      `${quote(pattern)} is neither an ARN like arn:aws:iam::111122223333:role/* nor sentinel:key/<id>`,
+    );
   }
   const problem =
     checkService({ partition, service, account, resource }) ??
@@ -53,7 +61,9 @@ export function checkPrincipalPattern(pattern: string): Result<string, string> {
 /** The same for one principal without wildcards, as a revocation names it. */
 export function checkPrincipal(text: string): Result<string, string> {
   if (!hasWildcard(text)) return checkPrincipalPattern(text);
-  return refuse(`${quote(text)} has a wildcard, but must name one principal in full, like ${EXAMPLE}`);
+  return refuse(
+    `${quote(text)} has a wildcard, but must name one principal in full, like ${EXAMPLE}`,
+  );
 }
 
 function checkKey(pattern: string): Result<string, string> {
@@ -68,11 +78,13 @@ type Parts = Readonly<Record<'partition' | 'service' | 'account' | 'resource', s
 
 function checkService({ partition, service, account, resource }: Parts): string | undefined {
   // The principal of a session is its role.
-  const role = service === 'sts' ? /^assumed-role\/([^/]+)(?:\/|$)/u.exec(resource)?.[1] : undefined;
+  const role =
+    service === 'sts' ? /^assumed-role\/([^/]+)(?:\/|$)/u.exec(resource)?.[1] : undefined;
   if (role !== undefined) {
     return `names a session; name its role, like arn:${partition}:iam::${account || '111122223333'}:role/${role}`;
   }
-  if (service === 'sts') return `cannot be a caller: only IAM users and roles are; name one, like ${EXAMPLE}`;
+  if (service === 'sts')
+    return `cannot be a caller: only IAM users and roles are; name one, like ${EXAMPLE}`;
   if (matchesPattern(service, 'iam')) return undefined;
   return `is of the service ${quote(service)}, but only IAM users and roles are callers; name one, like ${EXAMPLE}`;
 }
@@ -83,7 +95,8 @@ function checkPlace(partition: string, region: string, account: string): string 
     const hint = near === undefined ? `AWS has ${PARTITION_NAMES.join(', ')}` : `write ${near}`;
     return `has the partition ${quote(partition)}, which does not exist; ${hint}`;
   }
-  if (!matchesPattern(region, '')) return `has the region ${quote(region)}, but ARNs of IAM have none; write iam::`;
+  if (!matchesPattern(region, ''))
+    return `has the region ${quote(region)}, but ARNs of IAM have none; write iam::`;
   if (couldBe(account, DIGITS)) return undefined;
   return hasWildcard(account)
     ? `has the account ${quote(account)}, which no account id of twelve digits matches`
@@ -105,7 +118,8 @@ function checkResource(prefix: string, resource: string): string | undefined {
     return `is not an IAM user or role, and only these are callers; name one, like ${prefix}role/Name`;
   }
   if (!isUser && segments.length > 1) return pathOfRole(prefix, name);
-  if (!couldBe(name, NAME)) return 'does not end in a valid name: names are 1 to 64 letters, digits and _+=,.@-';
+  if (!couldBe(name, NAME))
+    return 'does not end in a valid name: names are 1 to 64 letters, digits and _+=,.@-';
   const path = segments.slice(0, -1).join('/');
   return segments.length === 1 || couldBe(path, PATH)
     ? undefined
@@ -116,7 +130,9 @@ function pathOfRole(prefix: string, name: string): string {
   const why = "includes the role's path, which STS does not report, so it matches nobody";
   // Without its path, a pattern for all roles of a path would match every role of the account.
   const isAny = name.replaceAll(/[*?]/gu, '') === '';
-  return isAny ? `${why}; list each role, like ${prefix}role/Name` : `${why}; write ${prefix}role/${name}`;
+  return isAny
+    ? `${why}; list each role, like ${prefix}role/Name`
+    : `${why}; write ${prefix}role/${name}`;
 }
 
 type Form = { readonly characters: RegExp; readonly shortest: number; readonly longest: number };

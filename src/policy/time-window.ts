@@ -1,5 +1,13 @@
 /** Sentinel's names of the days. Sunday is first, as in JavaScript. */
-export const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const;
+export const WEEKDAYS = [
+  'sunday',
+  'monday',
+  'tuesday',
+  'wednesday',
+  'thursday',
+  'friday',
+  'saturday',
+] as const;
 
 export type Weekday = (typeof WEEKDAYS)[number];
 
@@ -42,7 +50,13 @@ function formatterOf(zone: string): Intl.DateTimeFormat {
   const key = zone.toLowerCase();
   const known = formatters.get(key);
   if (known !== undefined) return known;
-  const options = { timeZone: zone, hourCycle: 'h23', weekday: 'long', hour: '2-digit', minute: '2-digit' } as const;
+  const options = {
+    timeZone: zone,
+    hourCycle: 'h23',
+    weekday: 'long',
+    hour: '2-digit',
+    minute: '2-digit',
+  } as const;
   const formatter = new Intl.DateTimeFormat('en-US', options);
   formatters.set(key, formatter);
   return formatter;
@@ -80,7 +94,10 @@ export function canonicalZone(zone: string): string | undefined {
 function localTime(now: number, zone: string | undefined): LocalTime {
   if (zone === undefined) {
     const date = new Date(now);
-    return { weekday: date.getUTCDay(), minute: date.getUTCHours() * MINUTES_PER_HOUR + date.getUTCMinutes() };
+    return {
+      weekday: date.getUTCDay(),
+      minute: date.getUTCHours() * MINUTES_PER_HOUR + date.getUTCMinutes(),
+    };
   }
   const parts = new Map(
     formatterOf(zone)
@@ -118,8 +135,14 @@ export function minuteOfDay(time: string): number {
  * time. An overnight window belongs to the day on which it starts: Friday 22:00-06:00 reaches into
  * Saturday.
  */
-export function compileTimeWindow({ days, hours, timezone }: TimeWindow): (moment: Moment) => boolean {
-  const onDay = new Set(days === undefined ? WEEKDAYS.keys() : days.map((day) => WEEKDAYS.indexOf(day)));
+export function compileTimeWindow({
+  days,
+  hours,
+  timezone,
+}: TimeWindow): (moment: Moment) => boolean {
+  const onDay = new Set(
+    days === undefined ? WEEKDAYS.keys() : days.map((day) => WEEKDAYS.indexOf(day)),
+  );
   function startsOn(weekday: number): boolean {
     return onDay.has((weekday + WEEKDAYS.length) % WEEKDAYS.length);
   }

@@ -67,7 +67,8 @@ export function parseUserName(text: string, { bareNames }: NameRules): Result<Us
 /** The problem of a text that cannot be split into the parts of a name. */
 function refusalOfText(text: string, bareNames: NamedKind): string | undefined {
   if (/^arn:/iu.test(text)) return ofArn(text, bareNames);
-  if (text.startsWith('sentinel:')) return 'is a principal; write the name in the document of that key';
+  if (text.startsWith('sentinel:'))
+    return 'is a principal; write the name in the document of that key';
   if (!/^[\u0021-\u007e]*$/u.test(text)) return ofOddCharacter(text);
   if (hasWildcard(text)) {
     return 'has a wildcard, but names are compared exactly; list each name, or use principals like arn:aws:iam::111122223333:role/*';
@@ -91,10 +92,14 @@ type Parts = {
   readonly segments: readonly string[];
 };
 
-function problemOfSegments({ account, first, segments }: Parts, bareNames: NamedKind): string | undefined {
+function problemOfSegments(
+  { account, first, segments }: Parts,
+  bareNames: NamedKind,
+): string | undefined {
   const at = account === undefined ? '' : `${account}:`;
   const last = segments.at(-1) ?? first;
-  const isKey = first === 'key' ? segments.length > 0 : segments.length === 0 && bareNames === 'key';
+  const isKey =
+    first === 'key' ? segments.length > 0 : segments.length === 0 && bareNames === 'key';
   if (account !== undefined && isKey && last !== '') {
     const name = withKind('key', last, bareNames);
     return `has an account id, but a registered key's name has none; write ${name}, or ${at}user/${last} for an IAM user of that account`;
@@ -107,7 +112,8 @@ function problemOfSegments({ account, first, segments }: Parts, bareNames: Named
   }
   const kind = NAMED_KINDS.find((known) => known === first);
   if (kind === undefined) return ofUnknownKind(first, at, segments);
-  if (segments.length > 1) return `includes a path, but names have none; write ${at}${withKind(kind, last, bareNames)}`;
+  if (segments.length > 1)
+    return `includes a path, but names have none; write ${at}${withKind(kind, last, bareNames)}`;
   return kind === bareNames
     ? `begins with ${kind}/, which is left out here because SENTINEL_BARE_NAMES is ${bareNames}; write ${at}${last}`
     : undefined;
@@ -146,8 +152,11 @@ function ofArn(text: string, bareNames: NamedKind): string {
   const [type = '', ...path] = rest.join(':').split('/');
   const last = path.at(-1) ?? '';
   const name = nameOfResource({ type, last, role: path[0] ?? '' }, bareNames);
-  if (name === undefined || /[^\w+=,.@/-]/u.test(name)) return 'is an ARN, not a name; put it under principals';
-  const other = isAccountId(account) ? `, or ${account}:${name} if that is not the TVM's own account` : '';
+  if (name === undefined || /[^\w+=,.@/-]/u.test(name))
+    return 'is an ARN, not a name; put it under principals';
+  const other = isAccountId(account)
+    ? `, or ${account}:${name} if that is not the TVM's own account`
+    : '';
   return `is an ARN, not a name; write ${name}${other}`;
 }
 

@@ -98,7 +98,8 @@ function likelyZone(text: string): string | undefined {
   const known = Object.hasOwn(LIKELY, key) ? LIKELY[key] : undefined;
   if (known !== undefined) return known;
   if (UTC.test(key)) return 'UTC';
-  if (/^(?:(?:etc\/)?(?:gmt|utc))?[+-]\d/u.test(key)) return 'the zone of the place whose clock you mean';
+  if (/^(?:(?:etc\/)?(?:gmt|utc))?[+-]\d/u.test(key))
+    return 'the zone of the place whose clock you mean';
   const place = zoneOfPlace(placeOf(key).replaceAll(' ', '_'));
   if (place !== undefined) return place;
   const canonical = canonicalZone(key);
@@ -112,7 +113,9 @@ function likelyZone(text: string): string | undefined {
 function nearestZone(key: string): string | undefined {
   const area = /^[a-z]+\//u.exec(key)?.[0];
   if (area === undefined || key.length > 40) return undefined;
-  const candidates = Intl.supportedValuesOf('timeZone').filter((zone) => zone.toLowerCase().startsWith(area));
+  const candidates = Intl.supportedValuesOf('timeZone').filter((zone) =>
+    zone.toLowerCase().startsWith(area),
+  );
   const near = nearest(
     key,
     candidates.map((zone) => zone.toLowerCase()),

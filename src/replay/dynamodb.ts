@@ -44,14 +44,18 @@ export function createDynamoDbGuard(
         names: { '#attempt': 'attempt' },
         values: attributes({ ':attempt': attempt }),
       });
-      if (released === 'refused') throw new Error(`the hold ${id} was released, but is not this attempt's`);
+      if (released === 'refused')
+        throw new Error(`the hold ${id} was released, but is not this attempt's`);
     } catch (error) {
       // A hold that cannot be released costs its caller one more signature, and nothing else.
       onFault(error);
     }
   }
 
-  async function reserve({ key, forgetAt }: ReplayClaim): Promise<Result<Reservation, GuardRefusal>> {
+  async function reserve({
+    key,
+    forgetAt,
+  }: ReplayClaim): Promise<Result<Reservation, GuardRefusal>> {
     const attempt = newHexId();
     const id = `replay#${key}`;
     try {

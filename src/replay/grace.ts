@@ -11,14 +11,23 @@ import { createMemoryGuard } from './memory.ts';
  * @param inGrace whether the grace is being used
  * @param startedAt when the process started, epoch milliseconds
  */
-export function createGraceGuard(shared: ReplayGuard, inGrace: () => boolean, startedAt: number): ReplayGuard {
+export function createGraceGuard(
+  shared: ReplayGuard,
+  inGrace: () => boolean,
+  startedAt: number,
+): ReplayGuard {
   const memory = createMemoryGuard(0);
 
-  async function reserve(request: ReplayClaim, now: number): Promise<Result<Reservation, GuardRefusal>> {
+  async function reserve(
+    request: ReplayClaim,
+    now: number,
+  ): Promise<Result<Reservation, GuardRefusal>> {
     // The memory is always asked, so that it knows later what came before the outage.
     const here = await memory.reserve(request, now);
     if (!here.ok && here.refusal === 'replayed') return here;
-    const everywhere = inGrace() ? refuse('unavailable' as const) : await shared.reserve(request, now);
+    const everywhere = inGrace()
+      ? refuse('unavailable' as const)
+      : await shared.reserve(request, now);
     // A memory that is full does not matter as long as the shared guard decides.
     if (everywhere.ok) return here.ok ? ok(both(everywhere.value, here.value)) : everywhere;
     // In the outage the memory decides, except about what an earlier process may have seen.

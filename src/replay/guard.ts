@@ -15,7 +15,10 @@ export type Reservation = { readonly release: () => Promise<void> };
  * copies exactly one gets a reservation. A request that cannot be recorded is refused.
  */
 export type ReplayGuard = {
-  readonly reserve: (request: ReplayClaim, now: number) => Promise<Result<Reservation, GuardRefusal>>;
+  readonly reserve: (
+    request: ReplayClaim,
+    now: number,
+  ) => Promise<Result<Reservation, GuardRefusal>>;
 };
 
 /**
@@ -27,5 +30,7 @@ export function reserveClaim(
   claim: ReplayClaim | undefined,
   now: number,
 ): Promise<Result<Reservation, GuardRefusal>> {
-  return claim === undefined ? Promise.resolve(ok({ release: () => Promise.resolve() })) : guard.reserve(claim, now);
+  return claim === undefined
+    ? Promise.resolve(ok({ release: () => Promise.resolve() }))
+    : guard.reserve(claim, now);
 }

@@ -18,12 +18,16 @@ export function createKnownHereGuard(shared: ReplayGuard, capacity = MAX_REQUEST
   /** Cache: signed request → its hold, or that another instance used it; until it makes room. */
   const used = createLru<string, Reservation | 'elsewhere'>(capacity);
 
-  async function reserve(request: ReplayClaim, now: number): Promise<Result<Reservation, GuardRefusal>> {
+  async function reserve(
+    request: ReplayClaim,
+    now: number,
+  ): Promise<Result<Reservation, GuardRefusal>> {
     const { key } = request;
     if (used.get(key) !== undefined) return refuse('replayed');
     const reserved = await shared.reserve(request, now);
     if (!reserved.ok) {
-      if (reserved.refusal === 'replayed' && used.peek(key) === undefined) used.set(key, 'elsewhere');
+      if (reserved.refusal === 'replayed' && used.peek(key) === undefined)
+        used.set(key, 'elsewhere');
       return reserved;
     }
     const there = reserved.value;

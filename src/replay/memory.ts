@@ -54,7 +54,8 @@ export function createMemoryGuard(startedAt: number, capacity = MAX_REQUESTS): R
 
   function reserve(request: ReplayClaim, now: number): Promise<Result<Reservation, GuardRefusal>> {
     forgetOld(now);
-    if (request.signedAt < earliest || seen.has(request.key)) return Promise.resolve(refuse('replayed'));
+    if (request.signedAt < earliest || seen.has(request.key))
+      return Promise.resolve(refuse('replayed'));
     if (seen.size >= capacity) return Promise.resolve(refuse('unavailable'));
     const held = { forgetAt: request.forgetAt };
     function release(): Promise<void> {

@@ -1,5 +1,11 @@
 import { attributes, numberAt, textAt, type Item } from '../aws/attributes.ts';
-import { isSignedRow, signingKeyOf, signRow, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
+import {
+  isSignedRow,
+  signingKeyOf,
+  signRow,
+  type SealingKey,
+  type SealingKeys,
+} from '../lib/sealing.ts';
 
 /** Ranges of numbers, both ends included, in rising order and with a gap between any two. */
 export type Ranges = readonly (readonly [from: number, to: number])[];
@@ -121,7 +127,11 @@ export function includes(ranges: Ranges, n: number): boolean {
 }
 
 /** The item of a compaction; undefined if it would become too large. */
-export function toCompactionItem(version: number, ranges: Ranges, sealing: SealingKey | undefined): Item | undefined {
+export function toCompactionItem(
+  version: number,
+  ranges: Ranges,
+  sealing: SealingKey | undefined,
+): Item | undefined {
   if (ranges.length > MAX_RANGES) return undefined;
   const text = textOf(ranges);
   const signature = sealing === undefined ? undefined : signRow(sealing, PURPOSE, [version, text]);

@@ -1,43 +1,28 @@
-import { HOUR, MINUTE } from '../lib/clock.ts';
+import { HOUR } from '../lib/clock.ts';
+import {
+  deny,
+  issuedBefore,
+  MARGIN,
+  ownStatement,
+  profileOf,
+  SESSION,
+  statementOf,
+  type HardContext,
+  type Statement,
+} from './deny-statements.ts';
 import type { Revocation } from './revocation.ts';
-
-/** A statement of the deny policy. */
-type Statement = {
-  readonly Sid: string;
-  readonly Effect: 'Deny';
-  readonly Action: '*';
-  readonly Resource: '*';
-  readonly Condition: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
-};
 
 /**
  * The inline policy of a protected role that denies everything to credentials that were issued and
  * then revoked.
  */
-export type HardPolicy = { readonly Version: '2012-10-17'; readonly Statement: readonly Statement[] };
+export type HardPolicy = {
+  readonly Version: '2012-10-17';
+  readonly Statement: readonly Statement[];
+};
 
 /** The name of the policy: one for each role, rebuilt whole. */
 export const HARD_POLICY_NAME = 'SentinelRevocations';
-
-/**
- * Patterns for the tags of revoked sessions, in the characters that STS accepts; see the names of
- * vended sessions.
- */
-export type TagNames = {
-  /** Patterns for a tag that holds this name of a user or a profile. */
-  readonly ofName: (name: string) => readonly string[];
-  /**
-   * Patterns for `SentinelPrincipal`, which holds the subject: the principal itself, and for a role
-   * all people behind it.
-   */
-  readonly ofPrincipal: (principal: string) => readonly string[];
-};
-
-/**
- * How long after a revocation credentials may have been issued and still be denied: it takes a
- * moment to be known.
- */
-const MARGIN = 1 * MINUTE;
 
 /** The longest life of credentials of the TVM. */
 export const LONGEST_CREDENTIALS = 1 * HOUR;
@@ -57,46 +42,14 @@ const MAX_CHARACTERS = 6_000;
  */
 const MAX_OWN = 3_000;
 
-/** What the policy of a role depends on besides the revocations. */
-export type HardContext = {
-  /** The profiles that vend the role. */
-  readonly profiles: readonly string[];
-  readonly tags: TagNames;
-  /** Epoch milliseconds. */
-  readonly now: number;
-  /** How far, in milliseconds, the clock of the instance that revoked may be off AWS's. */
-  readonly skew: number;
-};
-
 /**
  * The policy, undefined if there is nothing to deny, and the revocations for which it has no room
  * yet.
  */
-export type HardPlan = { readonly policy: HardPolicy | undefined; readonly waiting: readonly Revocation[] };
-
-/**
- * IAM's own precision:
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
- */
-function instant(ms: number): string {
-  return `${new Date(Math.ceil(ms / 1_000) * 1_000).toISOString().slice(0, 19)}Z`;
-}
-
-function issuedBefore(createdAt: number, skew: number) {
-  return {
-    DateLessThan: { 'aws:TokenIssueTime': instant(createdAt + MARGIN + skew) },
-  };
-}
-
-function deny(Sid: string, Condition: Statement['Condition']): Statement {
-  return {
-    Sid,
-    Effect: 'Deny',
-    Action: '*',
-    Resource: '*',
-    Condition,
-  };
-}
+export type HardPlan = {
+  readonly policy: HardPolicy | undefined;
+  readonly waiting: readonly Revocation[];
+};
 
 /**
  * Whether a revocation concerns credentials for a profile, and some of those can still be alive.
@@ -107,46 +60,10 @@ export function isInForce(
   { now, skew }: Pick<HardContext, 'now' | 'skew'>,
 ): boolean {
   const only = profileOf(target);
-  return (only === undefined || only === profile) && now < createdAt + MARGIN + skew + LONGEST_CREDENTIALS;
-}
-
-function profileOf(target: Revocation['target']): string | undefined {
-  if (target.kind === 'session' || target.kind === 'grant') return target.profile;
-  return target.kind === 'profile' ? target.value : undefined;
-}
-
-/**
- * A single value is compared literally, because what others wrote into the log may hold wildcards.
- */
-function principalIs(values: readonly string[]): Statement['Condition'] {
-  const [only, ...patterns] = values;
-  const key = 'aws:PrincipalTag/SentinelPrincipal';
-  return patterns.length === 0 ? { StringEquals: { [key]: only ?? '' } } : { StringLike: { [key]: values } };
-}
-
-const USER = 'aws:PrincipalTag/SentinelUser';
-const PROFILE = 'aws:PrincipalTag/SentinelProfile';
-const SESSION = 'aws:PrincipalTag/SentinelSessionID';
-const REQUEST = 'aws:PrincipalTag/SentinelRequestID';
-
-function statementOf(revocation: Revocation, { tags, skew }: HardContext): Statement {
-  const { n, target, createdAt } = revocation;
-  const sid = `Revocation${n}`;
-  const time = issuedBefore(createdAt, skew);
-  switch (target.kind) {
-    case 'all':
-      return deny(sid, time);
-    case 'user':
-      return deny(sid, { ...time, StringLike: { [USER]: tags.ofName(target.value) } });
-    case 'principal':
-      return deny(sid, { ...time, ...principalIs(tags.ofPrincipal(target.value)) });
-    case 'profile':
-      return deny(sid, { ...time, StringLike: { [PROFILE]: tags.ofName(target.value) } });
-    case 'session':
-      return deny(sid, { StringEquals: { [SESSION]: target.value } });
-    case 'grant':
-      return deny(sid, { StringEquals: { [REQUEST]: target.value } });
-  }
+  return (
+    (only === undefined || only === profile) &&
+    now < createdAt + MARGIN + skew + LONGEST_CREDENTIALS
+  );
 }
 
 /**
@@ -158,29 +75,6 @@ function ownerOf({ target, own }: Revocation): string | undefined {
   return target.subject === '' ? `user ${target.user}` : `subject ${target.subject}`;
 }
 
-/** The sessions that one subject revoked of its own, in one statement that reaches nobody else. */
-function ownStatement(mine: readonly Revocation[], { profiles, tags, skew }: HardContext): Statement | undefined {
-  const [first] = mine;
-  if (first?.target.kind !== 'session') return undefined;
-  const { subject, user } = first.target;
-  // The first pattern is the subject itself; the others are the people behind a role.
-  const [tag = ''] = tags.ofPrincipal(subject);
-  const who =
-    subject === ''
-      ? { StringLike: { [USER]: tags.ofName(user) } }
-      : { StringEquals: { 'aws:PrincipalTag/SentinelPrincipal': tag } };
-  const named = [...new Set(mine.map(({ target }) => profileOf(target) ?? ''))];
-  const isWholeRole = profiles.every((profile) => named.includes(profile));
-  const what = isWholeRole ? {} : { [PROFILE]: named.flatMap((profile) => tags.ofName(profile)) };
-  const time = issuedBefore(Math.max(...mine.map(({ createdAt }) => createdAt)), skew);
-  const like = { ...('StringLike' in who ? who.StringLike : {}), ...what };
-  return deny(`Own${first.n}`, {
-    ...time,
-    ...('StringEquals' in who ? { StringEquals: who.StringEquals } : {}),
-    ...(Object.keys(like).length === 0 ? {} : { StringLike: like }),
-  });
-}
-
 function lengthOf(statements: readonly Statement[]): number {
   return JSON.stringify({ Version: '2012-10-17', Statement: statements }).length;
 }
@@ -189,11 +83,17 @@ function lengthOf(statements: readonly Statement[]): number {
  * The revocations by operators: each by name, or everything issued until now if there are too many
  * to name.
  */
-function operatorStatements(live: readonly Revocation[], context: HardContext): readonly Statement[] {
+function operatorStatements(
+  live: readonly Revocation[],
+  context: HardContext,
+): readonly Statement[] {
   if (live.length === 0) return [];
   const single = live.flatMap(({ target }) => (target.kind === 'session' ? [target.value] : []));
-  const named = live.filter(({ target }) => target.kind !== 'session').map((one) => statementOf(one, context));
-  const sessions = single.length === 0 ? [] : [deny('RevokedSessions', { StringEquals: { [SESSION]: single } })];
+  const named = live
+    .filter(({ target }) => target.kind !== 'session')
+    .map((one) => statementOf(one, context));
+  const sessions =
+    single.length === 0 ? [] : [deny('RevokedSessions', { StringEquals: { [SESSION]: single } })];
   const statements = [...named, ...sessions];
   if (single.length <= MAX_SESSIONS && lengthOf(statements) <= MAX_CHARACTERS) return statements;
   // Callers who are not revoked get new credentials when they ask again; those who are revoked do
@@ -210,7 +110,9 @@ function operatorStatements(live: readonly Revocation[], context: HardContext): 
  * credentials have all expired are left out.
  */
 export function toHardPolicy(revocations: readonly Revocation[], context: HardContext): HardPlan {
-  const live = revocations.filter((one) => context.profiles.some((profile) => isInForce(one, profile, context)));
+  const live = revocations.filter((one) =>
+    context.profiles.some((profile) => isInForce(one, profile, context)),
+  );
   const statements = [
     ...operatorStatements(
       live.filter((one) => ownerOf(one) === undefined),
@@ -226,9 +128,15 @@ export function toHardPolicy(revocations: readonly Revocation[], context: HardCo
   const waiting: Revocation[] = [];
   for (const mine of owners.values()) {
     const statement = ownStatement(mine, context);
-    const fits = waiting.length === 0 && statement !== undefined && lengthOf([...statements, statement]) <= room;
+    const fits =
+      waiting.length === 0 &&
+      statement !== undefined &&
+      lengthOf([...statements, statement]) <= room;
     if (fits) statements.push(statement);
     else waiting.push(...mine);
   }
-  return { policy: statements.length === 0 ? undefined : { Version: '2012-10-17', Statement: statements }, waiting };
+  return {
+    policy: statements.length === 0 ? undefined : { Version: '2012-10-17', Statement: statements },
+    waiting,
+  };
 }

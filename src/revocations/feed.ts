@@ -5,6 +5,7 @@ import { createStopwatch, type Moment } from '../lib/stopwatch.ts';
 import type { ForeignRevocations } from './sentinel-rows.ts';
 import type { Block, Revocation, RevocationSubject } from './revocation.ts';
 import type { LogEntry } from './entry.ts';
+import type { FeedState } from './feed-state.ts';
 import { createRevocationFollower } from './follower.ts';
 import type { RevocationLog } from './log.ts';
 import { createReadings } from './readings.ts';
@@ -22,36 +23,6 @@ const UPKEEP = 1 * HOUR;
 
 /** The same while something is signed with an older key: only then may that key be deleted. */
 const UPKEEP_SOON = 10 * SECOND;
-
-/** What this instance knows, and how far it can be trusted. */
-export type FeedState = {
-  /** Whether the first try to read is over, successful or not. */
-  readonly tried: boolean;
-  /**
-   * Milliseconds since the last reading of the log that found everything began; undefined if there
-   * was none.
-   */
-  readonly ageMs: number | undefined;
-  readonly live: number;
-  /**
-   * Whether what is known may be vended on: it is young enough, or the operator's grace applies.
-   */
-  readonly usable: boolean;
-  /** Whether the last try to read failed. */
-  readonly failing: boolean;
-  /** Whether older knowledge is used during an outage, because the operator chose availability. */
-  readonly inGrace: boolean;
-  /**
-   * How many entries are signed with a key that is no longer the one that signs: 0 before that key
-   * may be deleted.
-   */
-  readonly underOldKeys: number;
-  /**
-   * Whether entries of the log are missing or were changed by others, so that nobody knows what is
-   * revoked.
-   */
-  readonly broken: boolean;
-};
 
 /** The revocations in force, as this instance knows them. */
 export type Revocations = {
@@ -71,7 +42,10 @@ export type Revocations = {
   readonly ofVend: (subject: RevocationSubject, profile: string) => Block | undefined;
   /** Whether a grant was ended before its time. In memory. */
   readonly ofGrant: (id: string) => Revocation | undefined;
-  /** Whether a revocation of this caller came behind a number of the log, be it lifted since. In memory. */
+  /**
+   * Whether a revocation of this caller came behind a number of the log, be it lifted since. In
+   * memory.
+   */
   readonly wasRevokedAfter: (subject: RevocationSubject, n: number) => boolean;
   /** Everything up to this number of the log is known here. */
   readonly top: () => number;
@@ -127,9 +101,17 @@ type Options = {
  * consistently, whatever the load. Lookups are in memory.
  */
 export function createRevocations(options: Options): Revocations {
-  const { log, foreign, clock, monotonic, bound, grace, keysAre, upkeep, onRevocation, onFault } = options;
+  const { log, foreign, clock, monotonic, bound, grace, keysAre, upkeep, onRevocation, onFault } =
+    options;
   const stopwatch = createStopwatch(clock, monotonic);
-  const follower = createRevocationFollower({ log, clock, stopwatch, keysAre, onRevocation, onFault });
+  const follower = createRevocationFollower({
+    log,
+    clock,
+    stopwatch,
+    keysAre,
+    onRevocation,
+    onFault,
+  });
   const { book } = follower;
   const readings = createReadings({ follower, foreign, clock, stopwatch, bound, grace, onFault });
   const { refresh, catchUp, isFresh, inGrace, isUsable } = readings;

@@ -4,9 +4,10 @@ import { singleFlight } from '../lib/single-flight.ts';
 import type { Moment, Stopwatch } from '../lib/stopwatch.ts';
 import { includes } from './compaction.ts';
 import { createRevocationBook, type Revocation, type RevocationBook } from './revocation.ts';
-import type { LogEntry, ReadEntry } from './entry.ts';
+import { type LogEntry, type ReadEntry, apply } from './entry.ts';
 import type { RevocationLog } from './log.ts';
-import { apply, BrokenLog, createRevocationReader } from './reader.ts';
+import { createRevocationReader } from './reader.ts';
+import { BrokenLog } from './broken-log.ts';
 import { createRevocationWriter, type NewEntry } from './writer.ts';
 
 /** How often the whole log is read again, so that changes of old entries by others are noticed. */
@@ -47,7 +48,9 @@ export function createRevocationFollower(options: Options) {
   /** Everything up to this number is known. */
   let top = 0;
   let readAt: Moment | undefined;
-  const write = createRevocationWriter(log, () => (stopwatch.since(readAt) < JUST_READ ? top : undefined));
+  const write = createRevocationWriter(log, () =>
+    stopwatch.since(readAt) < JUST_READ ? top : undefined,
+  );
   let loadedAt: Moment | undefined;
   let loadTriedAt: Moment | undefined;
   let loadedWith: string | undefined;
@@ -111,13 +114,15 @@ export function createRevocationFollower(options: Options) {
     tell({ entry: written, closed: false });
     // The lifting is written. If closing the entry that it lifts fails now, the upkeep does it
     // later.
-    if (entry.what === 'lift') await log.close(entry.lifts, written.n, entry.sealing).catch(onFault);
+    if (entry.what === 'lift')
+      await log.close(entry.lifts, written.n, entry.sealing).catch(onFault);
     return written;
   }
 
   /** Replaces a broken entry by one that says nothing. Rejects if that cannot be written. */
   async function putAside(n: number): Promise<void> {
-    if ((await log.silence(n, await log.read(n))) === 'refused') throw new Error(`entry ${n} has just changed`);
+    if ((await log.silence(n, await log.read(n))) === 'refused')
+      throw new Error(`entry ${n} has just changed`);
     loadTriedAt = undefined;
   }
 

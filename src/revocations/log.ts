@@ -1,20 +1,22 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { attributes, flagAt, numberAt, type Item } from '../aws/attributes.ts';
-import { deleteIf, putIf, putNew, readItem, scanPages, updateIf, type WriteOutcome } from '../aws/table.ts';
+import { attributes, type Item } from '../aws/attributes.ts';
+import {
+  deleteIf,
+  putIf,
+  putNew,
+  readItem,
+  scanPages,
+  updateIf,
+  type WriteOutcome,
+} from '../aws/table.ts';
 import { SECOND, type Clock } from '../lib/clock.ts';
 import { activeSealingKey, type SealingKey, type SealingKeys } from '../lib/sealing.ts';
 import { COMPACTION_ID, readCompaction, toCompactionItem, type Ranges } from './compaction.ts';
-import {
-  idOf,
-  readEntry,
-  readHead,
-  signClosing,
-  signEntry,
-  signHead,
-  toHead,
-  toItem,
-  type ReadEntry,
-} from './entry.ts';
+import { idOf, readEntry, toItem, type ReadEntry } from './entry.ts';
+import { signClosing, signEntry } from './entry-signature.ts';
+import { readHead, signHead, toHead } from './head.ts';
+import { createMirror } from './mirror.ts';
+import { unchanged } from './unchanged.ts';
 
 /** How long one call may take that writes, its retries included. */
 const DEADLINE = 3 * SECOND;
@@ -30,12 +32,6 @@ const PAGE = 250;
  */
 const MAX_ATTEMPTS = 5;
 
-/** A copy of the head in the guard table, which only the TVM writes, and whether it is signed. */
-export type Mirror = { readonly n: number; readonly signed: boolean };
-
-/** The id of the mirror. */
-const MIRROR = 'revocations#head';
-
 type Options = {
   readonly client: DynamoDBClient;
   readonly table: string;
@@ -44,21 +40,6 @@ type Options = {
   readonly sealingKeys: () => SealingKeys;
   readonly clock: Clock;
 };
-
-/** The condition that an item is still as it was seen, or still not there. */
-function unchanged(seen: Item | undefined) {
-  if (seen === undefined) return { condition: 'attribute_not_exists(id)' };
-  const terms: string[] = ['attribute_exists(id)'];
-  const names: Record<string, string> = {};
-  const values: Item = {};
-  for (const [index, name] of ['n', 'signature', 'attempt', 'version', 'closing'].entries()) {
-    const value = seen[name];
-    names[`#a${index}`] = name;
-    if (value !== undefined) values[`:a${index}`] = value;
-    terms.push(value === undefined ? `attribute_not_exists(#a${index})` : `#a${index} = :a${index}`);
-  }
-  return { condition: terms.join(' AND '), names, ...(Object.keys(values).length === 0 ? {} : { values }) };
-}
 
 /**
  * The log of revocations in `sentinel-revocations`: entries `rev#<n>` without a gap; `head`, which
@@ -69,10 +50,20 @@ function unchanged(seen: Item | undefined) {
  * All of it is signed. What others wrote may revoke; it can neither lift nor end a revocation, nor
  * make an entry be gone.
  */
-export function createRevocationLog({ client, table: name, guard: guardName, sealingKeys, clock }: Options) {
+export function createRevocationLog({
+  client,
+  table: name,
+  guard: guardName,
+  sealingKeys,
+  clock,
+}: Options) {
   const table = { client, name, deadline: DEADLINE };
   const reads = { ...table, deadline: READ_DEADLINE };
-  const guard = { client, name: guardName, deadline: DEADLINE };
+  const mirror = createMirror(
+    { client, name: guardName, deadline: DEADLINE },
+    READ_DEADLINE,
+    () => active() !== undefined,
+  );
 
   /** The key that signs now. */
   function active(): SealingKey | undefined {
@@ -82,25 +73,6 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
   /** Reads an item; undefined if it is no entry. `believed`: genuine even without a signature. */
   function understand(item: Item, believed = active() === undefined): ReadEntry | undefined {
     return readEntry(item, sealingKeys(), active(), believed);
-  }
-
-  /** The copy of the head in the guard table; undefined if there is none yet. */
-  async function readMirror(): Promise<Mirror | undefined> {
-    const item = await readItem({ ...guard, deadline: READ_DEADLINE }, MIRROR);
-    return item === undefined ? undefined : { n: numberAt(item, 'n') ?? 0, signed: flagAt(item, 'signed') === true };
-  }
-
-  /** Raises the copy of the head to n, unless it is there already. */
-  async function raiseMirror(n: number): Promise<void> {
-    const signed = active() !== undefined;
-    await updateIf(guard, MIRROR, 'SET #n = :n, #signed = :signed', {
-      // A log that is signed stays signed.
-      condition: signed
-        ? 'attribute_not_exists(id) OR #n < :n OR #signed <> :signed'
-        : 'attribute_not_exists(id) OR (#n < :n AND #signed = :signed)',
-      names: { '#n': 'n', '#signed': 'signed' },
-      values: attributes({ ':n': n, ':signed': signed }),
-    });
   }
 
   /** Reads the head; `item` is undefined if there is none. */
@@ -143,7 +115,10 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
     const { n } = read.entry;
     const { until, ttl: _, ...rest } = read.item;
     const kept = withEnd && until !== undefined ? { ...rest, until } : rest;
-    const asRead = read.entry.what === 'revoke' && read.entry.own ? { ...kept, ...attributes({ own: true }) } : kept;
+    const asRead =
+      read.entry.what === 'revoke' && read.entry.own
+        ? { ...kept, ...attributes({ own: true }) }
+        : kept;
     const item = read.entry.what === 'revoke' ? asRead : toItem({ what: 'void', n }, undefined);
     return putIf(table, signEntry(item, active()), unchanged(read.item));
   }
@@ -178,7 +153,11 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
    * nothing.
    */
   function silence(n: number, seen: Item | undefined): Promise<WriteOutcome> {
-    return putIf(table, signEntry(toItem({ what: 'void', n }, undefined), active()), unchanged(seen));
+    return putIf(
+      table,
+      signEntry(toItem({ what: 'void', n }, undefined), active()),
+      unchanged(seen),
+    );
   }
 
   /** Closes entry n, which the entry `by` lifts: from then on entry n itself says so. */
@@ -199,7 +178,11 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
    * Replaces the compaction that was seen; false if another instance has just written it, or if it
    * would be too large.
    */
-  async function writeCompaction(version: number, ranges: Ranges, seen: Item | undefined): Promise<boolean> {
+  async function writeCompaction(
+    version: number,
+    ranges: Ranges,
+    seen: Item | undefined,
+  ): Promise<boolean> {
     const item = toCompactionItem(version, ranges, active());
     return item !== undefined && (await putIf(table, item, unchanged(seen))) === 'done';
   }
@@ -212,8 +195,8 @@ export function createRevocationLog({ client, table: name, guard: guardName, sea
   return {
     active,
     understand,
-    readMirror,
-    raiseMirror,
+    readMirror: mirror.read,
+    raiseMirror: mirror.raise,
     readHead: head,
     raiseHead,
     adopt,

@@ -1,27 +1,16 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { createNumberSet, gapsOf, includes, mergeRanges, type NumberSet, type Ranges } from './compaction.ts';
+import { BrokenLog, CHANGED, MISSING } from './broken-log.ts';
+import {
+  createNumberSet,
+  gapsOf,
+  includes,
+  mergeRanges,
+  type NumberSet,
+  type Ranges,
+} from './compaction.ts';
 import { createRevocationBook, type Revocation, type RevocationBook } from './revocation.ts';
-import type { ReadEntry } from './entry.ts';
+import { apply, type ReadEntry } from './entry.ts';
 import type { RevocationLog } from './log.ts';
-
-/**
- * The error of a log in which entries are missing or were changed by others: nobody knows what is
- * revoked.
- */
-export class BrokenLog extends Error {
-  readonly numbers: Ranges;
-
-  constructor(numbers: Ranges, why: string) {
-    const [first, ...others] = numbers.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`));
-    const more = others.length === 0 ? '' : ` (and ${others.slice(0, 5).join(', ')})`;
-    super(
-      `revocation ${first ?? '?'}${more} ${why}: nothing is vended until it is restored, or an operator closes it with ` +
-        'DELETE /revocations/{number}',
-    );
-    this.name = 'BrokenLog';
-    this.numbers = numbers;
-  }
-}
 
 /** The result of reading everything. */
 export type Loaded = {
@@ -46,9 +35,6 @@ const WINDOW = 25;
  * going to find them.
  */
 const LOOKED_FOR = 200;
-
-const MISSING = 'is missing from the table';
-const CHANGED = 'is not signed with a key that this TVM has';
 
 /**
  * Reads the log: all of it, or what is new. Each entry up to the head must be there as the TVM
@@ -126,7 +112,9 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
     const noted = mirror?.n ?? 0;
     if (log.active() === undefined) {
       if (mirror?.signed !== true) return Math.max((await log.readHead()).n, noted);
-      throw new Error('no sealing key is known yet, so that nobody can tell what the TVM itself wrote into the log');
+      throw new Error(
+        'no sealing key is known yet, so that nobody can tell what the TVM itself wrote into the log',
+      );
     }
     if (mirror?.signed !== true) await signAll(Math.max((await log.readHead()).n, noted));
     return readHead(noted);
@@ -139,7 +127,10 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
   async function load(before: RevocationBook): Promise<Loaded> {
     const head = await begin();
     const { ranges: gone, genuine, stale: isStale } = await log.readCompaction();
-    if (!genuine) onFault(new Error('the list of revocations that are gone is not signed by this TVM; it is ignored'));
+    if (!genuine)
+      onFault(
+        new Error('the list of revocations that are gone is not signed by this TVM; it is ignored'),
+      );
     const book = createRevocationBook();
     const [there, changed] = [createNumberSet(), createNumberSet()];
     const added: Revocation[] = [];
@@ -152,16 +143,21 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
         if (!read.genuine && !read.closed && read.entry.n <= head) changed.add(read.entry.n);
         if (read.stale) stale += 1;
         apply(read, book);
-        if (read.entry.what === 'revoke' && before.find(read.entry.n, 0) === undefined) added.push(read.entry);
+        if (read.entry.what === 'revoke' && before.find(read.entry.n, 0) === undefined)
+          added.push(read.entry);
       }
       // The event loop has a turn after each page.
       await turn();
     }
     const missing = await findMissing(there, head, gone, book);
     const numbers = mergeRanges(missing, changed.ranges());
-    const broken = numbers.length === 0 ? undefined : new BrokenLog(numbers, missing.length > 0 ? MISSING : CHANGED);
+    const broken =
+      numbers.length === 0
+        ? undefined
+        : new BrokenLog(numbers, missing.length > 0 ? MISSING : CHANGED);
     // At the beginning of time nothing has ended, so this lists everything that was known.
-    if (broken !== undefined) for (const one of before.list(Number.NEGATIVE_INFINITY)) book.add(one);
+    if (broken !== undefined)
+      for (const one of before.list(Number.NEGATIVE_INFINITY)) book.add(one);
     return { book, top: head, added, stale, broken };
   }
 
@@ -170,7 +166,11 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
    * revokes, and is signed then; one at or below the head was changed by others, and breaks the
    * log.
    */
-  async function take(item: NonNullable<Awaited<ReturnType<RevocationLog['read']>>>, head: number, on: Take) {
+  async function take(
+    item: NonNullable<Awaited<ReturnType<RevocationLog['read']>>>,
+    head: number,
+    on: Take,
+  ) {
     const read = log.understand(item);
     if (read === undefined) throw new Error('an item of the log has no number');
     const { n } = read.entry;
@@ -178,12 +178,17 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
     if (read.genuine || read.closed) return;
     const isNew = n > head && (await log.readHead()).n < n;
     if (isNew) {
-      onFault(new Error(`entry ${n} of the revocations was not written by this TVM; it can revoke, and nothing else`));
+      onFault(
+        new Error(
+          `entry ${n} of the revocations was not written by this TVM; it can revoke, and nothing else`,
+        ),
+      );
       await log.adopt(read, false);
     }
     const again = await log.read(n);
     const signed = again === undefined ? undefined : log.understand(again);
-    if (signed === undefined || !(signed.genuine || signed.closed)) throw new BrokenLog([[n, n]], CHANGED);
+    if (signed === undefined || !(signed.genuine || signed.closed))
+      throw new BrokenLog([[n, n]], CHANGED);
     on(signed);
   }
 
@@ -193,7 +198,9 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
     let top = from;
     for (;;) {
       const width = Math.max(1, Math.min(WINDOW, head - top));
-      const items = await Promise.all(Array.from({ length: width }, (_, index) => log.read(top + 1 + index)));
+      const items = await Promise.all(
+        Array.from({ length: width }, (_, index) => log.read(top + 1 + index)),
+      );
       for (const item of items) {
         const n = top + 1;
         const found = item ?? (n > head ? undefined : await log.read(n));
@@ -216,14 +223,6 @@ export function createRevocationReader(log: RevocationLog, onFault: (error: unkn
 }
 
 type Take = (read: ReadEntry) => void;
-
-/** Applies an entry to a book. */
-export function apply(read: ReadEntry, to: RevocationBook): void {
-  const { entry, closed } = read;
-  if (closed) to.lift(entry.n);
-  if (entry.what === 'lift') to.lift(entry.lifts);
-  if (entry.what === 'revoke') to.add(entry);
-}
 
 /** Reads the log of revocations. */
 export type RevocationReader = ReturnType<typeof createRevocationReader>;

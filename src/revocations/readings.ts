@@ -2,7 +2,7 @@ import { SECOND, type Clock } from '../lib/clock.ts';
 import { singleFlight } from '../lib/single-flight.ts';
 import type { Moment, Stopwatch } from '../lib/stopwatch.ts';
 import type { RevocationFollower } from './follower.ts';
-import { BrokenLog } from './reader.ts';
+import { BrokenLog } from './broken-log.ts';
 import type { ForeignRevocations } from './sentinel-rows.ts';
 
 /**

@@ -66,10 +66,17 @@ export type RevocationBook = {
    */
   readonly ofCaller: (subject: RevocationSubject, now: number) => Revocation | undefined;
   /** A revocation of whatever kind that refuses this caller this profile, if there is one. */
-  readonly ofVend: (subject: RevocationSubject, profile: string, now: number) => Revocation | undefined;
+  readonly ofVend: (
+    subject: RevocationSubject,
+    profile: string,
+    now: number,
+  ) => Revocation | undefined;
   /** Whether a grant was ended before its time. */
   readonly ofGrant: (id: string, now: number) => Revocation | undefined;
-  /** Whether there is a revocation of this caller behind a number of the log, be it lifted. The freeze switch is none. */
+  /**
+   * Whether there is a revocation of this caller behind a number of the log, be it lifted. The
+   * freeze switch is none.
+   */
   readonly wasRevokedAfter: (subject: RevocationSubject, n: number) => boolean;
   /** The revocation of everything, if there is one. */
   readonly frozen: (now: number) => Revocation | undefined;
@@ -105,7 +112,10 @@ function isLive({ until }: Revocation, now: number): boolean {
 export function createRevocationBook(): RevocationBook {
   const byNumber = new Map<number, Revocation>();
   const byKey = new Map<string, Set<Revocation>>();
-  /** The last number of those that named a caller, by what they named, whether or not they were lifted. */
+  /**
+   * The last number of those that named a caller, by what they named, whether or not they were
+   * lifted.
+   */
   const lastOf = new Map<string, number>();
   /**
    * The numbers that were lifted: entries may come twice, and a lifting before the entry that it
@@ -129,8 +139,15 @@ export function createRevocationBook(): RevocationBook {
     return undefined;
   }
 
-  function ofCaller({ name, storedName, principal }: RevocationSubject, now: number): Revocation | undefined {
-    return live(`user\n${storedName}`, now) ?? live(`user\n${name}`, now) ?? live(`principal\n${principal}`, now);
+  function ofCaller(
+    { name, storedName, principal }: RevocationSubject,
+    now: number,
+  ): Revocation | undefined {
+    return (
+      live(`user\n${storedName}`, now) ??
+      live(`user\n${name}`, now) ??
+      live(`principal\n${principal}`, now)
+    );
   }
 
   function note({ n, target }: Revocation): void {
@@ -156,7 +173,11 @@ export function createRevocationBook(): RevocationBook {
     if (revocation !== undefined) remove(revocation);
   }
 
-  function ofVend(subject: RevocationSubject, profile: string, now: number): Revocation | undefined {
+  function ofVend(
+    subject: RevocationSubject,
+    profile: string,
+    now: number,
+  ): Revocation | undefined {
     return (
       live('all', now) ??
       ofCaller(subject, now) ??
@@ -181,7 +202,9 @@ export function createRevocationBook(): RevocationBook {
   }
 
   function list(now: number): readonly Revocation[] {
-    return [...byNumber.values()].filter((revocation) => isLive(revocation, now)).toSorted((a, b) => a.n - b.n);
+    return [...byNumber.values()]
+      .filter((revocation) => isLive(revocation, now))
+      .toSorted((a, b) => a.n - b.n);
   }
 
   function size(): number {

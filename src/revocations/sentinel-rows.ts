@@ -31,14 +31,23 @@ type Ended = Block & { readonly until: number; readonly by: string | undefined }
  * the user, by the name that Sentinel has for them.
  */
 function toEnded(item: Item): readonly [key: string, ended: Ended] | undefined {
-  const [id, user, profile, subject] = ['id', 'user', 'profile', 'subject'].map((name) => textAt(item, name));
+  const [id, user, profile, subject] = ['id', 'user', 'profile', 'subject'].map((name) =>
+    textAt(item, name),
+  );
   const until = timeAt(item, 'expires_at');
   // What the TVM itself revoked stands in the log, where it can be lifted again.
   const isLogged = item['revocation'] !== undefined;
-  if (isLogged || id === undefined || profile === undefined || until === undefined) return undefined;
+  if (isLogged || id === undefined || profile === undefined || until === undefined)
+    return undefined;
   const whom = subject ?? user;
   if (whom === undefined) return undefined;
-  const target = { kind: 'session', value: id, subject: subject ?? '', user: user ?? '', profile } as const;
+  const target = {
+    kind: 'session',
+    value: id,
+    subject: subject ?? '',
+    user: user ?? '',
+    profile,
+  } as const;
   return [
     `${subject === undefined ? 'user' : 'subject'}\n${whom}\n${profile}`,
     { target, until, by: textAt(item, 'revoked_by') },
@@ -80,7 +89,11 @@ export function createForeignRevocations(client: DynamoDBClient, name: string): 
     blocked = found;
   }
 
-  function ofVend({ name, storedName, subject }: RevocationSubject, profile: string, now: number): Block | undefined {
+  function ofVend(
+    { name, storedName, subject }: RevocationSubject,
+    profile: string,
+    now: number,
+  ): Block | undefined {
     return (
       live(`subject\n${subject}\n${profile}`, now) ??
       live(`user\n${storedName}\n${profile}`, now) ??

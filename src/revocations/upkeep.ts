@@ -1,10 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { attributes, numberAt, textAt, type Item } from '../aws/attributes.ts';
-import { HOUR, SECOND, type Clock } from '../lib/clock.ts';
+import { DAY, HOUR, SECOND, type Clock } from '../lib/clock.ts';
 import type { SealingKey } from '../lib/sealing.ts';
 import { includes, mergeRanges, toRanges, type Ranges } from './compaction.ts';
 import type { Lease } from '../aws/lease.ts';
-import { signEntry, toClosing, toHead, toLift, type ReadEntry } from './entry.ts';
+import { toLift, type ReadEntry } from './entry.ts';
+import { signEntry, toClosing } from './entry-signature.ts';
+import { toHead } from './head.ts';
 import type { RevocationLog } from './log.ts';
 
 /**
@@ -12,6 +14,13 @@ import type { RevocationLog } from './log.ts';
  * too early.
  */
 const KEPT = 24 * HOUR;
+
+/**
+ * How long a revocation of somebody stays after it was made, be it lifted: it ends for good what
+ * they asked for or approved before, which may have waited 7 days, and be used within another, for
+ * hours.
+ */
+const KEPT_FOR_GRANTS = 9 * DAY;
 
 /**
  * How long an instance waits for the lease: if another one is at work, it leaves the work to that.
@@ -42,6 +51,13 @@ type Seen = {
   readonly again: ReadEntry[];
 };
 
+/** Whether an entry revoked somebody, who may have approved before what is still in use. */
+function endsGrants(entry: ReadEntry['entry'], now: number): boolean {
+  if (entry.what !== 'revoke') return false;
+  const { kind } = entry.target;
+  return (kind === 'user' || kind === 'principal') && now <= entry.createdAt + KEPT_FOR_GRANTS;
+}
+
 /**
  * Keeps the log in order, one instance at a time. It signs entries of an older key with the one
  * that signs now, closes lifted entries whose writer died before it did, and deletes entries that
@@ -60,8 +76,12 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
     const { entry, closed, genuine } = read;
     if (!genuine && !closed) return;
     if (read.stale) seen.again.push(read);
-    const hasEnded = entry.what === 'revoke' && entry.until !== undefined && clock() > entry.until + KEPT;
-    if (closed || hasEnded || entry.what === 'void' || includes(gone, entry.n)) seen.dead.add(entry.n);
+    const hasEnded =
+      entry.what === 'revoke' && entry.until !== undefined && clock() > entry.until + KEPT;
+    const isOver = closed || hasEnded;
+    // What is over, and still ends grants, is neither in force nor dead.
+    if (isOver && endsGrants(entry, clock()) && !includes(gone, entry.n)) return;
+    if (isOver || entry.what === 'void' || includes(gone, entry.n)) seen.dead.add(entry.n);
     else if (entry.what === 'lift') seen.lifts.set(entry.n, entry.lifts);
     else seen.open.add(entry.n);
   }
@@ -78,7 +98,10 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
     return seen;
   }
 
-  async function compact({ dead }: Seen, seen: Awaited<ReturnType<RevocationLog['readCompaction']>>): Promise<void> {
+  async function compact(
+    { dead }: Seen,
+    seen: Awaited<ReturnType<RevocationLog['readCompaction']>>,
+  ): Promise<void> {
     const numbers = [...dead].filter((n) => n <= settled).slice(0, MAX_CHANGES);
     const ranges = mergeRanges(seen.ranges, toRanges(numbers));
     if (numbers.length === 0 && !seen.stale) return;
@@ -91,7 +114,10 @@ export function createRevocationUpkeep({ log, lease, clock }: Options) {
     const compaction = await log.readCompaction();
     // The readers report a head or compaction that is not genuine.
     if (!head.genuine || !compaction.genuine) return 0;
-    if (head.item !== undefined && !(textAt(head.item, 'signature') ?? '').startsWith(`${sealing.id}.`)) {
+    if (
+      head.item !== undefined &&
+      !(textAt(head.item, 'signature') ?? '').startsWith(`${sealing.id}.`)
+    ) {
       await log.replace(toHead(head.n, sealing), head.item);
     }
     const seen = await look(compaction.ranges);
@@ -124,5 +150,7 @@ function signedAnew({ entry, closed, item }: ReadEntry, sealing: SealingKey): It
     entry.what === 'lift'
       ? { ...plain, ...attributes({ signature: toLift(entry.n, entry.lifts, sealing).signature }) }
       : signEntry(plain, sealing);
-  return closed ? { ...signed, ...toClosing(entry.n, numberAt(item, 'closed_by') ?? Number.NaN, sealing) } : signed;
+  return closed
+    ? { ...signed, ...toClosing(entry.n, numberAt(item, 'closed_by') ?? Number.NaN, sealing) }
+    : signed;
 }

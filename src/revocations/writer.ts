@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { attributes, textAt, type Item } from '../aws/attributes.ts';
-import { SECOND } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
 import type { SealingKey } from '../lib/sealing.ts';
 import type { Revocation } from './revocation.ts';
-import { endOfBatch, signEntry, toItem, toLift, type LogEntry } from './entry.ts';
+import { createFillAnnounced } from './announced.ts';
+import { endOfBatch, toItem, toLift, type LogEntry } from './entry.ts';
+import { signEntry } from './entry-signature.ts';
 import type { RevocationLog } from './log.ts';
 
 /** What a new entry says; the log gives it its number. */
@@ -19,18 +19,6 @@ const MAX_BATCH = 50;
  * How many times a batch moves to other numbers because other instances took those that it wanted.
  */
 const MAX_ROUNDS = 100;
-
-/**
- * How long a writer waits for entries that another instance has announced; then it fills their
- * numbers with `void`.
- */
-const ANNOUNCED = 0.5 * SECOND;
-
-/** The pause between two looks for them. */
-const LOOK = 0.03 * SECOND;
-
-/** How many announced entries are looked for one by one; for more the head is read instead. */
-const FEW = 10;
 
 /** How many times an entry is put again that does not stand where it was put. */
 const MAX_REPAIRS = 3;
@@ -51,9 +39,9 @@ type Placed = { readonly job: Job; readonly entry: LogEntry; readonly item: Item
  * announces how far the batch will reach, so that another instance that meets it continues after
  * the whole batch:
  *
- * A  put 8, which says "to 11" ── put 9, 10, 11 ── raise the head to 11 ── read back ── answer B
- * put 8: there, "to 11" ── put 12 … 15 ── 9 to 11 are there ── raise the head to 15 ── read back ──
- * answer
+ *     A  put 8, which says "to 11" ── put 9, 10, 11 ── raise the head to 11 ── read back ── answer
+ *     B  put 8: there, "to 11" ── put 12 … 15 ── 9 to 11 are there ── raise the head to 15
+ *        ── read back ── answer
  *
  * A writer that dies on the way leaves numbers without entries. The next writer fills them with
  * `void`, so that the log has no gap below any entry whose writer was told that it is written.
@@ -66,6 +54,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
   /** The last number that this instance wrote itself. */
   let written = 0;
   let isWriting = false;
+  const fillAnnounced = createFillAnnounced(log);
 
   /** The head; the copy in the guard table if the head is not genuine. */
   async function headNow(): Promise<number> {
@@ -80,7 +69,8 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     const read = item === undefined ? undefined : log.understand(item);
     // It was deleted since, so the head is beyond it.
     if (read === undefined) return { end: Math.max(n - 1, sure), sure };
-    if (read.genuine) return { end: Math.max(Math.min(endOfBatch(read), n + MAX_BATCH), sure), sure };
+    if (read.genuine)
+      return { end: Math.max(Math.min(endOfBatch(read), n + MAX_BATCH), sure), sure };
     // At or below the head it was changed by others, and stays as it is.
     if (sure < n) await log.adopt(read, false);
     return { end: Math.max(n, sure), sure };
@@ -88,7 +78,8 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
 
   function place(job: Job, n: number, last: number | undefined): Placed {
     const { entry: wish } = job;
-    const entry: LogEntry = wish.what === 'lift' ? toLift(n, wish.lifts, wish.sealing) : { ...wish, n };
+    const entry: LogEntry =
+      wish.what === 'lift' ? toLift(n, wish.lifts, wish.sealing) : { ...wish, n };
     const item = toItem(entry, last);
     const signed = entry.what === 'lift' ? item : signEntry(item, log.active());
     return { job, entry, item: { ...signed, ...attributes({ attempt: job.attempt }) } };
@@ -98,30 +89,6 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     return (await log.put(item, job.attempt)) === 'done';
   }
 
-  /** The announced numbers that are not there yet: a few are read one by one, else the head. */
-  async function stillMissing(announced: readonly number[]): Promise<readonly number[]> {
-    if (announced.length > FEW) {
-      const head = await log.readHead();
-      return head.genuine ? announced.filter((n) => n > head.n) : announced;
-    }
-    const items = await Promise.all(announced.map((n) => log.readPatiently(n)));
-    return announced.filter((_, index) => items[index] === undefined);
-  }
-
-  /**
-   * Waits for entries that others have announced, and fills the numbers of those that do not come.
-   */
-  async function fill(announced: ReadonlySet<number>): Promise<void> {
-    let missing: readonly number[] = [...announced];
-    for (let waited = 0; missing.length > 0; waited += LOOK) {
-      missing = await stillMissing(missing);
-      if (missing.length === 0) return;
-      if (waited >= ANNOUNCED) break;
-      await sleep(LOOK);
-    }
-    await Promise.all(missing.map((n) => log.silence(n, undefined)));
-  }
-
   /**
    * Whether an entry stands where it was put. Puts it again if it does not; false if a genuine
    * entry has its place.
@@ -129,7 +96,9 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
   async function stands({ entry: { n }, item }: Placed): Promise<boolean> {
     for (let repair = 0; repair <= MAX_REPAIRS; repair += 1) {
       const there = await log.readPatiently(n);
-      const isOurs = ['attempt', 'signature'].every((name) => textAt(there, name) === textAt(item, name));
+      const isOurs = ['attempt', 'signature'].every(
+        (name) => textAt(there, name) === textAt(item, name),
+      );
       if (isOurs && there !== undefined && log.understand(there)?.genuine !== false) return true;
       if (there !== undefined && !isOurs && log.understand(there)?.genuine === true) return false;
       await log.replace(item, there);
@@ -175,7 +144,8 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
       });
       n = last + 1;
     }
-    for (const job of left) failed.set(job, new Error('others take the numbers of the revocations again and again'));
+    for (const job of left)
+      failed.set(job, new Error('others take the numbers of the revocations again and again'));
     return { placed, failed, unsure };
   }
 
@@ -185,7 +155,7 @@ export function createRevocationWriter(log: RevocationLog, knownTo: () => number
     for (const [job, error] of failed) job.reject(error);
     if (placed.length === 0) return [];
     try {
-      await fill(unsure);
+      await fillAnnounced(unsure);
     } catch (error) {
       // They may be written, but readers may not reach them across the numbers before.
       for (const { job } of placed) job.reject(error);

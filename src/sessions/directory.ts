@@ -67,7 +67,12 @@ export type SessionDirectory = {
 };
 
 /** What the row of a session that was opened here says besides the session. */
-const OPEN = { status: 'active', genuine: true, revokedBy: undefined, revokedReason: undefined } as const;
+const OPEN = {
+  status: 'active',
+  genuine: true,
+  revokedBy: undefined,
+  revokedReason: undefined,
+} as const;
 
 /** A directory with empty caches. */
 export function createSessionDirectory(options: Options): SessionDirectory {
@@ -79,8 +84,12 @@ export function createSessionDirectory(options: Options): SessionDirectory {
     onFallback,
   });
   const watch = createStopwatch(clock, monotonic);
-  const items = createLru<string, { readonly row: SessionRow | undefined; readonly since: Moment }>(capacity);
-  const queries = createLru<string, { readonly page: SessionPage; readonly since: Moment }>(QUERIES);
+  const items = createLru<string, { readonly row: SessionRow | undefined; readonly since: Moment }>(
+    capacity,
+  );
+  const queries = createLru<string, { readonly page: SessionPage; readonly since: Moment }>(
+    QUERIES,
+  );
   /** Reads and listings under way: many who ask for the same cost one query. */
   const reading = new Map<string, Promise<SessionRow | undefined>>();
   const listing = new Map<string, Promise<SessionPage | undefined>>();
@@ -106,7 +115,10 @@ export function createSessionDirectory(options: Options): SessionDirectory {
   }
 
   /** Reads a page and keeps it, unless the pages were forgotten meanwhile. */
-  function readPage(key: string, page: Promise<SessionPage | undefined>): Promise<SessionPage | undefined> {
+  function readPage(
+    key: string,
+    page: Promise<SessionPage | undefined>,
+  ): Promise<SessionPage | undefined> {
     const answer = page
       .then((found) => {
         const isCurrent = listing.get(key) === answer;

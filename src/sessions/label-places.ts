@@ -67,18 +67,23 @@ export function createLabelPlaces(client: DynamoDBClient, name: string) {
    * way.
    */
   async function takeFree(session: Of, now: number): Promise<boolean> {
-    const outcome = await updateIf(guard, itemId(session), 'SET live.#label = :ends, #ttl = :ttl ADD version :one', {
-      condition:
-        'attribute_type(live, :map) AND ((attribute_not_exists(live.#label) AND size(live) < :most) OR live.#label < :ends)',
-      names: { '#label': placeOf(session), '#ttl': 'ttl' },
-      values: attributes({
-        ':map': 'M',
-        ':most': MAX_LABELS,
-        ':ends': session.endsAt,
-        ':ttl': toTtl(now + KEPT),
-        ':one': 1,
-      }),
-    });
+    const outcome = await updateIf(
+      guard,
+      itemId(session),
+      'SET live.#label = :ends, #ttl = :ttl ADD version :one',
+      {
+        condition:
+          'attribute_type(live, :map) AND ((attribute_not_exists(live.#label) AND size(live) < :most) OR live.#label < :ends)',
+        names: { '#label': placeOf(session), '#ttl': 'ttl' },
+        values: attributes({
+          ':map': 'M',
+          ':most': MAX_LABELS,
+          ':ends': session.endsAt,
+          ':ttl': toTtl(now + KEPT),
+          ':one': 1,
+        }),
+      },
+    );
     return outcome === 'done';
   }
 

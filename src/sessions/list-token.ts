@@ -78,7 +78,8 @@ export function resume(plan: Plan, { leg: name, at, ids }: Place): Leg | undefin
   if (found === undefined) return undefined;
   const { leg, lowest } = found;
   if (at === '') return ids.length === 0 ? leg : undefined;
-  const isPlace = isShort(at, MAX_AT) && at >= lowest && at <= leg.high && ids.length === leg.lanes.length;
+  const isPlace =
+    isShort(at, MAX_AT) && at >= lowest && at <= leg.high && ids.length === leg.lanes.length;
   return isPlace && ids.every((id) => id === '' || isShort(id, MAX_ID)) ? leg : undefined;
 }
 

@@ -108,7 +108,12 @@ function beginLeg({ way }: Plan, leg: Leg, from: Place | undefined): Course {
 }
 
 /** Reads the next rows of a lane, and returns how many there were. */
-async function fill(table: Table, { way }: Plan, { leg, from }: Course, lane: Lane): Promise<number> {
+async function fill(
+  table: Table,
+  { way }: Plan,
+  { leg, from }: Course,
+  lane: Lane,
+): Promise<number> {
   const high = from === undefined || from.at === '' ? leg.high : from.at;
   const newestFirst: IndexQuery = {
     index: `gsi-${way}`,
@@ -172,7 +177,11 @@ function placeOf(plan: Plan, { leg, lanes, at }: Course): Place | undefined {
 type End = 'full' | 'spent' | 'over';
 
 /** Reads one page from a place on, at a bounded cost. Rejects when DynamoDB fails. */
-export async function readRows<Row>(table: Table, walk: Walk<Row>, monotonic: Clock): Promise<Found<Row>> {
+export async function readRows<Row>(
+  table: Table,
+  walk: Walk<Row>,
+  monotonic: Clock,
+): Promise<Found<Row>> {
   const { plan, toRow } = walk;
   const budget = createBudget(monotonic);
   const rows: Row[] = [];
@@ -205,7 +214,13 @@ export async function readRows<Row>(table: Table, walk: Walk<Row>, monotonic: Cl
 }
 
 /** The page; throws if it made no progress, because asking for the next one would never end. */
-function toFound<Row>({ from }: Walk<Row>, rows: readonly Row[], next: Place | undefined): Found<Row> {
+function toFound<Row>(
+  { from }: Walk<Row>,
+  rows: readonly Row[],
+  next: Place | undefined,
+): Found<Row> {
   if (next === undefined || JSON.stringify(next) !== JSON.stringify(from)) return { rows, next };
-  throw new Error(`too many rows that are no sessions say that they were opened at ${next.at}: they cannot be listed`);
+  throw new Error(
+    `too many rows that are no sessions say that they were opened at ${next.at}: they cannot be listed`,
+  );
 }

@@ -8,7 +8,10 @@ import { readRows } from './list-walk.ts';
 import { toSessionRow, type SessionRow } from './session.ts';
 
 /** One page, and the token of the next; a page may be empty and still have a next one. */
-export type SessionPage = { readonly rows: readonly SessionRow[]; readonly next: string | undefined };
+export type SessionPage = {
+  readonly rows: readonly SessionRow[];
+  readonly next: string | undefined;
+};
 
 /** Whether a row is wanted, beyond the query's user, profile and time. */
 export type Wanted = (row: SessionRow) => boolean;
@@ -70,7 +73,9 @@ export function createSessionList({ table, clock, monotonic, onFallback }: Optio
   ): Promise<SessionPage | undefined> {
     const token = next === undefined ? undefined : fromToken(next);
     const asked =
-      token === undefined ? chooseWay(query) : waysOf(query).find((way) => markOf(query, way) === token.mark);
+      token === undefined
+        ? chooseWay(query)
+        : waysOf(query).find((way) => markOf(query, way) === token.mark);
     if (asked === undefined || (next !== undefined && token === undefined)) return undefined;
 
     async function readBy(way: Way): Promise<SessionPage | undefined> {
@@ -83,7 +88,10 @@ export function createSessionList({ table, clock, monotonic, onFallback }: Optio
       }
       const found = await readRows(table, { plan, leg, from: token?.place, toRow }, monotonic);
       const mark = markOf(query, way);
-      return { rows: found.rows, next: found.next === undefined ? undefined : toToken({ mark, place: found.next }) };
+      return {
+        rows: found.rows,
+        next: found.next === undefined ? undefined : toToken({ mark, place: found.next }),
+      };
     }
 
     try {

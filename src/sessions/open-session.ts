@@ -22,7 +22,9 @@ export type OpenSession = (opening: Opening) => Promise<Result<Session, LabelsFu
  * Opens sessions, or finds those that are open. A session with a label takes a place for the label
  * first, and is refused if there is none; a session without a label is never refused.
  */
-export function createOpenSession(store: Pick<SessionStore, 'current' | 'open' | 'takePlace'>): OpenSession {
+export function createOpenSession(
+  store: Pick<SessionStore, 'current' | 'open' | 'takePlace'>,
+): OpenSession {
   return async function openSession({ proposed, keys, now, deadline, instead }) {
     if (proposed.label === '') return ok(await store.open(proposed, keys, deadline, instead));
     // An open session has its place already, and keeps it until its own end, not the proposed one.

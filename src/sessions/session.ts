@@ -1,8 +1,22 @@
 import { createHash, createHmac } from 'node:crypto';
-import { attributes, isoTime, numberAt, textAt, timeAt, toTtl, type Item } from '../aws/attributes.ts';
+import {
+  attributes,
+  isoTime,
+  numberAt,
+  textAt,
+  timeAt,
+  toTtl,
+  type Item,
+} from '../aws/attributes.ts';
 import { HOUR } from '../lib/clock.ts';
 import { newHexId } from '../lib/ids.ts';
-import { activeSealingKey, isSignedRow, signRow, subkey, type SealingKeys } from '../lib/sealing.ts';
+import {
+  activeSealingKey,
+  isSignedRow,
+  signRow,
+  subkey,
+  type SealingKeys,
+} from '../lib/sealing.ts';
 
 /** Whose session it is: there is one for each subject, profile and label. */
 export type SessionKey = {
@@ -98,18 +112,27 @@ export function slotId({ subject, profile, label, grant }: SessionKey): string {
  * @param life how long sessions live, in milliseconds
  * @param now epoch milliseconds
  */
-export function proposeSessionId(slot: string, keys: SealingKeys, life: number, now: number): string {
+export function proposeSessionId(
+  slot: string,
+  keys: SealingKeys,
+  life: number,
+  now: number,
+): string {
   const sealing = activeSealingKey(keys, now);
   if (sealing === undefined) return newHexId();
   const period = Math.floor(now / life);
-  return createHmac('sha256', subkey(sealing, 'session id')).update(`${period}\n${slot}`).digest('hex').slice(0, 16);
+  return createHmac('sha256', subkey(sealing, 'session id'))
+    .update(`${period}\n${slot}`)
+    .digest('hex')
+    .slice(0, 16);
 }
 
 /**
  * What a row's signature covers: everything that matters to whoever relies on the status `active`.
  */
 function signedParts(session: Session) {
-  const { id, subject, principal, user, account, profile, label, startedAt, endsAt, grant } = session;
+  const { id, subject, principal, user, account, profile, label, startedAt, endsAt, grant } =
+    session;
   const parts = [id, subject, principal, user, account, profile, label, startedAt, endsAt];
   return grant === '' ? parts : [...parts, grant];
 }
@@ -165,7 +188,8 @@ function time(item: Item, name: string): number {
 export function toSessionRow(item: Item, keys: SealingKeys): SessionRow | undefined {
   const id = text(item, 'id');
   const status = text(item, 'status');
-  if (id === '' || (status !== 'active' && status !== 'revoked' && status !== 'expired')) return undefined;
+  if (id === '' || (status !== 'active' && status !== 'revoked' && status !== 'expired'))
+    return undefined;
   const session: Session = {
     id,
     subject: text(item, 'subject'),

@@ -66,10 +66,16 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
     instead: string | undefined,
   ): Promise<boolean> {
     const { id, endsAt } = session;
-    const own = attributes({ id: slotId(session), session: id, ends: endsAt, ttl: toTtl(endsAt + SLOT_KEPT) });
+    const own = attributes({
+      id: slotId(session),
+      session: id,
+      ends: endsAt,
+      ttl: toTtl(endsAt + SLOT_KEPT),
+    });
     const item = { ...toSessionItem(session, signature, instance), ...own };
     const outcome = await putIf(guard, item, {
-      condition: 'attribute_not_exists(#s) OR ends <= :now OR (#s = :own AND ends = :ends) OR #s = :instead',
+      condition:
+        'attribute_not_exists(#s) OR ends <= :now OR (#s = :own AND ends = :ends) OR #s = :instead',
       names: { '#s': 'session' },
       // No session has the id "-".
       values: attributes({ ':now': now, ':own': id, ':ends': endsAt, ':instead': instead ?? '-' }),
@@ -87,13 +93,19 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
   }
 
   /** Whether the row of a session's id is of this very session, and the session has not ended. */
-  async function isAlive({ id, subject, profile, label, endsAt }: Session, keys: SealingKeys): Promise<boolean> {
+  async function isAlive(
+    { id, subject, profile, label, endsAt }: Session,
+    keys: SealingKeys,
+  ): Promise<boolean> {
     const item = await readItem(sessions, id);
     const row = item === undefined ? undefined : toSessionRow(item, keys);
     if (row?.genuine !== true || row.status !== 'active') return false;
     const { session } = row;
     return (
-      session.subject === subject && session.profile === profile && session.label === label && session.endsAt === endsAt
+      session.subject === subject &&
+      session.profile === profile &&
+      session.label === label &&
+      session.endsAt === endsAt
     );
   }
 
@@ -106,7 +118,10 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
     const named = textAt(item, 'session');
     if (item === undefined || named === undefined) return { named, session: undefined };
     const row = toSessionRow({ ...item, ...attributes({ id: named }) }, keys);
-    return { named, session: row?.genuine === true && slotId(row.session) === id ? row.session : undefined };
+    return {
+      named,
+      session: row?.genuine === true && slotId(row.session) === id ? row.session : undefined,
+    };
   }
 
   /**
@@ -115,9 +130,15 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
    *
    * @param instead the id of a session that has ended
    */
-  async function readCurrent(of: SessionKey, keys: SealingKeys, now: number, instead: string | undefined) {
+  async function readCurrent(
+    of: SessionKey,
+    keys: SealingKeys,
+    now: number,
+    instead: string | undefined,
+  ) {
     const { named, session } = await readSlot(slotId(of), keys);
-    if (session === undefined || session.endsAt <= now || session.id === instead) return { named, session: undefined };
+    if (session === undefined || session.endsAt <= now || session.id === instead)
+      return { named, session: undefined };
     const signature = signSession(session, keys, now);
     if (signature !== undefined) await putRow(session, signature);
     return { named, session };
@@ -140,7 +161,12 @@ export function createSessionStore(client: DynamoDBClient, place: Place) {
    *
    * @param instead the id of a session of this key that has turned out to have ended
    */
-  async function open(proposed: Session, keys: SealingKeys, now: number, instead?: string): Promise<Session> {
+  async function open(
+    proposed: Session,
+    keys: SealingKeys,
+    now: number,
+    instead?: string,
+  ): Promise<Session> {
     const signature = signSession(proposed, keys, now);
     if (signature === undefined) throw new Error(NO_KEY);
     let wanted = { session: proposed, signature };

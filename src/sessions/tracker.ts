@@ -1,13 +1,14 @@
 import { MINUTE, SECOND, type Clock } from '../lib/clock.ts';
-import { createLru } from '../lib/lru.ts';
 import { withPatience } from '../lib/patience.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
 import type { SealingKeys } from '../lib/sealing.ts';
 import type { LabelsFull } from './label-places.ts';
+import { createLiveSessions, type Live } from './live-sessions.ts';
 import type { OpenSession } from './open-session.ts';
 import { proposeSessionId, slotId, type Session } from './session.ts';
 import type { SessionStore } from './store.ts';
 import type { SessionRefusal, SessionUse, Tracked } from './use.ts';
+import { createWriteBack } from './write-back.ts';
 
 export type { Tracked } from './use.ts';
 
@@ -27,9 +28,6 @@ const PATIENCE = 0.2 * SECOND;
  * A session with less time left is not continued: credentials vended under it would be of no use.
  */
 const MARGIN = 1 * MINUTE;
-
-/** A session in memory: when its row was last written, and how many uses the row lacks. */
-type Live = Session & { readonly writtenAt: number; readonly unwritten: number };
 
 /** The sessions that this instance serves. */
 export type SessionTracker = {
@@ -64,13 +62,13 @@ type Options = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** A session that ends with an approval is of use to its last second: there is no other to take its place. */
+/**
+ * A session that ends with an approval is of use to its last second: there is no other to take its
+ * place.
+ */
 function marginOf({ endsBy }: SessionUse): number {
   return endsBy === undefined ? MARGIN : 0;
 }
-
-/** How many rows are written at a time at the end of the process, which has to be over soon. */
-const FLUSH_WIDTH = 32;
 
 type Opened = Result<Live, LabelsFull>;
 
@@ -82,23 +80,20 @@ type Opened = Result<Live, LabelsFull>;
  */
 export function createSessionTracker(options: Options): SessionTracker {
   const { store, openSession, clock, life, capacity, onOpen, onFault } = options;
-  const idToSlot = new Map<string, string>();
-  /** Cache: slot → its session, until the session ends, is forgotten or makes room. */
-  const live = createLru<string, Live>(capacity, (_, { id }) => idToSlot.delete(id));
+  const live = createLiveSessions(capacity);
+  const { flush, sweep } = createWriteBack({ store, live, clock, onFault });
   /** The openings under way, by slot: vends that come meanwhile join them. */
-  const opening = new Map<string, { readonly proposed: Session; readonly opened: Promise<Opened> }>();
+  const opening = new Map<
+    string,
+    { readonly proposed: Session; readonly opened: Promise<Opened> }
+  >();
 
-  function remember(slot: string, session: Live): void {
-    live.set(slot, session);
-    idToSlot.set(session.id, slot);
-  }
-
-  function drop(slot: string, id: string): void {
-    if (live.peek(slot)?.id === id) live.delete(slot);
-    idToSlot.delete(id);
-  }
-
-  function open(use: SessionUse, keys: SealingKeys, slot: string, instead?: string): Promise<Opened> {
+  function open(
+    use: SessionUse,
+    keys: SealingKeys,
+    slot: string,
+    instead?: string,
+  ): Promise<Opened> {
     const underWay = opening.get(slot);
     // A vend that comes while the session opens is the session's next use.
     if (underWay !== undefined)
@@ -113,8 +108,12 @@ export function createSessionTracker(options: Options): SessionTracker {
         if (!outcome.ok) return outcome;
         const session = outcome.value;
         const isOurs = session.id === proposed.id && session.startedAt === proposed.startedAt;
-        const entry: Live = { ...session, writtenAt: isOurs ? now : session.lastAccessAt, unwritten: isOurs ? 0 : 1 };
-        remember(slot, entry);
+        const entry: Live = {
+          ...session,
+          writtenAt: isOurs ? now : session.lastAccessAt,
+          unwritten: isOurs ? 0 : 1,
+        };
+        live.remember(slot, entry);
         if (isOurs) onOpen(session);
         return ok(entry);
       })
@@ -130,31 +129,44 @@ export function createSessionTracker(options: Options): SessionTracker {
   function propose(use: SessionUse, keys: SealingKeys, slot: string, now: number): Session {
     const { key, sourceIdentity } = use;
     const id = proposeSessionId(slot, keys, life, now);
-    return { ...key, id, startedAt: now, endsAt: endOf(use, now), lastAccessAt: now, requestCount: 1, sourceIdentity };
+    return {
+      ...key,
+      id,
+      startedAt: now,
+      endsAt: endOf(use, now),
+      lastAccessAt: now,
+      requestCount: 1,
+      sourceIdentity,
+    };
   }
 
   /**
    * Counts a use. Writes it once in 15 minutes, and replaces the session if its row shows then that
    * it has ended.
    */
-  async function advance(use: SessionUse, keys: SealingKeys, slot: string, entry: Live): Promise<Opened> {
+  async function advance(
+    use: SessionUse,
+    keys: SealingKeys,
+    slot: string,
+    entry: Live,
+  ): Promise<Opened> {
     const now = clock();
     const used = { ...entry, lastAccessAt: now, unwritten: entry.unwritten + 1 };
     if (now - entry.writtenAt < TOUCH) {
-      remember(slot, used);
+      live.remember(slot, used);
       return ok(used);
     }
     // Before the write, so that the requests beside this one do not write too.
-    remember(slot, { ...used, writtenAt: now, unwritten: 0 });
+    live.remember(slot, { ...used, writtenAt: now, unwritten: 0 });
     try {
       if ((await store.touch(entry.id, now, used.unwritten)) === 'updated') return ok(used);
     } catch (error) {
       // The row exists since the opening; its being late by some minutes is no reason to stop.
       onFault(error);
-      remember(slot, { ...used, writtenAt: now - TOUCH + TOUCH_AGAIN });
+      live.remember(slot, { ...used, writtenAt: now - TOUCH + TOUCH_AGAIN });
       return ok(used);
     }
-    drop(slot, entry.id);
+    live.drop(slot, entry.id);
     return open(use, keys, slot, entry.id);
   }
 
@@ -163,37 +175,8 @@ export function createSessionTracker(options: Options): SessionTracker {
     const entry = live.get(slot);
     if (entry === undefined) return open(use, keys, slot);
     if (clock() + marginOf(use) < entry.endsAt) return advance(use, keys, slot, entry);
-    drop(slot, entry.id);
+    live.drop(slot, entry.id);
     return open(use, keys, slot);
-  }
-
-  function forget(id: string): void {
-    const slot = idToSlot.get(id);
-    if (slot !== undefined) drop(slot, id);
-  }
-
-  async function flush(): Promise<void> {
-    const dirty = [...live.entries()].map(([, entry]) => entry).filter(({ unwritten }) => unwritten > 0);
-    const workers = Array.from({ length: FLUSH_WIDTH }, async () => {
-      for (let entry = dirty.pop(); entry !== undefined; entry = dirty.pop()) {
-        await store.touch(entry.id, entry.lastAccessAt, entry.unwritten);
-      }
-    });
-    await Promise.all(workers).catch(onFault);
-  }
-
-  async function sweep(): Promise<void> {
-    const now = clock();
-    for (const [slot, { id, endsAt, unwritten }] of live.entries()) {
-      if (now < endsAt) continue;
-      drop(slot, id);
-      try {
-        await store.expire(id, now, unwritten);
-      } catch (error) {
-        onFault(error);
-        return;
-      }
-    }
   }
 
   /** Finds or opens the session; refuses where `find` rejects. */
@@ -224,7 +207,10 @@ export function createSessionTracker(options: Options): SessionTracker {
     };
   }
 
-  async function use(wanted: SessionUse, keys: SealingKeys): Promise<Result<Tracked, SessionRefusal>> {
+  async function use(
+    wanted: SessionUse,
+    keys: SealingKeys,
+  ): Promise<Result<Tracked, SessionRefusal>> {
     const found = track(wanted, keys);
     if (wanted.required) return found;
     const result = await withPatience(found, PATIENCE);
@@ -232,7 +218,7 @@ export function createSessionTracker(options: Options): SessionTracker {
     return ok(withoutRow(wanted, keys));
   }
 
-  return { use, forget, flush, sweep, size: live.size };
+  return { use, forget: live.forget, flush, sweep, size: live.size };
 }
 
 function toTracked({ id, endsAt }: Session): Tracked {

@@ -60,7 +60,8 @@ export function createSessionUpdates(client: DynamoDBClient, sessions: string) {
     revocation: { readonly n: number; readonly by: string; readonly reason: string },
   ): Promise<'updated' | NotActive> {
     const { n, by, reason } = revocation;
-    const update = 'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n';
+    const update =
+      'SET #status = :revoked, updated_at = :at, revoked_by = :by, revoked_reason = :reason, #r = :n';
     const outcome = await updateIf(table, id, update, {
       condition: '#status = :active OR (#status = :revoked AND #r < :n)',
       names: { '#status': 'status', '#r': 'revocation' },

@@ -14,7 +14,9 @@ export type Tracked = {
 export type SessionUse = {
   readonly key: SessionKey;
   readonly sourceIdentity: string;
-  /** When the approval ends that the vend rests on, epoch milliseconds: the session ends with it. */
+  /**
+   * When the approval ends that the vend rests on, epoch milliseconds: the session ends with it.
+   */
   readonly endsBy?: number | undefined;
   /** Whether the vend may go on only once the row is written. */
   readonly required: boolean;

@@ -8,7 +8,9 @@ const FORMAT = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/u;
 export function parseAmzDate(text: string): number | undefined {
   const match = FORMAT.exec(text);
   if (match === null) return undefined;
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
+    .slice(1)
+    .map(Number);
   const ms = Date.UTC(year, month - 1, day, hour, minute, second);
   return formatAmzDate(ms) === text ? ms : undefined;
 }

@@ -81,10 +81,14 @@ export function parseCredential(
   const parts = text.split('/', 7);
   const [accessKeyId = '', date = '', region = '', service = '', terminator = ''] = parts;
   if (parts.length !== 5 || !ACCESS_KEY_ID.test(accessKeyId) || !/^\d{8}$/u.test(date)) {
-    return incomplete('The Credential must be <access key id>/<YYYYMMDD>/<region>/<service>/aws4_request.');
+    return incomplete(
+      'The Credential must be <access key id>/<YYYYMMDD>/<region>/<service>/aws4_request.',
+    );
   }
   if (![region, service, terminator].every((part) => SCOPE_PART.test(part))) {
-    return incomplete('The region and service in the Credential must be letters, digits, "-" and "_".');
+    return incomplete(
+      'The region and service in the Credential must be letters, digits, "-" and "_".',
+    );
   }
   return ok({ accessKeyId, scope: { date, region, service }, terminator });
 }
@@ -92,11 +96,14 @@ export function parseCredential(
 /** Parses `a;b;c`: lower case, sorted, distinct, at most 64; refuses with `IncompleteSignature`. */
 export function parseSignedHeaders(text: string): Result<readonly string[], SigV4Refusal> {
   const names = text.split(';', MAX_SIGNED_HEADERS + 1);
-  if (names.length > MAX_SIGNED_HEADERS) return incomplete(`At most ${MAX_SIGNED_HEADERS} headers can be signed.`);
+  if (names.length > MAX_SIGNED_HEADERS)
+    return incomplete(`At most ${MAX_SIGNED_HEADERS} headers can be signed.`);
   let previous = '';
   for (const name of names) {
     if (!TOKEN.test(name) || name <= previous) {
-      return incomplete('SignedHeaders must be header names in lower case, sorted, distinct and separated by ";".');
+      return incomplete(
+        'SignedHeaders must be header names in lower case, sorted, distinct and separated by ";".',
+      );
     }
     previous = name;
   }

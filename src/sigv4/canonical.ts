@@ -43,7 +43,10 @@ export function canonicalQuery(query: QueryParameters): string {
  * so no two requests with different parameters share one. No candidate reads `+` as `%2B`: then a
  * space and a plus sign would share one.
  */
-export function canonicalQueryCandidates(rawQuery: string, query: QueryParameters): readonly string[] {
+export function canonicalQueryCandidates(
+  rawQuery: string,
+  query: QueryParameters,
+): readonly string[] {
   if (rawQuery === '') return [''];
   const sorted = joinSorted(rawQuery.split('&').map(splitPair));
   return [...new Set([canonicalQuery(query), sorted, rawQuery])];

@@ -1,4 +1,4 @@
-import { ok, refuse, type Result } from '../lib/result.ts';
+import { ok, type Result } from '../lib/result.ts';
 import { parseStrictJson } from '../lib/strict-json.ts';
 import { parseAmzDate } from './amz-date.ts';
 import { parseCredential, parseSignedHeaders } from './authorization.ts';
@@ -10,7 +10,7 @@ import {
   STS_CONSTANT_HEADERS,
   type ForwardedToken,
 } from './forwarded.ts';
-import type { SigV4Error, SigV4Refusal } from './refusal.ts';
+import { refusal, type SigV4Refusal } from './refusal.ts';
 import type { StsHosts } from './sts-hosts.ts';
 import { checkWindow } from './verify.ts';
 
@@ -29,11 +29,11 @@ export type ForwardedClaim = Omit<ForwardedToken, 'v' | 'signedHeaders' | 'secur
  * What a token is checked against: `now` in epoch milliseconds, `window` (± around it) in
  * milliseconds.
  */
-export type ForwardedExpectation = { readonly hosts: StsHosts; readonly now: number; readonly window: number };
-
-function refusal(error: SigV4Error, message: string) {
-  return refuse<SigV4Refusal>({ error, message });
-}
+export type ForwardedExpectation = {
+  readonly hosts: StsHosts;
+  readonly now: number;
+  readonly window: number;
+};
 
 function invalid(message: string) {
   return refusal('ValidationError', `The ${FORWARDED_SCHEME} token ${message}`);
@@ -71,13 +71,51 @@ const HINTS: Readonly<Partial<Record<keyof Fields, string>>> = {
  * exactly the known fields, a known region, window, scope, signed headers. Refusals name what is
  * wrong, but never repeat the content.
  */
-export function readForwardedToken(text: string, expected: ForwardedExpectation): Result<ForwardedClaim, SigV4Refusal> {
+export function readForwardedToken(
+  text: string,
+  expected: ForwardedExpectation,
+): Result<ForwardedClaim, SigV4Refusal> {
   const fields = readFields(text);
   if (!fields.ok) return fields;
-  const { region, amzDate, credential, signedHeaders, securityToken } = fields.value;
-  const host = expected.hosts.byRegion.get(region);
+  const { amzDate, signedHeaders, securityToken } = fields.value;
+  const place = readPlace(fields.value, expected.hosts);
+  if (!place.ok) return place;
+  const { host, accessKeyId, date } = place.value;
+  const signedAt = parseAmzDate(amzDate);
+  if (signedAt === undefined)
+    return refusal('IncompleteSignature', 'The amzDate of the token is no date.');
+  const timely = checkWindow(amzDate, signedAt, expected);
+  if (!timely.ok) return timely;
+  if (date !== amzDate.slice(0, 8)) {
+    return refusal(
+      'SignatureDoesNotMatch',
+      'The date in the credential scope is not the day of amzDate.',
+    );
+  }
+  const headers = checkSignedHeaders(signedHeaders, securityToken !== undefined);
+  if (!headers.ok) return headers;
+  return ok({
+    ...fields.value,
+    securityToken,
+    signedHeaders: headers.value,
+    accessKeyId,
+    host,
+    signedAt,
+  });
+}
+
+/**
+ * The endpoint of a token's region, and its credential, which must be scoped to that region's STS.
+ */
+function readPlace(
+  { region, credential }: Fields,
+  hosts: StsHosts,
+): Result<Pick<ForwardedClaim, 'host' | 'accessKeyId'> & { readonly date: string }, SigV4Refusal> {
+  const host = hosts.byRegion.get(region);
   if (host === undefined) {
-    return invalid(`names the region "${region}", which callers of this server cannot sign for; use a regional STS.`);
+    return invalid(
+      `names the region "${region}", which callers of this server cannot sign for; use a regional STS.`,
+    );
   }
   const parsed = parseCredential(credential);
   if (!parsed.ok) return parsed;
@@ -85,26 +123,21 @@ export function readForwardedToken(text: string, expected: ForwardedExpectation)
   if (scope.region !== region || scope.service !== 'sts' || terminator !== 'aws4_request') {
     return invalid(`must be signed in the scope <YYYYMMDD>/${region}/sts/aws4_request.`);
   }
-  const signedAt = parseAmzDate(amzDate);
-  if (signedAt === undefined) return refusal('IncompleteSignature', 'The amzDate of the token is no date.');
-  const timely = checkWindow(amzDate, signedAt, expected);
-  if (!timely.ok) return timely;
-  if (scope.date !== amzDate.slice(0, 8)) {
-    return refusal('SignatureDoesNotMatch', 'The date in the credential scope is not the day of amzDate.');
-  }
-  const headers = checkSignedHeaders(signedHeaders, securityToken !== undefined);
-  if (!headers.ok) return headers;
-  return ok({ ...fields.value, securityToken, signedHeaders: headers.value, accessKeyId, host, signedAt });
+  return ok({ host, accessKeyId, date: scope.date });
 }
 
 function readFields(text: string): Result<Fields, SigV4Refusal> {
-  if (text.length > FORWARDED_LIMIT) return invalid(`is longer than ${FORWARDED_LIMIT} characters.`);
+  if (text.length > FORWARDED_LIMIT)
+    return invalid(`is longer than ${FORWARDED_LIMIT} characters.`);
   const bytes = Buffer.from(text, 'base64url');
   // Decoding ignores padding, other characters and trailing bits; encoding again shows them.
-  if (text === '' || bytes.toString('base64url') !== text) return invalid('must be base64url without padding.');
+  if (text === '' || bytes.toString('base64url') !== text)
+    return invalid('must be base64url without padding.');
   const json = parseStrictJson(bytes);
   if (!json.ok) {
-    return invalid(json.refusal === 'not-json' ? 'must hold JSON in UTF-8.' : 'holds a field more than once.');
+    return invalid(
+      json.refusal === 'not-json' ? 'must hold JSON in UTF-8.' : 'holds a field more than once.',
+    );
   }
   if (typeof json.value !== 'object' || json.value === null || Array.isArray(json.value)) {
     return invalid('must hold one JSON object.');
@@ -121,7 +154,8 @@ function isField(name: string): name is keyof Fields {
 function checkFields(given: Readonly<Record<string, unknown>>): Result<Fields, SigV4Refusal> {
   const fields: Record<string, string> = {};
   for (const [name, value] of Object.entries(given)) {
-    if (!isField(name)) return invalid(`holds a field that is not known; there are v, ${NAMES.join(', ')}.`);
+    if (!isField(name))
+      return invalid(`holds a field that is not known; there are v, ${NAMES.join(', ')}.`);
     if (typeof value !== 'string' || !FORMS[name].test(value)) {
       return invalid(`has a field "${name}" that is out of form${HINTS[name] ?? ''}.`);
     }
@@ -136,20 +170,37 @@ const NAMES = Object.keys(FORMS) as readonly (keyof Fields)[];
 
 const BINDINGS: readonly string[] = Object.values(BINDING_HEADERS);
 
-function checkSignedHeaders(text: string, withToken: boolean): Result<readonly string[], SigV4Refusal> {
+function checkSignedHeaders(
+  text: string,
+  withToken: boolean,
+): Result<readonly string[], SigV4Refusal> {
   const given = text.split(';');
   const unbound = BINDINGS.find((name) => given.filter((other) => other === name).length !== 1);
   if (unbound !== undefined) {
-    return refusal('AccessDenied', `The header "${unbound}" must be signed, once: it binds the token to this server.`);
+    return refusal(
+      'AccessDenied',
+      `The header "${unbound}" must be signed, once: it binds the token to this server.`,
+    );
   }
   const parsed = parseSignedHeaders(text);
   if (!parsed.ok) return parsed;
-  const required = ['host', 'x-amz-date', ...BINDINGS, ...(withToken ? ['x-amz-security-token'] : [])];
+  const required = [
+    'host',
+    'x-amz-date',
+    ...BINDINGS,
+    ...(withToken ? ['x-amz-security-token'] : []),
+  ];
   const absent = required.find((name) => !parsed.value.includes(name));
-  if (absent !== undefined) return refusal('IncompleteSignature', `The header "${absent}" must be signed.`);
-  const other = parsed.value.find((name) => !required.includes(name) && !Object.hasOwn(STS_CONSTANT_HEADERS, name));
+  if (absent !== undefined)
+    return refusal('IncompleteSignature', `The header "${absent}" must be signed.`);
+  const other = parsed.value.find(
+    (name) => !required.includes(name) && !Object.hasOwn(STS_CONSTANT_HEADERS, name),
+  );
   if (other !== undefined) {
-    return refusal('IncompleteSignature', `The signed header "${other}" is none that this server sends to STS.`);
+    return refusal(
+      'IncompleteSignature',
+      `The signed header "${other}" is none that this server sends to STS.`,
+    );
   }
   return parsed;
 }

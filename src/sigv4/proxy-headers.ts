@@ -45,7 +45,9 @@ const MOST = 5;
  * @param signedHeaders names in lower case
  */
 export function changedOnTheWay(signedHeaders: readonly string[]): string {
-  const names = signedHeaders.filter((name) => PROXY_HEADERS.has(name) || PROXY_PREFIXES.test(name)).slice(0, MOST);
+  const names = signedHeaders
+    .filter((name) => PROXY_HEADERS.has(name) || PROXY_PREFIXES.test(name))
+    .slice(0, MOST);
   if (names.length === 0) return '';
   const [are, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them'];
   return ` ${names.map((name) => `"${name}"`).join(', ')} ${are} signed, and proxies change ${them}; do not sign ${them}.`;

@@ -14,7 +14,8 @@ const MAX_PARAMETERS = 64;
 const MALFORMED = 'holds a malformed escape: every "%" must begin two hexadecimal digits of UTF-8.';
 const NUL = 'holds the character NUL (%00), which nothing here is made of; leave it out.';
 const TWICE = 'occurs more than once.';
-const TWO_NAMELESS = 'The query holds more than one "&" too many; a "&" within a value is written %26.';
+const TWO_NAMELESS =
+  'The query holds more than one "&" too many; a "&" within a value is written %26.';
 
 function invalid(message: string) {
   return refuse<SigV4Refusal>({ error: 'ValidationError', message });
@@ -41,14 +42,18 @@ export function parseQuery(rawQuery: string): Result<QueryParameters, SigV4Refus
     return invalid('The query holds characters that must be percent-encoded.');
   }
   const pairs = rawQuery.split('&');
-  if (pairs.length > MAX_PARAMETERS) return invalid(`The query has more than ${MAX_PARAMETERS} parameters.`);
+  if (pairs.length > MAX_PARAMETERS)
+    return invalid(`The query has more than ${MAX_PARAMETERS} parameters.`);
   for (const pair of pairs) {
     const [rawKey, rawValue] = splitPair(pair);
     const key = decode(rawKey);
     const value = decode(rawValue);
-    if (key === undefined || value === undefined) return invalid(`The query parameter ${quoted(rawKey)} ${MALFORMED}`);
-    if (key.includes('\0') || value.includes('\0')) return invalid(`The query parameter ${quoted(key)} ${NUL}`);
-    if (parameters.has(key)) return invalid(key === '' ? TWO_NAMELESS : `The query parameter ${quoted(key)} ${TWICE}`);
+    if (key === undefined || value === undefined)
+      return invalid(`The query parameter ${quoted(rawKey)} ${MALFORMED}`);
+    if (key.includes('\0') || value.includes('\0'))
+      return invalid(`The query parameter ${quoted(key)} ${NUL}`);
+    if (parameters.has(key))
+      return invalid(key === '' ? TWO_NAMELESS : `The query parameter ${quoted(key)} ${TWICE}`);
     parameters.set(key, value);
   }
   return ok(parameters);

@@ -29,7 +29,8 @@ export type WireHead = Omit<WireRequest, 'body'>;
  * the rules of all signers (encode once, encode twice, normalise) give the same canonical URI. Each
  * character can be matched in only one way, so the expression runs in linear time.
  */
-const PLAIN_PATH = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*\/?)?$/u;
+const PLAIN_PATH =
+  /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*\/?)?$/u;
 
 /** Characters of a request target, so that reading one is bounded work. */
 const MAX_TARGET = 8_192;
@@ -49,12 +50,15 @@ export function readWireHead(
   target: string,
   rawHeaders: readonly string[],
 ): Result<WireHead, SigV4Refusal> {
-  if (target.length > MAX_TARGET) return invalid(`The request target is longer than ${MAX_TARGET} characters.`);
+  if (target.length > MAX_TARGET)
+    return invalid(`The request target is longer than ${MAX_TARGET} characters.`);
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
   const rawQuery = mark === -1 ? '' : target.slice(mark + 1);
   if (!PLAIN_PATH.test(path)) {
-    return invalid('The path must begin with one "/" and hold only letters, digits and "._~-", without dot segments.');
+    return invalid(
+      'The path must begin with one "/" and hold only letters, digits and "._~-", without dot segments.',
+    );
   }
   const query = parseQuery(rawQuery);
   if (!query.ok) return query;

@@ -59,7 +59,10 @@ export function signRequest(
     sha256Hex(request.body),
   );
   const scope = { date: amzDate.slice(0, 8), region, service };
-  const signed = signature(signingKey(secretAccessKey, scope), stringToSign(amzDate, scope, canonical));
+  const signed = signature(
+    signingKey(secretAccessKey, scope),
+    stringToSign(amzDate, scope, canonical),
+  );
   const credential = `${accessKeyId}/${formatScope(scope)}`;
   const signedHeaders = names.join(';');
   const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders}, Signature=${signed}`;

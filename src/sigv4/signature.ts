@@ -5,7 +5,11 @@ import { sha256Hex } from './canonical.ts';
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
 
 /** What a signing key is derived for: `YYYYMMDD/region/service/aws4_request`. */
-export type CredentialScope = { readonly date: string; readonly region: string; readonly service: string };
+export type CredentialScope = {
+  readonly date: string;
+  readonly region: string;
+  readonly service: string;
+};
 
 function hmac(key: string | Uint8Array, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();

@@ -62,7 +62,10 @@ export function stsHost(region: string): string {
  * The hosts that callers may sign for, by region, of one partition. A `Map`, so `__proto__` is not
  * a region.
  */
-export type StsHosts = { readonly partition: Partition; readonly byRegion: ReadonlyMap<string, string> };
+export type StsHosts = {
+  readonly partition: Partition;
+  readonly byRegion: ReadonlyMap<string, string>;
+};
 
 /**
  * The table for a TVM in the region `home`.
@@ -71,6 +74,8 @@ export type StsHosts = { readonly partition: Partition; readonly byRegion: Reado
  */
 export function stsHosts(home: string, extra: readonly string[]): StsHosts {
   const partition = partitionOf(home);
-  const regions = [...REGIONS[partition], home, ...extra].filter((region) => partitionOf(region) === partition);
+  const regions = [...REGIONS[partition], home, ...extra].filter(
+    (region) => partitionOf(region) === partition,
+  );
   return { partition, byRegion: new Map(regions.map((region) => [region, stsHost(region)])) };
 }

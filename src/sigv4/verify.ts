@@ -1,9 +1,10 @@
-import { ok, refuse, type Result } from '../lib/result.ts';
+import { ok, type Result } from '../lib/result.ts';
 import { formatAmzDate, parseAmzDate } from './amz-date.ts';
 import { parseAuthorization, type Authorization } from './authorization.ts';
 import { canonicalQueryCandidates, canonicalRequest, sha256Hex } from './canonical.ts';
 import { changedOnTheWay } from './proxy-headers.ts';
-import type { SigV4Error, SigV4Refusal } from './refusal.ts';
+import { checkCoverage } from './coverage.ts';
+import { refusal, type SigV4Refusal } from './refusal.ts';
 import { headerValues, type Header, type WireHead, type WireRequest } from './request.ts';
 import { equalSignatures, signature, signingKey, stringToSign } from './signature.ts';
 
@@ -29,33 +30,15 @@ export type SignatureClaim = Authorization & {
   readonly securityToken: string | undefined;
 };
 
-function refusal(error: SigV4Error, message: string) {
-  return refuse<SigV4Refusal>({ error, message });
-}
-
-/** Headers that must not be repeated: it would be unclear which value the signer meant. */
-function isSingular(name: string): boolean {
-  return (
-    name === 'x-amz-date' ||
-    name === 'x-amz-security-token' ||
-    name === 'x-amz-content-sha256' ||
-    name.startsWith('x-sentinel-')
-  );
-}
-
-/**
- * Headers that influence a decision, so they must be signed; the payload hash is checked by itself.
- */
-function mustBeSigned(name: string): boolean {
-  return (name.startsWith('x-amz-') && name !== 'x-amz-content-sha256') || name.startsWith('x-sentinel-');
-}
-
 /**
  * Makes every check that needs no secret, in the order of AWS's own services: one mechanism,
  * components, coverage of `host` and `x-amz-*`, date, window, scope. Refusals have AWS's names and,
  * where AWS has them, its words.
  */
-export function readClaim(request: WireHead, expected: Expectation): Result<SignatureClaim, SigV4Refusal> {
+export function readClaim(
+  request: WireHead,
+  expected: Expectation,
+): Result<SignatureClaim, SigV4Refusal> {
   const mechanism = readMechanism(request);
   if (!mechanism.ok) return mechanism;
   const authorization = parseAuthorization(mechanism.value);
@@ -65,7 +48,10 @@ export function readClaim(request: WireHead, expected: Expectation): Result<Sign
   const [amzDate = ''] = headerValues(request.headers, 'x-amz-date');
   const signedAt = parseAmzDate(amzDate);
   if (signedAt === undefined) {
-    return refusal('IncompleteSignature', 'The request must carry one X-Amz-Date header like 20260102T030405Z.');
+    return refusal(
+      'IncompleteSignature',
+      'The request must carry one X-Amz-Date header like 20260102T030405Z.',
+    );
   }
   const timely = checkWindow(amzDate, signedAt, expected);
   if (!timely.ok) return timely;
@@ -75,7 +61,8 @@ export function readClaim(request: WireHead, expected: Expectation): Result<Sign
   return ok({ ...authorization.value, amzDate, signedAt, securityToken });
 }
 
-const PRESIGNED = /^x-amz-(?:algorithm|credential|signature|signedheaders|expires|date|security-token)$/iu;
+const PRESIGNED =
+  /^x-amz-(?:algorithm|credential|signature|signedheaders|expires|date|security-token)$/iu;
 
 /**
  * The value of the Authorization header. Refuses a request with none or several, and a presigned
@@ -84,42 +71,27 @@ const PRESIGNED = /^x-amz-(?:algorithm|credential|signature|signedheaders|expire
 export function readMechanism({ headers, query }: WireHead): Result<string, SigV4Refusal> {
   const values = headerValues(headers, 'authorization');
   const presigned = [...query.keys()].some((key) => PRESIGNED.test(key));
-  if (values.length > 1) return refusal('IncompleteSignature', 'The request has more than one Authorization header.');
+  if (values.length > 1)
+    return refusal('IncompleteSignature', 'The request has more than one Authorization header.');
   const [value] = values;
   if (value !== undefined && presigned) {
-    return refusal('SignatureDoesNotMatch', 'The request is signed both in its header and in its query; sign it once.');
-  }
-  if (presigned) {
-    return refusal('ValidationError', 'Presigned requests are not accepted; sign in the Authorization header.');
-  }
-  return value === undefined
-    ? refusal('MissingAuthenticationToken', 'The request is not signed; sign it with AWS Signature Version 4.')
-    : ok(value);
-}
-
-function checkCoverage({ headers }: WireHead, signedHeaders: readonly string[]): Result<undefined, SigV4Refusal> {
-  const signed = new Set(signedHeaders);
-  if (!signed.has('host')) {
-    return refusal('SignatureDoesNotMatch', "'Host' must be a 'SignedHeader' in the AWS Authorization.");
-  }
-  const counts = new Map<string, number>();
-  for (const [name] of headers) counts.set(name, (counts.get(name) ?? 0) + 1);
-  for (const [name, count] of counts) {
-    if (count > 1 && isSingular(name)) {
-      return refusal('IncompleteSignature', `The header "${name}" occurs ${count} times; send it once.`);
-    }
-    if (mustBeSigned(name) && !signed.has(name)) {
-      return refusal('AccessDenied', `The header "${name}" is present but not signed; sign it or leave it out.`);
-    }
-  }
-  const absent = signedHeaders.find((name) => !counts.has(name));
-  if (absent !== undefined) {
     return refusal(
       'SignatureDoesNotMatch',
-      `The signed header "${absent}" did not arrive; a proxy may have removed it. Do not sign hop-by-hop headers.`,
+      'The request is signed both in its header and in its query; sign it once.',
     );
   }
-  return ok(undefined);
+  if (presigned) {
+    return refusal(
+      'ValidationError',
+      'Presigned requests are not accepted; sign in the Authorization header.',
+    );
+  }
+  return value === undefined
+    ? refusal(
+        'MissingAuthenticationToken',
+        'The request is not signed; sign it with AWS Signature Version 4.',
+      )
+    : ok(value);
 }
 
 function minutes(ms: number): string {
@@ -164,11 +136,16 @@ function checkScope(
 ): Result<undefined, SigV4Refusal> {
   const day = amzDate.slice(0, 8);
   if (scope.date !== day) {
-    return mismatch(`Date in Credential scope does not match X-Amz-Date: '${scope.date}' != '${day}'.`);
+    return mismatch(
+      `Date in Credential scope does not match X-Amz-Date: '${scope.date}' != '${day}'.`,
+    );
   }
-  if (scope.region !== region) return mismatch(`Credential should be scoped to the region '${region}'.`);
-  if (scope.service !== service) return mismatch(`Credential should be scoped to the service '${service}'.`);
-  if (terminator !== 'aws4_request') return mismatch("Credential should be scoped with the terminator 'aws4_request'.");
+  if (scope.region !== region)
+    return mismatch(`Credential should be scoped to the region '${region}'.`);
+  if (scope.service !== service)
+    return mismatch(`Credential should be scoped to the service '${service}'.`);
+  if (terminator !== 'aws4_request')
+    return mismatch("Credential should be scoped with the terminator 'aws4_request'.");
   return ok(undefined);
 }
 
@@ -201,11 +178,17 @@ const MISMATCH =
   'The request signature we calculated does not match the signature you provided. Check your secret access key and ' +
   'signing method, and that nothing changed the request on its way.';
 
-function checkDeclaredHash(headers: readonly Header[], payloadHash: string): Result<undefined, SigV4Refusal> {
+function checkDeclaredHash(
+  headers: readonly Header[],
+  payloadHash: string,
+): Result<undefined, SigV4Refusal> {
   const [declared] = headerValues(headers, 'x-amz-content-sha256');
   if (declared === undefined || declared === payloadHash) return ok(undefined);
   if (declared === 'UNSIGNED-PAYLOAD' || declared.startsWith('STREAMING-')) {
-    return refusal('ValidationError', 'The payload must be signed: x-amz-content-sha256 must be the hash of the body.');
+    return refusal(
+      'ValidationError',
+      'The payload must be signed: x-amz-content-sha256 must be the hash of the body.',
+    );
   }
   return refusal(
     'XAmzContentSHA256Mismatch',

@@ -63,7 +63,10 @@ export function createEmfMeter(
       ...inUnit('Seconds', Object.keys(ages)),
     ];
     const line = {
-      _aws: { Timestamp: now(), CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [['Region']], Metrics }] },
+      _aws: {
+        Timestamp: now(),
+        CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [['Region']], Metrics }],
+      },
       Region: region,
       ...Object.fromEntries(latencies),
       ...Object.fromEntries(counts),
@@ -77,7 +80,8 @@ export function createEmfMeter(
   function answered({ status, milliseconds }: Answered): void {
     latency('RequestLatency', milliseconds);
     add(`Requests${Math.floor(status / 100)}xx`, 1);
-    const { cacheHits, cacheMisses, auditLost, catalogRejected, catalogAge, revocationsAge } = read();
+    const { cacheHits, cacheMisses, auditLost, catalogRejected, catalogAge, revocationsAge } =
+      read();
     add('CacheHits', cacheHits - cache.hits);
     add('CacheMisses', cacheMisses - cache.misses);
     cache = { hits: cacheHits, misses: cacheMisses };

@@ -45,5 +45,10 @@ export function describeError(error: unknown): Readonly<Record<string, unknown>>
     readonly code?: unknown;
   };
   const [message = ''] = error.message.split('\n', 1);
-  return { name: error.name, message: message.slice(0, MESSAGE_LENGTH), code, status: $metadata?.httpStatusCode };
+  return {
+    name: error.name,
+    message: message.slice(0, MESSAGE_LENGTH),
+    code,
+    status: $metadata?.httpStatusCode,
+  };
 }

@@ -14,6 +14,8 @@ export const COUNTED = {
   revocations: ['allow', 'deny'],
   /** What was done, and what was refused, about requests for an approval. */
   approvals: ['allow', 'deny'],
+  /** What was done about break-glass, vends under an event among it, and what was refused. */
+  break_glass: ['invoked', 'drill', 'vended', 'confirmed', 'closed', 'reviewed', 'denied'],
   /** Requests whose sender did not prove who it is, or is refused everywhere. */
   identity_refused: ['authentication', 'rate_limited', 'revoked', 'replayed'],
   /**
@@ -22,8 +24,8 @@ export const COUNTED = {
    */
   turned_away: ['overloaded', 'connection_refused', 'connection_closed'],
   /**
-   * Events, counted once for each receiver: those that it took, tries that failed, and events that were given up after
-   * the last try.
+   * Events, counted once for each receiver: those that it took, tries that failed, and events that
+   * were given up after the last try.
    */
   events: ['delivered', 'failed', 'dead'],
   sts: ['ok', 'throttled', 'misconfigured', 'unavailable'],
@@ -31,7 +33,10 @@ export const COUNTED = {
   unavailable: [
     'approvals',
     'audit',
+    'break_glass',
+    'break_glass_rates',
     'catalog',
+    'clock',
     'guard',
     'lifting_key',
     'overloaded',
@@ -67,7 +72,11 @@ export type AwsCall = {
 };
 
 /** An answered request: which of the server's paths it was for, and its status. */
-export type Answered = { readonly route: string; readonly status: number; readonly milliseconds: number };
+export type Answered = {
+  readonly route: string;
+  readonly status: number;
+  readonly milliseconds: number;
+};
 
 /**
  * The state of the server at a moment. Ages are in seconds, undefined where nothing was read yet;

@@ -8,7 +8,10 @@ import type { PrometheusMeter } from './prometheus.ts';
  *
  * @param times the time limits of its connections
  */
-export function createMetricsServer(meter: Pick<PrometheusMeter, 'scrape'>, times: ServerOptions): Server {
+export function createMetricsServer(
+  meter: Pick<PrometheusMeter, 'scrape'>,
+  times: ServerOptions,
+): Server {
   // A scrape takes milliseconds of processor time, so requests at the same time share one.
   const scrape = singleFlight(meter.scrape);
   return createServer(times, (incoming, outgoing) => {
@@ -17,7 +20,8 @@ export function createMetricsServer(meter: Pick<PrometheusMeter, 'scrape'>, time
       outgoing.end(incoming.method === 'HEAD' ? undefined : text);
     }
     const plain = { 'content-type': 'text/plain; charset=utf-8' };
-    if (incoming.url?.split('?', 1)[0] !== '/metrics') return answer(404, plain, 'Metrics are at /metrics.\n');
+    if (incoming.url?.split('?', 1)[0] !== '/metrics')
+      return answer(404, plain, 'Metrics are at /metrics.\n');
     if (incoming.method !== 'GET' && incoming.method !== 'HEAD') {
       return answer(405, { ...plain, allow: 'GET, HEAD' }, '/metrics answers GET and HEAD only.\n');
     }

@@ -1,6 +1,14 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { VERSION } from '../lib/version.ts';
-import { COUNTED, type Answered, type AwsCall, type Counted, type Meter, type Readings, type Stage } from './meter.ts';
+import {
+  COUNTED,
+  type Answered,
+  type AwsCall,
+  type Counted,
+  type Meter,
+  type Readings,
+  type Stage,
+} from './meter.ts';
 
 /** A meter that Prometheus scrapes. */
 export type PrometheusMeter = Meter & {
@@ -23,6 +31,8 @@ const HELP: Readonly<Record<keyof Counted, string>> = {
   keys: 'Requests for a key of the TVM, by outcome',
   revocations: 'Attempts to revoke or to lift, by effect',
   approvals: 'Actions on requests for an approval, by effect',
+  break_glass:
+    'Uses of break-glass: openings and drills, vends, confirmations, closings, reviews, and refusals',
   identity_refused: 'Requests refused before they were decided, by reason',
   turned_away: 'Requests and connections that there was no room for, by what was done',
   events: 'Events to receivers: taken, tries that failed, and those given up',
@@ -94,6 +104,7 @@ function addCounters(registry: Registry, region: string): Counters {
     keys: counter('keys'),
     revocations: counter('revocations'),
     approvals: counter('approvals'),
+    break_glass: counter('break_glass'),
     identity_refused: counter('identity_refused'),
     turned_away: counter('turned_away'),
     events: counter('events'),
@@ -134,9 +145,41 @@ function addBuildInfo(registry: Registry): void {
   }).set({ version: VERSION, node: process.version }, 1);
 }
 
+/** The state of the server: the name of each gauge, its help, and its value. */
+const GAUGES: readonly (readonly [
+  name: string,
+  help: string,
+  value: (readings: Readings) => number | undefined,
+])[] = [
+  ['sentinel_catalog_age_seconds', 'Since the documents were read', ({ catalogAge }) => catalogAge],
+  [
+    'sentinel_catalog_rejected',
+    'Documents that are broken',
+    ({ catalogRejected }) => catalogRejected,
+  ],
+  [
+    'sentinel_revocations_age_seconds',
+    'Since the revocations were read',
+    ({ revocationsAge }) => revocationsAge,
+  ],
+  [
+    'sentinel_revocations_grace',
+    '1 while the outage grace is used',
+    ({ inGrace }) => Number(inGrace),
+  ],
+  ['sentinel_ready', '1 if requests can be served, as /readyz says', ({ ready }) => Number(ready)],
+  ['sentinel_draining', '1 from SIGTERM on', ({ draining }) => Number(draining)],
+  [
+    'sentinel_audit_writable',
+    '1 while audit lines can be written',
+    ({ auditWritable }) => Number(auditWritable),
+  ],
+  ['sentinel_sessions', 'Sessions in memory', ({ sessions }) => sessions],
+];
+
 /** The state of the server, read with each scrape. */
 function addGauges(registry: Registry, read: () => Readings): void {
-  function gauge(name: string, help: string, value: (readings: Readings) => number | undefined): void {
+  for (const [name, help, value] of GAUGES) {
     const made: Gauge = new Gauge({
       name,
       help,
@@ -149,15 +192,6 @@ function addGauges(registry: Registry, read: () => Readings): void {
       },
     });
   }
-
-  gauge('sentinel_catalog_age_seconds', 'Since the documents were read', ({ catalogAge }) => catalogAge);
-  gauge('sentinel_catalog_rejected', 'Documents that are broken', ({ catalogRejected }) => catalogRejected);
-  gauge('sentinel_revocations_age_seconds', 'Since the revocations were read', ({ revocationsAge }) => revocationsAge);
-  gauge('sentinel_revocations_grace', '1 while the outage grace is used', ({ inGrace }) => Number(inGrace));
-  gauge('sentinel_ready', '1 if requests can be served, as /readyz says', ({ ready }) => Number(ready));
-  gauge('sentinel_draining', '1 from SIGTERM on', ({ draining }) => Number(draining));
-  gauge('sentinel_audit_writable', '1 while audit lines can be written', ({ auditWritable }) => Number(auditWritable));
-  gauge('sentinel_sessions', 'Sessions in memory', ({ sessions }) => sessions);
 }
 
 /** What other rooms count, read with each scrape. */

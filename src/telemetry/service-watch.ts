@@ -43,7 +43,12 @@ export function createServiceWatch(
       return;
     }
     known.failures += 1;
-    if (known.failures < FAILURES || known.failingSince !== undefined || now() - known.reportedAt < PAUSE) return;
+    if (
+      known.failures < FAILURES ||
+      known.failingSince !== undefined ||
+      now() - known.reportedAt < PAUSE
+    )
+      return;
     known.failingSince = now();
     known.reportedAt = now();
     logger.warn(

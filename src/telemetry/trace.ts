@@ -20,7 +20,8 @@ export type Trace = {
  * https://www.w3.org/TR/trace-context/#traceparent-header: version ff is invalid, and so is an id
  * of zeros.
  */
-const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/u;
+const TRACEPARENT =
+  /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/u;
 
 /**
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html
@@ -31,7 +32,9 @@ const storage = new AsyncLocalStorage<Trace>();
 
 /** The only value of a header, by its lower-case name; undefined if it is missing or repeated. */
 function only(rawHeaders: readonly string[], name: string): string | undefined {
-  const values = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
+  const values = rawHeaders.filter(
+    (_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name,
+  );
   return values.length === 1 ? values[0] : undefined;
 }
 

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createAdmit, type Applicant } from '../../src/actions/admit.ts';
 import type { RefusalEntry } from '../../src/audit/record.ts';
-import { notAuthentic, type AuthenticCaller, type IdentityRefusal } from '../../src/identity/authenticator.ts';
+import {
+  notAuthentic,
+  type AuthenticCaller,
+  type IdentityRefusal,
+} from '../../src/identity/authenticator.ts';
 import { ok, refuse, type Result } from '../../src/lib/result.ts';
 import type { WireRequest } from '../../src/sigv4/request.ts';
 import { ALICE, NOON, snapshotOf } from './support.ts';
@@ -51,7 +55,9 @@ function worldOf() {
     revocations: {
       ensure: () => {
         world.steps.push('revocations');
-        return Promise.resolve(world.isKnown ? ok('fresh' as const) : refuse('unavailable' as const));
+        return Promise.resolve(
+          world.isKnown ? ok('fresh' as const) : refuse('unavailable' as const),
+        );
       },
       ofCaller: () => (world.isRevoked ? REVOCATION : undefined),
       isBroken: (n) => n === 7,
@@ -73,7 +79,8 @@ function worldOf() {
       },
     },
     strangerLimit: {
-      check: () => (world.secondsForStrangers === undefined ? ok(undefined) : refuse(world.secondsForStrangers)),
+      check: () =>
+        world.secondsForStrangers === undefined ? ok(undefined) : refuse(world.secondsForStrangers),
       charge: () => void world.steps.push('charge address'),
     },
     refusals: {
@@ -175,9 +182,14 @@ describe('admit', () => {
   it('counts nothing while the revocations are not known', async () => {
     const { world, send } = worldOf();
     world.isKnown = false;
-    expect(await send()).toMatchObject({ ok: false, refusal: { kind: 'unavailable', cause: 'revocations' } });
+    expect(await send()).toMatchObject({
+      ok: false,
+      refusal: { kind: 'unavailable', cause: 'revocations' },
+    });
     expect(world.steps).toEqual(['proof', 'place', 'revocations']);
-    expect(world.records).toMatchObject([{ event: 'unavailable', cause: 'revocations', path: '/whoami' }]);
+    expect(world.records).toMatchObject([
+      { event: 'unavailable', cause: 'revocations', path: '/whoami' },
+    ]);
   });
 
   it('admits a request that lifts a broken revocation while the revocations are not known', async () => {
@@ -192,7 +204,9 @@ describe('admit', () => {
     world.isRevoked = true;
     expect(await send()).toMatchObject({ ok: false, refusal: { kind: 'revoked', caller: ALICE } });
     expect(world.steps).toEqual(['proof', 'place', 'revocations', 'count']);
-    expect(world.records).toMatchObject([{ error: 'SessionRevoked', user: 'alice', subject: ALICE.subject }]);
+    expect(world.records).toMatchObject([
+      { error: 'SessionRevoked', user: 'alice', subject: ALICE.subject },
+    ]);
   });
 
   it('refuses a caller without quota, with the facts of it', async () => {
@@ -214,7 +228,10 @@ describe('admit', () => {
   it('proves nothing without documents', async () => {
     const { world, send } = worldOf();
     world.hasDocuments = false;
-    expect(await send()).toMatchObject({ ok: false, refusal: { kind: 'unavailable', cause: 'catalog' } });
+    expect(await send()).toMatchObject({
+      ok: false,
+      refusal: { kind: 'unavailable', cause: 'catalog' },
+    });
     expect(world.steps).toEqual([]);
   });
 
@@ -234,6 +251,8 @@ describe('turnAway', () => {
       refusal: { kind: 'not-authentic' },
     });
     expect(world.steps).toEqual(['charge address']);
-    expect(world.records).toMatchObject([{ event: 'identity_refused', method: 'GET', path: '/whoami' }]);
+    expect(world.records).toMatchObject([
+      { event: 'identity_refused', method: 'GET', path: '/whoami' },
+    ]);
   });
 });

@@ -40,7 +40,13 @@ function own(n: number, subject: string, createdAt = NOON): Revocation {
   return {
     ...revocation(
       n,
-      { kind: 'session', value: `${n}`.padStart(16, '0'), subject, user: 'somebody', profile: 'hard' },
+      {
+        kind: 'session',
+        value: `${n}`.padStart(16, '0'),
+        subject,
+        user: 'somebody',
+        profile: 'hard',
+      },
       createdAt,
     ),
     own: true,
@@ -61,11 +67,15 @@ function policyOf(all: readonly Revocation[], now = NOON) {
 describe('toHardPolicy', () => {
   it('denies everybody behind a role whose session names are trusted, and no other role', () => {
     const role = 'arn:aws:iam::111122223333:role/deploy';
-    expect(policyOf([revocation(1, { kind: 'principal', value: role })])?.Statement[0]?.Condition).toMatchObject({
+    expect(
+      policyOf([revocation(1, { kind: 'principal', value: role })])?.Statement[0]?.Condition,
+    ).toMatchObject({
       StringLike: { 'aws:PrincipalTag/SentinelPrincipal': [role, `${role}/*`] },
     });
     const wild = 'arn:aws:iam::111122223333:role/*';
-    expect(policyOf([revocation(1, { kind: 'principal', value: wild })])?.Statement[0]?.Condition).toMatchObject({
+    expect(
+      policyOf([revocation(1, { kind: 'principal', value: wild })])?.Statement[0]?.Condition,
+    ).toMatchObject({
       StringEquals: { 'aws:PrincipalTag/SentinelPrincipal': tagNames.ofPrincipal(wild)[0] },
     });
   });
@@ -85,13 +95,30 @@ describe('toHardPolicy', () => {
     ).toMatchObject({
       Version: '2012-10-17',
       Statement: [
-        { Condition: { ...before, StringLike: { 'aws:PrincipalTag/SentinelUser': ['alice', 'alice.??????????'] } } },
-        { Condition: { ...before, StringEquals: { 'aws:PrincipalTag/SentinelPrincipal': principal } } },
-        { Condition: { ...before, StringLike: { 'aws:PrincipalTag/SentinelProfile': ['hard', 'hard.??????????'] } } },
+        {
+          Condition: {
+            ...before,
+            StringLike: { 'aws:PrincipalTag/SentinelUser': ['alice', 'alice.??????????'] },
+          },
+        },
+        {
+          Condition: {
+            ...before,
+            StringEquals: { 'aws:PrincipalTag/SentinelPrincipal': principal },
+          },
+        },
+        {
+          Condition: {
+            ...before,
+            StringLike: { 'aws:PrincipalTag/SentinelProfile': ['hard', 'hard.??????????'] },
+          },
+        },
         { Effect: 'Deny', Action: '*', Resource: '*', Condition: before },
         {
           Condition: {
-            StringEquals: { 'aws:PrincipalTag/SentinelSessionID': ['0123456789abcdef', 'fedcba9876543210'] },
+            StringEquals: {
+              'aws:PrincipalTag/SentinelSessionID': ['0123456789abcdef', 'fedcba9876543210'],
+            },
           },
         },
       ],
@@ -100,7 +127,10 @@ describe('toHardPolicy', () => {
 
   it('leaves out revocations of other profiles, and those that have ended by themselves', () => {
     expect(
-      policyOf([revocation(1, { kind: 'profile', value: 'dev' }), revocation(2, session('a', 'dev'))]),
+      policyOf([
+        revocation(1, { kind: 'profile', value: 'dev' }),
+        revocation(2, session('a', 'dev')),
+      ]),
     ).toBeUndefined();
     const all = [revocation(1, { kind: 'all' }), revocation(2, session('a'))];
     expect(policyOf(all, NOON + 65 * MINUTE - 1)?.Statement).toHaveLength(2);
@@ -108,10 +138,15 @@ describe('toHardPolicy', () => {
   });
 
   it('denies everything issued until now if there is too much to name, and stays within IAM’s limit', () => {
-    const many = Array.from({ length: 101 }, (_, n) => revocation(n + 1, session(`${n}`.padStart(16, '0'))));
+    const many = Array.from({ length: 101 }, (_, n) =>
+      revocation(n + 1, session(`${n}`.padStart(16, '0'))),
+    );
     expect(policyOf(many.slice(1))?.Statement).toMatchObject([{ Sid: 'RevokedSessions' }]);
     expect(policyOf(many)?.Statement).toMatchObject([
-      { Sid: 'TooManyToName', Condition: { DateLessThan: { 'aws:TokenIssueTime': '2026-01-05T12:05:00Z' } } },
+      {
+        Sid: 'TooManyToName',
+        Condition: { DateLessThan: { 'aws:TokenIssueTime': '2026-01-05T12:05:00Z' } },
+      },
     ]);
     const kinds = fc.oneof(
       fc.string().map((value): RevocationTarget => ({ kind: 'user', value })),
@@ -121,14 +156,18 @@ describe('toHardPolicy', () => {
     );
     fc.assert(
       fc.property(fc.array(kinds, { maxLength: 300 }), (targets) => {
-        const text = JSON.stringify(policyOf(targets.map((target, n) => revocation(n, target))) ?? {});
+        const text = JSON.stringify(
+          policyOf(targets.map((target, n) => revocation(n, target))) ?? {},
+        );
         expect(text.length).toBeLessThanOrEqual(6_000);
       }),
     );
   });
 
   it('makes one statement of all that a caller revoked of their own, which denies nobody else', () => {
-    const mine = Array.from({ length: 101 }, (_, n) => own(n + 1, 'sentinel:key/A', NOON + n * 1_000));
+    const mine = Array.from({ length: 101 }, (_, n) =>
+      own(n + 1, 'sentinel:key/A', NOON + n * 1_000),
+    );
     expect(policyOf(mine)?.Statement).toMatchObject([
       {
         Sid: 'Own1',
@@ -144,18 +183,24 @@ describe('toHardPolicy', () => {
       StringLike: { 'aws:PrincipalTag/SentinelProfile': ['hard', 'hard.??????????'] },
     });
     const role = 'arn:aws:iam::111122223333:role/deploy';
-    expect(JSON.stringify(policyOf([own(1, role)])), 'a role, and nobody behind it').not.toContain('role/deploy/*');
+    expect(JSON.stringify(policyOf([own(1, role)])), 'a role, and nobody behind it').not.toContain(
+      'role/deploy/*',
+    );
   });
 
   it('gives callers’ own revocations a share of the room, by time, after those of operators', () => {
-    const many = Array.from({ length: 60 }, (_, n) => own(n + 1, `sentinel:key/${'K'.repeat(40)}${n}`, NOON + n));
+    const many = Array.from({ length: 60 }, (_, n) =>
+      own(n + 1, `sentinel:key/${'K'.repeat(40)}${n}`, NOON + n),
+    );
     const { policy, waiting } = planOf(many);
     const count = policy?.Statement.length ?? 0;
     expect(count).toBeGreaterThan(5);
     expect(JSON.stringify(policy).length).toBeLessThanOrEqual(3_100);
     expect(waiting.map(({ n }) => n)).toEqual(many.slice(count).map(({ n }) => n));
     expect(JSON.stringify(policy)).not.toContain('TooManyToName');
-    const operators = Array.from({ length: 100 }, (_, n) => revocation(1_000 + n, session(`${n}`.padStart(16, '0'))));
+    const operators = Array.from({ length: 100 }, (_, n) =>
+      revocation(1_000 + n, session(`${n}`.padStart(16, '0'))),
+    );
     const both = planOf([...many, ...operators]).policy;
     expect(both?.Statement[0]).toMatchObject({ Sid: 'RevokedSessions' });
     const one = revocation(2_000, session('f'.repeat(16)));
@@ -164,15 +209,23 @@ describe('toHardPolicy', () => {
   });
 
   it('denies nothing to anybody else, however many revocations of their own callers make', () => {
-    const subjects = fc.array(fc.tuple(fc.string({ maxLength: 300 }), fc.integer({ min: 0, max: 9 })), {
-      maxLength: 120,
-    });
+    const subjects = fc.array(
+      fc.tuple(fc.string({ maxLength: 300 }), fc.integer({ min: 0, max: 9 })),
+      {
+        maxLength: 120,
+      },
+    );
     fc.assert(
       fc.property(subjects, (list) => {
-        const made = list.map(([subject, minute], n) => own(n + 1, subject, NOON - minute * MINUTE));
+        const made = list.map(([subject, minute], n) =>
+          own(n + 1, subject, NOON - minute * MINUTE),
+        );
         const { policy, waiting } = planOf(made);
         for (const { Condition } of policy?.Statement ?? []) {
-          const keys = [...Object.keys(Condition['StringEquals'] ?? {}), ...Object.keys(Condition['StringLike'] ?? {})];
+          const keys = [
+            ...Object.keys(Condition['StringEquals'] ?? {}),
+            ...Object.keys(Condition['StringLike'] ?? {}),
+          ];
           expect(keys.some((key) => /Sentinel(?:Principal|User)$/u.test(key))).toBe(true);
         }
         const named = new Set(made.filter((one) => !waiting.includes(one)).map(subjectOf));
@@ -184,9 +237,10 @@ describe('toHardPolicy', () => {
 
   it('has patterns that match the tags of any name', () => {
     function like(pattern: string, text: string): boolean {
-      return new RegExp(`^${pattern.replace(/[\\^$.*+()[\]{}|]/gu, String.raw`\$&`).replaceAll('?', '.')}$`, 'su').test(
-        text,
-      );
+      return new RegExp(
+        `^${pattern.replace(/[\\^$.*+()[\]{}|]/gu, String.raw`\$&`).replaceAll('?', '.')}$`,
+        'su',
+      ).test(text);
     }
     // A name that holds wildcards is none that IAM or a key's document admits.
     const names = fc
@@ -196,12 +250,13 @@ describe('toHardPolicy', () => {
       fc.property(names, (name) => {
         const caller = callerOf(name, `arn:aws:iam::111122223333:user/${name}`);
         const tags = new Map(
-          toSessionTags({ sessionId: 's', requestId: 'r', caller, profile: 'hard' }, []).map(({ Key, Value }) => [
-            Key,
-            Value,
-          ]),
+          toSessionTags({ sessionId: 's', requestId: 'r', caller, profile: 'hard' }, []).map(
+            ({ Key, Value }) => [Key, Value],
+          ),
         );
-        expect(tagNames.ofName(name).some((pattern) => like(pattern, tags.get('SentinelUser') ?? ''))).toBe(true);
+        expect(
+          tagNames.ofName(name).some((pattern) => like(pattern, tags.get('SentinelUser') ?? '')),
+        ).toBe(true);
         expect(tagNames.ofPrincipal(caller.principal)).toEqual([tags.get('SentinelPrincipal')]);
       }),
     );
@@ -244,7 +299,12 @@ function worldOf() {
       return Promise.resolve(
         world.fails
           ? refuse({ kind: 'misconfigured', code: 'AccessDenied', certainlyNone: false })
-          : ok({ accessKeyId: 'a', secretAccessKey: 's', sessionToken: 't', expiration: world.now + 900_000 }),
+          : ok({
+              accessKeyId: 'a',
+              secretAccessKey: 's',
+              sessionToken: 't',
+              expiration: world.now + 900_000,
+            }),
       );
     },
     rolePolicies: {
@@ -313,7 +373,9 @@ describe('createHardRevocation', () => {
   it('says pending if the policy is not there after the write', async () => {
     const { world, hard, apply } = worldOf();
     world.loses = true;
-    expect(await apply(revocation(1, { kind: 'all' }))).toMatchObject([{ roleArn: ROLE, status: 'pending' }]);
+    expect(await apply(revocation(1, { kind: 'all' }))).toMatchObject([
+      { roleArn: ROLE, status: 'pending' },
+    ]);
     world.loses = false;
     await hard.reconcile(SNAPSHOT);
     expect(world.policies.size).toBe(1);
@@ -322,7 +384,9 @@ describe('createHardRevocation', () => {
   it('finishes what another process left pending, from the log alone', async () => {
     const { world, apply } = worldOf();
     world.fails = true;
-    expect(await apply(revocation(1, { kind: 'user', value: 'alice' }))).toMatchObject([{ status: 'pending' }]);
+    expect(await apply(revocation(1, { kind: 'user', value: 'alice' }))).toMatchObject([
+      { status: 'pending' },
+    ]);
     const other = worldOf();
     other.world.revocations = world.revocations;
     await other.hard.reconcile(SNAPSHOT);
@@ -352,7 +416,9 @@ describe('createHardRevocation', () => {
 
   it('writes at most twice for many who revoke at the same time', async () => {
     const { world, apply } = worldOf();
-    const many = Array.from({ length: 20 }, (_, n) => revocation(n + 1, { kind: 'user', value: `u-${n}` }));
+    const many = Array.from({ length: 20 }, (_, n) =>
+      revocation(n + 1, { kind: 'user', value: `u-${n}` }),
+    );
     const outcomes = await Promise.all(many.map(apply));
     expect(outcomes).toEqual(many.map(() => [{ roleArn: ROLE, status: 'written' }]));
     expect(world.writes).toBeLessThanOrEqual(2);
@@ -361,11 +427,15 @@ describe('createHardRevocation', () => {
 
   it('says pending, and when the credentials end, if a caller’s own revocation finds no room', async () => {
     const { world, apply } = worldOf();
-    world.revocations = Array.from({ length: 30 }, (_, n) => own(n + 1, `sentinel:key/${'K'.repeat(40)}${n}`));
+    world.revocations = Array.from({ length: 30 }, (_, n) =>
+      own(n + 1, `sentinel:key/${'K'.repeat(40)}${n}`),
+    );
     expect(await apply(own(99, 'sentinel:key/late', NOON + 1))).toEqual([
       { roleArn: ROLE, status: 'pending', code: 'NoRoom', endsAt: NOON + 1 + 60 * MINUTE },
     ]);
-    expect(await apply(revocation(100, { kind: 'user', value: 'bob' }))).toMatchObject([{ status: 'written' }]);
+    expect(await apply(revocation(100, { kind: 'user', value: 'bob' }))).toMatchObject([
+      { status: 'written' },
+    ]);
     expect(world.policies.get(POLICY)).toContain('bob');
   });
 

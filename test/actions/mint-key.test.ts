@@ -18,7 +18,9 @@ const REVOCATION: Revocation = {
 };
 
 /** Mints once; `meanwhile` runs while the guard is asked. */
-async function mintOnce(meanwhile: (known: { frozen: boolean; revoked: boolean; usable: boolean }) => void) {
+async function mintOnce(
+  meanwhile: (known: { frozen: boolean; revoked: boolean; usable: boolean }) => void,
+) {
   const known = { frozen: false, revoked: false, usable: true };
   const records: AuditEntry[] = [];
   const mint = createMint({
@@ -71,14 +73,21 @@ describe('createMint', () => {
   ])('refuses %s while the guard was asked', async (_, change) => {
     const { minted, records } = await mintOnce((known) => Object.assign(known, change));
     expect(minted).toMatchObject({ ok: false, refusal: { kind: 'revoked' } });
-    expect(records).toMatchObject([{ event: 'key', effect: 'deny', outcome: 'denied', error: 'revoked' }]);
+    expect(records).toMatchObject([
+      { event: 'key', effect: 'deny', outcome: 'denied', error: 'revoked' },
+    ]);
   });
 
   it('refuses if the revocations are not known any more', async () => {
     const { minted, records } = await mintOnce((known) => {
       known.usable = false;
     });
-    expect(minted).toMatchObject({ ok: false, refusal: { kind: 'unavailable', cause: 'revocations' } });
-    expect(records).toMatchObject([{ outcome: 'failed', error: 'unavailable', cause: 'revocations' }]);
+    expect(minted).toMatchObject({
+      ok: false,
+      refusal: { kind: 'unavailable', cause: 'revocations' },
+    });
+    expect(records).toMatchObject([
+      { outcome: 'failed', error: 'unavailable', cause: 'revocations' },
+    ]);
   });
 });

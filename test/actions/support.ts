@@ -4,7 +4,13 @@ import type { Caller } from '../../src/identity/caller.ts';
 import { ok, type Result } from '../../src/lib/result.ts';
 import { readProfile, type Profile } from '../../src/policy/documents/profile.ts';
 import type { Leave } from '../../src/actions/vend/decide.ts';
-import { toNetwork, toPlan, toStamp, type Plan, type VendRequest } from '../../src/actions/vend/plan.ts';
+import {
+  toNetwork,
+  toPlan,
+  toStamp,
+  type Plan,
+  type VendRequest,
+} from '../../src/actions/vend/plan.ts';
 import type { VendRefusal } from '../../src/actions/refusal.ts';
 import { callerWith } from '../support/identity.ts';
 import { runWhole } from '../support/run-whole.ts';
@@ -15,7 +21,10 @@ export const NOON = Date.parse('2026-01-05T12:00:00Z');
 export const ALICE: Caller = callerWith();
 
 /** A caller of another name, and so of another principal. */
-export function callerOf(name: string, principal = `arn:aws:iam::111122223333:user/${name}`): Caller {
+export function callerOf(
+  name: string,
+  principal = `arn:aws:iam::111122223333:user/${name}`,
+): Caller {
   return {
     ...ALICE,
     name,
@@ -35,7 +44,9 @@ export function profileOf(more: object = {}): Profile {
 }
 
 /** The documents of profiles: the rules of the policy, and what the profile has beyond its role. */
-export type Documents = Readonly<Record<string, { readonly rules: readonly object[]; readonly profile?: object }>>;
+export type Documents = Readonly<
+  Record<string, { readonly rules: readonly object[]; readonly profile?: object }>
+>;
 
 /** A snapshot with these profiles, compiled as the catalog does. */
 export function snapshotOf(documents: Documents): Snapshot {
@@ -102,16 +113,22 @@ export function requestOf(more: Partial<VendRequest> = {}): VendRequest {
   };
 }
 
-/** The plan of a vend at noon in a new session, made as `vend` does, or the refusal of its network. */
+/**
+ * The plan of a vend at noon in a new session, made as `vend` does, or the refusal of its network.
+ */
 export function planOf(request: VendRequest, leave: Leave): Result<Plan, VendRefusal> {
-  const grant = { ...leave, approval: undefined };
+  const grant = { ...leave, basis: undefined };
   const network = toNetwork(request, grant);
   if (!network.ok) return network;
-  const session = { id: '0123456789abcdef', endsAt: NOON + 8 * 3_600_000, tracking: 'tracked' } as const;
+  const session = {
+    id: '0123456789abcdef',
+    endsAt: NOON + 8 * 3_600_000,
+    tracking: 'tracked',
+  } as const;
   return ok(
     toPlan(request, {
       grant,
-      stamp: toStamp(request.caller, grant.approval),
+      stamp: toStamp(request.caller, grant.basis),
       session,
       network: network.value,
       begun: NOON,

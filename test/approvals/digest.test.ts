@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, differencesOf, toDigest, toShown, type Shown } from '../../src/approvals/digest.ts';
+import { differencesOf, toDigest, toShown, type Shown } from '../../src/approvals/digest.ts';
+import { canonicalJson } from '../../src/lib/canonical-json.ts';
 import { ALICE } from './support.ts';
 
 const SHOWN: Shown = {
@@ -71,7 +72,11 @@ describe('toDigest', () => {
 
 describe('differencesOf', () => {
   it('names what changed, within the profile too', () => {
-    const now = toShown({ ...SHOWN, capSeconds: 900, profile: { role_arn: 'x', max_duration: 3_600 } });
+    const now = toShown({
+      ...SHOWN,
+      capSeconds: 900,
+      profile: { role_arn: 'x', max_duration: 3_600 },
+    });
     expect(differencesOf(toShown(SHOWN), now)).toEqual(['cap_seconds', 'profile.role_arn']);
     expect(differencesOf(toShown(SHOWN), toShown(SHOWN))).toEqual([]);
   });

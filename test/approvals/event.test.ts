@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toldBy, toRequestEvent, withUntold } from '../../src/approvals/event.ts';
+import type { AccessRequest } from '../../src/approvals/request.ts';
 import {
   approved,
   cancelled,
@@ -8,13 +9,15 @@ import {
   replaced,
   started,
   withReview,
-  type AccessRequest,
-} from '../../src/approvals/request.ts';
+} from '../../src/approvals/request-changes.ts';
 import { ALICE, BOB, NOW, party, pending, review, SHOWN } from './support.ts';
 
 const AT = NOW + 1_000;
 
-function reviewedBy(request: AccessRequest, more: Parameters<typeof review>[1] = {}): AccessRequest {
+function reviewedBy(
+  request: AccessRequest,
+  more: Parameters<typeof review>[1] = {},
+): AccessRequest {
   return withReview(request, review(BOB, { at: AT, comment: 'looks right', ...more }), SHOWN);
 }
 
@@ -35,7 +38,11 @@ describe('toldBy', () => {
   const firstUse = approvedNow(reviewedBy(pending({ start: 'first_use' })));
 
   it.each<readonly [string, AccessRequest, ReturnType<typeof toldBy>]>([
-    ['created', pending(), { version: 1, type: 'request.created', at: NOW, actor: 'key/alice', comment: undefined }],
+    [
+      'created',
+      pending(),
+      { version: 1, type: 'request.created', at: NOW, actor: 'key/alice', comment: undefined },
+    ],
     [
       'approved by its rule',
       approvedNow(pending(), true),
@@ -46,7 +53,11 @@ describe('toldBy', () => {
       reviewedBy(pending()),
       { version: 2, type: 'request.reviewed', at: AT, actor: 'key/bob', comment: 'looks right' },
     ],
-    ['approved', given, { version: 2, type: 'request.approved', at: AT, actor: 'key/bob', comment: 'looks right' }],
+    [
+      'approved',
+      given,
+      { version: 2, type: 'request.approved', at: AT, actor: 'key/bob', comment: 'looks right' },
+    ],
     [
       'denied',
       denied(reviewedBy(pending(), { verdict: 'deny', comment: 'not today' }), BOB, 'denied', AT),
@@ -60,7 +71,13 @@ describe('toldBy', () => {
     [
       'cancelled after a review',
       cancelled(reviewedBy(pending()), ALICE, 'a mistake', AT + 1),
-      { version: 3, type: 'request.cancelled', at: AT + 1, actor: 'key/alice', comment: 'a mistake' },
+      {
+        version: 3,
+        type: 'request.cancelled',
+        at: AT + 1,
+        actor: 'key/alice',
+        comment: 'a mistake',
+      },
     ],
     [
       'ended',
@@ -77,7 +94,11 @@ describe('toldBy', () => {
       replaced(reviewedBy(pending()), FIELDS, SHOWN, AT + 1),
       { version: 3, type: 'request.created', at: AT + 1, actor: 'key/alice', comment: undefined },
     ],
-    ['used for the first time, which nobody is told of', started(firstUse, firstUse.grant!, AT + 1), undefined],
+    [
+      'used for the first time, which nobody is told of',
+      started(firstUse, firstUse.grant!, AT + 1),
+      undefined,
+    ],
   ])('tells of a request that was %s', (_, request, told) => {
     expect(toldBy(request)).toEqual(told);
   });
@@ -107,7 +128,11 @@ describe('toRequestEvent', () => {
   it('tells until when an approved request can be used, and how long a pending one waits', () => {
     const request = pending();
     const created = toRequestEvent(request, toldBy(request)!);
-    expect(created.matter).toMatchObject({ status: 'pending', seconds: 3_600, endsAt: request.expiresAt });
+    expect(created.matter).toMatchObject({
+      status: 'pending',
+      seconds: 3_600,
+      endsAt: request.expiresAt,
+    });
     const given = approvedNow(reviewedBy(request, { seconds: 900 }));
     expect(toRequestEvent(given, toldBy(given)!).matter).toMatchObject({
       status: 'approved',

@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { isLive, latestEnd, statusAt } from '../../src/approvals/request.ts';
 import {
   approved,
   cancelled,
-  isLive,
-  latestEnd,
   replaced,
   started,
-  statusAt,
   USE_WITHIN,
   withReview,
-} from '../../src/approvals/request.ts';
+} from '../../src/approvals/request-changes.ts';
 import { ALICE, BOB, HOUR, NOW, party, pending, review, SHOWN } from './support.ts';
 
 describe('a request', () => {
@@ -42,7 +40,11 @@ describe('a request', () => {
       start: 'approval',
       origin: 'vend',
     } as const;
-    expect(replaced(request, other, SHOWN, NOW)).toMatchObject({ reviews: [], seconds: 60, version: 3 });
+    expect(replaced(request, other, SHOWN, NOW)).toMatchObject({
+      reviews: [],
+      seconds: 60,
+      version: 3,
+    });
   });
 });
 
@@ -56,7 +58,9 @@ describe('a grant', () => {
 
   it('is never longer than what was asked', () => {
     const longer = [review(BOB, { seconds: 7_200 })];
-    expect(approved(pending(), { reviews: longer, digest: 'd', now: NOW, auto: false }).grant?.seconds).toBe(3_600);
+    expect(
+      approved(pending(), { reviews: longer, digest: 'd', now: NOW, auto: false }).grant?.seconds,
+    ).toBe(3_600);
   });
 
   it('is live to the millisecond before its end', () => {
@@ -67,10 +71,19 @@ describe('a grant', () => {
   });
 
   it('that begins with its first use waits for it a day, and then runs its time', () => {
-    const given = approved(pending({ start: 'first_use' }), { reviews: [], digest: 'd', now: NOW, auto: false });
+    const given = approved(pending({ start: 'first_use' }), {
+      reviews: [],
+      digest: 'd',
+      now: NOW,
+      auto: false,
+    });
     const { grant } = given;
     if (grant === undefined) throw new Error('no grant');
-    expect(grant).toMatchObject({ startsAt: undefined, endsAt: undefined, useBy: NOW + USE_WITHIN });
+    expect(grant).toMatchObject({
+      startsAt: undefined,
+      endsAt: undefined,
+      useBy: NOW + USE_WITHIN,
+    });
     expect(isLive(grant, NOW + USE_WITHIN)).toBe(false);
     expect(latestEnd(grant)).toBe(NOW + USE_WITHIN + HOUR);
     const used = started(given, grant, NOW + HOUR);
@@ -80,6 +93,9 @@ describe('a grant', () => {
 
   it('is withdrawn with its request', () => {
     const given = approved(pending(), { reviews, digest: 'd', now: NOW, auto: false });
-    expect(cancelled(given, ALICE, 'done', NOW)).toMatchObject({ status: 'cancelled', ended: { reason: 'done' } });
+    expect(cancelled(given, ALICE, 'done', NOW)).toMatchObject({
+      status: 'cancelled',
+      ended: { reason: 'done' },
+    });
   });
 });

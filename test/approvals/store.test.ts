@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLedgers, type LedgerEntry } from '../../src/approvals/ledger.ts';
-import { approved, cancelled, withReview, type AccessRequest } from '../../src/approvals/request.ts';
+import type { AccessRequest } from '../../src/approvals/request.ts';
+import { approved, cancelled, withReview } from '../../src/approvals/request-changes.ts';
 import { toRequestItem } from '../../src/approvals/row.ts';
 import { createRequestStore, type RequestStore } from '../../src/approvals/store.ts';
 import { DEFAULT_TABLE_NAMES } from '../../src/aws/tables.ts';
@@ -45,7 +46,9 @@ async function stored(id: string) {
 async function forge(request: AccessRequest, change: Record<string, string>): Promise<void> {
   const item = toRequestItem(request, TABLE, SEALING);
   const attributes = Object.entries(change).map(([name, value]) => [name, { S: value }] as const);
-  await client.send(new PutItemCommand({ TableName: TABLE, Item: { ...item, ...Object.fromEntries(attributes) } }));
+  await client.send(
+    new PutItemCommand({ TableName: TABLE, Item: { ...item, ...Object.fromEntries(attributes) } }),
+  );
 }
 
 describe('the store of requests', () => {
@@ -64,7 +67,9 @@ describe('the store of requests', () => {
   it('does not create an id twice', async () => {
     const request = pending();
     await store.create(request, SEALING);
-    expect(await store.create({ ...request, profile: 'dev', createdAt: NOW + 1 }, SEALING)).toBe('there');
+    expect(await store.create({ ...request, profile: 'dev', createdAt: NOW + 1 }, SEALING)).toBe(
+      'there',
+    );
     expect(await stored(request.id)).toEqual(request);
   });
 
@@ -73,7 +78,9 @@ describe('the store of requests', () => {
     await store.create(request, SEALING);
     const reviewers = Array.from({ length: 8 }, (_, index) => party(`r${index}`));
     const outcomes = await Promise.all(
-      reviewers.map((reviewer) => store.replace(withReview(request, review(reviewer), SHOWN), SEALING)),
+      reviewers.map((reviewer) =>
+        store.replace(withReview(request, review(reviewer), SHOWN), SEALING),
+      ),
     );
     expect(outcomes.filter((outcome) => outcome === 'replaced')).toHaveLength(1);
   });
@@ -98,7 +105,10 @@ describe('a row that somebody else wrote', () => {
     // The state is what was signed: still pending.
     expect((await stored(request.id))?.status).toBe('pending');
     await forge(request, { state: JSON.stringify(given(request)), status: 'approved' });
-    expect(await store.read(request.id, KEYS)).toMatchObject({ genuine: false, foreign: { status: 'approved' } });
+    expect(await store.read(request.id, KEYS)).toMatchObject({
+      genuine: false,
+      foreign: { status: 'approved' },
+    });
   });
 
   it('is not believed under another id, or of another table', async () => {
@@ -110,11 +120,14 @@ describe('a row that somebody else wrote', () => {
     expect((await store.read(request.id, KEYS))?.genuine).toBe(false);
   });
 
-  it.each(['denied', 'cancelled', 'expired'] as const)('takes away when it says %s', async (status) => {
-    const request = given(pending());
-    await forge(request, { status });
-    expect((await stored(request.id))?.status).toBe(status);
-  });
+  it.each(['denied', 'cancelled', 'expired'] as const)(
+    'takes away when it says %s',
+    async (status) => {
+      const request = given(pending());
+      await forge(request, { status });
+      expect((await stored(request.id))?.status).toBe(status);
+    },
+  );
 
   it('is shown as Sentinel wrote it', async () => {
     const id = newHexId();
@@ -132,7 +145,13 @@ describe('a row that somebody else wrote', () => {
         },
       }),
     );
-    const foreign = { id, requester: 'dana', profile: 'prod', status: 'approved', createdAt: NOW + 123 };
+    const foreign = {
+      id,
+      requester: 'dana',
+      profile: 'prod',
+      status: 'approved',
+      createdAt: NOW + 123,
+    };
     expect(await store.read(id, KEYS)).toMatchObject({ genuine: false, foreign });
   });
 });
@@ -140,7 +159,9 @@ describe('a row that somebody else wrote', () => {
 describe('lists of requests', () => {
   it('have every row once, newest first, to the last page', async () => {
     const requester = party(newHexId());
-    const made = Array.from({ length: 230 }, (_, index) => pending({ requester }, NOW + index * 1_000));
+    const made = Array.from({ length: 230 }, (_, index) =>
+      pending({ requester }, NOW + index * 1_000),
+    );
     for (let at = 0; at < made.length; at += 23) {
       await Promise.all(made.slice(at, at + 23).map((request) => store.create(request, SEALING)));
     }
@@ -170,7 +191,9 @@ describe('when DynamoDB answers wrongly', () => {
         await expect(ill.create(request, SEALING)).rejects.toThrow(/./u);
         await expect(ill.read(request.id, KEYS)).rejects.toThrow(/./u);
         await expect(ill.replace(given(request), SEALING)).rejects.toThrow(/./u);
-        await expect(ill.page({ index: 'gsi-status', key: 'pending' }, KEYS, undefined)).rejects.toThrow(/./u);
+        await expect(
+          ill.page({ index: 'gsi-status', key: 'pending' }, KEYS, undefined),
+        ).rejects.toThrow(/./u);
         await expect(ledgers.read('key/alice', NOW)).rejects.toThrow(/./u);
         await expect(ledgers.write('key/alice', [], 0)).rejects.toThrow(/./u);
       } finally {

@@ -1,5 +1,6 @@
 import { toDigest } from '../../src/approvals/digest.ts';
-import { toRequest, type AccessRequest, type Party, type Review, type Wish } from '../../src/approvals/request.ts';
+import type { AccessRequest, Party, Review, Wish } from '../../src/approvals/request.ts';
+import { toRequest } from '../../src/approvals/request-changes.ts';
 import { newHexId } from '../../src/lib/ids.ts';
 
 export const NOW = Date.parse('2026-03-10T12:00:00Z');
@@ -8,13 +9,21 @@ export const HOUR = 3_600_000;
 /** A registered key's owner. */
 export function party(name: string, more: Partial<Party> = {}): Party {
   const principal = `sentinel:key/TVM${name.toUpperCase()}`;
-  return { subject: principal, principal, name: `key/${name}`, account: '000000000000', uniqueId: undefined, ...more };
+  return {
+    subject: principal,
+    principal,
+    name: `key/${name}`,
+    account: '000000000000',
+    uniqueId: undefined,
+    ...more,
+  };
 }
 
 export const ALICE = party('alice');
 export const BOB = party('bob');
 
-export const SHOWN = '{"profile":{"role_arn":"arn:aws:iam::000000000000:role/SentinelProtected-prod"}}';
+export const SHOWN =
+  '{"profile":{"role_arn":"arn:aws:iam::000000000000:role/SentinelProtected-prod"}}';
 
 /** A request of alice's for prod that nobody has decided. */
 export function pending(more: Partial<Wish> = {}, now = NOW): AccessRequest {

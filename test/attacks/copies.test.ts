@@ -4,7 +4,9 @@ import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { add, fire, outcomeOf, refused, shot, VENDED, type Shot } from './support.ts';
 
-/** An attacker who captured a signed request gains nothing by copies of it; only the attacker pays. */
+/**
+ * An attacker who captured a signed request gains nothing by copies of it; only the attacker pays.
+ */
 const REPLAYED = refused(403, 'RequestReplayed');
 const LIMITED = refused(429, 'RateLimited');
 const DENIED = refused(403, 'PolicyDenied');
@@ -48,21 +50,30 @@ function leftOf({ headers }: RawAnswer): string | undefined {
 }
 
 describe('rate limits for copies of a captured request', () => {
-  it.each(['memory', 'shared'])('uses nothing of the signer’s quota for copies, with the store %s', async (store) => {
-    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '20', SENTINEL_RATE_LIMIT_STORE: store });
-    const as = { accessKeyId: 'TVMDEMOBOB', secret: 'demo-bob-not-a-secret' };
-    const captured = shot(tvm, { path: '/whoami', query: '', ...as });
-    const vend = shot(tvm, as);
-    const before = await sendRaw(tvm.port, from('192.0.2.1', captured));
-    await sendRaw(tvm.port, from('192.0.2.1', vend));
-    for (let time = 0; time < 30; time += 1) {
-      const copy = await sendRaw(tvm.port, from('198.51.100.1', captured));
-      expect([copy.status, copy.headers['ratelimit']]).toEqual([200, undefined]);
-      await sendRaw(tvm.port, from('198.51.100.1', vend));
-    }
-    const after = await sendRaw(tvm.port, from('192.0.2.1', shot(tvm, { path: '/whoami', query: '', ...as })));
-    expect([leftOf(before), leftOf(after)]).toEqual(['"caller";r=19', '"caller";r=17']);
-  });
+  it.each(['memory', 'shared'])(
+    'uses nothing of the signer’s quota for copies, with the store %s',
+    async (store) => {
+      const tvm = await start({
+        SENTINEL_RATE_LIMIT_REQUESTS: '20',
+        SENTINEL_RATE_LIMIT_STORE: store,
+      });
+      const as = { accessKeyId: 'TVMDEMOBOB', secret: 'demo-bob-not-a-secret' };
+      const captured = shot(tvm, { path: '/whoami', query: '', ...as });
+      const vend = shot(tvm, as);
+      const before = await sendRaw(tvm.port, from('192.0.2.1', captured));
+      await sendRaw(tvm.port, from('192.0.2.1', vend));
+      for (let time = 0; time < 30; time += 1) {
+        const copy = await sendRaw(tvm.port, from('198.51.100.1', captured));
+        expect([copy.status, copy.headers['ratelimit']]).toEqual([200, undefined]);
+        await sendRaw(tvm.port, from('198.51.100.1', vend));
+      }
+      const after = await sendRaw(
+        tvm.port,
+        from('192.0.2.1', shot(tvm, { path: '/whoami', query: '', ...as })),
+      );
+      expect([leftOf(before), leftOf(after)]).toEqual(['"caller";r=19', '"caller";r=17']);
+    },
+  );
 
   it('charges copies to the address that sends them, and lets its own signed requests pass', async () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '2' });
@@ -73,7 +84,10 @@ describe('rate limits for copies of a captured request', () => {
     }
     expect(await fire(tvm, from('198.51.100.1', captured))).toEqual(LIMITED);
     await tvm.flush();
-    expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', source_ip: '198.51.100.1' });
+    expect(tvm.audit.at(-1)).toMatchObject({
+      event: 'identity_refused',
+      source_ip: '198.51.100.1',
+    });
     expect(await fire(tvm, from('198.51.100.1', shot(tvm)))).toEqual(VENDED);
   });
 

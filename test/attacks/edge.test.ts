@@ -1,7 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw } from '../support/raw-http.ts';
 import { startTvm, type RunningTvm } from '../support/tvm.ts';
-import { add, change, drop, fire, messageOf, refused, shot, useTvm, VENDED, type Shot } from './support.ts';
+import {
+  add,
+  change,
+  drop,
+  fire,
+  messageOf,
+  refused,
+  shot,
+  useTvm,
+  VENDED,
+  type Shot,
+} from './support.ts';
 
 const MISMATCH = refused(403, 'SignatureDoesNotMatch');
 const UNSIGNED = refused(403, 'MissingAuthenticationToken');
@@ -10,7 +21,11 @@ const CONTEXT = JSON.stringify({
   accountId: '000000000000',
   http: { sourceIp: '203.0.113.9' },
   authorizer: {
-    iam: { userArn: 'arn:aws:iam::000000000000:user/dana', accessKey: 'AKIAEXAMPLE', accountId: '000000000000' },
+    iam: {
+      userArn: 'arn:aws:iam::000000000000:user/dana',
+      accessKey: 'AKIAEXAMPLE',
+      accountId: '000000000000',
+    },
   },
   identity: { userArn: 'arn:aws:iam::000000000000:user/dana', sourceIp: '203.0.113.9' },
 });
@@ -26,29 +41,42 @@ describe('headers that only proxies should set, sent by a client', () => {
     '66 takes neither identity nor address from %s',
     async (name) => {
       const { tvm } = world;
-      expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, CONTEXT))).toEqual(UNSIGNED);
+      expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, CONTEXT))).toEqual(
+        UNSIGNED,
+      );
       expect(await fire(tvm, add(shot(tvm), name, CONTEXT))).toEqual(VENDED);
-      expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'vended', user: 'alice', via: 'key', source_ip: '127.0.0.1' });
+      expect(tvm.audit.at(-1)).toMatchObject({
+        outcome: 'vended',
+        user: 'alice',
+        via: 'key',
+        source_ip: '127.0.0.1',
+      });
     },
   );
 
-  it.each(['x-amzn-oidc-data', 'x-amzn-oidc-identity', 'x-amzn-oidc-accesstoken', 'x-amzn-mtls-clientcert-subject'])(
-    '67 takes no identity from %s',
-    async (name) => {
-      const { tvm } = world;
-      expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, 'alice'))).toEqual(UNSIGNED);
-      expect(await fire(tvm, add(shot(tvm), name, 'dana'))).toEqual(VENDED);
-      expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'vended', user: 'alice', via: 'key' });
-    },
-  );
+  it.each([
+    'x-amzn-oidc-data',
+    'x-amzn-oidc-identity',
+    'x-amzn-oidc-accesstoken',
+    'x-amzn-mtls-clientcert-subject',
+  ])('67 takes no identity from %s', async (name) => {
+    const { tvm } = world;
+    expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, 'alice'))).toEqual(UNSIGNED);
+    expect(await fire(tvm, add(shot(tvm), name, 'dana'))).toEqual(VENDED);
+    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'vended', user: 'alice', via: 'key' });
+  });
 
-  it.each(['cookie', 'proxy-authorization', 'x-forwarded-user', 'x-remote-user', 'x-api-key', 'x-request-id'])(
-    '67 takes no identity from %s',
-    async (name) => {
-      const { tvm } = world;
-      expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, 'alice'))).toEqual(UNSIGNED);
-    },
-  );
+  it.each([
+    'cookie',
+    'proxy-authorization',
+    'x-forwarded-user',
+    'x-remote-user',
+    'x-api-key',
+    'x-request-id',
+  ])('67 takes no identity from %s', async (name) => {
+    const { tvm } = world;
+    expect(await fire(tvm, add(drop(shot(tvm), 'authorization'), name, 'alice'))).toEqual(UNSIGNED);
+  });
 
   it('68 keeps unsigned X-Forwarded-* headers out of the canonical request', async () => {
     const { tvm } = world;
@@ -89,7 +117,9 @@ describe('SENTINEL_TRUSTED_HOPS', () => {
   const running: RunningTvm[] = [];
   beforeAll(async () => {
     for (const hops of ['1', '2']) {
-      running.push(await startTvm(world.desk.url, { environment: { SENTINEL_TRUSTED_HOPS: hops } }));
+      running.push(
+        await startTvm(world.desk.url, { environment: { SENTINEL_TRUSTED_HOPS: hops } }),
+      );
     }
   });
   afterAll(async () => {
@@ -130,7 +160,11 @@ describe('SENTINEL_TRUSTED_HOPS', () => {
 describe('SENTINEL_HOSTS', () => {
   const running: RunningTvm[] = [];
   beforeAll(async () => {
-    running.push(await startTvm(world.desk.url, { environment: { SENTINEL_HOSTS: 'tvm.example,other.example:8443' } }));
+    running.push(
+      await startTvm(world.desk.url, {
+        environment: { SENTINEL_HOSTS: 'tvm.example,other.example:8443' },
+      }),
+    );
   });
   afterAll(async () => {
     for (const tvm of running) await tvm.close();
@@ -152,7 +186,9 @@ describe('SENTINEL_HOSTS', () => {
     '',
     'tvm.example@evil',
   ])('69 refuses the host "%s"', async (host) => {
-    expect(await fire(running[0] as RunningTvm, shot({ host }))).toEqual(refused(400, 'ValidationError'));
+    expect(await fire(running[0] as RunningTvm, shot({ host }))).toEqual(
+      refused(400, 'ValidationError'),
+    );
   });
 
   it.each(['127.1/xxx', '0/?aaaa', 'a/b', 'a:b:c', '[::g]', 'x.1', 'x:99999', 'a@b', '?', '#', ''])(
@@ -160,7 +196,9 @@ describe('SENTINEL_HOSTS', () => {
     async (host) => {
       for (const tvm of [world.tvm, running[0] as RunningTvm]) {
         expect(await fire(tvm, shot({ host }))).toEqual(refused(400, 'ValidationError'));
-        expect(await fire(tvm, shot({ host }, { path: '/creds' }))).toEqual(refused(404, 'ValidationError'));
+        expect(await fire(tvm, shot({ host }, { path: '/creds' }))).toEqual(
+          refused(404, 'ValidationError'),
+        );
         expect(await fire(tvm, drop(shot({ host }), 'authorization'))).toEqual(UNSIGNED);
         const health = await sendRaw(tvm.port, { target: '/healthz', headers: { host } });
         expect([health.status, health.body]).toEqual([200, '{"status":"ok"}\n']);
@@ -180,7 +218,11 @@ describe('SENTINEL_HOSTS', () => {
   });
 
   it.each([
-    ['x-amzn-trace-id', 'Root=1-67891233-abcdef012345678912345678', 'Self=1-67891233-12456789abcdef012345678;Root=1'],
+    [
+      'x-amzn-trace-id',
+      'Root=1-67891233-abcdef012345678912345678',
+      'Self=1-67891233-12456789abcdef012345678;Root=1',
+    ],
     ['x-forwarded-for', '192.0.2.1', '192.0.2.1, 127.0.0.1'],
     ['x-forwarded-proto', 'http', 'https'],
     ['x-forwarded-port', '80', '443'],
@@ -193,32 +235,41 @@ describe('SENTINEL_HOSTS', () => {
     ['accept-encoding', 'br, gzip', 'gzip'],
     ['traceparent', '00-a-b-01', '00-a-c-01'],
     ['x-request-id', 'a', 'b'],
-  ])('70 names a signed %s that a proxy rewrote, and says not to sign it', async (name, sent, arrived) => {
-    const { tvm } = world;
-    const signed = shot(tvm, { headers: { [name]: sent } });
-    const rewritten = change(signed, name, () => arrived);
-    expect(await fire(tvm, rewritten)).toEqual(MISMATCH);
-    const message = String(
-      await messageOf(
-        tvm,
-        change(shot(tvm, { headers: { [name]: sent } }), name, () => arrived),
-      ),
-    );
-    expect(message).toMatch(/^The request signature we calculated does not match/u);
-    expect(message).toContain(` "${name}" is signed, and proxies change it; do not sign it.`);
-    expect(message).not.toContain(arrived === 'close' ? 'keep-alive' : arrived);
-  });
+  ])(
+    '70 names a signed %s that a proxy rewrote, and says not to sign it',
+    async (name, sent, arrived) => {
+      const { tvm } = world;
+      const signed = shot(tvm, { headers: { [name]: sent } });
+      const rewritten = change(signed, name, () => arrived);
+      expect(await fire(tvm, rewritten)).toEqual(MISMATCH);
+      const message = String(
+        await messageOf(
+          tvm,
+          change(shot(tvm, { headers: { [name]: sent } }), name, () => arrived),
+        ),
+      );
+      expect(message).toMatch(/^The request signature we calculated does not match/u);
+      expect(message).toContain(` "${name}" is signed, and proxies change it; do not sign it.`);
+      expect(message).not.toContain(arrived === 'close' ? 'keep-alive' : arrived);
+    },
+  );
 
   it('70 names at most five of the signed headers that proxies change, and no others', async () => {
     const { tvm } = world;
-    const many = Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((one) => [`x-forwarded-${one}`, '1']));
-    const signed = shot(tvm, { headers: { via: '1.1 a', 'x-amzn-trace-id': 'Root=1', 'x-mine': '1' } });
+    const many = Object.fromEntries(
+      ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((one) => [`x-forwarded-${one}`, '1']),
+    );
+    const signed = shot(tvm, {
+      headers: { via: '1.1 a', 'x-amzn-trace-id': 'Root=1', 'x-mine': '1' },
+    });
     expect(
       await messageOf(
         tvm,
         change(signed, 'via', () => '1.1 b'),
       ),
-    ).toMatch(/on its way\. "via", "x-amzn-trace-id" are signed, and proxies change them; do not sign them\.$/u);
+    ).toMatch(
+      /on its way\. "via", "x-amzn-trace-id" are signed, and proxies change them; do not sign them\.$/u,
+    );
     const flood = shot(tvm, { headers: many });
     const named = String(
       await messageOf(

@@ -44,7 +44,9 @@ const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
   '53 a reset': reset,
   '53 a close without answer': raw(''),
   '53 a truncated body': truncated,
-  '53 a truncated chunk': raw(`HTTP/1.1 ${JSON_OK}\r\ntransfer-encoding: chunked\r\n\r\n1000\r\n${GOOD}`),
+  '53 a truncated chunk': raw(
+    `HTTP/1.1 ${JSON_OK}\r\ntransfer-encoding: chunked\r\n\r\n1000\r\n${GOOD}`,
+  ),
   '53 a flood of headers': replies(200, GOOD, { 'x-flood': 'a'.repeat(30_000) }),
   '53 an answer that is not HTTP': raw(GOOD),
   '53 garbage after the status line': raw('HTTP/1.1 200 OK\r\nno header\r\n\r\n'),
@@ -53,7 +55,9 @@ const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
   '54 HTML': replies(200, '<html>Welcome</html>', { 'content-type': 'text/html' }),
   '54 JSON declared as HTML': replies(200, GOOD, { 'content-type': 'text/html' }),
   '54 JSON without a content type': bytes('200 OK'),
-  '54 a content type like that of JSON': replies(200, GOOD, { 'content-type': 'application/jsonp' }),
+  '54 a content type like that of JSON': replies(200, GOOD, {
+    'content-type': 'application/jsonp',
+  }),
   '54 XML': replies(
     200,
     '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::000000000000:user/dana</Arn><UserId>AIDA</UserId><Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>',
@@ -83,12 +87,21 @@ const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
     200,
     GOOD.replace('"Account"', '"Arn":"arn:aws:iam::000000000000:user/eng/dana","Account"'),
   ),
-  '54 a key twice, once in escapes': replies(200, GOOD.replace('"Account"', String.raw`"\u0041rn":"x","Account"`)),
+  '54 a key twice, once in escapes': replies(
+    200,
+    GOOD.replace('"Account"', String.raw`"\u0041rn":"x","Account"`),
+  ),
   '54 a result twice': replies(
     200,
-    GOOD.replace('{"GetCallerIdentityResult"', '{"GetCallerIdentityResult":{},"GetCallerIdentityResult"'),
+    GOOD.replace(
+      '{"GetCallerIdentityResult"',
+      '{"GetCallerIdentityResult":{},"GetCallerIdentityResult"',
+    ),
   ),
-  '54 bytes that are not UTF-8': replies(200, Buffer.from(GOOD.replace('dana', 'd\u00E4na'), 'latin1')),
+  '54 bytes that are not UTF-8': replies(
+    200,
+    Buffer.from(GOOD.replace('dana', 'd\u00E4na'), 'latin1'),
+  ),
   '54 nesting without end': replies(200, '['.repeat(4_000) + ']'.repeat(4_000)),
   '54 an error with status 200': replies(200, '{"Error":{"Code":"AccessDenied"}}'),
   '54 a good answer with status 201': replies(201, GOOD),
@@ -112,20 +125,23 @@ const UNEXPECTED: Readonly<Record<string, Behaviour>> = {
   '61 a partition that does not exist': says({ ...DANA, Arn: DANA.Arn.replace(':aws:', ':AWS:') }),
 };
 
-it.each(Object.keys(UNEXPECTED))('%s: answers 503 without an identity, and serves the next request', async (name) => {
-  const { tvm, sts } = world;
-  sts.behave = UNEXPECTED[name] as Behaviour;
-  const answer = await sendRaw(tvm.port, forwarded(tvm));
-  expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([
-    503,
-    'ServiceUnavailable',
-    '5',
-  ]);
-  expect(answer.body).not.toMatch(/dana|arn:|captive|script|Welcome/u);
-  expect(sts.seen.length).toBeGreaterThan(0);
-  sts.behave = says(DANA);
-  expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
-});
+it.each(Object.keys(UNEXPECTED))(
+  '%s: answers 503 without an identity, and serves the next request',
+  async (name) => {
+    const { tvm, sts } = world;
+    sts.behave = UNEXPECTED[name] as Behaviour;
+    const answer = await sendRaw(tvm.port, forwarded(tvm));
+    expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([
+      503,
+      'ServiceUnavailable',
+      '5',
+    ]);
+    expect(answer.body).not.toMatch(/dana|arn:|captive|script|Welcome/u);
+    expect(sts.seen.length).toBeGreaterThan(0);
+    sts.behave = says(DANA);
+    expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
+  },
+);
 
 it('53 follows no redirect of STS', async () => {
   const { tvm, sts, desk } = world;
@@ -148,7 +164,9 @@ it.each<readonly [string, Behaviour]>([
   ],
   [
     'a second answer after it',
-    raw(`HTTP/1.1 ${JSON_OK}\r\ncontent-length: ${GOOD.length}\r\n\r\n${GOOD}HTTP/1.1 403 Forbidden\r\n\r\n`),
+    raw(
+      `HTTP/1.1 ${JSON_OK}\r\ncontent-length: ${GOOD.length}\r\n\r\n${GOOD}HTTP/1.1 403 Forbidden\r\n\r\n`,
+    ),
   ],
   [
     'chunks',
@@ -167,24 +185,27 @@ it.each<readonly [string, Behaviour]>([
 });
 
 describe('55 a refusal by STS', () => {
-  it.each(['InvalidClientTokenId', 'SignatureDoesNotMatch', 'ExpiredToken', 'AccessDenied', 'RequestExpired'])(
-    'answers 403 to %s with nothing of STS but the code',
-    async (code) => {
-      const { tvm, sts } = world;
-      for (const status of [400, 403]) {
-        sts.behave = stsError(status, code);
-        expect(await fire(tvm, forwarded(tvm))).toEqual(DENIED);
-        expect(tvm.audit.at(-1)).toMatchObject({
-          event: 'identity_refused',
-          error: 'AccessDenied',
-          upstream_code: code,
-        });
-        const message = await messageOf(tvm, forwarded(tvm));
-        expect(message).toContain(`(${code})`);
-        expect(message).not.toContain('the words of STS');
-      }
-    },
-  );
+  it.each([
+    'InvalidClientTokenId',
+    'SignatureDoesNotMatch',
+    'ExpiredToken',
+    'AccessDenied',
+    'RequestExpired',
+  ])('answers 403 to %s with nothing of STS but the code', async (code) => {
+    const { tvm, sts } = world;
+    for (const status of [400, 403]) {
+      sts.behave = stsError(status, code);
+      expect(await fire(tvm, forwarded(tvm))).toEqual(DENIED);
+      expect(tvm.audit.at(-1)).toMatchObject({
+        event: 'identity_refused',
+        error: 'AccessDenied',
+        upstream_code: code,
+      });
+      const message = await messageOf(tvm, forwarded(tvm));
+      expect(message).toContain(`(${code})`);
+      expect(message).not.toContain('the words of STS');
+    }
+  });
 
   it.each([
     ['ExpiredToken', 'get new ones'],
@@ -211,7 +232,11 @@ describe('55 a refusal by STS', () => {
     const { tvm, sts } = world;
     sts.behave = behave;
     const answer = await sendRaw(tvm.port, forwarded(tvm));
-    expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([429, 'RateLimited', '2']);
+    expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([
+      429,
+      'RateLimited',
+      '2',
+    ]);
     expect(await fire(tvm, forwarded(tvm))).toEqual(LIMITED);
   });
 });

@@ -46,24 +46,32 @@ describe('the signed headers of a token', () => {
   it.each(['x-sentinel-server-id', 'x-sentinel-nonce', 'x-sentinel-request-hash'])(
     '49 refuses a token that does not sign %s',
     async (name) => {
-      expect(await fireLocally(forwarded(world.tvm, { signedHeaders: without(name) }))).toEqual(DENIED);
+      expect(await fireLocally(forwarded(world.tvm, { signedHeaders: without(name) }))).toEqual(
+        DENIED,
+      );
       const twice = [...ALL, name].toSorted().join(';');
       expect(await fireLocally(forwarded(world.tvm, { signedHeaders: twice }))).toEqual(DENIED);
       const capital = ALL.join(';').replace(name, name.toUpperCase());
-      expect(await fireLocally(forwarded(world.tvm, {}, (fields) => ({ ...fields, signedHeaders: capital })))).toEqual(
-        DENIED,
-      );
+      expect(
+        await fireLocally(
+          forwarded(world.tvm, {}, (fields) => ({ ...fields, signedHeaders: capital })),
+        ),
+      ).toEqual(DENIED);
     },
   );
 
   it.each(['host', 'x-amz-date'])('52 refuses a token that does not sign %s', async (name) => {
-    expect(await fireLocally(forwarded(world.tvm, { signedHeaders: without(name) }))).toEqual(INCOMPLETE);
+    expect(await fireLocally(forwarded(world.tvm, { signedHeaders: without(name) }))).toEqual(
+      INCOMPLETE,
+    );
   });
 
   it('52 refuses a token whose security token is unsigned, or signed but absent', async () => {
     const signedHeaders = ALL.join(';');
     const securityToken = 'IQoJb3JpZ2luX2VjEXAMPLE';
-    expect(await fireLocally(forwarded(world.tvm, { securityToken, signedHeaders }))).toEqual(INCOMPLETE);
+    expect(await fireLocally(forwarded(world.tvm, { securityToken, signedHeaders }))).toEqual(
+      INCOMPLETE,
+    );
     const dropped = forwarded(world.tvm, { securityToken }, (fields) => ({
       ...fields,
       securityToken: undefined,
@@ -80,7 +88,9 @@ describe('the signed headers of a token', () => {
     'authorization',
     'x-sentinel-x',
   ])('52 refuses a token that also signs %s', async (name) => {
-    expect(await fireLocally(forwarded(world.tvm, { extra: { ...CONSTANTS, [name]: 'x' } }))).toEqual(INCOMPLETE);
+    expect(
+      await fireLocally(forwarded(world.tvm, { extra: { ...CONSTANTS, [name]: 'x' } })),
+    ).toEqual(INCOMPLETE);
   });
 
   it('52 refuses names that are out of order or empty', async () => {
@@ -91,7 +101,9 @@ describe('the signed headers of a token', () => {
       `;${ALL.join(';')}`,
       ALL.join(';;'),
     ]) {
-      expect(await fireLocally(forwarded(tvm, { signedHeaders })), signedHeaders).toEqual(INCOMPLETE);
+      expect(await fireLocally(forwarded(tvm, { signedHeaders })), signedHeaders).toEqual(
+        INCOMPLETE,
+      );
     }
   });
 });
@@ -101,7 +113,9 @@ describe('the server and the request that a token was signed for', () => {
     '49 asks STS about its own server id where %j was signed, and STS refuses',
     async (serverId) => {
       expect(await fire(world.tvm, forwarded(world.tvm, { serverId }))).toEqual(DENIED);
-      expect(world.sts.seen.map(({ headers }) => headers['x-sentinel-server-id'])).toEqual([SERVER_ID]);
+      expect(world.sts.seen.map(({ headers }) => headers['x-sentinel-server-id'])).toEqual([
+        SERVER_ID,
+      ]);
     },
   );
 
@@ -117,21 +131,35 @@ describe('the server and the request that a token was signed for', () => {
     ['path after the slash', { path: '/' }, { path: '/whoami' }],
     ['query', { query: 'profile=dev' }, { query: 'profile=prod' }],
     ['spelling of the query', { query: 'profile=dev' }, { query: 'profile=d%65v' }],
-    ['order of the query', { query: 'profile=dev&device_id=a' }, { query: 'device_id=a&profile=dev' }],
+    [
+      'order of the query',
+      { query: 'profile=dev&device_id=a' },
+      { query: 'device_id=a&profile=dev' },
+    ],
     ['query, removed', { query: 'profile=dev' }, { query: '' }],
-    ['body', { method: 'POST', body: '{"profile":"prod"}' }, { method: 'POST', body: '{"profile":"dev"}' }],
+    [
+      'body',
+      { method: 'POST', body: '{"profile":"prod"}' },
+      { method: 'POST', body: '{"profile":"dev"}' },
+    ],
     [
       'white space in the body',
       { method: 'POST', body: '{"profile":"dev"}' },
       { method: 'POST', body: '{"profile": "dev"}' },
     ],
-    ['method', { method: 'GET', body: '{"profile":"dev"}' }, { method: 'POST', body: '{"profile":"dev"}' }],
+    [
+      'method',
+      { method: 'GET', body: '{"profile":"dev"}' },
+      { method: 'POST', body: '{"profile":"dev"}' },
+    ],
     ['method and body', { query: 'profile=dev' }, { method: 'POST', body: '{"profile":"dev"}' }],
   ])('50 refuses a request with another %s than the one signed', async (_, signed, sent) => {
     const { tvm, sts } = world;
     const fields = forwardedFields(signed);
     expect(await fire(tvm, withToken(tvm, encodeToken(fields), sent))).toEqual(DENIED);
-    expect(sts.seen.map(({ headers }) => headers['x-sentinel-request-hash'])).toEqual([bindingOf(sent)]);
+    expect(sts.seen.map(({ headers }) => headers['x-sentinel-request-hash'])).toEqual([
+      bindingOf(sent),
+    ]);
   });
 
   it('50 refuses a binding whose parts were shifted into one another', async () => {
@@ -163,7 +191,12 @@ describe('the request to STS', () => {
     const { tvm, sts } = world;
     const fields = forwardedFields(WHOAMI);
     const sent = withToken(tvm, encodeToken(fields), WHOAMI);
-    const noisy = [...sent.headers, ['accept', 'text/xml'], ['user-agent', 'evil'], ['cookie', 'a=b']] as const;
+    const noisy = [
+      ...sent.headers,
+      ['accept', 'text/xml'],
+      ['user-agent', 'evil'],
+      ['cookie', 'a=b'],
+    ] as const;
     expect(
       await fire(tvm, {
         ...sent,
@@ -186,7 +219,11 @@ describe('the request to STS', () => {
   });
 
   it('44 has the payload hash only if that was signed, and the other headers always', async () => {
-    const always = [...ALL.filter((name) => name !== 'x-amz-content-sha256'), 'authorization', 'connection'].toSorted();
+    const always = [
+      ...ALL.filter((name) => name !== 'x-amz-content-sha256'),
+      'authorization',
+      'connection',
+    ].toSorted();
     expect(await names({})).toEqual(always);
     expect(await names(CONSTANTS)).toEqual([...always, 'x-amz-content-sha256'].toSorted());
   });

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { policyDocument, putProfile } from '../http/support.ts';
-import { answerOf, DANA, replies, says, session, useForwarded, type Identity } from '../support/fake-sts.ts';
+import {
+  answerOf,
+  DANA,
+  replies,
+  says,
+  session,
+  useForwarded,
+  type Identity,
+} from '../support/fake-sts.ts';
 import { DEV, forwarded } from '../support/forwarded.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import type { RunningTvm } from '../support/tvm.ts';
@@ -35,9 +43,15 @@ const RULES: Readonly<Record<string, object>> = {
 
 const world = useForwarded({}, async (desk) => {
   for (const [name, conditions] of Object.entries(RULES)) {
-    await putProfile(desk, name, { effect: 'allow', conditions: { profiles: [name], ...conditions } });
+    await putProfile(desk, name, {
+      effect: 'allow',
+      conditions: { profiles: [name], ...conditions },
+    });
   }
-  await desk.put('/sentinel/policies/prod', policyDocument({ effect: 'allow', conditions: { users: ['nobody'] } }));
+  await desk.put(
+    '/sentinel/policies/prod',
+    policyDocument({ effect: 'allow', conditions: { users: ['nobody'] } }),
+  );
 });
 
 /** The outcome of a request whose caller STS says is this identity. */
@@ -65,20 +79,25 @@ function user(resource: string, account = OWN): Identity {
 }
 
 describe('session names of a role', () => {
-  it.each(['admin', 'a@b', 'alice', 'dana'])('58 never satisfy a rule for users: %s', async (name) => {
-    for (const profile of ['users-admin', 'dev', 'users-role']) {
-      expect(await vendsAs(session('writer', name), profile)).toEqual(POLICY);
-    }
-    expect(await vendsAs(session('reader', name), 'users-role')).toEqual(VENDED);
-    expect((await whoami(session('writer', name))).name).toBe('role/writer');
-  });
+  it.each(['admin', 'a@b', 'alice', 'dana'])(
+    '58 never satisfy a rule for users: %s',
+    async (name) => {
+      for (const profile of ['users-admin', 'dev', 'users-role']) {
+        expect(await vendsAs(session('writer', name), profile)).toEqual(POLICY);
+      }
+      expect(await vendsAs(session('reader', name), 'users-role')).toEqual(VENDED);
+      expect((await whoami(session('writer', name))).name).toBe('role/writer');
+    },
+  );
 
   it('58 never pass for a role or an account', async () => {
     for (const name of ['role/reader', `${OTHER}:admin`, 'a/b', 'x'.repeat(65), 'x', '']) {
       expect(await vendsAs(session('writer', name), 'users-role'), name).toEqual(DENIED);
     }
     for (const name of ['x y', 'x\u00E4']) {
-      expect(await vendsAs(session('writer', name), 'users-role')).toEqual(refused(503, 'ServiceUnavailable'));
+      expect(await vendsAs(session('writer', name), 'users-role')).toEqual(
+        refused(503, 'ServiceUnavailable'),
+      );
     }
     expect(await vendsAs(session('writer', 'reader'), 'users-role')).toEqual(POLICY);
   });
@@ -96,12 +115,17 @@ describe('session names of a role', () => {
       'awsreservedsso_Admin_0123456789abcdef',
       'AWSReservedSSO__0123456789abcdef',
     ];
-    for (const role of impostors) expect(await vendsAs(session(role, 'a@b'), 'users-admin', tvm), role).toEqual(POLICY);
+    for (const role of impostors)
+      expect(await vendsAs(session(role, 'a@b'), 'users-admin', tvm), role).toEqual(POLICY);
     expect(await vendsAs(session(sso, 'a@b', OTHER), 'users-admin', tvm)).toEqual(DENIED);
     const open = { SENTINEL_SSO_ACCOUNTS: OWN, SENTINEL_ALLOWED_ACCOUNTS: `${OWN},${OTHER}` };
-    expect(await vendsAs(session(sso, 'a@b', OTHER), 'users-admin', await world.start({ environment: open }))).toEqual(
-      POLICY,
-    );
+    expect(
+      await vendsAs(
+        session(sso, 'a@b', OTHER),
+        'users-admin',
+        await world.start({ environment: open }),
+      ),
+    ).toEqual(POLICY);
   });
 
   it('58 count for roles of SENTINEL_TRUSTED_SESSION_ROLES, by account and name', async () => {
@@ -111,8 +135,12 @@ describe('session names of a role', () => {
     };
     const tvm = await world.start({ environment });
     expect(await vendsAs(session('deployer', 'admin'), 'users-admin', tvm)).toEqual(VENDED);
-    expect((await whoami(session('broker', 'admin', OTHER), tvm)).name).toBe(`${OTHER}:role/broker/admin`);
-    expect((await whoami(session('deployer', 'admin', OTHER), tvm)).name).toBe(`${OTHER}:role/deployer`);
+    expect((await whoami(session('broker', 'admin', OTHER), tvm)).name).toBe(
+      `${OTHER}:role/broker/admin`,
+    );
+    expect((await whoami(session('deployer', 'admin', OTHER), tvm)).name).toBe(
+      `${OTHER}:role/deployer`,
+    );
     expect((await whoami(session('broker', 'admin'), tvm)).name).toBe('role/broker');
     expect((await whoami(session('deployer2', 'admin'), tvm)).name).toBe('role/deployer2');
     expect((await whoami(session('Deployer', 'admin'), tvm)).name).toBe('role/Deployer');
@@ -120,9 +148,15 @@ describe('session names of a role', () => {
 
   it('58 must equal the session name in the unique id', async () => {
     const named = session('reader', 'one');
-    expect(await vendsAs({ ...named, UserId: 'AROAEXAMPLEEXAMPLE00:two' }, 'users-role')).toEqual(DENIED);
-    expect(await vendsAs({ ...named, UserId: 'AROAEXAMPLEEXAMPLE00' }, 'users-role')).toEqual(DENIED);
-    expect(await vendsAs({ ...named, UserId: 'AROAEXAMPLEEXAMPLE00:one:one' }, 'users-role')).toEqual(DENIED);
+    expect(await vendsAs({ ...named, UserId: 'AROAEXAMPLEEXAMPLE00:two' }, 'users-role')).toEqual(
+      DENIED,
+    );
+    expect(await vendsAs({ ...named, UserId: 'AROAEXAMPLEEXAMPLE00' }, 'users-role')).toEqual(
+      DENIED,
+    );
+    expect(
+      await vendsAs({ ...named, UserId: 'AROAEXAMPLEEXAMPLE00:one:one' }, 'users-role'),
+    ).toEqual(DENIED);
   });
 });
 
@@ -152,7 +186,10 @@ describe('patterns in principals', () => {
   it('61 do not match across partitions', async () => {
     expect(await vendsAs(session('reader', 'x1'), 'china')).toEqual(POLICY);
     const china = session('reader', 'x1');
-    const outcome = await vendsAs({ ...china, Arn: china.Arn.replace(':aws:', ':aws-cn:') }, 'china');
+    const outcome = await vendsAs(
+      { ...china, Arn: china.Arn.replace(':aws:', ':aws-cn:') },
+      'china',
+    );
     expect(outcome).toEqual(refused(503, 'ServiceUnavailable'));
   });
 });
@@ -177,7 +214,12 @@ describe('identities that are never callers', () => {
     `arn:aws:sts::${OWN}:assumed-role/path/reader/x1`,
     `arn:aws:s3::${OWN}:user/dana`,
   ])('62 denies %s', async (Arn) => {
-    for (const UserId of [OWN, `${OWN}:dana`, 'AROAEXAMPLEEXAMPLE00:x1', 'AROAEXAMPLEEXAMPLE00:i-0123456789abcdef0']) {
+    for (const UserId of [
+      OWN,
+      `${OWN}:dana`,
+      'AROAEXAMPLEEXAMPLE00:x1',
+      'AROAEXAMPLEEXAMPLE00:i-0123456789abcdef0',
+    ]) {
       expect(await vendsAs({ Arn, Account: OWN, UserId }, 'account')).toEqual(DENIED);
     }
     expect(world.tvm.audit.at(-1)).toMatchObject({
@@ -190,7 +232,9 @@ describe('identities that are never callers', () => {
     expect(await vendsAs(session('reader', 'x1', OTHER), 'any-account')).toEqual(DENIED);
     const tvm = await world.start({ environment: { SENTINEL_ALLOWED_ACCOUNTS: OTHER } });
     expect(await vendsAs(session('reader', 'x1', OTHER), 'any-account', tvm)).toEqual(VENDED);
-    expect(await vendsAs(session('reader', 'x1', OTHER), 'users-foreign-role', tvm)).toEqual(VENDED);
+    expect(await vendsAs(session('reader', 'x1', OTHER), 'users-foreign-role', tvm)).toEqual(
+      VENDED,
+    );
     expect(await vendsAs(session('reader', 'x1', OTHER), 'users-role', tvm)).toEqual(POLICY);
     expect(await vendsAs(session('reader', 'x1', OTHER), 'account', tvm)).toEqual(POLICY);
     expect(await vendsAs(user('user/dana', OTHER), 'users-foreign', tvm)).toEqual(VENDED);
@@ -209,20 +253,34 @@ describe('the identity of a caller', () => {
     expect(await whoami(user('user/a:b/dana'))).toMatchObject({ status: 200, name: 'user/dana' });
     expect(await vendsAs(user('user/role/reader'), 'users-role')).toEqual(POLICY);
     expect(await vendsAs(user('user/role/reader'), 'role-any')).toEqual(POLICY);
-    for (const name of [`${OTHER}:admin`, `${OTHER}:dana`, 'a:b', 'a b', 'a'.repeat(65), 'd\u00E4na']) {
-      expect(await whoami(user(`user/${name}`)), name).toMatchObject({ status: 403, error: 'AccessDenied' });
+    for (const name of [
+      `${OTHER}:admin`,
+      `${OTHER}:dana`,
+      'a:b',
+      'a b',
+      'a'.repeat(65),
+      'd\u00E4na',
+    ]) {
+      expect(await whoami(user(`user/${name}`)), name).toMatchObject({
+        status: 403,
+        error: 'AccessDenied',
+      });
     }
   });
 
   it('64 differs for a role that was made again when its id is pinned', async () => {
     expect(await vendsAs(session('reader', 'x1'), 'pinned')).toEqual(VENDED);
-    expect(await vendsAs(session('reader', 'x1', OWN, 'AROAOTHEROTHEROTHER0'), 'pinned')).toEqual(POLICY);
+    expect(await vendsAs(session('reader', 'x1', OWN, 'AROAOTHEROTHEROTHER0'), 'pinned')).toEqual(
+      POLICY,
+    );
     const odd = session('reader', 'x1', OWN, 'AROAEXAMPLEEXAMPLE00 ');
     world.sts.behave = replies(200, answerOf(odd));
     expect(await fire(world.tvm, forwarded(world.tvm, { query: 'profile=pinned' }))).toEqual(
       refused(503, 'ServiceUnavailable'),
     );
-    expect(await vendsAs(session('reader', 'x1', OWN, 'aroaexampleexample00'), 'pinned')).toEqual(POLICY);
+    expect(await vendsAs(session('reader', 'x1', OWN, 'aroaexampleexample00'), 'pinned')).toEqual(
+      POLICY,
+    );
   });
 
   it.each([

@@ -34,7 +34,9 @@ afterAll(() => sts.close());
 
 /** How the promise settled; `pending` if it has not settled long after the deadline. */
 function settled(answer: Promise<unknown>): Promise<string> {
-  const late = new Promise<string>((resolve) => setTimeout(() => resolve('pending'), 3_000).unref());
+  const late = new Promise<string>((resolve) =>
+    setTimeout(() => resolve('pending'), 3_000).unref(),
+  );
   return Promise.race([
     answer.then(
       () => 'answered',
@@ -47,7 +49,10 @@ function settled(answer: Promise<unknown>): Promise<string> {
 it.each<readonly [string, Behaviour]>([
   ['no answer', never],
   ['a drip without end', drip],
-  ['a head without body', (outgoing) => outgoing.writeHead(200, { 'content-length': '9' }).flushHeaders()],
+  [
+    'a head without body',
+    (outgoing) => outgoing.writeHead(200, { 'content-length': '9' }).flushHeaders(),
+  ],
   [
     'interim answers without end',
     (outgoing) => {
@@ -55,11 +60,16 @@ it.each<readonly [string, Behaviour]>([
       outgoing.on('close', () => clearInterval(timer));
     },
   ],
-  ['a switch of protocols', raw('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n')],
+  [
+    'a switch of protocols',
+    raw('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n'),
+  ],
   [
     'a switch of protocols that stays open',
     (outgoing) =>
-      void outgoing.socket?.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n'),
+      void outgoing.socket?.write(
+        'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n',
+      ),
   ],
 ])('53 ends a call by its deadline after %s, and answers the next', async (_, behave) => {
   sts.behave = behave;
@@ -74,7 +84,9 @@ it('53 ends a call when nobody listens, and when the TLS handshake gets no answe
   const { port } = dead.address() as { port: number };
   await new Promise((resolve) => dead.close(resolve));
   expect(await settled(createStsClient(`http://127.0.0.1:${port}`, 150)(request))).toBe('refused');
-  expect(await settled(createStsClient(`https://127.0.0.1:${sts.url.split(':')[2]}`, 150)(request))).toBe('refused');
+  expect(
+    await settled(createStsClient(`https://127.0.0.1:${sts.url.split(':')[2]}`, 150)(request)),
+  ).toBe('refused');
 });
 
 it('53 keeps the deadline while all connections are taken', async () => {
@@ -125,18 +137,22 @@ it('53 uses no proxy that the environment names', async () => {
   await once(proxy, 'listening');
   const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
   sts.behave = says(DANA);
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', PROGRAM], {
-    env: {
-      NODE_USE_ENV_PROXY: '1',
-      HTTP_PROXY: address,
-      HTTPS_PROXY: address,
-      http_proxy: address,
-      https_proxy: address,
-      ALL_PROXY: address,
-      URL_OF_STS: sts.url,
-      REQUEST: JSON.stringify(request),
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '--eval', PROGRAM],
+    {
+      env: {
+        NODE_USE_ENV_PROXY: '1',
+        HTTP_PROXY: address,
+        HTTPS_PROXY: address,
+        http_proxy: address,
+        https_proxy: address,
+        ALL_PROXY: address,
+        URL_OF_STS: sts.url,
+        REQUEST: JSON.stringify(request),
+      },
     },
-  });
+  );
   expect(JSON.parse(stdout)).toEqual([200, 407]);
   expect(asked).toEqual([`${sts.url}/`]);
   proxy.close();

@@ -1,7 +1,14 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { DANA, says, useForwarded } from '../support/fake-sts.ts';
-import { encodeToken, forwarded, forwardedFields, WHOAMI, withToken, type TokenFields } from '../support/forwarded.ts';
+import {
+  encodeToken,
+  forwarded,
+  forwardedFields,
+  WHOAMI,
+  withToken,
+  type TokenFields,
+} from '../support/forwarded.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { outcomeOf, refused } from './support.ts';
 
@@ -23,10 +30,27 @@ async function expectLocalRefusal(token: string): Promise<void> {
 const STRANGE = fc.oneof(
   fc.jsonValue(),
   fc.string({ unit: 'binary' }),
-  fc.constantFrom('', 'us-east-1', '20260102T030405Z', 'a'.repeat(64), 'host;x-amz-date', '__proto__', '\r\nhost: x'),
+  fc.constantFrom(
+    '',
+    'us-east-1',
+    '20260102T030405Z',
+    'a'.repeat(64),
+    'host;x-amz-date',
+    '__proto__',
+    '\r\nhost: x',
+  ),
 );
 
-const NAMES = ['v', 'region', 'amzDate', 'credential', 'signedHeaders', 'signature', 'securityToken', 'nonce'] as const;
+const NAMES = [
+  'v',
+  'region',
+  'amzDate',
+  'credential',
+  'signedHeaders',
+  'signature',
+  'securityToken',
+  'nonce',
+] as const;
 
 it('46 refuses any bytes without asking STS', async () => {
   const property = fc.asyncProperty(fc.uint8Array({ maxLength: 3_100 }), (bytes) =>
@@ -36,26 +60,39 @@ it('46 refuses any bytes without asking STS', async () => {
 });
 
 it('46 refuses any printable text in place of the token', async () => {
-  const printable = fc.string({ unit: 'binary-ascii', maxLength: 300 }).map((text) => text.replaceAll(/[^ -~]/gu, '.'));
+  const printable = fc
+    .string({ unit: 'binary-ascii', maxLength: 300 })
+    .map((text) => text.replaceAll(/[^ -~]/gu, '.'));
   await fc.assert(fc.asyncProperty(printable, expectLocalRefusal), RUNS);
 });
 
 it('46 refuses any JSON in place of the token', async () => {
-  const property = fc.asyncProperty(fc.jsonValue(), (json) => expectLocalRefusal(encodeToken(json)));
+  const property = fc.asyncProperty(fc.jsonValue(), (json) =>
+    expectLocalRefusal(encodeToken(json)),
+  );
   await fc.assert(property, RUNS);
 });
 
 it('46 refuses any values in the fields of a token', async () => {
-  const some = fc.record(Object.fromEntries(NAMES.map((name) => [name, STRANGE])), { requiredKeys: [] });
+  const some = fc.record(Object.fromEntries(NAMES.map((name) => [name, STRANGE])), {
+    requiredKeys: [],
+  });
   // These are never a whole token of the right form: STRANGE has no credential with a scope.
-  const property = fc.asyncProperty(some, (fields) => expectLocalRefusal(encodeToken({ v: 1, ...fields })));
+  const property = fc.asyncProperty(some, (fields) =>
+    expectLocalRefusal(encodeToken({ v: 1, ...fields })),
+  );
   await fc.assert(property, RUNS);
 });
 
 it('46 refuses a good token with a field added, removed or replaced', async () => {
   const changes = fc.oneof(
-    fc.tuple(fc.string({ minLength: 1 }), STRANGE).filter(([name]) => !(NAMES as readonly string[]).includes(name)),
-    fc.tuple(fc.constantFrom(...NAMES.filter((name) => name !== 'securityToken')), fc.constant(undefined)),
+    fc
+      .tuple(fc.string({ minLength: 1 }), STRANGE)
+      .filter(([name]) => !(NAMES as readonly string[]).includes(name)),
+    fc.tuple(
+      fc.constantFrom(...NAMES.filter((name) => name !== 'securityToken')),
+      fc.constant(undefined),
+    ),
     fc.tuple(
       fc.constantFrom(...NAMES),
       fc.oneof(fc.integer({ min: 2 }), fc.object(), fc.array(STRANGE), fc.constant(null)),
@@ -81,11 +118,17 @@ function flip(text: string, where: number, by: number): string {
 it('refuses a good token with one bit of its JSON changed', async () => {
   const { tvm } = world;
   const where = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-  const property = fc.asyncProperty(where, fc.constantFrom(1, 2, 4, 8, 16, 32, 64), async (place, bit) => {
-    const altered = forwarded(tvm, {}, (fields: TokenFields) => flip(JSON.stringify(fields), place, bit));
-    const { status, error } = outcomeOf(await sendRaw(tvm.port, altered));
-    expect([400, 403], String(error)).toContain(status);
-  });
+  const property = fc.asyncProperty(
+    where,
+    fc.constantFrom(1, 2, 4, 8, 16, 32, 64),
+    async (place, bit) => {
+      const altered = forwarded(tvm, {}, (fields: TokenFields) =>
+        flip(JSON.stringify(fields), place, bit),
+      );
+      const { status, error } = outcomeOf(await sendRaw(tvm.port, altered));
+      expect([400, 403], String(error)).toContain(status);
+    },
+  );
   await fc.assert(property, RUNS);
 });
 
@@ -98,7 +141,10 @@ it('refuses a good token with one letter of its text changed', async () => {
     const at = Math.floor(place * token.length);
     if (token[at] === to) return;
     const { status } = outcomeOf(
-      await sendRaw(tvm.port, withToken(tvm, token.slice(0, at) + to + token.slice(at + 1), WHOAMI)),
+      await sendRaw(
+        tvm.port,
+        withToken(tvm, token.slice(0, at) + to + token.slice(at + 1), WHOAMI),
+      ),
     );
     expect([400, 403]).toContain(status);
   });

@@ -16,14 +16,32 @@ const WORD = 'abAB01_+=,.@-'.split('');
 function word(minLength: number, maxLength = 64) {
   return fc.oneof(
     fc.string({ unit: fc.constantFrom(...WORD), minLength, maxLength }),
-    fc.constantFrom('admin', 'alice', 'role', 'a@b', 'AWSReservedSSO_Admin_0123456789abcdef', '111122223333', 'user'),
+    fc.constantFrom(
+      'admin',
+      'alice',
+      'role',
+      'a@b',
+      'AWSReservedSSO_Admin_0123456789abcdef',
+      '111122223333',
+      'user',
+    ),
   );
 }
 
 const path = fc.constantFrom('', 'eng/', 'role/', 'a:b/', '111122223333:/', 'x/y/');
 
-type User = { readonly kind: 'user'; readonly account: string; readonly path: string; readonly user: string };
-type Session = { readonly kind: 'role'; readonly account: string; readonly role: string; readonly session: string };
+type User = {
+  readonly kind: 'user';
+  readonly account: string;
+  readonly path: string;
+  readonly user: string;
+};
+type Session = {
+  readonly kind: 'role';
+  readonly account: string;
+  readonly role: string;
+  readonly session: string;
+};
 
 const users: fc.Arbitrary<User> = fc.record({
   kind: fc.constant('user'),
@@ -61,7 +79,9 @@ function callerOf(who: User | Session, admission = OPEN): CallerIdentity {
 
 /** What a name may stand for: an IAM user without its path, or a role. */
 function essence(who: User | Session): string {
-  return JSON.stringify(who.kind === 'user' ? ['user', who.account, who.user] : ['role', who.account, who.role]);
+  return JSON.stringify(
+    who.kind === 'user' ? ['user', who.account, who.user] : ['role', who.account, who.role],
+  );
 }
 
 const anyone = fc.oneof(users, sessions);
@@ -121,7 +141,11 @@ describe('toAwsCaller', () => {
       const them = callerOf(other, admission);
       expect(them.name === name).toBe(them.subject === subject);
       if (them.name !== name) return;
-      expect(other).toMatchObject({ kind: 'role', account: trusted.account, session: trusted.session });
+      expect(other).toMatchObject({
+        kind: 'role',
+        account: trusted.account,
+        session: trusted.session,
+      });
     });
     fc.assert(property, { numRuns: 2_000 });
   });
@@ -141,8 +165,10 @@ describe('toAwsCaller', () => {
       'arn:aws:iam::000000000000:role/*',
     ];
     expect(
-      callerOf(who, { ...OPEN, trustedSessionRoles: [...wrong, ...not].map((arn) => ({ arn, kind: 'role' as const })) })
-        .name,
+      callerOf(who, {
+        ...OPEN,
+        trustedSessionRoles: [...wrong, ...not].map((arn) => ({ arn, kind: 'role' as const })),
+      }).name,
     ).toBe('role/ci');
   });
 
@@ -191,7 +217,9 @@ describe('toAwsCaller with any text', () => {
       expect(caller.value.account).toBe(OWN);
       expect(account).toBe(OWN);
       expect(caller.value.name).toMatch(/^(?:role|user)\/[\w+=,.@-]{1,64}$/u);
-      expect(caller.value.principal).toMatch(/^arn:[a-z-]+:iam::000000000000:(?:user|role)\/[!-~]+$/u);
+      expect(caller.value.principal).toMatch(
+        /^arn:[a-z-]+:iam::000000000000:(?:user|role)\/[!-~]+$/u,
+      );
     });
     fc.assert(property, { numRuns: 3_000 });
   });
@@ -200,7 +228,9 @@ describe('toAwsCaller with any text', () => {
     const property = fc.property(anyone, (who) => {
       expect(toAwsCaller(identityOf(who), { ...OPEN, allowedAccounts: [] }, SELF).ok).toBe(false);
       const other = ACCOUNTS.filter((account) => account !== who.account);
-      expect(toAwsCaller(identityOf(who), { ...OPEN, allowedAccounts: other }, SELF).ok).toBe(false);
+      expect(toAwsCaller(identityOf(who), { ...OPEN, allowedAccounts: other }, SELF).ok).toBe(
+        false,
+      );
     });
     fc.assert(property, { numRuns: 200 });
   });
@@ -225,8 +255,13 @@ describe('toAwsCaller with any text', () => {
   it('60 takes time in proportion to the length of the ARN', () => {
     for (const filler of ['/', 'a/', '!', 'AWSReservedSSO_', '_0123456789abcdef', ':']) {
       const resource = filler.repeat(100_000 / filler.length);
-      for (const arn of [`arn:aws:iam::${OWN}:user/${resource}`, `arn:aws:sts::${OWN}:assumed-role/${resource}/x1`]) {
-        expect(toAwsCaller({ arn, account: OWN, userId: 'AROAEXAMPLEEXAMPLE00:x1' }, OPEN, SELF).ok).toBe(false);
+      for (const arn of [
+        `arn:aws:iam::${OWN}:user/${resource}`,
+        `arn:aws:sts::${OWN}:assumed-role/${resource}/x1`,
+      ]) {
+        expect(
+          toAwsCaller({ arn, account: OWN, userId: 'AROAEXAMPLEEXAMPLE00:x1' }, OPEN, SELF).ok,
+        ).toBe(false);
       }
     }
   });

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { DANA, holding, says, stsError, useForwarded, type Behaviour } from '../support/fake-sts.ts';
+import {
+  DANA,
+  holding,
+  says,
+  stsError,
+  useForwarded,
+  type Behaviour,
+} from '../support/fake-sts.ts';
 import { forwarded, type Forwarding } from '../support/forwarded.ts';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import type { RunningTvm } from '../support/tvm.ts';
@@ -14,7 +21,11 @@ const world = useForwarded({ SENTINEL_TRUSTED_HOPS: '1' });
 
 /** A token that STS will refuse: the fake knows it by its access key. */
 function bogus(tvm: RunningTvm, address: string, what: Forwarding = {}) {
-  return add(forwarded(tvm, { accessKeyId: 'AKIABOGUS0000000', ...what }), 'x-forwarded-for', address);
+  return add(
+    forwarded(tvm, { accessKeyId: 'AKIABOGUS0000000', ...what }),
+    'x-forwarded-for',
+    address,
+  );
 }
 
 function dana(tvm: RunningTvm, address: string, what: Forwarding = {}) {
@@ -88,13 +99,18 @@ describe('the line to STS', () => {
     const tvm = await world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '4' } });
     const { hold, release } = holding();
     sts.behave = hold;
-    const crowd = Array.from({ length: 64 + 256 + 4 }, () => sendRaw(tvm.port, dana(tvm, '198.51.100.1')));
+    const crowd = Array.from({ length: 64 + 256 + 4 }, () =>
+      sendRaw(tvm.port, dana(tvm, '198.51.100.1')),
+    );
     await expect.poll(asked, PATIENCE).toBe(64);
     const gone = Promise.race(crowd);
     expect(outcomeOf(await gone)).toEqual(LIMITED);
     sts.behave = stsError(403, 'InvalidClientTokenId');
     const [before, late] = [asked(), await sendRaw(tvm.port, bogus(tvm, '198.51.100.1'))];
-    expect([late.status, late.json['message']]).toEqual([429, expect.stringContaining('from your address')]);
+    expect([late.status, late.json['message']]).toEqual([
+      429,
+      expect.stringContaining('from your address'),
+    ]);
     expect(asked()).toBe(before);
     release();
     await Promise.all(crowd);
@@ -105,7 +121,8 @@ describe('the line to STS', () => {
     const tvm = await world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '3' } });
     sts.behave = slowToRefuse(0);
     expect(await fire(tvm, dana(tvm, '192.0.2.1'))).toEqual(KNOWN);
-    for (let time = 0; time < 3; time += 1) expect(await fire(tvm, bogus(tvm, '192.0.2.1'))).toEqual(DENIED);
+    for (let time = 0; time < 3; time += 1)
+      expect(await fire(tvm, bogus(tvm, '192.0.2.1'))).toEqual(DENIED);
     expect(await fire(tvm, bogus(tvm, '192.0.2.1'))).toEqual(LIMITED);
     expect(await fire(tvm, dana(tvm, '192.0.2.1')), 'known from there').toEqual(KNOWN);
     const unknown = dana(tvm, '192.0.2.1', { accessKeyId: 'AKIAOTHER0000000' });
@@ -119,7 +136,8 @@ describe('the line to STS', () => {
     expect(await fire(tvm, dana(tvm, '192.0.2.1'))).toEqual(KNOWN);
     sts.behave = stsError(403, 'SignatureDoesNotMatch');
     for (const address of ['198.51.100.7', '192.0.2.1']) {
-      for (let time = 0; time < 3; time += 1) expect(await fire(tvm, dana(tvm, address))).toEqual(DENIED);
+      for (let time = 0; time < 3; time += 1)
+        expect(await fire(tvm, dana(tvm, address))).toEqual(DENIED);
       expect(await fire(tvm, dana(tvm, address))).toEqual(LIMITED);
     }
   });
@@ -128,10 +146,16 @@ describe('the line to STS', () => {
     const { sts } = world;
     const tvm = await world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: '2' } });
     sts.behave = says(DANA);
-    expect([await fire(tvm, dana(tvm, '192.0.2.1')), await fire(tvm, dana(tvm, '192.0.2.1'))]).toEqual([KNOWN, KNOWN]);
+    expect([
+      await fire(tvm, dana(tvm, '192.0.2.1')),
+      await fire(tvm, dana(tvm, '192.0.2.1')),
+    ]).toEqual([KNOWN, KNOWN]);
     for (let time = 0; time < 10; time += 1) {
       const answer: RawAnswer = await sendRaw(tvm.port, dana(tvm, `192.0.2.${time}`));
-      expect([answer.status, answer.json['message']]).toEqual([429, expect.stringContaining('dana has sent 2')]);
+      expect([answer.status, answer.json['message']]).toEqual([
+        429,
+        expect.stringContaining('dana has sent 2'),
+      ]);
       expect(answer.headers['ratelimit']).toMatch(/^"caller";r=0;t=\d+$/u);
     }
     expect(asked()).toBe(2);

@@ -1,6 +1,15 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { forward, startFake } from '../http/support.ts';
-import { DANA, type Behaviour, holding, never, says, session, stsError, useForwarded } from '../support/fake-sts.ts';
+import {
+  DANA,
+  type Behaviour,
+  holding,
+  never,
+  says,
+  session,
+  stsError,
+  useForwarded,
+} from '../support/fake-sts.ts';
 import { DEV, forwarded } from '../support/forwarded.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import type { RunningTvm } from '../support/tvm.ts';
@@ -16,7 +25,10 @@ const world = useForwarded();
 
 const STRANGER = stsError(403, 'InvalidClientTokenId');
 
-function startLimited(points: number, more: Readonly<Record<string, string>> = {}): Promise<RunningTvm> {
+function startLimited(
+  points: number,
+  more: Readonly<Record<string, string>> = {},
+): Promise<RunningTvm> {
   return world.start({ environment: { SENTINEL_RATE_LIMIT_REQUESTS: String(points), ...more } });
 }
 
@@ -50,7 +62,11 @@ describe('the limit of tokens that STS refuses, by address', () => {
     expect(answer.json['retry_after']).toBe(seconds);
     expect(sts.seen).toHaveLength(3);
     await tvm.flush();
-    expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', error: 'RateLimited', source_ip: '127.0.0.1' });
+    expect(tvm.audit.at(-1)).toMatchObject({
+      event: 'identity_refused',
+      error: 'RateLimited',
+      source_ip: '127.0.0.1',
+    });
     expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
   });
 
@@ -63,8 +79,12 @@ describe('the limit of tokens that STS refuses, by address', () => {
   it('counts no caller whom STS confirms, one after the other', async () => {
     const tvm = await startLimited(2);
     world.sts.behave = crowdOf();
-    expect(await repeat(8, () => fire(tvm, forwarded(tvm)))).toEqual(Array.from({ length: 8 }, () => KNOWN));
-    expect(await fire(tvm, forwarded(tvm, { path: '/nowhere' }))).toEqual(refused(404, 'ValidationError'));
+    expect(await repeat(8, () => fire(tvm, forwarded(tvm)))).toEqual(
+      Array.from({ length: 8 }, () => KNOWN),
+    );
+    expect(await fire(tvm, forwarded(tvm, { path: '/nowhere' }))).toEqual(
+      refused(404, 'ValidationError'),
+    );
     world.sts.behave = STRANGER;
     expect(await repeat(3, () => fire(tvm, forwarded(tvm)))).toEqual([DENIED, DENIED, LIMITED]);
   });
@@ -72,7 +92,9 @@ describe('the limit of tokens that STS refuses, by address', () => {
   it('counts no caller whom STS confirms, many at once', async () => {
     const tvm = await startLimited(4);
     world.sts.behave = crowdOf();
-    const crowd = await Promise.all(Array.from({ length: 24 }, () => sendRaw(tvm.port, forwarded(tvm))));
+    const crowd = await Promise.all(
+      Array.from({ length: 24 }, () => sendRaw(tvm.port, forwarded(tvm))),
+    );
     expect(crowd.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(4);
     // STS refused none of them, so the address is not over its limit.
     expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
@@ -84,7 +106,9 @@ describe('the limit of tokens that STS refuses, by address', () => {
   ] as const)('counts nobody while STS %s', async (_, behave, expected) => {
     const tvm = await startLimited(3);
     world.sts.behave = behave;
-    expect(await repeat(5, () => fire(tvm, forwarded(tvm)))).toEqual(Array.from({ length: 5 }, () => expected));
+    expect(await repeat(5, () => fire(tvm, forwarded(tvm)))).toEqual(
+      Array.from({ length: 5 }, () => expected),
+    );
     world.sts.behave = says(DANA);
     expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
   });
@@ -93,7 +117,9 @@ describe('the limit of tokens that STS refuses, by address', () => {
     const tvm = await startLimited(2);
     const once = forwarded(tvm);
     expect(await fire(tvm, once)).toEqual(KNOWN);
-    expect(await repeat(4, () => fire(tvm, once))).toEqual(Array.from({ length: 4 }, () => REPLAYED));
+    expect(await repeat(4, () => fire(tvm, once))).toEqual(
+      Array.from({ length: 4 }, () => REPLAYED),
+    );
     expect(await fire(tvm, forwarded(tvm))).toEqual(KNOWN);
   });
 
@@ -110,7 +136,10 @@ describe('the limit of tokens that STS refuses, by address', () => {
     const tvm = await startLimited(1, { SENTINEL_TRUSTED_HOPS: '1' });
     sts.behave = STRANGER;
     function from(address: string): Promise<Outcome> {
-      return fire(tvm, add(forwarded(tvm), 'x-forwarded-for', `198.51.100.${sts.seen.length}, ${address}`));
+      return fire(
+        tvm,
+        add(forwarded(tvm), 'x-forwarded-for', `198.51.100.${sts.seen.length}, ${address}`),
+      );
     }
     expect(await from('192.0.2.1')).toEqual(DENIED);
     expect(await from('192.0.2.1')).toEqual(LIMITED);
@@ -134,7 +163,9 @@ describe('the line to STS while STS stalls', () => {
     sts.behave = hold;
     const all = Array.from({ length: 330 }, () => forwarded(tvm));
     const done: Outcome[] = [];
-    const running = all.map((one) => sendRaw(tvm.port, one).then((answer) => done.push(outcomeOf(answer))));
+    const running = all.map((one) =>
+      sendRaw(tvm.port, one).then((answer) => done.push(outcomeOf(answer))),
+    );
     await expect.poll(() => done.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(10);
     await expect.poll(() => sts.seen.length).toBe(64);
     expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
@@ -161,10 +192,16 @@ describe('the line to STS while STS stalls', () => {
     await expect.poll(() => sts.seen.length).toBe(64);
     const waiting = forwarded(tvm, DEV);
     const answer = await sendRaw(tvm.port, waiting);
-    expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([429, 'RateLimited', '2']);
+    expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([
+      429,
+      'RateLimited',
+      '2',
+    ]);
     sts.behave = says(DANA);
     release();
-    expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array.from({ length: 64 }, () => 200));
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual(
+      Array.from({ length: 64 }, () => 200),
+    );
     expect(await fire(tvm, waiting)).toEqual(VENDED);
   });
 
@@ -181,11 +218,17 @@ describe('the line to STS while STS stalls', () => {
     const running = Array.from({ length: 64 }, () => sendRaw(tvm.port, from('192.0.2.2')));
     await expect.poll(() => sts.seen.length).toBe(65);
     const answer = await sendRaw(tvm.port, from('192.0.2.1'));
-    expect([answer.status, answer.json['message']]).toEqual([429, expect.stringContaining('from your address')]);
+    expect([answer.status, answer.json['message']]).toEqual([
+      429,
+      expect.stringContaining('from your address'),
+    ]);
     release();
     // All of them are dana, who may ask once, so STS is asked about none of them again.
     const statuses = (await Promise.all(running)).map(({ status }) => status);
-    expect(statuses.toSorted((a, b) => a - b)).toEqual([200, ...Array.from({ length: 63 }, () => 429)]);
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([
+      200,
+      ...Array.from({ length: 63 }, () => 429),
+    ]);
   });
 
   it('frees the places of callers who went away', async () => {
@@ -211,7 +254,9 @@ describe('the line to STS while STS stalls', () => {
     expect(new Set(await Promise.all(leaving.map(({ gone }) => gone)))).toEqual(new Set(['gone']));
     sts.behave = says(DANA);
     // A place is free at the latest when the deadline of the call to STS is over.
-    await expect.poll(() => fire(tvm, forwarded(tvm)), { timeout: 12_000, interval: 100 }).toEqual(KNOWN);
+    await expect
+      .poll(() => fire(tvm, forwarded(tvm)), { timeout: 12_000, interval: 100 })
+      .toEqual(KNOWN);
   });
 });
 
@@ -239,7 +284,11 @@ describe('the shared replay guard while DynamoDB fails', () => {
       ['unavailable', 'unavailable', 'guard'],
       ['identity_refused', 'RequestReplayed', undefined],
     ];
-    expect(tvm.audit.map(({ event, error, cause }) => [event, error, cause])).toEqual([...both, ...both, ...both]);
+    expect(tvm.audit.map(({ event, error, cause }) => [event, error, cause])).toEqual([
+      ...both,
+      ...both,
+      ...both,
+    ]);
   });
 
   it('is not asked about callers whom STS refuses', async () => {

@@ -4,7 +4,17 @@ import { DEV, forwarded, WHOAMI, withToken } from '../support/forwarded.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { amzDateOf } from '../support/sign.ts';
 import { startTvm } from '../support/tvm.ts';
-import { add, fire, outcomeOf, postShot, refused, shot, VENDED, type Outcome, type Shot } from './support.ts';
+import {
+  add,
+  fire,
+  outcomeOf,
+  postShot,
+  refused,
+  shot,
+  VENDED,
+  type Outcome,
+  type Shot,
+} from './support.ts';
 
 const INCOMPLETE = refused(400, 'IncompleteSignature');
 const DENIED = refused(403, 'AccessDenied');
@@ -47,14 +57,21 @@ describe('a request with more than one proof', () => {
     }
   });
 
-  it.each(['sentinel-sts', 'SENTINEL-STS', 'Sentinel-sts', 'Sentinel-STS2', 'SentinelSTS', 'Bearer', 'Sentinel-STS,'])(
-    '7 is refused for the scheme %s',
-    async (scheme) => {
-      const good = forwarded(world.tvm);
-      const headers = good.headers.map(([name, value]) => [name, value.replace('Sentinel-STS', scheme)] as const);
-      expect(await fireLocally({ ...good, headers })).toEqual(INCOMPLETE);
-    },
-  );
+  it.each([
+    'sentinel-sts',
+    'SENTINEL-STS',
+    'Sentinel-sts',
+    'Sentinel-STS2',
+    'SentinelSTS',
+    'Bearer',
+    'Sentinel-STS,',
+  ])('7 is refused for the scheme %s', async (scheme) => {
+    const good = forwarded(world.tvm);
+    const headers = good.headers.map(
+      ([name, value]) => [name, value.replace('Sentinel-STS', scheme)] as const,
+    );
+    expect(await fireLocally({ ...good, headers })).toEqual(INCOMPLETE);
+  });
 
   it('7 is refused for the scheme without a token', async () => {
     expect(await fireLocally(withToken(world.tvm, '', WHOAMI))).toEqual(INCOMPLETE);
@@ -94,7 +111,11 @@ describe('51 the nonce of a token', () => {
       const ports = [tvm.port, other.port, tvm.port, other.port];
       const outcomes = (await Promise.all(ports.map((port) => sendRaw(port, once)))).map(outcomeOf);
       expect(outcomes.filter(({ credentials }) => credentials)).toEqual([VENDED]);
-      expect(outcomes.filter(({ credentials }) => !credentials)).toEqual([REPLAYED, REPLAYED, REPLAYED]);
+      expect(outcomes.filter(({ credentials }) => !credentials)).toEqual([
+        REPLAYED,
+        REPLAYED,
+        REPLAYED,
+      ]);
     }
     // Each instance asks STS once for each nonce.
     expect(sts.seen).toHaveLength(10);

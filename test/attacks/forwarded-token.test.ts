@@ -48,24 +48,40 @@ it('44 accepts a good token at every endpoint once STS confirms it', async () =>
   const { tvm, sts } = world;
   expect(await fire(tvm, signedAs({}))).toEqual(KNOWN);
   expect(await fire(tvm, signedAs(DEV))).toEqual(VENDED);
-  expect(await fire(tvm, signedAs({ method: 'POST', path: '/', body: '{"profile":"dev"}' }))).toEqual(VENDED);
+  expect(
+    await fire(tvm, signedAs({ method: 'POST', path: '/', body: '{"profile":"dev"}' })),
+  ).toEqual(VENDED);
   expect(await fire(tvm, signedAs({ path: '/profiles' }))).toEqual(KNOWN);
   expect(sts.seen).toHaveLength(4);
 });
 
 it('44 accepts a token that signs all, some or none of the constant headers', async () => {
   const { 'x-amz-content-sha256': hash, ...others } = CONSTANTS;
-  for (const extra of [CONSTANTS, others, { 'x-amz-content-sha256': hash }, { accept: CONSTANTS.accept }, {}]) {
+  for (const extra of [
+    CONSTANTS,
+    others,
+    { 'x-amz-content-sha256': hash },
+    { accept: CONSTANTS.accept },
+    {},
+  ]) {
     expect(await fire(world.tvm, signedAs({ extra }))).toEqual(KNOWN);
   }
 });
 
-it.each(['body', 'url', 'action', 'method', 'host', 'headers', 'path', 'query', 'iam_request_body', 'Version'])(
-  '44 refuses a token with the field %s',
-  async (field) => {
-    expect(await fireLocally(altered({ [field]: 'Action=GetSessionToken' }))).toEqual(INVALID);
-  },
-);
+it.each([
+  'body',
+  'url',
+  'action',
+  'method',
+  'host',
+  'headers',
+  'path',
+  'query',
+  'iam_request_body',
+  'Version',
+])('44 refuses a token with the field %s', async (field) => {
+  expect(await fireLocally(altered({ [field]: 'Action=GetSessionToken' }))).toEqual(INVALID);
+});
 
 it('44 sends STS its own action, version, method and path, so a signature over others fails', async () => {
   const { tvm, sts } = world;
@@ -87,7 +103,10 @@ it('44 sends STS its own action, version, method and path, so a signature over o
 
 it.each([
   ['the same field twice', (json: string) => json.replace('{', '{"v":1,')],
-  ['another nonce first', (json: string) => json.replace('{', '{"nonce":"0123456789abcdef0123456789",')],
+  [
+    'another nonce first',
+    (json: string) => json.replace('{', '{"nonce":"0123456789abcdef0123456789",'),
+  ],
   ['the same field in escapes', (json: string) => json.replace('{', String.raw`{"\u0076":1,`)],
   ['the same field in capitals', (json: string) => json.replace('{', '{"Region":"us-east-1",')],
   ['a signature in capitals beside', (json: string) => json.replace('{', '{"SIGNATURE":"00",')],
@@ -108,7 +127,9 @@ it('46 reads a token of 4,096 characters, and refuses one of 4,097', async () =>
   expect(ofLength(3_072)).toHaveLength(4_096);
   expect(await fireLocally(withToken(tvm, ofLength(3_073), WHOAMI))).toEqual(INVALID);
   expect(await fireLocally(withToken(tvm, 'A'.repeat(4_097), WHOAMI))).toEqual(INVALID);
-  expect(await fireLocally(withToken(tvm, 'A'.repeat(17_000), WHOAMI))).toEqual(refused(431, 'ValidationError'));
+  expect(await fireLocally(withToken(tvm, 'A'.repeat(17_000), WHOAMI))).toEqual(
+    refused(431, 'ValidationError'),
+  );
   world.sts.clear();
   expect(await fire(tvm, withToken(tvm, ofLength(3_072), WHOAMI))).toEqual(KNOWN);
 });
@@ -117,7 +138,9 @@ it('46 refuses other base64 spellings of the same bytes', async () => {
   const { tvm } = world;
   // 3n + 1 bytes end in two characters, and four bits of the last one mean nothing.
   const json = JSON.stringify(forwardedFields(WHOAMI));
-  const token = encodeToken(json.replace('}', `${' '.repeat((4 - ((json.length - 1) % 3) - 1) % 3)} }`));
+  const token = encodeToken(
+    json.replace('}', `${' '.repeat((4 - ((json.length - 1) % 3) - 1) % 3)} }`),
+  );
   const padded = Buffer.from(token, 'base64url').toString('base64');
   const last = token.slice(-1);
   const twin = String.fromCodePoint((last.codePointAt(0) ?? 0) + 1);
@@ -143,12 +166,22 @@ it('46 refuses other base64 spellings of the same bytes', async () => {
   }
 });
 
-it.each(['null', 'true', '1', '"x"', '[]', '[{}]', '{}', ' ', '{', '{"v":1}', '{"v":1}{"v":1}', '\u0000'])(
-  '46 refuses JSON that is not a token: %j',
-  async (json) => {
-    expect(await fireLocally(withToken(world.tvm, encodeToken(json), WHOAMI))).toEqual(INVALID);
-  },
-);
+it.each([
+  'null',
+  'true',
+  '1',
+  '"x"',
+  '[]',
+  '[{}]',
+  '{}',
+  ' ',
+  '{',
+  '{"v":1}',
+  '{"v":1}{"v":1}',
+  '\u0000',
+])('46 refuses JSON that is not a token: %j', async (json) => {
+  expect(await fireLocally(withToken(world.tvm, encodeToken(json), WHOAMI))).toEqual(INVALID);
+});
 
 it.each([
   ['v', [2, 0, '1', true, null, [1], 1.5]],
@@ -166,8 +199,29 @@ it.each([
       null,
     ],
   ],
-  ['signature', ['', 'A'.repeat(64), 'a'.repeat(63), 'a'.repeat(65), 'g'.repeat(64), `${'a'.repeat(63)}\n`, null]],
-  ['amzDate', ['', '2026-01-02T03:04:05Z', '20260102T030405', '20260102T030405+0000', `20260102T030405Z\n`, 0]],
+  [
+    'signature',
+    [
+      '',
+      'A'.repeat(64),
+      'a'.repeat(63),
+      'a'.repeat(65),
+      'g'.repeat(64),
+      `${'a'.repeat(63)}\n`,
+      null,
+    ],
+  ],
+  [
+    'amzDate',
+    [
+      '',
+      '2026-01-02T03:04:05Z',
+      '20260102T030405',
+      '20260102T030405+0000',
+      `20260102T030405Z\n`,
+      0,
+    ],
+  ],
   ['credential', ['', 'a b', 'a'.repeat(257), 'x\r\ny', null, {}]],
   ['securityToken', ['', 'a b', 'x\r\nhost: evil', '\u0000', 'ä', null, 1]],
   ['signedHeaders', ['', 'host x', 'a'.repeat(513), 'host\r\n', null, ['host']]],
@@ -218,7 +272,9 @@ it('47 takes only regions of the TVM’s own partition', async () => {
   sts.behave = says(DANA);
   expect(await fire(tvm, forwarded(tvm, { region: 'us-east-1' }))).toEqual(INVALID);
   expect(sts.seen).toEqual([]);
-  expect(await fire(tvm, forwarded(tvm, { region: 'cn-northwest-1' }))).toEqual(refused(503, 'ServiceUnavailable'));
+  expect(await fire(tvm, forwarded(tvm, { region: 'cn-northwest-1' }))).toEqual(
+    refused(503, 'ServiceUnavailable'),
+  );
   sts.behave = says({ ...DANA, Arn: DANA.Arn.replace(':aws:', ':aws-cn:') });
   expect(await fire(tvm, forwarded(tvm, { region: 'cn-north-1' }))).toEqual(KNOWN);
   const hosts = ['sts.cn-northwest-1.amazonaws.com.cn', 'sts.cn-north-1.amazonaws.com.cn'];

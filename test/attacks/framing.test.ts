@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/raw-http.ts';
-import { add, change, DEV_BODY, drop, fire, postShot, refused, shot, useTvm, VENDED, type Shot } from './support.ts';
+import {
+  add,
+  change,
+  DEV_BODY,
+  drop,
+  fire,
+  postShot,
+  refused,
+  shot,
+  useTvm,
+  VENDED,
+  type Shot,
+} from './support.ts';
 import { holdsCredentials, statuses, talk, toBytes } from './talk.ts';
 
 const INVALID = refused(400, 'ValidationError');
@@ -36,8 +48,12 @@ describe('a request that two parsers could read differently', () => {
 
   it('16 is refused with a folded header line', async () => {
     const folded = shot(world.tvm, { headers: { 'x-note': 'a b' } });
-    expect(await refusesBytes(toBytes(closing(change(folded, 'x-note', () => 'a\r\n b'))))).toEqual(REFUSED);
-    expect(await refusesBytes(toBytes(closing(change(folded, 'x-note', () => 'a\r\n\tb'))))).toEqual(REFUSED);
+    expect(await refusesBytes(toBytes(closing(change(folded, 'x-note', () => 'a\r\n b'))))).toEqual(
+      REFUSED,
+    );
+    expect(
+      await refusesBytes(toBytes(closing(change(folded, 'x-note', () => 'a\r\n\tb')))),
+    ).toEqual(REFUSED);
     const first = toBytes(closing(shot(world.tvm))).replace('\r\n', '\r\n x: y\r\n');
     expect(await refusesBytes(first)).toEqual(REFUSED);
   });
@@ -127,10 +143,14 @@ describe('a request that two parsers could read differently', () => {
       (bytes) => `\r\n${bytes}`,
     ];
     for (const to of forgiven) {
-      expect([[200], [400]]).toContainEqual(statuses(await talk(tvm.port, to(toBytes(closing(shot(tvm)))))));
+      expect([[200], [400]]).toContainEqual(
+        statuses(await talk(tvm.port, to(toBytes(closing(shot(tvm)))))),
+      );
       const signed = shot(tvm, { query: 'profile=prod' });
       const other = { ...signed, target: '/?profile=dev' };
-      expect([[403], [400]]).toContainEqual(statuses(await talk(tvm.port, to(toBytes(closing(other))))));
+      expect([[403], [400]]).toContainEqual(
+        statuses(await talk(tvm.port, to(toBytes(closing(other))))),
+      );
     }
   });
 });
@@ -155,7 +175,9 @@ describe('headers that no signer sends', () => {
     const { tvm } = world;
     const bytes = Buffer.from('\u{1F511}').toString('latin1');
     expect(await fire(tvm, shot(tvm, { headers: { 'x-note': bytes } }))).toEqual(INVALID);
-    expect(await fire(tvm, shot(tvm, { headers: { 'x-note': '~ !"#$%&\'()*+,-./:;<=>?@[]^_`{|}' } }))).toEqual(VENDED);
+    expect(
+      await fire(tvm, shot(tvm, { headers: { 'x-note': '~ !"#$%&\'()*+,-./:;<=>?@[]^_`{|}' } })),
+    ).toEqual(VENDED);
   });
 
   it('18 are refused with two Host headers, or with none', async () => {

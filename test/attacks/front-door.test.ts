@@ -3,7 +3,13 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { call } from '../http/support.ts';
-import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from '../support/processes.ts';
+import {
+  freePort,
+  startProcess,
+  tvmVariables,
+  untilHealthy,
+  type Running,
+} from '../support/processes.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
@@ -36,7 +42,9 @@ afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   expect(running.child.exitCode, running.stderr()).toBeNull();
   const tvm = { port, host: `127.0.0.1:${port}` };
-  await expect.poll(async () => (await call(tvm, { query: 'profile=dev' })).status, PATIENCE).toBe(200);
+  await expect
+    .poll(async () => (await call(tvm, { query: 'profile=dev' })).status, PATIENCE)
+    .toBe(200);
 });
 afterAll(async () => {
   await running.stop('SIGKILL');
@@ -125,46 +133,59 @@ const SIGNED_LINES = Object.entries(
   .map(([name, value]) => `${name}: ${value}\r\n`)
   .join('');
 
-describe.skipIf(process.platform !== 'linux')(`600 half-open heads at ${DESCRIPTORS} descriptors`, () => {
-  it.each([
-    ['half a head', 'GET / HTTP/1.1\r\nhost:'],
-    ['nothing', ''],
-    ['half a body', 'POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 10\r\n\r\nx'],
-    ['half a body that could be signed', `POST / HTTP/1.1\r\n${SIGNED_LINES}content-length: 10\r\n\r\nx`],
-  ])('leave the server able to answer, call AWS and write audit records: %s', async (_, bytes) => {
-    function records(): number {
-      return running.stdout().split('\n').length;
-    }
-    const before = records();
-    for (let n = 0; n < 600; n += 1) dial(port, bytes);
-    for (let n = 0; n < 60; n += 1) dial(metricsPort, bytes);
-    await sleep(300);
-    expect(openDescriptors()).toBeLessThan(DESCRIPTORS - 100);
-    expect(await askHealth()).toBe(200);
-    for (let n = 0; n < 3; n += 1) {
-      const vended = await call({ port, host: `127.0.0.1:${port}` }, { query: 'profile=dev' });
-      expect(vended.status, vended.body).toBe(200);
-    }
-    expect((await sendRaw(metricsPort, { target: '/metrics', headers: {} })).status).toBe(200);
-    await expect.poll(records, PATIENCE).toBeGreaterThanOrEqual(before + 3);
-  });
+describe.skipIf(process.platform !== 'linux')(
+  `600 half-open heads at ${DESCRIPTORS} descriptors`,
+  () => {
+    it.each([
+      ['half a head', 'GET / HTTP/1.1\r\nhost:'],
+      ['nothing', ''],
+      ['half a body', 'POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 10\r\n\r\nx'],
+      [
+        'half a body that could be signed',
+        `POST / HTTP/1.1\r\n${SIGNED_LINES}content-length: 10\r\n\r\nx`,
+      ],
+    ])(
+      'leave the server able to answer, call AWS and write audit records: %s',
+      async (_, bytes) => {
+        function records(): number {
+          return running.stdout().split('\n').length;
+        }
+        const before = records();
+        for (let n = 0; n < 600; n += 1) dial(port, bytes);
+        for (let n = 0; n < 60; n += 1) dial(metricsPort, bytes);
+        await sleep(300);
+        expect(openDescriptors()).toBeLessThan(DESCRIPTORS - 100);
+        expect(await askHealth()).toBe(200);
+        for (let n = 0; n < 3; n += 1) {
+          const vended = await call({ port, host: `127.0.0.1:${port}` }, { query: 'profile=dev' });
+          expect(vended.status, vended.body).toBe(200);
+        }
+        expect((await sendRaw(metricsPort, { target: '/metrics', headers: {} })).status).toBe(200);
+        await expect.poll(records, PATIENCE).toBeGreaterThanOrEqual(before + 3);
+      },
+    );
 
-  it('are reported in the log together, not one by one', () => {
-    const said = running
-      .stderr()
-      .split('\n')
-      .filter((line) => line.includes('these were turned away'));
-    expect(said.length).toBeGreaterThanOrEqual(1);
-    expect(said.length).toBeLessThanOrEqual(5);
-    expect(JSON.parse(said[0] ?? '{}')).toMatchObject({ level: 40, connection_closed: expect.any(Number) });
-  });
+    it('are reported in the log together, not one by one', () => {
+      const said = running
+        .stderr()
+        .split('\n')
+        .filter((line) => line.includes('these were turned away'));
+      expect(said.length).toBeGreaterThanOrEqual(1);
+      expect(said.length).toBeLessThanOrEqual(5);
+      expect(JSON.parse(said[0] ?? '{}')).toMatchObject({
+        level: 40,
+        connection_closed: expect.any(Number),
+      });
+    });
 
-  it('are counted in sentinel_turned_away_total', async () => {
-    const { body } = await sendRaw(metricsPort, { target: '/metrics', headers: { host: 'x' } });
-    const [, counted = '0'] = /^sentinel_turned_away_total\{outcome="connection_closed"\} (\d+)$/mu.exec(body) ?? [];
-    expect(Number(counted)).toBeGreaterThan(300);
-  });
-});
+    it('are counted in sentinel_turned_away_total', async () => {
+      const { body } = await sendRaw(metricsPort, { target: '/metrics', headers: { host: 'x' } });
+      const [, counted = '0'] =
+        /^sentinel_turned_away_total\{outcome="connection_closed"\} (\d+)$/mu.exec(body) ?? [];
+      expect(Number(counted)).toBeGreaterThan(300);
+    });
+  },
+);
 
 describe('a body of 400 MB', () => {
   const LENGTH = 400 * 1024 * 1024;
@@ -201,7 +222,9 @@ describe('a body of 400 MB', () => {
 
 describe('METRICS_PORT', () => {
   it('is named in the log at start, with its address', () => {
-    expect(running.stderr()).toContain(`metrics are served at http://127.0.0.1:${metricsPort}/metrics`);
+    expect(running.stderr()).toContain(
+      `metrics are served at http://127.0.0.1:${metricsPort}/metrics`,
+    );
   });
 
   it('does not read bodies', async () => {

@@ -16,7 +16,10 @@ const ORIGINALS: readonly (() => Shot)[] = [
       query: `device_id=a%2Fb&profile=dev&session_label=${newNonce()}`,
       headers: { connection: 'close', 'x-note': 'a b' },
     }),
-  () => postShot(world.tvm, { headers: { connection: 'close', 'content-length': String(DEV_BODY.length) } }),
+  () =>
+    postShot(world.tvm, {
+      headers: { connection: 'close', 'content-length': String(DEV_BODY.length) },
+    }),
 ];
 
 type Mutation = {
@@ -47,7 +50,9 @@ function mutate(bytes: string, { where, kind, byte }: Mutation): string {
     case 'delete':
       return bytes.slice(0, at) + bytes.slice(at + 1);
     case 'flip':
-      return bytes.slice(0, at) + String.fromCharCode(bytes.charCodeAt(at) ^ 0x20) + bytes.slice(at + 1);
+      return (
+        bytes.slice(0, at) + String.fromCharCode(bytes.charCodeAt(at) ^ 0x20) + bytes.slice(at + 1)
+      );
   }
 }
 
@@ -73,7 +78,9 @@ function meaning(bytes: string): string {
     const value = fold(line.slice(colon + 1));
     return `${name}:${name === 'authorization' ? value.split(',').map(fold).join() : value}`;
   });
-  const length = Number(headers.find((header) => header.startsWith('content-length:'))?.slice(15) ?? 0);
+  const length = Number(
+    headers.find((header) => header.startsWith('content-length:'))?.slice(15) ?? 0,
+  );
   const body = bytes.slice(end + 4, end + 4 + length);
   const escapes = target.replaceAll(/%[0-9a-f]{2}/giu, (escape) => escape.toUpperCase());
   return JSON.stringify([method, escapes, headers, body]);
@@ -98,6 +105,10 @@ describe('a good request with one byte changed', () => {
       expect(status === undefined || (status >= 400 && status < 500)).toBe(true);
       expect(parseAnswer(text).json['error']).not.toBe('RequestReplayed');
     });
-    await fc.assert(property, { numRuns: 300, interruptAfterTimeLimit: 20_000, markInterruptAsFailure: false });
+    await fc.assert(property, {
+      numRuns: 300,
+      interruptAfterTimeLimit: 20_000,
+      markInterruptAsFailure: false,
+    });
   });
 });

@@ -18,10 +18,12 @@ describe('the Authorization header', () => {
   it('01 is required', async () => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
-    expect(await fire(tvm, drop(shot(tvm), 'authorization'))).toEqual(refused(403, 'MissingAuthenticationToken'));
-    expect(await fire(tvm, { method: 'GET', target: '/?profile=dev', headers: [['host', tvm.host]] })).toEqual(
+    expect(await fire(tvm, drop(shot(tvm), 'authorization'))).toEqual(
       refused(403, 'MissingAuthenticationToken'),
     );
+    expect(
+      await fire(tvm, { method: 'GET', target: '/?profile=dev', headers: [['host', tvm.host]] }),
+    ).toEqual(refused(403, 'MissingAuthenticationToken'));
     expect(
       await fire(
         tvm,
@@ -30,13 +32,14 @@ describe('the Authorization header', () => {
     ).toEqual(INCOMPLETE);
   });
 
-  it.each(['X-Amz-Algorithm=AWS4-HMAC-SHA256', 'x-amz-signature=00', '%58-Amz-Algorithm=AWS4-HMAC-SHA256'])(
-    '02 is refused together with %s in the query',
-    async (parameter) => {
-      const { tvm } = world;
-      expect(await fire(tvm, shot(tvm, { query: `${parameter}&profile=dev` }))).toEqual(MISMATCH);
-    },
-  );
+  it.each([
+    'X-Amz-Algorithm=AWS4-HMAC-SHA256',
+    'x-amz-signature=00',
+    '%58-Amz-Algorithm=AWS4-HMAC-SHA256',
+  ])('02 is refused together with %s in the query', async (parameter) => {
+    const { tvm } = world;
+    expect(await fire(tvm, shot(tvm, { query: `${parameter}&profile=dev` }))).toEqual(MISMATCH);
+  });
 
   it('04 is refused when it is there twice', async () => {
     const { tvm } = world;
@@ -52,7 +55,10 @@ describe('the Authorization header', () => {
 
   const COMPONENTS: readonly (readonly [string, (value: string) => string])[] = [
     ['Signature twice', (value) => `${value}, Signature=${'0'.repeat(64)}`],
-    ['Credential twice', (value) => value.replace('SignedHeaders=', 'Credential=a, SignedHeaders=')],
+    [
+      'Credential twice',
+      (value) => value.replace('SignedHeaders=', 'Credential=a, SignedHeaders='),
+    ],
     ['no Credential', (value) => value.replace(/Credential=[^,]*, /u, '')],
     ['no SignedHeaders', (value) => value.replace(/SignedHeaders=[^,]*, /u, '')],
     ['no Signature', (value) => value.replace(/, Signature=.*/u, '')],
@@ -121,7 +127,9 @@ describe('the Authorization header', () => {
     '08 is refused for the unknown access key id %s',
     async (accessKeyId) => {
       const { tvm } = world;
-      expect(await fire(tvm, shot(tvm, { accessKeyId }))).toEqual(refused(403, 'InvalidClientTokenId'));
+      expect(await fire(tvm, shot(tvm, { accessKeyId }))).toEqual(
+        refused(403, 'InvalidClientTokenId'),
+      );
       expect(await fire(tvm, shot(tvm, { accessKeyId, secret: 'undefined' }))).toEqual(
         refused(403, 'InvalidClientTokenId'),
       );

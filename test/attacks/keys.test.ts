@@ -43,11 +43,13 @@ it('38 answers unknown, disabled and expired keys with the same bytes but for id
 
 it('38 gives a wrong secret the same refusal for unknown, disabled and expired keys', async () => {
   for (const accessKeyId of ['TVMUNKNOWN', 'TVMDISABLED', 'TVMEXPIRED']) {
-    expect(await fire(world.tvm, shot(world.tvm, { accessKeyId, secret: 'wrong' }))).toEqual(INVALID_TOKEN);
+    expect(await fire(world.tvm, shot(world.tvm, { accessKeyId, secret: 'wrong' }))).toEqual(
+      INVALID_TOKEN,
+    );
   }
-  expect(await fire(world.tvm, shot(world.tvm, { accessKeyId: 'TVMGOOD', secret: 'wrong' }))).toEqual(
-    refused(403, 'SignatureDoesNotMatch'),
-  );
+  expect(
+    await fire(world.tvm, shot(world.tvm, { accessKeyId: 'TVMGOOD', secret: 'wrong' })),
+  ).toEqual(refused(403, 'SignatureDoesNotMatch'));
 });
 
 it('38 refuses the secret that stands in for those of unknown keys', async () => {
@@ -73,9 +75,15 @@ it('39 refuses a registered key with a security token', async () => {
   const token = { headers: { 'x-amz-security-token': 'IQoJb3JpZ2luX2VjEXAMPLE' } };
   expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
   expect(await fire(tvm, shot(tvm, token))).toEqual(INVALID_TOKEN);
-  expect(await fire(tvm, shot(tvm, { headers: { 'x-amz-security-token': '' } }))).toEqual(INVALID_TOKEN);
-  expect(await fire(tvm, shot(tvm, { ...token, accessKeyId: 'TVMUNKNOWN' }))).toEqual(INVALID_TOKEN);
-  expect(await fire(tvm, add(shot(tvm), 'x-amz-security-token', 'x'))).toEqual(refused(403, 'AccessDenied'));
+  expect(await fire(tvm, shot(tvm, { headers: { 'x-amz-security-token': '' } }))).toEqual(
+    INVALID_TOKEN,
+  );
+  expect(await fire(tvm, shot(tvm, { ...token, accessKeyId: 'TVMUNKNOWN' }))).toEqual(
+    INVALID_TOKEN,
+  );
+  expect(await fire(tvm, add(shot(tvm), 'x-amz-security-token', 'x'))).toEqual(
+    refused(403, 'AccessDenied'),
+  );
 });
 
 it('39 refuses an access key of AWS', async () => {

@@ -4,7 +4,18 @@ import { readWireHead } from '../../src/sigv4/request.ts';
 import { readClaim } from '../../src/sigv4/verify.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { ADMISSION, keyRing, registeredKey } from '../support/identity.ts';
-import { add, change, drop, fire, postShot, refused, shot, useTvm, VENDED, type Shot } from './support.ts';
+import {
+  add,
+  change,
+  drop,
+  fire,
+  postShot,
+  refused,
+  shot,
+  useTvm,
+  VENDED,
+  type Shot,
+} from './support.ts';
 
 const INVALID = refused(400, 'ValidationError');
 const MISMATCH = refused(403, 'SignatureDoesNotMatch');
@@ -14,26 +25,45 @@ const world = useTvm();
 describe('the path', () => {
   it('19 is refused in a target of absolute form', async () => {
     const { tvm } = world;
-    const targets = [`${tvm.url}/?profile=dev`, 'http://evil.example/?profile=dev', 'HTTP://evil.example/', 'x:/', '*'];
+    const targets = [
+      `${tvm.url}/?profile=dev`,
+      'http://evil.example/?profile=dev',
+      'HTTP://evil.example/',
+      'x:/',
+      '*',
+    ];
     for (const target of targets) expect(await fire(tvm, shot(tvm, { target }))).toEqual(INVALID);
     expect(await fire(tvm, shot(tvm))).toEqual(VENDED);
   });
 
-  it.each(['/./', '/../', '/a/..', '/a/../', '/.', '/..', '/%2e/', '/%2e%2e/', '/a/%2E%2e', '/.hidden', '/a/.b'])(
-    '20 is refused with the dot segment in %s',
-    async (path) => {
-      const { tvm } = world;
-      expect(await fire(tvm, shot(tvm, { path }))).toEqual(INVALID);
-      expect(await fire(tvm, shot(tvm, { path: '/', target: `${path}?profile=dev` }))).toEqual(INVALID);
-    },
-  );
+  it.each([
+    '/./',
+    '/../',
+    '/a/..',
+    '/a/../',
+    '/.',
+    '/..',
+    '/%2e/',
+    '/%2e%2e/',
+    '/a/%2E%2e',
+    '/.hidden',
+    '/a/.b',
+  ])('20 is refused with the dot segment in %s', async (path) => {
+    const { tvm } = world;
+    expect(await fire(tvm, shot(tvm, { path }))).toEqual(INVALID);
+    expect(await fire(tvm, shot(tvm, { path: '/', target: `${path}?profile=dev` }))).toEqual(
+      INVALID,
+    );
+  });
 
   it.each(['/%70rofiles', '/profile%73', '/%', '/%zz', '/%00', '/%2F', '/%5c', '/a%20b'])(
     '20 22 is refused with the escape in %s',
     async (path) => {
       const { tvm } = world;
       expect(await fire(tvm, shot(tvm, { path, query: '' }))).toEqual(INVALID);
-      expect(await fire(tvm, shot(tvm, { path: '/profiles', query: '', target: path }))).toEqual(INVALID);
+      expect(await fire(tvm, shot(tvm, { path: '/profiles', query: '', target: path }))).toEqual(
+        INVALID,
+      );
     },
   );
 
@@ -54,7 +84,10 @@ describe('the path', () => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm, { path }))).toEqual(INVALID);
     expect(
-      await fire(tvm, shot(tvm, { path: '/', target: path.includes('?') ? path : `${path}?profile=dev` })),
+      await fire(
+        tvm,
+        shot(tvm, { path: '/', target: path.includes('?') ? path : `${path}?profile=dev` }),
+      ),
     ).toEqual(INVALID);
   });
 
@@ -63,7 +96,9 @@ describe('the path', () => {
     async (path) => {
       const { tvm } = world;
       expect(await fire(tvm, shot(tvm, { path }))).toEqual(refused(404, 'ValidationError'));
-      expect(await fire(tvm, drop(shot(tvm, { path }), 'authorization'))).toEqual(refused(404, 'ValidationError'));
+      expect(await fire(tvm, drop(shot(tvm, { path }), 'authorization'))).toEqual(
+        refused(404, 'ValidationError'),
+      );
     },
   );
 
@@ -81,11 +116,21 @@ describe('the query', () => {
       const from = shot({ host: 'tvm.example' }, { query: signedQuery });
       const head = readWireHead('GET', `/?${sentQuery}`, from.headers.flat());
       if (!head.ok) return head.refusal.error;
-      const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: 300_000 });
+      const claim = readClaim(head.value, {
+        region: 'us-east-1',
+        service: 'execute-api',
+        now,
+        window: 300_000,
+      });
       if (!claim.ok) return claim.refusal.error;
       const ring = keyRing('000000000000', () => registeredKey());
       const judgement = { now, window: 300_000, admission: ADMISSION };
-      const known = authenticateKey(claim.value, { ...head.value, body: new Uint8Array() }, ring, judgement);
+      const known = authenticateKey(
+        claim.value,
+        { ...head.value, body: new Uint8Array() },
+        ring,
+        judgement,
+      );
       return known.ok ? known.value.caller.name : known.refusal.error;
     }
     expect(verify('id=2&id-type=1', 'id-type=1&id=2')).toBe('alice');
@@ -96,11 +141,13 @@ describe('the query', () => {
   it('23 verifies when it is sent unsorted and signed sorted or as sent', async () => {
     const { tvm } = world;
     const sent = '/?profile=dev&duration=900&device_id=x';
-    expect(await fire(tvm, shot(tvm, { query: 'device_id=x&duration=900&profile=dev', target: sent }))).toEqual(VENDED);
+    expect(
+      await fire(tvm, shot(tvm, { query: 'device_id=x&duration=900&profile=dev', target: sent })),
+    ).toEqual(VENDED);
     expect(await fire(tvm, shot(tvm, { query: sent.slice(2) }))).toEqual(VENDED);
-    expect(await fire(tvm, shot(tvm, { query: 'duration=900&profile=dev&device_id=x', target: sent }))).toEqual(
-      MISMATCH,
-    );
+    expect(
+      await fire(tvm, shot(tvm, { query: 'duration=900&profile=dev&device_id=x', target: sent })),
+    ).toEqual(MISMATCH);
   });
 
   it.each([
@@ -113,14 +160,19 @@ describe('the query', () => {
   ])('24 is refused with the duplicate key in %s', async (query) => {
     const { tvm } = world;
     expect(await fire(tvm, shot(tvm, { query }))).toEqual(INVALID);
-    expect(await fire(tvm, shot(tvm, { query: 'profile=dev', target: `/?${query}` }))).toEqual(INVALID);
+    expect(await fire(tvm, shot(tvm, { query: 'profile=dev', target: `/?${query}` }))).toEqual(
+      INVALID,
+    );
   });
 
   it('24 is refused by the unknown key, whose case counts, and __proto__ is one', async () => {
     const { tvm } = world;
     for (const key of ['Profile', '__proto__', 'constructor', '%70rofil%45', '']) {
       const answer = await sendRaw(tvm.port, shot(tvm, { query: `profile=dev&${key}=prod` }));
-      expect(answer.json).toMatchObject({ error: 'ValidationError', field: decodeURIComponent(key) });
+      expect(answer.json).toMatchObject({
+        error: 'ValidationError',
+        field: decodeURIComponent(key),
+      });
     }
   });
 
@@ -146,7 +198,9 @@ describe('the query', () => {
     const { tvm } = world;
     const query = Array.from({ length: 65 }, (_, index) => `p${index}=`).join('&');
     expect(await fire(tvm, shot(tvm, { query }))).toEqual(INVALID);
-    expect(await fire(tvm, shot(tvm, { query: `profile=dev&device_id=${'x'.repeat(9_000)}` }))).toEqual(INVALID);
+    expect(
+      await fire(tvm, shot(tvm, { query: `profile=dev&device_id=${'x'.repeat(9_000)}` })),
+    ).toEqual(INVALID);
   });
 
   it('26 never changes its meaning by "+", "%20" and "%2B" swapped after signing', async () => {
@@ -154,7 +208,10 @@ describe('the query', () => {
     function swapped(signed: string, sent: string) {
       return fire(
         tvm,
-        shot(tvm, { query: `device_id=${signed}&profile=dev`, target: `/?device_id=${sent}&profile=dev` }),
+        shot(tvm, {
+          query: `device_id=${signed}&profile=dev`,
+          target: `/?device_id=${sent}&profile=dev`,
+        }),
       );
     }
     // Both mean a space.
@@ -187,11 +244,17 @@ describe('a request changed after signing', () => {
     ['an added body', (from) => ({ ...from, body: '{"profile":"prod"}' })],
     [
       'a signed header',
-      (from) => change(from, 'x-sentinel-nonce', (value) => value.toUpperCase().replace(/^\d*$/u, 'A')),
+      (from) =>
+        change(from, 'x-sentinel-nonce', (value) => value.toUpperCase().replace(/^\d*$/u, 'A')),
     ],
     [
       'the date by a second',
-      (from) => change(from, 'x-amz-date', (value) => `${value.slice(0, -2)}${value.at(-2) === '0' ? '1' : '0'}Z`),
+      (from) =>
+        change(
+          from,
+          'x-amz-date',
+          (value) => `${value.slice(0, -2)}${value.at(-2) === '0' ? '1' : '0'}Z`,
+        ),
     ],
   ];
 

@@ -2,7 +2,18 @@ import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { parseAnswer, sendBytes, sendRaw } from '../support/raw-http.ts';
 import { sha256 } from '../support/sign.ts';
-import { add, change, DEV_BODY, fire, outcomeOf, postShot, refused, shot, useTvm, VENDED } from './support.ts';
+import {
+  add,
+  change,
+  DEV_BODY,
+  fire,
+  outcomeOf,
+  postShot,
+  refused,
+  shot,
+  useTvm,
+  VENDED,
+} from './support.ts';
 
 const INVALID = refused(400, 'ValidationError');
 const MISMATCH = refused(403, 'SignatureDoesNotMatch');
@@ -16,7 +27,10 @@ it('28 refuses a declared hash that is not that of the body', async () => {
   function declare(hash: string, payloadHash?: string) {
     return fire(
       tvm,
-      postShot(tvm, { headers: { [HASH]: hash }, ...(payloadHash === undefined ? {} : { payloadHash }) }),
+      postShot(tvm, {
+        headers: { [HASH]: hash },
+        ...(payloadHash === undefined ? {} : { payloadHash }),
+      }),
     );
   }
   expect(await declare(sha256(DEV_BODY))).toEqual(VENDED);
@@ -62,7 +76,9 @@ it('31 refuses a content encoding', async () => {
   const packed = gzipSync(DEV_BODY);
   const encoded = { headers: { 'content-encoding': 'gzip' } };
   expect(await fire(tvm, postShot(tvm, { ...encoded, body: packed }))).toEqual(INVALID);
-  expect(await fire(tvm, postShot(tvm, { headers: { 'content-encoding': 'identity' } }))).toEqual(INVALID);
+  expect(await fire(tvm, postShot(tvm, { headers: { 'content-encoding': 'identity' } }))).toEqual(
+    INVALID,
+  );
   // Unsigned, as a proxy would add it.
   expect(await fire(tvm, add(postShot(tvm), 'content-encoding', 'gzip'))).toEqual(INVALID);
   expect(await fire(tvm, postShot(tvm, { body: packed }))).toEqual(INVALID);
@@ -71,7 +87,11 @@ it('31 refuses a content encoding', async () => {
 it.each([
   [
     'bytes that are not UTF-8',
-    Buffer.concat([Buffer.from('{"profile":"dev","device_id":"'), Buffer.from([0xff]), Buffer.from('"}')]),
+    Buffer.concat([
+      Buffer.from('{"profile":"dev","device_id":"'),
+      Buffer.from([0xff]),
+      Buffer.from('"}'),
+    ]),
   ],
   ['an overlong NUL', Buffer.from([0x7b, 0xc0, 0x80, 0x7d])],
   ['UTF-16', Buffer.from(DEV_BODY, 'utf16le')],
@@ -81,7 +101,10 @@ it.each([
   ['a repeated key', Buffer.from('{"profile":"vault","profile":"dev"}')],
   ['a repeated key, escaped', Buffer.from(String.raw`{"profile":"vault","\u0070rofile":"dev"}`)],
   ['a list', Buffer.from(`[${DEV_BODY}]`)],
-  ['an unknown field', Buffer.from('{"profile":"dev","role_arn":"arn:aws:iam::000000000000:role/x"}')],
+  [
+    'an unknown field',
+    Buffer.from('{"profile":"dev","role_arn":"arn:aws:iam::000000000000:role/x"}'),
+  ],
   ['the prototype as a field', Buffer.from('{"profile":"dev","__proto__":"x"}')],
   ['60,000 brackets', Buffer.from('['.repeat(60_000))],
   ['nothing', Buffer.from('')],
@@ -105,9 +128,14 @@ it('31 refuses a body over the limit by its Content-Length, before it is sent', 
 it('31 refuses a chunked body as soon as it passes the limit', async () => {
   const { tvm } = world;
   const { method, target, headers } = add(postShot(tvm), 'transfer-encoding', 'chunked');
-  const head = [`${method} ${target} HTTP/1.1`, ...headers.map(([name, value]) => `${name}: ${value}`)].join('\r\n');
+  const head = [
+    `${method} ${target} HTTP/1.1`,
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+  ].join('\r\n');
   const chunk = `8000\r\n${'x'.repeat(0x8000)}\r\n`;
-  const answer = parseAnswer(await sendBytes(tvm.port, `${head}\r\n\r\n${chunk}${chunk}1\r\nx\r\n`));
+  const answer = parseAnswer(
+    await sendBytes(tvm.port, `${head}\r\n\r\n${chunk}${chunk}1\r\nx\r\n`),
+  );
   expect(outcomeOf(answer)).toEqual(refused(413, 'ValidationError'));
 });
 
@@ -134,7 +162,9 @@ it('32 parses JSON only, whatever an unsigned content type says', async () => {
   ]) {
     expect(await fire(tvm, unsigned(type))).toEqual(INVALID);
   }
-  expect(await fire(tvm, shot(tvm, { method: 'POST', query: '', body: DEV_BODY }))).toEqual(INVALID);
+  expect(await fire(tvm, shot(tvm, { method: 'POST', query: '', body: DEV_BODY }))).toEqual(
+    INVALID,
+  );
   expect(
     await fire(
       tvm,

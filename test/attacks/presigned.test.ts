@@ -29,7 +29,11 @@ function presigned(tvm: RunningTvm, expires: string, payloadHash?: string): Shot
     signedHeaders: 'host',
     ...(payloadHash === undefined ? {} : { payloadHash }),
   });
-  return { method: 'GET', target: `/?${query}&X-Amz-Signature=${signature}`, headers: [['host', tvm.host]] };
+  return {
+    method: 'GET',
+    target: `/?${query}&X-Amz-Signature=${signature}`,
+    headers: [['host', tvm.host]],
+  };
 }
 
 it('03 refuses presigned requests', async () => {
@@ -43,7 +47,11 @@ it.each(['X-Amz-Signature', 'x-amz-credential', 'X-AMZ-SECURITY-TOKEN', 'X%2DAmz
   '03 refuses %s in the query alone',
   async (name) => {
     const { tvm } = world;
-    const bare: Shot = { method: 'GET', target: `/?profile=dev&${name}=x`, headers: [['host', tvm.host]] };
+    const bare: Shot = {
+      method: 'GET',
+      target: `/?profile=dev&${name}=x`,
+      headers: [['host', tvm.host]],
+    };
     expect(await fire(tvm, bare)).toEqual(INVALID);
   },
 );

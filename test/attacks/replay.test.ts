@@ -2,7 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw } from '../support/raw-http.ts';
 import { amzDateOf } from '../support/sign.ts';
 import { startTvm, type RunningTvm } from '../support/tvm.ts';
-import { change, fire, outcomeOf, postShot, refused, shot, useTvm, VENDED, withAuthorization } from './support.ts';
+import {
+  change,
+  fire,
+  outcomeOf,
+  postShot,
+  refused,
+  shot,
+  useTvm,
+  VENDED,
+  withAuthorization,
+} from './support.ts';
 
 const REPLAYED = refused(403, 'RequestReplayed');
 const MISMATCH = refused(403, 'SignatureDoesNotMatch');
@@ -50,14 +60,21 @@ describe('SENTINEL_REPLAY_GUARD=shared', () => {
       const answers = await Promise.all(ports.map((port) => sendRaw(port, again)));
       const outcomes = answers.map(outcomeOf);
       expect(outcomes.filter(({ credentials }) => credentials)).toEqual([VENDED]);
-      expect(outcomes.filter(({ credentials }) => !credentials)).toEqual([REPLAYED, REPLAYED, REPLAYED]);
+      expect(outcomes.filter(({ credentials }) => !credentials)).toEqual([
+        REPLAYED,
+        REPLAYED,
+        REPLAYED,
+      ]);
     }
   });
 
   it('41 takes equal requests without a nonce within one second for one', async () => {
     const [tvm] = instances();
     const bare = shot(tvm, { signedHeaders: 'host;x-amz-date' });
-    const without = { ...bare, headers: bare.headers.filter(([name]) => name !== 'x-sentinel-nonce') };
+    const without = {
+      ...bare,
+      headers: bare.headers.filter(([name]) => name !== 'x-sentinel-nonce'),
+    };
     expect(await fire(tvm, without)).toEqual(VENDED);
     expect(await fire(tvm, without)).toEqual(REPLAYED);
   });
@@ -67,7 +84,9 @@ describe('SENTINEL_REPLAY_GUARD=shared', () => {
     const once = shot(tvm, { query: 'device_id=a%20b&profile=dev' });
     expect(await fire(tvm, once)).toEqual(VENDED);
     expect(await fire(tvm, { ...once, target: '/?profile=dev&device_id=a+b' })).toEqual(REPLAYED);
-    expect(await fire(tvm, { ...once, headers: [...once.headers, ['user-agent', 'another']] })).toEqual(REPLAYED);
+    expect(
+      await fire(tvm, { ...once, headers: [...once.headers, ['user-agent', 'another']] }),
+    ).toEqual(REPLAYED);
     expect(await fire(tvm, { ...once, headers: once.headers.toReversed() })).toEqual(REPLAYED);
     const spaced = withAuthorization(once, (value) => value.replaceAll(', ', ','));
     expect(await fire(tvm, spaced)).toEqual(REPLAYED);
@@ -122,7 +141,9 @@ describe('SENTINEL_REPLAY_GUARD=shared', () => {
   });
 
   it('41 answers 503 while the guard table cannot be used', async () => {
-    const broken = await startTvm(world.desk.url, { environment: { SENTINEL_GUARD_TABLE: 'there-is-no-such-table' } });
+    const broken = await startTvm(world.desk.url, {
+      environment: { SENTINEL_GUARD_TABLE: 'there-is-no-such-table' },
+    });
     try {
       expect(await fire(broken, shot(broken))).toEqual(refused(503, 'ServiceUnavailable'));
     } finally {
@@ -134,7 +155,10 @@ describe('SENTINEL_REPLAY_GUARD=shared', () => {
 describe('SENTINEL_REPLAY_GUARD=instance', () => {
   const START = Math.floor(Date.now() / 1_000) * 1_000;
   const clock = { now: START };
-  const world = useTvm({ clock: () => clock.now, environment: { SENTINEL_REPLAY_GUARD: 'instance' } });
+  const world = useTvm({
+    clock: () => clock.now,
+    environment: { SENTINEL_REPLAY_GUARD: 'instance' },
+  });
   function at(ms: number) {
     return shot(world.tvm, { amzDate: amzDateOf(START + ms) });
   }

@@ -17,20 +17,34 @@ vi.mock('node:crypto', async (original) => {
   return {
     ...crypto,
     createHash: (algorithm: string) => (work.done.push('hash'), crypto.createHash(algorithm)),
-    createHmac: (algorithm: string, key: string) => (work.done.push('hmac'), crypto.createHmac(algorithm, key)),
-    timingSafeEqual: (a: Uint8Array, b: Uint8Array) => (work.done.push('compare'), crypto.timingSafeEqual(a, b)),
+    createHmac: (algorithm: string, key: string) => (
+      work.done.push('hmac'),
+      crypto.createHmac(algorithm, key)
+    ),
+    timingSafeEqual: (a: Uint8Array, b: Uint8Array) => (
+      work.done.push('compare'),
+      crypto.timingSafeEqual(a, b)
+    ),
   };
 });
 
 const KNOWN = registeredKey();
 const WINDOW = 300_000;
 
-function workFor(key: RegisteredKey | undefined, query: string): { readonly error?: string; readonly done: string } {
+function workFor(
+  key: RegisteredKey | undefined,
+  query: string,
+): { readonly error?: string; readonly done: string } {
   const now = Date.now();
   const { target, headers } = shot({ host: 'tvm.example' }, { query });
   const head = readWireHead('GET', target, headers.flat());
   if (!head.ok) throw new Error(head.refusal.message);
-  const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: WINDOW });
+  const claim = readClaim(head.value, {
+    region: 'us-east-1',
+    service: 'execute-api',
+    now,
+    window: WINDOW,
+  });
   if (!claim.ok) throw new Error(claim.refusal.message);
   const ring = keyRing('000000000000', () => key);
   work.done = [];

@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { RunningTvm } from '../support/tvm.ts';
-import { add, change, drop, fire, messageOf, postShot, refused, shot, useTvm, VENDED, type Shot } from './support.ts';
+import {
+  add,
+  change,
+  drop,
+  fire,
+  messageOf,
+  postShot,
+  refused,
+  shot,
+  useTvm,
+  VENDED,
+  type Shot,
+} from './support.ts';
 
 const INCOMPLETE = refused(400, 'IncompleteSignature');
 const MISMATCH = refused(403, 'SignatureDoesNotMatch');
@@ -14,7 +26,9 @@ const world = useTvm();
 describe('signed headers', () => {
   it('10 must include Host', async () => {
     const { tvm } = world;
-    expect(await fire(tvm, shot(tvm, { signedHeaders: 'x-amz-date;x-sentinel-nonce' }))).toEqual(MISMATCH);
+    expect(await fire(tvm, shot(tvm, { signedHeaders: 'x-amz-date;x-sentinel-nonce' }))).toEqual(
+      MISMATCH,
+    );
     expect(await messageOf(tvm, shot(tvm, { signedHeaders: 'x-amz-date;x-sentinel-nonce' }))).toBe(
       "'Host' must be a 'SignedHeader' in the AWS Authorization.",
     );
@@ -31,18 +45,23 @@ describe('signed headers', () => {
     const listed = { signedHeaders: 'host;x-absent;x-amz-date;x-sentinel-nonce' };
     expect(await fire(tvm, shot(tvm, listed))).toEqual(MISMATCH);
     expect(await messageOf(tvm, shot(tvm, listed))).toContain('"x-absent"');
-    expect(await fire(tvm, shot(tvm, { ...listed, query: 'profile=dev&x-absent=' }))).toEqual(MISMATCH);
+    expect(await fire(tvm, shot(tvm, { ...listed, query: 'profile=dev&x-absent=' }))).toEqual(
+      MISMATCH,
+    );
     const dated = drop(shot(tvm), 'x-amz-date');
     expect(await fire(tvm, dated)).toEqual(MISMATCH);
   });
 
-  it.each(['x-amz-security-token', 'x-amz-target', 'X-Amz-Anything', 'x-sentinel-request-hash', 'X-Sentinel-Profile'])(
-    '12 must include %s when it is present',
-    async (name) => {
-      const { tvm } = world;
-      expect(await fire(tvm, add(shot(tvm), name, 'x'))).toEqual(refused(403, 'AccessDenied'));
-    },
-  );
+  it.each([
+    'x-amz-security-token',
+    'x-amz-target',
+    'X-Amz-Anything',
+    'x-sentinel-request-hash',
+    'X-Sentinel-Profile',
+  ])('12 must include %s when it is present', async (name) => {
+    const { tvm } = world;
+    expect(await fire(tvm, add(shot(tvm), name, 'x'))).toEqual(refused(403, 'AccessDenied'));
+  });
 
   it('12 must include date and nonce; x-amz-content-sha256, which proves itself, may be unsigned', async () => {
     const { tvm } = world;
@@ -78,7 +97,9 @@ describe('signed headers', () => {
     expect(await fire(tvm, repeated(tvm, ['two', 'one']))).toEqual(MISMATCH);
     expect(await fire(tvm, repeated(tvm, ['one,two', 'one,two']))).toEqual(MISMATCH);
     expect(await fire(tvm, repeated(tvm, ['one,two', '']))).toEqual(MISMATCH);
-    const typed = postShot(tvm, { headers: { 'content-type': 'application/json,application/json' } });
+    const typed = postShot(tvm, {
+      headers: { 'content-type': 'application/json,application/json' },
+    });
     expect(
       await fire(
         tvm,
@@ -91,7 +112,9 @@ describe('signed headers', () => {
     '14 are refused with a repeated %s',
     async (name) => {
       const { tvm } = world;
-      const once = shot(tvm, { headers: name === 'x-amz-date' || name === 'x-sentinel-nonce' ? {} : { [name]: 'x' } });
+      const once = shot(tvm, {
+        headers: name === 'x-amz-date' || name === 'x-sentinel-nonce' ? {} : { [name]: 'x' },
+      });
       expect(
         await fire(
           tvm,

@@ -1,6 +1,15 @@
 import { expect, it } from 'vitest';
 import { parseAuthorization } from '../../src/sigv4/authorization.ts';
-import { add, fire, refused, shot, useTvm, VENDED, withAuthorization, type Shot } from './support.ts';
+import {
+  add,
+  fire,
+  refused,
+  shot,
+  useTvm,
+  VENDED,
+  withAuthorization,
+  type Shot,
+} from './support.ts';
 
 const INCOMPLETE = refused(400, 'IncompleteSignature');
 const TOO_LARGE = refused(431, 'ValidationError');
@@ -13,7 +22,10 @@ function padded(from: Shot, kilobytes: number): Shot {
     ...from,
     headers: [
       ...from.headers,
-      ...Array.from({ length: kilobytes }, (_, index) => [`x-pad-${index}`, 'x'.repeat(1_010)] as const),
+      ...Array.from(
+        { length: kilobytes },
+        (_, index) => [`x-pad-${index}`, 'x'.repeat(1_010)] as const,
+      ),
     ],
   };
 }
@@ -21,7 +33,10 @@ function padded(from: Shot, kilobytes: number): Shot {
 function numbered(from: Shot, count: number): Shot {
   return {
     ...from,
-    headers: [...Array.from({ length: count }, (_, index) => [`h${index}`, ''] as const), ...from.headers],
+    headers: [
+      ...Array.from({ length: count }, (_, index) => [`h${index}`, ''] as const),
+      ...from.headers,
+    ],
   };
 }
 
@@ -59,7 +74,10 @@ it('43 answers 431 to an Authorization header of 20 KB', async () => {
 
 it('43 refuses a thousand names in SignedHeaders', async () => {
   const { tvm } = world;
-  const names = Array.from({ length: 1_000 }, (_, index) => `h${String(index).padStart(4, '0')}`).join(';');
+  const names = Array.from(
+    { length: 1_000 },
+    (_, index) => `h${String(index).padStart(4, '0')}`,
+  ).join(';');
   const signedHeaders = `${names};host;x-amz-date;x-sentinel-nonce`;
   expect(await fire(tvm, shot(tvm, { signedHeaders }))).toEqual(INCOMPLETE);
   expect(await fire(tvm, shot(tvm, { signedHeaders: 'host;'.repeat(2_000) }))).toEqual(INCOMPLETE);
@@ -91,7 +109,10 @@ it.each([
   for (const value of values) {
     const times = Array.from({ length: 5 }, () => {
       const begun = performance.now();
-      expect(parseAuthorization(value)).toMatchObject({ ok: false, refusal: { error: 'IncompleteSignature' } });
+      expect(parseAuthorization(value)).toMatchObject({
+        ok: false,
+        refusal: { error: 'IncompleteSignature' },
+      });
       return performance.now() - begun;
     });
     expect(Math.min(...times)).toBeLessThan(5);
@@ -109,10 +130,12 @@ it('43 answers 431 to headers of more than 64 KiB together', async () => {
 
 it('43 answers 431 to a request line of more than 64 KiB', async () => {
   const { tvm } = world;
-  expect(await fire(tvm, shot(tvm, { target: `/?profile=dev&device_id=${'x'.repeat(70_000)}` }))).toEqual(TOO_LARGE);
-  expect(await fire(tvm, shot(tvm, { target: `/?profile=dev&device_id=${'x'.repeat(9_000)}` }))).toEqual(
-    refused(400, 'ValidationError'),
-  );
+  expect(
+    await fire(tvm, shot(tvm, { target: `/?profile=dev&device_id=${'x'.repeat(70_000)}` })),
+  ).toEqual(TOO_LARGE);
+  expect(
+    await fire(tvm, shot(tvm, { target: `/?profile=dev&device_id=${'x'.repeat(9_000)}` })),
+  ).toEqual(refused(400, 'ValidationError'));
 });
 
 it('43 answers 431 to more than 200 headers', async () => {

@@ -52,30 +52,52 @@ describe('bytes that are not a request', () => {
 });
 
 describe('half a request', () => {
-  it.each(['end', 'destroy'] as const)('gets 400 or nothing when its head is cut off, then %s', async (leave) => {
-    const bytes = toBytes(shot(world.tvm));
-    for (const length of [1, 3, 10, Math.floor(bytes.length / 2), bytes.length - 1]) {
-      const text = await talk(world.tvm.port, bytes.slice(0, length), { leave, patience: 100 });
-      expect(statuses(text)).toEqual(leave === 'end' ? [400] : []);
-    }
-  });
+  it.each(['end', 'destroy'] as const)(
+    'gets 400 or nothing when its head is cut off, then %s',
+    async (leave) => {
+      const bytes = toBytes(shot(world.tvm));
+      for (const length of [1, 3, 10, Math.floor(bytes.length / 2), bytes.length - 1]) {
+        const text = await talk(world.tvm.port, bytes.slice(0, length), { leave, patience: 100 });
+        expect(statuses(text)).toEqual(leave === 'end' ? [400] : []);
+      }
+    },
+  );
 
-  it.each(['end', 'destroy'] as const)('gets 400 or nothing when its body is too short, then %s', async (leave) => {
-    for (const sent of ['', '{', DEV_BODY]) {
-      const announced = add({ ...postShot(world.tvm), body: sent }, 'content-length', String(DEV_BODY.length + 1));
-      const text = await talk(world.tvm.port, toBytes(announced), { leave, patience: 100 });
-      expect(statuses(text)).toEqual(leave === 'end' ? [400] : []);
-      expect(holdsCredentials(text)).toBe(false);
-    }
-  });
+  it.each(['end', 'destroy'] as const)(
+    'gets 400 or nothing when its body is too short, then %s',
+    async (leave) => {
+      for (const sent of ['', '{', DEV_BODY]) {
+        const announced = add(
+          { ...postShot(world.tvm), body: sent },
+          'content-length',
+          String(DEV_BODY.length + 1),
+        );
+        const text = await talk(world.tvm.port, toBytes(announced), { leave, patience: 100 });
+        expect(statuses(text)).toEqual(leave === 'end' ? [400] : []);
+        expect(holdsCredentials(text)).toBe(false);
+      }
+    },
+  );
 
-  it.each(['end', 'destroy'] as const)('gets 400 or nothing when its chunks do not end, then %s', async (leave) => {
-    for (const body of ['', '1', chunk(DEV_BODY), `${chunk(DEV_BODY)}0\r\n`, `ffff\r\n${DEV_BODY}`]) {
-      const text = await talk(world.tvm.port, toBytes({ ...chunkedPost(), body }), { leave, patience: 100 });
-      expect(statuses(text)).toEqual(leave === 'end' ? [400] : []);
-      expect(holdsCredentials(text)).toBe(false);
-    }
-  });
+  it.each(['end', 'destroy'] as const)(
+    'gets 400 or nothing when its chunks do not end, then %s',
+    async (leave) => {
+      for (const body of [
+        '',
+        '1',
+        chunk(DEV_BODY),
+        `${chunk(DEV_BODY)}0\r\n`,
+        `ffff\r\n${DEV_BODY}`,
+      ]) {
+        const text = await talk(world.tvm.port, toBytes({ ...chunkedPost(), body }), {
+          leave,
+          patience: 100,
+        });
+        expect(statuses(text)).toEqual(leave === 'end' ? [400] : []);
+        expect(holdsCredentials(text)).toBe(false);
+      }
+    },
+  );
 
   it('gets 400 when its body does not arrive in time', async () => {
     const announced = add({ ...postShot(world.tvm), body: '{' }, 'content-length', '17');
@@ -97,9 +119,22 @@ describe('more than one request on a connection', () => {
   it('is answered one by one when requests are pipelined', async () => {
     const { tvm } = world;
     const one = shot(tvm);
-    const unsigned: Shot = { method: 'GET', target: '/?profile=dev', headers: [['host', tvm.host]] };
-    const bytes = [one, shot(tvm), one, unsigned, shot(tvm, { path: '/profiles', query: '' }), closing(shot(tvm))];
-    const text = await talk(tvm.port, bytes.map((from) => toBytes(from)).join(''), { patience: 2_000 });
+    const unsigned: Shot = {
+      method: 'GET',
+      target: '/?profile=dev',
+      headers: [['host', tvm.host]],
+    };
+    const bytes = [
+      one,
+      shot(tvm),
+      one,
+      unsigned,
+      shot(tvm, { path: '/profiles', query: '' }),
+      closing(shot(tvm)),
+    ];
+    const text = await talk(tvm.port, bytes.map((from) => toBytes(from)).join(''), {
+      patience: 2_000,
+    });
     expect(statuses(text)).toEqual([200, 200, 403, 403, 200, 200]);
     expect(text.match(/SecretAccessKey/gu)).toHaveLength(3);
   });
@@ -146,19 +181,27 @@ describe('other features of HTTP', () => {
       `5;name=value\r\n${head}\r\n${chunk(tail)}0;x\r\n\r\n`,
       `${chunk(DEV_BODY)}0\r\nx-amz-security-token: x\r\nauthorization: x\r\nhost: evil.example\r\n\r\n`,
     ]) {
-      expect(statuses(await talk(tvm.port, toBytes(closing({ ...chunkedPost(), body }))))).toEqual([200]);
+      expect(statuses(await talk(tvm.port, toBytes(closing({ ...chunkedPost(), body }))))).toEqual([
+        200,
+      ]);
     }
     const moved = chunkedPost();
-    const [authorization] = moved.headers.filter(([name]) => name === 'authorization').map(([, value]) => value);
+    const [authorization] = moved.headers
+      .filter(([name]) => name === 'authorization')
+      .map(([, value]) => value);
     const headers = moved.headers.filter(([name]) => name !== 'authorization');
     const body = `${chunk(DEV_BODY)}0\r\nauthorization: ${authorization ?? ''}\r\n\r\n`;
-    expect(statuses(await talk(tvm.port, toBytes(closing({ ...moved, headers, body }))))).toEqual([403]);
+    expect(statuses(await talk(tvm.port, toBytes(closing({ ...moved, headers, body }))))).toEqual([
+      403,
+    ]);
   });
 
   it('answers 100 to Expect: 100-continue, and 417 to other expectations', async () => {
     const { tvm } = world;
     function expecting(what: string): Shot {
-      return closing(add(add(postShot(tvm), 'content-length', String(DEV_BODY.length)), 'expect', what));
+      return closing(
+        add(add(postShot(tvm), 'content-length', String(DEV_BODY.length)), 'expect', what),
+      );
     }
     expect(statuses(await talk(tvm.port, toBytes(expecting('100-continue'))))).toEqual([100, 200]);
     expect(statuses(await talk(tvm.port, toBytes(expecting('miracles'))))).toEqual([417]);
@@ -193,7 +236,10 @@ describe('other features of HTTP', () => {
   it.each(['websocket', 'h2c', 'TLS/1.3'])('ignores an upgrade to %s', async (protocol) => {
     const { tvm } = world;
     const upgrade = add(add(shot(tvm), 'connection', 'upgrade, close'), 'upgrade', protocol);
-    const text = await talk(tvm.port, toBytes(add(upgrade, 'sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ==')));
+    const text = await talk(
+      tvm.port,
+      toBytes(add(upgrade, 'sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ==')),
+    );
     expect(statuses(text)).toEqual([200]);
   });
 });

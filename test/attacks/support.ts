@@ -77,11 +77,17 @@ export function add(from: Shot, name: string, value: string): Shot {
 }
 
 /** The shot with other values of one header, in the same place. */
-export function change(from: Shot, name: string, to: (value: string) => string | readonly string[]): Shot {
+export function change(
+  from: Shot,
+  name: string,
+  to: (value: string) => string | readonly string[],
+): Shot {
   return {
     ...from,
     headers: from.headers.flatMap(([key, value]) =>
-      key === name ? [to(value)].flat().map((changed) => [key, changed] as const) : [[key, value] as const],
+      key === name
+        ? [to(value)].flat().map((changed) => [key, changed] as const)
+        : [[key, value] as const],
     ),
   };
 }
@@ -91,7 +97,10 @@ export function drop(from: Shot, name: string): Shot {
 }
 
 /** The shot with another Authorization header. */
-export function withAuthorization(from: Shot, to: (value: string) => string | readonly string[]): Shot {
+export function withAuthorization(
+  from: Shot,
+  to: (value: string) => string | readonly string[],
+): Shot {
   return change(from, 'authorization', to);
 }
 
@@ -113,7 +122,8 @@ export function outcomeOf({ status, headers, body, json }: RawAnswer): Outcome {
     headers['x-amzn-errortype'] === error &&
     json['Code'] === error &&
     /^[0-9a-f-]{36}$/u.test(headers['x-request-id'] ?? '');
-  if (!isGood) throw new Error(`not an answer of the TVM: ${status} ${JSON.stringify(headers)} ${body}`);
+  if (!isGood)
+    throw new Error(`not an answer of the TVM: ${status} ${JSON.stringify(headers)} ${body}`);
   return { status, error, credentials: CREDENTIALS.test(`${JSON.stringify(headers)}${body}`) };
 }
 
@@ -121,7 +131,8 @@ export function outcomeOf({ status, headers, body, json }: RawAnswer): Outcome {
 export async function fire(tvm: RunningTvm, what: Shot): Promise<Outcome> {
   const before = vends(tvm);
   const outcome = outcomeOf(await sendRaw(tvm.port, what));
-  if (vends(tvm) - before !== (outcome.credentials ? 1 : 0)) throw new Error('audit log and answer disagree');
+  if (vends(tvm) - before !== (outcome.credentials ? 1 : 0))
+    throw new Error('audit log and answer disagree');
   return outcome;
 }
 
@@ -133,7 +144,10 @@ export async function messageOf(tvm: RunningTvm, what: Shot): Promise<unknown> {
 type World = { readonly desk: Desk; readonly tvm: RunningTvm };
 
 /** An embedded AWS and a listening TVM for the tests of one file. */
-export function useTvm(options: Parameters<typeof startTvm>[1] = {}, prepare?: (desk: Desk) => Promise<void>): World {
+export function useTvm(
+  options: Parameters<typeof startTvm>[1] = {},
+  prepare?: (desk: Desk) => Promise<void>,
+): World {
   const world: { desk?: Desk; tvm?: RunningTvm } = {};
   beforeAll(async () => {
     world.desk = await startDesk();

@@ -34,7 +34,9 @@ export function talk(
     }, patience);
     const hang = setTimeout(() => {
       socket.destroy();
-      reject(new Error(`the server did not close the connection; it said: ${text().slice(0, 500)}`));
+      reject(
+        new Error(`the server did not close the connection; it said: ${text().slice(0, 500)}`),
+      );
     }, HANG_MS);
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);

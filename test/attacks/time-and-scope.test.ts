@@ -20,10 +20,13 @@ function at(ms: number) {
 describe('the time of a signature', () => {
   const world = useTvm({ clock: () => clock.now });
 
-  it.each([-5 * MINUTE, -1 * SECOND, 0, 1 * SECOND, 5 * MINUTE])('33 is accepted %i ms from now', async (ms) => {
-    const { tvm } = world;
-    expect(await fire(tvm, shot(tvm, at(ms)))).toEqual(VENDED);
-  });
+  it.each([-5 * MINUTE, -1 * SECOND, 0, 1 * SECOND, 5 * MINUTE])(
+    '33 is accepted %i ms from now',
+    async (ms) => {
+      const { tvm } = world;
+      expect(await fire(tvm, shot(tvm, at(ms)))).toEqual(VENDED);
+    },
+  );
 
   it.each([-5 * MINUTE - SECOND, 5 * MINUTE + SECOND, -24 * 60 * MINUTE, 24 * 60 * MINUTE])(
     '33 is refused %i ms from now',
@@ -81,8 +84,10 @@ describe('SENTINEL_CLOCK_SKEW', () => {
 
   it('33 narrows the window', async () => {
     const { tvm } = world;
-    for (const ms of [-90 * SECOND, 90 * SECOND]) expect(await fire(tvm, shot(tvm, at(ms)))).toEqual(VENDED);
-    for (const ms of [-91 * SECOND, 91 * SECOND]) expect(await fire(tvm, shot(tvm, at(ms)))).toEqual(MISMATCH);
+    for (const ms of [-90 * SECOND, 90 * SECOND])
+      expect(await fire(tvm, shot(tvm, at(ms)))).toEqual(VENDED);
+    for (const ms of [-91 * SECOND, 91 * SECOND])
+      expect(await fire(tvm, shot(tvm, at(ms)))).toEqual(MISMATCH);
     expect(await messageOf(tvm, shot(tvm, at(-91 * SECOND)))).toContain('- 90 s.)');
   });
 });
@@ -97,8 +102,12 @@ describe('the scope around midnight', () => {
     const after = amzDateOf(midnight);
     expect(await fire(tvm, shot(tvm, { amzDate: before }))).toEqual(VENDED);
     expect(await fire(tvm, shot(tvm, { amzDate: after }))).toEqual(VENDED);
-    expect(await fire(tvm, shot(tvm, { amzDate: before, scopeDate: after.slice(0, 8) }))).toEqual(MISMATCH);
-    expect(await fire(tvm, shot(tvm, { amzDate: after, scopeDate: before.slice(0, 8) }))).toEqual(MISMATCH);
+    expect(await fire(tvm, shot(tvm, { amzDate: before, scopeDate: after.slice(0, 8) }))).toEqual(
+      MISMATCH,
+    );
+    expect(await fire(tvm, shot(tvm, { amzDate: after, scopeDate: before.slice(0, 8) }))).toEqual(
+      MISMATCH,
+    );
   });
 });
 
@@ -134,7 +143,9 @@ describe('dates and scopes of a signature', () => {
     expect(await fire(tvm, shot(tvm, { headers: { date: stale.toUTCString() } }))).toEqual(VENDED);
     expect(await fire(tvm, add(shot(tvm), 'date', stale.toUTCString()))).toEqual(VENDED);
     const fresh = { date: new Date().toUTCString() };
-    expect(await fire(tvm, shot(tvm, { headers: fresh, amzDate: amzDateOf(stale.getTime()) }))).toEqual(MISMATCH);
+    expect(
+      await fire(tvm, shot(tvm, { headers: fresh, amzDate: amzDateOf(stale.getTime()) })),
+    ).toEqual(MISMATCH);
   });
 
   it('35 are refused with a Date header and no X-Amz-Date', async () => {

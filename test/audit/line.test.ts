@@ -36,7 +36,10 @@ describe('toLine of a refusal', () => {
   });
 
   it('gives one line of JSON of less than 16 KiB without half characters, whatever strangers send', () => {
-    const text = fc.string({ unit: fc.constantFrom('a', '\u0000', '"', '\u2028', '😀', '\n'), maxLength: 2_000 });
+    const text = fc.string({
+      unit: fc.constantFrom('a', '\u0000', '"', '\u2028', '😀', '\n'),
+      maxLength: 2_000,
+    });
     fc.assert(
       fc.property(text, (given) => {
         const line = toLine(refusal(given), 0);

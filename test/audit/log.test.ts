@@ -54,7 +54,9 @@ async function settled(promise: Promise<boolean>): Promise<boolean | 'pending'> 
   return Promise.race([promise, vi.advanceTimersByTimeAsync(0).then(() => 'pending' as const)]);
 }
 
-/** Waits 250 ms, and the turn of the event loop in which a completed write would still be noticed. */
+/**
+ * Waits 250 ms, and the turn of the event loop in which a completed write would still be noticed.
+ */
 async function deadline(): Promise<void> {
   await vi.advanceTimersByTimeAsync(250);
   await vi.advanceTimersByTimeAsync(1);
@@ -206,7 +208,11 @@ describe('append after 250 ms', () => {
   it('never writes a record that can be withdrawn, and writes the others in order', async () => {
     const { log, next, writes, reasons } = descriptor();
     void log.append(entry('stuck'));
-    const results = [log.append(entry('kept-1')), log.append(entry('gone'), true), log.append(entry('kept-2'))];
+    const results = [
+      log.append(entry('kept-1')),
+      log.append(entry('gone'), true),
+      log.append(entry('kept-2')),
+    ];
     await deadline();
     expect(await Promise.all(results)).toEqual([false, false, false]);
     next();
@@ -345,10 +351,20 @@ describe('lost lines', () => {
     next();
     const told = JSON.parse(text().trimEnd().split('\n').at(-1) ?? '') as unknown;
     const at = '2026-01-05T12:00:00.678Z';
-    expect(told).toEqual({ type: 'audit', timestamp: at, event: 'audit_lost', lines: 3, first: at, last: at });
+    expect(told).toEqual({
+      type: 'audit',
+      timestamp: at,
+      event: 'audit_lost',
+      lines: 3,
+      first: at,
+      last: at,
+    });
     expect(log.unwritten()).toBe(0);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(faults.map(String)).toEqual(['Error: ENOSPC', 'Error: 3 lines were lost in 60 s, 3 since the start']);
+    expect(faults.map(String)).toEqual([
+      'Error: ENOSPC',
+      'Error: 3 lines were lost in 60 s, 3 since the start',
+    ]);
     await vi.advanceTimersByTimeAsync(300_000);
     expect(faults).toHaveLength(2);
     expect(log.health()).toEqual({ writable: true, lost: 3, losing: false });
@@ -377,7 +393,8 @@ describe('lost lines', () => {
     const { log, faults } = descriptor();
     void log.append(entry('stuck'));
     const results: Promise<boolean>[] = [];
-    for (let time = 0; time < 40_000; time += 1) results.push(log.append(vend('x'.repeat(300)), true));
+    for (let time = 0; time < 40_000; time += 1)
+      results.push(log.append(vend('x'.repeat(300)), true));
     expect(log.health().lost).toBe(0);
     expect(await log.append(vend('x'.repeat(300)))).toBe(false);
     expect(log.health().lost).toBe(1);

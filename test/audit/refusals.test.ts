@@ -104,7 +104,8 @@ describe('record', () => {
 
   it('counts all addresses of one IPv6 network together', async () => {
     const { record, lines, flush } = recorder();
-    for (let host = 1; host < 100; host += 1) await record(limited(`2001:db8:0:1::${host.toString(16)}`));
+    for (let host = 1; host < 100; host += 1)
+      await record(limited(`2001:db8:0:1::${host.toString(16)}`));
     await record(limited('2001:db8:0:2::1'));
     flush();
     expect(lines.map(({ source_ip: source, count }) => [source, count])).toEqual([
@@ -117,7 +118,8 @@ describe('record', () => {
     const { record, lines, counted, queue } = recorder();
     queue.isFull = true;
     const kinds = ['SignatureDoesNotMatch', 'ExpiredToken', 'SignatureDoesNotMatch'];
-    for (const kind of kinds) expect(await record(refusal(kind, '192.0.2.1', `says ${kind}`))).toBe(true);
+    for (const kind of kinds)
+      expect(await record(refusal(kind, '192.0.2.1', `says ${kind}`))).toBe(true);
     expect(counted).toHaveLength(3);
     await vi.advanceTimersByTimeAsync(2 * WINDOW);
     expect(lines).toEqual([]);
@@ -152,7 +154,12 @@ describe('record', () => {
 describe('count', () => {
   it('writes one line for each window', async () => {
     const { count, lines } = recorder();
-    const overload = { event: 'unavailable', error: 'overloaded', cause: 'overloaded', reason: 'too much' } as const;
+    const overload = {
+      event: 'unavailable',
+      error: 'overloaded',
+      cause: 'overloaded',
+      reason: 'too much',
+    } as const;
     for (let time = 0; time < 100_000; time += 1) count(overload);
     await vi.advanceTimersByTimeAsync(WINDOW);
     expect(lines).toMatchObject([{ ...overload, effect: 'deny', count: 100_000 }]);
@@ -179,7 +186,14 @@ describe('record of more addresses than are counted apart', () => {
 describe('createRefusals', () => {
   it('has every refusal in exactly one line: its own, or one that counts it', async () => {
     const step = fc.record({
-      address: fc.constantFrom(undefined, '192.0.2.1', '192.0.2.2', '192.0.2.3', '2001:db8::1', '2001:db8::2'),
+      address: fc.constantFrom(
+        undefined,
+        '192.0.2.1',
+        '192.0.2.2',
+        '192.0.2.3',
+        '2001:db8::1',
+        '2001:db8::2',
+      ),
       error: fc.constantFrom('RateLimited', 'ExpiredToken'),
       pause: fc.integer({ min: 0, max: 40_000 }),
       isFull: fc.boolean(),

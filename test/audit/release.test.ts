@@ -52,7 +52,12 @@ describe('release', () => {
     const releasing = release(log, HELD);
     settle[0]?.(false);
     expect(await releasing).toEqual({ ok: false, refusal: 'no record' });
-    const failed = { ...MINTED, outcome: 'failed', error: 'the audit log took too long', cause: 'audit' };
+    const failed = {
+      ...MINTED,
+      outcome: 'failed',
+      error: 'the audit log took too long',
+      cause: 'audit',
+    };
     expect(appended).toEqual([
       [MINTED, true],
       [failed, undefined],

@@ -14,7 +14,10 @@ afterAll(async () => {
   await desk.close();
 });
 
-const SECRETS = [...Object.values(DEMO_CLIENTS).map(({ secret }) => secret), 'demo-tvm-not-a-secret'];
+const SECRETS = [
+  ...Object.values(DEMO_CLIENTS).map(({ secret }) => secret),
+  'demo-tvm-not-a-secret',
+];
 
 function expectClean(tvm: RunningTvm, secrets: readonly string[]): void {
   const said = JSON.stringify(tvm.audit) + tvm.log();
@@ -25,11 +28,17 @@ function expectClean(tvm: RunningTvm, secrets: readonly string[]): void {
 describe('the audit log and the log of a vend', () => {
   it('hold no secret key, token or signature, at any level', async () => {
     const tvm = await startTvm(desk.url, { environment: { SENTINEL_LOG_LEVEL: 'trace' } });
-    const answers = [await get(tvm, { profile: 'dev' }), await post(tvm, { profile: 'dev', duration: 3600 })];
+    const answers = [
+      await get(tvm, { profile: 'dev' }),
+      await post(tvm, { profile: 'dev', duration: 3600 }),
+    ];
     await get(tvm, { profile: 'vault' });
     await get(tvm, { profile: 'prod' });
     await call(tvm, { path: '/profiles' });
-    await sendRaw(tvm.port, { target: '/', headers: { host: tvm.host, authorization: 'AWS4-HMAC-SHA256 x' } });
+    await sendRaw(tvm.port, {
+      target: '/',
+      headers: { host: tvm.host, authorization: 'AWS4-HMAC-SHA256 x' },
+    });
     expect(tvm.audit.filter(({ outcome }) => outcome === 'vended')).toHaveLength(2);
     for (const { json } of answers) {
       expectClean(tvm, [String(json['SecretAccessKey']), String(json['SessionToken'])]);
@@ -41,7 +50,11 @@ describe('the audit log and the log of a vend', () => {
   it('hold none of them if AWS STS fails', async () => {
     const sts = await startFakeSts();
     const tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } });
-    for (const fault of [stsError('AccessDenied', 403), stsError('InternalFailure', 500), 'close'] as const) {
+    for (const fault of [
+      stsError('AccessDenied', 403),
+      stsError('InternalFailure', 500),
+      'close',
+    ] as const) {
       sts.control.assumeRole = () => fault;
       expect((await get(tvm, { profile: 'dev' })).status).toBeGreaterThanOrEqual(500);
     }
@@ -72,6 +85,8 @@ describe('the audit log and the log of a vend', () => {
         effect: 'allow',
         rule: 'engineers-in-dev',
         rule_index: 0,
+        rule_hash: expect.stringMatching(/^[0-9a-f]{16}$/u),
+        catalog_version: expect.stringMatching(/^[0-9a-f]{16}$/u),
         reason: 'Engineers work in dev.',
         outcome: 'vended',
         vend_id: String(answer.json['SourceIdentity']).split('=')[2],

@@ -1,11 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { attributes, flagAt, isoTime, numberAt, numbersAt, textAt, timeAt, toTtl } from '../../src/aws/attributes.ts';
+import {
+  attributes,
+  flagAt,
+  isoTime,
+  numberAt,
+  numbersAt,
+  textAt,
+  timeAt,
+  toTtl,
+} from '../../src/aws/attributes.ts';
 
 const NOON = Date.parse('2026-01-05T12:00:00.250Z');
 
 describe('attributes', () => {
   it('gives each value the type that DynamoDB has for it', () => {
-    expect(attributes({ text: 'a', number: -1.5, flag: false, numbers: new Map([['__proto__', 2]]) })).toEqual({
+    expect(
+      attributes({ text: 'a', number: -1.5, flag: false, numbers: new Map([['__proto__', 2]]) }),
+    ).toEqual({
       text: { S: 'a' },
       number: { N: '-1.5' },
       flag: { BOOL: false },
@@ -14,7 +25,10 @@ describe('attributes', () => {
   });
 
   it('keeps empty texts and zeros, and leaves out what is undefined', () => {
-    expect(attributes({ text: '', number: 0, absent: undefined })).toEqual({ text: { S: '' }, number: { N: '0' } });
+    expect(attributes({ text: '', number: 0, absent: undefined })).toEqual({
+      text: { S: '' },
+      number: { N: '0' },
+    });
   });
 });
 
@@ -37,7 +51,8 @@ describe('textAt, numberAt, flagAt, numbersAt and timeAt', () => {
 
   it('give undefined, or nothing, for an attribute that is not there or holds another type', () => {
     for (const name of ['absent', 'numbers']) {
-      for (const read of [textAt, numberAt, flagAt, timeAt]) expect(read(item, name)).toBeUndefined();
+      for (const read of [textAt, numberAt, flagAt, timeAt])
+        expect(read(item, name)).toBeUndefined();
     }
     expect([textAt(item, 'number'), numberAt(item, 'text'), flagAt(item, 'text')]).toEqual([
       undefined,
@@ -49,7 +64,8 @@ describe('textAt, numberAt, flagAt, numbersAt and timeAt', () => {
   });
 
   it('give the same for an item that is not there', () => {
-    for (const read of [textAt, numberAt, flagAt, timeAt]) expect(read(undefined, 'text')).toBeUndefined();
+    for (const read of [textAt, numberAt, flagAt, timeAt])
+      expect(read(undefined, 'text')).toBeUndefined();
     expect(numbersAt(undefined, 'numbers').size).toBe(0);
   });
 });

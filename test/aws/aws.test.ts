@@ -17,7 +17,10 @@ afterAll(async () => {
 });
 
 function clients() {
-  return createAwsClients({ region: 'us-east-1', endpoints: { sts: fake.url, ssm: fake.url, dynamodb: fake.url } });
+  return createAwsClients({
+    region: 'us-east-1',
+    endpoints: { sts: fake.url, ssm: fake.url, dynamodb: fake.url },
+  });
 }
 
 describe('isLocalEndpoint', () => {
@@ -125,7 +128,9 @@ describe('readParameterTree', () => {
     fake.answer = () => pages.shift() ?? 'close';
     const stored = { version: 3, modifiedAt: 1_700_000_000_123, type: 'String', text: 'v' };
     expect(await read()).toEqual(['/r/a', '/r/b', '/r/c'].map((name) => ({ name, ...stored })));
-    const asked = fake.calls.slice(before).map((body) => JSON.parse(body) as Record<string, unknown>);
+    const asked = fake.calls
+      .slice(before)
+      .map((body) => JSON.parse(body) as Record<string, unknown>);
     const common = { Path: '/r', Recursive: true, WithDecryption: true, MaxResults: 10 };
     expect(asked).toEqual([common, { ...common, NextToken: 't1' }, { ...common, NextToken: 't2' }]);
   });
@@ -178,7 +183,9 @@ describe('tableDefinitions', () => {
   it('gives the six tables under the given names, keyed by id and expiring by ttl', () => {
     const names = { ...DEFAULT_TABLE_NAMES, guard: 'my-guard' };
     const tables = tableDefinitions(names);
-    expect(tables.map(({ create }) => create.TableName).toSorted()).toEqual(Object.values(names).toSorted());
+    expect(tables.map(({ create }) => create.TableName).toSorted()).toEqual(
+      Object.values(names).toSorted(),
+    );
     for (const { create, ttlAttribute } of tables) {
       expect(ttlAttribute).toBe('ttl');
       expect(create.KeySchema).toEqual([{ AttributeName: 'id', KeyType: 'HASH' }]);

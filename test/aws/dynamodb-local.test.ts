@@ -23,7 +23,11 @@ import { createSessionStore, type SessionStore } from '../../src/sessions/store.
 import { describeConformance } from '../conformance/suite.ts';
 import { call, forward, startFake } from '../http/support.ts';
 import { clientOf, openSession, revoke, REVOKED, vend } from '../revocations/support.ts';
-import { lacksDynamoDbLocal, startDynamoDbLocal, type DynamoDbLocal } from '../support/dynamodb-local.ts';
+import {
+  lacksDynamoDbLocal,
+  startDynamoDbLocal,
+  type DynamoDbLocal,
+} from '../support/dynamodb-local.ts';
 import { startDesk, startTvm } from '../support/tvm.ts';
 
 /**
@@ -47,7 +51,8 @@ function turn<Instance>([one, two]: readonly [Instance, Instance], index: number
 
 async function seedTables(): Promise<readonly string[]> {
   const said: string[] = [];
-  for (const definition of tableDefinitions(DEFAULT_TABLE_NAMES)) said.push(await seedTable(client, definition));
+  for (const definition of tableDefinitions(DEFAULT_TABLE_NAMES))
+    said.push(await seedTable(client, definition));
   return said;
 }
 
@@ -99,10 +104,14 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     it('lets one of many copies through, on whichever instance they come', async () => {
       const request = claim();
       const guards = [guardOf(client), guardOf(other)] as const;
-      const copies = Array.from({ length: 40 }, (_, index) => turn(guards, index).reserve(request, Date.now()));
+      const copies = Array.from({ length: 40 }, (_, index) =>
+        turn(guards, index).reserve(request, Date.now()),
+      );
       const results = await Promise.all(copies);
       expect(results.filter((result) => result.ok)).toHaveLength(1);
-      expect(results.filter((result) => !result.ok && result.refusal === 'replayed')).toHaveLength(39);
+      expect(results.filter((result) => !result.ok && result.refusal === 'replayed')).toHaveLength(
+        39,
+      );
       expect(faults).toEqual([]);
     });
 
@@ -111,7 +120,10 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const request = claim();
       expect((await guardOf(lossy.client).reserve(request, Date.now())).ok).toBe(true);
       expect(lossy.calls()).toBe(2);
-      expect(await guardOf(client).reserve(request, Date.now())).toEqual({ ok: false, refusal: 'replayed' });
+      expect(await guardOf(client).reserve(request, Date.now())).toEqual({
+        ok: false,
+        refusal: 'replayed',
+      });
       await lossy.close();
     });
 
@@ -122,7 +134,10 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       await first.value.release();
       expect((await guardOf(other).reserve(request, Date.now())).ok).toBe(true);
       await first.value.release();
-      expect(await guardOf(client).reserve(request, Date.now())).toEqual({ ok: false, refusal: 'replayed' });
+      expect(await guardOf(client).reserve(request, Date.now())).toEqual({
+        ok: false,
+        refusal: 'replayed',
+      });
       // Only the release of a hold that is another's by now was reported.
       expect(faults).toMatchObject([{ message: expect.stringContaining("is not this attempt's") }]);
     });
@@ -141,8 +156,12 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       );
     }
     const limits = [limitOf(client), limitOf(other)] as const;
-    const takes = await Promise.all(Array.from({ length: 20 }, (_, index) => turn(limits, index).take(principal)));
-    const left = takes.flatMap((take) => (take.ok ? [take.value.left] : [])).toSorted((a, b) => a - b);
+    const takes = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => turn(limits, index).take(principal)),
+    );
+    const left = takes
+      .flatMap((take) => (take.ok ? [take.value.left] : []))
+      .toSorted((a, b) => a - b);
     expect(left).toEqual([0, 1, 2, 3, 4, 5, 6]);
     expect(takes.filter((take) => !take.ok && take.refusal.kind === 'exhausted')).toHaveLength(13);
     expect(faults).toEqual([]);
@@ -201,7 +220,11 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       );
       expect(new Set(opened.map(({ id }) => id)).size).toBe(1);
       const row = await storeOf(client, 'three').read(opened[0]?.id ?? '', keys);
-      expect(row).toMatchObject({ status: 'active', genuine: true, session: { user: proposed.user } });
+      expect(row).toMatchObject({
+        status: 'active',
+        genuine: true,
+        session: { user: proposed.user },
+      });
     });
 
     it('opens one session when the first answer is lost', async () => {
@@ -218,7 +241,9 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const [one, two] = [storeOf(client, 'one'), storeOf(other, 'two')];
       await one.open(proposed, keys, proposed.startedAt);
       const at = proposed.startedAt + MINUTE;
-      const touches = Array.from({ length: 10 }, (_, index) => turn([one, two], index).touch(proposed.id, at, 2));
+      const touches = Array.from({ length: 10 }, (_, index) =>
+        turn([one, two], index).touch(proposed.id, at, 2),
+      );
       expect(new Set(await Promise.all(touches))).toEqual(new Set(['updated']));
       expect((await one.read(proposed.id, keys))?.session.requestCount).toBe(21);
       const revocation = { n: 3, by: 'olivia', reason: 'lost a laptop' };
@@ -245,10 +270,17 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const second = { ...first, id: newHexId() };
       expect((await store.open(second, keys, first.startedAt)).id).toBe(first.id);
       await store.free(second);
-      expect((await store.open(second, keys, first.startedAt)).id, 'freed by another').toBe(first.id);
+      expect((await store.open(second, keys, first.startedAt)).id, 'freed by another').toBe(
+        first.id,
+      );
       await store.free(first);
       expect((await store.open(second, keys, first.startedAt)).id).toBe(second.id);
-      const third = { ...first, id: newHexId(), startedAt: second.endsAt, endsAt: second.endsAt + MINUTE };
+      const third = {
+        ...first,
+        id: newHexId(),
+        startedAt: second.endsAt,
+        endsAt: second.endsAt + MINUTE,
+      };
       expect((await store.open(third, keys, second.endsAt)).id).toBe(third.id);
     });
 
@@ -265,9 +297,16 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const first = await directory.list(query, keys, undefined, all);
       const second = await directory.list(query, keys, first?.next, all);
       expect([first?.rows.length, second?.rows.length, second?.next]).toEqual([100, 30, undefined]);
-      const found = [...(first?.rows ?? []), ...(second?.rows ?? [])].map(({ session }) => session.id);
+      const found = [...(first?.rows ?? []), ...(second?.rows ?? [])].map(
+        ({ session }) => session.id,
+      );
       expect(found).toEqual(wanted.map(({ id }) => id));
-      const none = await directory.list({ ...ALL_SESSIONS, user, profile: 'prod' }, keys, undefined, all);
+      const none = await directory.list(
+        { ...ALL_SESSIONS, user, profile: 'prod' },
+        keys,
+        undefined,
+        all,
+      );
       expect(none).toEqual({ rows: [], next: undefined });
     });
 
@@ -297,13 +336,17 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
         next = page?.next;
       } while (next !== undefined);
       expect(found.map(({ id }) => id).toSorted()).toEqual(wanted.map(({ id }) => id).toSorted());
-      expect(found.map(({ startedAt }) => startedAt)).toEqual(wanted.map(({ startedAt }) => startedAt));
+      expect(found.map(({ startedAt }) => startedAt)).toEqual(
+        wanted.map(({ startedAt }) => startedAt),
+      );
     });
 
     it('takes one of a thousand places for a label, and no more on any instance', async () => {
       const { subject, endsAt } = propose();
       const now = Date.now();
-      const live = Object.fromEntries(Array.from({ length: 990 }, (_, n) => [`/held-${n}`, { N: `${endsAt}` }]));
+      const live = Object.fromEntries(
+        Array.from({ length: 990 }, (_, n) => [`/held-${n}`, { N: `${endsAt}` }]),
+      );
       function of(label: string) {
         return { subject, profile: 'dev', label, endsAt };
       }
@@ -315,15 +358,23 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const there = await readItem({ client: other, name: guard, deadline: 3_000 }, id);
       expect(there?.['live']?.M).toEqual({ '/first': { N: `${endsAt}` } });
       const Item = { ...there, id: { S: id }, live: { M: { ...there?.['live']?.M, ...live } } };
-      await client.send(new BatchWriteItemCommand({ RequestItems: { [guard]: [{ PutRequest: { Item } }] } }));
-      const rush = await Promise.all(Array.from({ length: 30 }, (_, n) => turn(places, n).take(of(`l-${n}`), now)));
+      await client.send(
+        new BatchWriteItemCommand({ RequestItems: { [guard]: [{ PutRequest: { Item } }] } }),
+      );
+      const rush = await Promise.all(
+        Array.from({ length: 30 }, (_, n) => turn(places, n).take(of(`l-${n}`), now)),
+      );
       expect(rush.filter(({ ok }) => ok)).toHaveLength(9);
       await places[1].free(of('first'));
       expect((await places[0].take(of('freed'), now)).ok).toBe(true);
-      expect((await places[0].take({ ...of('late'), endsAt: endsAt + 1 }, endsAt - 1)).ok).toBe(false);
+      expect((await places[0].take({ ...of('late'), endsAt: endsAt + 1 }, endsAt - 1)).ok).toBe(
+        false,
+      );
       expect((await places[0].take({ ...of('late'), endsAt: endsAt + 1 }, endsAt)).ok).toBe(true);
       expect(
-        Object.keys((await readItem({ client: other, name: guard, deadline: 3_000 }, id))?.['live']?.M ?? {}),
+        Object.keys(
+          (await readItem({ client: other, name: guard, deadline: 3_000 }, id))?.['live']?.M ?? {},
+        ),
       ).toEqual(['/late']);
     });
 
@@ -345,7 +396,15 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
         return Buffer.from(JSON.stringify(place)).toString('base64url');
       }
       const [never, ever] = ['0000-01-01T00:00:00Z', '9999-12-31T23:59:59Z'].map(Date.parse);
-      const bounds = [undefined, never, 0, proposed.startedAt - 1, proposed.startedAt, proposed.startedAt + 1, ever];
+      const bounds = [
+        undefined,
+        never,
+        0,
+        proposed.startedAt - 1,
+        proposed.startedAt,
+        proposed.startedAt + 1,
+        ever,
+      ];
       const places = [
         {},
         { ids: ['x'.repeat(48)] },
@@ -366,7 +425,12 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
         for (const until of bounds) {
           const within = { since, until };
           for (const token of [undefined, ...places.map((more) => tokenOf(within, more))]) {
-            const page = await directory.list({ ...ALL_SESSIONS, user, ...within }, keys, token, all);
+            const page = await directory.list(
+              { ...ALL_SESSIONS, user, ...within },
+              keys,
+              token,
+              all,
+            );
             const what = page === undefined ? 'refused' : `${page.rows.length}`;
             counts.set(what, (counts.get(what) ?? 0) + 1);
           }
@@ -378,11 +442,17 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     it('finds by the index what Sentinel’s own CLI revoked', async () => {
       const proposed = propose();
       await storeOf(client, 'one').open(proposed, keys, proposed.startedAt);
-      await storeOf(client, 'one').revoke(proposed.id, Date.now(), { n: 9, by: 'x', reason: 'of the log' });
+      await storeOf(client, 'one').revoke(proposed.id, Date.now(), {
+        n: 9,
+        by: 'x',
+        reason: 'of the log',
+      });
       const item = await readItem({ client: client, name: sessions, deadline: 3_000 }, proposed.id);
       const { revocation: _, ...foreign } = { ...item };
       const Item = { ...foreign, id: { S: newHexId() }, profile: { S: 'prod' } };
-      await client.send(new BatchWriteItemCommand({ RequestItems: { [sessions]: [{ PutRequest: { Item } }] } }));
+      await client.send(
+        new BatchWriteItemCommand({ RequestItems: { [sessions]: [{ PutRequest: { Item } }] } }),
+      );
       const known = createForeignRevocations(other, sessions);
       await known.read(Date.now());
       const { user, principal, subject } = proposed;
@@ -397,7 +467,13 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
 
     function entryOf(value: string, reason = 'a reason') {
       const target = { kind: 'user', value } as const;
-      const more = { by: 'olivia', byPrincipal: 'p', createdAt: Date.now(), until: undefined, own: false };
+      const more = {
+        by: 'olivia',
+        byPrincipal: 'p',
+        createdAt: Date.now(),
+        until: undefined,
+        own: false,
+      };
       return { what: 'revoke', target, reason, ...more } as const;
     }
 
@@ -405,7 +481,13 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       function sealingKeys() {
         return new Map([[sealing.id, sealing]]);
       }
-      const log = createRevocationLog({ client: of, table: revocations, guard, sealingKeys, clock: Date.now });
+      const log = createRevocationLog({
+        client: of,
+        table: revocations,
+        guard,
+        sealingKeys,
+        clock: Date.now,
+      });
       async function entryAt(n: number) {
         const item = await log.read(n);
         return item === undefined ? undefined : log.understand(item);
@@ -417,11 +499,14 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const [one, two] = [logOf(client), logOf(other)];
       const { n: head } = await one.readHead();
       const names = Array.from({ length: 16 }, () => newHexId());
-      const written = await Promise.all(names.map((name, index) => turn([one, two], index).append(entryOf(name))));
+      const written = await Promise.all(
+        names.map((name, index) => turn([one, two], index).append(entryOf(name))),
+      );
       const numbers = written.map(({ n }) => n).toSorted((a, b) => a - b);
       expect(numbers).toEqual(names.map((_, index) => head + 1 + index));
       expect(await two.readHead()).toMatchObject({ n: head + names.length, genuine: true });
-      for (const entry of written) expect(await two.entryAt(entry.n)).toMatchObject({ entry, genuine: true });
+      for (const entry of written)
+        expect(await two.entryAt(entry.n)).toMatchObject({ entry, genuine: true });
       expect(await one.read(head + names.length + 1)).toBeUndefined();
       expect(await one.readMirror()).toEqual({ n: head + names.length, signed: true });
     });
@@ -432,7 +517,8 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       let calls = 0;
       const wire = await startFake(async (body, incoming) => {
         const answer = await forward(Number(new URL(local.url).port), body, incoming);
-        const isEntry = body.includes(`rev#${head + 1}`) && body.includes('attribute_not_exists(id)');
+        const isEntry =
+          body.includes(`rev#${head + 1}`) && body.includes('attribute_not_exists(id)');
         if (isEntry) calls += 1;
         return isEntry && calls === 1 ? 'close' : answer;
       });
@@ -451,7 +537,9 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       expect(await log.readHead()).toMatchObject({ n });
       const forged = { id: { S: 'head' }, n: { S: 'x' } };
       await client.send(
-        new BatchWriteItemCommand({ RequestItems: { [revocations]: [{ PutRequest: { Item: forged } }] } }),
+        new BatchWriteItemCommand({
+          RequestItems: { [revocations]: [{ PutRequest: { Item: forged } }] },
+        }),
       );
       expect(await log.readHead()).toMatchObject({ n: 0, genuine: false });
       await log.raiseHead(n);
@@ -463,7 +551,10 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const { n } = await log.append(entryOf('lifted'));
       const written = await log.append({ what: 'lift', lifts: n, sealing });
       await log.close(n, written.n, sealing);
-      expect(await log.entryAt(written.n)).toMatchObject({ entry: { what: 'lift', lifts: n }, genuine: true });
+      expect(await log.entryAt(written.n)).toMatchObject({
+        entry: { what: 'lift', lifts: n },
+        genuine: true,
+      });
       expect(await log.entryAt(n)).toMatchObject({ closed: true, genuine: true });
       expect(await log.silence(n, undefined), 'it is there').toBe('refused');
       expect(await log.silence(n, await log.read(n))).toBe('done');
@@ -475,8 +566,14 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       const { n } = await log.append(entryOf('gone'));
       const { version, item } = await log.readCompaction();
       expect(await log.writeCompaction(version + 1, [[n, n]], item)).toBe(true);
-      expect(await log.writeCompaction(version + 1, [[n, n]], item), 'by another instance').toBe(false);
-      expect(await log.readCompaction()).toMatchObject({ version: version + 1, ranges: [[n, n]], genuine: true });
+      expect(await log.writeCompaction(version + 1, [[n, n]], item), 'by another instance').toBe(
+        false,
+      );
+      expect(await log.readCompaction()).toMatchObject({
+        version: version + 1,
+        ranges: [[n, n]],
+        genuine: true,
+      });
       expect(await log.remove(n)).toBe('done');
       expect(await log.remove(n)).toBe('refused');
     });
@@ -497,7 +594,12 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       for (let from = 0; from < numbers.length; from += 25) {
         const puts = numbers.slice(from, from + 25).map((number) => ({
           PutRequest: {
-            Item: { ...item, id: { S: `rev#${number}` }, n: { N: `${number}` }, reason: { S: 'x'.repeat(2_500) } },
+            Item: {
+              ...item,
+              id: { S: `rev#${number}` },
+              n: { N: `${number}` },
+              reason: { S: 'x'.repeat(2_500) },
+            },
           },
         }));
         await client.send(new BatchWriteItemCommand({ RequestItems: { [revocations]: puts } }));
@@ -518,7 +620,11 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     }
     const [one, two] = [rolesOf(client), rolesOf(other)];
     await Promise.all([one.remember(['role-a', 'role-b']), two.remember(['role-b', 'role-c'])]);
-    expect([...(await rolesOf(client).remember([]))].toSorted()).toEqual(['role-a', 'role-b', 'role-c']);
+    expect([...(await rolesOf(client).remember([]))].toSorted()).toEqual([
+      'role-a',
+      'role-b',
+      'role-c',
+    ]);
     expect(faults).toEqual([]);
   });
 
@@ -541,7 +647,13 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       return new Promise((wake) => setTimeout(wake, ms));
     }
     function leaseOf(of: DynamoDBClient) {
-      return createLease({ client: of, table: guard, clock: Date.now, monotonic: () => performance.now(), sleep });
+      return createLease({
+        client: of,
+        table: guard,
+        clock: Date.now,
+        monotonic: () => performance.now(),
+        sleep,
+      });
     }
     const [one, two] = [leaseOf(client), leaseOf(other)];
     let inside = 0;
@@ -563,7 +675,10 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
     const held = one(name, 1_000, () => new Promise<void>((resolve) => (finish = resolve)));
     await expect
       .poll(
-        async () => (await readItem({ client: other, name: guard, deadline: 3_000 }, `lease#${name}`))?.['holder']?.S,
+        async () =>
+          (await readItem({ client: other, name: guard, deadline: 3_000 }, `lease#${name}`))?.[
+            'holder'
+          ]?.S,
       )
       .toBeDefined();
     expect(await two(name, 0, work)).toBe('busy');
@@ -577,8 +692,11 @@ async function startOnDynamoDbLocal() {
   const database = await startDynamoDbLocal();
   const desk = await startDesk();
   const tables = clientOf(database.url);
-  for (const definition of tableDefinitions(DEFAULT_TABLE_NAMES)) await seedTable(tables, definition);
-  const tvm = await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: database.url } });
+  for (const definition of tableDefinitions(DEFAULT_TABLE_NAMES))
+    await seedTable(tables, definition);
+  const tvm = await startTvm(desk.url, {
+    environment: { AWS_ENDPOINT_URL_DYNAMODB: database.url },
+  });
   async function close(): Promise<void> {
     await tvm.close();
     tables.destroy();
@@ -598,7 +716,10 @@ describe.skipIf(lacking !== undefined)('a TVM on DynamoDB Local', () => {
     expect((await call(tvm, { path: `/sessions/${id}` })).json).toMatchObject({ id, active: true });
     await revoke(tvm, 'session', id);
     expect(await vend(tvm)).toBe(REVOKED);
-    expect((await call(tvm, { path: `/sessions/${id}` })).json).toMatchObject({ active: false, status: 'revoked' });
+    expect((await call(tvm, { path: `/sessions/${id}` })).json).toMatchObject({
+      active: false,
+      status: 'revoked',
+    });
     await tvm.close();
   });
 });

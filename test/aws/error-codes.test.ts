@@ -10,7 +10,8 @@ const SDK = resolve(
 
 /** The list of the installed SDK, which does not export it. */
 function sdkCodes(): readonly string[] {
-  const [, list = ''] = /THROTTLING_ERROR_CODES = \[([^\]]*)\]/u.exec(readFileSync(SDK, 'utf8')) ?? [];
+  const [, list = ''] =
+    /THROTTLING_ERROR_CODES = \[([^\]]*)\]/u.exec(readFileSync(SDK, 'utf8')) ?? [];
   return [...list.matchAll(/"(\w+)"/gu)].map(([, code = '']) => code);
 }
 

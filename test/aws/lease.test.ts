@@ -28,7 +28,9 @@ describe('createLease', () => {
     const [one, other] = [instanceOf(table), instanceOf(table)];
     const inside = one.lease('x', 1_000, () => other.lease('x', 1_000, done));
     expect(await inside).toBe('busy');
-    await expect(one.lease('x', 1_000, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    await expect(one.lease('x', 1_000, () => Promise.reject(new Error('failed')))).rejects.toThrow(
+      'failed',
+    );
     expect(await other.lease('x', 0, done)).toBe('done');
   });
 

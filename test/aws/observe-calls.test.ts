@@ -25,7 +25,11 @@ describe('observeCalls', () => {
     ['AbortError', 'late'],
     ['InternalServerError', 'failed'],
   ])('reports %s as %s', async (name, outcome) => {
-    expect(await toldAs(fails(name))).toMatchObject({ service: 'dynamodb', operation: 'PutItem', outcome });
+    expect(await toldAs(fails(name))).toMatchObject({
+      service: 'dynamodb',
+      operation: 'PutItem',
+      outcome,
+    });
   });
 
   it('reports an answer as ok', async () => {

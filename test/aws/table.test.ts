@@ -18,7 +18,9 @@ import {
 const CAPACITY = { ConsumedCapacity: { TableName: 'here' } };
 
 /** A table whose client gives these answers in turn, or rejects with an error among them. */
-function tableOf(...answers: readonly (object | Error)[]): Table & { readonly sent: { input: object }[] } {
+function tableOf(
+  ...answers: readonly (object | Error)[]
+): Table & { readonly sent: { input: object }[] } {
   const left = [...answers];
   const sent: { input: object }[] = [];
   async function send(command: { input: object }): Promise<object> {
@@ -38,7 +40,10 @@ const ALL: IndexQuery = { index: 'gsi', condition: 'x = :x', order: 'rising', li
 const WRITES: readonly (readonly [string, (table: Table) => Promise<unknown>])[] = [
   ['putIf', (table) => putIf(table, ITEM, ANY)],
   ['putNew', (table) => putNew(table, ITEM, 'attempt')],
-  ['updateIf', (table) => updateIf(table, 'a', 'SET x = :x', { ...ANY, values: { ':x': { N: '1' } } })],
+  [
+    'updateIf',
+    (table) => updateIf(table, 'a', 'SET x = :x', { ...ANY, values: { ':x': { N: '1' } } }),
+  ],
   ['deleteIf', (table) => deleteIf(table, 'a', ANY)],
 ];
 
@@ -89,18 +94,25 @@ describe('updateAs', () => {
   });
 
   it('gives refused when the condition does not hold', async () => {
-    expect(await run(new ConditionalCheckFailedException({ message: 'no', $metadata: {} }))).toBe('refused');
+    expect(await run(new ConditionalCheckFailedException({ message: 'no', $metadata: {} }))).toBe(
+      'refused',
+    );
   });
 
   it.each<readonly [string, object]>([
     ['an answer without attributes', CAPACITY],
-    ['the answer to another attempt', { ...CAPACITY, Attributes: { attempt: { S: 'other' }, count: { N: '2' } } }],
+    [
+      'the answer to another attempt',
+      { ...CAPACITY, Attributes: { attempt: { S: 'other' }, count: { N: '2' } } },
+    ],
   ])('rejects %s', async (_, answer) => {
     await expect(run(answer)).rejects.toThrow("another write's");
   });
 
   it("rejects an answer that is not DynamoDB's", async () => {
-    await expect(run({ Attributes: { attempt: { S: 'mine' } } })).rejects.toThrow("is not DynamoDB's");
+    await expect(run({ Attributes: { attempt: { S: 'mine' } } })).rejects.toThrow(
+      "is not DynamoDB's",
+    );
   });
 });
 
@@ -111,13 +123,19 @@ describe('readItem', () => {
   });
 
   it('rejects an item with another id than the one asked for', async () => {
-    await expect(readItem(tableOf({ ...CAPACITY, Items: [ITEM] }), 'b')).rejects.toThrow("another item's: a");
+    await expect(readItem(tableOf({ ...CAPACITY, Items: [ITEM] }), 'b')).rejects.toThrow(
+      "another item's: a",
+    );
   });
 });
 
 describe('scanPages and queryPages', () => {
   it('read to the last page, and reject rather than give half of them', async () => {
-    const first = { ...CAPACITY, Items: [{ id: { S: 'a' } }], LastEvaluatedKey: { id: { S: 'a' } } };
+    const first = {
+      ...CAPACITY,
+      Items: [{ id: { S: 'a' } }],
+      LastEvaluatedKey: { id: { S: 'a' } },
+    };
     const last = { ...CAPACITY, Items: [{ id: { S: 'b' } }] };
     const table = tableOf(first, last);
     expect(await collect(scanPages(table, 1))).toHaveLength(2);

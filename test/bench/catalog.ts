@@ -16,7 +16,10 @@ const POLICY = JSON.stringify({
   rules: Array.from({ length: RULES }, (_, index) => ({
     name: `rule-${index}`,
     effect: 'allow',
-    conditions: { users: [`user-${index}`, 'alice'], time: { hours: { start: '08:00', end: '18:00' } } },
+    conditions: {
+      users: [`user-${index}`, 'alice'],
+      time: { hours: { start: '08:00', end: '18:00' } },
+    },
     reason: 'measured',
   })),
 });
@@ -28,7 +31,13 @@ function clientOf(endpoint: string): SSMClient {
 
 function put(ssm: SSMClient, name: string, value: string): Promise<unknown> {
   return ssm.send(
-    new PutParameterCommand({ Name: name, Value: value, Type: 'String', Tier: 'Advanced', Overwrite: true }),
+    new PutParameterCommand({
+      Name: name,
+      Value: value,
+      Type: 'String',
+      Tier: 'Advanced',
+      Overwrite: true,
+    }),
   );
 }
 

@@ -52,7 +52,11 @@ export async function measureRevocation(
   );
   const times: number[] = [];
   try {
-    await Promise.all(ports.map((port, n) => untilHealthy(`http://127.0.0.1:${port}/healthz`, running[n] ?? fail())));
+    await Promise.all(
+      ports.map((port, n) =>
+        untilHealthy(`http://127.0.0.1:${port}/healthz`, running[n] ?? fail()),
+      ),
+    );
     const [first = 0, ...others] = ports;
     for (let trial = 0; trial < trials; trial += 1) {
       // Revoke at any moment between two readings of the others.

@@ -5,6 +5,7 @@ import { buildBundle } from '../../.scripts/build.ts';
 import { startEmbeddedAws } from '../../src/local/aws/server.ts';
 import { seed } from '../../src/local/seed.ts';
 import { freePort } from '../support/processes.ts';
+import { measureApproval } from './approvals.ts';
 import { measureCatalog } from './catalog.ts';
 import { measureRevocation } from './revocation.ts';
 import { measureSessionBytes } from './sessions.ts';
@@ -17,7 +18,8 @@ import { measureStarts, startServer, untilVended, vend } from './start.ts';
  * numbers.
  *
  * `--starts N`: starts of each kind (11); `--vends N`: vends while memory is measured (2,000);
- * `--trials N`: timed revocations (20); `--parameters N`: documents to read (1,000).
+ * `--trials N`: timed revocations (20); `--approvals N`: timed approvals (200); `--parameters N`:
+ * documents to read (1,000).
  */
 const CONCURRENCY = 16;
 
@@ -29,7 +31,12 @@ function say(line: string): void {
  * Compares the time from spawn to the first vend: the sources, the bundle, and the bundle with its
  * compile cache.
  */
-async function benchStart(bundle: string, directory: string, awsUrl: string, runs: number): Promise<void> {
+async function benchStart(
+  bundle: string,
+  directory: string,
+  awsUrl: string,
+  runs: number,
+): Promise<void> {
   const { sources, bundle: cold, warm } = await measureStarts({ bundle, directory, awsUrl }, runs);
   function of(side: number, other: number): string {
     return (side / other).toFixed(2);
@@ -64,7 +71,8 @@ async function benchMemory(bundle: string, awsUrl: string, vends: number): Promi
       while (done < target) {
         done += 1;
         const status = await vend(port);
-        if (status !== 200) throw new Error(`a vend was answered ${status}: ${running.stderr().slice(-300)}`);
+        if (status !== 200)
+          throw new Error(`a vend was answered ${status}: ${running.stderr().slice(-300)}`);
       }
     }
     await Promise.all(Array.from({ length: CONCURRENCY }, worker));
@@ -72,7 +80,9 @@ async function benchMemory(bundle: string, awsUrl: string, vends: number): Promi
   }
   const rate = vends / ((performance.now() - begun) / 1000);
   await running.stop();
-  const shown = memory.map((value) => (value === undefined ? 'not told here' : `${value.toFixed(0)} MB`)).join(', ');
+  const shown = memory
+    .map((value) => (value === undefined ? 'not told here' : `${value.toFixed(0)} MB`))
+    .join(', ');
   say(
     `memory at start, after ${vends / 2}, after ${vends} vends: ${shown} (${rate.toFixed(0)} vends/s with the embedded AWS and the load on the same cores)`,
   );
@@ -88,7 +98,9 @@ async function benchSessions(): Promise<void> {
 }
 
 function quantile(sorted: readonly number[], share: number): string {
-  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN).toFixed(0);
+  return (
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+  ).toFixed(0);
 }
 
 async function benchRevocation(bundle: string, awsUrl: string, trials: number): Promise<void> {
@@ -100,8 +112,17 @@ async function benchRevocation(bundle: string, awsUrl: string, trials: number): 
   }
 }
 
+async function benchApproval(bundle: string, awsUrl: string, trials: number): Promise<void> {
+  const times = await measureApproval(bundle, awsUrl, { trials });
+  say(
+    `approved on one instance → vended by another, ${trials} trials: median ${quantile(times, 0.5)} ms, p99 ${quantile(times, 0.99)} ms, worst ${quantile(times, 1)} ms`,
+  );
+}
+
 async function benchCatalog(parameters: number): Promise<void> {
-  for (const [what, { time, cpu, longestTurn, stall }] of Object.entries(await measureCatalog(parameters))) {
+  for (const [what, { time, cpu, longestTurn, stall }] of Object.entries(
+    await measureCatalog(parameters),
+  )) {
     say(
       `documents, ${parameters} parameters, ${what}: ${time.toFixed(0)} ms, of them CPU ${cpu.toFixed(0)} ms, in one turn of the event loop at most ${longestTurn.toFixed(1)} ms (longest stall by the clock ${stall.toFixed(1)} ms)`,
     );
@@ -129,6 +150,7 @@ async function main(): Promise<void> {
     await benchMemory(bundle, aws.url, vends);
     await benchSessions();
     await benchRevocation(bundle, aws.url, trials);
+    await benchApproval(bundle, aws.url, option('--approvals', 200));
     await benchCatalog(option('--parameters', 1_000));
   } finally {
     await aws.close();

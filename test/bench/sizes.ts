@@ -38,6 +38,7 @@ export function describeImage(): string {
   // BuildKit does not list the base among the images, so pull it to learn its size.
   if (Number.isNaN(sizeOf(base))) docker(['pull', '--quiet', base], 10 * MINUTE);
   const [whole, below] = [sizeOf(IMAGE), sizeOf(base)];
-  if (Number.isNaN(below)) return `image: ${inMebibytes(whole)}; its base ${base} is not here to compare it with`;
+  if (Number.isNaN(below))
+    return `image: ${inMebibytes(whole)}; its base ${base} is not here to compare it with`;
   return `image: ${inMebibytes(whole - below)} beyond its base (${inMebibytes(whole)} − ${inMebibytes(below)} of ${base})`;
 }

@@ -81,7 +81,11 @@ const SIDES = ['sources', 'bundle', 'warm'] as const;
  * affects all three alike.
  */
 export async function measureStarts(
-  { bundle, directory, awsUrl }: { readonly bundle: string; readonly directory: string; readonly awsUrl: string },
+  {
+    bundle,
+    directory,
+    awsUrl,
+  }: { readonly bundle: string; readonly directory: string; readonly awsUrl: string },
   runs: number,
 ): Promise<Readonly<Record<(typeof SIDES)[number], number>>> {
   const uncached = { NODE_DISABLE_COMPILE_CACHE: '1' };

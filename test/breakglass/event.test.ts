@@ -40,7 +40,10 @@ describe('an event', () => {
     const event = valueOf(confirmed(eventOf(WAITING), { by: BOB, at: NOW + MINUTE, seen: 9 }));
     expect(endOf(event)).toBe(NOW + HOUR);
     expect(event).toMatchObject({ version: 2, confirmed: { at: NOW + MINUTE, by: BOB } });
-    expect(confirmed(event, { by: BOB, at: NOW + MINUTE, seen: 9 })).toEqual({ ok: false, refusal: 'already' });
+    expect(confirmed(event, { by: BOB, at: NOW + MINUTE, seen: 9 })).toEqual({
+      ok: false,
+      refusal: 'already',
+    });
   });
 
   it('is not revived by a confirmation that comes late, or so that it may be written late', () => {
@@ -48,14 +51,24 @@ describe('an event', () => {
     const over = { ok: false, refusal: 'over' };
     expect(confirmed(event, { by: BOB, at: NOW + 5 * MINUTE, seen: 9 })).toEqual(over);
     expect(confirmed(event, { by: BOB, at: NOW + 5 * MINUTE - 3 * SECOND, seen: 9 })).toEqual(over);
-    expect(confirmed(event, { by: BOB, at: NOW + 5 * MINUTE - 3 * SECOND - 1, seen: 9 }).ok).toBe(true);
-    expect(confirmed(valueOf(closed(event, ALICE, 'done', NOW)), { by: BOB, at: NOW + 1, seen: 9 })).toEqual(over);
-    expect(confirmed(eventOf(), { by: BOB, at: NOW, seen: 9 })).toEqual({ ok: false, refusal: 'not-needed' });
+    expect(confirmed(event, { by: BOB, at: NOW + 5 * MINUTE - 3 * SECOND - 1, seen: 9 }).ok).toBe(
+      true,
+    );
+    expect(
+      confirmed(valueOf(closed(event, ALICE, 'done', NOW)), { by: BOB, at: NOW + 1, seen: 9 }),
+    ).toEqual(over);
+    expect(confirmed(eventOf(), { by: BOB, at: NOW, seen: 9 })).toEqual({
+      ok: false,
+      refusal: 'not-needed',
+    });
   });
 
   it('is closed once, before its end', () => {
     const event = valueOf(closed(eventOf(), BOB, 'solved', NOW + MINUTE));
-    expect(event).toMatchObject({ status: 'closed', closed: { by: BOB, reason: 'solved', at: NOW + MINUTE } });
+    expect(event).toMatchObject({
+      status: 'closed',
+      closed: { by: BOB, reason: 'solved', at: NOW + MINUTE },
+    });
     expect(closed(event, BOB, 'again', NOW + MINUTE)).toEqual({ ok: false, refusal: 'over' });
     expect(closed(eventOf(), BOB, 'late', NOW + HOUR)).toEqual({ ok: false, refusal: 'over' });
   });
@@ -70,7 +83,9 @@ describe('an event', () => {
     expect(owesBlockingReview(done)).toBe(false);
     expect(reviewed(done, BOB, 'fine', NOW + HOUR)).toEqual({ ok: false, refusal: 'already' });
     const early = valueOf(closed(event, ALICE, 'done', NOW + MINUTE));
-    expect(reviewed(early, BOB, 'fine', NOW + MINUTE)).toMatchObject({ value: { status: 'closed' } });
+    expect(reviewed(early, BOB, 'fine', NOW + MINUTE)).toMatchObject({
+      value: { status: 'closed' },
+    });
   });
 
   it('owes no review as a drill', () => {
@@ -117,7 +132,10 @@ describe('the row of an event', () => {
     ['no signature', { signature: { S: '' } }],
     ['another id', { id: { S: '0123456789abcdef' } }],
   ])('is not believed with %s', (_what, change) => {
-    expect(read({ ...item, ...change })).toMatchObject({ genuine: false, foreign: { status: 'active' } });
+    expect(read({ ...item, ...change })).toMatchObject({
+      genuine: false,
+      foreign: { status: 'active' },
+    });
   });
 
   it('is not believed in another table', () => {
@@ -125,10 +143,16 @@ describe('the row of an event', () => {
   });
 
   it('is closed by whoever writes so over it, and opened by nobody', () => {
-    expect(read({ ...item, status: { S: 'closed' } })).toMatchObject({ event: { status: 'closed' } });
-    expect(read({ ...item, status: { S: 'expired' } })).toMatchObject({ event: { status: 'expired' } });
+    expect(read({ ...item, status: { S: 'closed' } })).toMatchObject({
+      event: { status: 'closed' },
+    });
+    expect(read({ ...item, status: { S: 'expired' } })).toMatchObject({
+      event: { status: 'expired' },
+    });
     const over = toEventItem(valueOf(closed(event, BOB, 'solved', NOW)), TABLE, SEALING);
-    expect(read({ ...over, status: { S: 'active' } })).toMatchObject({ event: { status: 'closed' } });
+    expect(read({ ...over, status: { S: 'active' } })).toMatchObject({
+      event: { status: 'closed' },
+    });
   });
 
   it('never passes a drill for a use, and is over in the eyes of Sentinel’s programs', () => {
@@ -138,14 +162,18 @@ describe('the row of an event', () => {
     expect(read(row)).toMatchObject({ genuine: true, event: { drill: true, status: 'active' } });
     const state = JSON.stringify({ ...drill, drill: false });
     const signature = signRow(SEALING, 'break-glass drill', [TABLE, state]);
-    expect(read({ ...row, state: { S: state }, signature: { S: signature } })).toMatchObject({ genuine: false });
+    expect(read({ ...row, state: { S: state }, signature: { S: signature } })).toMatchObject({
+      genuine: false,
+    });
   });
 
   it('stays until a review that is owed is done', () => {
     const owing = eventOf({ reviewWithin: 3_600, overdueBlocks: true });
     expect(toEventItem(owing, TABLE, SEALING)['ttl']).toBeUndefined();
     const done = valueOf(reviewed(owing, BOB, 'fine', NOW + HOUR));
-    expect(toEventItem(done, TABLE, SEALING)['ttl']?.N).toBe(String((NOW + HOUR) / 1_000 + 90 * 86_400));
+    expect(toEventItem(done, TABLE, SEALING)['ttl']?.N).toBe(
+      String((NOW + HOUR) / 1_000 + 90 * 86_400),
+    );
   });
 
   it('is no event at all without a status of Sentinel', () => {

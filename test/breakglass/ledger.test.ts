@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createUseLedgers, MAX_USES, withUse, type LedgerName, type Use } from '../../src/breakglass/ledger.ts';
+import {
+  createUseLedgers,
+  MAX_USES,
+  withUse,
+  type LedgerName,
+  type Use,
+} from '../../src/breakglass/ledger.ts';
 import { createFakeTables, GUARD, NOW } from './support.ts';
 
 const DAY = 86_400_000;

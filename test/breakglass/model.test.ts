@@ -58,7 +58,10 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
 );
 
 /** Two instances, and somebody to whom neither belongs: each does one thing after the other. */
-const plans = fc.array(fc.array(commands, { minLength: 8, maxLength: 30 }), { minLength: 3, maxLength: 3 });
+const plans = fc.array(fc.array(commands, { minLength: 8, maxLength: 30 }), {
+  minLength: 3,
+  maxLength: 3,
+});
 
 /** Mostly nothing goes wrong, or nothing would come to be. */
 const faults: fc.Arbitrary<readonly Fault[]> = fc.array(
@@ -72,24 +75,44 @@ const faults: fc.Arbitrary<readonly Fault[]> = fc.array(
 describe('break-glass, whatever happens in whatever order', () => {
   it('never gives more than its rules allow', async () => {
     let steps = 0;
-    const property = fc.asyncProperty(fc.scheduler(), plans, faults, async (scheduler, plan, broken) => {
-      const world = createWorld(() => scheduler.schedule(Promise.resolve()), broken);
-      const running = plan.map(async (list) => {
-        for (const command of list) {
-          await scheduler.schedule(Promise.resolve());
-          await world.run(command);
-        }
-      });
-      await scheduler.waitFor(Promise.all(running));
-      steps += world.clock.calls + plan.flat().length;
-      expect(world.wrong).toEqual([]);
-    });
+    const property = fc.asyncProperty(
+      fc.scheduler(),
+      plans,
+      faults,
+      async (scheduler, plan, broken) => {
+        const world = createWorld(() => scheduler.schedule(Promise.resolve()), broken);
+        const running = plan.map(async (list) => {
+          for (const command of list) {
+            await scheduler.schedule(Promise.resolve());
+            await world.run(command);
+          }
+        });
+        await scheduler.waitFor(Promise.all(running));
+        steps += world.clock.calls + plan.flat().length;
+        expect(world.wrong).toEqual([]);
+      },
+    );
     await fc.assert(property, { numRuns: RUNS });
     expect(steps).toBeGreaterThan(100_000);
-    for (const what of ['opened', 'drill', 'vended', 'confirmed', 'vended after a confirmation', 'closed', 'expired']) {
+    for (const what of [
+      'opened',
+      'drill',
+      'vended',
+      'confirmed',
+      'vended after a confirmation',
+      'closed',
+      'expired',
+    ]) {
       expect(tallied.get(what), what).toBeGreaterThan(20);
     }
-    for (const what of ['cooldown', 'user-quota', 'profile-quota', 'review-overdue', 'reviewed', 'unconfirmed']) {
+    for (const what of [
+      'cooldown',
+      'user-quota',
+      'profile-quota',
+      'review-overdue',
+      'reviewed',
+      'unconfirmed',
+    ]) {
       expect(tallied.get(what), what).toBeGreaterThan(20);
     }
   }, 120_000);
@@ -97,27 +120,35 @@ describe('break-glass, whatever happens in whatever order', () => {
   it('writes no confirmation after its deadline, however close to it somebody confirms', async () => {
     const moments = fc.constantFrom(295_000, 296_999, 297_000, 297_001, 298_500, 299_999, 300_000);
     const delays = fc.constantFrom(1, 1_500, 2_999, 3_000);
-    const property = fc.asyncProperty(fc.scheduler(), moments, delays, async (scheduler, moment, delay) => {
-      let isRacing = false;
-      const world = createWorld(async () => void (isRacing && (await scheduler.schedule(Promise.resolve()))), []);
-      await world.run({ do: 'open', who: 'alice', profile: 'p', drill: false, needs: 1 });
-      await world.run({ do: 'pass', ms: moment });
-      isRacing = true;
-      const racing: readonly Command[] = [
-        { do: 'confirm', who: 'bob', which: 0 },
-        { do: 'pass', ms: delay },
-        { do: 'vend', who: 'alice', profile: 'p' },
-        { do: 'vend', who: 'alice', profile: 'p' },
-      ];
-      const running = racing.map(async (command) => {
-        await scheduler.schedule(Promise.resolve());
-        await world.run(command);
-      });
-      await scheduler.waitFor(Promise.all(running));
-      isRacing = false;
-      await world.run({ do: 'vend', who: 'alice', profile: 'p' });
-      expect(world.wrong).toEqual([]);
-    });
+    const property = fc.asyncProperty(
+      fc.scheduler(),
+      moments,
+      delays,
+      async (scheduler, moment, delay) => {
+        let isRacing = false;
+        const world = createWorld(
+          async () => void (isRacing && (await scheduler.schedule(Promise.resolve()))),
+          [],
+        );
+        await world.run({ do: 'open', who: 'alice', profile: 'p', drill: false, needs: 1 });
+        await world.run({ do: 'pass', ms: moment });
+        isRacing = true;
+        const racing: readonly Command[] = [
+          { do: 'confirm', who: 'bob', which: 0 },
+          { do: 'pass', ms: delay },
+          { do: 'vend', who: 'alice', profile: 'p' },
+          { do: 'vend', who: 'alice', profile: 'p' },
+        ];
+        const running = racing.map(async (command) => {
+          await scheduler.schedule(Promise.resolve());
+          await world.run(command);
+        });
+        await scheduler.waitFor(Promise.all(running));
+        isRacing = false;
+        await world.run({ do: 'vend', who: 'alice', profile: 'p' });
+        expect(world.wrong).toEqual([]);
+      },
+    );
     await fc.assert(property, { numRuns: 500 });
   });
 });

@@ -17,7 +17,16 @@ import { createEventStore } from '../../src/breakglass/store.ts';
 import { createPeople } from '../../src/policy/approval/person.ts';
 import { ledgerNamesOf } from '../../src/policy/break-glass/ledger-names.ts';
 import { checkRates } from '../../src/policy/break-glass/rates.ts';
-import { GUARD, KEYS, SEALING, TABLE, createFakeTables, opening, party, type Item } from './support.ts';
+import {
+  GUARD,
+  KEYS,
+  SEALING,
+  TABLE,
+  createFakeTables,
+  opening,
+  party,
+  type Item,
+} from './support.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -33,7 +42,13 @@ const CALLERS = {
   olivia: party('olivia'),
 };
 export type Who = keyof typeof CALLERS;
-const PERSON = { alice: 'alice', also: 'alice', bob: 'bob', dora: 'dora', olivia: 'olivia' } as const;
+const PERSON = {
+  alice: 'alice',
+  also: 'alice',
+  bob: 'bob',
+  dora: 'dora',
+  olivia: 'olivia',
+} as const;
 const PEOPLE = createPeople([['key/alice', 'sso/alice']]);
 
 /** The rules of the model. */
@@ -52,7 +67,10 @@ const RATES = {
 /** Where somebody copies rows to. */
 const COPY = 'f'.repeat(16);
 
-/** One thing that somebody does on one of the instances. `which` picks one of the events so far, the newest first. */
+/**
+ * One thing that somebody does on one of the instances. `which` picks one of the events so far, the
+ * newest first.
+ */
 export type Command =
   | {
       readonly do: 'open';
@@ -62,8 +80,16 @@ export type Command =
       readonly needs: number;
     }
   | { readonly do: 'vend'; readonly who: Who; readonly profile: 'p' | 'q' }
-  | { readonly do: 'confirm' | 'close' | 'review' | 'expire'; readonly who: Who; readonly which: number }
-  | { readonly do: 'foreign'; readonly what: 'put-back' | 'open' | 'close' | 'delete' | 'copy'; readonly which: number }
+  | {
+      readonly do: 'confirm' | 'close' | 'review' | 'expire';
+      readonly who: Who;
+      readonly which: number;
+    }
+  | {
+      readonly do: 'foreign';
+      readonly what: 'put-back' | 'open' | 'close' | 'delete' | 'copy';
+      readonly which: number;
+    }
   | { readonly do: 'pass'; readonly ms: number };
 
 /** How a call of DynamoDB goes; see `Step`. */
@@ -89,7 +115,10 @@ function tally(what: string): void {
   tallied.set(what, (tallied.get(what) ?? 0) + 1);
 }
 
-/** The world of one run: tables, a clock, the truth about every event, and what was found to be wrong. */
+/**
+ * The world of one run: tables, a clock, the truth about every event, and what was found to be
+ * wrong.
+ */
 export function createWorld(schedule: () => Promise<void>, faults: readonly Fault[]) {
   const tables = createFakeTables();
   const store = createEventStore(tables.client, TABLE);
@@ -114,7 +143,8 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       return;
     }
     if (event.confirmed !== undefined && !truth.confirmedInTime) {
-      if (clock.now >= (event.confirmBy ?? 0)) wrong.push('a confirmation was written after its deadline');
+      if (clock.now >= (event.confirmBy ?? 0))
+        wrong.push('a confirmation was written after its deadline');
       truth.confirmedInTime = true;
     }
     if (event.reviewed !== undefined) truth.isReviewed = true;
@@ -143,16 +173,22 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       LIMITS.byProfile,
     );
     const times = uses
-      .filter((use) => personOf(use.invoker) === personOf(event.invoker) && use.profile === event.profile)
+      .filter(
+        (use) => personOf(use.invoker) === personOf(event.invoker) && use.profile === event.profile,
+      )
       .map(({ openedAt }) => openedAt)
       .toSorted((a, b) => a - b);
-    const isTooSoon = times.some((at, index) => index > 0 && at - (times[index - 1] ?? 0) < LIMITS.cooldown);
+    const isTooSoon = times.some(
+      (at, index) => index > 0 && at - (times[index - 1] ?? 0) < LIMITS.cooldown,
+    );
     if (isTooSoon) wrong.push('two uses within the cooldown');
   }
 
   function checkQuotas(what: string, uses: readonly BreakGlassEvent[], most: number): void {
     for (const { openedAt: last } of uses) {
-      const within = uses.filter(({ openedAt }) => openedAt > last - LIMITS.window && openedAt <= last);
+      const within = uses.filter(
+        ({ openedAt }) => openedAt > last - LIMITS.window && openedAt <= last,
+      );
       if (within.length > most) wrong.push(`more uses than the quota of a ${what}`);
     }
   }
@@ -163,7 +199,8 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     const fault = faults[clock.calls % Math.max(1, faults.length)] ?? 'ok';
     clock.calls += 1;
     if (fault === 'crash' || clock.now - sent >= DEADLINE) throw new Error('the call failed');
-    if (command instanceof PutItemCommand && command.input.TableName === TABLE) whenItHolds(command);
+    if (command instanceof PutItemCommand && command.input.TableName === TABLE)
+      whenItHolds(command);
     return fault;
   };
 
@@ -173,21 +210,35 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     const id = item['id']?.S ?? '';
     const before = tables.tableOf(TABLE).get(id);
     const expected = command.input.ExpressionAttributeValues?.[':before']?.N;
-    const isNew = expected === undefined ? before === undefined : before?.['version']?.N === expected;
+    const isNew =
+      expected === undefined ? before === undefined : before?.['version']?.N === expected;
     const { ':now': at, ':status': status } = command.input.ExpressionAttributeValues ?? {};
     const isInTime = at === undefined || Number(before?.['confirm_by']?.N ?? 0) > Number(at.N);
     const isOpen = status === undefined || before?.['status']?.S === status.S;
     if (isNew && isInTime && isOpen) onRow(item);
   }
 
-  async function open({ who, profile, drill, needs }: Extract<Command, { do: 'open' }>): Promise<void> {
+  async function open({
+    who,
+    profile,
+    drill,
+    needs,
+  }: Extract<Command, { do: 'open' }>): Promise<void> {
     const invoker = CALLERS[who];
     const ledgers = ledgerNamesOf(PEOPLE, invoker);
     clock.ids += 1;
     const id = clock.ids.toString(16).padStart(16, '0');
     const now = clock.now;
     const more = needs === 0 ? {} : { confirmWithin: 300 };
-    const asked = opening({ invoker, profile, drill, seconds: 900, reviewWithin: 600, overdueBlocks: true, ...more });
+    const asked = opening({
+      invoker,
+      profile,
+      drill,
+      seconds: 900,
+      reviewWithin: 600,
+      overdueBlocks: true,
+      ...more,
+    });
     const event = toEvent({ ...asked, ledgers }, { id, now });
     const owedBefore = [...truths.values()].filter(
       (one) => isOwed(one, now) && personOf(one.event.invoker) === personOf(invoker),
@@ -202,10 +253,14 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       return;
     }
     tally(drill ? 'drill' : 'opened');
-    // A row that was deleted before anybody noted it, or vended under it, is as if it had never been written.
-    const isStillOwed = owedBefore.some((one) => !one.isReviewed && (one.isNoted || !one.isTouched));
+    // A row that was deleted before anybody noted it, or vended under it, is as if it had never
+    // been written.
+    const isStillOwed = owedBefore.some(
+      (one) => !one.isReviewed && (one.isNoted || !one.isTouched),
+    );
     if (!drill && isStillOwed) wrong.push('a use in spite of a review that is overdue');
-    if ((await store.create(event, SEALING)) === 'there') throw new Error('there is an event of this id');
+    if ((await store.create(event, SEALING)) === 'there')
+      throw new Error('there is an event of this id');
     await note(event);
   }
 
@@ -228,7 +283,11 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     const invoker = CALLERS[who];
     const live = await quota.liveUses(invoker.name, profile, clock.now);
     // Also what nobody is led to: the last events, and the row that somebody has copied.
-    for (const id of new Set([...live.map((use) => use.id), ...[...truths.keys()].slice(-2), COPY])) {
+    for (const id of new Set([
+      ...live.map((use) => use.id),
+      ...[...truths.keys()].slice(-2),
+      COPY,
+    ])) {
       const row = await store.read(id, KEYS);
       if (row?.genuine !== true) continue;
       if (row.event.id !== id) wrong.push('an event in the row of another');
@@ -246,9 +305,11 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
         wasRevokedAfter: () => false,
       });
       const truth = truths.get(id);
-      if (checked.ok) judgeVend(id, { now, invoker, profile, end: checked.value.endsAt }, before.get(id));
+      if (checked.ok)
+        judgeVend(id, { now, invoker, profile, end: checked.value.endsAt }, before.get(id));
       tally(checked.ok ? 'vended' : checked.refusal);
-      const isForGood = !checked.ok && checked.refusal !== 'another-invoker' && checked.refusal !== 'rule';
+      const isForGood =
+        !checked.ok && checked.refusal !== 'another-invoker' && checked.refusal !== 'rule';
       if (isForGood && truth !== undefined) truth.isSeenOver = true;
       if (checked.ok) return;
     }
@@ -256,7 +317,12 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
 
   function judgeVend(
     id: string,
-    vended: { readonly now: number; readonly invoker: Party; readonly profile: string; readonly end: number },
+    vended: {
+      readonly now: number;
+      readonly invoker: Party;
+      readonly profile: string;
+      readonly end: number;
+    },
     before: Truth | undefined,
   ): void {
     const truth = truths.get(id);
@@ -267,12 +333,15 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     const { event, confirmedInTime } = truth;
     if (event.drill) wrong.push('a vend under a drill');
     if (!truth.isNoted) wrong.push('a vend of which no review would be owed');
-    if (event.invoker.subject !== vended.invoker.subject || event.profile !== vended.profile) wrong.push('not theirs');
+    if (event.invoker.subject !== vended.invoker.subject || event.profile !== vended.profile)
+      wrong.push('not theirs');
     const end = confirmedInTime ? event.endsAt : endOf(event);
     if (vended.now >= end || vended.end > end) wrong.push('a vend after the end');
     if (before?.isClosed === true) wrong.push('a vend after it was closed');
-    if (before?.isSeenOver === true && !truth.isTouched) wrong.push('a vend after it was seen to be over');
-    if (confirmedInTime && vended.now >= (event.confirmBy ?? Infinity)) tally('vended after a confirmation');
+    if (before?.isSeenOver === true && !truth.isTouched)
+      wrong.push('a vend after it was seen to be over');
+    if (confirmedInTime && vended.now >= (event.confirmBy ?? Infinity))
+      tally('vended after a confirmation');
   }
 
   /** Reads the event that is picked, and what it is now. */
@@ -328,7 +397,8 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
     }
     if (item === undefined || id === undefined) return;
     touch(id);
-    if (what === 'open') rows.set(id, { ...item, status: { S: 'active' }, expires_at: { S: '2036-01-01T00:00:00Z' } });
+    if (what === 'open')
+      rows.set(id, { ...item, status: { S: 'active' }, expires_at: { S: '2036-01-01T00:00:00Z' } });
     if (what === 'close') rows.set(id, { ...item, status: { S: 'closed' } });
     if (what === 'delete') rows.delete(id);
     if (what === 'copy') rows.set(COPY, { ...item, id: { S: COPY } });
@@ -351,7 +421,12 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       else if (command.do === 'pass') clock.now += command.ms;
       else await expire(command.which);
     } catch (error) {
-      if (!/the call failed|the answer was lost|again and again|is another write's/u.test(String(error))) throw error;
+      if (
+        !/the call failed|the answer was lost|again and again|is another write's/u.test(
+          String(error),
+        )
+      )
+        throw error;
       tally('failed');
     }
   }
@@ -368,5 +443,7 @@ function nameOf(stored: string): string {
 }
 
 function isOwed({ event, isReviewed }: Truth, now: number): boolean {
-  return event.reviewBy !== undefined && event.overdueBlocks && !isReviewed && now >= event.reviewBy;
+  return (
+    event.reviewBy !== undefined && event.overdueBlocks && !isReviewed && now >= event.reviewBy
+  );
 }

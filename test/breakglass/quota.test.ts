@@ -1,11 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import { expired, reviewed, type BreakGlassEvent, type Opening } from '../../src/breakglass/event.ts';
+import {
+  expired,
+  reviewed,
+  type BreakGlassEvent,
+  type Opening,
+} from '../../src/breakglass/event.ts';
 import { createUseLedgers, MAX_USES } from '../../src/breakglass/ledger.ts';
-import { createUseQuota, sayLedgerFull, type PastUses } from '../../src/breakglass/quota.ts';
+import { createUseQuota, sayLedgerFull } from '../../src/breakglass/quota.ts';
+import type { PastUses } from '../../src/breakglass/past-uses.ts';
 import { createEventStore } from '../../src/breakglass/store.ts';
 import { newHexId } from '../../src/lib/ids.ts';
 import { ok, refuse } from '../../src/lib/result.ts';
-import { ALICE, BOB, GUARD, KEYS, NOW, SEALING, TABLE, createFakeTables, eventOf, valueOf } from './support.ts';
+import {
+  ALICE,
+  BOB,
+  GUARD,
+  KEYS,
+  NOW,
+  SEALING,
+  TABLE,
+  createFakeTables,
+  eventOf,
+  valueOf,
+} from './support.ts';
 
 const HOUR = 3_600_000;
 const OWING = { reviewWithin: 3_600, overdueBlocks: true };
@@ -18,7 +35,10 @@ function setUp() {
   const ledgers = createUseLedgers(tables.client, GUARD);
   const quota = createUseQuota(ledgers, store);
 
-  function reserve(event: BreakGlassEvent, judge: (past: PastUses) => ReturnType<typeof ok> = () => ok('yes')) {
+  function reserve(
+    event: BreakGlassEvent,
+    judge: (past: PastUses) => ReturnType<typeof ok> = () => ok('yes'),
+  ) {
     return quota.reserve({ event, keys: KEYS, judge });
   }
 
@@ -125,28 +145,36 @@ describe('reserve', () => {
     await ledgers.write(await ledgers.read(name, NOW), uses);
     const refused = await reserve(eventOf());
     expect(refused).toEqual({ ok: false, refusal: { kind: 'ledger-full', of: 'profile' } });
-    expect(sayLedgerFull({ kind: 'ledger-full', of: 'profile' })).toContain('this profile has 500 uses');
-    expect((await ledgers.read({ ...name, of: 'person', name: 'key/alice' }, NOW)).uses, 'taken back').toEqual([]);
+    expect(sayLedgerFull({ kind: 'ledger-full', of: 'profile' })).toContain(
+      'this profile has 500 uses',
+    );
+    expect(
+      (await ledgers.read({ ...name, of: 'person', name: 'key/alice' }, NOW)).uses,
+      'taken back',
+    ).toEqual([]);
   });
 
-  it.each(['crash', 'lost', 'twice'] as const)('counts a use at least once when a write meets "%s"', async (fault) => {
-    const { reserve, control, pastOf } = setUp();
-    const event = eventOf();
-    let calls = 0;
-    control.step = (command) => {
-      if (command.constructor.name !== 'UpdateItemCommand') return Promise.resolve('ok');
-      calls += 1;
-      if (calls !== 2) return Promise.resolve('ok');
-      return fault === 'crash' ? Promise.reject(new Error('down')) : Promise.resolve(fault);
-    };
-    const outcome = await reserve(event).then(
-      ({ ok: isOk }) => isOk,
-      () => 'failed',
-    );
-    control.step = () => Promise.resolve('ok');
-    expect(outcome).toBe(fault === 'twice' ? true : 'failed');
-    expect(idsOf((await pastOf()).byPerson)).toEqual([event.id]);
-  });
+  it.each(['crash', 'lost', 'twice'] as const)(
+    'counts a use at least once when a write meets "%s"',
+    async (fault) => {
+      const { reserve, control, pastOf } = setUp();
+      const event = eventOf();
+      let calls = 0;
+      control.step = (command) => {
+        if (command.constructor.name !== 'UpdateItemCommand') return Promise.resolve('ok');
+        calls += 1;
+        if (calls !== 2) return Promise.resolve('ok');
+        return fault === 'crash' ? Promise.reject(new Error('down')) : Promise.resolve(fault);
+      };
+      const outcome = await reserve(event).then(
+        ({ ok: isOk }) => isOk,
+        () => 'failed',
+      );
+      control.step = () => Promise.resolve('ok');
+      expect(outcome).toBe(fault === 'twice' ? true : 'failed');
+      expect(idsOf((await pastOf()).byPerson)).toEqual([event.id]);
+    },
+  );
 });
 
 describe('a review that is owed', () => {

@@ -9,7 +9,18 @@ import { ok, refuse } from '../../src/lib/result.ts';
 import { clientOf, tableOf } from '../revocations/support.ts';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
-import { ALICE, BOB, GUARD, KEYS, NOW, SEALING, TABLE, eventOf, party, valueOf } from './support.ts';
+import {
+  ALICE,
+  BOB,
+  GUARD,
+  KEYS,
+  NOW,
+  SEALING,
+  TABLE,
+  eventOf,
+  party,
+  valueOf,
+} from './support.ts';
 
 let desk: Desk;
 let proxy: FaultProxy;
@@ -62,7 +73,9 @@ describe('the store of events', () => {
     const event = await create(eventOf());
     expect(JSON.stringify(await read(event.id))).toBe(JSON.stringify(event));
     expect(await storeOf().create(event, SEALING), 'this very one').toBe('created');
-    expect(await storeOf().create({ ...eventOf(), id: event.id, openedAt: NOW + 1 }, SEALING)).toBe('there');
+    expect(await storeOf().create({ ...eventOf(), id: event.id, openedAt: NOW + 1 }, SEALING)).toBe(
+      'there',
+    );
     expect(await storeOf().read(newHexId(), KEYS)).toBeUndefined();
     expect(await storeOf().isWritten(event.id)).toBe(true);
     expect(await storeOf().isWritten(newHexId())).toBe(false);
@@ -113,9 +126,12 @@ describe('the store of events', () => {
 
   it('confirms a drill as well', async () => {
     const event = await create(eventOf({ drill: true, confirmWithin: 300 }));
-    expect(await storeOf().confirm(valueOf(confirmed(event, { by: BOB, at: NOW + 1, seen: 9 })), SEALING)).toBe(
-      'replaced',
-    );
+    expect(
+      await storeOf().confirm(
+        valueOf(confirmed(event, { by: BOB, at: NOW + 1, seen: 9 })),
+        SEALING,
+      ),
+    ).toBe('replaced');
   });
 
   it('lists the rows of an index to the end, the newest first, those of others too', async () => {
@@ -137,7 +153,11 @@ describe('the store of events', () => {
     const found: string[] = [];
     let from: EventPlace | undefined;
     do {
-      const { rows, next } = await storeOf().page({ index: 'gsi-invoker', key: invoker.name }, KEYS, from);
+      const { rows, next } = await storeOf().page(
+        { index: 'gsi-invoker', key: invoker.name },
+        KEYS,
+        from,
+      );
       found.push(...rows.map((row) => (row.genuine ? row.event.id : 'foreign')));
       from = next;
     } while (from !== undefined);
@@ -170,7 +190,9 @@ describe('five instances that reserve at once', () => {
 
   it('give no person more than the quota, by whatever names', async () => {
     const names = [newHexId(), newHexId()];
-    const events = Array.from({ length: 12 }, (_, n) => eventOf({ profile: `p${n}`, ledgers: names }));
+    const events = Array.from({ length: 12 }, (_, n) =>
+      eventOf({ profile: `p${n}`, ledgers: names }),
+    );
     const given = await rush(events, 'byPerson');
     expect(given).toBeLessThanOrEqual(3);
     expect(given).toBeGreaterThan(0);

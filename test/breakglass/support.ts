@@ -6,7 +6,12 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { toEvent, type BreakGlassEvent, type Opening, type Party } from '../../src/breakglass/event.ts';
+import {
+  toEvent,
+  type BreakGlassEvent,
+  type Opening,
+  type Party,
+} from '../../src/breakglass/event.ts';
 import { newHexId } from '../../src/lib/ids.ts';
 import type { Result } from '../../src/lib/result.ts';
 import type { SealingKey, SealingKeys } from '../../src/lib/sealing.ts';
@@ -23,7 +28,13 @@ export type Item = Record<string, AttributeValue>;
 /** An identity by its bare name. */
 export function party(name: string, kind = 'key'): Party {
   const subject = `sentinel:${kind}/${name}`;
-  return { subject, principal: subject, name: `${kind}/${name}`, account: '000000000000', uniqueId: `tag-${name}` };
+  return {
+    subject,
+    principal: subject,
+    name: `${kind}/${name}`,
+    account: '000000000000',
+    uniqueId: `tag-${name}`,
+  };
 }
 
 export const ALICE = party('alice');
@@ -62,12 +73,14 @@ export function valueOf<Value>(result: Result<Value, unknown>): Value {
 
 type Command = PutItemCommand | QueryCommand | UpdateItemCommand;
 
-/** Before a call takes effect: here a test may wait, throw, or say that the call fails behind it. */
+/**
+ * Before a call takes effect: here a test may wait, throw, or say that the call fails behind it.
+ */
 export type Step = (command: Command) => Promise<'ok' | 'lost' | 'twice'>;
 
 /**
- * The tables in memory, which take the commands that this room sends, one effect at a time. `lost` does what was asked and
- * throws; `twice` does it as an SDK does whose first answer was lost.
+ * The tables in memory, which take the commands that this room sends, one effect at a time. `lost`
+ * does what was asked and throws; `twice` does it as an SDK does whose first answer was lost.
  */
 export function createFakeTables(step: Step = () => Promise.resolve('ok')) {
   const tables = new Map<string, Map<string, Item>>();
@@ -90,7 +103,8 @@ export function createFakeTables(step: Step = () => Promise.resolve('ok')) {
     if (!holds(command.input, table.get(id))) {
       throw new ConditionalCheckFailedException({ message: 'no', $metadata: {} });
     }
-    const item = command instanceof PutItemCommand ? key : updated(command.input, id, table.get(id));
+    const item =
+      command instanceof PutItemCommand ? key : updated(command.input, id, table.get(id));
     table.set(id, item as Item);
     return { ConsumedCapacity: { TableName }, Attributes: item };
   }

@@ -5,7 +5,8 @@ import type { StoredDocument } from '../../src/catalog/read-document.ts';
 import { runWhole } from '../support/run-whole.ts';
 
 const PROFILE = '{"role_arn":"arn:aws:iam::111122223333:role/R"}';
-const POLICY = 'version: "1"\nrules:\n  - name: r\n    effect: allow\n    conditions:\n      users: [alice]\n';
+const POLICY =
+  'version: "1"\nrules:\n  - name: r\n    effect: allow\n    conditions:\n      users: [alice]\n';
 const CLIENT = '{"secret":"a-secret-of-alice","name":"alice"}';
 
 function stored(name: string, text: string, type = 'String'): StoredDocument {
@@ -16,7 +17,10 @@ function secret(id: string, text = CLIENT, type = 'SecureString') {
 }
 
 function both(name: string): readonly StoredDocument[] {
-  return [stored(`/sentinel/policies/${name}`, POLICY), stored(`/sentinel/profiles/${name}`, PROFILE)];
+  return [
+    stored(`/sentinel/policies/${name}`, POLICY),
+    stored(`/sentinel/profiles/${name}`, PROFILE),
+  ];
 }
 
 function trees(
@@ -61,15 +65,20 @@ describe('createDocumentCompiler: profiles', () => {
     expect(names(compile([stored('/sentinel/profiles/dev', PROFILE)]))).toEqual([]);
   });
 
-  it.each(['policies', 'profiles'])('are left out alone when their document under %s is broken', (kind) => {
-    const compiled = compile([
-      ...both('dev'),
-      ...both('prod').filter(({ name }) => !name.includes(kind)),
-      stored(`/sentinel/${kind}/prod`, 'nonsense: [1'),
-    ]);
-    expect(names(compiled)).toEqual(['dev']);
-    expect(compiled.rejections.map(({ parameter }) => parameter)).toEqual([`/sentinel/${kind}/prod`]);
-  });
+  it.each(['policies', 'profiles'])(
+    'are left out alone when their document under %s is broken',
+    (kind) => {
+      const compiled = compile([
+        ...both('dev'),
+        ...both('prod').filter(({ name }) => !name.includes(kind)),
+        stored(`/sentinel/${kind}/prod`, 'nonsense: [1'),
+      ]);
+      expect(names(compiled)).toEqual(['dev']);
+      expect(compiled.rejections.map(({ parameter }) => parameter)).toEqual([
+        `/sentinel/${kind}/prod`,
+      ]);
+    },
+  );
 
   it('are reported with the line of the problem when a document is broken', () => {
     const text = POLICY.replace('allow', 'alow');
@@ -99,7 +108,10 @@ describe('createDocumentCompiler: other documents', () => {
   it.each(['approval-policy', 'break-glass-policy', 'operators'])(
     'reports a broken %s, which affects no profile',
     (name) => {
-      const compiled = compile([...both('dev'), stored(`/sentinel/${name}`, 'version: "1"\nrules: []\n')]);
+      const compiled = compile([
+        ...both('dev'),
+        stored(`/sentinel/${name}`, 'version: "1"\nrules: []\n'),
+      ]);
       expect(names(compiled)).toEqual(['dev']);
       expect(compiled.rejections.map(({ parameter }) => parameter)).toEqual([`/sentinel/${name}`]);
       expect(compiled.rejections[0]?.problems[0]).toMatch(/^line 2/u);
@@ -107,24 +119,34 @@ describe('createDocumentCompiler: other documents', () => {
   );
 
   it('ignores documents of unknown names', () => {
-    const compiled = compile([stored('/sentinel/notes', '{{{'), stored('/sentinel/signatures/dev', 'x')]);
+    const compiled = compile([
+      stored('/sentinel/notes', '{{{'),
+      stored('/sentinel/signatures/dev', 'x'),
+    ]);
     expect(compiled).toMatchObject({ rejections: [] });
     expect(names(compiled)).toEqual([]);
   });
 
-  it.each(['clients/AKIAX', 'keys/1', 'webhook'])('refuses a secret at %s by its name, without quoting it', (path) => {
-    const compiled = compile([stored(`/sentinel/${path}`, CLIENT, 'SecureString')]);
-    expect(compiled.clients.size).toBe(0);
-    expect(compiled.rejections[0]?.parameter).toBe(`/sentinel/${path}`);
-    expect(JSON.stringify(compiled.rejections)).not.toContain('a-secret-of-alice');
-  });
+  it.each(['clients/AKIAX', 'keys/1', 'webhook'])(
+    'refuses a secret at %s by its name, without quoting it',
+    (path) => {
+      const compiled = compile([stored(`/sentinel/${path}`, CLIENT, 'SecureString')]);
+      expect(compiled.clients.size).toBe(0);
+      expect(compiled.rejections[0]?.parameter).toBe(`/sentinel/${path}`);
+      expect(JSON.stringify(compiled.rejections)).not.toContain('a-secret-of-alice');
+    },
+  );
 });
 
 describe('createDocumentCompiler: registered keys', () => {
   it('are found by their access key ids', () => {
     const { clients, rejections } = compile([], [secret('TVMALICE')]);
     expect(rejections).toEqual([]);
-    expect(clients.get('TVMALICE')).toEqual({ secret: 'a-secret-of-alice', name: 'alice', disabled: false });
+    expect(clients.get('TVMALICE')).toEqual({
+      secret: 'a-secret-of-alice',
+      name: 'alice',
+      disabled: false,
+    });
   });
 
   it.each([
@@ -133,11 +155,17 @@ describe('createDocumentCompiler: registered keys', () => {
     ['with an id that no header can hold', secret('a/b')],
     ['without an id', secret('')],
     ['with an id that is too long', secret('A'.repeat(129))],
-    ['with an unknown key', secret('TVMALICE', '{"secret":"a-secret-of-alice","name":"alice","admin":true}')],
+    [
+      'with an unknown key',
+      secret('TVMALICE', '{"secret":"a-secret-of-alice","name":"alice","admin":true}'),
+    ],
     ['without a name', secret('TVMALICE', '{"secret":"a-secret-of-alice"}')],
     ['that are broken documents', secret('TVMALICE', 'a-secret-of-alice: [')],
     ['that are the secret alone', secret('TVMALICE', 'a-secret-of-alice')],
-    ['with the name of a role', secret('TVMALICE', '{"secret":"a-secret-of-alice","name":"role/admin"}')],
+    [
+      'with the name of a role',
+      secret('TVMALICE', '{"secret":"a-secret-of-alice","name":"role/admin"}'),
+    ],
   ])('are refused %s, without quoting the secret', (_, document) => {
     const { clients, rejections } = compile([], [document]);
     expect(clients.size).toBe(0);
@@ -191,10 +219,13 @@ describe('createDocumentCompiler: remembered documents', () => {
     const again = compiler();
     const effects = ['allow', 'deny', 'require_approval', 'allow'].map(
       (effect) =>
-        again(trees([policyOf(effect), profile], [secret('TVMALICE')])).profiles.get('dev')?.policy.rules[0]?.effect,
+        again(trees([policyOf(effect), profile], [secret('TVMALICE')])).profiles.get('dev')?.policy
+          .rules[0]?.effect,
     );
     expect(effects).toEqual(['allow', 'deny', 'require_approval', 'allow']);
-    expect(names(again(trees([{ ...policyOf('allow'), type: 'SecureString' }, profile])))).toEqual([]);
+    expect(names(again(trees([{ ...policyOf('allow'), type: 'SecureString' }, profile])))).toEqual(
+      [],
+    );
     expect(names(again(trees([profile])))).toEqual([]);
     expect(names(again(trees([policyOf('allow'), profile])))).toEqual(['dev']);
   });
@@ -209,7 +240,9 @@ describe('createDocumentCompiler: remembered documents', () => {
 });
 
 describe('createDocumentCompiler: sealing keys', () => {
-  const KEY = JSON.stringify({ key: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64') });
+  const KEY = JSON.stringify({
+    key: Buffer.from('0123456789abcdefghijklmnopqrstuv').toString('base64'),
+  });
   function sealing(id: string, text = KEY, type = 'SecureString') {
     return stored(`/secrets/keys/${id}`, text, type);
   }
@@ -255,13 +288,18 @@ describe('createDocumentCompiler: the document webhook', () => {
 
   it('is undefined without one, and for one below another level', () => {
     expect(compile([], []).webhook).toBeUndefined();
-    expect(compile([], [stored('/secrets/webhook/a', TEXT, 'SecureString')]).webhook).toBeUndefined();
+    expect(
+      compile([], [stored('/secrets/webhook/a', TEXT, 'SecureString')]).webhook,
+    ).toBeUndefined();
   });
 
   it.each([
     ['of a wrong type', webhook(TEXT, 'String')],
     ['that is broken', webhook('{"keys":["the-secret"]}')],
-    ['with loopback in AWS', webhook(JSON.stringify({ keys: [KEY], url: 'http://127.0.0.1/the-secret-path' }))],
+    [
+      'with loopback in AWS',
+      webhook(JSON.stringify({ keys: [KEY], url: 'http://127.0.0.1/the-secret-path' })),
+    ],
   ])('%s is left out and reported without its content', (_, document) => {
     const { webhook: read, rejections } = compile([], [document]);
     expect(read).toBeUndefined();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ParameterReader, Reading, StoredParameter } from '../../src/aws/paging.ts';
+import type { ParameterReader, Reading } from '../../src/aws/paging.ts';
+import type { StoredParameter } from '../../src/aws/parameters.ts';
 import { createDocumentTree } from '../../src/catalog/document-tree.ts';
 
 const MINUTE = 60_000;
@@ -17,7 +18,11 @@ class FakeSsm {
   readonly hidden = new Set<string>();
   /** Old parameters that are given as values, although the listing has newer versions. */
   readonly stale = new Map<string, StoredParameter>();
-  readonly faults: { tree?: Error | undefined; marks?: Error | undefined; values?: Error | undefined } = {};
+  readonly faults: {
+    tree?: Error | undefined;
+    marks?: Error | undefined;
+    values?: Error | undefined;
+  } = {};
   /** Pages of a listing before the fault. */
   faultAfter = 0;
   marksPerPage = 50;
@@ -25,7 +30,13 @@ class FakeSsm {
 
   put(name: string, text: string): void {
     const version = (this.parameters.get(name)?.version ?? 0) + 1;
-    this.parameters.set(name, { name, text, type: 'String', version, modifiedAt: (this.writes += 1) });
+    this.parameters.set(name, {
+      name,
+      text,
+      type: 'String',
+      version,
+      modifiedAt: (this.writes += 1),
+    });
   }
 
   remove(name: string): void {
@@ -35,7 +46,8 @@ class FakeSsm {
   private *pages(kind: 'tree' | 'marks', size: number): Generator<readonly StoredParameter[]> {
     const all = [...this.parameters.values()].filter(({ name }) => !this.hidden.has(name));
     for (let from = 0; from === 0 || from < all.length; from += size) {
-      if (this.faults[kind] !== undefined && from / size >= this.faultAfter) throw this.faults[kind];
+      if (this.faults[kind] !== undefined && from / size >= this.faultAfter)
+        throw this.faults[kind];
       this.calls[kind] += 1;
       yield all.slice(from, from + size);
     }
@@ -53,7 +65,9 @@ class FakeSsm {
         if (ssm.faults.values !== undefined) throw ssm.faults.values;
         ssm.calls.values += 1;
         const asked = names.slice(from, from + 10);
-        const found = asked.flatMap((name) => ssm.stale.get(name) ?? ssm.parameters.get(name) ?? []);
+        const found = asked.flatMap(
+          (name) => ssm.stale.get(name) ?? ssm.parameters.get(name) ?? [],
+        );
         yield { found, missing: asked.filter((name) => !ssm.parameters.has(name)) };
       }
     },
@@ -70,7 +84,12 @@ beforeEach(() => {
 });
 
 function treeOf() {
-  const tree = createDocumentTree({ reader: ssm.reader, path: '/r', decrypt: false, clock: () => now });
+  const tree = createDocumentTree({
+    reader: ssm.reader,
+    path: '/r',
+    decrypt: false,
+    clock: () => now,
+  });
   return {
     ...tree,
     /** Reads, and gives the texts that are known then. */
@@ -266,7 +285,16 @@ describe('createDocumentTree: any history', () => {
 
   it('ends with what SSM holds, whatever failed or was stale before', async () => {
     const step = fc.record({
-      act: fc.constantFrom('put', 'remove', 'hide', 'unhide', 'fail marks', 'fail values', 'fail tree', 'read'),
+      act: fc.constantFrom(
+        'put',
+        'remove',
+        'hide',
+        'unhide',
+        'fail marks',
+        'fail values',
+        'fail tree',
+        'read',
+      ),
       name: fc.integer({ min: 0, max: 150 }),
       after: fc.nat(3),
     });

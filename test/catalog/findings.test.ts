@@ -7,7 +7,10 @@ describe('findings of a TVM', () => {
 
   beforeAll(async () => {
     desk = await startDesk();
-    await putProfile(desk, 'doubtful', { effect: 'allow', conditions: { users: ['nobody-knows', 'alice'] } });
+    await putProfile(desk, 'doubtful', {
+      effect: 'allow',
+      conditions: { users: ['nobody-knows', 'alice'] },
+    });
   });
 
   afterAll(async () => {
@@ -27,13 +30,19 @@ describe('findings of a TVM', () => {
       return (await call(tvm, { path: '/readyz' })).json as { catalog: object };
     }
     try {
-      expect(await ready()).toMatchObject({ status: 'ready', catalog: { rejected: 0, findings: 1 } });
+      expect(await ready()).toMatchObject({
+        status: 'ready',
+        catalog: { rejected: 0, findings: 1 },
+      });
       expect(lines()).toHaveLength(1);
       expect(lines()[0]).toContain('no registered key');
       offset = 40_000;
       expect((await get(tvm, { profile: 'doubtful' })).status).toBe(200);
       expect(lines()).toHaveLength(1);
-      await putProfile(desk, 'doubtful', { effect: 'allow', conditions: { users: ['nobody-else', 'alice'] } });
+      await putProfile(desk, 'doubtful', {
+        effect: 'allow',
+        conditions: { users: ['nobody-else', 'alice'] },
+      });
       offset = 80_000;
       expect((await get(tvm, { profile: 'doubtful' })).status).toBe(200);
       expect(lines()).toHaveLength(2);
@@ -55,7 +64,9 @@ describe('findings of a TVM', () => {
     try {
       expect(tvm.log().match(/applies as written, but probably has a mistake/gu)).toHaveLength(50);
       expect(tvm.log()).toContain('30 more');
-      expect((await call(tvm, { path: '/readyz' })).json).toMatchObject({ catalog: { findings: 80 } });
+      expect((await call(tvm, { path: '/readyz' })).json).toMatchObject({
+        catalog: { findings: 80 },
+      });
     } finally {
       await tvm.close();
       await own.close();

@@ -38,21 +38,36 @@ function client(
   more: object = {},
   id = `TVM${name.replaceAll(/\W/gu, '_').toUpperCase()}`,
 ): StoredDocument {
-  return json(`/secrets/clients/${id}`, { secret: 'k3Vq-81xTz_hunter2', name, ...more }, 'SecureString');
+  return json(
+    `/secrets/clients/${id}`,
+    { secret: 'k3Vq-81xTz_hunter2', name, ...more },
+    'SecureString',
+  );
 }
 
 function compiler(settings: Partial<NameSettings> = {}) {
   const compile = createDocumentCompiler({ ...SETTINGS, ...settings });
   return (documents: readonly StoredDocument[], secrets: readonly StoredDocument[] = []) =>
     runWhole(
-      compile({ root: '/sentinel', secretsRoot: '/secrets', documents, secrets, demoKeys: false, account: OWN }),
+      compile({
+        root: '/sentinel',
+        secretsRoot: '/secrets',
+        documents,
+        secrets,
+        demoKeys: false,
+        account: OWN,
+      }),
     );
 }
 
 function denying(user: string, more: object = {}): readonly StoredDocument[] {
   return [
     profileAt('dev'),
-    policyAt('dev', { conditions: { users: [user], ...more } }, { effect: 'allow', conditions: { profiles: ['dev'] } }),
+    policyAt(
+      'dev',
+      { conditions: { users: [user], ...more } },
+      { effect: 'allow', conditions: { profiles: ['dev'] } },
+    ),
   ];
 }
 
@@ -87,7 +102,10 @@ describe('createJudge: a deny of a bare name that no caller has', () => {
   });
 
   it('does not affect other profiles', () => {
-    const other = [profileAt('prod'), policyAt('prod', { effect: 'allow', conditions: { profiles: ['prod'] } })];
+    const other = [
+      profileAt('prod'),
+      policyAt('prod', { effect: 'allow', conditions: { profiles: ['prod'] } }),
+    ];
     expect([...compiler()([...denying('olivia'), ...other]).profiles.keys()]).toEqual(['prod']);
   });
 
@@ -127,7 +145,10 @@ describe('createJudge: a deny of a bare name that no caller has', () => {
   it.each(['allow', 'require_approval', 'require_server_session'])(
     'is accepted in a rule with the effect %s',
     (effect) => {
-      const compiled = compiler()([profileAt('dev'), policyAt('dev', { effect, conditions: { users: ['olivia'] } })]);
+      const compiled = compiler()([
+        profileAt('dev'),
+        policyAt('dev', { effect, conditions: { users: ['olivia'] } }),
+      ]);
       expect([...compiled.profiles.keys()]).toEqual(['dev']);
       expect(kindsOf(compiled)).toEqual(['policies/dev unknown-caller r0']);
     },
@@ -136,15 +157,21 @@ describe('createJudge: a deny of a bare name that no caller has', () => {
   it.each(['user', 'sso'] as const)(
     'is accepted where bare names mean a %s, because those are not all known',
     (bareNames) => {
-      const compiled = compiler({ bareNames, ssoAccounts: [OWN] })(denying('olivia'), [client('alice')]);
+      const compiled = compiler({ bareNames, ssoAccounts: [OWN] })(denying('olivia'), [
+        client('alice'),
+      ]);
       expect([problemsOf(compiled), kindsOf(compiled)]).toEqual([[], []]);
-      const mistaken = compiler({ bareNames, ssoAccounts: [OWN] })(denying('alice'), [client('alice')]);
+      const mistaken = compiler({ bareNames, ssoAccounts: [OWN] })(denying('alice'), [
+        client('alice'),
+      ]);
       expect(messagesOf(mistaken)).toContain('which is key/alice here');
     },
   );
 
   it('is reported with the name that Sentinel shortens to it', () => {
-    const [problem] = problemsOf(compiler()(denying('mallorycorpexample'), [client('mallory@corp.example')]));
+    const [problem] = problemsOf(
+      compiler()(denying('mallorycorpexample'), [client('mallory@corp.example')]),
+    );
     expect(problem).toContain('Sentinel shortens mallory@corp.example to it');
   });
 
@@ -156,14 +183,18 @@ describe('createJudge: a deny of a bare name that no caller has', () => {
         policyAt('dev', { effect, conditions: { users: [`${OWN}:user/bob`] } }),
       ]);
       const told = effect === 'deny' ? problemsOf(compiled).join('') : messagesOf(compiled);
-      expect(told).toContain("begins with the TVM's own account, whose callers' names have none; write user/bob");
+      expect(told).toContain(
+        "begins with the TVM's own account, whose callers' names have none; write user/bob",
+      );
       expect(compiled.profiles.size).toBe(effect === 'deny' ? 0 : 1);
     },
   );
 
   it('is reported at most twenty times', () => {
     const users = Array.from({ length: 300 }, (_, n) => `u${n}`);
-    expect(problemsOf(compiler()([profileAt('dev'), policyAt('dev', { conditions: { users } })]))).toHaveLength(20);
+    expect(
+      problemsOf(compiler()([profileAt('dev'), policyAt('dev', { conditions: { users } })])),
+    ).toHaveLength(20);
   });
 });
 
@@ -185,32 +216,72 @@ describe('createJudge: a valid name that matches no known caller', () => {
       {},
       'is of account 111122223333',
     ],
-    ['a pattern of accounts that are not allowed', { principals: ['arn:aws:iam::1*:role/x'] }, {}, 'is of account 1*'],
-    ['a name of an account that is not allowed', { users: [`${OTHER}:role/x`] }, {}, 'is of account 111122223333'],
+    [
+      'a pattern of accounts that are not allowed',
+      { principals: ['arn:aws:iam::1*:role/x'] },
+      {},
+      'is of account 1*',
+    ],
+    [
+      'a name of an account that is not allowed',
+      { users: [`${OTHER}:role/x`] },
+      {},
+      'is of account 111122223333',
+    ],
     [
       'the TVM’s own account, if it is not allowed',
       { users: ['user/x'] },
       { allowedAccounts: [OTHER] },
       `of account ${OWN}`,
     ],
-    ['a key that is not registered', { principals: ['sentinel:key/NONE'] }, {}, 'matches no registered key'],
+    [
+      'a key that is not registered',
+      { principals: ['sentinel:key/NONE'] },
+      {},
+      'matches no registered key',
+    ],
     [
       'a pattern that matches no registered key',
       { principals: ['sentinel:key/NONE*'] },
       {},
       'matches no registered key',
     ],
-    ['a role that is vended', { principals: [`arn:aws:iam::${OWN}:role/R`] }, {}, 'is a role that the TVM vends'],
-    ['a role that is vended, by its name', { users: ['role/R'] }, {}, 'whose sessions are never callers'],
-    ['a session of a role that is vended', { users: ['role/R/ann'] }, {}, 'whose sessions are never callers'],
-    ['a person of Identity Center where it is not set up', { users: ['sso/ann'] }, {}, 'SENTINEL_SSO_ACCOUNTS'],
+    [
+      'a role that is vended',
+      { principals: [`arn:aws:iam::${OWN}:role/R`] },
+      {},
+      'is a role that the TVM vends',
+    ],
+    [
+      'a role that is vended, by its name',
+      { users: ['role/R'] },
+      {},
+      'whose sessions are never callers',
+    ],
+    [
+      'a session of a role that is vended',
+      { users: ['role/R/ann'] },
+      {},
+      'whose sessions are never callers',
+    ],
+    [
+      'a person of Identity Center where it is not set up',
+      { users: ['sso/ann'] },
+      {},
+      'SENTINEL_SSO_ACCOUNTS',
+    ],
     [
       'a person of Identity Center that is set up for another account',
       { users: ['sso/ann'] },
       { ssoAccounts: [OTHER] },
       'SENTINEL_SSO_ACCOUNTS',
     ],
-    ['a path that looks like a session', { users: ['role/eng/deploy'] }, {}, 'if eng is a path, write role/deploy'],
+    [
+      'a path that looks like a session',
+      { users: ['role/eng/deploy'] },
+      {},
+      'if eng is a path, write role/deploy',
+    ],
     [
       'a role whose session names are trusted',
       { users: ['role/desk'] },
@@ -229,7 +300,12 @@ describe('createJudge: a valid name that matches no known caller', () => {
       {},
       'looks like a name that Sentinel shortened',
     ],
-    ['a deny of other profiles only', { profiles: ['prod'] }, {}, 'it denies only profiles other than "dev"'],
+    [
+      'a deny of other profiles only',
+      { profiles: ['prod'] },
+      {},
+      'it denies only profiles other than "dev"',
+    ],
   ])('is reported: %s', (_what, conditions, settings, message) => {
     const compiled = compiler(settings)(policy(conditions), [client('alice')]);
     expect(problemsOf(compiled)).toEqual([]);
@@ -245,7 +321,11 @@ describe('createJudge: a valid name that matches no known caller', () => {
     ['an IAM user', { users: ['user/dana'] }, {}],
     ['roles of any account', { principals: ['arn:aws:iam::*:role/*'] }, {}],
     ['an account that is allowed', { accounts: [OTHER] }, { allowedAccounts: [OWN, OTHER] }],
-    ['a person of Identity Center in the own account', { users: ['sso/ann'] }, { ssoAccounts: [OWN] }],
+    [
+      'a person of Identity Center in the own account',
+      { users: ['sso/ann'] },
+      { ssoAccounts: [OWN] },
+    ],
     [
       'a person of Identity Center in another account',
       { users: [`${OTHER}:sso/ann`] },
@@ -274,8 +354,14 @@ describe('createJudge: a valid name that matches no known caller', () => {
       [
         profileAt('dev'),
         policyAt('dev', { effect: 'allow', conditions: { users: ['ghost'] } }),
-        json('/sentinel/operators', rules({ users: ['ghost'], actions: ['list'], profiles: ['dev', 'prdo'] })),
-        json('/sentinel/approval-policy', rules({ approvers: ['ghost'], auto_approve: { users: ['phantom'] } })),
+        json(
+          '/sentinel/operators',
+          rules({ users: ['ghost'], actions: ['list'], profiles: ['dev', 'prdo'] }),
+        ),
+        json(
+          '/sentinel/approval-policy',
+          rules({ approvers: ['ghost'], auto_approve: { users: ['phantom'] } }),
+        ),
         json('/sentinel/break-glass-policy', rules({ users: ['ghost'], profiles: ['dev'] })),
         json('/sentinel/break-glass-rate-policy', rules({ profiles: ['prdo'], cooldown: '1h' })),
       ],
@@ -301,7 +387,9 @@ describe('createJudge: a valid name that matches no known caller', () => {
   it('is reported beside tags that leave no room for long names', () => {
     const tags = { a: 'x'.repeat(200) };
     const open = policyAt('dev', { effect: 'allow', conditions: { profiles: ['dev'] } });
-    expect(kindsOf(compiler()([profileAt('dev', { tags }), open]))).toEqual(['profiles/dev tags-may-not-fit ']);
+    expect(kindsOf(compiler()([profileAt('dev', { tags }), open]))).toEqual([
+      'profiles/dev tags-may-not-fit ',
+    ]);
     expect(kindsOf(compiler()([profileAt('dev', { tags: { a: 'b' } }), open]))).toEqual([]);
   });
 
@@ -310,7 +398,10 @@ describe('createJudge: a valid name that matches no known caller', () => {
     const rule = { effect: 'allow', conditions: { users: ghosts } };
     const one = compiler()([profileAt('dev'), policyAt('dev', rule)]);
     expect(one.findings).toHaveLength(20);
-    const many = Array.from({ length: 60 }, (_, n) => [profileAt(`p${n}`), policyAt(`p${n}`, rule)]).flat();
+    const many = Array.from({ length: 60 }, (_, n) => [
+      profileAt(`p${n}`),
+      policyAt(`p${n}`, rule),
+    ]).flat();
     const all = compiler()(many);
     expect(all.findings).toHaveLength(1_000);
     expect(all.profiles.size).toBe(60);

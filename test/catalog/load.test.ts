@@ -100,7 +100,11 @@ describe('the catalog of a TVM', () => {
   it('logs misplaced secrets and keys that are not SecureStrings by name, never by value', async () => {
     await desk.put('/sentinel/clients/MISPLACED', '{"secret":"misplaced-value-1","name":"eve"}');
     await desk.put('/sentinel-secrets/clients/PLAIN', '{"secret":"plain-value-2","name":"eve"}');
-    await desk.put('/sentinel-secrets/clients/BROKEN', '{"secret":"broken-value-3","nme":"eve"}', 'SecureString');
+    await desk.put(
+      '/sentinel-secrets/clients/BROKEN',
+      '{"secret":"broken-value-3","nme":"eve"}',
+      'SecureString',
+    );
     const tvm = await start();
     expect(tvm.catalog.state().rejected).toBe(3);
     for (const name of [

@@ -13,7 +13,11 @@ const missing = lacksMoto();
 let moto: Running;
 let ssm: SSMClient;
 
-function put(name: string, Value: string, Type: 'String' | 'SecureString' = 'String'): Promise<unknown> {
+function put(
+  name: string,
+  Value: string,
+  Type: 'String' | 'SecureString' = 'String',
+): Promise<unknown> {
   return ssm.send(new PutParameterCommand({ Name: name, Value, Type, Overwrite: true }));
 }
 
@@ -54,9 +58,17 @@ describe.skipIf(missing)('createDocumentTree, with moto', () => {
     const reader: typeof counted = {
       tree: (...given) => (calls.push('tree'), counted.tree(...given)),
       marks: (...given) => (calls.push('marks'), counted.marks(...given)),
-      values: (names, ...given) => (calls.push(`values ${names.length}`), counted.values(names, ...given)),
+      values: (names, ...given) => (
+        calls.push(`values ${names.length}`),
+        counted.values(names, ...given)
+      ),
     };
-    const tree = createDocumentTree({ reader, path: '/r', decrypt: true, clock: () => performance.now() });
+    const tree = createDocumentTree({
+      reader,
+      path: '/r',
+      decrypt: true,
+      clock: () => performance.now(),
+    });
     const reading = { signal: new AbortController().signal, turn: () => Promise.resolve() };
     async function read(): Promise<ReadonlyMap<string, string>> {
       calls.length = 0;

@@ -8,22 +8,32 @@ const MINUTE = 60 * SECOND;
 describe('refreshInterval', () => {
   it('leaves time for jitter and a reading within 15 seconds, up to 1,000 parameters', () => {
     fc.assert(
-      fc.property(fc.nat(1_000), fc.nat(120), fc.integer({ min: 30, max: 3_600 }), (parameters, pages, age) => {
-        const interval = refreshInterval({ parameters, pages }, age * SECOND);
-        expect(interval * 1.1).toBeLessThanOrEqual(12.2 * SECOND);
-        expect(callGap({ parameters, pages }, age * SECOND)).toBe(0);
-      }),
+      fc.property(
+        fc.nat(1_000),
+        fc.nat(120),
+        fc.integer({ min: 30, max: 3_600 }),
+        (parameters, pages, age) => {
+          const interval = refreshInterval({ parameters, pages }, age * SECOND);
+          expect(interval * 1.1).toBeLessThanOrEqual(12.2 * SECOND);
+          expect(callGap({ parameters, pages }, age * SECOND)).toBe(0);
+        },
+      ),
     );
   });
 
   it('ends, with a paced reading, within three quarters of a snapshot’s life at any size', () => {
     fc.assert(
-      fc.property(fc.nat(200_000), fc.nat(20_000), fc.integer({ min: 30, max: 3_600 }), (parameters, pages, age) => {
-        const size = { parameters, pages };
-        const maxAge = age * SECOND;
-        const reading = pages * callGap(size, maxAge);
-        expect(refreshInterval(size, maxAge) * 1.1 + reading).toBeLessThan(0.75 * maxAge);
-      }),
+      fc.property(
+        fc.nat(200_000),
+        fc.nat(20_000),
+        fc.integer({ min: 30, max: 3_600 }),
+        (parameters, pages, age) => {
+          const size = { parameters, pages };
+          const maxAge = age * SECOND;
+          const reading = pages * callGap(size, maxAge);
+          expect(refreshInterval(size, maxAge) * 1.1 + reading).toBeLessThan(0.75 * maxAge);
+        },
+      ),
     );
   });
 

@@ -18,6 +18,7 @@ afterEach(() => {
 function snapshotAt(readAt: number, pages = 2, parameters = pages * 50): Snapshot {
   return {
     readAt,
+    version: '',
     account: '111122223333',
     profiles: new Map(),
     clients: new Map(),
@@ -26,6 +27,8 @@ function snapshotAt(readAt: number, pages = 2, parameters = pages * 50): Snapsho
     webhook: undefined,
     operators: undefined,
     approvalPolicy: undefined,
+    breakGlassPolicy: undefined,
+    breakGlassRates: undefined,
     people: undefined,
     rejections: [],
     findings: [],
@@ -54,7 +57,8 @@ function steered(pages = 2, frozen = false) {
       if (control.mode === 'bad') return Promise.reject(new Error('down'));
       // A load that hangs ends when it is aborted, as calls of AWS do. One that is deaf never ends:
       // a bug.
-      if (control.mode === 'hang') return once(signal, 'abort').then(() => Promise.reject(new Error('aborted')));
+      if (control.mode === 'hang')
+        return once(signal, 'abort').then(() => Promise.reject(new Error('aborted')));
       if (control.mode === 'deaf') return new Promise(() => undefined);
       const readAt = now();
       function read() {
@@ -150,7 +154,14 @@ describe('createCatalog: the refresh', () => {
         return undefined;
       }
       const stop = new AbortController();
-      const options = { load, clock: now, maxAge: MINUTE, frozen: false, onLoad: ignore, onFault: ignore };
+      const options = {
+        load,
+        clock: now,
+        maxAge: MINUTE,
+        frozen: false,
+        onLoad: ignore,
+        onFault: ignore,
+      };
       await createCatalog({ ...options, random: () => random }).start(stop.signal);
       await pass((at - 0.1) * SECOND);
       expect(loads).toBe(1);
@@ -367,21 +378,24 @@ describe('createCatalog: a reading that hangs', () => {
 });
 
 describe('createCatalog: a change of the machine’s time', () => {
-  it.each([-10 * MINUTE, 10 * MINUTE])('by %i ms changes neither ages nor pauses', async (shift) => {
-    const { control, catalog, start, stop } = steered();
-    await start();
-    await pass(5 * SECOND);
-    vi.setSystemTime(Date.now() + shift);
-    expect(catalog.state()).toMatchObject({ ageSeconds: 5, usable: true });
-    await pass(6.1 * SECOND);
-    expect(control.loads).toBe(2);
-    control.mode = 'bad';
-    await pass(5 * MINUTE - SECOND);
-    expect(catalog.state()).toMatchObject({ ageSeconds: 299, usable: true });
-    await pass(2 * SECOND);
-    expect(await catalog.current()).toBeUndefined();
-    stop.abort();
-  });
+  it.each([-10 * MINUTE, 10 * MINUTE])(
+    'by %i ms changes neither ages nor pauses',
+    async (shift) => {
+      const { control, catalog, start, stop } = steered();
+      await start();
+      await pass(5 * SECOND);
+      vi.setSystemTime(Date.now() + shift);
+      expect(catalog.state()).toMatchObject({ ageSeconds: 5, usable: true });
+      await pass(6.1 * SECOND);
+      expect(control.loads).toBe(2);
+      control.mode = 'bad';
+      await pass(5 * MINUTE - SECOND);
+      expect(catalog.state()).toMatchObject({ ageSeconds: 299, usable: true });
+      await pass(2 * SECOND);
+      expect(await catalog.current()).toBeUndefined();
+      stop.abort();
+    },
+  );
 });
 
 describe('createThawClock', () => {

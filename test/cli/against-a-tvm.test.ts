@@ -45,13 +45,19 @@ describe('login', () => {
     const environment = asDana();
     const { code, stdout, stderr } = await runProgram(['login'], environment);
     expect([code, stdout]).toEqual([0, '']);
-    expect(stderr).toMatch(/^Logged in at http:\/\/127\.0\.0\.1:\d+ as user\/dana until [0-9TZ:-]+\.\n$/u);
+    expect(stderr).toMatch(
+      /^Logged in at http:\/\/127\.0\.0\.1:\d+ as user\/dana until [0-9TZ:-]+\.\n$/u,
+    );
     const file = environment.TVM_LOGIN_FILE;
     expect((statSync(file).mode & 0o777).toString(8)).toBe('600');
     expect((statSync(join(file, '..')).mode & 0o777).toString(8)).toBe('700');
     const { keys } = JSON.parse(readFileSync(file, 'utf8')) as { keys: Json[] };
     expect(keys).toHaveLength(1);
-    for (const secret of [keys[0]?.['secretAccessKey'], keys[0]?.['sessionToken'], DANA.AWS_SECRET_ACCESS_KEY]) {
+    for (const secret of [
+      keys[0]?.['secretAccessKey'],
+      keys[0]?.['sessionToken'],
+      DANA.AWS_SECRET_ACCESS_KEY,
+    ]) {
       expect(stderr).not.toContain(String(secret));
     }
     expect(readFileSync(file, 'utf8')).not.toContain(DANA.AWS_SECRET_ACCESS_KEY);
@@ -70,7 +76,10 @@ describe('login', () => {
 
   it('is refused for the id of another server, and keeps nothing', async () => {
     const environment = asDana();
-    const { code, stdout, stderr } = await runProgram(['login', '--server-id', 'another'], environment);
+    const { code, stdout, stderr } = await runProgram(
+      ['login', '--server-id', 'another'],
+      environment,
+    );
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(/^sentinel-tvm: The login was refused: [^\n]*\(AccessDenied\)\.\n$/u);
     expect(() => statSync(environment.TVM_LOGIN_FILE)).toThrow('ENOENT');
@@ -82,10 +91,19 @@ describe('credentials', () => {
     const environment = asDana();
     const before = forwarded();
     for (let vend = 0; vend < 3; vend += 1) {
-      const { code, stdout, stderr } = await runProgram(['credentials', '--profile', 'dev'], environment);
+      const { code, stdout, stderr } = await runProgram(
+        ['credentials', '--profile', 'dev'],
+        environment,
+      );
       expect([code, stderr]).toEqual([0, '']);
       const json = JSON.parse(stdout) as Json;
-      expect(Object.keys(json)).toEqual(['Version', 'AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Expiration']);
+      expect(Object.keys(json)).toEqual([
+        'Version',
+        'AccessKeyId',
+        'SecretAccessKey',
+        'SessionToken',
+        'Expiration',
+      ]);
       expect(json['Version']).toBe(1);
       const minutes = (Date.parse(String(json['Expiration'])) - Date.now()) / 60_000;
       expect(Math.round(minutes)).toBe(60);
@@ -96,12 +114,16 @@ describe('credentials', () => {
   it('asks for the duration and the label of its flags', async () => {
     const args = ['credentials', '--profile', 'dev', '--duration', '900', '--label', 'ci.1'];
     const { stdout } = await runProgram(args, asDana());
-    const minutes = (Date.parse(String((JSON.parse(stdout) as Json)['Expiration'])) - Date.now()) / 60_000;
+    const minutes =
+      (Date.parse(String((JSON.parse(stdout) as Json)['Expiration'])) - Date.now()) / 60_000;
     expect(Math.round(minutes)).toBe(15);
   });
 
   it('prints one sentence on stderr and nothing on stdout when the TVM refuses', async () => {
-    const { code, stdout, stderr } = await runProgram(['credentials', '--profile', 'prod'], asDana());
+    const { code, stdout, stderr } = await runProgram(
+      ['credentials', '--profile', 'prod'],
+      asDana(),
+    );
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(/^sentinel-tvm: [^\n]+\(PolicyDenied\)\.\n$/u);
   });
@@ -117,7 +139,9 @@ describe('credentials', () => {
     const environment = asDana();
     await runProgram(['login'], environment);
     const sts = new STSClient(sdk(desk, DANA_KEY));
-    const assumed = await sts.send(new AssumeRoleCommand({ RoleArn: role('deploy'), RoleSessionName: 'dana' }));
+    const assumed = await sts.send(
+      new AssumeRoleCommand({ RoleArn: role('deploy'), RoleSessionName: 'dana' }),
+    );
     sts.destroy();
     const deploy = {
       ...environment,
@@ -128,14 +152,21 @@ describe('credentials', () => {
     const { code, stderr } = await runProgram(['credentials', '--profile', 'dev'], deploy);
     expect([code, stderr]).toEqual([1, expect.stringContaining('role/deploy')]);
     const who = await runProgram(['whoami', '--json'], deploy);
-    expect(JSON.parse(who.stdout)).toMatchObject({ name: 'role/deploy', session_name: 'dana', via: 'minted-key' });
+    expect(JSON.parse(who.stdout)).toMatchObject({
+      name: 'role/deploy',
+      session_name: 'dana',
+      via: 'minted-key',
+    });
   });
 
   it('logs in again when the TVM no longer knows the key', async () => {
     const environment = asDana();
     await runProgram(['login'], environment);
     const file = environment.TVM_LOGIN_FILE;
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/TVM1\.local\.[\w-]{8}/gu, 'TVM1.local.AAAAAAAA'));
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8').replaceAll(/TVM1\.local\.[\w-]{8}/gu, 'TVM1.local.AAAAAAAA'),
+    );
     const before = forwarded();
     expect((await runProgram(['credentials', '--profile', 'dev'], environment)).code).toBe(0);
     expect(forwarded() - before).toBe(1);
@@ -145,7 +176,10 @@ describe('credentials', () => {
     const environment = asDana();
     await runProgram(['login'], environment);
     chmodSync(environment.TVM_LOGIN_FILE, 0o640);
-    const { code, stdout, stderr } = await runProgram(['credentials', '--profile', 'dev'], environment);
+    const { code, stdout, stderr } = await runProgram(
+      ['credentials', '--profile', 'dev'],
+      environment,
+    );
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toContain('can be read by others');
   });
@@ -167,17 +201,30 @@ describe('sentinel-tvm as its own source of credentials', () => {
     ['the profile in use', OURS, { AWS_PROFILE: 'tvm' }, []],
     ['the profile named as source', OURS, {}, ['--source-profile', 'tvm']],
     ['the default profile', OURS.replace('profile tvm', 'default'), {}, []],
-    ['a source of the source', `${OURS}[profile a]\nsource_profile = tvm\nrole_arn = x\n`, { AWS_PROFILE: 'a' }, []],
+    [
+      'a source of the source',
+      `${OURS}[profile a]\nsource_profile = tvm\nrole_arn = x\n`,
+      { AWS_PROFILE: 'a' },
+      [],
+    ],
   ])('is refused: %s', async (_, text, variables, args) => {
     const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _secret, ...bare } = asDana();
     const environment = { ...bare, AWS_CONFIG_FILE: config(text), ...variables };
-    const { code, stdout, stderr } = await runProgram(['credentials', '--profile', 'dev', ...args], environment);
+    const { code, stdout, stderr } = await runProgram(
+      ['credentials', '--profile', 'dev', ...args],
+      environment,
+    );
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(/^sentinel-tvm: [^\n]*--source-profile\.\n$/u);
   });
 
   it('is noticed when another program stands between', async () => {
-    const wrapper = writeText(directory, 'wrapper.sh', `#!/bin/sh\nexec '${PROGRAM}' "$@"\n`, 0o700);
+    const wrapper = writeText(
+      directory,
+      'wrapper.sh',
+      `#!/bin/sh\nexec '${PROGRAM}' "$@"\n`,
+      0o700,
+    );
     const text = `[profile wrapped]\ncredential_process = ${wrapper} credentials --profile dev\n`;
     const environment = { ...asDana(), AWS_CONFIG_FILE: config(text) };
     const args = ['credentials', '--profile', 'dev', '--source-profile', 'wrapped'];

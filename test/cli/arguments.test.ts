@@ -6,27 +6,111 @@ import { readSettings } from '../../src/cli/settings.ts';
 import { isOurProfile, runsOurselves } from '../../src/cli/source-credentials.ts';
 import type { Process } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
+import { writtenAs } from '../../src/cli/flags.ts';
 import { HELP } from '../../src/cli/help.ts';
 import type { ConnectionFlags } from '../../src/cli/connection-flags.ts';
 import { connectionFlags, runProgram, understand } from './support.ts';
 
+const ID = '0123456789abcdef';
+const DIGEST = 'a'.repeat(64);
+
+/** The flags that say which TVM is asked, where none of them is given. */
+const OWN = { registeredKey: false };
+
 describe('readArguments', () => {
   it.each([
-    [['login'], { name: 'login', print: false, flags: {} }],
-    [['whoami', '--json', '--url', 'https://x'], { name: 'whoami', json: true, flags: { url: 'https://x' } }],
+    [['login'], { name: 'login', print: false, flags: OWN }],
     [
-      ['credentials', '--profile', 'team/prod'],
-      { name: 'credentials', profile: 'team/prod', duration: 3600, flags: {} },
+      ['whoami', '--json', '--url', 'https://x'],
+      { name: 'whoami', json: true, flags: { ...OWN, url: 'https://x' } },
     ],
     [
-      ['credentials', '--profile=dev', '--duration=900', '--label=a.b', '--source-profile=p', '--front=lambda'],
+      ['credentials', '--profile', 'team/prod'],
+      { name: 'credentials', profile: 'team/prod', duration: 3600, flags: OWN },
+    ],
+    [
+      [
+        'credentials',
+        '--profile=dev',
+        '--duration=900',
+        '--label=a.b',
+        '--source-profile=p',
+        '--front=lambda',
+      ],
       {
         name: 'credentials',
         profile: 'dev',
         duration: 900,
         label: 'a.b',
-        flags: { sourceProfile: 'p', front: 'lambda' },
+        flags: { ...OWN, sourceProfile: 'p', front: 'lambda' },
       },
+    ],
+    [
+      ['credentials', '--wait', '--profile', 'prod'],
+      { name: 'credentials', profile: 'prod', duration: 3600, wait: 604_800, flags: OWN },
+    ],
+    [
+      ['credentials', '--profile', 'prod', '--wait=30m', '--registered-key'],
+      {
+        name: 'credentials',
+        profile: 'prod',
+        duration: 3600,
+        wait: 1800,
+        flags: { registeredKey: true },
+      },
+    ],
+    [
+      [
+        'request',
+        'prod',
+        '--justification',
+        'deploy release 42',
+        '--duration',
+        '2h',
+        '--ticket=OPS-7',
+      ],
+      {
+        name: 'request',
+        profile: 'prod',
+        justification: 'deploy release 42',
+        duration: 7200,
+        ticket: 'OPS-7',
+        json: false,
+        flags: OWN,
+      },
+    ],
+    [['requests'], { name: 'requests', view: 'mine', json: false, flags: OWN }],
+    [
+      ['requests', '--view', 'review', '--status', 'pending', '--profile', 'prod', '--json'],
+      {
+        name: 'requests',
+        view: 'review',
+        status: 'pending',
+        profile: 'prod',
+        json: true,
+        flags: OWN,
+      },
+    ],
+    [
+      ['approve', ID, '--comment', 'go', '--duration', '900', '--digest', DIGEST],
+      {
+        name: 'approve',
+        id: ID,
+        comment: 'go',
+        duration: 900,
+        digest: DIGEST,
+        json: false,
+        flags: OWN,
+      },
+    ],
+    [
+      ['deny', '--comment', 'no', ID],
+      { name: 'deny', id: ID, comment: 'no', json: false, flags: OWN },
+    ],
+    [['cancel', ID, '--json'], { name: 'cancel', id: ID, json: true, flags: OWN }],
+    [
+      ['end', ID, '--reason', 'done'],
+      { name: 'end', id: ID, reason: 'done', json: false, flags: OWN },
     ],
     [[], { name: 'help' }],
     [['--help'], { name: 'help' }],
@@ -51,6 +135,28 @@ describe('readArguments', () => {
     [['whoami', '--front', 'alb'], '--front'],
     [['whoami', '--front', 'lambda', '--service', 's3'], '--service'],
     [['login', '--server-id', 'a b'], '--server-id'],
+    [['login', '--registered-key'], 'registered key'],
+    [['credentials', '--profile', 'dev', '--wait=soon'], '--wait'],
+    [['credentials', '--profile', 'dev', '--wait=0'], '--wait'],
+    [['credentials', '--profile', 'dev', '--wait', '30m'], '30m'],
+    [['request', '--justification', 'deploy release 42'], 'PROFILE'],
+    [['request', '../x', '--justification', 'deploy release 42'], 'PROFILE'],
+    [['request', 'prod'], '--justification'],
+    [['request', 'prod', '--justification', 'short'], '--justification'],
+    [['request', 'prod', '--justification', 'deploy release 42', '--duration', '9h'], '--duration'],
+    [['request', 'prod', '--justification', 'deploy release 42', '--ticket', 'a b'], '--ticket'],
+    [['request', 'prod', 'dev', '--justification', 'deploy release 42'], 'dev'],
+    [['requests', '--view', 'yours'], '--view'],
+    [['requests', '--status', 'open'], '--status'],
+    [['requests', ID], ID],
+    [['approve'], 'ID'],
+    [['approve', '../whoami'], 'ID'],
+    [['approve', ID, ID], ID],
+    [['approve', ID, '--digest', 'abc'], '--digest'],
+    [['deny', ID], '--comment'],
+    [['cancel', ID.slice(1)], 'ID'],
+    [['end', ID], '--reason'],
+    [['end', ID, '--reason', 'x'], '--reason'],
   ])('refuses %j in a sentence that names what is wrong', (argv, named) => {
     const read = readArguments(argv);
     expect(read.ok ? 'accepted' : read.refusal).toContain(named);
@@ -58,7 +164,9 @@ describe('readArguments', () => {
   });
 
   it('never throws, whatever it is given', () => {
-    fc.assert(fc.property(fc.array(fc.string()), (argv) => typeof readArguments(argv).ok === 'boolean'));
+    fc.assert(
+      fc.property(fc.array(fc.string()), (argv) => typeof readArguments(argv).ok === 'boolean'),
+    );
   });
 
   it('makes the program exit with 2 and write to stderr only when it refuses', async () => {
@@ -74,19 +182,28 @@ describe('HELP', () => {
   });
 
   it('names every flag', () => {
-    const flags = COMMANDS.flatMap((command) => Object.keys(command.flags));
-    for (const flag of flags) expect(HELP).toMatch(new RegExp(`--${flag}\\b`, 'u'));
+    const flags = COMMANDS.flatMap((command) => Object.entries(command.flags));
+    for (const [name, flag] of flags)
+      expect(HELP).toMatch(new RegExp(`${writtenAs(name, flag)}\\b`, 'u'));
     expect(flags.length).toBeGreaterThan(8);
   });
 
   it.each(['--help', '-h', 'help', 'login --help', ''])('is printed for %j', async (line) => {
     const read = readArguments(line.split(' ').filter(Boolean));
-    expect(read.ok && (await read.value.run({} as Process))).toMatchObject({ ok: true, value: { stdout: HELP } });
+    expect(read.ok && (await read.value.run({} as Process))).toMatchObject({
+      ok: true,
+      value: { stdout: HELP },
+    });
   });
 });
 
 describe('readSettings', () => {
-  const LAST = { url: 'https://tvm.example.com', serverId: 'tvm-1', region: 'eu-west-1', source: 'default' };
+  const LAST = {
+    url: 'https://tvm.example.com',
+    serverId: 'tvm-1',
+    region: 'eu-west-1',
+    source: 'default',
+  };
   type Rest = readonly [environment: Readonly<Record<string, string>>, last: Login | undefined];
   function settings(flags: Partial<ConnectionFlags>, ...rest: Rest) {
     const read = readSettings(connectionFlags(flags), ...rest);
@@ -101,12 +218,16 @@ describe('readSettings', () => {
       stsRegion: 'us-east-1',
       source: 'default',
       sourceProfile: undefined,
-      frontService: undefined,
+      ownService: undefined,
     });
   });
 
   it('prefers flags to the environment, and the environment to the last login', () => {
-    const environment = { TVM_URL: 'https://env.example', TVM_SERVER_ID: 'env', AWS_REGION: 'us-west-2' };
+    const environment = {
+      TVM_URL: 'https://env.example',
+      TVM_SERVER_ID: 'env',
+      AWS_REGION: 'us-west-2',
+    };
     const flags = { url: 'https://flag.example', serverId: 'flag', region: 'ap-south-1' };
     expect(settings(flags, environment, LAST)).toMatchObject(flags);
     expect(settings({}, environment, LAST)).toMatchObject({
@@ -114,12 +235,20 @@ describe('readSettings', () => {
       serverId: 'env',
       region: 'us-west-2',
     });
-    expect(settings({}, {}, LAST)).toMatchObject({ url: LAST.url, serverId: 'tvm-1', region: 'eu-west-1' });
+    expect(settings({}, {}, LAST)).toMatchObject({
+      url: LAST.url,
+      serverId: 'tvm-1',
+      region: 'eu-west-1',
+    });
   });
 
   it('takes nothing from the last login for another server', () => {
-    expect(settings({ url: 'https://other.example', region: 'eu-west-1' }, {}, LAST)).toContain('--server-id');
-    expect(settings({ url: 'https://other.example', serverId: 'x' }, {}, LAST)).toContain('--region');
+    expect(settings({ url: 'https://other.example', region: 'eu-west-1' }, {}, LAST)).toContain(
+      '--server-id',
+    );
+    expect(settings({ url: 'https://other.example', serverId: 'x' }, {}, LAST)).toContain(
+      '--region',
+    );
   });
 
   it.each([
@@ -139,9 +268,11 @@ describe('readSettings', () => {
     ['https://abc.execute-api.eu-west-3.amazonaws.com/prod', 'execute-api', 'eu-west-3'],
     ['https://tvm.example.com', 'execute-api', 'us-east-2'],
     ['https://abc.lambda-url.eu-central-1.on.aws.evil.example', 'execute-api', 'us-east-2'],
-  ])('signs for %s behind a front as %s in %s', (url, frontService, region) => {
-    expect(settings({ url, front: 'lambda' }, { AWS_REGION: 'us-east-2' }, undefined)).toMatchObject({
-      frontService,
+  ])('signs for %s behind a front as %s in %s', (url, ownService, region) => {
+    expect(
+      settings({ url, front: 'lambda' }, { AWS_REGION: 'us-east-2' }, undefined),
+    ).toMatchObject({
+      ownService,
       region,
     });
   });
@@ -159,17 +290,24 @@ describe('runsOurselves', () => {
     expect(runsOurselves(command)).toBe(true);
   });
 
-  it.each(['aws-vault exec sentinel', 'my-sentinel-tvm x', 'sentinel-tvm-wrapper', '/sentinel-tvm/other', ''])(
-    'does not take %s for this program',
-    (command) => {
-      expect(runsOurselves(command)).toBe(false);
-    },
-  );
+  it.each([
+    'aws-vault exec sentinel',
+    'my-sentinel-tvm x',
+    'sentinel-tvm-wrapper',
+    '/sentinel-tvm/other',
+    '',
+  ])('does not take %s for this program', (command) => {
+    expect(runsOurselves(command)).toBe(false);
+  });
 
   it('finds a profile of ours through its sources, and ends at a circle of sources', () => {
     const ours = { credential_process: 'sentinel-tvm credentials --profile dev' };
-    expect(isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'c' }, c: ours })).toBe(true);
-    expect(isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'a' } })).toBe(false);
+    expect(
+      isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'c' }, c: ours }),
+    ).toBe(true);
+    expect(isOurProfile('a', { a: { source_profile: 'b' }, b: { source_profile: 'a' } })).toBe(
+      false,
+    );
     expect(isOurProfile('a', { a: { source_profile: 'a' } })).toBe(false);
     expect(isOurProfile('missing', {})).toBe(false);
   });

@@ -6,7 +6,10 @@ import { call } from '../http/support.ts';
 import { startDesk, startTvm, type Desk } from '../support/tvm.ts';
 import { runProgram, type Run } from './support.ts';
 
-/** Another kind of caller is to own bare names: what changes its meaning, and the record that lets the TVM start. */
+/**
+ * Another kind of caller is to own bare names: what changes its meaning, and the record that lets
+ * the TVM start.
+ */
 let desk: Desk;
 
 beforeAll(async () => {
@@ -46,16 +49,28 @@ describe('names migrate', () => {
     await client.send(
       new PutItemCommand({
         TableName: 'sentinel-revocations',
-        Item: { id: { S: 'rev#9' }, n: { N: '9' }, what: { S: 'revoke' }, kind: { S: 'user' }, value: { S: 'eve' } },
+        Item: {
+          id: { S: 'rev#9' },
+          n: { N: '9' },
+          what: { S: 'revoke' },
+          kind: { S: 'user' },
+          value: { S: 'eve' },
+        },
       }),
     );
     client.destroy();
     const { code, stdout } = await migrate('--to', 'user');
     expect(code).toBe(0);
-    expect(stdout).toContain('/sentinel/policies/dev, rule "engineers-in-dev", users: "alice" means key/alice now');
+    expect(stdout).toContain(
+      '/sentinel/policies/dev, rule "engineers-in-dev", users: "alice" means key/alice now',
+    );
     expect(stdout).toContain('"user/dana" is refused then; write dana');
-    expect(stdout).toContain('/sentinel/approval-policy, rule "prod-approvers", approvers: "bob" means key/bob now');
-    expect(stdout).toContain('sentinel-revocations, rev#9: "eve" means key/eve now, and user/eve then');
+    expect(stdout).toContain(
+      '/sentinel/approval-policy, rule "prod-approvers", approvers: "bob" means key/bob now',
+    );
+    expect(stdout).toContain(
+      'sentinel-revocations, rev#9: "eve" means key/eve now, and user/eve then',
+    );
     expect(stdout).toContain('Nothing was changed');
     expect(await recorded()).toBe('key');
     expect((await migrate('--to', 'key')).stdout).toContain('already');

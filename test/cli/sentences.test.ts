@@ -25,7 +25,9 @@ describe('a command line that is wrong', () => {
   it('suggests the nearest command for an unknown one', () => {
     expect(refusalOf(['xyz'])).toBe('"xyz" is no command. See --help.');
     expect(refusalOf(['logn'])).toBe('"logn" is no command; did you mean login? See --help.');
-    expect(refusalOf(['x\u202ey\u001b[31m'])).toBe(String.raw`"x\u202ey\u001b[31m" is no command. See --help.`);
+    expect(refusalOf(['x\u202ey\u001b[31m'])).toBe(
+      String.raw`"x\u202ey\u001b[31m" is no command. See --help.`,
+    );
   });
 
   it.each([
@@ -46,6 +48,19 @@ describe('a command line that is wrong', () => {
     [['credentials', '--profile', 'dev', '--duration', '1']],
     [['credentials', '--profile', 'dev', '--label', '']],
     [['whoami', '--front', 'lambda', '--service', 's3']],
+    [['login', '--registered-key']],
+    [['credentials', '--profile', 'dev', '--wait=soon']],
+    [['request']],
+    [['request', 'prod']],
+    [['request', 'prod', 'dev']],
+    [['request', 'prod', '--justification', 'deploy release 42', '--duration', '1d']],
+    [['requests', '--view', 'x']],
+    [['approve']],
+    [['approve', 'x']],
+    [['approve', '0123456789abcdef', '--digest', 'x']],
+    [['deny', '0123456789abcdef']],
+    [['cancel', '0123456789abcdef', '--reason', 'x']],
+    [['end', '0123456789abcdef']],
   ])('%j is refused in one sentence with its full stop', (argv) => {
     expect(refusalOf(argv)).toMatch(SENTENCE);
   });
@@ -120,12 +135,18 @@ describe('an answer with invisible characters', () => {
   }
 
   it('is printed with visible characters only by whoami, whoami --json, login and credentials', async () => {
-    for (const args of [['whoami'], ['whoami', '--json'], ['login'], ['credentials', '--profile', 'dev']]) {
+    for (const args of [
+      ['whoami'],
+      ['whoami', '--json'],
+      ['login'],
+      ['credentials', '--profile', 'dev'],
+    ]) {
       const { code, stdout, stderr } = await run(...args);
       expect(code, stderr).toBe(0);
       expect(`${stdout}${stderr}`).toMatch(/^[\u0020-\u007e\n]+$/u);
       expect(`${stdout}${stderr}`).toContain(SHOWN);
-      if (stdout.startsWith('{')) expect(Object.values(JSON.parse(stdout) as object)).toContain(HIDDEN);
+      if (stdout.startsWith('{'))
+        expect(Object.values(JSON.parse(stdout) as object)).toContain(HIDDEN);
     }
   });
 });

@@ -30,11 +30,16 @@ type Token = Readonly<Record<string, string>> & { readonly v: number };
 function tokenOf(authorization: string): Token {
   const [scheme, text = '', ...more] = authorization.split(' ');
   expect([scheme, more]).toEqual(['Sentinel-STS', []]);
-  expect(Buffer.from(text, 'base64url').toString('base64url'), 'canonical, without padding').toBe(text);
+  expect(Buffer.from(text, 'base64url').toString('base64url'), 'canonical, without padding').toBe(
+    text,
+  );
   return JSON.parse(Buffer.from(text, 'base64url').toString()) as Token;
 }
 
-/** Builds the request to STS anew from the token, as a TVM does, and signs it as the caller should have. */
+/**
+ * Builds the request to STS anew from the token, as a TVM does, and signs it as the caller should
+ * have.
+ */
 function expectForwarded(
   token: Token,
   { method, path, rawQuery, body }: OuterRequest,
@@ -103,7 +108,10 @@ function expectSigned(
   expect(names).toContain('x-sentinel-nonce');
 }
 
-async function seenBy(args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<readonly Seen[]> {
+async function seenBy(
+  args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<readonly Seen[]> {
   stranger.seen.length = 0;
   const environment = {
     ...DANA,
@@ -115,7 +123,15 @@ async function seenBy(args: readonly string[], more: Readonly<Record<string, str
   return [...stranger.seen];
 }
 
-const COMMAND = ['credentials', '--profile', 'team/a.b', '--label', 'ci_1', '--region', 'eu-central-1'];
+const COMMAND = [
+  'credentials',
+  '--profile',
+  'team/a.b',
+  '--label',
+  'ci_1',
+  '--region',
+  'eu-central-1',
+];
 const QUERY = 'duration=3600&profile=team%2Fa.b&session_label=ci_1';
 const SECRET = DANA.AWS_SECRET_ACCESS_KEY;
 
@@ -132,25 +148,49 @@ describe('the requests that the program sends', () => {
       );
       if (login === undefined || vend === undefined) throw new Error('no request');
       expect(rest).toEqual([]);
-      expect([login.method, login.url, login.body]).toEqual(['POST', '/stage/keys', '{"duration":3600}']);
+      expect([login.method, login.url, login.body]).toEqual([
+        'POST',
+        '/stage/keys',
+        '{"duration":3600}',
+      ]);
       expect(login.headers['content-type']).toBe('application/json');
-      expect(Object.keys(login.headers).filter((name) => /^x-(?:amz|sentinel)-/u.test(name))).toEqual([]);
+      expect(
+        Object.keys(login.headers).filter((name) => /^x-(?:amz|sentinel)-/u.test(name)),
+      ).toEqual([]);
       const token = tokenOf(login.headers.authorization ?? '');
-      expect([token['region'], token['securityToken']]).toEqual([stsRegion, Object.values(more)[0]]);
-      expectForwarded(token, { method: 'POST', path: '/stage/keys', rawQuery: '', body: login.body }, 'tvm-1', SECRET);
+      expect([token['region'], token['securityToken']]).toEqual([
+        stsRegion,
+        Object.values(more)[0],
+      ]);
+      expectForwarded(
+        token,
+        { method: 'POST', path: '/stage/keys', rawQuery: '', body: login.body },
+        'tvm-1',
+        SECRET,
+      );
       expect([vend.method, vend.url, vend.body]).toEqual(['GET', `/stage/?${QUERY}`, '']);
       expect(vend.headers['x-amz-security-token']).toBe(KEY.SessionToken);
-      expectSigned(vend, { accessKeyId: KEY.AccessKeyId, secret: KEY.SecretAccessKey }, 'execute-api');
+      expectSigned(
+        vend,
+        { accessKeyId: KEY.AccessKeyId, secret: KEY.SecretAccessKey },
+        'execute-api',
+      );
     },
   );
 
-  it.each(['execute-api', 'lambda'])('are signed with the caller’s own key behind a front of %s', async (service) => {
-    const more = { AWS_SESSION_TOKEN: 'token-of-dana' };
-    const [vend, ...rest] = await seenBy([...COMMAND, '--front', 'lambda', '--service', service], more);
-    if (vend === undefined) throw new Error('no request');
-    expect([rest, vend.url]).toEqual([[], `/stage/?${QUERY}`]);
-    expectSigned(vend, { accessKeyId: DANA.AWS_ACCESS_KEY_ID, secret: SECRET }, service);
-  });
+  it.each(['execute-api', 'lambda'])(
+    'are signed with the caller’s own key behind a front of %s',
+    async (service) => {
+      const more = { AWS_SESSION_TOKEN: 'token-of-dana' };
+      const [vend, ...rest] = await seenBy(
+        [...COMMAND, '--front', 'lambda', '--service', service],
+        more,
+      );
+      if (vend === undefined) throw new Error('no request');
+      expect([rest, vend.url]).toEqual([[], `/stage/?${QUERY}`]);
+      expectSigned(vend, { accessKeyId: DANA.AWS_ACCESS_KEY_ID, secret: SECRET }, service);
+    },
+  );
 });
 
 describe('a forwarded token', () => {
@@ -173,25 +213,33 @@ describe('a forwarded token', () => {
 
   it('can be verified by a TVM, and is never longer than it reads', () => {
     fc.assert(
-      fc.property(outer, credentials, region, now, (request, { sessionToken, ...key }, region, now) => {
-        const source = { ...key, sessionToken };
-        const made = forwardedAuthorization(request, source, { serverId: 'tvm-1', region, now });
-        if (!made.ok) {
-          expect(sessionToken?.length).toBeGreaterThan(2_300);
-          expect(made.refusal).not.toContain(sessionToken);
-          return;
-        }
-        expect(made.value.length).toBeLessThanOrEqual('Sentinel-STS '.length + 4_096);
-        expect(made.value).not.toContain(key.secretAccessKey);
-        expectForwarded(tokenOf(made.value), request, 'tvm-1', key.secretAccessKey);
-      }),
+      fc.property(
+        outer,
+        credentials,
+        region,
+        now,
+        (request, { sessionToken, ...key }, region, now) => {
+          const source = { ...key, sessionToken };
+          const made = forwardedAuthorization(request, source, { serverId: 'tvm-1', region, now });
+          if (!made.ok) {
+            expect(sessionToken?.length).toBeGreaterThan(2_300);
+            expect(made.refusal).not.toContain(sessionToken);
+            return;
+          }
+          expect(made.value.length).toBeLessThanOrEqual('Sentinel-STS '.length + 4_096);
+          expect(made.value).not.toContain(key.secretAccessKey);
+          expectForwarded(tokenOf(made.value), request, 'tvm-1', key.secretAccessKey);
+        },
+      ),
     );
   });
 
   it('is bound to one request: two different requests have different hashes', () => {
     fc.assert(
       fc.property(outer, outer, (a, b) => {
-        const isSame = (['method', 'path', 'rawQuery', 'body'] as const).every((part) => a[part] === b[part]);
+        const isSame = (['method', 'path', 'rawQuery', 'body'] as const).every(
+          (part) => a[part] === b[part],
+        );
         expect(requestHash(a) === requestHash(b)).toBe(isSame);
       }),
     );

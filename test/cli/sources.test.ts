@@ -12,7 +12,9 @@ import {
   type Stranger,
 } from './support.ts';
 
-/** Whose credentials sign: who was named, or who logged in, and never somebody else in their place. */
+/**
+ * Whose credentials sign: who was named, or who logged in, and never somebody else in their place.
+ */
 const directory = scratch();
 let stranger: Stranger;
 let file: string;
@@ -37,7 +39,10 @@ beforeAll(async () => {
       answerJson(response, 200, { ...strangersKey('ASIACONTAINER'), Token: 't' });
       return;
     }
-    answerJson(response, 200, { ...strangersKey(), Expiration: method === 'POST' ? end : '2030-01-01T00:00:00Z' });
+    answerJson(response, 200, {
+      ...strangersKey(),
+      Expiration: method === 'POST' ? end : '2030-01-01T00:00:00Z',
+    });
   });
 });
 
@@ -86,7 +91,9 @@ describe('a profile that is named', () => {
     ] as const) {
       const { code, stdout, stderr } = await vend({ ...inContainer(), ...variables }, ...args);
       expect([code, stdout]).toEqual([1, '']);
-      expect(stderr).toMatch(new RegExp(`^sentinel-tvm: [^\\n]*AWS profile ${profile}[^\\n]*\\.\\n$`, 'u'));
+      expect(stderr).toMatch(
+        new RegExp(`^sentinel-tvm: [^\\n]*AWS profile ${profile}[^\\n]*\\.\\n$`, 'u'),
+      );
       expect(stderr).not.toContain('secret');
       expect(signers()).toEqual([]);
     }
@@ -115,7 +122,9 @@ describe('the last login', () => {
     stranger.seen.length = 0;
     const { code, stdout, stderr } = await vend(inContainer());
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/^sentinel-tvm: The AWS key of the last login is not in the environment[^\n]+\n$/u);
+    expect(stderr).toMatch(
+      /^sentinel-tvm: The AWS key of the last login is not in the environment[^\n]+\n$/u,
+    );
     expect(signers()).toEqual([]);
     // A new login is made by whoever is there, and what follows is theirs.
     expect((await run(inContainer(), 'login')).code).toBe(0);

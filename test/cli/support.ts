@@ -13,12 +13,19 @@ import { bareEnvironment } from '../local/support.ts';
 import { ROOT } from '../support/processes.ts';
 
 /** What a run of the program left behind. */
-export type Run = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+export type Run = {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
 
 export const PROGRAM = join(ROOT, '.scripts', 'sentinel-tvm.mjs');
 
 /** dana's static key, as variables of the environment. */
-export const DANA = { AWS_ACCESS_KEY_ID: 'AKIADEMODANA0000', AWS_SECRET_ACCESS_KEY: 'demo-dana-not-a-secret' };
+export const DANA = {
+  AWS_ACCESS_KEY_ID: 'AKIADEMODANA0000',
+  AWS_SECRET_ACCESS_KEY: 'demo-dana-not-a-secret',
+};
 
 /** Runs a program with nothing of this machine's AWS settings, and reads what it writes. */
 export async function runProgram(
@@ -57,7 +64,11 @@ export type Seen = {
 };
 
 /** A server that answers as a test tells it to. */
-export type Stranger = { readonly url: string; readonly seen: Seen[]; readonly close: () => Promise<void> };
+export type Stranger = {
+  readonly url: string;
+  readonly seen: Seen[];
+  readonly close: () => Promise<void>;
+};
 
 /** Starts one; `answer` gets each request once it is read whole, with its number. */
 export async function startStranger(
@@ -94,7 +105,9 @@ export function answerJson(
   value: unknown,
   headers: Record<string, string> = {},
 ): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value));
+  response
+    .writeHead(status, { 'content-type': 'application/json', ...headers })
+    .end(JSON.stringify(value));
 }
 
 /** A key of a TVM that nobody minted; it lives an hour. */
@@ -124,6 +137,7 @@ export function connectionFlags(given: Partial<ConnectionFlags>): ConnectionFlag
     sourceProfile: undefined,
     front: undefined,
     service: undefined,
+    registeredKey: false,
     loginFile: undefined,
     ...given,
   };

@@ -6,7 +6,10 @@ import { Variables } from '../../src/config/variables.ts';
 import { BAD, GOOD } from './values.ts';
 
 const LOCAL: Environment = { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' };
-const CLOUD: Environment = { AWS_REGION: 'eu-central-1', SENTINEL_PUBLIC_URL: 'https://tvm.example.com' };
+const CLOUD: Environment = {
+  AWS_REGION: 'eu-central-1',
+  SENTINEL_PUBLIC_URL: 'https://tvm.example.com',
+};
 
 function configOf(environment: Environment): Config {
   const read = readConfig(environment);
@@ -64,9 +67,15 @@ describe('the defaults of readConfig', () => {
   });
 
   it('apply to an empty variable as if it was not set', () => {
-    expect(configOf({ ...LOCAL, PORT: '', SENTINEL_ROOT: '', SENTINEL_HOSTS: '', AWS_DEFAULT_REGION: '' })).toEqual(
-      configOf(LOCAL),
-    );
+    expect(
+      configOf({
+        ...LOCAL,
+        PORT: '',
+        SENTINEL_ROOT: '',
+        SENTINEL_HOSTS: '',
+        AWS_DEFAULT_REGION: '',
+      }),
+    ).toEqual(configOf(LOCAL));
   });
 
   it('use AWS_DEFAULT_REGION where AWS_REGION is missing, and need one of them', () => {
@@ -128,15 +137,23 @@ describe('an unknown SENTINEL_ variable', () => {
     }
   });
 
-  it.each(['SENTINEL_FOO', 'SENTINEL_TOKEN', 'SENTINEL_POLICY_TABLE', 'SENTINEL_DEBUG', 'SENTINEL_X', 'SENTINEL_URL'])(
-    '%s is near to no known name, and is refused without a suggestion',
-    (variable) => {
-      expect(refusalOf({ ...LOCAL, [variable]: 'x' })).toBe(`${variable} is not a variable of this server.`);
-    },
-  );
+  it.each([
+    'SENTINEL_FOO',
+    'SENTINEL_TOKEN',
+    'SENTINEL_POLICY_TABLE',
+    'SENTINEL_DEBUG',
+    'SENTINEL_X',
+    'SENTINEL_URL',
+  ])('%s is near to no known name, and is refused without a suggestion', (variable) => {
+    expect(refusalOf({ ...LOCAL, [variable]: 'x' })).toBe(
+      `${variable} is not a variable of this server.`,
+    );
+  });
 
   it('is shown with invisible characters escaped', () => {
-    expect(refusalOf({ ...LOCAL, 'SENTINEL_R\u202eOOT_AND_MORE': 'x' })).toContain(String.raw`SENTINEL_R\u202eOOT`);
+    expect(refusalOf({ ...LOCAL, 'SENTINEL_R\u202eOOT_AND_MORE': 'x' })).toContain(
+      String.raw`SENTINEL_R\u202eOOT`,
+    );
   });
 
   it('is refused however long or short its name is', () => {
@@ -165,14 +182,19 @@ describe('variables that depend on one another', () => {
     ['/sentinel', '/sentinel'],
     ['/sentinel', '/sentinel/secrets'],
     ['/a/b', '/a'],
-  ])('the roots %s and %s are refused because one contains the other', (SENTINEL_ROOT, SENTINEL_SECRETS_ROOT) => {
-    const sentence = refusalOf({ ...LOCAL, SENTINEL_ROOT, SENTINEL_SECRETS_ROOT });
-    expectSentence(sentence, 'SENTINEL_ROOT');
-    expect(sentence).toContain('SENTINEL_SECRETS_ROOT');
-  });
+  ])(
+    'the roots %s and %s are refused because one contains the other',
+    (SENTINEL_ROOT, SENTINEL_SECRETS_ROOT) => {
+      const sentence = refusalOf({ ...LOCAL, SENTINEL_ROOT, SENTINEL_SECRETS_ROOT });
+      expectSentence(sentence, 'SENTINEL_ROOT');
+      expect(sentence).toContain('SENTINEL_SECRETS_ROOT');
+    },
+  );
 
   it('roots that only begin alike are accepted', () => {
-    expect(refusalOf({ ...LOCAL, SENTINEL_ROOT: '/a', SENTINEL_SECRETS_ROOT: '/ab' })).toBe('accepted');
+    expect(refusalOf({ ...LOCAL, SENTINEL_ROOT: '/a', SENTINEL_SECRETS_ROOT: '/ab' })).toBe(
+      'accepted',
+    );
   });
 
   it('SENTINEL_PUBLIC_URL is required unless all of AWS is local', () => {
@@ -204,18 +226,29 @@ describe('variables that depend on one another', () => {
 
   const LAMBDA = { ...LOCAL, AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001' };
 
-  it.each(['function-url', 'http-api', 'rest-api'])('SENTINEL_FRONT=%s is accepted on Lambda only', (front) => {
-    expectSentence(refusalOf({ ...LOCAL, SENTINEL_FRONT: front, SENTINEL_FRONT_ID: 'abcdefgh12' }), 'SENTINEL_FRONT');
-    expect(configOf({ ...LAMBDA, SENTINEL_FRONT: front, SENTINEL_FRONT_ID: 'abcdefgh12' }).front).toEqual({
-      kind: front,
-      id: 'abcdefgh12',
-    });
-  });
+  it.each(['function-url', 'http-api', 'rest-api'])(
+    'SENTINEL_FRONT=%s is accepted on Lambda only',
+    (front) => {
+      expectSentence(
+        refusalOf({ ...LOCAL, SENTINEL_FRONT: front, SENTINEL_FRONT_ID: 'abcdefgh12' }),
+        'SENTINEL_FRONT',
+      );
+      expect(
+        configOf({ ...LAMBDA, SENTINEL_FRONT: front, SENTINEL_FRONT_ID: 'abcdefgh12' }).front,
+      ).toEqual({
+        kind: front,
+        id: 'abcdefgh12',
+      });
+    },
+  );
 
   it('a front has the configured id, or the one in a public URL of AWS', () => {
     const front = { ...LAMBDA, SENTINEL_FRONT: 'http-api' };
     expectSentence(refusalOf(front), 'SENTINEL_FRONT_ID');
-    expectSentence(refusalOf({ ...front, SENTINEL_PUBLIC_URL: 'https://tvm.example.com' }), 'SENTINEL_FRONT_ID');
+    expectSentence(
+      refusalOf({ ...front, SENTINEL_PUBLIC_URL: 'https://tvm.example.com' }),
+      'SENTINEL_FRONT_ID',
+    );
     function idOf(url: string) {
       return configOf({ ...front, SENTINEL_PUBLIC_URL: url }).front?.id;
     }
@@ -233,7 +266,10 @@ describe('variables that depend on one another', () => {
     ['SENTINEL_TRUSTED_HOPS', '0'],
   ])('%s=%s is refused on Lambda', (variable, value) => {
     expect(refusalOf({ ...LOCAL, [variable]: value })).toBe('accepted');
-    expectSentence(refusalOf({ ...LOCAL, [variable]: value, AWS_LAMBDA_RUNTIME_API: 'x' }), variable);
+    expectSentence(
+      refusalOf({ ...LOCAL, [variable]: value, AWS_LAMBDA_RUNTIME_API: 'x' }),
+      variable,
+    );
   });
 });
 
@@ -241,7 +277,11 @@ describe('SENTINEL_WEBHOOK_URL', () => {
   const HOOK = 'https://hooks.example.com/services/the-secret-path';
 
   it('is refused on Lambda with a sentence that names SENTINEL_SNS_TOPIC_ARN', () => {
-    const sentence = refusalOf({ ...LOCAL, AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_WEBHOOK_URL: HOOK });
+    const sentence = refusalOf({
+      ...LOCAL,
+      AWS_LAMBDA_RUNTIME_API: 'x',
+      SENTINEL_WEBHOOK_URL: HOOK,
+    });
     expectSentence(sentence, 'SENTINEL_WEBHOOK_URL');
     expect(sentence).toContain('SENTINEL_SNS_TOPIC_ARN');
     const topic = { SENTINEL_SNS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:111122223333:x' };
@@ -272,7 +312,11 @@ describe('SENTINEL_WEBHOOK_URL', () => {
 
 describe('the receivers of events', () => {
   it('are none unless they are configured, and the format is JSON', () => {
-    expect(configOf(CLOUD).events).toEqual({ webhookUrl: undefined, webhookFormat: 'json', topicArn: undefined });
+    expect(configOf(CLOUD).events).toEqual({
+      webhookUrl: undefined,
+      webhookFormat: 'json',
+      topicArn: undefined,
+    });
   });
 
   it('may be a webhook and a topic at once', () => {
@@ -282,14 +326,20 @@ describe('the receivers of events', () => {
       SENTINEL_SNS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:111122223333:x',
     };
     expect(configOf({ ...CLOUD, ...set })).toMatchObject({
-      events: { webhookUrl: set.SENTINEL_WEBHOOK_URL, webhookFormat: 'slack', topicArn: set.SENTINEL_SNS_TOPIC_ARN },
+      events: {
+        webhookUrl: set.SENTINEL_WEBHOOK_URL,
+        webhookFormat: 'slack',
+        topicArn: set.SENTINEL_SNS_TOPIC_ARN,
+      },
       withoutEffect: [],
     });
   });
 
   it('are reached at the endpoint of AWS_ENDPOINT_URL_SNS where that is set', () => {
     expect(configOf(LOCAL).endpoints.sns).toBe(LOCAL['AWS_ENDPOINT_URL']);
-    expect(configOf({ ...LOCAL, AWS_ENDPOINT_URL_SNS: 'http://127.0.0.1:1' }).endpoints.sns).toBe('http://127.0.0.1:1');
+    expect(configOf({ ...LOCAL, AWS_ENDPOINT_URL_SNS: 'http://127.0.0.1:1' }).endpoints.sns).toBe(
+      'http://127.0.0.1:1',
+    );
   });
 });
 
@@ -314,14 +364,20 @@ describe('SENTINEL_HOSTS', () => {
     expect(configOf(CLOUD).hosts).toEqual(['tvm.example.com']);
     const url = 'https://TVM.Example.com:8443/base';
     expect(configOf({ ...CLOUD, SENTINEL_PUBLIC_URL: url }).hosts).toEqual(['tvm.example.com']);
-    expect(configOf({ ...CLOUD, SENTINEL_PUBLIC_URL: 'http://[2001:DB8::1]:80' }).hosts).toEqual(['[2001:db8::1]']);
+    expect(configOf({ ...CLOUD, SENTINEL_PUBLIC_URL: 'http://[2001:DB8::1]:80' }).hosts).toEqual([
+      '[2001:db8::1]',
+    ]);
     const local = configOf({ ...LOCAL, SENTINEL_PUBLIC_URL: url });
     expect(local.hosts).toEqual(['tvm.example.com', 'localhost', '127.0.0.1', '[::1]']);
     expect(configOf({ ...LOCAL, SENTINEL_HOSTS: 'a:1' }).hosts).toEqual(['a:1']);
   });
 
   it('defaults to any host behind a front of AWS Lambda, which verified the host', () => {
-    const front = { AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_FRONT: 'http-api', SENTINEL_FRONT_ID: 'abcdefgh12' };
+    const front = {
+      AWS_LAMBDA_RUNTIME_API: 'x',
+      SENTINEL_FRONT: 'http-api',
+      SENTINEL_FRONT_ID: 'abcdefgh12',
+    };
     expect(configOf({ ...CLOUD, ...front }).hosts).toBeUndefined();
     expect(configOf({ ...CLOUD, ...front, SENTINEL_HOSTS: 'a' }).hosts).toEqual(['a']);
     expect(configOf({ ...CLOUD, AWS_LAMBDA_RUNTIME_API: 'x' }).hosts).toEqual(['tvm.example.com']);
@@ -347,14 +403,26 @@ describe('SENTINEL_TRUSTED_HOPS', () => {
   it('is 0 by default, and on Lambda 1 for the hop before the adapter', () => {
     expect(configOf(LOCAL).trustedHops).toBe(0);
     expect(configOf({ ...LOCAL, AWS_LAMBDA_RUNTIME_API: 'x' }).trustedHops).toBe(1);
-    expect(configOf({ ...LOCAL, AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_TRUSTED_HOPS: '2' }).trustedHops).toBe(2);
+    expect(
+      configOf({ ...LOCAL, AWS_LAMBDA_RUNTIME_API: 'x', SENTINEL_TRUSTED_HOPS: '2' }).trustedHops,
+    ).toBe(2);
   });
 });
 
 describe('the result of readConfig', () => {
   it('is deeply frozen', () => {
-    const config = configOf({ ...LOCAL, SENTINEL_ALLOWED_ACCOUNTS: '111122223333', SENTINEL_HOSTS: 'a' });
-    for (const part of [config, config.endpoints, config.tables, config.allowedAccounts, config.hosts]) {
+    const config = configOf({
+      ...LOCAL,
+      SENTINEL_ALLOWED_ACCOUNTS: '111122223333',
+      SENTINEL_HOSTS: 'a',
+    });
+    for (const part of [
+      config,
+      config.endpoints,
+      config.tables,
+      config.allowedAccounts,
+      config.hosts,
+    ]) {
       expect(Object.isFrozen(part)).toBe(true);
     }
   });
@@ -363,12 +431,20 @@ describe('the result of readConfig', () => {
     const own = { SENTINEL_HOSTS: ' a , b:1 ', AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1' };
     expect(configOf({ ...LOCAL, ...own })).toMatchObject({
       hosts: ['a', 'b:1'],
-      endpoints: { sts: 'http://127.0.0.1:1', ssm: LOCAL['AWS_ENDPOINT_URL'], dynamodb: LOCAL['AWS_ENDPOINT_URL'] },
+      endpoints: {
+        sts: 'http://127.0.0.1:1',
+        ssm: LOCAL['AWS_ENDPOINT_URL'],
+        dynamodb: LOCAL['AWS_ENDPOINT_URL'],
+      },
     });
   });
 
   it('lists the variables that are set but have no effect yet', () => {
-    const set = { SENTINEL_STS_REGIONS: 'eu-west-1', SENTINEL_LOG_SIGNING_KEY: 'k', SENTINEL_ROOT: '/x' };
+    const set = {
+      SENTINEL_STS_REGIONS: 'eu-west-1',
+      SENTINEL_LOG_SIGNING_KEY: 'k',
+      SENTINEL_ROOT: '/x',
+    };
     expect(configOf({ ...LOCAL, ...set }).withoutEffect.toSorted()).toEqual([
       'SENTINEL_LOG_SIGNING_KEY',
       'SENTINEL_STS_REGIONS',
@@ -387,7 +463,9 @@ describe('the table of variables in README.md', () => {
   const named = section
     .split('\n')
     .filter((line) => line.startsWith('| `'))
-    .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/gu)].map(([, name = '']) => name))
+    .flatMap((line) =>
+      [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/gu)].map(([, name = '']) => name),
+    )
     // `_STS` in the row of AWS_ENDPOINT_URL stands for AWS_ENDPOINT_URL_STS.
     .map((name) => (name.startsWith('_') ? `AWS_ENDPOINT_URL${name}` : name));
 
@@ -396,7 +474,9 @@ describe('the table of variables in README.md', () => {
   });
 
   it('says which variables are not used yet, and of no others', () => {
-    const rows = section.split('\n').filter((line) => line.startsWith('| `') && /not used yet/iu.test(line));
+    const rows = section
+      .split('\n')
+      .filter((line) => line.startsWith('| `') && /not used yet/iu.test(line));
     const said = rows.flatMap((line) =>
       [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/gu)].map(([, name]) => name),
     );

@@ -86,5 +86,9 @@ async function startUnderEmulator(front: OpenFront): Promise<Target> {
 const lacking = lacksEmulator();
 
 for (const front of ['alb', 'function-url'] as const) {
-  describeConformance(`the image under the emulator, behind ${front}`, () => startUnderEmulator(front), lacking);
+  describeConformance(
+    `the image under the emulator, behind ${front}`,
+    () => startUnderEmulator(front),
+    lacking,
+  );
 }

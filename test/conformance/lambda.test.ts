@@ -23,4 +23,8 @@ async function startBehind(front: OpenFront): Promise<Target> {
 const lacking = lacksAdapter();
 
 describeConformance('behind the adapter and an ALB', () => startBehind('alb'), lacking);
-describeConformance('behind the adapter and an open Function URL', () => startBehind('function-url'), lacking);
+describeConformance(
+  'behind the adapter and an open Function URL',
+  () => startBehind('function-url'),
+  lacking,
+);

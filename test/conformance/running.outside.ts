@@ -8,5 +8,9 @@ import { describeConformance } from './suite.ts';
 const [tvm = '', aws = ''] = [process.env['CONFORMANCE_URL'], process.env['CONFORMANCE_AWS_URL']];
 
 describeConformance(tvm, () =>
-  Promise.resolve({ port: Number(new URL(tvm).port), awsEndpoint: aws, close: () => Promise.resolve() }),
+  Promise.resolve({
+    port: Number(new URL(tvm).port),
+    awsEndpoint: aws,
+    close: () => Promise.resolve(),
+  }),
 );

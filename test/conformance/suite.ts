@@ -57,7 +57,11 @@ function fromNow(ms: number): string {
  * @param start makes the target, once before the tests; the suite closes it after them
  * @param lacking why the target cannot be made on this machine; then all tests are skipped
  */
-export function describeConformance(name: string, start: () => Promise<Target>, lacking?: string): void {
+export function describeConformance(
+  name: string,
+  start: () => Promise<Target>,
+  lacking?: string,
+): void {
   describe.skipIf(lacking !== undefined)(`conformance: ${name}`, () => {
     let target: Target;
     beforeAll(async () => {
@@ -67,7 +71,10 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
       await target.close();
     }, 60_000);
 
-    type Ask = Partial<Signing> & { readonly target?: string; readonly extra?: Readonly<Record<string, string>> };
+    type Ask = Partial<Signing> & {
+      readonly target?: string;
+      readonly extra?: Readonly<Record<string, string>>;
+    };
     function ask({ target: line, extra, ...signing }: Ask): Promise<RawAnswer> {
       const signed = sign({
         host: `127.0.0.1:${target.port}`,
@@ -83,14 +90,23 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
       });
     }
     const carol = { accessKeyId: 'TVMDEMOCAROL', secret: 'demo-carol-not-a-secret' };
-    function post(body: string, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> {
-      return ask({ method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+    function post(
+      body: string,
+      headers: Readonly<Record<string, string>> = {},
+    ): Promise<RawAnswer> {
+      return ask({
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', ...headers },
+      });
     }
 
     describe('GET /healthz and GET /readyz', () => {
       it('answer 200 without naming any document', async () => {
         const [health, ready] = await Promise.all(
-          ['/healthz', '/readyz'].map((path) => sendRaw(target.port, { target: path, headers: { host: 'x' } })),
+          ['/healthz', '/readyz'].map((path) =>
+            sendRaw(target.port, { target: path, headers: { host: 'x' } }),
+          ),
         );
         expect(health).toMatchObject({ status: 200, json: { status: 'ok' } });
         expect(ready).toMatchObject({
@@ -123,9 +139,17 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
         const vended = await ask({ ...key, query: 'profile=dev' });
         expect([vended.status, vended.json['Profile']]).toEqual([200, 'dev']);
         const who = await ask({ ...key, path: '/whoami' });
-        expect(who.json).toMatchObject({ name: 'alice', via: 'minted-key', source_access_key_id: 'TVMDEMOALICE' });
+        expect(who.json).toMatchObject({
+          name: 'alice',
+          via: 'minted-key',
+          source_access_key_id: 'TVMDEMOALICE',
+        });
         const headers = { ...key.headers, 'content-type': 'application/json' };
-        expectRefusal(await ask({ ...key, method: 'POST', path: '/keys', body: '{}', headers }), 403, 'AccessDenied');
+        expectRefusal(
+          await ask({ ...key, method: 'POST', path: '/keys', body: '{}', headers }),
+          403,
+          'AccessDenied',
+        );
       });
 
       it('are refused with another secret, another token or no token', async () => {
@@ -149,7 +173,11 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
         expect(answer.status).toBe(200);
         expect(Object.keys(answer.json).toSorted()).toEqual(NAMES);
         expect(answer.headers['cache-control']).toBe('no-store');
-        expect(answer.json).toMatchObject({ Version: 1, Profile: 'dev', Token: answer.json['SessionToken'] });
+        expect(answer.json).toMatchObject({
+          Version: 1,
+          Profile: 'dev',
+          Token: answer.json['SessionToken'],
+        });
         expect(answer.json['SourceIdentity']).toMatch(/^sentinel=d=[0-9a-f]{16}=alice$/u);
         expect(answer.json['Expiration']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u);
         const life = Date.parse(String(answer.json['Expiration'])) - before;
@@ -169,7 +197,9 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
           },
         });
         const { Arn } = await sts.send(new GetCallerIdentityCommand({}));
-        expect(Arn).toBe(`arn:aws:sts::${String(json['AccountId'])}:assumed-role/SentinelProtected-dev/alice`);
+        expect(Arn).toBe(
+          `arn:aws:sts::${String(json['AccountId'])}:assumed-role/SentinelProtected-dev/alice`,
+        );
       });
 
       it('give credentials that live as long as asked for, at most an hour', async () => {
@@ -182,7 +212,9 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
       it('give different credentials to each of many concurrent requests', async () => {
         const answers: RawAnswer[] = [];
         for (let wave = 0; wave < 5; wave += 1) {
-          answers.push(...(await Promise.all(Array.from({ length: 20 }, () => ask({ query: 'profile=dev' })))));
+          answers.push(
+            ...(await Promise.all(Array.from({ length: 20 }, () => ask({ query: 'profile=dev' })))),
+          );
         }
         expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
         for (const field of ['AccessKeyId', 'SourceIdentity']) {
@@ -197,7 +229,9 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
       it('deny carol, whom no rule names', async () => {
         const answer = await ask({ query: 'profile=dev', ...carol });
         expectRefusal(answer, 403, 'PolicyDenied');
-        expect(answer.json['message']).toBe('no rule lets carol use profile dev; GET /profiles lists yours');
+        expect(answer.json['message']).toBe(
+          'no rule lets carol use profile dev; GET /profiles lists yours',
+        );
       });
 
       it('deny a profile that does not exist with the same answer', async () => {
@@ -221,7 +255,10 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
       });
 
       it('decide which profiles GET /profiles lists', async () => {
-        const [hers, carols] = [await ask({ path: '/profiles' }), await ask({ path: '/profiles', ...carol })];
+        const [hers, carols] = [
+          await ask({ path: '/profiles' }),
+          await ask({ path: '/profiles', ...carol }),
+        ];
         expect(hers.json['profiles']).toMatchObject([
           { name: 'dev', access: 'allow' },
           { name: 'prod', access: 'approval' },
@@ -237,24 +274,41 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
         ['a changed query', { target: '/?profile=prod' }, 403, 'SignatureDoesNotMatch'],
         ['a changed path', { target: '/profiles?profile=dev' }, 403, 'SignatureDoesNotMatch'],
         ['an unsigned x-amz header', { extra: { 'x-amz-meta': '1' } }, 403, 'AccessDenied'],
-        ['a foreign security token', { headers: { 'x-amz-security-token': 'x' } }, 403, 'InvalidClientTokenId'],
+        [
+          'a foreign security token',
+          { headers: { 'x-amz-security-token': 'x' } },
+          403,
+          'InvalidClientTokenId',
+        ],
         ['another region', { region: 'eu-west-1' }, 403, 'SignatureDoesNotMatch'],
         ['another service', { service: 'sts' }, 403, 'SignatureDoesNotMatch'],
         ['a date six minutes ago', { amzDate: fromNow(-360_000) }, 403, 'SignatureDoesNotMatch'],
         ['a date six minutes ahead', { amzDate: fromNow(360_000) }, 403, 'SignatureDoesNotMatch'],
         ['month 13', { amzDate: '20261331T000000Z' }, 400, 'IncompleteSignature'],
-        ['a basic Authorization', { extra: { authorization: 'Basic YTpi' } }, 400, 'IncompleteSignature'],
+        [
+          'a basic Authorization',
+          { extra: { authorization: 'Basic YTpi' } },
+          400,
+          'IncompleteSignature',
+        ],
       ])('refuses %s', async (_, request, status, error) => {
         expectRefusal(await ask({ query: 'profile=dev', ...request }), status, error);
       });
 
       it('refuses an unsigned request', async () => {
-        const answer = await sendRaw(target.port, { target: '/?profile=dev', headers: { host: 'x' } });
+        const answer = await sendRaw(target.port, {
+          target: '/?profile=dev',
+          headers: { host: 'x' },
+        });
         expectRefusal(answer, 403, 'MissingAuthenticationToken');
       });
 
       it('lets each signed request through once', async () => {
-        const signed = sign({ host: `127.0.0.1:${target.port}`, query: 'profile=dev', headers: nonce() });
+        const signed = sign({
+          host: `127.0.0.1:${target.port}`,
+          query: 'profile=dev',
+          headers: nonce(),
+        });
         function send() {
           return sendRaw(target.port, { target: '/?profile=dev', headers: signed.headers });
         }
@@ -273,23 +327,40 @@ export function describeConformance(name: string, start: () => Promise<Target>, 
         ['a duration too short', () => ask({ query: 'duration=899&profile=dev' }), 400],
         ['a duration too long', () => ask({ query: 'duration=3601&profile=dev' }), 400],
         ['a field of the wrong type', () => post('{"profile":"dev","duration":"900"}'), 400],
-        ['an unknown field', () => post('{"profile":"dev","role_arn":"arn:aws:iam::1:role/x"}'), 400],
+        [
+          'an unknown field',
+          () => post('{"profile":"dev","role_arn":"arn:aws:iam::1:role/x"}'),
+          400,
+        ],
         ['a body that is not JSON', () => post('profile=dev'), 400],
         ['an empty body', () => post(''), 400],
-        ['another content type', () => post('{"profile":"dev"}', { 'content-type': 'text/plain' }), 400],
+        [
+          'another content type',
+          () => post('{"profile":"dev"}', { 'content-type': 'text/plain' }),
+          400,
+        ],
         ['a body over 64 KiB', () => post(`{"profile":"${'x'.repeat(70_000)}"}`), 413],
         ['a path that does not exist', () => ask({ path: '/nowhere' }), 404],
-        ['a method that does not exist', () => ask({ method: 'DELETE', query: 'profile=dev' }), 405],
+        [
+          'a method that does not exist',
+          () => ask({ method: 'DELETE', query: 'profile=dev' }),
+          405,
+        ],
       ])('refuses %s', async (_, request, status) => {
         expectRefusal(await request(), status, 'ValidationError');
       });
 
-      it.each(['http://127.0.0.1/?profile=dev', '//?profile=dev'])('refuses the request target %s', async (line) => {
-        const refused = await ask({ query: 'profile=dev', target: line });
-        // The front of Lambda answers by itself when the adapter can make no request of the target.
-        if (target.resolvesTargets === true && refused.status === 502) expect(refused.json).toEqual({});
-        else expectRefusal(refused, 400, 'ValidationError');
-      });
+      it.each(['http://127.0.0.1/?profile=dev', '//?profile=dev'])(
+        'refuses the request target %s',
+        async (line) => {
+          const refused = await ask({ query: 'profile=dev', target: line });
+          // The front of Lambda answers by itself when the adapter can make no request of the
+          // target.
+          if (target.resolvesTargets === true && refused.status === 502)
+            expect(refused.json).toEqual({});
+          else expectRefusal(refused, 400, 'ValidationError');
+        },
+      );
 
       it.each(['/x/../?profile=dev', '/%2e?profile=dev'])(
         'never vends for the request target %s signed as another',

@@ -11,11 +11,16 @@ const MANY = 101;
 /** What the TVM answers is what the table of routes says, with nothing more and nothing less. */
 const world = useDesk({}, async (desk) => {
   const carols = { effect: 'allow', conditions: { users: ['carol'] } };
-  await Promise.all(Array.from({ length: MANY }, (_, index) => putProfile(desk, `many/${index}`, carols)));
+  await Promise.all(
+    Array.from({ length: MANY }, (_, index) => putProfile(desk, `many/${index}`, carols)),
+  );
 });
 
 /** Holds an answer against its shape, which drops every member that it does not know. */
-function expectShape(name: OperationName, { status, json, body }: RawAnswer): Record<string, unknown> {
+function expectShape(
+  name: OperationName,
+  { status, json, body }: RawAnswer,
+): Record<string, unknown> {
   expect(status, body).toBe(ROUTES[name].status);
   expect(v.parse(ROUTES[name].answer, json)).toEqual(json);
   return json;
@@ -33,7 +38,10 @@ describe('ROUTES', () => {
   });
 
   it('has the shape of a page of profiles, with a next one and without', async () => {
-    const first = expectShape('listProfiles', await call(world.tvm, { path: '/profiles', as: 'carol' }));
+    const first = expectShape(
+      'listProfiles',
+      await call(world.tvm, { path: '/profiles', as: 'carol' }),
+    );
     expect(first).toHaveProperty(NEXT_TOKEN);
     expectShape('listProfiles', await call(world.tvm, { path: '/profiles' }));
   });

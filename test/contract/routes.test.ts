@@ -3,7 +3,14 @@ import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { OWN_ERRORS } from '../../src/contract/errors.ts';
-import { describeRoutes, findPath, findRoute, idIn, PATHS, toShownPath } from '../../src/contract/paths.ts';
+import {
+  describeRoutes,
+  findPath,
+  findRoute,
+  idIn,
+  PATHS,
+  toShownPath,
+} from '../../src/contract/paths.ts';
 import { ROUTES, type OperationName, type Route } from '../../src/contract/routes.ts';
 import { createApp } from '../../src/http/app.ts';
 import { toRefusalAnswer } from '../../src/http/refusals.ts';
@@ -65,6 +72,10 @@ const app = createApp({
   showRequest: unreachable,
   decisions: { approve: unreachable, deny: unreachable, cancel: unreachable, end: unreachable },
   statusUrlOf: unreachable,
+  openEvent: unreachable,
+  listEvents: unreachable,
+  showEvent: unreachable,
+  events: { confirm: unreachable, close: unreachable, review: unreachable },
   clock: () => 0,
   bareNames: 'key',
   names: { bareNames: 'key' } as Parameters<typeof createApp>[0]['names'],
@@ -86,17 +97,22 @@ async function ask(method: string, path: string) {
 }
 
 describe('createApp', () => {
-  it.each(OPERATIONS)('answers %s, asking for an identity where the table says so', async (_, route) => {
-    const { status, json } = await ask(route.method, pathOf(route));
-    if (route.identity) {
-      expect([status, json['error']]).toEqual([503, 'ServiceUnavailable']);
-    } else {
-      expect(status).toBe(route.status);
-      expect(v.parse(route.answer, json)).toEqual(json);
-    }
-  });
+  it.each(OPERATIONS)(
+    'answers %s, asking for an identity where the table says so',
+    async (_, route) => {
+      const { status, json } = await ask(route.method, pathOf(route));
+      if (route.identity) {
+        expect([status, json['error']]).toEqual([503, 'ServiceUnavailable']);
+      } else {
+        expect(status).toBe(route.status);
+        expect(v.parse(route.answer, json)).toEqual(json);
+      }
+    },
+  );
 
-  it.each(PATHS.flatMap((routes) => METHODS.map((method) => [method, routes.path, routes] as const)))(
+  it.each(
+    PATHS.flatMap((routes) => METHODS.map((method) => [method, routes.path, routes] as const)),
+  )(
     '%s %s is answered, or refused with 405 and Allow, as the table says',
     async (method, path, { allow }) => {
       const answer = await ask(method, pathOf({ path }));
@@ -116,9 +132,12 @@ describe('createApp', () => {
     expect(served).toEqual(new Set(PATHS.map(({ path }) => path)));
   });
 
-  it.each(['/x', '/keys/', '/sessions/a/b', '/sessions/a/revoke/', '/Whoami'])('answers 404 at %s', async (path) => {
-    for (const method of METHODS) expect((await ask(method, path)).status).toBe(404);
-  });
+  it.each(['/x', '/keys/', '/sessions/a/b', '/sessions/a/revoke/', '/Whoami'])(
+    'answers 404 at %s',
+    async (path) => {
+      for (const method of METHODS) expect((await ask(method, path)).status).toBe(404);
+    },
+  );
 });
 
 describe('the 404 sentence', () => {
@@ -130,7 +149,9 @@ describe('the 404 sentence', () => {
   });
 
   it('names methods that do the same together', () => {
-    expect(describeRoutes()).toMatch(/^GET \/ or POST \/ vends credentials for a profile, GET \/profiles /u);
+    expect(describeRoutes()).toMatch(
+      /^GET \/ or POST \/ vends credentials for a profile, GET \/profiles /u,
+    );
   });
 
   it('is one sentence', () => {
@@ -144,13 +165,19 @@ describe('findRoute and toRouteLabel', () => {
     expect(toRouteLabel(`${pathOf(route)}?a=/b`)).toBe(route.path);
   });
 
-  it.each(['/sessions/', '/sessions/a/b', '/revocations/1/', '//', 'x', '', '/*', '/sessions/a/revoke/b'])(
-    'find nothing at %j',
-    (path) => {
-      expect(findPath(path)).toBeUndefined();
-      expect(toRouteLabel(path)).toBe('other');
-    },
-  );
+  it.each([
+    '/sessions/',
+    '/sessions/a/b',
+    '/revocations/1/',
+    '//',
+    'x',
+    '',
+    '/*',
+    '/sessions/a/revoke/b',
+  ])('find nothing at %j', (path) => {
+    expect(findPath(path)).toBeUndefined();
+    expect(toRouteLabel(path)).toBe('other');
+  });
 
   it('find nothing for another method', () => {
     expect(findRoute({ method: 'PUT', path: '/' })).toBeUndefined();
@@ -173,7 +200,8 @@ describe('the table of routes', () => {
   });
 
   it('has the form of an id exactly where the path has an id', () => {
-    for (const [name, route] of OPERATIONS) expect(route.id !== undefined, name).toBe(route.path.includes(':id'));
+    for (const [name, route] of OPERATIONS)
+      expect(route.id !== undefined, name).toBe(route.path.includes(':id'));
   });
 
   it('lets HEAD be answered only where nobody needs an identity, so that it never vends', () => {
@@ -191,7 +219,9 @@ describe('the table of routes', () => {
 
 describe('README', () => {
   const page = readFileSync(resolve(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
-  const cells = [...page.matchAll(/^\| (`(?:GET|POST|DELETE) \/[^|]*)\|/gmu)].map(([, cell = '']) => cell);
+  const cells = [...page.matchAll(/^\| (`(?:GET|POST|DELETE) \/[^|]*)\|/gmu)].map(
+    ([, cell = '']) => cell,
+  );
   const requests = cells.flatMap((cell) => [...cell.matchAll(/`((?:GET|POST|DELETE) \/[^`]*)`/gu)]);
 
   it('has every endpoint in its table, and no other', () => {
@@ -208,8 +238,11 @@ describe('README', () => {
     expect(shown.length).toBeGreaterThan(1);
     for (const [path, query] of shown) {
       const route = findRoute({ method: 'GET', path });
-      if (route === undefined || route.method === 'POST') throw new Error(`there is no GET ${path}`);
-      const told = [...route.query.keys].filter((key) => key !== 'next_token' && !route.query.quiet.includes(key));
+      if (route === undefined || route.method === 'POST')
+        throw new Error(`there is no GET ${path}`);
+      const told = [...route.query.keys].filter(
+        (key) => key !== 'next_token' && !route.query.quiet.includes(key),
+      );
       expect([...new URLSearchParams(query).keys()].toSorted(), path).toEqual(told.toSorted());
     }
   });
@@ -218,7 +251,10 @@ describe('README', () => {
     const table = page.slice(page.indexOf('| status '), page.indexOf('## Operate it'));
     const rows = table.matchAll(/^\| (\d{3}(?:, \d{3})*) +\| (.+)\|$/gmu);
     const told = [...rows].flatMap(([, statuses = '', text = '']) =>
-      [...text.matchAll(/`([A-Z][A-Za-z]+)`/gu)].map(([, name = '']) => [name, statuses.split(', ').map(Number)]),
+      [...text.matchAll(/`([A-Z][A-Za-z]+)`/gu)].map(([, name = '']) => [
+        name,
+        statuses.split(', ').map(Number),
+      ]),
     );
     const { InternalFailure: _, ...own } = OWN_ERRORS;
     // Retry-After is not a word of letters only, so that it is not taken for a name.

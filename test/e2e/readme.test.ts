@@ -5,7 +5,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { PROGRAM, scratch } from '../cli/support.ts';
+import { DEMO_CLIENTS } from '../../src/local/demo.ts';
+import { PROGRAM, runProgram, scratch } from '../cli/support.ts';
 import { bareEnvironment, lacksAwsCli } from '../local/support.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
@@ -58,7 +59,8 @@ afterAll(async () => {
 
 /** The curl command in README.md that contains `user`, with the port of this run. */
 function curlLine(user: string): string {
-  const line = lines(README).find((text) => text.startsWith('curl --aws-sigv4') && text.includes(user)) ?? '';
+  const line =
+    lines(README).find((text) => text.startsWith('curl --aws-sigv4') && text.includes(user)) ?? '';
   return line.replace(':8080', `:${port}`);
 }
 
@@ -73,15 +75,21 @@ async function curl(line: string): Promise<{ readonly status: number; readonly j
 }
 
 function aws(credentials: Json | undefined, ...args: readonly string[]) {
-  return run('aws', ['--endpoint-url', `http://127.0.0.1:${awsPort}`, '--output', 'json', ...args], {
-    env: {
-      ...bareEnvironment(),
-      AWS_DEFAULT_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: String(credentials?.['AccessKeyId'] ?? 'AKIADEMODANA0000'),
-      AWS_SECRET_ACCESS_KEY: String(credentials?.['SecretAccessKey'] ?? 'demo-dana-not-a-secret'),
-      ...(credentials === undefined ? {} : { AWS_SESSION_TOKEN: String(credentials['SessionToken']) }),
+  return run(
+    'aws',
+    ['--endpoint-url', `http://127.0.0.1:${awsPort}`, '--output', 'json', ...args],
+    {
+      env: {
+        ...bareEnvironment(),
+        AWS_DEFAULT_REGION: 'us-east-1',
+        AWS_ACCESS_KEY_ID: String(credentials?.['AccessKeyId'] ?? 'AKIADEMODANA0000'),
+        AWS_SECRET_ACCESS_KEY: String(credentials?.['SecretAccessKey'] ?? 'demo-dana-not-a-secret'),
+        ...(credentials === undefined
+          ? {}
+          : { AWS_SESSION_TOKEN: String(credentials['SessionToken']) }),
+      },
     },
-  });
+  );
 }
 
 const lacksCurl = await run('curl', ['--version']).then(
@@ -100,19 +108,27 @@ describe('README.md, "Try it"', () => {
     expect(json['SourceIdentity']).toMatch(/^sentinel=d=[0-9a-f]{16}=alice$/u);
   });
 
-  it.skipIf(lacksCurl || lacksShell)('vends with the same command four times in one second', async () => {
-    const all = await Promise.all(Array.from({ length: 4 }, () => curl(curlLine('TVMDEMOALICE'))));
-    expect(all.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-  });
+  it.skipIf(lacksCurl || lacksShell)(
+    'vends with the same command four times in one second',
+    async () => {
+      const all = await Promise.all(
+        Array.from({ length: 4 }, () => curl(curlLine('TVMDEMOALICE'))),
+      );
+      expect(all.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    },
+  );
 
-  it.skipIf(lacksCurl || lacksShell)('refuses carol with the printed command and the printed message', async () => {
-    const { status, json } = await curl(curlLine('TVMDEMOCAROL'));
-    expect(status).toBe(403);
-    expect(json).toMatchObject({
-      error: 'PolicyDenied',
-      message: 'no rule lets carol use profile dev; GET /profiles lists yours',
-    });
-  });
+  it.skipIf(lacksCurl || lacksShell)(
+    'refuses carol with the printed command and the printed message',
+    async () => {
+      const { status, json } = await curl(curlLine('TVMDEMOCAROL'));
+      expect(status).toBe(403);
+      expect(json).toMatchObject({
+        error: 'PolicyDenied',
+        message: 'no rule lets carol use profile dev; GET /profiles lists yours',
+      });
+    },
+  );
 
   it('refuses prod and vault to alice, each with its own reason', async () => {
     function ask(query: string) {
@@ -131,13 +147,16 @@ describe('README.md, "Try it"', () => {
     expect(answer).toMatchObject({ status: 403, json: { error: 'SignatureDoesNotMatch' } });
   });
 
-  it.skipIf(lacksCurl || lacksShell || lacksCli)('gives credentials that the AWS CLI can use', async () => {
-    const { json } = await curl(curlLine('TVMDEMOALICE'));
-    const { stdout: identity } = await aws(json, 'sts', 'get-caller-identity');
-    expect((JSON.parse(identity) as Json)['Arn']).toBe(
-      'arn:aws:sts::000000000000:assumed-role/SentinelProtected-dev/alice',
-    );
-  });
+  it.skipIf(lacksCurl || lacksShell || lacksCli)(
+    'gives credentials that the AWS CLI can use',
+    async () => {
+      const { json } = await curl(curlLine('TVMDEMOALICE'));
+      const { stdout: identity } = await aws(json, 'sts', 'get-caller-identity');
+      expect((JSON.parse(identity) as Json)['Arn']).toBe(
+        'arn:aws:sts::000000000000:assumed-role/SentinelProtected-dev/alice',
+      );
+    },
+  );
 
   it.skipIf(lacksCurl || lacksShell || lacksCli)(
     'keeps vended credentials and dana from assuming the protected role',
@@ -154,17 +173,58 @@ describe('README.md, "Try it"', () => {
     },
   );
 
-  it.skipIf(process.platform === 'win32')('vends to dana with the printed command of the client', async () => {
-    const line = lines(README).find((text) => text.startsWith('AWS_ACCESS_KEY_ID=AKIADEMODANA')) ?? '';
-    const command = line.replace('sentinel-tvm', `'${PROGRAM}'`);
-    const env = {
-      ...bareEnvironment(),
-      TVM_URL: `http://127.0.0.1:${port}`,
-      TVM_LOGIN_FILE: join(directory, 'login.json'),
+  it.skipIf(process.platform === 'win32')(
+    'vends to dana with the printed command of the client',
+    async () => {
+      const line =
+        lines(README).find((text) => text.startsWith('AWS_ACCESS_KEY_ID=AKIADEMODANA')) ?? '';
+      const command = line.replace('sentinel-tvm', `'${PROGRAM}'`);
+      const env = {
+        ...bareEnvironment(),
+        TVM_URL: `http://127.0.0.1:${port}`,
+        TVM_LOGIN_FILE: join(directory, 'login.json'),
+      };
+      const { stdout: text } = await run('sh', ['-c', command], { env });
+      expect(JSON.parse(text)).toMatchObject({
+        Version: 1,
+        AccessKeyId: expect.stringMatching(/^ASIA/u),
+      });
+      expect(stderr).toContain('credentials --profile dev --url');
+    },
+  );
+
+  it('gives an approval with the printed commands of the client', async () => {
+    function as(who: 'alice' | 'bob', ...args: readonly string[]) {
+      const { accessKeyId, secret } = DEMO_CLIENTS[who];
+      return runProgram([...args, '--registered-key'], {
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secret,
+        TVM_URL: `http://127.0.0.1:${port}`,
+        TVM_LOGIN_FILE: join(directory, 'story.json'),
+      });
+    }
+    // A vend above may have made a request for another reason.
+    const before = JSON.parse(
+      (await as('alice', 'requests', '--status', 'pending', '--json')).stdout,
+    ) as {
+      readonly requests: readonly { readonly request_id: string }[];
     };
-    const { stdout: text } = await run('sh', ['-c', command], { env });
-    expect(JSON.parse(text)).toMatchObject({ Version: 1, AccessKeyId: expect.stringMatching(/^ASIA/u) });
-    expect(stderr).toContain('credentials --profile dev --url');
+    for (const { request_id: id } of before.requests) await as('alice', 'cancel', id);
+
+    const story = lines(README.slice(README.indexOf('## Try it'), README.indexOf('## Ask it')))
+      .filter((line) => /^sentinel-tvm (?:request|approve|credentials --profile prod)/u.test(line))
+      .map((line) => line.replace('sentinel-tvm ', '').replace(/ +#.*$/u, ''));
+    expect(story).toHaveLength(4);
+    let id = '';
+    for (const [step, who] of (['alice', 'bob', 'bob', 'alice'] as const).entries()) {
+      const words = [...(story[step] ?? '').matchAll(/"([^"]*)"|(\S+)/gu)].map(
+        ([, quoted, bare]) => quoted ?? bare ?? '',
+      );
+      const run = await as(who, ...words.map((word) => (/^[0-9a-f]{16}$/u.test(word) ? id : word)));
+      expect(run.code, run.stderr).toBe(0);
+      id ||=
+        /^Request ([0-9a-f]{16}) for profile prod is pending/u.exec(run.stdout)?.[1] ?? 'no id';
+    }
   });
 
   it('writes only audit records to stdout', async () => {

@@ -67,7 +67,9 @@ describe.skipIf(lacking !== undefined)('the Python recipe of src/cli/README.md',
 
   it('forwards a session token, and is refused as the role, not let in by the session’s name', async () => {
     const sts = new STSClient(sdk(desk, DANA));
-    const { Credentials } = await sts.send(new AssumeRoleCommand({ RoleArn: role('deploy'), RoleSessionName: 'dana' }));
+    const { Credentials } = await sts.send(
+      new AssumeRoleCommand({ RoleArn: role('deploy'), RoleSessionName: 'dana' }),
+    );
     sts.destroy();
     const session = {
       AWS_ACCESS_KEY_ID: String(Credentials?.AccessKeyId),
@@ -75,20 +77,34 @@ describe.skipIf(lacking !== undefined)('the Python recipe of src/cli/README.md',
       AWS_SESSION_TOKEN: String(Credentials?.SessionToken),
     };
     await expect(vend(session)).rejects.toThrow('403');
-    expect(tvm.audit.at(-1)).toMatchObject({ user: 'role/deploy', caller_session_name: 'dana', outcome: 'denied' });
+    expect(tvm.audit.at(-1)).toMatchObject({
+      user: 'role/deploy',
+      caller_session_name: 'dana',
+      outcome: 'denied',
+    });
   });
 });
 
 const lacksCurl = spawnSync('curl', ['--version']).status !== 0;
 if (lacksCurl) process.stderr.write('skipped: curl is not on this machine\n');
 
-describe.skipIf(lacksCurl || process.platform === 'win32')('the curl recipe of src/cli/README.md', () => {
-  it('mints a key and vends with it', async () => {
-    const file = writeText(directory, 'vend.sh', recipe('sh'));
-    const variables = { TVM_ACCESS_KEY_ID: 'TVMDEMOALICE', TVM_SECRET: 'demo-alice-not-a-secret' };
-    const { stdout } = await exec('sh', [file], { cwd: directory, env: environment(variables) });
-    expect(JSON.parse(stdout)).toMatchObject({ Version: 1, Profile: 'dev' });
-    expect(tvm.audit.at(-1)).toMatchObject({ via: 'minted-key', user: 'alice', outcome: 'vended' });
-    expect(readFileSync(join(directory, 'key.json'), 'utf8')).toContain('TVMK');
-  });
-});
+describe.skipIf(lacksCurl || process.platform === 'win32')(
+  'the curl recipe of src/cli/README.md',
+  () => {
+    it('mints a key and vends with it', async () => {
+      const file = writeText(directory, 'vend.sh', recipe('sh'));
+      const variables = {
+        TVM_ACCESS_KEY_ID: 'TVMDEMOALICE',
+        TVM_SECRET: 'demo-alice-not-a-secret',
+      };
+      const { stdout } = await exec('sh', [file], { cwd: directory, env: environment(variables) });
+      expect(JSON.parse(stdout)).toMatchObject({ Version: 1, Profile: 'dev' });
+      expect(tvm.audit.at(-1)).toMatchObject({
+        via: 'minted-key',
+        user: 'alice',
+        outcome: 'vended',
+      });
+      expect(readFileSync(join(directory, 'key.json'), 'utf8')).toContain('TVMK');
+    });
+  },
+);

@@ -1,6 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { call, forward, get, putProfile, startFake, type FakeAnswer } from '../http/support.ts';
-import { clientOf, lift, openSession, revoke, REVOKED, send, tableOf, until, vend } from '../revocations/support.ts';
+import {
+  clientOf,
+  lift,
+  openSession,
+  revoke,
+  REVOKED,
+  send,
+  tableOf,
+  until,
+  vend,
+} from '../revocations/support.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
 /** Single wrong answers of DynamoDB, none of which the TVM may take for a success. */
@@ -22,7 +32,9 @@ const EMPTY: FakeAnswer = { status: 200, body: '{}' };
  * A TVM whose DynamoDB answers an empty 200 to the calls that `loses` picks, and does nothing for
  * them.
  */
-async function startLosing(loses: (operation: string, body: string) => boolean): Promise<RunningTvm> {
+async function startLosing(
+  loses: (operation: string, body: string) => boolean,
+): Promise<RunningTvm> {
   const wire = await startFake((body, incoming) => {
     const operation = String(incoming.headers['x-amz-target']).split('.')[1] ?? '';
     if (loses(operation, body)) return EMPTY;
@@ -44,25 +56,35 @@ const ALICE = { kind: 'user', value: 'alice', reason: 'the laptop was stolen' };
 
 describe('an empty 200 of DynamoDB', () => {
   it('for the entry of a revocation is a 503, and nobody is revoked', async () => {
-    const tvm = await startLosing((operation, body) => operation === 'PutItem' && body.includes('"rev#'));
+    const tvm = await startLosing(
+      (operation, body) => operation === 'PutItem' && body.includes('"rev#'),
+    );
     expect((await send(tvm, '/revocations', ALICE)).status).toBe(503);
     expect(await vend(tvm)).toBe(200);
   });
 
   it('for the head of the log or its note loses no revocation', async () => {
     const tvm = await startLosing(
-      (operation, body) => operation !== 'Query' && (body.includes('"head"') || body.includes('revocations#head')),
+      (operation, body) =>
+        operation !== 'Query' && (body.includes('"head"') || body.includes('revocations#head')),
     );
     expect((await send(tvm, '/revocations', ALICE)).status).toBe(503);
     const other = await start();
-    const loses = await startLosing((operation, body) => operation === 'UpdateItem' && body.includes('#head'));
+    const loses = await startLosing(
+      (operation, body) => operation === 'UpdateItem' && body.includes('#head'),
+    );
     expect((await send(loses, '/revocations', ALICE)).status).toBe(201);
     await until(async () => (await vend(other)) === REVOKED, 3_000);
   });
 
   it('for the row of a session is recorded as degraded, and is a 503 if the row is required', async () => {
-    await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['alice'] } });
-    const tvm = await startLosing((operation, body) => operation === 'PutItem' && body.includes('sentinel-sessions'));
+    await putProfile(desk, 'tracked', {
+      effect: 'require_server_session',
+      conditions: { users: ['alice'] },
+    });
+    const tvm = await startLosing(
+      (operation, body) => operation === 'PutItem' && body.includes('sentinel-sessions'),
+    );
     expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
     expect(tvm.audit.at(-1)).toMatchObject({ tracking: 'degraded' });
     expect((await get(tvm, { profile: 'tracked' })).status).toBe(503);
@@ -76,7 +98,9 @@ describe('an empty 200 of DynamoDB', () => {
       revoker_role_arn: 'arn:aws:iam::000000000000:role/sentinel-revoker',
     };
     await putProfile(desk, 'hard', { effect: 'allow', conditions: { users: ['alice'] } }, more);
-    const tvm = await startLosing((operation, body) => operation === 'PutItem' && body.includes('sentinel-sessions'));
+    const tvm = await startLosing(
+      (operation, body) => operation === 'PutItem' && body.includes('sentinel-sessions'),
+    );
     expect((await get(tvm, { profile: 'hard' })).status).toBe(503);
   });
 });
@@ -123,7 +147,11 @@ describe('an entry missing from the log of revocations', () => {
     expect((await lift(late, first, 'bob')).status).toBe(403);
     expect((await lift(late, String(Number(first) + 1))).status, 'only what is broken').toBe(503);
     expect((await lift(late, first)).status).toBe(200);
-    expect(late.audit.at(-1)).toMatchObject({ action: 'lifted', effect: 'allow', revocation_id: first });
+    expect(late.audit.at(-1)).toMatchObject({
+      action: 'lifted',
+      effect: 'allow',
+      revocation_id: first,
+    });
     await until(async () => (await asBob(late)) === 200, 5_000);
     expect(await vend(late)).toBe(REVOKED);
     await until(async () => (await vend(other)) === REVOKED, 3_000);

@@ -4,7 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { call } from '../http/support.ts';
 import { clientOf, send, tableOf } from '../revocations/support.ts';
-import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from '../support/processes.ts';
+import {
+  freePort,
+  startProcess,
+  tvmVariables,
+  untilHealthy,
+  type Running,
+} from '../support/processes.ts';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
@@ -28,7 +34,11 @@ afterEach(async () => {
 
 afterAll(() => desk.close());
 
-type Program = Running & { readonly port: number; readonly host: string; readonly closed: Promise<number | null> };
+type Program = Running & {
+  readonly port: number;
+  readonly host: string;
+  readonly closed: Promise<number | null>;
+};
 
 async function start(environment: Readonly<Record<string, string>> = {}): Promise<Program> {
   const variables = { ...tvmVariables(port, desk.url), METRICS_PORT: 'off', ...environment };
@@ -70,7 +80,9 @@ function ask({ port: to, host }: Program, target: string): Promise<RawAnswer> {
 
 /** The number of lines that the program says, at its end, it did not write. */
 function unwrittenBy({ stderr }: Running): number {
-  return Number(/"lines":(\d+),[^\n]*these lines of the audit log are not written/u.exec(stderr())?.[1] ?? 0);
+  return Number(
+    /"lines":(\d+),[^\n]*these lines of the audit log are not written/u.exec(stderr())?.[1] ?? 0,
+  );
 }
 
 describe('the process while nobody reads stdout', () => {
@@ -111,11 +123,21 @@ describe('the process when stdout is closed', () => {
     const program = await start();
     program.child.stdout?.destroy();
     const refused = await call(program, { query: 'profile=dev' });
-    expect([refused.status, refused.json['error']], refused.body).toEqual([503, 'ServiceUnavailable']);
+    expect([refused.status, refused.json['error']], refused.body).toEqual([
+      503,
+      'ServiceUnavailable',
+    ]);
     expect(refused.body).not.toContain('AccessKeyId');
-    expect(await ask(program, '/healthz')).toMatchObject({ status: 503, json: { status: 'audit_unwritable' } });
+    expect(await ask(program, '/healthz')).toMatchObject({
+      status: 503,
+      json: { status: 'audit_unwritable' },
+    });
     const { status, json } = await ask(program, '/readyz');
-    expect([status, json['status'], json['audit']]).toEqual([503, 'unready', { writable: false, lost: 1 }]);
+    expect([status, json['status'], json['audit']]).toEqual([
+      503,
+      'unready',
+      { writable: false, lost: 1 },
+    ]);
     for (let time = 0; time < 20; time += 1) {
       expect((await call(program, { query: 'profile=dev' })).status).toBe(503);
     }
@@ -149,7 +171,10 @@ describe('refusals above the limit', () => {
   }, 60_000);
 
   it('are written on AWS Lambda, too, in the time that is left after SIGTERM', async () => {
-    const program = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '1', AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9' });
+    const program = await start({
+      SENTINEL_RATE_LIMIT_REQUESTS: '1',
+      AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9',
+    });
     for (let time = 0; time < 15; time += 1) await ask(program, '/?profile=dev');
     const expected = linesOf(program).length;
     expect(expected).toBeGreaterThan(0);
@@ -171,7 +196,9 @@ describe('SIGKILL right after an answer', () => {
       expect(made.status, made.body).toBe(201);
       await program.closed;
       const id = String(made.json['id']);
-      expect(linesOf(program)).toMatchObject([{ event: 'revocation', revocation_id: id, value: wish.value }]);
+      expect(linesOf(program)).toMatchObject([
+        { event: 'revocation', revocation_id: id, value: wish.value },
+      ]);
       expect(await table.get(`rev#${id}`)).toBeDefined();
     }
     dynamodb.destroy();

@@ -16,7 +16,10 @@ import { startDesk, startTvm, type RunningTvm } from '../support/tvm.ts';
 const PROFILES = 60;
 const PROFILE = '{"role_arn":"arn:aws:iam::000000000000:role/R"}';
 function policy(user: string): string {
-  return JSON.stringify({ version: '1', rules: [{ name: user, effect: 'allow', conditions: { users: [user] } }] });
+  return JSON.stringify({
+    version: '1',
+    rules: [{ name: user, effect: 'allow', conditions: { users: [user] } }],
+  });
 }
 
 /**
@@ -26,10 +29,21 @@ function policy(user: string): string {
 async function startWorld() {
   const aws: EmbeddedAws = await startEmbeddedAws({ port: 0 });
   const proxy: FaultProxy = await startFaultProxy(aws.url);
-  const direct = new SSMClient({ endpoint: aws.url, region: 'us-east-1', credentials: DEMO_TVM_KEY });
+  const direct = new SSMClient({
+    endpoint: aws.url,
+    region: 'us-east-1',
+    credentials: DEMO_TVM_KEY,
+  });
   const catalog = createCatalogReader(proxy.url);
   function put(name: string, Value: string): Promise<unknown> {
-    return direct.send(new PutParameterCommand({ Name: `/sentinel/${name}`, Value, Type: 'String', Overwrite: true }));
+    return direct.send(
+      new PutParameterCommand({
+        Name: `/sentinel/${name}`,
+        Value,
+        Type: 'String',
+        Overwrite: true,
+      }),
+    );
   }
   for (let index = 0; index < PROFILES; index += 1) {
     await put(`policies/p${index}`, policy('alice'));
@@ -38,7 +52,8 @@ async function startWorld() {
   return {
     proxy,
     put,
-    remove: (name: string) => direct.send(new DeleteParameterCommand({ Name: `/sentinel/${name}` })),
+    remove: (name: string) =>
+      direct.send(new DeleteParameterCommand({ Name: `/sentinel/${name}` })),
     load: catalog.load,
     close: async () => {
       direct.destroy();
@@ -51,40 +66,55 @@ async function startWorld() {
 
 /** The user whom each profile's first rule names, by profile. */
 function users({ profiles }: Snapshot): Readonly<Record<string, string | undefined>> {
-  return Object.fromEntries([...profiles].map(([name, { policy: own }]) => [name, own.rules[0]?.name]));
+  return Object.fromEntries(
+    [...profiles].map(([name, { policy: own }]) => [name, own.rules[0]?.name]),
+  );
 }
 
-const EXPECTED = Object.fromEntries(Array.from({ length: PROFILES }, (_, index) => [`p${index}`, 'alice']));
+const EXPECTED = Object.fromEntries(
+  Array.from({ length: PROFILES }, (_, index) => [`p${index}`, 'alice']),
+);
 const CHANGED: Record<string, string> = { ...EXPECTED, p3: 'bob' };
 delete CHANGED['p4'];
 
 /** Twelve worlds run at once; on a busy machine this takes long. */
 const PATIENCE = 90_000;
 
-describe.concurrent('the catalog loader when one answer of SSM is broken', { timeout: PATIENCE }, () => {
-  it.each(BREAKING_FAULTS)('reads the documents right at the next reading after "%s"', async (fault) => {
-    for (const operation of ['GetParametersByPath', 'DescribeParameters', 'GetParameters'] as const) {
-      const world = await startWorld();
-      try {
-        const isFirst = operation === 'GetParametersByPath';
-        if (!isFirst) {
-          expect(users(await world.load())).toEqual(EXPECTED);
-          await world.put('policies/p3', policy('bob'));
-          await world.remove('profiles/p4');
+describe.concurrent(
+  'the catalog loader when one answer of SSM is broken',
+  { timeout: PATIENCE },
+  () => {
+    it.each(BREAKING_FAULTS)(
+      'reads the documents right at the next reading after "%s"',
+      async (fault) => {
+        for (const operation of [
+          'GetParametersByPath',
+          'DescribeParameters',
+          'GetParameters',
+        ] as const) {
+          const world = await startWorld();
+          try {
+            const isFirst = operation === 'GetParametersByPath';
+            if (!isFirst) {
+              expect(users(await world.load())).toEqual(EXPECTED);
+              await world.put('policies/p3', policy('bob'));
+              await world.remove('profiles/p4');
+            }
+            const truth = isFirst ? EXPECTED : CHANGED;
+            world.proxy.failNext('ssm', operation, fault);
+            const before = world.proxy.seen('ssm', operation);
+            const outcome = await world.load().then(users, (error: unknown) => error);
+            expect(world.proxy.seen('ssm', operation)).toBeGreaterThan(before);
+            if (!(outcome instanceof Error)) expect(outcome).toEqual(truth);
+            expect(users(await world.load())).toEqual(truth);
+          } finally {
+            await world.close();
+          }
         }
-        const truth = isFirst ? EXPECTED : CHANGED;
-        world.proxy.failNext('ssm', operation, fault);
-        const before = world.proxy.seen('ssm', operation);
-        const outcome = await world.load().then(users, (error: unknown) => error);
-        expect(world.proxy.seen('ssm', operation)).toBeGreaterThan(before);
-        if (!(outcome instanceof Error)) expect(outcome).toEqual(truth);
-        expect(users(await world.load())).toEqual(truth);
-      } finally {
-        await world.close();
-      }
-    }
-  });
-});
+      },
+    );
+  },
+);
 
 describe('the catalog while SSM stalls', () => {
   let desk: Awaited<ReturnType<typeof startDesk>>;
@@ -111,7 +141,10 @@ describe('the catalog while SSM stalls', () => {
       headers: { 'x-sentinel-nonce': `${performance.now()}` },
     });
     const begun = performance.now();
-    const { status } = await sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
+    const { status } = await sendRaw(tvm.port, {
+      target: '/?profile=dev',
+      headers: signed.headers,
+    });
     return { status, took: performance.now() - begun };
   }
   async function health(): Promise<number> {
@@ -132,7 +165,9 @@ describe('the catalog while SSM stalls', () => {
     expect(late.took).toBeLessThan(20_000);
     expect(await health()).toBe(200);
     proxy.set('ssm', 'ok');
-    await expect.poll(async () => (await vend()).status, { timeout: 20_000, interval: 500 }).toBe(200);
+    await expect
+      .poll(async () => (await vend()).status, { timeout: 20_000, interval: 500 })
+      .toBe(200);
   });
 });
 
@@ -154,7 +189,9 @@ describe('GET /healthz', () => {
       // deadlines.
       offset = 60_000 + 400_000;
       expect(await ask()).toMatchObject({ status: 503, json: { status: 'stuck' } });
-      await expect.poll(async () => (await ask()).status, { timeout: 20_000, interval: 500 }).toBe(200);
+      await expect
+        .poll(async () => (await ask()).status, { timeout: 20_000, interval: 500 })
+        .toBe(200);
     } finally {
       await tvm.close();
       await proxy.close();

@@ -3,7 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { call } from '../http/support.ts';
 import { startAlb, type Alb } from '../support/alb.ts';
-import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from '../support/processes.ts';
+import {
+  freePort,
+  startProcess,
+  tvmVariables,
+  untilHealthy,
+  type Running,
+} from '../support/processes.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
@@ -30,8 +36,15 @@ afterAll(() => desk.close());
 
 async function start(drain: string) {
   const port = await freePort();
-  const variables = { ...tvmVariables(port, desk.url), METRICS_PORT: 'off', SENTINEL_TRUSTED_HOPS: '1' };
-  const running = startProcess(process.execPath, ['src/main.ts'], { ...variables, SENTINEL_DRAIN: drain });
+  const variables = {
+    ...tvmVariables(port, desk.url),
+    METRICS_PORT: 'off',
+    SENTINEL_TRUSTED_HOPS: '1',
+  };
+  const running = startProcess(process.execPath, ['src/main.ts'], {
+    ...variables,
+    SENTINEL_DRAIN: drain,
+  });
   started.push(running);
   await untilHealthy(`http://127.0.0.1:${port}/healthz`, running);
   const exited = once(running.child, 'exit') as Promise<[number | null]>;
@@ -41,7 +54,10 @@ async function start(drain: string) {
 describe('an instance behind a load balancer at 0.7 requests a second', () => {
   it('is replaced without a lost request', async () => {
     const [leaving, staying] = [await start('6s'), await start('6s')];
-    const balancer = await startAlb([leaving.port, staying.port], { healthInterval: 1_000, unhealthyThreshold: 3 });
+    const balancer = await startAlb([leaving.port, staying.port], {
+      healthInterval: 1_000,
+      unhealthyThreshold: 3,
+    });
     alb = balancer;
     await expect.poll(() => balancer.healthy().length, { timeout: 20_000 }).toBe(2);
     // The instance has been idle for longer than the quiet second for which it waits.
@@ -68,11 +84,12 @@ describe('the process after SIGTERM', () => {
     program.child.kill('SIGTERM');
     let lastServed = 0;
     for (;;) {
-      const { status } = await sendRaw(program.port, { target: '/healthz', headers: { host: program.host } }).catch(
-        () => ({
-          status: 0,
-        }),
-      );
+      const { status } = await sendRaw(program.port, {
+        target: '/healthz',
+        headers: { host: program.host },
+      }).catch(() => ({
+        status: 0,
+      }));
       if (status === 0) break;
       // The first answers may be from before the signal.
       if (performance.now() - begun > 500) expect(status).toBe(503);

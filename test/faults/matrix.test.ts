@@ -2,7 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ScanCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { call, get, putProfile, signedCall } from '../http/support.ts';
 import { clientOf, send, tableOf } from '../revocations/support.ts';
-import { BREAKING_FAULTS, startFaultProxy, type Call, type FaultProxy } from '../support/fault-proxy.ts';
+import {
+  BREAKING_FAULTS,
+  startFaultProxy,
+  type Call,
+  type FaultProxy,
+} from '../support/fault-proxy.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 
@@ -17,7 +22,10 @@ const running: { close: () => Promise<void> }[] = [];
 beforeAll(async () => {
   desk = await startDesk();
   direct = clientOf(desk.url);
-  await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['alice'] } });
+  await putProfile(desk, 'tracked', {
+    effect: 'require_server_session',
+    conditions: { users: ['alice'] },
+  });
 });
 afterAll(async () => {
   for (const one of running.toReversed()) await one.close();
@@ -58,12 +66,20 @@ describe.each(BREAKING_FAULTS)('while DynamoDB answers writes with "%s"', (fault
   it('answers 201 to a revocation only if its entry is in the log', async () => {
     const { tvm, proxy } = await startBehind();
     proxy.set('dynamodb', (one) => (isPut(one, '"rev#') ? fault : 'ok'));
-    const answer = await send(tvm, '/revocations', { kind: 'user', value: user, reason: 'laptop stolen' });
+    const answer = await send(tvm, '/revocations', {
+      kind: 'user',
+      value: user,
+      reason: 'laptop stolen',
+    });
     expect([201, 503]).toContain(answer.status);
     if (answer.status === 201) expect(await isRevokedInTable(`key/${user}`)).toBe(true);
     else expect(answer.headers['retry-after']).toMatch(/^\d+$/u);
     proxy.set('dynamodb', 'ok');
-    const again = await send(tvm, '/revocations', { kind: 'user', value: user, reason: 'laptop stolen' });
+    const again = await send(tvm, '/revocations', {
+      kind: 'user',
+      value: user,
+      reason: 'laptop stolen',
+    });
     expect(again.status, again.body).toBe(201);
     expect(await isRevokedInTable(`key/${user}`)).toBe(true);
   });
@@ -94,7 +110,8 @@ describe.each(BREAKING_FAULTS)('while DynamoDB answers writes with "%s"', (fault
     expect((await sendRaw(tvm.port, there)).status).toBe(200);
     expect((await sendRaw(tvm.port, there)).json['error']).toBe('RequestReplayed');
     // Another instance can know of the same bytes only from the table.
-    if (first.status === 200) expect((await sendRaw(other.port, once)).json['error']).toBe('RequestReplayed');
+    if (first.status === 200)
+      expect((await sendRaw(other.port, once)).json['error']).toBe('RequestReplayed');
     expect((await call(other, { path: '/whoami' })).status).toBe(200);
   });
 });
@@ -106,8 +123,13 @@ describe('while DynamoDB answers with the item of another write', () => {
     const once = signedCall(other, { query: 'profile=dev' });
     expect((await sendRaw(other.port, once)).status).toBe(200);
     const Attributes = { attempt: { S: '0123456789abcdef' }, ttl: { N: '1' } };
-    const body = JSON.stringify({ Attributes, ConsumedCapacity: { TableName: 'sentinel-guard', CapacityUnits: 1 } });
-    proxy.set('dynamodb', (one) => (isUse(one) ? { status: 200, type: 'application/x-amz-json-1.0', body } : 'ok'));
+    const body = JSON.stringify({
+      Attributes,
+      ConsumedCapacity: { TableName: 'sentinel-guard', CapacityUnits: 1 },
+    });
+    proxy.set('dynamodb', (one) =>
+      isUse(one) ? { status: 200, type: 'application/x-amz-json-1.0', body } : 'ok',
+    );
     const copy = await sendRaw(tvm.port, once);
     expect([copy.status, copy.json['error']], copy.body).toEqual([503, 'ServiceUnavailable']);
   });

@@ -3,7 +3,13 @@ import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { Agent, get } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, startProcess, tvmVariables, untilHealthy, type Running } from '../support/processes.ts';
+import {
+  freePort,
+  startProcess,
+  tvmVariables,
+  untilHealthy,
+  type Running,
+} from '../support/processes.ts';
 import { sign, type Signed } from '../support/sign.ts';
 import { startDesk, type Desk } from '../support/tvm.ts';
 
@@ -40,7 +46,11 @@ function vend(agent: Agent, signed: Signed): Promise<Outcome> {
         answer.on('end', () => {
           const { AccessKeyId } = JSON.parse(text) as { AccessKeyId?: string };
           const status = answer.statusCode ?? 0;
-          resolve({ status, signed, ...(AccessKeyId === undefined ? {} : { accessKeyId: AccessKeyId }) });
+          resolve({
+            status,
+            signed,
+            ...(AccessKeyId === undefined ? {} : { accessKeyId: AccessKeyId }),
+          });
         });
       },
     );
@@ -56,8 +66,15 @@ function fresh(): Signed {
   });
 }
 
-/** Sends `count` requests, `concurrency` at a time, over kept connections; calls `at` when half of them are done. */
-async function load(count: number, concurrency: number, at: () => void = () => undefined): Promise<readonly Outcome[]> {
+/**
+ * Sends `count` requests, `concurrency` at a time, over kept connections; calls `at` when half of
+ * them are done.
+ */
+async function load(
+  count: number,
+  concurrency: number,
+  at: () => void = () => undefined,
+): Promise<readonly Outcome[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
   const outcomes: Outcome[] = [];
   let sent = 0;
@@ -113,7 +130,8 @@ describe('the process under load', () => {
     const restarted = await start();
     const agent = new Agent();
     expect((await vend(agent, fresh())).status).toBe(200);
-    for (const { signed } of answered.slice(-5)) expect((await vend(agent, signed)).status).toBe(403);
+    for (const { signed } of answered.slice(-5))
+      expect((await vend(agent, signed)).status).toBe(403);
     expect(await restarted.stop()).toBe(0);
   }, 120_000);
 
@@ -126,7 +144,9 @@ describe('the process under load', () => {
     const answered = outcomes.filter(({ status }) => status === 200);
     expect(answered.length).toBeGreaterThanOrEqual(200);
     expect(outcomes.filter(({ status }) => status !== 0 && status !== 200)).toEqual([]);
-    expect(new Set(vendedKeys(running))).toEqual(new Set(answered.map(({ accessKeyId }) => accessKeyId)));
+    expect(new Set(vendedKeys(running))).toEqual(
+      new Set(answered.map(({ accessKeyId }) => accessKeyId)),
+    );
   }, 120_000);
 
   it('writes the use counts of its sessions when it ends', async () => {
@@ -140,7 +160,9 @@ describe('the process under load', () => {
     const query = 'profile=dev';
     for (let time = 0; time < 5; time += 1) {
       const headers = { 'x-sentinel-nonce': randomBytes(16).toString('hex') };
-      expect((await vend(agent, sign({ host: `127.0.0.1:${port}`, query, headers }))).status).toBe(200);
+      expect((await vend(agent, sign({ host: `127.0.0.1:${port}`, query, headers }))).status).toBe(
+        200,
+      );
     }
     async function counted(): Promise<number> {
       return (await rows()).reduce((sum, { request_count: count }) => sum + Number(count?.N), 0);

@@ -48,7 +48,9 @@ describe('five instances on one table', () => {
         return (await Promise.all(tvms.map(statusOf))).every((found) => found === status);
       }
       await expect.poll(() => all(403), { timeout: 3_000, interval: 50 }).toBe(true);
-      await expect.poll(async () => (await lift(second, revoked)).status, { timeout: 3_000 }).toBe(200);
+      await expect
+        .poll(async () => (await lift(second, revoked)).status, { timeout: 3_000 })
+        .toBe(200);
       await expect.poll(() => all(200), { timeout: 3_000, interval: 50 }).toBe(true);
     }
     for (const tvm of tvms) await tvm.close();
@@ -57,14 +59,19 @@ describe('five instances on one table', () => {
   it('lose no revocation when all of them revoke at the same time', async () => {
     const tvms = await Promise.all([1, 2, 3, 4, 5].map(() => startTvm(desk.url)));
     const names = Array.from({ length: 40 }, (_, n) => `victim-${n}`);
-    const made = await Promise.all(names.map((name, n) => revoke(tvms[n % tvms.length] as RunningTvm, name)));
+    const made = await Promise.all(
+      names.map((name, n) => revoke(tvms[n % tvms.length] as RunningTvm, name)),
+    );
     expect(made.map(({ status }) => status)).toEqual(names.map(() => 201));
     expect(new Set(made.map(({ json }) => json['id'])).size).toBe(names.length);
     async function listed(tvm: RunningTvm): Promise<number> {
       const { json } = await call(tvm, { path: '/revocations', as: 'olivia' });
-      return (json['revocations'] as readonly { value: string }[]).filter(({ value }) => names.includes(value)).length;
+      return (json['revocations'] as readonly { value: string }[]).filter(({ value }) =>
+        names.includes(value),
+      ).length;
     }
-    for (const tvm of tvms) await expect.poll(() => listed(tvm), { timeout: 5_000 }).toBe(names.length);
+    for (const tvm of tvms)
+      await expect.poll(() => listed(tvm), { timeout: 5_000 }).toBe(names.length);
     for (const tvm of tvms) await tvm.close();
   });
 });
@@ -87,7 +94,10 @@ describe('the TVM while DynamoDB fails', () => {
       expect(await statusOf(tvm)).toBe(200);
       proxy.set('dynamodb', fault);
       await expect
-        .poll(async () => (await call(tvm, { path: '/whoami' })).status, { timeout: 15_000, interval: 500 })
+        .poll(async () => (await call(tvm, { path: '/whoami' })).status, {
+          timeout: 15_000,
+          interval: 500,
+        })
         .toBe(503);
       proxy.set('dynamodb', 'ok');
       await expect.poll(() => statusOf(tvm), { timeout: 10_000, interval: 200 }).toBe(200);
@@ -120,7 +130,9 @@ describe('the TVM while DynamoDB fails', () => {
     expect((await call(tvm, { path: '/whoami', as: 'bob' })).json['error']).toBe('SessionRevoked');
     expect((await shot()).json['error']).toBe('RequestReplayed');
     offset = 4 * 60_000 + 30_000;
-    const late = { amzDate: new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d{3}/gu, '') };
+    const late = {
+      amzDate: new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d{3}/gu, ''),
+    };
     function later() {
       const again = sign({
         host: tvm.host,
@@ -135,7 +147,9 @@ describe('the TVM while DynamoDB fails', () => {
     expect((await later()).status).toBe(503);
     offset = 0;
     proxy.set('dynamodb', 'ok');
-    await expect.poll(async () => (await lift(tvm, revoked)).status, { timeout: 10_000, interval: 300 }).toBe(200);
+    await expect
+      .poll(async () => (await lift(tvm, revoked)).status, { timeout: 10_000, interval: 300 })
+      .toBe(200);
     await tvm.close();
   });
 });

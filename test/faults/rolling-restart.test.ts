@@ -76,15 +76,22 @@ function send(agent: Agent, what: Parameters<typeof signedCall>[1]): Promise<Out
     function lost({ message }: Error): void {
       resolve({ status: 0, body: message });
     }
-    const sent = request({ agent, host: '127.0.0.1', port: alb.port, method, path, headers }, (answer) => {
-      let body = '';
-      answer.on('data', (chunk: Buffer) => (body += chunk.toString()));
-      answer.on('error', lost);
-      answer.on('end', () => {
-        const accessKeyId = /"AccessKeyId":"([^"]+)"/u.exec(body)?.[1];
-        resolve({ status: answer.statusCode ?? 0, body, ...(accessKeyId === undefined ? {} : { accessKeyId }) });
-      });
-    });
+    const sent = request(
+      { agent, host: '127.0.0.1', port: alb.port, method, path, headers },
+      (answer) => {
+        let body = '';
+        answer.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        answer.on('error', lost);
+        answer.on('end', () => {
+          const accessKeyId = /"AccessKeyId":"([^"]+)"/u.exec(body)?.[1];
+          resolve({
+            status: answer.statusCode ?? 0,
+            body,
+            ...(accessKeyId === undefined ? {} : { accessKeyId }),
+          });
+        });
+      },
+    );
     sent.on('error', lost).end();
   });
 }
@@ -158,7 +165,12 @@ describe('two instances behind a load balancer', () => {
     expect(answered.length).toBeGreaterThan(150);
     expect(processes.flatMap(recordedBy).toSorted()).toEqual(answered.toSorted());
     // Each of the four processes served a part of the load.
-    expect(processes.map((running) => recordedBy(running).length > 0)).toEqual([true, true, true, true]);
+    expect(processes.map((running) => recordedBy(running).length > 0)).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
   }, 180_000);
 
   it('fail only requests sent to the killed one until the load balancer notices', async () => {

@@ -20,7 +20,10 @@ const running: { close: () => Promise<void> }[] = [];
 
 beforeAll(async () => {
   desk = await startDesk();
-  await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['alice'] } });
+  await putProfile(desk, 'tracked', {
+    effect: 'require_server_session',
+    conditions: { users: ['alice'] },
+  });
   dynamodb = new DynamoDBClient({ endpoint: desk.url, region: 'us-east-1' });
 });
 
@@ -60,7 +63,9 @@ async function vendId(tvm: RunningTvm, session_label: string): Promise<unknown> 
 }
 
 /** A proxy before DynamoDB that counts operations, and fails those that a test picks. */
-async function startCounter(fails: (body: string, operation: string) => FakeAnswer | undefined = () => undefined) {
+async function startCounter(
+  fails: (body: string, operation: string) => FakeAnswer | undefined = () => undefined,
+) {
   const counts = new Map<string, number>();
   const fake = await startFake((body, incoming) => {
     const operation = String(incoming.headers['x-amz-target']).split('.')[1] ?? '';
@@ -103,11 +108,19 @@ describe('a session in use', () => {
 
   it('has its row written after 15 minutes, and is replaced after SENTINEL_SESSION_LIFE', async () => {
     let offset = 0;
-    const tvm = await start({ clock: () => Date.now() + offset, environment: { SENTINEL_SESSION_LIFE: '1h' } });
+    const tvm = await start({
+      clock: () => Date.now() + offset,
+      environment: { SENTINEL_SESSION_LIFE: '1h' },
+    });
     async function later(): Promise<unknown> {
       const amzDate = new Date(Date.now() + offset).toISOString().replace(/[-:]|\.\d{3}/gu, '');
       const query = 'duration=3600&profile=dev&session_label=aging';
-      const { headers } = sign({ host: tvm.host, query, amzDate, headers: { 'x-sentinel-nonce': randomUUID() } });
+      const { headers } = sign({
+        host: tvm.host,
+        query,
+        amzDate,
+        headers: { 'x-sentinel-nonce': randomUUID() },
+      });
       const answer = await sendRaw(tvm.port, { target: `/?${query}`, headers });
       expect(answer.status, answer.body).toBe(200);
       return answer.json['SessionId'];
@@ -135,18 +148,20 @@ describe('rows and slots that the TVM did not write', () => {
     const id = await vendId(tvm, 'forged');
     const [row] = await rowsOf('forged');
     function forge(change: Item): Promise<unknown> {
-      return dynamodb.send(new PutItemCommand({ TableName: 'sentinel-sessions', Item: { ...row, ...change } }));
+      return dynamodb.send(
+        new PutItemCommand({ TableName: 'sentinel-sessions', Item: { ...row, ...change } }),
+      );
     }
     await forge({ id: { S: 'aaaaaaaaaaaaaaaa' } });
     await forge({ id: { S: 'bbbbbbbbbbbbbbbb' }, signature: { S: '' } });
     async function shown(of: string) {
       return (await call(tvm, { path: `/sessions/${of}`, as: 'olivia' })).json['active'];
     }
-    expect([await shown(String(id)), await shown('aaaaaaaaaaaaaaaa'), await shown('bbbbbbbbbbbbbbbb')]).toEqual([
-      true,
-      false,
-      false,
-    ]);
+    expect([
+      await shown(String(id)),
+      await shown('aaaaaaaaaaaaaaaa'),
+      await shown('bbbbbbbbbbbbbbbb'),
+    ]).toEqual([true, false, false]);
     const slot = await slotOf('forged');
     const far = String(Date.now() + 1e12);
     for (const change of [
@@ -154,7 +169,9 @@ describe('rows and slots that the TVM did not write', () => {
       { ends: { N: far }, expires_at: { S: '2099-01-01T00:00:00.000Z' } },
       { signature: { S: 'local.00' } },
     ]) {
-      await dynamodb.send(new PutItemCommand({ TableName: 'sentinel-guard', Item: { ...slot, ...change } }));
+      await dynamodb.send(
+        new PutItemCommand({ TableName: 'sentinel-guard', Item: { ...slot, ...change } }),
+      );
       const fresh = await vendId(await start(), 'forged');
       expect(fresh).not.toBe('aaaaaaaaaaaaaaaa');
       const { Item: stored } = await dynamodb.send(
@@ -197,7 +214,9 @@ describe('rows and slots that the TVM did not write', () => {
 describe('a vend whose session cannot be written', () => {
   it('is recorded as degraded, and is a 503 if the session is required', async () => {
     function broken(body: string, operation: string): FakeAnswer | undefined {
-      return operation === 'PutItem' && body.includes('"session_label"') ? { status: 500, body: '{}' } : undefined;
+      return operation === 'PutItem' && body.includes('"session_label"')
+        ? { status: 500, body: '{}' }
+        : undefined;
     }
     const { url } = await startCounter(broken);
     const tvm = await start({ environment: { AWS_ENDPOINT_URL_DYNAMODB: url } });

@@ -32,23 +32,32 @@ function causesSince(before: number): readonly unknown[] {
 }
 
 describe('the audit record of a 503', () => {
-  it.each(['down', 'hang'] as const)('is one for each vend, with its cause, while DynamoDB is %s', async (fault) => {
-    await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 }).toBe(200);
-    const before = tvm.audit.length;
-    proxy.set('dynamodb', fault);
-    const answers = [await get(tvm, { profile: 'dev' }), await get(tvm, { profile: 'dev' })];
-    expect(answers.map(({ status }) => status)).toEqual([503, 503]);
-    const records = tvm.audit.slice(before);
-    expect(records).toHaveLength(2);
-    expect(records.map(({ http_request_id: id }) => id)).toEqual(answers.map(({ headers }) => headers['x-request-id']));
-    for (const { error, cause } of records) {
-      expect(error).toBe('unavailable');
-      expect(['guard', 'revocations']).toContain(cause);
-    }
-  });
+  it.each(['down', 'hang'] as const)(
+    'is one for each vend, with its cause, while DynamoDB is %s',
+    async (fault) => {
+      await expect
+        .poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 })
+        .toBe(200);
+      const before = tvm.audit.length;
+      proxy.set('dynamodb', fault);
+      const answers = [await get(tvm, { profile: 'dev' }), await get(tvm, { profile: 'dev' })];
+      expect(answers.map(({ status }) => status)).toEqual([503, 503]);
+      const records = tvm.audit.slice(before);
+      expect(records).toHaveLength(2);
+      expect(records.map(({ http_request_id: id }) => id)).toEqual(
+        answers.map(({ headers }) => headers['x-request-id']),
+      );
+      for (const { error, cause } of records) {
+        expect(error).toBe('unavailable');
+        expect(['guard', 'revocations']).toContain(cause);
+      }
+    },
+  );
 
   it('has the cause sts while STS is down, and sts_throttled while it throttles', async () => {
-    await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 }).toBe(200);
+    await expect
+      .poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 })
+      .toBe(200);
     const before = tvm.audit.length;
     proxy.set('sts', 'down');
     expect((await get(tvm, { profile: 'dev' })).status).toBe(503);
@@ -58,9 +67,13 @@ describe('the audit record of a 503', () => {
   });
 
   it('has the path and the claimed key while the revocations are unknown', async () => {
-    await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 }).toBe(200);
+    await expect
+      .poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 })
+      .toBe(200);
     proxy.set('dynamodb', 'down');
-    await expect.poll(async () => (await call(tvm, { path: '/whoami' })).status, { timeout: 10_000 }).toBe(503);
+    await expect
+      .poll(async () => (await call(tvm, { path: '/whoami' })).status, { timeout: 10_000 })
+      .toBe(503);
     expect(tvm.audit.at(-1)).toMatchObject({
       event: 'unavailable',
       effect: 'deny',
@@ -74,7 +87,9 @@ describe('the audit record of a 503', () => {
   });
 
   it('names the caller of GET /sessions and of POST /sessions/{id}/revoke', async () => {
-    await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 }).toBe(200);
+    await expect
+      .poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 10_000 })
+      .toBe(200);
     const before = tvm.audit.length;
     proxy.set('dynamodb', 'down');
     const listed = await call(tvm, { path: '/sessions', as: 'olivia' });
@@ -82,7 +97,12 @@ describe('the audit record of a 503', () => {
     expect([listed.status, revoked.status]).toEqual([503, 503]);
     expect(tvm.audit.slice(before)).toMatchObject([
       { event: 'unavailable', cause: 'sessions', user: 'olivia' },
-      { event: 'revocation', action: 'revoked', cause: expect.stringMatching(/sessions|guard/u), user: 'olivia' },
+      {
+        event: 'revocation',
+        action: 'revoked',
+        cause: expect.stringMatching(/sessions|guard/u),
+        user: 'olivia',
+      },
     ]);
   });
 

@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { startFaultProxy, type Fault, type FaultProxy, type Service } from '../support/fault-proxy.ts';
+import {
+  startFaultProxy,
+  type Fault,
+  type FaultProxy,
+  type Service,
+} from '../support/fault-proxy.ts';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { sign } from '../support/sign.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
@@ -41,7 +46,15 @@ function expectOutage(answer: RawAnswer, error: string): void {
   expect(answer.body).not.toContain('AccessKeyId');
 }
 
-const BROKEN: readonly Fault[] = ['down', 'hang', 'garbled', 'empty', 'error', 'truncated', 'stall-body'];
+const BROKEN: readonly Fault[] = [
+  'down',
+  'hang',
+  'garbled',
+  'empty',
+  'error',
+  'truncated',
+  'stall-body',
+];
 
 const LOSES_ANSWERS: ReadonlySet<Fault> = new Set(['truncated', 'stall-body']);
 
@@ -63,7 +76,11 @@ describe('GET / while STS or DynamoDB fails', () => {
 
   it('answers 503 UpstreamThrottled while STS throttles, and vends for the same request later', async () => {
     proxy.set('sts', 'throttled');
-    const signed = sign({ host: tvm.host, query: 'profile=dev', headers: { 'x-sentinel-nonce': 'throttled' } });
+    const signed = sign({
+      host: tvm.host,
+      query: 'profile=dev',
+      headers: { 'x-sentinel-nonce': 'throttled' },
+    });
     function send() {
       return sendRaw(tvm.port, { target: '/?profile=dev', headers: signed.headers });
     }
@@ -87,7 +104,12 @@ describe('GET / while STS or DynamoDB fails', () => {
     proxy.set('sts', 'throttled');
     const answer = await vend();
     const record = tvm.audit.at(-1);
-    expect(record).toMatchObject({ event: 'vend', outcome: 'failed', upstream_code: 'Throttling', effect: 'allow' });
+    expect(record).toMatchObject({
+      event: 'vend',
+      outcome: 'failed',
+      upstream_code: 'Throttling',
+      effect: 'allow',
+    });
     expect(record?.['http_request_id']).toBe(answer.headers['x-request-id']);
     expect(answer.body).not.toContain('Rate exceeded');
   });
@@ -102,12 +124,20 @@ describe('GET / while SSM fails', () => {
       try {
         expectOutage(await vend(started), 'ServiceUnavailable');
         const [health, ready] = await Promise.all(
-          ['/healthz', '/readyz'].map((target) => sendRaw(started.port, { target, headers: { host: started.host } })),
+          ['/healthz', '/readyz'].map((target) =>
+            sendRaw(started.port, { target, headers: { host: started.host } }),
+          ),
         );
-        expect([health?.status, ready?.status, ready?.json['status']]).toEqual([200, 503, 'unready']);
+        expect([health?.status, ready?.status, ready?.json['status']]).toEqual([
+          200,
+          503,
+          'unready',
+        ]);
         expect(started.log()).toContain('the documents cannot be read from http://127.0.0.1');
         proxy.set('ssm', 'ok');
-        await expect.poll(async () => (await vend(started)).status, { timeout: 20_000, interval: 200 }).toBe(200);
+        await expect
+          .poll(async () => (await vend(started)).status, { timeout: 20_000, interval: 200 })
+          .toBe(200);
       } finally {
         await started.close();
       }

@@ -26,7 +26,9 @@ let alb: Alb;
 
 beforeAll(async () => {
   desk = await startDesk();
-  tvm = await startTvm(desk.url, { environment: { SENTINEL_TRUSTED_HOPS: '1', SENTINEL_HOSTS: HOSTS } });
+  tvm = await startTvm(desk.url, {
+    environment: { SENTINEL_TRUSTED_HOPS: '1', SENTINEL_HOSTS: HOSTS },
+  });
   alb = await startAlb([tvm.port], { clientAddress: CLIENT });
 });
 
@@ -43,7 +45,9 @@ function result({ status, json }: RawAnswer) {
 }
 
 function pad(count: number, size: number): Record<string, string> {
-  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-pad-${index}`, 'x'.repeat(size)]));
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`x-pad-${index}`, 'x'.repeat(size)]),
+  );
 }
 
 /** Vends with further headers before and after the signed ones. */
@@ -53,7 +57,11 @@ function vendBeside(
 ): Promise<RawAnswer> {
   const signed = signedCall(alb, what);
   const half = Math.ceil(headers.length / 2);
-  const all = [...headers.slice(0, half), ...Object.entries(signed.headers), ...headers.slice(half)];
+  const all = [
+    ...headers.slice(0, half),
+    ...Object.entries(signed.headers),
+    ...headers.slice(half),
+  ];
   return sendRaw(alb.port, { ...signed, headers: all });
 }
 
@@ -64,13 +72,16 @@ async function expectToVend(): Promise<void> {
 }
 
 describe('the Host behind a load balancer', () => {
-  it.each([undefined, 'tvm.example.com', 'tvm.example.com:8443', 'TVM.Example.com:80', '[2001:db8::1]:8443'])(
-    'is verified as the client signed it: %s',
-    async (host) => {
-      const answer = await call(alb, { ...DEV, ...(host === undefined ? {} : { host }) });
-      expect(answer.status, answer.body).toBe(200);
-    },
-  );
+  it.each([
+    undefined,
+    'tvm.example.com',
+    'tvm.example.com:8443',
+    'TVM.Example.com:80',
+    '[2001:db8::1]:8443',
+  ])('is verified as the client signed it: %s', async (host) => {
+    const answer = await call(alb, { ...DEV, ...(host === undefined ? {} : { host }) });
+    expect(answer.status, answer.body).toBe(200);
+  });
 
   it('is the client’s, not the target’s', async () => {
     const { headers, ...rest } = signedCall(tvm, DEV);
@@ -111,19 +122,33 @@ describe('the address behind a load balancer', () => {
         ['True-Client-IP', '203.0.113.9'],
       ],
     ],
-    ['the context of AWS Lambda', [['X-Amzn-Request-Context', '{"identity":{"sourceIp":"203.0.113.9"}}']]],
-  ] as const)('is the one that the load balancer saw when the client forges %s', async (_, forged) => {
-    const before = tvm.audit.length;
-    const answer = await vendBeside(forged);
-    expect(answer.status, answer.body).toBe(200);
-    expect(tvm.audit.slice(before)).toEqual([expect.objectContaining({ outcome: 'vended', source_ip: CLIENT })]);
-  });
+    [
+      'the context of AWS Lambda',
+      [['X-Amzn-Request-Context', '{"identity":{"sourceIp":"203.0.113.9"}}']],
+    ],
+  ] as const)(
+    'is the one that the load balancer saw when the client forges %s',
+    async (_, forged) => {
+      const before = tvm.audit.length;
+      const answer = await vendBeside(forged);
+      expect(answer.status, answer.body).toBe(200);
+      expect(tvm.audit.slice(before)).toEqual([
+        expect.objectContaining({ outcome: 'vended', source_ip: CLIENT }),
+      ]);
+    },
+  );
 
   it('is in the record of a refusal', async () => {
     const before = tvm.audit.length;
     const { headers, ...rest } = signedCall(alb, DEV);
-    const forged = { ...headers, 'x-forwarded-for': '203.0.113.9', authorization: `${headers['authorization']}0` };
-    expect((await sendRaw(alb.port, { ...rest, headers: forged })).status).toBeGreaterThanOrEqual(400);
+    const forged = {
+      ...headers,
+      'x-forwarded-for': '203.0.113.9',
+      authorization: `${headers['authorization']}0`,
+    };
+    expect((await sendRaw(alb.port, { ...rest, headers: forged })).status).toBeGreaterThanOrEqual(
+      400,
+    );
     expect(tvm.audit.slice(before)).toEqual([
       expect.objectContaining({ event: 'identity_refused', source_ip: CLIENT }),
     ]);
@@ -132,7 +157,10 @@ describe('the address behind a load balancer', () => {
   it.each(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-port', 'x-amzn-trace-id'])(
     'is not trusted from signed headers: refuses %s, which the load balancer changes',
     async (name) => {
-      const answer = await call(alb, { ...DEV, headers: { [name]: 'Root=1-67891233-abcdef012345678912345678' } });
+      const answer = await call(alb, {
+        ...DEV,
+        headers: { [name]: 'Root=1-67891233-abcdef012345678912345678' },
+      });
       expect(result(answer)).toEqual([403, 'SignatureDoesNotMatch']);
     },
   );
@@ -182,7 +210,10 @@ describe('sizes behind a load balancer', () => {
     expect(answer.status).toBe(403);
     expect(answer.json['error']).toMatch(/^(?:InvalidClientTokenId|AccessDenied|ExpiredToken)$/u);
     expect(tvm.audit.slice(before)).toEqual([
-      expect.objectContaining({ event: 'identity_refused', claimed_access_key_id: 'TVMKAAAAAAAAAAAAAAAA' }),
+      expect.objectContaining({
+        event: 'identity_refused',
+        claimed_access_key_id: 'TVMKAAAAAAAAAAAAAAAA',
+      }),
     ]);
     await expectToVend();
   });
@@ -227,7 +258,9 @@ describe('bodies behind a load balancer', () => {
 describe('connections behind a load balancer', () => {
   it('are kept for longer than the 60 s after which the load balancer closes them', async () => {
     const { headers } = await fetch(`${tvm.url}/healthz`);
-    expect(Number(/^timeout=(\d+)$/u.exec(headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(60);
+    expect(Number(/^timeout=(\d+)$/u.exec(headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(
+      60,
+    );
   });
 
   it('serve the next request after HEAD /healthz', async () => {

@@ -16,9 +16,12 @@ describe('clientAddress', () => {
     [undefined, undefined],
     ['', undefined],
     ['a socket', undefined],
-  ])('gives, without trusted hops, the peer %s as %s, whatever the header says', (peer, expected) => {
-    expect(clientAddress(forwarded('198.51.100.1'), peer, 0)).toBe(expected);
-  });
+  ])(
+    'gives, without trusted hops, the peer %s as %s, whatever the header says',
+    (peer, expected) => {
+      expect(clientAddress(forwarded('198.51.100.1'), peer, 0)).toBe(expected);
+    },
+  );
 
   it.each([
     [1, ['198.51.100.1'], '198.51.100.1'],
@@ -30,9 +33,12 @@ describe('clientAddress', () => {
     [1, ['[2001:db8::1]:4711'], '2001:db8::1'],
     [1, ['2001:db8::1'], '2001:db8::1'],
     [1, ['[::ffff:198.51.100.1]:80'], '198.51.100.1'],
-  ] as const)('takes, behind %i hops, from the header %j the address %s', (hops, values, expected) => {
-    expect(clientAddress(forwarded(...values), '10.9.9.9', hops)).toBe(expected);
-  });
+  ] as const)(
+    'takes, behind %i hops, from the header %j the address %s',
+    (hops, values, expected) => {
+      expect(clientAddress(forwarded(...values), '10.9.9.9', hops)).toBe(expected);
+    },
+  );
 
   it.each([
     [1, []],
@@ -45,9 +51,12 @@ describe('clientAddress', () => {
     [1, ['198.51.100.256']],
     [1, ['010.0.0.1']],
     [1, ['1.1.1.1 2.2.2.2']],
-  ] as const)('gives undefined, behind %i hops, for the header %j, and not the peer', (hops, values) => {
-    expect(clientAddress(forwarded(...values), '10.9.9.9', hops)).toBeUndefined();
-  });
+  ] as const)(
+    'gives undefined, behind %i hops, for the header %j, and not the peer',
+    (hops, values) => {
+      expect(clientAddress(forwarded(...values), '10.9.9.9', hops)).toBeUndefined();
+    },
+  );
 });
 
 describe('GET / with SENTINEL_TRUSTED_HOPS=1', () => {
@@ -56,7 +65,12 @@ describe('GET / with SENTINEL_TRUSTED_HOPS=1', () => {
 
   beforeAll(async () => {
     desk = await startDesk();
-    await putProfile(desk, 'bound', { effect: 'allow', conditions: { users: ['alice'] } }, { bind_source_ip: true });
+    await putProfile(
+      desk,
+      'bound',
+      { effect: 'allow', conditions: { users: ['alice'] } },
+      { bind_source_ip: true },
+    );
     tvm = await startTvm(desk.url, { environment: { SENTINEL_TRUSTED_HOPS: '1' } });
   });
 

@@ -37,13 +37,17 @@ describe('readDescriptorLimit', () => {
 describe('toConnectionLimits', () => {
   it('leaves half of the descriptors free, and allows at least one connection', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 2, max: 2_000_000 }), fc.boolean(), (descriptors, tellsSources) => {
-        const { total, perSource } = toConnectionLimits(descriptors, tellsSources);
-        expect(total).toBeGreaterThanOrEqual(1);
-        expect(total).toBeLessThanOrEqual(Math.min(2_048, descriptors / 2));
-        if (!tellsSources) expect(perSource).toBeUndefined();
-        else expect(perSource).toBe(Math.ceil(total / 2));
-      }),
+      fc.property(
+        fc.integer({ min: 2, max: 2_000_000 }),
+        fc.boolean(),
+        (descriptors, tellsSources) => {
+          const { total, perSource } = toConnectionLimits(descriptors, tellsSources);
+          expect(total).toBeGreaterThanOrEqual(1);
+          expect(total).toBeLessThanOrEqual(Math.min(2_048, descriptors / 2));
+          if (!tellsSources) expect(perSource).toBeUndefined();
+          else expect(perSource).toBe(Math.ceil(total / 2));
+        },
+      ),
     );
     expect(toConnectionLimits(Number.POSITIVE_INFINITY, false).total).toBe(2_048);
   });

@@ -4,7 +4,11 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { guardConnections, SERVER_OPTIONS, type ConnectionLimits } from '../../src/http/connections.ts';
+import {
+  guardConnections,
+  SERVER_OPTIONS,
+  type ConnectionLimits,
+} from '../../src/http/connections.ts';
 import { statuses } from '../attacks/talk.ts';
 
 type Handler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
@@ -30,7 +34,11 @@ async function serve(handle: Handler, limits = MANY) {
   return { port: (server.address() as AddressInfo).port, server, turnedAway };
 }
 
-type Client = { readonly socket: Socket; readonly text: () => string; readonly closed: () => boolean };
+type Client = {
+  readonly socket: Socket;
+  readonly text: () => string;
+  readonly closed: () => boolean;
+};
 
 async function dial(port: number, localAddress = '127.0.0.1'): Promise<Client> {
   const socket = connect({ port, host: '127.0.0.1', localAddress });
@@ -48,7 +56,9 @@ const GET = 'GET / HTTP/1.1\r\n\r\n';
 const echo: Handler = (incoming, outgoing) => {
   const chunks: Buffer[] = [];
   incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-  incoming.on('end', () => outgoing.end(`${incoming.url}:${Buffer.concat(chunks).toString('latin1')};\n`));
+  incoming.on('end', () =>
+    outgoing.end(`${incoming.url}:${Buffer.concat(chunks).toString('latin1')};\n`),
+  );
 };
 
 describe('requests on one connection', () => {
@@ -175,10 +185,14 @@ describe('requests on one connection', () => {
 });
 
 describe('a body that no handler reads', () => {
-  const refusing: Handler = (_, outgoing) => outgoing.writeHead(404, { 'content-length': 3 }).end('no\n');
+  const refusing: Handler = (_, outgoing) =>
+    outgoing.writeHead(404, { 'content-length': 3 }).end('no\n');
 
   /** Sends until the server closes the connection; `sent` gives how much the server took. */
-  async function flood(port: number, head: string): Promise<Client & { readonly sent: () => number }> {
+  async function flood(
+    port: number,
+    head: string,
+  ): Promise<Client & { readonly sent: () => number }> {
     const client = await dial(port);
     const { socket } = client;
     socket.write(head);
@@ -250,7 +264,9 @@ describe('connections above the limit', () => {
       half.socket.write('GET / HTTP/1.1\r\nhost:');
       halves.push(half);
     }
-    await expect.poll(() => halves.map(({ closed }) => closed()), PATIENCE).toEqual([true, true, true, false, false]);
+    await expect
+      .poll(() => halves.map(({ closed }) => closed()), PATIENCE)
+      .toEqual([true, true, true, false, false]);
     expect(kept.closed()).toBe(false);
     expect(turnedAway).toEqual(['connection_closed', 'connection_closed', 'connection_closed']);
     const asking = await dial(port);
@@ -268,7 +284,9 @@ describe('connections above the limit', () => {
       await once(client.socket, 'data');
       clients.push(client);
     }
-    await expect.poll(() => clients.map(({ closed }) => closed()), PATIENCE).toEqual([true, false, false]);
+    await expect
+      .poll(() => clients.map(({ closed }) => closed()), PATIENCE)
+      .toEqual([true, false, false]);
     expect(turnedAway).toEqual(['connection_closed']);
   });
 
@@ -322,7 +340,12 @@ describe('connections above the limit', () => {
 describe('timeouts', () => {
   it('are short for a head, and long for an idle connection', async () => {
     const { port } = await serve((_, outgoing) => outgoing.end());
-    const [half, later, silent, resting] = [await dial(port), await dial(port), await dial(port), await dial(port)];
+    const [half, later, silent, resting] = [
+      await dial(port),
+      await dial(port),
+      await dial(port),
+      await dial(port),
+    ];
     half.socket.write('GET / HTTP/1.1\r\nx: ');
     later.socket.write(GET);
     resting.socket.write(GET);
@@ -330,7 +353,9 @@ describe('timeouts', () => {
     later.socket.write('GET / HTTP/1.1\r\nx: ');
     const drip = setInterval(() => half.socket.write('y'), 500);
     cleanups.push(() => clearInterval(drip));
-    await expect.poll(() => [half, later, silent].map(({ closed }) => closed()), PATIENCE).toEqual([true, true, true]);
+    await expect
+      .poll(() => [half, later, silent].map(({ closed }) => closed()), PATIENCE)
+      .toEqual([true, true, true]);
     expect(statuses(half.text())).toEqual([400]);
     expect(half.text()).toContain('did not arrive in time');
     expect(statuses(later.text())).toEqual([200, 400]);

@@ -1,4 +1,9 @@
-import { GetRoleCommand, GetRolePolicyCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import {
+  GetRoleCommand,
+  GetRolePolicyCommand,
+  IAMClient,
+  PutRolePolicyCommand,
+} from '@aws-sdk/client-iam';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { role, sdk } from '../local/support.ts';
@@ -34,9 +39,11 @@ async function vend(as: 'alice' | 'bob' = 'alice', label?: string) {
   const query = label === undefined ? {} : { session_label: label };
   const { status, json, body } = await get(tvm, { profile: 'hard', ...query }, { as });
   expect(status, body).toBe(200);
-  const [accessKeyId, secretAccessKey, sessionToken] = ['AccessKeyId', 'SecretAccessKey', 'SessionToken'].map((name) =>
-    String(json[name]),
-  );
+  const [accessKeyId, secretAccessKey, sessionToken] = [
+    'AccessKeyId',
+    'SecretAccessKey',
+    'SessionToken',
+  ].map((name) => String(json[name]));
   return {
     sessionId: String(json['SessionId']),
     credentials: {
@@ -68,7 +75,9 @@ function operate(method: string, path: string, body?: object): Promise<RawAnswer
     method,
     path,
     as: 'olivia',
-    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   });
 }
 
@@ -78,7 +87,11 @@ describe('hard revocation', () => {
   it('of a user ends the credentials of that user only, until it is lifted', async () => {
     const [hers, his] = [await vend('alice'), await vend('bob')];
     expect([await works(hers), await works(his)]).toEqual([true, true]);
-    const revoked = await operate('POST', '/revocations', { kind: 'user', value: 'alice', reason: WHY });
+    const revoked = await operate('POST', '/revocations', {
+      kind: 'user',
+      value: 'alice',
+      reason: WHY,
+    });
     expect(revoked.json['hard_revocation'], tvm.log().slice(-600)).toEqual([
       { role_arn: role('SentinelProtected-dev'), status: 'written' },
     ]);
@@ -92,9 +105,15 @@ describe('hard revocation', () => {
 
   it('leaves GetCallerIdentity allowed, as AWS does, and denies AssumeRole', async () => {
     const hers = await vend();
-    const revoked = await operate('POST', '/revocations', { kind: 'user', value: 'alice', reason: WHY });
+    const revoked = await operate('POST', '/revocations', {
+      kind: 'user',
+      value: 'alice',
+      reason: WHY,
+    });
     const sts = new STSClient(sdk(desk, hers.credentials));
-    expect((await sts.send(new GetCallerIdentityCommand({}))).Arn).toContain('SentinelProtected-dev/alice');
+    expect((await sts.send(new GetCallerIdentityCommand({}))).Arn).toContain(
+      'SentinelProtected-dev/alice',
+    );
     const chained = new AssumeRoleCommand({ RoleArn: role('deploy'), RoleSessionName: 'chained' });
     await expect(sts.send(chained)).rejects.toThrow('not authorized');
     sts.destroy();
@@ -129,10 +148,14 @@ describe('hard revocation', () => {
         }),
       ),
     );
-    expect(made.map(({ json }) => json['hard_revocation'])).toMatchObject(names.map(() => [{ status: 'written' }]));
+    expect(made.map(({ json }) => json['hard_revocation'])).toMatchObject(
+      names.map(() => [{ status: 'written' }]),
+    );
     expect([await works(hers), await works(his)]).toEqual([false, false]);
     for (const { json } of made) {
-      await expect.poll(async () => (await operate('DELETE', `/revocations/${String(json['id'])}`)).status).toBe(200);
+      await expect
+        .poll(async () => (await operate('DELETE', `/revocations/${String(json['id'])}`)).status)
+        .toBe(200);
     }
     expect([await works(hers), await works(his)]).toEqual([true, true]);
     await other.close();
@@ -144,7 +167,13 @@ describe('hard revocation', () => {
     const hers = await vend();
     const body = JSON.stringify({ kind: 'user', value: 'alice', reason: WHY });
     const headers = { 'content-type': 'application/json' };
-    const revoked = await call(broken, { method: 'POST', path: '/revocations', as: 'olivia', headers, body });
+    const revoked = await call(broken, {
+      method: 'POST',
+      path: '/revocations',
+      as: 'olivia',
+      headers,
+      body,
+    });
     expect(revoked.status).toBe(201);
     expect(revoked.json['hard_revocation']).toMatchObject([
       { status: 'pending', credentials_end: expect.stringMatching(/^20.+Z$/u) },
@@ -155,8 +184,14 @@ describe('hard revocation', () => {
     await expect.poll(() => works(hers), { timeout: 5_000 }).toBe(false);
     await other.close();
     expect((await get(broken, { profile: 'hard' })).json['error']).toBe('SessionRevoked');
-    await call(broken, { method: 'DELETE', path: `/revocations/${String(revoked.json['id'])}`, as: 'olivia' });
-    await expect.poll(async () => (await get(tvm, { profile: 'hard' })).status, { timeout: 3_000 }).toBe(200);
+    await call(broken, {
+      method: 'DELETE',
+      path: `/revocations/${String(revoked.json['id'])}`,
+      as: 'olivia',
+    });
+    await expect
+      .poll(async () => (await get(tvm, { profile: 'hard' })).status, { timeout: 3_000 })
+      .toBe(200);
     await broken.close();
     await iam.close();
   });
@@ -169,10 +204,15 @@ describe('hard revocation', () => {
     const done = [];
     for (const { sessionId } of mine) {
       const path = `/sessions/${sessionId}/revoke`;
-      done.push(await call(tvm, { method: 'POST', path, body: JSON.stringify({ reason: WHY }), ...client }));
+      done.push(
+        await call(tvm, { method: 'POST', path, body: JSON.stringify({ reason: WHY }), ...client }),
+      );
     }
     expect(
-      done.map(({ status, json }) => [status, (json['hard_revocation'] as { status: string }[])[0]?.status]),
+      done.map(({ status, json }) => [
+        status,
+        (json['hard_revocation'] as { status: string }[])[0]?.status,
+      ]),
     ).toEqual(mine.map(() => [200, 'written']));
     expect([await works(mine[0] ?? his), await works(mine[100] ?? his), await works(his)]).toEqual([
       false,
@@ -194,9 +234,9 @@ describe('hard revocation', () => {
       const iam = new IAMClient(sdk(desk, credentials));
       const names = { RoleName: 'SentinelProtected-dev', PolicyName: 'SentinelRevocations' };
       await expect(iam.send(new GetRolePolicyCommand(names))).rejects.toThrow('not authorized');
-      await expect(iam.send(new PutRolePolicyCommand({ ...names, PolicyDocument: '{}' }))).rejects.toThrow(
-        'not authorized',
-      );
+      await expect(
+        iam.send(new PutRolePolicyCommand({ ...names, PolicyDocument: '{}' })),
+      ).rejects.toThrow('not authorized');
       iam.destroy();
     }
   });

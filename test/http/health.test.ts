@@ -35,7 +35,10 @@ async function withTvm(
 describe('GET /healthz', () => {
   it('answers 503 until the first reading of the documents is over, then 200', async () => {
     await withTvm({ start: false }, async (tvm) => {
-      expect(await ask(tvm, '/healthz')).toMatchObject({ status: 503, json: { status: 'starting' } });
+      expect(await ask(tvm, '/healthz')).toMatchObject({
+        status: 503,
+        json: { status: 'starting' },
+      });
       const stop = new AbortController();
       await tvm.start(stop.signal);
       expect(await ask(tvm, '/healthz')).toMatchObject({ status: 200, json: { status: 'ok' } });
@@ -58,7 +61,10 @@ describe('GET /healthz', () => {
       const answer = await ask(tvm, '/healthz');
       expect(answer).toMatchObject({ status: 503, json: { status: 'draining' } });
       expect(answer.headers['connection']).toBe('close');
-      expect(await ask(tvm, '/readyz')).toMatchObject({ status: 503, json: { status: 'unready', draining: true } });
+      expect(await ask(tvm, '/readyz')).toMatchObject({
+        status: 503,
+        json: { status: 'unready', draining: true },
+      });
     });
   });
 
@@ -105,7 +111,10 @@ describe('GET /readyz', () => {
       async (tvm) => {
         const answer = await ask(tvm, '/readyz');
         expect(answer.status).toBe(200);
-        expect(answer.json).toMatchObject({ status: 'degraded', catalog: { profiles: 3, rejected: 1 } });
+        expect(answer.json).toMatchObject({
+          status: 'degraded',
+          catalog: { profiles: 3, rejected: 1 },
+        });
         expect(answer.body).not.toMatch(/telling|mallory|alow|dev|sentinel/u);
       },
       own.url,
@@ -134,7 +143,9 @@ describe('GET /healthz and GET /readyz while audit records cannot be written', (
   it('answer 503 from the first lost record until records can be written again', async () => {
     let code: string | undefined = 'ENOSPC';
     const writeAudit: WriteBytes = (bytes, done) =>
-      code === undefined ? done(null, bytes.length) : done(Object.assign(new Error(code), { code }), 0);
+      code === undefined
+        ? done(null, bytes.length)
+        : done(Object.assign(new Error(code), { code }), 0);
     await withTvm({ writeAudit }, async (tvm) => {
       expect(await status(tvm, '/readyz')).toEqual([200, 'ready', { writable: true, lost: 0 }]);
       expect((await call(tvm, { query: 'profile=vault' })).status).toBe(403);
@@ -143,7 +154,9 @@ describe('GET /healthz and GET /readyz while audit records cannot be written', (
       code = undefined;
       // The TVM notices by itself, because a load balancer no longer sends requests that leave
       // records.
-      await expect.poll(() => status(tvm, '/healthz'), { timeout: 5_000 }).toEqual([200, 'ok', undefined]);
+      await expect
+        .poll(() => status(tvm, '/healthz'), { timeout: 5_000 })
+        .toEqual([200, 'ok', undefined]);
       expect(await status(tvm, '/readyz')).toEqual([200, 'degraded', { writable: true, lost: 1 }]);
     });
   });
@@ -159,7 +172,9 @@ describe('GET /healthz and GET /readyz while audit records cannot be written', (
       await expect.poll(() => status(tvm, '/readyz'), { timeout: 5_000 }).toEqual(unready);
       expect(await status(tvm, '/healthz')).toEqual([503, 'audit_unwritable', undefined]);
       wake();
-      await expect.poll(() => status(tvm, '/healthz'), { timeout: 5_000 }).toEqual([200, 'ok', undefined]);
+      await expect
+        .poll(() => status(tvm, '/healthz'), { timeout: 5_000 })
+        .toEqual([200, 'ok', undefined]);
     });
   });
 });

@@ -12,7 +12,9 @@ beforeAll(async () => {
   tvm = await startTvm(desk.url, {
     environment: { SENTINEL_HOSTS: 'TVM.example.com, exact.example.com:8443, [2001:db8::1]' },
   });
-  foreign = await startTvm(desk.url, { environment: { SENTINEL_ALLOWED_ACCOUNTS: '111122223333,444455556666' } });
+  foreign = await startTvm(desk.url, {
+    environment: { SENTINEL_ALLOWED_ACCOUNTS: '111122223333,444455556666' },
+  });
 });
 
 afterAll(async () => {
@@ -56,19 +58,25 @@ describe('SENTINEL_HOSTS', () => {
     expect(tvm.audit.length).toBe(before);
   });
 
-  it.each(['tvm.example.com:80:80', 'tvm.example.com:80a', 'tvm.example.com@evil.example', '2001:db8::1', ''])(
-    'refuses the malformed host "%s"',
-    async (host) => {
-      const before = tvm.audit.length;
-      expect((await vendAs(host)).status).toBe(400);
-      expect(tvm.audit.length).toBe(before);
+  it.each([
+    'tvm.example.com:80:80',
+    'tvm.example.com:80a',
+    'tvm.example.com@evil.example',
+    '2001:db8::1',
+    '',
+  ])('refuses the malformed host "%s"', async (host) => {
+    const before = tvm.audit.length;
+    expect((await vendAs(host)).status).toBe(400);
+    expect(tvm.audit.length).toBe(before);
+  });
+
+  it.each(['/healthz', '/readyz'])(
+    'does not apply to %s, which load balancers request by address',
+    async (target) => {
+      const answer = await sendRaw(tvm.port, { target, headers: { host: '10.0.0.7:8080' } });
+      expect(answer.status).toBe(200);
     },
   );
-
-  it.each(['/healthz', '/readyz'])('does not apply to %s, which load balancers request by address', async (target) => {
-    const answer = await sendRaw(tvm.port, { target, headers: { host: '10.0.0.7:8080' } });
-    expect(answer.status).toBe(200);
-  });
 
   it('names the served hosts in its refusal, and repeats the refused one short and printable', async () => {
     const { json } = await vendAs('evil.example');
@@ -89,7 +97,11 @@ describe('the served hosts without SENTINEL_HOSTS', () => {
   const running: RunningTvm[] = [];
   beforeAll(async () => {
     running.push(await startTvm(desk.url));
-    running.push(await startTvm(desk.url, { environment: { SENTINEL_PUBLIC_URL: 'https://TVM.example.com/base' } }));
+    running.push(
+      await startTvm(desk.url, {
+        environment: { SENTINEL_PUBLIC_URL: 'https://TVM.example.com/base' },
+      }),
+    );
   });
   afterAll(async () => {
     for (const one of running) await one.close();
@@ -114,13 +126,18 @@ describe('the served hosts without SENTINEL_HOSTS', () => {
     }
   });
 
-  it.each(['evil.example', 'tvm.example.com.evil.example', '10.0.0.7', '127.0.0.2', 'localhost.', '0.0.0.0', ''])(
-    'do not include "%s"',
-    async (host) => {
-      expect(await statusAt(0, host)).toBe(400);
-      expect(await statusAt(1, host)).toBe(400);
-    },
-  );
+  it.each([
+    'evil.example',
+    'tvm.example.com.evil.example',
+    '10.0.0.7',
+    '127.0.0.2',
+    'localhost.',
+    '0.0.0.0',
+    '',
+  ])('do not include "%s"', async (host) => {
+    expect(await statusAt(0, host)).toBe(400);
+    expect(await statusAt(1, host)).toBe(400);
+  });
 
   it.each(['/healthz', '/readyz'])('do not matter for %s', async (target) => {
     for (const { port } of running) {
@@ -149,7 +166,10 @@ describe('SENTINEL_ALLOWED_ACCOUNTS', () => {
 
   it('is checked after authentication', async () => {
     const answer = await call(foreign, { query: 'profile=dev', host: '127.0.0.1' });
-    const moved = await sendRaw(foreign.port, { target: '/?profile=dev', headers: { host: foreign.host } });
+    const moved = await sendRaw(foreign.port, {
+      target: '/?profile=dev',
+      headers: { host: foreign.host },
+    });
     expect(answer.json['error']).toBe('AccessDenied');
     expect(moved.json['error']).toBe('MissingAuthenticationToken');
   });

@@ -13,7 +13,9 @@ let offset = 0;
 const others: RunningTvm[] = [];
 
 async function start(environment: Record<string, string> = {}): Promise<RunningTvm> {
-  const other = await startTvm(desk.url, { environment: { SENTINEL_SERVER_ID: 'tvm-1', ...environment } });
+  const other = await startTvm(desk.url, {
+    environment: { SENTINEL_SERVER_ID: 'tvm-1', ...environment },
+  });
   others.push(other);
   return other;
 }
@@ -132,7 +134,9 @@ describe('a minted key', () => {
     const own = await get(other, { profile: 'dev', duration: '900' });
     expect([own.status, own.json['Expiration']], own.body).toEqual([200, end]);
     expect(other.audit.at(-1)).toMatchObject({ outcome: 'vended', expiration: end });
-    const listed = (await call(other, { path: '/profiles' })).json['profiles'] as { max_duration: number }[];
+    const listed = (await call(other, { path: '/profiles' })).json['profiles'] as {
+      max_duration: number;
+    }[];
     expect(listed.map(({ max_duration: seconds }) => seconds <= 120)).not.toContain(false);
     const minted = await sendAs(other, key, { query: 'duration=900&profile=dev' });
     expect(minted.status, minted.body).toBe(200);
@@ -153,7 +157,11 @@ describe('a minted key', () => {
     const end = Date.parse(String(json['Expiration']));
     expect(end).toBeGreaterThanOrEqual(before + expected);
     expect(end).toBeLessThanOrEqual(after + expected);
-    expect(other.audit.at(-1)).toMatchObject({ event: 'key', outcome: 'minted', expiration: json['Expiration'] });
+    expect(other.audit.at(-1)).toMatchObject({
+      event: 'key',
+      outcome: 'minted',
+      expiration: json['Expiration'],
+    });
   });
 
   it.each([
@@ -207,7 +215,11 @@ describe('the token of a minted key', () => {
     const [one, two] = [keyOf(await postKeys(tvm)), keyOf(await postKeys(tvm))];
     expect(await vend(tvm, { ...one, token: two.token })).toEqual(UNKNOWN);
     expect(await vend(tvm, { ...one, accessKeyId: two.accessKeyId })).toEqual(UNKNOWN);
-    const registered = { accessKeyId: 'TVMDEMOALICE', secret: 'demo-alice-not-a-secret', token: one.token };
+    const registered = {
+      accessKeyId: 'TVMDEMOALICE',
+      secret: 'demo-alice-not-a-secret',
+      token: one.token,
+    };
     expect(await vend(tvm, registered)).toEqual(UNKNOWN);
     expect(await vend(tvm, { ...registered, secret: one.secret })).toEqual(UNKNOWN);
   });
@@ -227,7 +239,10 @@ describe('sealing keys', () => {
   function put(id: string, activeFrom?: string) {
     return desk.put(
       `/sentinel-secrets/keys/${id}`,
-      JSON.stringify({ key: randomBytes(32).toString('base64'), ...(activeFrom && { active_from: activeFrom }) }),
+      JSON.stringify({
+        key: randomBytes(32).toString('base64'),
+        ...(activeFrom && { active_from: activeFrom }),
+      }),
       'SecureString',
     );
   }
@@ -263,9 +278,15 @@ describe('sealing keys', () => {
     // This needs tables that were never signed; with signed ones, nobody is served without the key.
     const unsigned = await startDesk();
     await unsigned.put('/elsewhere/clients/TVMDEMOALICE', alice(), 'SecureString');
-    const other = await startTvm(unsigned.url, { environment: { SENTINEL_SECRETS_ROOT: '/elsewhere' } });
+    const other = await startTvm(unsigned.url, {
+      environment: { SENTINEL_SECRETS_ROOT: '/elsewhere' },
+    });
     const { status, json, headers } = await postKeys(other);
-    expect([status, json['error'], headers['retry-after']]).toEqual([503, 'ServiceUnavailable', '5']);
+    expect([status, json['error'], headers['retry-after']]).toEqual([
+      503,
+      'ServiceUnavailable',
+      '5',
+    ]);
     expect(json['message']).toContain('keys/');
     await other.close();
     await unsigned.close();
@@ -291,7 +312,12 @@ describe('POST /keys', () => {
     const headers = { 'content-type': 'application/json', 'x-sentinel-nonce': 'just-this-once' };
     const signed = sign({ host: tvm.host, method: 'POST', path: '/keys', headers, body: '{}' });
     function shot() {
-      return sendRaw(tvm.port, { method: 'POST', target: '/keys', headers: signed.headers, body: '{}' });
+      return sendRaw(tvm.port, {
+        method: 'POST',
+        target: '/keys',
+        headers: signed.headers,
+        body: '{}',
+      });
     }
     const answers = await Promise.all([shot(), shot()]);
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 403]);
@@ -329,7 +355,8 @@ describe('POST /keys', () => {
       outcome: 'minted',
     });
     const said = JSON.stringify(other.audit) + other.log();
-    for (const secret of [key.secret, key.token, 'demo-alice-not-a-secret']) expect(said).not.toContain(secret);
+    for (const secret of [key.secret, key.token, 'demo-alice-not-a-secret'])
+      expect(said).not.toContain(secret);
     await other.close();
   });
 });

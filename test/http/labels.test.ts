@@ -11,7 +11,10 @@ const HOUR = 3_600_000;
 
 const world = useDesk({}, async (desk) => {
   await putProfile(desk, 'beside', { effect: 'allow', conditions: { users: ['alice', 'bob'] } });
-  await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['alice'] } });
+  await putProfile(desk, 'tracked', {
+    effect: 'require_server_session',
+    conditions: { users: ['alice'] },
+  });
 });
 
 function itemId(profile: string): string {
@@ -27,13 +30,17 @@ async function hold(count: number, firstEnds: number, profile = 'dev'): Promise<
   function ends(index: number): string {
     return String(index === 0 ? firstEnds : firstEnds + HOUR);
   }
-  const live = Object.fromEntries(Array.from({ length: count }, (_, n) => [`/held-${n}`, { N: ends(n) }]));
+  const live = Object.fromEntries(
+    Array.from({ length: count }, (_, n) => [`/held-${n}`, { N: ends(n) }]),
+  );
   const item = { id: { S: itemId(profile) }, live: { M: live }, version: { N: '1' } };
   await tableOf(world.client, 'guard').put(item);
 }
 
 async function placesOf(profile = 'dev') {
-  return Object.keys((await tableOf(world.client, 'guard').get(itemId(profile)))?.['live']?.M ?? {});
+  return Object.keys(
+    (await tableOf(world.client, 'guard').get(itemId(profile)))?.['live']?.M ?? {},
+  );
 }
 
 describe('a vend with a new label when a thousand are live', () => {
@@ -57,7 +64,11 @@ describe('a vend with a new label when a thousand are live', () => {
       expect(answer.json['message']).toBe(
         `Nothing was vended: you have 1000 live session labels on profile dev, which is the most that one caller may have; use one of them again, leave session_label out, or try again at ${at}, when the first of them ends.`,
       );
-      expect(world.tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', error: 'labels-full', profile: 'dev' });
+      expect(world.tvm.audit.at(-1)).toMatchObject({
+        outcome: 'denied',
+        error: 'labels-full',
+        profile: 'dev',
+      });
       expect(world.tvm.audit.at(-1)).not.toHaveProperty('vended_access_key_id');
     }
     expect(await placesOf()).toHaveLength(MOST);
@@ -65,7 +76,9 @@ describe('a vend with a new label when a thousand are live', () => {
 
   it('does not call STS', async () => {
     const sts = world.kept(await startFakeSts());
-    const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }));
+    const tvm = world.kept(
+      await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }),
+    );
     await hold(MOST, Date.now() + HOUR);
     expect((await get(tvm, { profile: 'dev', session_label: 'no-row' })).status).toBe(429);
     expect(sts.assumed()).toEqual([]);
@@ -85,13 +98,24 @@ describe('a vend with a new label when a thousand are live', () => {
     const id = await openSession(world.tvm, 'alice', 'profile=dev&session_label=known');
     await hold(MOST, Date.now() + HOUR);
     expect((await get(world.tvm, { profile: 'dev' })).status).toBe(200);
-    expect((await get(world.tvm, { profile: 'dev', session_label: 'known' })).json['SessionId']).toBe(id);
+    expect(
+      (await get(world.tvm, { profile: 'dev', session_label: 'known' })).json['SessionId'],
+    ).toBe(id);
     const other = world.kept(await startTvm(world.desk.url));
-    expect((await get(other, { profile: 'dev', session_label: 'known' })).json['SessionId']).toBe(id);
-    expect((await get(world.tvm, { profile: 'beside', session_label: 'one-more' })).status).toBe(200);
+    expect((await get(other, { profile: 'dev', session_label: 'known' })).json['SessionId']).toBe(
+      id,
+    );
+    expect((await get(world.tvm, { profile: 'beside', session_label: 'one-more' })).status).toBe(
+      200,
+    );
     await hold(MOST, Date.now() + HOUR, 'beside');
-    expect((await get(world.tvm, { profile: 'beside', session_label: 'two-more' })).status).toBe(429);
-    expect((await get(world.tvm, { profile: 'beside', session_label: 'two-more' }, { as: 'bob' })).status).toBe(200);
+    expect((await get(world.tvm, { profile: 'beside', session_label: 'two-more' })).status).toBe(
+      429,
+    );
+    expect(
+      (await get(world.tvm, { profile: 'beside', session_label: 'two-more' }, { as: 'bob' }))
+        .status,
+    ).toBe(200);
   });
 
   it('is answered 200 when the first label has ended', async () => {
@@ -112,7 +136,9 @@ it('frees the place of a label when its session is revoked', async () => {
 });
 
 it('allows a thousand live labels across five instances at once', async () => {
-  const tvms = await Promise.all([1, 2, 3, 4, 5].map(async () => world.kept(await startTvm(world.desk.url))));
+  const tvms = await Promise.all(
+    [1, 2, 3, 4, 5].map(async () => world.kept(await startTvm(world.desk.url))),
+  );
   // The profile requires its session, so that a slow machine vends nothing whose label is not
   // counted.
   await hold(MOST - 12, Date.now() + HOUR, 'tracked');
@@ -124,6 +150,9 @@ it('allows a thousand live labels across five instances at once', async () => {
     }),
   );
   const statuses = answers.map(({ status }) => status).toSorted();
-  expect(statuses).toEqual([...Array.from({ length: 12 }, () => 200), ...Array.from({ length: 18 }, () => 429)]);
+  expect(statuses).toEqual([
+    ...Array.from({ length: 12 }, () => 200),
+    ...Array.from({ length: 18 }, () => 429),
+  ]);
   expect(await placesOf('tracked')).toHaveLength(MOST);
 });

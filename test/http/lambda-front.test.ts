@@ -19,7 +19,11 @@ const tvms = new Map<Front, RunningTvm>();
 beforeAll(async () => {
   desk = await startDesk();
   for (const front of FRONTS) {
-    const environment = { SENTINEL_FRONT: front, SENTINEL_FRONT_ID: API_ID, AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001' };
+    const environment = {
+      SENTINEL_FRONT: front,
+      SENTINEL_FRONT_ID: API_ID,
+      AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001',
+    };
     tvms.set(front, await startTvm(desk.url, { environment }));
   }
 });
@@ -53,7 +57,10 @@ function resultOf({ status, json }: RawAnswer) {
   return [status, json['error']];
 }
 
-const ROLE = { arn: 'arn:aws:sts::000000000000:assumed-role/deploy/dana', userId: 'AROACKCEVSQ6C2EXAMPLE:dana' };
+const ROLE = {
+  arn: 'arn:aws:sts::000000000000:assumed-role/deploy/dana',
+  userId: 'AROACKCEVSQ6C2EXAMPLE:dana',
+};
 
 describe.each(FRONTS)('SENTINEL_FRONT=%s', (front) => {
   it('takes caller and address from the context', async () => {
@@ -90,7 +97,11 @@ describe.each(FRONTS)('SENTINEL_FRONT=%s', (front) => {
       const target = '/?profile=dev';
       expect((await ask(tvm, headers, target)).status).toBe(200);
       const copy = await ask(tvm, [...headers, ['x-sentinel-nonce', 'another']], target);
-      expect([...resultOf(copy), copy.headers['retry-after']]).toEqual([403, 'RequestReplayed', '1']);
+      expect([...resultOf(copy), copy.headers['retry-after']]).toEqual([
+        403,
+        'RequestReplayed',
+        '1',
+      ]);
     }
   });
 
@@ -103,13 +114,24 @@ describe.each(FRONTS)('SENTINEL_FRONT=%s', (front) => {
       ['content-type', 'application/json'],
     ];
     function post() {
-      return sendRaw(tvm.port, { method: 'POST', target: '/keys', headers, body: '{"duration":60}' });
+      return sendRaw(tvm.port, {
+        method: 'POST',
+        target: '/keys',
+        headers,
+        body: '{"duration":60}',
+      });
     }
-    expect([(await post()).status, resultOf(await post())]).toEqual([200, [403, 'RequestReplayed']]);
+    expect([(await post()).status, resultOf(await post())]).toEqual([
+      200,
+      [403, 'RequestReplayed'],
+    ]);
   });
 
   it('takes a session with a user’s name for its role', async () => {
-    expect(resultOf(await withContext(front, contextOf(front, ROLE)))).toEqual([403, 'PolicyDenied']);
+    expect(resultOf(await withContext(front, contextOf(front, ROLE)))).toEqual([
+      403,
+      'PolicyDenied',
+    ]);
     expect((await withContext(front, contextOf(front, ROLE), '/whoami')).json).toMatchObject({
       name: 'role/deploy',
       session_name: 'dana',
@@ -119,7 +141,11 @@ describe.each(FRONTS)('SENTINEL_FRONT=%s', (front) => {
 
   it('ignores Authorization, good or bad', async () => {
     const tvm = tvmOf(front);
-    const signed = sign({ host: tvm.host, query: 'profile=dev', headers: { 'x-sentinel-nonce': randomUUID() } });
+    const signed = sign({
+      host: tvm.host,
+      query: 'profile=dev',
+      headers: { 'x-sentinel-nonce': randomUUID() },
+    });
     expect(
       resultOf(
         await ask(
@@ -141,14 +167,24 @@ describe.each(FRONTS)('SENTINEL_FRONT=%s', (front) => {
     ['none at all', undefined],
     ['null', null],
     ['a list', []],
-    ['an ALB’s, which knows nobody', { elb: { targetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:1:tg' } }],
+    [
+      'an ALB’s, which knows nobody',
+      { elb: { targetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:1:tg' } },
+    ],
     ['without an authorizer', { apiId: API_ID, http: { sourceIp: '203.0.113.7' } }],
-    ['with an authorizer of another kind', httpContext({}, { authorizer: { jwt: { claims: {} } }, identity: {} })],
-    ['with null for every part', { apiId: API_ID, authorizer: { iam: null }, identity: { userArn: null } }],
+    [
+      'with an authorizer of another kind',
+      httpContext({}, { authorizer: { jwt: { claims: {} } }, identity: {} }),
+    ],
+    [
+      'with null for every part',
+      { apiId: API_ID, authorizer: { iam: null }, identity: { userArn: null } },
+    ],
     ['of the other shape', front === 'rest-api' ? httpContext() : restContext()],
   ])('takes no identity from this context: %s', async (_, context) => {
     const before = tvmOf(front).audit.length;
-    const headers: Headers = context === undefined ? [] : [['x-amzn-request-context', toHeader(context)]];
+    const headers: Headers =
+      context === undefined ? [] : [['x-amzn-request-context', toHeader(context)]];
     expect(resultOf(await ask(tvmOf(front), headers))).toEqual([403, 'MissingAuthenticationToken']);
     expect(tvmOf(front).audit.slice(before)).toMatchObject([{ event: 'identity_refused' }]);
   });
@@ -175,15 +211,24 @@ describe.each(FRONTS)('SENTINEL_FRONT=%s', (front) => {
 
   it.each([
     ['root', { arn: 'arn:aws:iam::000000000000:root', userId: '000000000000' }],
-    ['a federated user', { arn: 'arn:aws:sts::000000000000:federated-user/dana', userId: '000000000000:dana' }],
-    ['an EC2 instance', { arn: 'arn:aws:sts::000000000000:assumed-role/aws:ec2-instance/i-1', userId: 'x:i-1' }],
+    [
+      'a federated user',
+      { arn: 'arn:aws:sts::000000000000:federated-user/dana', userId: '000000000000:dana' },
+    ],
+    [
+      'an EC2 instance',
+      { arn: 'arn:aws:sts::000000000000:assumed-role/aws:ec2-instance/i-1', userId: 'x:i-1' },
+    ],
     ['another account', { account: '111122223333', arn: 'arn:aws:iam::111122223333:user/dana' }],
     ['two accounts', { account: '111122223333' }],
     ['no ARN', { arn: 'dana' }],
     ['the id of another session', { arn: ROLE.arn, userId: 'AROACKCEVSQ6C2EXAMPLE:alice' }],
     ['an access key of the wrong form', { accessKey: 'AKIA EXAMPLE' }],
   ])('denies %s', async (_, who) => {
-    expect(resultOf(await withContext(front, contextOf(front, who)))).toEqual([403, 'AccessDenied']);
+    expect(resultOf(await withContext(front, contextOf(front, who)))).toEqual([
+      403,
+      'AccessDenied',
+    ]);
   });
 
   it('reads a name that is not ASCII as UTF-8, and denies it', async () => {

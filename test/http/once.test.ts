@@ -52,7 +52,10 @@ describe.each(['shared', 'instance'])('changes with SENTINEL_REPLAY_GUARD=%s', (
   let other: RunningTvm;
 
   beforeAll(async () => {
-    [tvm, other] = [await start({ SENTINEL_REPLAY_GUARD: guard }), await start({ SENTINEL_REPLAY_GUARD: guard })];
+    [tvm, other] = [
+      await start({ SENTINEL_REPLAY_GUARD: guard }),
+      await start({ SENTINEL_REPLAY_GUARD: guard }),
+    ];
     // The guard in memory refuses what was signed in the same second as the start, so wait for the
     // next one.
     await new Promise((resolve) => {
@@ -67,7 +70,8 @@ describe.each(['shared', 'instance'])('changes with SENTINEL_REPLAY_GUARD=%s', (
     expect(result(await sendRaw(tvm.port, request))).toEqual(REPLAYED);
     expect(result(await sendRaw(other.port, request))).toEqual(REPLAYED);
     expect((await lift(tvm, String(made.json['id']))).status).toBe(200);
-    for (const { port } of [tvm, other, tvm]) expect(result(await sendRaw(port, request))).toEqual(REPLAYED);
+    for (const { port } of [tvm, other, tvm])
+      expect(result(await sendRaw(port, request))).toEqual(REPLAYED);
     expect(await listed(tvm)).toEqual([]);
     expect(tvm.audit.at(-2)).toMatchObject({
       event: 'revocation',
@@ -82,7 +86,8 @@ describe.each(['shared', 'instance'])('changes with SENTINEL_REPLAY_GUARD=%s', (
   it('refuse a copy of POST /revocations for a session, and of POST /sessions/{id}/revoke', async () => {
     for (const path of ['/revocations', '/sessions/ID/revoke']) {
       const id = await openSession(tvm, 'alice', `profile=dev&session_label=once-${path.length}`);
-      const body = path === '/revocations' ? { kind: 'session', value: id, reason: 'why' } : { reason: 'why' };
+      const body =
+        path === '/revocations' ? { kind: 'session', value: id, reason: 'why' } : { reason: 'why' };
       const request = signed(json(path.replace('ID', id), body));
       const made = await sendRaw(tvm.port, request);
       expect([200, 201], made.body).toContain(made.status);
@@ -103,14 +108,22 @@ describe.each(['shared', 'instance'])('changes with SENTINEL_REPLAY_GUARD=%s', (
 
   it('mint one key for copies of POST /keys at two instances', async () => {
     const request = signed(json('/keys', { duration: 60 }, 'alice'));
-    const all = await Promise.all([tvm, other, tvm, other].map(({ port }) => sendRaw(port, request)));
+    const all = await Promise.all(
+      [tvm, other, tvm, other].map(({ port }) => sendRaw(port, request)),
+    );
     expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
-    expect(all.filter(({ status }) => status !== 200).map(result)).toEqual([REPLAYED, REPLAYED, REPLAYED]);
+    expect(all.filter(({ status }) => status !== 200).map(result)).toEqual([
+      REPLAYED,
+      REPLAYED,
+      REPLAYED,
+    ]);
   });
 
   it('revoke once for copies at once at two instances', async () => {
     const request = signed(json('/revocations', { ...MALLORY, value: 'many' }));
-    const all = await Promise.all([tvm, other, tvm, other].map(({ port }) => sendRaw(port, request)));
+    const all = await Promise.all(
+      [tvm, other, tvm, other].map(({ port }) => sendRaw(port, request)),
+    );
     expect(all.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 403, 403, 403]);
     const made = all.find(({ status }) => status === 201);
     expect((await lift(tvm, String(made?.json['id']))).status).toBe(200);
@@ -134,7 +147,10 @@ describe('a request that changes nothing', () => {
 
   it('is used up by a conflict, which may be gone while a copy is still valid', async () => {
     const id = await openSession(tvm, 'alice', 'profile=dev&session_label=conflict');
-    const first = await sendRaw(tvm.port, signed(json(`/sessions/${id}/revoke`, { reason: 'why' })));
+    const first = await sendRaw(
+      tvm.port,
+      signed(json(`/sessions/${id}/revoke`, { reason: 'why' })),
+    );
     const second = signed(json(`/sessions/${id}/revoke`, { reason: 'why' }));
     expect((await sendRaw(tvm.port, second)).status).toBe(409);
     expect((await lift(tvm, String(first.json['id']))).status).toBe(200);
@@ -144,7 +160,8 @@ describe('a request that changes nothing', () => {
 
   it('is not used up when its body is refused', async () => {
     const request = signed(json('/revocations', { ...MALLORY, kind: 'nobody' }));
-    for (let time = 0; time < 2; time += 1) expect((await sendRaw(tvm.port, request)).status).toBe(400);
+    for (let time = 0; time < 2; time += 1)
+      expect((await sendRaw(tvm.port, request)).status).toBe(400);
   });
 });
 
@@ -153,11 +170,17 @@ it('changes nothing while the replay guard fails, and serves the next request', 
   const tvm = await start({ AWS_ENDPOINT_URL_DYNAMODB: proxy.url });
   try {
     proxy.set('dynamodb', 'throttled');
-    const failed = await sendRaw(tvm.port, signed(json('/revocations', { ...MALLORY, value: 'later' })));
+    const failed = await sendRaw(
+      tvm.port,
+      signed(json('/revocations', { ...MALLORY, value: 'later' })),
+    );
     expect(result(failed)).toEqual([503, 'ServiceUnavailable']);
     proxy.set('dynamodb', 'ok');
     expect(await listed(tvm)).toEqual([]);
-    const made = await sendRaw(tvm.port, signed(json('/revocations', { ...MALLORY, value: 'later' })));
+    const made = await sendRaw(
+      tvm.port,
+      signed(json('/revocations', { ...MALLORY, value: 'later' })),
+    );
     expect(made.status, made.body).toBe(201);
     expect((await lift(tvm, String(made.json['id']))).status).toBe(200);
   } finally {

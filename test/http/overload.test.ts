@@ -93,7 +93,9 @@ describe('vends above the limit of one process', () => {
     expect(vended.length + statusesOf(answers, 503).length).toBe(running + waiting + more);
     expect(sts.assumed()).toHaveLength(vended.length);
     expect(most).toBe(running);
-    expect(tvm.audit.filter(({ outcome }) => outcome === 'vended').length).toBeGreaterThanOrEqual(vended.length);
+    expect(tvm.audit.filter(({ outcome }) => outcome === 'vended').length).toBeGreaterThanOrEqual(
+      vended.length,
+    );
   });
 
   it('are reported in the log and the audit log, and vends work again afterwards', async () => {
@@ -101,7 +103,9 @@ describe('vends above the limit of one process', () => {
     expect(tvm.log()).toMatch(/"overloaded":\d+,[^\n]*these were turned away/u);
     await tvm.flush();
     const told = tvm.audit.filter(({ cause }) => cause === 'overloaded');
-    expect(told).toMatchObject([{ event: 'unavailable', error: 'overloaded', count: expect.any(Number) }]);
+    expect(told).toMatchObject([
+      { event: 'unavailable', error: 'overloaded', count: expect.any(Number) },
+    ]);
   });
 
   it('keep their connections for the next try', async () => {
@@ -146,9 +150,14 @@ describe('requests that prove nobody', () => {
     const half = toBytes({ method: 'POST', target: '/', headers: lines, body: '{' });
     for (let n = 0; n < running + waiting + 50; n += 1) begin(half);
     const forged = signedCall(tvm, DEV);
-    const wrong = { ...forged.headers, authorization: `${forged.headers['authorization']?.slice(0, -4)}0000` };
+    const wrong = {
+      ...forged.headers,
+      authorization: `${forged.headers['authorization']?.slice(0, -4)}0000`,
+    };
     const refused = await Promise.all(
-      Array.from({ length: running + waiting }, () => sendRaw(tvm.port, { ...forged, headers: wrong })),
+      Array.from({ length: running + waiting }, () =>
+        sendRaw(tvm.port, { ...forged, headers: wrong }),
+      ),
     );
     expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([403]));
     const vended = await call(tvm, DEV);

@@ -11,16 +11,30 @@ let tvm: RunningTvm;
 beforeAll(async () => {
   desk = await startDesk();
   const carols = { effect: 'allow', conditions: { users: ['carol'] } };
-  await Promise.all(Array.from({ length: MANY }, (_, index) => putProfile(desk, `many/${index}`, carols)));
-  await putProfile(desk, 'capped', { effect: 'allow', conditions: { users: ['bob'] }, max_server_duration: '5m' });
+  await Promise.all(
+    Array.from({ length: MANY }, (_, index) => putProfile(desk, `many/${index}`, carols)),
+  );
+  await putProfile(desk, 'capped', {
+    effect: 'allow',
+    conditions: { users: ['bob'] },
+    max_server_duration: '5m',
+  });
   await putProfile(
     desk,
     'hard',
     { effect: 'allow', conditions: { users: ['bob'] } },
     { hard_revoke: true, revoker_role_arn: 'arn:aws:iam::000000000000:role/sentinel-revoker' },
   );
-  await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: { users: ['bob'] } });
-  await putProfile(desk, 'half', { effect: 'allow', conditions: { users: ['bob'] } }, { max_duration: '30m' });
+  await putProfile(desk, 'tracked', {
+    effect: 'require_server_session',
+    conditions: { users: ['bob'] },
+  });
+  await putProfile(
+    desk,
+    'half',
+    { effect: 'allow', conditions: { users: ['bob'] } },
+    { max_duration: '30m' },
+  );
   tvm = await startTvm(desk.url);
 });
 
@@ -30,7 +44,11 @@ afterAll(async () => {
 });
 
 function list(as: Call['as'], fields: Readonly<Record<string, string>> = {}): Promise<RawAnswer> {
-  return call(tvm, { path: '/profiles', query: queryOf(fields), ...(as === undefined ? {} : { as }) });
+  return call(tvm, {
+    path: '/profiles',
+    query: queryOf(fields),
+    ...(as === undefined ? {} : { as }),
+  });
 }
 
 type Listed = { readonly name: string; readonly access: string; readonly max_duration: number };
@@ -59,6 +77,12 @@ describe('GET /profiles: 200', () => {
         { name: 'capped', access: 'allow', max_duration: 300 },
         { name: 'half', access: 'allow', max_duration: 1800 },
         { name: 'hard', access: 'allow', max_duration: 3600 },
+        {
+          name: 'prod',
+          access: 'break_glass',
+          description: 'Production; somebody else approves.',
+          max_duration: 3600,
+        },
         { name: 'tracked', access: 'allow', max_duration: 3600 },
       ],
     });
@@ -69,7 +93,10 @@ describe('GET /profiles: 200', () => {
   });
 
   it('agrees with what GET / decides', async () => {
-    for (const { name, access } of [...profilesOf(await list('alice')), ...profilesOf(await list('bob'))]) {
+    for (const { name, access } of [
+      ...profilesOf(await list('alice')),
+      ...profilesOf(await list('bob')),
+    ]) {
       const as = name === 'dev' || name === 'prod' ? 'alice' : 'bob';
       const answer = await get(tvm, { profile: name }, { as });
       expect([name, answer.status]).toEqual([name, access === 'allow' ? 200 : 403]);
@@ -110,17 +137,23 @@ describe('GET /profiles: 200', () => {
 });
 
 describe('GET /profiles: 400', () => {
-  it.each(['', '!', 'a b', 'AB', '_w', 'w6Q=', 'Zm9v===='])('names next_token when it is "%s"', async (token) => {
-    const answer = await list('alice', { next_token: token });
-    expect(answer.status, answer.body).toBe(400);
-    expect(answer.json).toMatchObject({ error: 'ValidationError', field: 'next_token' });
-  });
+  it.each(['', '!', 'a b', 'AB', '_w', 'w6Q=', 'Zm9v===='])(
+    'names next_token when it is "%s"',
+    async (token) => {
+      const answer = await list('alice', { next_token: token });
+      expect(answer.status, answer.body).toBe(400);
+      expect(answer.json).toMatchObject({ error: 'ValidationError', field: 'next_token' });
+    },
+  );
 
-  it.each(['profile', '__proto__', 'Next_token', 'limit'])('names the unknown key "%s"', async (key) => {
-    const answer = await list('alice', { [key]: 'x' });
-    expect(answer.status).toBe(400);
-    expect(answer.json).toMatchObject({ error: 'ValidationError', field: key });
-  });
+  it.each(['profile', '__proto__', 'Next_token', 'limit'])(
+    'names the unknown key "%s"',
+    async (key) => {
+      const answer = await list('alice', { [key]: 'x' });
+      expect(answer.status).toBe(400);
+      expect(answer.json).toMatchObject({ error: 'ValidationError', field: key });
+    },
+  );
 
   it('refuses a body', async () => {
     const answer = await call(tvm, { path: '/profiles', body: '{}' });
@@ -133,7 +166,11 @@ describe('GET /profiles: 403', () => {
     const answer = await sendRaw(tvm.port, { target: '/profiles', headers: { host: tvm.host } });
     expect(answer.status).toBe(403);
     expect(answer.json['error']).toBe('MissingAuthenticationToken');
-    expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', path: '/profiles', method: 'GET' });
+    expect(tvm.audit.at(-1)).toMatchObject({
+      event: 'identity_refused',
+      path: '/profiles',
+      method: 'GET',
+    });
   });
 
   it('refuses a signature for another path', async () => {

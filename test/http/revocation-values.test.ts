@@ -12,7 +12,11 @@ const OWN = '000000000000';
 describe('POST /revocations: values', () => {
   it.each([
     ['principal', `arn:aws:iam::${OWN}:role/eng/deploy`, `write arn:aws:iam::${OWN}:role/deploy.`],
-    ['principal', `arn:aws:sts::${OWN}:assumed-role/deploy/ann`, `like arn:aws:iam::${OWN}:role/deploy.`],
+    [
+      'principal',
+      `arn:aws:sts::${OWN}:assumed-role/deploy/ann`,
+      `like arn:aws:iam::${OWN}:role/deploy.`,
+    ],
     ['principal', `arn:aws:iam::${OWN}:root`, 'cannot be a caller'],
     ['principal', `arn:aws:iam::${OWN}:user/*`, 'has a wildcard'],
     ['principal', '*', 'has a wildcard'],
@@ -37,7 +41,11 @@ describe('POST /revocations: values', () => {
     ['session', '95541EF14FAEDEF4', 'sixteen hexadecimal digits'],
   ])('refuses with 400 the %s %j', async (kind, value, message) => {
     const answer = await send(world.tvm, '/revocations', { kind, value, reason: 'laptop stolen' });
-    expect([answer.status, answer.json['error'], answer.json['field']]).toEqual([400, 'ValidationError', 'value']);
+    expect([answer.status, answer.json['error'], answer.json['field']]).toEqual([
+      400,
+      'ValidationError',
+      'value',
+    ]);
     expect(answer.json['message']).toContain(message);
     expect(await listed(world.tvm)).toEqual([]);
   });

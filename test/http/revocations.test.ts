@@ -46,7 +46,10 @@ describe('POST /revocations: 201', () => {
       by_principal: 'sentinel:key/TVMDEMOOLIVIA',
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u),
     });
-    expect(answer.headers).toMatchObject({ 'cache-control': 'no-store', 'content-type': 'application/json' });
+    expect(answer.headers).toMatchObject({
+      'cache-control': 'no-store',
+      'content-type': 'application/json',
+    });
     expect(await listed(world.tvm)).toEqual([revocation]);
     expect(records()).toEqual([
       expect.objectContaining({
@@ -70,7 +73,11 @@ describe('POST /revocations: 201', () => {
     ['user', 'alicia', 'is the name of no registered key'],
     ['user', '111122223333:role/deploy', 'SENTINEL_ALLOWED_ACCOUNTS'],
     ['principal', 'sentinel:key/NOBODY', 'matches no registered key'],
-    ['principal', 'arn:aws:iam::000000000000:role/SentinelProtected-dev', 'is a role that the TVM vends'],
+    [
+      'principal',
+      'arn:aws:iam::000000000000:role/SentinelProtected-dev',
+      'is a role that the TVM vends',
+    ],
     ['principal', 'arn:aws:iam::000000000000:role/sentinel-tvm', "or the TVM's own"],
     ['user', 'role/SentinelProtected-dev', 'whose sessions are never callers'],
     ['profile', 'team/vault-2', 'is no profile that can be vended'],
@@ -88,19 +95,29 @@ describe('POST /revocations: 201', () => {
     ['principal', 'arn:aws:iam::000000000000:role/whichever'],
     ['profile', 'vault'],
   ])('does not warn of the %s %s, which is known or may exist', async (kind, value) => {
-    expect((await send(world.tvm, '/revocations', { ...good, kind, value })).json).not.toHaveProperty('warning');
+    expect(
+      (await send(world.tvm, '/revocations', { ...good, kind, value })).json,
+    ).not.toHaveProperty('warning');
   });
 
   it('revokes all without a value', async () => {
     const answer = await send(world.tvm, '/revocations', { kind: 'all', reason: 'drill' });
-    expect([answer.status, answer.json['kind'], 'value' in answer.json]).toEqual([201, 'all', false]);
+    expect([answer.status, answer.json['kind'], 'value' in answer.json]).toEqual([
+      201,
+      'all',
+      false,
+    ]);
   });
 
   it('revokes a session by its id, and shows its subject, profile and end', async () => {
     const id = await openSession(world.tvm);
     const answer = await send(world.tvm, '/revocations', { ...good, kind: 'session', value: id });
     expect(answer.status, answer.body).toBe(201);
-    expect(answer.json).toMatchObject({ value: id, subject: 'sentinel:key/TVMDEMOALICE', profile: 'dev' });
+    expect(answer.json).toMatchObject({
+      value: id,
+      subject: 'sentinel:key/TVMDEMOALICE',
+      profile: 'dev',
+    });
     const left = Date.parse(String(answer.json['until'])) - Date.now();
     expect(left).toBeGreaterThan(7.9 * 3_600_000);
     expect(left).toBeLessThan(8.1 * 3_600_000);
@@ -159,7 +176,11 @@ describe('POST /revocations: 400', () => {
     ['an until with a fraction', { ...good, until: '2099-01-02T03:04:05.678Z' }, 'until'],
     ['an until on a day that does not exist', { ...good, until: '2099-02-30T03:04:05Z' }, 'until'],
     ['an until that is a number', { ...good, until: 4_000_000_000 }, 'until'],
-    ['an until for a session', { ...good, kind: 'session', value: '0123456789abcdef', until: soon() }, 'until'],
+    [
+      'an until for a session',
+      { ...good, kind: 'session', value: '0123456789abcdef', until: soon() },
+      'until',
+    ],
     ['a field that is unknown', { ...good, by: 'alice' }, 'by'],
     ['an id', { ...good, id: '7' }, 'id'],
     ['a null', { ...good, until: null }, 'until'],
@@ -187,13 +208,17 @@ describe('POST /revocations: 400', () => {
   });
 
   it.each([3, 500])('takes a reason of %i characters', async (length) => {
-    expect((await send(world.tvm, '/revocations', { ...good, reason: 'x'.repeat(length) })).status).toBe(201);
+    expect(
+      (await send(world.tvm, '/revocations', { ...good, reason: 'x'.repeat(length) })).status,
+    ).toBe(201);
   });
 
   it('refuses another content type and a query', async () => {
     const body = JSON.stringify(good);
     const plain = { method: 'POST', path: '/revocations', as: 'olivia', body } as const;
-    expect((await call(world.tvm, { ...plain, headers: { 'content-type': 'text/plain' } })).status).toBe(400);
+    expect(
+      (await call(world.tvm, { ...plain, headers: { 'content-type': 'text/plain' } })).status,
+    ).toBe(400);
     const headers = { 'content-type': 'application/json' };
     expect((await call(world.tvm, { ...plain, headers, query: 'kind=all' })).status).toBe(400);
     expect(await listed(world.tvm)).toEqual([]);
@@ -215,15 +240,22 @@ describe('paths under /revocations and /sessions', () => {
     expect([answer.status, answer.headers['allow']]).toEqual([405, allow]);
   });
 
-  it.each(['/revocations/', '/revocations/1/2', '/revocation'])('answer 404 to %s', async (path) => {
-    expect((await call(world.tvm, { method: 'DELETE', path, as: 'olivia' })).status).toBe(404);
-  });
+  it.each(['/revocations/', '/revocations/1/2', '/revocation'])(
+    'answer 404 to %s',
+    async (path) => {
+      expect((await call(world.tvm, { method: 'DELETE', path, as: 'olivia' })).status).toBe(404);
+    },
+  );
 });
 
 describe('GET /revocations', () => {
   it('takes neither a query nor a body', async () => {
-    expect((await call(world.tvm, { path: '/revocations', as: 'olivia', query: 'kind=all' })).status).toBe(400);
-    expect((await call(world.tvm, { path: '/revocations', as: 'olivia', body: '{}' })).status).toBe(400);
+    expect(
+      (await call(world.tvm, { path: '/revocations', as: 'olivia', query: 'kind=all' })).status,
+    ).toBe(400);
+    expect((await call(world.tvm, { path: '/revocations', as: 'olivia', body: '{}' })).status).toBe(
+      400,
+    );
   });
 
   it('lists for an operator of some profiles only revocations of those', async () => {

@@ -18,12 +18,19 @@ afterAll(async () => {
   await desk.close();
 });
 
-function send(method: string, path: string, body: object | undefined, as: Call['as'] = 'olivia'): Promise<RawAnswer> {
+function send(
+  method: string,
+  path: string,
+  body: object | undefined,
+  as: Call['as'] = 'olivia',
+): Promise<RawAnswer> {
   return call(tvm, {
     method,
     path,
     ...(as === undefined ? {} : { as }),
-    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   });
 }
 
@@ -52,7 +59,9 @@ async function during(body: object, look: (revocation: RawAnswer) => Promise<voi
     expect((await lift(revocation)).status).toBe(200);
   }
   // This instance learns within a second what another one lifted.
-  await expect.poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 3_000 }).toBe(200);
+  await expect
+    .poll(async () => (await get(tvm, { profile: 'dev' })).status, { timeout: 3_000 })
+    .toBe(200);
 }
 
 const EVERYWHERE: readonly Call[] = [
@@ -76,7 +85,11 @@ describe('a revoked caller', () => {
         expect(result(answer), what.path).toEqual(REVOKED);
         expect(answer.body).not.toContain('laptop');
       }
-      expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', error: 'SessionRevoked', user: 'alice' });
+      expect(tvm.audit.at(-1)).toMatchObject({
+        event: 'identity_refused',
+        error: 'SessionRevoked',
+        user: 'alice',
+      });
       expect((await call(tvm, { path: '/whoami', as: 'bob' })).status).toBe(200);
     });
   });
@@ -109,7 +122,10 @@ describe('a revocation of a profile or of all', () => {
       expect(result(await get(tvm, { profile: 'dev' }))).toEqual(REVOKED);
       expect((await call(tvm, { path: '/whoami' })).status).toBe(200);
       // A caller without the profile gets the same answer as before.
-      expect(result(await call(tvm, { query: 'profile=dev', as: 'carol' }))).toEqual([403, 'PolicyDenied']);
+      expect(result(await call(tvm, { query: 'profile=dev', as: 'carol' }))).toEqual([
+        403,
+        'PolicyDenied',
+      ]);
     });
   });
 
@@ -118,7 +134,9 @@ describe('a revocation of a profile or of all', () => {
       expect(result(await get(tvm, { profile: 'dev' }))).toEqual(REVOKED);
       expect(result(await postKeys(tvm))).toEqual(REVOKED);
       expect((await call(tvm, { path: '/profiles' })).status).toBe(200);
-      expect((await send('GET', '/revocations', undefined)).json['revocations']).toMatchObject([{ kind: 'all' }]);
+      expect((await send('GET', '/revocations', undefined)).json['revocations']).toMatchObject([
+        { kind: 'all' },
+      ]);
     });
   });
 
@@ -128,7 +146,9 @@ describe('a revocation of a profile or of all', () => {
     expect(made.json['until']).toBe(until);
     expect(result(await call(tvm, { path: '/whoami', as: 'bob' }))).toEqual(REVOKED);
     await expect
-      .poll(async () => (await call(tvm, { path: '/whoami', as: 'bob' })).status, { timeout: 5_000 })
+      .poll(async () => (await call(tvm, { path: '/whoami', as: 'bob' })).status, {
+        timeout: 5_000,
+      })
       .toBe(200);
   });
 });
@@ -142,8 +162,14 @@ describe('a revoked session', () => {
     for (const session_label of ['one', 'two']) {
       expect(result(await get(tvm, { profile: 'dev', session_label }))).toEqual(REVOKED);
     }
-    expect((await send('GET', `/sessions/${id}`, undefined)).json).toMatchObject({ active: false, status: 'revoked' });
-    expect(result(await send('POST', `/sessions/${id}/revoke`, { reason: WHY }))).toEqual([409, 'Conflict']);
+    expect((await send('GET', `/sessions/${id}`, undefined)).json).toMatchObject({
+      active: false,
+      status: 'revoked',
+    });
+    expect(result(await send('POST', `/sessions/${id}/revoke`, { reason: WHY }))).toEqual([
+      409,
+      'Conflict',
+    ]);
     expect((await lift(revoked)).status).toBe(200);
     const again = await get(tvm, { profile: 'dev', session_label: 'one' });
     expect(again.status).toBe(200);
@@ -154,10 +180,9 @@ describe('a revoked session', () => {
     const { json } = await get(tvm, { profile: 'dev', session_label: 'own' });
     const path = `/sessions/${String(json['SessionId'])}/revoke`;
     expect(result(await send('POST', path, { reason: WHY }, 'bob'))).toEqual([403, 'NotPermitted']);
-    expect(result(await send('POST', '/sessions/0123456789abcdef/revoke', { reason: WHY }, 'bob'))).toEqual([
-      403,
-      'NotPermitted',
-    ]);
+    expect(
+      result(await send('POST', '/sessions/0123456789abcdef/revoke', { reason: WHY }, 'bob')),
+    ).toEqual([403, 'NotPermitted']);
     const revoked = await send('POST', path, { reason: WHY }, 'alice');
     expect(revoked.status).toBe(200);
     expect(result(await lift(revoked, 'alice'))).toEqual([403, 'NotPermitted']);
@@ -168,17 +193,34 @@ describe('a revoked session', () => {
 describe('an operator', () => {
   it('is only who /sentinel/operators names', async () => {
     for (const as of ['alice', 'bob', 'carol'] as const) {
-      expect(result(await revoke({ kind: 'user', value: 'x', reason: WHY }, as))).toEqual([403, 'NotPermitted']);
-      expect(result(await send('GET', '/revocations', undefined, as))).toEqual([403, 'NotPermitted']);
-      expect(result(await send('DELETE', '/revocations/1', undefined, as))).toEqual([403, 'NotPermitted']);
+      expect(result(await revoke({ kind: 'user', value: 'x', reason: WHY }, as))).toEqual([
+        403,
+        'NotPermitted',
+      ]);
+      expect(result(await send('GET', '/revocations', undefined, as))).toEqual([
+        403,
+        'NotPermitted',
+      ]);
+      expect(result(await send('DELETE', '/revocations/1', undefined, as))).toEqual([
+        403,
+        'NotPermitted',
+      ]);
     }
-    expect(tvm.audit.at(-1)).toMatchObject({ event: 'revocation', action: 'lifted', effect: 'deny' });
+    expect(tvm.audit.at(-1)).toMatchObject({
+      event: 'revocation',
+      action: 'lifted',
+      effect: 'deny',
+    });
   });
 
   it('cannot lift a revocation of their own session', async () => {
     await desk.put('/sentinel/operators', OPERATORS);
     const other = await startTvm(desk.url);
-    const signed = { method: 'POST', path: '/revocations', headers: { 'content-type': 'application/json' } };
+    const signed = {
+      method: 'POST',
+      path: '/revocations',
+      headers: { 'content-type': 'application/json' },
+    };
     const body = JSON.stringify({ kind: 'session', value: '0123456789abcdef', reason: WHY });
     expect((await call(other, { ...signed, body, as: 'olivia' })).status).toBe(403);
     const vended = await get(other, { profile: 'dev', session_label: 'mine' });
@@ -210,7 +252,10 @@ describe('an operator', () => {
   it.each(['0', '-1', '1.5', 'x', '99999999999999999999'])(
     'is answered 400 to the revocation number %s',
     async (id) => {
-      expect(result(await send('DELETE', `/revocations/${id}`, undefined))).toEqual([400, 'ValidationError']);
+      expect(result(await send('DELETE', `/revocations/${id}`, undefined))).toEqual([
+        400,
+        'ValidationError',
+      ]);
     },
   );
 

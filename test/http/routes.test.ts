@@ -25,18 +25,19 @@ const PATHS = [
 ] as const;
 
 describe('a method that a path does not take', () => {
-  it.each(PATHS.flatMap(([path, allow, methods]) => methods.map((method) => [method, path, allow] as const)))(
-    'is answered 405 with Allow, signed or not: %s %s',
-    async (method, path, allow) => {
-      const signed = signedCall(tvm, { method, path, query: path === '/' ? 'profile=dev' : '' });
-      for (const headers of [signed.headers, { host: tvm.host }]) {
-        const answer = await sendRaw(tvm.port, { ...signed, headers });
-        expect(answer.status).toBe(405);
-        expect(answer.headers['allow']).toBe(allow);
-        expect(answer.headers['cache-control']).toBe('no-store');
-      }
-    },
-  );
+  it.each(
+    PATHS.flatMap(([path, allow, methods]) =>
+      methods.map((method) => [method, path, allow] as const),
+    ),
+  )('is answered 405 with Allow, signed or not: %s %s', async (method, path, allow) => {
+    const signed = signedCall(tvm, { method, path, query: path === '/' ? 'profile=dev' : '' });
+    for (const headers of [signed.headers, { host: tvm.host }]) {
+      const answer = await sendRaw(tvm.port, { ...signed, headers });
+      expect(answer.status).toBe(405);
+      expect(answer.headers['allow']).toBe(allow);
+      expect(answer.headers['cache-control']).toBe('no-store');
+    }
+  });
 
   it('is answered 405 without a vend: HEAD /', async () => {
     const before = tvm.audit.length;
@@ -79,7 +80,10 @@ describe('an unknown path', () => {
 });
 
 describe('a body at the limit', () => {
-  const atLimit = `{"profile":"dev","device_id":"${'x'.repeat(BODY_LIMIT)}`.slice(0, BODY_LIMIT - 2);
+  const atLimit = `{"profile":"dev","device_id":"${'x'.repeat(BODY_LIMIT)}`.slice(
+    0,
+    BODY_LIMIT - 2,
+  );
 
   it('is read when it has exactly the limit', async () => {
     const answer = await postText(tvm, `${atLimit}"}`);
@@ -117,7 +121,11 @@ describe('a body at the limit', () => {
 
   it('vends in chunks within the limit', async () => {
     const body = '{"profile":"dev"}';
-    const signed = signedCall(tvm, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+    const signed = signedCall(tvm, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+    });
     const chunked = `5\r\n${body.slice(0, 5)}\r\n${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\n\r\n`;
     const headers = { ...signed.headers, 'transfer-encoding': 'chunked' };
     const answer = await sendRaw(tvm.port, { ...signed, headers, body: chunked });

@@ -60,9 +60,21 @@ describe('503 ServiceUnavailable', () => {
     ['GET /profiles', { path: '/profiles' }, /^There is no answer: /u],
     ['GET /sessions', { path: '/sessions' }, /^There is no answer: /u],
     ['GET /revocations', { path: '/revocations', as: 'olivia' }, /^There is no answer: /u],
-    ['POST /revocations', json('POST', '/revocations', { kind: 'all', ...REASON }), /^Nothing was revoked: /u],
-    ['POST …/revoke', json('POST', '/sessions/0123456789abcdef/revoke', REASON), /^Nothing was revoked: /u],
-    ['DELETE', { method: 'DELETE', path: '/revocations/1', as: 'olivia' }, /^Nothing was lifted: /u],
+    [
+      'POST /revocations',
+      json('POST', '/revocations', { kind: 'all', ...REASON }),
+      /^Nothing was revoked: /u,
+    ],
+    [
+      'POST …/revoke',
+      json('POST', '/sessions/0123456789abcdef/revoke', REASON),
+      /^Nothing was revoked: /u,
+    ],
+    [
+      'DELETE',
+      { method: 'DELETE', path: '/revocations/1', as: 'olivia' },
+      /^Nothing was lifted: /u,
+    ],
   ])('says what %s did not do', async (_, what, words) => {
     const answer = await call(blind, what);
     expect(answer.status, answer.body).toBe(503);
@@ -72,21 +84,32 @@ describe('503 ServiceUnavailable', () => {
   });
 
   it.each([
-    ['sentinel-revocations', /^It is not certain that it was revoked \(GET \/revocations tells\): /u],
+    [
+      'sentinel-revocations',
+      /^It is not certain that it was revoked \(GET \/revocations tells\): /u,
+    ],
     ['sentinel-guard', /^Nothing was revoked: /u],
-  ])('says what is certain of a revocation whose write to %s got no answer', async (table, words) => {
-    down = table;
-    try {
-      const answer = await call(tvm, json('POST', '/revocations', { kind: 'user', value: 'mallory', ...REASON }));
-      expect(answer.status, answer.body).toBe(503);
-      expect(answer.json['message']).toMatch(words);
-    } finally {
-      down = undefined;
-    }
-  });
+  ])(
+    'says what is certain of a revocation whose write to %s got no answer',
+    async (table, words) => {
+      down = table;
+      try {
+        const answer = await call(
+          tvm,
+          json('POST', '/revocations', { kind: 'user', value: 'mallory', ...REASON }),
+        );
+        expect(answer.status, answer.body).toBe(503);
+        expect(answer.json['message']).toMatch(words);
+      } finally {
+        down = undefined;
+      }
+    },
+  );
 
   it('says that nothing was vended to those who asked for credentials, and to nobody else', () => {
-    const causes = COUNTED.unavailable.filter((cause) => cause !== 'overloaded' && cause !== 'sts_throttled');
+    const causes = COUNTED.unavailable.filter(
+      (cause) => cause !== 'overloaded' && cause !== 'sts_throttled',
+    );
     for (const cause of causes) {
       const refusal: Refusal = { kind: 'unavailable', cause };
       expect(toRefusalAnswer(refusal, 'credentials').message).toMatch(/^Nothing was vended: /u);
@@ -126,8 +149,15 @@ describe('503 ServiceUnavailable', () => {
 
 describe('the refusal of an unknown access key', () => {
   async function told(accessKeyId: string, to: RunningTvm = tvm): Promise<string> {
-    const answer = await callWith(to, { accessKeyId, secret: 'whatever-it-is' }, { path: '/whoami' });
-    expect([answer.status, answer.json['error']], answer.body).toEqual([403, 'InvalidClientTokenId']);
+    const answer = await callWith(
+      to,
+      { accessKeyId, secret: 'whatever-it-is' },
+      { path: '/whoami' },
+    );
+    expect([answer.status, answer.json['error']], answer.body).toEqual([
+      403,
+      'InvalidClientTokenId',
+    ]);
     return String(answer.json['message']);
   }
 
@@ -161,12 +191,15 @@ describe('the refusal of an unknown access key', () => {
     expect(await told('TVMKAAAAAAAAAAAAAAAA')).toContain('x-amz-security-token');
   });
 
-  it.each(['TVMDEMONOBODY', 'AKIA', 'akiaiosfodnn7example', 'AKIA_IOSFODNN7_EXAMPLE', 'XAKIAIOSFODNN7EXAMPLE'])(
-    'names the operator for a key of no known form (%s)',
-    async (id) => {
-      expect(await told(id)).toMatch(/ask your TVM operator for a key\.$/u);
-    },
-  );
+  it.each([
+    'TVMDEMONOBODY',
+    'AKIA',
+    'akiaiosfodnn7example',
+    'AKIA_IOSFODNN7_EXAMPLE',
+    'XAKIAIOSFODNN7EXAMPLE',
+  ])('names the operator for a key of no known form (%s)', async (id) => {
+    expect(await told(id)).toMatch(/ask your TVM operator for a key\.$/u);
+  });
 
   it('is the same for an unknown, a disabled and an expired key', async () => {
     function put(id: string, more: object) {
@@ -175,7 +208,9 @@ describe('the refusal of an unknown access key', () => {
     }
     await put('AKIADISABLEDDISABLED', { disabled: true });
     await put('AKIAENDEDENDEDENDED0', { expires_at: '2020-01-01T00:00:00Z' });
-    const fresh = await startTvm(desk.url, { environment: { SENTINEL_SERVER_ID: 'tvm-of-the-test' } });
+    const fresh = await startTvm(desk.url, {
+      environment: { SENTINEL_SERVER_ID: 'tvm-of-the-test' },
+    });
     const ids = ['AKIADISABLEDDISABLED', 'AKIAENDEDENDEDENDED0', 'AKIAUNKNOWNUNKNOWN00'];
     const messages = await Promise.all(ids.map((id) => told(id, fresh)));
     await fresh.close();
@@ -186,7 +221,13 @@ describe('the refusal of an unknown access key', () => {
 /** A request that claims to be signed with temporary credentials of AWS. */
 function asAws(headers: Readonly<Record<string, string>>) {
   const accessKeyId = 'ASIAIOSFODNN7EXAMPLE';
-  const signed = sign({ host: tvm.host, path: '/whoami', headers, accessKeyId, secret: 'known-to-aws-alone' });
+  const signed = sign({
+    host: tvm.host,
+    path: '/whoami',
+    headers,
+    accessKeyId,
+    secret: 'known-to-aws-alone',
+  });
   return { target: '/whoami', headers: signed.headers };
 }
 
@@ -226,23 +267,34 @@ describe('the refusal of a malformed query', () => {
     expect(answer.body.trimEnd()).toMatch(SEEN);
   });
 
-  it.each(['profile=dev&', '&profile=dev', 'profile=dev&=', 'profile=dev&=x', 'profile=dev&&', '&', '='])(
-    'says how to write "&" and "=" for %s',
-    async (query) => {
-      const answer = await ask(query);
-      expect([answer.status, answer.json['error']], answer.body).toEqual([400, 'ValidationError']);
-      expect(answer.json['message']).toContain('%26');
+  it.each([
+    'profile=dev&',
+    '&profile=dev',
+    'profile=dev&=',
+    'profile=dev&=x',
+    'profile=dev&&',
+    '&',
+    '=',
+  ])('says how to write "&" and "=" for %s', async (query) => {
+    const answer = await ask(query);
+    expect([answer.status, answer.json['error']], answer.body).toEqual([400, 'ValidationError']);
+    expect(answer.json['message']).toContain('%26');
+  });
+
+  it.each(['/profiles', '/sessions', '/revocations', '/whoami'])(
+    'is the same at %s',
+    async (path) => {
+      for (const query of ['a%E2%80%AEb=1', 'next%00token=1', '&']) {
+        const answer = await ask(query, path);
+        expect([answer.status, answer.json['error']], answer.body).toEqual([
+          400,
+          'ValidationError',
+        ]);
+        expect(answer.body.trimEnd()).toMatch(SEEN);
+        expect(String(answer.json['message'])).toMatch(SEEN);
+      }
     },
   );
-
-  it.each(['/profiles', '/sessions', '/revocations', '/whoami'])('is the same at %s', async (path) => {
-    for (const query of ['a%E2%80%AEb=1', 'next%00token=1', '&']) {
-      const answer = await ask(query, path);
-      expect([answer.status, answer.json['error']], answer.body).toEqual([400, 'ValidationError']);
-      expect(answer.body.trimEnd()).toMatch(SEEN);
-      expect(String(answer.json['message'])).toMatch(SEEN);
-    }
-  });
 
   it('is cut when it is long', async () => {
     const answer = await ask(`${'x'.repeat(4_000)}=1`);
@@ -270,11 +322,17 @@ describe('invisible characters', () => {
     expect(revoked.status, revoked.body).toBe(201);
     expect(revoked.json['reason']).toBe(`why ${HIDDEN}`);
     expect(revoked.body.trimEnd()).toMatch(SEEN);
-    await call(other, { method: 'DELETE', path: `/revocations/${String(revoked.json['id'])}`, as: 'olivia' });
+    await call(other, {
+      method: 'DELETE',
+      path: `/revocations/${String(revoked.json['id'])}`,
+      as: 'olivia',
+    });
     await other.close();
     const written = lines.join('').split('\n');
     expect(written.filter((line) => !SEEN.test(line))).toEqual([]);
-    const reasons = written.flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Record<string, unknown>]));
+    const reasons = written.flatMap((line) =>
+      line === '' ? [] : [JSON.parse(line) as Record<string, unknown>],
+    );
     expect(reasons.map((record) => record['revocation_reason'])).toContain(`why ${HIDDEN}`);
     expect(
       other

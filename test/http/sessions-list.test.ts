@@ -94,8 +94,16 @@ beforeAll(async () => {
 
 type Fields = Readonly<Record<string, string>>;
 
-function list(fields: Fields, as: Call['as'] = 'olivia', tvm: RunningTvm = world.tvm): Promise<RawAnswer> {
-  return call(tvm, { path: '/sessions', query: queryOf(fields), ...(as === undefined ? {} : { as }) });
+function list(
+  fields: Fields,
+  as: Call['as'] = 'olivia',
+  tvm: RunningTvm = world.tvm,
+): Promise<RawAnswer> {
+  return call(tvm, {
+    path: '/sessions',
+    query: queryOf(fields),
+    ...(as === undefined ? {} : { as }),
+  });
 }
 
 function idsOf({ json }: RawAnswer): readonly string[] {
@@ -107,7 +115,11 @@ async function walk(fields: Fields, tvm: RunningTvm = world.tvm): Promise<readon
   const ids: string[] = [];
   let next: string | undefined;
   do {
-    const answer = await list({ ...fields, ...(next === undefined ? {} : { next_token: next }) }, 'olivia', tvm);
+    const answer = await list(
+      { ...fields, ...(next === undefined ? {} : { next_token: next }) },
+      'olivia',
+      tvm,
+    );
     expect(answer.status, answer.body).toBe(200);
     ids.push(...idsOf(answer));
     next = answer.json['next_token'] as string | undefined;
@@ -116,7 +128,9 @@ async function walk(fields: Fields, tvm: RunningTvm = world.tvm): Promise<readon
 }
 
 function encode(value: unknown): string {
-  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString(
+    'base64url',
+  );
 }
 
 function decode(token: string) {
@@ -132,7 +146,10 @@ describe('GET /sessions: 200', () => {
     ['by user', { user: 'mallory' }],
     ['by user and profile', { user: 'mallory', profile: 'dev' }],
     ['by profile', { profile: 'dev' }],
-    ['by profile and time', { profile: 'dev', since: '2026-01-01T00:00:00Z', until: '2027-01-01T00:00:00Z' }],
+    [
+      'by profile and time',
+      { profile: 'dev', since: '2026-01-01T00:00:00Z', until: '2027-01-01T00:00:00Z' },
+    ],
   ])('gives each row once over all pages, %s', async (_, fields) => {
     const ids = await walk(fields);
     expect(ids).toEqual(Array.from({ length: ROWS }, (_row, index) => idOf(ROWS - 1 - index)));
@@ -148,7 +165,12 @@ describe('GET /sessions: 200', () => {
     'lists for status=%s the sessions that are shown so, swept or not',
     async (status) => {
       const expected = SESSIONS.filter((_, index) => shown(index) === status).map(({ id }) => id);
-      for (const more of [{}, { user: 'trudy' }, { profile: 'prod' }, { user: 'trudy', profile: 'prod' }]) {
+      for (const more of [
+        {},
+        { user: 'trudy' },
+        { profile: 'prod' },
+        { user: 'trudy', profile: 'prod' },
+      ]) {
         expect(await walk({ status, ...more }), JSON.stringify(more)).toEqual(expected);
       }
     },
@@ -168,7 +190,9 @@ describe('GET /sessions: 200', () => {
       user: 'key/bob',
       subject: 'sentinel:key/TVMDEMOBOB',
     } as Session;
-    await tableOf(world.client, 'sessions').put(toSessionItem(session, signSession(session, KEYS, BEGUN) ?? '', 'i'));
+    await tableOf(world.client, 'sessions').put(
+      toSessionItem(session, signSession(session, KEYS, BEGUN) ?? '', 'i'),
+    );
     expect(idsOf(await list({ user: 'bob', status: 'active' }))).toEqual([session.id]);
     await revoke(world.tvm, 'user', 'bob');
     expect(idsOf(await list({ user: 'bob', status: 'active' }))).toEqual([]);
@@ -177,7 +201,11 @@ describe('GET /sessions: 200', () => {
   });
 
   it('includes the time of since, and excludes that of until', async () => {
-    const fields = { user: 'mallory', since: '2026-01-01T02:00:00Z', until: '2026-01-01T05:00:00Z' };
+    const fields = {
+      user: 'mallory',
+      since: '2026-01-01T02:00:00Z',
+      until: '2026-01-01T05:00:00Z',
+    };
     expect(await walk(fields)).toEqual([idOf(4), idOf(3), idOf(2)]);
   });
 
@@ -186,12 +214,19 @@ describe('GET /sessions: 200', () => {
     ['until the first second of the year 0', { until: '0000-01-01T00:00:01Z' }],
     ['until the year 0', { until: '0000-01-01T00:00:00Z' }],
     ['since the last second of the year 9999', { since: '9999-12-31T23:59:59Z' }],
-    ['within a second before all rows', { since: '1969-12-31T23:59:59Z', until: '1970-01-01T00:00:00Z' }],
+    [
+      'within a second before all rows',
+      { since: '1969-12-31T23:59:59Z', until: '1970-01-01T00:00:00Z' },
+    ],
     ['of a user that does not exist', { user: 'no such user' }],
     ['of a user of another account', { user: '111122223333:user/mallory' }],
     ['of a profile that does not exist', { profile: 'no/such.profile' }],
   ])('gives an empty page %s', async (_, fields) => {
-    for (const base of [{ user: 'mallory' }, { profile: 'dev' }, { profile: 'dev', status: 'expired' }]) {
+    for (const base of [
+      { user: 'mallory' },
+      { profile: 'dev' },
+      { profile: 'dev', status: 'expired' },
+    ]) {
       const answer = await list({ ...base, ...fields });
       expect([answer.status, answer.json], answer.body).toEqual([200, { sessions: [] }]);
     }
@@ -288,9 +323,18 @@ describe('GET /sessions: 400', () => {
     ];
     for (const value of forged) {
       const answer = await list({ user: 'mallory', next_token: encode(value) });
-      expect(verdict(answer), `${JSON.stringify(value)} ${answer.body}`).toEqual(INVALID('next_token'));
+      expect(verdict(answer), `${JSON.stringify(value)} ${answer.body}`).toEqual(
+        INVALID('next_token'),
+      );
     }
-    for (const token of ['!', 'AB', `${encode(plain)}=`, `${encode(plain)} `, 'x'.repeat(4_000), '%']) {
+    for (const token of [
+      '!',
+      'AB',
+      `${encode(plain)}=`,
+      `${encode(plain)} `,
+      'x'.repeat(4_000),
+      '%',
+    ]) {
       const answer = await list({ user: 'mallory', next_token: token });
       expect(verdict(answer), answer.body).toEqual(INVALID('next_token'));
     }
@@ -300,7 +344,10 @@ describe('GET /sessions: 400', () => {
   it('never answers 503 to any fields and tokens', async () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 30 });
     const day = fc
-      .integer({ min: Date.parse('0000-01-01T00:00:00Z') / DAY, max: Date.parse('9999-12-31T00:00:00Z') / DAY })
+      .integer({
+        min: Date.parse('0000-01-01T00:00:00Z') / DAY,
+        max: Date.parse('9999-12-31T00:00:00Z') / DAY,
+      })
       .map((days) => `${new Date(days * DAY).toISOString().slice(0, 19)}Z`);
     const opened = fc.oneof(text, day, fc.constant('2026-01-03T00:00:00.000Z'));
     const id = fc.oneof(text, fc.constant(idOf(3)), fc.constant(''));
@@ -336,7 +383,9 @@ describe('GET /sessions: 400', () => {
     );
     await fc.assert(
       fc.asyncProperty(fields, async (given) => {
-        const well = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, value.toWellFormed()]));
+        const well = Object.fromEntries(
+          Object.entries(given).map(([key, value]) => [key, value.toWellFormed()]),
+        );
         const answer = await list(well);
         expect([200, 400], `${JSON.stringify(given)} ${answer.body}`).toContain(answer.status);
       }),
@@ -349,17 +398,24 @@ describe('GET /sessions: 400', () => {
  * A TVM whose queries of indexes go through a fake, which counts them and may answer in place of
  * DynamoDB.
  */
-async function startCounted(fails: (body: string, query: number) => FakeAnswer | undefined = () => undefined) {
+async function startCounted(
+  fails: (body: string, query: number) => FakeAnswer | undefined = () => undefined,
+) {
   const counts = { queries: 0 };
   const wire = world.kept(
     await startFake((body, incoming) => {
       // The feed queries an index, too, for sessions that Sentinel revoked.
       const isList = body.includes('"IndexName"') && !body.includes(':revoked');
       if (isList) counts.queries += 1;
-      return (isList ? fails(body, counts.queries) : undefined) ?? forward(world.desk.port, body, incoming);
+      return (
+        (isList ? fails(body, counts.queries) : undefined) ??
+        forward(world.desk.port, body, incoming)
+      );
     }),
   );
-  const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: wire.url } }));
+  const tvm = world.kept(
+    await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_DYNAMODB: wire.url } }),
+  );
   return { tvm, counts };
 }
 
@@ -380,7 +436,9 @@ describe('GET /sessions: queries of DynamoDB', () => {
 
   it('makes one query for many equal requests', async () => {
     const { tvm, counts } = await startCounted();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => list({ user: 'mallory' }, 'olivia', tvm)));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => list({ user: 'mallory' }, 'olivia', tvm)),
+    );
     expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
     expect(counts.queries).toBe(1);
   });
@@ -388,22 +446,25 @@ describe('GET /sessions: queries of DynamoDB', () => {
   it.each([
     ['the first query', (query: number) => query >= 1],
     ['one of many', (query: number) => query % 16 === 9],
-  ])('answers 503 with Retry-After when %s fails, and queries again at the next request', async (_, isDown) => {
-    let broken = true;
-    const { tvm } = await startCounted((_body, query) =>
-      broken && isDown(query)
-        ? { status: 400, body: '{"__type":"x#AccessDeniedException","message":"no"}' }
-        : undefined,
-    );
-    const answer = await list({}, 'olivia', tvm);
-    expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([
-      503,
-      'ServiceUnavailable',
-      '5',
-    ]);
-    broken = false;
-    expect((await list({}, 'olivia', tvm)).status).toBe(200);
-  });
+  ])(
+    'answers 503 with Retry-After when %s fails, and queries again at the next request',
+    async (_, isDown) => {
+      let broken = true;
+      const { tvm } = await startCounted((_body, query) =>
+        broken && isDown(query)
+          ? { status: 400, body: '{"__type":"x#AccessDeniedException","message":"no"}' }
+          : undefined,
+      );
+      const answer = await list({}, 'olivia', tvm);
+      expect([answer.status, answer.json['error'], answer.headers['retry-after']]).toEqual([
+        503,
+        'ServiceUnavailable',
+        '5',
+      ]);
+      broken = false;
+      expect((await list({}, 'olivia', tvm)).status).toBe(200);
+    },
+  );
 });
 
 it('lists GET /sessions by gsi-status when the table has no gsi-shard, and logs that once', async () => {
@@ -414,8 +475,12 @@ it('lists GET /sessions by gsi-status when the table has no gsi-shard, and logs 
     ...definition,
     create: {
       ...rest,
-      AttributeDefinitions: AttributeDefinitions?.filter(({ AttributeName }) => AttributeName !== 'shard'),
-      GlobalSecondaryIndexes: GlobalSecondaryIndexes?.filter(({ IndexName }) => IndexName !== 'gsi-shard'),
+      AttributeDefinitions: AttributeDefinitions?.filter(
+        ({ AttributeName }) => AttributeName !== 'shard',
+      ),
+      GlobalSecondaryIndexes: GlobalSecondaryIndexes?.filter(
+        ({ IndexName }) => IndexName !== 'gsi-shard',
+      ),
     },
   });
   const environment = { SENTINEL_SESSION_TABLE: 'kept-sessions' };

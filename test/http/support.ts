@@ -23,8 +23,22 @@ export function signedCall(tvm: Pick<RunningTvm, 'host'>, what: Call = {}) {
   const { method = 'GET', path = '/', query = '', as = 'alice', body = '' } = what;
   const { accessKeyId, secret } = DEMO_CLIENTS[as];
   const headers = { 'x-sentinel-nonce': randomUUID(), ...what.headers };
-  const signed = sign({ host: what.host ?? tvm.host, method, path, query, headers, body, accessKeyId, secret });
-  return { method, target: query === '' ? path : `${path}?${query}`, headers: signed.headers, body };
+  const signed = sign({
+    host: what.host ?? tvm.host,
+    method,
+    path,
+    query,
+    headers,
+    body,
+    accessKeyId,
+    secret,
+  });
+  return {
+    method,
+    target: query === '' ? path : `${path}?${query}`,
+    headers: signed.headers,
+    body,
+  };
 }
 
 /** Signs and sends one request. */
@@ -33,7 +47,10 @@ export function call(tvm: Pick<RunningTvm, 'host' | 'port'>, what: Call = {}): P
 }
 
 function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/gu, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replace(
+    /[!'()*]/gu,
+    (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 /** A query in canonical form. */
@@ -45,13 +62,26 @@ export function queryOf(fields: Readonly<Record<string, string>>): string {
 }
 
 /** `GET /?…` */
-export function get(tvm: RunningTvm, fields: Readonly<Record<string, string>>, more: Call = {}): Promise<RawAnswer> {
+export function get(
+  tvm: RunningTvm,
+  fields: Readonly<Record<string, string>>,
+  more: Call = {},
+): Promise<RawAnswer> {
   return call(tvm, { query: queryOf(fields), ...more });
 }
 
 /** `POST /` with exactly these bytes as JSON. */
-export function postText(tvm: RunningTvm, body: string | Uint8Array, more: Call = {}): Promise<RawAnswer> {
-  return call(tvm, { method: 'POST', body, headers: { 'content-type': 'application/json' }, ...more });
+export function postText(
+  tvm: RunningTvm,
+  body: string | Uint8Array,
+  more: Call = {},
+): Promise<RawAnswer> {
+  return call(tvm, {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'application/json' },
+    ...more,
+  });
 }
 
 /** `POST /` with a value as JSON. */
@@ -66,11 +96,17 @@ export function outcomes(tvm: RunningTvm, outcome: string): readonly Record<stri
 
 /** A profile document in one line. */
 export function profileDocument(more: object = {}): string {
-  return JSON.stringify({ role_arn: 'arn:aws:iam::000000000000:role/SentinelProtected-dev', ...more });
+  return JSON.stringify({
+    role_arn: 'arn:aws:iam::000000000000:role/SentinelProtected-dev',
+    ...more,
+  });
 }
 
 export function policyDocument(...rules: readonly object[]): string {
-  return JSON.stringify({ version: '1', rules: rules.map((rule, index) => ({ name: `rule-${index}`, ...rule })) });
+  return JSON.stringify({
+    version: '1',
+    rules: rules.map((rule, index) => ({ name: `rule-${index}`, ...rule })),
+  });
 }
 
 /** Puts a profile and its policy. */
@@ -88,7 +124,11 @@ export async function putProfile(
 export type FakeAnswer =
   | 'hang'
   | 'close'
-  | { readonly status?: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> };
+  | {
+      readonly status?: number;
+      readonly body: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
 
 export type Fake = {
   readonly url: string;
@@ -108,7 +148,8 @@ export async function startFake(answer: Fake['answer']): Promise<Fake> {
     fake.calls.push(body);
     const what = await fake.answer(body, incoming);
     if (what === 'close') incoming.socket.destroy();
-    else if (what !== 'hang') outgoing.writeHead(what.status ?? 200, what.headers ?? {}).end(what.body);
+    else if (what !== 'hang')
+      outgoing.writeHead(what.status ?? 200, what.headers ?? {}).end(what.body);
   }
   // When the service that it passes calls on to has ended, only the caller's connection ends; no
   // test fails because of it.
@@ -133,20 +174,27 @@ export async function startFake(answer: Fake['answer']): Promise<Fake> {
  * Passes a call on to another service with its Host, so that its signature stays valid, and gives
  * the answer.
  */
-export function forward(port: number, body: string, { headers, method }: IncomingMessage): Promise<FakeAnswer> {
+export function forward(
+  port: number,
+  body: string,
+  { headers, method }: IncomingMessage,
+): Promise<FakeAnswer> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host: '127.0.0.1', port, method: method ?? 'POST', headers, agent: false }, (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('error', reject);
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('end', () =>
-        resolve({
-          status: answer.statusCode ?? 0,
-          headers: { 'content-type': answer.headers['content-type'] ?? '' },
-          body: Buffer.concat(chunks).toString(),
-        }),
-      );
-    });
+    const outgoing = request(
+      { host: '127.0.0.1', port, method: method ?? 'POST', headers, agent: false },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('error', reject);
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('end', () =>
+          resolve({
+            status: answer.statusCode ?? 0,
+            headers: { 'content-type': answer.headers['content-type'] ?? '' },
+            body: Buffer.concat(chunks).toString(),
+          }),
+        );
+      },
+    );
     outgoing.on('error', reject).end(body);
   });
 }

@@ -9,8 +9,17 @@ let tvm: RunningTvm;
 beforeAll(async () => {
   desk = await startDesk();
   await putProfile(desk, 'team/a.b-c_d', { effect: 'allow', conditions: { users: ['alice'] } });
-  await putProfile(desk, 'short', { effect: 'allow', conditions: { users: ['alice'] }, max_server_duration: '5m' });
-  await putProfile(desk, 'half-hour', { effect: 'allow', conditions: { users: ['alice'] } }, { max_duration: '30m' });
+  await putProfile(desk, 'short', {
+    effect: 'allow',
+    conditions: { users: ['alice'] },
+    max_server_duration: '5m',
+  });
+  await putProfile(
+    desk,
+    'half-hour',
+    { effect: 'allow', conditions: { users: ['alice'] } },
+    { max_duration: '30m' },
+  );
   tvm = await startTvm(desk.url);
 });
 
@@ -126,7 +135,11 @@ describe.each([
   );
 
   it('accepts device_id and session_label', async () => {
-    const answer = await send({ profile: 'dev', device_id: 'a device', session_label: 'laptop_1.a-b' });
+    const answer = await send({
+      profile: 'dev',
+      device_id: 'a device',
+      session_label: 'laptop_1.a-b',
+    });
     expect(answer.status, answer.body).toBe(200);
     expect(answer.body).not.toContain('a device');
   });
@@ -159,7 +172,10 @@ describe('the credentials of GET /', () => {
   });
 
   it('do not work with the secret of another vend', async () => {
-    const [one, two] = await Promise.all([get(tvm, { profile: 'dev' }), get(tvm, { profile: 'dev' })]);
+    const [one, two] = await Promise.all([
+      get(tvm, { profile: 'dev' }),
+      get(tvm, { profile: 'dev' }),
+    ]);
     const mixed = { ...one.json, SecretAccessKey: two.json['SecretAccessKey'] };
     await expect(clientOf(mixed).send(new GetCallerIdentityCommand({}))).rejects.toMatchObject({
       name: 'SignatureDoesNotMatch',
@@ -168,13 +184,14 @@ describe('the credentials of GET /', () => {
 });
 
 describe('the body of POST /', () => {
-  it.each(['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"'])(
-    'is accepted with the content type %s',
-    async (type) => {
-      const answer = await postText(tvm, '{"profile":"dev"}', { headers: { 'content-type': type } });
-      expect(answer.status, answer.body).toBe(200);
-    },
-  );
+  it.each([
+    'application/json',
+    'application/json; charset=utf-8',
+    'Application/JSON;charset="UTF-8"',
+  ])('is accepted with the content type %s', async (type) => {
+    const answer = await postText(tvm, '{"profile":"dev"}', { headers: { 'content-type': type } });
+    expect(answer.status, answer.body).toBe(200);
+  });
 
   it('may have white space, escapes, and strings that look like keys', async () => {
     const body = ' { "pro\\u0066ile" : "dev" ,\n "device_id" : "\\"profile\\" : \\"prod\\", {" } ';

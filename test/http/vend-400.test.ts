@@ -21,7 +21,10 @@ function expectInvalid(answer: RawAnswer, field?: string): void {
   expect(answer.status, answer.body).toBe(400);
   expect(answer.json).toMatchObject({ error: 'ValidationError', Code: 'ValidationError' });
   expect(answer.json['Message']).toBe(answer.json['message']);
-  expect(answer.headers).toMatchObject({ 'x-amzn-errortype': 'ValidationError', 'cache-control': 'no-store' });
+  expect(answer.headers).toMatchObject({
+    'x-amzn-errortype': 'ValidationError',
+    'cache-control': 'no-store',
+  });
   if (field !== undefined) {
     expect(answer.json['field']).toBe(field);
     expect(answer.json['message']).toContain(`"${field}"`);
@@ -32,7 +35,22 @@ function expectInvalid(answer: RawAnswer, field?: string): void {
 const LONG = 'x'.repeat(257);
 const LABEL = 'l'.repeat(33);
 
-const BAD_PROFILES = ['', '../x', 'a/../b', 'a/..', '.', 'a//b', '/a', 'a/', 'a b', 'ä', 'a:b', 'a\n', 'a%2fb', LONG];
+const BAD_PROFILES = [
+  '',
+  '../x',
+  'a/../b',
+  'a/..',
+  '.',
+  'a//b',
+  '/a',
+  'a/',
+  'a b',
+  'ä',
+  'a:b',
+  'a\n',
+  'a%2fb',
+  LONG,
+];
 const BAD_LABELS = ['', LABEL, 'a/b', 'a b', 'ä', 'a\n'];
 const HOSTILE_KEYS = [
   '__proto__',
@@ -163,7 +181,9 @@ describe('POST /: 400 for the whole body', () => {
   });
 
   it('refuses an empty body', async () => {
-    expectInvalid(await call(tvm, { method: 'POST', headers: { 'content-type': 'application/json' } }));
+    expectInvalid(
+      await call(tvm, { method: 'POST', headers: { 'content-type': 'application/json' } }),
+    );
     expectInvalid(await call(tvm, { method: 'POST' }));
   });
 
@@ -176,7 +196,13 @@ describe('POST /: 400 for the whole body', () => {
 
   it('refuses a body of GET', async () => {
     for (const body of ['{"profile":"dev"}', ' ']) {
-      expectInvalid(await get(tvm, { profile: 'dev' }, { body, headers: { 'content-type': 'application/json' } }));
+      expectInvalid(
+        await get(
+          tvm,
+          { profile: 'dev' },
+          { body, headers: { 'content-type': 'application/json' } },
+        ),
+      );
     }
   });
 

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
-import { get, outcomes, policyDocument, profileDocument, putProfile, signedCall } from './support.ts';
+import {
+  get,
+  outcomes,
+  policyDocument,
+  profileDocument,
+  putProfile,
+  signedCall,
+} from './support.ts';
 
 let desk: Desk;
 let tvm: RunningTvm;
@@ -12,21 +19,42 @@ beforeAll(async () => {
   desk = await startDesk();
   await putProfile(desk, 'for-bob', { effect: 'allow', conditions: { users: ['bob'] } });
   await putProfile(desk, 'bad-policy', { effect: 'alow', conditions: ALICE });
-  await putProfile(desk, 'bad-profile', { effect: 'allow', conditions: ALICE }, { max_duraton: '1h' });
-  await desk.put('/sentinel/policies/no-profile', policyDocument({ effect: 'allow', conditions: ALICE }));
+  await putProfile(
+    desk,
+    'bad-profile',
+    { effect: 'allow', conditions: ALICE },
+    { max_duraton: '1h' },
+  );
+  await desk.put(
+    '/sentinel/policies/no-profile',
+    policyDocument({ effect: 'allow', conditions: ALICE }),
+  );
   await desk.put('/sentinel/profiles/no-policy', profileDocument());
   await putProfile(desk, 'closed', {
     effect: 'deny',
     conditions: { accounts: ['000000000000'] },
     reason: 'a secret reason',
   });
-  await putProfile(desk, 'closed-by-pattern', { effect: 'deny', conditions: { principals: ['sentinel:key/*'] } });
-  await putProfile(desk, 'of-another-account', { effect: 'allow', conditions: { accounts: ['111122223333'] } });
+  await putProfile(desk, 'closed-by-pattern', {
+    effect: 'deny',
+    conditions: { principals: ['sentinel:key/*'] },
+  });
+  await putProfile(desk, 'of-another-account', {
+    effect: 'allow',
+    conditions: { accounts: ['111122223333'] },
+  });
   await putProfile(desk, 'never-now', {
     effect: 'allow',
-    conditions: { ...ALICE, time: { days: ['monday'], hours: { start: '00:00', end: '00:01' }, timezone: neverNow() } },
+    conditions: {
+      ...ALICE,
+      time: { days: ['monday'], hours: { start: '00:00', end: '00:01' }, timezone: neverNow() },
+    },
   });
-  await putProfile(desk, 'tracked', { effect: 'require_server_session', conditions: ALICE, reason: 'Tracked.' });
+  await putProfile(desk, 'tracked', {
+    effect: 'require_server_session',
+    conditions: ALICE,
+    reason: 'Tracked.',
+  });
   await putProfile(
     desk,
     'hard',
@@ -63,7 +91,13 @@ function expectDenied(answer: RawAnswer, error = 'PolicyDenied'): void {
 
 /** The answer without the profile's name and the request's id. */
 function anonymous({ status, headers, body }: RawAnswer, profile: string): string {
-  const { date: _date, 'x-request-id': _id, 'content-length': _length, ratelimit: _left, ...kept } = headers;
+  const {
+    date: _date,
+    'x-request-id': _id,
+    'content-length': _length,
+    ratelimit: _left,
+    ...kept
+  } = headers;
   return JSON.stringify([status, kept, body]).replaceAll(profile, '<profile>');
 }
 
@@ -87,7 +121,9 @@ describe('GET /: 403 PolicyDenied for a profile without a rule for the caller', 
     const answer = await get(tvm, { profile });
     expectDenied(answer);
     expect(anonymous(answer, profile)).toBe(anonymous(unknown, 'there-is-no-such'));
-    expect(answer.json['message']).toBe(`no rule lets alice use profile ${profile}; GET /profiles lists yours`);
+    expect(answer.json['message']).toBe(
+      `no rule lets alice use profile ${profile}; GET /profiles lists yours`,
+    );
   });
 
   it('records the rule that denied', async () => {
@@ -106,7 +142,12 @@ describe('GET /: 403 PolicyDenied for a profile without a rule for the caller', 
 
   it('records no rule when none matched', async () => {
     await get(tvm, { profile: 'for-bob' });
-    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', effect: 'deny', rule: '', rule_index: -1 });
+    expect(tvm.audit.at(-1)).toMatchObject({
+      outcome: 'denied',
+      effect: 'deny',
+      rule: '',
+      rule_index: -1,
+    });
   });
 
   it('vends the same profile to a caller whom its rule allows', async () => {
@@ -124,12 +165,21 @@ describe('GET /: 403 PolicyDenied by a deny rule', () => {
     expect(answer.json['message']).toContain('alice-left-the-vault');
   });
 
-  it.each(['bob', 'carol', 'olivia'] as const)('shows %s nothing of a rule that names somebody else', async (as) => {
-    const answer = await get(tvm, { profile: 'vault' }, { as });
-    expectDenied(answer);
-    expect(Object.keys(answer.json).toSorted()).toEqual(['Code', 'Message', 'error', 'message', 'profile']);
-    expect(answer.body).not.toMatch(/alice|Alice/u);
-  });
+  it.each(['bob', 'carol', 'olivia'] as const)(
+    'shows %s nothing of a rule that names somebody else',
+    async (as) => {
+      const answer = await get(tvm, { profile: 'vault' }, { as });
+      expectDenied(answer);
+      expect(Object.keys(answer.json).toSorted()).toEqual([
+        'Code',
+        'Message',
+        'error',
+        'message',
+        'profile',
+      ]);
+      expect(answer.body).not.toMatch(/alice|Alice/u);
+    },
+  );
 });
 
 describe('GET /: 403 PolicyDenied by bind_source_ip', () => {
@@ -146,7 +196,11 @@ describe('GET /: 403 PolicyRequiresApproval', () => {
     const answer = await get(tvm, { profile: 'prod', duration: '900' });
     expectDenied(answer, 'PolicyRequiresApproval');
     expect(answer.json['reason']).toContain('second person');
-    expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'denied', effect: 'require_approval', rule: 'prod-takes-two' });
+    expect(tvm.audit.at(-1)).toMatchObject({
+      outcome: 'denied',
+      effect: 'require_approval',
+      rule: 'prod-takes-two',
+    });
   });
 
   it('hides the reason from a caller whom the rule does not name', async () => {

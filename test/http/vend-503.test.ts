@@ -1,7 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
-import { call, forward, get, signedCall, startFake, startFakeSts, type FakeAnswer } from './support.ts';
+import {
+  call,
+  forward,
+  get,
+  signedCall,
+  startFake,
+  startFakeSts,
+  type FakeAnswer,
+} from './support.ts';
 
 let desk: Desk;
 const running: { close: () => Promise<void> }[] = [];
@@ -27,12 +35,18 @@ function dynamoError(code: string, status: number): FakeAnswer {
   return {
     status,
     headers: { 'content-type': 'application/x-amz-json-1.0' },
-    body: JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${code}`, message: 'upstream says no' }),
+    body: JSON.stringify({
+      __type: `com.amazonaws.dynamodb.v20120810#${code}`,
+      message: 'upstream says no',
+    }),
   };
 }
 
 const GUARD_FAULTS: readonly (readonly [string, FakeAnswer])[] = [
-  ['ProvisionedThroughputExceededException', dynamoError('ProvisionedThroughputExceededException', 400)],
+  [
+    'ProvisionedThroughputExceededException',
+    dynamoError('ProvisionedThroughputExceededException', 400),
+  ],
   ['ThrottlingException', dynamoError('ThrottlingException', 400)],
   ['AccessDeniedException', dynamoError('AccessDeniedException', 400)],
   ['ResourceNotFoundException', dynamoError('ResourceNotFoundException', 400)],
@@ -61,7 +75,10 @@ describe('GET /: 503 ServiceUnavailable by DynamoDB', () => {
     async (_, fault) => {
       const dynamodb = kept(await startGuardFault(fault));
       const sts = kept(await startFakeSts());
-      const environment = { AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url, AWS_ENDPOINT_URL_STS: sts.url };
+      const environment = {
+        AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
+        AWS_ENDPOINT_URL_STS: sts.url,
+      };
       const tvm = kept(await startTvm(desk.url, { environment }));
       const answer = await get(tvm, { profile: 'dev' });
       expect(answer.status, answer.body).toBe(503);
@@ -71,7 +88,11 @@ describe('GET /: 503 ServiceUnavailable by DynamoDB', () => {
       expect(dynamodb.writes.length).toBeGreaterThan(0);
       expect(sts.assumed()).toEqual([]);
       expect(tvm.audit).toHaveLength(1);
-      expect(tvm.audit[0]).toMatchObject({ outcome: 'failed', error: 'unavailable', effect: 'allow' });
+      expect(tvm.audit[0]).toMatchObject({
+        outcome: 'failed',
+        error: 'unavailable',
+        effect: 'allow',
+      });
     },
   );
 
@@ -87,7 +108,10 @@ describe('GET /: 503 ServiceUnavailable by DynamoDB', () => {
 
   it('does not use DynamoDB with SENTINEL_REPLAY_GUARD=instance', async () => {
     const dynamodb = kept(await startGuardFault('close'));
-    const environment = { AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url, SENTINEL_REPLAY_GUARD: 'instance' };
+    const environment = {
+      AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
+      SENTINEL_REPLAY_GUARD: 'instance',
+    };
     // With a clock ahead of the signer's, what is signed now is dated before the start of this TVM.
     let now = Date.now() + 5_000;
     const tvm = kept(await startTvm(desk.url, { environment, clock: () => now }));
@@ -113,7 +137,9 @@ async function startSsmGate() {
 describe('GET /: 503 ServiceUnavailable by the documents', () => {
   it('refuses vends and lists while the documents were never read', async () => {
     const ssm = kept(await startFake(() => ({ status: 500, body: '{}' })));
-    const tvm: RunningTvm = kept(await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_SSM: ssm.url } }));
+    const tvm: RunningTvm = kept(
+      await startTvm(desk.url, { environment: { AWS_ENDPOINT_URL_SSM: ssm.url } }),
+    );
     for (const path of ['/', '/profiles']) {
       const answer = await call(tvm, { path, query: path === '/' ? 'profile=dev' : '' });
       expect(answer.status, answer.body).toBe(503);

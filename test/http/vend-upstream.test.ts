@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw, type RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
-import { get, outcomes, signedCall, startFakeSts, stsCredentials, stsError, type FakeAnswer } from './support.ts';
+import {
+  get,
+  outcomes,
+  signedCall,
+  startFakeSts,
+  stsCredentials,
+  stsError,
+  type FakeAnswer,
+} from './support.ts';
 
 let desk: Desk;
 let sts: Awaited<ReturnType<typeof startFakeSts>>;
@@ -27,14 +35,22 @@ function vendWhile(answer: FakeAnswer): Promise<RawAnswer> {
 
 /** Expects nothing of STS's text in the answer, and STS's code in the record. */
 function expectFailed(answer: RawAnswer, code: string | undefined): void {
-  expect(answer.json).toMatchObject({ Code: answer.json['error'], Message: answer.json['message'] });
+  expect(answer.json).toMatchObject({
+    Code: answer.json['error'],
+    Message: answer.json['message'],
+  });
   for (const key of ['AccessKeyId', 'SecretAccessKey', 'SessionToken', 'Token', 'upstream_code']) {
     expect(answer.json).not.toHaveProperty(key);
   }
   expect(answer.body).not.toContain('upstream says no');
   if (code !== undefined) expect(answer.body).not.toContain(code);
   const record = tvm.audit.at(-1);
-  expect(record).toMatchObject({ event: 'vend', outcome: 'failed', effect: 'allow', rule: 'engineers-in-dev' });
+  expect(record).toMatchObject({
+    event: 'vend',
+    outcome: 'failed',
+    effect: 'allow',
+    rule: 'engineers-in-dev',
+  });
   expect(record).not.toHaveProperty('vended_access_key_id');
   expect(record?.['upstream_code']).toEqual(code ?? expect.any(String));
 }
@@ -67,19 +83,22 @@ describe('GET /: 500 ProfileMisconfigured', () => {
 });
 
 describe('GET /: 503 UpstreamThrottled', () => {
-  it.each(['Throttling', 'ThrottlingException', 'RequestLimitExceeded', 'RequestThrottled', 'PriorRequestNotComplete'])(
-    'is answered to %s of STS after retries, with Retry-After',
-    async (code) => {
-      const before = sts.assumed().length;
-      const answer = await vendWhile(stsError(code));
-      expect(answer.status, answer.body).toBe(503);
-      expect(answer.json['error']).toBe('UpstreamThrottled');
-      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
-      expect(answer.json['retry_after']).toBe(Number(answer.headers['retry-after']));
-      expect(sts.assumed().length).toBeGreaterThan(before + 1);
-      expectFailed(answer, code);
-    },
-  );
+  it.each([
+    'Throttling',
+    'ThrottlingException',
+    'RequestLimitExceeded',
+    'RequestThrottled',
+    'PriorRequestNotComplete',
+  ])('is answered to %s of STS after retries, with Retry-After', async (code) => {
+    const before = sts.assumed().length;
+    const answer = await vendWhile(stsError(code));
+    expect(answer.status, answer.body).toBe(503);
+    expect(answer.json['error']).toBe('UpstreamThrottled');
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    expect(answer.json['retry_after']).toBe(Number(answer.headers['retry-after']));
+    expect(sts.assumed().length).toBeGreaterThan(before + 1);
+    expectFailed(answer, code);
+  });
 
   it('is answered to status 429 of STS with any code', async () => {
     const answer = await vendWhile(stsError('SomethingNew', 429));
@@ -110,7 +129,11 @@ const FAULTS: readonly (readonly [string, FakeAnswer, string | undefined])[] = [
   ['a gateway’s page', { status: 502, body: '<html>bad gateway</html>' }, undefined],
   ['an unknown error', stsError('SomethingNew', 400), 'SomethingNew'],
   ['AccessDenied of a broken server', stsError('AccessDenied', 500), 'AccessDenied'],
-  ['an invalid key of the TVM’s own', stsError('InvalidClientTokenId', 403), 'InvalidClientTokenId'],
+  [
+    'an invalid key of the TVM’s own',
+    stsError('InvalidClientTokenId', 403),
+    'InvalidClientTokenId',
+  ],
   ['garbage', { status: 200, body: '\u0000\u0001 not xml <<<' }, undefined],
   ['JSON', { status: 200, body: '{"AccessKeyId":"x"}' }, undefined],
   ['an empty answer', { status: 200, body: '' }, undefined],
@@ -122,19 +145,22 @@ const FAULTS: readonly (readonly [string, FakeAnswer, string | undefined])[] = [
 ];
 
 describe('GET /: 503 ServiceUnavailable by STS', () => {
-  it.each(FAULTS)('uses the request up and gives no credentials after %s', async (_, fault, code) => {
-    const vended = outcomes(tvm, 'vended').length;
-    sts.control.assumeRole = () => fault;
-    const request = signedCall(tvm, { query: 'profile=dev' });
-    const answer = await sendRaw(tvm.port, request);
-    expect(answer.status, answer.body).toBe(503);
-    expect(answer.json).toMatchObject({ error: 'ServiceUnavailable', retry_after: 5 });
-    expect(answer.headers['retry-after']).toBe('5');
-    expectFailed(answer, code);
-    sts.control.assumeRole = () => stsCredentials();
-    expect((await sendRaw(tvm.port, request)).json['error']).toBe('RequestReplayed');
-    expect(outcomes(tvm, 'vended').length).toBe(vended);
-  });
+  it.each(FAULTS)(
+    'uses the request up and gives no credentials after %s',
+    async (_, fault, code) => {
+      const vended = outcomes(tvm, 'vended').length;
+      sts.control.assumeRole = () => fault;
+      const request = signedCall(tvm, { query: 'profile=dev' });
+      const answer = await sendRaw(tvm.port, request);
+      expect(answer.status, answer.body).toBe(503);
+      expect(answer.json).toMatchObject({ error: 'ServiceUnavailable', retry_after: 5 });
+      expect(answer.headers['retry-after']).toBe('5');
+      expectFailed(answer, code);
+      sts.control.assumeRole = () => stsCredentials();
+      expect((await sendRaw(tvm.port, request)).json['error']).toBe('RequestReplayed');
+      expect(outcomes(tvm, 'vended').length).toBe(vended);
+    },
+  );
 
   it('is answered in time when STS hangs', async () => {
     const answer = await vendWhile('hang');
@@ -153,12 +179,16 @@ describe('GET /: 503 ServiceUnavailable by STS', () => {
 });
 
 describe('GET / with expired credentials of the TVM’s own', () => {
-  it.each(['ExpiredToken', 'ExpiredTokenException'])('refreshes them once at %s, and vends', async (code) => {
-    const before = sts.assumed().length;
-    sts.control.assumeRole = () => (sts.assumed().length === before + 1 ? stsError(code, 403) : stsCredentials());
-    expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
-    expect(sts.assumed().length).toBe(before + 2);
-  });
+  it.each(['ExpiredToken', 'ExpiredTokenException'])(
+    'refreshes them once at %s, and vends',
+    async (code) => {
+      const before = sts.assumed().length;
+      sts.control.assumeRole = () =>
+        sts.assumed().length === before + 1 ? stsError(code, 403) : stsCredentials();
+      expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
+      expect(sts.assumed().length).toBe(before + 2);
+    },
+  );
 
   it('answers 503 if they are still expired at the second try', async () => {
     const before = sts.assumed().length;

@@ -64,7 +64,10 @@ describe('two people behind one role', () => {
     expect(ann.json['SessionId']).not.toBe(ben.json['SessionId']);
     const path = `/sessions/${String(ann.json['SessionId'])}`;
     expect((await as('ben', { path })).json).toMatchObject({ active: false, status: 'unknown' });
-    expect((await as('ann', { path })).json).toMatchObject({ active: true, user: 'role/deploy/ann' });
+    expect((await as('ann', { path })).json).toMatchObject({
+      active: true,
+      user: 'role/deploy/ann',
+    });
     const refused = await post('ben', `${path}/revoke`, { reason: REASON });
     expect(refused.status, refused.body).toBe(403);
     for (const name of ['ann', 'ben', 'cyn']) expect((await vend(name)).status).toBe(200);
@@ -79,7 +82,9 @@ describe('two people behind one role', () => {
 
   it('lose only their own session when they revoke it', async () => {
     const { json } = await vend('dot', 'other');
-    const revoked = await post('dot', `/sessions/${String(json['SessionId'])}/revoke`, { reason: REASON });
+    const revoked = await post('dot', `/sessions/${String(json['SessionId'])}/revoke`, {
+      reason: REASON,
+    });
     expect(revoked.status, revoked.body).toBe(200);
     expect((await vend('dot', 'other')).json['error']).toBe('SessionRevoked');
     expect((await vend('dot', 'team')).status).toBe(200);
@@ -87,7 +92,11 @@ describe('two people behind one role', () => {
   });
 
   it('are revoked together as a principal, and alone as a user', async () => {
-    const one = await post('oona', '/revocations', { kind: 'user', value: 'role/deploy/ann', reason: REASON });
+    const one = await post('oona', '/revocations', {
+      kind: 'user',
+      value: 'role/deploy/ann',
+      reason: REASON,
+    });
     expect(one.status, one.body).toBe(201);
     expect((await vend('ann')).json['error']).toBe('SessionRevoked');
     expect((await vend('ben')).status).toBe(200);
@@ -99,7 +108,8 @@ describe('two people behind one role', () => {
       until: new Date(Date.now() + 2_000).toISOString().replace(/\.\d+Z/u, 'Z'),
     });
     expect(all.status, all.body).toBe(201);
-    for (const name of ['ann', 'ben', 'cyn']) expect((await vend(name)).json['error']).toBe('SessionRevoked');
+    for (const name of ['ann', 'ben', 'cyn'])
+      expect((await vend(name)).json['error']).toBe('SessionRevoked');
     await new Promise((resolve) => {
       setTimeout(resolve, 2_100);
     });
@@ -118,7 +128,9 @@ describe('two people behind one role', () => {
   });
 
   it('have different stamps even where their long names begin alike', async () => {
-    const names = ['x', 'y'].map((end) => `${'somebody.with.a.long.name.at'.repeat(2)}${end}`.slice(-60));
+    const names = ['x', 'y'].map((end) =>
+      `${'somebody.with.a.long.name.at'.repeat(2)}${end}`.slice(-60),
+    );
     const stamps = [];
     for (const name of names)
       stamps.push(
@@ -135,7 +147,12 @@ describe('two people behind one role', () => {
     const key = (await post('fay', '/keys', {})).json;
     const audit = tvm.audit.at(-1);
     expect(key['AccessKeyId']).toMatch(/^TVMK/u);
-    expect(audit).toMatchObject({ event: 'key', user: 'role/deploy/fay', subject: `${ROLE}/fay`, outcome: 'minted' });
+    expect(audit).toMatchObject({
+      event: 'key',
+      user: 'role/deploy/fay',
+      subject: `${ROLE}/fay`,
+      outcome: 'minted',
+    });
   });
 });
 
@@ -144,6 +161,11 @@ describe('a role that is not trusted', () => {
     world.sts.behave = says(session('other', 'ann'));
     const { json } = await sendRaw(world.tvm.port, forwarded(world.tvm));
     const role = 'arn:aws:iam::000000000000:role/other';
-    expect(json).toMatchObject({ name: 'role/other', principal: role, subject: role, session_name: 'ann' });
+    expect(json).toMatchObject({
+      name: 'role/other',
+      principal: role,
+      subject: role,
+      session_name: 'ann',
+    });
   });
 });

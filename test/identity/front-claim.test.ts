@@ -45,13 +45,19 @@ describe('toFrontClaim with the signature, as an HTTP API passes it on', () => {
   it('gives a copy the same claim, whatever its white space and its unsigned headers', () => {
     const key = keyOf(signedBy(authorization()));
     expect(keyOf(signedBy(authorization().replaceAll(', ', ',')))).toBe(key);
-    expect(keyOf({ headers: [...(signedBy(authorization()).headers ?? []), ['x-sentinel-nonce', 'other']] })).toBe(key);
+    expect(
+      keyOf({
+        headers: [...(signedBy(authorization()).headers ?? []), ['x-sentinel-nonce', 'other']],
+      }),
+    ).toBe(key);
     expect(keyOf(signedBy(authorization('b'.repeat(64))))).not.toBe(key);
   });
 
   it('gives another claim for another access key with the same signature', () => {
     const other = 'AKIAIOSFODNN7EXAMPLF';
-    expect(keyOf(signedBy(authorization(SIGNATURE, other)), other)).not.toBe(keyOf(signedBy(authorization())));
+    expect(keyOf(signedBy(authorization(SIGNATURE, other)), other)).not.toBe(
+      keyOf(signedBy(authorization())),
+    );
   });
 
   it.each([
@@ -81,7 +87,12 @@ describe('toFrontClaim with the signature, as an HTTP API passes it on', () => {
 describe('toFrontClaim without the signature, as behind a REST API or a Function URL', () => {
   it('gives a copy the same claim, whatever other headers it has', () => {
     const key = keyOf({});
-    for (const header of ['x-sentinel-nonce', 'x-amz-security-token', 'user-agent', 'content-type']) {
+    for (const header of [
+      'x-sentinel-nonce',
+      'x-amz-security-token',
+      'user-agent',
+      'content-type',
+    ]) {
       expect(
         keyOf({
           headers: [
@@ -95,7 +106,9 @@ describe('toFrontClaim without the signature, as behind a REST API or a Function
   });
 
   it('gives the same claim for a query in another order or with other escapes', () => {
-    expect(keyOf({ rawQuery: 'profile=dev&device_id=a%20b' })).toBe(keyOf({ rawQuery: 'device_id=a+b&profile=%64ev' }));
+    expect(keyOf({ rawQuery: 'profile=dev&device_id=a%20b' })).toBe(
+      keyOf({ rawQuery: 'device_id=a+b&profile=%64ev' }),
+    );
   });
 
   it.each<readonly [string, What]>([
@@ -114,7 +127,10 @@ describe('toFrontClaim without the signature, as behind a REST API or a Function
   });
 
   it('gives no claim without x-amz-date, and refuses a malformed or repeated one', () => {
-    expect(toFrontClaim(request({ headers: [] }), KEY, NOW)).toEqual({ ok: true, value: undefined });
+    expect(toFrontClaim(request({ headers: [] }), KEY, NOW)).toEqual({
+      ok: true,
+      value: undefined,
+    });
     for (const dates of [['20260105'], [''], [DATE, DATE], [`${DATE}, ${DATE}`]]) {
       const headers = dates.map((date) => ['x-amz-date', date] as const);
       expect(toFrontClaim(request({ headers }), KEY, NOW), dates.join()).toMatchObject({
@@ -127,6 +143,9 @@ describe('toFrontClaim without the signature, as behind a REST API or a Function
 
 it('toFrontClaim is remembered for longer than AWS may accept the signature', () => {
   const claim = toFrontClaim(request(), KEY, NOW);
-  expect(claim).toMatchObject({ ok: true, value: { signedAt: Date.parse('2026-01-05T12:00:00Z') } });
+  expect(claim).toMatchObject({
+    ok: true,
+    value: { signedAt: Date.parse('2026-01-05T12:00:00Z') },
+  });
   expect(claim.ok ? claim.value?.forgetAt : 0).toBeGreaterThanOrEqual(NOW + 30 * 60_000);
 });

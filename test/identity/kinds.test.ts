@@ -13,9 +13,16 @@ const OWN = '000000000000';
 const OTHER = '111122223333';
 const SSO = 'AWSReservedSSO_Admin_0123456789abcdef';
 
-const world = useForwarded({ SENTINEL_SSO_ACCOUNTS: `${OWN},${OTHER}`, SENTINEL_ALLOWED_ACCOUNTS: `${OWN},${OTHER}` });
+const world = useForwarded({
+  SENTINEL_SSO_ACCOUNTS: `${OWN},${OTHER}`,
+  SENTINEL_ALLOWED_ACCOUNTS: `${OWN},${OTHER}`,
+});
 
-function as(identity: Identity, what: Forwarding = {}, tvm: RunningTvm = world.tvm): Promise<RawAnswer> {
+function as(
+  identity: Identity,
+  what: Forwarding = {},
+  tvm: RunningTvm = world.tvm,
+): Promise<RawAnswer> {
   world.sts.behave = says(identity);
   return sendRaw(tvm.port, forwarded(tvm, what));
 }
@@ -29,13 +36,18 @@ function user(path: string, account = OWN): Identity {
 }
 
 describe('names of callers of different kinds', () => {
-  it.each(['olivia', 'any/path/olivia'])('the IAM user %s is not the operator olivia', async (path) => {
-    expect((await as(user(path), { path: '/revocations' })).status).toBe(403);
-    expect((await as(user(path))).json['name']).toBe('user/olivia');
-  });
+  it.each(['olivia', 'any/path/olivia'])(
+    'the IAM user %s is not the operator olivia',
+    async (path) => {
+      expect((await as(user(path), { path: '/revocations' })).status).toBe(403);
+      expect((await as(user(path))).json['name']).toBe('user/olivia');
+    },
+  );
 
   it('the Identity Center session alice is not the registered key alice', async () => {
-    expect((await as(session(SSO, 'alice'), { query: 'profile=dev' })).json['error']).toBe('PolicyDenied');
+    expect((await as(session(SSO, 'alice'), { query: 'profile=dev' })).json['error']).toBe(
+      'PolicyDenied',
+    );
     expect((await as(session(SSO, 'alice'))).json).toMatchObject({
       name: 'sso/alice',
       subject: `arn:aws:iam::${OWN}:role/${SSO}/alice`,
@@ -54,7 +66,9 @@ describe('names of callers of different kinds', () => {
 
   it('SENTINEL_SSO_ROLES trusts the listed Identity Center roles only', async () => {
     const tvm = await world.start({ environment: { SENTINEL_SSO_ROLES: 'AROAPINNEDPINNED0000' } });
-    expect((await as(session(SSO, 'alice', OWN, 'AROAPINNEDPINNED0000'), {}, tvm)).json['name']).toBe('sso/alice');
+    expect(
+      (await as(session(SSO, 'alice', OWN, 'AROAPINNEDPINNED0000'), {}, tvm)).json['name'],
+    ).toBe('sso/alice');
     expect((await as(session(SSO, 'alice'), {}, tvm)).json['name']).toBe(`role/${SSO}`);
   });
 
@@ -75,7 +89,9 @@ describe('the SENTINEL_BARE_NAMES with which the tables were first used', () => 
       environment: { SENTINEL_BARE_NAMES: 'sso' },
       onMismatch: (sentence) => void said.push(sentence),
     });
-    expect(said[0]).toMatch(/SENTINEL_BARE_NAMES is "sso", but the tables were used with "key"; .*names migrate/u);
+    expect(said[0]).toMatch(
+      /SENTINEL_BARE_NAMES is "sso", but the tables were used with "key"; .*names migrate/u,
+    );
     expect((await call(tvm, { query: 'profile=dev' })).status).toBe(503);
     const again = await world.start({ environment: { SENTINEL_BARE_NAMES: 'key' } });
     expect((await call(again, { query: 'profile=dev' })).status).toBe(200);
@@ -91,7 +107,11 @@ describe('the roles that the TVM vends', () => {
   it.each(['SentinelProtected-dev', 'SentinelProtected-prod', 'sentinel-tvm'])(
     'are never callers: %s',
     async (role) => {
-      for (const what of [{}, { query: 'profile=dev' }, { method: 'POST', path: '/keys', body: '{}' }]) {
+      for (const what of [
+        {},
+        { query: 'profile=dev' },
+        { method: 'POST', path: '/keys', body: '{}' },
+      ]) {
         const answer = await as(session(role, 'alice'), what);
         expect(outcome(answer), answer.body).toEqual(REFUSED);
       }
@@ -105,7 +125,11 @@ describe('the roles that the TVM vends', () => {
   it('stop being callers once a profile names them, even with a minted key', async () => {
     const { desk } = world;
     const first = await world.start();
-    const { json } = await as(session('worker', 'w1'), { method: 'POST', path: '/keys', body: '{}' }, first);
+    const { json } = await as(
+      session('worker', 'w1'),
+      { method: 'POST', path: '/keys', body: '{}' },
+      first,
+    );
     function minted(tvm: RunningTvm): Promise<RawAnswer> {
       const { headers } = sign({
         host: tvm.host,
@@ -113,32 +137,48 @@ describe('the roles that the TVM vends', () => {
         path: '/whoami',
         accessKeyId: String(json['AccessKeyId']),
         secret: String(json['SecretAccessKey']),
-        headers: { 'x-amz-security-token': String(json['SessionToken']), 'x-sentinel-nonce': `${Math.random()}` },
+        headers: {
+          'x-amz-security-token': String(json['SessionToken']),
+          'x-sentinel-nonce': `${Math.random()}`,
+        },
       });
       return sendRaw(tvm.port, { method: 'GET', target: '/whoami', headers });
     }
     expect((await minted(first)).json).toMatchObject({ name: 'role/worker', via: 'minted-key' });
     const role = `arn:aws:iam::${OWN}:role/path/worker`;
     await desk.put('/sentinel/profiles/work', profileDocument({ role_arn: role }));
-    await desk.put('/sentinel/policies/work', policyDocument({ effect: 'allow', conditions: { users: ['alice'] } }));
+    await desk.put(
+      '/sentinel/policies/work',
+      policyDocument({ effect: 'allow', conditions: { users: ['alice'] } }),
+    );
     const second = await world.start();
     expect(outcome(await minted(second))).toEqual(REFUSED);
     expect(outcome(await as(session('worker', 'w1'), {}, second))).toEqual(REFUSED);
-    const ssm = new SSMClient({ endpoint: desk.url, region: 'us-east-1', credentials: DEMO_TVM_KEY });
+    const ssm = new SSMClient({
+      endpoint: desk.url,
+      region: 'us-east-1',
+      credentials: DEMO_TVM_KEY,
+    });
     await ssm.send(new DeleteParameterCommand({ Name: '/sentinel/profiles/work' }));
     ssm.destroy();
     const third = await world.start();
-    expect(outcome(await as(session('worker', 'w1'), {}, third)), 'its credentials live on for an hour').toEqual(
-      REFUSED,
-    );
+    expect(
+      outcome(await as(session('worker', 'w1'), {}, third)),
+      'its credentials live on for an hour',
+    ).toEqual(REFUSED);
     const later = await world.start({ clock: () => Date.now() + 100 * 60_000 });
     world.sts.behave = says(session('worker', 'w1'));
     const amzDate = new Date(Date.now() + 100 * 60_000).toISOString().replace(/[:-]|\.\d+/gu, '');
-    expect((await sendRaw(later.port, forwarded(later, { amzDate }))).json['name']).toBe('role/worker');
+    expect((await sendRaw(later.port, forwarded(later, { amzDate }))).json['name']).toBe(
+      'role/worker',
+    );
   });
 
   it('include the roles that revoke credentials', async () => {
-    const more = { hard_revoke: true, revoker_role_arn: `arn:aws:iam::${OWN}:role/sentinel-revoker` };
+    const more = {
+      hard_revoke: true,
+      revoker_role_arn: `arn:aws:iam::${OWN}:role/sentinel-revoker`,
+    };
     await world.desk.put('/sentinel/profiles/hard', profileDocument(more));
     const tvm = await world.start();
     expect(outcome(await as(session('sentinel-revoker', 'x1'), {}, tvm))).toEqual(REFUSED);

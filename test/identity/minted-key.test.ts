@@ -51,7 +51,8 @@ describe('a minted key', () => {
     const { sessionToken, secretAccessKey } = mintKey(KEY_SOURCE, K1, OPTIONS);
     const characters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.';
     for (let at = 0; at < sessionToken.length; at += 1) {
-      const other = characters[(characters.indexOf(sessionToken[at] ?? '') + 1) % characters.length] ?? '';
+      const other =
+        characters[(characters.indexOf(sessionToken[at] ?? '') + 1) % characters.length] ?? '';
       const changed = sessionToken.slice(0, at) + other + sessionToken.slice(at + 1);
       const opened = openKey(changed, ring(K1), 'tvm-1');
       // The last character has bits that are not decoded, but the secret depends on all of them.
@@ -75,11 +76,17 @@ describe('a minted key', () => {
   });
 
   it('is never opened, without an error, from text that is not a token', () => {
-    const near = fc.tuple(fc.constantFrom('TVM1.k1.', 'TVM2.k1.', 'TVM1..', ''), fc.string(), fc.base64String());
+    const near = fc.tuple(
+      fc.constantFrom('TVM1.k1.', 'TVM2.k1.', 'TVM1..', ''),
+      fc.string(),
+      fc.base64String(),
+    );
     fc.assert(
       fc.property(near, ([prefix, text, base64]) => {
         expect(openKey(`${prefix}${text}`, ring(K1), 'tvm-1')).toBeUndefined();
-        expect(openKey(`${prefix}${base64.replaceAll('=', '').padEnd(80, 'A')}`, ring(K1), 'tvm-1')).toBeUndefined();
+        expect(
+          openKey(`${prefix}${base64.replaceAll('=', '').padEnd(80, 'A')}`, ring(K1), 'tvm-1'),
+        ).toBeUndefined();
       }),
     );
   });

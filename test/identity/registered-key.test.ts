@@ -12,7 +12,11 @@ const SECRET = 'demo-alice-not-a-secret';
 
 function authenticate(
   key: Partial<RegisteredKey> | undefined,
-  change: { readonly headers?: Readonly<Record<string, string>>; readonly secret?: string; readonly now?: number } = {},
+  change: {
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly secret?: string;
+    readonly now?: number;
+  } = {},
 ) {
   const { now = NOW } = change;
   const signed = sign({
@@ -23,7 +27,12 @@ function authenticate(
   });
   const head = readWireHead('GET', '/', Object.entries(signed.headers).flat());
   if (!head.ok) throw new Error(head.refusal.message);
-  const claim = readClaim(head.value, { region: 'us-east-1', service: 'execute-api', now, window: WINDOW });
+  const claim = readClaim(head.value, {
+    region: 'us-east-1',
+    service: 'execute-api',
+    now,
+    window: WINDOW,
+  });
   if (!claim.ok) throw new Error(claim.refusal.message);
   const found = key === undefined ? undefined : registeredKey(key);
   const ring = keyRing('111122223333', (id) => (id === 'TVMDEMOALICE' ? found : undefined));

@@ -11,7 +11,10 @@ const IDENTITY = {
 
 function bodyOf(identity: object): string {
   return JSON.stringify({
-    GetCallerIdentityResponse: { GetCallerIdentityResult: identity, ResponseMetadata: { RequestId: 'x' } },
+    GetCallerIdentityResponse: {
+      GetCallerIdentityResult: identity,
+      ResponseMetadata: { RequestId: 'x' },
+    },
   });
 }
 
@@ -39,11 +42,16 @@ function said(identity: object): Partial<StsReply> {
 function error(status: number, code: unknown): Partial<StsReply> {
   return {
     status,
-    body: Buffer.from(JSON.stringify({ Error: { Code: code, Message: 'words', Type: 'Sender' }, RequestId: 'x' })),
+    body: Buffer.from(
+      JSON.stringify({ Error: { Code: code, Message: 'words', Type: 'Sender' }, RequestId: 'x' }),
+    ),
   };
 }
 
-const KNOWN = { ok: true, value: { arn: IDENTITY.Arn, account: IDENTITY.Account, userId: IDENTITY.UserId } };
+const KNOWN = {
+  ok: true,
+  value: { arn: IDENTITY.Arn, account: IDENTITY.Account, userId: IDENTITY.UserId },
+};
 
 describe('readStsAnswer on an identity', () => {
   it('returns who signed', () => {
@@ -74,9 +82,12 @@ describe('readStsAnswer on an identity', () => {
     expect(verdict({ contentType })).toBe('unexpected');
   });
 
-  it.each(['gzip', 'br', 'deflate', 'GZIP', 'identity, gzip', ' '])('refuses the encoding %j', (contentEncoding) => {
-    expect(verdict({ contentEncoding })).toBe('unexpected');
-  });
+  it.each(['gzip', 'br', 'deflate', 'GZIP', 'identity, gzip', ' '])(
+    'refuses the encoding %j',
+    (contentEncoding) => {
+      expect(verdict({ contentEncoding })).toBe('unexpected');
+    },
+  );
 
   it.each([0, 100, 199, 201, 204, 206, 300, 302, 304, 307, 399, 400, 403, 404, 500, 503, 599, 999])(
     'refuses status %i, even with an identity in the body',
@@ -85,16 +96,33 @@ describe('readStsAnswer on an identity', () => {
     },
   );
 
-  it.each(['Account', 'Arn', 'UserId'] as const)('refuses an identity whose %s is missing or not text', (field) => {
-    const { [field]: _, ...without } = IDENTITY;
-    for (const value of [undefined, null, 0, 1e11, true, '', [], {}, [IDENTITY[field]], { S: IDENTITY[field] }]) {
-      expect(verdict(said({ ...without, [field]: value }))).toBe('unexpected');
-    }
-  });
+  it.each(['Account', 'Arn', 'UserId'] as const)(
+    'refuses an identity whose %s is missing or not text',
+    (field) => {
+      const { [field]: _, ...without } = IDENTITY;
+      for (const value of [
+        undefined,
+        null,
+        0,
+        1e11,
+        true,
+        '',
+        [],
+        {},
+        [IDENTITY[field]],
+        { S: IDENTITY[field] },
+      ]) {
+        expect(verdict(said({ ...without, [field]: value }))).toBe('unexpected');
+      }
+    },
+  );
 
   it.each([
     ['another account', { Account: '111122223333' }],
-    ['an account of eleven digits', { Account: '00000000000', Arn: 'arn:aws:iam::00000000000:user/dana' }],
+    [
+      'an account of eleven digits',
+      { Account: '00000000000', Arn: 'arn:aws:iam::00000000000:user/dana' },
+    ],
     ['an account of other digits', { Account: '٠٠٠٠٠٠٠٠٠٠٠٠' }],
     ['an account with a line break', { Account: '000000000000\n' }],
     ['AWS’s own account', { Account: 'aws', Arn: 'arn:aws:iam::aws:user/dana' }],
@@ -125,7 +153,10 @@ describe('readStsAnswer on an identity', () => {
     for (const twice of [
       text.replace('"Arn"', '"Arn":"arn:aws:iam::111122223333:root","Arn"'),
       text.replace('"Account"', String.raw`"\u0041ccount":"111122223333","Account"`),
-      text.replace('{"GetCallerIdentityResponse"', '{"GetCallerIdentityResponse":{},"GetCallerIdentityResponse"'),
+      text.replace(
+        '{"GetCallerIdentityResponse"',
+        '{"GetCallerIdentityResponse":{},"GetCallerIdentityResponse"',
+      ),
       text.replace('"RequestId"', '"RequestId":"y","RequestId"'),
     ]) {
       expect(verdict({ body: Buffer.from(twice) })).toBe('unexpected');
@@ -184,21 +215,38 @@ describe('readStsAnswer on an error', () => {
     'InternalFailure',
     'ServiceUnavailable',
   ])('reads %s as a fault of the service, which says nothing about the signature', (code) => {
-    expect([400, 403, 408].map((status) => verdict(error(status, code)))).toEqual(Array(3).fill('unexpected'));
+    expect([400, 403, 408].map((status) => verdict(error(status, code)))).toEqual(
+      Array(3).fill('unexpected'),
+    );
   });
 
   it('reads 429 as throttling, whatever its body', () => {
-    for (const change of [{}, { contentType: 'text/html' }, { contentEncoding: 'gzip' }, { body: Buffer.from('x') }]) {
+    for (const change of [
+      {},
+      { contentType: 'text/html' },
+      { contentEncoding: 'gzip' },
+      { body: Buffer.from('x') },
+    ]) {
       expect(verdict({ ...change, status: 429 })).toBe('throttled');
     }
   });
 
-  it.each([undefined, null, '', 1, {}, ['AccessDenied'], 'a b', 'a\r\nb', 'ä', 'a'.repeat(65), '<script>', '{}'])(
-    'does not accept the code %j',
-    (code) => {
-      expect(verdict(error(403, code))).toBe('unexpected');
-    },
-  );
+  it.each([
+    undefined,
+    null,
+    '',
+    1,
+    {},
+    ['AccessDenied'],
+    'a b',
+    'a\r\nb',
+    'ä',
+    'a'.repeat(65),
+    '<script>',
+    '{}',
+  ])('does not accept the code %j', (code) => {
+    expect(verdict(error(403, code))).toBe('unexpected');
+  });
 
   it.each([
     '{"Code":"AccessDenied"}',

@@ -51,7 +51,9 @@ describe('the image', () => {
   });
 
   it('runs as a user that is not root', () => {
-    expect(inside('console.log(`${process.getuid()} ${process.getgid()}`)')).toMatch(/^[1-9]\d* [1-9]\d*$/u);
+    expect(inside('console.log(`${process.getuid()} ${process.getgid()}`)')).toMatch(
+      /^[1-9]\d* [1-9]\d*$/u,
+    );
   });
 
   it('has no shell, no package manager and no downloader in any directory', () => {
@@ -89,7 +91,9 @@ describe('the image', () => {
   });
 
   it('holds the bundle, its map and its cache, and nothing else of the build', () => {
-    expect(inside('console.log(fs.readdirSync("/app").sort().join())')).toBe('cache,main.mjs,main.mjs.map');
+    expect(inside('console.log(fs.readdirSync("/app").sort().join())')).toBe(
+      'cache,main.mjs,main.mjs.map',
+    );
   });
 
   it('vends on a read-only root file system', async () => {

@@ -90,7 +90,11 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
         expect((await lambda.ask(event)).status).toBe(200);
         const copy = await lambda.ask(event);
         expect([...copy.result, copy.json['retry_after']]).toEqual([403, 'RequestReplayed', 1]);
-        expect(await lambda.recordOf(copy)).toMatchObject({ event: 'vend', outcome: 'denied', error: 'replayed' });
+        expect(await lambda.recordOf(copy)).toMatchObject({
+          event: 'vend',
+          outcome: 'denied',
+          error: 'replayed',
+        });
         expect((await ask({ query: 'profile=dev', headers: signed(1) })).status).toBe(200);
       });
 
@@ -98,7 +102,10 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
         const headers = signed(2);
         expect((await ask({ query: 'profile=dev', headers })).status).toBe(200);
         const more = { ...headers, 'x-sentinel-nonce': 'mine' };
-        expect((await ask({ query: 'profile=dev', headers: more })).result).toEqual([403, 'RequestReplayed']);
+        expect((await ask({ query: 'profile=dev', headers: more })).result).toEqual([
+          403,
+          'RequestReplayed',
+        ]);
       });
 
       it('mints one key, and another one with another body', async () => {
@@ -106,7 +113,10 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
         function keys(duration: number, headers = one) {
           return post(JSON.stringify({ duration }), { path: '/keys', headers });
         }
-        expect([(await keys(60)).status, (await keys(60)).result]).toEqual([200, [403, 'RequestReplayed']]);
+        expect([(await keys(60)).status, (await keys(60)).result]).toEqual([
+          200,
+          [403, 'RequestReplayed'],
+        ]);
         expect((await keys(61, other ?? one)).status).toBe(200);
       });
 
@@ -128,10 +138,16 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
     });
 
     it('denies a role what its namesake user may have, with the headers of a refusal', async () => {
-      const who = { arn: 'arn:aws:sts::000000000000:assumed-role/deploy/dana', userId: 'AROACKCEVSQ6C2EXAMPLE:dana' };
+      const who = {
+        arn: 'arn:aws:sts::000000000000:assumed-role/deploy/dana',
+        userId: 'AROACKCEVSQ6C2EXAMPLE:dana',
+      };
       const reply = await ask({ query: 'profile=dev', who });
       expect(reply.result).toEqual([403, 'PolicyDenied']);
-      expect(reply.headers).toMatchObject({ 'x-amzn-errortype': 'PolicyDenied', 'cache-control': 'no-store' });
+      expect(reply.headers).toMatchObject({
+        'x-amzn-errortype': 'PolicyDenied',
+        'cache-control': 'no-store',
+      });
       expect(await lambda.recordOf(reply)).toMatchObject({
         outcome: 'denied',
         principal: 'arn:aws:iam::000000000000:role/deploy',
@@ -142,7 +158,10 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
       ['text', WISH, false],
       ['base64', base64(WISH), true],
     ])('vends for a POST with its body in %s', async (_, body, isBase64Encoded) => {
-      const reply = await post(body, { isBase64Encoded, headers: { 'content-length': String(WISH.length) } });
+      const reply = await post(body, {
+        isBase64Encoded,
+        headers: { 'content-length': String(WISH.length) },
+      });
       expect([reply.status, reply.json['Profile']]).toEqual([200, 'dev']);
     });
 
@@ -163,7 +182,10 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
     it('refuses a body beyond the limit, encoded or not, and serves the next request', async () => {
       const long = JSON.stringify({ profile: 'x'.repeat(70_000) });
       expect((await post(long)).result).toEqual([413, 'ValidationError']);
-      expect((await post(base64(long), { isBase64Encoded: true })).result).toEqual([413, 'ValidationError']);
+      expect((await post(base64(long), { isBase64Encoded: true })).result).toEqual([
+        413,
+        'ValidationError',
+      ]);
       expect((await post(WISH)).status).toBe(200);
     });
 
@@ -180,18 +202,31 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
 
     it.each([
       ['the authorizer is null', { authorizer: null, identity: {} }],
-      ['no signature was required (auth NONE)', { authorizer: undefined, identity: { sourceIp: '203.0.113.7' } }],
+      [
+        'no signature was required (auth NONE)',
+        { authorizer: undefined, identity: { sourceIp: '203.0.113.7' } },
+      ],
       [
         'all parts of the identity are null',
         {
           authorizer: { iam: { accessKey: null, accountId: null, userArn: null, userId: null } },
-          identity: { accessKey: null, accountId: null, user: null, userArn: null, sourceIp: '203.0.113.7' },
+          identity: {
+            accessKey: null,
+            accountId: null,
+            user: null,
+            userArn: null,
+            sourceIp: '203.0.113.7',
+          },
         },
       ],
       [
         'another authorizer than IAM named a caller',
         {
-          authorizer: { jwt: { claims: { sub: 'dana' }, scopes: [] }, principalId: 'dana', lambda: { iam: 'dana' } },
+          authorizer: {
+            jwt: { claims: { sub: 'dana' }, scopes: [] },
+            principalId: 'dana',
+            lambda: { iam: 'dana' },
+          },
           identity: { sourceIp: '203.0.113.7', cognitoIdentityId: 'us-east-1:dana' },
         },
       ],
@@ -208,12 +243,17 @@ describe.skipIf(noAdapter !== undefined)('behind the Lambda Web Adapter', () => 
     it('refuses the context of another API, and records that', async () => {
       const reply = await ask({ query: 'profile=dev', context: { apiId: 'zzzzzzzzzz' } });
       expect(reply.result).toEqual([403, 'AccessDenied']);
-      expect(await lambda.recordOf(reply)).toMatchObject({ event: 'identity_refused', error: 'AccessDenied' });
+      expect(await lambda.recordOf(reply)).toMatchObject({
+        event: 'identity_refused',
+        error: 'AccessDenied',
+      });
     });
 
     it('vends nothing for HEAD', async () => {
       const records = await recordsOf(lambda, front, async () => {
-        const answer = await lambda.invoke(eventOf(front, { method: 'HEAD', query: 'profile=dev' }));
+        const answer = await lambda.invoke(
+          eventOf(front, { method: 'HEAD', query: 'profile=dev' }),
+        );
         expect([answer.statusCode, answer.body]).toEqual([405, '']);
       });
       expect(records).toEqual([]);

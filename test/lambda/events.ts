@@ -28,19 +28,40 @@ export type Asked = {
 
 type Event = Readonly<Record<string, unknown>>;
 
-const HEADERS = { 'user-agent': 'curl/8.5.0', accept: '*/*', 'x-forwarded-proto': 'https', 'x-forwarded-port': '443' };
+const HEADERS = {
+  'user-agent': 'curl/8.5.0',
+  accept: '*/*',
+  'x-forwarded-proto': 'https',
+  'x-forwarded-port': '443',
+};
 
 /** Payload format 2.0: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html */
 function v2Event(domain: string, asked: Asked): Event {
-  const { method = 'GET', path = '/', query = '', body = null, isBase64Encoded = false, who, context } = asked;
-  const http = { method, path, protocol: 'HTTP/1.1', sourceIp: '203.0.113.7', userAgent: 'curl/8 ünï' };
+  const {
+    method = 'GET',
+    path = '/',
+    query = '',
+    body = null,
+    isBase64Encoded = false,
+    who,
+    context,
+  } = asked;
+  const http = {
+    method,
+    path,
+    protocol: 'HTTP/1.1',
+    sourceIp: '203.0.113.7',
+    userAgent: 'curl/8 ünï',
+  };
   return {
     version: '2.0',
     routeKey: '$default',
     rawPath: path,
     rawQueryString: query,
     headers: { ...HEADERS, host: domain, 'x-forwarded-for': '203.0.113.7', ...asked.headers },
-    ...(query === '' ? {} : { queryStringParameters: Object.fromEntries(new URLSearchParams(query)) }),
+    ...(query === ''
+      ? {}
+      : { queryStringParameters: Object.fromEntries(new URLSearchParams(query)) }),
     requestContext: httpContext(who, { domainName: domain, http, ...context }),
     ...(body === null ? {} : { body }),
     isBase64Encoded,
@@ -62,9 +83,22 @@ function listed(values: Readonly<Record<string, string>>): Record<string, string
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
  */
 function v1Event(asked: Asked): Event {
-  const { method = 'GET', path = '/', query = '', body = null, isBase64Encoded = false, who, context } = asked;
+  const {
+    method = 'GET',
+    path = '/',
+    query = '',
+    body = null,
+    isBase64Encoded = false,
+    who,
+    context,
+  } = asked;
   const host = `${API_ID}.execute-api.us-east-1.amazonaws.com`;
-  const headers = { ...HEADERS, Host: host, 'X-Forwarded-For': '203.0.113.7, 130.176.1.1', ...asked.headers };
+  const headers = {
+    ...HEADERS,
+    Host: host,
+    'X-Forwarded-For': '203.0.113.7, 130.176.1.1',
+    ...asked.headers,
+  };
   const parameters = [...new URLSearchParams(query)];
   return {
     resource: '/{proxy+}',
@@ -85,7 +119,8 @@ function v1Event(asked: Asked): Event {
 /** The event that a front makes of a request. */
 export function eventOf(front: Front, asked: Asked = {}): Event {
   if (front === 'rest-api') return v1Event(asked);
-  const suffix = front === 'http-api' ? 'execute-api.us-east-1.amazonaws.com' : 'lambda-url.us-east-1.on.aws';
+  const suffix =
+    front === 'http-api' ? 'execute-api.us-east-1.amazonaws.com' : 'lambda-url.us-east-1.on.aws';
   return v2Event(`${API_ID}.${suffix}`, asked);
 }
 
@@ -101,12 +136,26 @@ export type AskedOfAlb = Pick<Asked, 'method' | 'path' | 'query' | 'body' | 'isB
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
  */
 export function albEvent(asked: AskedOfAlb): Event {
-  const { method = 'GET', path = '/', query = '', body = '', isBase64Encoded = false, multiValue = false } = asked;
-  const headers = { ...asked.headers, 'x-forwarded-for': '203.0.113.7', 'x-forwarded-proto': 'https' };
+  const {
+    method = 'GET',
+    path = '/',
+    query = '',
+    body = '',
+    isBase64Encoded = false,
+    multiValue = false,
+  } = asked;
+  const headers = {
+    ...asked.headers,
+    'x-forwarded-for': '203.0.113.7',
+    'x-forwarded-proto': 'https',
+  };
   const pairs = query === '' ? [] : query.split('&').map((pair) => split(pair));
   return {
     requestContext: {
-      elb: { targetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/tvm/49e9d65c45c6791a' },
+      elb: {
+        targetGroupArn:
+          'arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/tvm/49e9d65c45c6791a',
+      },
     },
     httpMethod: method,
     path,

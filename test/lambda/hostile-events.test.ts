@@ -80,31 +80,44 @@ describe.skipIf(noAdapter !== undefined)('an unusual event', () => {
         async (path) => {
           const { outcome, records } = await send(JSON.stringify({ ...usual, [PATH]: path }));
           expect(statusOf(outcome)).toBe(200);
-          expect(records).toMatchObject([{ outcome: 'vended', principal: 'arn:aws:iam::000000000000:user/eng/dana' }]);
+          expect(records).toMatchObject([
+            { outcome: 'vended', principal: 'arn:aws:iam::000000000000:user/eng/dana' },
+          ]);
         },
       );
 
-      it.each(['/../healthz', '/%2e%2e/healthz', '/x/../healthz'])('is %s is the health check', async (path) => {
-        const { outcome, records } = await send(JSON.stringify({ ...usual, [PATH]: path, ...NO_QUERY }));
-        expect(statusOf(outcome)).toBe(200);
-        expect(records).toEqual([]);
-      });
+      it.each(['/../healthz', '/%2e%2e/healthz', '/x/../healthz'])(
+        'is %s is the health check',
+        async (path) => {
+          const { outcome, records } = await send(
+            JSON.stringify({ ...usual, [PATH]: path, ...NO_QUERY }),
+          );
+          expect(statusOf(outcome)).toBe(200);
+          expect(records).toEqual([]);
+        },
+      );
 
       it('is too long for the adapter fails there', async () => {
-        const { outcome, records } = await send(JSON.stringify({ ...usual, [PATH]: `/${'a'.repeat(70_000)}` }));
+        const { outcome, records } = await send(
+          JSON.stringify({ ...usual, [PATH]: `/${'a'.repeat(70_000)}` }),
+        );
         expect(outcome.kind).toBe('failed');
         expect(records).toEqual([]);
       });
     });
 
-    it.each(['', 'profile=dev', '{"rawPath":', '[[[[', '['.repeat(100_000), Uint8Array.of(255, 254, 0)])(
-      'that is no JSON fails at the adapter: %s',
-      async (payload) => {
-        const { outcome, records } = await send(payload);
-        expect(outcome.kind).toBe('failed');
-        expect(records).toEqual([]);
-      },
-    );
+    it.each([
+      '',
+      'profile=dev',
+      '{"rawPath":',
+      '[[[[',
+      '['.repeat(100_000),
+      Uint8Array.of(255, 254, 0),
+    ])('that is no JSON fails at the adapter: %s', async (payload) => {
+      const { outcome, records } = await send(payload);
+      expect(outcome.kind).toBe('failed');
+      expect(records).toEqual([]);
+    });
 
     it.each([
       'null',
@@ -159,18 +172,27 @@ describe.skipIf(noAdapter !== undefined)('an unusual event', () => {
     });
 
     it.each([7, {}, [], true])('whose body is %j is not a request', async (body) => {
-      const { outcome, records } = await send(JSON.stringify({ ...eventOf(front, { method: 'POST' }), body }));
+      const { outcome, records } = await send(
+        JSON.stringify({ ...eventOf(front, { method: 'POST' }), body }),
+      );
       expect(outcome).toMatchObject({ kind: 'answered', answer: { error: 'ValidationError' } });
       expect(records).toEqual([]);
     });
 
     it('is served with headers of nearly 64 KiB, and refused with a sentence beyond that', async () => {
-      const within = await lambda.ask(eventOf(front, { ...VEND, headers: { 'x-big': 'x'.repeat(60_000) } }));
+      const within = await lambda.ask(
+        eventOf(front, { ...VEND, headers: { 'x-big': 'x'.repeat(60_000) } }),
+      );
       expect([within.status, within.json['Profile']]).toEqual([200, 'dev']);
-      const beyond = await lambda.ask(eventOf(front, { ...VEND, headers: { 'x-big': 'x'.repeat(70_000) } }));
+      const beyond = await lambda.ask(
+        eventOf(front, { ...VEND, headers: { 'x-big': 'x'.repeat(70_000) } }),
+      );
       expect(beyond.result).toEqual([431, 'ValidationError']);
       const many = Object.fromEntries(Array.from({ length: 250 }, (_, n) => [`x-${n}`, 'x']));
-      expect((await lambda.ask(eventOf(front, { ...VEND, headers: many }))).result).toEqual([431, 'ValidationError']);
+      expect((await lambda.ask(eventOf(front, { ...VEND, headers: many }))).result).toEqual([
+        431,
+        'ValidationError',
+      ]);
       expect((await lambda.ask(usual)).status).toBe(200);
     });
 
@@ -187,14 +209,21 @@ describe.skipIf(noAdapter !== undefined)('an unusual event', () => {
       expect(records).toEqual([]);
     });
 
-    it.each(['a b', '[', 'x:99999999'])('whose Host (%s) is malformed fails at the adapter', async (host) => {
-      const event = eventOf(front, VEND);
-      const { outcome, records } = await send(JSON.stringify({ ...event, headers: { host } }));
-      expect(outcome.kind).toBe('failed');
-      expect(records).toEqual([]);
-    });
+    it.each(['a b', '[', 'x:99999999'])(
+      'whose Host (%s) is malformed fails at the adapter',
+      async (host) => {
+        const event = eventOf(front, VEND);
+        const { outcome, records } = await send(JSON.stringify({ ...event, headers: { host } }));
+        expect(outcome.kind).toBe('failed');
+        expect(records).toEqual([]);
+      },
+    );
   });
 });
 
 /** An empty query, in the form of each front. */
-const NO_QUERY = { rawQueryString: '', queryStringParameters: undefined, multiValueQueryStringParameters: null };
+const NO_QUERY = {
+  rawQueryString: '',
+  queryStringParameters: undefined,
+  multiValueQueryStringParameters: null,
+};

@@ -28,8 +28,12 @@ describe.skipIf(noAdapter !== undefined)('an execution environment', () => {
   }
 
   it('answers a vend that arrived before it was ready, also if four start at once', async () => {
-    const replies = await Promise.all(Array.from({ length: 4 }, async () => (await start()).ask(VEND)));
-    expect(replies.map(({ status, json }) => [status, json['Profile']])).toEqual(started.map(() => [200, 'dev']));
+    const replies = await Promise.all(
+      Array.from({ length: 4 }, async () => (await start()).ask(VEND)),
+    );
+    expect(replies.map(({ status, json }) => [status, json['Profile']])).toEqual(
+      started.map(() => [200, 'dev']),
+    );
     // One caller and one profile: the four share a session, whichever opened it.
     expect(new Set(replies.map(({ json }) => json['SessionId'])).size).toBe(1);
     expect(new Set(replies.map(({ json }) => json['AccessKeyId'])).size).toBe(4);
@@ -40,7 +44,9 @@ describe.skipIf(noAdapter !== undefined)('an execution environment', () => {
   it('processes events one after the other, and gives each its own answer', async () => {
     const lambda = await start();
     const paths = ['/whoami', '/nowhere', '/profiles', '/healthz'];
-    const replies = await Promise.all(paths.map((path) => lambda.ask(eventOf('function-url', { path }))));
+    const replies = await Promise.all(
+      paths.map((path) => lambda.ask(eventOf('function-url', { path }))),
+    );
     expect(replies.map(({ status }) => status)).toEqual([200, 404, 200, 200]);
     expect(new Set(replies.map(({ headers }) => headers['x-request-id'])).size).toBe(4);
   });
@@ -70,8 +76,12 @@ describe.skipIf(noAdapter !== undefined)('an execution environment', () => {
   it('writes the number of uses of its session before it ends', async () => {
     const dynamodb = new DynamoDBClient({ endpoint: desk.url, region: 'us-east-1' });
     async function counts(): Promise<readonly number[]> {
-      const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: 'sentinel-sessions' }));
-      return Items.flatMap(({ request_count: count }) => (count?.N === undefined ? [] : [Number(count.N)]));
+      const { Items = [] } = await dynamodb.send(
+        new ScanCommand({ TableName: 'sentinel-sessions' }),
+      );
+      return Items.flatMap(({ request_count: count }) =>
+        count?.N === undefined ? [] : [Number(count.N)],
+      );
     }
     const lambda = await start();
     for (let time = 0; time < 5; time += 1) expect((await lambda.ask(VEND)).status).toBe(200);

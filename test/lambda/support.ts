@@ -73,13 +73,19 @@ function parseLines(stdout: string): readonly Json[] {
 
 function toReply(answer: LambdaAnswer): Reply {
   const { statusCode: status, headers, multiValueHeaders = {}, body } = answer;
-  expect(answer).toMatchObject({ statusCode: expect.any(Number), isBase64Encoded: false, body: expect.any(String) });
+  expect(answer).toMatchObject({
+    statusCode: expect.any(Number),
+    isBase64Encoded: false,
+    body: expect.any(String),
+  });
   const json = JSON.parse(body) as Json;
   return {
     status,
     // A REST API gets all of them as lists, the others as text.
     headers: {
-      ...Object.fromEntries(Object.entries(multiValueHeaders).map(([name, values]) => [name, values.join(',')])),
+      ...Object.fromEntries(
+        Object.entries(multiValueHeaders).map(([name, values]) => [name, values.join(',')]),
+      ),
       ...headers,
     },
     json,
@@ -142,7 +148,8 @@ export async function startLambda(
       return find() ?? {};
     },
     close: async () => {
-      if (adapter.child.exitCode === null && adapter.child.signalCode === null) await adapter.stop('SIGKILL');
+      if (adapter.child.exitCode === null && adapter.child.signalCode === null)
+        await adapter.stop('SIGKILL');
       if (tvm.child.exitCode === null && tvm.child.signalCode === null) await tvm.stop('SIGKILL');
       await runtimeApi.close();
     },

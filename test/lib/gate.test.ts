@@ -44,7 +44,9 @@ describe('createGate', () => {
   it('admits waiting runs in the order of their arrival', async () => {
     const gate = createGate({ running: 1, waiting: 5, patience: 60_000 });
     const order: number[] = [];
-    const visits = Array.from({ length: 6 }, (_, index) => gate(() => Promise.resolve(order.push(index))));
+    const visits = Array.from({ length: 6 }, (_, index) =>
+      gate(() => Promise.resolve(order.push(index))),
+    );
     await Promise.all(visits);
     expect(order).toEqual([0, 1, 2, 3, 4, 5]);
   });
@@ -99,7 +101,9 @@ describe('createGate', () => {
   });
 
   it('never runs more than it may, and never loses a place', async () => {
-    const visits = fc.array(fc.record({ turns: fc.nat(4), fails: fc.boolean() }), { maxLength: 40 });
+    const visits = fc.array(fc.record({ turns: fc.nat(4), fails: fc.boolean() }), {
+      maxLength: 40,
+    });
     const property = fc.asyncProperty(
       visits,
       fc.integer({ min: 1, max: 4 }),
@@ -116,7 +120,9 @@ describe('createGate', () => {
           if (fails) throw new Error('failed');
         }
         const results = await Promise.allSettled(all.map((one) => gate(() => visit(one))));
-        const refused = results.filter((result) => result.status === 'fulfilled' && !result.value.ok);
+        const refused = results.filter(
+          (result) => result.status === 'fulfilled' && !result.value.ok,
+        );
         expect(most).toBeLessThanOrEqual(running);
         expect(refused).toHaveLength(Math.max(0, all.length - running - waiting));
         const again = Array.from({ length: running }, open);

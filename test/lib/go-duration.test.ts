@@ -82,7 +82,10 @@ describe('parseGoDuration', () => {
   });
 
   it('adds up the terms, in any order', () => {
-    const term = fc.tuple(fc.nat(10_000), fc.constantFrom(['h', 3_600_000], ['m', 60_000], ['s', 1_000], ['ms', 1]));
+    const term = fc.tuple(
+      fc.nat(10_000),
+      fc.constantFrom(['h', 3_600_000], ['m', 60_000], ['s', 1_000], ['ms', 1]),
+    );
     fc.assert(
       fc.property(fc.array(term, { minLength: 1, maxLength: 5 }), (terms) => {
         const text = terms.map(([amount, [unit]]) => `${amount}${unit}`).join('');

@@ -19,7 +19,9 @@ describe('toName', () => {
   it('gives no two callers of different kinds, accounts or bare names the same name', () => {
     fc.assert(
       fc.property(CALLER, CALLER, OWNERS, (a, b, owner) => {
-        const [one, other] = [a, b].map(({ kind, bare, account }) => toName(kind, bare, owner, account));
+        const [one, other] = [a, b].map(({ kind, bare, account }) =>
+          toName(kind, bare, owner, account),
+        );
         const isSame = a.kind === b.kind && a.bare === b.bare && a.account === b.account;
         expect(one === other).toBe(isSame);
       }),
@@ -35,9 +37,12 @@ describe('toName', () => {
     ['key', 'user', undefined, 'key/alice'],
     ['user', 'key', '111122223333', '111122223333:user/alice'],
     ['user', 'user', '111122223333', '111122223333:alice'],
-  ] as const)('calls a %s, where %ss own bare names, in account %s: %s', (kind, owner, account, name) => {
-    expect(toName(kind, 'alice', owner, account)).toBe(name);
-  });
+  ] as const)(
+    'calls a %s, where %ss own bare names, in account %s: %s',
+    (kind, owner, account, name) => {
+      expect(toName(kind, 'alice', owner, account)).toBe(name);
+    },
+  );
 });
 
 describe('toStoredName', () => {
@@ -53,9 +58,12 @@ describe('toStoredName', () => {
     );
   });
 
-  it.each(['role/R', 'role/R/S', '111122223333:role/R', 'key/alice', 'a:b', ''])('leaves %j as it is', (name) => {
-    expect(toStoredName(name, 'key')).toBe(name);
-  });
+  it.each(['role/R', 'role/R/S', '111122223333:role/R', 'key/alice', 'a:b', ''])(
+    'leaves %j as it is',
+    (name) => {
+      expect(toStoredName(name, 'key')).toBe(name);
+    },
+  );
 });
 
 describe('isBareName', () => {
@@ -63,12 +71,20 @@ describe('isBareName', () => {
     expect(isBareName(text)).toBe(true);
   });
 
-  it.each(['', ' alice', 'alice ', 'a/b', 'a:b', 'a*', '\u0430lice', 'ali\u200bce', 'a\nb', 'alice\n'])(
-    'refuses %j',
-    (text) => {
-      expect(isBareName(text)).toBe(false);
-    },
-  );
+  it.each([
+    '',
+    ' alice',
+    'alice ',
+    'a/b',
+    'a:b',
+    'a*',
+    '\u0430lice',
+    'ali\u200bce',
+    'a\nb',
+    'alice\n',
+  ])('refuses %j', (text) => {
+    expect(isBareName(text)).toBe(false);
+  });
 });
 
 describe('isSamePerson', () => {

@@ -21,7 +21,8 @@ describe('partitionOf and domainOf', () => {
   });
 
   it('know the same partitions as parseArn', () => {
-    for (const name of PARTITION_NAMES) expect(parseArn(`arn:${name}:iam::111122223333:role/R`).ok, name).toBe(true);
+    for (const name of PARTITION_NAMES)
+      expect(parseArn(`arn:${name}:iam::111122223333:role/R`).ok, name).toBe(true);
   });
 });
 

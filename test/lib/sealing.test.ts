@@ -1,6 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { activeSealingKey, isSignedRow, signRow, subkey, type SealingKey } from '../../src/lib/sealing.ts';
+import {
+  activeSealingKey,
+  isSignedRow,
+  signRow,
+  subkey,
+  type SealingKey,
+} from '../../src/lib/sealing.ts';
 
 /** The TVM recognises what it signed, and nothing else. */
 const bytes = fc.uint8Array({ minLength: 32, maxLength: 32 });
@@ -30,10 +36,16 @@ describe('signRow and isSignedRow', () => {
   });
 
   it('refuse parts of which one was changed, added, dropped, joined or moved', () => {
-    const property = fc.property(sealingKeys, purposes, parts, parts, (key, purpose, row, other) => {
-      fc.pre(!same(row, other));
-      expect(isSignedRow(signRow(key, purpose, row), ring(key), purpose, other)).toBe(false);
-    });
+    const property = fc.property(
+      sealingKeys,
+      purposes,
+      parts,
+      parts,
+      (key, purpose, row, other) => {
+        fc.pre(!same(row, other));
+        expect(isSignedRow(signRow(key, purpose, row), ring(key), purpose, other)).toBe(false);
+      },
+    );
     fc.assert(property);
     const change = fc.property(
       sealingKeys,
@@ -44,7 +56,12 @@ describe('signRow and isSignedRow', () => {
         const index = at % row.length;
         fc.pre(!same(row[index], to));
         const signature = signRow(key, 'p', row);
-        for (const other of [row.with(index, to), [...row, to], row.toSpliced(index, 1), [to, ...row]]) {
+        for (const other of [
+          row.with(index, to),
+          [...row, to],
+          row.toSpliced(index, 1),
+          [to, ...row],
+        ]) {
           expect(isSignedRow(signature, ring(key), 'p', other)).toBe(false);
         }
       },
@@ -99,14 +116,22 @@ describe('signRow and isSignedRow', () => {
   });
 
   it('refuse a signature that was altered in one character, cut or made longer', () => {
-    const property = fc.property(sealingKeys, parts, fc.nat(), fc.string({ maxLength: 3 }), (key, row, at, text) => {
-      const signature = signRow(key, 'p', row);
-      const index = at % signature.length;
-      const changed = `${signature.slice(0, index)}${text}${signature.slice(index + 1)}`;
-      fc.pre(changed !== signature);
-      expect(isSignedRow(changed, ring(key), 'p', row)).toBe(false);
-      expect(isSignedRow(signature.toUpperCase(), ring(key), 'p', row)).toBe(signature === signature.toUpperCase());
-    });
+    const property = fc.property(
+      sealingKeys,
+      parts,
+      fc.nat(),
+      fc.string({ maxLength: 3 }),
+      (key, row, at, text) => {
+        const signature = signRow(key, 'p', row);
+        const index = at % signature.length;
+        const changed = `${signature.slice(0, index)}${text}${signature.slice(index + 1)}`;
+        fc.pre(changed !== signature);
+        expect(isSignedRow(changed, ring(key), 'p', row)).toBe(false);
+        expect(isSignedRow(signature.toUpperCase(), ring(key), 'p', row)).toBe(
+          signature === signature.toUpperCase(),
+        );
+      },
+    );
     fc.assert(property);
   });
 
@@ -147,7 +172,9 @@ describe('subkey and activeSealingKey', () => {
       ].map((one) => one.toString('hex'));
       expect(new Set(derived).size).toBe(4);
       expect(derived.every((one) => one.length === 64)).toBe(true);
-      expect(subkey({ ...key, id: 'other', activeFrom: 9 }, 'one').toString('hex')).toBe(derived[0]);
+      expect(subkey({ ...key, id: 'other', activeFrom: 9 }, 'one').toString('hex')).toBe(
+        derived[0],
+      );
     });
     fc.assert(property);
   });

@@ -22,7 +22,9 @@ describe('sharedNext', () => {
 
   it('starts the next run after one that failed', async () => {
     let fails = true;
-    const call = sharedNext(() => (fails ? Promise.reject(new Error('no')) : Promise.resolve('yes')));
+    const call = sharedNext(() =>
+      fails ? Promise.reject(new Error('no')) : Promise.resolve('yes'),
+    );
     await expect(call()).rejects.toThrow('no');
     fails = false;
     expect(await call()).toBe('yes');

@@ -10,11 +10,28 @@ describe('parseArn', () => {
   it.each([
     ['arn:aws:iam::111122223333:role/R', 'aws', 'iam', '', '111122223333', 'role/R'],
     ['arn:aws-cn:s3:::bucket/key', 'aws-cn', 's3', '', '', 'bucket/key'],
-    ['arn:aws-us-gov:sns:us-gov-west-1:111122223333:t', 'aws-us-gov', 'sns', 'us-gov-west-1', '111122223333', 't'],
+    [
+      'arn:aws-us-gov:sns:us-gov-west-1:111122223333:t',
+      'aws-us-gov',
+      'sns',
+      'us-gov-west-1',
+      '111122223333',
+      't',
+    ],
     ['arn:aws-eusc:iam::aws:policy/P', 'aws-eusc', 'iam', '', 'aws', 'policy/P'],
-    ['arn:aws:logs:eu-central-1:111122223333:a:b:c', 'aws', 'logs', 'eu-central-1', '111122223333', 'a:b:c'],
+    [
+      'arn:aws:logs:eu-central-1:111122223333:a:b:c',
+      'aws',
+      'logs',
+      'eu-central-1',
+      '111122223333',
+      'a:b:c',
+    ],
   ])('reads %s', (text, ...[partition, service, region, account, resource]) => {
-    expect(parseArn(text)).toEqual({ ok: true, value: { partition, service, region, account, resource } });
+    expect(parseArn(text)).toEqual({
+      ok: true,
+      value: { partition, service, region, account, resource },
+    });
   });
 
   it.each([
@@ -140,9 +157,12 @@ describe('nearest', () => {
     ['Time', 'time'],
     ['prinicpals', 'principals'],
     ['profil', 'profiles'],
-  ])('finds for "%s" the name "%s" in any case, with neighbours swapped, or two letters short', (name, meant) => {
-    expect(nearest(name, known)).toBe(meant);
-  });
+  ])(
+    'finds for "%s" the name "%s" in any case, with neighbours swapped, or two letters short',
+    (name, meant) => {
+      expect(nearest(name, known)).toBe(meant);
+    },
+  );
 
   it('never finds a name that differs in more than a third of the letters', () => {
     const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), maxLength: 12 });
@@ -153,7 +173,9 @@ describe('nearest', () => {
         let left = meant;
         for (const letter of Array.from(name)) left = left.replace(letter, '');
         const shared = meant.length - left.length;
-        expect(Math.max(name.length, meant.length) - shared).toBeLessThanOrEqual(Math.max(name.length, 3) / 3);
+        expect(Math.max(name.length, meant.length) - shared).toBeLessThanOrEqual(
+          Math.max(name.length, 3) / 3,
+        );
       }),
     );
   });
@@ -190,7 +212,9 @@ describe('singleFlight', () => {
 
   it('rejects for all who share a run that fails, and remembers no failure', async () => {
     let broken = true;
-    const fly = singleFlight(() => (broken ? Promise.reject(new Error('down')) : Promise.resolve('up')));
+    const fly = singleFlight(() =>
+      broken ? Promise.reject(new Error('down')) : Promise.resolve('up'),
+    );
     const results = await Promise.allSettled([fly(), fly()]);
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     broken = false;

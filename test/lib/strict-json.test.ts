@@ -11,10 +11,14 @@ const NOT_JSON = { ok: false, refusal: 'not-json' };
 
 describe('parseStrictJson', () => {
   it('reads what JSON.parse reads, if no key is repeated', () => {
-    const property = fc.property(fc.jsonValue(), fc.constantFrom(undefined, 2, '\t'), (value, space) => {
-      const text = JSON.stringify(value, null, space);
-      expect(parse(text)).toEqual({ ok: true, value: JSON.parse(text) as unknown });
-    });
+    const property = fc.property(
+      fc.jsonValue(),
+      fc.constantFrom(undefined, 2, '\t'),
+      (value, space) => {
+        const text = JSON.stringify(value, null, space);
+        expect(parse(text)).toEqual({ ok: true, value: JSON.parse(text) as unknown });
+      },
+    );
     fc.assert(property, { numRuns: 500 });
   });
 
@@ -123,7 +127,10 @@ describe('parseStrictJson', () => {
   });
 
   it.each([1_000, 4_000, 32_000])('never throws at a depth of %i', (depth) => {
-    for (const text of ['['.repeat(depth) + ']'.repeat(depth), `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`]) {
+    for (const text of [
+      '['.repeat(depth) + ']'.repeat(depth),
+      `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`,
+    ]) {
       expect(() => parse(text)).not.toThrow();
     }
   });

@@ -14,7 +14,11 @@ describe('escapeUnseen', () => {
     ['a line end', 'a\nb', String.raw`a\u000ab`],
     ['DEL', '\u007f', String.raw`\u007f`],
     ['C1 controls', '\u0080\u0085\u009b31m\u009f', String.raw`\u0080\u0085\u009b31m\u009f`],
-    ['bidi embeddings and overrides', '\u202a\u202b\u202c\u202d\u202e', String.raw`\u202a\u202b\u202c\u202d\u202e`],
+    [
+      'bidi embeddings and overrides',
+      '\u202a\u202b\u202c\u202d\u202e',
+      String.raw`\u202a\u202b\u202c\u202d\u202e`,
+    ],
     ['bidi isolates', '\u2066\u2067\u2068\u2069', String.raw`\u2066\u2067\u2068\u2069`],
     ['bidi marks', '\u200e\u200f\u061c', String.raw`\u200e\u200f\u061c`],
     ['zero width', '\u200b\u200c\u200d\u2060\ufeff', String.raw`\u200b\u200c\u200d\u2060\ufeff`],
@@ -42,7 +46,9 @@ describe('escapeUnseen', () => {
 
   it('keeps the value of JSON, and leaves no unseen character in it', () => {
     // Any UTF-16 code units, lone surrogates among them.
-    const text = fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units));
+    const text = fc
+      .array(fc.integer({ min: 0, max: 0xffff }))
+      .map((units) => String.fromCharCode(...units));
     fc.assert(
       fc.property(fc.oneof(text, fc.dictionary(text, text), fc.jsonValue()), (value) => {
         const json = JSON.stringify(value);
@@ -55,7 +61,9 @@ describe('escapeUnseen', () => {
 
   it('escapes every character of Unicode that is not shown', () => {
     const codes = Array.from({ length: 0x11_0000 }, (_, code) => code);
-    expect(codes.filter((code) => !SEEN.test(escapeUnseen(String.fromCodePoint(code))))).toEqual([]);
+    expect(codes.filter((code) => !SEEN.test(escapeUnseen(String.fromCodePoint(code))))).toEqual(
+      [],
+    );
   });
 });
 

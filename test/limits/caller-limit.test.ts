@@ -31,7 +31,12 @@ function newPrincipal(): string {
   return `arn:aws:iam::000000000000:role/r-${(count += 1)}`;
 }
 
-function sharedLimit(requests: number, window: number, clock = () => NOW, faults: unknown[] = []): CallerLimit {
+function sharedLimit(
+  requests: number,
+  window: number,
+  clock = () => NOW,
+  faults: unknown[] = [],
+): CallerLimit {
   return createSharedCallerLimit(
     { requests, window },
     { client: world.client, table: 'sentinel-guard', clock },
@@ -51,10 +56,18 @@ describe.each([
   it('counts down by principal, then refuses with the seconds until the window ends', async () => {
     const limit = create();
     const [one, other] = [newPrincipal(), newPrincipal()];
-    expect([await take(limit, one), await take(limit, one), await take(limit, one)]).toEqual([2, 1, 0]);
+    expect([await take(limit, one), await take(limit, one), await take(limit, one)]).toEqual([
+      2, 1, 0,
+    ]);
     const refused = await limit.take(one);
-    expect(refused).toMatchObject({ ok: false, refusal: { kind: 'exhausted', allowance: { left: 0 } } });
-    const seconds = refused.ok || refused.refusal.kind !== 'exhausted' ? 0 : refused.refusal.allowance.resetSeconds;
+    expect(refused).toMatchObject({
+      ok: false,
+      refusal: { kind: 'exhausted', allowance: { left: 0 } },
+    });
+    const seconds =
+      refused.ok || refused.refusal.kind !== 'exhausted'
+        ? 0
+        : refused.refusal.allowance.resetSeconds;
     expect(seconds).toBeGreaterThanOrEqual(1);
     expect(seconds).toBeLessThanOrEqual(10);
     expect(await take(limit, other)).toBe(2);
@@ -76,12 +89,14 @@ describe.each([
     const limit = create();
     const caller = newPrincipal();
     for (let time = 0; time < 5; time += 1) expect((await limit.peek(caller)).ok).toBe(true);
-    expect([await take(limit, caller), await take(limit, caller), await take(limit, caller)]).toEqual([
-      1,
-      0,
-      'exhausted',
-    ]);
-    expect(await limit.peek(caller)).toMatchObject({ refusal: { kind: 'exhausted', allowance: { left: 0 } } });
+    expect([
+      await take(limit, caller),
+      await take(limit, caller),
+      await take(limit, caller),
+    ]).toEqual([1, 0, 'exhausted']);
+    expect(await limit.peek(caller)).toMatchObject({
+      refusal: { kind: 'exhausted', allowance: { left: 0 } },
+    });
     expect((await limit.peek(newPrincipal())).ok).toBe(true);
   });
 
@@ -113,20 +128,24 @@ describe('createSharedCallerLimit', () => {
     let now = NOW;
     const [one, other] = [sharedLimit(2, 10_000, () => now), sharedLimit(2, 10_000, () => now)];
     const principal = newPrincipal();
-    expect([await take(one, principal), await take(other, principal), await take(one, principal)]).toEqual([
-      1,
-      0,
-      'exhausted',
-    ]);
+    expect([
+      await take(one, principal),
+      await take(other, principal),
+      await take(one, principal),
+    ]).toEqual([1, 0, 'exhausted']);
     now += 9_999;
-    expect(await other.take(principal)).toMatchObject({ refusal: { allowance: { left: 0, resetSeconds: 1 } } });
+    expect(await other.take(principal)).toMatchObject({
+      refusal: { allowance: { left: 0, resetSeconds: 1 } },
+    });
     now += 1;
     expect(await one.take(principal)).toEqual({ ok: true, value: { left: 1, resetSeconds: 10 } });
   });
 
   it('does not ask the table about a caller that has nothing left in this window', async () => {
     let now = NOW;
-    const wire = world.kept(await startFake((body, incoming) => forward(world.desk.port, body, incoming)));
+    const wire = world.kept(
+      await startFake((body, incoming) => forward(world.desk.port, body, incoming)),
+    );
     const client = clientOf(wire.url);
     const place = { client, table: 'sentinel-guard', clock: () => now };
     const limit = createSharedCallerLimit({ requests: 1, window: 10_000 }, place, () => undefined);
@@ -140,32 +159,41 @@ describe('createSharedCallerLimit', () => {
     client.destroy();
   });
 
-  it.each([5, 1])('counts a request once whose answer was lost, with a quota of %i', async (requests) => {
-    let calls = 0;
-    const wire = world.kept(
-      await startFake(async (body, incoming) => {
-        calls += 1;
-        const answer = await forward(world.desk.port, body, incoming);
-        return calls === 1 ? 'close' : answer;
-      }),
-    );
-    const client = clientOf(wire.url);
-    const place = { client, table: 'sentinel-guard', clock: () => NOW };
-    const faults: unknown[] = [];
-    const quota = { requests, window: 10_000 };
-    const caller = newPrincipal();
-    const limit = createSharedCallerLimit(quota, place, (error) => void faults.push(error));
-    expect([await take(limit, caller), calls, faults]).toEqual([requests - 1, 3, []]);
-    expect(await take(sharedLimit(requests, 10_000), caller)).toBe(requests === 1 ? 'exhausted' : requests - 2);
-    client.destroy();
-  });
+  it.each([5, 1])(
+    'counts a request once whose answer was lost, with a quota of %i',
+    async (requests) => {
+      let calls = 0;
+      const wire = world.kept(
+        await startFake(async (body, incoming) => {
+          calls += 1;
+          const answer = await forward(world.desk.port, body, incoming);
+          return calls === 1 ? 'close' : answer;
+        }),
+      );
+      const client = clientOf(wire.url);
+      const place = { client, table: 'sentinel-guard', clock: () => NOW };
+      const faults: unknown[] = [];
+      const quota = { requests, window: 10_000 };
+      const caller = newPrincipal();
+      const limit = createSharedCallerLimit(quota, place, (error) => void faults.push(error));
+      expect([await take(limit, caller), calls, faults]).toEqual([requests - 1, 3, []]);
+      expect(await take(sharedLimit(requests, 10_000), caller)).toBe(
+        requests === 1 ? 'exhausted' : requests - 2,
+      );
+      client.destroy();
+    },
+  );
 
   it('gives nothing back when the table cannot be reached, and reports it', async () => {
     const wire = world.kept(await startFake(() => 'close'));
     const client = clientOf(wire.url);
     const faults: unknown[] = [];
     const place = { client, table: 'sentinel-guard', clock: () => NOW };
-    const limit = createSharedCallerLimit({ requests: 5, window: 10_000 }, place, (error) => void faults.push(error));
+    const limit = createSharedCallerLimit(
+      { requests: 5, window: 10_000 },
+      place,
+      (error) => void faults.push(error),
+    );
     await expect(limit.giveBack(newPrincipal())).resolves.toBeUndefined();
     expect(faults).toHaveLength(1);
     client.destroy();
@@ -205,7 +233,11 @@ describe('createSharedCallerLimit', () => {
       const client = clientOf(proxy.url);
       const faults: unknown[] = [];
       const place = { client, table: 'sentinel-guard', clock: () => NOW };
-      const limit = createSharedCallerLimit({ requests: 5, window: 10_000 }, place, (error) => void faults.push(error));
+      const limit = createSharedCallerLimit(
+        { requests: 5, window: 10_000 },
+        place,
+        (error) => void faults.push(error),
+      );
       expect(await limit.take(newPrincipal())).toEqual(UNAVAILABLE);
       expect(faults).toHaveLength(1);
       client.destroy();
@@ -219,7 +251,10 @@ describe('createGraceCallerLimit', () => {
     const table = createMemoryCallerLimit({ requests: 3, window: 10_000 });
     const shared: CallerLimit = {
       ...table,
-      take: (caller) => (state.works ? table.take(caller) : Promise.resolve(refuse({ kind: 'unavailable' as const }))),
+      take: (caller) =>
+        state.works
+          ? table.take(caller)
+          : Promise.resolve(refuse({ kind: 'unavailable' as const })),
     };
     const limit = createGraceCallerLimit(shared, () => state.inGrace);
     const caller = newPrincipal();
@@ -229,11 +264,11 @@ describe('createGraceCallerLimit', () => {
     state.inGrace = true;
     expect([await take(limit, caller), await take(limit, caller)]).toEqual([2, 1]);
     await limit.giveBack(caller);
-    expect([await take(limit, caller), await take(limit, caller), await take(limit, caller)]).toEqual([
-      1,
-      0,
-      'exhausted',
-    ]);
+    expect([
+      await take(limit, caller),
+      await take(limit, caller),
+      await take(limit, caller),
+    ]).toEqual([1, 0, 'exhausted']);
     expect((await limit.peek(caller)).ok).toBe(false);
     Object.assign(state, { works: true, inGrace: false });
     expect(await take(limit, caller)).toBe(1);
@@ -254,25 +289,38 @@ describe('createGraceCallerLimit', () => {
 });
 
 async function start(environment: Record<string, string>): Promise<RunningTvm> {
-  return world.kept(await startTvm(world.desk.url, { environment: { SENTINEL_SERVER_ID: SERVER_ID, ...environment } }));
+  return world.kept(
+    await startTvm(world.desk.url, {
+      environment: { SENTINEL_SERVER_ID: SERVER_ID, ...environment },
+    }),
+  );
 }
 
 const whoami = { path: '/whoami' } as const;
 
 describe('429 RateLimited', () => {
   it('says in every answer what is left, and when the window ends', async () => {
-    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '2', SENTINEL_RATE_LIMIT_WINDOW: '2s' });
+    const tvm = await start({
+      SENTINEL_RATE_LIMIT_REQUESTS: '2',
+      SENTINEL_RATE_LIMIT_WINDOW: '2s',
+    });
     const first = await call(tvm, whoami);
     expect(first.headers).toMatchObject({ 'ratelimit-policy': '"caller";q=2;w=2' });
     expect(first.headers['ratelimit']).toMatch(/^"caller";r=1;t=[12]$/u);
-    expect((await call(tvm, { query: 'profile=vault' })).headers['ratelimit']).toMatch(/^"caller";r=0;t=[12]$/u);
+    expect((await call(tvm, { query: 'profile=vault' })).headers['ratelimit']).toMatch(
+      /^"caller";r=0;t=[12]$/u,
+    );
     const refused = await call(tvm, { query: 'profile=dev' });
     expect([refused.status, refused.json['error']], refused.body).toEqual([429, 'RateLimited']);
     expect(refused.headers['retry-after']).toMatch(/^[12]$/u);
     expect(refused.headers['ratelimit']).toBe(`"caller";r=0;t=${refused.headers['retry-after']}`);
     expect(refused.json['retry_after']).toBe(Number(refused.headers['retry-after']));
     await tvm.flush();
-    expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', error: 'RateLimited', count: 1 });
+    expect(tvm.audit.at(-1)).toMatchObject({
+      event: 'identity_refused',
+      error: 'RateLimited',
+      count: 1,
+    });
     expect((await call(tvm, { ...whoami, as: 'bob' })).status).toBe(200);
     await new Promise((resolve) => {
       setTimeout(resolve, 2_050);
@@ -281,7 +329,10 @@ describe('429 RateLimited', () => {
   });
 
   it('counts sessions, labels and minted keys of a principal together, and a second key apart', async () => {
-    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '4', SENTINEL_RATE_LIMIT_WINDOW: '60s' });
+    const tvm = await start({
+      SENTINEL_RATE_LIMIT_REQUESTS: '4',
+      SENTINEL_RATE_LIMIT_WINDOW: '60s',
+    });
     const key = keyOf(await postKeys(tvm));
     for (const label of ['a', 'b']) {
       expect((await call(tvm, { query: `profile=dev&session_label=${label}` })).status).toBe(200);
@@ -294,9 +345,13 @@ describe('429 RateLimited', () => {
   });
 
   it('counts callers of forwarded STS by their principal', async () => {
-    const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '2', SENTINEL_RATE_LIMIT_WINDOW: '60s' });
+    const tvm = await start({
+      SENTINEL_RATE_LIMIT_REQUESTS: '2',
+      SENTINEL_RATE_LIMIT_WINDOW: '60s',
+    });
     const statuses = [];
-    for (let time = 0; time < 3; time += 1) statuses.push((await sendRaw(tvm.port, forwarded(tvm))).status);
+    for (let time = 0; time < 3; time += 1)
+      statuses.push((await sendRaw(tvm.port, forwarded(tvm))).status);
     expect(statuses).toEqual([200, 200, 429]);
     expect((await call(tvm, whoami)).status).toBe(200);
   });
@@ -312,14 +367,19 @@ describe('429 RateLimited', () => {
         SENTINEL_RATE_LIMIT_WINDOW: '1h',
       };
       const [one, other] = [await start(environment), await start(environment)];
-      expect([(await call(one, whoami)).status, (await call(one, whoami)).status]).toEqual([200, 200]);
+      expect([(await call(one, whoami)).status, (await call(one, whoami)).status]).toEqual([
+        200, 200,
+      ]);
       expect((await call(other, whoami)).status, store).toBe(last);
     }
   });
 
   it('becomes 503 for everybody when requests cannot be counted', async () => {
     const proxy = world.kept(await startFaultProxy(world.desk.url));
-    const tvm = await start({ SENTINEL_RATE_LIMIT_STORE: 'shared', AWS_ENDPOINT_URL_DYNAMODB: proxy.url });
+    const tvm = await start({
+      SENTINEL_RATE_LIMIT_STORE: 'shared',
+      AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
+    });
     expect((await call(tvm, { ...whoami, as: 'carol' })).status).toBe(200);
     proxy.set('dynamodb', 'down');
     for (const as of ['bob', 'carol'] as const) {
@@ -352,7 +412,8 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
       setTimeout(resolve, 1_050);
     });
     const statuses = [];
-    for (let time = 0; time < 5; time += 1) statuses.push((await call(tvm, { query: 'profile=dev' })).status);
+    for (let time = 0; time < 5; time += 1)
+      statuses.push((await call(tvm, { query: 'profile=dev' })).status);
     expect(statuses).toEqual([200, 200, 200, 200, 429]);
     expect(tvm.audit.findLast(({ event }) => event === 'vend')).toMatchObject({
       outcome: 'vended',
@@ -360,7 +421,9 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
     });
     proxy.set('dynamodb', 'ok');
     await expect.poll(ready, { timeout: 10_000 }).not.toHaveProperty('grace');
-    expect((await call(tvm, { ...whoami, as: 'bob' })).headers['ratelimit']).toMatch(/^"caller";r=3;/u);
+    expect((await call(tvm, { ...whoami, as: 'bob' })).headers['ratelimit']).toMatch(
+      /^"caller";r=3;/u,
+    );
   });
 });
 
@@ -375,7 +438,10 @@ describe('strangers', () => {
   }
   async function forged(tvm: RunningTvm, address: string): Promise<number> {
     // It is signed for one path and sent to another.
-    const { status } = await sendRaw(tvm.port, { ...signedCall(tvm, from(address)), target: '/profiles' });
+    const { status } = await sendRaw(tvm.port, {
+      ...signedCall(tvm, from(address)),
+      target: '/profiles',
+    });
     return status;
   }
 
@@ -386,7 +452,10 @@ describe('strangers', () => {
     // A caller who proves who they are is served from the same address.
     const honest = await call(tvm, from('198.51.100.7'));
     expect([honest.status, honest.json['name']]).toEqual([200, 'alice']);
-    const again = await sendRaw(tvm.port, { ...signedCall(tvm, from('198.51.100.7')), target: '/profiles' });
+    const again = await sendRaw(tvm.port, {
+      ...signedCall(tvm, from('198.51.100.7')),
+      target: '/profiles',
+    });
     expect([again.status, again.json['error']]).toEqual([429, 'RateLimited']);
     expect(again.headers['retry-after']).toMatch(/^[12]$/u);
     expect(await forged(tvm, '198.51.100.8')).toBe(403);
@@ -400,7 +469,8 @@ describe('strangers', () => {
     const tvm = await start({ SENTINEL_RATE_LIMIT_REQUESTS: '100' });
     const unsigned = { target: '/?profile=dev', headers: [['host', tvm.host]] as const };
     const statuses = new Set<number>();
-    for (let time = 0; time < 1_001; time += 1) statuses.add((await sendRaw(tvm.port, unsigned)).status);
+    for (let time = 0; time < 1_001; time += 1)
+      statuses.add((await sendRaw(tvm.port, unsigned)).status);
     expect([...statuses]).toEqual([403, 429]);
     const vended = await call(tvm, { query: 'profile=dev' });
     expect([vended.status, vended.json['Profile']]).toEqual([200, 'dev']);

@@ -23,7 +23,8 @@ describe('createCountOnce', () => {
     const limit = limitOf(10);
     const { count } = createCountOnce(limit);
     expect(outcome(await count('alice', 'one'))).toEqual(FRESH);
-    for (let time = 0; time < 20; time += 1) expect(outcome(await count('alice', 'one'))).toEqual(COPY);
+    for (let time = 0; time < 20; time += 1)
+      expect(outcome(await count('alice', 'one'))).toEqual(COPY);
     const many = await Promise.all(Array.from({ length: 20 }, () => count('alice', 'two')));
     expect(many.map(outcome).filter(({ copied }) => !copied)).toEqual([FRESH]);
     expect(await leftOf(limit)).toBe(7);
@@ -39,7 +40,8 @@ describe('createCountOnce', () => {
   it('counts each request whose copies cannot be recognised', async () => {
     const limit = limitOf(10);
     const { count } = createCountOnce(limit);
-    for (let time = 0; time < 4; time += 1) expect(outcome(await count('alice', undefined))).toEqual(FRESH);
+    for (let time = 0; time < 4; time += 1)
+      expect(outcome(await count('alice', undefined))).toEqual(FRESH);
     expect(await leftOf(limit)).toBe(5);
   });
 

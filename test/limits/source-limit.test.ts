@@ -107,7 +107,10 @@ describe('the memory of createSourceLimit', () => {
     const limit = createSourceLimit({ points: 2, window: 10_000 }, 3);
     for (const last of [1, 2, 3]) expect(cost(limit, `192.0.2.${last}`)).toBe(true);
     for (const last of [4, 5, 6, 7, 8]) {
-      expect([cost(limit, `192.0.2.${last}`), cost(limit, `192.0.2.${last}`)], `${last}`).toEqual([true, true]);
+      expect([cost(limit, `192.0.2.${last}`), cost(limit, `192.0.2.${last}`)], `${last}`).toEqual([
+        true,
+        true,
+      ]);
       expect(cost(limit, `192.0.2.${last}`), `${last}`).toBe(false);
     }
     expect(limit.size()).toBe(3);
@@ -116,7 +119,8 @@ describe('the memory of createSourceLimit', () => {
 
   it('refuses no address outside an IPv6 /48 that fills it, and none that has cost nothing', () => {
     const limit = createSourceLimit({ points: 1, window: 10_000 });
-    for (let group = 0; group < 30_000; group += 1) cost(limit, `2001:db8:1:${group.toString(16)}::1`);
+    for (let group = 0; group < 30_000; group += 1)
+      cost(limit, `2001:db8:1:${group.toString(16)}::1`);
     expect(limit.size()).toBe(20_000);
     for (const address of ['192.0.2.1', '2001:db8:2::1', '2001:db8:1:ffff::1', undefined]) {
       expect(limit.check(address), address).toEqual(OK);

@@ -38,11 +38,16 @@ function everywhere(as: Credentials) {
 }
 
 async function refusals(...callers: readonly Credentials[]) {
-  return (await boto(aws.url, callers.flatMap(everywhere))).map(({ code, status }) => [code, status]);
+  return (await boto(aws.url, callers.flatMap(everywhere))).map(({ code, status }) => [
+    code,
+    status,
+  ]);
 }
 
 async function vend() {
-  return credentialsOf(await new STSClient(sdk(aws)).send(new AssumeRoleCommand(protectedRequest())));
+  return credentialsOf(
+    await new STSClient(sdk(aws)).send(new AssumeRoleCommand(protectedRequest())),
+  );
 }
 
 describe.skipIf(noBoto)('a signed request is refused', () => {
@@ -68,7 +73,9 @@ describe.skipIf(noBoto)('a signed request is refused', () => {
     const vended = await vend();
     const { sessionToken: _gone, ...without } = vended;
     const changed = { ...vended, sessionToken: `${vended.sessionToken}x` };
-    expect(await refusals(changed, without, { ...TVM, sessionToken: 'x' })).toEqual([unknown, unknown, unknown].flat());
+    expect(await refusals(changed, without, { ...TVM, sessionToken: 'x' })).toEqual(
+      [unknown, unknown, unknown].flat(),
+    );
   });
 
   it('with expired credentials', async () => {

@@ -24,8 +24,19 @@ describe('the demo documents', () => {
     expect(reader?.(value)).toMatchObject({ ok: true });
   });
 
+  it('let bob and olivia approve alice’s requests for prod, and never alice', () => {
+    const read = readApprovalPolicy(
+      documents.find(({ name }) => name === '/r/approval-policy')?.value ?? '',
+    );
+    const rules = read.ok ? read.value.rules : [];
+    expect(rules.map(({ profiles, approvers }) => [profiles, approvers])).toEqual([
+      [['prod'], ['bob', 'olivia']],
+    ]);
+  });
+
   it('have secrets only under the root for secrets, as SecureStrings', () => {
-    for (const { name, type } of documents) expect(type).toBe(name.startsWith('/s/') ? 'SecureString' : 'String');
+    for (const { name, type } of documents)
+      expect(type).toBe(name.startsWith('/s/') ? 'SecureString' : 'String');
   });
 
   it('contain the account that they are made for', () => {

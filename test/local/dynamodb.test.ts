@@ -37,7 +37,8 @@ function item(id: string, user: string) {
 
 describe('tables and items', () => {
   beforeAll(async () => {
-    for (const { create } of tableDefinitions(DEFAULT_TABLE_NAMES)) await dynamodb.send(new CreateTableCommand(create));
+    for (const { create } of tableDefinitions(DEFAULT_TABLE_NAMES))
+      await dynamodb.send(new CreateTableCommand(create));
   });
 
   it('refuses to create a table twice', async () => {
@@ -60,7 +61,8 @@ describe('tables and items', () => {
   });
 
   it('queries an index in reverse order', async () => {
-    for (const id of ['2', '3']) await dynamodb.send(new PutItemCommand({ TableName, Item: item(id, 'bob') }));
+    for (const id of ['2', '3'])
+      await dynamodb.send(new PutItemCommand({ TableName, Item: item(id, 'bob') }));
     const { Items } = await dynamodb.send(
       new QueryCommand({
         TableName,
@@ -83,7 +85,11 @@ describe('tables and items', () => {
       ExpressionAttributeValues: { ':one': { N: '1' } },
     });
     await Promise.all([dynamodb.send(add), dynamodb.send(add), dynamodb.send(add)]);
-    const read = new GetItemCommand({ TableName: DEFAULT_TABLE_NAMES.guard, Key, ConsistentRead: true });
+    const read = new GetItemCommand({
+      TableName: DEFAULT_TABLE_NAMES.guard,
+      Key,
+      ConsistentRead: true,
+    });
     expect((await dynamodb.send(read)).Item?.['hits']).toEqual({ N: '3' });
   });
 
@@ -101,11 +107,15 @@ describe('the time to live of a table', () => {
   const table = DEFAULT_TABLE_NAMES.requests;
   function update(Enabled: boolean, name = table) {
     return dynamodb.send(
-      new UpdateTimeToLiveCommand({ TableName: name, TimeToLiveSpecification: { AttributeName: 'ttl', Enabled } }),
+      new UpdateTimeToLiveCommand({
+        TableName: name,
+        TimeToLiveSpecification: { AttributeName: 'ttl', Enabled },
+      }),
     );
   }
   async function describeTtl() {
-    return (await dynamodb.send(new DescribeTimeToLiveCommand({ TableName: table }))).TimeToLiveDescription;
+    return (await dynamodb.send(new DescribeTimeToLiveCommand({ TableName: table })))
+      .TimeToLiveDescription;
   }
 
   it('is stored for each table', async () => {
@@ -119,19 +129,30 @@ describe('the time to live of a table', () => {
     await dynamodb.send(new DeleteTableCommand({ TableName: table }));
     await expect(describeTtl()).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
     await expect(update(true)).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
-    const again = tableDefinitions(DEFAULT_TABLE_NAMES).find(({ create }) => create.TableName === table);
+    const again = tableDefinitions(DEFAULT_TABLE_NAMES).find(
+      ({ create }) => create.TableName === table,
+    );
     await dynamodb.send(new CreateTableCommand(again!.create));
     expect(await describeTtl()).toEqual({ TimeToLiveStatus: 'DISABLED' });
   });
 });
 
 describe('a malformed body', () => {
-  const signer = new SignatureV4({ credentials: TVM, region: 'us-east-1', service: 'dynamodb', sha256: Sha256 });
+  const signer = new SignatureV4({
+    credentials: TVM,
+    region: 'us-east-1',
+    service: 'dynamodb',
+    sha256: Sha256,
+  });
 
   async function send(operation: string, body: string): Promise<Response> {
     const url = new URL(aws.url);
     const target = `DynamoDB_20120810.${operation}`;
-    const headers = { host: url.host, 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': target };
+    const headers = {
+      host: url.host,
+      'content-type': 'application/x-amz-json-1.0',
+      'x-amz-target': target,
+    };
     const signed = await signer.sign({
       method: 'POST',
       protocol: 'http:',
@@ -145,14 +166,26 @@ describe('a malformed body', () => {
     return fetch(aws.url, { method: 'POST', headers: sent, body });
   }
 
-  it.each(['', 'null', '[]', '1', '{', '"x"', '{"TableName":[]}', '{"TableName":null,"Item":{"id":{"S":1}}}'])(
-    'is answered with an error: %j',
-    async (body) => {
-      for (const operation of ['PutItem', 'UpdateTimeToLive', 'DescribeTimeToLive', 'DeleteTable', 'Nothing']) {
-        const response = await send(operation, body);
-        expect({ operation, status: response.status }).toEqual({ operation, status: 400 });
-        expect(await response.json()).toHaveProperty('__type');
-      }
-    },
-  );
+  it.each([
+    '',
+    'null',
+    '[]',
+    '1',
+    '{',
+    '"x"',
+    '{"TableName":[]}',
+    '{"TableName":null,"Item":{"id":{"S":1}}}',
+  ])('is answered with an error: %j', async (body) => {
+    for (const operation of [
+      'PutItem',
+      'UpdateTimeToLive',
+      'DescribeTimeToLive',
+      'DeleteTable',
+      'Nothing',
+    ]) {
+      const response = await send(operation, body);
+      expect({ operation, status: response.status }).toEqual({ operation, status: 400 });
+      expect(await response.json()).toHaveProperty('__type');
+    }
+  });
 });

@@ -9,7 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const ENTER = resolve(import.meta.dirname, '../../.scripts/enter.mjs');
 
 type Packages = { readonly packages: Record<string, object> };
-const { mismatch }: { mismatch: (lock: Packages, installed: Packages | undefined) => string | undefined } =
+const {
+  mismatch,
+}: { mismatch: (lock: Packages, installed: Packages | undefined) => string | undefined } =
   await import(pathToFileURL(ENTER).href);
 
 function installed(more: Record<string, object>): Packages {
@@ -58,7 +60,10 @@ describe('the entry script', () => {
   async function enter(source: string, ...args: readonly string[]) {
     const script = join(directory, 'script.ts');
     await writeFile(script, source);
-    return spawn(process.execPath, [ENTER, script, ...args], { stdio: ['ignore', 'pipe', 'inherit'], cwd: directory });
+    return spawn(process.execPath, [ENTER, script, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      cwd: directory,
+    });
   }
 
   it('runs TypeScript with Node 24 in the project, with its tools on the PATH, arguments and exit code', async () => {
@@ -78,17 +83,25 @@ describe('the entry script', () => {
     expect(args).toEqual(['one', 'two words']);
   });
 
-  it.skipIf(process.platform === 'win32')('passes a signal on, and exits as the script exits', async () => {
-    const child = await enter(
-      `process.on('SIGTERM', () => process.exit(5)); setInterval(() => {}, 1000); console.log('up');`,
-    );
-    await once(child.stdout, 'data');
-    child.kill('SIGTERM');
-    expect(await once(child, 'exit')).toEqual([5, null]);
-  });
+  it.skipIf(process.platform === 'win32')(
+    'passes a signal on, and exits as the script exits',
+    async () => {
+      const child = await enter(
+        `process.on('SIGTERM', () => process.exit(5)); setInterval(() => {}, 1000); console.log('up');`,
+      );
+      await once(child.stdout, 'data');
+      child.kill('SIGTERM');
+      expect(await once(child, 'exit')).toEqual([5, null]);
+    },
+  );
 
-  it.skipIf(process.platform === 'win32')('exits with 128 plus the signal that ended the script', async () => {
-    const child = await enter(`process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000);`);
-    expect(await once(child, 'exit')).toEqual([143, null]);
-  });
+  it.skipIf(process.platform === 'win32')(
+    'exits with 128 plus the signal that ended the script',
+    async () => {
+      const child = await enter(
+        `process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000);`,
+      );
+      expect(await once(child, 'exit')).toEqual([143, null]);
+    },
+  );
 });

@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readPorts, seedSettings, seedTarget, tvmEnvironment } from '../../src/local/environment.ts';
+import {
+  readPorts,
+  seedSettings,
+  seedTarget,
+  tvmEnvironment,
+} from '../../src/local/environment.ts';
 import { recipes } from '../../src/local/recipes.ts';
 
 const PORTS = { tvm: 8_080, aws: 4_566 };
@@ -8,12 +13,21 @@ const PORTS = { tvm: 8_080, aws: 4_566 };
 describe('readPorts', () => {
   it('defaults to 8080 and 4566', () => {
     expect(readPorts({})).toEqual({ ok: true, value: PORTS });
-    expect(readPorts({ PORT: '1', AWS_PORT: '65535' })).toEqual({ ok: true, value: { tvm: 1, aws: 65_535 } });
+    expect(readPorts({ PORT: '1', AWS_PORT: '65535' })).toEqual({
+      ok: true,
+      value: { tvm: 1, aws: 65_535 },
+    });
   });
 
-  it.each(['0', '65536', 'x', '80 ', '-1', '1e3'])('refuses AWS_PORT=%s by its name', (AWS_PORT) => {
-    expect(readPorts({ AWS_PORT })).toEqual({ ok: false, refusal: expect.stringContaining('AWS_PORT') });
-  });
+  it.each(['0', '65536', 'x', '80 ', '-1', '1e3'])(
+    'refuses AWS_PORT=%s by its name',
+    (AWS_PORT) => {
+      expect(readPorts({ AWS_PORT })).toEqual({
+        ok: false,
+        refusal: expect.stringContaining('AWS_PORT'),
+      });
+    },
+  );
 
   it('refuses the same port for both', () => {
     expect(readPorts({ PORT: '9000', AWS_PORT: '9000' }).ok).toBe(false);
@@ -52,7 +66,9 @@ describe('tvmEnvironment', () => {
   });
 
   it('accepts the user’s SENTINEL_SERVER_ID', () => {
-    expect(tvmEnvironment({ SENTINEL_SERVER_ID: 'mine' }, PORTS)['SENTINEL_SERVER_ID']).toBe('mine');
+    expect(tvmEnvironment({ SENTINEL_SERVER_ID: 'mine' }, PORTS)['SENTINEL_SERVER_ID']).toBe(
+      'mine',
+    );
   });
 });
 
@@ -62,7 +78,9 @@ describe('tvmEnvironment: the receiver of events', () => {
   it('is the one that npm run local starts, unless the user has set another, or none', () => {
     expect(tvmEnvironment({}, PORTS, URL)).toMatchObject({ SENTINEL_WEBHOOK_URL: URL });
     for (const mine of ['http://127.0.0.1:9/', '']) {
-      expect(tvmEnvironment({ SENTINEL_WEBHOOK_URL: mine }, PORTS, URL)).toMatchObject({ SENTINEL_WEBHOOK_URL: mine });
+      expect(tvmEnvironment({ SENTINEL_WEBHOOK_URL: mine }, PORTS, URL)).toMatchObject({
+        SENTINEL_WEBHOOK_URL: mine,
+      });
     }
     expect(tvmEnvironment({}, PORTS)).not.toHaveProperty('SENTINEL_WEBHOOK_URL');
   });
@@ -70,7 +88,10 @@ describe('tvmEnvironment: the receiver of events', () => {
 
 describe('seedTarget and seedSettings', () => {
   it('require an endpoint', () => {
-    expect(seedTarget({})).toEqual({ ok: false, refusal: expect.stringContaining('AWS_ENDPOINT_URL') });
+    expect(seedTarget({})).toEqual({
+      ok: false,
+      refusal: expect.stringContaining('AWS_ENDPOINT_URL'),
+    });
   });
 
   it('read region and credentials from the environment', () => {
@@ -79,20 +100,24 @@ describe('seedTarget and seedSettings', () => {
       ok: true,
       value: { endpoint: AWS_ENDPOINT_URL, region: 'eu-west-1' },
     });
-    const keys = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_SESSION_TOKEN: '' };
+    const keys = {
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+      AWS_SESSION_TOKEN: '',
+    };
     expect(seedTarget({ AWS_ENDPOINT_URL, ...keys })).toMatchObject({
       value: { region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } },
     });
   });
 
   it('read roots and table names from the environment', () => {
-    expect(seedSettings({ SENTINEL_ROOT: '/a', SENTINEL_SECRETS_ROOT: '/b', SENTINEL_GUARD_TABLE: 'g' })).toMatchObject(
-      {
-        root: '/a',
-        secretsRoot: '/b',
-        tables: { guard: 'g', sessions: 'sentinel-sessions' },
-      },
-    );
+    expect(
+      seedSettings({ SENTINEL_ROOT: '/a', SENTINEL_SECRETS_ROOT: '/b', SENTINEL_GUARD_TABLE: 'g' }),
+    ).toMatchObject({
+      root: '/a',
+      secretsRoot: '/b',
+      tables: { guard: 'g', sessions: 'sentinel-sessions' },
+    });
   });
 });
 
@@ -102,16 +127,21 @@ describe('recipes', () => {
       'curl --aws-sigv4 aws:amz:us-east-1:execute-api --user TVMDEMOALICE:demo-alice-not-a-secret ' +
       `-H "x-sentinel-nonce: $(openssl rand -hex 16)" 'http://127.0.0.1:8080/?profile=dev'`;
     expect(recipes(PORTS, 'linux').split('\n')).toContain(line);
-    expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8').split('\n')).toContain(line);
+    expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8').split('\n')).toContain(
+      line,
+    );
   });
 
-  it.each(['linux', 'win32'])('sign a nonce with every curl, so that two in the same second differ: %s', (platform) => {
-    const curls = recipes(PORTS, platform)
-      .split('\n')
-      .filter((line) => line.includes('curl'));
-    expect(curls.length).toBeGreaterThan(1);
-    for (const line of curls) expect(line).toContain('-H "x-sentinel-nonce: ');
-  });
+  it.each(['linux', 'win32'])(
+    'sign a nonce with every curl, so that two in the same second differ: %s',
+    (platform) => {
+      const curls = recipes(PORTS, platform)
+        .split('\n')
+        .filter((line) => line.includes('curl -'));
+      expect(curls.length).toBeGreaterThan(1);
+      for (const line of curls) expect(line).toContain('-H "x-sentinel-nonce: ');
+    },
+  );
 
   it('contain no single quotes on Windows, whose shell does not support them', () => {
     expect(recipes(PORTS, 'win32')).not.toContain("'");

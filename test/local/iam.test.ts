@@ -76,15 +76,9 @@ describe.skipIf(noBoto)('a role with a deny policy', () => {
     const hers = await vend();
     const whoami: BotoCall = { method: 'get_caller_identity', as: hers };
     const chain: BotoCall = { method: 'assume_role', params: protectedRequest(), as: hers };
-    expect(await codes(listAs(hers), put(), listAs(hers), whoami, chain, remove(), listAs(hers))).toEqual([
-      'ok',
-      'ok',
-      DENIED,
-      'ok',
-      'AccessDenied 403',
-      'ok',
-      'ok',
-    ]);
+    expect(
+      await codes(listAs(hers), put(), listAs(hers), whoami, chain, remove(), listAs(hers)),
+    ).toEqual(['ok', 'ok', DENIED, 'ok', 'AccessDenied 403', 'ok', 'ok']);
   });
 
   it('is denied by the tags and the age of its sessions', async () => {
@@ -93,19 +87,35 @@ describe.skipIf(noBoto)('a role with a deny policy', () => {
     }
     const [hers, his] = [await tagged('alice'), await tagged('bob')];
     const user = { StringLike: { 'aws:PrincipalTag/SentinelUser': 'ali*' } };
-    expect(await codes(put(user), listAs(hers), listAs(his), remove())).toEqual(['ok', DENIED, 'ok', 'ok']);
+    expect(await codes(put(user), listAs(hers), listAs(his), remove())).toEqual([
+      'ok',
+      DENIED,
+      'ok',
+      'ok',
+    ]);
     const bound = new Date(Date.now() + offset + 60_000).toISOString().replace(/\.\d+/u, '');
     offset += 61_000;
     const later = await tagged('alice');
     const aged = put({ ...user, DateLessThan: { 'aws:TokenIssueTime': bound } });
-    expect(await codes(aged, listAs(hers), listAs(later), remove())).toEqual(['ok', DENIED, 'ok', 'ok']);
+    expect(await codes(aged, listAs(hers), listAs(later), remove())).toEqual([
+      'ok',
+      DENIED,
+      'ok',
+      'ok',
+    ]);
   });
 
   it('is affected after a delay, by each change in order', async () => {
     let ahead = 0;
-    const slow = await startEmbeddedAws({ port: 0, clock: () => Date.now() + ahead, iamDelay: 60_000 });
+    const slow = await startEmbeddedAws({
+      port: 0,
+      clock: () => Date.now() + ahead,
+      iamDelay: 60_000,
+    });
     async function of(params: object) {
-      return credentialsOf((await boto(slow.url, [{ method: 'assume_role', params }]))[0]?.answer ?? {});
+      return credentialsOf(
+        (await boto(slow.url, [{ method: 'assume_role', params }]))[0]?.answer ?? {},
+      );
     }
     const hers = await of(protectedRequest());
     const writer = await of({ RoleArn: role('sentinel-revoker'), RoleSessionName: 'revoker' });
@@ -156,19 +166,35 @@ describe.skipIf(noBoto)('a session policy', () => {
     [
       'of this address',
       {
-        Policy: policy(all, statement('Deny', '*', { NotIpAddress: { 'aws:SourceIp': '127.0.0.1/32' } })),
+        Policy: policy(
+          all,
+          statement('Deny', '*', { NotIpAddress: { 'aws:SourceIp': '127.0.0.1/32' } }),
+        ),
       },
       'ok',
     ],
     [
       'that ended',
       {
-        Policy: policy(all, statement('Deny', '*', { DateGreaterThan: { 'aws:CurrentTime': '2020-01-01T00:00:00Z' } })),
+        Policy: policy(
+          all,
+          statement('Deny', '*', {
+            DateGreaterThan: { 'aws:CurrentTime': '2020-01-01T00:00:00Z' },
+          }),
+        ),
       },
       DENIED,
     ],
-    ['managed: read only', { PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }] }, 'ok'],
-    ['managed: unknown', { PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/PowerUserAccess' }] }, DENIED],
+    [
+      'managed: read only',
+      { PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }] },
+      'ok',
+    ],
+    [
+      'managed: unknown',
+      { PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/PowerUserAccess' }] },
+      DENIED,
+    ],
   ])('%s is evaluated', async (_what, more, outcome) => {
     expect(await codes(listAs(await vend(more)))).toEqual([outcome]);
   });
@@ -187,10 +213,22 @@ describe.skipIf(noBoto)('IAM', () => {
 
   it('refuses everybody except the revoker', async () => {
     const hers = await vend();
-    const tvm = { ...put(), as: { accessKeyId: 'AKIADEMOTVM00000', secretAccessKey: 'demo-tvm-not-a-secret' } };
-    const dana = { ...put(), as: { accessKeyId: 'AKIADEMODANA0000', secretAccessKey: 'demo-dana-not-a-secret' } };
-    const others = iam('put_role_policy', { ...NAMES, RoleName: 'deploy', PolicyDocument: document() });
-    expect(new Set(await codes(tvm, dana, { ...put(), as: hers }, others))).toEqual(new Set(['AccessDenied 403']));
+    const tvm = {
+      ...put(),
+      as: { accessKeyId: 'AKIADEMOTVM00000', secretAccessKey: 'demo-tvm-not-a-secret' },
+    };
+    const dana = {
+      ...put(),
+      as: { accessKeyId: 'AKIADEMODANA0000', secretAccessKey: 'demo-dana-not-a-secret' },
+    };
+    const others = iam('put_role_policy', {
+      ...NAMES,
+      RoleName: 'deploy',
+      PolicyDocument: document(),
+    });
+    expect(new Set(await codes(tvm, dana, { ...put(), as: hers }, others))).toEqual(
+      new Set(['AccessDenied 403']),
+    );
   });
 
   it('stores, lists and pages policies, and returns documents as they were written', async () => {
@@ -212,7 +250,10 @@ describe.skipIf(noBoto)('IAM', () => {
     expect(outcomes[2]?.answer).toMatchObject({ ...named('A'), PolicyDocument: JSON.parse(text) });
     expect(outcomes[3]?.answer).toEqual({ PolicyNames: ['A'], IsTruncated: true, Marker: 'A' });
     expect(outcomes[4]?.answer).toEqual({ PolicyNames: ['B'], IsTruncated: false });
-    expect(outcomes[5]?.answer?.['Role']).toMatchObject({ Arn: role(NAMES.RoleName), MaxSessionDuration: 3_600 });
+    expect(outcomes[5]?.answer?.['Role']).toMatchObject({
+      Arn: role(NAMES.RoleName),
+      MaxSessionDuration: 3_600,
+    });
   });
 
   it('refuses with AWS’s codes and words', async () => {

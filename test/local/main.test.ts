@@ -15,7 +15,11 @@ async function run(script: string, environment: Readonly<Record<string, string>>
     env: { ...bareEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
   return { stdout, stderr, code };
 }
 
@@ -41,7 +45,9 @@ describe('npm run local', () => {
   });
 
   it('names the variable of a malformed port', async () => {
-    expect(await run('main.ts', { AWS_PORT: '4566x' })).toEqual(sentence('AWS_PORT must be a port'));
+    expect(await run('main.ts', { AWS_PORT: '4566x' })).toEqual(
+      sentence('AWS_PORT must be a port'),
+    );
   });
 
   it('names the port and the variable if a port is in use', async () => {
@@ -54,7 +60,9 @@ describe('npm run local', () => {
 
 describe('npm run seed', () => {
   it('requires a local endpoint', async () => {
-    expect(await run('seed-main.ts', {})).toEqual(sentence('AWS_ENDPOINT_URL must name the local AWS'));
+    expect(await run('seed-main.ts', {})).toEqual(
+      sentence('AWS_ENDPOINT_URL must name the local AWS'),
+    );
     const real = { AWS_ENDPOINT_URL: 'https://dynamodb.us-east-1.amazonaws.com' };
     expect(await run('seed-main.ts', real)).toEqual(sentence('local AWS only'));
   });

@@ -46,12 +46,19 @@ describe('seed', () => {
     const ssm = new SSMClient(sdk(aws));
     await ssm.send(new PutParameterCommand({ Name: OPERATORS, Value: 'mine', Overwrite: true }));
     const third = await seeded(aws.url);
-    expect(third).toContain(`found parameter ${OPERATORS}, which differs from the demo's and is kept`);
-    expect((await ssm.send(new GetParameterCommand({ Name: OPERATORS }))).Parameter?.Value).toBe('mine');
+    expect(third).toContain(
+      `found parameter ${OPERATORS}, which differs from the demo's and is kept`,
+    );
+    expect((await ssm.send(new GetParameterCommand({ Name: OPERATORS }))).Parameter?.Value).toBe(
+      'mine',
+    );
 
     const dynamodb = new DynamoDBClient(sdk(aws));
     const ttl = await dynamodb.send(new DescribeTimeToLiveCommand({ TableName: 'sentinel-guard' }));
-    expect(ttl.TimeToLiveDescription).toEqual({ TimeToLiveStatus: 'ENABLED', AttributeName: 'ttl' });
+    expect(ttl.TimeToLiveDescription).toEqual({
+      TimeToLiveStatus: 'ENABLED',
+      AttributeName: 'ttl',
+    });
   });
 
   it('uses other roots if given', async () => {
@@ -70,13 +77,17 @@ describe('seed', () => {
 
   it('gives up with a sentence if nothing answers', async () => {
     const endpoint = `http://127.0.0.1:${await freePort()}`;
-    await expect(seeded(endpoint, { patience: 0 })).rejects.toThrow(`No AWS answers at ${endpoint}`);
+    await expect(seeded(endpoint, { patience: 0 })).rejects.toThrow(
+      `No AWS answers at ${endpoint}`,
+    );
   });
 
   it('does not retry once AWS has refused', async () => {
     aws = await startAws();
     const credentials = { accessKeyId: 'AKIAUNKNOWN00000', secretAccessKey: 'x' };
-    await expect(seeded(aws.url, { credentials })).rejects.toMatchObject({ name: 'InvalidClientTokenId' });
+    await expect(seeded(aws.url, { credentials })).rejects.toMatchObject({
+      name: 'InvalidClientTokenId',
+    });
   });
 
   it.each(['https://sts.us-east-1.amazonaws.com', 'http://10.0.0.1:4566', 'nonsense'])(
@@ -97,7 +108,9 @@ describe('seed', () => {
     expect(first).toHaveLength(21);
     expect(await seeded(endpoint)).toEqual(first.map((line) => line.replace('made', 'found')));
     const ssm = new SSMClient(sdk({ url: endpoint }));
-    const { Parameter } = await ssm.send(new GetParameterCommand({ Name: '/sentinel/profiles/dev' }));
+    const { Parameter } = await ssm.send(
+      new GetParameterCommand({ Name: '/sentinel/profiles/dev' }),
+    );
     expect(Parameter?.Value).toContain('arn:aws:iam::123456789012:role/SentinelProtected-dev');
   });
 });

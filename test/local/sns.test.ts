@@ -1,4 +1,9 @@
-import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
+import {
+  CreateTopicCommand,
+  PublishCommand,
+  SNSClient,
+  SubscribeCommand,
+} from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSnsClient } from '../../src/aws/clients.ts';
 import type { EmbeddedAws } from '../../src/local/aws/server.ts';
@@ -6,7 +11,16 @@ import { createTopic } from '../../src/notify/sns.ts';
 import { event, PUBLIC_URL, startReceiver, type TestReceiver } from '../notify/support.ts';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { boto, DANA, lacksBoto, sdk, startAws, TVM, type BotoCall, type Credentials } from './support.ts';
+import {
+  boto,
+  DANA,
+  lacksBoto,
+  sdk,
+  startAws,
+  TVM,
+  type BotoCall,
+  type Credentials,
+} from './support.ts';
 
 const noBoto = lacksBoto();
 const ARN = 'arn:aws:sns:us-east-1:000000000000:events';
@@ -29,7 +43,10 @@ afterAll(async () => {
 function errorOf(sending: Promise<unknown>): Promise<unknown> {
   return sending.then(
     () => 'no error',
-    (error: Error & { $metadata?: { httpStatusCode?: number } }) => [error.name, error.$metadata?.httpStatusCode],
+    (error: Error & { $metadata?: { httpStatusCode?: number } }) => [
+      error.name,
+      error.$metadata?.httpStatusCode,
+    ],
   );
 }
 
@@ -61,7 +78,10 @@ describe('SNS of the embedded AWS', () => {
       TopicArn: ARN,
       MessageAttributes: { event_type: { Type: 'String', Value: 'request.created' } },
     });
-    expect(JSON.parse(Message)).toMatchObject({ id: '0123456789abcdef.1', type: 'request.created' });
+    expect(JSON.parse(Message)).toMatchObject({
+      id: '0123456789abcdef.1',
+      type: 'request.created',
+    });
   });
 
   it.each([
@@ -76,11 +96,20 @@ describe('SNS of the embedded AWS', () => {
 
   it('names what is wrong as SNS does', async () => {
     const unknown = { TopicArn: `${ARN}-2`, Message: 'x' };
-    expect(await errorOf(sns.send(new PublishCommand(unknown)))).toEqual(['NotFoundException', 404]);
+    expect(await errorOf(sns.send(new PublishCommand(unknown)))).toEqual([
+      'NotFoundException',
+      404,
+    ]);
     const empty = { TopicArn: ARN, Message: '' };
-    expect(await errorOf(sns.send(new PublishCommand(empty)))).toEqual(['InvalidParameterException', 400]);
+    expect(await errorOf(sns.send(new PublishCommand(empty)))).toEqual([
+      'InvalidParameterException',
+      400,
+    ]);
     const long = { TopicArn: ARN, Message: 'x'.repeat(262_145) };
-    expect(await errorOf(sns.send(new PublishCommand(long)))).toEqual(['InvalidParameterException', 400]);
+    expect(await errorOf(sns.send(new PublishCommand(long)))).toEqual([
+      'InvalidParameterException',
+      400,
+    ]);
     const fifo = sns.send(new CreateTopicCommand({ Name: 'x.fifo' }));
     expect(await errorOf(fifo)).toEqual(['InvalidParameterException', 400]);
   });
@@ -90,7 +119,10 @@ describe('SNS of the embedded AWS', () => {
       const client = new SNSClient(sdk(aws, credentials));
       return errorOf(client.send(new PublishCommand({ TopicArn: ARN, Message: 'x' })));
     }
-    expect(await send({ ...TVM, secretAccessKey: 'wrong' })).toEqual(['SignatureDoesNotMatch', 403]);
+    expect(await send({ ...TVM, secretAccessKey: 'wrong' })).toEqual([
+      'SignatureDoesNotMatch',
+      403,
+    ]);
     expect(await send(DANA)).toEqual(['AuthorizationErrorException', 403]);
   });
 
@@ -101,7 +133,11 @@ describe('SNS of the embedded AWS', () => {
     ];
     const [made, refused] = await boto(aws.url, calls);
     expect(made?.answer).toEqual({ TopicArn: 'arn:aws:sns:us-east-1:000000000000:of-boto' });
-    expect(refused).toMatchObject({ code: 'NotFound', status: 404, message: 'Topic does not exist' });
+    expect(refused).toMatchObject({
+      code: 'NotFound',
+      status: 404,
+      message: 'Topic does not exist',
+    });
   });
 });
 
@@ -109,7 +145,10 @@ describe('a topic as a receiver', () => {
   it('says by its name alone what kept an event from it', async () => {
     const client = createSnsClient({ region: 'us-east-1', endpoint: aws.url });
     const topic = createTopic({ client, topicArn: `${ARN}-2`, publicUrl: PUBLIC_URL });
-    expect(await topic.deliver(event())).toEqual({ ok: false, refusal: 'Publish failed: NotFoundException' });
+    expect(await topic.deliver(event())).toEqual({
+      ok: false,
+      refusal: 'Publish failed: NotFoundException',
+    });
     client.destroy();
   });
 
@@ -132,7 +171,10 @@ describe('a topic as a receiver', () => {
     const client = createSnsClient({ region: 'us-east-1', endpoint: `http://127.0.0.1:${port}` });
     const topic = createTopic({ client, topicArn: ARN, publicUrl: PUBLIC_URL });
     const begun = performance.now();
-    expect(await topic.deliver(event())).toMatchObject({ ok: false, refusal: expect.stringContaining('TimeoutError') });
+    expect(await topic.deliver(event())).toMatchObject({
+      ok: false,
+      refusal: expect.stringContaining('TimeoutError'),
+    });
     expect(performance.now() - begun).toBeLessThan(7_000);
     client.destroy();
     server.closeAllConnections();

@@ -35,7 +35,8 @@ function names(parameters: readonly { readonly Name?: string | undefined }[] = [
 describe('GetParametersByPath', () => {
   beforeAll(async () => {
     for (let i = 10; i < 33; i += 1) await put(`/tree/leaf-${i}`);
-    for (const name of ['/tree/deep/a', '/tree/deep/b/c', '/tree-secrets/x', '/treetop']) await put(name);
+    for (const name of ['/tree/deep/a', '/tree/deep/b/c', '/tree-secrets/x', '/treetop'])
+      await put(name);
   });
 
   it('returns pages of ten, sorted by name, with each name once', async () => {
@@ -43,7 +44,11 @@ describe('GetParametersByPath', () => {
     const sizes: number[] = [];
     let NextToken: string | undefined;
     do {
-      const answer = await page({ Path: '/tree', Recursive: true, ...(NextToken === undefined ? {} : { NextToken }) });
+      const answer = await page({
+        Path: '/tree',
+        Recursive: true,
+        ...(NextToken === undefined ? {} : { NextToken }),
+      });
       seen.push(...names(answer.Parameters));
       sizes.push(answer.Parameters?.length ?? 0);
       NextToken = answer.NextToken;
@@ -59,7 +64,9 @@ describe('GetParametersByPath', () => {
       '/tree/deep/a',
       '/tree/deep/b/c',
     ]);
-    expect(names((await page({ Path: '/tree-secrets', Recursive: true })).Parameters)).toEqual(['/tree-secrets/x']);
+    expect(names((await page({ Path: '/tree-secrets', Recursive: true })).Parameters)).toEqual([
+      '/tree-secrets/x',
+    ]);
     expect(names((await page({ Path: '/' })).Parameters)).toEqual(['/treetop']);
     expect((await page({ Path: '/nothing' })).Parameters).toEqual([]);
   });
@@ -76,8 +83,12 @@ describe('GetParametersByPath', () => {
     await expect(page({ Path: '/tree', Recursive: true, NextToken })).rejects.toMatchObject({
       name: 'InvalidNextToken',
     });
-    await expect(page({ Path: '/tree', NextToken: 'x' })).rejects.toMatchObject({ name: 'InvalidNextToken' });
-    await expect(page({ Path: '/tree', MaxResults: 11 })).rejects.toMatchObject({ name: 'ValidationException' });
+    await expect(page({ Path: '/tree', NextToken: 'x' })).rejects.toMatchObject({
+      name: 'InvalidNextToken',
+    });
+    await expect(page({ Path: '/tree', MaxResults: 11 })).rejects.toMatchObject({
+      name: 'ValidationException',
+    });
     await expect(page({ Path: 'tree' })).rejects.toMatchObject({ name: 'ValidationException' });
   });
 });
@@ -98,10 +109,17 @@ describe('SecureString', () => {
 describe('PutParameter', () => {
   it('overwrites only if allowed, and counts versions', async () => {
     expect((await put('/put/a')).Version).toBe(1);
-    await expect(put('/put/a', { Value: 'w' })).rejects.toMatchObject({ name: 'ParameterAlreadyExists' });
+    await expect(put('/put/a', { Value: 'w' })).rejects.toMatchObject({
+      name: 'ParameterAlreadyExists',
+    });
     expect((await get('/put/a'))?.Value).toBe('v');
     expect((await put('/put/a', { Value: 'w', Overwrite: true, Type: undefined })).Version).toBe(2);
-    expect(await get('/put/a')).toMatchObject({ Value: 'w', Version: 2, Type: 'String', DataType: 'text' });
+    expect(await get('/put/a')).toMatchObject({
+      Value: 'w',
+      Version: 2,
+      Type: 'String',
+      DataType: 'text',
+    });
   });
 
   it.each([
@@ -142,18 +160,34 @@ describe('the other operations of SSM', () => {
 
   it.skipIf(lacksBoto())('answer botocore in the same way', async () => {
     const outcomes = await boto(aws.url, [
-      { service: 'ssm', method: 'put_parameter', params: { Name: '/boto/a', Value: 'ä', Type: 'String' } },
+      {
+        service: 'ssm',
+        method: 'put_parameter',
+        params: { Name: '/boto/a', Value: 'ä', Type: 'String' },
+      },
       { service: 'ssm', method: 'get_parameter', params: { Name: '/boto/a' } },
       { service: 'ssm', method: 'get_parameter', params: { Name: '/boto/b' } },
       { service: 'ssm', method: 'get_parameter_history' },
     ]);
-    expect(outcomes[1]?.answer?.['Parameter']).toMatchObject({ Name: '/boto/a', Value: 'ä', Version: 1 });
+    expect(outcomes[1]?.answer?.['Parameter']).toMatchObject({
+      Name: '/boto/a',
+      Value: 'ä',
+      Version: 1,
+    });
     expect(outcomes[2]).toMatchObject({ code: 'ParameterNotFound', status: 400 });
     expect(outcomes[3]).toMatchObject({ code: 'UnknownOperationException', status: 400 });
   });
 
   it.skipIf(lacksAwsCli())('answer the AWS CLI, which requests all pages', async () => {
-    const all = await awsCli(aws.url, TVM, 'ssm', 'get-parameters-by-path', '--path', '/tree', '--recursive');
+    const all = await awsCli(
+      aws.url,
+      TVM,
+      'ssm',
+      'get-parameters-by-path',
+      '--path',
+      '/tree',
+      '--recursive',
+    );
     expect(all['Parameters'].length).toBeGreaterThan(20);
   });
 });

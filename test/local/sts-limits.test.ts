@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CONSTRAINTS, type Constraint } from '../../src/local/aws/sts-constraints.ts';
 import { isPolicyDocument } from '../../src/local/aws/session-policy.ts';
 import type { EmbeddedAws } from '../../src/local/aws/server.ts';
-import { boto, lacksBoto, protectedRequest, python, startAws, type BotoOutcome } from './support.ts';
+import {
+  boto,
+  lacksBoto,
+  protectedRequest,
+  python,
+  startAws,
+  type BotoOutcome,
+} from './support.ts';
 
 const noBoto = lacksBoto();
 let aws: EmbeddedAws;
@@ -32,7 +39,10 @@ describe.skipIf(noBoto)("botocore's model of AssumeRole", () => {
   it('has the same lengths and patterns', async () => {
     const model = (await python(MODEL)) as Record<string, Constraint>;
     const ours = Object.entries({ ...CONSTRAINTS, transitiveTagKey: CONSTRAINTS.tagKey });
-    const written = ours.map(([name, constraint]) => [name, { ...constraint, pattern: inJava(constraint.pattern) }]);
+    const written = ours.map(([name, constraint]) => [
+      name,
+      { ...constraint, pattern: inJava(constraint.pattern) },
+    ]);
     expect(Object.fromEntries(written)).toEqual(model);
   });
 });
@@ -42,7 +52,8 @@ function tags(count: number, key = (index: number) => `team${index}`) {
 }
 
 function policyOf(length: number): string {
-  const bare = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":""}]}';
+  const bare =
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":""}]}';
   return bare.replace('""', `"${'x'.repeat(length - bare.length)}"`);
 }
 
@@ -51,67 +62,148 @@ function arns(count: number) {
 }
 
 /** What is asked, AWS's code, and a part of its message. */
-const REFUSED: readonly (readonly [what: string, params: object, code: string, message: string])[] = [
-  ['a role ARN of 19 characters', { RoleArn: 'arn:aws:iam::0:role' }, 'ValidationError', "at 'roleArn'"],
-  ['a role that is not an ARN', { RoleArn: 'a-role-but-not-an-arn-at-all' }, 'ValidationError', 'is invalid'],
-  ['no role', { RoleArn: null }, 'ValidationError', "Value null at 'roleArn'"],
+const REFUSED: readonly (readonly [what: string, params: object, code: string, message: string])[] =
   [
-    'a role that does not exist',
-    { RoleArn: 'arn:aws:iam::000000000000:role/nobody' },
-    'AccessDenied',
-    'is not authorized',
-  ],
-  ['a session name of one character', { RoleSessionName: 'a' }, 'ValidationError', 'greater than or equal to 2'],
-  ['a session name of 65', { RoleSessionName: 'a'.repeat(65) }, 'ValidationError', 'less than or equal to 64'],
-  [
-    'a session name with a colon',
-    { RoleSessionName: 'a:b' },
-    'ValidationError',
-    "1 validation error detected: Value 'a:b' at 'roleSessionName' failed to satisfy constraint: " +
-      String.raw`Member must satisfy regular expression pattern: [\w+=,.@-]*`,
-  ],
-  ['a session name with a line end', { RoleSessionName: 'ab\n' }, 'ValidationError', 'regular expression'],
-  ['a source identity with colons', { SourceIdentity: 'sentinel:a:b' }, 'ValidationError', "at 'sourceIdentity'"],
-  ['a source identity of 65', { SourceIdentity: `sentinel=${'a'.repeat(56)}` }, 'ValidationError', "'sourceIdentity'"],
-  ['899 seconds', { DurationSeconds: 899 }, 'ValidationError', 'greater than or equal to 900'],
-  ['43,201 seconds', { DurationSeconds: 43_201 }, 'ValidationError', 'less than or equal to 43200'],
-  ['half a second more', { DurationSeconds: 900.5 }, 'MalformedInput', 'integer'],
-  ['3,601 seconds, chained', { DurationSeconds: 3_601 }, 'ValidationError', 'role chaining'],
-  ['an external id with a space', { ExternalId: 'a b' }, 'ValidationError', "at 'externalId'"],
-  ['an external id of one character', { ExternalId: 'a' }, 'ValidationError', "at 'externalId'"],
-  ['51 tags', { Tags: tags(51) }, 'ValidationError', "at 'tags'"],
-  ['a tag without a value', { Tags: [{ Key: 'team' }] }, 'ValidationError', "'tags.1.member.value'"],
-  ['an empty tag key', { Tags: [{ Key: '', Value: '' }] }, 'ValidationError', "'tags.1.member.key'"],
-  ['a tag key of 129', { Tags: [{ Key: 'k'.repeat(129), Value: '' }] }, 'ValidationError', 'less than or equal to 128'],
-  [
-    'a tag value of 257',
-    { Tags: [{ Key: 'k', Value: 'v'.repeat(257) }] },
-    'ValidationError',
-    'less than or equal to 256',
-  ],
-  ['a tag value with a star', { Tags: [{ Key: 'k', Value: '*' }] }, 'ValidationError', "'tags.1.member.value'"],
-  ['a tag key of AWS', { Tags: [{ Key: 'AWS:k', Value: '' }] }, 'InvalidParameterValue', 'reserved'],
-  [
-    'two tag keys that differ by case',
-    { Tags: tags(2, (i) => ['Team', 'team'][i] ?? '') },
-    'InvalidParameterValue',
-    'Duplicate',
-  ],
-  ['a transitive key without a tag', { TransitiveTagKeys: ['team'] }, 'InvalidParameterValue', 'must be included'],
-  ['a policy that is no JSON', { Policy: '{' }, 'MalformedPolicyDocument', 'JSON'],
-  ['a policy without statements', { Policy: '{"Version":"2012-10-17"}' }, 'MalformedPolicyDocument', 'JSON'],
-  ['a policy beyond Latin-1', { Policy: '"\u20ac"' }, 'ValidationError', "at 'policy'"],
-  ['an empty policy', { Policy: '' }, 'ValidationError', "at 'policy'"],
-  ['a policy of 2,049 characters', { Policy: policyOf(2_049) }, 'PackedPolicyTooLarge', '101%'],
-  ['a policy that ARNs make too long', { Policy: policyOf(2_040), PolicyArns: arns(1) }, 'PackedPolicyTooLarge', '%'],
-  ['11 managed policies', { PolicyArns: arns(11) }, 'ValidationError', "at 'policyArns'"],
-  [
-    'a managed policy that is a role',
-    { PolicyArns: [{ arn: 'arn:aws:iam::aws:role/x' }] },
-    'ValidationError',
-    'not valid',
-  ],
-];
+    [
+      'a role ARN of 19 characters',
+      { RoleArn: 'arn:aws:iam::0:role' },
+      'ValidationError',
+      "at 'roleArn'",
+    ],
+    [
+      'a role that is not an ARN',
+      { RoleArn: 'a-role-but-not-an-arn-at-all' },
+      'ValidationError',
+      'is invalid',
+    ],
+    ['no role', { RoleArn: null }, 'ValidationError', "Value null at 'roleArn'"],
+    [
+      'a role that does not exist',
+      { RoleArn: 'arn:aws:iam::000000000000:role/nobody' },
+      'AccessDenied',
+      'is not authorized',
+    ],
+    [
+      'a session name of one character',
+      { RoleSessionName: 'a' },
+      'ValidationError',
+      'greater than or equal to 2',
+    ],
+    [
+      'a session name of 65',
+      { RoleSessionName: 'a'.repeat(65) },
+      'ValidationError',
+      'less than or equal to 64',
+    ],
+    [
+      'a session name with a colon',
+      { RoleSessionName: 'a:b' },
+      'ValidationError',
+      "1 validation error detected: Value 'a:b' at 'roleSessionName' failed to satisfy constraint: " +
+        String.raw`Member must satisfy regular expression pattern: [\w+=,.@-]*`,
+    ],
+    [
+      'a session name with a line end',
+      { RoleSessionName: 'ab\n' },
+      'ValidationError',
+      'regular expression',
+    ],
+    [
+      'a source identity with colons',
+      { SourceIdentity: 'sentinel:a:b' },
+      'ValidationError',
+      "at 'sourceIdentity'",
+    ],
+    [
+      'a source identity of 65',
+      { SourceIdentity: `sentinel=${'a'.repeat(56)}` },
+      'ValidationError',
+      "'sourceIdentity'",
+    ],
+    ['899 seconds', { DurationSeconds: 899 }, 'ValidationError', 'greater than or equal to 900'],
+    [
+      '43,201 seconds',
+      { DurationSeconds: 43_201 },
+      'ValidationError',
+      'less than or equal to 43200',
+    ],
+    ['half a second more', { DurationSeconds: 900.5 }, 'MalformedInput', 'integer'],
+    ['3,601 seconds, chained', { DurationSeconds: 3_601 }, 'ValidationError', 'role chaining'],
+    ['an external id with a space', { ExternalId: 'a b' }, 'ValidationError', "at 'externalId'"],
+    ['an external id of one character', { ExternalId: 'a' }, 'ValidationError', "at 'externalId'"],
+    ['51 tags', { Tags: tags(51) }, 'ValidationError', "at 'tags'"],
+    [
+      'a tag without a value',
+      { Tags: [{ Key: 'team' }] },
+      'ValidationError',
+      "'tags.1.member.value'",
+    ],
+    [
+      'an empty tag key',
+      { Tags: [{ Key: '', Value: '' }] },
+      'ValidationError',
+      "'tags.1.member.key'",
+    ],
+    [
+      'a tag key of 129',
+      { Tags: [{ Key: 'k'.repeat(129), Value: '' }] },
+      'ValidationError',
+      'less than or equal to 128',
+    ],
+    [
+      'a tag value of 257',
+      { Tags: [{ Key: 'k', Value: 'v'.repeat(257) }] },
+      'ValidationError',
+      'less than or equal to 256',
+    ],
+    [
+      'a tag value with a star',
+      { Tags: [{ Key: 'k', Value: '*' }] },
+      'ValidationError',
+      "'tags.1.member.value'",
+    ],
+    [
+      'a tag key of AWS',
+      { Tags: [{ Key: 'AWS:k', Value: '' }] },
+      'InvalidParameterValue',
+      'reserved',
+    ],
+    [
+      'two tag keys that differ by case',
+      { Tags: tags(2, (i) => ['Team', 'team'][i] ?? '') },
+      'InvalidParameterValue',
+      'Duplicate',
+    ],
+    [
+      'a transitive key without a tag',
+      { TransitiveTagKeys: ['team'] },
+      'InvalidParameterValue',
+      'must be included',
+    ],
+    ['a policy that is no JSON', { Policy: '{' }, 'MalformedPolicyDocument', 'JSON'],
+    [
+      'a policy without statements',
+      { Policy: '{"Version":"2012-10-17"}' },
+      'MalformedPolicyDocument',
+      'JSON',
+    ],
+    ['a policy beyond Latin-1', { Policy: '"\u20ac"' }, 'ValidationError', "at 'policy'"],
+    ['an empty policy', { Policy: '' }, 'ValidationError', "at 'policy'"],
+    ['a policy of 2,049 characters', { Policy: policyOf(2_049) }, 'PackedPolicyTooLarge', '101%'],
+    [
+      'a policy that ARNs make too long',
+      { Policy: policyOf(2_040), PolicyArns: arns(1) },
+      'PackedPolicyTooLarge',
+      '%',
+    ],
+    ['11 managed policies', { PolicyArns: arns(11) }, 'ValidationError', "at 'policyArns'"],
+    [
+      'a managed policy that is a role',
+      { PolicyArns: [{ arn: 'arn:aws:iam::aws:role/x' }] },
+      'ValidationError',
+      'not valid',
+    ],
+  ];
 
 const ACCEPTED: readonly (readonly [what: string, params: object])[] = [
   ['a session name of 64 characters', { RoleSessionName: 'a_+=,.@-'.repeat(8) }],
@@ -132,10 +224,13 @@ describe.skipIf(noBoto)('AssumeRole', () => {
     outcomes = await boto(aws.url, calls);
   });
 
-  it.each(REFUSED.map((row, index) => [...row, index] as const))('refuses %s', (...[, , code, message, index]) => {
-    expect(outcomes[index]).toMatchObject({ code, message: expect.stringContaining(message) });
-    expect(outcomes[index]?.status).toBe(code === 'AccessDenied' ? 403 : 400);
-  });
+  it.each(REFUSED.map((row, index) => [...row, index] as const))(
+    'refuses %s',
+    (...[, , code, message, index]) => {
+      expect(outcomes[index]).toMatchObject({ code, message: expect.stringContaining(message) });
+      expect(outcomes[index]?.status).toBe(code === 'AccessDenied' ? 403 : 400);
+    },
+  );
 
   it.each(ACCEPTED.map(([what], index) => [what, index] as const))('accepts %s', (_what, index) => {
     expect(outcomes[REFUSED.length + index]?.answer?.['Credentials']).toBeDefined();

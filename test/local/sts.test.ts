@@ -30,14 +30,27 @@ const noBoto = lacksBoto();
 async function askInJson(secret: string) {
   const body = 'Action=GetCallerIdentity&Version=2011-06-15';
   const credentials = { ...TVM, secretAccessKey: secret };
-  const signer = new SignatureV4({ credentials, region: 'us-east-1', service: 'sts', sha256: Sha256 });
+  const signer = new SignatureV4({
+    credentials,
+    region: 'us-east-1',
+    service: 'sts',
+    sha256: Sha256,
+  });
   const url = new URL(aws.url);
   const headers = {
     host: url.host,
     accept: 'application/json',
     'content-type': 'application/x-www-form-urlencoded',
   };
-  const plain = { method: 'POST', protocol: 'http:', hostname: url.hostname, path: '/', query: {}, headers, body };
+  const plain = {
+    method: 'POST',
+    protocol: 'http:',
+    hostname: url.hostname,
+    path: '/',
+    query: {},
+    headers,
+    body,
+  };
   const signed = await signer.sign(plain);
   const { host: _host, ...sent } = signed.headers;
   return fetch(aws.url, { method: 'POST', headers: sent, body });
@@ -69,7 +82,11 @@ describe('GetCallerIdentity', () => {
     expect(response.headers.get('content-type')).toBe('application/json');
     expect(await response.json()).toEqual({
       GetCallerIdentityResponse: {
-        GetCallerIdentityResult: { Account: '000000000000', Arn: TVM_ARN, UserId: expect.any(String) },
+        GetCallerIdentityResult: {
+          Account: '000000000000',
+          Arn: TVM_ARN,
+          UserId: expect.any(String),
+        },
         ResponseMetadata: { RequestId: expect.any(String) },
       },
     });
@@ -78,42 +95,52 @@ describe('GetCallerIdentity', () => {
   it('refuses in JSON, too', async () => {
     const response = await askInJson('wrong');
     expect(response.status).toBe(403);
-    expect(await response.json()).toMatchObject({ Error: { Code: 'SignatureDoesNotMatch', Type: 'Sender' } });
+    expect(await response.json()).toMatchObject({
+      Error: { Code: 'SignatureDoesNotMatch', Type: 'Sender' },
+    });
   });
 });
 
 describe('AssumeRole', () => {
-  it.skipIf(noBoto)('gives credentials with source identity, tags and a session policy', async () => {
-    const policy = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
-    const params = protectedRequest({
-      DurationSeconds: 900,
-      Tags: [{ Key: 'SentinelUser', Value: 'alice:é' }],
-      Policy: JSON.stringify(policy),
-      PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }],
-    });
-    const [outcome] = await boto(aws.url, [{ method: 'assume_role', params }]);
-    expect(outcome?.answer).toEqual({
-      SourceIdentity: 'sentinel=d=0123456789abcdef=alice',
-      AssumedRoleUser: {
-        AssumedRoleId: expect.stringMatching(/^AROA[A-Z2-7]{17}:alice$/u),
-        Arn: 'arn:aws:sts::000000000000:assumed-role/SentinelProtected-dev/alice',
-      },
-      Credentials: {
-        AccessKeyId: expect.stringMatching(/^ASIA[A-Z0-9]{16}$/u),
-        SecretAccessKey: expect.stringMatching(/^.{40}$/u),
-        SessionToken: expect.stringMatching(/^.{100,}$/u),
-        Expiration: expect.any(String),
-      },
-      PackedPolicySize: expect.any(Number),
-    });
-    const life = Date.parse(outcome?.answer?.['Credentials'].Expiration) - Date.now();
-    expect(life).toBeGreaterThan(880_000);
-    expect(life).toBeLessThanOrEqual(900_000);
-  });
+  it.skipIf(noBoto)(
+    'gives credentials with source identity, tags and a session policy',
+    async () => {
+      const policy = {
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }],
+      };
+      const params = protectedRequest({
+        DurationSeconds: 900,
+        Tags: [{ Key: 'SentinelUser', Value: 'alice:é' }],
+        Policy: JSON.stringify(policy),
+        PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }],
+      });
+      const [outcome] = await boto(aws.url, [{ method: 'assume_role', params }]);
+      expect(outcome?.answer).toEqual({
+        SourceIdentity: 'sentinel=d=0123456789abcdef=alice',
+        AssumedRoleUser: {
+          AssumedRoleId: expect.stringMatching(/^AROA[A-Z2-7]{17}:alice$/u),
+          Arn: 'arn:aws:sts::000000000000:assumed-role/SentinelProtected-dev/alice',
+        },
+        Credentials: {
+          AccessKeyId: expect.stringMatching(/^ASIA[A-Z0-9]{16}$/u),
+          SecretAccessKey: expect.stringMatching(/^.{40}$/u),
+          SessionToken: expect.stringMatching(/^.{100,}$/u),
+          Expiration: expect.any(String),
+        },
+        PackedPolicySize: expect.any(Number),
+      });
+      const life = Date.parse(outcome?.answer?.['Credentials'].Expiration) - Date.now();
+      expect(life).toBeGreaterThan(880_000);
+      expect(life).toBeLessThanOrEqual(900_000);
+    },
+  );
 
   it('leaves out a source identity or a packed size that there is not', async () => {
     const dana = new STSClient(sdk(aws, DANA));
-    const answer = await dana.send(new AssumeRoleCommand({ RoleArn: role('deploy'), RoleSessionName: 'dana' }));
+    const answer = await dana.send(
+      new AssumeRoleCommand({ RoleArn: role('deploy'), RoleSessionName: 'dana' }),
+    );
     expect(answer.SourceIdentity).toBeUndefined();
     expect(answer.PackedPolicySize).toBeUndefined();
     expect(answer.Credentials?.Expiration?.getTime()).toBeGreaterThan(Date.now() + 3_590_000);

@@ -28,7 +28,10 @@ function lacking(command: string, args: readonly string[], what: string): string
 }
 
 function FIND(module: string): readonly string[] {
-  return ['-c', `import importlib.util, sys; sys.exit(importlib.util.find_spec("${module}") is None)`];
+  return [
+    '-c',
+    `import importlib.util, sys; sys.exit(importlib.util.find_spec("${module}") is None)`,
+  ];
 }
 
 export function lacksBoto(): string | undefined {
@@ -106,14 +109,21 @@ print(json.dumps(out, default=str))
 `;
 
 /** Makes calls with boto3 in one Python process, in order; by default calls of STS as the TVM. */
-export async function boto(url: string, calls: readonly BotoCall[]): Promise<readonly BotoOutcome[]> {
+export async function boto(
+  url: string,
+  calls: readonly BotoCall[],
+): Promise<readonly BotoOutcome[]> {
   const whole = calls.map((call) => ({ service: 'sts', as: TVM, params: {}, ...call }));
   const out = await python(CALLS, { url, region: EMBEDDED_REGION, calls: whole });
   return out as readonly BotoOutcome[];
 }
 
 /** Runs the AWS CLI against an endpoint; rejects if it fails. */
-export async function awsCli(url: string, as: Credentials, ...args: readonly string[]): Promise<Answer> {
+export async function awsCli(
+  url: string,
+  as: Credentials,
+  ...args: readonly string[]
+): Promise<Answer> {
   const { stdout } = await run('aws', ['--endpoint-url', url, '--output', 'json', ...args], {
     env: {
       ...bareEnvironment(),

@@ -2,8 +2,20 @@ import { AssumeRoleCommand, STSClient, type AssumeRoleCommandInput } from '@aws-
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { roleArn, TVM_ROLE, type Role } from '../../src/local/aws/account.ts';
 import { startEmbeddedAws, type EmbeddedAws } from '../../src/local/aws/server.ts';
-import { trustAllows, type TrustPolicy, type TrustStatement } from '../../src/local/aws/trust-policy.ts';
-import { credentialsOf, DANA, protectedRequest, role, sdk, TVM, type Credentials } from './support.ts';
+import {
+  trustAllows,
+  type TrustPolicy,
+  type TrustStatement,
+} from '../../src/local/aws/trust-policy.ts';
+import {
+  credentialsOf,
+  DANA,
+  protectedRequest,
+  role,
+  sdk,
+  TVM,
+  type Credentials,
+} from './support.ts';
 
 function open(name: string, principal: string, actions: readonly string[]): Role {
   return {
@@ -17,7 +29,11 @@ function open(name: string, principal: string, actions: readonly string[]): Role
 }
 
 const EXTRA: readonly Role[] = [
-  open('chained', roleArn('SentinelProtected-dev'), ['sts:AssumeRole', 'sts:SetSourceIdentity', 'sts:TagSession']),
+  open('chained', roleArn('SentinelProtected-dev'), [
+    'sts:AssumeRole',
+    'sts:SetSourceIdentity',
+    'sts:TagSession',
+  ]),
   open('plain', roleArn('SentinelProtected-dev'), ['sts:AssumeRole']),
   open('anybody', '*', ['sts:*']),
 ];
@@ -39,7 +55,10 @@ function deniedFor(action: string) {
     name: 'AccessDenied',
     $metadata: expect.objectContaining({ httpStatusCode: 403 }),
     message: expect.stringMatching(
-      new RegExp(`^User: arn:aws:\\S+ is not authorized to perform: ${action} on resource: arn`, 'u'),
+      new RegExp(
+        `^User: arn:aws:\\S+ is not authorized to perform: ${action} on resource: arn`,
+        'u',
+      ),
     ),
   });
 }
@@ -47,16 +66,18 @@ function deniedFor(action: string) {
 describe('the protected roles', () => {
   it('trust only the TVM, with a source identity in its form', async () => {
     await expect(assume(protectedRequest())).resolves.toBeDefined();
-    await expect(assume({ RoleArn: role('SentinelProtected-dev'), RoleSessionName: 'alice' })).rejects.toEqual(
+    await expect(
+      assume({ RoleArn: role('SentinelProtected-dev'), RoleSessionName: 'alice' }),
+    ).rejects.toEqual(deniedFor('sts:AssumeRole'));
+    await expect(assume(protectedRequest({ SourceIdentity: 'alice' }))).rejects.toEqual(
       deniedFor('sts:AssumeRole'),
     );
-    await expect(assume(protectedRequest({ SourceIdentity: 'alice' }))).rejects.toEqual(deniedFor('sts:AssumeRole'));
   });
 
   it('accept only the tags in their trust policy', async () => {
-    await expect(assume(protectedRequest({ Tags: [{ Key: 'Admin', Value: 'yes' }] }))).rejects.toEqual(
-      deniedFor('sts:TagSession'),
-    );
+    await expect(
+      assume(protectedRequest({ Tags: [{ Key: 'Admin', Value: 'yes' }] })),
+    ).rejects.toEqual(deniedFor('sts:TagSession'));
   });
 
   it('refuse dana, who may assume the role deploy', async () => {
@@ -85,7 +106,9 @@ describe('a chained session', () => {
 
   it('keeps its source identity', async () => {
     const vended = credentialsOf(await assume(protectedRequest()));
-    expect((await assume(chained, vended)).SourceIdentity).toBe('sentinel=d=0123456789abcdef=alice');
+    expect((await assume(chained, vended)).SourceIdentity).toBe(
+      'sentinel=d=0123456789abcdef=alice',
+    );
     await expect(assume({ ...chained, SourceIdentity: 'sentinel=other' }, vended)).rejects.toEqual(
       deniedFor('sts:SetSourceIdentity'),
     );
@@ -108,7 +131,8 @@ describe('a chained session', () => {
     const long = { RoleArn: role('anybody'), RoleSessionName: 'long', DurationSeconds: 3_601 };
     await expect(assume(long, deployed)).rejects.toMatchObject({
       name: 'ValidationError',
-      message: 'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining',
+      message:
+        'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining',
     });
     await expect(assume({ ...long, DurationSeconds: 3_600 }, deployed)).resolves.toBeDefined();
     await expect(assume(long, DANA)).resolves.toBeDefined();
@@ -148,8 +172,16 @@ describe('trustAllows', () => {
     ['a wildcard for the action', [allow({ Action: 'STS:*' })], true],
     ['a Deny beside it', [allow(), allow({ Effect: 'Deny' })], false],
     ['StringLike', [allow(when('StringLike', 'sts:SourceIdentity', ['x', 'sentinel=?']))], true],
-    ['a dot, which is not a wildcard', [allow(when('StringLike', 'sts:SourceIdentity', 'sentinel..'))], false],
-    ['StringEquals, which has no wildcards', [allow(when('StringEquals', 'sts:SourceIdentity', 'sentinel=*'))], false],
+    [
+      'a dot, which is not a wildcard',
+      [allow(when('StringLike', 'sts:SourceIdentity', 'sentinel..'))],
+      false,
+    ],
+    [
+      'StringEquals, which has no wildcards',
+      [allow(when('StringEquals', 'sts:SourceIdentity', 'sentinel=*'))],
+      false,
+    ],
     ['a key that the request lacks', [allow(when('StringLike', 'sts:ExternalId', '*'))], false],
     [
       'ForAllValues with all values listed',
@@ -161,8 +193,16 @@ describe('trustAllows', () => {
       [allow(when('ForAllValues:StringEquals', 'aws:TagKeys', ['a']))],
       false,
     ],
-    ['ForAllValues of an absent key', [allow(when('ForAllValues:StringLike', 'sts:ExternalId', 'x'))], true],
-    ['an unknown operator', [allow(when('StringEqualsIgnoreCase', 'sts:SourceIdentity', 'sentinel=x'))], false],
+    [
+      'ForAllValues of an absent key',
+      [allow(when('ForAllValues:StringLike', 'sts:ExternalId', 'x'))],
+      true,
+    ],
+    [
+      'an unknown operator',
+      [allow(when('StringEqualsIgnoreCase', 'sts:SourceIdentity', 'sentinel=x'))],
+      false,
+    ],
     ['an unknown key', [allow(when('StringLike', 'aws:SourceIp', '*'))], false],
     [
       'a Deny that cannot be evaluated',

@@ -42,8 +42,11 @@ describe('isReachable', () => {
     expect(isReachable(address, true)).toBe(false);
   });
 
-  it.each(['127.0.0.1', '127.255.255.254', '::1', '0:0:0:0:0:0:0:1'])('lets %s be on a desk only', (address) => {
-    expect(isReachable(address, false)).toBe(false);
-    expect(isReachable(address, true)).toBe(true);
-  });
+  it.each(['127.0.0.1', '127.255.255.254', '::1', '0:0:0:0:0:0:0:1'])(
+    'lets %s be on a desk only',
+    (address) => {
+      expect(isReachable(address, false)).toBe(false);
+      expect(isReachable(address, true)).toBe(true);
+    },
+  );
 });

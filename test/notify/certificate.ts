@@ -1,4 +1,7 @@
-/** A certificate for receiver.example that nobody has signed but itself, and its key: for a server of the tests only. */
+/**
+ * A certificate for receiver.example that nobody has signed but itself, and its key: for a server
+ * of the tests only.
+ */
 export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBqTCCAVCgAwIBAgIUCKalWlZmyCZF6b3OAyT4omKPHnAwCgYIKoZIzj0EAwIw
 GzEZMBcGA1UEAwwQcmVjZWl2ZXIuZXhhbXBsZTAgFw0yNjExMjUwOTU3MzJaGA8y

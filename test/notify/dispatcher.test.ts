@@ -8,7 +8,10 @@ import { event, NOW } from './support.ts';
 
 type Outcome = Result<undefined, string>;
 
-function receiverCalled(name: Receiver['name'], answer: (event: Event) => Outcome | Promise<Outcome>) {
+function receiverCalled(
+  name: Receiver['name'],
+  answer: (event: Event) => Outcome | Promise<Outcome>,
+) {
   const got: string[] = [];
   const receiver: Receiver = {
     name,
@@ -22,11 +25,14 @@ function receiverCalled(name: Receiver['name'], answer: (event: Event) => Outcom
 
 /** A source in memory with rows that are each to be sent once. */
 function sourceOf(rows: readonly (readonly Event[])[]) {
-  const left = new Map(rows.map((events, n) => [String(n), { events, sent: [] as readonly string[], attempts: 0 }]));
+  const left = new Map(
+    rows.map((events, n) => [String(n), { events, sent: [] as readonly string[], attempts: 0 }]),
+  );
   const dead: string[] = [];
   const source: Source = {
     name: 'test',
-    pending: () => Promise.resolve([...left].map(([id, { attempts }]) => ({ id, version: 1, attempts }))),
+    pending: () =>
+      Promise.resolve([...left].map(([id, { attempts }]) => ({ id, version: 1, attempts }))),
     claim: (ref) => {
       const row = left.get(ref.id);
       if (row === undefined) return Promise.resolve(undefined);
@@ -52,9 +58,16 @@ function sourceOf(rows: readonly (readonly Event[])[]) {
   return { source, left, dead };
 }
 
-function dispatcherOf(sources: readonly Source[], receivers: readonly Receiver[], monotonic = () => performance.now()) {
+function dispatcherOf(
+  sources: readonly Source[],
+  receivers: readonly Receiver[],
+  monotonic = () => performance.now(),
+) {
   const count = vi.fn<(what: string, outcome: string) => void>();
-  const logger = { warn: vi.fn<(...given: unknown[]) => void>(), error: vi.fn<(...given: unknown[]) => void>() };
+  const logger = {
+    warn: vi.fn<(...given: unknown[]) => void>(),
+    error: vi.fn<(...given: unknown[]) => void>(),
+  };
   const dispatcher = createDispatcher({
     sources,
     receivers: () => receivers,
@@ -107,7 +120,10 @@ describe('the dispatcher', () => {
 
   it('looks at nothing where nobody is to be told', async () => {
     const pending = vi.fn<Source['pending']>(() => Promise.resolve([]));
-    const { round, notice, onRequest, idle } = dispatcherOf([{ ...sourceOf([]).source, pending }], []);
+    const { round, notice, onRequest, idle } = dispatcherOf(
+      [{ ...sourceOf([]).source, pending }],
+      [],
+    );
     await round();
     onRequest();
     notice(sourceOf([]).source, { id: 'x', version: 1 });
@@ -133,13 +149,17 @@ describe('the dispatcher', () => {
     function away() {
       return Promise.reject(new Error('away'));
     }
-    await expect(dispatcherOf([{ ...source, claim: away }], [receiver]).round()).resolves.toBeUndefined();
+    await expect(
+      dispatcherOf([{ ...source, claim: away }], [receiver]).round(),
+    ).resolves.toBeUndefined();
     let looks = 0;
     function pending(limit: number) {
       looks += 1;
       return looks > 2 ? Promise.resolve([]) : source.pending(limit);
     }
-    await expect(dispatcherOf([{ ...source, pending, done: away }], [receiver]).round()).resolves.toBeUndefined();
+    await expect(
+      dispatcherOf([{ ...source, pending, done: away }], [receiver]).round(),
+    ).resolves.toBeUndefined();
   });
 
   it('sends no more than four rows at a time', async () => {
@@ -161,7 +181,11 @@ describe('the dispatcher', () => {
     const pending = vi.fn<Source['pending']>(() => Promise.resolve([]));
     const { receiver } = receiverCalled('sns', () => ok(undefined));
     let now = 1_000;
-    const { onRequest, idle } = dispatcherOf([{ ...sourceOf([]).source, pending }], [receiver], () => now);
+    const { onRequest, idle } = dispatcherOf(
+      [{ ...sourceOf([]).source, pending }],
+      [receiver],
+      () => now,
+    );
     for (const [later, looks] of [
       [0, 1],
       [29_999, 1],
@@ -179,7 +203,9 @@ describe('the dispatcher', () => {
     vi.useFakeTimers();
     const pending = vi.fn<Source['pending']>(() => Promise.resolve([]));
     const { receiver } = receiverCalled('sns', () => ok(undefined));
-    const { start } = dispatcherOf([{ ...sourceOf([]).source, pending }], [receiver], () => Date.now());
+    const { start } = dispatcherOf([{ ...sourceOf([]).source, pending }], [receiver], () =>
+      Date.now(),
+    );
     const stop = new AbortController();
     start(stop.signal);
     expect(pending).toHaveBeenCalledTimes(1);

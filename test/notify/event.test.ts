@@ -36,7 +36,10 @@ describe('toBody', () => {
   });
 
   it('cuts what callers wrote, by whole characters', () => {
-    const { subject } = bodyOf({}, { justification: '😀'.repeat(5_000), requester: 'x'.repeat(5_000) });
+    const { subject } = bodyOf(
+      {},
+      { justification: '😀'.repeat(5_000), requester: 'x'.repeat(5_000) },
+    );
     const { justification, requester } = subject as Record<string, string>;
     expect(Array.from(justification ?? '')).toHaveLength(1_000);
     expect(justification).toMatch(/^(?:😀){999}…$/u);
@@ -47,11 +50,15 @@ describe('toBody', () => {
     const justification = 'a\nb\u202ec\u0000d"e\u2028';
     const body = toBody(event({}, { justification }), PUBLIC_URL);
     expect(body).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u);
-    expect((JSON.parse(body) as { subject: { justification: string } }).subject.justification).toBe(justification);
+    expect((JSON.parse(body) as { subject: { justification: string } }).subject.justification).toBe(
+      justification,
+    );
   });
 
   it('says that a drill is one', () => {
-    expect(bodyOf({ type: 'breakglass.invoked' }, { isDrill: true })['subject']).toMatchObject({ drill: true });
+    expect(bodyOf({ type: 'breakglass.invoked' }, { isDrill: true })['subject']).toMatchObject({
+      drill: true,
+    });
     expect(bodyOf({ type: 'breakglass.invoked' })['subject']).not.toHaveProperty('drill');
   });
 });
@@ -96,7 +103,8 @@ function slackOf(...given: Parameters<typeof event>) {
 }
 
 describe('toSlack', () => {
-  const HOSTILE = '<!channel> <https://evil.example|Approve> *bold* @here & :tada: ```x```\n> quoted';
+  const HOSTILE =
+    '<!channel> <https://evil.example|Approve> *bold* @here & :tada: ```x```\n> quoted';
 
   it('shows what callers wrote where nothing is formatted, escaped, and nowhere else', () => {
     const message = slackOf({}, { justification: HOSTILE, comment: HOSTILE, ticket: HOSTILE });
@@ -134,6 +142,8 @@ describe('toSlack', () => {
   });
 
   it('says of a drill that it is one', () => {
-    expect(slackOf({ type: 'breakglass.invoked' }, { isDrill: true }).text).toMatch(/^DRILL: Break-glass invoked/u);
+    expect(slackOf({ type: 'breakglass.invoked' }, { isDrill: true }).text).toMatch(
+      /^DRILL: Break-glass invoked/u,
+    );
   });
 });

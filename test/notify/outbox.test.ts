@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { CreateTableCommand, GetItemCommand, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  GetItemCommand,
+  PutItemCommand,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRequestOutbox } from '../../src/approvals/outbox.ts';
-import { approved, denied, withReview, type AccessRequest } from '../../src/approvals/request.ts';
+import type { AccessRequest } from '../../src/approvals/request.ts';
+import { approved, denied, withReview } from '../../src/approvals/request-changes.ts';
 import { toRequestItem } from '../../src/approvals/row.ts';
 import { createRequestStore, type RequestStore } from '../../src/approvals/store.ts';
 import type { Item } from '../../src/aws/attributes.ts';
@@ -36,18 +42,29 @@ afterAll(async () => {
   await desk.close();
 });
 
-/** A table of requests, as it is made here or as one that Sentinel made: without the index of the outbox. */
+/**
+ * A table of requests, as it is made here or as one that Sentinel made: without the index of the
+ * outbox.
+ */
 async function makeTable(isSentinels: boolean): Promise<string> {
   const name = `requests-${newHexId()}`;
   const definition = tableDefinitions({ ...DEFAULT_TABLE_NAMES, requests: name }).find(
     ({ create }) => create.TableName === name,
   );
-  const { GlobalSecondaryIndexes: indexes = [], AttributeDefinitions: attributes = [], ...create } = definition!.create;
+  const {
+    GlobalSecondaryIndexes: indexes = [],
+    AttributeDefinitions: attributes = [],
+    ...create
+  } = definition!.create;
   await client.send(
     new CreateTableCommand({
       ...create,
-      GlobalSecondaryIndexes: indexes.filter(({ IndexName }) => !isSentinels || IndexName !== 'gsi-outbox'),
-      AttributeDefinitions: attributes.filter(({ AttributeName }) => !isSentinels || AttributeName !== 'outbox'),
+      GlobalSecondaryIndexes: indexes.filter(
+        ({ IndexName }) => !isSentinels || IndexName !== 'gsi-outbox',
+      ),
+      AttributeDefinitions: attributes.filter(
+        ({ AttributeName }) => !isSentinels || AttributeName !== 'outbox',
+      ),
     }),
   );
   return name;
@@ -99,8 +116,11 @@ function instance(url = receiver.url, sources?: readonly Source[]) {
 }
 
 async function itemOf(id: string): Promise<Item | undefined> {
-  return (await client.send(new GetItemCommand({ TableName: table, Key: { id: { S: id } }, ConsistentRead: true })))
-    .Item;
+  return (
+    await client.send(
+      new GetItemCommand({ TableName: table, Key: { id: { S: id } }, ConsistentRead: true }),
+    )
+  ).Item;
 }
 
 async function put(item: Item): Promise<void> {
@@ -181,9 +201,16 @@ describe('the outbox of requests', () => {
     await instance().round();
     expect(receiver.ids()).toEqual([`${id}.1`, `${id}.2`]);
     expect(typesSent()).toEqual(['request.created', 'request.approved']);
-    const [created, decided] = receiver.arrived.map(({ body }) => (JSON.parse(body) as { subject: object }).subject);
+    const [created, decided] = receiver.arrived.map(
+      ({ body }) => (JSON.parse(body) as { subject: object }).subject,
+    );
     expect(created).toMatchObject({ requester: 'key/alice', actor: 'key/alice' });
-    expect(decided).toMatchObject({ requester: 'key/alice', actor: 'key/bob', comment: 'fine', status: 'approved' });
+    expect(decided).toMatchObject({
+      requester: 'key/alice',
+      actor: 'key/bob',
+      comment: 'fine',
+      status: 'approved',
+    });
     expect(decided).not.toHaveProperty('drill');
   });
 
@@ -246,10 +273,16 @@ function without(item: Item, ...names: readonly string[]): Item {
 describe('a row that no TVM has signed', () => {
   it.each<readonly [string, (item: Item) => Item]>([
     ['without a signature', (item) => without(item, 'signature')],
-    ['with a state that was changed', (item) => ({ ...item, state: { S: item['state']!.S!.replace('prod', 'root') } })],
+    [
+      'with a state that was changed',
+      (item) => ({ ...item, state: { S: item['state']!.S!.replace('prod', 'root') } }),
+    ],
     ['under another id', (item) => ({ ...item, id: { S: 'ffffffffffffffff' } })],
     ['of another table', () => toRequestItem(pending(), 'other-table', SEALING, true)],
-    ['signed by another key', () => toRequestItem(pending(), table, { ...SEALING, key: randomBytes(32) }, true)],
+    [
+      'signed by another key',
+      () => toRequestItem(pending(), table, { ...SEALING, key: randomBytes(32) }, true),
+    ],
     ['that is Sentinel’s own', (item) => without(item, 'state', 'signature')],
   ])('sends nothing: %s', async (_, forge) => {
     await put(forge(toRequestItem(pending(), table, SEALING, true)));
@@ -260,9 +293,14 @@ describe('a row that no TVM has signed', () => {
     }
     expect(receiver.arrived).toEqual([]);
     expect(counts).toEqual({});
-    expect(await createRequestOutbox({ client, table, clock: () => now, sealingKeys: () => KEYS }).pending(9)).toEqual(
-      [],
-    );
+    expect(
+      await createRequestOutbox({
+        client,
+        table,
+        clock: () => now,
+        sealingKeys: () => KEYS,
+      }).pending(9),
+    ).toEqual([]);
   });
 
   it('sends nothing for a status that somebody wrote over a signed row', async () => {
@@ -304,12 +342,15 @@ describe('a receiver that does not take an event', () => {
     }
     await broken.close();
     expect(broken.arrived).toHaveLength(12);
-    expect(pauses.slice(1).every((pause, index) => index === 0 || pause >= (pauses[index] ?? 0) * 0.7)).toBe(true);
+    expect(
+      pauses.slice(1).every((pause, index) => index === 0 || pause >= (pauses[index] ?? 0) * 0.7),
+    ).toBe(true);
     expect(Math.max(...pauses)).toBeLessThanOrEqual(600_000);
     expect(counts).toEqual({ 'events.failed': 12, 'events.dead': 1 });
     const item = await itemOf(id);
     expect(item).toMatchObject({ outbox: { S: 'dead' } });
-    for (const name of ['outbox_after', 'outbox_attempts', 'outbox_claim']) expect(item).not.toHaveProperty(name);
+    for (const name of ['outbox_after', 'outbox_attempts', 'outbox_claim'])
+      expect(item).not.toHaveProperty(name);
     expect(logged.at(-1)).toMatch(/given up/u);
     expect(logged.join('\n')).not.toContain(broken.url);
     expect(logged.join('\n')).not.toContain('/hook');
@@ -338,7 +379,12 @@ describe('a receiver that does not take an event', () => {
     const { round } = instance(hanging.url);
     const running = round();
     const begun = performance.now();
-    const next = denied(withReview(await readNow(id), review(BOB, { verdict: 'deny' }), SHOWN), ALICE, 'no', MADE);
+    const next = denied(
+      withReview(await readNow(id), review(BOB, { verdict: 'deny' }), SHOWN),
+      ALICE,
+      'no',
+      MADE,
+    );
     expect(await store.replace(next, SEALING)).toBe('replaced');
     expect(performance.now() - begun).toBeLessThan(2_000);
     await hanging.close();

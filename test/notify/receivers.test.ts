@@ -63,6 +63,9 @@ describe('createReceivers', () => {
 
   it('has a webhook without keys that takes nothing and says why, so that somebody learns of it', async () => {
     const [webhook] = receiversOf({ webhookUrl: 'http://127.0.0.1:1/' })();
-    expect(await webhook?.deliver(event())).toMatchObject({ ok: false, refusal: expect.stringContaining('"webhook"') });
+    expect(await webhook?.deliver(event())).toMatchObject({
+      ok: false,
+      refusal: expect.stringContaining('"webhook"'),
+    });
   });
 });

@@ -55,7 +55,10 @@ function noContent(response: ServerResponse): void {
 }
 
 /** Starts a receiver on loopback. */
-export async function startReceiver(respond: Respond = noContent, isTls = false): Promise<TestReceiver> {
+export async function startReceiver(
+  respond: Respond = noContent,
+  isTls = false,
+): Promise<TestReceiver> {
   const arrived: Arrived[] = [];
   function serve(request: IncomingMessage, response: ServerResponse): void {
     void text(request).then((body) => {

@@ -3,7 +3,14 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createWebhook, type WebhookTarget } from '../../src/notify/webhook.ts';
 import { CERTIFICATE } from './certificate.ts';
-import { event, NOW, PUBLIC_URL, startReceiver, type Arrived, type TestReceiver } from './support.ts';
+import {
+  event,
+  NOW,
+  PUBLIC_URL,
+  startReceiver,
+  type Arrived,
+  type TestReceiver,
+} from './support.ts';
 
 const KEYS = [randomBytes(32), randomBytes(32)];
 
@@ -56,7 +63,9 @@ describe('a webhook', () => {
     });
     for (const key of KEYS) expect(arrived !== undefined && isSigned(arrived, key)).toBe(true);
     expect(arrived !== undefined && isSigned(arrived, randomBytes(32))).toBe(false);
-    expect(arrived !== undefined && isSigned({ ...arrived, body: `${arrived.body} ` }, KEYS[0]!)).toBe(false);
+    expect(
+      arrived !== undefined && isSigned({ ...arrived, body: `${arrived.body} ` }, KEYS[0]!),
+    ).toBe(false);
   });
 
   it('is signed anew at each attempt', async () => {
@@ -68,7 +77,9 @@ describe('a webhook', () => {
     await webhook.deliver(event());
     const [first, second] = receiver.arrived;
     expect(second?.headers['x-sentinel-timestamp']).toBe(String(NOW / 1_000 + 60));
-    expect(second?.headers['x-sentinel-signature']).not.toBe(first?.headers['x-sentinel-signature']);
+    expect(second?.headers['x-sentinel-signature']).not.toBe(
+      first?.headers['x-sentinel-signature'],
+    );
     expect(second?.body).toBe(first?.body);
     expect(second !== undefined && isSigned(second, KEYS[1]!)).toBe(true);
   });
@@ -92,7 +103,11 @@ describe('a webhook', () => {
     ['answers 500', (response) => response.writeHead(500).end('no'), /answered 500/u],
     ['answers 404', (response) => response.writeHead(404).end(), /answered 404/u],
     ['cuts the connection', (response) => response.destroy(), /ECONNRESET/u],
-    ['answers more than 4 KiB', (response) => response.writeHead(200).end('x'.repeat(5_000)), /more than 4096 bytes/u],
+    [
+      'answers more than 4 KiB',
+      (response) => response.writeHead(200).end('x'.repeat(5_000)),
+      /more than 4096 bytes/u,
+    ],
     [
       'has a head without end',
       (response) => response.writeHead(200, { x: 'y'.repeat(12_000) }).end(),
@@ -107,7 +122,9 @@ describe('a webhook', () => {
   });
 
   it('takes an answer of 4 KiB', async () => {
-    const receiver = await receiverThat((response) => response.writeHead(200).end('x'.repeat(4_096)));
+    const receiver = await receiverThat((response) =>
+      response.writeHead(200).end('x'.repeat(4_096)),
+    );
     expect(await webhookAt(receiver.url).deliver(event())).toMatchObject({ ok: true });
   });
 
@@ -116,7 +133,8 @@ describe('a webhook', () => {
     const receiver = await receiverThat((response) => {
       response.writeHead(200);
       function more(): void {
-        while (!response.destroyed && written < 50_000_000 && response.write('x'.repeat(65_536))) written += 65_536;
+        while (!response.destroyed && written < 50_000_000 && response.write('x'.repeat(65_536)))
+          written += 65_536;
       }
       response.on('drain', more);
       more();
@@ -127,9 +145,14 @@ describe('a webhook', () => {
 
   it('follows no redirect', async () => {
     const elsewhere = await receiverThat();
-    const receiver = await receiverThat((response) => response.writeHead(307, { location: elsewhere.url }).end());
+    const receiver = await receiverThat((response) =>
+      response.writeHead(307, { location: elsewhere.url }).end(),
+    );
     const outcome = await webhookAt(receiver.url).deliver(event());
-    expect(outcome).toMatchObject({ ok: false, refusal: expect.stringContaining('redirects (307)') });
+    expect(outcome).toMatchObject({
+      ok: false,
+      refusal: expect.stringContaining('redirects (307)'),
+    });
     expect(elsewhere.arrived).toEqual([]);
   });
 
@@ -165,13 +188,17 @@ describe('a webhook behind TLS', () => {
   it('is delivered to whom the name was resolved to, as the name that its certificate has', async () => {
     const receiver = await receiverThat(undefined, true);
     const url = `https://receiver.example:${receiver.port}/hook`;
-    expect(await webhookAt(url, { way: { ...way, ca: CERTIFICATE } }).deliver(event())).toMatchObject({ ok: true });
+    expect(
+      await webhookAt(url, { way: { ...way, ca: CERTIFICATE } }).deliver(event()),
+    ).toMatchObject({ ok: true });
     expect(receiver.arrived[0]?.headers.host).toBe(`receiver.example:${receiver.port}`);
   });
 
   it('is not delivered where nobody trusts the certificate', async () => {
     const receiver = await receiverThat(undefined, true);
-    const outcome = await webhookAt(`https://receiver.example:${receiver.port}/`, { way }).deliver(event());
+    const outcome = await webhookAt(`https://receiver.example:${receiver.port}/`, { way }).deliver(
+      event(),
+    );
     expect(outcome).toMatchObject({ ok: false, refusal: expect.stringContaining('SELF_SIGNED') });
     expect(receiver.arrived).toEqual([]);
   });
@@ -180,7 +207,10 @@ describe('a webhook behind TLS', () => {
     const receiver = await receiverThat(undefined, true);
     const url = `https://other.example:${receiver.port}/`;
     const outcome = await webhookAt(url, { way: { ...way, ca: CERTIFICATE } }).deliver(event());
-    expect(outcome).toMatchObject({ ok: false, refusal: expect.stringContaining('ERR_TLS_CERT_ALTNAME_INVALID') });
+    expect(outcome).toMatchObject({
+      ok: false,
+      refusal: expect.stringContaining('ERR_TLS_CERT_ALTNAME_INVALID'),
+    });
     expect(receiver.arrived).toEqual([]);
   });
 });
@@ -194,7 +224,9 @@ describe('the address of a webhook', () => {
         resolve: (host: string) => {
           const addresses = answers[Math.min(asked.length, answers.length - 1)] ?? [];
           asked.push(host);
-          return Promise.resolve(addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })));
+          return Promise.resolve(
+            addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+          );
         },
       },
     };
@@ -214,8 +246,14 @@ describe('the address of a webhook', () => {
     ['of nobody', []],
   ])('is not connected to where it is one %s', async (_, addresses) => {
     const receiver = await receiverThat();
-    const outcome = await webhookAt(`http://receiver.example:${receiver.port}/`, resolving(addresses)).deliver(event());
-    expect(outcome).toEqual({ ok: false, refusal: 'its address is one that events are not sent to' });
+    const outcome = await webhookAt(
+      `http://receiver.example:${receiver.port}/`,
+      resolving(addresses),
+    ).deliver(event());
+    expect(outcome).toEqual({
+      ok: false,
+      refusal: 'its address is one that events are not sent to',
+    });
     expect(receiver.arrived).toEqual([]);
   });
 
@@ -225,7 +263,10 @@ describe('the address of a webhook', () => {
       const receiver = await receiverThat();
       const url = `http://${host}:${receiver.port}/`;
       const outcome = await webhookAt(url, { allowsLoopback: false }).deliver(event());
-      expect(outcome).toEqual({ ok: false, refusal: 'its address is one that events are not sent to' });
+      expect(outcome).toEqual({
+        ok: false,
+        refusal: 'its address is one that events are not sent to',
+      });
       expect(receiver.arrived).toEqual([]);
     },
   );

@@ -11,7 +11,8 @@ function given(conditions: object): string {
   return policy({ conditions });
 }
 function capOf(cap: string) {
-  return valueOf(readAccessPolicy(policy({ max_server_duration: cap }))).rules[0]?.max_server_duration;
+  return valueOf(readAccessPolicy(policy({ max_server_duration: cap }))).rules[0]
+    ?.max_server_duration;
 }
 function hours(start: unknown, end: unknown): string {
   return given({ time: { hours: { start, end } } });
@@ -28,7 +29,11 @@ describe('readAccessPolicy, of a policy with a mistake', () => {
     ['an effect in capitals', policy({ effect: 'Allow' }), 'effect: must be allow'],
     ['an empty name', policy({ name: '' }), 'name: must not be empty'],
     ['an empty cap', policy({ max_server_duration: '' }), 'max_server_duration: must not be empty'],
-    ['a cap of null', policy({ max_server_duration: null }), 'max_server_duration: must be text, but nothing'],
+    [
+      'a cap of null',
+      policy({ max_server_duration: null }),
+      'max_server_duration: must be text, but nothing',
+    ],
     ['a cap below a minute', policy({ max_server_duration: '59s' }), 'must be at least 60s'],
     ['a cap that is a number', policy({ max_server_duration: 900 }), 'must be text'],
     ['a cap in words', policy({ max_server_duration: '15 min' }), 'is not a duration'],
@@ -44,14 +49,26 @@ describe('readAccessPolicy, of a policy with a mistake', () => {
       given({ profiles: ['dev'], users: '' }),
       'users: must be a list, but nothing is written',
     ],
-    ['users that are null', given({ profiles: ['dev'], users: null }), 'users: must be a list, but nothing is written'],
-    ['a time that is null', given({ profiles: ['dev'], time: null }), 'time: must be a mapping of keys to values, but'],
+    [
+      'users that are null',
+      given({ profiles: ['dev'], users: null }),
+      'users: must be a list, but nothing is written',
+    ],
+    [
+      'a time that is null',
+      given({ profiles: ['dev'], time: null }),
+      'time: must be a mapping of keys to values, but',
+    ],
     [
       'days that are null',
       given({ time: { days: null, hours: { start: '09:00', end: '10:00' } } }),
       'days: must be a list, but',
     ],
-    ['users beside the conditions', policy({ users: ['alice'] }), 'the key "users" belongs in the rule\'s conditions'],
+    [
+      'users beside the conditions',
+      policy({ users: ['alice'] }),
+      'the key "users" belongs in the rule\'s conditions',
+    ],
     ['users with a wildcard', given({ users: ['*'] }), 'users[0]: "*" has a wildcard'],
     ['a profile with a wildcard', given({ profiles: ['*'] }), 'profiles[0]: "*" has a wildcard'],
     ['a profile called ".."', given({ profiles: ['..'] }), 'profiles[0]: '],
@@ -65,14 +82,26 @@ describe('readAccessPolicy, of a policy with a mistake', () => {
     ['an empty list of users', given({ users: [] }), 'users: must not be an empty list'],
     ['an empty user name', given({ users: ['alice', ''] }), 'users[1]: must not be empty'],
     ['an empty device', given({ users: ['a'], device: {} }), 'device: must not be empty'],
-    ['a device that is a list', given({ users: ['a'], device: ['x'] }), 'device: must be a mapping'],
+    [
+      'a device that is a list',
+      given({ users: ['a'], device: ['x'] }),
+      'device: must be a mapping',
+    ],
     ['an unknown mode', given({ users: ['a'], mode: ['web'] }), 'mode[0]: must be server'],
-    ['an empty list of modes', given({ users: ['a'], mode: [] }), 'mode: must not be an empty list'],
+    [
+      'an empty list of modes',
+      given({ users: ['a'], mode: [] }),
+      'mode: must not be an empty list',
+    ],
     ['an abbreviated day', given({ time: { days: ['mon'] } }), 'days[0]: must be sunday'],
     ['a day in capitals', given({ time: { days: ['Monday'] } }), 'days[0]: must be sunday'],
     ['an empty list of days', given({ time: { days: [] } }), 'days: must not be an empty list'],
     ['an empty window', given({ time: {} }), 'must have at least one of days or hours'],
-    ['a window with a time zone only', given({ time: { timezone: 'UTC' } }), 'must have at least one of days or hours'],
+    [
+      'a window with a time zone only',
+      given({ time: { timezone: 'UTC' } }),
+      'must have at least one of days or hours',
+    ],
     ['hours without end', given({ time: { hours: { start: '09:00' } } }), '"end" is missing'],
     ['an end of 24:00', hours('09:00', '24:00'), 'end: must be a time from 00:00 to 23:59'],
     ['an hour of one digit', hours('9:00', '17:00'), 'start: must be a time'],
@@ -98,11 +127,11 @@ describe('readAccessPolicy, of a policy with a mistake', () => {
       'Z',
     ].map(
       (zone) =>
-        [`zone ${JSON.stringify(zone)}`, given({ time: { days: ['monday'], timezone: zone } }), 'time.timezone: '] as [
-          string,
-          string,
-          string,
-        ],
+        [
+          `zone ${JSON.stringify(zone)}`,
+          given({ time: { days: ['monday'], timezone: zone } }),
+          'time.timezone: ',
+        ] as [string, string, string],
     ),
     [
       'an account that is a number',
@@ -114,13 +143,21 @@ describe('readAccessPolicy, of a policy with a mistake', () => {
       given({ accounts: ['12345678901'] }),
       'accounts[0]: must be an account id of twelve digits',
     ],
-    ['an account with a wildcard', given({ accounts: ['12345678901*'] }), 'accounts[0]: must be an account id'],
+    [
+      'an account with a wildcard',
+      given({ accounts: ['12345678901*'] }),
+      'accounts[0]: must be an account id',
+    ],
     [
       'an account of digits that are not ASCII',
       given({ accounts: ['\u0661'.repeat(12)] }),
       'accounts[0]: must be an account id',
     ],
-    ['a name as unique id', given({ principal_ids: ['alice'] }), 'principal_ids[0]: must be the unique id'],
+    [
+      'a name as unique id',
+      given({ principal_ids: ['alice'] }),
+      'principal_ids[0]: must be the unique id',
+    ],
     [
       'an access key id as unique id',
       given({ principal_ids: ['AKIAIOSFODNN7EXAMPLE'] }),
@@ -128,8 +165,16 @@ describe('readAccessPolicy, of a policy with a mistake', () => {
     ],
     ['a star as principal', given({ principals: ['*'] }), 'principals[0]: "*" is neither an ARN'],
     ['an ARN of five parts', given({ principals: ['arn:aws:iam::role/x'] }), 'is neither an ARN'],
-    ['an ARN without resource', given({ principals: ['arn:aws:iam::111122223333:'] }), 'is neither an ARN'],
-    ['an ARN with a space', given({ principals: ['arn:aws:iam::111122223333:role/x '] }), 'is neither an ARN'],
+    [
+      'an ARN without resource',
+      given({ principals: ['arn:aws:iam::111122223333:'] }),
+      'is neither an ARN',
+    ],
+    [
+      'an ARN with a space',
+      given({ principals: ['arn:aws:iam::111122223333:role/x '] }),
+      'is neither an ARN',
+    ],
     [
       'a session as principal',
       given({ principals: ['arn:aws:sts::111122223333:assumed-role/Dev/*'] }),
@@ -147,7 +192,10 @@ describe('readAccessPolicy', () => {
     ['an old name of a zone', given({ time: { days: ['monday'], timezone: 'US/Pacific' } })],
     ['UTC', given({ time: { days: ['monday'], timezone: 'UTC' } })],
     ['an overnight window', hours('22:00', '06:00')],
-    ['a device of any content', given({ users: ['a'], device: { require_mdm: true, deep: { list: [1, null] } } })],
+    [
+      'a device of any content',
+      given({ users: ['a'], device: { require_mdm: true, deep: { list: [1, null] } } }),
+    ],
     ['a principal for any account', given({ principals: ['arn:aws:iam::*:role/Deploy-?'] })],
     ['a registered key', given({ principals: ['sentinel:key/AKIA*'] })],
     ['a role id', given({ principal_ids: ['AROAEXAMPLEID0000001'] })],
@@ -158,11 +206,16 @@ describe('readAccessPolicy', () => {
     expect(valueOf(readAccessPolicy(text))).toEqual(JSON.parse(text));
   });
 
-  it.each(['', null])('takes %j for absent where it restricts nothing, as templates leave it', (blank) => {
-    const conditions = { time: { days: ['monday'], timezone: blank } };
-    const read = valueOf(readAccessPolicy(policy({ conditions, reason: blank, session_table: blank })));
-    expect(read.rules).toEqual([{ ...RULE, conditions: { time: { days: ['monday'] } } }]);
-  });
+  it.each(['', null])(
+    'takes %j for absent where it restricts nothing, as templates leave it',
+    (blank) => {
+      const conditions = { time: { days: ['monday'], timezone: blank } };
+      const read = valueOf(
+        readAccessPolicy(policy({ conditions, reason: blank, session_table: blank })),
+      );
+      expect(read.rules).toEqual([{ ...RULE, conditions: { time: { days: ['monday'] } } }]);
+    },
+  );
 
   it('accepts names by the kind of caller that bare names mean', () => {
     function users(bareNames: NamedKind, name: string) {

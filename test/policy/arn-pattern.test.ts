@@ -17,7 +17,9 @@ function means(pattern: string, text: string): boolean {
 
 describe('matchesPattern', () => {
   it('agrees with a naive implementation', () => {
-    const text = fc.array(fc.constantFrom('a', 'b', ':', '/'), { maxLength: 10 }).map((parts) => parts.join(''));
+    const text = fc
+      .array(fc.constantFrom('a', 'b', ':', '/'), { maxLength: 10 })
+      .map((parts) => parts.join(''));
     const pattern = fc
       .array(fc.constantFrom('a', 'b', ':', '/', '*', '*', '?'), { maxLength: 8 })
       .map((parts) => parts.join(''));
@@ -34,7 +36,9 @@ describe('matchesPattern', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(part, fc.boolean())), (parts) => {
         const text = parts.map(([piece]) => piece).join('');
-        const pattern = parts.map(([piece, hide]) => (hide && !/[:/]/u.test(piece) ? '*' : piece)).join('');
+        const pattern = parts
+          .map(([piece, hide]) => (hide && !/[:/]/u.test(piece) ? '*' : piece))
+          .join('');
         expect(matchesPattern(pattern, text)).toBe(true);
       }),
     );
@@ -46,7 +50,11 @@ describe('matchesPattern', () => {
     expect(matchesPattern(arn, arn.replace('.', 'x'))).toBe(false);
     expect(matchesPattern(arn, `${arn}x`)).toBe(false);
     expect(matchesPattern(arn, `x${arn}`)).toBe(false);
-    expect([hasWildcard(arn), hasWildcard(`${arn}?`), hasWildcard('a*')]).toEqual([false, true, true]);
+    expect([hasWildcard(arn), hasWildcard(`${arn}?`), hasWildcard('a*')]).toEqual([
+      false,
+      true,
+      true,
+    ]);
   });
 
   it('takes little time for patterns of many stars', () => {

@@ -59,8 +59,18 @@ const ORDER: readonly Case[] = [
     {},
     { effect: 'require_server_session' },
   ],
-  ['gives the cap in seconds', [rule('allow', USER, ', max_server_duration: 15m')], {}, { capSeconds: 900 }],
-  ['gives a cap below 900 seconds', [rule('allow', USER, ', max_server_duration: 1m')], {}, { capSeconds: 60 }],
+  [
+    'gives the cap in seconds',
+    [rule('allow', USER, ', max_server_duration: 15m')],
+    {},
+    { capSeconds: 900 },
+  ],
+  [
+    'gives a cap below 900 seconds',
+    [rule('allow', USER, ', max_server_duration: 1m')],
+    {},
+    { capSeconds: 60 },
+  ],
   [
     'gives the name and the reason of the rule',
     [rule('deny', USER, ', reason: frozen')],
@@ -73,7 +83,12 @@ const NAMES: readonly Case[] = [
   ['compares users case-sensitively', [rule('allow', 'users: [Alice]')], {}, none],
   ['compares profiles case-sensitively', [rule('allow', 'profiles: [Prod]')], {}, none],
   ['does not match a prefix of a name', [rule('allow', 'users: [ali]')], {}, none],
-  ['does not match when one of two conditions fails', [rule('allow', 'users: [alice], profiles: [dev]')], {}, none],
+  [
+    'does not match when one of two conditions fails',
+    [rule('allow', 'users: [alice], profiles: [dev]')],
+    {},
+    none,
+  ],
   ['does not match a caller without a name', [rule('allow', USER)], as({ name: '' }), none],
   ['matches an account', [rule('allow', 'accounts: ["111122223333"]')], {}, yes],
   [
@@ -100,7 +115,12 @@ const NAMES: readonly Case[] = [
     {},
     { ...yes, namesCaller: false },
   ],
-  ['does not match a slash by a star', [rule('allow', 'principals: ["arn:aws:iam::111122223333:user/*"]')], {}, none],
+  [
+    'does not match a slash by a star',
+    [rule('allow', 'principals: ["arn:aws:iam::111122223333:user/*"]')],
+    {},
+    none,
+  ],
   [
     'does not match a colon by a star',
     [rule('allow', 'principals: ["arn:aws:iam::*:user/*:eng/alice", "arn:*:iam::*:*/*:*/alice"]')],
@@ -129,10 +149,25 @@ const NAMES: readonly Case[] = [
 ];
 
 const TIME: readonly Case[] = [
-  ['does not match a millisecond before the window', [rule('allow', HOURS)], at('2026-01-05T08:59:59.999Z'), none],
+  [
+    'does not match a millisecond before the window',
+    [rule('allow', HOURS)],
+    at('2026-01-05T08:59:59.999Z'),
+    none,
+  ],
   ['matches at the start of the window', [rule('allow', HOURS)], at('2026-01-05T09:00:00Z'), yes],
-  ['matches in the last millisecond of the window', [rule('allow', HOURS)], at('2026-01-05T16:59:59.999Z'), yes],
-  ['does not match at the end of the window', [rule('allow', HOURS)], at('2026-01-05T17:00:00Z'), none],
+  [
+    'matches in the last millisecond of the window',
+    [rule('allow', HOURS)],
+    at('2026-01-05T16:59:59.999Z'),
+    yes,
+  ],
+  [
+    'does not match at the end of the window',
+    [rule('allow', HOURS)],
+    at('2026-01-05T17:00:00Z'),
+    none,
+  ],
   [
     'matches at 09:00 in New York in winter, which is 14:00Z',
     [rule('allow', NEW_YORK)],
@@ -210,8 +245,18 @@ const HERE: readonly Case[] = [
     {},
     { effect: 'allow', ruleIndex: 1 },
   ],
-  ['denies by a list of modes that includes server', [rule('deny', `${USER}, mode: [cli, server]`)], {}, no],
-  ['does not allow by a device condition', [rule('allow', `${USER}, device: {managed: true}`)], {}, none],
+  [
+    'denies by a list of modes that includes server',
+    [rule('deny', `${USER}, mode: [cli, server]`)],
+    {},
+    no,
+  ],
+  [
+    'does not allow by a device condition',
+    [rule('allow', `${USER}, device: {managed: true}`)],
+    {},
+    none,
+  ],
   [
     'does not require approval by a device condition',
     [rule('require_approval', `${USER}, device: {managed: true}`)],
@@ -234,7 +279,11 @@ describe('evaluate', () => {
   });
 
   it('denies without a policy', () => {
-    expect(evaluate(undefined, request())).toEqual({ effect: 'deny', ruleIndex: -1, namesCaller: false });
+    expect(evaluate(undefined, request())).toEqual({
+      effect: 'deny',
+      ruleIndex: -1,
+      namesCaller: false,
+    });
   });
 
   it('throws when the time is not an instant', () => {

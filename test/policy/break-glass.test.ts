@@ -11,7 +11,10 @@ import {
   maxSecondsOf,
   type BreakGlassAsk,
 } from '../../src/policy/break-glass/rule.ts';
-import { readBreakGlassPolicy, type BreakGlassRule } from '../../src/policy/documents/break-glass-policy.ts';
+import {
+  readBreakGlassPolicy,
+  type BreakGlassRule,
+} from '../../src/policy/documents/break-glass-policy.ts';
 import { readBreakGlassRatePolicy } from '../../src/policy/documents/break-glass-rate-policy.ts';
 import { namesOfBreakGlass } from '../../src/policy/lint-names.ts';
 import { NOON, problemsOf, valueOf } from './support.ts';
@@ -31,7 +34,14 @@ function ratesOf(...rules: readonly object[]) {
 const RULE = { name: 'r', profiles: ['prod'], users: ['alice', 'bob'] };
 
 function ask(change: Partial<BreakGlassAsk> = {}): BreakGlassAsk {
-  return { name: 'alice', profile: 'prod', reasonCode: 'incident', seconds: 3_600, now: NOON, ...change };
+  return {
+    name: 'alice',
+    profile: 'prod',
+    reasonCode: 'incident',
+    seconds: 3_600,
+    now: NOON,
+    ...change,
+  };
 }
 
 function problemOf(rule: object, change: Partial<BreakGlassAsk> = {}) {
@@ -53,10 +63,26 @@ describe('readBreakGlassPolicy', () => {
   it.each([
     ['a review by nobody', { review: { by: [], within: '1h' } }, 'by: must not be an empty list'],
     ['a review without an end', { review: { by: ['olivia'] } }, '"within" is missing'],
-    ['a review within a year', { review: { by: ['olivia'], within: '8760h' } }, 'must be at most 2592000s'],
-    ['a review by a pattern', { review: { by: [`${ROLE}*`], within: '1h' } }, 'stands for no person'],
-    ['a second person of a pattern', { second_person: { from: ['sentinel:key/*'], within: '5m' } }, 'no person'],
-    ['a second person in no time', { second_person: { from: ['bob'], within: '59s' } }, 'must be at least 60s'],
+    [
+      'a review within a year',
+      { review: { by: ['olivia'], within: '8760h' } },
+      'must be at most 2592000s',
+    ],
+    [
+      'a review by a pattern',
+      { review: { by: [`${ROLE}*`], within: '1h' } },
+      'stands for no person',
+    ],
+    [
+      'a second person of a pattern',
+      { second_person: { from: ['sentinel:key/*'], within: '5m' } },
+      'no person',
+    ],
+    [
+      'a second person in no time',
+      { second_person: { from: ['bob'], within: '59s' } },
+      'must be at least 60s',
+    ],
     ['a misspelt key', { second_person: { form: ['bob'], within: '5m' } }, 'did you mean "from"?'],
     [
       'a second person who is the first',
@@ -79,7 +105,10 @@ describe('readBreakGlassRatePolicy', () => {
     [{ cooldown: '2161h' }, 'cooldown: must be at most 7776000s'],
     [{ max_per_user: 1, quota_window: '2161h' }, 'quota_window: must be at most 7776000s'],
     [{ max_per_user: 501, quota_window: '24h' }, 'max_per_user: must be at most 500'],
-    [{ escalation_threshold: 501, quota_window: '24h' }, 'escalation_threshold: must be at most 500'],
+    [
+      { escalation_threshold: 501, quota_window: '24h' },
+      'escalation_threshold: must be at most 500',
+    ],
   ])('refuses what is more than is on record: %j', (rule, problem) => {
     const source = JSON.stringify({ rules: [{ name: 'r', ...rule }] });
     expect(problemsOf(readBreakGlassRatePolicy(source)).join('\n')).toContain(problem);
@@ -96,7 +125,9 @@ describe('namesOfBreakGlass', () => {
     expect(namesOfBreakGlass(policy)).toMatchObject([
       { users: ['alice', 'bob', 'dora', 'olivia'], principals: [ROLE], profiles: ['prod'] },
     ]);
-    expect(namesOfBreakGlass(ratesOf({ name: 'q', cooldown: '1h' }))).toMatchObject([{ users: [], principals: [] }]);
+    expect(namesOfBreakGlass(ratesOf({ name: 'q', cooldown: '1h' }))).toMatchObject([
+      { users: [], principals: [] },
+    ]);
   });
 });
 
@@ -127,7 +158,10 @@ describe('checkBreakGlassRule', () => {
   });
 
   it('lets the first rule for the profile decide, as Sentinel does', () => {
-    const policy = policyOf({ ...RULE, users: ['bob'] }, { ...RULE, name: 'second', profiles: undefined });
+    const policy = policyOf(
+      { ...RULE, users: ['bob'] },
+      { ...RULE, name: 'second', profiles: undefined },
+    );
     expect(checkBreakGlassRule(policy, ask())).toEqual({ ok: false, refusal: 'user' });
     expect(findBreakGlassRule(policy, 'dev')?.name).toBe('second');
   });
@@ -135,7 +169,11 @@ describe('checkBreakGlassRule', () => {
 
 describe('isRuleFor', () => {
   it('asks neither for the time nor for the duration', () => {
-    const rule = policyOf({ ...RULE, time: { hours: { start: '01:00', end: '02:00' } }, max_duration: '1m' }).rules[0];
+    const rule = policyOf({
+      ...RULE,
+      time: { hours: { start: '01:00', end: '02:00' } },
+      max_duration: '1m',
+    }).rules[0];
     expect(isRuleFor(rule, { name: 'alice', reasonCode: 'other' }).ok).toBe(true);
     expect(maxSecondsOf(rule as BreakGlassRule)).toBe(60);
   });
@@ -180,7 +218,10 @@ describe('checkRates', () => {
 
   it('allows everything without a policy, and without a rule for the profile', () => {
     const byPerson = [ago(1)];
-    expect(checkRates(undefined, facts({ byPerson }))).toEqual({ ok: true, value: { escalate: false } });
+    expect(checkRates(undefined, facts({ byPerson }))).toEqual({
+      ok: true,
+      value: { escalate: false },
+    });
     const other = ratesOf({ name: 'c', profiles: ['dev'], cooldown: '1h' });
     expect(checkRates(other, facts({ byPerson })).ok).toBe(true);
   });
@@ -194,12 +235,16 @@ describe('checkRates', () => {
     });
     expect(checkRates(COOLDOWN, facts({ byPerson: [ago(HOUR - 1)] })).ok).toBe(false);
     expect(checkRates(COOLDOWN, facts({ byPerson: [ago(HOUR)] })).ok, 'exactly 1h').toBe(true);
-    expect(checkRates(COOLDOWN, facts({ byPerson: [ago(-1_000)] })).ok, 'by a clock ahead').toBe(false);
+    expect(checkRates(COOLDOWN, facts({ byPerson: [ago(-1_000)] })).ok, 'by a clock ahead').toBe(
+      false,
+    );
   });
 
   it('is not misled by a newer use of another profile', () => {
     expect(checkRates(COOLDOWN, facts({ byPerson: [ago(MINUTE, 'dev')] })).ok).toBe(true);
-    expect(checkRates(COOLDOWN, facts({ byPerson: [ago(MINUTE, 'dev'), ago(30 * MINUTE)] })).ok).toBe(false);
+    expect(
+      checkRates(COOLDOWN, facts({ byPerson: [ago(MINUTE, 'dev'), ago(30 * MINUTE)] })).ok,
+    ).toBe(false);
   });
 
   it('refuses when a quota is used up, until the use that is too much leaves the window', () => {
@@ -209,8 +254,12 @@ describe('checkRates', () => {
       ok: false,
       refusal: { kind: 'user-quota', rule: 'q', retryAt: NOON + 22 * HOUR },
     });
-    expect(checkRates(QUOTAS, facts({ byPerson }))).toMatchObject({ refusal: { retryAt: NOON + 22 * HOUR } });
-    expect(checkRates(QUOTAS, facts({ byPerson: [ago(24 * HOUR), ago(24 * HOUR), ago(1)] })).ok).toBe(true);
+    expect(checkRates(QUOTAS, facts({ byPerson }))).toMatchObject({
+      refusal: { retryAt: NOON + 22 * HOUR },
+    });
+    expect(
+      checkRates(QUOTAS, facts({ byPerson: [ago(24 * HOUR), ago(24 * HOUR), ago(1)] })).ok,
+    ).toBe(true);
     expect(checkRates(QUOTAS, facts({ byProfile: [ago(1), ago(2), ago(3 * HOUR)] }))).toEqual({
       ok: false,
       refusal: { kind: 'profile-quota', rule: 'q', retryAt: NOON + 21 * HOUR },
@@ -218,7 +267,13 @@ describe('checkRates', () => {
   });
 
   it('asks for the cooldown first, then for the user, then for the profile', () => {
-    const all = ratesOf({ name: 'a', cooldown: '1h', max_per_user: 1, max_per_profile: 1, quota_window: '24h' });
+    const all = ratesOf({
+      name: 'a',
+      cooldown: '1h',
+      max_per_user: 1,
+      max_per_profile: 1,
+      quota_window: '24h',
+    });
     function kindOf(change: Partial<RateFacts>) {
       const checked = checkRates(all, facts(change));
       return checked.ok ? 'ok' : checked.refusal.kind;
@@ -240,8 +295,13 @@ describe('checkRates', () => {
   });
 
   it('goes by the first rule for the profile', () => {
-    const rates = ratesOf({ name: 'a', profiles: ['dev'], cooldown: '2h' }, { name: 'b', cooldown: '1h' });
-    expect(checkRates(rates, facts({ byPerson: [ago(1)] }))).toMatchObject({ refusal: { rule: 'b' } });
+    const rates = ratesOf(
+      { name: 'a', profiles: ['dev'], cooldown: '2h' },
+      { name: 'b', cooldown: '1h' },
+    );
+    expect(checkRates(rates, facts({ byPerson: [ago(1)] }))).toMatchObject({
+      refusal: { rule: 'b' },
+    });
   });
 });
 
@@ -265,6 +325,8 @@ describe('ledgerNamesOf', () => {
 
   it('gives two persons nothing in common', () => {
     const people = createPeople([]);
-    expect(ledgerNamesOf(people, ALICE).filter((name) => ledgerNamesOf(people, USER).includes(name))).toEqual([]);
+    expect(
+      ledgerNamesOf(people, ALICE).filter((name) => ledgerNamesOf(people, USER).includes(name)),
+    ).toEqual([]);
   });
 });

@@ -12,7 +12,11 @@ function json(change: object): string {
 
 describe('readClientDocument', () => {
   it('reads a registered key', () => {
-    expect(valueOf(readClientDocument(json({})))).toEqual({ secret: SECRET, name: 'alice', disabled: false });
+    expect(valueOf(readClientDocument(json({})))).toEqual({
+      secret: SECRET,
+      name: 'alice',
+      disabled: false,
+    });
     const full = `secret: ${SECRET}\nname: a.b@example.com\nexpires_at: 2026-01-02T03:04:05Z\ndisabled: true\n`;
     expect(valueOf(readClientDocument(full))).toEqual({
       secret: SECRET,
@@ -44,7 +48,11 @@ describe('readClientDocument', () => {
     ['a year of five digits', json({ expires_at: '+12026-01-02T03:04:05Z' }), '4 expires_at: '],
     ['yes for disabled', json({ disabled: 'yes' }), '4 disabled: '],
     ['null for disabled', json({ disabled: null }), '4 disabled: '],
-    ['an unknown key', json({ expires: '2026-01-02T03:04:05Z' }), '4 : must be one YAML or JSON mapping'],
+    [
+      'an unknown key',
+      json({ expires: '2026-01-02T03:04:05Z' }),
+      '4 : must be one YAML or JSON mapping',
+    ],
     ['a list', '- a', '1 : must be one YAML or JSON mapping'],
   ])('refuses %s', (_what, text, problem) => {
     expect(problemsOf(readClientDocument(text)).join('\n')).toContain(problem);
@@ -75,7 +83,9 @@ describe('a weak secret', () => {
   });
 
   it('is never a random one, in any encoding', () => {
-    const bytes = fc.uint8Array({ minLength: 16, maxLength: 32 }).filter((drawn) => new Set(drawn).size > 12);
+    const bytes = fc
+      .uint8Array({ minLength: 16, maxLength: 32 })
+      .filter((drawn) => new Set(drawn).size > 12);
     fc.assert(
       fc.property(bytes, fc.constantFrom('hex', 'base64', 'base64url'), (drawn, encoding) => {
         const secret = Buffer.from(drawn).toString(encoding);
@@ -158,7 +168,8 @@ describe('problems of a registered key', () => {
         ),
         (text) => {
           const read = readClientDocument(text);
-          if (!read.ok) for (const { path, message } of read.refusal) seen.add(`${path}: ${message}`);
+          if (!read.ok)
+            for (const { path, message } of read.refusal) seen.add(`${path}: ${message}`);
         },
       ),
       { numRuns: 500 },

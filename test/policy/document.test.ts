@@ -4,7 +4,8 @@ import { readAccessPolicy } from '../../src/policy/documents/access-policy.ts';
 import { readTree } from '../../src/policy/reading/yaml-tree.ts';
 import { problemsOf, valueOf } from './support.ts';
 
-const GOOD = 'version: "1"\nrules:\n  - name: r\n    effect: allow\n    conditions:\n      users: [alice]\n';
+const GOOD =
+  'version: "1"\nrules:\n  - name: r\n    effect: allow\n    conditions:\n      users: [alice]\n';
 
 function nested(levels: number): string {
   return `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
@@ -31,7 +32,11 @@ const SYNTAX: readonly Case[] = [
   ['an anchor', GOOD.replace('[alice]', '&a [alice]'), '6 : an anchor is not allowed'],
   ['an anchor on a key', '&a version: "1"\n', '1 : an anchor is not allowed'],
   ['a tag', GOOD.replace('effect: allow', 'effect: !!str allow'), '4 : a tag is not allowed'],
-  ['a tag of its own', GOOD.replace('effect: allow', 'effect: !mine allow'), '4 : a tag is not allowed'],
+  [
+    'a tag of its own',
+    GOOD.replace('effect: allow', 'effect: !mine allow'),
+    '4 : a tag is not allowed',
+  ],
   ['a verbatim tag', 'version: !<tag:yaml.org,2002:str> 1', '1 : a tag is not allowed'],
   ['a tag without a name', 'version: ! 1', '1 : a tag is not allowed'],
   ['a directive', `%YAML 1.1\n---\n${GOOD}`, '1 : a YAML directive is not allowed'],
@@ -39,13 +44,29 @@ const SYNTAX: readonly Case[] = [
   ['a control character', GOOD.replace('alice', 'al\u0000ice'), '6 : a control character'],
   ["the lexer's own mark", GOOD.replace('alice', '\u001f*a'), '6 : a control character'],
   ['more than 64 KiB', `${GOOD}#${' '.repeat(65_536)}`, '1 : the document is larger than 64 KiB'],
-  ['more than 64 KiB of bytes', `${GOOD}#${'\u20ac'.repeat(30_000)}`, '1 : the document is larger than 64 KiB'],
+  [
+    'more than 64 KiB of bytes',
+    `${GOOD}#${'\u20ac'.repeat(30_000)}`,
+    '1 : the document is larger than 64 KiB',
+  ],
 ];
 
 const KEYS: readonly Case[] = [
-  ['a duplicate key', `${GOOD}version: "1"\n`, '7 : the key "version" appears twice, first on line 1'],
-  ['a duplicate key in JSON', '{"version": "1",\n"version": "1"}', '2 : the key "version" appears twice'],
-  ['the same key in two spellings', 'version: "1"\n"version": "1"\n', '2 : the key "version" appears twice'],
+  [
+    'a duplicate key',
+    `${GOOD}version: "1"\n`,
+    '7 : the key "version" appears twice, first on line 1',
+  ],
+  [
+    'a duplicate key in JSON',
+    '{"version": "1",\n"version": "1"}',
+    '2 : the key "version" appears twice',
+  ],
+  [
+    'the same key in two spellings',
+    'version: "1"\n"version": "1"\n',
+    '2 : the key "version" appears twice',
+  ],
   ['a merge key', `${GOOD}<<: {version: "1"}\n`, '7 : the key "<<" is not allowed'],
   [
     'a merge key below',
@@ -61,11 +82,9 @@ const KEYS: readonly Case[] = [
     `${GOOD}${key}: 2\n`,
     `7 : the key "${key}" is not allowed`,
   ]),
-  ...['toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf', '__defineGetter__'].map((key): Case => [
-    key,
-    `${GOOD}${key}: 2\n`,
-    `7 ${key}: unknown key "${key}"`,
-  ]),
+  ...['toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf', '__defineGetter__'].map(
+    (key): Case => [key, `${GOOD}${key}: 2\n`, `7 ${key}: unknown key "${key}"`],
+  ),
   [
     'toString in the conditions',
     GOOD.replace('users:', 'toString: [a]\n      users:'),
@@ -85,14 +104,26 @@ const KEYS: readonly Case[] = [
 ];
 
 const VALUES: readonly Case[] = [
-  ['a hexadecimal number', GOOD.replace('"1"', '0x1'), '1 version: is a number in an unusual notation'],
-  ['a padded number', GOOD.replace('[alice]', '[007]'), '6 rules[0].conditions.users[0]: is a number in an unusual'],
+  [
+    'a hexadecimal number',
+    GOOD.replace('"1"', '0x1'),
+    '1 version: is a number in an unusual notation',
+  ],
+  [
+    'a padded number',
+    GOOD.replace('[alice]', '[007]'),
+    '6 rules[0].conditions.users[0]: is a number in an unusual',
+  ],
   [
     'a number beyond 2^53',
     GOOD.replace('[alice]', '[12345678901234567890]'),
     '6 rules[0].conditions.users[0]: is a number',
   ],
-  ['infinity', GOOD.replace('[alice]', '[.inf]'), '6 rules[0].conditions.users[0]: is a number in an unusual'],
+  [
+    'infinity',
+    GOOD.replace('[alice]', '[.inf]'),
+    '6 rules[0].conditions.users[0]: is a number in an unusual',
+  ],
   [
     'a number for text',
     GOOD.replace('[alice]', '[7]'),
@@ -103,10 +134,26 @@ const VALUES: readonly Case[] = [
     GOOD.replace('[alice]', '[true]'),
     '6 rules[0].conditions.users[0]: must be text; put it in quotes',
   ],
-  ['nothing for text', GOOD.replace('[alice]', '[~]'), '6 rules[0].conditions.users[0]: must be text, but nothing'],
-  ['nothing for a list', GOOD.replace('[alice]', ''), '6 rules[0].conditions.users: must be a list'],
-  ['text for a list', GOOD.replace('[alice]', 'alice'), '6 rules[0].conditions.users: must be a list'],
-  ['a list for a mapping', GOOD.replace('users: [alice]', '- users'), '5 rules[0].conditions: must be a mapping'],
+  [
+    'nothing for text',
+    GOOD.replace('[alice]', '[~]'),
+    '6 rules[0].conditions.users[0]: must be text, but nothing',
+  ],
+  [
+    'nothing for a list',
+    GOOD.replace('[alice]', ''),
+    '6 rules[0].conditions.users: must be a list',
+  ],
+  [
+    'text for a list',
+    GOOD.replace('[alice]', 'alice'),
+    '6 rules[0].conditions.users: must be a list',
+  ],
+  [
+    'a list for a mapping',
+    GOOD.replace('users: [alice]', '- users'),
+    '5 rules[0].conditions: must be a mapping',
+  ],
   ['a mapping for a list', 'version: "1"\nrules: {name: r}\n', '2 rules: must be a list'],
   [
     'an item on its own line',
@@ -159,15 +206,20 @@ describe('readDocument, by the schema of an access policy', () => {
 describe('readDocument and readTree, of any text', () => {
   it('read 32 levels and refuse 33', () => {
     expect(readTree(nested(32)).ok).toBe(true);
-    expect(problemsOf(readTree(nested(33)))).toEqual(['1 : the document is nested deeper than 32 levels']);
+    expect(problemsOf(readTree(nested(33)))).toEqual([
+      '1 : the document is nested deeper than 32 levels',
+    ]);
     expect(valueOf(readTree(block(32))).problems).toEqual([]);
     expect(valueOf(readTree(`${block(33)} 1`)).problems).toHaveLength(1);
   });
 
-  it.each(['[', '{a: ', '- ', '? ', '{? ', '[[', '{"a":[', 'a: ', '- - ? '])('refuse 64 KiB of %j', (piece) => {
-    const text = piece.repeat(Math.floor(65_536 / piece.length));
-    expect(problemsOf(readAccessPolicy(text)).length).toBeGreaterThan(0);
-  });
+  it.each(['[', '{a: ', '- ', '? ', '{? ', '[[', '{"a":[', 'a: ', '- - ? '])(
+    'refuse 64 KiB of %j',
+    (piece) => {
+      const text = piece.repeat(Math.floor(65_536 / piece.length));
+      expect(problemsOf(readAccessPolicy(text)).length).toBeGreaterThan(0);
+    },
+  );
 
   it('report a hundred problems of ten thousand keys that are unknown or appear twice', () => {
     const text = Array.from({ length: 10_000 }, (_, index) => `k${index % 5_000}: 1`)
@@ -221,10 +273,18 @@ describe('readDocument and readTree, of any text', () => {
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof(
         { maxDepth: 4, depthSize: 'small' },
-        fc.oneof(fc.string({ unit: 'grapheme' }), fc.string(), fc.maxSafeInteger(), fc.boolean(), fc.constant(null)),
+        fc.oneof(
+          fc.string({ unit: 'grapheme' }),
+          fc.string(),
+          fc.maxSafeInteger(),
+          fc.boolean(),
+          fc.constant(null),
+        ),
         fc.array(tie('value'), { maxLength: 4 }),
         fc.dictionary(
-          fc.string().filter((key) => !['<<', '__proto__', 'constructor', 'prototype'].includes(key)),
+          fc
+            .string()
+            .filter((key) => !['<<', '__proto__', 'constructor', 'prototype'].includes(key)),
           tie('value'),
           { maxKeys: 4 },
         ),
@@ -234,7 +294,9 @@ describe('readDocument and readTree, of any text', () => {
       fc.property(value, fc.constantFrom(undefined, '\t', '  ', 1), (data, indent) => {
         const tree = valueOf(readTree(JSON.stringify({ data }, null, indent)));
         expect(tree.problems).toEqual([]);
-        expect(JSON.parse(JSON.stringify(tree.value))).toEqual(JSON.parse(JSON.stringify({ data })));
+        expect(JSON.parse(JSON.stringify(tree.value))).toEqual(
+          JSON.parse(JSON.stringify({ data })),
+        );
       }),
       { numRuns: 500 },
     );

@@ -26,11 +26,15 @@ function withEntryAnywhere(value: unknown, key: string, content: unknown): reado
     );
   }
   if (!isMapping(value)) return [];
-  const here = Object.hasOwn(value, key) ? [] : [Object.fromEntries([...Object.entries(value), [key, content]])];
+  const here = Object.hasOwn(value, key)
+    ? []
+    : [Object.fromEntries([...Object.entries(value), [key, content]])];
   const below = Object.entries(value)
     .filter(([name]) => name !== 'device')
     .flatMap(([name, inner]) =>
-      withEntryAnywhere(inner, key, content).map((changed) => Object.assign({}, value, { [name]: changed })),
+      withEntryAnywhere(inner, key, content).map((changed) =>
+        Object.assign({}, value, { [name]: changed }),
+      ),
     );
   return [...here, ...below];
 }
@@ -103,7 +107,9 @@ describe('every policy', () => {
         if (rule === undefined || other === undefined) return;
         const narrowed = { ...rule, conditions: { ...other.conditions, ...rule.conditions } };
         function matches(only: typeof narrowed): boolean {
-          return evaluate(compileAccessPolicy({ ...document, rules: [only] }), request).ruleIndex === 0;
+          return (
+            evaluate(compileAccessPolicy({ ...document, rules: [only] }), request).ruleIndex === 0
+          );
         }
         expect(matches(narrowed) && !matches(rule)).toBe(false);
       }),
@@ -147,7 +153,9 @@ describe('every policy', () => {
         expect(traces.map(({ reached }) => reached)).toEqual(
           traces.map((_trace, index) => ruleIndex < 0 || index <= ruleIndex),
         );
-        expect(traces.map(({ failed }) => failed.length === 0)).toEqual(traces.map(({ matched }) => matched));
+        expect(traces.map(({ failed }) => failed.length === 0)).toEqual(
+          traces.map(({ matched }) => matched),
+        );
         expect(traces[ruleIndex]?.effect).toBe(ruleEffect);
       }),
       RUNS,
@@ -191,7 +199,11 @@ describe('every policy', () => {
         const hidden = explain(policy, request).some(
           ({ matched, reached, effect }) => matched && !reached && effect === 'deny',
         );
-        if (!hidden || (decision.effect !== 'allow' && decision.effect !== 'require_server_session')) return;
+        if (
+          !hidden ||
+          (decision.effect !== 'allow' && decision.effect !== 'require_server_session')
+        )
+          return;
         const warned = lint(document)
           .filter(({ kind }) => kind === 'allow-before-deny')
           .map(({ rule }) => rule);

@@ -8,7 +8,9 @@ function rules(...lines: readonly string[]): string {
   return `version: 1\nrules:\n${lines.map((line, index) => `  - {name: r${index}, ${line}}\n`).join('')}`;
 }
 function findings(...lines: readonly string[]): readonly string[] {
-  return lint(valueOf(readAccessPolicy(rules(...lines)))).map(({ kind, rule }) => `${kind} ${rule}`);
+  return lint(valueOf(readAccessPolicy(rules(...lines)))).map(
+    ({ kind, rule }) => `${kind} ${rule}`,
+  );
 }
 
 const DAY = 'time: {hours: {start: 09:00, end: 17:00}}';
@@ -29,12 +31,18 @@ describe('lint', () => {
   it.each<[what: string, lines: readonly string[], expected: readonly string[]]>([
     [
       'an allow before a deny',
-      ['effect: allow, conditions: {users: [a, b]}', 'effect: deny, conditions: {users: [b, c], profiles: [p]}'],
+      [
+        'effect: allow, conditions: {users: [a, b]}',
+        'effect: deny, conditions: {users: [b, c], profiles: [p]}',
+      ],
       ['allow-before-deny r0'],
     ],
     [
       'require_server before a deny, which allows here',
-      ['effect: require_server, conditions: {profiles: [p, q]}', 'effect: deny, conditions: {users: [a]}'],
+      [
+        'effect: require_server, conditions: {profiles: [p, q]}',
+        'effect: deny, conditions: {users: [a]}',
+      ],
       ['allow-before-deny r0'],
     ],
     [
@@ -88,7 +96,10 @@ describe('lint', () => {
     ],
     [
       'a rule wider than the one before',
-      ['effect: allow, conditions: {users: [a], profiles: [p]}', 'effect: allow, conditions: {users: [a]}'],
+      [
+        'effect: allow, conditions: {users: [a], profiles: [p]}',
+        'effect: allow, conditions: {users: [a]}',
+      ],
       [],
     ],
     [
@@ -98,17 +109,26 @@ describe('lint', () => {
     ],
     [
       'an allow that only other clients match, before a deny',
-      ['effect: allow, conditions: {users: [a], mode: [cli]}', 'effect: deny, conditions: {users: [a]}'],
+      [
+        'effect: allow, conditions: {users: [a], mode: [cli]}',
+        'effect: deny, conditions: {users: [a]}',
+      ],
       [],
     ],
     [
       'an allow that only a device matches, before the same without it',
-      ['effect: allow, conditions: {users: [a], device: {x: 1}}', 'effect: allow, conditions: {users: [a]}'],
+      [
+        'effect: allow, conditions: {users: [a], device: {x: 1}}',
+        'effect: allow, conditions: {users: [a]}',
+      ],
       [],
     ],
     [
       'a deny for any device before an allow of the same user',
-      ['effect: deny, conditions: {users: [a], device: {x: 1}}', 'effect: allow, conditions: {users: [a]}'],
+      [
+        'effect: deny, conditions: {users: [a], device: {x: 1}}',
+        'effect: allow, conditions: {users: [a]}',
+      ],
       ['unreachable-rule r1'],
     ],
     [
@@ -163,10 +183,38 @@ describe('explain', () => {
       ),
     );
     expect(explain(policy, request())).toEqual([
-      { rule: 'r0', ruleIndex: 0, effect: 'deny', matched: false, failed: ['users'], reached: true },
-      { rule: 'r1', ruleIndex: 1, effect: 'allow', matched: false, failed: ['mode', 'device'], reached: true },
-      { rule: 'r2', ruleIndex: 2, effect: 'require_server', matched: true, failed: [], reached: true },
-      { rule: 'r3', ruleIndex: 3, effect: 'deny', matched: false, failed: ['profiles'], reached: false },
+      {
+        rule: 'r0',
+        ruleIndex: 0,
+        effect: 'deny',
+        matched: false,
+        failed: ['users'],
+        reached: true,
+      },
+      {
+        rule: 'r1',
+        ruleIndex: 1,
+        effect: 'allow',
+        matched: false,
+        failed: ['mode', 'device'],
+        reached: true,
+      },
+      {
+        rule: 'r2',
+        ruleIndex: 2,
+        effect: 'require_server',
+        matched: true,
+        failed: [],
+        reached: true,
+      },
+      {
+        rule: 'r3',
+        ruleIndex: 3,
+        effect: 'deny',
+        matched: false,
+        failed: ['profiles'],
+        reached: false,
+      },
     ]);
     expect(explain(undefined, request())).toEqual([]);
   });

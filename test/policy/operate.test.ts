@@ -18,7 +18,10 @@ const NAMELESS = { name: '', principal: 'arn:aws:iam::111122223333:role/x' };
 function documentOf(...rules: readonly object[]): OperatorsDocument {
   return valueOf(
     readOperators(
-      JSON.stringify({ version: '1', rules: rules.map((rule, index) => ({ name: `r${index}`, ...rule })) }),
+      JSON.stringify({
+        version: '1',
+        rules: rules.map((rule, index) => ({ name: `r${index}`, ...rule })),
+      }),
     ),
   );
 }
@@ -35,11 +38,31 @@ describe('mayOperate', () => {
       [OLIVIA, 'revoke', undefined],
       true,
     ],
-    ['allows a listed user an action on one profile', { users: ['olivia'], ...all }, [OLIVIA, 'revoke', 'dev'], true],
+    [
+      'allows a listed user an action on one profile',
+      { users: ['olivia'], ...all },
+      [OLIVIA, 'revoke', 'dev'],
+      true,
+    ],
     ['refuses another user', { users: ['otto'], ...all }, [OLIVIA, 'revoke', 'dev'], false],
-    ['compares users case-sensitively', { users: ['Olivia'], ...all }, [OLIVIA, 'list', 'dev'], false],
-    ['refuses an action that is not granted', { users: ['olivia'], actions: ['list'] }, [OLIVIA, 'lift', 'dev'], false],
-    ['allows an action that is granted', { users: ['olivia'], actions: ['lift'] }, [OLIVIA, 'lift', undefined], true],
+    [
+      'compares users case-sensitively',
+      { users: ['Olivia'], ...all },
+      [OLIVIA, 'list', 'dev'],
+      false,
+    ],
+    [
+      'refuses an action that is not granted',
+      { users: ['olivia'], actions: ['list'] },
+      [OLIVIA, 'lift', 'dev'],
+      false,
+    ],
+    [
+      'allows an action that is granted',
+      { users: ['olivia'], actions: ['lift'] },
+      [OLIVIA, 'lift', undefined],
+      true,
+    ],
     [
       'allows an action on a listed profile',
       { users: ['olivia'], ...all, profiles: ['dev'] },
@@ -58,7 +81,12 @@ describe('mayOperate', () => {
       [OLIVIA, 'list', undefined],
       false,
     ],
-    ['allows a listed principal', { principals: [DEPLOY.principal], ...all }, [DEPLOY, 'revoke', undefined], true],
+    [
+      'allows a listed principal',
+      { principals: [DEPLOY.principal], ...all },
+      [DEPLOY, 'revoke', undefined],
+      true,
+    ],
     [
       'allows a principal that a pattern matches',
       { principals: ['arn:aws:iam::111122223333:role/*'], ...all },
@@ -89,7 +117,12 @@ describe('mayOperate', () => {
       [OLIVIA, 'list', 'x'],
       false,
     ],
-    ['refuses a caller without a name', { users: ['olivia'], ...all }, [NAMELESS, 'list', undefined], false],
+    [
+      'refuses a caller without a name',
+      { users: ['olivia'], ...all },
+      [NAMELESS, 'list', undefined],
+      false,
+    ],
   ])('%s', (_what, rule, asked, may) => {
     expect(mayOperate(documentOf(rule), ...asked)).toBe(may);
   });
@@ -103,7 +136,9 @@ describe('mayOperate', () => {
       return mayOperate(halves, OLIVIA, action, profile);
     }
     expect([can('revoke', 'dev'), can('lift', 'prod')]).toEqual([true, true]);
-    expect([can('revoke', 'prod'), can('lift', 'dev'), can('revoke'), can('lift')]).toEqual(Array(4).fill(false));
+    expect([can('revoke', 'prod'), can('lift', 'dev'), can('revoke'), can('lift')]).toEqual(
+      Array(4).fill(false),
+    );
   });
 
   it('grants nothing without a document', () => {
@@ -112,7 +147,8 @@ describe('mayOperate', () => {
       fc.string(),
       fc.constantFrom(...ACTIONS),
       fc.option(fc.string(), { nil: undefined }),
-      (name, principal, action, profile) => !mayOperate(undefined, { name, principal }, action, profile),
+      (name, principal, action, profile) =>
+        !mayOperate(undefined, { name, principal }, action, profile),
     );
     fc.assert(property);
   });
@@ -129,10 +165,18 @@ describe('mayOperate', () => {
       ),
       { minLength: 1, maxLength: 4 },
     );
-    const property = fc.property(rules, fc.constantFrom(...ACTIONS), fc.string(), (given, action, profile) => {
-      const document = documentOf(...given);
-      return !mayOperate(document, OLIVIA, action, undefined) || mayOperate(document, OLIVIA, action, profile);
-    });
+    const property = fc.property(
+      rules,
+      fc.constantFrom(...ACTIONS),
+      fc.string(),
+      (given, action, profile) => {
+        const document = documentOf(...given);
+        return (
+          !mayOperate(document, OLIVIA, action, undefined) ||
+          mayOperate(document, OLIVIA, action, profile)
+        );
+      },
+    );
     fc.assert(property);
   });
 
@@ -146,7 +190,9 @@ describe('mayOperate', () => {
     { rules: [{ name: 'r', users: ['olivia'], actions: ['list'], profiles: [] }] },
     { rules: [{ name: 'r', users: ['olivia'], actions: ['list'], profile: ['dev'] }] },
   ])('is never asked about a document like %j, which readOperators refuses', (document) => {
-    expect(problemsOf(readOperators(JSON.stringify({ version: '1', ...document }))).length).toBeGreaterThan(0);
+    expect(
+      problemsOf(readOperators(JSON.stringify({ version: '1', ...document }))).length,
+    ).toBeGreaterThan(0);
   });
 });
 
@@ -162,7 +208,11 @@ rules:
     const body = { kind: 'all', reason: 'incident' };
     expect((await send(world.tvm, '/revocations', body)).status).toBe(403);
     expect((await call(world.tvm, { path: '/revocations', as: 'olivia' })).status).toBe(403);
-    expect((await call(world.tvm, { method: 'DELETE', path: '/revocations/1', as: 'olivia' })).status).toBe(403);
-    expect((await call(world.tvm, { path: '/readyz' })).json).toMatchObject({ catalog: { rejected: 1 } });
+    expect(
+      (await call(world.tvm, { method: 'DELETE', path: '/revocations/1', as: 'olivia' })).status,
+    ).toBe(403);
+    expect((await call(world.tvm, { path: '/readyz' })).json).toMatchObject({
+      catalog: { rejected: 1 },
+    });
   });
 });

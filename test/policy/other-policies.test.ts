@@ -17,7 +17,11 @@ describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and
   it('read documents as written, with durations in seconds', () => {
     const time = { days: ['monday'], timezone: 'Europe/Berlin' };
     const auto = { users: ['alice'], time, max_duration: '8h' };
-    expect(valueOf(readApprovalPolicy(document({ ...APPROVAL, profiles: ['prod'], auto_approve: auto })))).toEqual({
+    expect(
+      valueOf(
+        readApprovalPolicy(document({ ...APPROVAL, profiles: ['prod'], auto_approve: auto })),
+      ),
+    ).toEqual({
       version: '1',
       rules: [{ ...APPROVAL, profiles: ['prod'], auto_approve: { ...auto, max_duration: 28_800 } }],
     });
@@ -44,7 +48,11 @@ describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and
 
   it.each([
     ['no key for approvers', { name: 'r' }, 'must have at least one of'],
-    ['an empty list of approvers', { ...APPROVAL, approvers: [] }, 'approvers: must not be an empty list'],
+    [
+      'an empty list of approvers',
+      { ...APPROVAL, approvers: [] },
+      'approvers: must not be an empty list',
+    ],
     ['approvers that are text', { ...APPROVAL, approvers: 'bob' }, 'approvers: must be a list'],
     ['a misspelt key for approvers', { ...APPROVAL, aprovers: ['x'] }, 'did you mean "approvers"?'],
     [
@@ -62,7 +70,11 @@ describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and
       { ...APPROVAL, auto_approve: { users: ['a'], hours: {} } },
       'unknown key "hours"',
     ],
-    ['an empty window of time', { ...APPROVAL, auto_approve: { time: {} } }, 'time: must have at least one of'],
+    [
+      'an empty window of time',
+      { ...APPROVAL, auto_approve: { time: {} } },
+      'time: must have at least one of',
+    ],
   ])('readApprovalPolicy refuses %s', (_what, rule, problem) => {
     expect(problemsOf(readApprovalPolicy(document(rule))).join('\n')).toContain(problem);
   });
@@ -70,21 +82,61 @@ describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and
   it.each([
     ['no key for users', { name: 'r' }, '"users" is missing'],
     ['an empty list of users', { ...BREAK_GLASS, users: [] }, 'users: must not be an empty list'],
-    ['an unknown reason code', { ...BREAK_GLASS, allowed_reason_codes: ['fun'] }, 'must be incident, maintenance'],
-    ['a duration of more than 4h', { ...BREAK_GLASS, max_duration: '4h1s' }, 'max_duration: must be at most 14400s'],
-    ['a quota', { ...BREAK_GLASS, max_per_user: 1 }, 'the key "max_per_user" belongs in the document break-glass-rate'],
-    ['mfa without required', { ...BREAK_GLASS, mfa: { methods: ['totp'] } }, '"required" is missing'],
-    ['mfa that is required by a word', { ...BREAK_GLASS, mfa: { required: 'yes' } }, 'required: must be true or false'],
-    ['mfa by an unknown method', { ...BREAK_GLASS, mfa: { required: true, methods: ['push'] } }, 'must be totp or sms'],
+    [
+      'an unknown reason code',
+      { ...BREAK_GLASS, allowed_reason_codes: ['fun'] },
+      'must be incident, maintenance',
+    ],
+    [
+      'a duration of more than 4h',
+      { ...BREAK_GLASS, max_duration: '4h1s' },
+      'max_duration: must be at most 14400s',
+    ],
+    [
+      'a quota',
+      { ...BREAK_GLASS, max_per_user: 1 },
+      'the key "max_per_user" belongs in the document break-glass-rate',
+    ],
+    [
+      'mfa without required',
+      { ...BREAK_GLASS, mfa: { methods: ['totp'] } },
+      '"required" is missing',
+    ],
+    [
+      'mfa that is required by a word',
+      { ...BREAK_GLASS, mfa: { required: 'yes' } },
+      'required: must be true or false',
+    ],
+    [
+      'mfa by an unknown method',
+      { ...BREAK_GLASS, mfa: { required: true, methods: ['push'] } },
+      'must be totp or sms',
+    ],
   ])('readBreakGlassPolicy refuses %s', (_what, rule, problem) => {
     expect(problemsOf(readBreakGlassPolicy(document(rule))).join('\n')).toContain(problem);
   });
 
   it.each([
-    ['neither users nor principals', { name: 'r', actions: ['list'] }, 'must have at least one of users or principals'],
-    ['an empty list of actions', { ...OPERATORS, actions: [] }, 'actions: must not be an empty list'],
-    ['an unknown action', { ...OPERATORS, actions: ['vend'] }, 'must be list, revoke, lift, explain or audit'],
-    ['an empty list of profiles', { ...OPERATORS, profiles: [] }, 'profiles: must not be an empty list'],
+    [
+      'neither users nor principals',
+      { name: 'r', actions: ['list'] },
+      'must have at least one of users or principals',
+    ],
+    [
+      'an empty list of actions',
+      { ...OPERATORS, actions: [] },
+      'actions: must not be an empty list',
+    ],
+    [
+      'an unknown action',
+      { ...OPERATORS, actions: ['vend'] },
+      'must be list, revoke, lift, explain or audit',
+    ],
+    [
+      'an empty list of profiles',
+      { ...OPERATORS, profiles: [] },
+      'profiles: must not be an empty list',
+    ],
     ['a star as principal', { ...OPERATORS, principals: ['*'] }, 'is neither an ARN'],
   ])('readOperators refuses %s', (_what, rule, problem) => {
     expect(problemsOf(readOperators(document(rule))).join('\n')).toContain(problem);
@@ -94,7 +146,11 @@ describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and
     ['no limit', { name: 'r' }, 'must have at least one of cooldown, max_per_user'],
     ['a cooldown of 0s', { name: 'r', cooldown: '0s' }, 'cooldown: must be at least 1s'],
     ['an empty cooldown', { name: 'r', cooldown: '' }, 'cooldown: must not be empty'],
-    ['a quota of 0', { name: 'r', max_per_user: 0, quota_window: '1h' }, 'max_per_user: must be a whole number'],
+    [
+      'a quota of 0',
+      { name: 'r', max_per_user: 0, quota_window: '1h' },
+      'max_per_user: must be a whole number',
+    ],
     [
       'a quota that is not a whole number',
       { name: 'r', max_per_user: 1.5, quota_window: '1h' },
@@ -110,20 +166,30 @@ describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and
       { name: 'r', escalation_threshold: 1 },
       'escalation_threshold: needs quota_window',
     ],
-    ['an empty list of profiles', { name: 'r', profiles: [], cooldown: '1h' }, 'profiles: must not be an empty list'],
+    [
+      'an empty list of profiles',
+      { name: 'r', profiles: [], cooldown: '1h' },
+      'profiles: must not be an empty list',
+    ],
     ['users', { name: 'r', users: ['alice'], cooldown: '1h' }, 'unknown key "users"'],
   ])('readBreakGlassRatePolicy refuses %s', (_what, rule, problem) => {
     expect(problemsOf(readBreakGlassRatePolicy(document(rule))).join('\n')).toContain(problem);
   });
 
   it('require rules, and readOperators alone a version, which Sentinel’s other files may leave out', () => {
-    expect(problemsOf(readOperators('{}'))).toEqual(['1 version: "version" is missing', '1 rules: "rules" is missing']);
+    expect(problemsOf(readOperators('{}'))).toEqual([
+      '1 version: "version" is missing',
+      '1 rules: "rules" is missing',
+    ]);
     const loose = [readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy] as const;
-    for (const read of loose) expect(problemsOf(read('{}'))).toEqual(['1 rules: "rules" is missing']);
+    for (const read of loose)
+      expect(problemsOf(read('{}'))).toEqual(['1 rules: "rules" is missing']);
     const rules = [[APPROVAL], [BREAK_GLASS], [{ name: 'r', cooldown: '1h' }]];
     for (const [index, read] of loose.entries()) {
       for (const version of [{}, { version: '' }, { version: null }, { version: 1 }]) {
-        expect(read(JSON.stringify({ ...version, rules: rules[index] }))).toMatchObject({ value: { version: '1' } });
+        expect(read(JSON.stringify({ ...version, rules: rules[index] }))).toMatchObject({
+          value: { version: '1' },
+        });
       }
       expect(read(JSON.stringify({ version: 2, rules: rules[index] })).ok).toBe(false);
     }
@@ -136,7 +202,9 @@ describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and
     }
     expect(blank(readApprovalPolicy, { ...APPROVAL, auto_approve: null })).toBe(true);
     expect(blank(readApprovalPolicy, { ...APPROVAL, profiles: null })).toBe(false);
-    expect(blank(readApprovalPolicy, { ...APPROVAL, auto_approve: { users: null, max_duration: '1h' } })).toBe(false);
+    expect(
+      blank(readApprovalPolicy, { ...APPROVAL, auto_approve: { users: null, max_duration: '1h' } }),
+    ).toBe(false);
     expect(blank(readBreakGlassPolicy, { ...BREAK_GLASS, allowed_reason_codes: null })).toBe(false);
     expect(blank(readBreakGlassPolicy, { ...BREAK_GLASS, mfa: null })).toBe(false);
     expect(blank(readOperators, { ...OPERATORS, profiles: null })).toBe(false);
@@ -148,9 +216,18 @@ describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and
       'users of automatic approval',
       () => readApprovalPolicy(document({ ...APPROVAL, auto_approve: { users: ['key/bob'] } })),
     ],
-    ['profiles of an approval policy', () => readApprovalPolicy(document({ ...APPROVAL, profiles: ['dev/'] }))],
-    ['users of a break-glass policy', () => readBreakGlassPolicy(document({ ...BREAK_GLASS, users: ['carol '] }))],
-    ['profiles of a break-glass policy', () => readBreakGlassPolicy(document({ ...BREAK_GLASS, profiles: ['..'] }))],
+    [
+      'profiles of an approval policy',
+      () => readApprovalPolicy(document({ ...APPROVAL, profiles: ['dev/'] })),
+    ],
+    [
+      'users of a break-glass policy',
+      () => readBreakGlassPolicy(document({ ...BREAK_GLASS, users: ['carol '] })),
+    ],
+    [
+      'profiles of a break-glass policy',
+      () => readBreakGlassPolicy(document({ ...BREAK_GLASS, profiles: ['..'] })),
+    ],
     [
       'profiles of a rate policy',
       () => readBreakGlassRatePolicy(document({ name: 'r', profiles: ['*'], cooldown: '1h' })),
@@ -158,7 +235,10 @@ describe('readApprovalPolicy, readBreakGlassPolicy, readBreakGlassRatePolicy and
     ['operators', () => readOperators(document({ ...OPERATORS, users: ['\u0430lice'] }))],
     [
       'principals of operators',
-      () => readOperators(document({ ...OPERATORS, principals: ['arn:aws:iam::111122223333:role/a/b'] })),
+      () =>
+        readOperators(
+          document({ ...OPERATORS, principals: ['arn:aws:iam::111122223333:role/a/b'] }),
+        ),
     ],
     ['profiles of operators', () => readOperators(document({ ...OPERATORS, profiles: ['a b'] }))],
   ])('refuse text that can never match in %s', (_what, read) => {

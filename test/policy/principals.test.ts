@@ -2,7 +2,11 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PARTITION_NAMES } from '../../src/lib/partitions.ts';
 import { matchesPattern } from '../../src/policy/arn-pattern.ts';
-import { checkAccount, checkPrincipal, checkPrincipalPattern } from '../../src/policy/principals.ts';
+import {
+  checkAccount,
+  checkPrincipal,
+  checkPrincipalPattern,
+} from '../../src/policy/principals.ts';
 
 const IAM = 'arn:aws:iam::111122223333:';
 
@@ -26,7 +30,10 @@ function patternOf(text: string): fc.Arbitrary<string> {
       maxLength: text.length,
     })
     .map((acts) =>
-      Array.from(text, (character, at) => ({ '*': '*', '?': '?', drop: '' })[acts[at] ?? ''] ?? character).join(''),
+      Array.from(
+        text,
+        (character, at) => ({ '*': '*', '?': '?', drop: '' })[acts[at] ?? ''] ?? character,
+      ).join(''),
     );
 }
 
@@ -39,7 +46,10 @@ function witnessOf(pattern: string): string {
   const [, partition = '', , , account12 = '', ...rest] = pattern.split(':');
   const known = PARTITION_NAMES.find((one) => matchesPattern(partition, one)) ?? '';
   const missing = 12 - account12.replaceAll('*', '').length;
-  const filled = account12.replaceAll('?', '0').replace('*', '0'.repeat(missing)).replaceAll('*', '');
+  const filled = account12
+    .replaceAll('?', '0')
+    .replace('*', '0'.repeat(missing))
+    .replaceAll('*', '');
   const [type = '', ...segments] = rest.join(':').split('/');
   const kind = matchesPattern(type, 'user') ? 'user' : 'role';
   function fill(segment: string) {
@@ -72,7 +82,11 @@ describe('checkPrincipalPattern', () => {
         if (!checkPrincipalPattern(pattern).ok) return;
         const witness = witnessOf(pattern);
         expect([pattern, witness]).toEqual([pattern, expect.stringMatching(PRINCIPAL)]);
-        expect([pattern, witness, matchesPattern(pattern, witness)]).toEqual([pattern, witness, true]);
+        expect([pattern, witness, matchesPattern(pattern, witness)]).toEqual([
+          pattern,
+          witness,
+          true,
+        ]);
       }),
       { numRuns: 20_000 },
     );
@@ -97,14 +111,30 @@ describe('checkPrincipalPattern', () => {
   it.each([
     ['a role with a path', `${IAM}role/eng/deploy`, `write ${IAM}role/deploy`],
     ['a pattern with a path of roles', `${IAM}role/eng/deploy-*`, `write ${IAM}role/deploy-*`],
-    ['all roles of a path, without suggesting all roles', `${IAM}role/eng/*`, `list each role, like ${IAM}role/Name`],
+    [
+      'all roles of a path, without suggesting all roles',
+      `${IAM}role/eng/*`,
+      `list each role, like ${IAM}role/Name`,
+    ],
     ['root', `${IAM}root`, "is the account's root user, which cannot be a caller"],
     ['a group', `${IAM}group/eng`, 'is not an IAM user or role'],
     ['a policy', `${IAM}policy/x`, 'is not an IAM user or role'],
     ['a bucket', 'arn:aws:s3:::bucket', 'is of the service "s3"'],
-    ['a session', 'arn:aws:sts::111122223333:assumed-role/deploy/ann', `name its role, like ${IAM}role/deploy`],
-    ['a session of any role', 'arn:aws:sts::111122223333:assumed-role/*', `name its role, like ${IAM}role/*`],
-    ['a federated user', 'arn:aws:sts::111122223333:federated-user/x', 'only IAM users and roles are'],
+    [
+      'a session',
+      'arn:aws:sts::111122223333:assumed-role/deploy/ann',
+      `name its role, like ${IAM}role/deploy`,
+    ],
+    [
+      'a session of any role',
+      'arn:aws:sts::111122223333:assumed-role/*',
+      `name its role, like ${IAM}role/*`,
+    ],
+    [
+      'a federated user',
+      'arn:aws:sts::111122223333:federated-user/x',
+      'only IAM users and roles are',
+    ],
     ['eleven digits', 'arn:aws:iam::11112222333:role/x', 'an account id is twelve digits'],
     [
       'thirteen digits beside a star',
@@ -135,14 +165,23 @@ describe('checkPrincipalPattern', () => {
     ['a zero-width space', `${IAM}role/x\u200b`, 'is neither an ARN'],
     ['a text longer than an ARN can be', `${IAM}user/${'x/'.repeat(1_024)}y`, 'is neither an ARN'],
   ])('refuses %s', (_what, pattern, problem) => {
-    expect(checkPrincipalPattern(pattern)).toEqual({ ok: false, refusal: expect.stringContaining(problem) });
+    expect(checkPrincipalPattern(pattern)).toEqual({
+      ok: false,
+      refusal: expect.stringContaining(problem),
+    });
   });
 });
 
 describe('checkPrincipal', () => {
-  it.each(['*', `${IAM}user/*`, `${IAM}role/d?ploy`, 'sentinel:key/*'])('refuses the pattern %s', (text) => {
-    expect(checkPrincipal(text)).toEqual({ ok: false, refusal: expect.stringContaining('has a wildcard') });
-  });
+  it.each(['*', `${IAM}user/*`, `${IAM}role/d?ploy`, 'sentinel:key/*'])(
+    'refuses the pattern %s',
+    (text) => {
+      expect(checkPrincipal(text)).toEqual({
+        ok: false,
+        refusal: expect.stringContaining('has a wildcard'),
+      });
+    },
+  );
 
   it('accepts every principal of a caller', () => {
     fc.assert(fc.property(callers, (caller) => checkPrincipal(caller).ok));
@@ -152,7 +191,10 @@ describe('checkPrincipal', () => {
 describe('checkAccount', () => {
   it('accepts twelve digits, and says how many others have', () => {
     expect(checkAccount('000000000000').ok).toBe(true);
-    expect(checkAccount('11112222333')).toEqual({ ok: false, refusal: expect.stringContaining('but has 11') });
+    expect(checkAccount('11112222333')).toEqual({
+      ok: false,
+      refusal: expect.stringContaining('but has 11'),
+    });
     for (const text of ['', '1111222233334', '11112222333a', ' 111122223333', '111122223333\n']) {
       expect([text, checkAccount(text).ok]).toEqual([text, false]);
     }

@@ -15,7 +15,9 @@ function tagsOf(count: number): object {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
 }
 function longTags(count: number, key: number, value: number): object {
-  return Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}`.padStart(key, 'k'), 'v'.repeat(value)]));
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, n) => [`${n}`.padStart(key, 'k'), 'v'.repeat(value)]),
+  );
 }
 const MANAGED = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
 
@@ -29,6 +31,7 @@ describe('readProfile', () => {
       tags: [],
       bindSourceIp: false,
       hardRevoke: false,
+      chaining: false,
     });
   });
 
@@ -61,6 +64,7 @@ describe('readProfile', () => {
       bindSourceIp: true,
       sourceVpc: 'vpc-0123456789abcdef0',
       hardRevoke: true,
+      chaining: false,
       revokerRoleArn: 'arn:aws:iam::111122223333:role/Revoker',
     });
   });
@@ -71,13 +75,26 @@ describe('readProfile', () => {
       { Statement: [STATEMENT] },
       { Version: '2008-10-17', Statement: STATEMENT },
     ];
-    for (const form of forms.flatMap((each) => [each, JSON.stringify(each), JSON.stringify(each, null, '\t')])) {
+    for (const form of forms.flatMap((each) => [
+      each,
+      JSON.stringify(each),
+      JSON.stringify(each, null, '\t'),
+    ])) {
       expect(valueOf(readProfile(profile({ session_policy: form }))).sessionPolicy).toEqual({
         statements: [STATEMENT],
       });
     }
-    const condition = { StringEquals: { 'aws:ResourceTag/Team': ['a', 'b'] }, Bool: { 'aws:SecureTransport': true } };
-    const full = { Sid: 'One', Effect: 'Deny', NotAction: ['s3:*'], NotResource: ['a', 'b'], Condition: condition };
+    const condition = {
+      StringEquals: { 'aws:ResourceTag/Team': ['a', 'b'] },
+      Bool: { 'aws:SecureTransport': true },
+    };
+    const full = {
+      Sid: 'One',
+      Effect: 'Deny',
+      NotAction: ['s3:*'],
+      NotResource: ['a', 'b'],
+      Condition: condition,
+    };
     const read = valueOf(readProfile(profile({ session_policy: { Statement: [full] } })));
     expect(read.sessionPolicy?.statements).toEqual([full]);
   });
@@ -85,14 +102,24 @@ describe('readProfile', () => {
   it('accepts as many characters of policies as leave 500 for the TVM', () => {
     function sized(length: number, more: object = {}) {
       return readProfile(
-        profile({ ...more, session_policy: { Statement: [{ ...STATEMENT, Resource: 'x'.repeat(length) }] } }),
+        profile({
+          ...more,
+          session_policy: { Statement: [{ ...STATEMENT, Resource: 'x'.repeat(length) }] },
+        }),
       );
     }
-    const overhead = JSON.stringify({ Version: '2012-10-17', Statement: [{ ...STATEMENT, Resource: '' }] }).length;
+    const overhead = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ ...STATEMENT, Resource: '' }],
+    }).length;
     expect(sized(1_548 - overhead).ok).toBe(true);
-    expect(problemsOf(sized(1_549 - overhead)).join()).toContain('the policies take 1549 characters');
+    expect(problemsOf(sized(1_549 - overhead)).join()).toContain(
+      'the policies take 1549 characters',
+    );
     expect(sized(1_548 - overhead - MANAGED.length, { managed_policies: [MANAGED] }).ok).toBe(true);
-    expect(sized(1_549 - overhead - MANAGED.length, { managed_policies: [MANAGED] }).ok).toBe(false);
+    expect(sized(1_549 - overhead - MANAGED.length, { managed_policies: [MANAGED] }).ok).toBe(
+      false,
+    );
   });
 
   it('accepts as many characters of tags as STS packs beside those of the shortest caller', () => {
@@ -101,9 +128,21 @@ describe('readProfile', () => {
   });
 
   it.each(['', null])('takes %j for absent where it narrows nothing', (blank) => {
-    const keys = { description: blank, tags: blank, external_id: blank, source_vpc: blank, revoker_role_arn: blank };
+    const keys = {
+      description: blank,
+      tags: blank,
+      external_id: blank,
+      source_vpc: blank,
+      revoker_role_arn: blank,
+    };
     expect(readProfile(profile(keys))).toEqual(readProfile(profile({})));
-    for (const key of ['session_policy', 'managed_policies', 'max_duration', 'bind_source_ip', 'hard_revoke']) {
+    for (const key of [
+      'session_policy',
+      'managed_policies',
+      'max_duration',
+      'bind_source_ip',
+      'hard_revoke',
+    ]) {
       expect([key, readProfile(profile({ [key]: blank })).ok]).toEqual([key, false]);
     }
   });
@@ -112,16 +151,52 @@ describe('readProfile', () => {
 describe('readProfile, of a profile with a mistake', () => {
   it.each([
     ['a profile without a role', '{}', '1 role_arn: "role_arn" is missing'],
-    ['the ARN of a user as role', profile({ role_arn: 'arn:aws:iam::111122223333:user/x' }), '2 role_arn: '],
-    ['a wildcard in the role', profile({ role_arn: 'arn:aws:iam::111122223333:role/*' }), '2 role_arn: '],
-    ['a role of an account of 11 digits', profile({ role_arn: 'arn:aws:iam::11112222333:role/x' }), '2 role_arn: '],
-    ['a role of an unknown partition', profile({ role_arn: 'arn:evil:iam::111122223333:role/x' }), '2 role_arn: '],
-    ['a long description', profile({ description: 'x'.repeat(1_001) }), '3 description: must be at most 1000'],
-    ['a maximal duration below 60 seconds', profile({ max_duration: '59s' }), '3 max_duration: must be at least 60s'],
-    ['a maximal duration that is a number', profile({ max_duration: 900 }), '3 max_duration: must be text'],
+    [
+      'the ARN of a user as role',
+      profile({ role_arn: 'arn:aws:iam::111122223333:user/x' }),
+      '2 role_arn: ',
+    ],
+    [
+      'a wildcard in the role',
+      profile({ role_arn: 'arn:aws:iam::111122223333:role/*' }),
+      '2 role_arn: ',
+    ],
+    [
+      'a role of an account of 11 digits',
+      profile({ role_arn: 'arn:aws:iam::11112222333:role/x' }),
+      '2 role_arn: ',
+    ],
+    [
+      'a role of an unknown partition',
+      profile({ role_arn: 'arn:evil:iam::111122223333:role/x' }),
+      '2 role_arn: ',
+    ],
+    [
+      'a long description',
+      profile({ description: 'x'.repeat(1_001) }),
+      '3 description: must be at most 1000',
+    ],
+    [
+      'a maximal duration below 60 seconds',
+      profile({ max_duration: '59s' }),
+      '3 max_duration: must be at least 60s',
+    ],
+    [
+      'a maximal duration that is a number',
+      profile({ max_duration: 900 }),
+      '3 max_duration: must be text',
+    ],
     ['an unknown key', profile({ session_polcy: {} }), 'did you mean "session_policy"?'],
-    ['an empty session policy', profile({ session_policy: {} }), 'session_policy.Statement: "Statement" is missing'],
-    ['a session policy of null', profile({ session_policy: null }), 'session_policy: must be a mapping'],
+    [
+      'an empty session policy',
+      profile({ session_policy: {} }),
+      'session_policy.Statement: "Statement" is missing',
+    ],
+    [
+      'a session policy of null',
+      profile({ session_policy: null }),
+      'session_policy: must be a mapping',
+    ],
     [
       'a session policy without statements',
       profile({ session_policy: { Statement: [] } }),
@@ -139,7 +214,9 @@ describe('readProfile, of a profile with a mistake', () => {
     ],
     [
       'a session policy with a key twice',
-      profile({ session_policy: `{"Statement": ${JSON.stringify(STATEMENT)}, "Id": "a",\n"Id": "b"}` }),
+      profile({
+        session_policy: `{"Statement": ${JSON.stringify(STATEMENT)}, "Id": "a",\n"Id": "b"}`,
+      }),
       'in line 2 of the text: the key "Id" appears twice, first on line 1',
     ],
     [
@@ -166,8 +243,16 @@ describe('readProfile, of a profile with a mistake', () => {
       'Statement: must not use a Sid twice',
     ],
     ['a statement with a principal', policy({ Principal: '*' }), 'unknown key "Principal"'],
-    ['a statement with a negated principal', policy({ NotPrincipal: '*' }), 'unknown key "NotPrincipal"'],
-    ['a misspelt condition', policy({ Conditions: {} }), 'unknown key "Conditions"; did you mean "Condition"?'],
+    [
+      'a statement with a negated principal',
+      policy({ NotPrincipal: '*' }),
+      'unknown key "NotPrincipal"',
+    ],
+    [
+      'a misspelt condition',
+      policy({ Conditions: {} }),
+      'unknown key "Conditions"; did you mean "Condition"?',
+    ],
     [
       'a statement with Action and NotAction',
       policy({ NotAction: 's3:*' }),
@@ -184,7 +269,11 @@ describe('readProfile, of a profile with a mistake', () => {
       'Resource: must be present',
     ],
     ['an empty list of actions', policy({ Action: [] }), 'Action: must not be an empty list'],
-    ['an empty condition', policy({ Condition: { StringEquals: { a: [] } } }), 'must not be an empty list'],
+    [
+      'an empty condition',
+      policy({ Condition: { StringEquals: { a: [] } } }),
+      'must not be an empty list',
+    ],
     [
       'a character that STS refuses',
       policy({ Resource: '\u20ac' }),
@@ -195,7 +284,11 @@ describe('readProfile, of a profile with a mistake', () => {
       profile({ managed_policies: [] }),
       'managed_policies: must not be an empty list',
     ],
-    ['a managed policy twice', profile({ managed_policies: [MANAGED, MANAGED] }), 'must not list a policy twice'],
+    [
+      'a managed policy twice',
+      profile({ managed_policies: [MANAGED, MANAGED] }),
+      'must not list a policy twice',
+    ],
     [
       'eleven managed policies',
       profile({ managed_policies: Array.from({ length: 11 }, (_, i) => `${MANAGED}${i}`) }),
@@ -227,10 +320,22 @@ describe('readProfile, of a profile with a mistake', () => {
       profile({ tags: longTags(2, 63, 100) }),
       'tags: take 326 characters of keys',
     ],
-    ['a tag that is a number', profile({ tags: { a: 1 } }), 'tags.a: must be text; put it in quotes'],
-    ['a tag with a character that STS refuses', profile({ tags: { a: 'x;y' } }), 'tags.a: must be at most 256'],
+    [
+      'a tag that is a number',
+      profile({ tags: { a: 1 } }),
+      'tags.a: must be text; put it in quotes',
+    ],
+    [
+      'a tag with a character that STS refuses',
+      profile({ tags: { a: 'x;y' } }),
+      'tags.a: must be at most 256',
+    ],
     ['a long tag', profile({ tags: { a: 'x'.repeat(257) } }), 'tags.a: must be at most 256'],
-    ['a tag key with a character that STS refuses', profile({ tags: { 'a;b': '' } }), "the tag's key must be 1 to 128"],
+    [
+      'a tag key with a character that STS refuses',
+      profile({ tags: { 'a;b': '' } }),
+      "the tag's key must be 1 to 128",
+    ],
     ['an empty tag key', profile({ tags: { '': '' } }), "the tag's key must be 1 to 128"],
     [
       'tag keys that differ only in case',
@@ -258,11 +363,27 @@ describe('readProfile, of a profile with a mistake', () => {
       'must not begin with sentinel or aws:',
     ],
     ['tags that are a list', profile({ tags: ['a'] }), 'tags: must be a mapping'],
-    ['an external id of one character', profile({ external_id: 'x' }), 'external_id: must be 2 to 1224'],
-    ['an external id with a space', profile({ external_id: 'a b' }), 'external_id: must be 2 to 1224'],
-    ['a flag that is text', profile({ bind_source_ip: 'true' }), 'bind_source_ip: must be true or false'],
+    [
+      'an external id of one character',
+      profile({ external_id: 'x' }),
+      'external_id: must be 2 to 1224',
+    ],
+    [
+      'an external id with a space',
+      profile({ external_id: 'a b' }),
+      'external_id: must be 2 to 1224',
+    ],
+    [
+      'a flag that is text',
+      profile({ bind_source_ip: 'true' }),
+      'bind_source_ip: must be true or false',
+    ],
     ['a flag that is a number', profile({ hard_revoke: 1 }), 'hard_revoke: must be true or false'],
-    ['the id of a subnet as VPC', profile({ source_vpc: 'subnet-12345678' }), 'source_vpc: must be the id of a VPC'],
+    [
+      'the id of a subnet as VPC',
+      profile({ source_vpc: 'subnet-12345678' }),
+      'source_vpc: must be the id of a VPC',
+    ],
     ['hard revocation without a revoker', profile({ hard_revoke: true }), 'needs revoker_role_arn'],
     [
       'a revoker without hard revocation',

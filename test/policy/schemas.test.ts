@@ -7,7 +7,14 @@ import { DOCUMENTS, documentSchemas, type DocumentName } from '../../.scripts/do
 import { toJsonSchema } from '../../.scripts/json-schema.ts';
 import { demoDocuments } from '../../src/local/demo.ts';
 import { readDocument } from '../../src/policy/reading/document.ts';
-import { count, dictionary, list, mapping, text, textLike } from '../../src/policy/reading/schema.ts';
+import {
+  count,
+  dictionary,
+  list,
+  mapping,
+  text,
+  textLike,
+} from '../../src/policy/reading/schema.ts';
 import { readTree } from '../../src/policy/reading/yaml-tree.ts';
 import { ajv, problemsOf, putBeside, validators } from '../support/json-schemas.ts';
 import { policyData, valueOf } from './support.ts';
@@ -38,13 +45,16 @@ describe('the JSON Schemas of src/policy/schemas', () => {
 
   it('accept every demo document', () => {
     const [root, secretsRoot] = ['/sentinel', '/sentinel-secrets'];
-    const found = demoDocuments({ account: '000000000000', root, secretsRoot }).map(({ name, value }) => {
-      const path = name.replace(`${secretsRoot}/`, '').replace(`${root}/`, '');
-      const [kind = ''] = path.split('/');
-      const of = { policies: 'access-policy', profiles: 'profile', clients: 'client' }[kind] ?? kind;
-      expect(problemsOfText(of as DocumentName, value), name).toEqual([]);
-      return of;
-    });
+    const found = demoDocuments({ account: '000000000000', root, secretsRoot }).map(
+      ({ name, value }) => {
+        const path = name.replace(`${secretsRoot}/`, '').replace(`${root}/`, '');
+        const [kind = ''] = path.split('/');
+        const of =
+          { policies: 'access-policy', profiles: 'profile', clients: 'client' }[kind] ?? kind;
+        expect(problemsOfText(of as DocumentName, value), name).toEqual([]);
+        return of;
+      },
+    );
     expect(new Set(found).size).toBe(6);
   });
 
@@ -58,15 +68,27 @@ describe('the JSON Schemas of src/policy/schemas', () => {
 
   it.each<[DocumentName, object, string]>([
     ['access-policy', { version: '1', rules: [] }, '/rules must NOT have fewer than 1 items'],
-    ['access-policy', { version: '2', rules: [1] }, '/version must be equal to one of the allowed values'],
+    [
+      'access-policy',
+      { version: '2', rules: [1] },
+      '/version must be equal to one of the allowed values',
+    ],
     [
       'access-policy',
       { version: 1, rules: [{ name: 'r', effect: 'allow', conditions: { user: ['alice'] } }] },
       'must NOT have additional properties',
     ],
     ['profile', {}, "must have required property 'role_arn'"],
-    ['profile', { role_arn: 'arn:aws:iam::111122223333:role/R', source_vpc: 'vpc' }, '/source_vpc must match'],
-    ['operators', { version: '1', rules: [{ name: 'r', users: null, actions: ['lift'] }] }, 'must be array'],
+    [
+      'profile',
+      { role_arn: 'arn:aws:iam::111122223333:role/R', source_vpc: 'vpc' },
+      '/source_vpc must match',
+    ],
+    [
+      'operators',
+      { version: '1', rules: [{ name: 'r', users: null, actions: ['lift'] }] },
+      'must be array',
+    ],
     ['break-glass-rate-policy', { rules: [{ name: 'r', max_per_user: '3' }] }, 'must be number'],
     ['client', { secret: 'with space', name: 'alice' }, '/secret must match pattern'],
   ])('refuse a wrong %s: %j', (name, document, problem) => {
@@ -81,7 +103,10 @@ describe('toJsonSchema', () => {
   });
 
   it('describes what a function checks, and refuses nothing for it', () => {
-    expect(toJsonSchema(count)).toEqual({ type: 'number', description: expect.stringContaining('at least 1') });
+    expect(toJsonSchema(count)).toEqual({
+      type: 'number',
+      description: expect.stringContaining('at least 1'),
+    });
   });
 
   it('leaves out a pattern with flags that JSON Schema does not have', () => {
@@ -101,10 +126,21 @@ describe('toJsonSchema', () => {
   });
 
   it('allows blanks only for the keys that may be blank', () => {
-    const form = mapping({ a: v.exactOptional(list(text)), b: v.exactOptional(text) }, { blanks: ['b'] });
+    const form = mapping(
+      { a: v.exactOptional(list(text)), b: v.exactOptional(text) },
+      { blanks: ['b'] },
+    );
     const validate = ajv.compile(toJsonSchema(form));
-    expect([{}, { b: null }, { b: '' }].map((value) => validate(value))).toEqual([true, true, true]);
-    expect([{ a: null }, { a: [] }, { c: 1 }].map((value) => validate(value))).toEqual([false, false, false]);
+    expect([{}, { b: null }, { b: '' }].map((value) => validate(value))).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([{ a: null }, { a: [] }, { c: 1 }].map((value) => validate(value))).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('accepts any keys of a dictionary', () => {

@@ -19,7 +19,11 @@ describe('readSealingKey', () => {
   it.each([
     ['nothing', '{}', '1 key: '],
     ['31 bytes', { key: BYTES.subarray(1).toString('base64') }, '1 key: '],
-    ['33 bytes', { key: Buffer.concat([BYTES, BYTES]).subarray(0, 33).toString('base64') }, '1 key: '],
+    [
+      '33 bytes',
+      { key: Buffer.concat([BYTES, BYTES]).subarray(0, 33).toString('base64') },
+      '1 key: ',
+    ],
     ['base64url', { key: Buffer.alloc(32, '\u00fb\u00ff').toString('base64url') }, '1 key: '],
     ['base64 without its padding', { key: KEY.replaceAll('=', '') }, '1 key: '],
     ['a passphrase', { key: 'correct horse battery staple' }, '1 key: '],

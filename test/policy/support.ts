@@ -1,5 +1,8 @@
 import * as fc from 'fast-check';
-import { readAccessPolicy, type AccessPolicyDocument } from '../../src/policy/documents/access-policy.ts';
+import {
+  readAccessPolicy,
+  type AccessPolicyDocument,
+} from '../../src/policy/documents/access-policy.ts';
 import { compileAccessPolicy, type CompiledPolicy } from '../../src/policy/compile.ts';
 import type { DocumentProblem } from '../../src/policy/reading/document.ts';
 import type { PolicyCaller, PolicyRequest } from '../../src/policy/match.ts';
@@ -113,24 +116,36 @@ const conditions = fc
       fc.constant({ mode: ['server', 'cli'] }),
       fc.constant({ mode: ['cli'] }),
     ),
-    fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, fc.constant({ device: { encrypted: true } })),
+    fc.oneof(
+      { weight: 4, arbitrary: fc.constant({}) },
+      fc.constant({ device: { encrypted: true } }),
+    ),
   )
   .filter((parts) => parts.slice(0, 6).some((part) => Object.keys(part).length > 0))
   .map((parts) => Object.assign({}, ...parts) as Record<string, unknown>);
 
 const rule = fc
   .tuple(
-    fc.constantFrom('allow', 'deny', 'require_approval', 'require_server', 'require_server_session'),
+    fc.constantFrom(
+      'allow',
+      'deny',
+      'require_approval',
+      'require_server',
+      'require_server_session',
+    ),
     conditions,
     optional(fc.constantFrom('15m', '1h', '90s'), 'max_server_duration'),
     optional(fc.constant('because'), 'reason'),
   )
-  .map(([effect, given, cap, reason]) => Object.assign({ name: 'r', effect, conditions: given }, cap, reason));
+  .map(([effect, given, cap, reason]) =>
+    Object.assign({ name: 'r', effect, conditions: given }, cap, reason),
+  );
 
 /** Valid policies as plain data, as they are written. */
-export const policyData = fc
-  .array(rule, { minLength: 1, maxLength: 6 })
-  .map((rules) => ({ version: '1', rules: rules.map((each, index) => ({ ...each, name: `rule-${index}` })) }));
+export const policyData = fc.array(rule, { minLength: 1, maxLength: 6 }).map((rules) => ({
+  version: '1',
+  rules: rules.map((each, index) => ({ ...each, name: `rule-${index}` })),
+}));
 
 const CAPS: Readonly<Record<string, number>> = { '15m': 900, '1h': 3_600, '90s': 90 };
 
@@ -156,14 +171,27 @@ export const requests: fc.Arbitrary<PolicyRequest> = fc.record({
   profile: fc.constantFrom(...PROFILES, 'other'),
   caller: fc.constantFrom<PolicyCaller>(
     ALICE,
-    { name: 'bob', principal: 'sentinel:key/AKIABOB', account: '111122223333', uniqueId: undefined },
+    {
+      name: 'bob',
+      principal: 'sentinel:key/AKIABOB',
+      account: '111122223333',
+      uniqueId: undefined,
+    },
     {
       name: 'role/deploy',
       principal: 'arn:aws:iam::000000000000:role/deploy',
       account: '000000000000',
       uniqueId: 'AROADEPLOY0000000000',
     },
-    { name: '', principal: 'arn:aws:iam::000000000000:user/x', account: '000000000000', uniqueId: undefined },
+    {
+      name: '',
+      principal: 'arn:aws:iam::000000000000:user/x',
+      account: '000000000000',
+      uniqueId: undefined,
+    },
   ),
-  now: fc.integer({ min: Date.parse('2011-12-01T00:00:00Z'), max: Date.parse('2027-01-01T00:00:00Z') }),
+  now: fc.integer({
+    min: Date.parse('2011-12-01T00:00:00Z'),
+    max: Date.parse('2027-01-01T00:00:00Z'),
+  }),
 });

@@ -24,9 +24,16 @@ function admission(bareNames: NamedKind): Admission {
 }
 
 const identities = fc
-  .tuple(fc.constantFrom(OWN, OTHER), name, name, fc.constantFrom('user', 'path', 'role', 'trusted', 'sso'))
+  .tuple(
+    fc.constantFrom(OWN, OTHER),
+    name,
+    name,
+    fc.constantFrom('user', 'path', 'role', 'trusted', 'sso'),
+  )
   .map(([account, first, session, what]) => {
-    const role = new Map(Object.entries({ role: first, trusted: 'trusted', sso: SSO_ROLE })).get(what);
+    const role = new Map(Object.entries({ role: first, trusted: 'trusted', sso: SSO_ROLE })).get(
+      what,
+    );
     if (role === undefined) {
       return {
         account,
@@ -42,7 +49,9 @@ describe('checkUserName', () => {
   it('accepts the name of every caller that AWS can identify, whatever bare names mean', () => {
     fc.assert(
       fc.property(identities, owners, (identity, bareNames) => {
-        const caller = valueOf(toAwsCaller(identity, admission(bareNames), { account: OWN, neverCallers: new Set() }));
+        const caller = valueOf(
+          toAwsCaller(identity, admission(bareNames), { account: OWN, neverCallers: new Set() }),
+        );
         expect(checkUserName(caller.name, { bareNames })).toEqual({ ok: true, value: caller.name });
       }),
     );
@@ -50,7 +59,19 @@ describe('checkUserName', () => {
 
   it('splits a name into parts that make up the same name', () => {
     const pieces = fc.array(
-      fc.constantFrom('alice', 'x', 'key/', 'user/', 'sso/', 'role/', '/', `${OTHER}:`, ':', ' ', '@'),
+      fc.constantFrom(
+        'alice',
+        'x',
+        'key/',
+        'user/',
+        'sso/',
+        'role/',
+        '/',
+        `${OTHER}:`,
+        ':',
+        ' ',
+        '@',
+      ),
       {
         maxLength: 4,
       },
@@ -72,18 +93,34 @@ describe('checkUserName', () => {
   it('suggests only names that it accepts', () => {
     const texts = fc.oneof(
       fc
-        .constantFrom('alice', 'key/bob', 'user/a/b', 'role/a/b/c', 'sso/x/yo', `${OTHER}:bob`, `${OTHER}:key/b`)
-        .chain((text) => fc.constantFrom(text, `${text} `, `\u200b${text}`, text.replace('a', '\u0430'))),
+        .constantFrom(
+          'alice',
+          'key/bob',
+          'user/a/b',
+          'role/a/b/c',
+          'sso/x/yo',
+          `${OTHER}:bob`,
+          `${OTHER}:key/b`,
+        )
+        .chain((text) =>
+          fc.constantFrom(text, `${text} `, `\u200b${text}`, text.replace('a', '\u0430')),
+        ),
       identities.map(({ arn }) => arn),
     );
     fc.assert(
       fc.property(texts, owners, (text, bareNames) => {
         const checked = checkUserName(text, { bareNames });
-        const hint = checked.ok ? undefined : /; write (.+?)(?:, or .*|; .*|)$/u.exec(checked.refusal)?.[1];
+        const hint = checked.ok
+          ? undefined
+          : /; write (.+?)(?:, or .*|; .*|)$/u.exec(checked.refusal)?.[1];
         if (hint === undefined) return;
         // A text with several mistakes gets one suggestion at a time.
         const again = checkUserName(hint, { bareNames });
-        expect([text, hint, again.ok || again.refusal.includes('; write ')]).toEqual([text, hint, true]);
+        expect([text, hint, again.ok || again.refusal.includes('; write ')]).toEqual([
+          text,
+          hint,
+          true,
+        ]);
       }),
       { numRuns: 2_000 },
     );
@@ -97,11 +134,19 @@ describe('checkUserName', () => {
     ['key', 'alice ', 'has a space'],
     ['key', ' alice', 'write alice'],
     ['key', 'alice\n', 'U+000A'],
-    ['key', '\u0430lice', 'the character U+0430, but names are letters, digits and _+=,.@- of ASCII; write alice'],
+    [
+      'key',
+      '\u0430lice',
+      'the character U+0430, but names are letters, digits and _+=,.@- of ASCII; write alice',
+    ],
     ['key', '\uff41lice', 'write alice'],
     ['key', 'm\u00fcller', 'U+00FC'],
     ['key', 'a b', 'has a space'],
-    ['key', `arn:aws:iam::${OTHER}:user/eng/bob`, `write user/bob, or ${OTHER}:user/bob if that is not`],
+    [
+      'key',
+      `arn:aws:iam::${OTHER}:user/eng/bob`,
+      `write user/bob, or ${OTHER}:user/bob if that is not`,
+    ],
     ['user', `arn:aws:iam::${OTHER}:user/eng/bob`, `write bob, or ${OTHER}:bob if`],
     ['key', `arn:aws:iam::${OTHER}:role/eng/deploy`, 'write role/deploy, or'],
     ['key', `arn:aws:sts::${OTHER}:assumed-role/deploy/ann`, 'write role/deploy, or'],
@@ -130,7 +175,10 @@ describe('checkUserName', () => {
     ['key', 'role/deploy/x', "the name of a role's session is 2 to 64"],
     ['key', 'a;b', 'is not a valid name'],
   ])('refuses, where bare names mean a %s, %j', (bareNames, text, problem) => {
-    expect(checkUserName(text, { bareNames })).toEqual({ ok: false, refusal: expect.stringContaining(problem) });
+    expect(checkUserName(text, { bareNames })).toEqual({
+      ok: false,
+      refusal: expect.stringContaining(problem),
+    });
   });
 
   it('quotes no invisible character in a refusal', () => {

@@ -4,7 +4,9 @@ import { checkZone } from '../../src/policy/zones.ts';
 
 describe('checkZone', () => {
   it('accepts every Area/Location of the IANA database, and UTC', () => {
-    const zones = Intl.supportedValuesOf('timeZone').filter((zone) => zone.includes('/') && !zone.startsWith('Etc/'));
+    const zones = Intl.supportedValuesOf('timeZone').filter(
+      (zone) => zone.includes('/') && !zone.startsWith('Etc/'),
+    );
     expect(zones.length).toBeGreaterThan(300);
     for (const zone of [...zones, 'UTC', 'Etc/UTC', 'US/Pacific'])
       expect(checkZone(zone)).toEqual({ ok: true, value: zone });
@@ -12,7 +14,9 @@ describe('checkZone', () => {
 
   it('accepts no name of three letters but UTC', () => {
     const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
-    const zones = letters.flatMap((a) => letters.flatMap((b) => letters.map((c) => `${a}${b}${c}`)));
+    const zones = letters.flatMap((a) =>
+      letters.flatMap((b) => letters.map((c) => `${a}${b}${c}`)),
+    );
     expect(zones.filter(isZone)).toEqual(['UTC']);
   });
 
@@ -49,10 +53,17 @@ describe('checkZone', () => {
     });
   });
 
-  it.each(['', 'Local', 'Factory', 'Etc/Unknown', 'SystemV/EST5', 'Nowhere', 'toString', '__proto__', 'Mars/Olympus'])(
-    'refuses %j without a suggestion',
-    (zone) => {
-      expect(checkZone(zone)).toEqual({ ok: false, refusal: expect.stringMatching(/nor UTC$/u) });
-    },
-  );
+  it.each([
+    '',
+    'Local',
+    'Factory',
+    'Etc/Unknown',
+    'SystemV/EST5',
+    'Nowhere',
+    'toString',
+    '__proto__',
+    'Mars/Olympus',
+  ])('refuses %j without a suggestion', (zone) => {
+    expect(checkZone(zone)).toEqual({ ok: false, refusal: expect.stringMatching(/nor UTC$/u) });
+  });
 });

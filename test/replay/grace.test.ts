@@ -79,11 +79,16 @@ describe('createGraceGuard without an outage', () => {
   });
 
   it('lets the shared guard decide when the memory is full', { timeout: 20_000 }, async () => {
-    const always: ReplayGuard = { reserve: () => Promise.resolve(ok({ release: () => Promise.resolve() })) };
+    const always: ReplayGuard = {
+      reserve: () => Promise.resolve(ok({ release: () => Promise.resolve() })),
+    };
     const guard = createGraceGuard(always, () => false, START);
     const forgetAt = NOW + 600_000;
-    for (let key = 0; key < 500_000; key += 1) void guard.reserve({ key: `${key}`, signedAt: NOW, forgetAt }, NOW);
-    expect((await guard.reserve(claim(), NOW)).ok, '833 requests a second for ten minutes').toBe(true);
+    for (let key = 0; key < 500_000; key += 1)
+      void guard.reserve({ key: `${key}`, signedAt: NOW, forgetAt }, NOW);
+    expect((await guard.reserve(claim(), NOW)).ok, '833 requests a second for ten minutes').toBe(
+      true,
+    );
   });
 });
 

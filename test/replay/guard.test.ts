@@ -26,12 +26,19 @@ afterAll(async () => {
 });
 
 function clientOf(url: string): DynamoDBClient {
-  const { dynamodb } = createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } });
+  const { dynamodb } = createAwsClients({
+    region: 'us-east-1',
+    endpoints: { sts: url, ssm: url, dynamodb: url },
+  });
   clients.push(dynamodb);
   return dynamodb;
 }
 
-function dynamoGuard(url: string, faults: unknown[] = [], table = DEFAULT_TABLE_NAMES.guard): ReplayGuard {
+function dynamoGuard(
+  url: string,
+  faults: unknown[] = [],
+  table = DEFAULT_TABLE_NAMES.guard,
+): ReplayGuard {
   return createDynamoDbGuard(clientOf(url), table, (error) => void faults.push(error));
 }
 
@@ -61,13 +68,16 @@ describe.each([
 
   it('lets requests of other signatures through', async () => {
     const guard = create();
-    for (const request of [claim(), claim(), claim()]) expect((await guard.reserve(request, NOW)).ok).toBe(true);
+    for (const request of [claim(), claim(), claim()])
+      expect((await guard.reserve(request, NOW)).ok).toBe(true);
   });
 
   it('lets one of many simultaneous copies through', async () => {
     const guard = create();
     const request = claim();
-    const results = await Promise.all(Array.from({ length: 10 }, () => guard.reserve(request, NOW)));
+    const results = await Promise.all(
+      Array.from({ length: 10 }, () => guard.reserve(request, NOW)),
+    );
     expect(results.filter(({ ok }) => ok)).toHaveLength(1);
     expect(results.filter(({ ok }) => !ok)).toEqual(Array.from({ length: 9 }, () => REPLAYED));
   });
@@ -175,7 +185,11 @@ describe('createDynamoDbGuard', () => {
     const request = claim(NOW + 1);
     await dynamoGuard(desk.url).reserve(request, NOW);
     const key = { id: { S: `replay#${request.key}` } };
-    const get = new GetItemCommand({ TableName: DEFAULT_TABLE_NAMES.guard, Key: key, ConsistentRead: true });
+    const get = new GetItemCommand({
+      TableName: DEFAULT_TABLE_NAMES.guard,
+      Key: key,
+      ConsistentRead: true,
+    });
     const { Item } = await clientOf(desk.url).send(get);
     expect(Number(Item?.['ttl']?.N)).toBeGreaterThan(request.forgetAt / 1_000);
     expect(Item?.['ttl']?.N).toMatch(/^\d{10}$/u);
@@ -200,7 +214,9 @@ describe('createDynamoDbGuard', () => {
 
   it('does not throw when a release fails; the request stays used', async () => {
     let open = true;
-    const wire = await startWire((body, incoming) => (open ? forward(desk.port, body, incoming) : 'close'));
+    const wire = await startWire((body, incoming) =>
+      open ? forward(desk.port, body, incoming) : 'close',
+    );
     const faults: unknown[] = [];
     const guard = dynamoGuard(wire.url, faults);
     const request = claim();

@@ -37,7 +37,8 @@ describe('createKnownHereGuard', () => {
     const guard = createKnownHereGuard(shared);
     const request = claim();
     held(await guard.reserve(request, NOW));
-    for (let time = 0; time < 10; time += 1) expect(await guard.reserve({ ...request }, NOW)).toEqual(REPLAYED);
+    for (let time = 0; time < 10; time += 1)
+      expect(await guard.reserve({ ...request }, NOW)).toEqual(REPLAYED);
     expect(state.asked).toBe(1);
   });
 
@@ -46,7 +47,8 @@ describe('createKnownHereGuard', () => {
     const [one, other] = [createKnownHereGuard(shared), createKnownHereGuard(shared)];
     const request = claim();
     held(await one.reserve(request, NOW));
-    for (let time = 0; time < 10; time += 1) expect(await other.reserve(request, NOW)).toEqual(REPLAYED);
+    for (let time = 0; time < 10; time += 1)
+      expect(await other.reserve(request, NOW)).toEqual(REPLAYED);
     expect(state.asked).toBe(2);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toHead } from '../../src/revocations/entry.ts';
+import { toHead } from '../../src/revocations/head.ts';
 import {
   createFakeTable,
   entry,
@@ -26,7 +26,10 @@ async function tableWith(...names: readonly string[]): Promise<FakeTable> {
 }
 
 /** Lets a test change the answer to each query; undefined leaves it as it is. */
-function answering(table: FakeTable, change: (id: string) => object | undefined): Pick<FakeTable, 'client'> {
+function answering(
+  table: FakeTable,
+  change: (id: string) => object | undefined,
+): Pick<FakeTable, 'client'> {
   async function send(command: { input: { ExpressionAttributeValues?: Item; TableName: string } }) {
     const answer = await table.client.send(command as never);
     const id = command.input.ExpressionAttributeValues?.[':id']?.S;
@@ -99,7 +102,9 @@ describe('an answer with another entry’s id', () => {
   it('is an error, and the number is read again', async () => {
     const table = await tableWith('one');
     let bad = false;
-    const feed = feedOf(answering(table, (id) => (bad && id === 'rev#2' ? { Items: [rawEntry(1)] } : undefined)));
+    const feed = feedOf(
+      answering(table, (id) => (bad && id === 'rev#2' ? { Items: [rawEntry(1)] } : undefined)),
+    );
     await feed.ensure();
     await logOf(table).append(entry(user('two')));
     bad = true;
@@ -128,15 +133,18 @@ describe('a head that went back', () => {
     ['signed by the TVM, once', toHead(1, SEALING)],
     ['forged', rawHead(1)],
     ['deleted', undefined],
-  ])('is noticed by an instance that starts after it and the last entries went (%s)', async (_, head) => {
-    const table = await tableWith('one', 'two', 'three');
-    for (const n of [2, 3]) table.items.delete(`rev#${n}`);
-    if (head === undefined) table.items.delete('head');
-    else table.items.set('head', head);
-    const feed = feedOf(table);
-    for (let time = 0; time < 3; time += 1) expect(await feed.poll()).toEqual(UNAVAILABLE);
-    expect(feed.faults.map(String).join('\n')).toContain('revocation 2 to 3 is missing');
-  });
+  ])(
+    'is noticed by an instance that starts after it and the last entries went (%s)',
+    async (_, head) => {
+      const table = await tableWith('one', 'two', 'three');
+      for (const n of [2, 3]) table.items.delete(`rev#${n}`);
+      if (head === undefined) table.items.delete('head');
+      else table.items.set('head', head);
+      const feed = feedOf(table);
+      for (let time = 0; time < 3; time += 1) expect(await feed.poll()).toEqual(UNAVAILABLE);
+      expect(feed.faults.map(String).join('\n')).toContain('revocation 2 to 3 is missing');
+    },
+  );
 });
 
 describe('an entry that was changed by others', () => {
@@ -158,7 +166,9 @@ describe('an entry that was changed by others', () => {
       table.items.set('rev#2', change(item ?? {}));
       const feed = feedOf(table);
       expect(await feed.ensure()).toEqual(UNAVAILABLE);
-      expect(String(feed.faults.at(-1))).toContain('revocation 2 is not signed with a key that this TVM has');
+      expect(String(feed.faults.at(-1))).toContain(
+        'revocation 2 is not signed with a key that this TVM has',
+      );
       expect(await knew.poll()).toEqual(FRESH);
       knew.time.now += HOUR;
       await knew.poll(HOUR);
@@ -206,7 +216,11 @@ describe('the list of numbers that are gone', () => {
   it('names nothing if the TVM did not sign it', async () => {
     const table = await tableWith('one', 'two');
     table.items.delete('rev#1');
-    table.items.set('compaction', { id: { S: 'compaction' }, version: { N: '1' }, numbers: { S: '1' } });
+    table.items.set('compaction', {
+      id: { S: 'compaction' },
+      version: { N: '1' },
+      numbers: { S: '1' },
+    });
     const feed = feedOf(table);
     expect(await feed.ensure()).toEqual(UNAVAILABLE);
     expect(feed.faults.map(String).join('\n')).toContain('is not signed by this TVM');
@@ -224,7 +238,9 @@ describe('a log that was never signed', () => {
     expect(feed.names()).toEqual(['alice', 'bob']);
     expect(feed.list()[0]).toHaveProperty('until');
     table.items.delete('rev#3');
-    expect(await feedOf(table).ensure(), 'from then on it is held to its word').toEqual(UNAVAILABLE);
+    expect(await feedOf(table).ensure(), 'from then on it is held to its word').toEqual(
+      UNAVAILABLE,
+    );
   });
 
   it('works without any sealing key, also with revocations that end', async () => {

@@ -1,12 +1,22 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { gapsOf, includes, mergeRanges, toRanges, type Ranges } from '../../src/revocations/compaction.ts';
+import {
+  gapsOf,
+  includes,
+  mergeRanges,
+  toRanges,
+  type Ranges,
+} from '../../src/revocations/compaction.ts';
 
 /** Ranges behave as the sets of numbers that they stand for. */
-const numbers = fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 65_530, max: 65_545 })));
+const numbers = fc.array(
+  fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 65_530, max: 65_545 })),
+);
 
 function spread(ranges: Ranges): readonly number[] {
-  return ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, index) => from + index));
+  return ranges.flatMap(([from, to]) =>
+    Array.from({ length: to - from + 1 }, (_, index) => from + index),
+  );
 }
 
 function sorted(list: Iterable<number>): readonly number[] {
@@ -32,7 +42,9 @@ describe('toRanges, mergeRanges, gapsOf and includes', () => {
         const both = mergeRanges(toRanges(one), toRanges(other));
         expect(spread(both)).toEqual(sorted([...one, ...other]));
         const all = Array.from({ length: end }, (_, index) => index + 1);
-        expect(spread(gapsOf(both, end))).toEqual(all.filter((n) => !one.includes(n) && !other.includes(n)));
+        expect(spread(gapsOf(both, end))).toEqual(
+          all.filter((n) => !one.includes(n) && !other.includes(n)),
+        );
       }),
     );
   });

@@ -43,14 +43,17 @@ export function createFakeTable(step: Step = () => Promise.resolve()) {
 
   function run(command: unknown): object {
     if (command instanceof QueryCommand) {
-      const item = tableOf(command.input).get(command.input.ExpressionAttributeValues?.[':id']?.S ?? '');
+      const item = tableOf(command.input).get(
+        command.input.ExpressionAttributeValues?.[':id']?.S ?? '',
+      );
       return { Items: item === undefined ? [] : [item] };
     }
     if (command instanceof ScanCommand) {
       // In an order that has nothing to do with the numbers, as by a hash.
       const ids = [...items.keys()].toSorted((a, b) => scatter(a) - scatter(b));
       const after = command.input.ExclusiveStartKey?.['id']?.S;
-      const start = after === undefined ? 0 : ids.filter((id) => scatter(id) <= scatter(after)).length;
+      const start =
+        after === undefined ? 0 : ids.filter((id) => scatter(id) <= scatter(after)).length;
       const page = ids.slice(start, start + 2);
       const isLast = start + 2 >= ids.length;
       return {
@@ -144,9 +147,14 @@ export function rawHead(n: number): Item {
   return { id: { S: 'head' }, n: { N: String(n) } };
 }
 
-export const NO_FOREIGN: ForeignRevocations = { read: () => Promise.resolve(), ofVend: () => undefined };
+export const NO_FOREIGN: ForeignRevocations = {
+  read: () => Promise.resolve(),
+  ofVend: () => undefined,
+};
 
-type FeedOptions = Partial<Parameters<typeof createRevocations>[0]> & { readonly keys?: () => SealingKeys };
+type FeedOptions = Partial<Parameters<typeof createRevocations>[0]> & {
+  readonly keys?: () => SealingKeys;
+};
 
 /**
  * The log of one instance on a table, with a writer that does not know what others wrote before.

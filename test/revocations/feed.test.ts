@@ -92,7 +92,8 @@ describe('createRevocations', () => {
   it('finds at its start the entries beyond a head that lags', async () => {
     const table = createFakeTable();
     await logOf(table).append(entry(user('one')));
-    for (const n of [2, 3, 4]) table.items.set(`rev#${n}`, rawEntry(n, { value: { S: `late-${n}` } }));
+    for (const n of [2, 3, 4])
+      table.items.set(`rev#${n}`, rawEntry(n, { value: { S: `late-${n}` } }));
     const feed = feedOf(table);
     await feed.ensure();
     expect(feed.names()).toEqual(['one', 'late-2', 'late-3', 'late-4']);
@@ -187,14 +188,19 @@ describe('a lifting', () => {
       return rawEntry(n, { what: { S: 'lift' }, lifts: { N: '1' }, ...signature });
     }
     table.items.set('rev#3', lifting(3, {}));
-    table.items.set('rev#4', lifting(4, { signature: { S: 'signature' in copied ? copied.signature : '' } }));
+    table.items.set(
+      'rev#4',
+      lifting(4, { signature: { S: 'signature' in copied ? copied.signature : '' } }),
+    );
     table.items.set('rev#5', toItem(toLift(5, 1, STRANGE), undefined));
     const feed = feedOf(table);
     await feed.ensure();
     await feed.poll();
     expect(feed.numbers()).toEqual([1]);
     expect(feed.faults.map(String)).toEqual(
-      [3, 4, 5].map((n) => expect.stringContaining(`entry ${n} of the revocations was not written by this TVM`)),
+      [3, 4, 5].map((n) =>
+        expect.stringContaining(`entry ${n} of the revocations was not written by this TVM`),
+      ),
     );
     expect(feed.state()).toMatchObject({ usable: true, failing: false });
   });
@@ -241,7 +247,13 @@ describe('entries that others wrote', () => {
     table.items.set('rev#1', rawEntry(1, { until: { S: 'soon' }, created_at: { S: 'never' } }));
     const feed = feedOf(table);
     await feed.ensure();
-    expect(feed.ofCaller(SUBJECT)).toMatchObject({ n: 1, target: ALICE, by: '', reason: '', createdAt: 0 });
+    expect(feed.ofCaller(SUBJECT)).toMatchObject({
+      n: 1,
+      target: ALICE,
+      by: '',
+      reason: '',
+      createdAt: 0,
+    });
     expect(feed.ofCaller(SUBJECT)).toMatchObject({ until: undefined });
   });
 });

@@ -41,7 +41,9 @@ describe.each([
 ] as const)('a %s that is revoked while STS makes the credentials', (kind, valueOf) => {
   it('does not get the credentials that STS has just made, but the audit log has their vend', async () => {
     const sts = await startHeldSts();
-    const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }));
+    const tvm = world.kept(
+      await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }),
+    );
     const session = await openSession(tvm);
     sts.hold();
     const asked = get(tvm, { profile: 'dev' });
@@ -69,7 +71,9 @@ describe.each([
 describe('during a slow AssumeRole', () => {
   it('changes nothing when somebody else is revoked', async () => {
     const sts = await startHeldSts();
-    const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }));
+    const tvm = world.kept(
+      await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }),
+    );
     sts.hold();
     const asked = get(tvm, { profile: 'dev' });
     await until(sts.isHolding, 3_000);
@@ -80,7 +84,9 @@ describe('during a slow AssumeRole', () => {
 
   it('refuses a caller who is revoked on another instance', async () => {
     const sts = await startHeldSts();
-    const tvm = world.kept(await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }));
+    const tvm = world.kept(
+      await startTvm(world.desk.url, { environment: { AWS_ENDPOINT_URL_STS: sts.url } }),
+    );
     sts.hold();
     const asked = get(tvm, { profile: 'dev' });
     await until(sts.isHolding, 3_000);
@@ -97,7 +103,9 @@ describe('during a slow AssumeRole', () => {
     const proxy = world.kept(await startFaultProxy(world.desk.url));
     let offset = 0;
     const environment = { AWS_ENDPOINT_URL_STS: sts.url, AWS_ENDPOINT_URL_DYNAMODB: proxy.url };
-    const tvm = world.kept(await startTvm(world.desk.url, { environment, clock: () => Date.now() + offset }));
+    const tvm = world.kept(
+      await startTvm(world.desk.url, { environment, clock: () => Date.now() + offset }),
+    );
     sts.hold();
     const asked = get(tvm, { profile: 'dev' });
     await until(sts.isHolding, 3_000);
@@ -106,6 +114,8 @@ describe('during a slow AssumeRole', () => {
     offset = 10_000;
     sts.letGo();
     const answer = await asked;
-    expect(answer.status, 'vended ten seconds after the last look into the revocations').not.toBe(200);
+    expect(answer.status, 'vended ten seconds after the last look into the revocations').not.toBe(
+      200,
+    );
   });
 });

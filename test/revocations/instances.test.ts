@@ -11,7 +11,9 @@ const BOUND = 3_000;
 const world = useDesk();
 
 function startSome(count: number): Promise<readonly RunningTvm[]> {
-  return Promise.all(Array.from({ length: count }, async () => world.kept(await startTvm(world.desk.url))));
+  return Promise.all(
+    Array.from({ length: count }, async () => world.kept(await startTvm(world.desk.url))),
+  );
 }
 
 async function everywhere(instances: readonly RunningTvm[], is: string | number): Promise<boolean> {
@@ -36,7 +38,9 @@ describe('two instances', () => {
   it('lose no revocation and share no number when they revoke at the same time', async () => {
     const [one, other] = (await startSome(2)) as [RunningTvm, RunningTvm];
     const names = Array.from({ length: 20 }, (_, index) => `user-${index}`);
-    const ids = await Promise.all(names.map((name, index) => revoke(index % 2 === 0 ? one : other, 'user', name)));
+    const ids = await Promise.all(
+      names.map((name, index) => revoke(index % 2 === 0 ? one : other, 'user', name)),
+    );
     const numbers = ids.map(Number).toSorted((a, b) => a - b);
     const [least = 0] = numbers;
     expect(numbers).toEqual(names.map((_, index) => least + index));

@@ -23,7 +23,11 @@ afterAll(async () => {
 });
 
 async function start(environment: Readonly<Record<string, string>> = {}): Promise<RunningTvm> {
-  const through = { AWS_ENDPOINT_URL_DYNAMODB: proxy.url, SENTINEL_CATALOG_MAX_AGE: '1h', ...environment };
+  const through = {
+    AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
+    SENTINEL_CATALOG_MAX_AGE: '1h',
+    ...environment,
+  };
   const tvm = await startTvm(desk.url, { environment: through, clock: () => Date.now() + offset });
   running.push(tvm);
   return tvm;
@@ -54,7 +58,15 @@ const PATHS: readonly Call[] = [
   { path: '/revocations', as: 'olivia' },
   { query: 'profile=dev' },
 ];
-const FAULTS: readonly Fault[] = ['down', 'hang', 'garbled', 'empty', 'error', 'throttled', 'truncated'];
+const FAULTS: readonly Fault[] = [
+  'down',
+  'hang',
+  'garbled',
+  'empty',
+  'error',
+  'throttled',
+  'truncated',
+];
 
 describe.each(FAULTS)('DynamoDB: %s', (fault) => {
   it('stops every way of proving who one is after the bound, and serves again without a restart', async () => {
@@ -64,7 +76,10 @@ describe.each(FAULTS)('DynamoDB: %s', (fault) => {
       offset = 3_500;
       const answers = await Promise.all(PATHS.map((what) => call(tvm, what)));
       for (const answer of answers) {
-        expect([answer.status, answer.json['error']], answer.body).toEqual([503, 'ServiceUnavailable']);
+        expect([answer.status, answer.json['error']], answer.body).toEqual([
+          503,
+          'ServiceUnavailable',
+        ]);
         expect(answer.headers['retry-after']).toBe('5');
       }
       const ready = await call(tvm, { path: '/readyz' });
@@ -108,9 +123,19 @@ describe('DynamoDB: slow', () => {
     await during('down', tvm, async () => {
       const body = '{"kind":"user","value":"mallory","reason":"laptop stolen"}';
       const headers = { 'content-type': 'application/json' };
-      const answer = await call(tvm, { method: 'POST', path: '/revocations', as: 'olivia', body, headers });
+      const answer = await call(tvm, {
+        method: 'POST',
+        path: '/revocations',
+        as: 'olivia',
+        body,
+        headers,
+      });
       expect(answer.status, answer.body).toBe(503);
-      expect(tvm.audit.at(-1)).toMatchObject({ event: 'revocation', error: 'unavailable', value: 'mallory' });
+      expect(tvm.audit.at(-1)).toMatchObject({
+        event: 'revocation',
+        error: 'unavailable',
+        value: 'mallory',
+      });
     });
   });
 });
@@ -132,7 +157,10 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
       expect(await vendNow(tvm)).toBe(200);
       expect(tvm.audit.at(-1)).toMatchObject({ outcome: 'vended', revocations: 'grace' });
       const ready = await call(tvm, { path: '/readyz' });
-      expect([ready.status, ready.json]).toMatchObject([200, { status: 'degraded', revocations: { grace: true } }]);
+      expect([ready.status, ready.json]).toMatchObject([
+        200,
+        { status: 'degraded', revocations: { grace: true } },
+      ]);
       offset = 10 * 60_000 + 4_000;
       expect(await vendNow(tvm)).toBe(503);
       expect((await call(tvm, { path: '/readyz' })).json).toMatchObject({
@@ -153,7 +181,11 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
       expect(await vend(tvm)).toBe(REVOKED);
       expect((await call(tvm, { path: '/whoami', as: 'bob' })).status).toBe(200);
       proxy.set('dynamodb', 'ok');
-      const lifted = await call(tvm, { method: 'DELETE', path: `/revocations/${id}`, as: 'olivia' });
+      const lifted = await call(tvm, {
+        method: 'DELETE',
+        path: `/revocations/${id}`,
+        as: 'olivia',
+      });
       expect(lifted.status).toBe(200);
     });
   });
@@ -173,7 +205,9 @@ describe('SENTINEL_OUTAGE_GRACE', () => {
     await during('down', tvm, async () => {
       await until(() => isFailing(tvm), 5_000);
       expect(await send(before), 'seen before the outage').toBe(REPLAYED);
-      expect(await send(signed(started - 5_000)), 'dated before the process started').toBe(REPLAYED);
+      expect(await send(signed(started - 5_000)), 'dated before the process started').toBe(
+        REPLAYED,
+      );
       expect(await send(unused)).toBe(200);
       expect(await send(unused), 'seen in the outage').toBe(REPLAYED);
     });

@@ -4,7 +4,17 @@ import { forwarded, SERVER_ID } from '../support/forwarded.ts';
 import { keyOf, postKeys, sendAs } from '../support/keys.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { startTvm, type Desk } from '../support/tvm.ts';
-import { callWith, lift, openSession, register, revoke, REVOKED, SECRET_REASON, useDesk, vend } from './support.ts';
+import {
+  callWith,
+  lift,
+  openSession,
+  register,
+  revoke,
+  REVOKED,
+  SECRET_REASON,
+  useDesk,
+  vend,
+} from './support.ts';
 
 /** What is refused after a revocation, and that no way avoids it. */
 const DEV = `version: "1"
@@ -36,10 +46,18 @@ const ENDPOINTS: readonly (readonly [string, Call])[] = [
   ['GET /sessions/{id}', { path: '/sessions/0123456789abcdef' }],
   [
     'POST /sessions/{id}/revoke',
-    { method: 'POST', path: '/sessions/0123456789abcdef/revoke', body: '{"reason":"why"}', headers: json },
+    {
+      method: 'POST',
+      path: '/sessions/0123456789abcdef/revoke',
+      body: '{"reason":"why"}',
+      headers: json,
+    },
   ],
   ['GET /revocations', { path: '/revocations' }],
-  ['POST /revocations', { method: 'POST', path: '/revocations', body: '{"kind":"all","reason":"why"}', headers: json }],
+  [
+    'POST /revocations',
+    { method: 'POST', path: '/revocations', body: '{"kind":"all","reason":"why"}', headers: json },
+  ],
   ['DELETE /revocations/{id}', { method: 'DELETE', path: '/revocations/1' }],
 ];
 
@@ -84,7 +102,8 @@ describe('a revoked profile', () => {
     await revoke(world.tvm, 'profile', 'dev');
     expect([await vend(world.tvm), await vend(world.tvm, 'bob')]).toEqual([REVOKED, REVOKED]);
     expect(await vend(world.tvm, 'alice', 'profile=other')).toBe(200);
-    for (const [, what] of ENDPOINTS.slice(2, 6)) expect((await call(world.tvm, what)).status).toBe(200);
+    for (const [, what] of ENDPOINTS.slice(2, 6))
+      expect((await call(world.tvm, what)).status).toBe(200);
     expect(world.tvm.audit.find(({ event }) => event === 'vend')).toMatchObject({
       outcome: 'denied',
       error: 'revoked',
@@ -103,13 +122,19 @@ describe('a revoked session', () => {
   it('refuses its principal on its profile under any label, and nothing else', async () => {
     const id = await openSession(world.tvm, 'alice', 'profile=dev&session_label=laptop');
     await revoke(world.tvm, 'session', id);
-    for (const query of ['profile=dev', 'profile=dev&session_label=laptop', 'profile=dev&session_label=new']) {
+    for (const query of [
+      'profile=dev',
+      'profile=dev&session_label=laptop',
+      'profile=dev&session_label=new',
+    ]) {
       expect(await vend(world.tvm, 'alice', query)).toBe(REVOKED);
     }
     expect(await vend(world.tvm, 'alice', 'profile=other')).toBe(200);
     expect(await vend(world.tvm, 'bob')).toBe(200);
     expect((await call(world.tvm, { path: '/whoami' })).status).toBe(200);
-    expect((await call(world.tvm, { path: `/sessions/${id}` })).json).toMatchObject({ status: 'revoked' });
+    expect((await call(world.tvm, { path: `/sessions/${id}` })).json).toMatchObject({
+      status: 'revoked',
+    });
   });
 
   it('is followed by another session when the revocation is lifted', async () => {
@@ -117,7 +142,9 @@ describe('a revoked session', () => {
     const revocation = await revoke(world.tvm, 'session', id);
     await lift(world.tvm, revocation);
     expect(await openSession(world.tvm)).not.toBe(id);
-    expect((await call(world.tvm, { path: `/sessions/${id}` })).json).toMatchObject({ active: false });
+    expect((await call(world.tvm, { path: `/sessions/${id}` })).json).toMatchObject({
+      active: false,
+    });
   });
 });
 
@@ -128,7 +155,11 @@ describe('the freeze switch', () => {
     const minted = await postKeys(world.tvm);
     expect([minted.status, minted.json['error']]).toEqual([403, 'SessionRevoked']);
     expect(minted.body).not.toContain(SECRET_REASON);
-    expect(world.tvm.audit.at(-1)).toMatchObject({ event: 'key', effect: 'deny', error: 'revoked' });
+    expect(world.tvm.audit.at(-1)).toMatchObject({
+      event: 'key',
+      effect: 'deny',
+      error: 'revoked',
+    });
     for (const path of ['/profiles', '/whoami', '/sessions']) {
       expect((await call(world.tvm, { path })).status, path).toBe(200);
     }
@@ -141,7 +172,9 @@ describe('the freeze switch', () => {
 describe('a revocation cannot be avoided', () => {
   it('by another key of the same user, while a revoked principal is that key alone', async () => {
     const id = await revoke(world.tvm, 'user', 'alice');
-    expect((await callWith(world.tvm, ALICE_TWO, { query: 'profile=dev' })).json['error']).toBe('SessionRevoked');
+    expect((await callWith(world.tvm, ALICE_TWO, { query: 'profile=dev' })).json['error']).toBe(
+      'SessionRevoked',
+    );
     await lift(world.tvm, id);
     await revoke(world.tvm, 'principal', 'sentinel:key/TVMDEMOALICE');
     expect((await callWith(world.tvm, ALICE_TWO, { query: 'profile=dev' })).status).toBe(200);
@@ -157,7 +190,9 @@ describe('a revocation cannot be avoided', () => {
     await revoke(world.tvm, kind, value);
     expect((await sendAs(world.tvm, key, dev)).json['error']).toBe('SessionRevoked');
     expect((await postKeys(world.tvm)).json['error']).toBe('SessionRevoked');
-    expect((await sendAs(world.tvm, key, { path: '/whoami' })).json['error']).toBe('SessionRevoked');
+    expect((await sendAs(world.tvm, key, { path: '/whoami' })).json['error']).toBe(
+      'SessionRevoked',
+    );
   });
 
   it('by a minted key, for a session, a profile or everything', async () => {
@@ -165,9 +200,13 @@ describe('a revocation cannot be avoided', () => {
     const session = await openSession(world.tvm);
     for (const [kind, value] of [['session', session], ['profile', 'dev'], ['all']] as const) {
       const id = await revoke(world.tvm, kind, value);
-      const again = keyOf(kind === 'all' ? ({ status: 200, json: {} } as never) : await postKeys(world.tvm));
+      const again = keyOf(
+        kind === 'all' ? ({ status: 200, json: {} } as never) : await postKeys(world.tvm),
+      );
       for (const one of kind === 'all' ? [key] : [key, again]) {
-        expect((await sendAs(world.tvm, one, { query: 'profile=dev' })).json['error'], kind).toBe('SessionRevoked');
+        expect((await sendAs(world.tvm, one, { query: 'profile=dev' })).json['error'], kind).toBe(
+          'SessionRevoked',
+        );
       }
       await lift(world.tvm, id);
     }

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { call } from '../http/support.ts';
 import type { Desk } from '../support/tvm.ts';
-import { callWith, lift, listed, openSession, register, revoke, send, SECRET_REASON, useDesk } from './support.ts';
+import {
+  callWith,
+  lift,
+  listed,
+  openSession,
+  register,
+  revoke,
+  send,
+  SECRET_REASON,
+  useDesk,
+} from './support.ts';
 
 /**
  * Who may revoke and lift what, what everybody else is answered, and what the audit log records.
@@ -41,7 +51,11 @@ function records() {
   return world.tvm.audit.filter(({ event }) => event === 'revocation');
 }
 const reason = { reason: 'laptop stolen' };
-function revokeSession(id: string, as: 'alice' | 'bob' | 'carol' | 'olivia', body: unknown = reason) {
+function revokeSession(
+  id: string,
+  as: 'alice' | 'bob' | 'carol' | 'olivia',
+  body: unknown = reason,
+) {
   return send(world.tvm, `/sessions/${id}/revoke`, body, as);
 }
 
@@ -57,7 +71,13 @@ describe('a caller who is no operator', () => {
     expect([answer.status, answer.json['error']]).toEqual([403, 'NotPermitted']);
     expect(await listed(world.tvm)).toEqual([]);
     expect(records()).toEqual([
-      expect.objectContaining({ action: 'revoked', effect: 'deny', error: 'not-operator', user: 'alice', kind }),
+      expect.objectContaining({
+        action: 'revoked',
+        effect: 'deny',
+        error: 'not-operator',
+        user: 'alice',
+        kind,
+      }),
     ]);
   });
 
@@ -68,16 +88,24 @@ describe('a caller who is no operator', () => {
     expect(list.body).not.toMatch(/mallory|pastebin/u);
     expect((await lift(world.tvm, id, 'alice')).status).toBe(403);
     expect(await listed(world.tvm)).toHaveLength(1);
-    expect(records().at(-1)).toMatchObject({ action: 'lifted', effect: 'deny', error: 'not-operator', user: 'alice' });
+    expect(records().at(-1)).toMatchObject({
+      action: 'lifted',
+      effect: 'deny',
+      error: 'not-operator',
+      user: 'alice',
+    });
   });
 
   it('may list without lifting or revoking, if the rule says so', async () => {
     const id = await revoke(world.tvm, 'profile', 'dev');
-    expect((await call(world.tvm, { path: '/revocations', as: 'carol' })).json['revocations']).toHaveLength(1);
+    expect(
+      (await call(world.tvm, { path: '/revocations', as: 'carol' })).json['revocations'],
+    ).toHaveLength(1);
     expect((await lift(world.tvm, id, 'carol')).status).toBe(403);
-    expect((await send(world.tvm, '/revocations', { kind: 'profile', value: 'dev', ...reason }, 'carol')).status).toBe(
-      403,
-    );
+    expect(
+      (await send(world.tvm, '/revocations', { kind: 'profile', value: 'dev', ...reason }, 'carol'))
+        .status,
+    ).toBe(403);
     expect(await listed(world.tvm)).toHaveLength(1);
   });
 });
@@ -95,7 +123,9 @@ describe('an operator of some profiles', () => {
       ['all'],
     ] as const) {
       const more = value === undefined ? {} : { value };
-      expect((await send(world.tvm, '/revocations', { kind, ...more, ...reason }, 'bob')).status).toBe(403);
+      expect(
+        (await send(world.tvm, '/revocations', { kind, ...more, ...reason }, 'bob')).status,
+      ).toBe(403);
     }
     for (const [kind, value] of [['profile', 'prod'], ['user', 'mallory'], ['all']] as const) {
       expect((await lift(world.tvm, await revoke(world.tvm, kind, value), 'bob')).status).toBe(403);
@@ -108,7 +138,13 @@ describe('DELETE /revocations/{id}', () => {
     const id = await revoke(world.tvm, 'user', 'mallory');
     const answer = await lift(world.tvm, id);
     expect(answer.status, answer.body).toBe(200);
-    expect(answer.json).toMatchObject({ id, kind: 'user', value: 'mallory', reason: SECRET_REASON, lifted: true });
+    expect(answer.json).toMatchObject({
+      id,
+      kind: 'user',
+      value: 'mallory',
+      reason: SECRET_REASON,
+      lifted: true,
+    });
     expect(await listed(world.tvm)).toEqual([]);
     expect(records().at(-1)).toMatchObject({
       action: 'lifted',
@@ -122,7 +158,10 @@ describe('DELETE /revocations/{id}', () => {
   });
 
   it('lifts that revocation and no other of the same target', async () => {
-    const [first, second] = [await revoke(world.tvm, 'user', 'alice'), await revoke(world.tvm, 'user', 'alice')];
+    const [first, second] = [
+      await revoke(world.tvm, 'user', 'alice'),
+      await revoke(world.tvm, 'user', 'alice'),
+    ];
     await lift(world.tvm, first);
     expect((await call(world.tvm, { path: '/whoami' })).json['error']).toBe('SessionRevoked');
     await lift(world.tvm, second);
@@ -144,7 +183,11 @@ describe('DELETE /revocations/{id}', () => {
   it.each(['0', '-1', '1.5', '1e3', '01', 'abc', '%31', '1%20', '9'.repeat(16), 'rev%231'])(
     'accepts only a number, not %s',
     async (id) => {
-      const answer = await call(world.tvm, { method: 'DELETE', path: `/revocations/${id}`, as: 'olivia' });
+      const answer = await call(world.tvm, {
+        method: 'DELETE',
+        path: `/revocations/${id}`,
+        as: 'olivia',
+      });
       expect([answer.status, answer.json['error']], answer.body).toEqual([400, 'ValidationError']);
     },
   );
@@ -153,7 +196,9 @@ describe('DELETE /revocations/{id}', () => {
     const id = await revoke(world.tvm, 'user', 'mallory');
     const path = `/revocations/${id}`;
     for (const more of [{ body: '{}' }, { query: 'force=1' }]) {
-      expect((await call(world.tvm, { method: 'DELETE', path, as: 'olivia', ...more })).status).toBe(400);
+      expect(
+        (await call(world.tvm, { method: 'DELETE', path, as: 'olivia', ...more })).status,
+      ).toBe(400);
     }
     expect(await listed(world.tvm)).toHaveLength(1);
   });
@@ -164,20 +209,33 @@ describe('an operator cannot lift a revocation of their own', () => {
     const id = await revoke(world.tvm, 'session', await openSession(world.tvm, 'olivia'));
     const answer = await lift(world.tvm, id);
     expect([answer.status, answer.json['error']]).toEqual([409, 'Conflict']);
-    expect(records().at(-1)).toMatchObject({ action: 'lifted', effect: 'deny', error: 'own', revocation_id: id });
-    expect((await callWith(world.tvm, OTTO, { method: 'DELETE', path: `/revocations/${id}` })).status).toBe(200);
+    expect(records().at(-1)).toMatchObject({
+      action: 'lifted',
+      effect: 'deny',
+      error: 'own',
+      revocation_id: id,
+    });
+    expect(
+      (await callWith(world.tvm, OTTO, { method: 'DELETE', path: `/revocations/${id}` })).status,
+    ).toBe(200);
   });
 
   it.each(['user', 'principal'])('of %s: a revoked caller cannot even ask', async (kind) => {
     const id = await revoke(world.tvm, kind, kind === 'user' ? 'otto' : 'sentinel:key/TVMDEMOOTTO');
-    const answer = await callWith(world.tvm, OTTO, { method: 'DELETE', path: `/revocations/${id}` });
+    const answer = await callWith(world.tvm, OTTO, {
+      method: 'DELETE',
+      path: `/revocations/${id}`,
+    });
     expect(answer.json['error']).toBe('SessionRevoked');
     expect(await listed(world.tvm)).toHaveLength(1);
   });
 
   it('not by another key of their own either', async () => {
     const id = await revoke(world.tvm, 'principal', 'sentinel:key/TVMDEMOOTTO');
-    const answer = await callWith(world.tvm, OTTO_TWO, { method: 'DELETE', path: `/revocations/${id}` });
+    const answer = await callWith(world.tvm, OTTO_TWO, {
+      method: 'DELETE',
+      path: `/revocations/${id}`,
+    });
     expect(answer.status, 'otto lifts the revocation of one of his keys with the other').toBe(409);
   });
 });
@@ -187,9 +245,20 @@ describe('POST /sessions/{id}/revoke', () => {
     const id = await openSession(world.tvm);
     const answer = await revokeSession(id, 'alice');
     expect(answer.status, answer.body).toBe(200);
-    expect(answer.json).toMatchObject({ kind: 'session', value: id, by: 'alice', reason: 'laptop stolen' });
+    expect(answer.json).toMatchObject({
+      kind: 'session',
+      value: id,
+      by: 'alice',
+      reason: 'laptop stolen',
+    });
     expect(records()).toEqual([
-      expect.objectContaining({ action: 'revoked', effect: 'allow', user: 'alice', kind: 'session', value: id }),
+      expect.objectContaining({
+        action: 'revoked',
+        effect: 'allow',
+        user: 'alice',
+        kind: 'session',
+        value: id,
+      }),
     ]);
     const again = await revokeSession(id, 'alice');
     expect([again.status, again.json['error']]).toEqual([409, 'Conflict']);
@@ -203,7 +272,10 @@ describe('POST /sessions/{id}/revoke', () => {
 
   it('answers everybody else as if the session did not exist', async () => {
     const id = await openSession(world.tvm);
-    const [there, absent] = [await revokeSession(id, 'carol'), await revokeSession('0123456789abcdef', 'carol')];
+    const [there, absent] = [
+      await revokeSession(id, 'carol'),
+      await revokeSession('0123456789abcdef', 'carol'),
+    ];
     expect([there.status, there.json['error']]).toEqual([403, 'NotPermitted']);
     expect(there.body.replaceAll(id, 'ID')).toBe(absent.body.replaceAll('0123456789abcdef', 'ID'));
     expect(await listed(world.tvm)).toEqual([]);
@@ -226,7 +298,10 @@ describe('POST /sessions/{id}/revoke', () => {
     expect((await revokeSession(await openSession(world.tvm), 'olivia', body)).status).toBe(status);
   });
 
-  it.each(['x', '0123456789ABCDEF', '0123456789abcde', '0123456789abcdef0'])('refuses the id %s', async (id) => {
-    expect((await revokeSession(id, 'olivia')).status).toBe(400);
-  });
+  it.each(['x', '0123456789ABCDEF', '0123456789abcde', '0123456789abcdef0'])(
+    'refuses the id %s',
+    async (id) => {
+      expect((await revokeSession(id, 'olivia')).status).toBe(400);
+    },
+  );
 });

@@ -2,10 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { SealingKey, SealingKeys } from '../../src/lib/sealing.ts';
 import { createRevocationUpkeep } from '../../src/revocations/upkeep.ts';
-import { createFakeTable, entry, feedOf, FRESH, logOf, NOW, UNAVAILABLE, user, type FakeTable } from './fake-table.ts';
+import {
+  createFakeTable,
+  entry,
+  feedOf,
+  FRESH,
+  logOf,
+  NOW,
+  UNAVAILABLE,
+  user,
+  type FakeTable,
+} from './fake-table.ts';
 
 /** A lifted revocation stays lifted, whatever happens to the key that signed the lifting. */
 const HOUR = 3_600_000;
+/** When nothing is kept any more for the sake of grants. */
+const LATER = 240 * HOUR;
 function keyOf(id: string, activeFrom: number): SealingKey {
   return { id, key: randomBytes(32), activeFrom };
 }
@@ -109,15 +121,21 @@ describe('a forged closing of an entry', () => {
 describe('createRevocationUpkeep', () => {
   it('deletes entries that no longer matter once every instance has read them, under the TVM’s signature', async () => {
     const table = await tableWithLifted();
-    const [keys, time] = [{ now: only(OLD) }, { now: NOW }];
+    const [keys, time] = [{ now: only(OLD) }, { now: NOW + LATER }];
     const feed = instanceOf(table, keys, time);
     await feed.ensure();
-    await feed.append(entry(user('short'), { until: NOW + HOUR }));
+    await feed.append(entry(user('short'), { createdAt: time.now, until: time.now + HOUR }));
     await feed.upkeep();
     expect([...table.items.keys()], 'not at once').toContain('rev#2');
     await feed.upkeep();
-    expect([...table.items.keys()].toSorted()).toEqual(['compaction', 'head', 'rev#1', 'rev#4', 'rev#7']);
-    time.now += 26 * HOUR;
+    expect([...table.items.keys()].toSorted()).toEqual([
+      'compaction',
+      'head',
+      'rev#1',
+      'rev#4',
+      'rev#7',
+    ]);
+    time.now += LATER;
     await feed.upkeep();
     expect([...table.items.keys()]).not.toContain('rev#7');
     expect(await feed.poll()).toEqual(FRESH);
@@ -125,6 +143,23 @@ describe('createRevocationUpkeep', () => {
     expect(await later.ensure()).toEqual(FRESH);
     expect(later.names()).toEqual(['one', 'four']);
     expect((await later.append(entry())).n, 'no number is used twice').toBe(8);
+  });
+
+  it('keeps for 9 days who was revoked, be it lifted: it ends what they approved before', async () => {
+    const table = await tableWithLifted();
+    const time = { now: NOW };
+    const feed = instanceOf(table, { now: only(OLD) }, time);
+    await feed.ensure();
+    for (const later of [0, 216 * HOUR]) {
+      time.now = NOW + later;
+      for (let run = 0; run < 2; run += 1) await feed.upkeep();
+      expect([...table.items.keys()]).toContain('rev#2');
+      const started = feedOf(table, { keys: () => only(OLD) });
+      await started.ensure();
+      const two = { name: 'two', storedName: 'two', principal: '', subject: '' };
+      expect(started.wasRevokedAfter(two, 0)).toBe(true);
+      expect(started.names()).toEqual(['one', 'four']);
+    }
   });
 
   it('closes an entry that a writer left open when it died', async () => {
@@ -137,7 +172,7 @@ describe('createRevocationUpkeep', () => {
 
   it('may die between naming and deleting: what is named is gone, and is deleted the next time', async () => {
     const table = await tableWithLifted();
-    const feed = instanceOf(table, { now: only(OLD) });
+    const feed = instanceOf(table, { now: only(OLD) }, { now: NOW + LATER });
     await feed.ensure();
     await feed.upkeep();
     table.control.step = (what) =>

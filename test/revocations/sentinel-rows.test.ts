@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createForeignRevocations, type ForeignRevocations } from '../../src/revocations/sentinel-rows.ts';
+import {
+  createForeignRevocations,
+  type ForeignRevocations,
+} from '../../src/revocations/sentinel-rows.ts';
 import { call, forward, startFake } from '../http/support.ts';
 import { startTvm } from '../support/tvm.ts';
 import {
@@ -81,7 +84,10 @@ describe('createForeignRevocations', () => {
     const now = Date.now();
     const id = await put(sentinelRow({}, now));
     await foreign.read(now);
-    expect(foreign.ofVend(ALICE, 'dev', now)).toMatchObject({ target: { kind: 'session', value: id }, by: 'oncall' });
+    expect(foreign.ofVend(ALICE, 'dev', now)).toMatchObject({
+      target: { kind: 'session', value: id },
+      by: 'oncall',
+    });
     expect(foreign.ofVend(keyOf('alice', 'ANOTHER'), 'dev', now)).toBeDefined();
     expect(foreign.ofVend(ALICE, 'prod', now)).toBeUndefined();
     expect(foreign.ofVend(BOB, 'dev', now)).toBeUndefined();
@@ -130,7 +136,9 @@ describe('createForeignRevocations', () => {
     const now = Date.now();
     const filler = { S: 'x'.repeat(60_000) };
     for (let row = 0; row < 20; row += 1) {
-      await put(sentinelRow({ user: { S: `u${row}` }, filler, created_at: at(now - 60_000 - row) }, now));
+      await put(
+        sentinelRow({ user: { S: `u${row}` }, filler, created_at: at(now - 60_000 - row) }, now),
+      );
     }
     await foreign.read(now);
     const blocked = Array.from({ length: 20 }, (_, row) => keyOf(`u${row}`, `p${row}`));
@@ -142,7 +150,9 @@ describe('createForeignRevocations', () => {
     await put(sentinelRow({}, now));
     let works = true;
     const wire = world.kept(
-      await startFake((body, incoming) => (works ? forward(world.desk.port, body, incoming) : 'close')),
+      await startFake((body, incoming) =>
+        works ? forward(world.desk.port, body, incoming) : 'close',
+      ),
     );
     const client = clientOf(wire.url);
     const through = createForeignRevocations(client, 'sentinel-sessions');
@@ -166,7 +176,10 @@ describe('an instance that reads Sentinel’s rows', () => {
     expect(answer.json['error']).toBe('SessionRevoked');
     expect(answer.body).not.toMatch(/stolen|oncall/u);
     expect((await call(tvm, { path: '/whoami' })).status).toBe(200);
-    expect((await call(tvm, { path: `/sessions/${id}` })).json).toMatchObject({ active: false, status: 'revoked' });
+    expect((await call(tvm, { path: `/sessions/${id}` })).json).toMatchObject({
+      active: false,
+      status: 'revoked',
+    });
   });
 
   it('leaves its own revocations to the log, so that lifting works after the next reading too', async () => {

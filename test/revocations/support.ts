@@ -21,7 +21,8 @@ export type Item = Record<string, AttributeValue>;
 type Instance = Pick<RunningTvm, 'host' | 'port'>;
 
 export function clientOf(url: string): DynamoDBClient {
-  return createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } }).dynamodb;
+  return createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } })
+    .dynamodb;
 }
 
 /** Reads and writes a table directly, as others than the TVM may. */
@@ -32,7 +33,11 @@ export function tableOf(client: DynamoDBClient, table: keyof typeof DEFAULT_TABL
       await client.send(new PutItemCommand({ TableName, Item: item }));
     },
     get: async (id: string): Promise<Item | undefined> =>
-      (await client.send(new GetItemCommand({ TableName, Key: { id: { S: id } }, ConsistentRead: true }))).Item,
+      (
+        await client.send(
+          new GetItemCommand({ TableName, Key: { id: { S: id } }, ConsistentRead: true }),
+        )
+      ).Item,
     remove: async (id: string): Promise<void> => {
       await client.send(new DeleteItemCommand({ TableName, Key: { id: { S: id } } }));
     },
@@ -45,7 +50,11 @@ export type Key = { readonly accessKeyId: string; readonly secret: string };
 /** Registers a key, which a TVM knows after its next reading of the catalog. */
 export async function register(desk: Desk, accessKeyId: string, name: string): Promise<Key> {
   const secret = `secret-of-${accessKeyId}`;
-  await desk.put(`/sentinel-secrets/clients/${accessKeyId}`, JSON.stringify({ secret, name }), 'SecureString');
+  await desk.put(
+    `/sentinel-secrets/clients/${accessKeyId}`,
+    JSON.stringify({ secret, name }),
+    'SecureString',
+  );
   return { accessKeyId, secret };
 }
 
@@ -70,20 +79,50 @@ export function signedWith(tvm: Instance, key: Key, what: What) {
     'x-sentinel-nonce': randomUUID(),
     ...(body === '' ? {} : { 'content-type': 'application/json' }),
   };
-  const signed = sign({ host: tvm.host, method, path, query, headers, body, amzDate: amzDateOf(at), ...key });
-  return { method, target: query === '' ? path : `${path}?${query}`, headers: signed.headers, body };
+  const signed = sign({
+    host: tvm.host,
+    method,
+    path,
+    query,
+    headers,
+    body,
+    amzDate: amzDateOf(at),
+    ...key,
+  });
+  return {
+    method,
+    target: query === '' ? path : `${path}?${query}`,
+    headers: signed.headers,
+    body,
+  };
 }
 
 type Who = keyof typeof DEMO_CLIENTS;
 
 /** Sends JSON as a demo caller. */
-export function send(tvm: Instance, path: string, value: unknown, as: Who = 'olivia'): Promise<RawAnswer> {
+export function send(
+  tvm: Instance,
+  path: string,
+  value: unknown,
+  as: Who = 'olivia',
+): Promise<RawAnswer> {
   const body = typeof value === 'string' ? value : JSON.stringify(value);
-  return call(tvm, { method: 'POST', path, body, as, headers: { 'content-type': 'application/json' } });
+  return call(tvm, {
+    method: 'POST',
+    path,
+    body,
+    as,
+    headers: { 'content-type': 'application/json' },
+  });
 }
 
 /** Revokes, and gives the id of the revocation; throws if that was refused. */
-export async function revoke(tvm: Instance, kind: string, value?: string, more: object = {}): Promise<string> {
+export async function revoke(
+  tvm: Instance,
+  kind: string,
+  value?: string,
+  more: object = {},
+): Promise<string> {
   const body = { kind, reason: SECRET_REASON, ...(value === undefined ? {} : { value }), ...more };
   const answer = await send(tvm, '/revocations', body);
   if (answer.status !== 201) throw new Error(`not revoked: ${answer.status} ${answer.body}`);
@@ -98,7 +137,10 @@ export function lift(tvm: Instance, id: string, as: Who = 'olivia'): Promise<Raw
 }
 
 export async function listed(tvm: Instance): Promise<readonly Record<string, unknown>[]> {
-  return (await call(tvm, { path: '/revocations', as: 'olivia' })).json['revocations'] as Record<string, unknown>[];
+  return (await call(tvm, { path: '/revocations', as: 'olivia' })).json['revocations'] as Record<
+    string,
+    unknown
+  >[];
 }
 
 /** Lifts every revocation that olivia may lift. */
@@ -115,7 +157,11 @@ export async function vend(tvm: Instance, as: Who = 'alice', query = 'profile=de
 export const REVOKED = '403 SessionRevoked';
 
 /** Opens a session by vending, and gives its id. */
-export async function openSession(tvm: Instance, as: Who = 'alice', query = 'profile=dev'): Promise<string> {
+export async function openSession(
+  tvm: Instance,
+  as: Who = 'alice',
+  query = 'profile=dev',
+): Promise<string> {
   const answer = await call(tvm, { query, as });
   if (answer.status !== 200) throw new Error(`not vended: ${answer.body}`);
   return String(answer.json['SessionId']);
@@ -152,7 +198,12 @@ export function useDesk(
       running.push(value);
       return value;
     },
-  } as { desk: Desk; tvm: RunningTvm; client: DynamoDBClient; kept: ReturnType<typeof useDesk>['kept'] };
+  } as {
+    desk: Desk;
+    tvm: RunningTvm;
+    client: DynamoDBClient;
+    kept: ReturnType<typeof useDesk>['kept'];
+  };
   beforeAll(async () => {
     world.desk = await startDesk();
     await prepare?.(world.desk);

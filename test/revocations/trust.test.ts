@@ -35,16 +35,19 @@ describe('rows of others hide no entry of the TVM', () => {
   it.each<readonly [string, Parameters<typeof rawEntry>[1]]>([
     ['a revocation', {}],
     ['a lifting', { what: { S: 'lift' }, lifts: { N: '1' } }],
-  ])('%s far ahead: an instance that loads then still learns of the next revocations', async (_, more) => {
-    const table = createFakeTable();
-    await logOf(table).append(entry(user('one')));
-    table.items.set('rev#40', rawEntry(40, { value: { S: 'mallory' }, ...more }));
-    const feed = feedOf(table);
-    await feed.ensure();
-    await logOf(table).append(entry());
-    expect(await feed.poll()).toEqual(FRESH);
-    expect(feed.ofCaller(SUBJECT), 'a revocation is not seen').toBeDefined();
-  });
+  ])(
+    '%s far ahead: an instance that loads then still learns of the next revocations',
+    async (_, more) => {
+      const table = createFakeTable();
+      await logOf(table).append(entry(user('one')));
+      table.items.set('rev#40', rawEntry(40, { value: { S: 'mallory' }, ...more }));
+      const feed = feedOf(table);
+      await feed.ensure();
+      await logOf(table).append(entry());
+      expect(await feed.poll()).toEqual(FRESH);
+      expect(feed.ofCaller(SUBJECT), 'a revocation is not seen').toBeDefined();
+    },
+  );
 
   it('a row very far ahead does not keep an instance from loading', async () => {
     const table = createFakeTable();
@@ -63,16 +66,19 @@ describe('rows of others hide no entry of the TVM', () => {
     ['a fraction', { id: { S: 'head' }, n: { N: '1.5' } }],
     ['negative', { id: { S: 'head' }, n: { N: '-7' } }],
     ['a text', { id: { S: 'head' }, n: { S: 'x' } }],
-  ])('a forged head (%s): an instance that follows still learns of the next revocations', async (_, head) => {
-    const table = createFakeTable();
-    await logOf(table).append(entry(user('one')));
-    const feed = feedOf(table);
-    await feed.ensure();
-    table.items.set('head', head);
-    await logOf(table).append(entry());
-    expect(await feed.poll()).toEqual(FRESH);
-    expect(feed.ofCaller(SUBJECT), 'a revocation is not seen').toBeDefined();
-  });
+  ])(
+    'a forged head (%s): an instance that follows still learns of the next revocations',
+    async (_, head) => {
+      const table = createFakeTable();
+      await logOf(table).append(entry(user('one')));
+      const feed = feedOf(table);
+      await feed.ensure();
+      table.items.set('head', head);
+      await logOf(table).append(entry());
+      expect(await feed.poll()).toEqual(FRESH);
+      expect(feed.ofCaller(SUBJECT), 'a revocation is not seen').toBeDefined();
+    },
+  );
 });
 
 describe('a table that fails', () => {
@@ -93,14 +99,22 @@ describe('a table that fails', () => {
     expect(feed.faults).toHaveLength(2);
   });
 
-  it.each([0, 15 * MINUTE])('that was never read serves nobody, with a grace of %i ms', async (grace) => {
-    const table = createFakeTable(fail);
-    const feed = feedOf(table, { grace });
-    for (let time = 0; time < 3; time += 1) expect(await feed.poll()).toEqual(UNAVAILABLE);
-    expect(feed.state()).toMatchObject({ tried: true, usable: false, inGrace: false, ageMs: undefined });
-    table.control.step = () => Promise.resolve();
-    expect(await feed.ensure()).toEqual(FRESH);
-  });
+  it.each([0, 15 * MINUTE])(
+    'that was never read serves nobody, with a grace of %i ms',
+    async (grace) => {
+      const table = createFakeTable(fail);
+      const feed = feedOf(table, { grace });
+      for (let time = 0; time < 3; time += 1) expect(await feed.poll()).toEqual(UNAVAILABLE);
+      expect(feed.state()).toMatchObject({
+        tried: true,
+        usable: false,
+        inGrace: false,
+        ageMs: undefined,
+      });
+      table.control.step = () => Promise.resolve();
+      expect(await feed.ensure()).toEqual(FRESH);
+    },
+  );
 
   it('does not count as read if one page is missing', async () => {
     const table = createFakeTable();
@@ -119,7 +133,8 @@ describe('a table that fails', () => {
     const table = createFakeTable();
     const feed = feedOf(table);
     await feed.ensure();
-    table.control.step = (what, when) => (what === 'PutItemCommand' && when === 'after' ? fail() : Promise.resolve());
+    table.control.step = (what, when) =>
+      what === 'PutItemCommand' && when === 'after' ? fail() : Promise.resolve();
     await expect(feed.append(entry())).rejects.toThrow('away');
     table.control.step = () => Promise.resolve();
     await feed.poll();
@@ -154,7 +169,9 @@ describe('the operator’s grace', () => {
     foreign.read = fail;
     expect((await feed.poll(16_000)).ok).toBe(true);
     expect(feed.state()).toMatchObject({ failing: true });
-    expect(feed.state().inGrace, 'the shared guard is bypassed though DynamoDB can be read').toBe(false);
+    expect(feed.state().inGrace, 'the shared guard is bypassed though DynamoDB can be read').toBe(
+      false,
+    );
   });
 });
 
@@ -202,24 +219,27 @@ describe('the timers of createRevocations', () => {
     vi.useRealTimers();
   });
 
-  it.each([0, 60])('read Sentinel’s rows within 15 s, also after a step back of %i minutes', async (minutes) => {
-    let there: Block | undefined;
-    let found: Block | undefined;
-    function read() {
-      found = there;
-      return Promise.resolve();
-    }
-    const feed = feedOf(createFakeTable(), {
-      clock: () => Date.now(),
-      monotonic: () => performance.now(),
-      foreign: { read, ofVend: () => found },
-    });
-    await feed.start(stop.signal);
-    vi.setSystemTime(NOW - minutes * MINUTE);
-    there = { target: { kind: 'all' }, until: undefined };
-    await vi.advanceTimersByTimeAsync(16_000);
-    expect(feed.ofVend(SUBJECT, 'dev'), '16 s after Sentinel revoked').toBeDefined();
-  });
+  it.each([0, 60])(
+    'read Sentinel’s rows within 15 s, also after a step back of %i minutes',
+    async (minutes) => {
+      let there: Block | undefined;
+      let found: Block | undefined;
+      function read() {
+        found = there;
+        return Promise.resolve();
+      }
+      const feed = feedOf(createFakeTable(), {
+        clock: () => Date.now(),
+        monotonic: () => performance.now(),
+        foreign: { read, ofVend: () => found },
+      });
+      await feed.start(stop.signal);
+      vi.setSystemTime(NOW - minutes * MINUTE);
+      there = { target: { kind: 'all' }, until: undefined };
+      await vi.advanceTimersByTimeAsync(16_000);
+      expect(feed.ofVend(SUBJECT, 'dev'), '16 s after Sentinel revoked').toBeDefined();
+    },
+  );
 
   it.each([10, -10])(
     'find a revocation within a second after the clock was set back by %i minutes',
@@ -235,28 +255,34 @@ describe('the timers of createRevocations', () => {
     },
   );
 
-  it.each([false, true])('read the log about once a second, although Sentinel’s rows hang: %s', async (hangs) => {
-    const table = createFakeTable();
-    let polls = 0;
-    function hang(): Promise<void> {
-      return new Promise((_, reject) => {
-        setTimeout(reject, 5_000, new Error('hung'));
+  it.each([false, true])(
+    'read the log about once a second, although Sentinel’s rows hang: %s',
+    async (hangs) => {
+      const table = createFakeTable();
+      let polls = 0;
+      function hang(): Promise<void> {
+        return new Promise((_, reject) => {
+          setTimeout(reject, 5_000, new Error('hung'));
+        });
+      }
+      const feed = feedOf(table, {
+        clock: () => Date.now(),
+        monotonic: () => performance.now(),
+        foreign: {
+          ...NO_FOREIGN,
+          read: () => (hangs && Date.now() > NOW ? hang() : Promise.resolve()),
+        },
       });
-    }
-    const feed = feedOf(table, {
-      clock: () => Date.now(),
-      monotonic: () => performance.now(),
-      foreign: { ...NO_FOREIGN, read: () => (hangs && Date.now() > NOW ? hang() : Promise.resolve()) },
-    });
-    await feed.start(stop.signal);
-    await vi.advanceTimersByTimeAsync(20_000);
-    table.control.step = (what, when) => {
-      if (what === 'QueryCommand' && when === 'before') polls += 1;
-      return Promise.resolve();
-    };
-    await vi.advanceTimersByTimeAsync(10_000);
-    // Each reading is of the head and of the next number.
-    expect(polls, 'readings of the log in ten seconds').toBeGreaterThanOrEqual(18);
-    expect(polls).toBeLessThanOrEqual(26);
-  });
+      await feed.start(stop.signal);
+      await vi.advanceTimersByTimeAsync(20_000);
+      table.control.step = (what, when) => {
+        if (what === 'QueryCommand' && when === 'before') polls += 1;
+        return Promise.resolve();
+      };
+      await vi.advanceTimersByTimeAsync(10_000);
+      // Each reading is of the head and of the next number.
+      expect(polls, 'readings of the log in ten seconds').toBeGreaterThanOrEqual(18);
+      expect(polls).toBeLessThanOrEqual(26);
+    },
+  );
 });

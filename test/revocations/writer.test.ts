@@ -1,8 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it } from 'vitest';
-import { signEntry, toItem } from '../../src/revocations/entry.ts';
-import { createFakeTable, entry, feedOf, FRESH, logOf, SEALING, user, type FakeTable } from './fake-table.ts';
+import { toItem } from '../../src/revocations/entry.ts';
+import { signEntry } from '../../src/revocations/entry-signature.ts';
+import {
+  createFakeTable,
+  entry,
+  feedOf,
+  FRESH,
+  logOf,
+  SEALING,
+  user,
+  type FakeTable,
+} from './fake-table.ts';
 
 /** When an append resolves, its entry is in the table, at a number that every reader reaches. */
 async function namesOf(table: FakeTable): Promise<readonly string[]> {
@@ -14,9 +24,13 @@ async function namesOf(table: FakeTable): Promise<readonly string[]> {
 /** A client of which the first writes are acknowledged and not done. */
 function losing(table: FakeTable, what: string, times: number): Pick<FakeTable, 'client'> {
   let left = times;
-  function send(command: { constructor: { name: string }; input: { TableName: string; Item?: object } }) {
+  function send(command: {
+    constructor: { name: string };
+    input: { TableName: string; Item?: object };
+  }) {
     const isEntry = JSON.stringify(command.input.Item ?? {}).includes('rev#');
-    if (command.constructor.name !== what || !isEntry || left === 0) return table.client.send(command as never);
+    if (command.constructor.name !== what || !isEntry || left === 0)
+      return table.client.send(command as never);
     left -= 1;
     return Promise.resolve({ ConsumedCapacity: { TableName: command.input.TableName } });
   }
@@ -37,7 +51,9 @@ describe('createRevocationWriter', () => {
       names.map((name, index) => (logs[index % 5] ?? logOf(table)).append(entry(user(name)))),
     );
     table.control.step = () => Promise.resolve();
-    expect(written.map((one) => one.n).toSorted((a, b) => a - b)).toEqual(names.map((_, index) => index + 1));
+    expect(written.map((one) => one.n).toSorted((a, b) => a - b)).toEqual(
+      names.map((_, index) => index + 1),
+    );
     expect(await namesOf(table)).toEqual(names.toSorted());
     expect(puts, 'writes of entries and heads').toBeLessThan(300);
   });
@@ -66,7 +82,9 @@ describe('createRevocationWriter', () => {
 describe('an entry that DynamoDB acknowledged and did not write', () => {
   it('is written again before the append resolves', async () => {
     const table = createFakeTable();
-    expect(await logOf(losing(table, 'PutItemCommand', 1)).append(entry(user('one')))).toMatchObject({ n: 1 });
+    expect(
+      await logOf(losing(table, 'PutItemCommand', 1)).append(entry(user('one'))),
+    ).toMatchObject({ n: 1 });
     expect(await namesOf(table)).toEqual(['one']);
   });
 
@@ -103,7 +121,10 @@ describe('an append that fails', () => {
       fails -= 1;
       return Promise.reject(new Error('throttled'));
     };
-    const outcomes = await Promise.allSettled([log.append(entry(user('one'))), log.append(entry(user('two')))]);
+    const outcomes = await Promise.allSettled([
+      log.append(entry(user('one'))),
+      log.append(entry(user('two'))),
+    ]);
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
     expect(await namesOf(table)).toEqual(['two']);
   });

@@ -90,33 +90,38 @@ describe('the query cache of createSessionDirectory', () => {
     expect(index.counts.queries).toBe(queries.length);
   });
 
-  it.each(['put', 'forget'] as const)('is emptied by %s, and keeps no page that was being read then', async (what) => {
-    const waiting: (() => void)[] = [];
-    const world = open(() => new Promise((resolve) => waiting.push(resolve)));
-    function change(): void {
-      return what === 'put' ? world.put(session) : world.forget(session.id);
-    }
-    const before = world.list();
-    change();
-    const after = world.list();
-    expect(waiting).toHaveLength(2);
-    // The older reading ends last, and must not replace the newer one.
-    waiting[1]?.();
-    const current = await after;
-    waiting[0]?.();
-    const old = await before;
-    expect(await world.list()).toBe(current);
-    expect(current).not.toBe(old);
-    change();
-    const anew = world.list();
-    expect(waiting).toHaveLength(3);
-    waiting[2]?.();
-    expect((await anew)?.rows).toHaveLength(1);
-  });
+  it.each(['put', 'forget'] as const)(
+    'is emptied by %s, and keeps no page that was being read then',
+    async (what) => {
+      const waiting: (() => void)[] = [];
+      const world = open(() => new Promise((resolve) => waiting.push(resolve)));
+      function change(): void {
+        return what === 'put' ? world.put(session) : world.forget(session.id);
+      }
+      const before = world.list();
+      change();
+      const after = world.list();
+      expect(waiting).toHaveLength(2);
+      // The older reading ends last, and must not replace the newer one.
+      waiting[1]?.();
+      const current = await after;
+      waiting[0]?.();
+      const old = await before;
+      expect(await world.list()).toBe(current);
+      expect(current).not.toBe(old);
+      change();
+      const anew = world.list();
+      expect(waiting).toHaveLength(3);
+      waiting[2]?.();
+      expect((await anew)?.rows).toHaveLength(1);
+    },
+  );
 
   it('keeps no failure: the next question is asked again', async () => {
     let isDown = true;
-    const { list, index } = open(() => (isDown ? Promise.reject(new Error('down')) : Promise.resolve()));
+    const { list, index } = open(() =>
+      isDown ? Promise.reject(new Error('down')) : Promise.resolve(),
+    );
     await Promise.all([1, 2, 3].map(() => expect(list()).rejects.toThrow('down')));
     expect(index.counts.queries).toBe(1);
     isDown = false;

@@ -49,15 +49,19 @@ export function createFakeIndex(rows: readonly Item[], options: Options = {}) {
     const { '#key': key = '' } = input.ExpressionAttributeNames ?? {};
     const { ':key': value, ':low': low, ':high': high } = input.ExpressionAttributeValues ?? {};
     if (input.IndexName !== `gsi-${key}` || !control.indexes.includes(key)) {
-      throw new ValidationException(`The table does not have the specified index: ${input.IndexName}`);
+      throw new ValidationException(
+        `The table does not have the specified index: ${input.IndexName}`,
+      );
     }
     const [from, to] = [low?.S ?? '', high?.S ?? ''];
-    if (from > to) throw new ValidationException('The BETWEEN operator requires upper bound >= lower bound');
+    if (from > to)
+      throw new ValidationException('The BETWEEN operator requires upper bound >= lower bound');
     const start = input.ExclusiveStartKey;
     if (start !== undefined) {
       const names = Object.keys(start).toSorted();
       const isKey =
-        names.join(' ') === ['created_at', 'id', key].toSorted().join(' ') && names.every((name) => text(start, name));
+        names.join(' ') === ['created_at', 'id', key].toSorted().join(' ') &&
+        names.every((name) => text(start, name));
       const isInside = text(start, 'created_at') >= from && text(start, 'created_at') <= to;
       if (!isKey || !isInside || text(start, key) !== value?.S) {
         throw new ValidationException('The provided starting key is outside query boundaries');
@@ -65,7 +69,10 @@ export function createFakeIndex(rows: readonly Item[], options: Options = {}) {
     }
     const found = [...items.values()]
       .filter(
-        (item) => text(item, key) === value?.S && text(item, 'created_at') >= from && text(item, 'created_at') <= to,
+        (item) =>
+          text(item, key) === value?.S &&
+          text(item, 'created_at') >= from &&
+          text(item, 'created_at') <= to,
       )
       .filter((item) => start === undefined || isBefore(start, item))
       .toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
@@ -73,7 +80,8 @@ export function createFakeIndex(rows: readonly Item[], options: Options = {}) {
     const last = page.at(-1);
     counts.read += page.length;
     // DynamoDB also names a next page when it stopped at the very last row.
-    const isMore = last !== undefined && (page.length < found.length || page.length === input.Limit);
+    const isMore =
+      last !== undefined && (page.length < found.length || page.length === input.Limit);
     return {
       Items: page,
       ConsumedCapacity: { TableName: TABLE },
@@ -98,7 +106,11 @@ export function createFakeIndex(rows: readonly Item[], options: Options = {}) {
 }
 
 function startKey(item: Item, key: string): Item {
-  return { id: { S: text(item, 'id') }, created_at: { S: text(item, 'created_at') }, [key]: { S: text(item, key) } };
+  return {
+    id: { S: text(item, 'id') },
+    created_at: { S: text(item, 'created_at') },
+    [key]: { S: text(item, key) },
+  };
 }
 
 export type FakeIndex = ReturnType<typeof createFakeIndex>;

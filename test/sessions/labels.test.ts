@@ -74,7 +74,9 @@ function itemOf(of: string) {
 
 /** Writes the places of one subject's sessions as if they had been taken one by one. */
 async function hold(sessions: readonly Session[]): Promise<void> {
-  const live = Object.fromEntries(sessions.map(({ label, endsAt }) => [`/${label}`, { N: String(endsAt) }]));
+  const live = Object.fromEntries(
+    sessions.map(({ label, endsAt }) => [`/${label}`, { N: String(endsAt) }]),
+  );
   const id = itemId(sessions[0]?.subject ?? '');
   await tableOf(client(), 'guard').put({ id: { S: id }, live: { M: live }, version: { N: '1' } });
 }
@@ -106,17 +108,28 @@ describe('createLabelPlaces', () => {
     const taken = await takeAll(rush, NOW);
     expect(taken.filter((one) => one)).toHaveLength(70);
     const places = createLabelPlaces(client(), 'sentinel-guard');
-    const refused = await places.take(sessionOf('one-more', { ...more, endsAt: NOW + LIFE + 1 }), NOW);
-    expect(refused).toEqual({ ok: false, refusal: { kind: 'labels-full', most: MOST, until: NOW + LIFE } });
+    const refused = await places.take(
+      sessionOf('one-more', { ...more, endsAt: NOW + LIFE + 1 }),
+      NOW,
+    );
+    expect(refused).toEqual({
+      ok: false,
+      refusal: { kind: 'labels-full', most: MOST, until: NOW + LIFE },
+    });
     expect((await places.take(sessionOf('one-more', { subject: subject() }), NOW)).ok).toBe(true);
-    expect((await places.take(sessionOf('one-more', { ...more, profile: 'prod' }), NOW)).ok).toBe(true);
+    expect((await places.take(sessionOf('one-more', { ...more, profile: 'prod' }), NOW)).ok).toBe(
+      true,
+    );
     const known = rush.filter((_, index) => taken[index]);
     expect((await places.take(known[7] as Session, NOW)).ok, 'a label that has one').toBe(true);
   }, 60_000);
 
   it('gives a thousand places again when all sessions end at once and five instances ask', async () => {
     const more = { subject: subject() };
-    await hold([...labelled(900, more, 'ending'), ...labelled(100, { ...more, endsAt: NOW + 3 * LIFE }, 'held')]);
+    await hold([
+      ...labelled(900, more, 'ending'),
+      ...labelled(100, { ...more, endsAt: NOW + 3 * LIFE }, 'held'),
+    ]);
     const rush = labelled(50, { ...more, endsAt: NOW + 2 * LIFE });
     expect((await takeAll(rush.slice(0, 10), NOW + LIFE - 1)).filter((one) => one)).toHaveLength(0);
     expect((await takeAll(rush, NOW + LIFE)).filter((one) => one)).toHaveLength(50);
@@ -129,7 +142,10 @@ describe('createLabelPlaces', () => {
     const places = createLabelPlaces(client(), 'sentinel-guard');
     const [ended] = labelled(1, more);
     await places.free({ ...(ended as Session), endsAt: NOW + 1 });
-    expect((await places.take(sessionOf('one-more', more), NOW)).ok, 'freed by an earlier session').toBe(false);
+    expect(
+      (await places.take(sessionOf('one-more', more), NOW)).ok,
+      'freed by an earlier session',
+    ).toBe(false);
     await places.free(ended as Session);
     await places.free(ended as Session);
     expect((await places.take(sessionOf('one-more', more), NOW)).ok).toBe(true);
@@ -190,7 +206,10 @@ describe('createLabelPlaces', () => {
 
   it('writes items that expire, but not before any session in them', async () => {
     const more = { subject: subject() };
-    await createLabelPlaces(client(), 'sentinel-guard').take(sessionOf('a', { ...more, endsAt: NOW + 24 * HOUR }), NOW);
+    await createLabelPlaces(client(), 'sentinel-guard').take(
+      sessionOf('a', { ...more, endsAt: NOW + 24 * HOUR }),
+      NOW,
+    );
     const ttl = Number((await itemOf(more.subject))?.['ttl']?.N);
     expect(ttl * 1_000).toBeGreaterThanOrEqual(NOW + 24 * HOUR);
   });
@@ -216,7 +235,10 @@ describe('createOpenSession', () => {
     const more = { subject: subject() };
     const opened = await Promise.all(
       Array.from({ length: 15 }, (_, index) =>
-        open(index, sessionOf('job', { ...more, startedAt: NOW + index, endsAt: NOW + LIFE + index })),
+        open(
+          index,
+          sessionOf('job', { ...more, startedAt: NOW + index, endsAt: NOW + LIFE + index }),
+        ),
       ),
     );
     const ids = opened.map((one) => (one.ok ? one.value.id : one.refusal.kind));
@@ -225,7 +247,9 @@ describe('createOpenSession', () => {
     expect(Object.keys(places ?? {})).toEqual(['/job']);
     // The place is kept at least as long as the session lives.
     const [first] = opened;
-    expect(Number(places?.['/job']?.N)).toBeGreaterThanOrEqual(first?.ok === true ? first.value.endsAt : Infinity);
+    expect(Number(places?.['/job']?.N)).toBeGreaterThanOrEqual(
+      first?.ok === true ? first.value.endsAt : Infinity,
+    );
   });
 
   it('continues an open session without touching its place', async () => {

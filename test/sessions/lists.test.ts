@@ -5,7 +5,12 @@ import type { SealingKey } from '../../src/lib/sealing.ts';
 import { markOf } from '../../src/sessions/list-token.ts';
 import { ALL_SESSIONS, type SessionQuery, type Way } from '../../src/sessions/list-plan.ts';
 import { createSessionList, type SessionPage } from '../../src/sessions/list.ts';
-import { signSession, toSessionItem, type Session, type SessionRow } from '../../src/sessions/session.ts';
+import {
+  signSession,
+  toSessionItem,
+  type Session,
+  type SessionRow,
+} from '../../src/sessions/session.ts';
 import { createFakeIndex, TABLE, type FakeIndex, type Item } from './fake-index.ts';
 
 /** Lists of sessions, page by page: what they show, in which order, and what a page costs. */
@@ -75,7 +80,11 @@ type Steps = {
 };
 
 /** All rows of a list, page by page. */
-async function walk(list: List, query: Partial<SessionQuery>, { isWanted = ALL, onPage }: Steps = {}) {
+async function walk(
+  list: List,
+  query: Partial<SessionQuery>,
+  { isWanted = ALL, onPage }: Steps = {},
+) {
   const rows: SessionRow[] = [];
   let next: string | undefined;
   for (let pages = 1; pages < 1_000; pages += 1) {
@@ -152,14 +161,17 @@ describe('createSessionList', () => {
             .map(({ session }) => session)
             .filter(({ id, user, profile, startedAt }) => {
               const isOf = (asked.user ?? user) === user && (asked.profile ?? profile) === profile;
-              const isThen = startedAt >= (asked.since ?? 0) && startedAt < (asked.until ?? Infinity);
+              const isThen =
+                startedAt >= (asked.since ?? 0) && startedAt < (asked.until ?? Infinity);
               return isOf && isThen && !id.endsWith('3');
             });
           // A session that opens meanwhile is newer than all that were shown, unless none was.
           const old = walked.rows.filter(({ session }) => session.startedAt <= NOW);
           expectNewestFirst(walked.rows);
           expect(new Set(walked.ids).size).toBe(walked.ids.length);
-          expect(old.map(({ session }) => session.id).toSorted()).toEqual(expected.map(({ id }) => id).toSorted());
+          expect(old.map(({ session }) => session.id).toSorted()).toEqual(
+            expected.map(({ id }) => id).toSorted(),
+          );
         },
       ),
       { numRuns: 60 },
@@ -177,7 +189,8 @@ describe('createSessionList', () => {
       {},
       {
         onPage: (page) => {
-          for (const { session } of page.rows.slice(-3)) index.put(itemOf(session, { status: { S: 'expired' } }));
+          for (const { session } of page.rows.slice(-3))
+            index.put(itemOf(session, { status: { S: 'expired' } }));
         },
       },
     );
@@ -187,7 +200,14 @@ describe('createSessionList', () => {
 
   it('lists in order across midnight, and across days without any session', async () => {
     const midnight = Date.parse('2026-03-08T00:00:00Z');
-    const times = [NOW, midnight + 1, midnight, midnight - 1, midnight - 9 * DAY, midnight - 25 * DAY];
+    const times = [
+      NOW,
+      midnight + 1,
+      midnight,
+      midnight - 1,
+      midnight - 9 * DAY,
+      midnight - 25 * DAY,
+    ];
     const index = createFakeIndex(times.map((at, n) => itemOf(sessionOf(n * 5, at))));
     const { rows } = await walk(listOf(index), {});
     expect(rows.map(({ session }) => session.startedAt)).toEqual(times);
@@ -209,7 +229,9 @@ describe('createSessionList', () => {
   });
 
   it('ends the list when a token has grown older than every session of it', async () => {
-    const index = createFakeIndex(Array.from({ length: 150 }, (_, n) => itemOf(sessionOf(n, NOW - n))));
+    const index = createFakeIndex(
+      Array.from({ length: 150 }, (_, n) => itemOf(sessionOf(n, NOW - n))),
+    );
     let now = NOW;
     const list = listOf(index, { clock: () => now });
     const first = await list.read({ ...ALL_SESSIONS, status: 'active' }, KEYS, undefined, ALL);
@@ -271,7 +293,9 @@ describe('the cost of a page', () => {
   it('is one query for each shard of a busy day', async () => {
     const index = createFakeIndex(CROWD);
     const page = await listOf(index).read(ALL_SESSIONS, KEYS, undefined, ALL);
-    expect(page?.rows.map(({ session }) => session.id)).toEqual(CROWD.slice(0, 100).map(({ id }) => id?.S));
+    expect(page?.rows.map(({ session }) => session.id)).toEqual(
+      CROWD.slice(0, 100).map(({ id }) => id?.S),
+    );
     expect(index.counts.queries).toBe(16);
   });
 
@@ -329,7 +353,11 @@ describe('a token of a list', () => {
     const at = new Date(NOW).toISOString().padEnd(40, 'Z');
     const rows = Array.from({ length: 16 * 30 }, (_, n) => {
       const id = `${n}`.padEnd(48, 'i');
-      return itemOf(sessionOf(n, NOW), { id: { S: id }, created_at: { S: at }, shard: { S: `2026-03-10#${n % 16}` } });
+      return itemOf(sessionOf(n, NOW), {
+        id: { S: id },
+        created_at: { S: at },
+        shard: { S: `2026-03-10#${n % 16}` },
+      });
     });
     const { ids } = await walk(listOf(createFakeIndex(rows)), {});
     expect(ids.toSorted()).toEqual(rows.map(({ id }) => id?.S).toSorted());
@@ -356,10 +384,18 @@ describe('a token of a list', () => {
   ])('is refused without a query: %s', async (_, more) => {
     const { index, list } = world();
     const ids = Array.from({ length: 16 }, () => '');
-    const good = { mark: markOf(ALL_SESSIONS, 'shard'), leg: '2026-03-09', at: '2026-03-09T12:00:00.000Z', ids };
+    const good = {
+      mark: markOf(ALL_SESSIONS, 'shard'),
+      leg: '2026-03-09',
+      at: '2026-03-09T12:00:00.000Z',
+      ids,
+    };
     expect(await list.read(ALL_SESSIONS, KEYS, encode({ ...good, ...more }), ALL)).toBeUndefined();
     expect(index.counts.queries).toBe(0);
-    expect(await list.read(ALL_SESSIONS, KEYS, encode(good), ALL), 'the same, well made').toBeDefined();
+    expect(
+      await list.read(ALL_SESSIONS, KEYS, encode(good), ALL),
+      'the same, well made',
+    ).toBeDefined();
   });
 
   it('is refused or read after it was tampered with, and never an error', async () => {
@@ -373,8 +409,12 @@ describe('a token of a list', () => {
       [{ ...ALL_SESSIONS, status: 'active', until: NOW - HOUR }, 'status'],
     ];
     const moment = fc.oneof(
-      fc.integer({ min: -62_167_219_200_000, max: 253_402_300_799_999 }).map((ms) => new Date(ms).toISOString()),
-      fc.integer({ min: NOW - 3 * DAY, max: NOW + 3 * DAY }).map((ms) => new Date(ms).toISOString()),
+      fc
+        .integer({ min: -62_167_219_200_000, max: 253_402_300_799_999 })
+        .map((ms) => new Date(ms).toISOString()),
+      fc
+        .integer({ min: NOW - 3 * DAY, max: NOW + 3 * DAY })
+        .map((ms) => new Date(ms).toISOString()),
       fc.string({ maxLength: 45 }),
     );
     const leg = fc.oneof(
@@ -386,10 +426,22 @@ describe('a token of a list', () => {
       .constantFrom(0, 1, 3, 16)
       .chain((length) => fc.array(id, { minLength: length, maxLength: length }));
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...queries), leg, moment, lanes, async ([query, way], name, at, ids) => {
-        const page = await list.read(query, KEYS, encode({ mark: markOf(query, way), leg: name, at, ids }), ALL);
-        for (const { session } of page?.rows ?? []) expect(session.startedAt).toBeLessThan(query.until ?? Infinity);
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...queries),
+        leg,
+        moment,
+        lanes,
+        async ([query, way], name, at, ids) => {
+          const page = await list.read(
+            query,
+            KEYS,
+            encode({ mark: markOf(query, way), leg: name, at, ids }),
+            ALL,
+          );
+          for (const { session } of page?.rows ?? [])
+            expect(session.startedAt).toBeLessThan(query.until ?? Infinity);
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -411,13 +463,17 @@ describe('rows that no program wrote', () => {
     const bad = strange.flatMap((more, kind) =>
       Array.from({ length: 120 }, (_, n) => {
         const id =
-          more['id'] === undefined ? idOf(5_000 + kind * 200 + n) : `${more['id'].S}${kind}-${n}`.slice(-2_048);
+          more['id'] === undefined
+            ? idOf(5_000 + kind * 200 + n)
+            : `${more['id'].S}${kind}-${n}`.slice(-2_048);
         const item = itemOf(sessionOf(n, NOW - n * 7_000), more);
         return { ...item, id: { S: id } };
       }),
     );
     for (const query of [ALL_SESSIONS, { ...ALL_SESSIONS, user: 'key/alice' }]) {
-      const index = createFakeIndex([...good.map((session) => itemOf(session)), ...bad], { cut: () => 9 });
+      const index = createFakeIndex([...good.map((session) => itemOf(session)), ...bad], {
+        cut: () => 9,
+      });
       expect((await walk(listOf(index), query)).ids).toEqual(good.map(({ id }) => id));
     }
   });
@@ -427,14 +483,18 @@ describe('rows that no program wrote', () => {
       ...itemOf(sessionOf(n, NOW)),
       id: { S: `${'x'.repeat(100)}${n}` },
     }));
-    await expect(walk(listOf(createFakeIndex(bad)), { user: 'key/alice' })).rejects.toThrow('cannot be listed');
+    await expect(walk(listOf(createFakeIndex(bad)), { user: 'key/alice' })).rejects.toThrow(
+      'cannot be listed',
+    );
   });
 });
 
 describe('createSessionList on a table of Sentinel’s without gsi-shard', () => {
   const rows = (['active', 'expired', 'revoked'] as const).flatMap((status, kind) =>
     Array.from({ length: 60 }, (_, n): Item => {
-      const { shard: _shard, ...item } = itemOf(sessionOf(n * 3 + kind, NOW - (n * 3 + kind) * MINUTE));
+      const { shard: _shard, ...item } = itemOf(
+        sessionOf(n * 3 + kind, NOW - (n * 3 + kind) * MINUTE),
+      );
       return { ...item, status: { S: status } };
     }),
   );
@@ -447,7 +507,9 @@ describe('createSessionList on a table of Sentinel’s without gsi-shard', () =>
     expect(ids.toSorted()).toEqual(rows.map(({ id }) => id?.S).toSorted());
     expectNewestFirst(found);
     await walk(list, { status: 'active' });
-    expect(list.told).toMatchObject([{ message: 'The table does not have the specified index: gsi-shard' }]);
+    expect(list.told).toMatchObject([
+      { message: 'The table does not have the specified index: gsi-shard' },
+    ]);
   });
 
   it('tries gsi-shard again after ten minutes', async () => {
@@ -457,9 +519,9 @@ describe('createSessionList on a table of Sentinel’s without gsi-shard', () =>
     await list.read(ALL_SESSIONS, KEYS, undefined, ALL);
     index.control.indexes = [...NO_SHARD, 'shard'];
     index.put(itemOf(sessionOf(999, NOW)));
-    expect((await list.read({ ...ALL_SESSIONS, until: NOW - 175 * MINUTE }, KEYS, undefined, ALL))?.rows).toHaveLength(
-      4,
-    );
+    expect(
+      (await list.read({ ...ALL_SESSIONS, until: NOW - 175 * MINUTE }, KEYS, undefined, ALL))?.rows,
+    ).toHaveLength(4);
     elapsed = 10 * MINUTE;
     const page = await list.read(ALL_SESSIONS, KEYS, undefined, ALL);
     expect(page?.rows.map(({ session }) => session.id)).toEqual([idOf(999)]);
@@ -483,7 +545,9 @@ describe('createSessionList on a table of Sentinel’s without gsi-shard', () =>
   });
 
   it('refuses a token of gsi-shard when that index is gone', async () => {
-    const index = createFakeIndex(Array.from({ length: 150 }, (_, n) => itemOf(sessionOf(n, NOW - n))));
+    const index = createFakeIndex(
+      Array.from({ length: 150 }, (_, n) => itemOf(sessionOf(n, NOW - n))),
+    );
     const list = listOf(index);
     const first = await list.read(ALL_SESSIONS, KEYS, undefined, ALL);
     index.control.indexes = NO_SHARD;

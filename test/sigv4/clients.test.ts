@@ -56,7 +56,13 @@ if (lacksCurl) process.stderr.write('skipped: curl is not on this machine\n');
 describe.skipIf(lacksCurl)('curl', () => {
   async function curl(secret: string, ...args: readonly string[]): Promise<Outcome> {
     const sigv4 = ['--aws-sigv4', 'aws:amz:us-east-1:execute-api', '--user', `${ID}:${secret}`];
-    const { stdout } = await run('curl', ['--silent', '--write-out', '\n%{http_code}', ...sigv4, ...args]);
+    const { stdout } = await run('curl', [
+      '--silent',
+      '--write-out',
+      '\n%{http_code}',
+      ...sigv4,
+      ...args,
+    ]);
     const [body = '', status = ''] = stdout.split('\n').filter((line) => line !== '');
     return { status: Number(status), json: JSON.parse(body) as Json };
   }
@@ -110,10 +116,17 @@ describe.skipIf(lacksBotocore !== undefined)('botocore', () => {
     const json = { 'content-type': 'application/json' };
     // The hash of BODY, which a client may declare; the server hashes the body anyway.
     const { createHash } = await import('node:crypto');
-    const declared = { ...json, 'x-amz-content-sha256': createHash('sha256').update(BODY).digest('hex') };
+    const declared = {
+      ...json,
+      'x-amz-content-sha256': createHash('sha256').update(BODY).digest('hex'),
+    };
     const calls = [
       { method: 'GET', url: `${tvm.url}/?profile=dev&session_label=${label()}`, secret: SECRET },
-      { method: 'GET', url: `${tvm.url}/?session_label=${label()}&duration=1800&profile=dev`, secret: SECRET },
+      {
+        method: 'GET',
+        url: `${tvm.url}/?session_label=${label()}&duration=1800&profile=dev`,
+        secret: SECRET,
+      },
       { method: 'POST', url: `${tvm.url}/`, body: BODY, headers: json, secret: SECRET },
       {
         method: 'POST',
@@ -132,18 +145,25 @@ describe.skipIf(lacksBotocore !== undefined)('botocore', () => {
 });
 
 describe('aws4', () => {
-  function send(secretAccessKey: string, options: { readonly path: string; readonly body?: string }) {
+  function send(
+    secretAccessKey: string,
+    options: { readonly path: string; readonly body?: string },
+  ) {
     const signed = aws4.sign(
       {
         host: tvm.host,
         service: 'execute-api',
         region: 'us-east-1',
         ...options,
-        ...(options.body === undefined ? {} : { method: 'POST', headers: { 'Content-Type': 'application/json' } }),
+        ...(options.body === undefined
+          ? {}
+          : { method: 'POST', headers: { 'Content-Type': 'application/json' } }),
       },
       { accessKeyId: ID, secretAccessKey },
     );
-    const headers = Object.entries(signed.headers ?? {}).map(([name, value]) => [name, String(value)] as const);
+    const headers = Object.entries(signed.headers ?? {}).map(
+      ([name, value]) => [name, String(value)] as const,
+    );
     const { path: target, body } = options;
     return sendRaw(tvm.port, {
       method: signed.method ?? 'GET',
@@ -165,7 +185,13 @@ describe('aws4', () => {
 
 describe('aws4fetch', () => {
   function client(secretAccessKey: string) {
-    return new AwsClient({ accessKeyId: ID, secretAccessKey, service: 'execute-api', region: 'us-east-1', retries: 0 });
+    return new AwsClient({
+      accessKeyId: ID,
+      secretAccessKey,
+      service: 'execute-api',
+      region: 'us-east-1',
+      retries: 0,
+    });
   }
   async function read(answer: Response): Promise<Outcome> {
     return {
@@ -175,7 +201,9 @@ describe('aws4fetch', () => {
   }
 
   it('vends by GET and POST', async () => {
-    expectVend(await read(await client(SECRET).fetch(`${tvm.url}/?session_label=${label()}&profile=dev`)));
+    expectVend(
+      await read(await client(SECRET).fetch(`${tvm.url}/?session_label=${label()}&profile=dev`)),
+    );
     const post = {
       method: 'POST',
       body: BODY,

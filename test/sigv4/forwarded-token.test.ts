@@ -45,7 +45,11 @@ describe('forwarded STS', () => {
   it('has the constants of the independent client', () => {
     expect(STS_BODY).toBe(GET_CALLER_IDENTITY);
     expect(STS_CONSTANT_HEADERS).toEqual(CONSTANTS);
-    expect([FORWARDED_SCHEME, FORWARDED_VERSION, FORWARDED_LIMIT]).toEqual(['Sentinel-STS', 1, 4_096]);
+    expect([FORWARDED_SCHEME, FORWARDED_VERSION, FORWARDED_LIMIT]).toEqual([
+      'Sentinel-STS',
+      1,
+      4_096,
+    ]);
     expect(Object.values(BINDING_HEADERS)).toEqual([
       'x-sentinel-server-id',
       'x-sentinel-nonce',
@@ -54,10 +58,15 @@ describe('forwarded STS', () => {
   });
 
   it('binds a signature to method, path, query and body, without ambiguity', () => {
-    const piece = fc.string({ unit: fc.constantFrom('a', 'G', '/', '?', '=', '&', '.'), maxLength: 6 });
+    const piece = fc.string({
+      unit: fc.constantFrom('a', 'G', '/', '?', '=', '&', '.'),
+      maxLength: 6,
+    });
     const outer = fc.record({ method: piece, path: piece, query: piece, body: piece });
     const property = fc.property(outer, outer, (one, other) => {
-      const [here, there] = [one, other].map(({ query: rawQuery, ...rest }) => requestHash({ ...rest, rawQuery }));
+      const [here, there] = [one, other].map(({ query: rawQuery, ...rest }) =>
+        requestHash({ ...rest, rawQuery }),
+      );
       expect(here).toBe(bindingOf(one));
       expect(here === there).toBe(JSON.stringify(one) === JSON.stringify(other));
     });
@@ -108,9 +117,12 @@ describe('readForwardedToken', () => {
     expect(read(JSON.stringify(fields, null, 2))).toEqual(read(fields));
   });
 
-  it.each(['a'.repeat(22), 'a'.repeat(128), 'AZaz09+/=._~-AZaz09+/='])('accepts the nonce %s', (nonce) => {
-    expect(verdict(fieldsAt({ nonce }))).toBe('ok');
-  });
+  it.each(['a'.repeat(22), 'a'.repeat(128), 'AZaz09+/=._~-AZaz09+/='])(
+    'accepts the nonce %s',
+    (nonce) => {
+      expect(verdict(fieldsAt({ nonce }))).toBe('ok');
+    },
+  );
 
   it('names what is wrong without repeating the content', () => {
     const secret = 'THIS-IS-SECRET';
@@ -141,7 +153,12 @@ describe('readForwardedToken', () => {
     });
     fc.assert(property, { numRuns: 500 });
     const good = encodeToken(fieldsAt());
-    for (const twin of [`${good}=`, ` ${good}`, `${good}\n`, Buffer.from(good, 'base64url').toString('base64')]) {
+    for (const twin of [
+      `${good}=`,
+      ` ${good}`,
+      `${good}\n`,
+      Buffer.from(good, 'base64url').toString('base64'),
+    ]) {
       if (twin !== good) expect(readForwardedToken(twin, EXPECTED).ok).toBe(false);
     }
   });
@@ -163,13 +180,17 @@ describe('readForwardedToken', () => {
 
 describe('stsHosts', () => {
   it('has the hosts of its own partition only', () => {
-    expect(stsHosts('eu-central-1', []).byRegion.get('us-east-1')).toBe('sts.us-east-1.amazonaws.com');
+    expect(stsHosts('eu-central-1', []).byRegion.get('us-east-1')).toBe(
+      'sts.us-east-1.amazonaws.com',
+    );
     expect(stsHosts('eu-central-1', []).byRegion.has('cn-north-1')).toBe(false);
     expect([...stsHosts('cn-north-1', []).byRegion]).toEqual([
       ['cn-north-1', 'sts.cn-north-1.amazonaws.com.cn'],
       ['cn-northwest-1', 'sts.cn-northwest-1.amazonaws.com.cn'],
     ]);
-    expect(stsHosts('us-gov-east-1', []).byRegion.get('us-gov-west-1')).toBe('sts.us-gov-west-1.amazonaws.com');
+    expect(stsHosts('us-gov-east-1', []).byRegion.get('us-gov-west-1')).toBe(
+      'sts.us-gov-west-1.amazonaws.com',
+    );
   });
 
   it.each([
@@ -182,7 +203,9 @@ describe('stsHosts', () => {
   ])('for %s has the partition %s, and no host of commercial AWS', (home, partition, host) => {
     const hosts = stsHosts(home, ['us-east-1', 'eu-central-1']);
     expect([hosts.partition, hosts.byRegion.get(home)]).toEqual([partition, host]);
-    expect([...hosts.byRegion.values()].filter((one) => one.endsWith('.amazonaws.com'))).toEqual([]);
+    expect([...hosts.byRegion.values()].filter((one) => one.endsWith('.amazonaws.com'))).toEqual(
+      [],
+    );
     expect(stsHosts('us-east-1', [home]).byRegion.has(home)).toBe(false);
   });
 
@@ -190,7 +213,9 @@ describe('stsHosts', () => {
     const { byRegion } = stsHosts('us-east-1', ['eu-north-9', 'cn-north-9', 'us-gov-north-1']);
     expect(byRegion.get('eu-north-9')).toBe('sts.eu-north-9.amazonaws.com');
     expect([byRegion.has('cn-north-9'), byRegion.has('us-gov-north-1')]).toEqual([false, false]);
-    expect(stsHosts('eu-north-9', []).byRegion.get('eu-north-9')).toBe('sts.eu-north-9.amazonaws.com');
+    expect(stsHosts('eu-north-9', []).byRegion.get('eu-north-9')).toBe(
+      'sts.eu-north-9.amazonaws.com',
+    );
   });
 
   it('does not find the properties that objects inherit', () => {
@@ -210,7 +235,9 @@ for partition in session.get_available_partitions():
     out[partition] = {r: session.create_client("sts", region_name=r, aws_access_key_id="x", aws_secret_access_key="x").meta.endpoint_url for r in regions}
 print(json.dumps(out))
 `;
-    const known = (await python(program)) as Readonly<Record<string, Readonly<Record<string, string>>>>;
+    const known = (await python(program)) as Readonly<
+      Record<string, Readonly<Record<string, string>>>
+    >;
     expect(PARTITION_NAMES).toEqual(expect.arrayContaining(Object.keys(known)));
     for (const [partition, theirs] of Object.entries(known)) {
       const [home = ''] = Object.keys(theirs);
@@ -219,7 +246,8 @@ print(json.dumps(out))
       for (const [region, url] of Object.entries(theirs)) {
         expect(byRegion.get(region), region).toBe(stsHost(region));
         // For a few old regions botocore still defaults to the global endpoint.
-        if (url !== 'https://sts.amazonaws.com') expect(url).toBe(`https://${byRegion.get(region)}`);
+        if (url !== 'https://sts.amazonaws.com')
+          expect(url).toBe(`https://${byRegion.get(region)}`);
       }
     }
   });

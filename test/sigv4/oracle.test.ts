@@ -22,14 +22,19 @@ const text = fc
   .string({ unit: 'binary', maxLength: 12 })
   .filter((value) => value.isWellFormed() && !value.includes('\0'));
 const query = fc.uniqueArray(fc.tuple(text, text), { maxLength: 6, selector: ([key]) => key });
-const headerName = fc.stringMatching(/^x-[a-z][a-z0-9-]{0,8}$/u).filter((name) => !/^x-(?:amz|sentinel)-/u.test(name));
+const headerName = fc
+  .stringMatching(/^x-[a-z][a-z0-9-]{0,8}$/u)
+  .filter((name) => !/^x-(?:amz|sentinel)-/u.test(name));
 const headerValue = fc.stringMatching(/^[\u0020-\u007e]{0,20}$/u);
 
 const request = fc.record({
   method: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE'),
   path,
   query,
-  headers: fc.uniqueArray(fc.tuple(headerName, headerValue), { maxLength: 4, selector: ([name]) => name }),
+  headers: fc.uniqueArray(fc.tuple(headerName, headerValue), {
+    maxLength: 4,
+    selector: ([name]) => name,
+  }),
   body: fc.uint8Array({ maxLength: 64 }),
   secret: fc.stringMatching(/^[\u0021-\u007e]{8,40}$/u),
   token: fc.option(fc.stringMatching(/^[A-Za-z0-9+/=]{1,40}$/u), { nil: undefined }),
@@ -76,7 +81,9 @@ function verify(
   const head = readWireHead(given.method, target, rawHeaders);
   if (!head.ok) return head;
   const claim = readClaim(head.value, EXPECTED);
-  return claim.ok ? verifyClaim(claim.value, { ...head.value, body: given.body }, given.secret) : claim;
+  return claim.ok
+    ? verifyClaim(claim.value, { ...head.value, body: given.body }, given.secret)
+    : claim;
 }
 
 describe('a request that AWS’s own signer signed', () => {
@@ -87,7 +94,10 @@ describe('a request that AWS’s own signer signed', () => {
         fc.pre(given.query.every(([key]) => key !== '__proto__' && !/^x-amz-/iu.test(key)));
         const signed = await signWithOracle(given);
         const shuffled = given.query.toSorted(() => ((dice.next().value ?? 0) % 2 === 0 ? 1 : -1));
-        expect(verify({ ...given, rawQuery: encode(shuffled) }, signed)).toEqual({ ok: true, value: undefined });
+        expect(verify({ ...given, rawQuery: encode(shuffled) }, signed)).toEqual({
+          ok: true,
+          value: undefined,
+        });
       }),
       { numRuns: 200 },
     );
@@ -96,7 +106,11 @@ describe('a request that AWS’s own signer signed', () => {
   it('does not verify with another method, path, query, body, header or secret', async () => {
     await fc.assert(
       fc.asyncProperty(request, text, async (given, other) => {
-        fc.pre(given.query.every(([key]) => key !== '__proto__' && key !== other && !/^x-amz-/iu.test(key)));
+        fc.pre(
+          given.query.every(
+            ([key]) => key !== '__proto__' && key !== other && !/^x-amz-/iu.test(key),
+          ),
+        );
         fc.pre(!/^x-amz-/iu.test(other));
         const signed = await signWithOracle(given);
         const sent = { ...given, rawQuery: encode(given.query) };
@@ -138,7 +152,20 @@ describe('parseQuery', () => {
   it('gives queries of different meaning no canonical form in common', () => {
     // Few pieces, so that collisions would be found: escapes in both cases, plus, equals, and the
     // letters that they stand for.
-    const piece = fc.constantFrom('a', 'b', '+', '%20', '%2B', '%2b', '%61', '=', '%3D', '&', '%26', '%25');
+    const piece = fc.constantFrom(
+      'a',
+      'b',
+      '+',
+      '%20',
+      '%2B',
+      '%2b',
+      '%61',
+      '=',
+      '%3D',
+      '&',
+      '%26',
+      '%25',
+    );
     const raw = fc.array(piece, { maxLength: 7 }).map((pieces) => pieces.join(''));
     fc.assert(
       fc.property(raw, raw, (left, right) => {
@@ -146,7 +173,9 @@ describe('parseQuery', () => {
         fc.pre(a.ok && b.ok);
         if (!a.ok || !b.ok) return;
         const shared = new Set(canonicalQueryCandidates(left, a.value));
-        const meets = canonicalQueryCandidates(right, b.value).some((candidate) => shared.has(candidate));
+        const meets = canonicalQueryCandidates(right, b.value).some((candidate) =>
+          shared.has(candidate),
+        );
         function flat(given: ReadonlyMap<string, string>) {
           return JSON.stringify([...given].toSorted());
         }
@@ -174,7 +203,10 @@ describe('parseQuery', () => {
       'a b',
       'a#b',
     ]) {
-      expect([raw, parseQuery(raw)]).toMatchObject([raw, { ok: false, refusal: { error: 'ValidationError' } }]);
+      expect([raw, parseQuery(raw)]).toMatchObject([
+        raw,
+        { ok: false, refusal: { error: 'ValidationError' } },
+      ]);
     }
   });
 });

@@ -47,7 +47,10 @@ function parse({ name, request, authorization }: Vector) {
   const [first = '', ...lines] = (end === -1 ? request : request.slice(0, end))
     .replace(/\n(?=[\t ])/gu, '\r')
     .split('\n');
-  const raw = lines.flatMap((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]);
+  const raw = lines.flatMap((line) => [
+    line.slice(0, line.indexOf(':')),
+    line.slice(line.indexOf(':') + 1).trim(),
+  ]);
   const target = first.slice(first.indexOf(' ') + 1, first.lastIndexOf(' '));
   return {
     method: first.slice(0, first.indexOf(' ')),
@@ -63,7 +66,9 @@ function readHead(vector: Vector) {
 }
 
 function unwrap<Value>(
-  result: { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly refusal: unknown },
+  result:
+    | { readonly ok: true; readonly value: Value }
+    | { readonly ok: false; readonly refusal: unknown },
 ): Value {
   if (!result.ok) throw new Error(JSON.stringify(result.refusal));
   return result.value;
@@ -80,33 +85,43 @@ describe('AWS’s published vectors', () => {
   it('are complete, and include each one that is listed as refused', () => {
     expect(published.vectors).toHaveLength(34);
     const names = published.vectors.map(({ name }) => name);
-    expect([...Object.keys(REFUSED), UNSIGNED_TOKEN].filter((name) => !names.includes(name))).toEqual([]);
+    expect(
+      [...Object.keys(REFUSED), UNSIGNED_TOKEN].filter((name) => !names.includes(name)),
+    ).toEqual([]);
   });
 
-  it.each(byName(accepted))('%s has the published canonical request, string to sign and signature', (_, vector) => {
-    const head = unwrap(readHead(vector));
-    const claim = unwrap(parseAuthorization(vector.authorization));
-    const canonical = canonicalRequest(
-      head,
-      canonicalQuery(head.query),
-      claim.signedHeaders,
-      sha256Hex(parse(vector).body),
-    );
-    expect(canonical).toBe(vector.canonicalRequest);
-    const text = stringToSign('20150830T123600Z', claim.scope, canonical);
-    expect(text).toBe(vector.stringToSign);
-    expect(formatScope(claim.scope)).toBe('20150830/us-east-1/service/aws4_request');
-    expect(signature(signingKey(secret, claim.scope), text)).toBe(claim.signature);
-  });
+  it.each(byName(accepted))(
+    '%s has the published canonical request, string to sign and signature',
+    (_, vector) => {
+      const head = unwrap(readHead(vector));
+      const claim = unwrap(parseAuthorization(vector.authorization));
+      const canonical = canonicalRequest(
+        head,
+        canonicalQuery(head.query),
+        claim.signedHeaders,
+        sha256Hex(parse(vector).body),
+      );
+      expect(canonical).toBe(vector.canonicalRequest);
+      const text = stringToSign('20150830T123600Z', claim.scope, canonical);
+      expect(text).toBe(vector.stringToSign);
+      expect(formatScope(claim.scope)).toBe('20150830/us-east-1/service/aws4_request');
+      expect(signature(signingKey(secret, claim.scope), text)).toBe(claim.signature);
+    },
+  );
 
   function verify(head: WireHead, vector: Vector) {
     const claim = readClaim(head, { region, service, now: NOW, window: 0 });
-    return claim.ok ? verifyClaim(claim.value, { ...head, body: parse(vector).body }, secret) : claim;
+    return claim.ok
+      ? verifyClaim(claim.value, { ...head, body: parse(vector).body }, secret)
+      : claim;
   }
 
-  it.each(byName(accepted.filter(({ name }) => name !== UNSIGNED_TOKEN)))('%s verifies as a whole', (_, vector) => {
-    expect(verify(unwrap(readHead(vector)), vector)).toEqual({ ok: true, value: undefined });
-  });
+  it.each(byName(accepted.filter(({ name }) => name !== UNSIGNED_TOKEN)))(
+    '%s verifies as a whole',
+    (_, vector) => {
+      expect(verify(unwrap(readHead(vector)), vector)).toEqual({ ok: true, value: undefined });
+    },
+  );
 
   it.each(byName(accepted.filter(({ name }) => name !== UNSIGNED_TOKEN)))(
     '%s does not verify with another body',
@@ -131,7 +146,10 @@ describe('AWS’s published vectors', () => {
     const vector = accepted.find(({ name }) => name === UNSIGNED_TOKEN);
     if (vector === undefined) throw new Error('the vector is gone');
     const head = unwrap(readHead(vector));
-    const withToken = { ...head, headers: [...head.headers, ['x-amz-security-token', 'added later'] as const] };
+    const withToken = {
+      ...head,
+      headers: [...head.headers, ['x-amz-security-token', 'added later'] as const],
+    };
     expect(verify(withToken, vector)).toMatchObject({ refusal: { error: 'AccessDenied' } });
   });
 });

@@ -16,7 +16,15 @@ const TRACE_LIMIT = 7 * KIB;
 const TRACE = 'X-Amzn-Trace-Id';
 
 /** Headers that belong to one connection, and Expect, which the load balancer answers itself. */
-const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect'];
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+];
 
 /** Headers that the load balancer always writes itself. */
 const REWRITTEN = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-port', TRACE.toLowerCase()];
@@ -25,7 +33,10 @@ const REWRITTEN = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-port', T
 export type ClientSide = { readonly address: string; readonly listenerPort: number };
 
 function pairsOf(raw: readonly string[]): readonly (readonly [name: string, value: string])[] {
-  return Array.from({ length: raw.length / 2 }, (_, index) => [raw[2 * index] ?? '', raw[2 * index + 1] ?? '']);
+  return Array.from({ length: raw.length / 2 }, (_, index) => [
+    raw[2 * index] ?? '',
+    raw[2 * index + 1] ?? '',
+  ]);
 }
 
 function valuesOf(raw: readonly string[], wanted: string): readonly string[] {
@@ -42,7 +53,10 @@ function without(raw: readonly string[], names: readonly string[]): readonly str
 }
 
 function sizeOf(raw: readonly string[]): number {
-  return pairsOf(raw).reduce((sum, [name, value]) => sum + name.length + value.length + ': \r\n'.length, 0);
+  return pairsOf(raw).reduce(
+    (sum, [name, value]) => sum + name.length + value.length + ': \r\n'.length,
+    0,
+  );
 }
 
 /** Whether the head of a request is longer than the load balancer accepts. */
@@ -78,7 +92,10 @@ function traceOf(raw: readonly string[]): string {
  * The headers for the target: those of the client as they were written, Host included, and those
  * that are added.
  */
-export function toTargetHeaders(raw: readonly string[], { address, listenerPort }: ClientSide): readonly string[] {
+export function toTargetHeaders(
+  raw: readonly string[],
+  { address, listenerPort }: ClientSide,
+): readonly string[] {
   return [
     ...without(raw, [...HOP_BY_HOP, ...REWRITTEN]),
     'X-Forwarded-For',

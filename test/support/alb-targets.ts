@@ -65,10 +65,19 @@ function isGood(target: number, { healthPath, healthInterval }: TargetSettings):
   return new Promise((resolve) => {
     const headers = { 'user-agent': 'ELB-HealthChecker/2.0', connection: 'close' };
     const check = get(
-      { agent: false, host: '127.0.0.1', port: target, path: healthPath, headers, timeout: healthInterval * 5 },
+      {
+        agent: false,
+        host: '127.0.0.1',
+        port: target,
+        path: healthPath,
+        headers,
+        timeout: healthInterval * 5,
+      },
       (answer) => {
         answer.resume();
-        answer.once('error', () => resolve(false)).once('end', () => resolve(answer.statusCode === 200));
+        answer
+          .once('error', () => resolve(false))
+          .once('end', () => resolve(answer.statusCode === 200));
       },
     );
     check.once('timeout', () => check.destroy(new Error('the health check takes too long')));
@@ -102,7 +111,9 @@ export function createTargets(targets: readonly number[], settings: TargetSettin
       bad = isUp ? 0 : bad + 1;
       if (good >= settings.healthyThreshold) healthy.add(target);
       if (bad >= settings.unhealthyThreshold) healthy.delete(target);
-      await sleep(settings.healthInterval, undefined, { signal: stop.signal }).catch(() => undefined);
+      await sleep(settings.healthInterval, undefined, { signal: stop.signal }).catch(
+        () => undefined,
+      );
     }
   }
   // `watch` never rejects, because a health check that fails is `false`.
@@ -114,7 +125,8 @@ export function createTargets(targets: readonly number[], settings: TargetSettin
     healthy: () => targets.filter((target) => healthy.has(target)),
     connections: (target) => ({ ...connections(target) }),
     next: () => {
-      const candidates = healthy.size === 0 ? targets : targets.filter((target) => healthy.has(target));
+      const candidates =
+        healthy.size === 0 ? targets : targets.filter((target) => healthy.has(target));
       turn += 1;
       return candidates[turn % candidates.length];
     },

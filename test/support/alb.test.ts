@@ -19,7 +19,10 @@ afterEach(async () => {
 type Target = { readonly port: number; readonly seen: IncomingMessage[]; readonly server: Server };
 
 /** A target that is healthy; `serve` answers everything but health checks. */
-async function startTarget(serve: RequestListener = (_, outgoing) => outgoing.end('ok'), port = 0): Promise<Target> {
+async function startTarget(
+  serve: RequestListener = (_, outgoing) => outgoing.end('ok'),
+  port = 0,
+): Promise<Target> {
   const seen: IncomingMessage[] = [];
   const server = createServer({ maxHeaderSize: 128 * 1024 }, (incoming, outgoing) => {
     if (incoming.url === '/healthz') {
@@ -52,7 +55,8 @@ describe('the head of a request through startAlb', () => {
   it('keeps the client’s names and order, loses hop-by-hop headers, and gets new ones at the end', async () => {
     const target = await startTarget();
     const alb = await startBefore([target.port], { clientAddress: '198.51.100.7' });
-    const trace = 'Self=1-00000000-000000000000000000000000;Root=1-67891233-abcdef012345678912345678;CalledFrom=app';
+    const trace =
+      'Self=1-00000000-000000000000000000000000;Root=1-67891233-abcdef012345678912345678;CalledFrom=app';
     const headers = [
       ['X-Second', 'b  b'],
       HOST,
@@ -115,7 +119,9 @@ describe('the answers of startAlb', () => {
     const alb = await startBefore([dropping.port]);
     expect(await get(alb)).toBe(502);
     expect(dropping.seen).toHaveLength(1);
-    expect(alb.accessLog).toEqual([{ target: dropping.port, elbStatus: 502, reason: 'ECONNRESET' }]);
+    expect(alb.accessLog).toEqual([
+      { target: dropping.port, elbStatus: 502, reason: 'ECONNRESET' },
+    ]);
   });
 
   it('are 502 where nobody listens, 503 without targets, 504 when a target is silent', async () => {
@@ -133,7 +139,11 @@ describe('the answers of startAlb', () => {
     });
     const alb = await startBefore([cutting.port]);
     const answer = await sendRaw(alb.port, { target: '/', headers: [HOST] });
-    expect([answer.status, answer.headers['content-length'], answer.body]).toEqual([200, '10', 'half']);
+    expect([answer.status, answer.headers['content-length'], answer.body]).toEqual([
+      200,
+      '10',
+      'half',
+    ]);
   });
 
   it('come from the healthy targets in turn, and from all when none is healthy', async () => {

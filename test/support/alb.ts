@@ -1,5 +1,11 @@
 import { once } from 'node:events';
-import { createServer, request, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request,
+  STATUS_CODES,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { HEADERS_LIMIT, isTooLong, toClientHeaders, toTargetHeaders } from './alb-headers.ts';
 import { createTargets, type Targets, type TargetSettings } from './alb-targets.ts';
@@ -48,8 +54,14 @@ function pageOf(status: number): string {
 
 /** Answers by itself, in HTML like all errors of a load balancer. */
 function answerAlone(outgoing: ServerResponse, status: number): void {
-  const headers = { server: 'awselb/2.0', 'content-type': 'text/html', 'content-length': pageOf(status).length };
-  outgoing.writeHead(status, status === 400 ? { ...headers, connection: 'close' } : headers).end(pageOf(status));
+  const headers = {
+    server: 'awselb/2.0',
+    'content-type': 'text/html',
+    'content-length': pageOf(status).length,
+  };
+  outgoing
+    .writeHead(status, status === 400 ? { ...headers, connection: 'close' } : headers)
+    .end(pageOf(status));
 }
 
 /** Answers 400 to bytes that are not a request. */
@@ -114,7 +126,10 @@ function pass(
  * HTTP/1.1 as an Application Load Balancer does: health checks, round robin over kept connections,
  * headers, limits and errors.
  */
-export async function startAlb(ports: readonly number[], { clientAddress, ...options }: AlbOptions = {}): Promise<Alb> {
+export async function startAlb(
+  ports: readonly number[],
+  { clientAddress, ...options }: AlbOptions = {},
+): Promise<Alb> {
   const settings = { ...DEFAULTS, ...options };
   const targets = createTargets(ports, settings);
   const accessLog: AccessLogEntry[] = [];

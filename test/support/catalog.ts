@@ -13,11 +13,15 @@ export type CatalogReader = {
 
 /** A catalog loader without a TVM around it, on the demo roots of the AWS at `url`. */
 export function createCatalogReader(url: string): CatalogReader {
-  const clients = createAwsClients({ region: 'us-east-1', endpoints: { sts: url, ssm: url, dynamodb: url } });
+  const clients = createAwsClients({
+    region: 'us-east-1',
+    endpoints: { sts: url, ssm: url, dynamodb: url },
+  });
   const load = createCatalogLoader({
     ssm: clients.ssm,
     ownIdentity: () => Promise.resolve({ account: '000000000000', role: undefined }),
     vendedRoles: { remember: (roles) => Promise.resolve(new Set(roles)) },
+    isPeopleMissing: () => Promise.resolve(false),
     confirmNames: () => Promise.resolve(),
     names: ADMISSION,
     root: '/sentinel',

@@ -46,7 +46,8 @@ function parseSome(args: readonly string[]): Command {
     if (arg === '-t') {
       at += 1;
       name = args[at];
-      if (name === undefined || name === '') return { kind: 'wrong', message: `-t needs a name; ${USAGE}` };
+      if (name === undefined || name === '')
+        return { kind: 'wrong', message: `-t needs a name; ${USAGE}` };
     } else if (arg.startsWith('-')) {
       return { kind: 'wrong', message: `${arg} is not known here; ${USAGE}` };
     } else if (arg.endsWith('.outside.ts')) {

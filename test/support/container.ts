@@ -36,15 +36,30 @@ export type Container = Running & {
 export function startContainer(
   image: string,
   environment: Readonly<Record<string, string>>,
-  { options = [], command = [] }: { readonly options?: readonly string[]; readonly command?: readonly string[] } = {},
+  {
+    options = [],
+    command = [],
+  }: { readonly options?: readonly string[]; readonly command?: readonly string[] } = {},
 ): Container {
   started += 1;
   const name = `sentinel-tvm-test-${process.pid}-${started}`;
   // With `--memory-swap` equal to the memory, the container has no swap.
   const bounded = ['--memory', '256m', '--memory-swap', '256m'];
   const hardened = ['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
-  const variables = Object.entries(environment).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
-  const settings = ['--name', name, '--network', 'host', ...bounded, ...hardened, ...variables, ...options];
+  const variables = Object.entries(environment).flatMap(([key, value]) => [
+    '--env',
+    `${key}=${value}`,
+  ]);
+  const settings = [
+    '--name',
+    name,
+    '--network',
+    'host',
+    ...bounded,
+    ...hardened,
+    ...variables,
+    ...options,
+  ];
   const running = startProcess('docker', ['run', ...settings, image, ...command], {});
   function inspect(template: string): string {
     return docker(['inspect', '--format', template, name]).text;

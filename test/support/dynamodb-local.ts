@@ -11,9 +11,11 @@ const PAUSE = 50;
 
 /** Why tests against DynamoDB Local cannot run here; undefined if they can. Prints the reason. */
 export function lacksDynamoDbLocal(): string | undefined {
-  const isThere = existsSync(JARS) && readdirSync(JARS).some((name) => /^DynamoDBLocal-.+\.jar$/u.test(name));
+  const isThere =
+    existsSync(JARS) && readdirSync(JARS).some((name) => /^DynamoDBLocal-.+\.jar$/u.test(name));
   if (isThere) return undefined;
-  const reason = 'skipped: DYNAMODB_LOCAL names no directory with the jars of DynamoDB Local (.ci/dynamodb-local)';
+  const reason =
+    'skipped: DYNAMODB_LOCAL names no directory with the jars of DynamoDB Local (.ci/dynamodb-local)';
   process.stderr.write(`${reason}\n`);
   return reason;
 }

@@ -16,7 +16,11 @@ function plain(value: AttributeValue | undefined): string | number | boolean | u
 }
 
 /** Compares two values. Values of different types are unequal and have no order. */
-function compare(operator: string, left: AttributeValue | undefined, right: AttributeValue | undefined): boolean {
+function compare(
+  operator: string,
+  left: AttributeValue | undefined,
+  right: AttributeValue | undefined,
+): boolean {
   const [a, b] = [plain(left), plain(right)];
   if (operator === '<>') return a !== b;
   if (a === undefined || b === undefined || typeof a !== typeof b) return false;
@@ -37,7 +41,9 @@ export function holds(command: Expressions, item: Item | undefined): boolean {
     return command.ExpressionAttributeNames?.[token] ?? token;
   }
   function valueOf(token: string): AttributeValue | undefined {
-    return token.startsWith(':') ? command.ExpressionAttributeValues?.[token] : item?.[nameOf(token)];
+    return token.startsWith(':')
+      ? command.ExpressionAttributeValues?.[token]
+      : item?.[nameOf(token)];
   }
   let at = 0;
   function next(): string {

@@ -37,7 +37,9 @@ async function leaveEarly(port: number): Promise<void> {
   await new Promise((wake) => setTimeout(wake, 50));
 }
 
-/** Vitest fails a run for each rejection that nobody handles, so these tests need not look for them. */
+/**
+ * Vitest fails a run for each rejection that nobody handles, so these tests need not look for them.
+ */
 describe('a fake server whose client leaves in the middle of a request', () => {
   it('serves the next request: startFakeSts', async () => {
     const sts = kept(await startFakeSts(NOWHERE));
@@ -51,20 +53,29 @@ describe('a fake server whose client leaves in the middle of a request', () => {
     const proxy = kept(await startFaultProxy(NOWHERE));
     proxy.set('sts', 'error');
     await leaveEarly(portOf(proxy.url));
-    expect((await sendRaw(portOf(proxy.url), { target: '/', headers: { host: 'x' } })).status).toBe(500);
+    expect((await sendRaw(portOf(proxy.url), { target: '/', headers: { host: 'x' } })).status).toBe(
+      500,
+    );
   });
 
   it('serves the next request: startRuntimeApi', async () => {
     const api = kept(await startRuntimeApi());
     const port = portOf(`http://${api.address}`);
     await leaveEarly(port);
-    expect((await sendRaw(port, { target: '/init/error', headers: { host: 'x' } })).status).toBe(202);
+    expect((await sendRaw(port, { target: '/init/error', headers: { host: 'x' } })).status).toBe(
+      202,
+    );
   });
 
   it('serves the next request: startLambdaFront', async () => {
     const underWay = Promise.withResolvers<LambdaAnswer>();
     const answers = [underWay.promise, Promise.resolve(ANSWER)];
-    const front = kept(await startLambdaFront('alb', () => answers.shift() ?? Promise.reject(new Error('no answer'))));
+    const front = kept(
+      await startLambdaFront(
+        'alb',
+        () => answers.shift() ?? Promise.reject(new Error('no answer')),
+      ),
+    );
     const first = sendRaw(front.port, { target: '/', headers: { host: 'x' } });
     await leaveEarly(front.port);
     underWay.resolve(ANSWER);
@@ -87,7 +98,9 @@ describe('startLambdaFront', () => {
     let calls = 0;
     function invoke(): Promise<LambdaAnswer> {
       calls += 1;
-      return calls === 1 ? Promise.reject(new Error('line\nbreak \u{1F511}')) : Promise.resolve(ANSWER);
+      return calls === 1
+        ? Promise.reject(new Error('line\nbreak \u{1F511}'))
+        : Promise.resolve(ANSWER);
     }
     const front = kept(await startLambdaFront('alb', invoke));
     expect((await sendRaw(front.port, { target: '/', headers: { host: 'x' } })).status).toBe(502);

@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request as forward,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { SERVER_ID } from './forwarded.ts';
@@ -28,7 +33,12 @@ export const DANA: Identity = {
 };
 
 /** The identity of a role's session, by default in the embedded account. */
-export function session(role: string, name: string, account = '000000000000', id = 'AROAEXAMPLEEXAMPLE00'): Identity {
+export function session(
+  role: string,
+  name: string,
+  account = '000000000000',
+  id = 'AROAEXAMPLEEXAMPLE00',
+): Identity {
   return {
     Arn: `arn:aws:sts::${account}:assumed-role/${role}/${name}`,
     Account: account,
@@ -52,7 +62,8 @@ export function replies(
   body: string | Uint8Array,
   headers: Readonly<Record<string, string>> = {},
 ): Behaviour {
-  return (outgoing) => void outgoing.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+  return (outgoing) =>
+    void outgoing.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
 }
 
 /** Accepts every signature, and answers that this identity signed. */
@@ -62,7 +73,10 @@ export function says(identity: object): Behaviour {
 
 /** Answers with an error in the JSON of STS. */
 export function stsError(status: number, code: string, message = 'the words of STS'): Behaviour {
-  return replies(status, JSON.stringify({ Error: { Code: code, Message: message, Type: 'Sender' }, RequestId: 'x' }));
+  return replies(
+    status,
+    JSON.stringify({ Error: { Code: code, Message: message, Type: 'Sender' }, RequestId: 'x' }),
+  );
 }
 
 /** Writes these bytes, then ends the connection. */
@@ -82,7 +96,10 @@ export const reset: Behaviour = (outgoing) => void outgoing.socket?.resetAndDest
 /** Announces a whole good answer, and closes the connection in the middle of it. */
 export const truncated: Behaviour = (outgoing) => {
   const body = answerOf(DANA);
-  outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': String(body.length) });
+  outgoing.writeHead(200, {
+    'content-type': 'application/json',
+    'content-length': String(body.length),
+  });
   outgoing.write(body.slice(0, -20), () => outgoing.destroy());
 };
 
@@ -124,10 +141,13 @@ async function read(incoming: IncomingMessage): Promise<Buffer> {
 export async function startFakeSts(endpoint: string): Promise<FakeSts> {
   const { hostname, port } = new URL(endpoint);
   const pass: Behaviour = (outgoing, { method, path, headers, body }) => {
-    const upstream = forward({ host: hostname, port, method, path, headers, agent: false }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.once('error', () => outgoing.destroy()).pipe(outgoing);
-    });
+    const upstream = forward(
+      { host: hostname, port, method, path, headers, agent: false },
+      (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.once('error', () => outgoing.destroy()).pipe(outgoing);
+      },
+    );
     upstream.on('error', () => outgoing.destroy()).end(body);
   };
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -177,14 +197,20 @@ export function useForwarded(
   environment: Readonly<Record<string, string>> = {},
   prepare?: (desk: Desk) => Promise<void>,
 ): ForwardedWorld {
-  const world: { desk?: Desk; sts?: FakeSts; tvm?: RunningTvm; start?: ForwardedWorld['start'] } = {};
+  const world: { desk?: Desk; sts?: FakeSts; tvm?: RunningTvm; start?: ForwardedWorld['start'] } =
+    {};
   const running: RunningTvm[] = [];
   beforeAll(async () => {
     const desk = await startDesk();
     await prepare?.(desk);
     const sts = await startFakeSts(desk.url);
     const start: ForwardedWorld['start'] = async (options = {}) => {
-      const all = { ...ENVIRONMENT, ...environment, AWS_ENDPOINT_URL_STS: sts.url, ...options.environment };
+      const all = {
+        ...ENVIRONMENT,
+        ...environment,
+        AWS_ENDPOINT_URL_STS: sts.url,
+        ...options.environment,
+      };
       const tvm = await startTvm(desk.url, { ...options, environment: all });
       running.push(tvm);
       return tvm;

@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request as forward,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** The services that can be made to fail, named as in the credential scope. */
@@ -78,7 +83,9 @@ export type FaultProxy = {
 };
 
 function serviceOf(incoming: IncomingMessage): Service {
-  const scope = /Credential=[^/]*\/\d{8}\/[^/]*\/([a-z0-9]+)\//u.exec(incoming.headers.authorization ?? '');
+  const scope = /Credential=[^/]*\/\d{8}\/[^/]*\/([a-z0-9]+)\//u.exec(
+    incoming.headers.authorization ?? '',
+  );
   return (scope?.[1] ?? 'sts') as Service;
 }
 
@@ -98,7 +105,11 @@ const THROTTLED_XML =
 const THROTTLED: Readonly<Record<Service, Reply>> = {
   sts: { status: 400, type: XML, body: THROTTLED_XML },
   iam: { status: 400, type: XML, body: THROTTLED_XML },
-  ssm: { status: 400, type: SSM_JSON, body: '{"__type":"ThrottlingException","message":"Rate exceeded"}' },
+  ssm: {
+    status: 400,
+    type: SSM_JSON,
+    body: '{"__type":"ThrottlingException","message":"Rate exceeded"}',
+  },
   dynamodb: {
     status: 400,
     type: DYNAMODB_JSON,
@@ -124,7 +135,9 @@ function foreignReply({ service, operation }: Call): Reply {
     const item = { id: { S: 'somebody-elses' } };
     const capacity = { ConsumedCapacity: { TableName: 'elsewhere', CapacityUnits: 1 } };
     const list = operation === 'Query' || operation === 'Scan';
-    const found = list ? { Items: [item], Count: 1, ScannedCount: 1 } : { Item: item, Attributes: item };
+    const found = list
+      ? { Items: [item], Count: 1, ScannedCount: 1 }
+      : { Item: item, Attributes: item };
     return { status: 200, type: DYNAMODB_JSON, body: JSON.stringify({ ...found, ...capacity }) };
   }
   const result =
@@ -133,7 +146,11 @@ function foreignReply({ service, operation }: Call): Reply {
   return { status: 200, type: XML, body: answer };
 }
 
-type Upstream = { readonly status: number; readonly headers: IncomingMessage['headers']; readonly body: Buffer };
+type Upstream = {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+};
 
 /** Sends the request to AWS, and resolves with the whole answer. */
 function ask(target: URL, incoming: IncomingMessage, body: Buffer): Promise<Upstream> {
@@ -145,7 +162,11 @@ function ask(target: URL, incoming: IncomingMessage, body: Buffer): Promise<Upst
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('error', reject);
       answer.on('end', () =>
-        resolve({ status: answer.statusCode ?? 502, headers: answer.headers, body: Buffer.concat(chunks) }),
+        resolve({
+          status: answer.statusCode ?? 502,
+          headers: answer.headers,
+          body: Buffer.concat(chunks),
+        }),
       );
     });
     upstream.on('error', reject);
@@ -176,7 +197,11 @@ function pause(ms: number): Promise<void> {
 }
 
 /** Lets AWS answer, and delivers the answer with a fault. */
-async function spoil(fault: Fault, outgoing: ServerResponse, answered: () => Promise<Upstream>): Promise<void> {
+async function spoil(
+  fault: Fault,
+  outgoing: ServerResponse,
+  answered: () => Promise<Upstream>,
+): Promise<void> {
   if (fault === 'slow') await pause(SLOW_MS);
   const upstream = await answered();
   if (fault === 'lost') {
@@ -198,7 +223,11 @@ function reply(outgoing: ServerResponse, { status, type = SSM_JSON, body }: Repl
 /** The answer of a fault for which AWS is not asked at all. */
 function replyOf(fault: Fault, call: Call): Reply | undefined {
   if (fault === 'garbled') {
-    return { status: 200, type: 'text/html', body: '<html><body>Welcome to the captive portal</body></html>' };
+    return {
+      status: 200,
+      type: 'text/html',
+      body: '<html><body>Welcome to the captive portal</body></html>',
+    };
   }
   if (fault === 'empty') return { status: 200, type: 'text/plain', body: '' };
   if (fault === 'empty-json') {
@@ -242,13 +271,18 @@ export async function startFaultProxy(endpoint: string): Promise<FaultProxy> {
       const service = serviceOf(incoming);
       count(service);
       const body = await readBody(incoming);
-      const call = { service, operation: operationOf(incoming, body.toString()), body: body.toString() };
+      const call = {
+        service,
+        operation: operationOf(incoming, body.toString()),
+        body: body.toString(),
+      };
       count(`${service} ${call.operation}`);
       const chosen = choose(call);
       const ready = typeof chosen === 'string' ? replyOf(chosen, call) : chosen;
       if (ready !== undefined) reply(outgoing, ready);
       else if (chosen === 'down') incoming.socket.destroy();
-      else if (chosen !== 'hang') await spoil(chosen as Fault, outgoing, () => ask(target, incoming, body));
+      else if (chosen !== 'hang')
+        await spoil(chosen as Fault, outgoing, () => ask(target, incoming, body));
     }
     // When AWS or the caller goes away, only this connection ends; no test fails because of it.
     serve().catch(() => outgoing.destroy());
@@ -257,7 +291,8 @@ export async function startFaultProxy(endpoint: string): Promise<FaultProxy> {
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    seen: (service, operation) => counts.get(operation === undefined ? service : `${service} ${operation}`) ?? 0,
+    seen: (service, operation) =>
+      counts.get(operation === undefined ? service : `${service} ${operation}`) ?? 0,
     set: (service, behaviour) => void behaviours.set(service, behaviour),
     failNext: (service, operation, fault) => void nextFaults.set(`${service} ${operation}`, fault),
     close: async () => {

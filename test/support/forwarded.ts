@@ -119,7 +119,11 @@ export function withToken(tvm: Target, token: string, outer: Outer = {}) {
   return {
     method,
     target: query === '' ? path : `${path}?${query}`,
-    headers: [['host', tvm.host] as const, ['authorization', `Sentinel-STS ${token}`] as const, ...type],
+    headers: [
+      ['host', tvm.host] as const,
+      ['authorization', `Sentinel-STS ${token}`] as const,
+      ...type,
+    ],
     ...(body === undefined ? {} : { body }),
   };
 }

@@ -38,7 +38,13 @@ export function callerWith(change: Partial<Caller> = {}): Caller {
 
 /** The registered key of the demo caller Alice, or what `change` makes of it. */
 export function registeredKey(change: Partial<RegisteredKey> = {}): RegisteredKey {
-  return { secret: 'demo-alice-not-a-secret', name: 'alice', expiresAtMs: undefined, disabled: false, ...change };
+  return {
+    secret: 'demo-alice-not-a-secret',
+    name: 'alice',
+    expiresAtMs: undefined,
+    disabled: false,
+    ...change,
+  };
 }
 
 /** The keys of a TVM of this account, which vends no role and seals no key. */

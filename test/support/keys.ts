@@ -5,7 +5,11 @@ import { sign, type Signing } from './sign.ts';
 import type { RunningTvm } from './tvm.ts';
 
 /** A minted key, as its client has it. */
-export type Minted = { readonly accessKeyId: string; readonly secret: string; readonly token: string };
+export type Minted = {
+  readonly accessKeyId: string;
+  readonly secret: string;
+  readonly token: string;
+};
 
 /**
  * Signs a request with a minted key, with changes if there are any, and sends it; each has a nonce
@@ -17,7 +21,11 @@ export function sendAs(
   change: Partial<Signing> = {},
 ): Promise<RawAnswer> {
   const { method = 'GET', path = '/', query = '', body } = change;
-  const headers = { 'x-sentinel-nonce': randomUUID(), 'x-amz-security-token': token, ...change.headers };
+  const headers = {
+    'x-sentinel-nonce': randomUUID(),
+    'x-amz-security-token': token,
+    ...change.headers,
+  };
   const signed = sign({ host: tvm.host, accessKeyId, secret, ...change, headers });
   return sendRaw(tvm.port, {
     method,
@@ -36,7 +44,15 @@ export function postKeys(
 ): Promise<RawAnswer> {
   const headers = { 'x-sentinel-nonce': randomUUID(), 'content-type': 'application/json', ...more };
   const { accessKeyId, secret } = as;
-  const signed = sign({ host: tvm.host, method: 'POST', path: '/keys', accessKeyId, secret, headers, body });
+  const signed = sign({
+    host: tvm.host,
+    method: 'POST',
+    path: '/keys',
+    accessKeyId,
+    secret,
+    headers,
+    body,
+  });
   return sendRaw(tvm.port, { method: 'POST', target: '/keys', headers: signed.headers, body });
 }
 
@@ -44,5 +60,9 @@ export function postKeys(
 export function keyOf({ status, json, body }: RawAnswer): Minted {
   const { AccessKeyId, SecretAccessKey, SessionToken } = json;
   if (status !== 200) throw new Error(`no key: ${status} ${body}`);
-  return { accessKeyId: String(AccessKeyId), secret: String(SecretAccessKey), token: String(SessionToken) };
+  return {
+    accessKeyId: String(AccessKeyId),
+    secret: String(SecretAccessKey),
+    token: String(SessionToken),
+  };
 }

@@ -19,17 +19,27 @@ async function toEvent(front: OpenFront, request: IncomingMessage): Promise<unkn
     body,
     isBase64Encoded: true,
     headers: Object.fromEntries(
-      Object.entries(request.headersDistinct).map(([name, values = []]) => [name, values.join(', ')]),
+      Object.entries(request.headersDistinct).map(([name, values = []]) => [
+        name,
+        values.join(', '),
+      ]),
     ),
   };
   return front === 'alb'
     ? albEvent({ ...asked, multiValue: true })
     : // AuthType NONE: the front has not verified the caller.
-      eventOf('function-url', { ...asked, context: { authentication: null, authorizer: undefined } });
+      eventOf('function-url', {
+        ...asked,
+        context: { authentication: null, authorizer: undefined },
+      });
 }
 
-function give(response: ServerResponse, { statusCode, headers, multiValueHeaders, body }: LambdaAnswer): void {
-  for (const [name, value] of Object.entries({ ...headers, ...multiValueHeaders })) response.setHeader(name, value);
+function give(
+  response: ServerResponse,
+  { statusCode, headers, multiValueHeaders, body }: LambdaAnswer,
+): void {
+  for (const [name, value] of Object.entries({ ...headers, ...multiValueHeaders }))
+    response.setHeader(name, value);
   response.writeHead(statusCode).end(body);
 }
 
@@ -39,7 +49,10 @@ function give(response: ServerResponse, { statusCode, headers, multiValueHeaders
  */
 function fail(response: ServerResponse, error: unknown): void {
   if (response.headersSent) response.destroy();
-  else response.writeHead(502, { 'x-front': encodeURI(String(error)).slice(0, 200), 'content-length': 0 }).end();
+  else
+    response
+      .writeHead(502, { 'x-front': encodeURI(String(error)).slice(0, 200), 'content-length': 0 })
+      .end();
 }
 
 /**

@@ -4,7 +4,12 @@
  * https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
  */
-type Who = { readonly arn?: string; readonly account?: string; readonly userId?: string; readonly accessKey?: string };
+type Who = {
+  readonly arn?: string;
+  readonly account?: string;
+  readonly userId?: string;
+  readonly accessKey?: string;
+};
 
 const DANA: Required<Who> = {
   arn: 'arn:aws:iam::000000000000:user/eng/dana',
@@ -35,7 +40,13 @@ export function httpContext(who: Who = {}, change: object = {}): Record<string, 
     },
     domainName: `${API_ID}.execute-api.us-east-1.amazonaws.com`,
     domainPrefix: API_ID,
-    http: { method: 'GET', path: '/', protocol: 'HTTP/1.1', sourceIp: '203.0.113.7', userAgent: 'curl/8 ünï' },
+    http: {
+      method: 'GET',
+      path: '/',
+      protocol: 'HTTP/1.1',
+      sourceIp: '203.0.113.7',
+      userAgent: 'curl/8 ünï',
+    },
     requestId: 'JKJaXmPLvHcESHA=',
     routeKey: '$default',
     stage: '$default',

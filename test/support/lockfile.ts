@@ -41,24 +41,30 @@ function nameOf(path: string): string {
  * npm leaves an optional dependency out without a word, and `npm ci` then fails on that platform.
  */
 export function lockfileProblems(root: string): readonly string[] {
-  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, Entry> };
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, Entry>;
+  };
   const { packages } = lock;
   const problems: string[] = [];
   const names = new Set(Object.keys(packages).map(nameOf));
   for (const [path, entry] of Object.entries(packages)) {
     for (const name of Object.keys(entry.optionalDependencies ?? {})) {
-      if (!names.has(name)) problems.push(`${path}: the optional dependency ${name} is not in the lockfile`);
+      if (!names.has(name))
+        problems.push(`${path}: the optional dependency ${name} is not in the lockfile`);
     }
     if (entry.resolved !== undefined) problems.push(`${path}: the lockfile names a registry`);
     if (path === '') continue;
     const license = entry.license ?? 'none';
     const name = nameOf(path);
-    const excused = entry.dev === true && DEVELOPMENT_ONLY.some(([of, what]) => of.test(name) && what === license);
+    const excused =
+      entry.dev === true &&
+      DEVELOPMENT_ONLY.some(([of, what]) => of.test(name) && what === license);
     if (!PERMISSIVE.has(license) && !excused) problems.push(`${path}: its licence is ${license}`);
   }
   const own = packages[''] ?? {};
   for (const [name, version] of Object.entries({ ...own.dependencies, ...own.devDependencies })) {
-    if (!/^\d+\.\d+\.\d+$/u.test(version)) problems.push(`package.json: ${name} is not an exact version`);
+    if (!/^\d+\.\d+\.\d+$/u.test(version))
+      problems.push(`package.json: ${name} is not an exact version`);
   }
   return problems;
 }

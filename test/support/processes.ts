@@ -57,7 +57,10 @@ export function startProcess(
  * Waits until a URL answers 200; rejects after a minute, or when the program ends, with the
  * program's stderr.
  */
-export async function untilHealthy(url: string, running: Pick<Running, 'child' | 'stderr'>): Promise<void> {
+export async function untilHealthy(
+  url: string,
+  running: Pick<Running, 'child' | 'stderr'>,
+): Promise<void> {
   const end = Date.now() + 60_000;
   while (Date.now() < end && running.child.exitCode === null) {
     const healthy = await fetch(url).then(

@@ -24,7 +24,9 @@ export function sendBytes(port: number, bytes: string | Uint8Array): Promise<str
     const timer = setTimeout(() => {
       socket.destroy();
       reject(
-        new Error(`no end after ${DEADLINE_MS} ms; so far: ${Buffer.concat(chunks).toString('latin1').slice(0, 500)}`),
+        new Error(
+          `no end after ${DEADLINE_MS} ms; so far: ${Buffer.concat(chunks).toString('latin1').slice(0, 500)}`,
+        ),
       );
     }, DEADLINE_MS);
     function finish(): void {
@@ -70,7 +72,9 @@ export async function sendRaw(
     readonly body?: string | Uint8Array;
   },
 ): Promise<RawAnswer> {
-  const list = Array.isArray(request.headers) ? (request.headers as HeaderList) : Object.entries(request.headers);
+  const list = Array.isArray(request.headers)
+    ? (request.headers as HeaderList)
+    : Object.entries(request.headers);
   const body = Buffer.from(request.body ?? '');
   const framed = list.some(([name]) => /^(?:content-length|transfer-encoding)$/iu.test(name));
   const lines = [

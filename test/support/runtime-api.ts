@@ -24,7 +24,11 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly errorType: string; readonly errorMessage: string }
   | { readonly kind: 'abandoned' };
 
-type Invocation = { readonly id: string; readonly payload: string | Uint8Array; settle: (outcome: Outcome) => void };
+type Invocation = {
+  readonly id: string;
+  readonly payload: string | Uint8Array;
+  settle: (outcome: Outcome) => void;
+};
 
 /** The Lambda service for one execution environment, in the test's own process. */
 export type RuntimeApi = {
@@ -85,7 +89,8 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
       'lambda-runtime-aws-request-id': next.id,
       'lambda-runtime-deadline-ms': String(Date.now() + TIMEOUT_MS),
       'lambda-runtime-invoked-function-arn': ARN,
-      'lambda-runtime-trace-id': 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1',
+      'lambda-runtime-trace-id':
+        'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1',
     });
     poll = undefined;
   }
@@ -105,7 +110,8 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
     if (url === '/2020-01-01/extension/event/next') return;
     const [, id = '', what] = INVOCATION.exec(url) ?? [];
     const invocation = underWay.get(id);
-    if (invocation === undefined) return answer(response, url.endsWith('/init/error') ? 202 : 404, '{}');
+    if (invocation === undefined)
+      return answer(response, url.endsWith('/init/error') ? 202 : 404, '{}');
     underWay.delete(id);
     answer(response, 202, '{"status":"OK"}');
     invocation.settle(toOutcome(what, body));
@@ -125,7 +131,8 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
   }
   function abandon(): void {
     poll = undefined;
-    for (const { settle } of [...underWay.values(), ...waiting.splice(0)]) settle({ kind: 'abandoned' });
+    for (const { settle } of [...underWay.values(), ...waiting.splice(0)])
+      settle({ kind: 'abandoned' });
     underWay.clear();
   }
   return {
@@ -134,7 +141,8 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
     send,
     invoke: async (event) => {
       const outcome = await send(JSON.stringify(event));
-      if (outcome.kind !== 'answered') throw new Error(`the invocation was not answered: ${JSON.stringify(outcome)}`);
+      if (outcome.kind !== 'answered')
+        throw new Error(`the invocation was not answered: ${JSON.stringify(outcome)}`);
       return outcome.answer;
     },
     abandon,

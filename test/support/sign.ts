@@ -53,14 +53,20 @@ export function amzDateOf(ms: number): string {
 /** Signs, by default with alice's demo key. */
 export function sign(what: Signing): Signed {
   const amzDate = what.amzDate ?? amzDateOf(Date.now());
-  const headers: Record<string, string> = { ...what.headers, host: what.host, 'x-amz-date': amzDate };
+  const headers: Record<string, string> = {
+    ...what.headers,
+    host: what.host,
+    'x-amz-date': amzDate,
+  };
   const names = Object.keys(headers).toSorted();
   const signedHeaders = what.signedHeaders ?? names.join(';');
   const canonical = [
     what.method ?? 'GET',
     what.path ?? '/',
     what.query ?? '',
-    ...signedHeaders.split(';').map((name) => `${name}:${(headers[name] ?? '').trim().replace(/\s+/gu, ' ')}`),
+    ...signedHeaders
+      .split(';')
+      .map((name) => `${name}:${(headers[name] ?? '').trim().replace(/\s+/gu, ' ')}`),
     '',
     signedHeaders,
     what.payloadHash ?? sha256(what.body ?? ''),
@@ -71,10 +77,20 @@ export function sign(what: Signing): Signed {
     what.service ?? 'execute-api',
     what.terminator ?? 'aws4_request',
   ];
-  const key = scope.reduce<string | Buffer>(hmac, `AWS4${what.secret ?? 'demo-alice-not-a-secret'}`);
+  const key = scope.reduce<string | Buffer>(
+    hmac,
+    `AWS4${what.secret ?? 'demo-alice-not-a-secret'}`,
+  );
   const text = ['AWS4-HMAC-SHA256', amzDate, scope.join('/'), sha256(canonical)].join('\n');
   const signature = hmac(key, text).toString('hex');
   const credential = `${what.accessKeyId ?? 'TVMDEMOALICE'}/${scope.join('/')}`;
   const authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${signedHeaders}, Signature=${signature}`;
-  return { amzDate, credential, signedHeaders, signature, authorization, headers: { ...headers, authorization } };
+  return {
+    amzDate,
+    credential,
+    signedHeaders,
+    signature,
+    authorization,
+    headers: { ...headers, authorization },
+  };
 }

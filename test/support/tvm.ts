@@ -22,7 +22,9 @@ export async function startDesk(): Promise<Desk> {
   return {
     ...aws,
     put: async (name, value, type = 'String') => {
-      await ssm.send(new PutParameterCommand({ Name: name, Value: value, Type: type, Overwrite: true }));
+      await ssm.send(
+        new PutParameterCommand({ Name: name, Value: value, Type: type, Overwrite: true }),
+      );
     },
     close: async () => {
       ssm.destroy();
@@ -46,7 +48,10 @@ export type RunningTvm = Tvm & {
   readonly close: () => Promise<void>;
 };
 
-type Options = Overrides & { readonly environment?: Readonly<Record<string, string>>; readonly start?: boolean };
+type Options = Overrides & {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly start?: boolean;
+};
 
 /**
  * Starts a TVM with an AWS endpoint, as `main` does. The SDK takes its credentials from the

@@ -29,7 +29,9 @@ beforeAll(async () => {
   if (server === undefined) throw new Error('no metrics');
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  scraped = await (await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`)).text();
+  scraped = await (
+    await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`)
+  ).text();
 });
 afterAll(async () => {
   tvm.metricsServer?.close();
@@ -52,7 +54,11 @@ function metricsOf(expression: string): readonly string[] {
   return [...expression.matchAll(/\b(?:sentinel|process|nodejs)_\w+/gu)].map(([name]) => name);
 }
 
-type Rule = { readonly alert: string; readonly expr: string; readonly annotations: Record<string, string> };
+type Rule = {
+  readonly alert: string;
+  readonly expr: string;
+  readonly annotations: Record<string, string>;
+};
 
 function rules(): readonly Rule[] {
   return (parse(read('prometheus/alerts.yml')) as { groups: { rules: Rule[] }[] }).groups.flatMap(
@@ -75,18 +81,24 @@ const dashboard = JSON.parse(read('grafana/dashboards/sentinel-tvm.json')) as {
 };
 
 function promtool(args: readonly string[], input?: string) {
-  return spawnSync('promtool', args, { encoding: 'utf8', ...(input === undefined ? {} : { input }) });
+  return spawnSync('promtool', args, {
+    encoding: 'utf8',
+    ...(input === undefined ? {} : { input }),
+  });
 }
 
 function lacksPromtool(): boolean {
   const isLacking = promtool(['--version']).error !== undefined;
-  if (isLacking) process.stderr.write('skipped: there is no promtool on this machine (Debian: prometheus)\n');
+  if (isLacking)
+    process.stderr.write('skipped: there is no promtool on this machine (Debian: prometheus)\n');
   return isLacking;
 }
 
 describe('the alert rules', () => {
   it('use series that the server has', () => {
-    const unknown = rules().flatMap(({ expr }) => metricsOf(expr).filter((name) => !series().has(name)));
+    const unknown = rules().flatMap(({ expr }) =>
+      metricsOf(expr).filter((name) => !series().has(name)),
+    );
     expect(rules().length).toBeGreaterThan(5);
     expect(unknown).toEqual([]);
   });
@@ -127,15 +139,25 @@ describe('the dashboard', () => {
       providers: { options: { path: string } }[];
     };
     const compose = readFileSync(join(ROOT, 'compose.yaml'), 'utf8');
-    expect(compose).toContain(`./docker/grafana/dashboards:${provider.providers[0]?.options.path ?? 'nowhere'}:ro`);
-    const source = parse(read('grafana/provisioning/datasources/prometheus.yml')) as { datasources: { uid: string }[] };
-    expect(read('grafana/dashboards/sentinel-tvm.json')).toContain(`"uid": "${source.datasources[0]?.uid ?? ''}"`);
+    expect(compose).toContain(
+      `./docker/grafana/dashboards:${provider.providers[0]?.options.path ?? 'nowhere'}:ro`,
+    );
+    const source = parse(read('grafana/provisioning/datasources/prometheus.yml')) as {
+      datasources: { uid: string }[];
+    };
+    expect(read('grafana/dashboards/sentinel-tvm.json')).toContain(
+      `"uid": "${source.datasources[0]?.uid ?? ''}"`,
+    );
   });
 });
 
 describe.skipIf(lacksPromtool())('promtool', () => {
   it('accepts the alert rules', () => {
-    const { status, stdout, stderr } = promtool(['check', 'rules', join(ROOT, 'docker/prometheus/alerts.yml')]);
+    const { status, stdout, stderr } = promtool([
+      'check',
+      'rules',
+      join(ROOT, 'docker/prometheus/alerts.yml'),
+    ]);
     expect(status, stdout + stderr).toBe(0);
   });
 

@@ -9,7 +9,12 @@ describe('describeError', () => {
       code: 'X',
       $metadata: { httpStatusCode: 400 },
     });
-    expect(describeError(error)).toEqual({ name: 'Throttling', message: 'Rate exceeded', code: 'X', status: 400 });
+    expect(describeError(error)).toEqual({
+      name: 'Throttling',
+      message: 'Rate exceeded',
+      code: 'X',
+      status: 400,
+    });
   });
 
   it('gives the first line of the message only, because AWS prints session tokens in later ones', () => {
@@ -19,7 +24,9 @@ describe('describeError', () => {
   });
 
   it('cuts a long message, and gives nothing else of the object', () => {
-    const error = Object.assign(new Error('x'.repeat(10_000)), { $response: { headers: { token: 'SECRET-TOKEN' } } });
+    const error = Object.assign(new Error('x'.repeat(10_000)), {
+      $response: { headers: { token: 'SECRET-TOKEN' } },
+    });
     const text = JSON.stringify(describeError(error));
     expect(text.length).toBeLessThan(700);
     expect(text).not.toContain('SECRET-TOKEN');

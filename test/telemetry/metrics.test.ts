@@ -47,7 +47,9 @@ const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^}]*\})? (Nan|[+-]?(?:Inf|[0-9.e+
 async function scrape(tvm: RunningTvm): Promise<ReadonlyMap<string, number>> {
   const answer = await fetch(await metricsUrl(tvm));
   expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/u);
-  const lines = (await answer.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const lines = (await answer.text())
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
     lines.map((line) => {
       const [, name = '', labels = '', value] = SAMPLE.exec(line) ?? [];
@@ -67,7 +69,11 @@ describe('/metrics for Prometheus', () => {
     for (let time = 0; time < 3; time += 1) await get(tvm, { profile: 'dev' });
     await get(tvm, { profile: 'dev' }, { as: 'carol' });
     await fetch(`${tvm.url}/?profile=dev`);
-    await call(tvm, { path: '/revocations', method: 'POST', body: '{"kind":"user","value":"x","reason":"r"}' });
+    await call(tvm, {
+      path: '/revocations',
+      method: 'POST',
+      body: '{"kind":"user","value":"x","reason":"r"}',
+    });
     const after = await scrape(tvm);
     expect(after.get(VENDED)).toBe(3);
     expect(after.get('sentinel_vends_total{outcome="denied"}')).toBe(1);
@@ -132,13 +138,18 @@ describe('/metrics for Prometheus', () => {
     expect(answers.map(({ status }) => status)).toEqual([503, 503]);
     stalled = false;
     for (const finish of kept.splice(0)) finish();
-    await expect.poll(async () => (await scrape(tvm)).get('sentinel_vends_total{outcome="failed"}')).toBe(2);
+    await expect
+      .poll(async () => (await scrape(tvm)).get('sentinel_vends_total{outcome="failed"}'))
+      .toBe(2);
     expect((await scrape(tvm)).get(VENDED)).toBe(0);
   });
 
   it('counts the outcomes of AssumeRole', async () => {
     const tvm = await start({ environment: { AWS_ENDPOINT_URL_STS: desk.url } });
-    await desk.put('/sentinel/profiles/nowhere', 'role_arn: arn:aws:iam::000000000000:role/not-there\n');
+    await desk.put(
+      '/sentinel/profiles/nowhere',
+      'role_arn: arn:aws:iam::000000000000:role/not-there\n',
+    );
     await desk.put(
       '/sentinel/policies/nowhere',
       "version: '1'\nrules:\n  - {name: all, effect: allow, conditions: {users: [alice]}, reason: test}\n",
@@ -162,9 +173,13 @@ describe('/metrics for Prometheus', () => {
   });
 
   it('shows the version of the server, and whether it is ready', async () => {
-    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      version: string;
+    };
     const fresh = await scrape(await start({ start: false }));
-    expect(fresh.get(`sentinel_build_info{version="${version}",node="${process.version}"}`)).toBe(1);
+    expect(fresh.get(`sentinel_build_info{version="${version}",node="${process.version}"}`)).toBe(
+      1,
+    );
     expect(fresh.get('sentinel_ready')).toBe(0);
     const tvm = await start();
     expect((await scrape(tvm)).get('sentinel_ready')).toBe(1);
@@ -181,11 +196,17 @@ describe('/metrics for Prometheus', () => {
     expect(await count('service="sts",operation="AssumeRole",outcome="ok"')).toBe(1);
     expect(await count('service="sts",operation="GetCallerIdentity",outcome="ok"')).toBe(2);
     // The session's slot and row, and the claim of the signed request.
-    expect(await count('service="dynamodb",operation="PutItem",outcome="ok"')).toBeGreaterThanOrEqual(2);
-    expect(await count('service="dynamodb",operation="UpdateItem",outcome="ok"')).toBeGreaterThanOrEqual(1);
+    expect(
+      await count('service="dynamodb",operation="PutItem",outcome="ok"'),
+    ).toBeGreaterThanOrEqual(2);
+    expect(
+      await count('service="dynamodb",operation="UpdateItem",outcome="ok"'),
+    ).toBeGreaterThanOrEqual(1);
     const dead = await start({ environment: { AWS_ENDPOINT_URL_SSM: 'http://127.0.0.1:9' } });
     const samples = await scrape(dead);
-    const failed = [...samples].filter(([name]) => /_count\{service="ssm",.*outcome="failed"/u.test(name));
+    const failed = [...samples].filter(([name]) =>
+      /_count\{service="ssm",.*outcome="failed"/u.test(name),
+    );
     expect(failed.length).toBeGreaterThan(0);
   });
 
@@ -193,8 +214,11 @@ describe('/metrics for Prometheus', () => {
     const tvm = await start();
     await call(tvm, { path: '/sessions/0123456789abcdef' });
     await call(tvm, { path: '/sessions/fedcba9876543210' });
-    for (const path of ['/x', '/sessions/a/b', '/whoami/', '/%20']) await fetch(`${tvm.url}${path}`);
-    const counts = [...(await scrape(tvm))].filter(([name]) => name.startsWith('sentinel_request_seconds_count'));
+    for (const path of ['/x', '/sessions/a/b', '/whoami/', '/%20'])
+      await fetch(`${tvm.url}${path}`);
+    const counts = [...(await scrape(tvm))].filter(([name]) =>
+      name.startsWith('sentinel_request_seconds_count'),
+    );
     const routes = new Map<string, number>();
     for (const [name, count] of counts) {
       const route = /route="([^"]*)"/u.exec(name)?.[1] ?? '';
@@ -269,7 +293,13 @@ describe('metrics for CloudWatch on AWS Lambda', () => {
       }
     }
     expect(directiveNames(vended)).toEqual(
-      expect.arrayContaining(['VendLatency', 'StsLatency', 'AuditLatency', 'RevocationsAge', 'CatalogAge']),
+      expect.arrayContaining([
+        'VendLatency',
+        'StsLatency',
+        'AuditLatency',
+        'RevocationsAge',
+        'CatalogAge',
+      ]),
     );
   });
 
@@ -287,29 +317,39 @@ describe('metrics for CloudWatch on AWS Lambda', () => {
 });
 
 function directiveNames(line: EmfLine | undefined): readonly string[] {
-  return line?._aws.CloudWatchMetrics.flatMap(({ Metrics }) => Metrics.map(({ Name }) => Name)) ?? [];
+  return (
+    line?._aws.CloudWatchMetrics.flatMap(({ Metrics }) => Metrics.map(({ Name }) => Name)) ?? []
+  );
 }
 
 describe('the metrics of 503 and of the audit log', () => {
   it('count each answer of 503 by what was not available', async () => {
     let broken = true;
-    const writeAudit: WriteBytes = (bytes, done) => (broken ? done(new Error('full'), 0) : done(null, bytes.length));
+    const writeAudit: WriteBytes = (bytes, done) =>
+      broken ? done(new Error('full'), 0) : done(null, bytes.length);
     const tvm = await start({ writeAudit });
     const audit = 'sentinel_unavailable_total{outcome="audit"}';
     const before = await scrape(tvm);
     for (const cause of COUNTED.unavailable) {
       expect(before.get(`sentinel_unavailable_total{outcome="${cause}"}`)).toBe(0);
     }
-    expect([before.get('sentinel_audit_writable'), before.get('sentinel_audit_lost_total')]).toEqual([1, 0]);
+    expect([
+      before.get('sentinel_audit_writable'),
+      before.get('sentinel_audit_lost_total'),
+    ]).toEqual([1, 0]);
     expect((await get(tvm, { profile: 'dev' })).status).toBe(503);
     const after = await scrape(tvm);
     expect(after.get(audit)).toBe(1);
-    expect([after.get('sentinel_audit_writable'), after.get('sentinel_audit_lost_total')]).toEqual([0, 1]);
+    expect([after.get('sentinel_audit_writable'), after.get('sentinel_audit_lost_total')]).toEqual([
+      0, 1,
+    ]);
     expect(after.get('sentinel_ready')).toBe(0);
     broken = false;
     expect((await get(tvm, { profile: 'dev' })).status).toBe(200);
     const later = await scrape(tvm);
-    expect([later.get('sentinel_audit_writable'), later.get('sentinel_audit_lost_total')]).toEqual([1, 1]);
+    expect([later.get('sentinel_audit_writable'), later.get('sentinel_audit_lost_total')]).toEqual([
+      1, 1,
+    ]);
     expect(later.get(audit)).toBe(1);
   });
 
@@ -321,6 +361,8 @@ describe('the metrics of 503 and of the audit log', () => {
     expect(tvm.audit).toEqual([]);
     await tvm.flush();
     expect(tvm.audit).toMatchObject([{ error: 'RateLimited', count: 5, source_ip: '127.0.0.1' }]);
-    expect((await scrape(tvm)).get('sentinel_identity_refused_total{outcome="rate_limited"}')).toBe(5);
+    expect((await scrape(tvm)).get('sentinel_identity_refused_total{outcome="rate_limited"}')).toBe(
+      5,
+    );
   });
 });

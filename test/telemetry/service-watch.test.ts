@@ -9,7 +9,10 @@ function watched() {
   function say(level: string) {
     return (_: unknown, message?: string) => void lines.push(`${level} ${message ?? ''}`);
   }
-  const watch = createServiceWatch({ warn: say('warn'), info: say('info') } as never, () => time.now);
+  const watch = createServiceWatch(
+    { warn: say('warn'), info: say('info') } as never,
+    () => time.now,
+  );
   return { watch, lines, time };
 }
 

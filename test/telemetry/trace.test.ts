@@ -12,14 +12,22 @@ const ROOT = '1-5759e988-bd862e3fe1be46a994272793';
 describe('readTrace', () => {
   it.each([
     ['W3C', ['traceparent', PARENT], { trace_id: ID }],
-    ['a later version with more', ['Traceparent', `01-${ID}-00f067aa0ba902b7-01-more`], { trace_id: ID }],
+    [
+      'a later version with more',
+      ['Traceparent', `01-${ID}-00f067aa0ba902b7-01-more`],
+      { trace_id: ID },
+    ],
     ['X-Ray', ['X-Amzn-Trace-Id', `Root=${ROOT}`], { xray_trace_id: ROOT }],
     [
       'what an ALB makes',
       ['x-amzn-trace-id', `Self=1-67891234-12456789abcdef012345678;Root=${ROOT};Sampled=1`],
       { xray_trace_id: ROOT },
     ],
-    ['both', ['traceparent', PARENT, 'x-amzn-trace-id', `Root=${ROOT}`], { trace_id: ID, xray_trace_id: ROOT }],
+    [
+      'both',
+      ['traceparent', PARENT, 'x-amzn-trace-id', `Root=${ROOT}`],
+      { trace_id: ID, xray_trace_id: ROOT },
+    ],
     ['none', ['host', PARENT], {}],
     ['version ff', ['traceparent', `ff${PARENT.slice(2)}`], {}],
     ['version 00 with more', ['traceparent', `${PARENT}-more`], {}],
@@ -34,7 +42,10 @@ describe('readTrace', () => {
   });
 
   it('gives well-formed ids only, whatever was sent', () => {
-    const header = fc.tuple(fc.constantFrom('traceparent', 'x-amzn-trace-id'), fc.string({ maxLength: 200 }));
+    const header = fc.tuple(
+      fc.constantFrom('traceparent', 'x-amzn-trace-id'),
+      fc.string({ maxLength: 200 }),
+    );
     fc.assert(
       fc.property(fc.array(header, { maxLength: 4 }), (headers) => {
         const { trace_id, xray_trace_id } = readTrace('r', headers.flat());
@@ -60,7 +71,9 @@ describe('the lines about a request', () => {
   it('have its own trace in the audit log, among many requests at once', async () => {
     const ids = Array.from({ length: 20 }, () => randomBytes(16).toString('hex'));
     const answers = await Promise.all(
-      ids.map((id) => get(tvm, { profile: 'dev' }, { headers: { traceparent: `00-${id}-00f067aa0ba902b7-01` } })),
+      ids.map((id) =>
+        get(tvm, { profile: 'dev' }, { headers: { traceparent: `00-${id}-00f067aa0ba902b7-01` } }),
+      ),
     );
     for (const [index, { headers }] of answers.entries()) {
       const record = tvm.audit.find(({ http_request_id: id }) => id === headers['x-request-id']);
@@ -69,9 +82,15 @@ describe('the lines about a request', () => {
   });
 
   it('have its trace in a refusal of identity, and in the log of a fault of AWS', async () => {
-    await call(tvm, { path: '/whoami', headers: { 'x-amzn-trace-id': `Root=${ROOT}`, authorization: 'none' } });
+    await call(tvm, {
+      path: '/whoami',
+      headers: { 'x-amzn-trace-id': `Root=${ROOT}`, authorization: 'none' },
+    });
     expect(tvm.audit.at(-1)).toMatchObject({ event: 'identity_refused', xray_trace_id: ROOT });
-    await desk.put('/sentinel/profiles/nowhere', 'role_arn: arn:aws:iam::000000000000:role/not-there\n');
+    await desk.put(
+      '/sentinel/profiles/nowhere',
+      'role_arn: arn:aws:iam::000000000000:role/not-there\n',
+    );
     await desk.put(
       '/sentinel/policies/nowhere',
       "version: '1'\nrules:\n  - {name: all, effect: allow, conditions: {users: [alice]}, reason: test}\n",
@@ -85,7 +104,10 @@ describe('the lines about a request', () => {
       .log()
       .split('\n')
       .find((one) => one.includes('AssumeRole failed'));
-    expect(JSON.parse(line ?? '{}')).toMatchObject({ trace_id: ID, http_request_id: broken.headers['x-request-id'] });
+    expect(JSON.parse(line ?? '{}')).toMatchObject({
+      trace_id: ID,
+      http_request_id: broken.headers['x-request-id'],
+    });
   });
 
   it('have no trace if the request names none', async () => {

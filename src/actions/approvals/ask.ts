@@ -1,16 +1,18 @@
 import { withoutSsoAccount } from '../../policy/approval/person.ts';
 import type { Ledger, LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
 import { MAX_ENTRIES } from '../../approvals/ledger.ts';
-import { approved, statusAt, toRequest, type AccessRequest, type Wish } from '../../approvals/request.ts';
+import { isLive, statusAt, type AccessRequest, type Wish } from '../../approvals/request.ts';
+import { approved, toRequest } from '../../approvals/request-changes.ts';
 import { toDigest } from '../../approvals/digest.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';
-import { SECOND } from '../../lib/clock.ts';
+import { SECOND, type Clock } from '../../lib/clock.ts';
 import { newHexId } from '../../lib/ids.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { SealingKey, SealingKeys } from '../../lib/sealing.ts';
 import { isAutoApproved } from '../../policy/approval/rule.ts';
 import type { ApprovalRule } from '../../policy/documents/approval-policy.ts';
+import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from './documents.ts';
 import type { ApprovalRefusal } from './refusal.ts';
 
@@ -20,7 +22,10 @@ const MAX_OPEN = 10;
 /** How often a ledger is tried again that another has written meanwhile. */
 const MAX_ATTEMPTS = 8;
 
-/** How long a request waits for its approvers, in seconds, unless the rule says otherwise: Sentinel's. */
+/**
+ * How long a request waits for its approvers, in seconds, unless the rule says otherwise:
+ * Sentinel's.
+ */
 const USUAL_TTL = 24 * 3_600;
 
 /** A request that is to be made, and all that its making depends on. */
@@ -41,12 +46,15 @@ export type Asked = { readonly request: AccessRequest; readonly created: boolean
 type Open = {
   readonly own: Ledger;
   readonly pending: readonly AccessRequest[];
-  /** Entries without a row: of somebody who is just writing it, or died before. */
+  /** Entries without a row, of somebody who is just writing it. */
   readonly rowless: readonly LedgerEntry[];
 };
 
-/** An entry without a row is taken for one that is just being written for so long, and then for dead. */
-const IN_FLIGHT = 3 * SECOND;
+/**
+ * An entry without a row is taken for one that is just being written for so long, longer than its
+ * calls may take.
+ */
+const IN_FLIGHT = 10 * SECOND;
 /** How long its row is waited for between looks. */
 const PAUSE_MS = 100;
 
@@ -68,38 +76,55 @@ function isSameWish(request: AccessRequest, wish: Omit<Wish, 'root'>): boolean {
 }
 
 type Dependencies = {
+  readonly clock: Clock;
   readonly store: Pick<RequestStore, 'read' | 'create'>;
   readonly ledgers: Ledgers;
+  readonly revocations: Pick<Revocations, 'ofGrant'>;
   readonly sleep: (ms: number) => Promise<unknown>;
 };
 
-/** What a pending request is to whoever asks once more: a vend finds whatever is pending, a request only its equal. */
+/**
+ * What a pending request is to whoever asks once more: a vend finds whatever is pending, a request
+ * only its equal.
+ */
 function toFound(request: AccessRequest, wish: Omit<Wish, 'root'>): Result<Asked, ApprovalRefusal> {
   if (wish.origin === 'vend' || isSameWish(request, wish)) return ok({ request, created: false });
   return refuse({ kind: 'request-pending', id: request.id, profile: request.profile });
 }
 
 /** Refuses whoever has as many open requests as one may have. */
-function checkRoom({ own, pending }: Open, now: number): ApprovalRefusal | undefined {
-  if (pending.length < MAX_OPEN && own.entries.length < MAX_ENTRIES) return undefined;
-  const ends = [...own.entries.map(({ until }) => until), ...pending.map(({ expiresAt }) => expiresAt)];
+function checkRoom({ own, pending, rowless }: Open, now: number): ApprovalRefusal | undefined {
+  if (pending.length + rowless.length < MAX_OPEN && own.entries.length < MAX_ENTRIES)
+    return undefined;
+  const ends = [
+    ...own.entries.map(({ until }) => until),
+    ...pending.map(({ expiresAt }) => expiresAt),
+  ];
   const retryAfterSeconds = Math.max(1, Math.ceil((Math.min(...ends) - now) / SECOND));
   return { kind: 'requests-full', most: MAX_OPEN, retryAfterSeconds };
 }
 
-function toEntry(request: AccessRequest): LedgerEntry {
+/** Whether a request was approved, and its time is not over. */
+function isGranted({ status, grant }: AccessRequest, now: number): boolean {
+  return status === 'approved' && grant !== undefined && isLive(grant, now);
+}
+
+/**
+ * The entry of a request, of the moment at which it is written: how long ago an ask began tells
+ * nothing of its row.
+ */
+function toEntry(request: AccessRequest, at: number): LedgerEntry {
   return {
     id: request.id,
     profile: request.profile,
-    at: request.createdAt,
+    at,
     until: endOf(request),
     pending: request.status === 'pending',
   };
 }
 
 /** The request as it begins: approved at once where the rule does that by itself. */
-function begin({ wish, rule, documents, now }: Ask): AccessRequest | undefined {
-  const id = newHexId();
+function begin({ wish, rule, documents, now }: Ask, id: string): AccessRequest | undefined {
   const whole: Wish = { ...wish, root: wish.extends ?? id };
   const shown = documents.shownFor(id, whole, now);
   if (shown === undefined) return undefined;
@@ -113,33 +138,57 @@ function begin({ wish, rule, documents, now }: Ask): AccessRequest | undefined {
     extends: wish.extends,
     now,
   });
-  return isAuto ? approved(request, { reviews: [], digest: toDigest(shown), now, auto: true }) : request;
+  return isAuto
+    ? approved(request, { reviews: [], digest: toDigest(shown), now, auto: true })
+    : request;
 }
 
 /**
- * Makes a request, or finds the pending one that asks for the same. The ledger is written before the row: whoever asks at the
- * same moment finds it there, and what dies in between costs the person a place until the request would have expired.
+ * Makes a request, or finds the pending one that asks for the same. The ledger is written before
+ * the row: whoever asks at the same moment finds it there, and what dies in between costs the
+ * person a place until the request would have expired.
  */
-export function createAsk({ store, ledgers, sleep }: Dependencies) {
+export function createAsk({ clock, store, ledgers, revocations, sleep }: Dependencies) {
   /** The pending requests of a person, under all the names that are theirs. */
   async function findOpen({ wish, documents, keys, now }: Ask): Promise<Open> {
     const names = documents.people?.namesOf(wish.requester) ?? [ledgerName(wish)];
     const read = await Promise.all(names.map((name) => ledgers.read(name, now)));
-    const entries = read.flatMap((ledger) => ledger.entries.filter(({ pending }) => pending));
-    const rows = await Promise.all(entries.map(async (entry) => ({ entry, row: await store.read(entry.id, keys) })));
+    // Of this profile also what is approved by the ledger: the row may not have come to that, where
+    // somebody died.
+    const entries = read
+      .flatMap((ledger) => ledger.entries)
+      .filter(({ pending, profile }) => pending || profile === wish.profile);
+    const rows = await Promise.all(
+      entries.map(async (entry) => ({ entry, row: await store.read(entry.id, keys) })),
+    );
     const requests = rows.flatMap(({ row }) => (row?.genuine === true ? [row.request] : []));
-    return {
-      own: read[0] ?? { entries: [], version: 0 },
-      pending: requests.filter((request) => statusAt(request, now) === 'pending'),
-      rowless: rows.filter(({ row }) => row === undefined).map(({ entry }) => entry),
+    const rowless = rows.filter(({ row }) => row === undefined).map(({ entry }) => entry);
+    const pending = requests.filter((request) => isOpen(request, now));
+    // What was decided, withdrawn or ended needs no place any more; what was just begun keeps its
+    // own.
+    const over = requests.filter((request) => !isOpen(request, now) && !isGranted(request, now));
+    const dead = rowless.filter(({ at }) => now - at >= IN_FLIGHT);
+    const gone = new Set([...over, ...dead].map(({ id }) => id));
+    const { entries: all = [], version = 0 } = read[0] ?? {};
+    const own = {
+      entries: all.filter(({ id }) => !gone.has(id) && revocations.ofGrant(id) === undefined),
+      version,
     };
+    return { own, pending, rowless: rowless.filter(({ id }) => !gone.has(id)) };
   }
 
-  /** Writes the ledger, then the row; undefined if another wrote the ledger meanwhile. */
-  async function write(request: AccessRequest, { own, rowless }: Open, sealing: SealingKey) {
-    const dead = new Set(rowless.map(({ id }) => id));
-    const entries = [...own.entries.filter(({ id }) => !dead.has(id)), toEntry(request)];
-    if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost') return undefined;
+  /** Whether a request still waits: the log may say that it has ended before its row does. */
+  function isOpen(request: AccessRequest, now: number): boolean {
+    return statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined;
+  }
+
+  /** Writes the ledger, then the row; undefined if another wrote either meanwhile. */
+  async function write(request: AccessRequest, { own }: Open, sealing: SealingKey) {
+    // Also for an id that is there: whoever takes it for dead meanwhile must lose the race for it.
+    const others = own.entries.filter(({ id }) => id !== request.id);
+    const entries = [...others, toEntry(request, clock())];
+    if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost')
+      return undefined;
     return (await store.create(request, sealing)) === 'created' ? request : undefined;
   }
 
@@ -151,14 +200,16 @@ export function createAsk({ store, ledgers, sleep }: Dependencies) {
       const there = open.pending.find(({ profile }) => profile === wish.profile);
       if (there !== undefined) return toFound(there, wish);
       // Let whoever asks at this moment write their row: it may be the same request.
-      const inFlight = open.rowless.some(({ profile, at }) => profile === wish.profile && now - at < IN_FLIGHT);
-      if (inFlight && attempt < MAX_ATTEMPTS / 2) {
+      const inFlight = open.rowless.find(({ profile }) => profile === wish.profile);
+      if (inFlight !== undefined && attempt < MAX_ATTEMPTS / 2) {
         await sleep(PAUSE_MS);
         continue;
       }
-      const full = checkRoom(open, now);
+      const full = inFlight === undefined ? checkRoom(open, now) : undefined;
       if (full !== undefined) return refuse(full);
-      const request = begin(asking);
+      // If they do not, write it for them under their id: then only one of the two can come into
+      // being.
+      const request = begin(asking, inFlight?.id ?? newHexId());
       if (request === undefined) return refuse({ kind: 'no-approval-rule', profile: wish.profile });
       // Who lost the race for the ledger looks again.
       const written = await write(request, open, sealing);

@@ -4,7 +4,10 @@ import { ok, refuse, type Result } from '../../lib/result.ts';
 import { isAutoApproved } from '../../policy/approval/rule.ts';
 import { tally, type CountingFacts } from './tally.ts';
 
-/** Why a grant does not vend. `ended` is for good; what is `stale` or `suspended` may be so for a while. */
+/**
+ * Why a grant does not vend. `ended` is for good; what is `stale` or `suspended` may be so for a
+ * while.
+ */
 export type GrantProblem =
   | 'not-approved'
   | 'ended'
@@ -12,7 +15,8 @@ export type GrantProblem =
   | 'revoked'
   | 'stale'
   | 'quorum'
-  | 'suspended';
+  | 'suspended'
+  | 'clock';
 
 /** What a grant is checked against at each vend. */
 export type GrantFacts = {
@@ -20,7 +24,10 @@ export type GrantFacts = {
   readonly now: number;
   /** Who asks now. */
   readonly requester: Party;
-  /** What an approval of this request would allow now: see `toShown`; undefined where the profile is gone. */
+  /**
+   * What an approval of this request would allow now: see `toShown`; undefined where the profile is
+   * gone.
+   */
   readonly shown: string | undefined;
   /** What reviews are counted by; undefined where no rule is for this request any more. */
   readonly counting: CountingFacts | undefined;
@@ -33,8 +40,8 @@ export type GrantFacts = {
 };
 
 /**
- * Checks whether an approved request vends now. Approved is approved, and never more: it vends to whom it was given, exactly
- * what was shown, while everybody who approved it still could.
+ * Checks whether an approved request vends now. Approved is approved, and never more: it vends to
+ * whom it was given, exactly what was shown, while everybody who approved it still could.
  */
 export function checkGrant(request: AccessRequest, facts: GrantFacts): Result<Grant, GrantProblem> {
   const { grant } = request;
@@ -52,7 +59,10 @@ export function checkGrant(request: AccessRequest, facts: GrantFacts): Result<Gr
   return stillStands ? ok(grant) : refuse('quorum');
 }
 
-/** The same identity: another user or role of the same name, and a key with another secret, are somebody else. */
+/**
+ * The same identity: another user or role of the same name, and a key with another secret, are
+ * somebody else.
+ */
 function isSameParty(then: Party, now: Party): boolean {
   return then.subject === now.subject && then.name === now.name && then.uniqueId === now.uniqueId;
 }
@@ -64,8 +74,15 @@ function wasAnyRevoked(request: AccessRequest, { wasRevokedAfter }: GrantFacts):
   );
 }
 
-/** The users and the longest time of `auto_approve` must still allow it; its window of time was for the approval. */
-function isAutoApprovedNow(request: AccessRequest, facts: GrantFacts, { rule }: CountingFacts): boolean {
+/**
+ * The users and the longest time of `auto_approve` must still allow it; its window of time was for
+ * the approval.
+ */
+function isAutoApprovedNow(
+  request: AccessRequest,
+  facts: GrantFacts,
+  { rule }: CountingFacts,
+): boolean {
   const { seconds, ticket, extends: extended } = request;
   const auto = rule.auto_approve;
   if (auto === undefined) return false;

@@ -1,5 +1,6 @@
 import type { Ledgers } from '../../approvals/ledger.ts';
-import { USE_WITHIN, type AccessRequest } from '../../approvals/request.ts';
+import type { AccessRequest } from '../../approvals/request.ts';
+import { USE_WITHIN } from '../../approvals/request-changes.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';
 import { SECOND, type Clock } from '../../lib/clock.ts';
@@ -13,6 +14,7 @@ import type { Documents } from './documents.ts';
 import { createJudge, type Approval, type Case, type Judged, type Step } from './judge.ts';
 import type { ApprovalRecords, Tried } from './records.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
+import { withStanding } from './standing.ts';
 import { isOwn, isVisible } from './visible.ts';
 
 type Dependencies = {
@@ -34,10 +36,16 @@ export function createDecideRequest(dependencies: Dependencies) {
   const { clock, store, ledgers, revocations, documentsOf, records } = dependencies;
   const { judgeApproval, judgeDenial, judgeEnd } = createJudge(revocations);
 
-  /** Ends a request in the log of revocations first: a row that somebody puts back then revives nothing. */
+  /**
+   * Ends a request in the log of revocations first: a row that somebody puts back then revives
+   * nothing.
+   */
   async function endInLog({ operator, request, now }: Case, reason: string): Promise<void> {
     const { caller } = operator;
-    const latest = Math.max(endOf(request), request.expiresAt + USE_WITHIN + request.seconds * SECOND);
+    const latest = Math.max(
+      endOf(request),
+      request.expiresAt + USE_WITHIN + request.seconds * SECOND,
+    );
     await revocations.append({
       what: 'revoke',
       target: { kind: 'grant', value: request.id, profile: request.profile },
@@ -50,20 +58,30 @@ export function createDecideRequest(dependencies: Dependencies) {
     });
   }
 
-  /** Tells the requester's ledger how long the request matters, before the row says that it was approved. */
+  /**
+   * Tells the requester's ledger how long the request matters, before the row says that it was
+   * approved.
+   */
   async function tellLedger(request: AccessRequest, now: number): Promise<void> {
     const name = ledgerName(request);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const { entries, version } = await ledgers.read(name, now);
       const others = entries.filter(({ id }) => id !== request.id);
       const { id, profile, createdAt: at } = request;
-      const entry = { id, profile, at, until: endOf(request), pending: request.status === 'pending' };
+      const startsAt = entries.find((entry) => entry.id === id)?.startsAt;
+      // Whoever dies now leaves a row that is pending still: it must be found for as long as it may
+      // be approved.
+      const until = Math.max(endOf(request), request.expiresAt);
+      const entry = { id, profile, at, until, pending: request.status === 'pending', startsAt };
       if ((await ledgers.write(name, [...others, entry], version)) === 'written') return;
     }
     throw new Error(`the ledger of requests of ${name} is written by too many at once`);
   }
 
-  /** Reads the request, consistently; the refusal of one that does not exist is that of one that is nobody's business. */
+  /**
+   * Reads the request, consistently; the refusal of one that does not exist is that of one that is
+   * nobody's business.
+   */
   async function open(operator: Operator, id: string): Promise<Result<Case, OperationRefusal>> {
     const now = clock();
     const { caller, snapshot } = operator;
@@ -76,30 +94,43 @@ export function createDecideRequest(dependencies: Dependencies) {
     if (request === undefined || !isVisible(request, party, operator, documents)) {
       return refuse({ kind: 'no-request', id });
     }
-    return ok({ operator, request, party, documents, sealing, now });
+    const standing = withStanding(request, documents, revocations, now);
+    return ok({ operator, request: standing, party, documents, sealing, now });
   }
 
   /** Writes what an action made of a request; `lost` if another has changed it meanwhile. */
-  async function write(at: Case, { next, ends }: Step, reason: string): Promise<'replaced' | 'lost'> {
-    if (ends) await endInLog(at, reason);
-    if (next.status === 'approved' && at.request.status === 'pending') await tellLedger(next, at.now);
+  async function write(
+    at: Case,
+    { next, ends }: Step,
+    reason: string,
+  ): Promise<'replaced' | 'lost'> {
+    // Once is enough, where somebody died or lost a race between the log and the row.
+    if (ends && revocations.ofGrant(next.id) === undefined) await endInLog(at, reason);
+    if (next.status === 'approved' && at.request.status === 'pending')
+      await tellLedger(next, at.now);
     return store.replace(next, at.sealing);
   }
 
   function show({ documents, now }: Case, request: AccessRequest): ShownRequest {
-    return toShownRequest(request, documents, revocations.ofGrant(request.id) !== undefined, now);
+    return toShownRequest(request, documents, revocations, now);
   }
 
   /**
-   * Runs one action: find the request, use the HTTP request up, judge, write, and acknowledge once the record is written.
-   * What another changed meanwhile is judged anew.
+   * Runs one action: find the request, use the HTTP request up, judge, write, and acknowledge once
+   * the record is written. What another changed meanwhile is judged anew.
    */
-  async function act(operator: Operator, id: string, tried: Tried, judge: (at: Case) => Judged): Outcome {
+  async function act(
+    operator: Operator,
+    id: string,
+    tried: Tried,
+    judge: (at: Case) => Judged,
+  ): Outcome {
     let isReserved = false;
     try {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
         const found = await open(operator, id);
-        if (!found.ok) return await records.deny(operator, { ...tried, request_id: id }, found.refusal);
+        if (!found.ok)
+          return await records.deny(operator, { ...tried, request_id: id }, found.refusal);
         const at = found.value;
         const about = { ...records.describe(at.request), ...tried };
         if (!isReserved) {
@@ -127,7 +158,11 @@ export function createDecideRequest(dependencies: Dependencies) {
 
   /** Approves what was shown, as one of those whose approval the rule wants. */
   function approve(operator: Operator, id: string, approval: Approval): Outcome {
-    const tried = { action: 'approved', approver_comment: approval.comment, digest: approval.digest } as const;
+    const tried = {
+      action: 'approved',
+      approver_comment: approval.comment,
+      digest: approval.digest,
+    } as const;
     return act(operator, id, tried, (at) => judgeApproval(at, approval));
   }
 
@@ -145,12 +180,18 @@ export function createDecideRequest(dependencies: Dependencies) {
     );
   }
 
-  /** Ends a request before its time: its requester, a reviewer of it, or an operator who may revoke. */
+  /**
+   * Ends a request before its time: its requester, a reviewer of it, or an operator who may revoke.
+   */
   function end(operator: Operator, id: string, reason: string): Outcome {
     return act(operator, id, { action: 'ended', reason }, (at) => {
-      const isReviewer = at.request.reviews.some(({ reviewer }) => reviewer.subject === at.party.subject);
+      const isReviewer = at.request.reviews.some(
+        ({ reviewer }) => reviewer.subject === at.party.subject,
+      );
       const isAllowed =
-        isOwn(at.request, at.party, at.documents) || isReviewer || may(operator, 'revoke', at.request.profile);
+        isOwn(at.request, at.party, at.documents) ||
+        isReviewer ||
+        may(operator, 'revoke', at.request.profile);
       return judgeEnd(at, isAllowed, reason);
     });
   }

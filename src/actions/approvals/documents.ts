@@ -13,17 +13,31 @@ import type { CountingFacts } from './tally.ts';
 
 /** What approvals are decided by: the documents of one snapshot, as this TVM names callers. */
 export type Documents = {
-  /** Who is one person; undefined while the document of people is broken: then nothing is approved, and no grant vends. */
+  /**
+   * Who is one person; undefined while the document of people is broken: then nothing is approved,
+   * and no grant vends.
+   */
   readonly people: People | undefined;
-  /** A caller as a row holds it. With `like`, the tag of their secret is the one of that party, if the secret is the same. */
+  /**
+   * A caller as a row holds it. With `like`, the tag of their secret is the one of that party, if
+   * the secret is the same.
+   */
   readonly toParty: (caller: Caller, now: number, like?: Party) => Party;
   /** A party as revocations tell callers apart. */
   readonly toSubject: (party: Party) => RevocationSubject;
+  /**
+   * Whether a party still is what it was: a registered key has the same name and secret, and is not
+   * disabled or over.
+   */
+  readonly isStill: (party: Party, now: number) => boolean;
   /** A caller or a party as rules of approval name them. */
   readonly toApprover: (party: Party) => Approver;
   /** The rule that a request of this party for a profile falls under. */
   readonly ruleFor: (requester: Party, profile: string) => ApprovalRule | undefined;
-  /** What reviews of a request are counted by at a moment; undefined where no rule is for it, or people are unknown. */
+  /**
+   * What reviews of a request are counted by at a moment; undefined where no rule is for it, or
+   * people are unknown.
+   */
   readonly countingFor: (request: AccessRequest, now: number) => CountingFacts | undefined;
   /** What policy says to this party about a profile at a moment. */
   readonly decisionFor: (requester: Party, profile: string, now: number) => Decision;
@@ -54,7 +68,12 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
   }
 
   /** Sealing keys rotate, and tags with them: of the same secret the older tag is kept. */
-  function tagOf(id: string, secret: string, like: Party | undefined, now: number): string | undefined {
+  function tagOf(
+    id: string,
+    secret: string,
+    like: Party | undefined,
+    now: number,
+  ): string | undefined {
     const older = like?.uniqueId;
     if (older !== undefined && isTagOf(older, id, secret, sealingKeys)) return older;
     return secretTag(id, secret, sealingKeys, now);
@@ -77,14 +96,21 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return findApprovalRule(approvalPolicy, named(requester), profile);
   }
 
-  /** A registered key that is disabled, gone, or has another secret approves nothing any more, and neither did it. */
-  function approverNow({ reviewer }: Review, now: number): Approver | undefined {
-    const id = keyIdOf(reviewer);
-    if (id === undefined) return toApprover(reviewer);
+  function isStill(party: Party, now: number): boolean {
+    const id = keyIdOf(party);
+    if (id === undefined) return true;
     const key = clients.get(id);
-    const isGood = key !== undefined && !key.disabled && (key.expiresAtMs ?? now + 1) > now;
-    const isSame = isGood && reviewer.uniqueId !== undefined && isTagOf(reviewer.uniqueId, id, key.secret, sealingKeys);
-    return isSame ? toApprover(reviewer) : undefined;
+    if (key === undefined || key.disabled || (key.expiresAtMs ?? now + 1) <= now) return false;
+    const isSame =
+      party.uniqueId !== undefined && isTagOf(party.uniqueId, id, key.secret, sealingKeys);
+    return isSame && party.name === `key/${key.name}`;
+  }
+
+  /**
+   * Who is not what they were when they approved approves nothing any more, and neither did they.
+   */
+  function approverNow({ reviewer }: Review, now: number): Approver | undefined {
+    return isStill(reviewer, now) ? toApprover(reviewer) : undefined;
   }
 
   function countingFor(request: AccessRequest, now: number): CountingFacts | undefined {
@@ -109,19 +135,34 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return toShown({ id, wish, profile: allowed, capSeconds });
   }
 
-  return { people, toParty, toSubject, toApprover, ruleFor, countingFor, decisionFor, shownFor };
+  return {
+    people,
+    toParty,
+    toSubject,
+    isStill,
+    toApprover,
+    ruleFor,
+    countingFor,
+    decisionFor,
+    shownFor,
+  };
 }
 
 function toPeople({ clients, people }: Snapshot, bareNames: NamedKind): People | undefined {
   if (people === 'broken') return undefined;
   const keyNames = new Map([...clients].map(([id, { name }]) => [id, `key/${name}`]));
   const sets = (people?.rules ?? []).map(({ is }) =>
-    is.map((entry) => (/^(?:arn:|sentinel:)/u.test(entry) ? entry : toStoredName(entry, bareNames))),
+    is.map((entry) =>
+      /^(?:arn:|sentinel:)/u.test(entry) ? entry : toStoredName(entry, bareNames),
+    ),
   );
   return createPeople(sets, keyNames);
 }
 
-/** A role that has nobody in particular behind it: its sessions' names are not trusted, so it is its own subject. */
+/**
+ * A role that has nobody in particular behind it: its sessions' names are not trusted, so it is its
+ * own subject.
+ */
 function isBot({ principal, subject }: Party): boolean {
   return principal === subject && /^arn:[a-z-]+:iam::\d{12}:role\//u.test(principal);
 }

@@ -11,7 +11,7 @@ import { fieldProblem, type ApprovalWish, type createRequestApproval } from './r
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
 
 type Dependencies = Pick<ReturnType<typeof createRequestApproval>, 'requestForVend'> & {
-  readonly revocations: Pick<Revocations, 'ofGrant'>;
+  readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   /** Where the state of a request is to be seen, built on SENTINEL_PUBLIC_URL. */
   readonly statusUrlOf: (id: string) => string;
@@ -35,7 +35,10 @@ function require(vend: Unvended, next: ApprovalRequired['next']): ApprovalRequir
   return { kind: 'approval-required', profile, reason: vend.unapproved.reason, next };
 }
 
-/** Tells a vend that needs an approval what to do, and makes the request for one where there is none. */
+/**
+ * Tells a vend that needs an approval what to do, and makes the request for one where there is
+ * none.
+ */
 export function createVendApprovals(dependencies: Dependencies) {
   const { requestForVend, revocations, documentsOf, statusUrlOf, onFault } = dependencies;
 
@@ -44,17 +47,27 @@ export function createVendApprovals(dependencies: Dependencies) {
     if (blocked === undefined) return undefined;
     const { request, why } = blocked;
     const shown = documentsOf(snapshot).shownFor(request.id, request, now);
-    const changed = why === 'stale' && shown !== undefined ? differencesOf(request.shown, shown) : [];
+    const changed =
+      why === 'stale' && shown !== undefined ? differencesOf(request.shown, shown) : [];
     return { id: request.id, why, changed };
   }
 
   function show({ snapshot, now }: Unvended, request: AccessRequest): ShownRequest {
-    return toShownRequest(request, documentsOf(snapshot), revocations.ofGrant(request.id) !== undefined, now);
+    return toShownRequest(request, documentsOf(snapshot), revocations, now);
   }
 
-  function requested(vend: Unvended, { request, needs }: ShownRequest): ApprovalRequired {
+  function requested(vend: Unvended, { request, status, needs }: ShownRequest): ApprovalRequired {
     const { id } = request;
-    return require(vend, { kind: 'requested', id, statusUrl: statusUrlOf(id), needs, blocked: toBlocked(vend) });
+    const isApproved = status === 'approved';
+    const statusUrl = statusUrlOf(id);
+    return require(vend, {
+      kind: 'requested',
+      id,
+      isApproved,
+      statusUrl,
+      needs,
+      blocked: toBlocked(vend),
+    });
   }
 
   /** What the vend asks for, or what it cannot ask for by itself. */
@@ -62,7 +75,13 @@ export function createVendApprovals(dependencies: Dependencies) {
     const { caller, profile, justification, ticket } = vend.request;
     const documents = documentsOf(vend.snapshot);
     const rule = documents.ruleFor(documents.toParty(caller, vend.now), profile);
-    const wish: ApprovalWish = { profile, seconds: undefined, justification, ticket, origin: 'vend' };
+    const wish: ApprovalWish = {
+      profile,
+      seconds: undefined,
+      justification,
+      ticket,
+      origin: 'vend',
+    };
     return { rule, wish, field: rule === undefined ? undefined : fieldProblem(rule, wish) };
   }
 
@@ -75,7 +94,10 @@ export function createVendApprovals(dependencies: Dependencies) {
     return field === undefined ? undefined : require(vend, { kind: 'ask', field });
   }
 
-  /** Makes the request, or finds the one that was made at the same moment. The vend's claim must be reserved. */
+  /**
+   * Makes the request, or finds the one that was made at the same moment. The vend's claim must be
+   * reserved.
+   */
   async function makeRequest(vend: Unvended): Promise<RequiredRefusal> {
     const { rule, wish } = toWish(vend);
     if (rule === undefined) return require(vend, { kind: 'nobody' });

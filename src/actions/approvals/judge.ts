@@ -1,15 +1,12 @@
 import { differencesOf, toDigest } from '../../approvals/digest.ts';
 import {
-  approved,
-  cancelled,
-  denied,
   isLive,
   statusAt,
-  withReview,
   type AccessRequest,
   type Party,
   type Review,
 } from '../../approvals/request.ts';
+import { approved, cancelled, denied, withReview } from '../../approvals/request-changes.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { SealingKey } from '../../lib/sealing.ts';
 import { groupsFor, isApproveTime } from '../../policy/approval/rule.ts';
@@ -53,7 +50,9 @@ function checkReviewer({ request, party, documents, now }: Case): OperationRefus
   if (counting === undefined || !mayReview(request, party, documents.toApprover(party), counting)) {
     return { kind: 'not-approver', id: request.id, why: 'no-group' };
   }
-  return isApproveTime(counting.rule, now) ? undefined : { kind: 'not-approver', id: request.id, why: 'not-now' };
+  return isApproveTime(counting.rule, now)
+    ? undefined
+    : { kind: 'not-approver', id: request.id, why: 'not-now' };
 }
 
 /** Whether the caller has approved the same before: then there is nothing to do. */
@@ -71,23 +70,47 @@ function isRepeated({ request, party }: Case, { digest, seconds }: Approval): bo
   );
 }
 
-/** Judges actions on a request as it was read, by documents and revocations as they are known here: no I/O. */
+/**
+ * Refuses what has nothing left that could be taken away; the row may lag behind the log, where
+ * somebody died.
+ */
+function checkOpen({ request, now }: Case): OperationRefusal | undefined {
+  const { grant } = request;
+  const status = statusAt(request, now);
+  const isOpen = status === 'approved' && grant !== undefined && isLive(grant, now);
+  return isOpen || status === 'pending'
+    ? undefined
+    : { kind: 'request-over', id: request.id, status };
+}
+
+/** Judges the taking away of a request, by whoever may. */
+function judgeEnd(at: Case, isAllowed: boolean, reason: string): Judged {
+  const { request, party, now } = at;
+  if (!isAllowed) return refuse({ kind: 'not-approver', id: request.id, why: 'no-group' });
+  const over = checkOpen(at);
+  if (over !== undefined) return refuse(over);
+  return ok({ next: cancelled(request, party, reason, now), ends: true });
+}
+
+/**
+ * Judges actions on a request as it was read, by documents and revocations as they are known here:
+ * no I/O.
+ */
 export function createJudge(revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter' | 'top'>) {
   /** Refuses what is not pending, or whose requester has been revoked since. */
   function checkPending({ request, documents, now }: Case): OperationRefusal | undefined {
     const status = statusAt(request, now);
-    const isOver = revocations.ofGrant(request.id) !== undefined;
-    if (
-      status === 'pending' &&
-      !isOver &&
-      !revocations.wasRevokedAfter(documents.toSubject(request.requester), request.seen)
-    ) {
-      return undefined;
-    }
-    return { kind: 'request-over', id: request.id, status: status === 'pending' ? 'cancelled' : status };
+    if (status !== 'pending') return { kind: 'request-over', id: request.id, status };
+    const isOver =
+      revocations.ofGrant(request.id) !== undefined ||
+      revocations.wasRevokedAfter(documents.toSubject(request.requester), request.seen);
+    return isOver ? { kind: 'request-over', id: request.id, status: 'cancelled' } : undefined;
   }
 
-  function toReview({ party, documents, now, request }: Case, said: Pick<Review, 'verdict'> & Partial<Review>): Review {
+  function toReview(
+    { party, documents, now, request }: Case,
+    said: Pick<Review, 'verdict'> & Partial<Review>,
+  ): Review {
     const counting = documents.countingFor(request, now);
     const approver = documents.toApprover(party);
     return {
@@ -125,38 +148,29 @@ export function createJudge(revocations: Pick<Revocations, 'ofGrant' | 'wasRevok
       return refuse({ kind: 'request-changed', id: request.id, digest, differences });
     }
     const { seconds, comment } = approval;
-    const reviewed = withReview(request, toReview(at, { verdict: 'approve', digest, seconds, comment }), shown);
+    const reviewed = withReview(
+      request,
+      toReview(at, { verdict: 'approve', digest, seconds, comment }),
+      shown,
+    );
     const { isMet, counted } = tally(reviewed, digest, counting);
-    const next = isMet ? approved(reviewed, { reviews: counted, digest, now, auto: false }) : reviewed;
+    const next = isMet
+      ? approved(reviewed, { reviews: counted, digest, now, auto: false })
+      : reviewed;
     return ok({ next, ends: false });
   }
 
   function judgeDenial(at: Case, comment: string): Judged {
     const { request, party, documents, now } = at;
-    const stopped = checkReviewer(at) ?? checkPending(at);
+    const stopped = checkReviewer(at);
     if (stopped !== undefined) return refuse(stopped);
+    // What the log took away already, before somebody died, is still to be denied in its row.
+    const status = statusAt(request, now);
+    if (status !== 'pending') return refuse({ kind: 'request-over', id: request.id, status });
     const counting = documents.countingFor(request, now);
     const reviewed = withReview(request, toReview(at, { verdict: 'deny', comment }), request.shown);
     const isOver = counting !== undefined && isDenied(reviewed, counting);
     return ok({ next: isOver ? denied(reviewed, party, comment, now) : reviewed, ends: isOver });
-  }
-
-  /** Refuses what has nothing left that could be taken away. */
-  function checkOpen({ request, now }: Case): OperationRefusal | undefined {
-    const isOver = revocations.ofGrant(request.id) !== undefined;
-    const { grant } = request;
-    const isOpen = request.status === 'approved' && grant !== undefined && isLive(grant, now);
-    if ((isOpen || statusAt(request, now) === 'pending') && !isOver) return undefined;
-    const status = statusAt(request, now);
-    return { kind: 'request-over', id: request.id, status: status === 'pending' ? 'cancelled' : status };
-  }
-
-  function judgeEnd(at: Case, isAllowed: boolean, reason: string): Judged {
-    const { request, party, now } = at;
-    if (!isAllowed) return refuse({ kind: 'not-approver', id: request.id, why: 'no-group' });
-    const over = checkOpen(at);
-    if (over !== undefined) return refuse(over);
-    return ok({ next: cancelled(request, party, reason, now), ends: true });
   }
 
   return { judgeApproval, judgeDenial, judgeEnd };

@@ -1,4 +1,5 @@
-import { expired, statusAt, type AccessRequest, type RequestStatus } from '../../approvals/request.ts';
+import { statusAt, type AccessRequest, type RequestStatus } from '../../approvals/request.ts';
+import { expired } from '../../approvals/request-changes.ts';
 import type { RequestLeg, RequestPlace, RequestStore } from '../../approvals/store.ts';
 import { REQUEST_STATUSES, type REQUEST_VIEWS } from '../../contract/fields.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
@@ -9,6 +10,7 @@ import type { Revocations } from '../../revocations/feed.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
 import type { Documents } from './documents.ts';
 import type { ApprovalRecords } from './records.ts';
+import { withStanding } from './standing.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
 import { isOwn, isVisible, mayEverReview } from './visible.ts';
 
@@ -20,12 +22,15 @@ export type RequestQuery = {
 };
 
 /** A page of requests; one that is not full may have a next one. */
-export type RequestsPage = { readonly requests: readonly ShownRequest[]; readonly next: string | undefined };
+export type RequestsPage = {
+  readonly requests: readonly ShownRequest[];
+  readonly next: string | undefined;
+};
 
 type Dependencies = {
   readonly clock: Clock;
   readonly store: Pick<RequestStore, 'page' | 'read' | 'replace'>;
-  readonly revocations: Pick<Revocations, 'ofGrant'>;
+  readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: ApprovalRecords;
 };
@@ -43,7 +48,13 @@ function legsOf({ view, status, profile }: RequestQuery, name: string): readonly
   if (view === 'mine') return [{ index: 'gsi-requester', key: name }];
   if (view === 'review') return [{ index: 'gsi-status', key: 'pending' }];
   if (profile !== undefined) return [{ index: 'gsi-profile', key: profile }];
-  return (status === undefined ? REQUEST_STATUSES : [status]).map((key) => ({ index: 'gsi-status', key }));
+  return keysOf(status).map((key) => ({ index: 'gsi-status', key }));
+}
+
+/** Nothing writes that a request has expired, so that it is pending for the index. */
+function keysOf(status: RequestStatus | undefined): readonly RequestStatus[] {
+  if (status === undefined) return REQUEST_STATUSES;
+  return status === 'expired' ? ['expired', 'pending'] : [status];
 }
 
 function toToken({ leg, at }: Place, mark: string): string {
@@ -55,8 +66,10 @@ function fromToken(token: string, mark: string, legs: number): Place | undefined
   try {
     const read = JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown;
     const [of, leg, id, createdAt] = Array.isArray(read) ? (read as unknown[]) : [];
-    if (of !== mark || typeof leg !== 'number' || !Number.isInteger(leg) || leg < 0 || leg >= legs) return undefined;
-    const isRow = typeof id === 'string' && /^[\w-]{1,64}$/u.test(id) && typeof createdAt === 'string';
+    if (of !== mark || typeof leg !== 'number' || !Number.isInteger(leg) || leg < 0 || leg >= legs)
+      return undefined;
+    const isRow =
+      typeof id === 'string' && /^[\w-]{1,64}$/u.test(id) && typeof createdAt === 'string';
     if (isRow && /^[\d:.TZ+-]{1,40}$/u.test(createdAt)) return { leg, at: { id, createdAt } };
     return id === undefined || id === null ? { leg, at: undefined } : undefined;
   } catch {
@@ -65,13 +78,24 @@ function fromToken(token: string, mark: string, legs: number): Place | undefined
 }
 
 /** Lists requests, and shows one. */
-export function createListRequests({ clock, store, revocations, documentsOf, records }: Dependencies) {
+export function createListRequests({
+  clock,
+  store,
+  revocations,
+  documentsOf,
+  records,
+}: Dependencies) {
   function show(request: AccessRequest, documents: Documents, now: number): ShownRequest {
-    return toShownRequest(request, documents, revocations.ofGrant(request.id) !== undefined, now);
+    return toShownRequest(request, documents, revocations, now);
   }
 
   /** Whether a request belongs in a list of this caller's. */
-  function isWanted(request: AccessRequest, query: RequestQuery, operator: Operator, now: number): boolean {
+  function isWanted(
+    request: AccessRequest,
+    query: RequestQuery,
+    operator: Operator,
+    now: number,
+  ): boolean {
     const documents = documentsOf(operator.snapshot);
     const party = documents.toParty(operator.caller, now);
     const status = statusAt(request, now);
@@ -80,16 +104,31 @@ export function createListRequests({ clock, store, revocations, documentsOf, rec
     if (query.view === 'mine') return isOwn(request, party, documents);
     if (query.view === 'all') return isVisible(request, party, operator, documents);
     const isOpen = status === 'pending' && revocations.ofGrant(request.id) === undefined;
-    const spoke = request.reviews.some(({ reviewer }) => reviewer.subject === party.subject);
-    return isOpen && !spoke && mayEverReview(request, party, documents) && !isOwn(request, party, documents);
+    const { reviews } = withStanding(request, documents, revocations, now);
+    const spoke = reviews.some(({ reviewer }) => reviewer.subject === party.subject);
+    return (
+      isOpen &&
+      !spoke &&
+      mayEverReview(request, party, documents) &&
+      !isOwn(request, party, documents)
+    );
   }
 
-  async function collect(operator: Operator, query: RequestQuery, from: Place, legs: readonly RequestLeg[]) {
+  async function collect(
+    operator: Operator,
+    query: RequestQuery,
+    from: Place,
+    legs: readonly RequestLeg[],
+  ) {
     const now = clock();
     const documents = documentsOf(operator.snapshot);
     const requests: ShownRequest[] = [];
     let place: Place | undefined = from;
-    for (let reads = 0; reads < MAX_READS && place !== undefined && requests.length < PAGE; reads += 1) {
+    for (
+      let reads = 0;
+      reads < MAX_READS && place !== undefined && requests.length < PAGE;
+      reads += 1
+    ) {
       const { leg, at }: Place = place;
       const part = legs[leg];
       if (part === undefined) return { requests, place: undefined };
@@ -97,7 +136,8 @@ export function createListRequests({ clock, store, revocations, documentsOf, rec
       const found = rows.flatMap((row) => (row.genuine ? [row.request] : []));
       const wanted = found.filter((request) => isWanted(request, query, operator, now));
       requests.push(...wanted.map((request) => show(request, documents, now)));
-      const after: Place | undefined = leg + 1 < legs.length ? { leg: leg + 1, at: undefined } : undefined;
+      const after: Place | undefined =
+        leg + 1 < legs.length ? { leg: leg + 1, at: undefined } : undefined;
       place = next === undefined ? after : { leg, at: next };
     }
     return { requests, place };
@@ -112,7 +152,8 @@ export function createListRequests({ clock, store, revocations, documentsOf, rec
     const { caller } = operator;
     const legs = legsOf(query, caller.storedName);
     const mark = [query.view, query.status, query.profile].join(' ');
-    const from = token === undefined ? { leg: 0, at: undefined } : fromToken(token, mark, legs.length);
+    const from =
+      token === undefined ? { leg: 0, at: undefined } : fromToken(token, mark, legs.length);
     if (from === undefined) return refuse({ kind: 'bad-token' });
     if (query.view === 'all' && !may(operator, 'list', query.profile)) {
       return refuse({ kind: 'not-operator', action: 'list', on: { kind: 'requests-of-others' } });
@@ -125,16 +166,31 @@ export function createListRequests({ clock, store, revocations, documentsOf, rec
     }
   }
 
-  /** Writes down that nobody decided a request in time, which the first tells who looks at it afterwards. */
-  async function withExpiry(request: AccessRequest, { snapshot }: Operator, now: number): Promise<AccessRequest> {
+  /**
+   * Writes down that nobody decided a request in time, which the first tells who looks at it
+   * afterwards.
+   */
+  async function withExpiry(
+    request: AccessRequest,
+    { snapshot }: Operator,
+    now: number,
+  ): Promise<AccessRequest> {
     const sealing = activeSealingKey(snapshot.sealingKeys, now);
-    if (request.status !== 'pending' || statusAt(request, now) !== 'expired' || sealing === undefined) return request;
+    if (
+      request.status !== 'pending' ||
+      statusAt(request, now) !== 'expired' ||
+      sealing === undefined
+    )
+      return request;
     const over = expired(request, now);
     return (await store.replace(over, sealing)) === 'replaced' ? over : request;
   }
 
   /** Shows one request to those whose business it is. */
-  async function showRequest(operator: Operator, id: string): Promise<Result<ShownRequest, OperationRefusal>> {
+  async function showRequest(
+    operator: Operator,
+    id: string,
+  ): Promise<Result<ShownRequest, OperationRefusal>> {
     try {
       const now = clock();
       const documents = documentsOf(operator.snapshot);

@@ -28,7 +28,10 @@ function toEntry(by: KnownRequest, what: Tried & Pick<ApprovalRecord, 'effect'>)
   return { event: 'approval', ...describeRequest(by), actor: by.caller.name, ...what };
 }
 
-/** What approvals share: the ways in which an action on a request ends, each of which leaves one record. */
+/**
+ * What approvals share: the ways in which an action on a request ends, each of which leaves one
+ * record.
+ */
 export function createApprovalRecords({ clock, guard, audit, bareNames, onFault }: Dependencies) {
   /** A request as records name it, with Sentinel's names of fields. */
   function describe(request: AccessRequest): Partial<ApprovalRecord> {
@@ -43,11 +46,16 @@ export function createApprovalRecords({ clock, guard, audit, bareNames, onFault 
       duration_seconds: request.grant?.seconds ?? request.seconds,
       digest: request.grant?.digest ?? toDigest(request.shown),
       auto_approved: request.grant?.auto,
-      approver: approvers.map(({ reviewer }) => toShownName(reviewer.name, bareNames)).join(', ') || undefined,
+      approver:
+        approvers.map(({ reviewer }) => toShownName(reviewer.name, bareNames)).join(', ') ||
+        undefined,
     };
   }
 
-  /** Acknowledges what was done once its record is written. Without one it stands, and the answer says so. */
+  /**
+   * Acknowledges what was done once its record is written. Without one it stands, and the answer
+   * says so.
+   */
   function conclude<Value>(by: KnownRequest, tried: Tried, request: AccessRequest, value: Value) {
     const record = toEntry(by, { ...describe(request), ...tried, effect: 'allow' });
     const refusal: ApprovalRefusal = { kind: 'request-unrecorded', id: request.id };
@@ -55,16 +63,28 @@ export function createApprovalRecords({ clock, guard, audit, bareNames, onFault 
   }
 
   /** Refuses because something cannot be reached. */
-  async function fail(by: KnownRequest, tried: Tried, error: unknown): Promise<Refused<OperationRefusal>> {
+  async function fail(
+    by: KnownRequest,
+    tried: Tried,
+    error: unknown,
+  ): Promise<Refused<OperationRefusal>> {
     onFault(error);
     const refusal = unavailable('approvals');
-    await audit.append(toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: refusal.cause }));
+    await audit.append(
+      toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: refusal.cause }),
+    );
     return refuse(refusal);
   }
 
   /** Refuses what may not be done, or is not possible. */
-  async function deny(by: KnownRequest, tried: Tried, refusal: OperationRefusal): Promise<Refused<OperationRefusal>> {
-    await audit.append(toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: causeOf(refusal) }));
+  async function deny(
+    by: KnownRequest,
+    tried: Tried,
+    refusal: OperationRefusal,
+  ): Promise<Refused<OperationRefusal>> {
+    await audit.append(
+      toEntry(by, { ...tried, effect: 'deny', error: refusal.kind, cause: causeOf(refusal) }),
+    );
     return refuse(refusal);
   }
 

@@ -5,7 +5,9 @@ import type { GrantProblem } from './check-grant.ts';
 export type ApprovalRefusal =
   /** Policy lets the caller vend without. */
   | { readonly kind: 'no-approval-needed'; readonly profile: string }
-  /** No rule of the approval policy is for this profile and this caller, so nobody could approve. */
+  /**
+   * No rule of the approval policy is for this profile and this caller, so nobody could approve.
+   */
   | { readonly kind: 'no-approval-rule'; readonly profile: string }
   /** A field is missing, or not as the rule wants it. */
   | { readonly kind: 'request-field'; readonly field: RequestField; readonly profile: string }
@@ -18,7 +20,11 @@ export type ApprovalRefusal =
   /** There is no such request, or it is none of the caller's business: they cannot tell which. */
   | { readonly kind: 'no-request'; readonly id: string }
   /** The caller may see the request, and may not decide on it. */
-  | { readonly kind: 'not-approver'; readonly id: string; readonly why: 'own' | 'no-group' | 'not-now' }
+  | {
+      readonly kind: 'not-approver';
+      readonly id: string;
+      readonly why: 'own' | 'no-group' | 'not-now';
+    }
   /** The request is not as the action needs it any more. */
   | { readonly kind: 'request-over'; readonly id: string; readonly status: RequestStatus }
   /** What would be approved is not what the approver saw. */
@@ -42,6 +48,8 @@ export type ApprovalRequired = {
         /** A request is there, or was made by this vend. */
         readonly kind: 'requested';
         readonly id: string;
+        /** Whether the rule approved the request by itself: the next vend passes. */
+        readonly isApproved: boolean;
         readonly statusUrl: string;
         readonly needs: readonly Need[];
         /** An approved request that does not vend; undefined if there is none. */
@@ -70,4 +78,9 @@ export type Need = {
 };
 
 /** What the rule wants of a request or a review, and what is wrong with it. */
-export type RequestField = 'justification' | 'ticket-missing' | 'ticket-malformed' | 'comment' | 'extends';
+export type RequestField =
+  | 'justification'
+  | 'ticket-missing'
+  | 'ticket-malformed'
+  | 'comment'
+  | 'extends';

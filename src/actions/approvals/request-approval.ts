@@ -19,7 +19,7 @@ import { toShownRequest, type ShownRequest } from './shown-request.ts';
 type Dependencies = {
   readonly clock: Clock;
   readonly ask: (ask: Ask) => Promise<Result<Asked, ApprovalRefusal>>;
-  readonly revocations: Pick<Revocations, 'top' | 'ofGrant' | 'ofVend'>;
+  readonly revocations: Pick<Revocations, 'top' | 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: ApprovalRecords;
 };
@@ -59,7 +59,10 @@ function toTried(wish: ApprovalWish): Tried {
 export function createRequestApproval(dependencies: Dependencies) {
   const { clock, ask, revocations, documentsOf, records } = dependencies;
 
-  /** Makes the request, or finds the pending one that asks for the same, once it is clear that it may be made. */
+  /**
+   * Makes the request, or finds the pending one that asks for the same, once it is clear that it
+   * may be made.
+   */
   async function make(
     { caller, snapshot }: Pick<Operator, 'caller' | 'snapshot'>,
     wish: ApprovalWish,
@@ -94,7 +97,10 @@ export function createRequestApproval(dependencies: Dependencies) {
     });
   }
 
-  /** Finds the rule that a caller's request for a profile falls under; refuses where there is nothing to approve. */
+  /**
+   * Finds the rule that a caller's request for a profile falls under; refuses where there is
+   * nothing to approve.
+   */
   function findRule({ caller, snapshot }: Operator, wish: ApprovalWish, now: number) {
     const documents = documentsOf(snapshot);
     const requester = documents.toParty(caller, now);
@@ -106,12 +112,18 @@ export function createRequestApproval(dependencies: Dependencies) {
     if (decision.effect !== 'require_approval')
       return refuse<OperationRefusal>({ kind: 'no-approval-needed', profile });
     const rule = documents.ruleFor(requester, profile);
-    return rule === undefined ? refuse<OperationRefusal>({ kind: 'no-approval-rule', profile }) : ok(rule);
+    return rule === undefined
+      ? refuse<OperationRefusal>({ kind: 'no-approval-rule', profile })
+      : ok(rule);
   }
 
-  async function conclude(by: KnownRequest, snapshot: Snapshot, { request, created }: Asked, now: number) {
-    const isOver = revocations.ofGrant(request.id) !== undefined;
-    const shown = toShownRequest(request, documentsOf(snapshot), isOver, now);
+  async function conclude(
+    by: KnownRequest,
+    snapshot: Snapshot,
+    { request, created }: Asked,
+    now: number,
+  ) {
+    const shown = toShownRequest(request, documentsOf(snapshot), revocations, now);
     const requested: RequestedApproval = { shown, created };
     // What was there before has its record already.
     if (!created) return ok(requested);
@@ -143,8 +155,8 @@ export function createRequestApproval(dependencies: Dependencies) {
   }
 
   /**
-   * Asks for an approval as a vend that needs one does; the claim of the vend was reserved. Rejects where a table cannot be
-   * read or written.
+   * Asks for an approval as a vend that needs one does; the claim of the vend was reserved. Rejects
+   * where a table cannot be read or written.
    */
   async function requestForVend(
     by: Pick<Operator, 'caller' | 'snapshot'> & KnownRequest,

@@ -1,8 +1,13 @@
 import { differencesOf, toDigest } from '../../approvals/digest.ts';
-import { isLive, statusAt, type AccessRequest } from '../../approvals/request.ts';
+import { statusAt, type AccessRequest } from '../../approvals/request.ts';
+import type { Revocations } from '../../revocations/feed.ts';
+import { checkGrant, type GrantProblem } from './check-grant.ts';
 import type { Need } from './refusal.ts';
+import { withStanding } from './standing.ts';
 import { tally } from './tally.ts';
 import type { Documents } from './documents.ts';
+
+type Known = Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
 
 /** Where a request is, beyond the status in its row. */
 export type Phase = 'waiting' | 'active' | 'ended' | 'stale' | 'suspended';
@@ -21,26 +26,48 @@ export type ShownRequest = {
   readonly changed: readonly string[];
 };
 
-function phaseOf(request: AccessRequest, isOver: boolean, changed: readonly string[], now: number): Phase {
-  const { grant } = request;
-  if (request.status === 'approved' && grant !== undefined) {
-    if (isOver || !isLive(grant, now)) return 'ended';
-    return changed.length > 0 ? 'stale' : 'active';
-  }
-  return statusAt(request, now) === 'pending' && !isOver ? 'waiting' : 'ended';
-}
+/** The phases of grants that do not vend; what does not vend for a while only is suspended. */
+const PHASE_OF: Readonly<Record<GrantProblem, Phase>> = {
+  'not-approved': 'ended',
+  ended: 'ended',
+  'another-requester': 'ended',
+  revoked: 'ended',
+  stale: 'stale',
+  quorum: 'suspended',
+  suspended: 'suspended',
+  clock: 'suspended',
+};
 
-/**
- * Shows a request as it is at a moment.
- *
- * @param isOver whether the log of revocations says that it has ended
- */
-export function toShownRequest(
+/** Where an approved request is: what a vend of its requester would be told now. */
+function phaseOfGrant(
   request: AccessRequest,
   documents: Documents,
-  isOver: boolean,
+  revocations: Known,
+  now: number,
+): Phase {
+  const { requester } = request;
+  const checked = checkGrant(request, {
+    now,
+    requester,
+    shown: documents.shownFor(request.id, request, now),
+    counting: documents.countingFor(request, now),
+    requesterName: documents.toApprover(requester).name,
+    isGrantRevoked: (id) => revocations.ofGrant(id) !== undefined,
+    wasRevokedAfter: (party, n) => revocations.wasRevokedAfter(documents.toSubject(party), n),
+  });
+  if (!checked.ok) return PHASE_OF[checked.refusal];
+  return documents.isStill(requester, now) ? 'active' : 'suspended';
+}
+
+/** Shows a request as it is at a moment, by documents and revocations as they are known. */
+export function toShownRequest(
+  stored: AccessRequest,
+  documents: Documents,
+  revocations: Known,
   now: number,
 ): ShownRequest {
+  const request = withStanding(stored, documents, revocations, now);
+  const isOver = revocations.ofGrant(request.id) !== undefined;
   const current = documents.shownFor(request.id, request, now) ?? '{}';
   const isPending = statusAt(request, now) === 'pending';
   const shown = isPending ? current : request.shown;
@@ -48,11 +75,16 @@ export function toShownRequest(
   const counting = documents.countingFor(request, now);
   const needs = counting === undefined || !isPending ? [] : tally(request, digest, counting).needs;
   const changed = differencesOf(request.shown, current);
-  const phase = phaseOf(request, isOver, changed, now);
+
+  function phaseOf(): Phase {
+    if (request.status === 'approved') return phaseOfGrant(request, documents, revocations, now);
+    return isPending && !isOver ? 'waiting' : 'ended';
+  }
+
   return {
     request,
     status: statusAt(request, now),
-    phase: documents.people === undefined && phase === 'active' ? 'suspended' : phase,
+    phase: phaseOf(),
     needs: needs.map(({ group, have, need, from }) => ({ group, have, need, eligible: from })),
     digest: request.grant?.digest ?? digest,
     shown,

@@ -29,7 +29,9 @@ export type AssumeRoleFault = {
   readonly certainlyNone: boolean;
 };
 
-export type AssumeRole = (input: AssumeRoleCommandInput) => Promise<Result<AssumedRole, AssumeRoleFault>>;
+export type AssumeRole = (
+  input: AssumeRoleCommandInput,
+) => Promise<Result<AssumedRole, AssumeRoleFault>>;
 
 /** How long all tries together may take: a caller's own client seldom waits longer. */
 const DEADLINE = 8 * SECOND;
@@ -39,9 +41,9 @@ const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpire
 
 /**
  * What the profile's document, the role's trust policy or its account's settings are to blame for.
- * Neither the caller nor a retry can mend it. Of the errors that AWS documents for AssumeRole and for
- * all of STS's calls, it lacks those that blame the TVM's own credentials or clock, which no profile can
- * mend, and those that blame the service.
+ * Neither the caller nor a retry can mend it. Of the errors that AWS documents for AssumeRole and
+ * for all of STS's calls, it lacks those that blame the TVM's own credentials or clock, which no
+ * profile can mend, and those that blame the service.
  * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors
  * https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
  */
@@ -71,7 +73,10 @@ const MISCONFIGURED = new Set([
  * credentials have expired, they are fetched anew, once.
  */
 export function createAssumeRole(sts: STSClient, onFault: (error: unknown) => void): AssumeRole {
-  async function send(input: AssumeRoleCommandInput, abortSignal: AbortSignal): Promise<AssumeRoleCommandOutput> {
+  async function send(
+    input: AssumeRoleCommandInput,
+    abortSignal: AbortSignal,
+  ): Promise<AssumeRoleCommandOutput> {
     try {
       return await sts.send(new AssumeRoleCommand(input), { abortSignal });
     } catch (error) {
@@ -81,9 +86,13 @@ export function createAssumeRole(sts: STSClient, onFault: (error: unknown) => vo
     }
   }
 
-  async function assumeRole(input: AssumeRoleCommandInput): Promise<Result<AssumedRole, AssumeRoleFault>> {
+  async function assumeRole(
+    input: AssumeRoleCommandInput,
+  ): Promise<Result<AssumedRole, AssumeRoleFault>> {
     try {
-      const answer = await withDeadline(DEADLINE, 'AssumeRole', (abortSignal) => send(input, abortSignal));
+      const answer = await withDeadline(DEADLINE, 'AssumeRole', (abortSignal) =>
+        send(input, abortSignal),
+      );
       if (!isOwnAnswer(input, answer)) throw new Error('AssumeRole answered to another call');
       return ok(readCredentials(answer));
     } catch (error) {
@@ -102,10 +111,18 @@ function readCredentials({ Credentials }: AssumeRoleCommandOutput): AssumedRole 
   if (!AccessKeyId || !SecretAccessKey || !SessionToken || Number.isNaN(expiration)) {
     throw new Error('AssumeRole answered without credentials');
   }
-  return { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken, expiration };
+  return {
+    accessKeyId: AccessKeyId,
+    secretAccessKey: SecretAccessKey,
+    sessionToken: SessionToken,
+    expiration,
+  };
 }
 
-/** Whether the session is the one that was asked for: nobody may get the credentials of another call. */
+/**
+ * Whether the session is the one that was asked for: nobody may get the credentials of another
+ * call.
+ */
 function isOwnAnswer(
   { RoleArn, RoleSessionName, SourceIdentity }: AssumeRoleCommandInput,
   { AssumedRoleUser, SourceIdentity: stamped = SourceIdentity }: AssumeRoleCommandOutput,
@@ -134,6 +151,7 @@ function toFault(error: unknown): AssumeRoleFault {
   const code = error instanceof Error ? error.name : 'Unknown';
   const status = error instanceof STSServiceException ? (error.$response?.statusCode ?? 500) : 500;
   if (isThrottling(code) || status === 429) return { kind: 'throttled', code, certainlyNone: true };
-  if (status < 500 && MISCONFIGURED.has(code)) return { kind: 'misconfigured', code, certainlyNone: false };
+  if (status < 500 && MISCONFIGURED.has(code))
+    return { kind: 'misconfigured', code, certainlyNone: false };
   return { kind: 'unavailable', code, certainlyNone: false };
 }

@@ -1,7 +1,10 @@
 import { BlockList, isIP } from 'node:net';
 import { ipv6Network } from '../../lib/ip.ts';
 
-/** RFC 1918, RFC 6598, loopback, link-local, RFC 4193: addresses that AWS never sees as `aws:SourceIp`. */
+/**
+ * RFC 1918, RFC 6598, loopback, link-local, RFC 4193: addresses that AWS never sees as
+ * `aws:SourceIp`.
+ */
 const PRIVATE = new BlockList();
 for (const [network, prefix] of [
   ['10.0.0.0', 8],
@@ -17,12 +20,15 @@ PRIVATE.addAddress('::1', 'ipv6');
 PRIVATE.addSubnet('fc00::', 7, 'ipv6');
 PRIVATE.addSubnet('fe80::', 10, 'ipv6');
 
-/** The network that a caller's credentials are bound to, in CIDR notation, and whether it is private. */
+/**
+ * The network that a caller's credentials are bound to, in CIDR notation, and whether it is
+ * private.
+ */
 export type ClientNetwork = { readonly cidr: string; readonly isPrivate: boolean };
 
 /**
- * The network of an address: an IPv4 address by itself, an IPv6 one by its /64, for hosts change the
- * rest at will. Undefined for what is no address, among them zone indexes and mixed notation.
+ * The network of an address: an IPv4 address by itself, an IPv6 one by its /64, for hosts change
+ * the rest at will. Undefined for what is no address, among them zone indexes and mixed notation.
  */
 export function toClientNetwork(address: string | undefined): ClientNetwork | undefined {
   if (address === undefined) return undefined;

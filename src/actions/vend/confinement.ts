@@ -24,30 +24,43 @@ function deny(action: string, condition?: Statement): Statement {
 }
 
 /**
- * AssumeRole, AssumeRoot and GetWebIdentityToken all give what outlives the session. Their names do not
- * fit into what a profile leaves, so a session that rests on an approval is denied all of STS but
- * GetCallerIdentity, which no policy can deny:
+ * AssumeRole, AssumeRoot and GetWebIdentityToken all give what outlives the session. Their names do
+ * not fit into what a profile leaves, so a session that rests on an approval is denied all of STS
+ * but GetCallerIdentity, which no policy can deny:
  * https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
  */
 const CHAINING = 'sts:*';
 
-/**
- * After the end nothing works. Before it no role can be assumed, because that role's session would
- * outlast the grant.
- */
-function untilEnd(endsAt: number, isGranted: boolean): readonly Statement[] {
-  const chaining = isGranted ? CHAINING : 'sts:AssumeRole';
-  return [deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } }), deny(chaining)];
+/** After the end nothing works. */
+function untilEnd(endsAt: number): Statement {
+  return deny('*', { DateGreaterThan: { 'aws:CurrentTime': formatInstant(endsAt) } });
 }
 
 /**
- * Negated operators match when the key is absent, so a call whose address AWS does not see is denied.
- * AWS services that act on the caller's behalf come from addresses of their own and are let through by
- * `aws:ViaAWSService`; the few that do not set that key are held to the address. `Bool` in the second
- * statement, not `BoolIfExists`, keeps all our Denies within the 500 characters that a profile leaves.
+ * Before the end no role can be assumed, because that role's session would outlast it. What rests
+ * on an approval can take nothing else of the kind either, unless its profile says that it may.
+ */
+function chainingOf(
+  profile: Profile,
+  endsAt: number | undefined,
+  isGranted: boolean,
+): readonly Statement[] {
+  if (isGranted) return profile.chaining ? [] : [deny(CHAINING)];
+  return endsAt === undefined ? [] : [deny('sts:AssumeRole')];
+}
+
+/**
+ * Negated operators match when the key is absent, so a call whose address AWS does not see is
+ * denied. AWS services that act on the caller's behalf come from addresses of their own and are let
+ * through by `aws:ViaAWSService`; the few that do not set that key are held to the address. `Bool`
+ * in the second statement, not `BoolIfExists`, keeps all our Denies within the 500 characters that
+ * a profile leaves.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
  */
-function boundTo({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): readonly Statement[] {
+function boundTo(
+  { cidr, isPrivate }: ClientNetwork,
+  vpc: string | undefined,
+): readonly Statement[] {
   const ownCall = { 'aws:ViaAWSService': false };
   const key = isPrivate ? 'aws:VpcSourceIp' : 'aws:SourceIp';
   const address = deny('*', { NotIpAddress: { [key]: cidr }, BoolIfExists: ownCall });
@@ -57,17 +70,24 @@ function boundTo({ cidr, isPrivate }: ClientNetwork, vpc: string | undefined): r
 
 /**
  * The inline session policy, minified; undefined when none is needed. It can only narrow the role:
- * beside the profile's own statements there are only Denies of ours. Beside managed policies alone an
- * Allow would cancel them, so there are only Denies; with neither, `Allow *` keeps what the role may.
+ * beside the profile's own statements there are only Denies of ours. Beside managed policies alone
+ * an Allow would cancel them, so there are only Denies; with neither, `Allow *` keeps what the role
+ * may.
  */
-export function toSessionPolicy(profile: Profile, { endsAt, network, isGranted }: Confinement): string | undefined {
+export function toSessionPolicy(
+  profile: Profile,
+  { endsAt, network, isGranted }: Confinement,
+): string | undefined {
   const denies = [
-    ...(endsAt === undefined ? [] : untilEnd(endsAt, isGranted)),
+    ...(endsAt === undefined ? [] : [untilEnd(endsAt)]),
+    ...chainingOf(profile, endsAt, isGranted),
     ...(network === undefined ? [] : boundTo(network, profile.sourceVpc)),
   ];
   const own = profile.sessionPolicy?.statements ?? [];
   if (own.length === 0 && denies.length === 0) return undefined;
   const allow: readonly Statement[] =
-    own.length === 0 && profile.managedPolicies.length === 0 ? [{ Effect: 'Allow', Action: '*', Resource: '*' }] : [];
+    own.length === 0 && profile.managedPolicies.length === 0
+      ? [{ Effect: 'Allow', Action: '*', Resource: '*' }]
+      : [];
   return JSON.stringify({ Version: '2012-10-17', Statement: [...own, ...allow, ...denies] });
 }

@@ -22,15 +22,17 @@ export type NeedsApproval = {
 /** Leave to vend a profile, as far as policy gives it. */
 export type Leave = {
   readonly profile: CatalogProfile;
-  /** The longest life of the credentials by the rule, in seconds; undefined if the rule has no cap. */
+  /**
+   * The longest life of the credentials by the rule, in seconds; undefined if the rule has no cap.
+   */
   readonly capSeconds: number | undefined;
   /** Whether the session's row must be written before anything is vended. */
   readonly requiresSession: boolean;
 };
 
 /**
- * Decides one request against the snapshot: pure, no I/O. A profile that is unknown or broken, and one
- * that no rule opens to this caller, come to the same refusal, so that names cannot be probed.
+ * Decides one request against the snapshot: pure, no I/O. A profile that is unknown or broken, and
+ * one that no rule opens to this caller, come to the same refusal, so that names cannot be probed.
  *
  * @param now epoch milliseconds
  */
@@ -41,13 +43,36 @@ export function decide(snapshot: Snapshot, caller: Caller, name: string, now: nu
   return { decision, outcome: toOutcome(profile, decision, caller) };
 }
 
-function toOutcome(profile: CatalogProfile, decision: Decision, caller: Caller): Verdict['outcome'] {
-  const leave: Leave = {
+function toLeave(profile: CatalogProfile, { capSeconds, effect }: Decision): Leave {
+  return {
     profile,
-    capSeconds: decision.capSeconds,
+    capSeconds,
     // Issued credentials can be ended only by the tags of a session that is on record.
-    requiresSession: decision.effect === 'require_server_session' || profile.profile.hardRevoke,
+    requiresSession: effect === 'require_server_session' || profile.profile.hardRevoke,
   };
+}
+
+/**
+ * The leave that break-glass gives: where policy wants an approval, or no rule of it says anything.
+ * A rule that denies is never passed; undefined there, and where policy opens the profile by itself
+ * or there is none.
+ */
+export function emergencyLeave(
+  profile: CatalogProfile | undefined,
+  decision: Decision,
+): Leave | undefined {
+  const isSilent = decision.effect === 'deny' && decision.ruleIndex === -1;
+  if (profile === undefined || !(isSilent || decision.effect === 'require_approval'))
+    return undefined;
+  return toLeave(profile, decision);
+}
+
+function toOutcome(
+  profile: CatalogProfile,
+  decision: Decision,
+  caller: Caller,
+): Verdict['outcome'] {
+  const leave = toLeave(profile, decision);
   switch (decision.effect) {
     case 'deny':
       return refuse(denied(decision, caller, profile.name));

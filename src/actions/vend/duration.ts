@@ -6,9 +6,9 @@ import { SECOND } from '../../lib/clock.ts';
 export const STS_MINIMUM_SECONDS = 900;
 
 /**
- * Whole seconds until the registered key that signed ends, which nothing that is vended to it outlives;
- * undefined where it has no end. The end of a minted key is no cap: credentials that are vended to it
- * live by policy and session, as they would for the caller that it was minted for.
+ * Whole seconds until the registered key that signed ends, which nothing that is vended to it
+ * outlives; undefined where it has no end. The end of a minted key is no cap: credentials that are
+ * vended to it live by policy and session, as they would for the caller that it was minted for.
  *
  * @param now epoch milliseconds
  */
@@ -19,10 +19,13 @@ export function keySecondsLeft({ via, keyExpiresAt }: Caller, now: number): numb
 }
 
 /**
- * The life of the credentials in seconds: what is asked (15 minutes if nothing is), cut by every cap.
- * Caps may go below STS's minimum; a session policy then ends the credentials early.
+ * The life of the credentials in seconds: what is asked (15 minutes if nothing is), cut by every
+ * cap. Caps may go below STS's minimum; a session policy then ends the credentials early.
  */
-export function effectiveSeconds(asked: number | undefined, caps: readonly (number | undefined)[]): number {
+export function effectiveSeconds(
+  asked: number | undefined,
+  caps: readonly (number | undefined)[],
+): number {
   return Math.floor(
     caps.reduce<number>(
       (least, cap) => Math.min(least, cap ?? VEND_SECONDS.longest),

@@ -4,8 +4,9 @@ import type { Decision } from '../../policy/evaluate.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Block } from '../../revocations/revocation.ts';
 import type { Grants, NoGrant } from '../approvals/find-grant.ts';
+import type { LiveEvents } from '../break-glass/find-event.ts';
 import { unavailable, type DeniedRefusal, type UnavailableRefusal } from '../refusal.ts';
-import { decide, type NeedsApproval } from './decide.ts';
+import { decide, emergencyLeave, type Leave, type NeedsApproval } from './decide.ts';
 import type { Grant, VendRequest } from './plan.ts';
 
 /** Policy wants an approval, and there is none that vends. */
@@ -24,38 +25,82 @@ export type Facts = {
 type Sources = {
   readonly revocations: Pick<Revocations, 'ofVend'>;
   readonly grants: Pick<Grants, 'findGrant'>;
+  readonly events: Pick<LiveEvents, 'findEvent'>;
   readonly onFault: (error: unknown) => void;
 };
 
+const NONE: NoGrant = { pending: undefined, blocked: undefined };
+
 /**
- * Gathers what a vend is decided by, as it is at this moment: policy by the snapshot, the revocations in
- * memory, and, only where policy wants one, the approval in its table.
+ * Gathers what a vend is decided by, as it is at this moment: policy by the snapshot, the
+ * revocations in memory, and, only where policy does not open the profile by itself, the approval
+ * or the break-glass event in its table.
  *
  * @param now epoch milliseconds
  */
 export async function gather(
-  { caller, profile }: VendRequest,
+  request: VendRequest,
   snapshot: Snapshot,
-  { revocations, grants, onFault }: Sources,
+  sources: Sources,
   now: number,
 ): Promise<Facts> {
+  const { caller, profile } = request;
   const { decision, outcome } = decide(snapshot, caller, profile, now);
-  const revoked = revocations.ofVend(caller, profile);
-  if (outcome.ok) return { decision, grant: ok({ ...outcome.value, approval: undefined }), revoked };
+  const revoked = sources.revocations.ofVend(caller, profile);
+  if (outcome.ok) return { decision, grant: ok({ ...outcome.value, basis: undefined }), revoked };
   const { refusal } = outcome;
-  // Nobody looks for an approval for the denied and the revoked.
-  if (refusal.kind === 'denied' || revoked !== undefined) {
-    const none: NoGrant = { pending: undefined, blocked: undefined };
-    return { decision, grant: refuse(refusal.kind === 'denied' ? refusal : { ...refusal, found: none }), revoked };
+  // Nobody looks for anything for those whom a rule denies, and for the revoked.
+  const emergency = emergencyLeave(snapshot.profiles.get(profile), decision);
+  if (emergency === undefined || revoked !== undefined) {
+    return {
+      decision,
+      grant: refuse(refusal.kind === 'denied' ? refusal : { ...refusal, found: NONE }),
+      revoked,
+    };
   }
+  const looked = { request, snapshot, sources, now };
+  // An approval first, where policy wants one; then an event that is open.
+  const approved =
+    refusal.kind === 'denied' ? refuse(refusal) : await findApproval(refusal, looked);
+  if (approved.ok || approved.refusal.kind === 'unavailable')
+    return { decision, grant: approved, revoked };
+  const opened = await findOpen(emergency, looked);
+  return { decision, grant: opened ?? approved, revoked };
+}
+
+type Looked = {
+  readonly request: VendRequest;
+  readonly snapshot: Snapshot;
+  readonly sources: Sources;
+  readonly now: number;
+};
+
+async function findApproval(
+  refusal: NeedsApproval,
+  { request: { caller, profile }, snapshot, sources: { grants, onFault }, now }: Looked,
+): Promise<Result<Grant, UnavailableRefusal | Unapproved>> {
   try {
     const found = await grants.findGrant(caller, profile, snapshot, now);
-    const grant = found.ok
-      ? ok({ ...refusal.leave, approval: found.value })
+    return found.ok
+      ? ok({ ...refusal.leave, basis: { kind: 'approval', ...found.value } })
       : refuse({ ...refusal, found: found.refusal });
-    return { decision, grant, revoked };
   } catch (error) {
     onFault(error);
-    return { decision, grant: refuse(unavailable('approvals')), revoked };
+    return refuse(unavailable('approvals'));
+  }
+}
+
+/** The leave that a live break-glass event gives; undefined if there is none. */
+async function findOpen(
+  leave: Leave,
+  { request: { caller, profile }, snapshot, sources: { events, onFault }, now }: Looked,
+): Promise<Result<Grant, UnavailableRefusal> | undefined> {
+  try {
+    const found = await events.findEvent(caller, profile, snapshot, now);
+    if (!found.ok) return found;
+    return found.value && ok({ ...leave, basis: { kind: 'break-glass', ...found.value } });
+  } catch (error) {
+    onFault(error);
+    return refuse(unavailable('break_glass'));
   }
 }

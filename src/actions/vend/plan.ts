@@ -11,6 +11,7 @@ import type { AssumedRole } from './assume-role.ts';
 import { toClientNetwork, type ClientNetwork } from './client-network.ts';
 import { toSessionPolicy } from './confinement.ts';
 import type { FoundGrant } from '../approvals/find-grant.ts';
+import type { FoundEvent } from '../break-glass/find-event.ts';
 import type { Leave } from './decide.ts';
 import { effectiveSeconds, keySecondsLeft, STS_MINIMUM_SECONDS } from './duration.ts';
 import { toRoleSessionName, toSessionTags, toSourceIdentity } from './stamp.ts';
@@ -24,7 +25,10 @@ export type VendRequest = KnownRequest & {
   readonly label: string | undefined;
   /** Seconds asked for. */
   readonly duration: number | undefined;
-  /** Why it is wanted and for which ticket, for the request that a vend makes where it needs an approval. */
+  /**
+   * Why it is wanted and for which ticket, for the request that a vend makes where it needs an
+   * approval.
+   */
   readonly justification: string | undefined;
   readonly ticket: string | undefined;
 };
@@ -41,22 +45,33 @@ export type Vended = AssumedRole & {
 /** The marks of one vend, drawn before any other service is asked. */
 export type Stamp = { readonly vendId: string; readonly sourceIdentity: string };
 
-/** Leave to vend: by policy alone, or with the approval that it wants. */
+/** What a vend rests on that policy alone does not open: an approval, or a break-glass event. */
+export type Basis =
+  | ({ readonly kind: 'approval' } & FoundGrant)
+  | ({ readonly kind: 'break-glass' } & FoundEvent);
+
+/** Leave to vend: by policy alone, or with what it rests on. */
 export type Grant = Leave & {
   /** Undefined where policy gives leave by itself. */
-  readonly approval: FoundGrant | undefined;
+  readonly basis: Basis | undefined;
 };
 
-/** Draws the marks of a vend: they carry the id of the approval that it rests on, or else its own. */
-export function toStamp(caller: Caller, approval: FoundGrant | undefined): Stamp {
+/** The id of what a vend rests on: of the request, or of the event. */
+export function basisId(basis: Basis): string {
+  return basis.kind === 'approval' ? basis.request.id : basis.event.id;
+}
+
+/** When what a vend rests on ends; undefined for an approval that begins with its first use. */
+export function basisEnd(basis: Basis): number | undefined {
+  return basis.kind === 'approval' ? basis.grant.endsAt : basis.endsAt;
+}
+
+/** Draws the marks of a vend: they carry the id of what it rests on, or else its own. */
+export function toStamp(caller: Caller, basis: Basis | undefined): Stamp {
   const vendId = newHexId();
-  return {
-    vendId,
-    sourceIdentity:
-      approval === undefined
-        ? toSourceIdentity('d', vendId, caller)
-        : toSourceIdentity('a', approval.request.id, caller),
-  };
+  if (basis === undefined) return { vendId, sourceIdentity: toSourceIdentity('d', vendId, caller) };
+  const kind = basis.kind === 'approval' ? 'a' : 'b';
+  return { vendId, sourceIdentity: toSourceIdentity(kind, basisId(basis), caller) };
 }
 
 /** What is known of a vend by the time that the role is to be assumed. */
@@ -75,7 +90,8 @@ export type Plan = Settled & {
   readonly input: AssumeRoleCommandInput;
   readonly seconds: number;
   /**
-   * The exact end by the session policy, epoch milliseconds; undefined where STS's own is good enough.
+   * The exact end by the session policy, epoch milliseconds; undefined where STS's own is good
+   * enough.
    */
   readonly endsAt: number | undefined;
 };
@@ -88,23 +104,36 @@ export function toPlan(request: VendRequest, settled: Settled): Plan {
   const { caller, profile: name, duration } = request;
   const { grant, stamp, session, network, begun } = settled;
   const { profile } = grant.profile;
-  const grantEnd = grant.approval?.grant.endsAt;
+  const grantEnd = grant.basis && basisEnd(grant.basis);
   const left = Math.floor((Math.min(session.endsAt, grantEnd ?? session.endsAt) - begun) / SECOND);
   const allowed = effectiveSeconds(duration, [grant.capSeconds, profile.maxDurationSeconds, left]);
   const { seconds, endsAt } = toLife(caller, { allowed, begun, grantEnd });
-  const policy = toSessionPolicy(profile, { endsAt, network, isGranted: grant.approval !== undefined });
+  const policy = toSessionPolicy(profile, {
+    endsAt,
+    network,
+    isGranted: grant.basis !== undefined,
+  });
   const input: AssumeRoleCommandInput = {
     RoleArn: profile.roleArn,
     RoleSessionName: toRoleSessionName(caller),
     SourceIdentity: stamp.sourceIdentity,
     DurationSeconds: Math.max(seconds, STS_MINIMUM_SECONDS),
     Tags: toSessionTags(
-      { sessionId: session.id, requestId: grant.approval?.request.id ?? stamp.vendId, caller, profile: name },
+      {
+        sessionId: session.id,
+        requestId: grant.basis === undefined ? stamp.vendId : basisId(grant.basis),
+        caller,
+        profile: name,
+      },
       profile.tags,
     ),
-    ...(profile.hardRevoke ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal'] } : {}),
+    ...(profile.hardRevoke
+      ? { TransitiveTagKeys: ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal'] }
+      : {}),
     ...(policy === undefined ? {} : { Policy: policy }),
-    ...(profile.managedPolicies.length === 0 ? {} : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
+    ...(profile.managedPolicies.length === 0
+      ? {}
+      : { PolicyArns: profile.managedPolicies.map((arn) => ({ arn })) }),
     ...(profile.externalId === undefined ? {} : { ExternalId: profile.externalId }),
   };
   return { ...settled, input, seconds, endsAt };
@@ -115,16 +144,19 @@ type LifeFacts = {
   /** What policy and session allow, in seconds from `begun`. */
   readonly allowed: number;
   readonly begun: number;
-  /** When the approval ends; undefined without one. */
+  /** When the approval or the event ends; undefined without one. */
   readonly grantEnd: number | undefined;
 };
 
 /**
- * The life of the credentials: what policy and session allow, or what the registered key that signed
- * has left. STS counts from when it answers, and gives 900 seconds at least, so what ends sooner, with
- * a key, or with an approval, gets its exact end by the session policy.
+ * The life of the credentials: what policy and session allow, or what the registered key that
+ * signed has left. STS counts from when it answers, and gives 900 seconds at least, so what ends
+ * sooner, with a key, or with what it rests on, gets its exact end by the session policy.
  */
-function toLife(caller: Caller, { allowed, begun, grantEnd }: LifeFacts): Pick<Plan, 'seconds' | 'endsAt'> {
+function toLife(
+  caller: Caller,
+  { allowed, begun, grantEnd }: LifeFacts,
+): Pick<Plan, 'seconds' | 'endsAt'> {
   const keyLeft = keySecondsLeft(caller, begun);
   const isByKey = keyLeft !== undefined && keyLeft <= allowed;
   const ends = [
@@ -132,12 +164,16 @@ function toLife(caller: Caller, { allowed, begun, grantEnd }: LifeFacts): Pick<P
     ...(isByKey ? [caller.keyExpiresAt ?? begun] : []),
     ...(grantEnd === undefined ? [] : [grantEnd]),
   ];
-  return { seconds: isByKey ? keyLeft : allowed, endsAt: ends.length === 0 ? undefined : Math.min(...ends) };
+  return {
+    seconds: isByKey ? keyLeft : allowed,
+    endsAt: ends.length === 0 ? undefined : Math.min(...ends),
+  };
 }
 
 /**
  * The network that the credentials are bound to; undefined where the profile does not bind them.
- * Refuses where it does and the address is unknown, or is a private one without a VPC to go with it.
+ * Refuses where it does and the address is unknown, or is a private one without a VPC to go with
+ * it.
  */
 export function toNetwork(
   request: VendRequest,
@@ -156,7 +192,8 @@ export function toNetwork(
 export function toVended(assumed: AssumedRole, { endsAt, grant, session, stamp }: Plan): Vended {
   return {
     ...assumed,
-    // STS gives at least its minimum. A session policy ends the credentials earlier, and this says when.
+    // STS gives at least its minimum. A session policy ends the credentials earlier, and this says
+    // when.
     expiration: Math.min(assumed.expiration, endsAt ?? assumed.expiration),
     account: grant.profile.profile.account,
     roleArn: grant.profile.profile.roleArn,

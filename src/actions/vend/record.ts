@@ -1,5 +1,6 @@
 import type { AuditLog } from '../../audit/log.ts';
-import type { VendEntry, VendRecord } from '../../audit/record.ts';
+import type { VendEntry } from '../../audit/record.ts';
+import type { VendRecord } from '../../audit/vend-record.ts';
 import { release } from '../../audit/release.ts';
 import { formatInstant } from '../../lib/clock.ts';
 import { refuse, type Refused, type Result } from '../../lib/result.ts';
@@ -15,13 +16,16 @@ export type Failure = {
   readonly outcome: 'denied' | 'failed';
 } & Partial<Pick<VendRecord, 'upstream_code' | 'vended_access_key_id' | 'expiration'>>;
 
-/** What the record of a vend says from when its stamp is drawn, and more from when it is planned. */
+/**
+ * What the record of a vend says from when its stamp is drawn, and more from when it is planned.
+ */
 type Described = Partial<VendRecord>;
 
 type Recorder = {
   readonly audit: AuditLog;
   readonly request: VendRequest;
   readonly facts: Facts;
+  readonly catalogVersion: string;
   /** Whether the operator's grace is being used at this moment. */
   readonly inGrace: () => boolean;
 };
@@ -32,7 +36,7 @@ function effectOf({ grant, decision }: Facts): VendRecord['effect'] {
 }
 
 /** The ways in which a vend ends. Each leaves its one record. */
-export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
+export function createVendEnds({ audit, request, facts, catalogVersion, inGrace }: Recorder) {
   const { decision } = facts;
 
   function entry(what: Described & Pick<VendRecord, 'outcome'>): VendEntry {
@@ -43,10 +47,12 @@ export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
       policy_path: `policies/${request.profile}`,
       unique_id: request.caller.uniqueId,
       asked_duration_seconds: request.duration,
-      ...describeApproval(facts),
+      ...describeBasis(facts),
       effect: effectOf(facts),
       rule: decision.rule ?? '',
       rule_index: decision.ruleIndex,
+      rule_hash: decision.ruleHash,
+      catalog_version: catalogVersion,
       reason: decision.reason ?? '',
       revocations: inGrace() ? 'grace' : undefined,
       ...what,
@@ -54,8 +60,17 @@ export function createVendEnds({ audit, request, facts, inGrace }: Recorder) {
   }
 
   /** Ends without credentials. */
-  async function end({ refusal, ...rest }: Failure, more: Described): Promise<Refused<Failure['refusal']>> {
-    const said = { ...more, ...rest, ...requestOf(refusal), error: refusal.kind, cause: causeOf(refusal) };
+  async function end(
+    { refusal, ...rest }: Failure,
+    more: Described,
+  ): Promise<Refused<Failure['refusal']>> {
+    const said = {
+      ...more,
+      ...rest,
+      ...requestOf(refusal),
+      error: refusal.kind,
+      cause: causeOf(refusal),
+    };
     // Policy allowed the first of the copies; about this one it was not asked.
     await audit.append(entry(refusal.kind === 'replayed' ? { ...said, effect: 'deny' } : said));
     return refuse(refusal);
@@ -81,10 +96,12 @@ function requestOf(refusal: Failure['refusal']): Partial<VendRecord> {
   return isRequested ? { request_id: refusal.next.id } : {};
 }
 
-/** The approval that a vend rests on, as a record names it. */
-function describeApproval({ grant }: Facts): Partial<VendRecord> {
-  if (!grant.ok || grant.value.approval === undefined) return {};
-  const { request } = grant.value.approval;
+/** The approval or the event that a vend rests on, as a record names it. */
+function describeBasis({ grant }: Facts): Partial<VendRecord> {
+  const basis = grant.ok ? grant.value.basis : undefined;
+  if (basis === undefined) return {};
+  if (basis.kind === 'break-glass') return { break_glass_event_id: basis.event.id };
+  const { request } = basis;
   const approvals = request.reviews.filter(({ verdict }) => verdict === 'approve');
   return {
     request_id: request.id,

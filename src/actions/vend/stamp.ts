@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Caller } from '../../identity/caller.ts';
 
 /**
- * The names that stamp a session. STS takes `[\w+=,.@-]` for SourceIdentity and RoleSessionName, 2-64
- * characters (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html), and a wider
- * class for tags. A name that had to be changed or cut ends in `.` and ten hexadecimal digits of the
- * subject's SHA-256, so that no two subjects share a stamp.
+ * The names that stamp a session. STS takes `[\w+=,.@-]` for SourceIdentity and RoleSessionName,
+ * 2-64 characters (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html), and a
+ * wider class for tags. A name that had to be changed or cut ends in `.` and ten hexadecimal digits
+ * of the subject's SHA-256, so that no two subjects share a stamp.
  */
 const NAME_LENGTH = 64;
 const SHORTEST_NAME = 2;
@@ -25,7 +25,11 @@ const HALF = /[\ud800-\udbff]$/u;
 /** What AWS takes for one kind of name. */
 type Form = { readonly refused: RegExp; readonly longest: number; readonly shortest: number };
 
-const ROLE_SESSION_NAME: Form = { refused: NOT_IN_NAMES, longest: NAME_LENGTH, shortest: SHORTEST_NAME };
+const ROLE_SESSION_NAME: Form = {
+  refused: NOT_IN_NAMES,
+  longest: NAME_LENGTH,
+  shortest: SHORTEST_NAME,
+};
 const TAG_VALUE: Form = { refused: NOT_IN_TAGS, longest: TAG_VALUE_LENGTH, shortest: 0 };
 
 /** The text itself where AWS takes it, or changed and marked with the subject's digest. */
@@ -37,14 +41,20 @@ function fit(text: string, subject: string, { refused, longest, shortest }: Form
   return `${legal.slice(0, longest - suffix.length).replace(HALF, '')}${suffix}`;
 }
 
-/** `sentinel=<kind>=<16 hex>=<user>`. The user comes last, so that it parses whatever the name holds. */
+/**
+ * `sentinel=<kind>=<16 hex>=<user>`. The user comes last, so that it parses whatever the name
+ * holds.
+ */
 export function toSourceIdentity(kind: VendKind, id: string, { name, subject }: Caller): string {
   const prefix = `sentinel=${kind}=${id}=`;
   const form = { refused: NOT_IN_NAMES, longest: NAME_LENGTH - prefix.length, shortest: 0 };
   return `${prefix}${fit(name, subject, form)}`;
 }
 
-/** The name of the session in the protected role, as CloudTrail shows it: the caller's, in STS's characters. */
+/**
+ * The name of the session in the protected role, as CloudTrail shows it: the caller's, in STS's
+ * characters.
+ */
 export function toRoleSessionName({ name, subject }: Caller): string {
   return fit(name, subject, ROLE_SESSION_NAME);
 }
@@ -58,12 +68,16 @@ function ofName(name: string): readonly string[] {
   const legal = name.replace(NOT_IN_TAGS, '_');
   const cut = legal.slice(0, TAG_VALUE_LENGTH - 11).replace(HALF, '');
   // The name itself, or cut and followed by ten digits of whichever subject it was.
-  return [...(legal === name && name.length <= TAG_VALUE_LENGTH ? [name] : []), `${cut}.??????????`];
+  return [
+    ...(legal === name && name.length <= TAG_VALUE_LENGTH ? [name] : []),
+    `${cut}.??????????`,
+  ];
 }
 
 /**
- * The patterns that match the tag `SentinelPrincipal` of everybody behind this principal. The subject
- * is the principal itself; behind a role whose session names are trusted, the role and a name.
+ * The patterns that match the tag `SentinelPrincipal` of everybody behind this principal. The
+ * subject is the principal itself; behind a role whose session names are trusted, the role and a
+ * name.
  */
 function ofPrincipal(principal: string): readonly string[] {
   const own = tagValue(principal, principal);
@@ -87,8 +101,9 @@ type Tagged = {
 };
 
 /**
- * The five tags of every vended session, then the profile's own. `SentinelRequestID` is Sentinel's name
- * for the id of the approval that the vend rests on, or else of the vend; `VendRecord` tells of it.
+ * The five tags of every vended session, then the profile's own. `SentinelRequestID` is Sentinel's
+ * name for the id of the approval that the vend rests on, or else of the vend; `VendRecord` tells
+ * of it.
  */
 export function toSessionTags(
   { sessionId, requestId, caller, profile }: Tagged,

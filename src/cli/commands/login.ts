@@ -10,8 +10,13 @@ import { isKeySource } from '../settings.ts';
 import { defineTvmCommand } from '../tvm-command.ts';
 import type { Tvm } from '../tvm.ts';
 
-/** Behind a front each request is signed by the caller, so that there is nothing to log in to. */
-function objectToFront({ front }: ConnectionFlags): string | undefined {
+/**
+ * Behind a front, or with a registered key, each request is signed by the caller: there is nothing
+ * to log in to.
+ */
+function objectToFront({ front, registeredKey }: ConnectionFlags): string | undefined {
+  if (registeredKey)
+    return 'A registered key needs no login: it signs each request; use credentials or whoami.';
   return front === undefined
     ? undefined
     : 'There is no login behind a Lambda front: AWS verifies each request; use credentials or whoami.';
@@ -22,7 +27,9 @@ function inheritNoKey(last: Login | undefined): Login | undefined {
   return last !== undefined && isKeySource(last.source) ? { ...last, source: 'default' } : last;
 }
 
-/** `login`: a key of the TVM, kept for the commands that follow; its JSON only if it was asked for. */
+/**
+ * `login`: a key of the TVM, kept for the commands that follow; its JSON only if it was asked for.
+ */
 async function run(tvm: Tvm, { print }: { readonly print: boolean }): Outcome {
   const key = await tvm.login();
   if (!key.ok) return key;

@@ -7,7 +7,9 @@ const TO_FORM = 'must be key, user or sso: the kind of caller that is to own bar
 
 const FLAGS = { to: textFlag(v.picklist(NAMED_KINDS, TO_FORM)), apply: switchFlag() };
 
-/** `names migrate`; the AWS SDK that it needs is loaded only here, for other commands are run often. */
+/**
+ * `names migrate`; the AWS SDK that it needs is loaded only here, for other commands are run often.
+ */
 async function run(input: ValuesOf<typeof FLAGS>, { environment }: Process): Outcome {
   const { migrateNames } = await import('../migrate-names.ts');
   return migrateNames(input, environment);
@@ -17,7 +19,10 @@ export const namesMigrate = defineCommand({
   name: 'names migrate',
   flags: FLAGS,
   help: [
-    ['names migrate --to KIND', 'which rules change their meaning when another kind of caller (key, user, sso)'],
+    [
+      'names migrate --to KIND',
+      'which rules change their meaning when another kind of caller (key, user, sso)',
+    ],
     ['[--apply]', "owns bare names; for operators, with the TVM's variables and AWS credentials"],
   ],
   usage: 'The command is "names migrate --to key", "user" or "sso"; see --help.',

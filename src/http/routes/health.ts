@@ -39,9 +39,9 @@ function toReadinessBody(health: Health): ReadinessBody {
 /** `/healthz` and `/readyz`, which ask for no identity. */
 export function createHealthHandlers({ health: readHealth }: Dependencies) {
   /**
-   * `GET /healthz`: whether this instance should get requests: it is up and not draining, the catalog
-   * was tried once, audit lines are taken. An outage of AWS is no reason to replace an instance, so it
-   * does not show here; a reading that never ends is a bug, and is one.
+   * `GET /healthz`: whether this instance should get requests: it is up and not draining, the
+   * catalog was tried once, audit lines are taken. An outage of AWS is no reason to replace an
+   * instance, so it does not show here; a reading that never ends is a bug, and is one.
    */
   function health({ requestId }: Arrival): Answer {
     const status = livenessOf(readHealth());

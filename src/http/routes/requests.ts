@@ -39,7 +39,12 @@ function toBody(shown: ShownRequest, bareNames: NamedKind): RequestBody {
     expires_at: formatInstant(request.expiresAt),
     effective_end: grant?.endsAt === undefined ? undefined : formatInstant(grant.endsAt),
     rule: request.rule,
-    needs: needs.map(({ group, have, need, eligible }) => ({ group, have, need, eligible: [...eligible] })),
+    needs: needs.map(({ group, have, need, eligible }) => ({
+      group,
+      have,
+      need,
+      eligible: [...eligible],
+    })),
     reviews: request.reviews.map(({ reviewer, verdict, comment, seconds, at }) => ({
       reviewer: toShownName(reviewer.name, bareNames),
       verdict,
@@ -69,10 +74,19 @@ export function createRequestEndpoints(dependencies: RequestDependencies) {
     const wish = readBody(authentic.request, ROUTES.requestApproval);
     if (!wish.ok) return wish;
     const { profile, justification, ticket, duration: seconds } = wish.value;
-    const asked = await ask(toOperator(authentic), { profile, justification, ticket, seconds, origin: 'request' });
+    const asked = await ask(toOperator(authentic), {
+      profile,
+      justification,
+      ticket,
+      seconds,
+      origin: 'request',
+    });
     if (!asked.ok) return asked;
     const { shown, created } = asked.value;
-    const body = { ...toBody(shown, bareNames), approval_status_url: statusUrlOf(shown.request.id) };
+    const body = {
+      ...toBody(shown, bareNames),
+      approval_status_url: statusUrlOf(shown.request.id),
+    };
     return { ...ok(body), status: created ? undefined : 200 };
   }
 
@@ -81,7 +95,11 @@ export function createRequestEndpoints(dependencies: RequestDependencies) {
     const given = readQuery(authentic.request, ROUTES.listRequests.query);
     if (!given.ok) return given;
     const { view = 'mine', status, profile, [NEXT_TOKEN]: token } = given.value;
-    const page = await dependencies.listRequests(toOperator(authentic), { view, status, profile }, token);
+    const page = await dependencies.listRequests(
+      toOperator(authentic),
+      { view, status, profile },
+      token,
+    );
     if (!page.ok) return page;
     const { requests, next } = page.value;
     return ok({ requests: requests.map((one) => toBody(one, bareNames)), next_token: next });
@@ -102,7 +120,9 @@ export function createRequestEndpoints(dependencies: RequestDependencies) {
     const given = readBody(authentic.request, ROUTES.approveRequest);
     if (!given.ok) return given;
     const { digest, comment, duration: seconds } = given.value;
-    return answer(await decisions.approve(toOperator(authentic), id.value, { digest, comment, seconds }));
+    return answer(
+      await decisions.approve(toOperator(authentic), id.value, { digest, comment, seconds }),
+    );
   }
 
   /** `POST /requests/{id}/deny`. */

@@ -6,13 +6,12 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import { formatInstant, type Clock } from '../../lib/clock.ts';
 import { toShownName, type NamedKind } from '../../lib/names.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
+import { toKnownCallers, type NameSettings } from '../../policy/known-callers.ts';
 import {
   checkNotAtHome,
   questionPrincipal,
   questionUserName,
-  toKnownCallers,
-  type NameSettings,
-} from '../../policy/known-callers.ts';
+} from '../../policy/question-names.ts';
 import { checkPrincipal } from '../../policy/principals.ts';
 import { checkProfile } from '../../policy/profile-name.ts';
 import { checkUserName } from '../../policy/user-names.ts';
@@ -71,9 +70,13 @@ function toHardBody({ roleArn, status, code, endsAt }: HardOutcome) {
   };
 }
 
-const NOTE = 'IAM takes a moment, seldom more than some seconds, until a changed policy counts everywhere.';
+const NOTE =
+  'IAM takes a moment, seldom more than some seconds, until a changed policy counts everywhere.';
 
-/** What was done: the revocation, and for roles with hard revocation what became of their deny policies. */
+/**
+ * What was done: the revocation, and for roles with hard revocation what became of their deny
+ * policies.
+ */
 export function toDoneBody({ revocation, hard }: Done, bareNames: NamedKind): DoneBody {
   const body = toRevocationBody(revocation, bareNames);
   return hard.length === 0 ? body : { ...body, hard_revocation: hard.map(toHardBody), note: NOTE };
@@ -82,7 +85,10 @@ export function toDoneBody({ revocation, hard }: Done, bareNames: NamedKind): Do
 /** What the form of names depends on. */
 type Names = { readonly bareNames: NamedKind; readonly ownAccount: string };
 
-/** Whether a caller, a profile or a session could ever be called so: a revocation of nobody would look like one. */
+/**
+ * Whether a caller, a profile or a session could ever be called so: a revocation of nobody would
+ * look like one.
+ */
 function checkValue(kind: Exclude<Kind, 'all'>, value: string, { bareNames, ownAccount }: Names) {
   if (kind === 'user') {
     const name = checkUserName(value, { bareNames });
@@ -93,24 +99,44 @@ function checkValue(kind: Exclude<Kind, 'all'>, value: string, { bareNames, ownA
   return SESSION_ID.form.test(value) ? ok(value) : refuse(SESSION_ID.sentence);
 }
 
-function toTarget(kind: Kind, value: string | undefined, names: Names): Result<WishedTarget, Refusal> {
+function toTarget(
+  kind: Kind,
+  value: string | undefined,
+  names: Names,
+): Result<WishedTarget, Refusal> {
   if (kind === 'all') {
-    return value === undefined ? ok({ kind }) : invalid('The kind "all" takes no value: it means everything.', 'value');
+    return value === undefined
+      ? ok({ kind })
+      : invalid('The kind "all" takes no value: it means everything.', 'value');
   }
-  if (value === undefined) return invalid(`The field "value" is missing: which ${kind} is it?`, 'value');
+  if (value === undefined)
+    return invalid(`The field "value" is missing: which ${kind} is it?`, 'value');
   const checked = checkValue(kind, value, names);
   return checked.ok ? ok({ kind, value }) : invalid(`${checked.refusal}.`, 'value');
 }
 
-/** Refuses an end that is past, and one for a session, which stays revoked until it would have ended. */
-function checkUntil(kind: Kind, until: number | undefined, now: number): Result<undefined, Refusal> {
+/**
+ * Refuses an end that is past, and one for a session, which stays revoked until it would have
+ * ended.
+ */
+function checkUntil(
+  kind: Kind,
+  until: number | undefined,
+  now: number,
+): Result<undefined, Refusal> {
   if (until === undefined) return ok(undefined);
   if (until <= now) return invalid('The field "until" must be in the future.', 'until');
   if (kind !== 'session') return ok(undefined);
-  return invalid('A revoked session stays so until it would have ended; leave "until" out.', 'until');
+  return invalid(
+    'A revoked session stays so until it would have ended; leave "until" out.',
+    'until',
+  );
 }
 
-/** Why nobody here is known by what was revoked, though there could be somebody: the likeliest reason is a typo. */
+/**
+ * Why nobody here is known by what was revoked, though there could be somebody: the likeliest
+ * reason is a typo.
+ */
 function questionTarget(
   target: WishedTarget,
   { account, clients, profiles, neverCallers }: Snapshot,
@@ -118,11 +144,17 @@ function questionTarget(
 ): string | undefined {
   switch (target.kind) {
     case 'user':
-      return questionUserName(target.value, toKnownCallers(names, account, clients, neverCallers), true);
+      return questionUserName(
+        target.value,
+        toKnownCallers(names, account, clients, neverCallers),
+        true,
+      );
     case 'principal':
       return questionPrincipal(target.value, toKnownCallers(names, account, clients, neverCallers));
     case 'profile':
-      return profiles.has(target.value) ? undefined : `"${target.value}" is no profile that can be vended`;
+      return profiles.has(target.value)
+        ? undefined
+        : `"${target.value}" is no profile that can be vended`;
     case 'all':
     case 'session':
       return undefined;
@@ -131,7 +163,9 @@ function questionTarget(
 
 /** `/revocations`: who and what gets nothing more. */
 export function createRevocationEndpoints({ clock, bareNames, names, ...actions }: Dependencies) {
-  /** `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more. */
+  /**
+   * `POST /revocations`: a user, a principal, a profile, a session or everything gets nothing more.
+   */
   async function revoke(authentic: Authentic): Promise<Outcome<'revoke'>> {
     const { request, snapshot } = authentic;
     const wish = readBody(request, ROUTES.revoke);
@@ -153,7 +187,9 @@ export function createRevocationEndpoints({ clock, bareNames, names, ...actions 
     const query = readQuery(authentic.request, ROUTES.listRevocations.query);
     if (!query.ok) return query;
     const listed = actions.listRevocations(toOperator(authentic));
-    return listed.ok ? ok({ revocations: listed.value.map((one) => toRevocationBody(one, bareNames)) }) : listed;
+    return listed.ok
+      ? ok({ revocations: listed.value.map((one) => toRevocationBody(one, bareNames)) })
+      : listed;
   }
 
   /** `DELETE /revocations/{id}`: lifts one. */

@@ -50,15 +50,17 @@ function toBody({ id, status, row }: ShownSession, bareNames: NamedKind): Sessio
 /** `/sessions`: what callers and operators are told of sessions, and the end of one. */
 export function createSessionEndpoints({ bareNames, ...actions }: Dependencies) {
   /**
-   * `GET /sessions`: sessions by user, profile, status and time, newest first; at most 100 a page, and
-   * a page that is not full may have a next one. Without an operator's rights, the caller's own.
+   * `GET /sessions`: sessions by user, profile, status and time, newest first; at most 100 a page,
+   * and a page that is not full may have a next one. Without an operator's rights, the caller's
+   * own.
    */
   async function listSessions(authentic: Authentic): Promise<Outcome<'listSessions'>> {
     const given = readQuery(authentic.request, ROUTES.listSessions.query);
     if (!given.ok) return given;
     const { [NEXT_TOKEN]: next, ...wanted } = given.value;
     const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = wanted;
-    if (since >= until) return invalid('The query parameter "since" must lie before "until".', 'since');
+    if (since >= until)
+      return invalid('The query parameter "since" must lie before "until".', 'since');
     const query: SessionQuery = { ...ALL_SESSIONS, ...wanted };
     const page = await actions.listSessions(toOperator(authentic), query, next);
     if (!page.ok) return page;
@@ -68,7 +70,9 @@ export function createSessionEndpoints({ bareNames, ...actions }: Dependencies) 
     });
   }
 
-  /** `GET /sessions/{id}`: one session; what is unknown, or not the caller's to know, is not active. */
+  /**
+   * `GET /sessions/{id}`: one session; what is unknown, or not the caller's to know, is not active.
+   */
   async function showSession(authentic: Authentic): Promise<Outcome<'showSession'>> {
     const id = readId(authentic.request, ROUTES.showSession);
     if (!id.ok) return id;
@@ -78,7 +82,10 @@ export function createSessionEndpoints({ bareNames, ...actions }: Dependencies) 
     return found.ok ? ok(toBody(found.value, bareNames)) : found;
   }
 
-  /** `POST /sessions/{id}/revoke`: nothing more for its subject on its profile, until the session would have ended. */
+  /**
+   * `POST /sessions/{id}/revoke`: nothing more for its subject on its profile, until the session
+   * would have ended.
+   */
   async function revokeSession(authentic: Authentic): Promise<Outcome<'revokeSession'>> {
     const id = readId(authentic.request, ROUTES.revokeSession);
     if (!id.ok) return id;

@@ -26,7 +26,17 @@ export function createVendEndpoints({ vend: vendTo }: Dependencies) {
     { profile, duration, session_label: label, justification, ticket }: Wish,
   ): Promise<Outcome<'vend'>> {
     const vended = await vendTo(
-      { caller, profile, httpRequestId: requestId, replay, label, duration, address, justification, ticket },
+      {
+        caller,
+        profile,
+        httpRequestId: requestId,
+        replay,
+        label,
+        duration,
+        address,
+        justification,
+        ticket,
+      },
       snapshot,
     );
     return vended.ok ? ok(toBody(vended.value)) : vended;
@@ -34,7 +44,8 @@ export function createVendEndpoints({ vend: vendTo }: Dependencies) {
 
   async function vend(authentic: Authentic): Promise<Outcome<'vend'>> {
     const { request } = authentic;
-    if (request.body.length > 0) return invalid('GET takes its fields in the query, not in a body.');
+    if (request.body.length > 0)
+      return invalid('GET takes its fields in the query, not in a body.');
     const wish = readQuery(request, ROUTES.vend.query);
     return wish.ok ? answerWish(authentic, wish.value) : wish;
   }

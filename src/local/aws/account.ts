@@ -80,7 +80,9 @@ export function roleArn(name: string): string {
 /** A unique id in IAM's form, the same for the same name in every run. */
 function uniqueId(prefix: 'AROA' | 'AIDA', name: string): string {
   const digest = createHash('sha256').update(`${prefix}/${name}`).digest();
-  const letters = [...digest.subarray(0, 17)].map((byte) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[byte % 32]);
+  const letters = [...digest.subarray(0, 17)].map(
+    (byte) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[byte % 32],
+  );
   return `${prefix}${letters.join('')}`;
 }
 
@@ -90,7 +92,11 @@ export function roleId(name: string): string {
 }
 
 /** The principal of a session of `role`. */
-export function sessionOf(role: string, sessionName: string, carried: Carried = NOTHING_CARRIED): Principal {
+export function sessionOf(
+  role: string,
+  sessionName: string,
+  carried: Carried = NOTHING_CARRIED,
+): Principal {
   return {
     ...carried,
     arn: `arn:aws:sts::${EMBEDDED_ACCOUNT}:assumed-role/${role}/${sessionName}`,
@@ -157,7 +163,11 @@ function trusting(...principals: readonly string[]): TrustPolicy {
 
 /** The account's roles. Nobody can assume the TVM's own role; its session exists from the start. */
 export const ROLES: readonly Role[] = [
-  { name: TVM_ROLE, trustPolicy: { Version: '2012-10-17', Statement: [] }, maxSessionDuration: 3_600 },
+  {
+    name: TVM_ROLE,
+    trustPolicy: { Version: '2012-10-17', Statement: [] },
+    maxSessionDuration: 3_600,
+  },
   { name: 'SentinelProtected-dev', trustPolicy: PROTECTED_TRUST, maxSessionDuration: 3_600 },
   { name: 'SentinelProtected-prod', trustPolicy: PROTECTED_TRUST, maxSessionDuration: 3_600 },
   { name: 'SentinelProtected-vault', trustPolicy: PROTECTED_TRUST, maxSessionDuration: 3_600 },

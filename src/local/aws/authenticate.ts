@@ -21,18 +21,32 @@ type Code = readonly [code: string, status: number];
  * https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
  */
-const CODES: Readonly<Record<SigV4Error | KeyRefusal, { readonly sts: Code; readonly json: Code }>> = {
+const CODES: Readonly<
+  Record<SigV4Error | KeyRefusal, { readonly sts: Code; readonly json: Code }>
+> = {
   AccessDenied: { sts: ['AccessDenied', 403], json: ['AccessDeniedException', 400] },
   ExpiredToken: { sts: ['ExpiredToken', 403], json: ['ExpiredTokenException', 400] },
-  IncompleteSignature: { sts: ['IncompleteSignature', 403], json: ['IncompleteSignatureException', 400] },
-  InvalidClientTokenId: { sts: ['InvalidClientTokenId', 403], json: ['UnrecognizedClientException', 400] },
+  IncompleteSignature: {
+    sts: ['IncompleteSignature', 403],
+    json: ['IncompleteSignatureException', 400],
+  },
+  InvalidClientTokenId: {
+    sts: ['InvalidClientTokenId', 403],
+    json: ['UnrecognizedClientException', 400],
+  },
   MissingAuthenticationToken: {
     sts: ['MissingAuthenticationToken', 403],
     json: ['MissingAuthenticationTokenException', 400],
   },
-  SignatureDoesNotMatch: { sts: ['SignatureDoesNotMatch', 403], json: ['InvalidSignatureException', 400] },
+  SignatureDoesNotMatch: {
+    sts: ['SignatureDoesNotMatch', 403],
+    json: ['InvalidSignatureException', 400],
+  },
   ValidationError: { sts: ['ValidationError', 400], json: ['ValidationException', 400] },
-  XAmzContentSHA256Mismatch: { sts: ['SignatureDoesNotMatch', 403], json: ['InvalidSignatureException', 400] },
+  XAmzContentSHA256Mismatch: {
+    sts: ['SignatureDoesNotMatch', 403],
+    json: ['InvalidSignatureException', 400],
+  },
 };
 
 const KEY_MESSAGES: Readonly<Record<KeyRefusal, string>> = {
@@ -41,7 +55,11 @@ const KEY_MESSAGES: Readonly<Record<KeyRefusal, string>> = {
 };
 
 /** A refusal of authentication, with the code and status of the service that was called. */
-export function authenticationError(service: Service, error: SigV4Error | KeyRefusal, message: string): AwsError {
+export function authenticationError(
+  service: Service,
+  error: SigV4Error | KeyRefusal,
+  message: string,
+): AwsError {
   const [code, status] = isQueryService(service) ? CODES[error].sts : CODES[error].json;
   return { code, status, message };
 }
@@ -70,10 +88,12 @@ export function authenticate(
   now: number,
 ): Result<Principal, AwsError> {
   const claim = readClaim(request, { region: EMBEDDED_REGION, service, now, window: WINDOW });
-  if (!claim.ok) return refuse(authenticationError(service, claim.refusal.error, claim.refusal.message));
+  if (!claim.ok)
+    return refuse(authenticationError(service, claim.refusal.error, claim.refusal.message));
   const key = keyring.find(claim.value.accessKeyId, claim.value.securityToken);
   if (!key.ok) return refuse(authenticationError(service, key.refusal, KEY_MESSAGES[key.refusal]));
   const verified = verifyClaim(claim.value, request, key.value.secret);
-  if (!verified.ok) return refuse(authenticationError(service, verified.refusal.error, verified.refusal.message));
+  if (!verified.ok)
+    return refuse(authenticationError(service, verified.refusal.error, verified.refusal.message));
   return ok(key.value.principal);
 }

@@ -5,7 +5,11 @@ declare module 'dynalite' {
   /**
    * Milliseconds that tables stay in CREATING, UPDATING and DELETING. The tables live in memory.
    */
-  type Options = { readonly createTableMs: number; readonly updateTableMs: number; readonly deleteTableMs: number };
+  type Options = {
+    readonly createTableMs: number;
+    readonly updateTableMs: number;
+    readonly deleteTableMs: number;
+  };
 
   /** An HTTP server, not listening yet. */
   const dynalite: (options: Options) => Server;

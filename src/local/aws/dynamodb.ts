@@ -33,7 +33,8 @@ function createBackend(): Backend {
         setHeader: (name: string, value: string | number) => {
           collected[name.toLowerCase()] = `${value}`;
         },
-        end: (text = '') => resolve({ status: response.statusCode, headers: collected, body: text }),
+        end: (text = '') =>
+          resolve({ status: response.statusCode, headers: collected, body: text }),
       };
       const request = Object.assign(new EventEmitter(), { method: 'POST', url, headers });
       try {
@@ -53,7 +54,10 @@ function createBackend(): Backend {
 const DescribeInput = v.object({ TableName: v.string() });
 const UpdateInput = v.object({
   TableName: v.string(),
-  TimeToLiveSpecification: v.object({ AttributeName: v.pipe(v.string(), v.minLength(1)), Enabled: v.boolean() }),
+  TimeToLiveSpecification: v.object({
+    AttributeName: v.pipe(v.string(), v.minLength(1)),
+    Enabled: v.boolean(),
+  }),
 });
 
 function parseJson(body: Uint8Array): unknown {
@@ -83,7 +87,11 @@ export function createDynamoDb(): Backend {
    */
   async function missingTable(call: DynamoCall, table: string): Promise<Answer | undefined> {
     const headers = { ...call.headers, 'x-amz-target': 'DynamoDB_20120810.DescribeTimeToLive' };
-    const answer = await backend({ ...call, headers, body: Buffer.from(JSON.stringify({ TableName: table })) });
+    const answer = await backend({
+      ...call,
+      headers,
+      body: Buffer.from(JSON.stringify({ TableName: table })),
+    });
     return answer.status === 200 ? undefined : answer;
   }
 
@@ -103,7 +111,8 @@ export function createDynamoDb(): Backend {
 
   async function update(call: DynamoCall): Promise<Answer> {
     const input = v.safeParse(UpdateInput, parseJson(call.body));
-    if (!input.success) return invalid('TableName or TimeToLiveSpecification is missing or malformed.');
+    if (!input.success)
+      return invalid('TableName or TimeToLiveSpecification is missing or malformed.');
     const { TableName, TimeToLiveSpecification } = input.output;
     const missing = await missingTable(call, TableName);
     if (missing !== undefined) return missing;

@@ -42,7 +42,13 @@ function sizeOf(text: string): number {
 }
 
 /** Starts without policies; `delay` in milliseconds. */
-export function createRolePolicies({ clock, delay }: { readonly clock: Clock; readonly delay: number }): RolePolicies {
+export function createRolePolicies({
+  clock,
+  delay,
+}: {
+  readonly clock: Clock;
+  readonly delay: number;
+}): RolePolicies {
   const states = new Map<string, RoleState>();
 
   function stateOf(role: string): RoleState {

@@ -70,7 +70,11 @@ function noPolicy(name: string) {
 }
 
 /** A page of names; the marker is the last name of the page before. */
-function listRolePolicies({ RoleName }: Given, { policies }: World, form: IamCall['form']): Outcome {
+function listRolePolicies(
+  { RoleName }: Given,
+  { policies }: World,
+  form: IamCall['form'],
+): Outcome {
   const [items = '100', marker = ''] = [form.get('MaxItems'), form.get('Marker')];
   if (!/^\d{1,4}$/u.test(items) || Number(items) < 1 || Number(items) > 1_000) {
     return error('ValidationError', 400, 'MaxItems must be an integer from 1 to 1000.');
@@ -83,8 +87,15 @@ function listRolePolicies({ RoleName }: Given, { policies }: World, form: IamCal
 
 function getRole({ RoleName }: Given, { roles }: World): Outcome {
   const role = roles.get(RoleName);
-  const document = role === undefined ? undefined : escapeDocument(JSON.stringify(role.trustPolicy));
-  const about = { Path: '/', RoleName, RoleId: roleId(RoleName), Arn: roleArn(RoleName), CreateDate: CREATED };
+  const document =
+    role === undefined ? undefined : escapeDocument(JSON.stringify(role.trustPolicy));
+  const about = {
+    Path: '/',
+    RoleName,
+    RoleId: roleId(RoleName),
+    Arn: roleArn(RoleName),
+    CreateDate: CREATED,
+  };
   const more = { AssumeRolePolicyDocument: document, MaxSessionDuration: role?.maxSessionDuration };
   return ok({ Role: { ...about, ...more } });
 }
@@ -95,7 +106,10 @@ function getRolePolicy({ RoleName, PolicyName }: Given, { policies }: World): Ou
   return ok({ RoleName, PolicyName, PolicyDocument: escapeDocument(text) });
 }
 
-function putRolePolicy({ RoleName, PolicyName, PolicyDocument }: Given, { policies }: World): Outcome {
+function putRolePolicy(
+  { RoleName, PolicyName, PolicyDocument }: Given,
+  { policies }: World,
+): Outcome {
   return policies.put(RoleName, PolicyName, PolicyDocument);
 }
 
@@ -117,10 +131,13 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
  * Reads which operation is called, and checks its parameters; others are ignored, as STS ignores
  * them.
  */
-function readCall(form: IamCall['form']): Result<{ readonly action: string; readonly found: Operation }, AwsError> {
+function readCall(
+  form: IamCall['form'],
+): Result<{ readonly action: string; readonly found: Operation }, AwsError> {
   const action = form.get('Action') ?? '';
   const version = form.get('Version') ?? '';
-  if (action === '') return error('MissingAction', 400, 'The request must contain the parameter Action.');
+  if (action === '')
+    return error('MissingAction', 400, 'The request must contain the parameter Action.');
   const found = version === VERSION ? OPERATIONS.get(action) : undefined;
   if (found === undefined) {
     return error('InvalidAction', 400, `Could not find operation ${action} for version ${version}`);
@@ -157,7 +174,11 @@ export function createIam({ roles, clock, delay }: Options) {
     if (!world.roles.has(RoleName)) {
       return error('NoSuchEntity', 404, `The role with name ${RoleName} cannot be found.`);
     }
-    const names = { RoleName, PolicyName: given('PolicyName'), PolicyDocument: given('PolicyDocument') };
+    const names = {
+      RoleName,
+      PolicyName: given('PolicyName'),
+      PolicyDocument: given('PolicyDocument'),
+    };
     const done = found.run(names, world, form);
     return done.ok ? ok(queryAnswer(action, done.value, 'iam')) : done;
   }

@@ -1,6 +1,19 @@
 import { formatInstant } from '../../lib/clock.ts';
-import { EMBEDDED_ACCOUNT, EMBEDDED_REGION, REVOKER_ROLE, roleArn, TVM_ROLE, type Principal } from './account.ts';
-import { evaluatePolicy, readPolicy, type Policy, type PolicyQuestion, type Verdict } from './policy-evaluation.ts';
+import {
+  EMBEDDED_ACCOUNT,
+  EMBEDDED_REGION,
+  REVOKER_ROLE,
+  roleArn,
+  TVM_ROLE,
+  type Principal,
+} from './account.ts';
+import {
+  evaluatePolicy,
+  readPolicy,
+  type Policy,
+  type PolicyQuestion,
+  type Verdict,
+} from './policy-evaluation.ts';
 
 /** What a principal asks for. */
 export type Asked = {
@@ -20,7 +33,11 @@ export type InlinePolicies = { readonly of: (role: string) => readonly Policy[] 
  * The rest of a question: the policies of roles, the caller's address, and the time in epoch
  * milliseconds.
  */
-export type Circumstances = { readonly inline: InlinePolicies; readonly peer: string; readonly now: number };
+export type Circumstances = {
+  readonly inline: InlinePolicies;
+  readonly peer: string;
+  readonly now: number;
+};
 
 function allow(actions: readonly string[], resource = '*'): Policy[number] {
   return {
@@ -48,7 +65,9 @@ const OWN: ReadonlyMap<string, Policy> = new Map([
   ],
 ]);
 
-/** Something that a demo can do: read the role itself. SSM, DynamoDB and SNS are for the TVM only. */
+/**
+ * Something that a demo can do: read the role itself. SSM, DynamoDB and SNS are for the TVM only.
+ */
 const PROTECTED_OWN: Policy = [allow(['iam:GetRole'], PROTECTED_ROLES)];
 
 /** What each role may do by its fixed policy, beside the inline ones. */
@@ -56,10 +75,14 @@ function ownPolicy(role: string): Policy {
   return OWN.get(role) ?? (role.startsWith(PROTECTED) ? PROTECTED_OWN : []);
 }
 
-const READ_ONLY: Policy = [allow(['*:Get*', '*:List*', '*:Describe*', '*:Query', '*:Scan', '*:BatchGet*'])];
+const READ_ONLY: Policy = [
+  allow(['*:Get*', '*:List*', '*:Describe*', '*:Query', '*:Scan', '*:BatchGet*']),
+];
 
 /** The only managed policy that is known here; any other allows nothing. */
-const MANAGED: ReadonlyMap<string, Policy> = new Map([['arn:aws:iam::aws:policy/ReadOnlyAccess', READ_ONLY]]);
+const MANAGED: ReadonlyMap<string, Policy> = new Map([
+  ['arn:aws:iam::aws:policy/ReadOnlyAccess', READ_ONLY],
+]);
 
 /** A socket for both address families writes IPv4 addresses as IPv6. */
 function addressOf(peer: string): string {
@@ -71,7 +94,11 @@ function addressOf(peer: string): string {
  * because there is no VPC. aws:TokenIssueTime exists for temporary credentials only, to the second.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
  */
-function contextOf(principal: Principal, asked: Asked, { peer, now }: Circumstances): PolicyQuestion['context'] {
+function contextOf(
+  principal: Principal,
+  asked: Asked,
+  { peer, now }: Circumstances,
+): PolicyQuestion['context'] {
   const { issuedAt, roleName, sourceIdentity, tags, principalArn, userId } = principal;
   return new Map<string, readonly string[]>([
     ['aws:currenttime', [new Date(now).toISOString()]],
@@ -82,7 +109,9 @@ function contextOf(principal: Principal, asked: Asked, { peer, now }: Circumstan
     ['aws:principalarn', [principalArn]],
     ['aws:principalaccount', [EMBEDDED_ACCOUNT]],
     ['aws:userid', [userId]],
-    ...(roleName === undefined ? [['aws:username', [principalArn.split('/').at(-1) ?? '']] as const] : []),
+    ...(roleName === undefined
+      ? [['aws:username', [principalArn.split('/').at(-1) ?? '']] as const]
+      : []),
     ...(issuedAt === undefined ? [] : [['aws:tokenissuetime', [formatInstant(issuedAt)]] as const]),
     ...(sourceIdentity === undefined ? [] : [['aws:sourceidentity', [sourceIdentity]] as const]),
     ...[...tags].map(([key, value]) => [`aws:principaltag/${key.toLowerCase()}`, [value]] as const),
@@ -96,7 +125,10 @@ function among(verdicts: readonly Verdict[]): Verdict {
 }
 
 /** What the session's inline and managed policies say together; undefined if it has none. */
-function sessionVerdict({ sessionPolicy, managedPolicies }: Principal, question: PolicyQuestion): Verdict | undefined {
+function sessionVerdict(
+  { sessionPolicy, managedPolicies }: Principal,
+  question: PolicyQuestion,
+): Verdict | undefined {
   if (sessionPolicy === undefined && managedPolicies.length === 0) return undefined;
   const inline = sessionPolicy === undefined ? [] : readPolicy(sessionPolicy);
   if (inline === undefined) return 'deny';
@@ -110,14 +142,21 @@ const EXPLICIT = 'with an explicit deny in';
  * Why a session policy or an inline policy denies a request, in AWS's words; undefined if none
  * does.
  */
-function whyNarrowed(principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined {
+function whyNarrowed(
+  principal: Principal,
+  asked: Asked,
+  circumstances: Circumstances,
+): string | undefined {
   const question = { ...asked, context: contextOf(principal, asked, circumstances) };
-  const inline = principal.roleName === undefined ? [] : circumstances.inline.of(principal.roleName);
+  const inline =
+    principal.roleName === undefined ? [] : circumstances.inline.of(principal.roleName);
   const says = among(inline.map((policy) => evaluatePolicy(policy, question)));
   if (says === 'deny') return `${EXPLICIT} an identity-based policy`;
   const session = sessionVerdict(principal, question);
   if (session === 'deny') return `${EXPLICIT} a session policy`;
-  return session === 'none' ? `because no session policy allows the ${asked.action} action` : undefined;
+  return session === 'none'
+    ? `because no session policy allows the ${asked.action} action`
+    : undefined;
 }
 
 /**
@@ -126,20 +165,31 @@ function whyNarrowed(principal: Principal, asked: Asked, circumstances: Circumst
  * any.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html
  */
-export function whyRefused(principal: Principal, asked: Asked, circumstances: Circumstances): string | undefined {
+export function whyRefused(
+  principal: Principal,
+  asked: Asked,
+  circumstances: Circumstances,
+): string | undefined {
   const narrowed = whyNarrowed(principal, asked, circumstances);
   if (narrowed?.startsWith(EXPLICIT) === true) return narrowed;
   const { roleName } = principal;
-  const policies = roleName === undefined ? [] : [ownPolicy(roleName), ...circumstances.inline.of(roleName)];
+  const policies =
+    roleName === undefined ? [] : [ownPolicy(roleName), ...circumstances.inline.of(roleName)];
   const question = { ...asked, context: contextOf(principal, asked, circumstances) };
   const says = among(policies.map((policy) => evaluatePolicy(policy, question)));
-  return says === 'allow' ? narrowed : `because no identity-based policy allows the ${asked.action} action`;
+  return says === 'allow'
+    ? narrowed
+    : `because no identity-based policy allows the ${asked.action} action`;
 }
 
 /** The same for AssumeRole: within an account, the role's trust policy is enough to allow it. */
 export const whyDenied = whyNarrowed;
 
 /** AWS's sentence for a refusal, with the reason. */
-export function refusalMessage(principal: Principal, { action, resource }: Asked, why: string): string {
+export function refusalMessage(
+  principal: Principal,
+  { action, resource }: Asked,
+  why: string,
+): string {
   return `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} ${why}`;
 }

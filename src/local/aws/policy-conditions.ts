@@ -7,7 +7,11 @@ import { matchesWildcard } from './trust-policy.ts';
 export type ConditionContext = ReadonlyMap<string, readonly string[]>;
 
 /** One line of a Condition element: operator and key as written, values as texts. */
-export type Condition = { readonly operator: string; readonly key: string; readonly values: readonly string[] };
+export type Condition = {
+  readonly operator: string;
+  readonly key: string;
+  readonly values: readonly string[];
+};
 
 type Match = (expected: string, actual: string) => boolean;
 
@@ -24,7 +28,8 @@ const PREFIX_LENGTH = { 4: 32, 6: 128 } as const;
 function readNetwork(text: string) {
   const [address = '', bits, ...rest] = text.split('/');
   const version = isIP(address) as 0 | 4 | 6;
-  if (version === 0 || rest.length > 0 || (bits !== undefined && !/^\d{1,3}$/u.test(bits))) return undefined;
+  if (version === 0 || rest.length > 0 || (bits !== undefined && !/^\d{1,3}$/u.test(bits)))
+    return undefined;
   const length = bits === undefined ? PREFIX_LENGTH[version] : Number(bits);
   return length > PREFIX_LENGTH[version] ? undefined : { address, length, version };
 }
@@ -146,10 +151,15 @@ function isKnownKey(key: string): boolean {
 }
 
 /** An operator with its set prefix and its IfExists suffix. */
-type Qualified = { readonly operator: Operator; readonly set: string | undefined; readonly ifExists: boolean };
+type Qualified = {
+  readonly operator: Operator;
+  readonly set: string | undefined;
+  readonly ifExists: boolean;
+};
 
 function readOperator(name: string): Qualified | undefined {
-  const [, set, base = '', ifExists] = /^(?:(ForAnyValue|ForAllValues):)?(\w+?)(IfExists)?$/u.exec(name) ?? [];
+  const [, set, base = '', ifExists] =
+    /^(?:(ForAnyValue|ForAllValues):)?(\w+?)(IfExists)?$/u.exec(name) ?? [];
   const operator = OPERATORS.get(base);
   if (operator === undefined) return undefined;
   return { operator, set, ifExists: ifExists !== undefined };
@@ -161,16 +171,23 @@ export function conditionProblem({ operator: name, key, values }: Condition): st
   if (operator === undefined) return `Invalid Condition type : ${name}.`;
   if (!isKnownKey(key)) return `Condition key ${key} is not known to the embedded AWS.`;
   if (values.length === 0) return `The condition ${name} of ${key} has no value.`;
-  if (values.some((value) => value.includes('${'))) return 'Policy variables are not known to the embedded AWS.';
+  if (values.some((value) => value.includes('${')))
+    return 'Policy variables are not known to the embedded AWS.';
   const odd = values.find((value) => !operator.takes(value));
-  return odd === undefined ? undefined : `The value ${odd} cannot be used with the condition operator ${name}.`;
+  return odd === undefined
+    ? undefined
+    : `The value ${odd} cannot be used with the condition operator ${name}.`;
 }
 
 /**
  * Whether the values of a present key satisfy an operator: OR of the expected values, NOR for
  * negated operators.
  */
-function satisfies({ operator, set }: Qualified, expected: readonly string[], actual: readonly string[]): boolean {
+function satisfies(
+  { operator, set }: Qualified,
+  expected: readonly string[],
+  actual: readonly string[],
+): boolean {
   function one(value: string): boolean {
     return expected.some((pattern) => operator.match(pattern, value)) !== operator.negated;
   }
@@ -188,11 +205,16 @@ function satisfies({ operator, set }: Qualified, expected: readonly string[], ac
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
  */
-export function conditionHolds(condition: Condition, context: ConditionContext): boolean | undefined {
+export function conditionHolds(
+  condition: Condition,
+  context: ConditionContext,
+): boolean | undefined {
   if (conditionProblem(condition) !== undefined) return undefined;
   const actual = context.get(condition.key.toLowerCase()) ?? [];
   if (condition.operator === 'Null') {
-    return condition.values.some((value) => (value.toLowerCase() === 'true') === (actual.length === 0));
+    return condition.values.some(
+      (value) => (value.toLowerCase() === 'true') === (actual.length === 0),
+    );
   }
   const qualified = readOperator(condition.operator);
   if (qualified === undefined) return undefined;

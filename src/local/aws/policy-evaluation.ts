@@ -1,4 +1,9 @@
-import { conditionHolds, conditionProblem, type Condition, type ConditionContext } from './policy-conditions.ts';
+import {
+  conditionHolds,
+  conditionProblem,
+  type Condition,
+  type ConditionContext,
+} from './policy-conditions.ts';
 import { isPolicyDocument } from './session-policy.ts';
 import { matchesWildcard } from './trust-policy.ts';
 
@@ -36,8 +41,9 @@ function list(value: unknown): readonly string[] {
 }
 
 function readConditions(blocks: unknown): readonly Condition[] {
-  return Object.entries((blocks ?? {}) as Readonly<Record<string, Written>>).flatMap(([operator, byKey]) =>
-    Object.entries(byKey).map(([key, values]) => ({ operator, key, values: list(values) })),
+  return Object.entries((blocks ?? {}) as Readonly<Record<string, Written>>).flatMap(
+    ([operator, byKey]) =>
+      Object.entries(byKey).map(([key, values]) => ({ operator, key, values: list(values) })),
   );
 }
 
@@ -58,8 +64,12 @@ function readStatement(written: Written): Statement {
  */
 export function readPolicy(text: string): Policy | undefined {
   if (!isPolicyDocument(text)) return undefined;
-  const { Statement: written } = JSON.parse(text) as Readonly<{ Statement: Written | readonly Written[] }>;
-  return (Array.isArray(written) ? (written as readonly Written[]) : [written as Written]).map(readStatement);
+  const { Statement: written } = JSON.parse(text) as Readonly<{
+    Statement: Written | readonly Written[];
+  }>;
+  return (Array.isArray(written) ? (written as readonly Written[]) : [written as Written]).map(
+    readStatement,
+  );
 }
 
 function hasVariable({ actions, resources }: Statement): boolean {
@@ -72,7 +82,9 @@ function hasVariable({ actions, resources }: Statement): boolean {
  */
 function concerns(statement: Statement, { action, resource }: PolicyQuestion): boolean {
   const { actions, resources } = statement;
-  const acts = actions.patterns.some((pattern) => matchesWildcard(pattern.toLowerCase(), action.toLowerCase()));
+  const acts = actions.patterns.some((pattern) =>
+    matchesWildcard(pattern.toLowerCase(), action.toLowerCase()),
+  );
   const found = resources.patterns.some((pattern) => matchesWildcard(pattern, resource));
   // A variable could have any value, so it excludes no resource.
   return acts !== actions.not && (found !== resources.not || hasVariable(statement));
@@ -84,7 +96,9 @@ function applies(statement: Statement, question: PolicyQuestion): boolean {
   // does.
   const unknown = statement.effect === 'Deny';
   if (hasVariable(statement) && !unknown) return false;
-  return statement.conditions.every((condition) => conditionHolds(condition, question.context) ?? unknown);
+  return statement.conditions.every(
+    (condition) => conditionHolds(condition, question.context) ?? unknown,
+  );
 }
 
 /**
@@ -93,7 +107,9 @@ function applies(statement: Statement, question: PolicyQuestion): boolean {
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
 export function evaluatePolicy(policy: Policy, question: PolicyQuestion): Verdict {
-  const effects = new Set(policy.filter((one) => applies(one, question)).map(({ effect }) => effect));
+  const effects = new Set(
+    policy.filter((one) => applies(one, question)).map(({ effect }) => effect),
+  );
   if (effects.has('Deny')) return 'deny';
   return effects.has('Allow') ? 'allow' : 'none';
 }
@@ -110,7 +126,10 @@ function countKeys(value: unknown): number {
  */
 function hasDuplicates(text: string): boolean {
   const strings = [...text.matchAll(/"(?:[^"\\]|\\.)*"(?<colon>\s*:)?/gsu)];
-  return strings.filter(({ groups }) => groups?.['colon'] !== undefined).length !== countKeys(JSON.parse(text));
+  return (
+    strings.filter(({ groups }) => groups?.['colon'] !== undefined).length !==
+    countKeys(JSON.parse(text))
+  );
 }
 
 const ACTION = /^(?:\*|[\w-]+:[\w*?]+)$/u;
@@ -120,7 +139,8 @@ function statementProblem(statement: Statement): string | undefined {
   const { sid = '', actions, resources, conditions } = statement;
   if (!/^[0-9A-Za-z]*$/u.test(sid)) return 'Statement IDs (SID) must be alpha-numeric.';
   if (hasVariable(statement)) return 'Policy variables are not known to the embedded AWS.';
-  if (actions.patterns.some((one) => !ACTION.test(one))) return 'Actions/Conditions must be prefaced by a vendor.';
+  if (actions.patterns.some((one) => !ACTION.test(one)))
+    return 'Actions/Conditions must be prefaced by a vendor.';
   const odd = resources.patterns.find((one) => !RESOURCE.test(one));
   if (odd !== undefined) return `Resource ${odd} must be in ARN format or "*".`;
   return conditions.map(conditionProblem).find((problem) => problem !== undefined);
@@ -135,10 +155,14 @@ export function readRolePolicy(text: string): Policy | string {
   const policy = readPolicy(text);
   if (policy === undefined) return 'Syntax errors in policy.';
   const elements = Object.keys(JSON.parse(text) as object);
-  if (hasDuplicates(text) || elements.some((name) => !['Version', 'Id', 'Statement'].includes(name))) {
+  if (
+    hasDuplicates(text) ||
+    elements.some((name) => !['Version', 'Id', 'Statement'].includes(name))
+  ) {
     return 'Syntax errors in policy.';
   }
   const sids = policy.flatMap(({ sid }) => (sid === undefined || sid === '' ? [] : [sid]));
-  if (new Set(sids).size < sids.length) return 'Statement IDs (SID) in a single policy must be unique.';
+  if (new Set(sids).size < sids.length)
+    return 'Statement IDs (SID) in a single policy must be unique.';
   return policy.map(statementProblem).find((problem) => problem !== undefined) ?? policy;
 }

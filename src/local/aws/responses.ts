@@ -33,7 +33,12 @@ export function isQueryService(service: Service): service is QueryService {
   return Object.hasOwn(NAMESPACES, service);
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+};
 
 /**
  * Replaces characters that XML 1.0 cannot contain by U+FFFD, because error messages repeat what the
@@ -60,7 +65,10 @@ function renderXml(tree: XmlTree): string {
     .join('');
 }
 
-function withRequestId(contentType: string): { readonly id: string; readonly headers: Record<string, string> } {
+function withRequestId(contentType: string): {
+  readonly id: string;
+  readonly headers: Record<string, string>;
+} {
   const id = randomUUID();
   return { id, headers: { 'content-type': contentType, 'x-amzn-requestid': id } };
 }
@@ -69,7 +77,11 @@ function withRequestId(contentType: string): { readonly id: string; readonly hea
  * The XML answer of an action of the AWS query protocol: `<XResponse><XResult>…`; some actions have
  * no result.
  */
-export function queryAnswer(action: string, result: XmlTree | undefined, service: QueryService = 'sts'): Answer {
+export function queryAnswer(
+  action: string,
+  result: XmlTree | undefined,
+  service: QueryService = 'sts',
+): Answer {
   const { id, headers } = withRequestId('text/xml');
   const inner = renderXml({ [`${action}Result`]: result, ResponseMetadata: { RequestId: id } });
   return {
@@ -117,5 +129,9 @@ export function errorAnswer(service: Service, error: AwsError, asJson = false): 
     };
   }
   const inner = renderXml({ Error: { Type: type, Code: code, Message: message }, RequestId: id });
-  return { status, headers, body: `<ErrorResponse xmlns="${NAMESPACES[service]}">${inner}</ErrorResponse>` };
+  return {
+    status,
+    headers,
+    body: `<ErrorResponse xmlns="${NAMESPACES[service]}">${inner}</ErrorResponse>`,
+  };
 }

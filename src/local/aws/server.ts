@@ -1,13 +1,26 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import { headerValues, readWireHead, type Header, type WireRequest } from '../../sigv4/request.ts';
-import { EMBEDDED_ACCOUNT, EMBEDDED_REGION, ROLES, STATIC_KEYS, type Principal, type Role } from './account.ts';
+import {
+  EMBEDDED_ACCOUNT,
+  EMBEDDED_REGION,
+  ROLES,
+  STATIC_KEYS,
+  type Principal,
+  type Role,
+} from './account.ts';
 import { authenticate, authenticationError, serviceOf } from './authenticate.ts';
 import { createDynamoDb, operationOf } from './dynamodb.ts';
 import { createIam } from './iam.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import { NO_KEYS, refusalMessage, whyRefused } from './permissions.ts';
-import { errorAnswer, jsonAnswer, type Answer, type QueryService, type Service } from './responses.ts';
+import {
+  errorAnswer,
+  jsonAnswer,
+  type Answer,
+  type QueryService,
+  type Service,
+} from './responses.ts';
 import { createSns } from './sns.ts';
 import { createSsm } from './ssm.ts';
 import { createSts } from './sts.ts';
@@ -37,9 +50,9 @@ type Services = {
 };
 
 /**
- * Starts STS, IAM, SSM, DynamoDB and SNS for one account in one region, on one HTTP port and in memory.
- * It is for development and tests, and never shipped. Every signature is verified; who may do what
- * is in account.ts and permissions.ts.
+ * Starts STS, IAM, SSM, DynamoDB and SNS for one account in one region, on one HTTP port and in
+ * memory. It is for development and tests, and never shipped. Every signature is verified; who may
+ * do what is in account.ts and permissions.ts.
  *
  * Rejects as Node does if the port is in use (`EADDRINUSE`).
  *
@@ -98,7 +111,11 @@ function listen(server: Server, port: number, host: string): Promise<number> {
 
 type World = { readonly services: Services; readonly keyring: Keyring; readonly clock: Clock };
 
-async function serve(incoming: IncomingMessage, outgoing: ServerResponse, world: World): Promise<void> {
+async function serve(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  world: World,
+): Promise<void> {
   try {
     const body = await readBody(incoming);
     const answer = body === undefined ? TOO_LARGE : await answerTo(incoming, body, world);
@@ -108,7 +125,9 @@ async function serve(incoming: IncomingMessage, outgoing: ServerResponse, world:
   } catch (cause) {
     // A client that went away needs no answer. Anything else is a bug of the embedded AWS.
     if (incoming.destroyed && !incoming.complete) return;
-    process.stderr.write(`embedded AWS: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`);
+    process.stderr.write(
+      `embedded AWS: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`,
+    );
     if (!outgoing.headersSent) outgoing.writeHead(500);
     outgoing.end();
   }
@@ -132,7 +151,11 @@ async function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefin
   return Buffer.concat(chunks);
 }
 
-async function answerTo(incoming: IncomingMessage, body: Uint8Array, world: World): Promise<Answer> {
+async function answerTo(
+  incoming: IncomingMessage,
+  body: Uint8Array,
+  world: World,
+): Promise<Answer> {
   const { services, keyring, clock } = world;
   const { method = '', url = '', rawHeaders } = incoming;
   const wantsJson = (incoming.headers.accept ?? '').trim() === 'application/json';
@@ -140,7 +163,11 @@ async function answerTo(incoming: IncomingMessage, body: Uint8Array, world: Worl
   if (!head.ok) {
     const service = serviceOf(pairs(rawHeaders));
     const acceptsJson = wantsJson && service === 'sts';
-    return errorAnswer(service, authenticationError(service, head.refusal.error, head.refusal.message), acceptsJson);
+    return errorAnswer(
+      service,
+      authenticationError(service, head.refusal.error, head.refusal.message),
+      acceptsJson,
+    );
   }
   const request: WireRequest = { ...head.value, body };
   const service = serviceOf(request.headers);
@@ -148,7 +175,11 @@ async function answerTo(incoming: IncomingMessage, body: Uint8Array, world: Worl
   const acceptsJson = wantsJson && service === 'sts';
   const caller = authenticate(request, service, keyring, clock());
   if (!caller.ok) return errorAnswer(service, caller.refusal, acceptsJson);
-  const call = { principal: caller.value, form: readForm(request), peer: incoming.socket.remoteAddress ?? '' };
+  const call = {
+    principal: caller.value,
+    form: readForm(request),
+    peer: incoming.socket.remoteAddress ?? '',
+  };
   if (service === 'sts') return services.sts({ ...call, acceptsJson });
   if (service === 'iam') return services.iam.call(call);
   if (service === 'sns') return services.sns(call);
@@ -175,7 +206,11 @@ function readForm({ query, body }: WireRequest): ReadonlyMap<string, string> {
 async function callJson(
   service: Exclude<Service, QueryService>,
   request: WireRequest,
-  { principal, peer, now }: { readonly principal: Principal; readonly peer: string; readonly now: number },
+  {
+    principal,
+    peer,
+    now,
+  }: { readonly principal: Principal; readonly peer: string; readonly now: number },
   services: Services,
 ): Promise<Answer> {
   const [target = ''] = headerValues(request.headers, 'x-amz-target');
@@ -187,9 +222,16 @@ async function callJson(
     return errorAnswer(service, { code: 'AccessDeniedException', status: 400, message });
   }
   if (service === 'dynamodb') {
-    return services.dynamodb({ url: '/', headers: Object.fromEntries(request.headers), body: request.body });
+    return services.dynamodb({
+      url: '/',
+      headers: Object.fromEntries(request.headers),
+      body: request.body,
+    });
   }
-  const outcome = services.ssm({ operation: target.startsWith('AmazonSSM.') ? operation : '', body: request.body });
+  const outcome = services.ssm({
+    operation: target.startsWith('AmazonSSM.') ? operation : '',
+    body: request.body,
+  });
   return outcome.ok ? jsonAnswer('ssm', outcome.value) : errorAnswer('ssm', outcome.refusal);
 }
 

@@ -28,7 +28,8 @@ function isCondition(value: unknown): boolean {
  * or NotResource.
  */
 function isStatement(value: unknown): boolean {
-  if (!isObject(value) || Object.keys(value).some((key) => !STATEMENT_ELEMENTS.has(key))) return false;
+  if (!isObject(value) || Object.keys(value).some((key) => !STATEMENT_ELEMENTS.has(key)))
+    return false;
   const { Effect, Action, NotAction, Resource, NotResource, Condition } = value;
   const actions = [Action, NotAction].filter((element) => element !== undefined);
   const resources = [Resource, NotResource].filter((element) => element !== undefined);
@@ -57,6 +58,8 @@ export function isPolicyDocument(text: string): boolean {
   const { Version, Statement } = document;
   const statements = Array.isArray(Statement) ? Statement : [Statement];
   return (
-    (Version === '2012-10-17' || Version === '2008-10-17') && statements.length > 0 && statements.every(isStatement)
+    (Version === '2012-10-17' || Version === '2008-10-17') &&
+    statements.length > 0 &&
+    statements.every(isStatement)
   );
 }

@@ -26,7 +26,11 @@ const PATIENCE = 2 * SECOND;
 type Outcome = Result<XmlTree, AwsError>;
 
 function invalid(message: string) {
-  return refuse<AwsError>({ code: 'InvalidParameter', status: 400, message: `Invalid parameter: ${message}` });
+  return refuse<AwsError>({
+    code: 'InvalidParameter',
+    status: 400,
+    message: `Invalid parameter: ${message}`,
+  });
 }
 
 function arnOf(name: string): string {
@@ -37,10 +41,15 @@ function arnOf(name: string): string {
 function isReceiver(endpoint: string): boolean {
   if (!URL.canParse(endpoint)) return false;
   const { protocol, hostname } = new URL(endpoint);
-  return protocol === 'http:' && /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/u.test(hostname);
+  return (
+    protocol === 'http:' && /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/u.test(hostname)
+  );
 }
 
-/** `MessageAttributes.entry.N.Name`, `.Value.DataType` and `.Value.StringValue`, as SNS hands them on. */
+/**
+ * `MessageAttributes.entry.N.Name`, `.Value.DataType` and `.Value.StringValue`, as SNS hands them
+ * on.
+ */
 function attributesOf(form: ReadonlyMap<string, string>) {
   const attributes: Record<string, { readonly Type: string; readonly Value: string }> = {};
   for (let n = 1; form.has(`MessageAttributes.entry.${n}.Name`); n += 1) {
@@ -54,8 +63,8 @@ function attributesOf(form: ReadonlyMap<string, string>) {
 }
 
 /**
- * CreateTopic of standard topics, Publish, and Subscribe of http receivers on this machine, which need not confirm. What
- * is published goes to each subscriber once; nobody tries again.
+ * CreateTopic of standard topics, Publish, and Subscribe of http receivers on this machine, which
+ * need not confirm. What is published goes to each subscriber once; nobody tries again.
  * https://docs.aws.amazon.com/sns/latest/api/Welcome.html
  */
 export function createSns({ clock, inline }: Options) {
@@ -72,14 +81,17 @@ export function createSns({ clock, inline }: Options) {
 
   function subscribersOf(form: SnsCall['form']): Result<Set<string>, AwsError> {
     const found = topics.get(form.get('TopicArn') ?? '');
-    return found === undefined ? refuse({ code: 'NotFound', status: 404, message: 'Topic does not exist' }) : ok(found);
+    return found === undefined
+      ? refuse({ code: 'NotFound', status: 404, message: 'Topic does not exist' })
+      : ok(found);
   }
 
   function subscribe(form: SnsCall['form']): Outcome {
     const subscribers = subscribersOf(form);
     if (!subscribers.ok) return subscribers;
     const endpoint = form.get('Endpoint') ?? '';
-    if (form.get('Protocol') !== 'http') return invalid('the embedded AWS knows the protocol http only');
+    if (form.get('Protocol') !== 'http')
+      return invalid('the embedded AWS knows the protocol http only');
     if (!isReceiver(endpoint)) return invalid('Endpoint must be http to this machine');
     subscribers.value.add(endpoint);
     return ok({ SubscriptionArn: `${form.get('TopicArn')}:${randomUUID()}` });
@@ -135,7 +147,10 @@ export function createSns({ clock, inline }: Options) {
 }
 
 /** What a subscriber does with it is its own affair. */
-async function notify(endpoint: string, notification: { readonly MessageId: string }): Promise<void> {
+async function notify(
+  endpoint: string,
+  notification: { readonly MessageId: string },
+): Promise<void> {
   try {
     const answer = await fetch(endpoint, {
       method: 'POST',

@@ -7,7 +7,9 @@ import type { Parameter } from './ssm-parameters.ts';
 export const ParameterFilter = v.object({
   Key: v.pipe(v.string(), v.minLength(1), v.maxLength(132)),
   Option: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(10))),
-  Values: v.optional(v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(1_024))), v.maxLength(50))),
+  Values: v.optional(
+    v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(1_024))), v.maxLength(50)),
+  ),
 });
 
 type Filter = v.InferOutput<typeof ParameterFilter>;
@@ -33,7 +35,10 @@ const OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
 export function readFilters(filters: readonly Filter[]): Result<Matches, AwsError> {
   const keys = filters.map(({ Key }) => Key);
   if (new Set(keys).size < keys.length) {
-    return error('InvalidFilterKey', 'The following filters are duplicated in the request. Filters must be unique.');
+    return error(
+      'InvalidFilterKey',
+      'The following filters are duplicated in the request. Filters must be unique.',
+    );
   }
   const all: Matches[] = [];
   for (const filter of filters) {
@@ -50,7 +55,10 @@ export function readFilters(filters: readonly Filter[]): Result<Matches, AwsErro
 function readFilter({ Key: key, Option, Values: values = [] }: Filter): Result<Matches, AwsError> {
   const options = OPTIONS.get(key);
   if (options === undefined) {
-    return error('InvalidFilterKey', `The embedded AWS has no filter on "${key}"; it has ${knownKeys()}.`);
+    return error(
+      'InvalidFilterKey',
+      `The embedded AWS has no filter on "${key}"; it has ${knownKeys()}.`,
+    );
   }
   const option = Option ?? options[0] ?? '';
   if (!options.includes(option)) {
@@ -60,7 +68,10 @@ function readFilter({ Key: key, Option, Values: values = [] }: Filter): Result<M
     );
   }
   if (values.length === 0) {
-    return error('InvalidFilterValue', 'The following filter values are missing : null for filter key ' + key);
+    return error(
+      'InvalidFilterValue',
+      'The following filter values are missing : null for filter key ' + key,
+    );
   }
   if (key === 'Path' && values.some((value) => !value.startsWith('/'))) {
     return error(

@@ -66,13 +66,19 @@ function checkName(name: string): Result<undefined, AwsError> {
     );
   }
   if (/^\/?(?:aws|ssm)/iu.test(name)) {
-    return error('ValidationException', 'Parameter name: can\'t be prefixed with "aws" or "ssm" (case-insensitive).');
+    return error(
+      'ValidationException',
+      'Parameter name: can\'t be prefixed with "aws" or "ssm" (case-insensitive).',
+    );
   }
   if (name.includes('/') && (!name.startsWith('/') || name.endsWith('/') || name.includes('//'))) {
     return error('ValidationException', 'Parameter name must be a fully qualified name.');
   }
   if (name.split('/').length - 1 > MAX_LEVELS) {
-    return error('HierarchyLevelLimitExceededException', `A hierarchy can have a maximum of ${MAX_LEVELS} levels.`);
+    return error(
+      'HierarchyLevelLimitExceededException',
+      `A hierarchy can have a maximum of ${MAX_LEVELS} levels.`,
+    );
   }
   return ok(undefined);
 }
@@ -148,7 +154,10 @@ export function createParameterStore(): ParameterStore {
     const isStandard = next.value.tier === 'Standard';
     const full = isStandard && before?.tier !== 'Standard' && standard >= MAX_STANDARD;
     if (full || (before === undefined && parameters.size >= MAX_PARAMETERS)) {
-      return error('ParameterLimitExceeded', 'You have exceeded the number of parameters for this account.');
+      return error(
+        'ParameterLimitExceeded',
+        'You have exceeded the number of parameters for this account.',
+      );
     }
     if (before === undefined) order = undefined;
     standard += Number(isStandard) - Number(before?.tier === 'Standard');
@@ -181,7 +190,11 @@ function firstNotBefore(names: readonly string[], isBefore: (name: string) => bo
   return low;
 }
 
-function nextVersion(wanted: NewParameter, before: Parameter | undefined, now: number): Result<Parameter, AwsError> {
+function nextVersion(
+  wanted: NewParameter,
+  before: Parameter | undefined,
+  now: number,
+): Result<Parameter, AwsError> {
   const { name, value, overwrite } = wanted;
   const type = wanted.type ?? before?.type;
   const tier = wanted.tier ?? before?.tier ?? 'Standard';
@@ -190,7 +203,10 @@ function nextVersion(wanted: NewParameter, before: Parameter | undefined, now: n
   const valued = checkValue(value, tier);
   if (!valued.ok) return valued;
   if (type === undefined) {
-    return error('ValidationException', 'A parameter type is required when you create a parameter.');
+    return error(
+      'ValidationException',
+      'A parameter type is required when you create a parameter.',
+    );
   }
   if (before !== undefined && !overwrite) {
     const message =
@@ -198,5 +214,13 @@ function nextVersion(wanted: NewParameter, before: Parameter | undefined, now: n
     return error('ParameterAlreadyExists', message);
   }
   const sealed = `AQICAH${randomBytes(120).toString('base64')}`;
-  return ok({ name, type, tier, value, sealed, version: (before?.version ?? 0) + 1, modifiedAt: now });
+  return ok({
+    name,
+    type,
+    tier,
+    value,
+    sealed,
+    version: (before?.version ?? 0) + 1,
+    modifiedAt: now,
+  });
 }

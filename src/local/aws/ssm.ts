@@ -3,7 +3,12 @@ import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import type { AwsError } from './responses.ts';
 import { ParameterFilter, readFilters } from './ssm-filters.ts';
-import { createParameterStore, parameterArn, type Parameter, type ParameterStore } from './ssm-parameters.ts';
+import {
+  createParameterStore,
+  parameterArn,
+  type Parameter,
+  type ParameterStore,
+} from './ssm-parameters.ts';
 
 /** One authentic call of SSM: the operation's name, and the body before it is parsed. */
 export type SsmCall = { readonly operation: string; readonly body: Uint8Array };
@@ -32,7 +37,9 @@ const PutInput = v.object({
 });
 const DescribeInput = v.object({
   ParameterFilters: v.optional(v.array(ParameterFilter), []),
-  Filters: v.optional(v.never('the deprecated Filters are not part of the embedded AWS; use ParameterFilters')),
+  Filters: v.optional(
+    v.never('the deprecated Filters are not part of the embedded AWS; use ParameterFilters'),
+  ),
   Shared: v.optional(v.literal(false), false),
   MaxResults: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(50)), 50),
   NextToken: v.optional(v.string()),
@@ -47,7 +54,8 @@ function error(code: string, message: string) {
 
 function validation(issues: readonly v.BaseIssue<unknown>[]) {
   const texts = issues.map(
-    (issue) => `Value at '${v.getDotPath(issue) ?? ''}' failed to satisfy constraint: ${issue.message}`,
+    (issue) =>
+      `Value at '${v.getDotPath(issue) ?? ''}' failed to satisfy constraint: ${issue.message}`,
   );
   const count = `${texts.length} validation error${texts.length === 1 ? '' : 's'} detected`;
   return error('ValidationException', `${count}: ${texts.join('; ')}`);
@@ -57,7 +65,10 @@ function validation(issues: readonly v.BaseIssue<unknown>[]) {
  * Wraps an operation so that its input is checked by a schema first, with AWS's
  * ValidationException.
  */
-function operation<Schema extends v.GenericSchema>(schema: Schema, run: (input: v.InferOutput<Schema>) => Outcome) {
+function operation<Schema extends v.GenericSchema>(
+  schema: Schema,
+  run: (input: v.InferOutput<Schema>) => Outcome,
+) {
   function checked(input: unknown): Outcome {
     const parsed = v.safeParse(schema, input);
     return parsed.success ? run(parsed.output) : validation(parsed.issues);
@@ -161,12 +172,20 @@ function describeAll(store: ParameterStore, input: v.InferOutput<typeof Describe
   });
 }
 
-function getOne(store: ParameterStore, { Name, WithDecryption }: v.InferOutput<typeof GetInput>): Outcome {
+function getOne(
+  store: ParameterStore,
+  { Name, WithDecryption }: v.InferOutput<typeof GetInput>,
+): Outcome {
   const found = store.get(Name);
-  return found === undefined ? error('ParameterNotFound', '') : ok({ Parameter: show(found, WithDecryption) });
+  return found === undefined
+    ? error('ParameterNotFound', '')
+    : ok({ Parameter: show(found, WithDecryption) });
 }
 
-function getMany(store: ParameterStore, { Names, WithDecryption }: v.InferOutput<typeof GetManyInput>): Outcome {
+function getMany(
+  store: ParameterStore,
+  { Names, WithDecryption }: v.InferOutput<typeof GetManyInput>,
+): Outcome {
   const found = Names.map((one) => store.get(one)).filter((one) => one !== undefined);
   return ok({
     Parameters: found.map((one) => show(one, WithDecryption)),
@@ -176,7 +195,10 @@ function getMany(store: ParameterStore, { Names, WithDecryption }: v.InferOutput
 
 function put(store: ParameterStore, input: v.InferOutput<typeof PutInput>, now: number): Outcome {
   const { Name, Value, Type, Tier, Overwrite } = input;
-  const written = store.put({ name: Name, value: Value, type: Type, tier: Tier, overwrite: Overwrite }, now);
+  const written = store.put(
+    { name: Name, value: Value, type: Type, tier: Tier, overwrite: Overwrite },
+    now,
+  );
   return written.ok ? ok({ Version: written.value.version, Tier: written.value.tier }) : written;
 }
 
@@ -209,7 +231,8 @@ export function createSsm({ clock }: { readonly clock: Clock }): (call: SsmCall)
     try {
       return run(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)));
     } catch (cause) {
-      if (cause instanceof SyntaxError || cause instanceof TypeError) return error('SerializationException', '');
+      if (cause instanceof SyntaxError || cause instanceof TypeError)
+        return error('SerializationException', '');
       throw cause;
     }
   }

@@ -47,7 +47,8 @@ export function violations(
 ): readonly string[] {
   if (value === undefined) return required ? [failure(null, at, 'Member must not be null')] : [];
   const found: string[] = [];
-  if (value.length < min) found.push(failure(value, at, `Member must have length greater than or equal to ${min}`));
+  if (value.length < min)
+    found.push(failure(value, at, `Member must have length greater than or equal to ${min}`));
   if (max !== undefined && value.length > max) {
     found.push(failure(value, at, `Member must have length less than or equal to ${max}`));
   }
@@ -60,7 +61,13 @@ export function violations(
 /** The same for a list with too many members. */
 export function tooMany(values: readonly unknown[], at: string, max: number): readonly string[] {
   return values.length > max
-    ? [failure(`[${values.length} members]`, at, `Member must have length less than or equal to ${max}`)]
+    ? [
+        failure(
+          `[${values.length} members]`,
+          at,
+          `Member must have length less than or equal to ${max}`,
+        ),
+      ]
     : [];
 }
 
@@ -68,7 +75,9 @@ export function tooMany(values: readonly unknown[], at: string, max: number): re
 export function durationViolations(seconds: number): readonly string[] {
   const at = 'durationSeconds';
   if (seconds < DURATION.min) {
-    return [failure(`${seconds}`, at, `Member must have value greater than or equal to ${DURATION.min}`)];
+    return [
+      failure(`${seconds}`, at, `Member must have value greater than or equal to ${DURATION.min}`),
+    ];
   }
   return seconds > DURATION.max
     ? [failure(`${seconds}`, at, `Member must have value less than or equal to ${DURATION.max}`)]

@@ -76,7 +76,12 @@ function readRaw(form: Form): Raw {
 function allViolations({ form, tags, transitive, policyArns, seconds }: Raw): readonly string[] {
   return [
     ...violations(form.get('RoleArn'), 'roleArn', CONSTRAINTS.roleArn, true),
-    ...violations(form.get('RoleSessionName'), 'roleSessionName', CONSTRAINTS.roleSessionName, true),
+    ...violations(
+      form.get('RoleSessionName'),
+      'roleSessionName',
+      CONSTRAINTS.roleSessionName,
+      true,
+    ),
     ...violations(form.get('SourceIdentity'), 'sourceIdentity', CONSTRAINTS.sourceIdentity),
     ...violations(form.get('ExternalId'), 'externalId', CONSTRAINTS.externalId),
     ...violations(form.get('Policy'), 'policy', CONSTRAINTS.policy),
@@ -89,7 +94,9 @@ function allViolations({ form, tags, transitive, policyArns, seconds }: Raw): re
     ...tooMany(transitive, 'transitiveTagKeys', MAX_TAGS),
     ...transitive.flatMap((key) => violations(key, 'transitiveTagKeys', CONSTRAINTS.tagKey)),
     ...tooMany(policyArns, 'policyArns', MAX_POLICY_ARNS),
-    ...policyArns.flatMap((arn, index) => violations(arn, `policyArns.${index + 1}.member.arn`, CONSTRAINTS.policyArn)),
+    ...policyArns.flatMap((arn, index) =>
+      violations(arn, `policyArns.${index + 1}.member.arn`, CONSTRAINTS.policyArn),
+    ),
   ];
 }
 
@@ -101,11 +108,17 @@ function checkMeaning({ form, tags, transitive, policyArns }: Raw): AwsError | u
   const role = form.get('RoleArn') ?? '';
   if (!parseArn(role).ok) return error('ValidationError', `${role} is invalid`);
   if (/^aws:/iu.test(form.get('SourceIdentity') ?? '')) {
-    return error('ValidationError', 'The SourceIdentity must not begin with aws:, which is reserved.');
+    return error(
+      'ValidationError',
+      'The SourceIdentity must not begin with aws:, which is reserved.',
+    );
   }
   const keys = tags.map(([key = '']) => key.toLowerCase());
   if (keys.some((key) => key.startsWith('aws:'))) {
-    return error('InvalidParameterValue', 'Tag keys beginning with aws: are reserved for system use.');
+    return error(
+      'InvalidParameterValue',
+      'Tag keys beginning with aws: are reserved for system use.',
+    );
   }
   if (new Set(keys).size < keys.length) {
     const message = 'Duplicate tag keys found. Please note that Tag keys are case insensitive.';
@@ -115,7 +128,9 @@ function checkMeaning({ form, tags, transitive, policyArns }: Raw): AwsError | u
     const message = 'The specified transitive tag key must be included in the requested tags.';
     return error('InvalidParameterValue', message);
   }
-  const badArn = policyArns.find((arn) => !/^arn:[\w-]+:iam::(?:\d{12}|aws):policy\/.+$/u.test(arn ?? ''));
+  const badArn = policyArns.find(
+    (arn) => !/^arn:[\w-]+:iam::(?:\d{12}|aws):policy\/.+$/u.test(arn ?? ''),
+  );
   return badArn === undefined ? undefined : error('ValidationError', `ARN ${badArn} is not valid.`);
 }
 

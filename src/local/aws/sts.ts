@@ -1,9 +1,22 @@
 import { formatInstant, type Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
-import { EMBEDDED_ACCOUNT, roleArn, sessionOf, type Carried, type Principal, type Role } from './account.ts';
+import {
+  EMBEDDED_ACCOUNT,
+  roleArn,
+  sessionOf,
+  type Carried,
+  type Principal,
+  type Role,
+} from './account.ts';
 import type { Keyring } from './keyring.ts';
 import { refusalMessage, whyDenied, type InlinePolicies } from './permissions.ts';
-import { errorAnswer, queryAnswer, queryJsonAnswer, type Answer, type AwsError } from './responses.ts';
+import {
+  errorAnswer,
+  queryAnswer,
+  queryJsonAnswer,
+  type Answer,
+  type AwsError,
+} from './responses.ts';
 import { DURATION } from './sts-constraints.ts';
 import { readAssumeRole, type AssumeRoleRequest } from './sts-parameters.ts';
 import { trustAllows } from './trust-policy.ts';
@@ -51,8 +64,16 @@ export function createSts({
     }
     const unknown: AwsError =
       action === ''
-        ? { code: 'MissingAction', status: 400, message: 'The request must contain the parameter Action.' }
-        : { code: 'InvalidAction', status: 400, message: `Could not find operation ${action} for version ${version}` };
+        ? {
+            code: 'MissingAction',
+            status: 400,
+            message: 'The request must contain the parameter Action.',
+          }
+        : {
+            code: 'InvalidAction',
+            status: 400,
+            message: `Could not find operation ${action} for version ${version}`,
+          };
     return errorAnswer('sts', unknown, acceptsJson);
   }
 
@@ -120,7 +141,11 @@ function assumeRole(call: StsCall, world: World): Result<Answer, AwsError> {
  */
 function whyNotAllowed(
   { principal, peer }: StsCall,
-  { asked, role, combined }: { readonly asked: AssumeRoleRequest; readonly role: Role; readonly combined: Combined },
+  {
+    asked,
+    role,
+    combined,
+  }: { readonly asked: AssumeRoleRequest; readonly role: Role; readonly combined: Combined },
   { inline, clock }: World,
 ): AwsError | undefined {
   const keys = keysOf(asked, combined.sourceIdentity);
@@ -157,11 +182,16 @@ function combine(principal: Principal, asked: AssumeRoleRequest): Result<Combine
 }
 
 function present(entries: readonly (readonly [string, readonly string[] | undefined])[]) {
-  return new Map(entries.flatMap(([key, values]) => (values === undefined ? [] : [[key, values] as const])));
+  return new Map(
+    entries.flatMap(([key, values]) => (values === undefined ? [] : [[key, values] as const])),
+  );
 }
 
 /** The condition keys that only AssumeRole has. */
-function keysOf(asked: AssumeRoleRequest, sourceIdentity: string | undefined): ReadonlyMap<string, readonly string[]> {
+function keysOf(
+  asked: AssumeRoleRequest,
+  sourceIdentity: string | undefined,
+): ReadonlyMap<string, readonly string[]> {
   return present([
     ['sts:sourceidentity', sourceIdentity === undefined ? undefined : [sourceIdentity]],
     ['sts:externalid', asked.externalId === undefined ? undefined : [asked.externalId]],
@@ -191,16 +221,24 @@ function firstUntrusted(
     { action: 'sts:AssumeRole', context: assume },
     ...(identity === undefined
       ? []
-      : [{ action: 'sts:SetSourceIdentity', context: new Map([['sts:sourceidentity', identity]]) }]),
-    ...(tagKeys.length === 0 ? [] : [{ action: 'sts:TagSession', context: new Map([['aws:tagkeys', tagKeys]]) }]),
+      : [
+          { action: 'sts:SetSourceIdentity', context: new Map([['sts:sourceidentity', identity]]) },
+        ]),
+    ...(tagKeys.length === 0
+      ? []
+      : [{ action: 'sts:TagSession', context: new Map([['aws:tagkeys', tagKeys]]) }]),
   ];
   const callers = [principal.principalArn, principal.arn];
-  return needed.find(({ action, context }) => !trustAllows(trustPolicy, { action, callers, context }))?.action;
+  return needed.find(
+    ({ action, context }) => !trustAllows(trustPolicy, { action, callers, context }),
+  )?.action;
 }
 
 function checkDuration(role: Role, principal: Principal, seconds: number): AwsError | undefined {
   if (principal.roleName !== undefined && seconds > DURATION.chained) {
-    return invalid('The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining');
+    return invalid(
+      'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining',
+    );
   }
   return seconds > role.maxSessionDuration
     ? invalid('The requested DurationSeconds exceeds the MaxSessionDuration set for this role.')

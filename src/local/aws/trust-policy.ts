@@ -10,7 +10,10 @@ export type TrustStatement = {
 };
 
 /** A role's trust policy: the document that IAM calls AssumeRolePolicyDocument. */
-export type TrustPolicy = { readonly Version: '2012-10-17'; readonly Statement: readonly TrustStatement[] };
+export type TrustPolicy = {
+  readonly Version: '2012-10-17';
+  readonly Statement: readonly TrustStatement[];
+};
 
 /** What a trust policy is asked. */
 export type TrustQuestion = {
@@ -63,7 +66,10 @@ const KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether the conditions hold; undefined if one of them uses an unknown operator or key. */
-function conditionsHold(statement: TrustStatement, context: TrustQuestion['context']): boolean | undefined {
+function conditionsHold(
+  statement: TrustStatement,
+  context: TrustQuestion['context'],
+): boolean | undefined {
   let holds = true;
   for (const [name, byKey] of Object.entries(statement.Condition ?? {})) {
     const operator = OPERATORS.get(name);
@@ -76,7 +82,11 @@ function conditionsHold(statement: TrustStatement, context: TrustQuestion['conte
   return holds;
 }
 
-function valuesMatch({ matches, forAll }: Operator, patterns: readonly string[], actual: readonly string[]): boolean {
+function valuesMatch(
+  { matches, forAll }: Operator,
+  patterns: readonly string[],
+  actual: readonly string[],
+): boolean {
   function anyPattern(value: string): boolean {
     return patterns.some((pattern) => matches(pattern, value));
   }
@@ -85,7 +95,9 @@ function valuesMatch({ matches, forAll }: Operator, patterns: readonly string[],
 
 function applies(statement: TrustStatement, { action, callers, context }: TrustQuestion): boolean {
   const named = list(statement.Principal.AWS).some((arn) => arn === '*' || callers.includes(arn));
-  const acts = list(statement.Action).some((pattern) => matchesWildcard(pattern.toLowerCase(), action.toLowerCase()));
+  const acts = list(statement.Action).some((pattern) =>
+    matchesWildcard(pattern.toLowerCase(), action.toLowerCase()),
+  );
   // What cannot be evaluated never helps the caller: with it an Allow does not apply, and a Deny
   // does.
   return named && acts && (conditionsHold(statement, context) ?? statement.Effect === 'Deny');

@@ -10,8 +10,8 @@ export type Identity = {
 };
 
 /**
- * Which identities are one person. What is in one set of `is` is one person, and so is what two sets share: identities are
- * joined transitively.
+ * Which identities are one person. What is in one set of `is` is one person, and so is what two
+ * sets share: identities are joined transitively.
  */
 export type People = {
   /** All keys that stand for the person of this identity, sorted; never empty. */
@@ -21,8 +21,8 @@ export type People = {
 };
 
 /**
- * A person of Identity Center is the same one in every account, so their name counts without its account; all other
- * names count whole.
+ * A person of Identity Center is the same one in every account, so their name counts without its
+ * account; all other names count whole.
  */
 export function withoutSsoAccount(name: string): string {
   const [, rest] = splitAccount(name);
@@ -32,7 +32,9 @@ export function withoutSsoAccount(name: string): string {
 /** What an identity is known by: each of these alone makes two identities one person. */
 function marksOf({ name, principal, subject }: Identity): readonly string[] {
   // A role has many people behind it, unless it is the subject itself.
-  return [...new Set([withoutSsoAccount(name), subject, ...(principal === subject ? [principal] : [])])];
+  return [
+    ...new Set([withoutSsoAccount(name), subject, ...(principal === subject ? [principal] : [])]),
+  ];
 }
 
 /** Joins marks: each set of marks that share one, directly or by others, gets the same root. */
@@ -63,7 +65,8 @@ function createUnion() {
  * Makes what tells persons apart.
  *
  * @param sets names (as tables hold them), principals and subjects; those of one set are one person
- * @param keyNames the stored name of each registered key by its id: two keys of one name are one person
+ * @param keyNames the stored name of each registered key by its id: two keys of one name are one
+ *   person
  */
 export function createPeople(
   sets: readonly (readonly string[])[],
@@ -100,7 +103,10 @@ export function isOnePerson(people: People, a: Identity, b: Identity): boolean {
 }
 
 /** Of a list with several identities of a person, the first identity of each. */
-export function firstOfEachPerson<Item extends Identity>(people: People, items: readonly Item[]): readonly Item[] {
+export function firstOfEachPerson<Item extends Identity>(
+  people: People,
+  items: readonly Item[],
+): readonly Item[] {
   const first: Item[] = [];
   for (const item of items) {
     if (!first.some((other) => isOnePerson(people, other, item))) first.push(item);

@@ -10,25 +10,34 @@ export type Vote<Of = unknown> = { readonly of: Of; readonly groups: ReadonlySet
 
 /** Where the votes count. */
 export type Assignment<Of> = {
-  /** The votes that count, by group; no vote counts twice, and no group holds more than it needs. */
+  /**
+   * The votes that count, by group; no vote counts twice, and no group holds more than it needs.
+   */
   readonly counted: ReadonlyMap<string, readonly Of[]>;
   /** Whether every group has what it needs. */
   readonly isMet: boolean;
 };
 
 /**
- * Assigns votes to groups, so that as many count as can: a maximum matching of votes to the places of groups, by augmenting
- * paths (Kuhn). Somebody who may vote in two groups thus never keeps a quorum from being reached that they could fill
- * otherwise. Costs votes × places × edges, of which there are tens.
+ * Assigns votes to groups, so that as many count as can: a maximum matching of votes to the places
+ * of groups, by augmenting paths (Kuhn). Somebody who may vote in two groups thus never keeps a
+ * quorum from being reached that they could fill otherwise. Costs votes × places × edges, of which
+ * there are tens.
  *
  * @param votes one of each person
  */
-export function assignVotes<Of>(groups: readonly Group[], votes: readonly Vote<Of>[]): Assignment<Of> {
+export function assignVotes<Of>(
+  groups: readonly Group[],
+  votes: readonly Vote<Of>[],
+): Assignment<Of> {
   const places = groups.flatMap(({ name, need }) => Array.from({ length: need }, () => name));
   /** The vote that holds each place. */
   const holders: (number | undefined)[] = places.map(() => undefined);
 
-  /** Gives a vote a place, moving others to where they may count as well; false if there is none to be had. */
+  /**
+   * Gives a vote a place, moving others to where they may count as well; false if there is none to
+   * be had.
+   */
   function place(vote: number, tried: Set<number>): boolean {
     for (const [index, group] of places.entries()) {
       if (tried.has(index) || votes[vote]?.groups.has(group) !== true) continue;

@@ -29,11 +29,16 @@ const SECOND = 1_000;
 /** Whether a list of names and of patterns of principals holds somebody. */
 export function isListed(from: readonly string[], { name, principal }: Named): boolean {
   return from.some((entry) =>
-    /^(?:arn:|sentinel:)/u.test(entry) ? matchesPattern(entry, principal) : entry === name && name !== '',
+    /^(?:arn:|sentinel:)/u.test(entry)
+      ? matchesPattern(entry, principal)
+      : entry === name && name !== '',
   );
 }
 
-/** The first rule that is for this profile and this requester; undefined if none is: then nobody can approve it. */
+/**
+ * The first rule that is for this profile and this requester; undefined if none is: then nobody can
+ * approve it.
+ */
 export function findApprovalRule(
   policy: ApprovalPolicyDocument | undefined,
   requester: Named,
@@ -45,7 +50,8 @@ export function findApprovalRule(
     const { users, principals } = requesters;
     const isUser = users === undefined || users.includes(requester.name);
     const isPrincipal =
-      principals === undefined || principals.some((pattern) => matchesPattern(pattern, requester.principal));
+      principals === undefined ||
+      principals.some((pattern) => matchesPattern(pattern, requester.principal));
     return isUser && isPrincipal;
   });
 }
@@ -53,7 +59,8 @@ export function findApprovalRule(
 /**
  * The groups of a rule, each of which must approve.
  *
- * @param waited milliseconds since the request was made: escalation adds approvers, and changes no number
+ * @param waited milliseconds since the request was made: escalation adds approvers, and changes no
+ *   number
  */
 export function groupsOf(rule: ApprovalRule, waited: number): readonly ApprovalGroup[] {
   const groups: readonly ApprovalGroup[] = rule.require?.map(({ group, from, approvals, bot }) => ({
@@ -80,8 +87,13 @@ export function groupsOf(rule: ApprovalRule, waited: number): readonly ApprovalG
 }
 
 /** The groups in which somebody may approve; none if they are no approver. */
-export function groupsFor(groups: readonly ApprovalGroup[], approver: Approver): ReadonlySet<string> {
-  const may = groups.filter(({ from, bot }) => (bot || !approver.isBot) && isListed(from, approver));
+export function groupsFor(
+  groups: readonly ApprovalGroup[],
+  approver: Approver,
+): ReadonlySet<string> {
+  const may = groups.filter(
+    ({ from, bot }) => (bot || !approver.isBot) && isListed(from, approver),
+  );
   return new Set(may.map(({ name }) => name));
 }
 
@@ -113,7 +125,12 @@ export function tallyVotes<Of>(
   return {
     isMet: isMet && (byPerson || rule.bots_suffice === true),
     counted: all,
-    needs: groups.map(({ name, need, from }) => ({ group: name, have: counted.get(name)?.length ?? 0, need, from })),
+    needs: groups.map(({ name, need, from }) => ({
+      group: name,
+      have: counted.get(name)?.length ?? 0,
+      need,
+      from,
+    })),
   };
 }
 
@@ -133,7 +150,10 @@ export function checkTicket({ ticket }: ApprovalRule, given: string | undefined)
   return pattern?.ok === true && !pattern.value.test(given) ? 'malformed' : undefined;
 }
 
-/** What of a request decides whether a rule approves it by itself; times in seconds and epoch milliseconds. */
+/**
+ * What of a request decides whether a rule approves it by itself; times in seconds and epoch
+ * milliseconds.
+ */
 export type AutoRequest = {
   readonly requester: Named;
   readonly seconds: number;
@@ -143,14 +163,16 @@ export type AutoRequest = {
 };
 
 /**
- * Whether a rule approves a request by itself: all that `auto_approve` says must hold, and it must name users. It counts for
- * nothing where groups are required, without a valid ticket that is required, where the start is the first use, and for
- * extensions.
+ * Whether a rule approves a request by itself: all that `auto_approve` says must hold, and it must
+ * name users. It counts for nothing where groups are required, without a valid ticket that is
+ * required, where the start is the first use, and for extensions.
  */
 export function isAutoApproved(rule: ApprovalRule, request: AutoRequest): boolean {
   const auto = rule.auto_approve;
-  if (auto?.users === undefined || rule.require !== undefined || rule.start === 'first_use') return false;
-  if (request.extends !== undefined || checkTicket(rule, request.ticket) !== undefined) return false;
+  if (auto?.users === undefined || rule.require !== undefined || rule.start === 'first_use')
+    return false;
+  if (request.extends !== undefined || checkTicket(rule, request.ticket) !== undefined)
+    return false;
   return (
     auto.users.includes(request.requester.name) &&
     (auto.max_duration === undefined || request.seconds <= auto.max_duration) &&

@@ -1,5 +1,8 @@
 import { ok, refuse, type Result } from '../../lib/result.ts';
-import type { BreakGlassRatePolicyDocument, BreakGlassRateRule } from '../documents/break-glass-rate-policy.ts';
+import type {
+  BreakGlassRatePolicyDocument,
+  BreakGlassRateRule,
+} from '../documents/break-glass-rate-policy.ts';
 
 const SECOND = 1_000;
 
@@ -27,7 +30,10 @@ export type RateRefusal = {
 /** That the rate rules allow it, and whether so many uses before it make it a case for others. */
 export type RateVerdict = { readonly escalate: boolean };
 
-/** The rate rule for a profile: the first one that is for it. Undefined if there is none: then there is no limit. */
+/**
+ * The rate rule for a profile: the first one that is for it. Undefined if there is none: then there
+ * is no limit.
+ */
 function findRateRule(
   policy: BreakGlassRatePolicyDocument | undefined,
   profile: string,
@@ -36,10 +42,11 @@ function findRateRule(
 }
 
 /**
- * Checks another use against the rate rules, in Sentinel's order: cooldown, the quota of the person, the quota of the
- * profile, and then whether it escalates. The cooldown is between two uses of one profile; the person's quota counts uses
- * of all profiles. A use that is exactly as old as the cooldown or the window counts no more. One that seems to lie ahead,
- * by another instance's clock, counts.
+ * Checks another use against the rate rules, in Sentinel's order: cooldown, the quota of the
+ * person, the quota of the profile, and then whether it escalates. The cooldown is between two uses
+ * of one profile; the person's quota counts uses of all profiles. A use that is exactly as old as
+ * the cooldown or the window counts no more. One that seems to lie ahead, by another instance's
+ * clock, counts.
  */
 export function checkRates(
   policy: BreakGlassRatePolicyDocument | undefined,
@@ -55,13 +62,17 @@ export function checkRates(
     endOfQuota('profile-quota', rule.max_per_profile, byProfile, { window, now: facts.now });
   if (retryAt !== undefined) return refuse({ ...retryAt, rule: rule.name });
   const { escalation_threshold: threshold } = rule;
-  const escalate = threshold !== undefined && recent(byPerson, { window, now: facts.now }).length >= threshold;
+  const escalate =
+    threshold !== undefined && recent(byPerson, { window, now: facts.now }).length >= threshold;
   return ok({ escalate });
 }
 
 type Limit = Pick<RateRefusal, 'kind' | 'retryAt'>;
 
-function endOfCooldown({ cooldown }: BreakGlassRateRule, { profile, now, byPerson }: RateFacts): Limit | undefined {
+function endOfCooldown(
+  { cooldown }: BreakGlassRateRule,
+  { profile, now, byPerson }: RateFacts,
+): Limit | undefined {
   const times = byPerson.filter((use) => use.profile === profile).map(({ at }) => at);
   if (cooldown === undefined || times.length === 0) return undefined;
   const retryAt = Math.max(...times) + cooldown * SECOND;
@@ -69,7 +80,10 @@ function endOfCooldown({ cooldown }: BreakGlassRateRule, { profile, now, byPerso
 }
 
 /** When so many uses were opened and are not older than the window: newest first. */
-function recent(uses: readonly PastUse[], { window, now }: { window: number; now: number }): readonly number[] {
+function recent(
+  uses: readonly PastUse[],
+  { window, now }: { window: number; now: number },
+): readonly number[] {
   return uses
     .map(({ at }) => at)
     .filter((at) => at > now - window)

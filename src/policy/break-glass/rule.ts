@@ -20,12 +20,15 @@ export type BreakGlassAsk = {
   readonly now: number;
 };
 
-/** Why a rule does not let somebody break the glass. `mfa`: it wants a second factor, and there is none here. */
+/**
+ * Why a rule does not let somebody break the glass. `mfa`: it wants a second factor, and there is
+ * none here.
+ */
 export type RuleProblem = 'no-rule' | 'user' | 'mfa' | 'reason-code' | 'time' | 'duration';
 
 /**
- * The rule for a profile: as in Sentinel the first one that is for it decides, whoever asks, and no later one is looked
- * at. Undefined if there is none: then nobody breaks the glass.
+ * The rule for a profile: as in Sentinel the first one that is for it decides, whoever asks, and no
+ * later one is looked at. Undefined if there is none: then nobody breaks the glass.
  */
 export function findBreakGlassRule(
   policy: BreakGlassPolicyDocument | undefined,
@@ -40,8 +43,8 @@ export function maxSecondsOf({ max_duration: most }: BreakGlassRule): number {
 }
 
 /**
- * Whether a rule is for somebody and their reason, at whatever time. This is asked again at each vend: the window of time
- * and the duration were for the opening.
+ * Whether a rule is for somebody and their reason, at whatever time. This is asked again at each
+ * vend: the window of time and the duration were for the opening.
  */
 export function isRuleFor(
   rule: BreakGlassRule | undefined,
@@ -52,6 +55,27 @@ export function isRuleFor(
   if (rule.mfa?.required === true) return refuse('mfa');
   const isReason = rule.allowed_reason_codes?.includes(reasonCode) ?? true;
   return isReason ? ok(rule) : refuse('reason-code');
+}
+
+/**
+ * Whether a rule lets somebody break the glass for some reason or other. Without `now` it is asked
+ * whatever the time is: what was opened in its window of time goes on behind it.
+ */
+export function isOpenTo(
+  rule: BreakGlassRule | undefined,
+  name: string,
+  now?: number,
+): rule is BreakGlassRule {
+  if (
+    rule === undefined ||
+    name === '' ||
+    !rule.users.includes(name) ||
+    rule.mfa?.required === true
+  )
+    return false;
+  return (
+    now === undefined || rule.time === undefined || compileTimeWindow(rule.time)(momentAt(now))
+  );
 }
 
 /** The rule by which somebody may break the glass now, or the first thing that is against it. */
@@ -67,7 +91,10 @@ export function checkBreakGlassRule(
 }
 
 /** Whether somebody may be the second person of a rule: a person who is in its list. */
-export function isSecondPerson({ second_person: second }: BreakGlassRule, approver: Approver): boolean {
+export function isSecondPerson(
+  { second_person: second }: BreakGlassRule,
+  approver: Approver,
+): boolean {
   return second !== undefined && !approver.isBot && isListed(second.from, approver);
 }
 

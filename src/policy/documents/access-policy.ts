@@ -1,13 +1,28 @@
 import * as v from 'valibot';
 import type { NamedKind } from '../../lib/names.ts';
 import type { Result } from '../../lib/result.ts';
-import { accounts, perOwner, principalIds, principals, profileNames, timeWindow, userNames } from './conditions.ts';
+import {
+  accounts,
+  perOwner,
+  principalIds,
+  principals,
+  profileNames,
+  timeWindow,
+  userNames,
+} from './conditions.ts';
 import { readDocument } from '../reading/document.ts';
 import { oneOfWords, type DocumentProblem } from '../reading/problem.ts';
-import { anyOf, dictionary, duration, list, mapping, text, version, word } from '../reading/schema.ts';
+import { dictionary, duration, list, mapping, text, version, word } from '../reading/schema.ts';
+import { anyOf } from '../reading/cross-check.ts';
 
 /** The effects of rules, as Sentinel names them. */
-const EFFECTS = ['allow', 'deny', 'require_approval', 'require_server', 'require_server_session'] as const;
+const EFFECTS = [
+  'allow',
+  'deny',
+  'require_approval',
+  'require_server',
+  'require_server_session',
+] as const;
 
 /**
  * Sentinel's clients that a rule can be limited to. A request to this server always has the mode
@@ -20,7 +35,14 @@ const MODES = ['server', 'cli', 'credential_process'] as const;
  */
 const MIN_CAP_SECONDS = 60;
 
-const RESTRICTING = ['profiles', 'users', 'time', 'principals', 'accounts', 'principal_ids'] as const;
+const RESTRICTING = [
+  'profiles',
+  'users',
+  'time',
+  'principals',
+  'accounts',
+  'principal_ids',
+] as const;
 
 /**
  * The message for a rule without conditions. Sentinel's guides end policies with such a deny; as an
@@ -71,7 +93,9 @@ function rule(bareNames: NamedKind) {
 }
 
 /** The form of the document. */
-export const accessPolicy = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
+export const accessPolicy = perOwner((bareNames) =>
+  mapping({ version, rules: list(rule(bareNames)) }),
+);
 
 /**
  * Sentinel's access policy, read strictly. `max_server_duration` is in seconds. `session_table` is

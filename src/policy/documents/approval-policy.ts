@@ -7,9 +7,7 @@ import { checkUserName } from '../user-names.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
 import {
-  atLeastOneOf,
   count,
-  crossCheck,
   described,
   duration,
   flag,
@@ -19,9 +17,9 @@ import {
   parsed,
   text,
   word,
-  type CrossFinding,
   type Schema,
 } from '../reading/schema.ts';
+import { atLeastOneOf, crossCheck, type CrossFinding } from '../reading/cross-check.ts';
 import { perOwner, principals, profileNames, timeWindow, userNames } from './conditions.ts';
 import { compileTicketPattern } from './ticket-pattern.ts';
 
@@ -43,7 +41,9 @@ export function approversFrom(bareNames: NamedKind): Schema<readonly string[]> {
   return list(
     described(
       parsed((input) =>
-        /^(?:arn:|sentinel:)/u.test(input) ? checkPrincipalPattern(input) : checkUserName(input, { bareNames }),
+        /^(?:arn:|sentinel:)/u.test(input)
+          ? checkPrincipalPattern(input)
+          : checkUserName(input, { bareNames }),
       ),
       'The whole name of a caller, or the ARN of a principal in which * and ? stand for characters other than : and /.',
     ),
@@ -71,7 +71,12 @@ function checkBots(group: {
   const pattern = group.bot === true ? undefined : group.from.find((entry) => hasWildcard(entry));
   return pattern === undefined
     ? []
-    : [{ key: 'from', message: `has the pattern "${pattern}", which only a group with "bot: true" may have` }];
+    : [
+        {
+          key: 'from',
+          message: `has the pattern "${pattern}", which only a group with "bot: true" may have`,
+        },
+      ];
 }
 
 function group(bareNames: NamedKind) {
@@ -88,7 +93,10 @@ function group(bareNames: NamedKind) {
 
 function requesters(bareNames: NamedKind) {
   return v.pipe(
-    mapping({ users: v.exactOptional(userNames(bareNames)), principals: v.exactOptional(principals) }),
+    mapping({
+      users: v.exactOptional(userNames(bareNames)),
+      principals: v.exactOptional(principals),
+    }),
     atLeastOneOf('users', 'principals'),
   );
 }
@@ -130,14 +138,28 @@ function checkGroups(rule: GroupsRead): readonly CrossFinding[] {
   if (names !== undefined && new Set(names).size < names.length) {
     findings.push({ key: 'require', message: 'has two groups of one name' });
   }
-  if (names !== undefined && (rule.approvers !== undefined || rule.approver_principals !== undefined)) {
-    findings.push({ key: 'require', message: 'stands beside approvers; name them in the "from" of a group' });
+  if (
+    names !== undefined &&
+    (rule.approvers !== undefined || rule.approver_principals !== undefined)
+  ) {
+    findings.push({
+      key: 'require',
+      message: 'stands beside approvers; name them in the "from" of a group',
+    });
   }
   const wanted = rule.escalate?.group;
   if (wanted !== undefined && names?.includes(wanted) !== true) {
-    findings.push({ key: 'escalate', message: `adds to the group "${wanted}", which the rule does not have` });
+    findings.push({
+      key: 'escalate',
+      message: `adds to the group "${wanted}", which the rule does not have`,
+    });
   }
-  if (rule.escalate !== undefined && wanted === undefined && names !== undefined && names.length > 1) {
+  if (
+    rule.escalate !== undefined &&
+    wanted === undefined &&
+    names !== undefined &&
+    names.length > 1
+  ) {
     findings.push({ key: 'escalate', message: 'must name the group that it adds to' });
   }
   const pattern = rule.approver_principals?.find((entry) => hasWildcard(entry));
@@ -186,8 +208,8 @@ export const approvalPolicy = perOwner((bareNames) =>
 );
 
 /**
- * Who may approve what: Sentinel's approval policy with keys of ours. Durations in seconds; a rule without profiles is for
- * all of them.
+ * Who may approve what: Sentinel's approval policy with keys of ours. Durations in seconds; a rule
+ * without profiles is for all of them.
  */
 export type ApprovalPolicyDocument = v.InferOutput<ReturnType<typeof approvalPolicy>>;
 

@@ -6,17 +6,8 @@ import { approversFrom } from './approval-policy.ts';
 import { perOwner, profileNames, timeWindow, userNames } from './conditions.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
-import {
-  crossCheck,
-  duration,
-  flag,
-  list,
-  mapping,
-  optionalVersion,
-  text,
-  word,
-  type CrossFinding,
-} from '../reading/schema.ts';
+import { duration, flag, list, mapping, optionalVersion, text, word } from '../reading/schema.ts';
+import { crossCheck, type CrossFinding } from '../reading/cross-check.ts';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -35,8 +26,16 @@ const REASON_CODES = ['incident', 'maintenance', 'security', 'recovery', 'other'
 export type ReasonCode = (typeof REASON_CODES)[number];
 
 /** Keys of the rate policy, which is a document of its own. */
-const RATE_KEYS = ['cooldown', 'max_per_user', 'max_per_profile', 'quota_window', 'escalation_threshold'] as const;
-const MOVED = Object.fromEntries(RATE_KEYS.map((key) => [key, 'the document break-glass-rate-policy']));
+const RATE_KEYS = [
+  'cooldown',
+  'max_per_user',
+  'max_per_profile',
+  'quota_window',
+  'escalation_threshold',
+] as const;
+const MOVED = Object.fromEntries(
+  RATE_KEYS.map((key) => [key, 'the document break-glass-rate-policy']),
+);
 
 const mfa = mapping({ required: flag, methods: v.exactOptional(list(word(['totp', 'sms']))) });
 
@@ -49,7 +48,10 @@ function review(bareNames: NamedKind) {
 }
 
 function secondPerson(bareNames: NamedKind) {
-  return mapping({ from: approversFrom(bareNames), within: duration(MIN_EVENT_SECONDS, MAX_EVENT_SECONDS) });
+  return mapping({
+    from: approversFrom(bareNames),
+    within: duration(MIN_EVENT_SECONDS, MAX_EVENT_SECONDS),
+  });
 }
 
 type OthersRead = {
@@ -59,7 +61,11 @@ type OthersRead = {
 };
 
 /** Those who confirm and review are persons, and somebody else than whoever broke the glass. */
-function checkOthers({ users, review: reviewed, second_person: second }: OthersRead): readonly CrossFinding[] {
+function checkOthers({
+  users,
+  review: reviewed,
+  second_person: second,
+}: OthersRead): readonly CrossFinding[] {
   const lists = [
     { key: 'review', verb: 'review', of: reviewed?.by ?? [] },
     { key: 'second_person', verb: 'confirm', of: second?.from ?? [] },
@@ -68,10 +74,17 @@ function checkOthers({ users, review: reviewed, second_person: second }: OthersR
   return lists.flatMap(({ key, verb, of }): readonly CrossFinding[] => {
     const pattern = of.find((entry) => hasWildcard(entry));
     if (pattern !== undefined) {
-      return [{ key, message: `has the pattern "${pattern}", which stands for no person; name them whole` }];
+      return [
+        {
+          key,
+          message: `has the pattern "${pattern}", which stands for no person; name them whole`,
+        },
+      ];
     }
     const isNobody = more.length === 0 && of.length > 0 && of.every((entry) => entry === only);
-    return isNobody ? [{ key, message: `names only "${only}", who cannot ${verb} their own use` }] : [];
+    return isNobody
+      ? [{ key, message: `names only "${only}", who cannot ${verb} their own use` }]
+      : [];
   });
 }
 
@@ -101,8 +114,8 @@ export const breakGlassPolicy = perOwner((bareNames) =>
 );
 
 /**
- * Who may break the glass: Sentinel's policy with keys of ours. Durations in seconds; a rule without profiles is for all of
- * them.
+ * Who may break the glass: Sentinel's policy with keys of ours. Durations in seconds; a rule
+ * without profiles is for all of them.
  */
 export type BreakGlassPolicyDocument = v.InferOutput<ReturnType<typeof breakGlassPolicy>>;
 

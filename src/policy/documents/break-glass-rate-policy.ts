@@ -3,9 +3,13 @@ import type { Result } from '../../lib/result.ts';
 import { profileNames } from './conditions.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
-import { atLeastOneOf, count, crossCheck, duration, list, mapping, optionalVersion, text } from '../reading/schema.ts';
+import { count, duration, list, mapping, optionalVersion, text } from '../reading/schema.ts';
+import { atLeastOneOf, crossCheck } from '../reading/cross-check.ts';
 
-/** The longest time that uses are counted over, in seconds: as long as they are on record, which is 90 days. */
+/**
+ * The longest time that uses are counted over, in seconds: as long as they are on record, which is
+ * 90 days.
+ */
 const MAX_WINDOW = 90 * 24 * 60 * 60;
 
 /** The highest count there is: as many uses as are on record for one person or profile. */
@@ -39,7 +43,10 @@ const rule = v.pipe(
 );
 
 /** The form of the document. */
-export const ratePolicy = mapping({ version: optionalVersion, rules: list(rule) }, { blanks: ['version'] });
+export const ratePolicy = mapping(
+  { version: optionalVersion, rules: list(rule) },
+  { blanks: ['version'] },
+);
 
 /**
  * Sentinel's rate policy of break-glass access, for which Sentinel has no place in SSM: how often

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { refuse, type Result } from '../../lib/result.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
-import { crossCheck, flag, instant, mapping, textLike } from '../reading/schema.ts';
+import { flag, instant, mapping, textLike } from '../reading/schema.ts';
+import { crossCheck } from '../reading/cross-check.ts';
 import { isWeakSecret, MIN_SECRET_LENGTH } from './weak-secret.ts';
 
 /** A registered key: its secret, the caller who signs with it, and its end. */
@@ -47,7 +48,9 @@ export const client = v.pipe(
     expires_at: v.exactOptional(instant(SENTENCES.expires_at)),
     disabled: v.exactOptional(flag),
   }),
-  crossCheck(({ secret, name }) => (isWeakSecret(secret, name) ? [{ key: 'secret', message: SENTENCES.secret }] : [])),
+  crossCheck(({ secret, name }) =>
+    isWeakSecret(secret, name) ? [{ key: 'secret', message: SENTENCES.secret }] : [],
+  ),
   v.description(`The secret ${SENTENCES.secret}.`),
   v.transform(({ secret, name, expires_at: expiresAtMs, disabled = false }): Client => ({
     secret,

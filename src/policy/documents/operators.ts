@@ -6,7 +6,8 @@ import { perOwner, principals, profileNames, userNames } from './conditions.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
 import type { PolicyCaller } from '../match.ts';
-import { atLeastOneOf, list, mapping, text, version, word } from '../reading/schema.ts';
+import { list, mapping, text, version, word } from '../reading/schema.ts';
+import { atLeastOneOf } from '../reading/cross-check.ts';
 
 /** What an operator may do with sessions and revocations of others. */
 const ACTIONS = ['list', 'revoke', 'lift', 'explain', 'audit'] as const;
@@ -28,7 +29,9 @@ function rule(bareNames: NamedKind) {
 }
 
 /** The form of the document. */
-export const operators = perOwner((bareNames) => mapping({ version, rules: list(rule(bareNames)) }));
+export const operators = perOwner((bareNames) =>
+  mapping({ version, rules: list(rule(bareNames)) }),
+);
 
 /**
  * The operators' document: who may list, revoke, lift and explain for others, and read the audit
@@ -63,7 +66,8 @@ export function mayOperate(
     ({ users, principals, actions, profiles }) =>
       actions.includes(action) &&
       (users === undefined || (caller.name !== '' && users.includes(caller.name))) &&
-      (principals === undefined || principals.some((pattern) => matchesPattern(pattern, caller.principal))) &&
+      (principals === undefined ||
+        principals.some((pattern) => matchesPattern(pattern, caller.principal))) &&
       (profiles === undefined || (profile !== undefined && profiles.includes(profile))),
   );
 }

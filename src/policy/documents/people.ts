@@ -4,7 +4,15 @@ import type { Result } from '../../lib/result.ts';
 import { checkPrincipal } from '../principals.ts';
 import { readDocument } from '../reading/document.ts';
 import type { DocumentProblem } from '../reading/problem.ts';
-import { described, list, mapping, optionalVersion, parsed, text, type Schema } from '../reading/schema.ts';
+import {
+  described,
+  list,
+  mapping,
+  optionalVersion,
+  parsed,
+  text,
+  type Schema,
+} from '../reading/schema.ts';
 import { checkUserName } from '../user-names.ts';
 import { perOwner } from './conditions.ts';
 
@@ -13,7 +21,9 @@ function identities(bareNames: NamedKind): Schema<readonly string[]> {
   return list(
     described(
       parsed((input) =>
-        /^(?:arn:|sentinel:)/u.test(input) ? checkPrincipal(input) : checkUserName(input, { bareNames }),
+        /^(?:arn:|sentinel:)/u.test(input)
+          ? checkPrincipal(input)
+          : checkUserName(input, { bareNames }),
       ),
       'The whole name of a caller, or the ARN of a principal, without wildcards.',
     ),

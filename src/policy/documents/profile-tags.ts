@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { crossCheck, dictionary, type CrossFinding, type Schema } from '../reading/schema.ts';
+import { dictionary, type Schema } from '../reading/schema.ts';
+import { crossCheck, type CrossFinding } from '../reading/cross-check.ts';
 import { quote } from '../reading/problem.ts';
 
 /** STS accepts 50 session tags, five of which are the TVM's own. */
@@ -19,7 +20,13 @@ const PACKED_CHARACTERS = 455;
  * The TVM's own five tags: their keys, the ids of a session and a request, and the shortest
  * possible names.
  */
-const OWN_KEYS = ['SentinelSessionID', 'SentinelUser', 'SentinelPrincipal', 'SentinelProfile', 'SentinelRequestID'];
+const OWN_KEYS = [
+  'SentinelSessionID',
+  'SentinelUser',
+  'SentinelPrincipal',
+  'SentinelProfile',
+  'SentinelRequestID',
+];
 const IDS = 16 + 16;
 const OWN_WITHOUT_NAMES = OWN_KEYS.join('').length + IDS;
 const SHORTEST_NAMES = 'key/a'.length + 'sentinel:key/A'.length + 'p'.length;
@@ -39,7 +46,10 @@ function sizeOf(tags: Iterable<readonly [key: string, value: string]>): number {
  * Whether a profile's tags leave room for the TVM's own tags of every role that may ask for it. If
  * not, STS refuses callers with long names.
  */
-export function leaveRoomForRoles(profileName: string, tags: Iterable<readonly [key: string, value: string]>): boolean {
+export function leaveRoomForRoles(
+  profileName: string,
+  tags: Iterable<readonly [key: string, value: string]>,
+): boolean {
   return sizeOf(tags) + OWN_WITHOUT_NAMES + LONGEST_NAMES + profileName.length <= PACKED_CHARACTERS;
 }
 
@@ -62,7 +72,9 @@ function checkKey(key: string, keys: readonly string[]): string | undefined {
   if (RESERVED.some((prefix) => fold(key).startsWith(prefix)))
     return "the tag's key must not begin with sentinel or aws:";
   const twin = keys.find((other) => other !== key && fold(other) === fold(key));
-  return twin === undefined ? undefined : `differs from ${quote(twin)} only in case, and is the same key for IAM`;
+  return twin === undefined
+    ? undefined
+    : `differs from ${quote(twin)} only in case, and is the same key for IAM`;
 }
 
 function checkTags(tags: Readonly<Record<string, string>>): readonly CrossFinding[] {

@@ -4,7 +4,6 @@ import { ok, refuse, type Result } from '../../lib/result.ts';
 import { readDocument } from '../reading/document.ts';
 import { quote, type DocumentProblem } from '../reading/problem.ts';
 import {
-  crossCheck,
   described,
   duration,
   flag,
@@ -13,8 +12,8 @@ import {
   parsed,
   text,
   textLike,
-  type CrossFinding,
 } from '../reading/schema.ts';
+import { crossCheck, type CrossFinding } from '../reading/cross-check.ts';
 import { minify, sessionPolicy, type SessionPolicy } from './session-policy.ts';
 import { profileTags } from './profile-tags.ts';
 
@@ -39,6 +38,11 @@ export type Profile = {
   /** Whether issued credentials can be revoked, through `revokerRoleArn`. */
   readonly hardRevoke: boolean;
   readonly revokerRoleArn: string | undefined;
+  /**
+   * Whether sessions may take credentials that outlive them, by which role chaining works: then
+   * neither an approval's end nor a revocation reaches what they took.
+   */
+  readonly chaining: boolean;
 };
 
 /**
@@ -85,7 +89,9 @@ const managedPolicy = described(
       read.value.region === '' &&
       read.value.account !== '' &&
       MANAGED_POLICY.test(read.value.resource);
-    return isPolicy ? ok({ ...read.value, arn }) : refuse(`${quote(arn)} is not the ARN of a managed IAM policy`);
+    return isPolicy
+      ? ok({ ...read.value, arn })
+      : refuse(`${quote(arn)} is not the ARN of a managed IAM policy`);
   }),
   'The ARN of a managed IAM policy.',
 );
@@ -93,7 +99,9 @@ const managedPolicy = described(
 const profile = mapping(
   {
     role_arn: roleArn,
-    description: v.exactOptional(v.pipe(text, v.maxLength(1_000, 'must be at most 1000 characters'))),
+    description: v.exactOptional(
+      v.pipe(text, v.maxLength(1_000, 'must be at most 1000 characters')),
+    ),
     max_duration: v.exactOptional(duration(MIN_SECONDS)),
     session_policy: v.exactOptional(sessionPolicy),
     managed_policies: v.exactOptional(list(managedPolicy)),
@@ -107,13 +115,17 @@ const profile = mapping(
     ),
     hard_revoke: v.exactOptional(flag),
     revoker_role_arn: v.exactOptional(roleArn),
+    chaining: v.exactOptional(flag),
   },
   { blanks: ['description', 'tags', 'external_id', 'source_vpc', 'revoker_role_arn'] },
 );
 
 type ProfileDocument = v.InferOutput<typeof profile>;
 
-function checkManaged({ role_arn: role, managed_policies: policies = [] }: ProfileDocument): readonly CrossFinding[] {
+function checkManaged({
+  role_arn: role,
+  managed_policies: policies = [],
+}: ProfileDocument): readonly CrossFinding[] {
   const key = 'managed_policies';
   const arns = policies.map(({ arn }) => arn);
   function isNear({ account, partition }: Arn): boolean {
@@ -147,7 +159,9 @@ function checkSize(document: ProfileDocument): readonly CrossFinding[] {
           },
         ]
       : []),
-    ...(/[^\u0020-\u00ff]/u.test(json) ? [{ key, message: 'has a character that STS refuses (beyond U+00FF)' }] : []),
+    ...(/[^\u0020-\u00ff]/u.test(json)
+      ? [{ key, message: 'has a character that STS refuses (beyond U+00FF)' }]
+      : []),
   ];
 }
 
@@ -156,7 +170,12 @@ function checkRevoker(document: ProfileDocument): readonly CrossFinding[] {
   const key = 'revoker_role_arn';
   if (revoker === undefined) {
     return hardRevoke
-      ? [{ key: 'hard_revoke', message: 'needs revoker_role_arn: the role that may write the deny policy' }]
+      ? [
+          {
+            key: 'hard_revoke',
+            message: 'needs revoker_role_arn: the role that may write the deny policy',
+          },
+        ]
       : [];
   }
   const isNear = revoker.account === role.account && revoker.partition === role.partition;
@@ -167,7 +186,12 @@ function checkRevoker(document: ProfileDocument): readonly CrossFinding[] {
 }
 
 function compileProfile(document: ProfileDocument): Profile {
-  const { role_arn: role, description, max_duration: maxDurationSeconds, external_id: externalId } = document;
+  const {
+    role_arn: role,
+    description,
+    max_duration: maxDurationSeconds,
+    external_id: externalId,
+  } = document;
   const { session_policy: policy, source_vpc: sourceVpc, revoker_role_arn: revoker } = document;
   return {
     roleArn: role.arn,
@@ -182,6 +206,7 @@ function compileProfile(document: ProfileDocument): Profile {
     bindSourceIp: document.bind_source_ip ?? false,
     sourceVpc,
     hardRevoke: document.hard_revoke ?? false,
+    chaining: document.chaining ?? false,
     revokerRoleArn: revoker?.arn,
   };
 }

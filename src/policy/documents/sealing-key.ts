@@ -21,7 +21,8 @@ const SENTENCES = {
   active_from: 'must be an instant in UTC like 2026-01-02T03:04:05Z',
 } as const;
 
-const WHOLE = 'must be one YAML or JSON mapping with the key "key", if needed "active_from", and no others';
+const WHOLE =
+  'must be one YAML or JSON mapping with the key "key", if needed "active_from", and no others';
 
 function isKnown(key: string): key is keyof typeof SENTENCES {
   return Object.hasOwn(SENTENCES, key);
@@ -50,7 +51,9 @@ export const sealingKey = v.pipe(
  * Reads the document of a sealing key. Its problems are fixed sentences, which never contain
  * content of the document.
  */
-export function readSealingKey(source: string): Result<SealingKeyDocument, readonly DocumentProblem[]> {
+export function readSealingKey(
+  source: string,
+): Result<SealingKeyDocument, readonly DocumentProblem[]> {
   const read = readDocument(source, sealingKey);
   if (read.ok) return read;
   return refuse(

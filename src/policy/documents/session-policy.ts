@@ -1,20 +1,14 @@
 import * as v from 'valibot';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { readDocument } from '../reading/document.ts';
-import {
-  crossCheck,
-  dictionary,
-  list,
-  mapping,
-  text,
-  textLike,
-  word,
-  type CrossFinding,
-  type Schema,
-} from '../reading/schema.ts';
+import { dictionary, list, mapping, text, textLike, word, type Schema } from '../reading/schema.ts';
+import { crossCheck, type CrossFinding } from '../reading/cross-check.ts';
 
 /** A session policy: its statements as IAM writes them, which apply under version 2012-10-17. */
-export type SessionPolicy = { readonly statements: readonly object[]; readonly id: string | undefined };
+export type SessionPolicy = {
+  readonly statements: readonly object[];
+  readonly id: string | undefined;
+};
 
 /** The version of IAM's policy language in which session policies are sent to STS. */
 const POLICY_VERSION = '2012-10-17';
@@ -25,9 +19,14 @@ function oneOrMore(item: Schema<string>): Schema<string | readonly string[]> {
   return v.lazy((input) => (Array.isArray(input) ? list(item) : item));
 }
 
-const conditionItem = v.union([v.string(), v.number(), v.boolean()], 'must be text, a number, true or false');
+const conditionItem = v.union(
+  [v.string(), v.number(), v.boolean()],
+  'must be text, a number, true or false',
+);
 
-const conditionValue = v.lazy((input) => (Array.isArray(input) ? list(conditionItem) : conditionItem));
+const conditionValue = v.lazy((input) =>
+  Array.isArray(input) ? list(conditionItem) : conditionItem,
+);
 
 type Keyed = Readonly<Record<string, unknown>>;
 
@@ -51,7 +50,10 @@ const statement = v.pipe(
     NotResource: v.exactOptional(oneOrMore(text)),
     Condition: v.exactOptional(dictionary(dictionary(conditionValue))),
   }),
-  crossCheck((value) => [...exactlyOne(value, 'Action', 'NotAction'), ...exactlyOne(value, 'Resource', 'NotResource')]),
+  crossCheck((value) => [
+    ...exactlyOne(value, 'Action', 'NotAction'),
+    ...exactlyOne(value, 'Resource', 'NotResource'),
+  ]),
   v.description('Either Action or NotAction, and either Resource or NotResource.'),
 );
 
@@ -70,12 +72,21 @@ const policy: Schema<SessionPolicy> = v.pipe(
     // The old version takes ${…} literally. The policy is sent under the new version, where it is a
     // variable.
     value.Version === OLD_VERSION && JSON.stringify(value.Statement).includes('${')
-      ? [{ key: 'Version', message: `must be ${POLICY_VERSION} for policy variables like \${aws:username}` }]
+      ? [
+          {
+            key: 'Version',
+            message: `must be ${POLICY_VERSION} for policy variables like \${aws:username}`,
+          },
+        ]
       : [],
   ),
   crossCheck(({ Statement: statements }) => {
-    const sids = statements.flatMap(({ Sid: sid }) => (sid === undefined || sid === '' ? [] : [sid]));
-    return new Set(sids).size < sids.length ? [{ key: 'Statement', message: 'must not use a Sid twice' }] : [];
+    const sids = statements.flatMap(({ Sid: sid }) =>
+      sid === undefined || sid === '' ? [] : [sid],
+    );
+    return new Set(sids).size < sids.length
+      ? [{ key: 'Statement', message: 'must not use a Sid twice' }]
+      : [];
   }),
   v.transform(({ Statement: statements, Id: id }) => ({ statements, id })),
 );

@@ -23,7 +23,10 @@ const SHORTEST_WORD = 3;
 
 /** Digits and signs that people write instead of letters. */
 const LEET: ReadonlyMap<string, string> = new Map(
-  ['0o', '1i', '3e', '4a', '5s', '7t', '$s', '@a', '!i'].map((pair) => [pair.charAt(0), pair.charAt(1)]),
+  ['0o', '1i', '3e', '4a', '5s', '7t', '$s', '@a', '!i'].map((pair) => [
+    pair.charAt(0),
+    pair.charAt(1),
+  ]),
 );
 
 /** Secrets in AWS's documentation, which every scanner knows. */
@@ -46,19 +49,28 @@ export function isDemoSecret(secret: string): boolean {
  */
 export function isWeakSecret(secret: string, name: string): boolean {
   const lower = secret.toLowerCase();
-  if (secret.length < MIN_SECRET_LENGTH || new Set(secret).size < MIN_DISTINCT || DOCUMENTED.test(secret)) return true;
+  if (
+    secret.length < MIN_SECRET_LENGTH ||
+    new Set(secret).size < MIN_DISTINCT ||
+    DOCUMENTED.test(secret)
+  )
+    return true;
   return isRepetition(lower) || isRow(lower) || isOfWords(lower, name.toLowerCase());
 }
 
 /** Whether a text is a shorter text repeated, perhaps cut off at the end. */
 function isRepetition(text: string): boolean {
   const half = Math.floor(text.length / 2);
-  return Array.from({ length: half }, (_, at) => at + 1).some((period) => text.startsWith(text.slice(period)));
+  return Array.from({ length: half }, (_, at) => at + 1).some((period) =>
+    text.startsWith(text.slice(period)),
+  );
 }
 
 /** Whether three in four characters are neighbours of the one before, or the same. */
 function isRow(text: string): boolean {
-  const steps = Array.from(text.slice(1), (character, at) => Math.abs(character.charCodeAt(0) - text.charCodeAt(at)));
+  const steps = Array.from(text.slice(1), (character, at) =>
+    Math.abs(character.charCodeAt(0) - text.charCodeAt(at)),
+  );
   return steps.filter((step) => step <= 1).length >= steps.length * 0.75;
 }
 
@@ -73,6 +85,9 @@ function isOfWords(text: string, name: string): boolean {
 function lettersLeft(text: string, name: string): number {
   const own = name.replaceAll(/[^a-z]/gu, '');
   const words = own.length < SHORTEST_WORD ? WORDS : [own, ...WORDS];
-  const rest = words.reduce((left, word) => left.replaceAll(word, ' '), text.replaceAll(/[^a-z]/gu, ''));
+  const rest = words.reduce(
+    (left, word) => left.replaceAll(word, ' '),
+    text.replaceAll(/[^a-z]/gu, ''),
+  );
   return rest.replaceAll(' ', '').length;
 }

@@ -7,9 +7,14 @@ import { described, mapping, parsed, text } from '../reading/schema.ts';
 
 /** What events are signed with, and where they may be posted. */
 export type WebhookDocument = {
-  /** One key of 32 random bytes, or two while receivers change from one to the other. Never logged. */
+  /**
+   * One key of 32 random bytes, or two while receivers change from one to the other. Never logged.
+   */
   readonly keys: readonly Uint8Array[];
-  /** Where events are posted unless SENTINEL_WEBHOOK_URL says so. Its path is often a secret: never logged. */
+  /**
+   * Where events are posted unless SENTINEL_WEBHOOK_URL says so. Its path is often a secret: never
+   * logged.
+   */
   readonly url: string | undefined;
 };
 
@@ -28,7 +33,8 @@ const BYTES = 32;
 const key = described(
   parsed((input) => {
     const bytes = Buffer.from(input, 'base64');
-    // Decoding passes over what is not base64; encoding anew shows it. A run of one byte was typed, not drawn.
+    // Decoding passes over what is not base64; encoding anew shows it. A run of one byte was typed,
+    // not drawn.
     const isRandom = bytes.toString('base64') === input && new Set(bytes).size > 8;
     return bytes.length === BYTES && isRandom ? ok(new Uint8Array(bytes)) : refuse(SENTENCES.keys);
   }),
@@ -50,9 +56,11 @@ export const webhook = v.pipe(
 );
 
 /**
- * Reads the document `webhook`. Its problems are fixed sentences; nothing of its content is ever in them.
+ * Reads the document `webhook`. Its problems are fixed sentences; nothing of its content is ever in
+ * them.
  *
- * @param allowsLoopback whether the URL may be plain http to this machine: only where the AWS endpoint is local
+ * @param allowsLoopback whether the URL may be plain http to this machine: only where the AWS
+ *   endpoint is local
  */
 export function readWebhook(
   source: string,
@@ -62,11 +70,15 @@ export function readWebhook(
   if (!read.ok) return refuse(read.refusal.map(withoutContent));
   const { url } = read.value;
   const isForDeskOnly = url !== undefined && isLoopbackHttp(url);
-  return isForDeskOnly && !allowsLoopback ? refuse([{ line: 1, path: 'url', message: SENTENCES.url }]) : read;
+  return isForDeskOnly && !allowsLoopback
+    ? refuse([{ line: 1, path: 'url', message: SENTENCES.url }])
+    : read;
 }
 
 function withoutContent({ line, path }: DocumentProblem): DocumentProblem {
   if (path === 'url') return { line, path, message: SENTENCES.url };
   const isOfKeys = path === 'keys' || path.startsWith('keys[') || path.startsWith('keys.');
-  return isOfKeys ? { line, path: 'keys', message: SENTENCES.keys } : { line, path: '', message: WHOLE };
+  return isOfKeys
+    ? { line, path: 'keys', message: SENTENCES.keys }
+    : { line, path: '', message: WHOLE };
 }

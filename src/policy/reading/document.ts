@@ -34,5 +34,7 @@ export function readDocument<Output>(
     const path = pathOf(issue);
     return problem(lineOf(path), path, issue.message);
   });
-  return refuse([...problems, ...issues].toSorted((a, b) => a.line - b.line).slice(0, MAX_PROBLEMS));
+  return refuse(
+    [...problems, ...issues].toSorted((a, b) => a.line - b.line).slice(0, MAX_PROBLEMS),
+  );
 }

@@ -34,7 +34,9 @@ export function quote(text: string): string {
 
 /** Joins words as a sentence lists them: `a, b or c`. */
 export function oneOfWords(words: readonly string[]): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`;
+  return words.length < 2
+    ? words.join('')
+    : `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`;
 }
 
 const PLAIN_KEY = /^[\w-]{1,60}$/u;

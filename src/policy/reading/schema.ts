@@ -32,13 +32,21 @@ function orNothing(message: string) {
   return messageFor;
 }
 
-const aMapping = v.custom<Record<string, unknown>>(isMapping, orNothing('must be a mapping of keys to values'));
+const aMapping = v.custom<Record<string, unknown>>(
+  isMapping,
+  orNothing('must be a mapping of keys to values'),
+);
 
-function unknownKey(key: string, known: readonly string[], moved: Readonly<Record<string, string>>): string {
+function unknownKey(
+  key: string,
+  known: readonly string[],
+  moved: Readonly<Record<string, string>>,
+): string {
   const elsewhere = Object.hasOwn(moved, key) ? moved[key] : undefined;
   if (elsewhere !== undefined) return `the key ${quote(key)} belongs in ${elsewhere}`;
   const near = nearest(key, known);
-  const hint = near === undefined ? `the known keys are ${known.join(', ')}` : `did you mean ${quote(near)}?`;
+  const hint =
+    near === undefined ? `the known keys are ${known.join(', ')}` : `did you mean ${quote(near)}?`;
   return `unknown key ${quote(key)}; ${hint}`;
 }
 
@@ -95,13 +103,19 @@ export function mapping<const Entries extends v.ObjectEntries>(
   );
 }
 
-function withoutBlanks(value: Record<string, unknown>, blanks: readonly string[]): Record<string, unknown> {
+function withoutBlanks(
+  value: Record<string, unknown>,
+  blanks: readonly string[],
+): Record<string, unknown> {
   if (!blanks.some((key) => Object.hasOwn(value, key) && isBlank(value[key]))) return value;
-  const kept = Object.entries(value).filter(([key, held]) => !blanks.includes(key) || !isBlank(held));
+  const kept = Object.entries(value).filter(
+    ([key, held]) => !blanks.includes(key) || !isBlank(held),
+  );
   return Object.assign(Object.create(null) as Record<string, unknown>, Object.fromEntries(kept));
 }
 
-function step(input: Record<string, unknown>, key: string) {
+/** The step of a path that leads to a key of a mapping. */
+export function step(input: Record<string, unknown>, key: string) {
   return { type: 'object', origin: 'key', input, key, value: input[key] } as const;
 }
 
@@ -122,7 +136,8 @@ export function list<Output>(item: Schema<Output>): Schema<readonly Output[]> {
 }
 
 function notText({ input }: v.BaseIssue<unknown>): string {
-  if (typeof input === 'number' || typeof input === 'boolean') return 'must be text; put it in quotes';
+  if (typeof input === 'number' || typeof input === 'boolean')
+    return 'must be text; put it in quotes';
   return input === null ? 'must be text, but nothing is written here' : 'must be text';
 }
 
@@ -135,7 +150,10 @@ export function textLike(pattern: RegExp, message: string): Schema<string> {
 }
 
 /** Text that a parser turns into a value, or refuses with a sentence. */
-export function parsed<Output>(parse: (input: string) => Result<Output, string>, schema = text): Schema<Output> {
+export function parsed<Output>(
+  parse: (input: string) => Result<Output, string>,
+  schema = text,
+): Schema<Output> {
   return v.pipe(
     schema,
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -193,34 +211,6 @@ export const version: Schema<'1'> = v.pipe(
 
 /** The same for documents in which Sentinel's own files leave it out. */
 export const optionalVersion = v.exactOptional(version, '1');
-
-/** What {@link crossCheck} reports: the key it is about, and what to change. */
-export type CrossFinding = { readonly key: string; readonly message: string };
-
-/**
- * A check across several keys of a mapping whose keys are each valid. Every finding is reported at
- * its key.
- */
-export function crossCheck<Value extends object>(check: (value: Value) => readonly CrossFinding[]) {
-  return v.rawCheck<Value>(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    const input = dataset.value as Record<string, unknown>;
-    for (const { key, message } of check(dataset.value)) addIssue({ message, path: [step(input, key)] });
-  });
-}
-
-/**
- * Refuses a mapping that has none of these keys: without a condition a rule would apply to
- * everybody.
- */
-export function atLeastOneOf<Value extends object>(...keys: readonly (keyof Value & string)[]) {
-  return anyOf<Value>(keys, `must have at least one of ${oneOfWords(keys)}`);
-}
-
-/** The same with another message. */
-export function anyOf<Value extends object>(keys: readonly (keyof Value & string)[], message: string) {
-  return v.check<Value, string>((value) => keys.some((key) => Object.hasOwn(value, key)), message);
-}
 
 /**
  * An instant in UTC like `2026-01-02T03:04:05Z`, read to epoch milliseconds. Any other text is

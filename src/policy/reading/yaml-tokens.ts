@@ -20,7 +20,10 @@ const FORBIDDEN: Readonly<Record<string, string>> = {
  * and brackets that are nested too deeply. Takes time linear in the text, and does not recurse.
  * `lineAt` maps an offset to a line.
  */
-export function checkTokens(text: string, lineAt: (offset: number) => number): readonly DocumentProblem[] {
+export function checkTokens(
+  text: string,
+  lineAt: (offset: number) => number,
+): readonly DocumentProblem[] {
   const problems: DocumentProblem[] = [];
   let offset = 0;
   let depth = 0;

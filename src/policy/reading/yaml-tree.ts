@@ -1,5 +1,13 @@
 import { Buffer } from 'node:buffer';
-import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Pair } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type Document,
+  type Pair,
+} from 'yaml';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { problem, quote, type DocumentProblem, type PathStep } from './problem.ts';
 import { checkTokens, MAX_DEPTH, TOO_DEEP } from './yaml-tokens.ts';
@@ -35,7 +43,12 @@ const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/u;
  * `<<` is a merge key in YAML 1.1. Every JavaScript object inherits the others, and validators skip
  * them.
  */
-const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['<<', '__proto__', 'constructor', 'prototype']);
+const FORBIDDEN_KEYS: ReadonlySet<string> = new Set([
+  '<<',
+  '__proto__',
+  'constructor',
+  'prototype',
+]);
 
 /**
  * Reads one YAML or JSON document into plain values. Refuses everything that two YAML readers could
@@ -50,7 +63,8 @@ export function readTree(source: string): Result<Tree, readonly DocumentProblem[
   }
   const lineAt = lineFinder(text);
   const control = CONTROL.exec(text);
-  if (control !== null) return refuse([problem(lineAt(control.index), [], 'a control character is not allowed')]);
+  if (control !== null)
+    return refuse([problem(lineAt(control.index), [], 'a control character is not allowed')]);
   const tokens = checkTokens(text, lineAt);
   if (tokens.length > 0) return refuse(tokens);
   const document = parse(text, lineAt);
@@ -61,35 +75,51 @@ export function readTree(source: string): Result<Tree, readonly DocumentProblem[
 function lineFinder(text: string): (offset: number) => number {
   const counter = new LineCounter();
   counter.addNewLine(0);
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) counter.addNewLine(at + 1);
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1))
+    counter.addNewLine(at + 1);
   function lineAt(offset: number): number {
     return Math.max(1, counter.linePos(offset).line);
   }
   return lineAt;
 }
 
-function parse(text: string, lineAt: (offset: number) => number): Result<Document, readonly DocumentProblem[]> {
+function parse(
+  text: string,
+  lineAt: (offset: number) => number,
+): Result<Document, readonly DocumentProblem[]> {
   let documents: readonly Document[];
   try {
     // The library finds duplicate keys by comparing every pair of them. buildMapping finds them
     // with a map instead.
     documents = [
-      ...parseAllDocuments(text, { schema: 'core', prettyErrors: false, uniqueKeys: false, logLevel: 'silent' }),
+      ...parseAllDocuments(text, {
+        schema: 'core',
+        prettyErrors: false,
+        uniqueKeys: false,
+        logLevel: 'silent',
+      }),
     ];
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return refuse([problem(1, [], TOO_DEEP)]);
   }
   const faults = documents.flatMap(({ errors, warnings }) => [...errors, ...warnings]);
-  if (faults.some(({ code }) => code === 'RESOURCE_EXHAUSTION')) return refuse([problem(1, [], TOO_DEEP)]);
+  if (faults.some(({ code }) => code === 'RESOURCE_EXHAUSTION'))
+    return refuse([problem(1, [], TOO_DEEP)]);
   if (faults.length > 0) {
     const first = faults.slice(0, MAX_SYNTAX_PROBLEMS);
-    return refuse(first.map(({ pos, message }) => problem(lineAt(pos[0]), [], `cannot be read: ${message}`)));
+    return refuse(
+      first.map(({ pos, message }) => problem(lineAt(pos[0]), [], `cannot be read: ${message}`)),
+    );
   }
   const [document, second] = documents;
   if (second !== undefined) {
     return refuse([
-      problem(lineAt(second.range?.[0] ?? 0), [], 'there is a second document; keep one and remove the "---"'),
+      problem(
+        lineAt(second.range?.[0] ?? 0),
+        [],
+        'there is a second document; keep one and remove the "---"',
+      ),
     ]);
   }
   return document === undefined ? refuse([problem(1, [], 'the document is empty')]) : ok(document);
@@ -100,13 +130,17 @@ type Build = {
   readonly problems: DocumentProblem[];
 };
 
-function build(document: Document, lineAt: (offset: number) => number): Result<Tree, readonly DocumentProblem[]> {
+function build(
+  document: Document,
+  lineAt: (offset: number) => number,
+): Result<Tree, readonly DocumentProblem[]> {
   const root: unknown = document.contents;
   const line = lineOfNode(root, lineAt) ?? 1;
   if (root === null || (isScalar(root) && root.value === null)) {
     return refuse([problem(line, [], 'the document is empty')]);
   }
-  if (!isMap(root)) return refuse([problem(line, [], 'the document must be a mapping of keys to values')]);
+  if (!isMap(root))
+    return refuse([problem(line, [], 'the document must be a mapping of keys to values')]);
   const problems: DocumentProblem[] = [];
   const value = buildMapping(root.items, { lineAt, problems }, [], line);
   return ok({ value, problems, lineOf: (path) => findLine(root, path, lineAt) });
@@ -124,13 +158,16 @@ function buildValue(node: unknown, state: Build, path: readonly PathStep[], line
     return null;
   }
   if (isMap(node)) return buildMapping(node.items, state, path, here);
-  if (isSeq(node)) return node.items.map((item, index) => buildValue(item, state, [...path, index], here));
+  if (isSeq(node))
+    return node.items.map((item, index) => buildValue(item, state, [...path, index], here));
   if (!isScalar(node)) return null;
   // Some YAML readers take 0x1F, 012 and 1e3 for numbers, others for text; and beyond 2^53 digits
   // are lost.
   const { value } = node;
   if (typeof value === 'number' && (String(value) !== node.source || !isExact(value))) {
-    state.problems.push(problem(here, path, 'is a number in an unusual notation; put it in quotes if it is text'));
+    state.problems.push(
+      problem(here, path, 'is a number in an unusual notation; put it in quotes if it is text'),
+    );
   }
   return value;
 }
@@ -139,7 +176,12 @@ function isExact(value: number): boolean {
   return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
 }
 
-function buildMapping(pairs: readonly Pair[], state: Build, path: readonly PathStep[], line: number): object {
+function buildMapping(
+  pairs: readonly Pair[],
+  state: Build,
+  path: readonly PathStep[],
+  line: number,
+): object {
   const entries: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   const lines = new Map<string, number>();
   for (const { key, value } of pairs) {
@@ -156,14 +198,23 @@ function buildMapping(pairs: readonly Pair[], state: Build, path: readonly PathS
   return entries;
 }
 
-function keyRefusal(name: string | undefined, lines: ReadonlyMap<string, number>): string | undefined {
+function keyRefusal(
+  name: string | undefined,
+  lines: ReadonlyMap<string, number>,
+): string | undefined {
   if (name === undefined) return 'has a key that is not text; put it in quotes';
   if (FORBIDDEN_KEYS.has(name)) return `the key ${quote(name)} is not allowed`;
   const first = lines.get(name);
-  return first === undefined ? undefined : `the key ${quote(name)} appears twice, first on line ${first}`;
+  return first === undefined
+    ? undefined
+    : `the key ${quote(name)} appears twice, first on line ${first}`;
 }
 
-function findLine(root: unknown, path: readonly PathStep[], lineAt: (offset: number) => number): number {
+function findLine(
+  root: unknown,
+  path: readonly PathStep[],
+  lineAt: (offset: number) => number,
+): number {
   let node = root;
   let line = lineOfNode(root, lineAt) ?? 1;
   for (const step of path) {

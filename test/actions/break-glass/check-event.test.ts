@@ -7,7 +7,13 @@ import {
   needsOf,
   type EventFacts,
 } from '../../../src/actions/break-glass/check-event.ts';
-import { closed, confirmed, expired, type BreakGlassEvent, type Party } from '../../../src/breakglass/event.ts';
+import {
+  closed,
+  confirmed,
+  expired,
+  type BreakGlassEvent,
+  type Party,
+} from '../../../src/breakglass/event.ts';
 import { createPeople } from '../../../src/policy/approval/person.ts';
 import type { BreakGlassRule } from '../../../src/policy/documents/break-glass-policy.ts';
 import { ALICE, BOB, eventOf, NOW, party, valueOf } from '../../breakglass/support.ts';
@@ -30,7 +36,11 @@ function facts(change: Partial<EventFacts> = {}): EventFacts {
     invokerName: 'alice',
     rule: RULE,
     people: PEOPLE,
-    approverNow: ({ name, principal }) => ({ name: name.replace('key/', ''), principal, isBot: false }),
+    approverNow: ({ name, principal }) => ({
+      name: name.replace('key/', ''),
+      principal,
+      isBot: false,
+    }),
     isGrantRevoked: () => false,
     wasRevokedAfter: () => false,
     ...change,
@@ -42,7 +52,9 @@ function outcome(event: BreakGlassEvent, change: Partial<EventFacts> = {}) {
   return checked.ok ? `until ${(checked.value.endsAt - NOW) / MINUTE}` : checked.refusal;
 }
 
-const CONFIRMED = valueOf(confirmed(eventOf({ confirmWithin: 300 }), { by: BOB, at: NOW + MINUTE, seen: 9 }));
+const CONFIRMED = valueOf(
+  confirmed(eventOf({ confirmWithin: 300 }), { by: BOB, at: NOW + MINUTE, seen: 9 }),
+);
 
 describe('checkEvent', () => {
   it('lets the invoker vend what is left of the event', () => {
@@ -53,10 +65,20 @@ describe('checkEvent', () => {
 
   it.each<[string, BreakGlassEvent, Partial<EventFacts>, string]>([
     ['its end', eventOf(), { now: NOW + HOUR }, 'ended'],
-    ['its end, also where nobody confirmed it', eventOf({ confirmWithin: 300 }), { now: NOW + HOUR }, 'ended'],
+    [
+      'its end, also where nobody confirmed it',
+      eventOf({ confirmWithin: 300 }),
+      { now: NOW + HOUR },
+      'ended',
+    ],
     ['an expiry that was written', expired(eventOf(), NOW + HOUR) as BreakGlassEvent, {}, 'ended'],
     ['being closed', valueOf(closed(eventOf(), BOB, 'done', NOW)), {}, 'closed'],
-    ['a revocation of it, whatever the row says', eventOf(), { isGrantRevoked: () => true }, 'closed'],
+    [
+      'a revocation of it, whatever the row says',
+      eventOf(),
+      { isGrantRevoked: () => true },
+      'closed',
+    ],
     ['a drill', eventOf({ drill: true }), {}, 'drill'],
   ])('does not after %s', (_what, event, change, expected) => {
     expect(outcome(event, change)).toBe(expected);
@@ -64,14 +86,22 @@ describe('checkEvent', () => {
 
   it.each<[string, Partial<EventFacts>, string]>([
     ['somebody else', { invoker: BOB, invokerName: 'bob' }, 'another-invoker'],
-    ['the same name of another subject', { invoker: { ...ALICE, subject: 'sentinel:key/A2' } }, 'another-invoker'],
+    [
+      'the same name of another subject',
+      { invoker: { ...ALICE, subject: 'sentinel:key/A2' } },
+      'another-invoker',
+    ],
     ['a key with another secret', { invoker: { ...ALICE, uniqueId: 'other' } }, 'another-invoker'],
     ['another identity of the same person', { invoker: party('alice', 'sso') }, 'another-invoker'],
     ['another profile', { profile: 'dev' }, 'another-invoker'],
     ['an invoker who was revoked since', { wasRevokedAfter: () => true }, 'revoked'],
     ['no rule for the profile any more', { rule: undefined }, 'rule'],
     ['a rule without the invoker', { rule: { ...RULE, users: ['bob'] } }, 'rule'],
-    ['a rule without the reason', { rule: { ...RULE, allowed_reason_codes: ['security'] } }, 'rule'],
+    [
+      'a rule without the reason',
+      { rule: { ...RULE, allowed_reason_codes: ['security'] } },
+      'rule',
+    ],
     ['a rule that wants a second factor', { rule: { ...RULE, mfa: { required: true } } }, 'rule'],
   ])('does not for %s', (_what, change, expected) => {
     expect(outcome(eventOf(), change)).toBe(expected);
@@ -102,10 +132,22 @@ describe('checkEvent', () => {
 
   it.each<[string, Partial<EventFacts>, string]>([
     ['still', {}, 'until 60'],
-    ['when the rule asks for nobody any more', { rule: { ...RULE, second_person: undefined } as never }, 'until 60'],
-    ['not by one whom the rule does not name', { rule: { ...RULE, second_person: { from: ['x'], within: 1 } } }, 'no'],
+    [
+      'when the rule asks for nobody any more',
+      { rule: { ...RULE, second_person: undefined } as never },
+      'until 60',
+    ],
+    [
+      'not by one whom the rule does not name',
+      { rule: { ...RULE, second_person: { from: ['x'], within: 1 } } },
+      'no',
+    ],
     ['not by one who is nobody any more', { approverNow: () => undefined }, 'no'],
-    ['not by a bot', { approverNow: () => ({ name: 'bob', principal: BOB.principal, isBot: true }) }, 'no'],
+    [
+      'not by a bot',
+      { approverNow: () => ({ name: 'bob', principal: BOB.principal, isBot: true }) },
+      'no',
+    ],
     ['not by one revoked since', { wasRevokedAfter: (who: Party) => who.name === 'key/bob' }, 'no'],
     ['not by the invoker’s person', { people: createPeople([['key/alice', 'key/bob']]) }, 'no'],
   ])('counts a confirmation %s', (_what, change, expected) => {
@@ -116,7 +158,11 @@ describe('checkEvent', () => {
 
 describe('mayConfirm and mayReviewEvent', () => {
   function other(who: Party, name: string) {
-    return { party: who, approver: { name, principal: who.principal, isBot: false }, people: PEOPLE };
+    return {
+      party: who,
+      approver: { name, principal: who.principal, isBot: false },
+      people: PEOPLE,
+    };
   }
 
   it('let others whom the rule names, and never the invoker’s person', () => {

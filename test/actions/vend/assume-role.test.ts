@@ -23,7 +23,9 @@ function assume(answer: object) {
 describe('createAssumeRole', () => {
   it('takes the credentials of the session that was asked for', async () => {
     const answer = { AssumedRoleUser: { Arn: SESSION, AssumedRoleId: 'AROA:alice' } };
-    expect(await assume({ ...answer, SourceIdentity: INPUT.SourceIdentity })).toMatchObject({ ok: true });
+    expect(await assume({ ...answer, SourceIdentity: INPUT.SourceIdentity })).toMatchObject({
+      ok: true,
+    });
     expect(await assume({})).toMatchObject({ ok: true });
   });
 

@@ -76,7 +76,9 @@ describe('GET / answers only after the record is written', () => {
   });
 
   it('answers 503 if the write fails', async () => {
-    const running = await start((_bytes, done) => done(Object.assign(new Error('broken pipe'), { code: 'EPIPE' }), 0));
+    const running = await start((_bytes, done) =>
+      done(Object.assign(new Error('broken pipe'), { code: 'EPIPE' }), 0),
+    );
     expectNoCredentials(await get(running, { profile: 'dev' }));
     expect(running.log()).toContain('the audit log cannot be written');
     expect(running.log()).not.toMatch(/fake-secret-key|fake-session-token/u);
@@ -90,7 +92,13 @@ describe('GET / answers only after the record is written', () => {
     const [vended, failed] = writer.records();
     expect(vended).toMatchObject({ outcome: 'vended' });
     expect(failed).toMatchObject({ outcome: 'failed', error: 'the audit log took too long' });
-    for (const key of ['vend_id', 'session_id', 'vended_access_key_id', 'expiration', 'http_request_id']) {
+    for (const key of [
+      'vend_id',
+      'session_id',
+      'vended_access_key_id',
+      'expiration',
+      'http_request_id',
+    ]) {
       expect(failed?.[key]).toBe(vended?.[key]);
       expect(failed?.[key]).toBeDefined();
     }
@@ -114,12 +122,16 @@ describe('GET / answers only after the record is written', () => {
     const running = await start((_bytes, done) => done(new Error('full'), 0));
     expect((await get(running, { profile: 'vault' })).status).toBe(403);
     // A request for an approval is made, which its caller hears of only once it is on record.
-    expect((await call(running, { query: 'profile=prod' })).json['error']).toBe('ServiceUnavailable');
+    expect((await call(running, { query: 'profile=prod' })).json['error']).toBe(
+      'ServiceUnavailable',
+    );
   });
 
   it('vends again once writing works again', async () => {
     let broken = true;
-    const running = await start((bytes, done) => (broken ? done(new Error('full'), 0) : done(null, bytes.length)));
+    const running = await start((bytes, done) =>
+      broken ? done(new Error('full'), 0) : done(null, bytes.length),
+    );
     expectNoCredentials(await get(running, { profile: 'dev' }));
     broken = false;
     expect((await get(running, { profile: 'dev' })).status).toBe(200);
@@ -132,16 +144,28 @@ describe('a revocation whose record cannot be written', () => {
   it('is answered with 503 that says that it stands, and can be lifted', async () => {
     let isStuck = false;
     const writer = heldWriter();
-    const running = await start((bytes, done) => (isStuck ? writer.write(bytes, done) : done(null, bytes.length)));
+    const running = await start((bytes, done) =>
+      isStuck ? writer.write(bytes, done) : done(null, bytes.length),
+    );
     isStuck = true;
     const revoked = await send(running, '/revocations', alice);
     expect(revoked.status, revoked.body).toBe(503);
-    expect(revoked.json).toMatchObject({ error: 'ServiceUnavailable', revocation_id: expect.stringMatching(/^\d+$/u) });
-    expect(revoked.json['message']).toMatch(/^Revocation \d+ is in force, but the audit log is not available/u);
+    expect(revoked.json).toMatchObject({
+      error: 'ServiceUnavailable',
+      revocation_id: expect.stringMatching(/^\d+$/u),
+    });
+    expect(revoked.json['message']).toMatch(
+      /^Revocation \d+ is in force, but the audit log is not available/u,
+    );
     writer.complete();
     await expect.poll(() => writer.records().length).toBe(2);
     const [made, failed] = writer.records();
-    expect(made).toMatchObject({ event: 'revocation', action: 'revoked', effect: 'allow', value: 'alice' });
+    expect(made).toMatchObject({
+      event: 'revocation',
+      action: 'revoked',
+      effect: 'allow',
+      value: 'alice',
+    });
     expect(failed).toMatchObject({
       ...made,
       timestamp: expect.any(String),
@@ -156,7 +180,9 @@ describe('a revocation whose record cannot be written', () => {
     isStuck = true;
     const lifted = await call(running, { method: 'DELETE', path, as: 'olivia' });
     expect(lifted.status, lifted.body).toBe(503);
-    expect(lifted.json['message']).toMatch(/^Revocation \d+ is lifted, but the audit log is not available/u);
+    expect(lifted.json['message']).toMatch(
+      /^Revocation \d+ is lifted, but the audit log is not available/u,
+    );
     isStuck = false;
     writer.complete();
     await expect.poll(async () => (await get(running, { profile: 'dev' })).status).toBe(200);
@@ -164,16 +190,23 @@ describe('a revocation whose record cannot be written', () => {
 
   it('stands for a session as well, and the session’s row says so', async () => {
     let broken = false;
-    const running = await start((bytes, done) => (broken ? done(new Error('full'), 0) : done(null, bytes.length)));
+    const running = await start((bytes, done) =>
+      broken ? done(new Error('full'), 0) : done(null, bytes.length),
+    );
     const id = String((await get(running, { profile: 'dev' })).json['SessionId']);
     broken = true;
     const revoked = await send(running, `/sessions/${id}/revoke`, { reason: 'a mistake' }, 'alice');
-    expect([revoked.status, revoked.json['error']], revoked.body).toEqual([503, 'ServiceUnavailable']);
+    expect([revoked.status, revoked.json['error']], revoked.body).toEqual([
+      503,
+      'ServiceUnavailable',
+    ]);
     broken = false;
     const shown = await call(running, { path: `/sessions/${id}`, as: 'olivia' });
     expect(shown.json).toMatchObject({ status: 'revoked', active: false, revoked_by: 'alice' });
     const n = String(revoked.json['revocation_id']);
-    expect((await call(running, { method: 'DELETE', path: `/revocations/${n}`, as: 'olivia' })).status).toBe(200);
+    expect(
+      (await call(running, { method: 'DELETE', path: `/revocations/${n}`, as: 'olivia' })).status,
+    ).toBe(200);
   });
 });
 

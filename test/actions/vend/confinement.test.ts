@@ -42,9 +42,12 @@ describe('toSessionPolicy without an end or a network', () => {
     expect(toSessionPolicy(profileOf(SHAPES[shape]), confined())).toBeUndefined();
   });
 
-  it.each(['session_policy', 'both'] as const)('gives the profile’s own policy for a profile with %s', (shape) => {
-    expect(statementsOf(toSessionPolicy(profileOf(SHAPES[shape]), confined()))).toEqual([OWN]);
-  });
+  it.each(['session_policy', 'both'] as const)(
+    'gives the profile’s own policy for a profile with %s',
+    (shape) => {
+      expect(statementsOf(toSessionPolicy(profileOf(SHAPES[shape]), confined()))).toEqual([OWN]);
+    },
+  );
 });
 
 const KEPT: Readonly<Record<keyof typeof SHAPES, readonly Statement[]>> = {
@@ -54,55 +57,72 @@ const KEPT: Readonly<Record<keyof typeof SHAPES, readonly Statement[]>> = {
   both: [OWN],
 };
 
-describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])('toSessionPolicy for a profile with %s', (shape) => {
-  function sent(by: Partial<Confinement>, more: object = {}): readonly Statement[] {
-    return statementsOf(toSessionPolicy(profileOf({ ...SHAPES[shape], ...more }), confined(by)));
-  }
+describe.each(Object.keys(SHAPES) as (keyof typeof SHAPES)[])(
+  'toSessionPolicy for a profile with %s',
+  (shape) => {
+    function sent(by: Partial<Confinement>, more: object = {}): readonly Statement[] {
+      return statementsOf(toSessionPolicy(profileOf({ ...SHAPES[shape], ...more }), confined(by)));
+    }
 
-  it('adds exactly two Denies for an early end', () => {
-    expect(sent({ endsAt: NOON })).toEqual([
-      ...KEPT[shape],
-      {
+    it('adds exactly two Denies for an early end', () => {
+      expect(sent({ endsAt: NOON })).toEqual([
+        ...KEPT[shape],
+        {
+          Effect: 'Deny',
+          Action: '*',
+          Resource: '*',
+          Condition: { DateGreaterThan: { 'aws:CurrentTime': '2026-01-05T12:00:00Z' } },
+        },
+        { Effect: 'Deny', Action: 'sts:AssumeRole', Resource: '*' },
+      ]);
+    });
+
+    it.each([
+      ['203.0.113.7', '203.0.113.7/32'],
+      ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+      ['2001:db8::1', '2001:db8:0:0::/64'],
+    ])('denies every address but the public %s, except to AWS’s own services', (address, cidr) => {
+      expect(sent({ network: networkOf(address) })).toEqual([
+        ...KEPT[shape],
+        {
+          Effect: 'Deny',
+          Action: '*',
+          Resource: '*',
+          Condition: {
+            NotIpAddress: { 'aws:SourceIp': cidr },
+            BoolIfExists: { 'aws:ViaAWSService': false },
+          },
+        },
+      ]);
+    });
+
+    it.each([
+      ['10.1.2.3', '10.1.2.3/32'],
+      ['fd00:1:2:3::9', 'fd00:1:2:3::/64'],
+    ])('denies every address but the private %s, and every other VPC', (address, cidr) => {
+      const [one, two, ...none] = sent({ network: networkOf(address) }, { source_vpc: VPC }).slice(
+        KEPT[shape].length,
+      );
+      expect(one).toMatchObject({
         Effect: 'Deny',
-        Action: '*',
-        Resource: '*',
-        Condition: { DateGreaterThan: { 'aws:CurrentTime': '2026-01-05T12:00:00Z' } },
-      },
-      { Effect: 'Deny', Action: 'sts:AssumeRole', Resource: '*' },
-    ]);
-  });
-
-  it.each([
-    ['203.0.113.7', '203.0.113.7/32'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-    ['2001:db8::1', '2001:db8:0:0::/64'],
-  ])('denies every address but the public %s, except to AWS’s own services', (address, cidr) => {
-    expect(sent({ network: networkOf(address) })).toEqual([
-      ...KEPT[shape],
-      {
+        Condition: { NotIpAddress: { 'aws:VpcSourceIp': cidr } },
+      });
+      expect(two).toMatchObject({
         Effect: 'Deny',
-        Action: '*',
-        Resource: '*',
-        Condition: { NotIpAddress: { 'aws:SourceIp': cidr }, BoolIfExists: { 'aws:ViaAWSService': false } },
-      },
-    ]);
-  });
+        Condition: { StringNotEquals: { 'aws:SourceVpc': VPC } },
+      });
+      expect(none).toEqual([]);
+    });
 
-  it.each([
-    ['10.1.2.3', '10.1.2.3/32'],
-    ['fd00:1:2:3::9', 'fd00:1:2:3::/64'],
-  ])('denies every address but the private %s, and every other VPC', (address, cidr) => {
-    const [one, two, ...none] = sent({ network: networkOf(address) }, { source_vpc: VPC }).slice(KEPT[shape].length);
-    expect(one).toMatchObject({ Effect: 'Deny', Condition: { NotIpAddress: { 'aws:VpcSourceIp': cidr } } });
-    expect(two).toMatchObject({ Effect: 'Deny', Condition: { StringNotEquals: { 'aws:SourceVpc': VPC } } });
-    expect(none).toEqual([]);
-  });
-
-  it('adds nothing but Denies', () => {
-    const added = sent({ endsAt: NOON, network: networkOf('10.1.2.3') }, { source_vpc: VPC }).slice(KEPT[shape].length);
-    expect(new Set(added.map(({ Effect }) => Effect))).toEqual(new Set(['Deny']));
-  });
-});
+    it('adds nothing but Denies', () => {
+      const added = sent(
+        { endsAt: NOON, network: networkOf('10.1.2.3') },
+        { source_vpc: VPC },
+      ).slice(KEPT[shape].length);
+      expect(new Set(added.map(({ Effect }) => Effect))).toEqual(new Set(['Deny']));
+    });
+  },
+);
 
 /** The longest end and network that there can be. */
 const WORST = {
@@ -117,11 +137,14 @@ function ownOf(profile: Profile): number {
 }
 
 describe('the size of what toSessionPolicy adds', () => {
-  it.each(['session_policy', 'managed', 'both'] as const)('is at most 500 characters, with %s', (shape) => {
-    const profile = profileOf({ ...SHAPES[shape], source_vpc: VPC });
-    const policy = toSessionPolicy(profile, WORST) ?? '';
-    expect(policy.length - ownOf(profile)).toBeLessThanOrEqual(500);
-  });
+  it.each(['session_policy', 'managed', 'both'] as const)(
+    'is at most 500 characters, with %s',
+    (shape) => {
+      const profile = profileOf({ ...SHAPES[shape], source_vpc: VPC });
+      const policy = toSessionPolicy(profile, WORST) ?? '';
+      expect(policy.length - ownOf(profile)).toBeLessThanOrEqual(500);
+    },
+  );
 
   it('keeps the largest profile that is allowed within STS’s 2,048', () => {
     function policyOf(room: number) {
@@ -139,13 +162,17 @@ describe('the size of what toSessionPolicy adds', () => {
 
   it('keeps the longest managed policies that are allowed within STS’s 2,048', () => {
     function managed(last: number): string[] {
-      return [...Array.from({ length: 9 }, (_, n) => `${n}${'x'.repeat(100)}`), 'y'.repeat(last)].map(
-        (name) => `arn:aws:iam::111122223333:policy/${name}`,
-      );
+      return [
+        ...Array.from({ length: 9 }, (_, n) => `${n}${'x'.repeat(100)}`),
+        'y'.repeat(last),
+      ].map((name) => `arn:aws:iam::111122223333:policy/${name}`);
     }
     const lengths = Array.from({ length: 128 }, (_, n) => n + 1).toReversed();
     function room(last: number): boolean {
-      const document = { role_arn: 'arn:aws:iam::111122223333:role/R', managed_policies: managed(last) };
+      const document = {
+        role_arn: 'arn:aws:iam::111122223333:role/R',
+        managed_policies: managed(last),
+      };
       return readProfile(JSON.stringify(document)).ok;
     }
     const longest = lengths.find(room) ?? 0;
@@ -156,7 +183,9 @@ describe('the size of what toSessionPolicy adds', () => {
   });
 
   it('has no unnecessary white space', () => {
-    const spaced = { session_policy: '{ "Statement" : [ { "Effect":"Allow", "Action":"*" , "Resource": "*" } ] }' };
+    const spaced = {
+      session_policy: '{ "Statement" : [ { "Effect":"Allow", "Action":"*" , "Resource": "*" } ] }',
+    };
     const policy = toSessionPolicy(profileOf(spaced), confined({ endsAt: NOON })) ?? '';
     expect(policy).toBe(JSON.stringify(JSON.parse(policy)));
     expect(policy).not.toMatch(/\s/u);
@@ -195,12 +224,19 @@ describe('toClientNetwork', () => {
     expect(toClientNetwork(address)).toMatchObject({ isPrivate: false });
   });
 
-  it.each([undefined, '', 'host', '1.2.3', '1.2.3.4/8', '::ffff:1.2.3.4', 'fe80::1%eth0', '[::1]', '1.2.3.4 '])(
-    'gives undefined for %s, which is no address',
-    (address) => {
-      expect(toClientNetwork(address)).toBeUndefined();
-    },
-  );
+  it.each([
+    undefined,
+    '',
+    'host',
+    '1.2.3',
+    '1.2.3.4/8',
+    '::ffff:1.2.3.4',
+    'fe80::1%eth0',
+    '[::1]',
+    '1.2.3.4 ',
+  ])('gives undefined for %s, which is no address', (address) => {
+    expect(toClientNetwork(address)).toBeUndefined();
+  });
 
   it('keeps the first 64 bits of any IPv6 address, however it is written', () => {
     const group = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff }));

@@ -16,11 +16,16 @@ const SNAPSHOT = snapshotOf({
     rules: [rule('allow')],
     profile: { hard_revoke: true, revoker_role_arn: 'arn:aws:iam::111122223333:role/R' },
   },
-  wide: { rules: [rule('deny', { conditions: { accounts: ['111122223333'] }, reason: 'inner matters' })] },
+  wide: {
+    rules: [rule('deny', { conditions: { accounts: ['111122223333'] }, reason: 'inner matters' })],
+  },
   nights: {
     rules: [
       rule('allow', {
-        conditions: { users: ['alice'], time: { days: ['monday'], hours: { start: '22:00', end: '06:00' } } },
+        conditions: {
+          users: ['alice'],
+          time: { days: ['monday'], hours: { start: '22:00', end: '06:00' } },
+        },
       }),
     ],
   },
@@ -61,8 +66,15 @@ describe('decide', () => {
 
   it('hides a rule that does not name the caller from the refusal, and keeps it for the record', () => {
     const { decision, outcome } = decide(SNAPSHOT, ALICE, 'wide', NOON);
-    expect(outcome).toEqual({ ok: false, refusal: { kind: 'denied', profile: 'wide', user: 'alice' } });
-    expect(decision).toMatchObject({ rule: 'deny-for-alice', reason: 'inner matters', ruleIndex: 0 });
+    expect(outcome).toEqual({
+      ok: false,
+      refusal: { kind: 'denied', profile: 'wide', user: 'alice' },
+    });
+    expect(decision).toMatchObject({
+      rule: 'deny-for-alice',
+      reason: 'inner matters',
+      ruleIndex: 0,
+    });
   });
 
   it('requires a session if the rule does, or if the profile has hard revocation', () => {
@@ -86,11 +98,21 @@ describe('decide', () => {
 
   it('is pure: gives the same for the same input, and changes nothing', () => {
     const frozen = freeze(SNAPSHOT);
-    const instant = fc.integer({ min: Date.parse('2020-01-01T00:00:00Z'), max: Date.parse('2030-01-01T00:00:00Z') });
+    const instant = fc.integer({
+      min: Date.parse('2020-01-01T00:00:00Z'),
+      max: Date.parse('2030-01-01T00:00:00Z'),
+    });
     fc.assert(
-      fc.property(fc.constantFrom(...NAMES), fc.constantFrom(ALICE, BOB), instant, (name, caller, now) => {
-        expect(decide(frozen, freeze(caller), name, now)).toEqual(decide(frozen, caller, name, now));
-      }),
+      fc.property(
+        fc.constantFrom(...NAMES),
+        fc.constantFrom(ALICE, BOB),
+        instant,
+        (name, caller, now) => {
+          expect(decide(frozen, freeze(caller), name, now)).toEqual(
+            decide(frozen, caller, name, now),
+          );
+        },
+      ),
     );
   });
 });
@@ -118,7 +140,12 @@ describe('listProfiles', () => {
 
 describe('toNetwork and toPlan', () => {
   function bound(profile: object, address?: string) {
-    const { outcome } = decide(snapshotOf({ dev: { rules: [rule('allow')], profile } }), ALICE, 'dev', NOON);
+    const { outcome } = decide(
+      snapshotOf({ dev: { rules: [rule('allow')], profile } }),
+      ALICE,
+      'dev',
+      NOON,
+    );
     if (!outcome.ok) throw new Error('denied');
     return planOf(requestOf({ address }), outcome.value);
   }
@@ -131,11 +158,19 @@ describe('toNetwork and toPlan', () => {
     ['a private address without a VPC', { bind_source_ip: true }, '10.0.0.1'],
     ['loopback without a VPC', { bind_source_ip: true }, '::1'],
   ])('refuse to bind to %s', (_, profile, address) => {
-    expect(bound(profile, address)).toMatchObject({ ok: false, refusal: { kind: 'address-unknown', profile: 'dev' } });
+    expect(bound(profile, address)).toMatchObject({
+      ok: false,
+      refusal: { kind: 'address-unknown', profile: 'dev' },
+    });
   });
 
   it.each([
-    ['a public address', { bind_source_ip: true }, '203.0.113.7', '"aws:SourceIp":"203.0.113.7/32"'],
+    [
+      'a public address',
+      { bind_source_ip: true },
+      '203.0.113.7',
+      '"aws:SourceIp":"203.0.113.7/32"',
+    ],
     ['a public address, with a VPC', VPC, '203.0.113.7', '"aws:SourceIp":"203.0.113.7/32"'],
     ['a private address of the VPC', VPC, '10.0.0.1', '"aws:VpcSourceIp":"10.0.0.1/32"'],
   ])('bind to %s', (_, profile, address, condition) => {
@@ -153,7 +188,11 @@ describe('toNetwork and toPlan', () => {
     if (!plan.ok) throw new Error('refused');
     const { input, stamp, session } = plan.value;
     const { vendId, sourceIdentity } = stamp;
-    expect(input).toMatchObject({ PolicyArns: [{ arn }], ExternalId: 'ext-1', SourceIdentity: sourceIdentity });
+    expect(input).toMatchObject({
+      PolicyArns: [{ arn }],
+      ExternalId: 'ext-1',
+      SourceIdentity: sourceIdentity,
+    });
     expect(input).not.toHaveProperty('Policy');
     expect(sourceIdentity).toBe(`sentinel=d=${vendId}=alice`);
     expect(vendId).not.toBe(session.id);

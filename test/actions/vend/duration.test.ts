@@ -24,12 +24,16 @@ describe('effectiveSeconds', () => {
   it('never exceeds what is asked, a cap, or one hour', () => {
     const cap = fc.option(fc.integer({ min: 60, max: 90_000 }), { nil: undefined });
     fc.assert(
-      fc.property(fc.option(fc.integer({ min: 900, max: 3600 }), { nil: undefined }), fc.array(cap), (asked, caps) => {
-        const seconds = effectiveSeconds(asked, caps);
-        expect(Number.isInteger(seconds)).toBe(true);
-        const limits = [asked ?? 900, 3600, ...caps.filter((one) => one !== undefined)];
-        expect(seconds).toBe(Math.min(...limits));
-      }),
+      fc.property(
+        fc.option(fc.integer({ min: 900, max: 3600 }), { nil: undefined }),
+        fc.array(cap),
+        (asked, caps) => {
+          const seconds = effectiveSeconds(asked, caps);
+          expect(Number.isInteger(seconds)).toBe(true);
+          const limits = [asked ?? 900, 3600, ...caps.filter((one) => one !== undefined)];
+          expect(seconds).toBe(Math.min(...limits));
+        },
+      ),
     );
   });
 });
@@ -96,7 +100,11 @@ describe('toPlan', () => {
       Resource: '*',
       Condition: { DateGreaterThan: { 'aws:CurrentTime': end } },
     });
-    expect(policy.Statement).toContainEqual({ Effect: 'Deny', Action: 'sts:AssumeRole', Resource: '*' });
+    expect(policy.Statement).toContainEqual({
+      Effect: 'Deny',
+      Action: 'sts:AssumeRole',
+      Resource: '*',
+    });
     expect(toVended(assumedFor(900), plan).expiration).toBe(NOON + seconds * 1000);
   });
 
@@ -117,7 +125,10 @@ function endOf(policy: string | undefined): string {
 
 describe('the life of credentials for a registered key', () => {
   it.each([
-    ['less than STS gives', { left: 300_000, asked: undefined, seconds: 300, ofSts: 900, end: '2026-01-05T12:05:00Z' }],
+    [
+      'less than STS gives',
+      { left: 300_000, asked: undefined, seconds: 300, ofSts: 900, end: '2026-01-05T12:05:00Z' },
+    ],
     [
       'a fraction of a second less than STS gives',
       { left: 899_999, asked: undefined, seconds: 899, ofSts: 900, end: '2026-01-05T12:14:59Z' },
@@ -130,49 +141,92 @@ describe('the life of credentials for a registered key', () => {
       'exactly what STS gives',
       { left: 900_000, asked: undefined, seconds: 900, ofSts: 900, end: '2026-01-05T12:15:00Z' },
     ],
-    ['less than was asked', { left: 1_800_000, asked: 3600, seconds: 1800, ofSts: 1800, end: '2026-01-05T12:30:00Z' }],
-    ['as much as was asked', { left: 3_600_000, asked: 3600, seconds: 3600, ofSts: 3600, end: '2026-01-05T13:00:00Z' }],
+    [
+      'less than was asked',
+      { left: 1_800_000, asked: 3600, seconds: 1800, ofSts: 1800, end: '2026-01-05T12:30:00Z' },
+    ],
+    [
+      'as much as was asked',
+      { left: 3_600_000, asked: 3600, seconds: 3600, ofSts: 3600, end: '2026-01-05T13:00:00Z' },
+    ],
     [
       'more than is given',
-      { left: 900_001_000, asked: undefined, seconds: 900, ofSts: 900, end: 'no end in the policy' },
+      {
+        left: 900_001_000,
+        asked: undefined,
+        seconds: 900,
+        ofSts: 900,
+        end: 'no end in the policy',
+      },
     ],
-    ['a second', { left: 1_000, asked: undefined, seconds: 1, ofSts: 900, end: '2026-01-05T12:00:01Z' }],
-    ['no whole second', { left: 999, asked: undefined, seconds: 0, ofSts: 900, end: '2026-01-05T12:00:00Z' }],
+    [
+      'a second',
+      { left: 1_000, asked: undefined, seconds: 1, ofSts: 900, end: '2026-01-05T12:00:01Z' },
+    ],
+    [
+      'no whole second',
+      { left: 999, asked: undefined, seconds: 0, ofSts: 900, end: '2026-01-05T12:00:00Z' },
+    ],
   ])('ends with the key that has %s left', (_, { left, asked, seconds, ofSts, end }) => {
     const plan = planFor({ caller: endingIn(left), ...(asked === undefined ? {} : { asked }) });
     expect([plan.seconds, plan.input.DurationSeconds]).toEqual([seconds, ofSts]);
     expect(endOf(plan.input.Policy)).toBe(end);
     // STS answers 2.5 s late.
-    const { expiration } = toVended({ ...assumedFor(ofSts), expiration: NOON + ofSts * 1000 + 2_500 }, plan);
+    const { expiration } = toVended(
+      { ...assumedFor(ofSts), expiration: NOON + ofSts * 1000 + 2_500 },
+      plan,
+    );
     if (end !== 'no end in the policy') expect(expiration).toBeLessThanOrEqual(NOON + left);
   });
 
   it('ends earlier if policy says so', () => {
     expect(planFor({ caller: endingIn(300_000), cap: '1m' }).seconds).toBe(60);
-    expect(planFor({ caller: endingIn(60_900), cap: '1m' })).toMatchObject({ seconds: 60, endsAt: NOON + 60_000 });
-    expect(planFor({ caller: endingIn(59_900), cap: '1m' })).toMatchObject({ seconds: 59, endsAt: NOON + 59_900 });
-    expect(planFor({ caller: endingIn(3_600_000), profileCap: '20m', asked: 3600 }).seconds).toBe(1200);
+    expect(planFor({ caller: endingIn(60_900), cap: '1m' })).toMatchObject({
+      seconds: 60,
+      endsAt: NOON + 60_000,
+    });
+    expect(planFor({ caller: endingIn(59_900), cap: '1m' })).toMatchObject({
+      seconds: 59,
+      endsAt: NOON + 59_900,
+    });
+    expect(planFor({ caller: endingIn(3_600_000), profileCap: '20m', asked: 3600 }).seconds).toBe(
+      1200,
+    );
   });
 
   it('never exceeds that of the key, whatever is asked and left', () => {
     const asked = fc.option(fc.integer({ min: 900, max: 3600 }), { nil: undefined });
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 5_000_000 }), asked, fc.nat(8_000), (left, wanted, latency) => {
-        const plan = planFor({ caller: endingIn(left), ...(wanted === undefined ? {} : { asked: wanted }) });
-        const ofSts = plan.input.DurationSeconds ?? 0;
-        const { expiration } = toVended({ ...assumedFor(0), expiration: NOON + ofSts * 1000 + latency }, plan);
-        const isShort = plan.seconds < (wanted ?? 900);
-        if (isShort) expect(expiration).toBeLessThanOrEqual(NOON + left);
-        else expect(plan.seconds * 1000).toBeLessThanOrEqual(left);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 5_000_000 }),
+        asked,
+        fc.nat(8_000),
+        (left, wanted, latency) => {
+          const plan = planFor({
+            caller: endingIn(left),
+            ...(wanted === undefined ? {} : { asked: wanted }),
+          });
+          const ofSts = plan.input.DurationSeconds ?? 0;
+          const { expiration } = toVended(
+            { ...assumedFor(0), expiration: NOON + ofSts * 1000 + latency },
+            plan,
+          );
+          const isShort = plan.seconds < (wanted ?? 900);
+          if (isShort) expect(expiration).toBeLessThanOrEqual(NOON + left);
+          else expect(plan.seconds * 1000).toBeLessThanOrEqual(left);
+        },
+      ),
     );
   });
 
-  it.each(['minted-key', 'sts', 'lambda'] as const)('does not end with the key of a caller by %s', (via) => {
-    const plan = planFor({ caller: endingIn(60_000, via), asked: 3600 });
-    expect([plan.seconds, plan.input.Policy]).toEqual([3600, undefined]);
-    expect(keySecondsLeft(endingIn(60_000, via), NOON)).toBeUndefined();
-  });
+  it.each(['minted-key', 'sts', 'lambda'] as const)(
+    'does not end with the key of a caller by %s',
+    (via) => {
+      const plan = planFor({ caller: endingIn(60_000, via), asked: 3600 });
+      expect([plan.seconds, plan.input.Policy]).toEqual([3600, undefined]);
+      expect(keySecondsLeft(endingIn(60_000, via), NOON)).toBeUndefined();
+    },
+  );
 
   it('is what GET /profiles shows', () => {
     const snapshot = snapshotOf({ dev: { rules: [rule('allow')] } });

@@ -11,8 +11,21 @@ const principal = fc.string({ minLength: 1, maxLength: 200 });
 const anyName = fc.oneof(
   fc.string({ minLength: 1, maxLength: 90 }),
   fc.string({ unit: 'binary', minLength: 1, maxLength: 90 }),
-  fc.string({ unit: fc.constantFrom('a', '/', ':', '.', '_', '=', '@', 'ä', '😀'), minLength: 1, maxLength: 90 }),
-  fc.constantFrom('role/deploy', '111122223333:alice', '111122223333:role/R', 'aws:alice', 'a', '=', '.', ' '),
+  fc.string({
+    unit: fc.constantFrom('a', '/', ':', '.', '_', '=', '@', 'ä', '😀'),
+    minLength: 1,
+    maxLength: 90,
+  }),
+  fc.constantFrom(
+    'role/deploy',
+    '111122223333:alice',
+    '111122223333:role/R',
+    'aws:alice',
+    'a',
+    '=',
+    '.',
+    ' ',
+  ),
 );
 
 function suffixOf(of: string): string {
@@ -66,7 +79,9 @@ describe('toRoleSessionName', () => {
 
   it('keeps a name of 64 characters and cuts one of 65', () => {
     expect(toRoleSessionName(callerOf('x'.repeat(64)))).toBe('x'.repeat(64));
-    expect(toRoleSessionName(callerOf('x'.repeat(65), 'who'))).toBe(`${'x'.repeat(53)}${suffixOf('who')}`);
+    expect(toRoleSessionName(callerOf('x'.repeat(65), 'who'))).toBe(
+      `${'x'.repeat(53)}${suffixOf('who')}`,
+    );
   });
 });
 
@@ -83,7 +98,10 @@ describe('the stamps of two principals with different names', () => {
     ['alice.b', 'aliceb'],
     ['111122223333:alice', '111122223333_alice'],
     [`${'x'.repeat(70)}1`, `${'x'.repeat(70)}2`],
-    ['very.long.e-mail.address.of.somebody.a@example.com', 'very.long.e-mail.address.of.somebody.b@example.com'],
+    [
+      'very.long.e-mail.address.of.somebody.a@example.com',
+      'very.long.e-mail.address.of.somebody.b@example.com',
+    ],
     ['ä', 'ö'],
     ['a/b', 'a//b'],
   ])('differ for "%s" and "%s"', (one, other) => {

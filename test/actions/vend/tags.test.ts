@@ -38,7 +38,11 @@ describe('toSessionTags', () => {
     const any = fc.oneof(
       fc.string({ maxLength: 300 }),
       fc.string({ unit: 'binary', maxLength: 400 }),
-      fc.string({ unit: fc.constantFrom('𝒳', 'a', '😀', '*', ' '), minLength: 100, maxLength: 300 }),
+      fc.string({
+        unit: fc.constantFrom('𝒳', 'a', '😀', '*', ' '),
+        minLength: 100,
+        maxLength: 300,
+      }),
     );
     fc.assert(
       fc.property(any, any, any, (name, principal, profile) => {
@@ -54,7 +58,9 @@ describe('toSessionTags', () => {
     function long(end: string): string {
       return `arn:aws:iam::111122223333:role/${'p'.repeat(300)}/${end}`;
     }
-    const [one, other] = ['a', 'b'].map((end) => toSessionTags(stamp('role/R', long(end), 'dev'), [])[2]);
+    const [one, other] = ['a', 'b'].map(
+      (end) => toSessionTags(stamp('role/R', long(end), 'dev'), [])[2],
+    );
     expect(one?.Value).toHaveLength(256);
     expect(one?.Value).not.toBe(other?.Value);
   });
@@ -80,7 +86,10 @@ type Shape = {
   readonly members?: Readonly<Record<string, Shape>>;
 };
 
-/** Where a value breaks the model. AWS writes code points beyond the BMP in another way than JavaScript. */
+/**
+ * Where a value breaks the model. AWS writes code points beyond the BMP in another way than
+ * JavaScript.
+ */
 function breaches(value: unknown, shape: Shape | undefined, at: string): readonly string[] {
   if (shape === undefined) return [`${at} is not in the model`];
   const { min = 0, max = Number.POSITIVE_INFINITY } = shape;
@@ -89,7 +98,10 @@ function breaches(value: unknown, shape: Shape | undefined, at: string): readonl
   }
   if (typeof value === 'number') return inRange(value);
   if (typeof value === 'string') {
-    const pattern = shape.pattern?.replace(String.raw`\u10000-\u10FFFF`, String.raw`\u{10000}-\u{10FFFF}`);
+    const pattern = shape.pattern?.replace(
+      String.raw`\u10000-\u10FFFF`,
+      String.raw`\u{10000}-\u{10FFFF}`,
+    );
     const fits = pattern === undefined || new RegExp(`^(?:${pattern})$`, 'u').test(value);
     return [...inRange(value.length), ...(fits ? [] : [`${at}: ${value}`])];
   }
@@ -99,7 +111,9 @@ function breaches(value: unknown, shape: Shape | undefined, at: string): readonl
       ...value.flatMap((item, index) => breaches(item, shape.member, `${at}[${index}]`)),
     ];
   }
-  return Object.entries(value as object).flatMap(([key, item]) => breaches(item, shape.members?.[key], `${at}.${key}`));
+  return Object.entries(value as object).flatMap(([key, item]) =>
+    breaches(item, shape.members?.[key], `${at}.${key}`),
+  );
 }
 
 /** The environment without the AWS settings of the tests, which boto would read. */
@@ -111,10 +125,9 @@ describe.skipIf(noBoto !== undefined)('the input of AssumeRole', () => {
   function model(): Shape {
     return {
       type: 'structure',
-      members: JSON.parse(execFileSync('python3', ['-c', MODEL], { encoding: 'utf8', env: PLAIN })) as Record<
-        string,
-        Shape
-      >,
+      members: JSON.parse(
+        execFileSync('python3', ['-c', MODEL], { encoding: 'utf8', env: PLAIN }),
+      ) as Record<string, Shape>,
     };
   }
 
@@ -122,12 +135,29 @@ describe.skipIf(noBoto !== undefined)('the input of AssumeRole', () => {
     const shape = model();
     const profiles = [
       profileOf(),
-      profileOf({ bind_source_ip: true, max_duration: '1m', external_id: 'x=1', tags: { team: 'a b', Project: '' } }),
-      profileOf({ managed_policies: ['arn:aws:iam::aws:policy/ReadOnlyAccess'], max_duration: '1h' }),
-      profileOf({ tags: Object.fromEntries(Array.from({ length: 45 }, (_, n) => [`k${n}`, 'v'.repeat(4)])) }),
+      profileOf({
+        bind_source_ip: true,
+        max_duration: '1m',
+        external_id: 'x=1',
+        tags: { team: 'a b', Project: '' },
+      }),
+      profileOf({
+        managed_policies: ['arn:aws:iam::aws:policy/ReadOnlyAccess'],
+        max_duration: '1h',
+      }),
+      profileOf({
+        tags: Object.fromEntries(Array.from({ length: 45 }, (_, n) => [`k${n}`, 'v'.repeat(4)])),
+      }),
       profileOf({ tags: { k: 'v'.repeat(256) } }),
     ];
-    const names = ['a', 'alice', 'role/deploy', `111122223333:${'x'.repeat(64)}`, 'ä', 'x'.repeat(300)];
+    const names = [
+      'a',
+      'alice',
+      'role/deploy',
+      `111122223333:${'x'.repeat(64)}`,
+      'ä',
+      'x'.repeat(300),
+    ];
     const found = profiles.flatMap((profile) =>
       names.flatMap((name) => {
         const longest = 'p'.repeat(256);

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createPeople, firstOfEachPerson, isOnePerson, type Identity } from '../../../src/policy/approval/person.ts';
+import {
+  createPeople,
+  firstOfEachPerson,
+  isOnePerson,
+  type Identity,
+} from '../../../src/policy/approval/person.ts';
 
 const NOBODY = createPeople([]);
 
@@ -10,7 +15,11 @@ function key(id: string, name: string): Identity {
 
 function sso(account: string, session: string, home = true): Identity {
   const principal = `arn:aws:iam::${account}:role/AWSReservedSSO_Dev_0123456789abcdef`;
-  return { name: `${home ? '' : `${account}:`}sso/${session}`, principal, subject: `${principal}/${session}` };
+  return {
+    name: `${home ? '' : `${account}:`}sso/${session}`,
+    principal,
+    subject: `${principal}/${session}`,
+  };
 }
 
 function deploy(session: string): Identity {
@@ -25,13 +34,21 @@ describe('isOnePerson', () => {
   });
 
   it('joins a person of Identity Center in two accounts', () => {
-    expect(isOnePerson(NOBODY, sso('000000000000', 'ann'), sso('111122223333', 'ann', false))).toBe(true);
+    expect(isOnePerson(NOBODY, sso('000000000000', 'ann'), sso('111122223333', 'ann', false))).toBe(
+      true,
+    );
     expect(isOnePerson(NOBODY, sso('000000000000', 'ann'), sso('000000000000', 'ben'))).toBe(false);
   });
 
   it('keeps kinds apart that share a bare name', () => {
-    const user = { name: 'user/alice', principal: 'arn:aws:iam::000000000000:user/alice', subject: '' };
-    expect(isOnePerson(NOBODY, key('A', 'alice'), { ...user, subject: user.principal })).toBe(false);
+    const user = {
+      name: 'user/alice',
+      principal: 'arn:aws:iam::000000000000:user/alice',
+      subject: '',
+    };
+    expect(isOnePerson(NOBODY, key('A', 'alice'), { ...user, subject: user.principal })).toBe(
+      false,
+    );
     expect(isOnePerson(NOBODY, key('A', 'alice'), sso('000000000000', 'alice'))).toBe(false);
   });
 
@@ -49,7 +66,9 @@ describe('isOnePerson', () => {
     );
     expect(isOnePerson(people, key('A', 'alice'), sso('111122223333', 'alice', false))).toBe(true);
     const ben = 'arn:aws:iam::000000000000:user/ben';
-    expect(isOnePerson(people, key('B', 'robert'), { name: 'user/ben', principal: ben, subject: ben })).toBe(true);
+    expect(
+      isOnePerson(people, key('B', 'robert'), { name: 'user/ben', principal: ben, subject: ben }),
+    ).toBe(true);
     expect(isOnePerson(people, key('A', 'alice'), key('B', 'robert'))).toBe(false);
   });
 
@@ -87,15 +106,26 @@ describe('isOnePerson', () => {
 
 describe('firstOfEachPerson', () => {
   it('keeps the first identity of each person, in order', () => {
-    const list = [key('A', 'alice'), key('B', 'bob'), key('C', 'alice'), sso('000000000000', 'alice')];
+    const list = [
+      key('A', 'alice'),
+      key('B', 'bob'),
+      key('C', 'alice'),
+      sso('000000000000', 'alice'),
+    ];
     expect(firstOfEachPerson(NOBODY, list)).toEqual([list[0], list[1], list[3]]);
   });
 });
 
 describe('namesOf', () => {
   it('has every name that counts for a person, the own one first', () => {
-    const people = createPeople([['sso/ann', 'key/alice', 'arn:aws:iam::000000000000:user/x', 'user/ann']]);
-    expect(people.namesOf(sso('111122223333', 'ann', false))).toEqual(['sso/ann', 'key/alice', 'user/ann']);
+    const people = createPeople([
+      ['sso/ann', 'key/alice', 'arn:aws:iam::000000000000:user/x', 'user/ann'],
+    ]);
+    expect(people.namesOf(sso('111122223333', 'ann', false))).toEqual([
+      'sso/ann',
+      'key/alice',
+      'user/ann',
+    ]);
     expect(people.namesOf(key('B', 'bob'))).toEqual(['key/bob']);
   });
 });

@@ -26,10 +26,14 @@ const NAMES = ['leads', 'security', 'owners'];
 const groupLists = fc
   .uniqueArray(fc.constantFrom(...NAMES), { minLength: 1 })
   .chain((names) =>
-    fc.tuple(...names.map((name) => fc.integer({ min: 1, max: 3 }).map((need): Group => ({ name, need })))),
+    fc.tuple(
+      ...names.map((name) => fc.integer({ min: 1, max: 3 }).map((need): Group => ({ name, need }))),
+    ),
   );
 
-const voteLists = fc.array(fc.uniqueArray(fc.constantFrom(...NAMES)), { maxLength: 7 }).map((lists) => votes(...lists));
+const voteLists = fc
+  .array(fc.uniqueArray(fc.constantFrom(...NAMES)), { maxLength: 7 })
+  .map((lists) => votes(...lists));
 
 describe('assignVotes', () => {
   it('counts somebody of two groups where they are needed', () => {

@@ -8,7 +8,10 @@ import {
   isAutoApproved,
   tallyVotes,
 } from '../../../src/policy/approval/rule.ts';
-import { readApprovalPolicy, type ApprovalRule } from '../../../src/policy/documents/approval-policy.ts';
+import {
+  readApprovalPolicy,
+  type ApprovalRule,
+} from '../../../src/policy/documents/approval-policy.ts';
 
 function policy(...rules: readonly object[]) {
   const read = readApprovalPolicy(JSON.stringify({ version: '1', rules }));
@@ -35,13 +38,19 @@ describe('findApprovalRule', () => {
   const document = policy(
     { name: 'prod', profiles: ['prod'], approvers: ['bob'] },
     { name: 'dana only', requesters: { users: ['dana'] }, approvers: ['bob'] },
-    { name: 'by role', requesters: { principals: ['arn:aws:iam::000000000000:role/*'] }, approvers: ['bob'] },
+    {
+      name: 'by role',
+      requesters: { principals: ['arn:aws:iam::000000000000:role/*'] },
+      approvers: ['bob'],
+    },
   );
 
   it('takes the first rule that is for the profile and the requester', () => {
     expect(findApprovalRule(document, ALICE, 'prod')?.name).toBe('prod');
     expect(findApprovalRule(document, { ...ALICE, name: 'dana' }, 'dev')?.name).toBe('dana only');
-    expect(findApprovalRule(document, { name: 'role/x', principal: BOT }, 'dev')?.name).toBe('by role');
+    expect(findApprovalRule(document, { name: 'role/x', principal: BOT }, 'dev')?.name).toBe(
+      'by role',
+    );
   });
 
   it('finds nothing without a policy or a rule, so that nobody can approve', () => {
@@ -52,7 +61,9 @@ describe('findApprovalRule', () => {
 
 describe('groupsOf and groupsFor', () => {
   it('makes one group of the approvers that a rule of Sentinel lists', () => {
-    expect(groupsOf(rule({}), 0)).toEqual([{ name: 'approvers', need: 1, from: ['bob'], bot: false }]);
+    expect(groupsOf(rule({}), 0)).toEqual([
+      { name: 'approvers', need: 1, from: ['bob'], bot: false },
+    ]);
   });
 
   it('keeps bots out of groups that are not marked for them', () => {
@@ -97,7 +108,9 @@ describe('tallyVotes', () => {
   });
 
   it('says what each group has and needs, and who is eligible', () => {
-    const of = groupRule({ require: [{ group: 'leads', from: ['bob', 'carol', 'olivia'], approvals: 2 }] });
+    const of = groupRule({
+      require: [{ group: 'leads', from: ['bob', 'carol', 'olivia'], approvals: 2 }],
+    });
     const votes = [{ of: 'bob', groups: new Set(['leads']), isBot: false }];
     const { isMet, needs } = tallyVotes(of, groupsOf(of, 0), votes);
     expect(isMet).toBe(false);
@@ -130,7 +143,11 @@ describe('checkTicket', () => {
 
 describe('isAutoApproved', () => {
   const auto = {
-    auto_approve: { users: ['alice'], max_duration: '1h', time: { hours: { start: '09:00', end: '17:00' } } },
+    auto_approve: {
+      users: ['alice'],
+      max_duration: '1h',
+      time: { hours: { start: '09:00', end: '17:00' } },
+    },
   };
   const asked = {
     requester: ALICE,

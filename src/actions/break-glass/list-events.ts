@@ -1,0 +1,229 @@
+import {
+  expired,
+  statusAt,
+  type BreakGlassEvent,
+  type EventStatus,
+} from '../../breakglass/event.ts';
+import type { EventLeg, EventPlace, EventStore } from '../../breakglass/store.ts';
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { ok, refuse, type Result } from '../../lib/result.ts';
+import { findBreakGlassRule } from '../../policy/break-glass/rule.ts';
+import { activeSealingKey } from '../../lib/sealing.ts';
+import type { Revocations } from '../../revocations/feed.ts';
+import type { Documents } from '../approvals/documents.ts';
+import { may, type OperationRefusal, type Operator } from '../operator.ts';
+import { needsOf } from './check-event.ts';
+import type { BreakGlassRecords } from './records.ts';
+import {
+  isOther,
+  isOwnEvent,
+  isVisibleEvent,
+  toShownEvent,
+  withLog,
+  type Looker,
+  type ShownEvent,
+} from './shown-event.ts';
+
+/**
+ * A list of events that somebody asks for: one's own, those that one could confirm or review now,
+ * or all.
+ */
+export type EventQuery = {
+  readonly view: 'mine' | 'review' | 'all';
+  readonly status: EventStatus | undefined;
+  readonly profile: string | undefined;
+};
+
+/** A page of events; one that is not full may have a next one. */
+export type EventsPage = {
+  readonly events: readonly ShownEvent[];
+  readonly next: string | undefined;
+};
+
+type Dependencies = {
+  readonly clock: Clock;
+  readonly store: Pick<EventStore, 'page' | 'read' | 'replace'>;
+  readonly revocations: Pick<Revocations, 'ofGrant'>;
+  readonly documentsOf: (snapshot: Snapshot) => Documents;
+  readonly records: BreakGlassRecords;
+};
+
+/** So many pages of the table are read for one page of a list, of which few rows may match. */
+const MAX_READS = 10;
+/** A page of a list ends with the page of the table in which it reached this many. */
+const PAGE = 50;
+
+/** Where a list stopped: in which of its legs, and at which row. */
+type Place = { readonly leg: number; readonly at: EventPlace | undefined };
+
+/**
+ * In the table, what ended by itself may be `active` still, and drills are `closed`: whatever
+ * status is asked for, the rows of all of them are looked at.
+ */
+const STATUSES: readonly EventStatus[] = ['active', 'closed', 'expired'];
+
+/** The parts of the table in which the events of a query are, one after the other. */
+function legsOf({ view, profile }: EventQuery, names: readonly string[]): readonly EventLeg[] {
+  if (view === 'mine') return names.map((key) => ({ index: 'gsi-invoker', key }));
+  if (profile !== undefined) return [{ index: 'gsi-profile', key: profile }];
+  return STATUSES.map((key) => ({ index: 'gsi-status', key }));
+}
+
+function toToken({ leg, at }: Place, mark: string): string {
+  return Buffer.from(JSON.stringify([mark, leg, at?.id, at?.createdAt])).toString('base64url');
+}
+
+/** Reads a token; undefined for what is none of this query. */
+function fromToken(token: string, mark: string, legs: number): Place | undefined {
+  try {
+    const read = JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown;
+    const [of, leg, id, createdAt] = Array.isArray(read) ? (read as unknown[]) : [];
+    if (of !== mark || typeof leg !== 'number' || !Number.isInteger(leg) || leg < 0 || leg >= legs)
+      return undefined;
+    const isRow =
+      typeof id === 'string' && /^[\w-]{1,64}$/u.test(id) && typeof createdAt === 'string';
+    if (isRow && /^[\d:.TZ+-]{1,40}$/u.test(createdAt)) return { leg, at: { id, createdAt } };
+    return id === undefined || id === null ? { leg, at: undefined } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function show(event: BreakGlassEvent, { operator, now }: Looker): ShownEvent {
+  return toShownEvent(
+    event,
+    findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile),
+    now,
+  );
+}
+
+/** Whether this caller could do something about an event now. */
+function isForReview(event: BreakGlassEvent, looker: Looker): boolean {
+  const { people } = looker.documents;
+  if (people === undefined) return false;
+  const { confirms, reviews } = isOther(event, looker, people);
+  const { confirmBy, reviewBy } = needsOf(event, looker.now);
+  const isOver = statusAt(event, looker.now) !== 'active';
+  return (confirms && confirmBy !== undefined) || (reviews && isOver && reviewBy !== undefined);
+}
+
+function isWanted(
+  event: BreakGlassEvent,
+  { view, status, profile }: EventQuery,
+  looker: Looker,
+): boolean {
+  if (profile !== undefined && event.profile !== profile) return false;
+  if (status !== undefined && statusAt(event, looker.now) !== status) return false;
+  if (view === 'mine') return isOwnEvent(event, looker);
+  return view === 'all' ? isVisibleEvent(event, looker) : isForReview(event, looker);
+}
+
+/** Lists events, and shows one. */
+export function createListEvents({
+  clock,
+  store,
+  revocations,
+  documentsOf,
+  records,
+}: Dependencies) {
+  function toLooker(operator: Operator): Looker {
+    const documents = documentsOf(operator.snapshot);
+    const now = clock();
+    return { operator, documents, now, party: documents.toParty(operator.caller, now) };
+  }
+
+  function asKnown(event: BreakGlassEvent): BreakGlassEvent {
+    return withLog(event, revocations.ofGrant(event.id) !== undefined);
+  }
+
+  async function collect(
+    looker: Looker,
+    query: EventQuery,
+    from: Place,
+    legs: readonly EventLeg[],
+  ) {
+    const events: ShownEvent[] = [];
+    let place: Place | undefined = from;
+    for (
+      let reads = 0;
+      reads < MAX_READS && place !== undefined && events.length < PAGE;
+      reads += 1
+    ) {
+      const { leg, at }: Place = place;
+      const part = legs[leg];
+      if (part === undefined) return { events, place: undefined };
+      const { rows, next } = await store.page(part, looker.operator.snapshot.sealingKeys, at);
+      const found = rows.flatMap((row) => (row.genuine ? [asKnown(row.event)] : []));
+      events.push(
+        ...found.filter((one) => isWanted(one, query, looker)).map((one) => show(one, looker)),
+      );
+      const after: Place | undefined =
+        leg + 1 < legs.length ? { leg: leg + 1, at: undefined } : undefined;
+      place = next === undefined ? after : { leg, at: next };
+    }
+    return { events, place };
+  }
+
+  /**
+   * Lists the events of a view, newest first in each part of the table. All of them are for
+   * operators who may list.
+   */
+  async function listEvents(
+    operator: Operator,
+    query: EventQuery,
+    token: string | undefined,
+  ): Promise<Result<EventsPage, OperationRefusal>> {
+    const looker = toLooker(operator);
+    const names = looker.documents.people?.namesOf(looker.party) ?? [operator.caller.storedName];
+    const legs = legsOf(query, [...new Set([operator.caller.storedName, ...names])]);
+    const mark = [query.view, query.status, query.profile].join(' ');
+    const from =
+      token === undefined ? { leg: 0, at: undefined } : fromToken(token, mark, legs.length);
+    if (from === undefined) return refuse({ kind: 'bad-token' });
+    if (query.view === 'all' && !may(operator, 'list', query.profile)) {
+      return refuse({ kind: 'not-operator', action: 'list', on: { kind: 'events-of-others' } });
+    }
+    try {
+      const { events, place } = await collect(looker, query, from, legs);
+      return ok({ events, next: place === undefined ? undefined : toToken(place, mark) });
+    } catch (error) {
+      return records.fail(operator, { action: 'listed' }, error);
+    }
+  }
+
+  /**
+   * Writes down that an event has ended by itself, which the first tells who looks at it
+   * afterwards.
+   */
+  async function withExpiry(
+    event: BreakGlassEvent,
+    { operator, now }: Looker,
+  ): Promise<BreakGlassEvent> {
+    const sealing = activeSealingKey(operator.snapshot.sealingKeys, now);
+    const over = expired(event, now);
+    if (sealing === undefined || over === undefined) return event;
+    return (await store.replace(over, sealing)) === 'replaced' ? over : event;
+  }
+
+  /** Shows one event to those whose business it is. */
+  async function showEvent(
+    operator: Operator,
+    id: string,
+  ): Promise<Result<ShownEvent, OperationRefusal>> {
+    try {
+      const row = await store.read(id, operator.snapshot.sealingKeys);
+      const looker = toLooker(operator);
+      if (row?.genuine !== true || row.event.id !== id || !isVisibleEvent(row.event, looker)) {
+        return refuse({ kind: 'no-event', id });
+      }
+      return ok(show(await withExpiry(asKnown(row.event), looker), looker));
+    } catch (error) {
+      return records.fail(operator, { action: 'listed', event_id: id }, error);
+    }
+  }
+
+  return { listEvents, showEvent };
+}
+
+export type EventLists = ReturnType<typeof createListEvents>;
