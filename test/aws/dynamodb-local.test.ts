@@ -457,7 +457,9 @@ describe.skipIf(lacking !== undefined)('on DynamoDB Local', () => {
       await known.read(Date.now());
       const { user, principal, subject } = proposed;
       const caller = { name: user, storedName: user, principal, subject };
-      expect(known.ofVend(caller, 'prod', Date.now())).toMatchObject({ target: { kind: 'session', profile: 'prod' } });
+      expect(known.ofVend(caller, 'prod', Date.now())).toMatchObject({
+        target: { kind: 'session', profile: 'prod' },
+      });
       expect(known.ofVend(caller, 'dev', Date.now()), 'stands in the log').toBeUndefined();
     });
   });
