@@ -53,10 +53,40 @@ describe('createKnownHereGuard', () => {
   });
 
   it('lets one of many simultaneous copies through', async () => {
-    const guard = createKnownHereGuard(tableOf().shared);
+    const { state, shared } = tableOf();
+    const guard = createKnownHereGuard(shared);
     const request = claim();
     const all = await Promise.all(Array.from({ length: 10 }, () => guard.reserve(request, NOW)));
     expect(all.filter(({ ok }) => ok)).toHaveLength(1);
+    expect(state.asked).toBe(1);
+  });
+
+  it('tells simultaneous copies what the table could not decide, and asks again later', async () => {
+    const { state, shared } = tableOf();
+    const guard = createKnownHereGuard(shared);
+    const request = claim();
+    state.works = false;
+    const all = await Promise.all(Array.from({ length: 10 }, () => guard.reserve(request, NOW)));
+    expect(new Set(all.map((one) => JSON.stringify(one)))).toEqual(
+      new Set([JSON.stringify({ ok: false, refusal: 'unavailable' })]),
+    );
+    expect(state.asked).toBe(1);
+    state.works = true;
+    held(await guard.reserve(request, NOW));
+    expect(state.asked).toBe(2);
+  });
+
+  it('asks again after a question that failed', async () => {
+    const { shared } = tableOf();
+    let fails = true;
+    const guard = createKnownHereGuard({
+      reserve: (request, now) =>
+        fails ? Promise.reject(new Error('broken')) : shared.reserve(request, now),
+    });
+    const request = claim();
+    await expect(guard.reserve(request, NOW)).rejects.toThrow('broken');
+    fails = false;
+    held(await guard.reserve(request, NOW));
   });
 
   it('lets a released request through again, once, and does not release another’s hold', async () => {
