@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../lib/canonical-json.ts';
+import { formatInstant } from '../lib/clock.ts';
 import type { Wish } from './request.ts';
 
 /**
@@ -9,7 +10,7 @@ import type { Wish } from './request.ts';
 export type Shown = {
   readonly wish: Pick<
     Wish,
-    'requester' | 'profile' | 'seconds' | 'justification' | 'ticket' | 'start' | 'extends'
+    'requester' | 'profile' | 'seconds' | 'justification' | 'ticket' | 'start' | 'extends' | 'chain'
   >;
   readonly id: string;
   /** Every field of the profile's document but its description. */
@@ -34,6 +35,7 @@ export function toShown({ id, wish, profile, capSeconds }: Shown): string {
     seconds,
     start,
     extends: wish.extends,
+    extends_from: wish.chain === undefined ? undefined : formatInstant(wish.chain.endsAt),
     ticket,
     justification,
   });

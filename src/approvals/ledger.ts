@@ -24,6 +24,8 @@ export type LedgerEntry = {
    * that, which somebody put back, would begin anew.
    */
   readonly startsAt?: number | undefined;
+  /** The id of the first request of the chain that it extends; undefined where it extends none. */
+  readonly root?: string | undefined;
 };
 
 /** The requests of one identity, as they were read. */

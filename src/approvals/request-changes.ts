@@ -71,7 +71,9 @@ export function approved(
     ...reviews.map((review) => review.seconds ?? request.seconds),
   );
   const startsAt = request.start === 'approval' ? now : undefined;
-  const endsAt = startsAt === undefined ? undefined : startsAt + seconds * 1_000;
+  // What is extended is longer by so much, whenever that was approved.
+  const from = request.chain?.endsAt ?? startsAt;
+  const endsAt = from === undefined ? undefined : from + seconds * 1_000;
   const grant = {
     approvedAt: now,
     auto,

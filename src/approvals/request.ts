@@ -59,6 +59,18 @@ export type Grant = {
   readonly endsAt: number | undefined;
 };
 
+/** What an extension goes on with. Times in epoch milliseconds. */
+export type Chain = {
+  /** When the time of the first request of the chain began. */
+  readonly startsAt: number;
+  /** When the time that is extended ends. */
+  readonly endsAt: number;
+  /** Which extension of the chain this is, from 1. */
+  readonly times: number;
+  /** How long the extensions before this one are together, in seconds. */
+  readonly used: number;
+};
+
 /** What somebody asks for. */
 export type Wish = {
   readonly requester: Party;
@@ -70,6 +82,8 @@ export type Wish = {
   readonly start: StartMode;
   /** The id of the request that it extends. */
   readonly extends: string | undefined;
+  /** What it goes on with; undefined where it extends nothing. */
+  readonly chain: Chain | undefined;
   /** The id of the first request of such a chain; its own where it extends none. */
   readonly root: string;
   /** Whether a vend made it, or somebody who asked for it. */

@@ -58,6 +58,8 @@ export type ApprovalRecord = Common &
     readonly status?: string | undefined;
     readonly justification?: string | undefined;
     readonly ticket?: string | undefined;
+    /** The id of the request that it extends. */
+    readonly extends?: string | undefined;
     readonly duration_seconds?: number | undefined;
     readonly digest?: string | undefined;
     /** Those who approved it so far. */

@@ -183,6 +183,12 @@ export const ticket = v.pipe(
   ),
 );
 
+/** The id of a request in a body. */
+export const requestId = v.pipe(
+  v.string('must be text'),
+  v.regex(REQUEST_ID.form, 'must be the id of a request, of sixteen hexadecimal digits'),
+);
+
 /** The digest of what was shown to whoever approves it. */
 export const digest = v.pipe(
   v.string('must be text'),

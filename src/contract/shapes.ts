@@ -158,6 +158,8 @@ export const AccessRequest = v.object({
   /** Seconds that were asked for, or that were approved. */
   duration: v.number(),
   start: v.picklist(['approval', 'first_use']),
+  /** The id of the request that it extends. */
+  extends: v.optional(v.string()),
   created_at: instantText,
   expires_at: instantText,
   /** When what was approved ends. */

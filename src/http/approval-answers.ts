@@ -21,6 +21,9 @@ const FIELDS: Readonly<Record<RequestField, readonly [field: string, sentence: s
   'ticket-malformed': ['ticket', 'it is not a ticket as the rule wants it'],
   comment: ['comment', 'the rule wants a comment of those who approve'],
   extends: ['extends', 'it must be the id of a request of yours for this profile that is in force'],
+  'extends-never': ['extends', 'the rule of this request does not let it be extended'],
+  'extends-often': ['extends', 'it was extended as often as its rule allows'],
+  'extends-full': ['extends', 'it lasts as long already as it may altogether'],
 };
 
 const WHY = {

@@ -119,6 +119,7 @@ async function make(more: Partial<Made> = {}): Promise<string> {
     ticket: undefined,
     start: 'approval',
     extends: undefined,
+    chain: undefined,
     root: id,
     origin: 'request',
     seen: 0,

@@ -14,6 +14,7 @@ const SHOWN: Shown = {
     ticket: undefined,
     start: 'approval',
     extends: undefined,
+    chain: undefined,
   },
   profile: { role_arn: 'arn:aws:iam::000000000000:role/P', max_duration: 3_600 },
   capSeconds: undefined,

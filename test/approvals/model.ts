@@ -332,6 +332,8 @@ export function createWorld() {
         ticket: undefined,
         start: rule.start ?? 'approval',
         extends: undefined,
+        chain: undefined,
+        root: undefined,
         origin: 'vend',
         seen: on.revocations.top(),
       },

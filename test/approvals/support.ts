@@ -36,6 +36,7 @@ export function pending(more: Partial<Wish> = {}, now = NOW): AccessRequest {
     ticket: undefined,
     start: 'approval',
     extends: undefined,
+    chain: undefined,
     root: id,
     origin: 'request',
     seen: 0,

@@ -53,6 +53,7 @@ function made(n: number, profile: string, requester = 'ann'): AccessRequest {
     ticket: undefined,
     start: 'approval',
     extends: undefined,
+    chain: undefined,
     root: id,
     origin: 'request',
     seen: 0,

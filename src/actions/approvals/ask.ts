@@ -2,18 +2,15 @@ import { withoutSsoAccount } from '../../policy/approval/person.ts';
 import type { Ledger, LedgerEntry, Ledgers } from '../../approvals/ledger.ts';
 import { MAX_ENTRIES } from '../../approvals/ledger.ts';
 import { isLive, statusAt, type AccessRequest, type Wish } from '../../approvals/request.ts';
-import { approved, toRequest } from '../../approvals/request-changes.ts';
-import { toDigest } from '../../approvals/digest.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';
 import { SECOND, type Clock } from '../../lib/clock.ts';
 import { newHexId } from '../../lib/ids.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
-import type { SealingKey, SealingKeys } from '../../lib/sealing.ts';
-import { isAutoApproved } from '../../policy/approval/rule.ts';
-import type { ApprovalRule } from '../../policy/documents/approval-policy.ts';
+import type { SealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
-import type { Documents } from './documents.ts';
+import { begin, renew, type Ask, type AskedWish } from './begin.ts';
+import { isEndedInLog } from './ended.ts';
 import type { ApprovalRefusal } from './refusal.ts';
 
 /** How many requests of one person may be open at once. */
@@ -22,25 +19,11 @@ const MAX_OPEN = 10;
 /** How often a ledger is tried again that another has written meanwhile. */
 const MAX_ATTEMPTS = 8;
 
-/**
- * How long a request waits for its approvers, in seconds, unless the rule says otherwise:
- * Sentinel's.
- */
-const USUAL_TTL = 24 * 3_600;
-
-/** A request that is to be made, and all that its making depends on. */
-export type Ask = {
-  readonly wish: Omit<Wish, 'root'>;
-  readonly rule: ApprovalRule;
-  readonly documents: Documents;
-  readonly keys: SealingKeys;
-  readonly sealing: SealingKey;
-  /** Epoch milliseconds. */
-  readonly now: number;
+/** The request that asks for it, and what became of it: found is what asks for the same. */
+export type Asked = {
+  readonly request: AccessRequest;
+  readonly outcome: 'created' | 'updated' | 'found';
 };
-
-/** The request that asks for it, and whether it is new. */
-export type Asked = { readonly request: AccessRequest; readonly created: boolean };
 
 /** The requests of a person that are not over, by what their ledgers and rows say. */
 type Open = {
@@ -63,8 +46,13 @@ export function ledgerName({ requester }: Pick<Wish, 'requester'>): string {
   return withoutSsoAccount(requester.name);
 }
 
+/** The first request of the chain that a request extends; undefined where it extends none. */
+export function rootOf({ extends: extended, root }: AccessRequest): string | undefined {
+  return extended === undefined ? undefined : root;
+}
+
 /** Whether a pending request asks for the same. */
-function isSameWish(request: AccessRequest, wish: Omit<Wish, 'root'>): boolean {
+function isSameWish(request: AccessRequest, wish: AskedWish): boolean {
   return (
     request.requester.subject === wish.requester.subject &&
     request.seconds === wish.seconds &&
@@ -77,7 +65,7 @@ function isSameWish(request: AccessRequest, wish: Omit<Wish, 'root'>): boolean {
 
 type Dependencies = {
   readonly clock: Clock;
-  readonly store: Pick<RequestStore, 'read' | 'create'>;
+  readonly store: Pick<RequestStore, 'read' | 'create' | 'replace'>;
   readonly ledgers: Ledgers;
   readonly revocations: Pick<Revocations, 'ofGrant'>;
   readonly sleep: (ms: number) => Promise<unknown>;
@@ -85,10 +73,16 @@ type Dependencies = {
 
 /**
  * What a pending request is to whoever asks once more: a vend finds whatever is pending, a request
- * only its equal.
+ * only its equal. What a vend made and nobody has reviewed is to be updated: undefined.
  */
-function toFound(request: AccessRequest, wish: Omit<Wish, 'root'>): Result<Asked, ApprovalRefusal> {
-  if (wish.origin === 'vend' || isSameWish(request, wish)) return ok({ request, created: false });
+function toFound(
+  request: AccessRequest,
+  wish: AskedWish,
+): Result<Asked, ApprovalRefusal> | undefined {
+  if (wish.origin === 'vend' || isSameWish(request, wish)) return ok({ request, outcome: 'found' });
+  const isUnseen = request.origin === 'vend' && request.reviews.length === 0;
+  const isOwn = request.requester.subject === wish.requester.subject;
+  if (isUnseen && isOwn && request.extends === wish.extends) return undefined;
   return refuse({ kind: 'request-pending', id: request.id, profile: request.profile });
 }
 
@@ -120,27 +114,8 @@ function toEntry(request: AccessRequest, at: number): LedgerEntry {
     at,
     until: endOf(request),
     pending: request.status === 'pending',
+    root: rootOf(request),
   };
-}
-
-/** The request as it begins: approved at once where the rule does that by itself. */
-function begin({ wish, rule, documents, now }: Ask, id: string): AccessRequest | undefined {
-  const whole: Wish = { ...wish, root: wish.extends ?? id };
-  const shown = documents.shownFor(id, whole, now);
-  if (shown === undefined) return undefined;
-  const life = (rule.request_ttl ?? USUAL_TTL) * SECOND;
-  const request = toRequest(whole, { id, rule: rule.name, shown, now, life });
-  const requester = documents.toApprover(wish.requester);
-  const isAuto = isAutoApproved(rule, {
-    requester,
-    seconds: wish.seconds,
-    ticket: wish.ticket,
-    extends: wish.extends,
-    now,
-  });
-  return isAuto
-    ? approved(request, { reviews: [], digest: toDigest(shown), now, auto: true })
-    : request;
 }
 
 /**
@@ -179,17 +154,37 @@ export function createAsk({ clock, store, ledgers, revocations, sleep }: Depende
 
   /** Whether a request still waits: the log may say that it has ended before its row does. */
   function isOpen(request: AccessRequest, now: number): boolean {
-    return statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined;
+    return statusAt(request, now) === 'pending' && !isEndedInLog(request, revocations);
+  }
+
+  /**
+   * Writes the entry of a request into the ledger, also for an id that is there: whoever takes it
+   * for dead meanwhile must lose the race for it.
+   */
+  function tell(request: AccessRequest, own: Ledger): Promise<'written' | 'lost'> {
+    const others = own.entries.filter(({ id }) => id !== request.id);
+    const entries = [...others, toEntry(request, clock())];
+    return ledgers.write(ledgerName(request), entries, own.version);
   }
 
   /** Writes the ledger, then the row; undefined if another wrote either meanwhile. */
   async function write(request: AccessRequest, { own }: Open, sealing: SealingKey) {
-    // Also for an id that is there: whoever takes it for dead meanwhile must lose the race for it.
-    const others = own.entries.filter(({ id }) => id !== request.id);
-    const entries = [...others, toEntry(request, clock())];
-    if ((await ledgers.write(ledgerName(request), entries, own.version)) === 'lost')
-      return undefined;
+    if ((await tell(request, own)) === 'lost') return undefined;
     return (await store.create(request, sealing)) === 'created' ? request : undefined;
+  }
+
+  /** Updates what a vend made; undefined if another wrote it or the ledger meanwhile. */
+  async function update(
+    before: AccessRequest,
+    asking: Ask,
+    { own }: Open,
+  ): Promise<Result<Asked, ApprovalRefusal> | undefined> {
+    const request = renew(before, asking);
+    if (request === undefined) return refuse({ kind: 'no-approval-rule', profile: before.profile });
+    if ((await tell(request, own)) === 'lost') return undefined;
+    return (await store.replace(request, asking.sealing)) === 'replaced'
+      ? ok({ request, outcome: 'updated' })
+      : undefined;
   }
 
   async function ask(asking: Ask): Promise<Result<Asked, ApprovalRefusal>> {
@@ -198,7 +193,13 @@ export function createAsk({ clock, store, ledgers, revocations, sleep }: Depende
       const open = await findOpen(asking);
       // Find the pending one of this person for this profile.
       const there = open.pending.find(({ profile }) => profile === wish.profile);
-      if (there !== undefined) return toFound(there, wish);
+      const found = there && toFound(there, wish);
+      if (found !== undefined) return found;
+      if (there !== undefined) {
+        const updated = await update(there, asking, open);
+        if (updated === undefined) continue;
+        return updated;
+      }
       // Let whoever asks at this moment write their row: it may be the same request.
       const inFlight = open.rowless.find(({ profile }) => profile === wish.profile);
       if (inFlight !== undefined && attempt < MAX_ATTEMPTS / 2) {
@@ -213,7 +214,7 @@ export function createAsk({ clock, store, ledgers, revocations, sleep }: Depende
       if (request === undefined) return refuse({ kind: 'no-approval-rule', profile: wish.profile });
       // Who lost the race for the ledger looks again.
       const written = await write(request, open, sealing);
-      if (written !== undefined) return ok({ request: written, created: true });
+      if (written !== undefined) return ok({ request: written, outcome: 'created' });
     }
     throw new Error(`the ledger of requests of ${ledgerName(wish)} is written by too many at once`);
   }

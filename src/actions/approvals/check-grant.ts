@@ -47,7 +47,8 @@ export function checkGrant(request: AccessRequest, facts: GrantFacts): Result<Gr
   const { grant } = request;
   if (request.status !== 'approved' || grant === undefined) return refuse('not-approved');
   // Ended by time, or by somebody: a row that was put back revives nothing.
-  if (!isLive(grant, facts.now) || facts.isGrantRevoked(request.id)) return refuse('ended');
+  const isRevoked = facts.isGrantRevoked(request.id) || facts.isGrantRevoked(request.root);
+  if (!isLive(grant, facts.now) || isRevoked) return refuse('ended');
   if (!isSameParty(request.requester, facts.requester)) return refuse('another-requester');
   if (wasAnyRevoked(request, facts)) return refuse('revoked');
   // Exactly what was shown.

@@ -3,13 +3,14 @@ import type { AccessRequest } from '../../approvals/request.ts';
 import { USE_WITHIN } from '../../approvals/request-changes.ts';
 import { endOf } from '../../approvals/row.ts';
 import type { RequestStore } from '../../approvals/store.ts';
+import { MAX_WINDOW_SECONDS } from '../../policy/documents/approval-policy.ts';
 import { SECOND, type Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
 import { unavailable } from '../refusal.ts';
-import { ledgerName } from './ask.ts';
+import { ledgerName, rootOf } from './ask.ts';
 import type { Documents } from './documents.ts';
 import { createJudge, type Approval, type Case, type Judged, type Step } from './judge.ts';
 import type { ApprovalRecords, Tried } from './records.ts';
@@ -38,22 +39,31 @@ export function createDecideRequest(dependencies: Dependencies) {
 
   /**
    * Ends a request in the log of revocations first: a row that somebody puts back then revives
-   * nothing.
+   * nothing. Once is enough, where somebody died or lost a race between the log and the row.
    */
-  async function endInLog({ operator, request, now }: Case, reason: string): Promise<void> {
+  async function endInLog(at: Case, reason: string): Promise<void> {
+    const { request, now } = at;
+    if (request.status === 'pending') return appendEnd(request.id, at, reason);
+    // The root first: what extends it from now on never vends. Then what does so already has
+    // sessions and tags of its own.
+    await appendEnd(request.root, at, reason);
+    const { entries } = await ledgers.read(ledgerName(request), now);
+    const extensions = entries.filter(({ root }) => root === request.root).map(({ id }) => id);
+    for (const id of new Set([request.id, ...extensions])) await appendEnd(id, at, reason);
+  }
+
+  async function appendEnd(id: string, { operator, request, now }: Case, reason: string) {
+    if (revocations.ofGrant(id) !== undefined) return;
     const { caller } = operator;
-    const latest = Math.max(
-      endOf(request),
-      request.expiresAt + USE_WITHIN + request.seconds * SECOND,
-    );
     await revocations.append({
       what: 'revoke',
-      target: { kind: 'grant', value: request.id, profile: request.profile },
+      target: { kind: 'grant', value: id, profile: request.profile },
       reason,
       by: caller.storedName,
       byPrincipal: caller.principal,
       createdAt: now,
-      until: latest,
+      // Approved at the last moment, begun at the last moment, extended as often as may be.
+      until: request.expiresAt + USE_WITHIN + MAX_WINDOW_SECONDS * SECOND,
       own: false,
     });
   }
@@ -72,7 +82,8 @@ export function createDecideRequest(dependencies: Dependencies) {
       // Whoever dies now leaves a row that is pending still: it must be found for as long as it may
       // be approved.
       const until = Math.max(endOf(request), request.expiresAt);
-      const entry = { id, profile, at, until, pending: request.status === 'pending', startsAt };
+      const pending = request.status === 'pending';
+      const entry = { id, profile, at, until, pending, startsAt, root: rootOf(request) };
       if ((await ledgers.write(name, [...others, entry], version)) === 'written') return;
     }
     throw new Error(`the ledger of requests of ${name} is written by too many at once`);
@@ -104,8 +115,7 @@ export function createDecideRequest(dependencies: Dependencies) {
     { next, ends }: Step,
     reason: string,
   ): Promise<'replaced' | 'lost'> {
-    // Once is enough, where somebody died or lost a race between the log and the row.
-    if (ends && revocations.ofGrant(next.id) === undefined) await endInLog(at, reason);
+    if (ends) await endInLog(at, reason);
     if (next.status === 'approved' && at.request.status === 'pending')
       await tellLedger(next, at.now);
     return store.replace(next, at.sealing);

@@ -12,6 +12,7 @@ import { isClockOff, type Skew } from '../clock-skew.ts';
 import { ledgerName } from './ask.ts';
 import { checkGrant, type GrantProblem } from './check-grant.ts';
 import type { Documents } from './documents.ts';
+import { isEndedInLog } from './ended.ts';
 
 /** An approved request that vends now. */
 export type FoundGrant = { readonly request: AccessRequest; readonly grant: Grant };
@@ -137,8 +138,7 @@ export function createFindGrant({ store, ledgers, revocations, documentsOf, skew
       result.ok || !LASTING.has(result.refusal) ? [] : [{ request, why: result.refusal }],
     );
     const pending = requests.find(
-      (request) =>
-        statusAt(request, now) === 'pending' && revocations.ofGrant(request.id) === undefined,
+      (request) => statusAt(request, now) === 'pending' && !isEndedInLog(request, revocations),
     );
     return refuse({ pending, blocked: blocked[0] });
   }

@@ -80,6 +80,7 @@ export function createVendApprovals(dependencies: Dependencies) {
       seconds: undefined,
       justification,
       ticket,
+      extends: undefined,
       origin: 'vend',
     };
     return { rule, wish, field: rule === undefined ? undefined : fieldProblem(rule, wish) };

@@ -14,6 +14,7 @@ import type { Revocations } from '../../revocations/feed.ts';
 import type { OperationRefusal, Operator } from '../operator.ts';
 import { unavailable } from '../refusal.ts';
 import type { Documents } from './documents.ts';
+import { isEndedInLog } from './ended.ts';
 import { isDenied, mayReview, tally } from './tally.ts';
 import { isOwn } from './visible.ts';
 
@@ -102,7 +103,7 @@ export function createJudge(revocations: Pick<Revocations, 'ofGrant' | 'wasRevok
     const status = statusAt(request, now);
     if (status !== 'pending') return { kind: 'request-over', id: request.id, status };
     const isOver =
-      revocations.ofGrant(request.id) !== undefined ||
+      isEndedInLog(request, revocations) ||
       revocations.wasRevokedAfter(documents.toSubject(request.requester), request.seen);
     return isOver ? { kind: 'request-over', id: request.id, status: 'cancelled' } : undefined;
   }

@@ -9,6 +9,7 @@ import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
 import type { Documents } from './documents.ts';
+import { isEndedInLog } from './ended.ts';
 import type { ApprovalRecords } from './records.ts';
 import { withStanding } from './standing.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
@@ -103,7 +104,7 @@ export function createListRequests({
     if (query.status !== undefined && status !== query.status) return false;
     if (query.view === 'mine') return isOwn(request, party, documents);
     if (query.view === 'all') return isVisible(request, party, operator, documents);
-    const isOpen = status === 'pending' && revocations.ofGrant(request.id) === undefined;
+    const isOpen = status === 'pending' && !isEndedInLog(request, revocations);
     const { reviews } = withStanding(request, documents, revocations, now);
     const spoke = reviews.some(({ reviewer }) => reviewer.subject === party.subject);
     return (

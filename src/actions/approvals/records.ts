@@ -43,6 +43,7 @@ export function createApprovalRecords({ clock, guard, audit, bareNames, onFault 
       status: request.status,
       justification: request.justification,
       ticket: request.ticket,
+      extends: request.extends,
       duration_seconds: request.grant?.seconds ?? request.seconds,
       digest: request.grant?.digest ?? toDigest(request.shown),
       auto_approved: request.grant?.auto,

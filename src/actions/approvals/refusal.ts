@@ -83,4 +83,7 @@ export type RequestField =
   | 'ticket-missing'
   | 'ticket-malformed'
   | 'comment'
-  | 'extends';
+  | 'extends'
+  | 'extends-never'
+  | 'extends-often'
+  | 'extends-full';

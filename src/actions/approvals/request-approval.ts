@@ -1,8 +1,9 @@
-import type { StartMode } from '../../approvals/request.ts';
+import type { AccessRequest, Party } from '../../approvals/request.ts';
+import type { RequestStore } from '../../approvals/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
-import { activeSealingKey } from '../../lib/sealing.ts';
+import { activeSealingKey, type SealingKeys } from '../../lib/sealing.ts';
 import { checkTicket } from '../../policy/approval/rule.ts';
 import { MAX_WINDOW_SECONDS, type ApprovalRule } from '../../policy/documents/approval-policy.ts';
 import type { Revocations } from '../../revocations/feed.ts';
@@ -10,14 +11,17 @@ import type { KnownRequest } from '../describe-request.ts';
 import type { OperationRefusal, Operator } from '../operator.ts';
 import { unavailable, type UnavailableRefusal } from '../refusal.ts';
 import { denied } from '../vend/decide.ts';
-import type { Ask, Asked } from './ask.ts';
+import type { Asked } from './ask.ts';
+import type { Ask, AskedWish } from './begin.ts';
 import type { Documents } from './documents.ts';
+import { toExtension } from './extend.ts';
 import type { ApprovalRecords, Tried } from './records.ts';
 import type { ApprovalRefusal, RequestField } from './refusal.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
 
 type Dependencies = {
   readonly clock: Clock;
+  readonly store: Pick<RequestStore, 'read'>;
   readonly ask: (ask: Ask) => Promise<Result<Asked, ApprovalRefusal>>;
   readonly revocations: Pick<Revocations, 'top' | 'ofGrant' | 'wasRevokedAfter'>;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
@@ -30,6 +34,8 @@ export type ApprovalWish = {
   readonly seconds: number | undefined;
   readonly justification: string | undefined;
   readonly ticket: string | undefined;
+  /** The id of the request that it is to extend. */
+  readonly extends: string | undefined;
   readonly origin: 'vend' | 'request';
 };
 
@@ -50,14 +56,76 @@ export function fieldProblem(rule: ApprovalRule, wish: ApprovalWish): RequestFie
   return ticket === undefined ? undefined : `ticket-${ticket}`;
 }
 
+/** Who asks, for which profile, and what is known when they do. */
+type Extending = {
+  readonly requester: Party;
+  readonly documents: Documents;
+  readonly keys: SealingKeys;
+  readonly profile: string;
+  readonly now: number;
+};
+
+/** What the rule, and what is extended, make of a wish. */
+type Settled = Pick<AskedWish, 'seconds' | 'start' | 'chain' | 'root'>;
+
 function toTried(wish: ApprovalWish): Tried {
-  const { profile, justification, ticket, seconds } = wish;
-  return { action: 'requested', profile, justification, ticket, duration_seconds: seconds };
+  const { profile, justification, ticket, seconds, extends: extended } = wish;
+  return {
+    action: 'requested',
+    profile,
+    justification,
+    ticket,
+    duration_seconds: seconds,
+    extends: extended,
+  };
+}
+
+function withSeconds(
+  settled: Omit<Settled, 'seconds'>,
+  asked: number | undefined,
+  longest: number,
+): Result<Settled, ApprovalRefusal> {
+  const seconds = asked ?? Math.min(USUAL_SECONDS, longest);
+  if (seconds > longest) return refuse({ kind: 'request-too-long', longest });
+  return ok({ ...settled, seconds });
 }
 
 /** Makes requests for an approval: ahead of time, or by a vend that needs one. */
 export function createRequestApproval(dependencies: Dependencies) {
-  const { clock, ask, revocations, documentsOf, records } = dependencies;
+  const { clock, store, ask, revocations, documentsOf, records } = dependencies;
+
+  /** The request that is to be extended, if it is the caller's, for this profile, and in force. */
+  async function findExtended(
+    { requester, documents, keys, profile, now }: Extending,
+    id: string,
+  ): Promise<AccessRequest | undefined> {
+    const row = await store.read(id, keys);
+    if (row?.genuine !== true) return undefined;
+    const { request } = row;
+    const isOwn = request.requester.subject === requester.subject && request.profile === profile;
+    const { phase } = toShownRequest(request, documents, revocations, now);
+    return isOwn && phase === 'active' ? request : undefined;
+  }
+
+  /** How long the request is to last, how its time begins, and what it extends. */
+  async function settle(
+    about: Extending,
+    { extends: id, seconds }: ApprovalWish,
+    rule: ApprovalRule,
+  ): Promise<Result<Settled, ApprovalRefusal>> {
+    const { profile } = about;
+    if (id === undefined) {
+      const longest = rule.max_duration ?? MAX_WINDOW_SECONDS;
+      const plain = { start: rule.start ?? 'approval', chain: undefined, root: undefined } as const;
+      return withSeconds(plain, seconds, longest);
+    }
+    const extended = await findExtended(about, id);
+    if (extended === undefined) return refuse({ kind: 'request-field', field: 'extends', profile });
+    const extension = toExtension(extended, rule);
+    if (!extension.ok) return refuse({ kind: 'request-field', field: extension.refusal, profile });
+    const { chain, longest } = extension.value;
+    return withSeconds({ start: 'approval', chain, root: extended.root }, seconds, longest);
+  }
 
   /**
    * Makes the request, or finds the pending one that asks for the same, once it is clear that it
@@ -69,29 +137,22 @@ export function createRequestApproval(dependencies: Dependencies) {
     rule: ApprovalRule,
     now: number,
   ): Promise<Result<Asked, ApprovalRefusal | UnavailableRefusal>> {
-    const longest = rule.max_duration ?? MAX_WINDOW_SECONDS;
-    const seconds = wish.seconds ?? Math.min(USUAL_SECONDS, longest);
-    if (seconds > longest) return refuse({ kind: 'request-too-long', longest });
-    const sealing = activeSealingKey(snapshot.sealingKeys, now);
+    const { sealingKeys: keys } = snapshot;
+    const sealing = activeSealingKey(keys, now);
     if (sealing === undefined) return refuse(unavailable('sealing_key'));
     const documents = documentsOf(snapshot);
     if (documents.people === undefined) return refuse(unavailable('people'));
-    const start: StartMode = rule.start ?? 'approval';
+    const requester = documents.toParty(caller, now);
+    const { profile, ticket, origin, extends: extended } = wish;
+    const settled = await settle({ requester, documents, keys, profile, now }, wish, rule);
+    if (!settled.ok) return settled;
+    const justification = wish.justification ?? BY_A_VEND;
+    const asked = { requester, profile, justification, ticket, origin, extends: extended };
     return ask({
-      wish: {
-        requester: documents.toParty(caller, now),
-        profile: wish.profile,
-        seconds,
-        justification: wish.justification ?? BY_A_VEND,
-        ticket: wish.ticket,
-        start,
-        extends: undefined,
-        origin: wish.origin,
-        seen: revocations.top(),
-      },
+      wish: { ...asked, ...settled.value, seen: revocations.top() },
       rule,
       documents,
-      keys: snapshot.sealingKeys,
+      keys,
       sealing,
       now,
     });
@@ -120,13 +181,13 @@ export function createRequestApproval(dependencies: Dependencies) {
   async function conclude(
     by: KnownRequest,
     snapshot: Snapshot,
-    { request, created }: Asked,
+    { request, outcome }: Asked,
     now: number,
   ) {
     const shown = toShownRequest(request, documentsOf(snapshot), revocations, now);
-    const requested: RequestedApproval = { shown, created };
+    const requested: RequestedApproval = { shown, created: outcome === 'created' };
     // What was there before has its record already.
-    if (!created) return ok(requested);
+    if (outcome === 'found') return ok(requested);
     return records.conclude(by, { action: 'requested' }, request, requested);
   }
 

@@ -6,6 +6,7 @@ import type { Need } from './refusal.ts';
 import { withStanding } from './standing.ts';
 import { tally } from './tally.ts';
 import type { Documents } from './documents.ts';
+import { isEndedInLog } from './ended.ts';
 
 type Known = Pick<Revocations, 'ofGrant' | 'wasRevokedAfter'>;
 
@@ -67,7 +68,7 @@ export function toShownRequest(
   now: number,
 ): ShownRequest {
   const request = withStanding(stored, documents, revocations, now);
-  const isOver = revocations.ofGrant(request.id) !== undefined;
+  const isOver = isEndedInLog(request, revocations);
   const current = documents.shownFor(request.id, request, now) ?? '{}';
   const isPending = statusAt(request, now) === 'pending';
   const shown = isPending ? current : request.shown;

@@ -61,6 +61,11 @@ export function basisId(basis: Basis): string {
   return basis.kind === 'approval' ? basis.request.id : basis.event.id;
 }
 
+/** The id that is revoked where a chain of extensions is ended, whichever of them was. */
+export function basisRoot(basis: Basis): string {
+  return basis.kind === 'approval' ? basis.request.root : basis.event.id;
+}
+
 /** When what a vend rests on ends; undefined for an approval that begins with its first use. */
 export function basisEnd(basis: Basis): number | undefined {
   return basis.kind === 'approval' ? basis.grant.endsAt : basis.endsAt;

@@ -19,6 +19,7 @@ import { gather, type Facts } from './gather.ts';
 import {
   basisEnd,
   basisId,
+  basisRoot,
   toNetwork,
   toPlan,
   toStamp,
@@ -152,7 +153,8 @@ export function createVend(dependencies: Dependencies): Vend {
     { basis }: Grant,
     vended: Vended,
   ): Failure | undefined {
-    const ended = basis && revocations.ofGrant(basisId(basis));
+    const { ofGrant } = revocations;
+    const ended = basis && (ofGrant(basisId(basis)) ?? ofGrant(basisRoot(basis)));
     const revoked = revocations.ofVend(caller, profile) ?? ended;
     if (revoked !== undefined)
       return denied(toRevokedRefusal(revoked, caller, profile), describeIssued(vended));

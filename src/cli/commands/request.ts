@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { APPROVAL_SECONDS, JUSTIFICATION_CHARACTERS } from '../../contract/bounds.ts';
-import { justification, ticket } from '../../contract/fields.ts';
+import { justification, requestId, ticket } from '../../contract/fields.ts';
 import type { Outcome } from '../command.ts';
 import { durationText, profileText } from '../field-flags.ts';
 import { switchFlag, textFlag, wordFlag, type ValuesOf } from '../flags.ts';
@@ -17,6 +17,7 @@ const FLAGS = {
   ),
   duration: textFlag(v.optional(durationText(APPROVAL_SECONDS))),
   ticket: textFlag(v.optional(ticket)),
+  extends: textFlag(v.optional(requestId)),
   json: switchFlag(),
 };
 
@@ -31,7 +32,7 @@ export const request = defineTvmCommand({
   flags: FLAGS,
   help: [
     ['request PROFILE --justification TEXT', 'ask for an approval of a profile'],
-    ['[--duration DURATION] [--ticket ID] [--json]', ''],
+    ['[--duration DURATION] [--ticket ID] [--extends REQUEST] [--json]', ''],
   ],
   run,
 });

@@ -35,6 +35,7 @@ function toBody(shown: ShownRequest, bareNames: NamedKind): RequestBody {
     ticket: request.ticket,
     duration: grant?.seconds ?? request.seconds,
     start: request.start,
+    extends: request.extends,
     created_at: formatInstant(request.createdAt),
     expires_at: formatInstant(request.expiresAt),
     effective_end: grant?.endsAt === undefined ? undefined : formatInstant(grant.endsAt),
@@ -73,12 +74,13 @@ export function createRequestEndpoints(dependencies: RequestDependencies) {
   async function requestApproval(authentic: Authentic): Promise<Outcome<'requestApproval'>> {
     const wish = readBody(authentic.request, ROUTES.requestApproval);
     if (!wish.ok) return wish;
-    const { profile, justification, ticket, duration: seconds } = wish.value;
+    const { profile, justification, ticket, duration: seconds, extends: extended } = wish.value;
     const asked = await ask(toOperator(authentic), {
       profile,
       justification,
       ticket,
       seconds,
+      extends: extended,
       origin: 'request',
     });
     if (!asked.ok) return asked;
