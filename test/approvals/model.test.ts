@@ -33,6 +33,10 @@ const commands = fc.array(
     { weight: 6, arbitrary: command('ask', { who: requester, on, profile }) },
     { weight: 14, arbitrary: command('vend', { who: requester, on, profile }) },
     { weight: 20, arbitrary: command('approve', { who, on, which: newest, seconds }) },
+    {
+      weight: 6,
+      arbitrary: command('extend', { who: requester, on, which: newest, seconds }),
+    },
     { weight: 1, arbitrary: command('deny', { who, on, which, seconds }) },
     { weight: 1, arbitrary: command('cancel', { who: requester, on, which, seconds }) },
     { weight: 1, arbitrary: command('end', { who, on, which, seconds }) },
@@ -55,6 +59,20 @@ const commands = fc.array(
   { minLength: 120, maxLength: 260, size: 'max' },
 );
 
+/** Something that was approved, and an extension of it that was approved once of twice. */
+const EXTENDED: readonly Command[] = [
+  { do: 'ask', who: 'ann', on: 0, profile: 'pair' },
+  { do: 'calm' },
+  { do: 'approve', who: 'ben', on: 0, which: 0, seconds: undefined },
+  { do: 'calm' },
+  { do: 'approve', who: 'dot', on: 0, which: 0, seconds: undefined },
+  { do: 'calm' },
+  { do: 'extend', who: 'ann', on: 0, which: 0, seconds: 600 },
+  { do: 'calm' },
+  { do: 'approve', who: 'cid', on: 0, which: 0, seconds: undefined },
+  { do: 'calm' },
+];
+
 const MIN_STEPS = 100_000;
 
 describe('the actions of approvals', () => {
@@ -74,6 +92,21 @@ describe('the actions of approvals', () => {
     expect(total.steps).toBeGreaterThanOrEqual(MIN_STEPS);
     // Something was vended, so that the promise means something.
     expect(total.vends).toBeGreaterThan(500);
+  }, 120_000);
+
+  it('keep all of that for extensions, which end with their chain', async () => {
+    let extended = 0;
+    await fc.assert(
+      fc.asyncProperty(commands, async (all) => {
+        const world = createWorld();
+        for (const one of [...EXTENDED, ...all]) await world.perform(one);
+        await world.drain();
+        extended += world.extendedVends();
+        expect(world.check()).toEqual([]);
+      }),
+      { numRuns: 500, endOnFailure: false },
+    );
+    expect(extended).toBeGreaterThan(200);
   }, 120_000);
 
   it('go from an ask to a vend where nothing fails', async () => {

@@ -3,6 +3,7 @@ import { createAsk } from '../../src/actions/approvals/ask.ts';
 import { createDecideRequest } from '../../src/actions/approvals/decide-request.ts';
 import { createDocumentsOf } from '../../src/actions/approvals/documents.ts';
 import { createFindGrant } from '../../src/actions/approvals/find-grant.ts';
+import { createRequestApproval } from '../../src/actions/approvals/request-approval.ts';
 import type { ApprovalRecords } from '../../src/actions/approvals/records.ts';
 import type { Operator } from '../../src/actions/operator.ts';
 import { unavailable } from '../../src/actions/refusal.ts';
@@ -57,6 +58,10 @@ const PERSON: Readonly<Record<Who, string>> = {
 export const PROFILES = ['pair', 'groups', 'later'] as const;
 export type ProfileName = (typeof PROFILES)[number];
 const ALL = ['ann', 'anno', 'ben', 'cid', 'dot'];
+/** How often, and for how long altogether, each profile may be extended. */
+const EXTEND = { times: 2, max: '90m' };
+const MOST_EXTENDED = 5_400;
+
 /** The groups of each profile, as the oracle counts them. */
 const GROUPS: Readonly<
   Record<ProfileName, readonly { readonly from: readonly string[]; readonly need: number }[]>
@@ -97,6 +102,7 @@ function toSnapshot({ role, disabled }: Variant): Snapshot {
   const rules = PROFILES.map((name) => ({
     profiles: [name],
     start: name === 'later' ? 'first_use' : 'approval',
+    extend: EXTEND,
     require: GROUPS[name].map(({ from, need }, n) => ({ group: `g${n}`, from, approvals: need })),
   }));
   const known = {
@@ -159,7 +165,7 @@ export type Command =
       readonly profile: ProfileName;
     }
   | {
-      readonly do: 'approve' | 'deny' | 'cancel' | 'end';
+      readonly do: 'approve' | 'deny' | 'cancel' | 'end' | 'extend';
       readonly who: Who;
       readonly on: number;
       readonly which: number;
@@ -177,6 +183,7 @@ export function createWorld() {
   let now = Date.parse('2026-03-10T12:00:00Z');
   let steps = 0;
   let vends = 0;
+  let extendedVends = 0;
   let wasPutBack = false;
   const turns: Turn[] = [];
   const rows = new Map<string, AccessRequest>();
@@ -187,6 +194,8 @@ export function createWorld() {
   >();
   const log: Revocation[] = [];
   const said = new Map<string, Said[]>();
+  /** By the root of a chain that was ended: how long the log was when that was acknowledged. */
+  const endedChains = new Map<string, number>();
   const acknowledged: { readonly id: string; readonly who: Who; readonly digest: string }[] = [];
   const firstStarts = new Map<string, { readonly startsAt: number; readonly words: number }>();
   const problems: string[] = [];
@@ -286,14 +295,16 @@ export function createWorld() {
       top: () => known,
     };
     const common = { clock: () => now, store, ledgers, revocations, documentsOf, records };
+    const ask = createAsk({
+      clock: () => now,
+      store,
+      ledgers,
+      revocations,
+      sleep: () => call(() => undefined),
+    });
     return {
-      ask: createAsk({
-        clock: () => now,
-        store,
-        ledgers,
-        revocations,
-        sleep: () => call(() => undefined),
-      }),
+      ask,
+      requesting: createRequestApproval({ ...common, ask }),
       decisions: createDecideRequest(common),
       grants: createFindGrant({ ...common, skew: () => 0 }),
       revocations,
@@ -357,9 +368,21 @@ export function createWorld() {
       snapshot: on.snapshot(),
       replay: undefined,
     } as unknown as Operator;
+    if (what === 'extend') {
+      const { profile } = request;
+      const wish = { profile, seconds, justification: 'it takes longer', ticket: undefined };
+      const origin = 'request';
+      await on.requesting.requestApproval(operator, { ...wish, extends: id, origin });
+      return;
+    }
     if (what === 'deny') await on.decisions.deny(operator, id, 'not before the audit');
-    if (what === 'cancel') await on.decisions.cancel(operator, id);
-    if (what === 'end') await on.decisions.end(operator, id, 'the work is done');
+    if (what === 'cancel' || what === 'end') {
+      const ended = await (what === 'end'
+        ? on.decisions.end(operator, id, 'the work is done')
+        : on.decisions.cancel(operator, id));
+      if (ended.ok && ended.value.request.grant !== undefined)
+        endedChains.set(request.root, log.length);
+    }
     if (what !== 'approve') return;
     const documents = on.documentsOf(on.snapshot());
     const digest = toDigest(documents.shownFor(id, request, now) ?? '');
@@ -443,6 +466,25 @@ export function createWorld() {
         .some(({ target }) => target.kind === 'grant' && target.value === request.id),
       'after it was ended, as the instance knew',
     );
+    claim(
+      known < (endedChains.get(request.root) ?? Infinity),
+      'after its chain was ended, as the instance knew',
+    );
+    const { chain } = request;
+    if (chain !== undefined) {
+      extendedVends += 1;
+      const [root, before] = [rows.get(request.root), rows.get(request.extends ?? '')];
+      claim(chain.times <= EXTEND.times, 'extended too often');
+      claim(chain.used + grant.seconds <= MOST_EXTENDED, 'extended for too long');
+      claim(
+        grant.endsAt === chain.endsAt + grant.seconds * SECOND,
+        'not so much later than what it extends',
+      );
+      claim(
+        root?.requester.subject === request.requester.subject && before?.profile === profile,
+        'extends somebody else’s',
+      );
+    }
     if (request.start === 'first_use' && grant.startsAt !== undefined) {
       // What is approved anew, after somebody put a row from before back, may begin anew.
       const words = (said.get(request.id) ?? []).length;
@@ -468,6 +510,7 @@ export function createWorld() {
       case 'deny':
       case 'cancel':
       case 'end':
+      case 'extend':
         return decide(instance(command.on), command);
       case 'revoke':
         log.push(revocationOf(command.who, command.lift));
@@ -541,7 +584,11 @@ export function createWorld() {
     const open = [...rows.values()].filter(
       (request) =>
         statusAt(request, now) === 'pending' &&
-        !log.some(({ target }) => target.kind === 'grant' && target.value === request.id),
+        !log.some(
+          ({ target }) =>
+            target.kind === 'grant' &&
+            (target.value === request.id || target.value === request.root),
+        ),
     );
     const places = open.map(({ requester, profile }) => `${requester.name} ${profile}`);
     const revived = [...versions.values()].filter((all) => {
@@ -567,6 +614,7 @@ export function createWorld() {
     check,
     steps: () => steps,
     vends: () => vends,
+    extendedVends: () => extendedVends,
     pending: () => turns.length,
   };
 }
