@@ -463,7 +463,11 @@ export function createWorld() {
     claim(
       !log
         .slice(0, known)
-        .some(({ target }) => target.kind === 'grant' && target.value === request.id),
+        .some(
+          ({ target }) =>
+            target.kind === 'grant' &&
+            (target.value === request.id || target.value === request.root),
+        ),
       'after it was ended, as the instance knew',
     );
     claim(
