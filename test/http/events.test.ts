@@ -3,6 +3,16 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { DEMO_CLIENTS } from '../../src/local/demo.ts';
+import { LEASE } from '../../src/notify/source.ts';
+import { approveBy, askBy, idOf } from '../support/approvals.ts';
+import {
+  freePort,
+  startProcess,
+  tvmVariables,
+  untilHealthy,
+  type Running,
+} from '../support/processes.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { call, post } from './support.ts';
 
@@ -108,4 +118,50 @@ describe('events of a running TVM', () => {
     });
     expect(received.length).toBeGreaterThan(before);
   });
+
+  it('arrive from the successor of a process that was killed right after it approved', async () => {
+    // Of its own: another instance would send them.
+    const alone = await startDesk();
+    const [port, receiverPort] = [await freePort(), await freePort()];
+    const there = { host: `127.0.0.1:${port}`, port };
+    const webhook = `http://127.0.0.1:${receiverPort}/events`;
+    async function start(): Promise<Running> {
+      const variables = tvmVariables(port, alone.url);
+      const running = startProcess(process.execPath, ['src/main.ts'], {
+        ...variables,
+        SENTINEL_WEBHOOK_URL: webhook,
+      });
+      await untilHealthy(`http://127.0.0.1:${port}/healthz`, running);
+      return running;
+    }
+    // Nobody receives anything while the first process lives.
+    const first = await start();
+    const asked = await askBy(there, DEMO_CLIENTS.alice, 'prod');
+    const id = idOf(asked);
+    const approved = await approveBy(there, DEMO_CLIENTS.bob, id);
+    await first.stop('SIGKILL');
+    expect(approved.json).toMatchObject({ status: 'approved' });
+    const arrived: { readonly type: string; readonly subject: { readonly id: string } }[] = [];
+    const server = createServer((incoming, outgoing) => {
+      const chunks: Buffer[] = [];
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.on('end', () => {
+        arrived.push(JSON.parse(Buffer.concat(chunks).toString()) as (typeof arrived)[number]);
+        outgoing.writeHead(204).end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(receiverPort, '127.0.0.1', resolve));
+    const second = await start();
+    await vi.waitFor(
+      () => {
+        const types = arrived.filter(({ subject }) => subject.id === id).map(({ type }) => type);
+        expect(types).toContain('request.approved');
+      },
+      // The first process may have claimed the row: its lease lasts a minute.
+      { timeout: LEASE + 30_000, interval: 100 },
+    );
+    await second.stop('SIGKILL');
+    server.close();
+    await alone.close();
+  }, 180_000);
 });
