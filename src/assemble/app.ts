@@ -1,4 +1,5 @@
 import { createAdmit } from '../actions/admit.ts';
+import { createEndGrant } from '../actions/end-grant.ts';
 import type { HardRevocation } from '../actions/hard-revocation.ts';
 import { createLift } from '../actions/lift.ts';
 import { createListRevocations } from '../actions/list-revocations.ts';
@@ -94,14 +95,16 @@ function assembleGrants(
     audit,
     revocations,
     events,
-  }: Pick<Parts, 'runtime' | 'audit' | 'revocations' | 'events'>,
+    hardRevocation,
+  }: Pick<Parts, 'runtime' | 'audit' | 'revocations' | 'events' | 'hardRevocation'>,
   { ofChanges: guard }: Guards,
 ) {
-  const approving = assembleApprovals(runtime, audit, revocations, { guard, events });
+  const endGrant = createEndGrant({ clock: runtime.clock, revocations, hardRevocation });
+  const approving = assembleApprovals(runtime, audit, revocations, { guard, events, endGrant });
   const { documentsOf } = approving;
   return {
     ...approving,
-    ...assembleBreakGlass(runtime, audit, { revocations, guard, events, documentsOf }),
+    ...assembleBreakGlass(runtime, audit, { revocations, guard, events, endGrant, documentsOf }),
   };
 }
 

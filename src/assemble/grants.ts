@@ -1,3 +1,4 @@
+import type { EndGrant } from '../actions/end-grant.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAsk } from '../actions/approvals/ask.ts';
 import { createDecideRequest } from '../actions/approvals/decide-request.ts';
@@ -49,7 +50,7 @@ export function assembleApprovals(
   { config, clock, clients, skew, onFault: faultsOf }: Runtime,
   { log: audit }: Audit,
   revocations: Revocations,
-  { guard, events }: { readonly guard: ReplayGuard; readonly events: Events },
+  { guard, events, endGrant }: Pick<BreakGlassParts, 'guard' | 'events' | 'endGrant'>,
 ) {
   const { bareNames, publicUrl, tables } = config;
   const onFault = faultsOf('requests for approvals cannot be read or written');
@@ -71,7 +72,7 @@ export function assembleApprovals(
   return {
     ...createListRequests(common),
     requestApproval: requesting.requestApproval,
-    decisions: createDecideRequest(common),
+    decisions: createDecideRequest({ ...common, endGrant }),
     grants: createFindGrant({ ...common, skew }),
     approvals: createVendApprovals({
       requestForVend: requesting.requestForVend,
@@ -111,6 +112,7 @@ type BreakGlassParts = {
   readonly revocations: Revocations;
   readonly guard: ReplayGuard;
   readonly events: Events;
+  readonly endGrant: EndGrant;
   readonly documentsOf: ReturnType<typeof createDocumentsOf>;
 };
 
@@ -118,7 +120,7 @@ type BreakGlassParts = {
 export function assembleBreakGlass(
   { config, clock, clients, skew, onFault }: Runtime,
   { log: audit }: Audit,
-  { revocations, guard, events, documentsOf }: BreakGlassParts,
+  { revocations, guard, events, endGrant, documentsOf }: BreakGlassParts,
 ) {
   const { bareNames, tables } = config;
   const store = withEventNotice(
@@ -137,7 +139,7 @@ export function assembleBreakGlass(
   return {
     ...createListEvents(common),
     openEvent: createOpenEvent(common),
-    events: createChangeEvent(common),
+    events: createChangeEvent({ ...common, endGrant }),
     liveEvents: createFindEvent(common),
   };
 }

@@ -4,6 +4,7 @@ import { createDecideRequest } from '../../src/actions/approvals/decide-request.
 import { createDocumentsOf } from '../../src/actions/approvals/documents.ts';
 import { createFindGrant } from '../../src/actions/approvals/find-grant.ts';
 import { createRequestApproval } from '../../src/actions/approvals/request-approval.ts';
+import { createEndGrant } from '../../src/actions/end-grant.ts';
 import type { ApprovalRecords } from '../../src/actions/approvals/records.ts';
 import type { Operator } from '../../src/actions/operator.ts';
 import { unavailable } from '../../src/actions/refusal.ts';
@@ -285,7 +286,7 @@ export function createWorld() {
       append: (entry: NewEntry) =>
         call(() => {
           if (entry.what === 'revoke') log.push({ ...entry, n: log.length + 1 });
-          return undefined as never;
+          return { n: log.length } as never;
         }).then((appended) => {
           learn();
           return appended;
@@ -305,7 +306,13 @@ export function createWorld() {
     return {
       ask,
       requesting: createRequestApproval({ ...common, ask }),
-      decisions: createDecideRequest(common),
+      decisions: createDecideRequest({
+        ...common,
+        endGrant: createEndGrant({
+          ...common,
+          hardRevocation: { apply: () => Promise.resolve([]) },
+        }),
+      }),
       grants: createFindGrant({ ...common, skew: () => 0 }),
       revocations,
       documentsOf,

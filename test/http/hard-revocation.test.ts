@@ -6,7 +6,9 @@ import {
 } from '@aws-sdk/client-iam';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEMO_CLIENTS } from '../../src/local/demo.ts';
 import { role, sdk } from '../local/support.ts';
+import { actBy, approvalPolicy, approveBy, askBy, idOf } from '../support/approvals.ts';
 import type { RawAnswer } from '../support/raw-http.ts';
 import { startDesk, startTvm, type Desk, type RunningTvm } from '../support/tvm.ts';
 import { call, get, putProfile, startFake } from './support.ts';
@@ -27,6 +29,9 @@ beforeAll(async () => {
     revoker_role_arn: role('sentinel-revoker'),
   };
   await putProfile(desk, 'hard', { effect: 'allow', conditions }, more);
+  const needed = { profiles: ['approved'], users: ['alice'] };
+  await putProfile(desk, 'approved', { effect: 'require_approval', conditions: needed }, more);
+  await desk.put('/sentinel/approval-policy', approvalPolicy({ approvers: ['bob'] }));
   tvm = await startTvm(desk.url);
 });
 
@@ -35,9 +40,9 @@ afterAll(async () => {
   await desk.close();
 });
 
-async function vend(as: 'alice' | 'bob' = 'alice', label?: string) {
+async function vend(as: 'alice' | 'bob' = 'alice', label?: string, profile = 'hard') {
   const query = label === undefined ? {} : { session_label: label };
-  const { status, json, body } = await get(tvm, { profile: 'hard', ...query }, { as });
+  const { status, json, body } = await get(tvm, { profile, ...query }, { as });
   expect(status, body).toBe(200);
   const [accessKeyId, secretAccessKey, sessionToken] = [
     'AccessKeyId',
@@ -101,6 +106,18 @@ describe('hard revocation', () => {
     const lifted = await operate('DELETE', `/revocations/${String(revoked.json['id'])}`);
     expect(lifted.json['hard_revocation']).toMatchObject([{ status: 'removed' }]);
     expect([await works(hers), await works(his)]).toEqual([true, true]);
+  });
+
+  it('of an approval ends what was vended under it when the approval is ended', async () => {
+    const { alice, bob } = DEMO_CLIENTS;
+    const id = idOf(await askBy(tvm, alice, 'approved'));
+    expect((await approveBy(tvm, bob, id)).json['status']).toBe('approved');
+    const [under, direct] = [await vend('alice', undefined, 'approved'), await vend('alice')];
+    expect([await works(under), await works(direct)]).toEqual([true, true]);
+    const ended = await actBy(tvm, bob, [id, 'end'], { reason: 'the deployment is done' });
+    expect(ended.status, ended.body).toBe(200);
+    expect(ended.json['credentials_end']).toBeUndefined();
+    expect([await works(under), await works(direct)]).toEqual([false, true]);
   });
 
   it('leaves GetCallerIdentity allowed, as AWS does, and denies AssumeRole', async () => {

@@ -8,6 +8,7 @@ import { SECOND, type Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
+import type { EndGrant } from '../end-grant.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
 import { unavailable } from '../refusal.ts';
 import { ledgerName, rootOf } from './ask.ts';
@@ -22,7 +23,8 @@ type Dependencies = {
   readonly clock: Clock;
   readonly store: Pick<RequestStore, 'read' | 'replace'>;
   readonly ledgers: Ledgers;
-  readonly revocations: Pick<Revocations, 'append' | 'ofGrant' | 'wasRevokedAfter' | 'top'>;
+  readonly revocations: Pick<Revocations, 'ofGrant' | 'wasRevokedAfter' | 'top'>;
+  readonly endGrant: EndGrant;
   readonly documentsOf: (snapshot: Operator['snapshot']) => Documents;
   readonly records: ApprovalRecords;
 };
@@ -34,7 +36,7 @@ const MAX_ATTEMPTS = 6;
 
 /** The actions on a request: approve, deny, withdraw, end. */
 export function createDecideRequest(dependencies: Dependencies) {
-  const { clock, store, ledgers, revocations, documentsOf, records } = dependencies;
+  const { clock, store, ledgers, revocations, endGrant, documentsOf, records } = dependencies;
   const { judgeApproval, judgeDenial, judgeEnd } = createJudge(revocations);
 
   /**
@@ -52,20 +54,11 @@ export function createDecideRequest(dependencies: Dependencies) {
     for (const id of new Set([request.id, ...extensions])) await appendEnd(id, at, reason);
   }
 
-  async function appendEnd(id: string, { operator, request, now }: Case, reason: string) {
-    if (revocations.ofGrant(id) !== undefined) return;
-    const { caller } = operator;
-    await revocations.append({
-      what: 'revoke',
-      target: { kind: 'grant', value: id, profile: request.profile },
-      reason,
-      by: caller.storedName,
-      byPrincipal: caller.principal,
-      createdAt: now,
-      // Approved at the last moment, begun at the last moment, extended as often as may be.
-      until: request.expiresAt + USE_WITHIN + MAX_WINDOW_SECONDS * SECOND,
-      own: false,
-    });
+  function appendEnd(id: string, { operator, request }: Case, reason: string): Promise<void> {
+    const { profile, expiresAt, status } = request;
+    // Approved at the last moment, begun at the last moment, extended as often as may be.
+    const until = expiresAt + USE_WITHIN + MAX_WINDOW_SECONDS * SECOND;
+    return endGrant(operator, { id, profile, reason, until, vends: status === 'approved' });
   }
 
   /**

@@ -3,8 +3,9 @@ import { toShown } from '../../approvals/digest.ts';
 import type { AccessRequest, Party, Review, Wish } from '../../approvals/request.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Caller } from '../../identity/caller.ts';
-import { toShownName, toStoredName, type NamedKind } from '../../lib/names.ts';
-import { createPeople, type People } from '../../policy/approval/person.ts';
+import { toShownName, type NamedKind } from '../../lib/names.ts';
+import { toPeople } from '../../policy/approval/known-candidates.ts';
+import type { People } from '../../policy/approval/person.ts';
 import { findApprovalRule, groupsOf, type Approver } from '../../policy/approval/rule.ts';
 import type { ApprovalRule } from '../../policy/documents/approval-policy.ts';
 import { evaluate, type Decision } from '../../policy/evaluate.ts';
@@ -43,6 +44,8 @@ export type Documents = {
   readonly decisionFor: (requester: Party, profile: string, now: number) => Decision;
   /** What an approval would allow at a moment; undefined where the profile is gone. */
   readonly shownFor: (id: string, wish: Wish, now: number) => string | undefined;
+  /** Whether a profile has hard revocation, which ends issued credentials. */
+  readonly hasHardRevoke: (profile: string) => boolean;
 };
 
 /** Reads a snapshot for approvals; each snapshot once. */
@@ -57,7 +60,8 @@ export function createDocumentsOf(bareNames: NamedKind): (snapshot: Snapshot) =>
 
 function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
   const { clients, sealingKeys, profiles, approvalPolicy } = snapshot;
-  const people = toPeople(snapshot, bareNames);
+  const people =
+    snapshot.people === 'broken' ? undefined : toPeople(snapshot.people, clients, bareNames);
 
   function toParty(caller: Caller, now: number, like?: Party): Party {
     const { subject, principal, storedName: name, account } = caller;
@@ -135,6 +139,10 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return toShown({ id, wish, profile: allowed, capSeconds });
   }
 
+  function hasHardRevoke(profile: string): boolean {
+    return profiles.get(profile)?.profile.hardRevoke === true;
+  }
+
   return {
     people,
     toParty,
@@ -145,18 +153,8 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     countingFor,
     decisionFor,
     shownFor,
+    hasHardRevoke,
   };
-}
-
-function toPeople({ clients, people }: Snapshot, bareNames: NamedKind): People | undefined {
-  if (people === 'broken') return undefined;
-  const keyNames = new Map([...clients].map(([id, { name }]) => [id, `key/${name}`]));
-  const sets = (people?.rules ?? []).map(({ is }) =>
-    is.map((entry) =>
-      /^(?:arn:|sentinel:)/u.test(entry) ? entry : toStoredName(entry, bareNames),
-    ),
-  );
-  return createPeople(sets, keyNames);
 }
 
 /**

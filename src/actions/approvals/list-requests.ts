@@ -13,7 +13,8 @@ import { isEndedInLog } from './ended.ts';
 import type { ApprovalRecords } from './records.ts';
 import { withStanding } from './standing.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
-import { isOwn, isVisible, mayEverReview } from './visible.ts';
+import { mayReview } from './tally.ts';
+import { isOwn, isVisible } from './visible.ts';
 
 /** A list of requests that somebody asks for. */
 export type RequestQuery = {
@@ -107,11 +108,13 @@ export function createListRequests({
     const isOpen = status === 'pending' && !isEndedInLog(request, revocations);
     const { reviews } = withStanding(request, documents, revocations, now);
     const spoke = reviews.some(({ reviewer }) => reviewer.subject === party.subject);
+    // By the groups of this moment: whom escalation adds later has nothing to decide yet.
+    const counting = documents.countingFor(request, now);
     return (
       isOpen &&
       !spoke &&
-      mayEverReview(request, party, documents) &&
-      !isOwn(request, party, documents)
+      counting !== undefined &&
+      mayReview(request, party, documents.toApprover(party), counting)
     );
   }
 

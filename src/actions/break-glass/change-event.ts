@@ -5,10 +5,10 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { activeSealingKey } from '../../lib/sealing.ts';
-import { findBreakGlassRule } from '../../policy/break-glass/rule.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
 import { isClockOff, type Skew } from '../clock-skew.ts';
+import type { EndGrant } from '../end-grant.ts';
 import type { OperationRefusal, Operator } from '../operator.ts';
 import { unavailable } from '../refusal.ts';
 import { toRevokedRefusal } from '../revoked.ts';
@@ -20,10 +20,8 @@ type Dependencies = {
   readonly clock: Clock;
   readonly store: Pick<EventStore, 'read' | 'replace' | 'confirm'>;
   readonly quota: Pick<UseQuota, 'noteReviewed'>;
-  readonly revocations: Pick<
-    Revocations,
-    'append' | 'ofGrant' | 'ofVend' | 'wasRevokedAfter' | 'top'
-  >;
+  readonly revocations: Pick<Revocations, 'ofGrant' | 'ofVend' | 'wasRevokedAfter' | 'top'>;
+  readonly endGrant: EndGrant;
   readonly documentsOf: (snapshot: Snapshot) => Documents;
   readonly records: BreakGlassRecords;
   readonly skew: Skew;
@@ -48,16 +46,12 @@ type Outcome = Promise<Result<ShownEvent, OperationRefusal>>;
 const MAX_ATTEMPTS = 6;
 
 function show({ operator, now }: Case, event: BreakGlassEvent): ShownEvent {
-  return toShownEvent(
-    event,
-    findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile),
-    now,
-  );
+  return toShownEvent(event, operator.snapshot, now);
 }
 
 /** The actions on an event that is open or was: confirm, close, review. */
 export function createChangeEvent(dependencies: Dependencies) {
-  const { clock, store, quota, revocations, documentsOf, records, skew } = dependencies;
+  const { clock, store, quota, revocations, endGrant, documentsOf, records, skew } = dependencies;
 
   /**
    * Reads the event, consistently; the refusal of one that does not exist is that of one that is
@@ -154,23 +148,15 @@ export function createChangeEvent(dependencies: Dependencies) {
    * Closes it in the log of revocations first: a row that somebody puts back then revives nothing.
    */
   async function writeClosing(
-    { event, isOver, operator, sealing, now }: Case,
+    { event, isOver, operator, sealing }: Case,
     next: BreakGlassEvent,
     reason: string,
   ) {
     // A drill vends nothing that could be ended.
     if (!isOver && !event.drill) {
-      await revocations.append({
-        what: 'revoke',
-        target: { kind: 'grant', value: event.id, profile: event.profile },
-        reason,
-        by: operator.caller.storedName,
-        byPrincipal: operator.caller.principal,
-        createdAt: now,
-        // Confirmed or not, it never lasts longer.
-        until: event.endsAt,
-        own: false,
-      });
+      const { id, profile, endsAt } = event;
+      // Confirmed or not, it never lasts longer.
+      await endGrant(operator, { id, profile, reason, until: endsAt, vends: true });
     }
     return store.replace(next, sealing);
   }

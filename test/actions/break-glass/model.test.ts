@@ -5,6 +5,7 @@ import { createChangeEvent } from '../../../src/actions/break-glass/change-event
 import { createFindEvent } from '../../../src/actions/break-glass/find-event.ts';
 import { createOpenEvent } from '../../../src/actions/break-glass/open-event.ts';
 import { createBreakGlassRecords } from '../../../src/actions/break-glass/records.ts';
+import { createEndGrant } from '../../../src/actions/end-grant.ts';
 import type { Operator } from '../../../src/actions/operator.ts';
 import { createUseLedgers } from '../../../src/breakglass/ledger.ts';
 import { createUseQuota } from '../../../src/breakglass/quota.ts';
@@ -133,7 +134,7 @@ function createWorld(
       log.add(id);
       const truth = truths.get(id);
       if (truth !== undefined) truth.closed = true;
-      return {} as never;
+      return { n: 1 } as never;
     },
   };
   const audit = { append: () => Promise.resolve(true) };
@@ -156,7 +157,13 @@ function createWorld(
     const common = { clock, store, quota, revocations, documentsOf, records, skew: () => 0 };
     return {
       open: createOpenEvent(common),
-      change: createChangeEvent(common),
+      change: createChangeEvent({
+        ...common,
+        endGrant: createEndGrant({
+          ...common,
+          hardRevocation: { apply: () => Promise.resolve([]) },
+        }),
+      }),
       find: createFindEvent(common),
     };
   }
