@@ -152,7 +152,7 @@ describe('listProfiles', () => {
     expect(accessWith(approvals({ profiles: ['other'] }, { profiles: ['approval'] }))).toEqual(
       listed,
     );
-    expect(accessWith(approvals({ requesters: { users: ['bob'] } }))).toEqual([]);
+    expect(accessWith(approvals({ requesters: { users: ['carol'] } }))).toEqual([]);
     expect(accessWith(approvals({ requesters: { users: ['alice'] } }))).toEqual(listed);
     const byPrincipal = { principals: [ALICE.principal] };
     expect(accessWith(approvals({ requesters: byPrincipal }))).toEqual(listed);
