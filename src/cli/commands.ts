@@ -1,5 +1,10 @@
 import type { Command } from './command.ts';
 import { approve } from './commands/approve.ts';
+import { breakGlass } from './commands/break-glass.ts';
+import { breakGlassClose } from './commands/break-glass-close.ts';
+import { breakGlassConfirm } from './commands/break-glass-confirm.ts';
+import { breakGlassList } from './commands/break-glass-list.ts';
+import { breakGlassReview } from './commands/break-glass-review.ts';
 import { cancel } from './commands/cancel.ts';
 import { credentials } from './commands/credentials.ts';
 import { deny } from './commands/deny.ts';
@@ -21,5 +26,11 @@ export const COMMANDS: readonly Command[] = [
   deny,
   cancel,
   end,
+  // Those of two words first: their second one would be taken for a profile.
+  breakGlassList,
+  breakGlassConfirm,
+  breakGlassClose,
+  breakGlassReview,
+  breakGlass,
   namesMigrate,
 ];

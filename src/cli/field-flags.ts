@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { REQUEST_ID } from '../contract/fields.ts';
+import { EVENT_ID, REQUEST_ID } from '../contract/fields.ts';
 import { SECOND } from '../lib/clock.ts';
 import { parseGoDuration } from '../lib/go-duration.ts';
 import { isProfileName } from '../lib/profile-name.ts';
@@ -15,6 +15,11 @@ const ID_FORM = 'must be the id of a request, of sixteen hexadecimal digits';
 
 /** The id of a request for an approval. */
 export const requestId = v.pipe(v.string(ID_FORM), v.regex(REQUEST_ID.form, ID_FORM));
+
+const EVENT_FORM = 'must be the id of a break-glass event, of sixteen hexadecimal digits';
+
+/** The id of a break-glass event. */
+export const eventId = v.pipe(v.string(EVENT_FORM), v.regex(EVENT_ID.form, EVENT_FORM));
 
 function toSeconds(text: string): number {
   if (/^\d{1,9}$/u.test(text)) return Number(text);

@@ -78,6 +78,7 @@ rules:
     users: [alice, bob]
     allowed_reason_codes: [incident, recovery]
     max_duration: 1h
+    review: { by: [olivia], within: 24h }
 `;
 
 const OPERATORS = `version: "1"

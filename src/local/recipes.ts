@@ -112,6 +112,31 @@ function story(where: Where): readonly string[] {
   ];
 }
 
+const OPENS =
+  'break-glass prod --reason-code incident --justification "Payments fail since 14:02 UTC"';
+
+/** Takes the id out of the JSON of a break-glass event. */
+const EVENT_ID = ID.replace('request_id', 'event_id');
+
+/** What break-glass is: bob opens prod by himself, vends, and closes it; olivia reviews. */
+function emergency(where: Where): readonly string[] {
+  const { bob, olivia } = DEMO_CLIENTS;
+  const opens =
+    where.platform === 'win32'
+      ? clientOf(bob, OPENS, where)
+      : `EVENT=$(${clientOf(bob, `${OPENS} --json`, where)} | ${EVENT_ID})`;
+  const id = where.platform === 'win32' ? 'ID' : '"$EVENT"';
+  return [
+    '# In an emergency nobody waits for an approval. bob opens prod by himself, and says why:',
+    opens,
+    '# It vends at once, and everybody hears of it:',
+    vend(bob, where, 'prod'),
+    `# bob closes it when it is over${id === 'ID' ? ' (ID is that of the event)' : ''}, and olivia reviews what it was used for:`,
+    clientOf(bob, `break-glass close ${id} --reason "Payments work again"`, where),
+    clientOf(olivia, `break-glass review ${id} --comment "The restart was needed"`, where),
+  ];
+}
+
 /**
  * What `npm run local` prints once the TVM is healthy: commands to paste.
  *
@@ -131,6 +156,8 @@ export function recipes(ports: Ports, platform: string): string {
     ...dana(where),
     '',
     ...story(where),
+    '',
+    ...emergency(where),
     '',
     '',
   ].join('\n');

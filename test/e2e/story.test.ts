@@ -147,11 +147,27 @@ describe.skipIf(isLacking)('the commands that npm run local prints', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Json);
     const vends = records.filter(
-      ({ event, outcome, profile }) =>
-        event === 'vend' && outcome === 'vended' && profile === 'prod',
+      ({ event, outcome, profile, user }) =>
+        event === 'vend' && outcome === 'vended' && profile === 'prod' && user === 'alice',
     );
     expect(vends).toHaveLength(2);
     for (const vend of vends)
       expect(vend).toMatchObject({ approved_request_id: id, approvers: ['key/bob'] });
+  });
+
+  it('vend prod to bob in an emergency, until he closes it, and olivia reviews it', () => {
+    const vended = jsonOf(answerTo('It vends at once'));
+    expect(vended).toMatchObject({
+      Profile: 'prod',
+      SourceIdentity: expect.stringMatching(/^sentinel=b=[0-9a-f]{16}=bob$/u),
+    });
+    const id = String(vended['SourceIdentity']).split('=')[2] ?? '';
+    expect(answerTo('bob closes it', 1)).toMatch(
+      new RegExp(
+        `^Break-glass event ${id} for profile prod was closed by bob .+olivia must review`,
+        'u',
+      ),
+    );
+    expect(answerTo('bob closes it', 2)).toContain('olivia has reviewed it.');
   });
 });

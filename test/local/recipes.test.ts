@@ -12,9 +12,11 @@ function commands(platform: string): readonly string[] {
 
 describe('recipes', () => {
   it.each(['linux', 'win32'])('tell the story of an approval in its order: %s', (platform) => {
-    const story = commands(platform).filter(
-      (line) => line.includes('prod') || /requests|approve/u.test(line),
-    );
+    const all = commands(platform);
+    const begun = all.findIndex((line) => line.includes('break-glass prod'));
+    const story = all
+      .slice(0, begun)
+      .filter((line) => line.includes('prod') || /requests|approve/u.test(line));
     const steps = [
       'request prod',
       'profile=prod',
@@ -25,6 +27,20 @@ describe('recipes', () => {
     ];
     expect(story).toHaveLength(steps.length);
     for (const [index, step] of steps.entries()) expect(story[index]).toContain(step);
+  });
+
+  it.each(['linux', 'win32'])('tell the story of break-glass in its order: %s', (platform) => {
+    const all = commands(platform);
+    const story = all.slice(all.findIndex((line) => line.includes('break-glass prod')));
+    const steps = [
+      'break-glass prod --reason-code incident',
+      'profile=prod',
+      'break-glass close ',
+      'break-glass review ',
+    ];
+    expect(story).toHaveLength(steps.length);
+    for (const [index, step] of steps.entries()) expect(story[index]).toContain(step);
+    expect(story[3]).toContain('TVMDEMOOLIVIA');
   });
 
   it('need nothing of a POSIX shell on Windows', () => {
