@@ -1,5 +1,4 @@
-/** The row that a page of a table stopped at. */
-type RowPlace = { readonly id: string; readonly createdAt: string };
+import type { RowPlace } from '../aws/versioned-rows.ts';
 
 /** Where a list stopped: in which of its legs, and at which row. */
 export type Place = { readonly leg: number; readonly at: RowPlace | undefined };

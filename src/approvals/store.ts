@@ -1,8 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { createHash } from 'node:crypto';
-import { putSure } from '../aws/put-sure.ts';
-import { attributes, textAt, type Item } from '../aws/attributes.ts';
-import { readItem, readPage } from '../aws/table.ts';
+import { follows, putState, readNewest, type RowPlace } from '../aws/versioned-rows.ts';
+import { readItem } from '../aws/table.ts';
 import { SECOND } from '../lib/clock.ts';
 import type { SealingKey, SealingKeys } from '../lib/sealing.ts';
 import type { AccessRequest, RequestStatus } from './request.ts';
@@ -14,9 +12,6 @@ import { toRequestItem, toRequestRow, type RequestRow } from './row.ts';
  */
 const DEADLINE = 3 * SECOND;
 
-/** So many rows are read at a time for a list. */
-const PAGE = 100;
-
 /**
  * Whose, of which profile, or in which state the rows of a list are: each is an index of the table.
  */
@@ -25,13 +20,10 @@ export type RequestLeg =
   | { readonly index: 'gsi-profile'; readonly key: string }
   | { readonly index: 'gsi-status'; readonly key: RequestStatus };
 
-/** The row that a page stopped at. */
-export type RequestPlace = { readonly id: string; readonly createdAt: string };
-
 /** A page of rows, newest first, and where it stopped; undefined behind the last. */
 export type RequestPage = {
   readonly rows: readonly RequestRow[];
-  readonly next: RequestPlace | undefined;
+  readonly next: RowPlace | undefined;
 };
 
 const KEY_OF = {
@@ -58,7 +50,7 @@ export type RequestStore = {
   readonly page: (
     leg: RequestLeg,
     keys: SealingKeys,
-    from: RequestPlace | undefined,
+    from: RowPlace | undefined,
   ) => Promise<RequestPage>;
 };
 
@@ -81,9 +73,7 @@ export function createRequestStore(
   async function create(request: AccessRequest, sealing: SealingKey): Promise<'created' | 'there'> {
     const item = toRequestItem(request, name, sealing, isHeard());
     const absent = { condition: 'attribute_not_exists(id)' };
-    return (await putSure(table, item, absent, attemptOf(request))) === 'done'
-      ? 'created'
-      : 'there';
+    return (await putState(table, item, absent, request)) === 'done' ? 'created' : 'there';
   }
 
   async function read(id: string, keys: SealingKeys): Promise<RequestRow | undefined> {
@@ -95,52 +85,23 @@ export function createRequestStore(
     request: AccessRequest,
     sealing: SealingKey,
   ): Promise<'replaced' | 'lost'> {
-    const unchanged = {
-      condition: '#version = :before',
-      names: { '#version': 'version' },
-      values: attributes({ ':before': request.version - 1 }),
-    };
     const item = toRequestItem(request, name, sealing, isHeard());
-    return (await putSure(table, item, unchanged, attemptOf(request))) === 'done'
-      ? 'replaced'
-      : 'lost';
+    const written = await putState(table, item, follows(request.version), request);
+    return written === 'done' ? 'replaced' : 'lost';
   }
 
   async function page(
     leg: RequestLeg,
     keys: SealingKeys,
-    from: RequestPlace | undefined,
+    from: RowPlace | undefined,
   ): Promise<RequestPage> {
-    const attribute = KEY_OF[leg.index];
-    const newestFirst = {
-      index: leg.index,
-      condition: '#key = :key',
-      names: { '#key': attribute },
-      values: attributes({ ':key': leg.key }),
-      order: 'falling',
-      limit: PAGE,
-    } as const;
-    const start = from === undefined ? undefined : toStartKey(from, attribute, leg.key);
-    const [items, next] = await readPage(table, newestFirst, start);
+    const at = { ...leg, attribute: KEY_OF[leg.index] };
+    const [items, next] = await readNewest(table, at, from);
     const rows = items
       .map((item) => toRequestRow(item, name, keys))
       .filter((row) => row !== undefined);
-    return { rows, next: toPlace(next) };
+    return { rows, next };
   }
 
   return { create, read, replace, page };
-}
-
-/** By what is written: whoever repeats a write finds their own. */
-function attemptOf(request: AccessRequest): string {
-  return createHash('sha256').update(JSON.stringify(request)).digest('hex');
-}
-
-function toStartKey({ id, createdAt }: RequestPlace, attribute: string, key: string): Item {
-  return attributes({ id, created_at: createdAt, [attribute]: key });
-}
-
-function toPlace(key: Item | undefined): RequestPlace | undefined {
-  const [id, createdAt] = [textAt(key, 'id'), textAt(key, 'created_at')];
-  return id === undefined || createdAt === undefined ? undefined : { id, createdAt };
 }

@@ -1,15 +1,11 @@
-import { createHash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { attributes, textAt, type Item } from '../aws/attributes.ts';
-import { putSure } from '../aws/put-sure.ts';
-import { readItem, readPage, type Condition } from '../aws/table.ts';
+import { attributes } from '../aws/attributes.ts';
+import { follows, putState, readNewest, type RowPlace } from '../aws/versioned-rows.ts';
+import { readItem, type Condition } from '../aws/table.ts';
 import type { SealingKey, SealingKeys } from '../lib/sealing.ts';
 import { CALL_DEADLINE } from './bounds.ts';
 import type { BreakGlassEvent, EventStatus } from './event.ts';
 import { toEventItem, toEventRow, type EventRow } from './row.ts';
-
-/** So many rows are read at a time for a list. */
-const PAGE = 100;
 
 /**
  * Whose, of which profile, or in which state the rows of a list are: each is an index of the table.
@@ -19,13 +15,10 @@ export type EventLeg =
   | { readonly index: 'gsi-profile'; readonly key: string }
   | { readonly index: 'gsi-status'; readonly key: EventStatus };
 
-/** The row that a page stopped at. */
-export type EventPlace = { readonly id: string; readonly createdAt: string };
-
 /** A page of rows, newest first, and where it stopped; undefined behind the last. */
 export type EventPage = {
   readonly rows: readonly EventRow[];
-  readonly next: EventPlace | undefined;
+  readonly next: RowPlace | undefined;
 };
 
 const KEY_OF = {
@@ -62,7 +55,7 @@ export type EventStore = {
   readonly page: (
     leg: EventLeg,
     keys: SealingKeys,
-    from: EventPlace | undefined,
+    from: RowPlace | undefined,
   ) => Promise<EventPage>;
 };
 
@@ -97,23 +90,14 @@ export function createEventStore(
   }
 
   function write(event: BreakGlassEvent, sealing: SealingKey, condition: Condition) {
-    return putSure(
-      table,
-      toEventItem(event, name, sealing, isHeard()),
-      condition,
-      attemptOf(event),
-    );
+    return putState(table, toEventItem(event, name, sealing, isHeard()), condition, event);
   }
 
   async function replace(
     event: BreakGlassEvent,
     sealing: SealingKey,
   ): Promise<'replaced' | 'lost'> {
-    const outcome = await write(event, sealing, {
-      condition: '#version = :before',
-      names: { '#version': 'version' },
-      values: attributes({ ':before': event.version - 1 }),
-    });
+    const outcome = await write(event, sealing, follows(event.version));
     return outcome === 'done' ? 'replaced' : 'lost';
   }
 
@@ -138,38 +122,15 @@ export function createEventStore(
   async function page(
     leg: EventLeg,
     keys: SealingKeys,
-    from: EventPlace | undefined,
+    from: RowPlace | undefined,
   ): Promise<EventPage> {
-    const attribute = KEY_OF[leg.index];
-    const newestFirst = {
-      index: leg.index,
-      condition: '#key = :key',
-      names: { '#key': attribute },
-      values: attributes({ ':key': leg.key }),
-      order: 'falling',
-      limit: PAGE,
-    } as const;
-    const start = from === undefined ? undefined : toStartKey(from, attribute, leg.key);
-    const [items, next] = await readPage(table, newestFirst, start);
+    const at = { ...leg, attribute: KEY_OF[leg.index] };
+    const [items, next] = await readNewest(table, at, from);
     const rows = items
       .map((item) => toEventRow(item, name, keys))
       .filter((row) => row !== undefined);
-    return { rows, next: toPlace(next) };
+    return { rows, next };
   }
 
   return { create, read, isWritten, replace, confirm, page };
-}
-
-/** By what is written: whoever repeats a write finds their own. */
-function attemptOf(event: BreakGlassEvent): string {
-  return createHash('sha256').update(JSON.stringify(event)).digest('hex');
-}
-
-function toStartKey({ id, createdAt }: EventPlace, attribute: string, key: string): Item {
-  return attributes({ id, created_at: createdAt, [attribute]: key });
-}
-
-function toPlace(key: Item | undefined): EventPlace | undefined {
-  const [id, createdAt] = [textAt(key, 'id'), textAt(key, 'created_at')];
-  return id === undefined || createdAt === undefined ? undefined : { id, createdAt };
 }

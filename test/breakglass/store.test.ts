@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closed, confirmed, type BreakGlassEvent } from '../../src/breakglass/event.ts';
 import { createUseLedgers } from '../../src/breakglass/ledger.ts';
 import { createUseQuota } from '../../src/breakglass/quota.ts';
-import { createEventStore, type EventPlace } from '../../src/breakglass/store.ts';
+import type { RowPlace } from '../../src/aws/versioned-rows.ts';
+import { createEventStore } from '../../src/breakglass/store.ts';
 import { newHexId } from '../../src/lib/ids.ts';
 import { ok, refuse } from '../../src/lib/result.ts';
 import { clientOf, tableOf } from '../revocations/support.ts';
@@ -151,7 +152,7 @@ describe('the store of events', () => {
       status: { S: 'active' },
     });
     const found: string[] = [];
-    let from: EventPlace | undefined;
+    let from: RowPlace | undefined;
     do {
       const { rows, next } = await storeOf().page(
         { index: 'gsi-invoker', key: invoker.name },

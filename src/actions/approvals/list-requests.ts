@@ -1,6 +1,7 @@
 import { statusAt, type AccessRequest, type RequestStatus } from '../../approvals/request.ts';
 import { expired } from '../../approvals/request-changes.ts';
-import type { RequestLeg, RequestPlace, RequestStore } from '../../approvals/store.ts';
+import type { RowPlace } from '../../aws/versioned-rows.ts';
+import type { RequestLeg, RequestStore } from '../../approvals/store.ts';
 import { REQUEST_STATUSES, type REQUEST_VIEWS } from '../../contract/fields.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -96,7 +97,7 @@ export function createListRequests({
     operator: Operator,
     query: RequestQuery,
     leg: RequestLeg,
-    at: RequestPlace | undefined,
+    at: RowPlace | undefined,
   ) {
     const now = clock();
     const { snapshot } = operator;

@@ -4,7 +4,8 @@ import {
   type BreakGlassEvent,
   type EventStatus,
 } from '../../breakglass/event.ts';
-import type { EventLeg, EventPlace, EventStore } from '../../breakglass/store.ts';
+import type { RowPlace } from '../../aws/versioned-rows.ts';
+import type { EventLeg, EventStore } from '../../breakglass/store.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
@@ -106,12 +107,7 @@ export function createListEvents({
   }
 
   /** The events of one page of the table that belong in a list. */
-  async function read(
-    looker: Looker,
-    query: EventQuery,
-    leg: EventLeg,
-    at: EventPlace | undefined,
-  ) {
+  async function read(looker: Looker, query: EventQuery, leg: EventLeg, at: RowPlace | undefined) {
     const { rows, next } = await store.page(leg, looker.operator.snapshot.sealingKeys, at);
     const found = rows.flatMap((row) => (row.genuine ? [asKnown(row.event)] : []));
     const wanted = found.filter((one) => isWanted(one, query, looker));
