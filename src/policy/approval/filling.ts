@@ -1,5 +1,5 @@
 import type { ApprovalRule } from '../documents/approval-policy.ts';
-import { firstOfEachPerson, isOnePerson, type Identity, type People } from './person.ts';
+import type { Identity, People } from './person.ts';
 import { groupsOf, tallyVotes, type ApprovalGroup, type Tally } from './rule.ts';
 
 /** Somebody whom an entry of a list means. */
@@ -30,44 +30,69 @@ export type Filling = {
 /** Somebody who may approve, and where. */
 type Seat = {
   readonly entry: string;
-  readonly who: Candidate;
+  /** What the person is known by; empty for one of any number of persons. */
+  readonly keys: readonly string[];
+  readonly isBot: boolean;
   readonly groups: ReadonlySet<string>;
 };
+
+/**
+ * With more approvals than this it is not counted again without each requester, which would take
+ * longer than the event loop may wait. No rule that people live by wants as many.
+ */
+const MOST_PLACES = 50;
 
 /** All who could approve in some group, each person once. */
 function seatsOf(
   groups: readonly ApprovalGroup[],
   { people, toCandidate }: Candidates,
 ): readonly Seat[] {
-  const found = groups.flatMap(({ name, from, bot, need }) =>
-    from.flatMap((entry): Seat[] => {
+  const seats: (Seat & { readonly groups: Set<string> })[] = [];
+  const known = new Map<string, (typeof seats)[number]>();
+  for (const { name, from, bot, need } of groups) {
+    for (const entry of from) {
       const who = toCandidate(entry);
-      if (who === undefined || (who.isBot && !bot)) return [];
-      return Array.from({ length: who.isMany ? need : 1 }, () => ({
-        entry,
-        who,
-        groups: new Set([name]),
-      }));
-    }),
-  );
-  const ones = found.filter(({ who }) => !who.isMany);
-  const persons = firstOfEachPerson(
-    people,
-    ones.map(({ who }) => who),
-  );
-  const single = persons.flatMap((who): Seat[] => {
-    const theirs = ones.filter((seat) => isOnePerson(people, seat.who, who));
-    const [first] = theirs;
-    if (first === undefined) return [];
-    const { entry } = first;
-    return [{ entry, who, groups: new Set(theirs.flatMap((seat) => Array.from(seat.groups))) }];
+      if (who === undefined || (who.isBot && !bot)) continue;
+      const { isBot, isMany } = who;
+      const keys = isMany ? [] : people.keysOf(who);
+      const there = keys.map((key) => known.get(key)).find((seat) => seat !== undefined);
+      there?.groups.add(name);
+      if (there !== undefined) continue;
+      for (let n = 0; n < (isMany ? need : 1); n += 1) {
+        const seat = { entry, keys, isBot, groups: new Set([name]) };
+        seats.push(seat);
+        for (const key of keys) known.set(key, seat);
+      }
+    }
+  }
+  return seats;
+}
+
+function placesOf(groups: readonly ApprovalGroup[]): number {
+  return groups.reduce((sum, { need }) => sum + need, 0);
+}
+
+/**
+ * Leaves out those who can make no difference: of those who may approve in the same groups no more
+ * count than there are places. A list may have hundreds of names.
+ */
+function trim(seats: readonly Seat[], places: number): readonly Seat[] {
+  const sizes = new Map<string, number>();
+  return seats.filter(({ groups, isBot }) => {
+    const kind = JSON.stringify([isBot, ...groups]);
+    const size = sizes.get(kind) ?? 0;
+    sizes.set(kind, size + 1);
+    return size < places;
   });
-  return [...single, ...found.filter(({ who }) => who.isMany)];
 }
 
 /** Counts as if all approved who may. Persons go first, for bots alone may not suffice. */
 function countAll(rule: ApprovalRule, groups: readonly ApprovalGroup[], seats: readonly Seat[]) {
-  const votes = seats.map((seat) => ({ of: seat, groups: seat.groups, isBot: seat.who.isBot }));
+  const votes = trim(seats, placesOf(groups)).map((seat) => ({
+    of: seat,
+    groups: seat.groups,
+    isBot: seat.isBot,
+  }));
   return tallyVotes(rule, groups, [
     ...votes.filter(({ isBot }) => !isBot),
     ...votes.filter(({ isBot }) => isBot),
@@ -98,18 +123,24 @@ export function checkFilling(rule: ApprovalRule, candidates: Candidates): Fillin
   const groups = groupsOf(rule, Number.POSITIVE_INFINITY);
   const seats = seatsOf(groups, candidates);
 
+  const whole = countAll(rule, groups, seats);
+
+  /** Who does not count is not missed. */
   function countWithout(requester: Candidate): Tally<Seat> {
-    const others = seats.filter(({ who }) => who.isMany || !isOnePerson(people, who, requester));
-    return countAll(rule, groups, others);
+    const keys = new Set(people.keysOf(requester));
+    function isOther(seat: Seat): boolean {
+      return !seat.keys.some((key) => keys.has(key));
+    }
+    return whole.counted.every(isOther) ? whole : countAll(rule, groups, seats.filter(isOther));
   }
 
-  const whole = countAll(rule, groups, seats);
   if (!whole.isMet) return { never: toWords(whole), lone: [] };
   const named = rule.requesters?.users;
   // Whom patterns of principals mean is not known: it may be somebody who approves nothing.
-  if (named === undefined && rule.requesters !== undefined) return { never: undefined, lone: [] };
-  const asking =
-    named ?? seats.filter(({ who }) => !who.isMany && !who.isBot).map(({ entry }) => entry);
+  const isUnknown = named === undefined && rule.requesters !== undefined;
+  if (isUnknown || placesOf(groups) > MOST_PLACES) return { never: undefined, lone: [] };
+  const counted = new Set(whole.counted.filter(({ keys, isBot }) => keys.length > 0 && !isBot));
+  const asking = named ?? seats.filter((seat) => counted.has(seat)).map(({ entry }) => entry);
   const left = asking.flatMap((entry) => {
     const requester = mayPassAlone(rule, entry) ? undefined : toCandidate(entry);
     const count = requester === undefined ? whole : countWithout(requester);

@@ -292,6 +292,31 @@ describe('checkFilling, by known callers', () => {
   });
 });
 
+describe('checkFilling, of a list with a thousand names', () => {
+  it('looks at no more of them than may be needed', () => {
+    const from = Array.from({ length: 1_000 }, (_, n) => `n${n}`);
+    const users = from.map((name) => `${name}x`);
+    let looked = 0;
+    const known = toKnownCandidates(
+      toKnownCallers(SETTINGS, '111122223333', CLIENTS, new Set()),
+      undefined,
+      CLIENTS,
+    );
+    const candidates: Candidates = {
+      people: known.people,
+      toCandidate(entry) {
+        looked += 1;
+        return { name: entry, principal: entry, subject: entry, isMany: false, isBot: false };
+      },
+    };
+    const require = ['a', 'b', 'c'].map((name) => group(name, from, 16));
+    const [rule] = policyOf({ require, requesters: { users } }).rules;
+    if (rule === undefined) throw new Error('no rule');
+    expect(checkFilling(rule, candidates)).toEqual(FINE);
+    expect(looked).toBeLessThanOrEqual(4_000);
+  });
+});
+
 describe('checkFilling, by Hall’s theorem', () => {
   type Asked = { readonly from: readonly string[]; readonly approvals: number };
 
