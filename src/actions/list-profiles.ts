@@ -1,6 +1,7 @@
 import type { CatalogProfile, Snapshot } from '../catalog/snapshot.ts';
 import { VEND_SECONDS } from '../contract/bounds.ts';
 import type { Caller } from '../identity/caller.ts';
+import { findApprovalRule } from '../policy/approval/rule.ts';
 import { findBreakGlassRule, isOpenTo, maxSecondsOf } from '../policy/break-glass/rule.ts';
 import { decide, emergencyLeave, type Verdict } from './vend/decide.ts';
 import { effectiveSeconds, keySecondsLeft } from './vend/duration.ts';
@@ -14,9 +15,20 @@ export type ProfileSummary = {
   readonly maxSeconds: number;
 };
 
-function accessBy({ outcome }: Verdict): ProfileSummary['access'] | undefined {
+/**
+ * What policy opens a profile by: an approval only where a rule of the approval policy says who
+ * gives it to this caller, for otherwise nobody can. While the document of people is broken it
+ * stays so: to ask is then refused for a while, with 503, as it is during an outage.
+ */
+function accessBy(
+  { approvalPolicy }: Snapshot,
+  caller: Caller,
+  profile: string,
+  { outcome }: Verdict,
+): ProfileSummary['access'] | undefined {
   if (outcome.ok) return 'allow';
-  return outcome.refusal.kind === 'needs-approval' ? 'approval' : undefined;
+  if (outcome.refusal.kind !== 'needs-approval') return undefined;
+  return findApprovalRule(approvalPolicy, caller, profile) === undefined ? undefined : 'approval';
 }
 
 /**
@@ -34,7 +46,10 @@ function emergencySeconds(
   return isOpenTo(rule, name, now) ? maxSecondsOf(rule) : undefined;
 }
 
-/** Lists them by name, decided exactly as a vend would be. `now` in epoch milliseconds. */
+/**
+ * Lists them by name, decided exactly as a vend or a request for an approval would be. `now` in
+ * epoch milliseconds.
+ */
 export function listProfiles(
   snapshot: Snapshot,
   caller: Caller,
@@ -45,7 +60,7 @@ export function listProfiles(
   for (const found of snapshot.profiles.values()) {
     const { name, profile } = found;
     const verdict = decide(snapshot, caller, name, now);
-    const byPolicy = accessBy(verdict);
+    const byPolicy = accessBy(snapshot, caller, name, verdict);
     const open =
       byPolicy === undefined
         ? emergencySeconds(snapshot, found, verdict, { name: caller.name, now })

@@ -48,8 +48,11 @@ export type Documents = Readonly<
   Record<string, { readonly rules: readonly object[]; readonly profile?: object }>
 >;
 
-/** A snapshot with these profiles, compiled as the catalog does. */
-export function snapshotOf(documents: Documents): Snapshot {
+/** A snapshot with these profiles and other documents, compiled as the catalog does. */
+export function snapshotOf(
+  documents: Documents,
+  others: Readonly<Record<string, object>> = {},
+): Snapshot {
   function text(name: string, value: object) {
     return {
       name: `/sentinel/${name}`,
@@ -61,10 +64,13 @@ export function snapshotOf(documents: Documents): Snapshot {
     createDocumentCompiler()({
       root: '/sentinel',
       secretsRoot: '/secrets',
-      documents: Object.entries(documents).flatMap(([name, { rules, profile = {} }]) => [
-        text(`policies/${name}`, { version: '1', rules }),
-        text(`profiles/${name}`, { role_arn: ROLE, ...profile }),
-      ]),
+      documents: [
+        ...Object.entries(documents).flatMap(([name, { rules, profile = {} }]) => [
+          text(`policies/${name}`, { version: '1', rules }),
+          text(`profiles/${name}`, { role_arn: ROLE, ...profile }),
+        ]),
+        ...Object.entries(others).map(([name, value]) => text(name, value)),
+      ],
       secrets: [
         {
           name: '/secrets/clients/TVMALICE',

@@ -118,15 +118,61 @@ describe('decide', () => {
 });
 
 describe('listProfiles', () => {
-  it('lists by name what a vend would allow or require an approval for', () => {
+  it('lists by name what a vend would allow', () => {
     expect(listProfiles(SNAPSHOT, ALICE, NOON)).toEqual([
       { name: 'allowed', access: 'allow', maxSeconds: 1200 },
-      { name: 'approval', access: 'approval', maxSeconds: 3600 },
       { name: 'hard', access: 'allow', maxSeconds: 3600 },
       { name: 'server', access: 'allow', maxSeconds: 3600 },
       { name: 'tracked', access: 'allow', maxSeconds: 3600 },
     ]);
     expect(listProfiles(SNAPSHOT, BOB, NOON)).toEqual([]);
+  });
+
+  it('lists as needing an approval only what somebody could approve for the caller', () => {
+    const approval = { rules: [rule('require_approval', { max_server_duration: '20m' })] };
+    function accessWith(others: Readonly<Record<string, object>>) {
+      const snapshot = snapshotOf({ approval }, others);
+      return listProfiles(snapshot, ALICE, NOON).map(({ access, maxSeconds }) => [
+        access,
+        maxSeconds,
+      ]);
+    }
+    function approvals(...rules: readonly object[]) {
+      const named = rules.map((one, n) => ({ name: `r${n}`, approvers: ['bob'], ...one }));
+      return { 'approval-policy': { version: '1', rules: named } };
+    }
+    function emergency(max: string) {
+      const rules = [{ name: 'fire', users: ['alice'], max_duration: max }];
+      return { 'break-glass-policy': { version: '1', rules } };
+    }
+    const listed = [['approval', 1200]];
+    expect(accessWith({})).toEqual([]);
+    expect(accessWith(approvals({}))).toEqual(listed);
+    expect(accessWith(approvals({ profiles: ['other'] }))).toEqual([]);
+    expect(accessWith(approvals({ profiles: ['other'] }, { profiles: ['approval'] }))).toEqual(
+      listed,
+    );
+    expect(accessWith(approvals({ requesters: { users: ['carol'] } }))).toEqual([]);
+    expect(accessWith(approvals({ requesters: { users: ['alice'] } }))).toEqual(listed);
+    const byPrincipal = { principals: [ALICE.principal] };
+    expect(accessWith(approvals({ requesters: byPrincipal }))).toEqual(listed);
+    // Where nobody can approve it, break-glass may open it; an approval goes first.
+    expect(accessWith(emergency('10m'))).toEqual([['break_glass', 600]]);
+    expect(accessWith({ ...approvals({ profiles: ['other'] }), ...emergency('10m') })).toEqual([
+      ['break_glass', 600],
+    ]);
+    expect(accessWith({ ...approvals({}), ...emergency('10m') })).toEqual(listed);
+  });
+
+  it('lists an approval also while the document of people is broken, as an outage', () => {
+    const approvers = { version: '1', rules: [{ name: 'all', approvers: ['bob'] }] };
+    const snapshot = snapshotOf(
+      { approval: { rules: [rule('require_approval')] } },
+      { 'approval-policy': approvers },
+    );
+    expect(listProfiles({ ...snapshot, people: 'broken' }, ALICE, NOON)).toMatchObject([
+      { name: 'approval', access: 'approval' },
+    ]);
   });
 
   it('changes with time as the decision does', () => {
