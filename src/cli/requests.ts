@@ -48,9 +48,15 @@ function describeApproved({
   }
 }
 
-function describeEnd({ ended_by: by, ended_reason: why }: AccessRequest): string {
+function describeEnd({
+  ended_by: by,
+  ended_reason: why,
+  credentials_end: last,
+}: AccessRequest): string {
   const who = by === undefined ? '' : ` by ${printable(by)}`;
-  return why === undefined ? who : `${who}: ${printable(why)}`;
+  const rest =
+    last === undefined ? '' : ` (credentials from before may work until ${printable(last)})`;
+  return why === undefined ? `${who}${rest}` : `${who}${rest}: ${printable(why)}`;
 }
 
 function describeState(request: AccessRequest): string {

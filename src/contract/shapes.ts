@@ -188,6 +188,8 @@ export const AccessRequest = v.object({
   changed: v.optional(v.array(v.string())),
   ended_by: v.optional(v.string()),
   ended_reason: v.optional(v.string()),
+  /** Until when credentials that were vended before it was ended may still work. */
+  credentials_end: v.optional(instantText),
 });
 export type AccessRequest = v.InferOutput<typeof AccessRequest>;
 

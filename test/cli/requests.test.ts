@@ -311,7 +311,11 @@ describe('end', () => {
     expect((await as('alice', 'credentials', '--profile', 'ended')).code).toBe(0);
     expect(await as('carol', 'end', id, '--reason', 'because')).toEqual(refusal('NotPermitted'));
     const run = await as('bob', 'end', id, '--reason', 'deployed');
-    expect(run.stdout).toBe(`Request ${id} for profile ended was cancelled by bob: deployed.\n`);
+    const words = run.stdout.replace(/until \d{4}-\S+Z\)/u, 'until THEN)');
+    expect(words).toBe(
+      `Request ${id} for profile ended was cancelled by bob ` +
+        '(credentials from before may work until THEN): deployed.\n',
+    );
     const vend = await as('alice', 'credentials', '--profile', 'ended');
     expect(vend).toEqual(refusal('PolicyRequiresApproval'));
   });

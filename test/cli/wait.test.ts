@@ -105,6 +105,11 @@ describe('waitForApproval', () => {
     ['denied', { ended_by: 'bob', ended_reason: 'not today' }, 'was denied by bob: not today.'],
     ['denied', { ended_by: 'bob', ended_reason: 'why?' }, 'was denied by bob: why?'],
     ['cancelled', { ended_by: 'alice' }, 'was cancelled by alice.'],
+    [
+      'cancelled',
+      { ended_by: 'bob', credentials_end: '2026-01-02T04:04:05Z' },
+      'was cancelled by bob (credentials from before may work until 2026-01-02T04:04:05Z).',
+    ],
     ['expired', {}, 'has expired, because it was not decided until 2026-01-02T04:04:05Z.'],
     ['pending', { phase: 'ended' }, 'was ended before anybody decided it.'],
     ['approved', { phase: 'ended' }, 'was approved, and has ended.'],

@@ -43,6 +43,8 @@ export type Documents = {
   readonly decisionFor: (requester: Party, profile: string, now: number) => Decision;
   /** What an approval would allow at a moment; undefined where the profile is gone. */
   readonly shownFor: (id: string, wish: Wish, now: number) => string | undefined;
+  /** Whether a profile has hard revocation, which ends issued credentials. */
+  readonly hasHardRevoke: (profile: string) => boolean;
 };
 
 /** Reads a snapshot for approvals; each snapshot once. */
@@ -135,6 +137,10 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     return toShown({ id, wish, profile: allowed, capSeconds });
   }
 
+  function hasHardRevoke(profile: string): boolean {
+    return profiles.get(profile)?.profile.hardRevoke === true;
+  }
+
   return {
     people,
     toParty,
@@ -145,6 +151,7 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     countingFor,
     decisionFor,
     shownFor,
+    hasHardRevoke,
   };
 }
 

@@ -1,6 +1,7 @@
 import { differencesOf, toDigest } from '../../approvals/digest.ts';
 import { statusAt, type AccessRequest } from '../../approvals/request.ts';
 import type { Revocations } from '../../revocations/feed.ts';
+import { credentialsEndOf } from '../credentials-end.ts';
 import { checkGrant, type GrantProblem } from './check-grant.ts';
 import type { Need } from './refusal.ts';
 import { withStanding } from './standing.ts';
@@ -24,6 +25,11 @@ export type ShownRequest = {
   readonly shown: string;
   /** What has changed since it was approved, or since it was last written. */
   readonly changed: readonly string[];
+  /**
+   * Until when credentials from before it was ended may still work, epoch milliseconds; undefined
+   * where there are none.
+   */
+  readonly credentialsEnd: number | undefined;
 };
 
 /** The phases of grants that do not vend; what does not vend for a while only is suspended. */
@@ -59,6 +65,20 @@ function phaseOfGrant(
   return documents.isStill(requester, now) ? 'active' : 'suspended';
 }
 
+/**
+ * Until when credentials from before a request was ended may still work. What was never approved,
+ * or waited for its first use, vended none.
+ */
+function credentialsEnd(
+  { grant, ended, profile }: AccessRequest,
+  documents: Documents,
+  now: number,
+): number | undefined {
+  if (grant?.endsAt === undefined || ended === undefined) return undefined;
+  const isHard = documents.hasHardRevoke(profile);
+  return credentialsEndOf({ endedAt: ended.at, end: grant.endsAt, isHard }, now);
+}
+
 /** Shows a request as it is at a moment, by documents and revocations as they are known. */
 export function toShownRequest(
   stored: AccessRequest,
@@ -89,5 +109,6 @@ export function toShownRequest(
     digest: request.grant?.digest ?? digest,
     shown,
     changed,
+    credentialsEnd: credentialsEnd(request, documents, now),
   };
 }

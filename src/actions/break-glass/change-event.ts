@@ -5,7 +5,6 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
 import { activeSealingKey } from '../../lib/sealing.ts';
-import { findBreakGlassRule } from '../../policy/break-glass/rule.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
 import { isClockOff, type Skew } from '../clock-skew.ts';
@@ -48,11 +47,7 @@ type Outcome = Promise<Result<ShownEvent, OperationRefusal>>;
 const MAX_ATTEMPTS = 6;
 
 function show({ operator, now }: Case, event: BreakGlassEvent): ShownEvent {
-  return toShownEvent(
-    event,
-    findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile),
-    now,
-  );
+  return toShownEvent(event, operator.snapshot, now);
 }
 
 /** The actions on an event that is open or was: confirm, close, review. */

@@ -8,7 +8,6 @@ import type { EventLeg, EventPlace, EventStore } from '../../breakglass/store.ts
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { ok, refuse, type Result } from '../../lib/result.ts';
-import { findBreakGlassRule } from '../../policy/break-glass/rule.ts';
 import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
@@ -91,11 +90,7 @@ function fromToken(token: string, mark: string, legs: number): Place | undefined
 }
 
 function show(event: BreakGlassEvent, { operator, now }: Looker): ShownEvent {
-  return toShownEvent(
-    event,
-    findBreakGlassRule(operator.snapshot.breakGlassPolicy, event.profile),
-    now,
-  );
+  return toShownEvent(event, operator.snapshot, now);
 }
 
 /** Whether this caller could do something about an event now. */

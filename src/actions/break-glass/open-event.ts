@@ -234,7 +234,7 @@ export function createOpenEvent(dependencies: Dependencies) {
     try {
       const written = await write(operator, begun.value, now);
       if (!written.ok) return await records.deny(operator, tried, written.refusal);
-      const shown = toShownEvent(written.value, allowed.value.rule, now);
+      const shown = toShownEvent(written.value, operator.snapshot, now);
       return await records.conclude(operator, tried, written.value, shown);
     } catch (error) {
       return records.fail(operator, { ...tried, event_id: begun.value.id }, error);

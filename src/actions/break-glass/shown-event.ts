@@ -5,12 +5,12 @@ import {
   type EventStatus,
   type Party,
 } from '../../breakglass/event.ts';
-import { VEND_SECONDS } from '../../contract/bounds.ts';
-import { SECOND } from '../../lib/clock.ts';
+import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { People } from '../../policy/approval/person.ts';
 import { findBreakGlassRule } from '../../policy/break-glass/rule.ts';
 import type { BreakGlassRule } from '../../policy/documents/break-glass-policy.ts';
 import type { Documents } from '../approvals/documents.ts';
+import { credentialsEndOf } from '../credentials-end.ts';
 import { may, type Operator } from '../operator.ts';
 import { isInvokers, mayConfirm, mayReviewEvent, needsOf } from './check-event.ts';
 
@@ -67,26 +67,27 @@ function needsNow(
   ];
 }
 
-/** Credentials live an hour at most, and never beyond the event. */
-function credentialsEndOf(event: BreakGlassEvent, now: number): number | undefined {
+/** Until when credentials from before it was closed may still work. A drill vends none. */
+function credentialsEnd(
+  event: BreakGlassEvent,
+  { profiles }: Snapshot,
+  now: number,
+): number | undefined {
   const { closed, drill } = event;
   if (closed === undefined || drill) return undefined;
-  const end = Math.min(endOf(event), closed.at + VEND_SECONDS.longest * SECOND);
-  return now < end ? end : undefined;
+  const isHard = profiles.get(event.profile)?.profile.hardRevoke === true;
+  return credentialsEndOf({ endedAt: closed.at, end: endOf(event), isHard }, now);
 }
 
-/** Shows an event, as the log knows it, at a moment. */
-export function toShownEvent(
-  event: BreakGlassEvent,
-  rule: BreakGlassRule | undefined,
-  now: number,
-): ShownEvent {
+/** Shows an event, as the log knows it, by the documents of a snapshot and at a moment. */
+export function toShownEvent(event: BreakGlassEvent, snapshot: Snapshot, now: number): ShownEvent {
+  const rule = findBreakGlassRule(snapshot.breakGlassPolicy, event.profile);
   return {
     event,
     status: statusAt(event, now),
     endsAt: event.closed?.at ?? endOf(event),
     needs: needsNow(event, rule, now),
-    credentialsEnd: credentialsEndOf(event, now),
+    credentialsEnd: credentialsEnd(event, snapshot, now),
   };
 }
 

@@ -23,7 +23,7 @@ export type RequestDependencies = RequestLists & {
 
 /** A request as it is shown, with names as documents have them. */
 function toBody(shown: ShownRequest, bareNames: NamedKind): RequestBody {
-  const { request, status, phase, needs, digest, changed } = shown;
+  const { request, status, phase, needs, digest, changed, credentialsEnd } = shown;
   const { grant, ended } = request;
   return {
     request_id: request.id,
@@ -58,6 +58,7 @@ function toBody(shown: ShownRequest, bareNames: NamedKind): RequestBody {
     changed: changed.length === 0 ? undefined : [...changed],
     ended_by: ended === undefined ? undefined : toShownName(ended.by.name, bareNames),
     ended_reason: ended?.reason,
+    credentials_end: credentialsEnd === undefined ? undefined : formatInstant(credentialsEnd),
   };
 }
 
