@@ -118,7 +118,18 @@ export function createDocumentCompiler(
     // Compare the documents with each other.
     const { root, account } = trees;
     const roles = yield* rolesOf(profiles);
-    const judged = yield* judge({ policies, profiles, others, root, account, clients, roles });
+    const { approvalPolicy, people } = single;
+    const judged = yield* judge({
+      policies,
+      profiles,
+      others,
+      approvalPolicy,
+      people,
+      root,
+      account,
+      clients,
+      roles,
+    });
     return {
       ...judged,
       version,

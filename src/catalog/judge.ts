@@ -1,4 +1,8 @@
+import { toKnownCandidates } from '../policy/approval/known-candidates.ts';
+import type { ApprovalPolicyDocument } from '../policy/documents/approval-policy.ts';
 import type { Client } from '../policy/documents/client.ts';
+import type { PeopleDocument } from '../policy/documents/people.ts';
+import { lintApprovals } from '../policy/lint-approvals.ts';
 import { toKnownCallers, type KnownCallers, type NameSettings } from '../policy/known-callers.ts';
 import { findEmptyDenials, lintNames, type RuleNames } from '../policy/lint-names.ts';
 import type { LintFinding } from '../policy/lint.ts';
@@ -17,6 +21,9 @@ export type ReadDocuments = {
   readonly profiles: ReadonlyMap<string, Profile>;
   /** The names in documents about all profiles, by the last part of their parameters' names. */
   readonly others: ReadonlyMap<string, readonly RuleNames[]>;
+  /** Undefined where there is none, or a broken one. */
+  readonly approvalPolicy: ApprovalPolicyDocument | undefined;
+  readonly people: PeopleDocument | 'broken' | undefined;
   readonly clients: ReadonlyMap<string, Client>;
   /** Principals of the roles that profiles name. */
   readonly roles: readonly string[];
@@ -37,6 +44,14 @@ type Verdict = {
   readonly findings: readonly LintFinding[];
 };
 
+/** The findings about the approval policy, which hold until it, people or known callers change. */
+type ApprovalVerdict = {
+  readonly of: ApprovalPolicyDocument;
+  readonly people: ReadDocuments['people'];
+  readonly known: KnownCallers;
+  readonly findings: readonly LintFinding[];
+};
+
 /** Findings of all documents: more than anybody reads, and a bound for the log and for memory. */
 const MAX_FINDINGS = 1_000;
 
@@ -51,6 +66,7 @@ export function createJudge(
   settings: NameSettings,
 ): (documents: ReadDocuments) => Generator<void, Judged> {
   let before = new Map<string, Verdict>();
+  let approvals: ApprovalVerdict | undefined;
   let known:
     | { readonly clients: ReadDocuments['clients']; readonly callers: KnownCallers }
     | undefined;
@@ -65,6 +81,19 @@ export function createJudge(
       known = { clients, callers: toKnownCallers(settings, account, clients, vended) };
     }
     return known.callers;
+  }
+
+  function* judgeApprovals(
+    { approvalPolicy: of, people, clients }: ReadDocuments,
+    callers: KnownCallers,
+  ): Generator<void, readonly LintFinding[]> {
+    if (of === undefined) return [];
+    const last = approvals;
+    if (last?.of === of && last.people === people && last.known === callers) return last.findings;
+    const sets = people === 'broken' ? undefined : people;
+    const findings = yield* lintApprovals(of, toKnownCandidates(callers, sets, clients));
+    approvals = { of, people, known: callers, findings };
+    return findings;
   }
 
   function* judge(documents: ReadDocuments): Generator<void, Judged> {
@@ -95,6 +124,7 @@ export function createJudge(
     // Documents about all profiles.
     for (const [name, names] of others)
       report(`${root}/${name}`, lintNames(names, callers, profiles, undefined));
+    report(`${root}/approval-policy`, yield* judgeApprovals(documents, callers));
     // Profiles.
     for (const [name, { tags }] of profiles) {
       if (tags.length > 0 && !leaveRoomForRoles(name, tags))

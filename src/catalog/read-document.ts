@@ -1,5 +1,6 @@
 import type { NamedKind } from '../lib/names.ts';
 import { ok, refuse, type Result } from '../lib/result.ts';
+import { findApprovalErrors } from '../policy/approval/load-errors.ts';
 import { compileAccessPolicy, type CompiledPolicy } from '../policy/compile.ts';
 import { readAccessPolicy } from '../policy/documents/access-policy.ts';
 import {
@@ -31,7 +32,8 @@ import {
 import { lint, type LintFinding } from '../policy/lint.ts';
 import { checkProfile } from '../policy/profile-name.ts';
 import type { DocumentProblem } from '../policy/reading/document.ts';
-import { sayProblem } from '../policy/reading/problem.ts';
+import { sayProblem, toSentence } from '../policy/reading/problem.ts';
+import { readTree } from '../policy/reading/yaml-tree.ts';
 
 /** The parts of an SSM parameter that the catalog needs. */
 export type StoredDocument = {
@@ -134,13 +136,7 @@ export function readStoredOther(
   }
   switch (path) {
     case 'approval-policy':
-      return other(
-        readApprovalPolicy(text, bareNames),
-        namesOfApprovalPolicy,
-        (approvalPolicy) => ({
-          approvalPolicy,
-        }),
-      );
+      return readStoredApprovals(text, bareNames);
     case 'people':
       return other(readPeople(text, bareNames), namesOfPeople, (people) => ({ people }));
     case 'break-glass-policy':
@@ -158,6 +154,18 @@ export function readStoredOther(
     default:
       return ok({ names: [], kept: {} });
   }
+}
+
+/** Reads the approval policy; one with rules that can never work is refused. */
+function readStoredApprovals(text: string, bareNames: NamedKind): Read<ReadOther> {
+  const read = readApprovalPolicy(text, bareNames);
+  const errors = read.ok ? findApprovalErrors(read.value) : [];
+  if (errors.length > 0) {
+    const tree = readTree(text);
+    const lineOf = tree.ok ? tree.value.lineOf : () => 1;
+    return refuse(errors.map(({ path, message }) => toSentence(lineOf(path), path, message)));
+  }
+  return other(read, namesOfApprovalPolicy, (approvalPolicy) => ({ approvalPolicy }));
 }
 
 function other<Value>(

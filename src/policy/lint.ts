@@ -10,6 +10,8 @@ export type LintFinding = {
     | 'overlapping-time-windows'
     | 'unknown-caller'
     | 'unknown-profile'
+    | 'unfillable-group'
+    | 'lone-requester'
     | 'tags-may-not-fit';
   /** The name of the rule to look at; empty for the document as a whole. */
   readonly rule: string;

@@ -375,6 +375,7 @@ describe('createJudge: a valid name that matches no known caller', () => {
       'approval-policy unknown-caller r',
       'break-glass-policy unknown-caller r',
       'break-glass-rate-policy unknown-profile r',
+      'approval-policy unfillable-group r',
     ]);
   });
 

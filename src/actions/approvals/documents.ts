@@ -3,8 +3,9 @@ import { toShown } from '../../approvals/digest.ts';
 import type { AccessRequest, Party, Review, Wish } from '../../approvals/request.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { Caller } from '../../identity/caller.ts';
-import { toShownName, toStoredName, type NamedKind } from '../../lib/names.ts';
-import { createPeople, type People } from '../../policy/approval/person.ts';
+import { toShownName, type NamedKind } from '../../lib/names.ts';
+import { toPeople } from '../../policy/approval/known-candidates.ts';
+import type { People } from '../../policy/approval/person.ts';
 import { findApprovalRule, groupsOf, type Approver } from '../../policy/approval/rule.ts';
 import type { ApprovalRule } from '../../policy/documents/approval-policy.ts';
 import { evaluate, type Decision } from '../../policy/evaluate.ts';
@@ -59,7 +60,8 @@ export function createDocumentsOf(bareNames: NamedKind): (snapshot: Snapshot) =>
 
 function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
   const { clients, sealingKeys, profiles, approvalPolicy } = snapshot;
-  const people = toPeople(snapshot, bareNames);
+  const people =
+    snapshot.people === 'broken' ? undefined : toPeople(snapshot.people, clients, bareNames);
 
   function toParty(caller: Caller, now: number, like?: Party): Party {
     const { subject, principal, storedName: name, account } = caller;
@@ -153,17 +155,6 @@ function read(snapshot: Snapshot, bareNames: NamedKind): Documents {
     shownFor,
     hasHardRevoke,
   };
-}
-
-function toPeople({ clients, people }: Snapshot, bareNames: NamedKind): People | undefined {
-  if (people === 'broken') return undefined;
-  const keyNames = new Map([...clients].map(([id, { name }]) => [id, `key/${name}`]));
-  const sets = (people?.rules ?? []).map(({ is }) =>
-    is.map((entry) =>
-      /^(?:arn:|sentinel:)/u.test(entry) ? entry : toStoredName(entry, bareNames),
-    ),
-  );
-  return createPeople(sets, keyNames);
 }
 
 /**
