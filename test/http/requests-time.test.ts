@@ -24,9 +24,38 @@ let now = BEGUN;
 
 const ann = keyOfName('ann');
 const ben = keyOfName('ben');
+const cid = keyOfName('cid');
+const cid2 = keyOfName('cid', 2);
+const dot = keyOfName('dot');
+
+/** The hour and minute of a moment in UTC, as documents write it. */
+function clockTime(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 16);
+}
+
+/** Twenty hours after the beginning the window of `timed` opens, for one hour. */
+const OPENS = BEGUN + 20 * HOUR;
+
+const MANY = Array.from({ length: 11 }, (_, n) => `many/${n}`);
 
 const RULES = {
   plain: { approvers: ['ben'] },
+  pair: {
+    require: [{ group: 'team', from: ['ben'], approvals: 2 }],
+    escalate: { after: '1h', from: ['cid', 'dot'] },
+  },
+  groups: {
+    require: [
+      { group: 'owners', from: ['ben'] },
+      { group: 'security', from: ['dot'] },
+    ],
+    escalate: { after: '30m', from: ['cid'], group: 'security' },
+  },
+  timed: {
+    approvers: ['ben'],
+    request_ttl: '48h',
+    approve_time: { hours: { start: clockTime(OPENS), end: clockTime(OPENS + HOUR) } },
+  },
   later: { approvers: ['ben'], start: 'first_use' },
   hard: { approvers: ['ben'] },
 };
@@ -41,15 +70,16 @@ beforeAll(async () => {
   sts = await startFakeSts(() =>
     stsCredentials({ Expiration: new Date(now + HOUR).toISOString().replace(/\.\d+/u, '') }),
   );
-  for (const who of [ann, ben]) await register(desk, who);
+  for (const who of [ann, ben, cid, cid2, dot]) await register(desk, who);
   const rule = { effect: 'require_approval', conditions: { users: ['ann', 'ben', 'cid', 'dot'] } };
-  for (const profile of Object.keys(RULES)) {
+  for (const profile of [...Object.keys(RULES), ...MANY]) {
     const more = profile === 'hard' ? HARD : {};
     await desk.put(`/sentinel/profiles/${profile}`, profileDocument(more));
     await desk.put(`/sentinel/policies/${profile}`, policyDocument(rule));
   }
   const rules = Object.entries(RULES).map(([profile, one]) => ({ profiles: [profile], ...one }));
-  await desk.put('/sentinel/approval-policy', approvalPolicy(...rules));
+  const many = { profiles: MANY, approvers: ['ben'], request_ttl: '2h' };
+  await desk.put('/sentinel/approval-policy', approvalPolicy(...rules, many));
   await desk.put(
     '/sentinel/break-glass-policy',
     JSON.stringify({ version: '1', rules: [{ name: 'fire', users: ['ann'] }] }),
@@ -82,7 +112,8 @@ function show(id: string, who = ann): Promise<RawAnswer> {
 }
 
 async function approve(who: Who, id: string): Promise<RawAnswer> {
-  const { digest } = (await show(id)).json;
+  // ben may see all of them.
+  const { digest } = (await show(id, ben)).json;
   return as(who, 'POST', `/requests/${id}/approve`, { digest });
 }
 
@@ -160,5 +191,129 @@ describe('credentials_end', () => {
       const last = profile === 'hard' ? undefined : instant(now + HOUR);
       expect(json['credentials_end']).toBe(last);
     }
+  });
+});
+
+describe('escalate', () => {
+  it('adds approvers when its time has come, and changes no number', async () => {
+    const id = await ask(ann, 'pair');
+    const before = [{ group: 'team', have: 0, need: 2, eligible: ['ben'] }];
+    expect((await show(id)).json['needs']).toEqual(before);
+    expect((await approve(ben, id)).json['status']).toBe('pending');
+    now += HOUR - 1_000;
+    expect((await show(id)).json['needs']).toEqual([{ ...before[0], have: 1 }]);
+    expect((await approve(cid, id)).status).toBe(403);
+    expect((await as(cid, 'GET', '/requests?view=review')).json['requests']).toEqual([]);
+    now += 1_000;
+    const after = [{ group: 'team', have: 1, need: 2, eligible: ['ben', 'cid', 'dot'] }];
+    expect((await show(id)).json['needs']).toEqual(after);
+    const waiting = await as(cid, 'GET', '/requests?view=review');
+    expect(waiting.json['requests']).toMatchObject([{ request_id: id }]);
+    const approved = await approve(cid, id);
+    expect(approved.json, approved.body).toMatchObject({ status: 'approved' });
+    // Whom escalation added goes on to count, at each vend.
+    now += 10 * MINUTE;
+    const vended = await vend(ann, 'pair');
+    expect(vended.status, vended.body).toBe(200);
+  });
+
+  it('does not let those suffice whom it adds to fewer than the number', async () => {
+    const id = await ask(cid, 'pair');
+    now += HOUR;
+    // cid asks, so that ben and dot are left, and both are needed.
+    expect((await approve(cid, id)).status).toBe(403);
+    expect((await approve(dot, id)).json).toMatchObject({
+      status: 'pending',
+      needs: [{ have: 1, need: 2 }],
+    });
+    expect((await approve(ben, id)).json['status']).toBe('approved');
+  });
+
+  it('adds to the group that it names, and to no other', async () => {
+    const id = await ask(ann, 'groups');
+    now += 30 * MINUTE;
+    const escalated = [
+      { group: 'owners', have: 0, need: 1, eligible: ['ben'] },
+      { group: 'security', have: 0, need: 1, eligible: ['dot', 'cid'] },
+    ];
+    expect((await show(id)).json['needs']).toEqual(escalated);
+    expect((await approve(cid, id)).json['status']).toBe('pending');
+    expect((await approve(dot, id)).json['status']).toBe('pending');
+    expect((await approve(ben, id)).json['status']).toBe('approved');
+  });
+});
+
+describe('the eleventh open request of a person', () => {
+  it('is refused until one of them is cancelled, under whatever key', async () => {
+    const ids: string[] = [];
+    for (const profile of MANY.slice(0, 10)) ids.push(await ask(cid, profile));
+    const [last = ''] = MANY.slice(10);
+    const wish = { profile: last, justification: 'deploy release 42' };
+    now += MINUTE;
+    for (const who of [cid, cid2]) {
+      const refused = await as(who, 'POST', '/requests', wish);
+      expect(refused.status, refused.body).toBe(429);
+      expect(refused.json).toMatchObject({
+        error: 'QuotaExceeded',
+        message:
+          'You have 10 requests open, which is the most; cancel one, or wait until one is decided.',
+      });
+      expect(refused.headers['retry-after']).toBe(String(119 * 60));
+    }
+    // A vend that would make one is told the same, and somebody else is not concerned.
+    const vended = await vend(cid, last);
+    expect([vended.status, vended.json['error']]).toEqual([429, 'QuotaExceeded']);
+    await as(ann, 'POST', `/requests/${await ask(ann, last)}/cancel`, {});
+    // The same once more is found, and takes no place.
+    const again = { profile: MANY[3], justification: 'deploy release 42' };
+    const same = await as(cid, 'POST', '/requests', again);
+    expect([same.status, idOf(same)]).toEqual([200, ids[3]]);
+    const cancelled = await as(cid, 'POST', `/requests/${ids[5] ?? ''}/cancel`, {});
+    expect(cancelled.status, cancelled.body).toBe(200);
+    await ask(cid, last);
+    const twelfth = await as(cid, 'POST', '/requests', { ...wish, profile: MANY[5] });
+    expect(twelfth.status).toBe(429);
+  });
+
+  it('has a place again once one has expired', async () => {
+    now += 2 * HOUR;
+    for (const profile of MANY.slice(0, 10)) await ask(cid, profile);
+    const [last = ''] = MANY.slice(10);
+    const refused = await as(cid, 'POST', '/requests', {
+      profile: last,
+      justification: 'deploy release 42',
+    });
+    expect(refused.headers['retry-after']).toBe(String(120 * 60));
+    now += 2 * HOUR;
+    await ask(cid, last);
+  });
+});
+
+describe('approve_time', () => {
+  it('lets a request be approved in its window only', async () => {
+    const minute = Math.floor(OPENS / MINUTE) * MINUTE;
+    const [first, second] = [await ask(ann, 'timed'), await ask(cid, 'timed')];
+    expect(now).toBeLessThan(minute);
+    now = minute - 1_000;
+    const early = await approve(ben, first);
+    expect([early.status, early.json['error']]).toEqual([403, 'NotPermitted']);
+    expect(early.json['message']).toContain('at certain times only, and this is none of them');
+    expect((await show(first)).json).toMatchObject({ status: 'pending', reviews: [] });
+    now = minute;
+    expect((await approve(ben, first)).json['status']).toBe('approved');
+    now = minute + HOUR;
+    const late = await approve(ben, second);
+    expect([late.status, late.json['error']]).toEqual([403, 'NotPermitted']);
+    // The window opens again the next day.
+    now = minute + 24 * HOUR;
+    expect((await approve(ben, second)).json['status']).toBe('approved');
+  });
+
+  it('lets what was approved in its window vend behind it', async () => {
+    const id = await ask(ann, 'timed', { duration: 7_200 });
+    expect((await approve(ben, id)).json['status']).toBe('approved');
+    now += 90 * MINUTE;
+    const vended = await vend(ann, 'timed');
+    expect(vended.status, vended.body).toBe(200);
   });
 });

@@ -12,7 +12,8 @@ import type { Documents } from './documents.ts';
 import type { ApprovalRecords } from './records.ts';
 import { withStanding } from './standing.ts';
 import { toShownRequest, type ShownRequest } from './shown-request.ts';
-import { isOwn, isVisible, mayEverReview } from './visible.ts';
+import { mayReview } from './tally.ts';
+import { isOwn, isVisible } from './visible.ts';
 
 /** A list of requests that somebody asks for. */
 export type RequestQuery = {
@@ -106,11 +107,13 @@ export function createListRequests({
     const isOpen = status === 'pending' && revocations.ofGrant(request.id) === undefined;
     const { reviews } = withStanding(request, documents, revocations, now);
     const spoke = reviews.some(({ reviewer }) => reviewer.subject === party.subject);
+    // By the groups of this moment: whom escalation adds later has nothing to decide yet.
+    const counting = documents.countingFor(request, now);
     return (
       isOpen &&
       !spoke &&
-      mayEverReview(request, party, documents) &&
-      !isOwn(request, party, documents)
+      counting !== undefined &&
+      mayReview(request, party, documents.toApprover(party), counting)
     );
   }
 

@@ -18,7 +18,7 @@ export function isOwn(request: AccessRequest, party: Party, documents: Documents
 }
 
 /** Whether a party may approve a request in a group of it, now or after its escalation. */
-export function mayEverReview(request: AccessRequest, party: Party, documents: Documents): boolean {
+function mayEverReview(request: AccessRequest, party: Party, documents: Documents): boolean {
   const rule = documents.ruleFor(request.requester, request.profile);
   return (
     rule !== undefined && groupsFor(groupsOf(rule, EVER), documents.toApprover(party)).size > 0
