@@ -8,6 +8,7 @@ import { ok, refuse, type Result } from '../../lib/result.ts';
 import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
+import { toPlace, walkPages } from '../walk-pages.ts';
 import type { Documents } from './documents.ts';
 import type { ApprovalRecords } from './records.ts';
 import { withStanding } from './standing.ts';
@@ -36,14 +37,6 @@ type Dependencies = {
   readonly records: ApprovalRecords;
 };
 
-/** So many pages of the table are read for one page of a list, of which few rows may match. */
-const MAX_READS = 10;
-/** A page of a list ends with the page of the table in which it reached this many. */
-const PAGE = 50;
-
-/** Where a list stopped: in which of its legs, and at which row. */
-type Place = { readonly leg: number; readonly at: RequestPlace | undefined };
-
 /** The parts of the table in which the requests of a query are, one after the other. */
 function legsOf({ view, status, profile }: RequestQuery, name: string): readonly RequestLeg[] {
   if (view === 'mine') return [{ index: 'gsi-requester', key: name }];
@@ -56,26 +49,6 @@ function legsOf({ view, status, profile }: RequestQuery, name: string): readonly
 function keysOf(status: RequestStatus | undefined): readonly RequestStatus[] {
   if (status === undefined) return REQUEST_STATUSES;
   return status === 'expired' ? ['expired', 'pending'] : [status];
-}
-
-function toToken({ leg, at }: Place, mark: string): string {
-  return Buffer.from(JSON.stringify([mark, leg, at?.id, at?.createdAt])).toString('base64url');
-}
-
-/** Reads a token; undefined for what is none of this query. */
-function fromToken(token: string, mark: string, legs: number): Place | undefined {
-  try {
-    const read = JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown;
-    const [of, leg, id, createdAt] = Array.isArray(read) ? (read as unknown[]) : [];
-    if (of !== mark || typeof leg !== 'number' || !Number.isInteger(leg) || leg < 0 || leg >= legs)
-      return undefined;
-    const isRow =
-      typeof id === 'string' && /^[\w-]{1,64}$/u.test(id) && typeof createdAt === 'string';
-    if (isRow && /^[\d:.TZ+-]{1,40}$/u.test(createdAt)) return { leg, at: { id, createdAt } };
-    return id === undefined || id === null ? { leg, at: undefined } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Lists requests, and shows one. */
@@ -117,33 +90,20 @@ export function createListRequests({
     );
   }
 
-  async function collect(
+  /** The requests of one page of the table that belong in a list. */
+  async function read(
     operator: Operator,
     query: RequestQuery,
-    from: Place,
-    legs: readonly RequestLeg[],
+    leg: RequestLeg,
+    at: RequestPlace | undefined,
   ) {
     const now = clock();
-    const documents = documentsOf(operator.snapshot);
-    const requests: ShownRequest[] = [];
-    let place: Place | undefined = from;
-    for (
-      let reads = 0;
-      reads < MAX_READS && place !== undefined && requests.length < PAGE;
-      reads += 1
-    ) {
-      const { leg, at }: Place = place;
-      const part = legs[leg];
-      if (part === undefined) return { requests, place: undefined };
-      const { rows, next } = await store.page(part, operator.snapshot.sealingKeys, at);
-      const found = rows.flatMap((row) => (row.genuine ? [row.request] : []));
-      const wanted = found.filter((request) => isWanted(request, query, operator, now));
-      requests.push(...wanted.map((request) => show(request, documents, now)));
-      const after: Place | undefined =
-        leg + 1 < legs.length ? { leg: leg + 1, at: undefined } : undefined;
-      place = next === undefined ? after : { leg, at: next };
-    }
-    return { requests, place };
+    const { snapshot } = operator;
+    const documents = documentsOf(snapshot);
+    const { rows, next } = await store.page(leg, snapshot.sealingKeys, at);
+    const found = rows.flatMap((row) => (row.genuine ? [row.request] : []));
+    const wanted = found.filter((request) => isWanted(request, query, operator, now));
+    return { items: wanted.map((request) => show(request, documents, now)), next };
   }
 
   /** Lists the requests of a view, newest first. All of them are for operators who may list. */
@@ -152,18 +112,20 @@ export function createListRequests({
     query: RequestQuery,
     token: string | undefined,
   ): Promise<Result<RequestsPage, OperationRefusal>> {
-    const { caller } = operator;
-    const legs = legsOf(query, caller.storedName);
-    const mark = [query.view, query.status, query.profile].join(' ');
-    const from =
-      token === undefined ? { leg: 0, at: undefined } : fromToken(token, mark, legs.length);
+    const walk = {
+      legs: legsOf(query, operator.caller.storedName),
+      mark: [query.view, query.status, query.profile].join(' '),
+    };
+    const from = toPlace(walk, token);
     if (from === undefined) return refuse({ kind: 'bad-token' });
     if (query.view === 'all' && !may(operator, 'list', query.profile)) {
       return refuse({ kind: 'not-operator', action: 'list', on: { kind: 'requests-of-others' } });
     }
     try {
-      const { requests, place } = await collect(operator, query, from, legs);
-      return ok({ requests, next: place === undefined ? undefined : toToken(place, mark) });
+      const { items: requests, next } = await walkPages(walk, from, (leg, at) =>
+        read(operator, query, leg, at),
+      );
+      return ok({ requests, next });
     } catch (error) {
       return records.fail(operator, { action: 'listed' }, error);
     }

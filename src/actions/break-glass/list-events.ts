@@ -12,6 +12,7 @@ import { activeSealingKey } from '../../lib/sealing.ts';
 import type { Revocations } from '../../revocations/feed.ts';
 import type { Documents } from '../approvals/documents.ts';
 import { may, type OperationRefusal, type Operator } from '../operator.ts';
+import { toPlace, walkPages } from '../walk-pages.ts';
 import { needsOf } from './check-event.ts';
 import type { BreakGlassRecords } from './records.ts';
 import {
@@ -48,14 +49,6 @@ type Dependencies = {
   readonly records: BreakGlassRecords;
 };
 
-/** So many pages of the table are read for one page of a list, of which few rows may match. */
-const MAX_READS = 10;
-/** A page of a list ends with the page of the table in which it reached this many. */
-const PAGE = 50;
-
-/** Where a list stopped: in which of its legs, and at which row. */
-type Place = { readonly leg: number; readonly at: EventPlace | undefined };
-
 /**
  * In the table, what ended by itself may be `active` still, and drills are `closed`: whatever
  * status is asked for, the rows of all of them are looked at.
@@ -67,26 +60,6 @@ function legsOf({ view, profile }: EventQuery, names: readonly string[]): readon
   if (view === 'mine') return names.map((key) => ({ index: 'gsi-invoker', key }));
   if (profile !== undefined) return [{ index: 'gsi-profile', key: profile }];
   return STATUSES.map((key) => ({ index: 'gsi-status', key }));
-}
-
-function toToken({ leg, at }: Place, mark: string): string {
-  return Buffer.from(JSON.stringify([mark, leg, at?.id, at?.createdAt])).toString('base64url');
-}
-
-/** Reads a token; undefined for what is none of this query. */
-function fromToken(token: string, mark: string, legs: number): Place | undefined {
-  try {
-    const read = JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown;
-    const [of, leg, id, createdAt] = Array.isArray(read) ? (read as unknown[]) : [];
-    if (of !== mark || typeof leg !== 'number' || !Number.isInteger(leg) || leg < 0 || leg >= legs)
-      return undefined;
-    const isRow =
-      typeof id === 'string' && /^[\w-]{1,64}$/u.test(id) && typeof createdAt === 'string';
-    if (isRow && /^[\d:.TZ+-]{1,40}$/u.test(createdAt)) return { leg, at: { id, createdAt } };
-    return id === undefined || id === null ? { leg, at: undefined } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function show(event: BreakGlassEvent, { operator, now }: Looker): ShownEvent {
@@ -132,32 +105,17 @@ export function createListEvents({
     return withLog(event, revocations.ofGrant(event.id) !== undefined);
   }
 
-  async function collect(
+  /** The events of one page of the table that belong in a list. */
+  async function read(
     looker: Looker,
     query: EventQuery,
-    from: Place,
-    legs: readonly EventLeg[],
+    leg: EventLeg,
+    at: EventPlace | undefined,
   ) {
-    const events: ShownEvent[] = [];
-    let place: Place | undefined = from;
-    for (
-      let reads = 0;
-      reads < MAX_READS && place !== undefined && events.length < PAGE;
-      reads += 1
-    ) {
-      const { leg, at }: Place = place;
-      const part = legs[leg];
-      if (part === undefined) return { events, place: undefined };
-      const { rows, next } = await store.page(part, looker.operator.snapshot.sealingKeys, at);
-      const found = rows.flatMap((row) => (row.genuine ? [asKnown(row.event)] : []));
-      events.push(
-        ...found.filter((one) => isWanted(one, query, looker)).map((one) => show(one, looker)),
-      );
-      const after: Place | undefined =
-        leg + 1 < legs.length ? { leg: leg + 1, at: undefined } : undefined;
-      place = next === undefined ? after : { leg, at: next };
-    }
-    return { events, place };
+    const { rows, next } = await store.page(leg, looker.operator.snapshot.sealingKeys, at);
+    const found = rows.flatMap((row) => (row.genuine ? [asKnown(row.event)] : []));
+    const wanted = found.filter((one) => isWanted(one, query, looker));
+    return { items: wanted.map((one) => show(one, looker)), next };
   }
 
   /**
@@ -171,17 +129,20 @@ export function createListEvents({
   ): Promise<Result<EventsPage, OperationRefusal>> {
     const looker = toLooker(operator);
     const names = looker.documents.people?.namesOf(looker.party) ?? [operator.caller.storedName];
-    const legs = legsOf(query, [...new Set([operator.caller.storedName, ...names])]);
-    const mark = [query.view, query.status, query.profile].join(' ');
-    const from =
-      token === undefined ? { leg: 0, at: undefined } : fromToken(token, mark, legs.length);
+    const walk = {
+      legs: legsOf(query, [...new Set([operator.caller.storedName, ...names])]),
+      mark: [query.view, query.status, query.profile].join(' '),
+    };
+    const from = toPlace(walk, token);
     if (from === undefined) return refuse({ kind: 'bad-token' });
     if (query.view === 'all' && !may(operator, 'list', query.profile)) {
       return refuse({ kind: 'not-operator', action: 'list', on: { kind: 'events-of-others' } });
     }
     try {
-      const { events, place } = await collect(looker, query, from, legs);
-      return ok({ events, next: place === undefined ? undefined : toToken(place, mark) });
+      const { items: events, next } = await walkPages(walk, from, (leg, at) =>
+        read(looker, query, leg, at),
+      );
+      return ok({ events, next });
     } catch (error) {
       return records.fail(operator, { action: 'listed' }, error);
     }
