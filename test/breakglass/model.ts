@@ -259,8 +259,11 @@ export function createWorld(schedule: () => Promise<void>, faults: readonly Faul
       (one) => !one.isReviewed && (one.isNoted || !one.isTouched),
     );
     if (!drill && isStillOwed) wrong.push('a use in spite of a review that is overdue');
-    if ((await store.create(event, SEALING)) === 'there')
+    if ((await store.create(event, SEALING)) === 'there') {
+      // Written, and by another meanwhile, before a repetition looked: its opener hears of a fault.
+      if (truths.has(id)) throw new Error(`what stands in ${id} is another write's`);
       throw new Error('there is an event of this id');
+    }
     await note(event);
   }
 
