@@ -84,6 +84,8 @@ afterEach(async () => {
     );
     for (const one of open) await actBy(on, who, [one.request_id, 'cancel']);
   }
+  // The one before may have read documents that a test has changed.
+  tvm = on;
 });
 
 afterAll(async () => {
@@ -112,7 +114,8 @@ async function granted(profile: string, approver: Who = ben, on = tvm): Promise<
   return id;
 }
 
-async function clear(id: string, on = tvm): Promise<void> {
+async function clear(id: string): Promise<void> {
+  const on = await fresh();
   await actBy(on, ann, [id, 'cancel']);
   // What a refused vend made meanwhile goes too.
   const { json } = await sendBy(on, ann, ['GET', '/requests?view=mine&status=pending']);
